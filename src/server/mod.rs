@@ -1,0 +1,3 @@
+//! tiny_http behind its lanes: routes, client keys, bodies, replies.
+
+pub mod lane;
