@@ -1,1 +1,7 @@
-fn main() {}
+//! The `holdfast` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    holdfast::cli::run(std::env::args_os().skip(1))
+}

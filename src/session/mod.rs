@@ -1,1 +1,3 @@
+//! Who is talking, and which credential holds their conversation.
 
+pub mod bindings;

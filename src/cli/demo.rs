@@ -1,0 +1,227 @@
+//! `holdfast demo`: the gateway in front of embedded upstreams, to be tried with `curl`.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::{exit, serve};
+use crate::config;
+use crate::demo::{self, Upstreams};
+use crate::dialect::Dialect;
+use crate::gateway::{Gateway, StartError};
+use crate::server::report::{self, Report};
+
+/// Not a secret: the demo listens on loopback and has nothing to protect.
+const API_KEY: &str = "demo-key";
+/// Enough to see sessions spread and stay.
+const CREDENTIALS: usize = 3;
+/// Slow enough to see a stream arrive in pieces.
+const DELTA_DELAY: Duration = Duration::from_millis(40);
+
+pub fn run(port: u16, json: bool) -> ExitCode {
+    let signals = match Signals::new([SIGINT, SIGTERM]) {
+        Ok(signals) => signals,
+        Err(error) => return fail(&format!("cannot take signals: {error}"), exit::INPUT),
+    };
+    let upstreams = match Upstreams::start() {
+        Ok(upstreams) => upstreams,
+        Err(error) => return fail(&format!("cannot start the upstreams: {error}"), exit::BIND),
+    };
+    upstreams.set_delta_delay(DELTA_DELAY);
+    let text = configuration(port, upstreams.address());
+    let loaded = config::load(&text, "demo");
+    let Some(config) = loaded.config else {
+        return fail("the demo's own configuration is broken", exit::INPUT);
+    };
+    let line: fn(&Report<'_>) -> String = if json { json_line } else { text_line };
+    let gateway = Gateway::new(config).observed(Arc::new(move |report| say(&line(report))));
+    match gateway.run() {
+        Ok(running) => {
+            say(&if json {
+                json_introduction(running.address())
+            } else {
+                text_introduction(running.address(), upstreams.address())
+            });
+            serve::until_told(signals, running, Duration::from_secs(30), |_| {})
+        }
+        Err(error) => {
+            let code = match error {
+                StartError::Bind { .. } => exit::BIND,
+                StartError::System(_) => exit::INPUT,
+            };
+            fail(&error.to_string(), code)
+        }
+    }
+}
+
+fn fail(message: &str, code: u8) -> ExitCode {
+    eprintln!("holdfast: {message}");
+    ExitCode::from(code)
+}
+
+/// A closed pipe ends the printing, not the demo.
+fn say(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// The demo is configured as a user would do it.
+fn configuration(port: u16, upstreams: SocketAddr) -> String {
+    let mut text = format!(
+        "host: 127.0.0.1\nport: {port}\napi-keys: [{API_KEY}]\nrouting:\n  session-affinity: true\n"
+    );
+    for (section, dialect) in [
+        ("gemini-api-key", Dialect::Gemini),
+        ("claude-api-key", Dialect::Messages),
+        ("codex-api-key", Dialect::Responses),
+    ] {
+        // The Responses upstream is called at `{base}/responses`.
+        let path = if dialect == Dialect::Responses {
+            "/v1"
+        } else {
+            ""
+        };
+        let _ = writeln!(text, "{section}:");
+        for n in 1..=CREDENTIALS {
+            let _ = writeln!(
+                text,
+                "  - {{api-key: {name}-account-{n}, base-url: \"http://{upstreams}{path}\", proxy-url: direct, models: [{{name: {model}}}]}}",
+                name = dialect.name(),
+                model = demo::model(dialect.name()),
+            );
+        }
+    }
+    let _ = writeln!(
+        text,
+        "openai-compatibility:\n  - name: demo\n    base-url: \"http://{upstreams}/v1\"\n    models: [{{name: {}}}]\n    api-key-entries:",
+        demo::model(Dialect::Chat.name()),
+    );
+    for n in 1..=CREDENTIALS {
+        let _ = writeln!(
+            text,
+            "      - {{api-key: chat-account-{n}, proxy-url: direct}}"
+        );
+    }
+    text
+}
+
+fn json_introduction(address: SocketAddr) -> String {
+    let models: serde_json::Map<String, serde_json::Value> = Dialect::ALL
+        .iter()
+        .map(|dialect| {
+            let name = dialect.name();
+            (name.to_owned(), json!(demo::model(name)))
+        })
+        .collect();
+    json!({
+        "listening": format!("http://{address}"),
+        "api_key": API_KEY,
+        "models": models,
+    })
+    .to_string()
+}
+
+fn text_introduction(address: SocketAddr, upstreams: SocketAddr) -> String {
+    let curl = |path: &str, header: &str, body: &str, more: &str| {
+        format!(
+            "  curl {more}http://{address}{path} -H '{header}' \\\n    -H 'Content-Type: application/json' -d '{body}'\n"
+        )
+    };
+    let bearer = format!("Authorization: Bearer {API_KEY}");
+    let name = |dialect: Dialect| demo::model(dialect.name());
+    format!(
+        "\
+holdfast demo
+  gateway    http://{address}   key: {API_KEY}
+  upstreams  http://{upstreams}   {CREDENTIALS} accounts for each of four dialects
+
+Chat Completions, streaming
+{}
+Responses
+{}
+Messages
+{}
+Gemini
+{}
+Repeat one with more turns, or with -H 'X-Session-ID: mine', and watch where it goes.
+Ctrl-C ends it.
+
+{HEADING}",
+        curl(
+            "/v1/chat/completions",
+            &bearer,
+            &json!({"model": name(Dialect::Chat), "stream": true, "messages": [{"role": "user", "content": "Hello"}]}).to_string(),
+            "-N ",
+        ),
+        curl(
+            "/v1/responses",
+            &bearer,
+            &json!({"model": name(Dialect::Responses), "input": [{"role": "user", "content": [{"type": "input_text", "text": "Hello"}]}]}).to_string(),
+            "",
+        ),
+        curl(
+            "/v1/messages",
+            &format!("X-Api-Key: {API_KEY}"),
+            &json!({"model": name(Dialect::Messages), "max_tokens": 100, "messages": [{"role": "user", "content": "Hello"}]}).to_string(),
+            "",
+        ),
+        curl(
+            &format!(
+                "/v1beta/models/{}:generateContent",
+                name(Dialect::Gemini)
+            ),
+            &format!("X-Goog-Api-Key: {API_KEY}"),
+            &json!({"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}).to_string(),
+            "",
+        ),
+    )
+}
+
+const HEADING: &str =
+    "session               model           credential                       way      cached  status      time";
+
+fn text_line(report: &Report<'_>) -> String {
+    let cached = cached_share(report).map_or("-".to_owned(), |share| {
+        format!("{:.0} %", share * 100.0)
+    });
+    format!(
+        "{:<21} {:<15} {:<32} {:<8} {:>6}  {:>6} {:>6} ms",
+        report.session.map_or("-".into(), report::short),
+        report.model,
+        report.credential.unwrap_or("-"),
+        report.decision.name(),
+        cached,
+        report.status,
+        report.elapsed.as_millis(),
+    )
+}
+
+fn json_line(report: &Report<'_>) -> String {
+    let time = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_millis() as u64);
+    json!({
+        "time_ms": time,
+        "session": report.session.map(report::short),
+        "model": report.model,
+        "credential": report.credential,
+        "decision": report.decision.name(),
+        "cached_share": cached_share(report),
+        "status": report.status,
+        "elapsed_ms": report.elapsed.as_millis() as u64,
+    })
+    .to_string()
+}
+
+/// Which part of the input the upstream had in its cache.
+fn cached_share(report: &Report<'_>) -> Option<f64> {
+    let usage = report.usage.as_ref()?;
+    (usage.input > 0).then(|| usage.cached_read as f64 / usage.input as f64)
+}

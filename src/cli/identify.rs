@@ -1,0 +1,83 @@
+//! `holdfast identify`: why two requests are, or are not, one conversation.
+
+use std::io::{Read, Write};
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::exit;
+use crate::session::identity::{self, Identity};
+use crate::session::scan;
+
+pub fn run(headers: &[String], json: bool) -> ExitCode {
+    let mut body = Vec::new();
+    if let Err(error) = std::io::stdin().lock().read_to_end(&mut body) {
+        eprintln!("holdfast: cannot read the request body: {error}");
+        return ExitCode::from(exit::INPUT);
+    }
+    match identify(headers, &body) {
+        Ok(identity) => {
+            // A closed pipe is the reader's choice.
+            let _ = std::io::stdout().write_all(render(&identity, json).as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("holdfast: {error}");
+            ExitCode::from(exit::INPUT)
+        }
+    }
+}
+
+fn identify(headers: &[String], body: &[u8]) -> Result<Identity, String> {
+    let headers = headers
+        .iter()
+        .map(|line| {
+            line.split_once(':')
+                .map(|(name, value)| (name.trim(), value.trim()))
+                .ok_or_else(|| format!("a header is 'Name: value', not '{line}'"))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let header = |wanted: &str| {
+        headers
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+            .map(|(_, value)| *value)
+    };
+    let scan = scan::scan(body).map_err(|error| format!("the body is not JSON: {error}"))?;
+    Ok(identity::identify(header, &scan))
+}
+
+fn render(identity: &Identity, json: bool) -> String {
+    let primary = identity.primary.as_deref().unwrap_or_default();
+    let fallback = identity.fallback.as_deref().unwrap_or_default();
+    if json {
+        format!("{}\n", json!({"primary": primary, "fallback": fallback}))
+    } else {
+        format!("primary  {primary}\nfallback {fallback}\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_counts() {
+        let headers = ["X-Session-ID: abc".to_owned()];
+        let identity = identify(&headers, b"{}").unwrap();
+        assert_eq!(
+            render(&identity, true),
+            "{\"fallback\":\"\",\"primary\":\"header:abc\"}\n"
+        );
+        assert_eq!(
+            render(&identity, false),
+            "primary  header:abc\nfallback \n"
+        );
+    }
+
+    #[test]
+    fn nonsense_is_told() {
+        assert!(identify(&["nonsense".to_owned()], b"{}").is_err());
+        assert!(identify(&[], b"{").is_err());
+    }
+}
