@@ -1,5 +1,32 @@
 //! The configuration file: schema, defaults, problems with line numbers, secrets.
+//!
+//! A file is read in two steps. [`yaml`] makes a tree that knows the place of everything; the readers
+//! turn it into a [`Config`], noting every problem on the way. Everything outside this room sees only
+//! the [`Config`], in which all values are normalised and checked.
 
+mod disguise;
+mod entries;
+mod file;
+mod headers;
+mod limits;
+mod nearest;
+mod pending;
+mod problem;
+mod quantity;
+mod reader;
+mod routing;
+mod schema;
 pub mod secret;
+mod top;
+mod url;
+pub mod yaml;
 
+pub use entries::{Common, CompatEntry, CompatKey, KeyEntry, ModelRow};
+pub use file::{Loaded, load, read};
+pub use headers::HeaderValueSource;
+pub use limits::Limits;
+pub use problem::{Place, Problem, Severity};
+pub use routing::{Routing, Strategy};
+pub use schema::Config;
 pub use secret::Secret;
+pub use url::{ProxySetting, ProxyUrl};

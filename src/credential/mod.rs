@@ -1,1 +1,18 @@
+//! What is presented upstream, and for which models.
+//!
+//! A [`Credential`] is complete and does not change: whatever happens to it while requests run is kept
+//! elsewhere, under its id.
 
+mod api_key;
+mod catalog;
+mod exclusion;
+mod id;
+mod model;
+mod name;
+mod presented;
+
+pub use crate::config::{HeaderValueSource, ProxySetting};
+pub use api_key::from_config;
+pub use model::Model;
+pub use name::split as split_thinking;
+pub use presented::{Credential, Provider, Resolved};

@@ -1,0 +1,265 @@
+//! The blocks of API keys: who may be called, with what, for which models (`spec/config.md` 2.1).
+
+use super::headers::{self, HeaderValueSource};
+use super::problem::Place;
+use super::reader::Mapping;
+use super::secret::Secret;
+use super::url::{self, ProxySetting};
+use super::{disguise, pending};
+
+/// What all kinds of entries share.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Common {
+    pub place: Place,
+    /// Without a slash at the end; `None` for the provider's own.
+    pub base_url: Option<String>,
+    pub prefix: Option<String>,
+    pub headers: Vec<(String, HeaderValueSource)>,
+    /// `None`: not given, or empty.
+    pub models: Option<Vec<ModelRow>>,
+    /// Higher is tried first.
+    pub priority: i32,
+}
+
+/// One entry of `gemini-api-key`, `vertex-api-key`, `claude-api-key` or `codex-api-key`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyEntry {
+    pub common: Common,
+    pub key: Secret,
+    pub proxy: ProxySetting,
+    /// Patterns in lower case, see `spec/config.md` 2.5.
+    pub excluded_models: Vec<String>,
+}
+
+/// One provider of `openai-compatibility`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompatEntry {
+    pub common: Common,
+    /// As written; compare in lower case.
+    pub name: String,
+    pub base_url: String,
+    /// `None`: the provider is called without a key.
+    pub keys: Option<Vec<CompatKey>>,
+}
+
+/// One of `api-key-entries`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompatKey {
+    pub place: Place,
+    pub key: Option<Secret>,
+    pub proxy: ProxySetting,
+}
+
+/// One row of `models`; at least one of `name` and `alias` is filled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelRow {
+    pub place: Place,
+    /// Sent upstream.
+    pub name: String,
+    /// Offered to clients.
+    pub alias: String,
+    pub display_name: Option<String>,
+    /// Tokens.
+    pub context: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Gemini,
+    Vertex,
+    Claude,
+    Codex,
+}
+
+/// Names an `openai-compatibility` provider may not take (`spec/config.md` 2.3).
+const BUILT_IN: [&str; 9] = [
+    "gemini",
+    "gemini-cli",
+    "vertex",
+    "aistudio",
+    "antigravity",
+    "claude",
+    "codex",
+    "iflow",
+    "kimi",
+];
+
+pub fn keys(root: &mut Mapping<'_>, block: &'static str, kind: Kind) -> Vec<KeyEntry> {
+    let entries = root.field(block).mappings();
+    entries
+        .into_iter()
+        .filter_map(|entry| key_entry(entry, kind))
+        .collect()
+}
+
+pub fn compat(root: &mut Mapping<'_>) -> Vec<CompatEntry> {
+    let entries = root.field("openai-compatibility").mappings();
+    entries.into_iter().filter_map(compat_entry).collect()
+}
+
+/// Every key is read before anything is dropped, so that all problems of an entry show at once.
+fn key_entry(mut entry: Mapping<'_>, kind: Kind) -> Option<KeyEntry> {
+    let key = entry.field("api-key").secret();
+    let (common, mut usable) = common(&mut entry, kind == Kind::Vertex);
+    let proxy = proxy(&mut entry);
+    let mut excluded_models: Vec<String> = Vec::new();
+    for pattern in entry.field("excluded-models").texts() {
+        let pattern = pattern.to_lowercase();
+        if !excluded_models.contains(&pattern) {
+            excluded_models.push(pattern);
+        }
+    }
+    match kind {
+        Kind::Codex => pending::check(&mut entry, pending::CODEX_ENTRY),
+        Kind::Claude => disguise::claude_entry(&mut entry),
+        Kind::Gemini | Kind::Vertex => {}
+    }
+    if key.is_none() {
+        entry.warn("has no `api-key`: skipped");
+    }
+    if kind == Kind::Codex && common.base_url.is_none() && usable {
+        entry.warn("has no `base-url`: skipped");
+        usable = false;
+    }
+    entry.finish();
+    Some(KeyEntry {
+        common,
+        key: key.filter(|_| usable)?,
+        proxy: proxy?,
+        excluded_models,
+    })
+}
+
+fn compat_entry(mut entry: Mapping<'_>) -> Option<CompatEntry> {
+    let (common, mut usable) = common(&mut entry, false);
+    let name = entry.field("name");
+    let text = name
+        .filled()
+        .unwrap_or_else(|| "openai-compatibility".to_owned());
+    if BUILT_IN.contains(&text.to_lowercase().as_str()) {
+        name.warn("is the name of a built-in provider: skipped");
+        usable = false;
+    }
+    let disabled = entry.field("disabled").flag().unwrap_or(false);
+    let listed = entry.field("api-key-entries").mappings();
+    let keys = (!listed.is_empty()).then(|| {
+        listed
+            .into_iter()
+            .filter_map(compat_key)
+            .collect::<Vec<_>>()
+    });
+    if common.base_url.is_none() && usable {
+        entry.warn("has no `base-url`: skipped");
+    }
+    entry.finish();
+    Some(CompatEntry {
+        base_url: common.base_url.clone().filter(|_| usable && !disabled)?,
+        common,
+        name: text,
+        keys,
+    })
+}
+
+fn compat_key(mut entry: Mapping<'_>) -> Option<CompatKey> {
+    let key = entry.field("api-key").secret();
+    let proxy = proxy(&mut entry);
+    pending::check(&mut entry, pending::ENTRY);
+    let place = entry.place().clone();
+    entry.finish();
+    Some(CompatKey {
+        place,
+        key,
+        proxy: proxy?,
+    })
+}
+
+/// The shared keys, and whether the entry can be used.
+fn common(entry: &mut Mapping<'_>, both_names: bool) -> (Common, bool) {
+    let base_url = entry.field("base-url");
+    let (base, usable) = match base_url.filled().map(|text| url::base(&text)) {
+        None => (None, true),
+        Some(Ok(base)) => (Some(base), true),
+        Some(Err(reason)) => {
+            base_url.warn(format!("{reason}: skipped"));
+            (None, false)
+        }
+    };
+    let priority = entry
+        .field("priority")
+        .integer(i32::MIN.into()..=i32::MAX.into());
+    let common = Common {
+        place: entry.place().clone(),
+        base_url: base,
+        prefix: prefix(entry),
+        headers: headers::read(&entry.field("headers")),
+        models: models(entry, both_names),
+        priority: priority
+            .and_then(|value| i32::try_from(value).ok())
+            .unwrap_or(0),
+    };
+    pending::check(entry, pending::ENTRY);
+    (common, usable)
+}
+
+fn prefix(entry: &mut Mapping<'_>) -> Option<String> {
+    let field = entry.field("prefix");
+    let text = field.filled()?;
+    let prefix = text.trim_matches('/').trim();
+    if prefix.contains('/') {
+        field.warn("must not have a `/` inside: no prefix is used");
+        return None;
+    }
+    (!prefix.is_empty()).then(|| prefix.to_owned())
+}
+
+/// `None`: the entry is dropped, because calling directly instead would be worse.
+fn proxy(entry: &mut Mapping<'_>) -> Option<ProxySetting> {
+    let field = entry.field("proxy-url");
+    match ProxySetting::parse(&field.text().unwrap_or_default()) {
+        Ok(setting) => Some(setting),
+        Err(reason) => {
+            field.warn(format!("{reason}: skipped"));
+            None
+        }
+    }
+}
+
+fn models(entry: &mut Mapping<'_>, both_names: bool) -> Option<Vec<ModelRow>> {
+    let rows = entry.field("models").mappings();
+    (!rows.is_empty()).then(|| {
+        rows.into_iter()
+            .filter_map(|row| model_row(row, both_names))
+            .collect()
+    })
+}
+
+fn model_row(mut row: Mapping<'_>, both_names: bool) -> Option<ModelRow> {
+    let name = row.field("name").text().unwrap_or_default();
+    let alias = row.field("alias").text().unwrap_or_default();
+    let display_name = row.field("display-name").filled();
+    let context = row.field("max-context-length").integer(0..=i64::MAX);
+    pending::check(&mut row, pending::MODEL);
+    let blank = (name.is_empty(), alias.is_empty());
+    let usable = if both_names {
+        if blank.0 || blank.1 {
+            row.warn("needs both `name` and `alias`: skipped");
+        }
+        !blank.0 && !blank.1
+    } else {
+        if blank.0 && blank.1 {
+            row.warn("has neither `name` nor `alias`: skipped");
+        }
+        !blank.0 || !blank.1
+    };
+    let place = row.place().clone();
+    row.finish();
+    usable.then(|| ModelRow {
+        place,
+        name: if blank.0 { alias.clone() } else { name },
+        alias,
+        display_name,
+        context: context
+            .and_then(|tokens| u64::try_from(tokens).ok())
+            .filter(|tokens| *tokens > 0),
+    })
+}

@@ -1,0 +1,97 @@
+//! From a file to a configuration and a list of problems.
+
+use std::path::Path;
+
+use super::problem::{Place, Problem, Report};
+use super::reader::Mapping;
+use super::schema::Config;
+use super::{top, yaml};
+
+/// Largest file that is read. A file with ten thousand keys has about 2 MiB.
+const FILE_BYTES: usize = 16 << 20;
+
+/// The outcome of reading a file.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// `None` when at least one problem is an error.
+    pub config: Option<Config>,
+    /// In the order of the file.
+    pub problems: Vec<Problem>,
+    /// Whether the file holds no document: all defaults at start, nothing to apply on reload.
+    pub empty: bool,
+}
+
+/// Reads a configuration from text; `file` is what problems call it.
+pub fn load(text: &str, file: &str) -> Loaded {
+    let report = Report::new(file);
+    if text.len() > FILE_BYTES {
+        let message = format!("is larger than {} MiB", FILE_BYTES >> 20);
+        report.error(&Place::default(), message);
+        return unusable(report);
+    }
+    let parsed = yaml::parse(text);
+    let broken = parsed.root.is_none() && !parsed.faults.is_empty();
+    for fault in parsed.faults {
+        let place = Place {
+            line: fault.line,
+            column: fault.column,
+            path: fault.path,
+        };
+        report.error(&place, fault.message);
+    }
+    if broken {
+        return unusable(report);
+    }
+    if let Some(line) = parsed.second {
+        let place = Place {
+            line,
+            column: 1,
+            path: String::new(),
+        };
+        report.warn(&place, "only the first document is read");
+    }
+    let empty = parsed.root.as_ref().is_none_or(yaml::Node::is_null);
+    let config = top::read(Mapping::root(&report, parsed.root.as_ref()), &report);
+    let (problems, failed) = report.finish();
+    Loaded {
+        config: (!failed).then_some(config),
+        problems,
+        empty,
+    }
+}
+
+/// Reads a configuration file. A file that cannot be read is a problem like any other.
+pub fn read(path: &Path) -> Loaded {
+    let file = path.display().to_string();
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let report = Report::new(&file);
+            report.error(&Place::default(), format!("cannot be read: {error}"));
+            return unusable(report);
+        }
+    };
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => load(text, &file),
+        Err(error) => {
+            let report = Report::new(&file);
+            let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+            let before = String::from_utf8_lossy(before);
+            let place = Place {
+                line: before.matches('\n').count() + 1,
+                column: before.chars().rev().take_while(|c| *c != '\n').count() + 1,
+                path: String::new(),
+            };
+            report.error(&place, "is not UTF-8");
+            unusable(report)
+        }
+    }
+}
+
+fn unusable(report: Report) -> Loaded {
+    Loaded {
+        config: None,
+        problems: report.finish().0,
+        empty: false,
+    }
+}

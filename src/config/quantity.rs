@@ -1,0 +1,140 @@
+//! Amounts with units: durations and sizes (`spec/config.md` 1.2 and 8, row 3).
+
+use std::time::Duration;
+
+/// Longest duration, a hundred years: any clock can still be moved on by it.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// `300ms`, `45s`, `2h30m`, `1.5h`, `1d`; a bare whole number counts seconds. Signs and spaces are not
+/// taken. `None` also for more than a hundred years.
+pub fn duration(text: &str) -> Option<Duration> {
+    let total = match text.parse() {
+        Ok(seconds) if !text.starts_with('+') => Duration::from_secs(seconds),
+        _ => terms(text)?,
+    };
+    (total <= LONGEST).then_some(total)
+}
+
+fn terms(text: &str) -> Option<Duration> {
+    let mut total = Duration::ZERO;
+    let mut rest = text;
+    loop {
+        let (number, unit, after) = term(rest)?;
+        let seconds = match unit {
+            "ns" => 1e-9,
+            "us" | "µs" | "μs" => 1e-6,
+            "ms" => 1e-3,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            "d" => 86_400.0,
+            _ => return None,
+        };
+        let part = Duration::try_from_secs_f64(number * seconds).ok()?;
+        total = total.checked_add(part)?;
+        rest = after;
+        if rest.is_empty() {
+            return Some(total);
+        }
+    }
+}
+
+/// Bytes: `64MiB`, `1.5GiB` (powers of 1024), `500kB`, `2MB` (powers of 1000), or a bare number.
+pub fn size(text: &str) -> Option<u64> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse().ok();
+    }
+    let (number, unit, rest) = term(text)?;
+    let scale: u64 = match unit.trim_start().to_ascii_lowercase().as_str() {
+        "b" => 1,
+        "kb" => 1000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        _ => return None,
+    };
+    let bytes = number * scale as f64;
+    // Floats are exact up to 2^53, which is far more than any size here.
+    (rest.is_empty() && bytes.fract() == 0.0 && bytes <= (1_u64 << 53) as f64)
+        .then_some(bytes as u64)
+}
+
+/// The first `<number><unit>` of a text: number, unit, what follows.
+fn term(text: &str) -> Option<(f64, &str, &str)> {
+    let digit = |c: char| c.is_ascii_digit() || c == '.';
+    let (number, rest) = text.split_at(text.find(|c| !digit(c))?);
+    let (unit, rest) = rest.split_at(rest.find(digit).unwrap_or(rest.len()));
+    Some((number.parse().ok()?, unit, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (text, millis) in [
+            ("300ms", 300),
+            ("45s", 45_000),
+            ("30m", 1_800_000),
+            ("2h30m", 9_000_000),
+            ("1.5h", 5_400_000),
+            ("1d", 86_400_000),
+            ("1d12h", 129_600_000),
+            ("90", 90_000),
+            ("0", 0),
+            ("0s", 0),
+            ("2000us", 2),
+        ] {
+            assert_eq!(
+                duration(text),
+                Some(Duration::from_millis(millis)),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "1h 30m",
+            "-1h",
+            "h",
+            "+5",
+            "1.",
+            "5x",
+            "1..5s",
+            "1e3s",
+            "99999999999999d",
+            "99999999999999",
+        ] {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        for (text, bytes) in [
+            ("64MiB", 64 << 20),
+            ("64 mib", 64 << 20),
+            ("1.5KiB", 1536),
+            ("2MB", 2_000_000),
+            ("500kB", 500_000),
+            ("12b", 12),
+            ("1048576", 1 << 20),
+        ] {
+            assert_eq!(size(text), Some(bytes), "{text}");
+        }
+        for text in [
+            "",
+            "MiB",
+            "64M",
+            "-1",
+            "1.5B",
+            "1MiB2",
+            "99999999999GiB",
+            "1 000",
+        ] {
+            assert_eq!(size(text), None, "{text}");
+        }
+    }
+}

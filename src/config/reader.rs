@@ -1,0 +1,293 @@
+//! Reading typed values out of a tree, noting every problem and every key that was asked for.
+//!
+//! All readers share one habit: absent, `null` and unusable values give `None`, so the caller's default
+//! stays, and what was unusable is in the [`Report`].
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::nearest::nearest;
+use super::problem::{Place, Report};
+use super::quantity;
+use super::secret::Secret;
+use super::yaml::{Entry, Node, Scalar, Style, Value, join};
+
+/// One mapping. Call [`Mapping::finish`] when every known key has been asked for.
+pub struct Mapping<'a> {
+    report: &'a Report,
+    place: Place,
+    entries: &'a [Entry],
+    asked: Vec<&'static str>,
+}
+
+/// The value of one key, present or not.
+pub struct Field<'a> {
+    report: &'a Report,
+    place: Place,
+    node: Option<&'a Node>,
+}
+
+impl<'a> Mapping<'a> {
+    /// The root of a document; an empty document is an empty mapping.
+    pub fn root(report: &'a Report, root: Option<&'a Node>) -> Self {
+        Field {
+            report,
+            place: place(root, String::new()),
+            node: root.filter(|node| !node.is_null()),
+        }
+        .mapping()
+    }
+
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    pub fn warn(&self, message: impl Into<String>) {
+        self.report.warn(&self.place, message);
+    }
+
+    pub fn field(&mut self, key: &'static str) -> Field<'a> {
+        self.asked.push(key);
+        let path = join(&self.place.path, key);
+        match self.find(key) {
+            Some(entry) => Field::of(self.report, entry, path),
+            None => Field {
+                report: self.report,
+                place: place(None, path),
+                node: None,
+            },
+        }
+    }
+
+    /// Reports the keys nobody asked for.
+    pub fn finish(self) {
+        for entry in self.entries {
+            let name = entry.key.text.as_str();
+            if self.asked.contains(&name) {
+                continue;
+            }
+            let place = Place {
+                line: entry.line,
+                column: entry.column,
+                path: join(&self.place.path, name),
+            };
+            let message = match nearest(name, self.asked.iter().copied()) {
+                Some(known) => format!("is not a known key, did you mean `{known}`?"),
+                None => "is not a known key".to_owned(),
+            };
+            self.report.warn(&place, message);
+        }
+    }
+
+    fn find(&self, key: &str) -> Option<&'a Entry> {
+        self.entries.iter().find(|entry| entry.key.text == key)
+    }
+}
+
+impl<'a> Field<'a> {
+    /// The value of `entry`. The place of a collection is its key, where people look for it.
+    fn of(report: &'a Report, entry: &'a Entry, path: String) -> Self {
+        let node = &entry.value;
+        let place = match &node.value {
+            Value::Scalar(_) if !node.is_null() => place(Some(node), path),
+            _ => Place {
+                line: entry.line,
+                column: entry.column,
+                path,
+            },
+        };
+        Field {
+            report,
+            place,
+            node: Some(node).filter(|node| !node.is_null()),
+        }
+    }
+
+    pub fn node(&self) -> Option<&'a Node> {
+        self.node
+    }
+
+    pub fn error(&self, message: impl Into<String>) {
+        self.report.error(&self.place, message);
+    }
+
+    pub fn warn(&self, message: impl Into<String>) {
+        self.report.warn(&self.place, message);
+    }
+
+    fn scalar(&self, expected: &str) -> Option<&'a Scalar> {
+        match &self.node?.value {
+            Value::Scalar(scalar) => Some(scalar),
+            Value::Sequence(_) => {
+                self.error(format!("must be {expected}, not a list"));
+                None
+            }
+            Value::Mapping(_) => {
+                self.error(format!("must be {expected}, not a mapping"));
+                None
+            }
+        }
+    }
+
+    /// Text as written, without space around it.
+    pub fn text(&self) -> Option<String> {
+        self.scalar("text")
+            .map(|scalar| scalar.text.trim().to_owned())
+    }
+
+    /// Text that is not blank.
+    pub fn filled(&self) -> Option<String> {
+        self.text().filter(|text| !text.is_empty())
+    }
+
+    pub fn secret(&self) -> Option<Secret> {
+        self.filled().map(Secret::new)
+    }
+
+    pub fn flag(&self) -> Option<bool> {
+        let flag = self.scalar("true or false")?.boolean();
+        if flag.is_none() {
+            self.error("must be true or false");
+        }
+        flag
+    }
+
+    pub fn integer(&self, range: RangeInclusive<i64>) -> Option<i64> {
+        let scalar = self.scalar("a whole number")?;
+        let Ok(value) = scalar.integer() else {
+            self.error("must be a whole number");
+            return None;
+        };
+        if scalar.style == Style::Quoted {
+            self.warn("is a number in quotes");
+        }
+        if !range.contains(&value) {
+            let (low, high) = (range.start(), range.end());
+            self.error(format!("must be between {low} and {high}"));
+            return None;
+        }
+        Some(value)
+    }
+
+    /// A number of things; less than none is none.
+    pub fn count(&self) -> Option<u32> {
+        let value = self.integer(i64::MIN..=i64::from(u32::MAX))?;
+        Some(u32::try_from(value).unwrap_or(0))
+    }
+
+    /// A duration. For keys counted in seconds bare numbers keep that meaning, and less than none is none.
+    pub fn duration(&self) -> Option<Duration> {
+        let scalar = self.scalar("a duration such as `30s`")?;
+        let text = scalar.text.trim();
+        let whole = || match scalar.integer() {
+            Ok(seconds) => quantity::duration(&seconds.max(0).to_string()),
+            Err(_) => None,
+        };
+        let duration = quantity::duration(text).or_else(whole);
+        if duration.is_none() {
+            self.error("must be a duration such as `30s` or `2h30m`");
+        }
+        duration
+    }
+
+    /// A duration above zero.
+    pub fn timeout(&self) -> Option<Duration> {
+        let duration = self.duration()?;
+        if duration.is_zero() {
+            self.error("must be more than zero");
+            return None;
+        }
+        Some(duration)
+    }
+
+    /// Bytes.
+    pub fn size(&self, range: RangeInclusive<u64>) -> Option<u64> {
+        let text = &self.scalar("a size such as `64MiB`")?.text;
+        let Some(bytes) = quantity::size(text.trim()) else {
+            self.error("must be a size such as `64MiB` or `500kB`");
+            return None;
+        };
+        if !range.contains(&bytes) {
+            let (low, high) = (range.start(), range.end());
+            self.error(format!("must be between {low} and {high} bytes"));
+            return None;
+        }
+        Some(bytes)
+    }
+
+    /// The items of a list, nulls left out; empty when there is no list.
+    pub fn items(&self) -> Vec<Field<'a>> {
+        let Some(node) = self.node else {
+            return Vec::new();
+        };
+        let Value::Sequence(items) = &node.value else {
+            self.error("must be a list");
+            return Vec::new();
+        };
+        let field = |(index, node): (usize, &'a Node)| Field {
+            report: self.report,
+            place: place(Some(node), format!("{}[{index}]", self.place.path)),
+            node: Some(node).filter(|node| !node.is_null()),
+        };
+        items
+            .iter()
+            .enumerate()
+            .map(field)
+            .filter(|item| item.node.is_some())
+            .collect()
+    }
+
+    /// A list of texts, blank ones left out.
+    pub fn texts(&self) -> Vec<String> {
+        self.items().iter().filter_map(Field::filled).collect()
+    }
+
+    /// A mapping; an empty one when there is none.
+    pub fn mapping(&self) -> Mapping<'a> {
+        let entries: &[Entry] = match self.node.map(|node| &node.value) {
+            Some(Value::Mapping(entries)) => entries,
+            Some(_) => {
+                self.error("must be a mapping");
+                &[]
+            }
+            None => &[],
+        };
+        Mapping {
+            report: self.report,
+            place: self.place.clone(),
+            entries,
+            asked: Vec::new(),
+        }
+    }
+
+    /// A list of mappings.
+    pub fn mappings(&self) -> Vec<Mapping<'a>> {
+        let is_mapping = |item: &Field<'a>| {
+            let mapping = matches!(item.node.map(|node| &node.value), Some(Value::Mapping(_)));
+            if !mapping {
+                item.error("must be a mapping");
+            }
+            mapping
+        };
+        self.items()
+            .iter()
+            .filter(|item| is_mapping(item))
+            .map(Field::mapping)
+            .collect()
+    }
+
+    /// A mapping whose keys are free: each key with its value, which may be null.
+    pub fn pairs(&self) -> Vec<(&'a str, Field<'a>)> {
+        let mapping = self.mapping();
+        let pair = |entry: &'a Entry| {
+            let path = join(&self.place.path, &entry.key.text);
+            (entry.key.text.as_str(), Field::of(self.report, entry, path))
+        };
+        mapping.entries.iter().map(pair).collect()
+    }
+}
+
+fn place(node: Option<&Node>, path: String) -> Place {
+    let (line, column) = node.map_or((0, 0), |node| (node.line, node.column));
+    Place { line, column, path }
+}

@@ -1,0 +1,74 @@
+//! Everything a configuration says, normalised and checked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::entries::{CompatEntry, KeyEntry};
+use super::limits::Limits;
+use super::routing::Routing;
+use super::secret::Secret;
+use super::url::ProxySetting;
+
+/// A whole configuration. `Config::default()` is what an empty file gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Name of the file, for messages.
+    pub file: Arc<str>,
+    /// Interface to listen on; empty for all. An IPv6 address is in brackets.
+    pub host: String,
+    /// 0 lets the system choose.
+    pub port: u16,
+    /// What clients present. Empty: every endpoint is open.
+    pub api_keys: Vec<Secret>,
+    /// Whether `api_keys` holds keys of the shipped example, which everybody knows.
+    pub example_keys: bool,
+    pub debug: bool,
+    pub routing: Routing,
+    pub limits: Limits,
+    /// For all upstreams whose credential has no setting of its own.
+    pub proxy_url: ProxySetting,
+    /// A credential with a prefix serves `prefix/model` only.
+    pub force_model_prefix: bool,
+    /// Whether upstream response headers reach the client.
+    pub passthrough_headers: bool,
+    /// Further rounds over the credentials after a failed one.
+    pub request_retry: u32,
+    /// Credentials tried per round; 0 for all.
+    pub max_retry_credentials: u32,
+    /// Longest wait between rounds.
+    pub max_retry_interval: Duration,
+    /// Time between keep-alive comments on a silent stream (`streaming.keepalive-seconds`).
+    pub streaming_keepalive: Option<Duration>,
+    pub gemini: Vec<KeyEntry>,
+    pub vertex: Vec<KeyEntry>,
+    pub claude: Vec<KeyEntry>,
+    pub codex: Vec<KeyEntry>,
+    pub compat: Vec<CompatEntry>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            file: "".into(),
+            host: String::new(),
+            port: 8317,
+            api_keys: Vec::new(),
+            example_keys: false,
+            debug: false,
+            routing: Routing::default(),
+            limits: Limits::default(),
+            proxy_url: ProxySetting::default(),
+            force_model_prefix: false,
+            passthrough_headers: false,
+            request_retry: 0,
+            max_retry_credentials: 0,
+            max_retry_interval: Duration::ZERO,
+            streaming_keepalive: None,
+            gemini: Vec::new(),
+            vertex: Vec::new(),
+            claude: Vec::new(),
+            codex: Vec::new(),
+            compat: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! A YAML document as a tree that remembers where everything stands.
+//!
+//! Scalars keep their source text: what `1.50` or `yes` means is decided by whoever reads the key, so
+//! that a text value arrives exactly as written (`spec/config.md` 1.1).
+
+mod compose;
+mod scalar;
+mod tree;
+
+pub use compose::{Parsed, parse};
+pub use scalar::{NotInteger, Scalar, Style};
+pub use tree::{Entry, Fault, Node, Value, join};

@@ -1,0 +1,215 @@
+//! Credentials out of the API-key blocks of the configuration.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::config::{
+    Common, CompatEntry, Config, KeyEntry, ModelRow, Place, Problem, ProxySetting, Secret, Severity,
+};
+
+use super::catalog;
+use super::id::{Id, Ids};
+use super::model::{self, Model, Repeats};
+use super::presented::{Credential, Provider};
+
+/// All credentials of a configuration in the order of their blocks, and what is odd about them: all
+/// problems are warnings.
+pub fn from_config(config: &Config) -> (Vec<Credential>, Vec<Problem>) {
+    let mut builder = Builder {
+        config,
+        ids: Ids::default(),
+        credentials: Vec::new(),
+        problems: Vec::new(),
+    };
+    builder.keys(&config.gemini, &Provider::Gemini);
+    builder.keys(&config.codex, &Provider::Codex);
+    builder.keys(&config.claude, &Provider::Claude);
+    builder.compat(&config.compat);
+    builder.keys(&config.vertex, &Provider::Vertex);
+    builder
+        .problems
+        .sort_by_key(|problem| (problem.line, problem.column));
+    (builder.credentials, builder.problems)
+}
+
+struct Builder<'c> {
+    config: &'c Config,
+    ids: Ids,
+    credentials: Vec<Credential>,
+    problems: Vec<Problem>,
+}
+
+/// What makes one credential out of an entry.
+struct Parts<'e> {
+    provider: Provider,
+    label: String,
+    /// The word before the hash in `config:<word>[<hash>]`.
+    source: &'e str,
+    id: Id,
+    key: Option<Secret>,
+    base_url: String,
+    proxy: ProxySetting,
+    models: Vec<Model>,
+}
+
+impl Builder<'_> {
+    fn keys(&mut self, entries: &[KeyEntry], provider: &Provider) {
+        let mut seen = HashSet::new();
+        let unique = matches!(provider, Provider::Gemini | Provider::Vertex);
+        for entry in entries {
+            let KeyEntry {
+                common,
+                key,
+                proxy,
+                excluded_models,
+            } = entry;
+            let configured = common.base_url.as_deref().unwrap_or_default();
+            if unique && !seen.insert((key.reveal(), configured)) {
+                self.warn(
+                    &common.place,
+                    "has the key and base-url of an earlier entry: skipped",
+                );
+                continue;
+            }
+            let (name, source) = match provider {
+                Provider::Vertex => ("vertex", "vertex-apikey"),
+                other => (other.key(), other.key()),
+            };
+            let kind = format!("{name}:apikey");
+            let id = match provider {
+                Provider::Vertex => {
+                    let parts = [key.reveal(), configured, proxy.reveal()];
+                    self.ids.next(&kind, &parts)
+                }
+                _ => self.ids.next(&kind, &[key.reveal(), configured]),
+            };
+            let base_url = match &common.base_url {
+                Some(base_url) => base_url.clone(),
+                None => provider.default_base_url().unwrap_or_default().to_owned(),
+            };
+            let mut models = self.key_models(common, provider);
+            model::exclude(&mut models, excluded_models);
+            self.check_served(&models, &common.place);
+            let parts = Parts {
+                provider: provider.clone(),
+                label: format!("{name}-apikey"),
+                source,
+                id,
+                key: Some(key.clone()),
+                base_url,
+                proxy: proxy.clone(),
+                models,
+            };
+            self.add(&common.place, common, parts);
+        }
+    }
+
+    fn key_models(&mut self, common: &Common, provider: &Provider) -> Vec<Model> {
+        let Some(section) = catalog::section(provider.key()) else {
+            return Vec::new();
+        };
+        let Some(rows) = &common.models else {
+            return model::known(section);
+        };
+        let (models, passed) = model::listed(rows, Repeats::First, section.owned_by, Some(section));
+        for row in passed {
+            self.warn(
+                &row.place,
+                "offers a name that an earlier row offers: skipped",
+            );
+        }
+        models
+    }
+
+    fn compat(&mut self, entries: &[CompatEntry]) {
+        let mut rows: HashMap<String, Vec<&ModelRow>> = HashMap::new();
+        for entry in entries {
+            let listed = rows.entry(entry.name.to_lowercase());
+            if matches!(listed, std::collections::hash_map::Entry::Occupied(_)) {
+                let message = "has the name of an earlier provider: their models are merged";
+                self.warn(&entry.common.place, message);
+            }
+            listed
+                .or_default()
+                .extend(entry.common.models.iter().flatten());
+        }
+        for entry in entries {
+            let name = entry.name.to_lowercase();
+            let rows = rows.get(&name).map(Vec::as_slice).unwrap_or_default();
+            let (models, _) = model::listed(rows.iter().copied(), Repeats::Pool, &entry.name, None);
+            self.check_served(&models, &entry.common.place);
+            self.compat_entry(entry, &name, &models);
+        }
+    }
+
+    fn compat_entry(&mut self, entry: &CompatEntry, name: &str, models: &[Model]) {
+        let kind = format!("openai-compatibility:{name}");
+        let base_url = &entry.base_url;
+        let parts = |id, key, proxy| Parts {
+            provider: Provider::Compat {
+                name: name.to_owned(),
+            },
+            label: entry.name.clone(),
+            source: name,
+            id,
+            key,
+            base_url: base_url.clone(),
+            proxy,
+            models: models.to_vec(),
+        };
+        let Some(keys) = &entry.keys else {
+            let id = self.ids.next(&kind, &[base_url]);
+            let parts = parts(id, None, ProxySetting::Inherit);
+            return self.add(&entry.common.place, &entry.common, parts);
+        };
+        for key in keys {
+            let secret = key.key.as_ref().map_or("", Secret::reveal);
+            let id = self
+                .ids
+                .next(&kind, &[secret, base_url, key.proxy.reveal()]);
+            let parts = parts(id, key.key.clone(), key.proxy.clone());
+            self.add(&key.place, &entry.common, parts);
+        }
+    }
+
+    fn add(&mut self, place: &Place, common: &Common, parts: Parts<'_>) {
+        let Parts {
+            provider,
+            label,
+            source,
+            id,
+            key,
+            base_url,
+            proxy,
+            models,
+        } = parts;
+        if id.repeated {
+            self.warn(place, "is the same as an earlier entry: both are used");
+        }
+        self.credentials.push(Credential {
+            id: id.id,
+            provider,
+            label,
+            source: format!("config:{source}[{}]", id.hash),
+            key,
+            base_url,
+            prefix: common.prefix.clone(),
+            force_prefix: self.config.force_model_prefix,
+            headers: common.headers.clone(),
+            proxy,
+            priority: common.priority,
+            models,
+        });
+    }
+
+    fn check_served(&mut self, models: &[Model], place: &Place) {
+        if models.is_empty() {
+            self.warn(place, "offers no model and is never used");
+        }
+    }
+
+    fn warn(&mut self, place: &Place, message: &str) {
+        let file = &self.config.file;
+        let problem = Problem::new(file, place, Severity::Warning, message.to_owned());
+        self.problems.push(problem);
+    }
+}

@@ -1,0 +1,71 @@
+//! The well-known models of each kind of upstream: a table in data (`spec/providers.md` 13.2).
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+pub struct Section {
+    pub owned_by: &'static str,
+    pub models: Vec<Known>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Known {
+    pub id: &'static str,
+    pub display_name: &'static str,
+    /// As Gemini lists it.
+    pub version: Option<&'static str>,
+    /// Unix seconds.
+    pub created: Option<u64>,
+    /// Tokens in, tokens out.
+    pub context: Option<u64>,
+    pub output: Option<u64>,
+}
+
+static SECTIONS: LazyLock<HashMap<&'static str, Section>> =
+    LazyLock::new(|| serde_json::from_str(include_str!("catalog.json")).unwrap_or_default());
+
+/// The models of a provider by its key, none for a provider whose models are not known here.
+pub fn section(provider: &str) -> Option<&'static Section> {
+    SECTIONS.get(provider)
+}
+
+impl Section {
+    pub fn find(&self, id: &str) -> Option<&Known> {
+        self.models
+            .iter()
+            .find(|model| model.id.eq_ignore_ascii_case(id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_complete_and_has_no_id_twice() {
+        for (provider, owner, count) in [
+            ("gemini", "google", 13),
+            ("vertex", "google", 25),
+            ("claude", "anthropic", 15),
+            ("codex", "openai", 10),
+        ] {
+            let section = section(provider).expect(provider);
+            assert_eq!(section.owned_by, owner);
+            assert_eq!(section.models.len(), count, "{provider}");
+            for (at, model) in section.models.iter().enumerate() {
+                let twin = section.models.iter().position(|other| other.id == model.id);
+                assert_eq!(twin, Some(at), "{}", model.id);
+                assert!(!model.id.is_empty() && !model.display_name.is_empty());
+                assert_eq!(
+                    model.context.is_some(),
+                    model.output.is_some(),
+                    "{}",
+                    model.id
+                );
+            }
+        }
+    }
+}

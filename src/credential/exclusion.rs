@@ -1,0 +1,62 @@
+//! `excluded-models`: patterns with `*` for any run of characters (`spec/config.md` 2.5).
+
+/// Whether `pattern`, in lower case, matches the whole of `name`, whatever its case.
+///
+/// The first piece anchors the start, the last one the end, and the earliest place for each piece
+/// between them is always good enough: linear in practice, never worse than their product.
+pub fn matches(pattern: &str, name: &str) -> bool {
+    let name = name.to_lowercase();
+    let Some((first, rest)) = pattern.split_once('*') else {
+        return pattern == name;
+    };
+    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let Some(mut left) = name
+        .strip_prefix(first)
+        .and_then(|name| name.strip_suffix(last))
+    else {
+        return false;
+    };
+    middle.split('*').all(|piece| match left.split_once(piece) {
+        Some((_, after)) => {
+            left = after;
+            true
+        }
+        None => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        for (pattern, name, expected) in [
+            ("gpt-5.1", "gpt-5.1", true),
+            ("gpt-5.1", "GPT-5.1", true),
+            ("gpt-5.1", "gpt-5.1-mini", false),
+            ("gpt-5-*", "gpt-5-codex", true),
+            ("gpt-5-*", "gpt-5-", true),
+            ("gpt-5-*", "gpt-5", false),
+            ("*-mini", "gpt-5-mini", true),
+            ("*-mini", "mini", false),
+            ("*flash*", "gemini-flash", true),
+            ("*flash*", "flash", true),
+            ("*flash*", "gemini-pro", false),
+            ("*", "", true),
+            ("*", "anything", true),
+            ("**", "anything", true),
+            ("a*b*c", "abc", true),
+            ("a*b*c", "aXXbYYc", true),
+            ("a*b*c", "acb", false),
+            ("a*a", "a", false),
+            ("ab*ba", "aba", false),
+            ("a*b*b", "ab", false),
+            ("a?c", "abc", false),
+            ("", "", true),
+            ("", "x", false),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The models one credential offers: from its `models` list, else from the catalogue, minus exclusions.
+
+use crate::config::ModelRow;
+
+use super::catalog::{Known, Section};
+use super::exclusion;
+use super::name;
+
+/// A model as clients see it through one credential, before its prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Model {
+    /// What clients ask for.
+    pub id: String,
+    /// What is sent upstream, as configured; never empty. More than one is a pool, in file order.
+    pub upstream: Vec<String>,
+    pub display_name: String,
+    pub owned_by: String,
+    /// Unix seconds.
+    pub created: Option<u64>,
+    /// As Gemini lists it.
+    pub version: Option<&'static str>,
+    /// Tokens in.
+    pub context: Option<u64>,
+    /// Tokens out.
+    pub output: Option<u64>,
+}
+
+/// What to do with rows of one alias.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeats {
+    /// The first row counts.
+    First,
+    /// They form a pool.
+    Pool,
+}
+
+/// The catalogue as models.
+pub fn known(section: &Section) -> Vec<Model> {
+    let model = |known: &Known| Model {
+        id: known.id.to_owned(),
+        upstream: vec![known.id.to_owned()],
+        display_name: known.display_name.to_owned(),
+        owned_by: section.owned_by.to_owned(),
+        created: known.created,
+        version: known.version,
+        context: known.context,
+        output: known.output,
+    };
+    section.models.iter().map(model).collect()
+}
+
+/// Configured rows as models, and the rows that were passed over. What the catalogue knows of the
+/// upstream name is carried over.
+pub fn listed<'r>(
+    rows: impl IntoIterator<Item = &'r ModelRow>,
+    repeats: Repeats,
+    owned_by: &str,
+    section: Option<&Section>,
+) -> (Vec<Model>, Vec<&'r ModelRow>) {
+    let mut models: Vec<Model> = Vec::new();
+    let mut passed = Vec::new();
+    for row in rows {
+        let id = if row.alias.is_empty() {
+            &row.name
+        } else {
+            &row.alias
+        };
+        let same = models
+            .iter_mut()
+            .find(|model| model.id.eq_ignore_ascii_case(id));
+        match (same, repeats) {
+            (None, _) => models.push(model(row, id, owned_by, section)),
+            (Some(_), Repeats::First) => passed.push(row),
+            (Some(pool), Repeats::Pool) => {
+                let known = |name: &String| name.eq_ignore_ascii_case(&row.name);
+                if !pool.upstream.iter().any(known) {
+                    pool.upstream.push(row.name.clone());
+                }
+            }
+        }
+    }
+    (models, passed)
+}
+
+fn model(row: &ModelRow, id: &str, owned_by: &str, section: Option<&Section>) -> Model {
+    let (base, _) = name::split_configured(&row.name);
+    let known = section.and_then(|section| section.find(base));
+    let shown = row.display_name.as_ref().unwrap_or(&row.name);
+    Model {
+        id: id.to_owned(),
+        upstream: vec![row.name.clone()],
+        display_name: shown.clone(),
+        owned_by: owned_by.to_owned(),
+        created: known.and_then(|known| known.created),
+        version: known.and_then(|known| known.version),
+        context: row
+            .context
+            .or_else(|| known.and_then(|known| known.context)),
+        output: known.and_then(|known| known.output),
+    }
+}
+
+/// Takes out what the patterns match.
+pub fn exclude(models: &mut Vec<Model>, patterns: &[String]) {
+    models.retain(|model| {
+        !patterns
+            .iter()
+            .any(|pattern| exclusion::matches(pattern, &model.id))
+    });
+}

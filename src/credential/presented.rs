@@ -1,0 +1,164 @@
+//! One credential: who is called, with what, for which models.
+
+use std::borrow::Cow;
+
+use crate::config::{HeaderValueSource, ProxySetting, Secret};
+use crate::dialect::Dialect;
+
+use super::model::Model;
+use super::name;
+
+/// A kind of upstream.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Provider {
+    Gemini,
+    Vertex,
+    Claude,
+    Codex,
+    /// A provider of `openai-compatibility`, by its name in lower case.
+    Compat {
+        name: String,
+    },
+}
+
+impl Provider {
+    /// The word for it in logs, metrics and error messages.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Gemini => "gemini",
+            Self::Vertex => "vertex",
+            Self::Claude => "claude",
+            Self::Codex => "codex",
+            Self::Compat { name } => name,
+        }
+    }
+
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::Gemini | Self::Vertex => Dialect::Gemini,
+            Self::Claude => Dialect::Messages,
+            Self::Codex => Dialect::Responses,
+            Self::Compat { .. } => Dialect::Chat,
+        }
+    }
+
+    /// Where the vendor serves it; `None` where the configuration must say (`spec/config.md` 2.2).
+    pub fn default_base_url(&self) -> Option<&'static str> {
+        match self {
+            Self::Gemini => Some("https://generativelanguage.googleapis.com"),
+            Self::Vertex => Some("https://aiplatform.googleapis.com"),
+            Self::Claude => Some("https://api.anthropic.com"),
+            Self::Codex | Self::Compat { .. } => None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// Stable across reloads and restarts; may be shown.
+    pub id: String,
+    pub provider: Provider,
+    /// What operators call it: `claude-apikey`, or the name of a provider.
+    pub label: String,
+    /// Where it was defined, as shown to operators.
+    pub source: String,
+    /// `None`: the upstream is called without one.
+    pub key: Option<Secret>,
+    /// Without a slash at the end.
+    pub base_url: String,
+    pub prefix: Option<String>,
+    /// Whether models are offered with the prefix only.
+    pub force_prefix: bool,
+    /// Sent last; each replaces a header of the same name.
+    pub headers: Vec<(String, HeaderValueSource)>,
+    pub proxy: ProxySetting,
+    /// Higher is tried first.
+    pub priority: i32,
+    /// What it offers; empty for a credential that serves nothing.
+    pub models: Vec<Model>,
+}
+
+/// What a model name asked for by a client means to one credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resolved<'a> {
+    pub model: &'a Model,
+    /// The name to send, the first of a pool, without a thinking suffix.
+    pub upstream: &'a str,
+    /// The value of the thinking suffix: the configured name's own, else the client's.
+    pub thinking: Option<&'a str>,
+}
+
+impl Credential {
+    pub fn dialect(&self) -> Dialect {
+        self.provider.dialect()
+    }
+
+    /// Label and masked key, for log lines.
+    pub fn masked_id(&self) -> String {
+        match &self.key {
+            Some(key) => format!("{} {}", self.label, key.masked()),
+            None => self.label.clone(),
+        }
+    }
+
+    /// Every id clients can ask this credential for, with the model behind it.
+    pub fn visible_ids(&self) -> impl Iterator<Item = (Cow<'_, str>, &Model)> {
+        self.models.iter().flat_map(|model| {
+            let plain = self
+                .offers_plain(model)
+                .then_some(Cow::Borrowed(model.id.as_str()));
+            let prefix = self.prefix.as_ref();
+            let prefixed = prefix.map(|prefix| Cow::Owned(format!("{prefix}/{}", model.id)));
+            plain.into_iter().chain(prefixed).map(move |id| (id, model))
+        })
+    }
+
+    /// Finds what a client's model name means here: without its thinking suffix first, then as a whole,
+    /// because an id may itself end in parentheses (`spec/http.md` 5).
+    pub fn resolve<'a>(&'a self, asked: &'a str) -> Option<Resolved<'a>> {
+        let (base, suffix) = name::split(asked);
+        let (model, suffix) = match self.find(base) {
+            Some(model) => (model, suffix),
+            None => (self.find(asked)?, None),
+        };
+        Some(model.resolved(suffix))
+    }
+
+    /// The model behind a visible id, preferring the one spelt exactly so over one that differs in case.
+    fn find(&self, id: &str) -> Option<&Model> {
+        let same: [fn(&str, &str) -> bool; 2] = [str::eq, str::eq_ignore_ascii_case];
+        same.into_iter().find_map(|same| {
+            let bare = self.prefix.as_deref().and_then(|prefix| {
+                let (start, bare) = id.split_at_checked(prefix.len())?;
+                bare.strip_prefix('/').filter(|_| same(start, prefix))
+            });
+            let prefixed =
+                bare.and_then(|bare| self.models.iter().find(|model| same(&model.id, bare)));
+            prefixed.or_else(|| {
+                let plain = |model: &&Model| self.offers_plain(model) && same(&model.id, id);
+                self.models.iter().find(plain)
+            })
+        })
+    }
+
+    fn offers_plain(&self, model: &Model) -> bool {
+        !self.force_prefix
+            || self
+                .prefix
+                .as_ref()
+                .is_none_or(|prefix| *prefix == model.id)
+    }
+}
+
+impl Model {
+    /// What is sent for this model when the client asked with thinking suffix `suffix`.
+    pub fn resolved<'a>(&'a self, suffix: Option<&'a str>) -> Resolved<'a> {
+        let first = self.upstream.first().unwrap_or(&self.id);
+        let (upstream, own) = name::split_configured(first);
+        Resolved {
+            model: self,
+            upstream,
+            thinking: own.or(suffix),
+        }
+    }
+}
