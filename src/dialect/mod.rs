@@ -1,5 +1,8 @@
 //! The wire formats. Pure: no I/O, no clock.
 
+pub mod model_name;
+pub mod problem;
+
 /// A family of request and answer bodies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dialect {
