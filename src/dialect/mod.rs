@@ -1,5 +1,7 @@
 //! The wire formats. Pure: no I/O, no clock.
 
+pub mod usage;
+
 /// A family of request and answer bodies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dialect {
