@@ -216,6 +216,11 @@ impl<'a> Event<'a> {
         Self { raw, lines }
     }
 
+    /// An event of which the bytes are at hand.
+    pub fn of(raw: &'a [u8]) -> Self {
+        Self::new(raw, true)
+    }
+
     /// The `event` field: the name of the event. The last one counts.
     pub fn name(&self) -> Option<&'a [u8]> {
         self.fields()

@@ -1,5 +1,6 @@
 //! The wire formats. Pure: no I/O, no clock.
 
+pub mod event;
 pub mod usage;
 
 /// A family of request and answer bodies.
