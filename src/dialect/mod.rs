@@ -1,7 +1,9 @@
 //! The wire formats. Pure: no I/O, no clock.
 
+pub mod event;
 pub mod model_name;
 pub mod problem;
+pub mod usage;
 
 /// A family of request and answer bodies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,1 +1,29 @@
+//! Calling upstreams: one file per kind says how it is called, one place calls.
+//!
+//! [`Upstream::call`] takes what the client sent and who to be towards which upstream ([`Call`]), and gives
+//! an [`Answer`] whose body is still to be read, or a [`Failure`]. Bodies are not parsed: the client's bytes
+//! go out with edits spliced in, the upstream's come back as they are.
 
+mod agent;
+mod call;
+mod claude;
+pub mod codex;
+mod compat;
+mod dial;
+mod failure;
+mod gemini;
+mod headers;
+mod request;
+mod resolve;
+mod socks;
+mod target;
+mod url;
+mod vertex;
+pub mod watch;
+mod wire;
+
+pub use agent::Settings;
+pub use call::{Answer, Upstream};
+pub use failure::{ERROR_BODY, Failure, FailureKind, retry_after};
+pub use headers::Headers;
+pub use target::{Action, Call, Kind, ProxySetting, Target};

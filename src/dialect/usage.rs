@@ -1,0 +1,285 @@
+//! What an answer says it cost, read from the vendors' own fields (spec/dialects.md 4.1).
+
+use memchr::memmem;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Dialect;
+
+/// Tokens of one answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// All that was read, whether or not it came from the vendor's cache.
+    pub input: u64,
+    /// All that was written, reasoning included.
+    pub output: u64,
+    /// The part of `input` that came from the vendor's prompt cache.
+    pub cached_read: u64,
+    /// The part of `input` that was put into the vendor's prompt cache.
+    pub cache_creation: u64,
+    /// The part of `output` that was reasoning.
+    pub reasoning: u64,
+}
+
+/// Gathers the usage of an answer from its events. A field said again overrides what was said before.
+#[derive(Clone, Debug)]
+pub struct Meter {
+    dialect: Dialect,
+    said: Option<Said>,
+}
+
+/// The usage of a whole JSON answer.
+pub fn of_body(dialect: Dialect, body: &[u8]) -> Option<Usage> {
+    let mut meter = Meter::new(dialect);
+    meter.read(body);
+    meter.usage()
+}
+
+impl Meter {
+    pub fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            said: None,
+        }
+    }
+
+    /// Reads the data of one event, or a whole body. Costs a byte search unless there is usage in it.
+    pub fn read(&mut self, json: &[u8]) {
+        if !has_usage(json) {
+            return;
+        }
+        for usage in usages(json) {
+            let said = self.said.get_or_insert_default();
+            said.read(self.dialect, &usage);
+        }
+    }
+
+    /// What has been said so far; `None` when nothing was.
+    pub fn usage(&self) -> Option<Usage> {
+        self.said.as_ref()?.total(self.dialect)
+    }
+}
+
+/// Whether a usage object can be in `json`: a `"usage…"` key with an object behind it. Most chunks of a
+/// stream have none, or a `null`.
+fn has_usage(json: &[u8]) -> bool {
+    memmem::find_iter(json, b"\"usage").any(|at| {
+        let after = json.get(at + 1..).unwrap_or_default();
+        let key_end = memchr::memchr(b'"', after).unwrap_or(after.len());
+        let mut next = after
+            .iter()
+            .skip(key_end + 1)
+            .filter(|byte| !byte.is_ascii_whitespace());
+        next.next() == Some(&b':') && next.next() == Some(&b'{')
+    })
+}
+
+/// Usage at the top: chat, whole answers, the last Messages event.
+#[derive(Deserialize)]
+struct Top {
+    usage: Option<Value>,
+    #[serde(rename = "usageMetadata", alias = "usage_metadata")]
+    usage_metadata: Option<Value>,
+}
+
+/// Usage in an envelope: the first Messages event, the events of Responses, Gemini's envelope.
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(alias = "message")]
+    response: Top,
+}
+
+fn usages(json: &[u8]) -> impl Iterator<Item = Value> {
+    let inner = serde_json::from_slice(json).ok();
+    let inner = inner.map(|envelope: Envelope| envelope.response);
+    let top = serde_json::from_slice(json).ok();
+    [top, inner]
+        .into_iter()
+        .flatten()
+        .flat_map(|found: Top| [found.usage, found.usage_metadata])
+        .flatten()
+        .filter(Value::is_object)
+}
+
+/// The vendor's numbers, as far as they have been said.
+#[derive(Clone, Copy, Debug, Default)]
+struct Said {
+    /// Everything read (chat, Responses, Gemini) or only what was not cached (Messages).
+    input: Option<u64>,
+    output: Option<u64>,
+    cached_read: Option<u64>,
+    cache_creation: Option<u64>,
+    reasoning: Option<u64>,
+    tool_prompt: Option<u64>,
+    total: Option<u64>,
+}
+
+impl Said {
+    fn read(&mut self, dialect: Dialect, usage: &Value) {
+        let first = |paths: &[&str]| paths.iter().find_map(|path| usage.pointer(path)?.as_u64());
+        let keep = |field: &mut Option<u64>, paths: &[&str]| *field = first(paths).or(*field);
+        match dialect {
+            // Compatible upstreams mix the two vocabularies.
+            Dialect::Chat | Dialect::Responses => {
+                keep(&mut self.input, &["/prompt_tokens", "/input_tokens"]);
+                keep(&mut self.output, &["/completion_tokens", "/output_tokens"]);
+                keep(
+                    &mut self.cached_read,
+                    &[
+                        "/prompt_tokens_details/cached_tokens",
+                        "/input_tokens_details/cached_tokens",
+                        "/prompt_cache_hit_tokens",
+                        "/cached_tokens",
+                    ],
+                );
+                keep(
+                    &mut self.cache_creation,
+                    &[
+                        "/prompt_tokens_details/cache_write_tokens",
+                        "/input_tokens_details/cache_write_tokens",
+                    ],
+                );
+                keep(
+                    &mut self.reasoning,
+                    &[
+                        "/completion_tokens_details/reasoning_tokens",
+                        "/output_tokens_details/reasoning_tokens",
+                    ],
+                );
+            }
+            Dialect::Messages => {
+                keep(&mut self.input, &["/input_tokens"]);
+                keep(&mut self.output, &["/output_tokens"]);
+                keep(&mut self.cached_read, &["/cache_read_input_tokens"]);
+                keep(&mut self.cache_creation, &["/cache_creation_input_tokens"]);
+                keep(
+                    &mut self.reasoning,
+                    &["/output_tokens_details/thinking_tokens"],
+                );
+            }
+            Dialect::Gemini => {
+                keep(&mut self.input, &["/promptTokenCount"]);
+                keep(&mut self.output, &["/candidatesTokenCount"]);
+                keep(&mut self.cached_read, &["/cachedContentTokenCount"]);
+                keep(&mut self.reasoning, &["/thoughtsTokenCount"]);
+                keep(&mut self.tool_prompt, &["/toolUsePromptTokenCount"]);
+                keep(&mut self.total, &["/totalTokenCount"]);
+            }
+        }
+    }
+
+    fn total(&self, dialect: Dialect) -> Option<Usage> {
+        if self.input.is_none() && self.output.is_none() {
+            return None;
+        }
+        let cached_read = self.cached_read.unwrap_or(0);
+        let cache_creation = self.cache_creation.unwrap_or(0);
+        let reasoning = self.reasoning.unwrap_or(0);
+        let said = self.input.unwrap_or(0);
+        let (input, output) = match dialect {
+            Dialect::Chat | Dialect::Responses => (said, self.output.unwrap_or(0)),
+            Dialect::Messages => (
+                said.saturating_add(cached_read)
+                    .saturating_add(cache_creation),
+                self.output.unwrap_or(0),
+            ),
+            Dialect::Gemini => {
+                let input = said.saturating_add(self.tool_prompt.unwrap_or(0));
+                let left = self.total.map(|total| total.saturating_sub(input));
+                let visible = self.output.map(|visible| visible.saturating_add(reasoning));
+                (input, visible.or(left).unwrap_or(0))
+            }
+        };
+        Some(Usage {
+            input,
+            output,
+            cached_read,
+            cache_creation,
+            reasoning,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The worked example of spec/dialects.md 4.1.
+    const EXAMPLE: Usage = Usage {
+        input: 1000,
+        output: 130,
+        cached_read: 900,
+        cache_creation: 60,
+        reasoning: 50,
+    };
+
+    #[test]
+    fn every_dialect_tells_the_same_answer() {
+        let chat = br#"{"choices":[],"usage":{"prompt_tokens":1000,"completion_tokens":130,"total_tokens":1130,
+            "prompt_tokens_details":{"cached_tokens":900,"cache_write_tokens":60},
+            "completion_tokens_details":{"reasoning_tokens":50}}}"#;
+        assert_eq!(of_body(Dialect::Chat, chat), Some(EXAMPLE));
+        let responses = br#"{"type":"response.completed","response":{"usage":{"input_tokens":1000,
+            "input_tokens_details":{"cached_tokens":900,"cache_write_tokens":60},
+            "output_tokens":130,"output_tokens_details":{"reasoning_tokens":50}}}}"#;
+        assert_eq!(of_body(Dialect::Responses, responses), Some(EXAMPLE));
+        let messages =
+            br#"{"type":"message","usage":{"input_tokens":40,"cache_read_input_tokens":900,
+            "cache_creation_input_tokens":60,"output_tokens":130,
+            "output_tokens_details":{"thinking_tokens":50}}}"#;
+        assert_eq!(of_body(Dialect::Messages, messages), Some(EXAMPLE));
+        let gemini = br#"{"candidates":[],"usageMetadata" : {"promptTokenCount":1000,
+            "cachedContentTokenCount":900,"candidatesTokenCount":80,"thoughtsTokenCount":50,
+            "totalTokenCount":1130}}"#;
+        let expected = Usage {
+            cache_creation: 0,
+            ..EXAMPLE
+        };
+        assert_eq!(of_body(Dialect::Gemini, gemini), Some(expected));
+    }
+
+    #[test]
+    fn the_parts_of_a_messages_stream_add_up() {
+        let mut meter = Meter::new(Dialect::Messages);
+        meter.read(
+            br#"{"type":"message_start","message":{"model":"m","usage":{"input_tokens":40,
+            "cache_read_input_tokens":900,"cache_creation_input_tokens":60,"output_tokens":1}}}"#,
+        );
+        assert_eq!(meter.usage().map(|usage| usage.output), Some(1));
+        meter.read(br#"{"type":"content_block_delta","delta":{"text":"\"usage\":{"}}"#);
+        meter.read(br#"{"type":"message_delta","delta":{},"usage":{"output_tokens":130}}"#);
+        let expected = Usage {
+            reasoning: 0,
+            ..EXAMPLE
+        };
+        assert_eq!(meter.usage(), Some(expected));
+    }
+
+    #[test]
+    fn missing_usage_stays_missing() {
+        for body in [
+            &br#"{"choices":[],"usage":null}"#[..],
+            br#"{"usage":{}}"#,
+            br#"{"usage":{"prompt_tokens":"many"}}"#,
+            br#"{"usage":{"prompt_tokens":1}"#,
+            br#"{"x":{"usage":{"prompt_tokens":1}}}"#,
+            br#"[]"#,
+        ] {
+            assert_eq!(of_body(Dialect::Chat, body), None);
+        }
+        let mixed = br#"{"message":"fine","usage":{"prompt_tokens":3}}"#;
+        assert_eq!(
+            of_body(Dialect::Chat, mixed).map(|usage| usage.input),
+            Some(3)
+        );
+    }
+
+    #[test]
+    fn gemini_without_candidates_counts_from_the_total() {
+        let body = br#"{"usageMetadata":{"promptTokenCount":7,"totalTokenCount":10}}"#;
+        assert_eq!(
+            of_body(Dialect::Gemini, body).map(|usage| usage.output),
+            Some(3)
+        );
+    }
+}

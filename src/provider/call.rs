@@ -1,0 +1,154 @@
+//! The one place that calls upstreams.
+
+use std::io::{Cursor, Read};
+use std::time::{Duration, Instant, SystemTime};
+
+use ureq::http::header::{CONTENT_LENGTH, HeaderValue};
+use ureq::http::{Method, Response};
+use ureq::{Agent, SendBody};
+
+use super::agent::{Agents, Settings};
+use super::dial::{self, Progress};
+use super::failure::{ERROR_BODY, Failure, FailureKind};
+use super::headers::Headers;
+use super::request::Request;
+use super::target::{Action, Call, Kind};
+use super::{claude, codex, compat, gemini, vertex};
+
+/// A pooled connection that breaks within this time has been closed by the upstream before it saw the
+/// request, and the call is made once more on another one. Later, it may have been at work.
+const STALE: Duration = Duration::from_secs(1);
+
+/// All upstreams.
+pub struct Upstream {
+    agents: Agents,
+    event_bytes: usize,
+}
+
+/// An answer of an upstream: its head, and a body that is still to be read.
+pub struct Answer {
+    /// 200 to 299.
+    pub status: u16,
+    /// As they came, unfiltered.
+    pub headers: Headers,
+    /// What it fails with is read by [`Failure::of_read`].
+    pub body: Box<dyn Read + Send>,
+}
+
+impl Upstream {
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            event_bytes: settings.event_bytes,
+            agents: Agents::new(settings),
+        }
+    }
+
+    /// Calls an upstream and waits for the head of its answer, or for all of it if the upstream can only
+    /// stream and the client does not want that. Ends within a second when the client goes
+    /// ([`super::watch`]).
+    ///
+    /// # Errors
+    /// Whatever keeps the client from getting an answer, error answers of the upstream included.
+    pub fn call(&self, call: &Call) -> Result<Answer, Failure> {
+        let request = match call.target.kind {
+            Kind::Gemini => gemini::request(call),
+            Kind::Vertex => vertex::request(call),
+            Kind::Claude => claude::request(call),
+            Kind::Codex => codex::request(call),
+            Kind::Compat => compat::request(call),
+        }?;
+        let agent = self.agents.pick(call.target.proxy, &request.uri);
+        let agent = agent
+            .ok_or_else(|| Failure::new(FailureKind::Connect, "the proxy URL cannot be used"))?;
+        let answer = answered(send(&agent, &request)?)?;
+        let collects = call.target.kind == Kind::Codex && call.action == Action::Generate;
+        match collects && !call.stream {
+            true => self.collected(answer),
+            false => Ok(answer),
+        }
+    }
+
+    fn collected(&self, answer: Answer) -> Result<Answer, Failure> {
+        let body = codex::collect(answer.body, self.event_bytes)?;
+        let mut headers = answer.headers;
+        headers.describe_json(body.len());
+        Ok(Answer {
+            body: Box::new(Cursor::new(body)),
+            headers,
+            ..answer
+        })
+    }
+}
+
+impl Answer {
+    /// The length of the body, bytes, if the upstream said it.
+    pub fn length(&self) -> Option<u64> {
+        match self.headers.get("transfer-encoding") {
+            Some(_) => None,
+            None => self.headers.get("content-length")?.parse().ok(),
+        }
+    }
+}
+
+/// Sends a request, a second time if the first met a connection that was closed already.
+fn send(agent: &Agent, request: &Request) -> Result<Response<ureq::Body>, Failure> {
+    let mut is_first = true;
+    loop {
+        let started = Instant::now();
+        dial::begin();
+        let error = match run(agent, request) {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        let host = request.uri.host().unwrap_or_default();
+        let failure = Failure::of_call(&error, dial::progress(), host);
+        let is_stale = failure.kind == FailureKind::Broken
+            && dial::progress() == Progress::Reused
+            && started.elapsed() < STALE;
+        if !(is_first && is_stale) {
+            return Err(failure);
+        }
+        is_first = false;
+    }
+}
+
+fn run(agent: &Agent, request: &Request) -> Result<Response<ureq::Body>, ureq::Error> {
+    let mut reader = request.body.reader();
+    let mut outgoing = ureq::http::Request::new(SendBody::from_reader(&mut reader));
+    *outgoing.method_mut() = Method::POST;
+    *outgoing.uri_mut() = request.uri.clone();
+    let mut headers = request.headers.clone().into_map();
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(request.body.len()));
+    *outgoing.headers_mut() = headers;
+    agent.run(outgoing)
+}
+
+/// The answer, or the failure that it is.
+fn answered(response: Response<ureq::Body>) -> Result<Answer, Failure> {
+    let (head, body) = response.into_parts();
+    let status = head.status.as_u16();
+    let headers = Headers::from(head.headers);
+    let body = body.into_reader();
+    if head.status.is_success() {
+        let body = Box::new(body);
+        return Ok(Answer {
+            status,
+            headers,
+            body,
+        });
+    }
+    let mut start = Vec::new();
+    if let Err(error) = body.take(ERROR_BODY).read_to_end(&mut start) {
+        let failure = Failure::of_read(&error);
+        // Of an error that breaks off, the part that came still tells more than the break.
+        if failure.kind == FailureKind::ClientGone {
+            return Err(failure);
+        }
+    }
+    Err(Failure::of_status(
+        status,
+        headers,
+        start,
+        SystemTime::now(),
+    ))
+}

@@ -1,0 +1,111 @@
+//! The Anthropic API, and others that speak Messages (spec/providers.md 9.1).
+
+use ureq::http::Uri;
+
+use super::failure::Failure;
+use super::headers::Headers;
+use super::request::{self, Request};
+use super::target::{Action, Call};
+use super::url;
+
+const BASE: &str = "https://api.anthropic.com";
+const HOST: &str = "api.anthropic.com";
+/// The version of the API, unless the client names one.
+const VERSION: &str = "2023-06-01";
+/// What every token of the vendor's own login holds; an API key never does.
+const TOKEN_MARK: &str = "sk-ant-oat";
+/// Headers of the client that concern this API.
+const FORWARDED: &[&str] = &[
+    "anthropic-version",
+    "anthropic-dangerous-direct-browser-access",
+    "x-app",
+    "x-stainless-*",
+    "x-claude-code-*",
+    "x-client-request-id",
+];
+
+pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
+    let base = match call.target.base_url {
+        "" => BASE,
+        base => base,
+    };
+    let path = match call.action {
+        Action::Generate => "/v1/messages",
+        Action::Count => "/v1/messages/count_tokens",
+        Action::Compact => return Err(Failure::unsupported("compaction")),
+    };
+    let uri = url::under(base, path)?;
+    let is_vendor = is_vendor(&uri);
+    let mut body = request::renamed(call, call.model);
+    let mut betas = Betas::default();
+    for header in call.client_headers_named("anthropic-beta") {
+        header.split(',').for_each(|beta| betas.add(beta));
+    }
+    // The vendor's own libraries take `betas` beside the body's fields and move them into the header.
+    for member in request::members_with(call, "betas")? {
+        if member.key == "betas" {
+            betas.add_json(request::raw(call, &member));
+            body.remove(&member);
+        }
+    }
+
+    let mut headers = Headers::of_call(call, call.stream && call.action == Action::Generate);
+    let is_token = call
+        .target
+        .key
+        .is_some_and(|key| key.reveal().contains(TOKEN_MARK));
+    match call.target.key {
+        Some(key) if is_vendor && !is_token => headers.set_secret("x-api-key", key.reveal()),
+        _ => headers.bearer(call),
+    }
+    if is_vendor {
+        if is_token {
+            betas.add("oauth-2025-04-20");
+        }
+        if call.client_header("x-cpa-claude-1m").is_some() {
+            betas.add("context-1m-2025-08-07");
+        }
+        for member in request::members_with(call, "speed")? {
+            if member.key == "speed" && request::raw(call, &member) == b"\"fast\"" {
+                betas.add("fast-mode-2026-02-01");
+            }
+        }
+    }
+    headers.set("anthropic-version", VERSION);
+    if !betas.0.is_empty() {
+        headers.set("anthropic-beta", &betas.0.join(","));
+    }
+    headers.forward(call, FORWARDED);
+    headers.credential(call);
+    Ok(Request { uri, headers, body })
+}
+
+fn is_vendor(uri: &Uri) -> bool {
+    uri.scheme_str() == Some("https")
+        && uri
+            .host()
+            .is_some_and(|host| host.eq_ignore_ascii_case(HOST))
+        && matches!(uri.port_u16(), None | Some(443))
+}
+
+/// Names of optional parts of the API, each once, in the order they came.
+#[derive(Default)]
+struct Betas(Vec<String>);
+
+impl Betas {
+    fn add(&mut self, beta: &str) {
+        let beta = beta.trim();
+        if !beta.is_empty() && !self.0.iter().any(|known| known == beta) {
+            self.0.push(beta.to_owned());
+        }
+    }
+
+    /// Adds those of a string or an array of strings.
+    fn add_json(&mut self, json: &[u8]) {
+        if let Ok(list) = serde_json::from_slice::<Vec<String>>(json) {
+            list.iter().for_each(|beta| self.add(beta));
+        } else if let Ok(text) = serde_json::from_slice::<String>(json) {
+            text.split(',').for_each(|beta| self.add(beta));
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! OpenAI's Codex, and others that speak its flavour of Responses (spec/providers.md 10.1).
+//!
+//! It only answers in streams. For a client that wants one body, the stream is [collected](collect()).
+
+mod collect;
+
+pub use collect::collect;
+
+use super::failure::Failure;
+use super::headers::Headers;
+use super::request::{self, Request};
+use super::target::{Action, Call};
+use super::url;
+use crate::json::Splice;
+
+/// Headers of the client that concern this API.
+const FORWARDED: &[&str] = &[
+    "originator",
+    "version",
+    "session_id",
+    "session-id",
+    "thread-id",
+    "conversation_id",
+    "x-client-request-id",
+    "x-codex-*",
+    "openai-beta",
+    "x-openai-subagent",
+    "x-responsesapi-include-timing-metrics",
+];
+
+/// Fields of Responses that this flavour refuses (spec/dialects.md 0.2).
+const REMOVED: &[&str] = &[
+    "max_output_tokens",
+    "max_completion_tokens",
+    "temperature",
+    "top_p",
+    "truncation",
+    "user",
+    "previous_response_id",
+    "prompt_cache_retention",
+    "prompt_cache_options",
+    "safety_identifier",
+    "stream_options",
+    "context_management",
+];
+
+const ENCRYPTED_REASONING: &str = "reasoning.encrypted_content";
+
+pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
+    let path = match call.action {
+        Action::Generate => "/responses",
+        Action::Compact => "/responses/compact",
+        Action::Count => return Err(Failure::unsupported("token counting")),
+    };
+    if call.action == Action::Compact && call.stream {
+        return Err(Failure::request("compaction cannot be streamed"));
+    }
+    let uri = url::under(call.target.base_url, path)?;
+    let (body, cache_key) = match call.action {
+        Action::Compact => compacting(call)?,
+        _ => flavoured(call)?,
+    };
+    let mut headers = Headers::of_call(call, call.action == Action::Generate);
+    headers.bearer(call);
+    if let Some(key) = cache_key {
+        headers.set("session_id", &key);
+    }
+    headers.forward(call, FORWARDED);
+    headers.credential(call);
+    Ok(Request { uri, headers, body })
+}
+
+/// The client's body in this flavour, as far as its top-level members go, and the cache key in it.
+fn flavoured<'a>(call: &Call<'a>) -> Result<(Splice<'a>, Option<String>), Failure> {
+    let mut body = request::renamed(call, call.model);
+    let mut cache_key = None;
+    let mut missing = vec![
+        ("stream", "true"),
+        ("store", "false"),
+        ("instructions", "\"\""),
+        ("include", "[\"reasoning.encrypted_content\"]"),
+        ("parallel_tool_calls", "true"),
+    ];
+    for member in request::members(call)? {
+        let raw = request::raw(call, &member);
+        let key: &str = &member.key;
+        missing.retain(|(name, _)| *name != key);
+        match key {
+            "stream" if raw != b"true" => body.replace(member.value, &b"true"[..]),
+            "store" if raw != b"false" => body.replace(member.value, &b"false"[..]),
+            "instructions" if raw == b"null" => body.replace(member.value, &b"\"\""[..]),
+            "parallel_tool_calls" if raw == b"null" => body.replace(member.value, &b"true"[..]),
+            "include" => {
+                if let Some(include) = with_reasoning(raw) {
+                    body.replace(member.value, include.into_bytes());
+                }
+            }
+            "input" if raw.first() == Some(&b'"') => {
+                body.replace(member.value, one_message(raw));
+            }
+            "service_tier" if raw != b"\"priority\"" => body.remove(&member),
+            "prompt_cache_key" => {
+                cache_key = request::text(call, &member).map(|text| text.into_owned());
+            }
+            key if REMOVED.contains(&key) => body.remove(&member),
+            _ => {}
+        }
+    }
+    for (name, value) in missing {
+        body.append_member(name, value.as_bytes());
+    }
+    Ok((body, cache_key))
+}
+
+/// The body of a compaction.
+fn compacting<'a>(call: &Call<'a>) -> Result<(Splice<'a>, Option<String>), Failure> {
+    let mut body = request::renamed(call, call.model);
+    let mut has_instructions = false;
+    for member in request::members(call)? {
+        match &*member.key {
+            "stream" => body.remove(&member),
+            "instructions" => {
+                has_instructions = true;
+                if request::raw(call, &member) == b"null" {
+                    body.replace(member.value, &b"\"\""[..]);
+                }
+            }
+            _ => {}
+        }
+    }
+    if !has_instructions {
+        body.append_member("instructions", &b"\"\""[..]);
+    }
+    Ok((body, None))
+}
+
+/// The `include` array with encrypted reasoning in it; `None` when it is in already.
+fn with_reasoning(raw: &[u8]) -> Option<String> {
+    let mut include: Vec<serde_json::Value> = serde_json::from_slice(raw).unwrap_or_default();
+    if include.iter().any(|item| item == ENCRYPTED_REASONING) {
+        return None;
+    }
+    include.push(ENCRYPTED_REASONING.into());
+    Some(serde_json::Value::from(include).to_string())
+}
+
+/// A string as the one message of the user; this flavour takes only lists.
+fn one_message(text: &[u8]) -> Vec<u8> {
+    [
+        br#"[{"type":"message","role":"user","content":[{"type":"input_text","text":"#,
+        text,
+        b"}]}]",
+    ]
+    .concat()
+}

@@ -1,0 +1,33 @@
+//! Anything that speaks Chat Completions (spec/providers.md 11.3).
+
+use super::failure::Failure;
+use super::headers::Headers;
+use super::request::{self, Request};
+use super::target::{Action, Call};
+use super::url;
+
+pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
+    let mut body = request::renamed(call, call.model);
+    let path = match call.action {
+        Action::Generate => "/chat/completions",
+        Action::Count => return Err(Failure::unsupported("token counting")),
+        Action::Compact => {
+            for member in request::members_with(call, "stream")? {
+                if member.key == "stream" {
+                    body.remove(&member);
+                }
+            }
+            "/responses/compact"
+        }
+    };
+    let uri = url::under(call.target.base_url, path)?;
+    let streams = call.stream && call.action == Action::Generate;
+    let mut headers = Headers::of_call(call, streams);
+    headers.bearer(call);
+    headers.credential(call);
+    if streams {
+        headers.set("accept", "text/event-stream");
+        headers.set("cache-control", "no-cache");
+    }
+    Ok(Request { uri, headers, body })
+}

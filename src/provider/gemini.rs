@@ -1,0 +1,64 @@
+//! The Gemini API with a key (spec/providers.md 5.1).
+
+use super::failure::Failure;
+use super::headers::Headers;
+use super::request::{self, Request};
+use super::target::{Action, Call};
+use super::url;
+
+const BASE: &str = "https://generativelanguage.googleapis.com";
+
+pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
+    google(call, BASE, "/v1beta/models/")
+}
+
+/// A call of either Google API: they differ in where their models are.
+pub fn google<'a>(call: &Call<'a>, own_base: &str, models: &str) -> Result<Request<'a>, Failure> {
+    let base = match call.target.base_url {
+        "" => own_base,
+        base => base,
+    };
+    let bare = call.model.strip_prefix("models/").unwrap_or(call.model);
+    let model = url::model(bare)?;
+    let method = method(call)?;
+    let uri = url::under(base, &format!("{models}{model}:{method}"))?;
+
+    let mut headers = Headers::of_call(call, call.stream && call.action == Action::Generate);
+    if let Some(key) = call.target.key {
+        headers.set_secret("x-goog-api-key", key.reveal());
+    }
+    headers.forward(call, &["x-goog-api-client"]);
+    headers.credential(call);
+
+    let said = call
+        .model_span
+        .and_then(|span| call.body.get(span.start..span.end));
+    let mut body = match said {
+        Some(said) if said.starts_with(b"\"models/") => {
+            request::renamed(call, &format!("models/{bare}"))
+        }
+        _ => request::renamed(call, call.model),
+    };
+    for member in request::members_with(call, "session_id")? {
+        if member.key == "session_id" {
+            body.remove(&member);
+        }
+    }
+    Ok(Request { uri, headers, body })
+}
+
+/// The last part of the path. A client's `alt` goes on as `$alt`, except towards a stream, which is always
+/// asked for as events (spec/http.md B 11).
+fn method(call: &Call) -> Result<String, Failure> {
+    let plain = match (call.action, call.stream) {
+        (Action::Generate, true) => "streamGenerateContent",
+        (Action::Generate, false) => "generateContent",
+        (Action::Count, _) => return Ok("countTokens".to_owned()),
+        (Action::Compact, _) => return Err(Failure::unsupported("compaction")),
+    };
+    Ok(match (call.alt, call.stream) {
+        (None | Some("" | "sse" | "json"), true) => format!("{plain}?alt=sse"),
+        (None | Some("" | "sse"), false) => plain.to_owned(),
+        (Some(alt), _) => format!("{plain}?$alt={}", url::value(alt)),
+    })
+}

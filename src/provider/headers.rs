@@ -1,0 +1,145 @@
+//! Headers of a call, in the order of spec/providers.md 2.2: protocol, the client's own, the product's
+//! name, the credential's. A later source replaces what an earlier one said.
+
+use ureq::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use super::target::Call;
+
+/// What a call says it is when the client did not.
+const PRODUCT: &str = concat!("holdfast/", env!("CARGO_PKG_VERSION"));
+/// Headers a credential may not set: they frame the message.
+const REFUSED: [HeaderName; 4] = [
+    header::HOST,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::CONNECTION,
+];
+
+/// The headers of a message, names in any case.
+#[derive(Clone, Debug, Default)]
+pub struct Headers(Box<HeaderMap>);
+
+impl Headers {
+    /// The headers a call to any upstream has.
+    pub(super) fn of_call(call: &Call, streams: bool) -> Self {
+        let mut headers = Self(Box::new(HeaderMap::with_capacity(16)));
+        headers.set("content-type", "application/json");
+        headers.set(
+            "accept",
+            match streams {
+                true => "text/event-stream",
+                false => "application/json",
+            },
+        );
+        headers.set("accept-encoding", "identity");
+        headers.set(
+            "user-agent",
+            call.client_header("user-agent").unwrap_or(PRODUCT),
+        );
+        headers
+    }
+
+    /// The value of a header; the first one, if there are several, and only if it is ASCII.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.to_str().ok()
+    }
+
+    /// Names, in lower case, and values, without those that are not ASCII.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.0.iter();
+        pairs.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+    }
+
+    /// Sets a header; one that cannot be written is left out.
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+            self.0.insert(name, value);
+        }
+    }
+
+    /// Sets a header nobody may log.
+    pub(super) fn set_secret(&mut self, name: &'static str, value: &str) {
+        if let Ok(mut value) = HeaderValue::from_str(value) {
+            value.set_sensitive(true);
+            self.0.insert(HeaderName::from_static(name), value);
+        }
+    }
+
+    /// Authenticates with the credential's key, if it has one.
+    pub(super) fn bearer(&mut self, call: &Call) {
+        if let Some(key) = call
+            .target
+            .key
+            .filter(|key| !key.reveal().trim().is_empty())
+        {
+            self.set_secret("authorization", &format!("Bearer {}", key.reveal()));
+        }
+    }
+
+    /// Takes the client's headers that are in `allowed`; a name ending in `*` stands for all that begin so.
+    pub(super) fn forward(&mut self, call: &Call, allowed: &[&str]) {
+        let mut taken: Vec<HeaderName> = Vec::new();
+        for &(name, value) in call.client_headers {
+            if !allowed.iter().any(|pattern| matches(pattern, name)) {
+                continue;
+            }
+            let (Ok(name), Ok(value)) = (name.parse(), HeaderValue::from_str(value)) else {
+                continue;
+            };
+            if taken.contains(&name) {
+                self.0.append(name, value);
+            } else {
+                self.0.insert(name.clone(), value);
+                taken.push(name);
+            }
+        }
+    }
+
+    /// Sets the credential's own headers.
+    pub(super) fn credential(&mut self, call: &Call) {
+        for (name, value) in call.target.headers {
+            let refused = REFUSED
+                .iter()
+                .any(|refused| name.eq_ignore_ascii_case(refused.as_str()));
+            if !refused {
+                self.set(name, value);
+            }
+        }
+    }
+
+    /// Makes them the headers of a JSON body of that length.
+    pub(super) fn describe_json(&mut self, length: usize) {
+        self.0.remove(header::TRANSFER_ENCODING);
+        self.set("content-type", "application/json");
+        self.set("content-length", &length.to_string());
+    }
+
+    pub(super) fn into_map(self) -> HeaderMap {
+        *self.0
+    }
+}
+
+impl From<HeaderMap> for Headers {
+    fn from(map: HeaderMap) -> Self {
+        Self(Box::new(map))
+    }
+}
+
+impl<'a> FromIterator<(&'a str, &'a str)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(pairs: I) -> Self {
+        let mut headers = Self::default();
+        for (name, value) in pairs {
+            headers.set(name, value);
+        }
+        headers
+    }
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => name
+            .get(..start.len())
+            .is_some_and(|head| head.eq_ignore_ascii_case(start)),
+        None => pattern.eq_ignore_ascii_case(name),
+    }
+}

@@ -1,0 +1,69 @@
+//! A call as it goes out.
+
+use std::borrow::Cow;
+
+use memchr::memmem;
+use ureq::http::Uri;
+
+use super::failure::Failure;
+use super::headers::Headers;
+use super::target::Call;
+use crate::json::{self, Member, Splice};
+
+/// What each kind of upstream makes of a [`Call`].
+pub struct Request<'a> {
+    pub uri: Uri,
+    pub headers: Headers,
+    /// The client's bytes with edits spliced in.
+    pub body: Splice<'a>,
+}
+
+/// The client's body under the upstream's name of the model. Without a name in it, or with the right one, it
+/// stays as it is.
+pub fn renamed<'a>(call: &Call<'a>, name: &str) -> Splice<'a> {
+    let mut body = Splice::new(call.body);
+    if let Some(span) = call.model_span {
+        let said = call.body.get(span.start..span.end);
+        let name = quoted(name);
+        if said != Some(name.as_bytes()) {
+            body.replace(span, name.into_bytes());
+        }
+    }
+    body
+}
+
+/// The top-level members of the client's body.
+///
+/// # Errors
+/// When the body is not a JSON object.
+pub fn members<'a>(call: &Call<'a>) -> Result<Vec<Member<'a>>, Failure> {
+    json::members(call.body).map_err(|_| Failure::request("the body is not a JSON object"))
+}
+
+/// The same, if a key that is rarely there can be among them at all.
+///
+/// # Errors
+/// When the body could hold the key and is not a JSON object.
+pub fn members_with<'a>(call: &Call<'a>, key: &str) -> Result<Vec<Member<'a>>, Failure> {
+    match memmem::find(call.body, format!("\"{key}\"").as_bytes()) {
+        Some(_) => members(call),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The value of a member as it stands in the body.
+pub fn raw<'a>(call: &Call<'a>, member: &Member) -> &'a [u8] {
+    let span = member.value;
+    call.body.get(span.start..span.end).unwrap_or_default()
+}
+
+/// The value of a member, if it is a string.
+pub fn text<'a>(call: &Call<'a>, member: &Member) -> Option<Cow<'a, str>> {
+    let value = raw(call, member);
+    serde_json::from_slice::<String>(value).ok().map(Cow::Owned)
+}
+
+/// `text` as a JSON string.
+pub fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

@@ -1,0 +1,101 @@
+//! What a call is made of: which upstream, which operation, what the client sent.
+
+use crate::config::Secret;
+use crate::dialect::Dialect;
+use crate::json::Span;
+
+/// A kind of upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The Gemini API with a key.
+    Gemini,
+    /// Vertex AI with a key.
+    Vertex,
+    /// The Anthropic API, and others that speak it.
+    Claude,
+    /// OpenAI's Codex, and others that speak its flavour of Responses.
+    Codex,
+    /// Anything that speaks Chat Completions.
+    Compat,
+}
+
+/// The proxy a call goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxySetting<'a> {
+    /// That of the environment, if it names one.
+    Inherit,
+    /// None.
+    Direct,
+    /// `http://`, `https://`, `socks5://` or `socks5h://`.
+    Url(&'a str),
+}
+
+/// The upstream of a call, as one credential presents itself to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    pub kind: Kind,
+    /// Where the paths of the kind are appended. Empty for the vendor's own.
+    pub base_url: &'a str,
+    pub key: Option<&'a Secret>,
+    /// The credential's own headers.
+    pub headers: &'a [(String, String)],
+    pub proxy: ProxySetting<'a>,
+}
+
+/// What an upstream is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// An answer.
+    Generate,
+    /// The number of tokens of a request.
+    Count,
+    /// A shorter form of a conversation (Responses).
+    Compact,
+}
+
+/// One call of an upstream.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    pub target: Target<'a>,
+    /// The model's name at the upstream.
+    pub model: &'a str,
+    pub action: Action,
+    /// Whether the client wants a stream.
+    pub stream: bool,
+    /// The client's body.
+    pub body: &'a [u8],
+    /// Where the value of the body's `model` stands, quotes included.
+    pub model_span: Option<Span>,
+    /// The client's headers, names in any case.
+    pub client_headers: &'a [(&'a str, &'a str)],
+    /// The client's `alt` query parameter, else its `$alt`.
+    pub alt: Option<&'a str>,
+}
+
+impl Kind {
+    /// The wire format it speaks.
+    pub fn dialect(self) -> Dialect {
+        match self {
+            Self::Gemini | Self::Vertex => Dialect::Gemini,
+            Self::Claude => Dialect::Messages,
+            Self::Codex => Dialect::Responses,
+            Self::Compat => Dialect::Chat,
+        }
+    }
+}
+
+impl<'a> Call<'a> {
+    /// The client's header of that name; the first one, if there are several.
+    pub fn client_header(&self, name: &str) -> Option<&'a str> {
+        self.client_headers_named(name).next()
+    }
+
+    /// The client's headers of that name.
+    pub fn client_headers_named(&self, name: &str) -> impl Iterator<Item = &'a str> {
+        let named = move |header: &&(&str, &str)| header.0.eq_ignore_ascii_case(name);
+        self.client_headers
+            .iter()
+            .filter(named)
+            .map(|header| header.1)
+    }
+}

@@ -1,0 +1,12 @@
+//! Vertex AI with a key (spec/providers.md 5.2).
+
+use super::failure::Failure;
+use super::gemini::google;
+use super::request::Request;
+use super::target::Call;
+
+const BASE: &str = "https://aiplatform.googleapis.com";
+
+pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
+    google(call, BASE, "/v1/publishers/google/models/")
+}

@@ -1,0 +1,101 @@
+//! Writing a body whose length is not known: chunked (RFC 9112, 7.1), one write for each flush.
+
+use std::io::{self, Write};
+
+/// Room in front of a chunk for its size, in hex, and CR LF.
+const FRONT: usize = 18;
+
+/// A chunked body on its way to a lane. What is put in goes out with the next flush as one chunk.
+pub struct Chunks<W> {
+    lane: W,
+    buffer: Vec<u8>,
+    /// Bytes of payload written.
+    pub bytes: u64,
+}
+
+impl<W: Write> Chunks<W> {
+    pub fn new(lane: W) -> Self {
+        Self {
+            lane,
+            buffer: vec![0; FRONT],
+            bytes: 0,
+        }
+    }
+
+    pub fn put(&mut self, payload: &[u8]) {
+        self.buffer.extend_from_slice(payload);
+    }
+
+    /// Writes what was put in, if anything was.
+    ///
+    /// # Errors
+    /// Those of the lane.
+    pub fn flush(&mut self) -> io::Result<()> {
+        let length = self.buffer.len() - FRONT;
+        if length == 0 {
+            return Ok(());
+        }
+        let size = format!("{length:x}\r\n");
+        let start = FRONT - size.len();
+        if let Some(front) = self.buffer.get_mut(start..FRONT) {
+            front.copy_from_slice(size.as_bytes());
+        }
+        self.buffer.extend_from_slice(b"\r\n");
+        self.lane
+            .write_all(self.buffer.get(start..).unwrap_or_default())?;
+        self.lane.flush()?;
+        self.bytes += length as u64;
+        self.buffer.truncate(FRONT);
+        // One giant event must not keep its memory for the rest of the stream.
+        self.buffer.shrink_to(LASTING);
+        Ok(())
+    }
+
+    /// Writes what was put in and the end of the body.
+    ///
+    /// # Errors
+    /// Those of the lane.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.flush()?;
+        self.lane.write_all(b"0\r\n\r\n")?;
+        self.lane.flush()
+    }
+}
+
+/// Bytes a buffer may keep between flushes.
+const LASTING: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flush_is_one_chunk_in_one_write() {
+        struct Writes(Vec<Vec<u8>>);
+        impl Write for &mut Writes {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.push(bytes.to_vec());
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut writes = Writes(Vec::new());
+        let mut chunks = Chunks::new(&mut writes);
+        chunks.flush().unwrap();
+        chunks.put(b"data: a\n\n");
+        chunks.put(b"data: b\n\n");
+        chunks.flush().unwrap();
+        chunks.put(&[b'x'; 300]);
+        chunks.finish().unwrap();
+        assert_eq!(chunks.bytes, 318);
+        assert_eq!(writes.0.len(), 3);
+        assert_eq!(writes.0[0], b"12\r\ndata: a\n\ndata: b\n\n\r\n");
+        assert_eq!(
+            writes.0[1],
+            [b"12c\r\n", &[b'x'; 300][..], b"\r\n"].concat()
+        );
+        assert_eq!(writes.0[2], b"0\r\n\r\n");
+    }
+}

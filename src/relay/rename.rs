@@ -1,0 +1,183 @@
+//! The model's name in an answer, put back to what the client called it.
+//!
+//! It is looked for only where each dialect has it, and only if the upstream's name occurs at all.
+
+use std::borrow::Cow;
+
+use memchr::memmem;
+
+use crate::dialect::Dialect;
+use crate::json::{self, Span};
+use crate::sse::Event;
+
+/// A model with one name at the upstream and another for the client.
+#[derive(Clone, Copy, Debug)]
+pub struct Rename<'a> {
+    pub upstream: &'a str,
+    pub client: &'a str,
+}
+
+impl Rename<'_> {
+    /// The JSON of an answer, or of the data of an event, under the client's name; `None` when there is
+    /// nothing to change.
+    pub fn json(&self, dialect: Dialect, json: &[u8]) -> Option<Vec<u8>> {
+        let span = self.find(dialect, json)?;
+        let name = serde_json::Value::from(self.client).to_string();
+        let before = json.get(..span.start)?;
+        let after = json.get(span.end..)?;
+        Some([before, name.as_bytes(), after].concat())
+    }
+
+    /// The bytes of an event under the client's name. `data` is its data.
+    pub fn event<'e>(&self, dialect: Dialect, event: &Event<'e>, data: &[u8]) -> Cow<'e, [u8]> {
+        let Some(renamed) = self.json(dialect, data) else {
+            return Cow::Borrowed(event.raw);
+        };
+        if let Some(at) = memmem::find(event.raw, data) {
+            let before = event.raw.get(..at).unwrap_or_default();
+            let after = event.raw.get(at + data.len()..).unwrap_or_default();
+            return Cow::Owned([before, &renamed, after].concat());
+        }
+        // The data came on several lines. Line ends in JSON are only between its parts.
+        let mut lines = Vec::with_capacity(event.raw.len() + self.client.len());
+        for (name, value) in event.fields().filter(|field| field.0 != b"data") {
+            lines.extend_from_slice(&[name, b": ", value, b"\n"].concat());
+        }
+        lines.extend_from_slice(b"data: ");
+        lines.extend(
+            renamed
+                .iter()
+                .map(|&byte| if byte == b'\n' { b' ' } else { byte }),
+        );
+        lines.extend_from_slice(b"\n\n");
+        Cow::Owned(lines)
+    }
+
+    /// Where the name is. Vendors may add a version to it.
+    fn find(&self, dialect: Dialect, json: &[u8]) -> Option<Span> {
+        if self.upstream == self.client || memmem::find(json, self.upstream.as_bytes()).is_none() {
+            return None;
+        }
+        let (key, envelope) = match dialect {
+            Dialect::Chat => ("model", None),
+            Dialect::Responses => ("model", Some("response")),
+            Dialect::Messages => ("model", Some("message")),
+            Dialect::Gemini => ("modelVersion", Some("response")),
+        };
+        let whole = Span {
+            start: 0,
+            end: json.len(),
+        };
+        let inner = envelope.and_then(|envelope| member(json, whole, envelope));
+        let span = inner
+            .and_then(|inner| member(json, inner, key))
+            .or_else(|| member(json, whole, key))?;
+        let said: String = serde_json::from_slice(json.get(span.start..span.end)?).ok()?;
+        said.contains(self.upstream).then_some(span)
+    }
+}
+
+/// The value of a member of the object that stands at `of`.
+fn member(json: &[u8], of: Span, key: &str) -> Option<Span> {
+    let members = json::members(json.get(of.start..of.end)?).ok()?;
+    let value = members.iter().find(|member| member.key == key)?.value;
+    Some(Span {
+        start: of.start + value.start,
+        end: of.start + value.end,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sse::{MAX_EVENT, Splitter};
+
+    const RENAME: Rename = Rename {
+        upstream: "big-1",
+        client: "al\"ias",
+    };
+
+    fn json(dialect: Dialect, json: &str) -> Option<String> {
+        let renamed = RENAME.json(dialect, json.as_bytes())?;
+        Some(String::from_utf8(renamed).unwrap())
+    }
+
+    #[test]
+    fn the_name_is_put_back_where_it_stands() {
+        for (dialect, before, after) in [
+            (
+                Dialect::Chat,
+                r#"{"id":1, "model" : "big-1","c":[]}"#,
+                r#"{"id":1, "model" : "al\"ias","c":[]}"#,
+            ),
+            (
+                Dialect::Chat,
+                r#"{"model":"big-1-2026"}"#,
+                r#"{"model":"al\"ias"}"#,
+            ),
+            (
+                Dialect::Responses,
+                r#"{"response":{"model":"big-1"}}"#,
+                r#"{"response":{"model":"al\"ias"}}"#,
+            ),
+            (
+                Dialect::Responses,
+                r#"{"model":"big-1"}"#,
+                r#"{"model":"al\"ias"}"#,
+            ),
+            (
+                Dialect::Messages,
+                r#"{"message":{"model":"big-1"}}"#,
+                r#"{"message":{"model":"al\"ias"}}"#,
+            ),
+            (
+                Dialect::Messages,
+                r#"{"model":"big-1"}"#,
+                r#"{"model":"al\"ias"}"#,
+            ),
+            (
+                Dialect::Gemini,
+                r#"{"modelVersion":"big-1"}"#,
+                r#"{"modelVersion":"al\"ias"}"#,
+            ),
+        ] {
+            assert_eq!(json(dialect, before).as_deref(), Some(after));
+        }
+    }
+
+    #[test]
+    fn other_places_are_left_alone() {
+        for text in [
+            r#"{"choices":[{"delta":{"content":"I am big-1","model":"big-1"}}]}"#,
+            r#"{"model":"other","x":"big-1"}"#,
+            r#"{"model":7,"x":"big-1"}"#,
+            r#"{"model":"big-1""#,
+            "big-1",
+        ] {
+            assert_eq!(json(Dialect::Chat, text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn events_keep_their_form() {
+        let renamed = |raw: &str| {
+            let mut splitter = Splitter::new(MAX_EVENT);
+            splitter.push(raw.as_bytes()).unwrap();
+            let event = splitter.next_event().unwrap();
+            let bytes = RENAME.event(Dialect::Chat, &event, &event.data().unwrap());
+            String::from_utf8(bytes.into_owned()).unwrap()
+        };
+        assert_eq!(
+            renamed("event: e\r\ndata:{\"model\":\"big-1\"}\r\n: c\r\n\r\n"),
+            "event: e\r\ndata:{\"model\":\"al\\\"ias\"}\r\n: c\r\n\r\n"
+        );
+        assert_eq!(
+            renamed("id: 1\ndata: {\ndata: \"model\":\"big-1\"}\n\n"),
+            "id: 1\ndata: { \"model\":\"al\\\"ias\"}\n\n"
+        );
+        assert_eq!(
+            renamed("data: {\"model\":\"x\"}\n\n"),
+            "data: {\"model\":\"x\"}\n\n"
+        );
+    }
+}

@@ -1,0 +1,170 @@
+//! Answers that are one JSON body.
+
+use std::io::{self, Read, Write};
+use std::time::SystemTime;
+
+use super::chunks::Chunks;
+use super::rename::Rename;
+use super::{Ended, Relayed};
+use crate::dialect::usage::{self, Usage};
+use crate::dialect::{Dialect, event};
+use crate::provider::watch::{self, Interruption};
+use crate::provider::{Answer, Failure, Headers};
+
+/// Bytes of a body held back to see whether it is an error, and what it cost.
+const HELD: u64 = 1024 * 1024;
+/// The same when the model's name must be put back, which can stand at the end.
+const HELD_TO_RENAME: u64 = 32 * 1024 * 1024;
+/// Bytes of one write of what is not held.
+const PIECE: usize = 16 * 1024;
+
+/// A body of which at least the beginning is in hand. Nothing of it has been written.
+pub struct Whole {
+    /// The status of the upstream.
+    pub status: u16,
+    /// The headers of the upstream, unfiltered.
+    pub headers: Headers,
+    /// The bytes to write first.
+    held: Vec<u8>,
+    rest: Rest,
+    usage: Option<Usage>,
+}
+
+/// What comes behind the held bytes.
+enum Rest {
+    Nothing,
+    /// The upstream told how many bytes there are in all.
+    Known(Box<dyn Read + Send>, u64),
+    Unknown(Box<dyn Read + Send>),
+}
+
+/// Reads a body, or its beginning if it is long.
+///
+/// # Errors
+/// When it breaks before, or is an error in spite of its status (spec/providers.md 2.3).
+pub fn open(answer: Answer, dialect: Dialect, rename: Option<Rename>) -> Result<Whole, Failure> {
+    let length = answer.length();
+    let Answer {
+        status,
+        headers,
+        mut body,
+    } = answer;
+    let limit = if rename.is_some() {
+        HELD_TO_RENAME
+    } else {
+        HELD
+    };
+    let expected = length.unwrap_or(0).min(HELD);
+    let mut held = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
+    let mut start = body.by_ref().take(limit);
+    start
+        .read_to_end(&mut held)
+        .map_err(|error| Failure::of_read(&error))?;
+    if start.limit() == 0 {
+        let rest = match length {
+            Some(length) => Rest::Known(body, length),
+            None => Rest::Unknown(body),
+        };
+        return Ok(Whole {
+            status,
+            headers,
+            held,
+            rest,
+            usage: None,
+        });
+    }
+    if event::is_error_body(dialect, &held) {
+        let status = event::error_status(&held);
+        return Err(Failure::of_status(status, headers, held, SystemTime::now()));
+    }
+    let usage = usage::of_body(dialect, &held);
+    if let Some(renamed) = rename.and_then(|rename| rename.json(dialect, &held)) {
+        held = renamed;
+    }
+    Ok(Whole {
+        status,
+        headers,
+        held,
+        rest: Rest::Nothing,
+        usage,
+    })
+}
+
+impl Whole {
+    /// The length of the body as it will be written, if it is known; else it is written chunked.
+    pub fn length(&self) -> Option<u64> {
+        match &self.rest {
+            Rest::Nothing => Some(self.held.len() as u64),
+            Rest::Known(_, length) => Some(*length),
+            Rest::Unknown(_) => None,
+        }
+    }
+
+    /// Writes the body. If it breaks on the way, what was written lacks its end, and the lane must be closed.
+    pub fn pump(self, mut lane: impl Write) -> Relayed {
+        let mut relayed = Relayed {
+            bytes: 0,
+            events: 0,
+            usage: self.usage,
+            ended: Ended::Terminal,
+            failure: None,
+        };
+        let written = match self.rest {
+            Rest::Nothing => lane.write_all(&self.held).and_then(|()| {
+                relayed.bytes = self.held.len() as u64;
+                lane.flush()
+            }),
+            Rest::Known(body, _) => copy(self.held, body, &mut relayed, |piece, _| {
+                lane.write_all(piece)?;
+                lane.flush()
+            }),
+            Rest::Unknown(body) => {
+                let mut chunks = Chunks::new(lane);
+                copy(self.held, body, &mut relayed, |piece, is_last| {
+                    chunks.put(piece);
+                    if is_last {
+                        chunks.finish()
+                    } else {
+                        chunks.flush()
+                    }
+                })
+            }
+        };
+        if written.is_err() {
+            relayed.ended = Ended::ClientGone;
+        }
+        relayed
+    }
+}
+
+/// Writes `held`, then all of `body`, then nothing, as the last piece.
+///
+/// # Errors
+/// Those of `write`. A body that breaks is noted in `relayed`.
+fn copy(
+    held: Vec<u8>,
+    mut body: Box<dyn Read + Send>,
+    relayed: &mut Relayed,
+    mut write: impl FnMut(&[u8], bool) -> io::Result<()>,
+) -> io::Result<()> {
+    write(&held, false)?;
+    relayed.bytes += held.len() as u64;
+    drop(held);
+    let mut piece = vec![0; PIECE];
+    loop {
+        let count = match body.read(&mut piece) {
+            Ok(0) => return write(&[], true),
+            Ok(count) => count,
+            Err(error) => {
+                relayed.ended = match watch::interruption(&error) {
+                    Some(Interruption::ClientGone) => Ended::ClientGone,
+                    _ => Ended::Broken,
+                };
+                relayed.failure = Some(Failure::of_read(&error));
+                return Ok(());
+            }
+        };
+        write(piece.get(..count).unwrap_or_default(), false)?;
+        relayed.bytes += count as u64;
+    }
+}
