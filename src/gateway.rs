@@ -14,7 +14,6 @@ use crate::janitor::{Janitor, Task};
 use crate::server::lane::{LaneAddress, Presence};
 use crate::server::pool::Pool;
 use crate::server::report::Observer;
-use crate::server::snapshot::Snapshot;
 use crate::server::{Server, lane, route};
 
 /// Lanes beside those of the workers, for what is answered from memory: a full pool still tells
@@ -131,12 +130,7 @@ impl Gateway {
             ..Limits::default()
         };
         let presence = Presence::new(limits.lanes + limits.reserved_lanes)?;
-        let server = Arc::new(Server::new(
-            Snapshot::new(config, None),
-            Arc::clone(&presence),
-            started.body,
-            observer,
-        ));
+        let server = Arc::new(Server::new(config, Arc::clone(&presence), observer));
 
         let (listener, lanes) = lane::bind()?;
         let tiny_http = tiny_http::Server::from_listener(listener, None)
@@ -266,7 +260,6 @@ impl Running {
             edge.stop();
         }
         self.janitor.take();
-        self.server.stop();
         if let Some(pool) = self.pool.take().and_then(Arc::into_inner) {
             pool.stop();
         }

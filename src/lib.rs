@@ -1,12 +1,21 @@
 //! holdfast: a gateway for language-model APIs that keeps every conversation on the credential that
 //! already holds its prompt cache.
+//!
+//! [`Gateway`] is the whole of it for other programs: give it a configuration ([`config::load`]), and
+//! get a running gateway back. The rooms behind it, and what each may know, are in `ARCHITECTURE.md`.
 
+#[cfg(any())]
+pub mod cli;
 pub mod config;
 pub mod credential;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod dialect;
 pub mod edge;
+#[cfg(any())]
+mod gateway;
+#[cfg(any())]
+mod janitor;
 pub mod json;
 pub mod provider;
 pub mod relay;
@@ -14,3 +23,7 @@ pub mod routing;
 pub mod server;
 pub mod session;
 pub mod sse;
+
+#[cfg(any())]
+pub use gateway::{Gateway, Running, StartError};
+pub use server::report::{Observer, Report};

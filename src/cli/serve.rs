@@ -94,18 +94,11 @@ fn reload(running: &Running, path: &Path) {
 
 /// Reads the file and tells of all its problems; `None` if it cannot be used.
 fn read(path: &Path) -> Option<Config> {
-    match config::read(path) {
-        Ok(loaded) => {
-            for problem in &loaded.problems {
-                eprintln!("{problem}");
-            }
-            loaded.config
-        }
-        Err(error) => {
-            eprintln!("holdfast: cannot read {}: {error}", path.display());
-            None
-        }
+    let loaded = config::read(path);
+    for problem in &loaded.problems {
+        eprintln!("{problem}");
     }
+    loaded.config
 }
 
 fn start_logging(config: &Config) {

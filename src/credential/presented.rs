@@ -93,6 +93,23 @@ impl Credential {
         self.provider.dialect()
     }
 
+    /// Its own headers, for a client that sent `client_headers`.
+    pub fn headers_for<'a>(
+        &'a self,
+        client_headers: &[(&'a str, &'a str)],
+    ) -> Vec<(&'a str, &'a str)> {
+        self.headers
+            .iter()
+            .filter_map(|(name, source)| match source {
+                HeaderValueSource::Literal(value) => Some((name.as_str(), value.reveal())),
+                HeaderValueSource::Client(wanted) => client_headers
+                    .iter()
+                    .find(|(sent, _)| sent.eq_ignore_ascii_case(wanted))
+                    .map(|(_, value)| (name.as_str(), *value)),
+            })
+            .collect()
+    }
+
     /// Label and masked key, for log lines.
     pub fn masked_id(&self) -> String {
         match &self.key {

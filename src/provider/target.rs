@@ -1,6 +1,7 @@
 //! What a call is made of: which upstream, which operation, what the client sent.
 
-use crate::config::Secret;
+use crate::config::{self, Secret};
+use crate::credential::{Credential, Provider};
 use crate::dialect::Dialect;
 use crate::json::Span;
 
@@ -38,7 +39,7 @@ pub struct Target<'a> {
     pub base_url: &'a str,
     pub key: Option<&'a Secret>,
     /// The credential's own headers.
-    pub headers: &'a [(String, String)],
+    pub headers: &'a [(&'a str, &'a str)],
     pub proxy: ProxySetting<'a>,
 }
 
@@ -70,6 +71,38 @@ pub struct Call<'a> {
     pub client_headers: &'a [(&'a str, &'a str)],
     /// The client's `alt` query parameter, else its `$alt`.
     pub alt: Option<&'a str>,
+}
+
+impl<'a> Target<'a> {
+    /// The upstream as `credential` presents itself to it. `headers` are its own, see
+    /// [`Credential::headers_for`]; `proxy` is for credentials that name none.
+    pub fn of(
+        credential: &'a Credential,
+        headers: &'a [(&'a str, &'a str)],
+        proxy: &'a config::ProxySetting,
+    ) -> Self {
+        let proxy = match (&credential.proxy, proxy) {
+            (config::ProxySetting::Inherit, global) => global,
+            (own, _) => own,
+        };
+        Self {
+            kind: match credential.provider {
+                Provider::Gemini => Kind::Gemini,
+                Provider::Vertex => Kind::Vertex,
+                Provider::Claude => Kind::Claude,
+                Provider::Codex => Kind::Codex,
+                Provider::Compat { .. } => Kind::Compat,
+            },
+            base_url: &credential.base_url,
+            key: credential.key.as_ref(),
+            headers,
+            proxy: match proxy {
+                config::ProxySetting::Inherit => ProxySetting::Inherit,
+                config::ProxySetting::Direct => ProxySetting::Direct,
+                config::ProxySetting::Url(url) => ProxySetting::Url(url.reveal()),
+            },
+        }
+    }
 }
 
 impl Kind {

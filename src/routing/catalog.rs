@@ -20,7 +20,7 @@ impl Candidate {
     }
 
     /// Higher is tried first.
-    pub fn priority(&self) -> i64 {
+    pub fn priority(&self) -> i32 {
         self.credential.priority
     }
 }
@@ -47,14 +47,14 @@ impl Catalog {
         for credential in credentials {
             let credential = Arc::new(credential);
             let id: Arc<str> = Arc::from(credential.id.as_str());
-            for (name, model) in credential.offers() {
+            for (name, model) in credential.visible_ids() {
                 let candidate = Candidate {
                     id: Arc::clone(&id),
                     credential: Arc::clone(&credential),
-                    upstream: Arc::from(model.upstream.as_str()),
+                    upstream: Arc::from(model.resolved(None).upstream),
                 };
                 let folded = name.to_lowercase().into_boxed_str();
-                let name = name.into_boxed_str();
+                let name = name.into_owned().into_boxed_str();
                 catalog
                     .folded
                     .entry(folded)

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::catalog::Candidate;
-use super::selection::{Rotations, Strategy};
+use super::selection::Rotations;
 use super::verdict::{self, Verdict};
+use crate::config::Strategy;
 use crate::provider::Failure;
 use crate::session::bindings::{Bindings, Decision, Key, Names};
 

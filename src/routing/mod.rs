@@ -7,4 +7,3 @@ pub mod verdict;
 
 pub use catalog::{Candidate, Catalog};
 pub use dispatch::{Order, Placed, Policy, State, Unserved};
-pub use selection::Strategy;

@@ -6,15 +6,7 @@ use std::sync::Arc;
 use lru::LruCache;
 use parking_lot::Mutex;
 
-/// How a candidate is chosen where no session decides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Strategy {
-    /// The next one after the last one taken.
-    #[default]
-    RoundRobin,
-    /// The lowest id.
-    FillFirst,
-}
+use crate::config::Strategy;
 
 /// How many rotations are remembered; beyond it the least recently used starts anew
 /// (spec/routing.md D 17).
@@ -24,7 +16,7 @@ const ROTATIONS: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 /// (spec/routing.md D 17).
 #[derive(Debug)]
 pub struct Rotations {
-    last_taken: Mutex<LruCache<(Box<str>, i64), Arc<str>>>,
+    last_taken: Mutex<LruCache<(Box<str>, i32), Arc<str>>>,
 }
 
 impl Default for Rotations {
@@ -43,7 +35,7 @@ impl Rotations {
         &self,
         strategy: Strategy,
         model: &str,
-        tier: i64,
+        tier: i32,
         mut usable: impl Iterator<Item = &'a Arc<str>>,
     ) -> Option<Arc<str>> {
         if strategy == Strategy::FillFirst {

@@ -13,7 +13,7 @@ pub enum Verdict {
 
 pub fn of(failure: &Failure) -> Verdict {
     match failure.kind {
-        FailureKind::ClientGone => Verdict::Stop,
+        FailureKind::ClientGone | FailureKind::Unsupported | FailureKind::Request => Verdict::Stop,
         FailureKind::Connect | FailureKind::Timeout | FailureKind::Broken => Verdict::Next,
         FailureKind::Status => match failure.status {
             Some(401..=403 | 408 | 429 | 500..) => Verdict::Next,

@@ -30,18 +30,20 @@ const NEVER: &[&str] = &[
 
 /// Of an upstream's response headers those that go on to the client. `everything` is the key
 /// `passthrough-headers`.
-pub fn passed_on(
-    headers: &[(String, String)],
+pub fn passed_on<'h>(
+    headers: impl IntoIterator<Item = (&'h str, &'h str)>,
     everything: bool,
-) -> impl Iterator<Item = (&str, &str)> {
+) -> Vec<(&'h str, &'h str)> {
+    let headers: Vec<_> = headers.into_iter().collect();
     headers
         .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .filter(move |(name, _)| {
+        .filter(|(name, _)| {
             !listed(NEVER, name)
-                && !named_in_connection(headers, name)
                 && (everything || listed(ALWAYS, name))
+                && !named_in_connection(&headers, name)
         })
+        .copied()
+        .collect()
 }
 
 fn listed(patterns: &[&str], name: &str) -> bool {
@@ -56,7 +58,7 @@ fn listed(patterns: &[&str], name: &str) -> bool {
 }
 
 /// RFC 9110 7.6.1: `Connection` may name further headers that end at this hop.
-fn named_in_connection(headers: &[(String, String)], name: &str) -> bool {
+fn named_in_connection(headers: &[(&str, &str)], name: &str) -> bool {
     headers
         .iter()
         .filter(|(key, _)| key.eq_ignore_ascii_case("connection"))
@@ -69,11 +71,8 @@ mod tests {
     use super::*;
 
     fn names(everything: bool, headers: &[(&str, &str)]) -> Vec<String> {
-        let headers: Vec<(String, String)> = headers
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        passed_on(&headers, everything)
+        passed_on(headers.iter().copied(), everything)
+            .into_iter()
             .map(|(name, _)| name.to_owned())
             .collect()
     }

@@ -1,3 +1,5 @@
 //! Who is talking, and which credential holds their conversation.
 
 pub mod bindings;
+pub mod identity;
+pub mod scan;

@@ -1,0 +1,452 @@
+//! Requests that an upstream answers: who serves, what goes out, what comes back.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use super::Server;
+use super::client_key::Client;
+use super::decoding::{self, Undecodable};
+use super::fixed::{EVENT_STREAM, RELAYED_JSON};
+use super::head::{Framing, Head};
+use super::inbound::Inbound;
+use super::passthrough;
+use super::query::Query;
+use super::reply::Reply;
+use super::report::Report;
+use super::request_id::RequestId;
+use super::route::{GeminiMethod, Route};
+use super::snapshot::Snapshot;
+use super::unserved;
+use crate::dialect::Dialect;
+use crate::dialect::model_name::ModelName;
+use crate::dialect::problem::{self, Problem};
+use crate::dialect::usage::Usage;
+use crate::json::Span;
+use crate::provider::{Action, Call, Failure, Headers, Target, watch};
+use crate::relay::{self, Ended, Opened, Relayed, Rename, Style};
+use crate::routing::{Candidate, Order, Placed};
+use crate::session::bindings::{Decision, Key, Names};
+use crate::session::identity::{self, Identity};
+use crate::session::scan;
+
+/// What a route asks of an upstream.
+#[derive(Clone, Debug)]
+pub struct Operation<'t> {
+    pub dialect: Dialect,
+    pub action: Action,
+    /// Gemini says the model, and whether it is to be a stream, in the path.
+    path: Option<(Cow<'t, str>, bool)>,
+    alt: Option<Cow<'t, str>>,
+}
+
+impl<'t> Operation<'t> {
+    pub fn of(route: &Route<'t>, query: Query<'t>) -> Self {
+        let action = match route {
+            Route::CountTokens
+            | Route::Gemini {
+                method: GeminiMethod::CountTokens,
+                ..
+            } => Action::Count,
+            Route::Compact => Action::Compact,
+            _ => Action::Generate,
+        };
+        let path = match route {
+            Route::Gemini { model, method } => Some((
+                model.clone(),
+                *method == GeminiMethod::StreamGenerateContent,
+            )),
+            _ => None,
+        };
+        Self {
+            dialect: route.dialect(),
+            action,
+            path,
+            alt: query.alt(),
+        }
+    }
+}
+
+/// One request for an upstream, its client known.
+pub struct Generation<'a> {
+    pub server: &'a Server,
+    pub snapshot: &'a Snapshot,
+    pub client: Client<'a>,
+    pub id: RequestId,
+    pub operation: Operation<'a>,
+}
+
+/// A request that has been understood.
+struct Understood<'a> {
+    /// As the client wrote it.
+    model: Cow<'a, str>,
+    model_span: Option<Span>,
+    stream: bool,
+    identity: Identity,
+}
+
+/// What the report tells beside the request itself.
+struct Told<'a> {
+    credential: Option<&'a str>,
+    decision: Decision,
+    attempts: usize,
+    status: u16,
+    usage: Option<Usage>,
+}
+
+impl Generation<'_> {
+    /// Answers the request.
+    ///
+    /// # Errors
+    /// When the lane cannot be written to: the client has gone.
+    pub fn serve(&self, mut inbound: Inbound, lane: &mut dyn Write) -> io::Result<()> {
+        if let Err(problem) = self.decode(&mut inbound) {
+            return self.refuse(&problem, lane);
+        }
+        let understood = match self.understand(&inbound) {
+            Ok(understood) => understood,
+            Err(problem) => return self.refuse(&problem, lane),
+        };
+        let (presence, seat) = (Arc::clone(&self.server.presence), inbound.seat);
+        let _guard = watch::guard(Rc::new(move || presence.is_gone(seat)));
+        self.route(&inbound, &understood, lane)
+    }
+
+    fn refuse(&self, problem: &Problem, lane: &mut dyn Write) -> io::Result<()> {
+        log::info!("{}: {}: {}", self.id, problem.status.code(), problem.message);
+        Reply::problem(self.operation.dialect, problem)
+            .with_id(self.id)
+            .write(lane)
+    }
+
+    fn decode(&self, inbound: &mut Inbound) -> Result<(), Problem> {
+        let codings: Vec<&str> = inbound
+            .headers
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("content-encoding"))
+            .map(|(_, value)| value)
+            .collect();
+        if codings.is_empty() {
+            return Ok(());
+        }
+        let limit = self.server.body_limit;
+        let body = std::mem::take(&mut inbound.body);
+        let is_json = |body: &[u8]| scan::scan(body).is_ok();
+        inbound.body =
+            decoding::decode(&codings.join(","), body, limit, is_json).map_err(|error| {
+                match error {
+                    Undecodable::TooLarge { limit } => Problem::body_too_large(limit),
+                    error => Problem::unreadable_body(error),
+                }
+            })?;
+        Ok(())
+    }
+
+    /// The one pass over the body.
+    fn understand<'b>(&'b self, inbound: &'b Inbound) -> Result<Understood<'b>, Problem> {
+        let scan = scan::scan(&inbound.body).map_err(Problem::malformed_json)?;
+        if !scan.is_object {
+            return Err(Problem::invalid_request(
+                "Invalid request: the body is not a JSON object",
+            ));
+        }
+        if let Some(name) = scan.duplicate {
+            return Err(Problem::invalid_request(format!(
+                "Invalid request: the body has more than one \"{name}\""
+            )));
+        }
+        let identity = identity::identify(|name| inbound.headers.get(name), &scan);
+        let (model, stream) = match &self.operation.path {
+            Some((model, stream)) => (Cow::Borrowed(model.as_ref()), *stream),
+            None => {
+                let field = scan.model.as_ref().ok_or_else(Problem::missing_model)?;
+                let text = field.text.clone().ok_or_else(Problem::missing_model)?;
+                (text, scan.streams())
+            }
+        };
+        if self.operation.action == Action::Compact && stream {
+            return Err(Problem::compact_cannot_stream());
+        }
+        ModelName::parse(&model).map_err(|error| Problem {
+            param: Some("model"),
+            ..Problem::invalid_request(format!("Invalid model name: {error}"))
+        })?;
+        Ok(Understood {
+            model,
+            model_span: scan.model.map(|field| field.span),
+            stream: stream && self.operation.action == Action::Generate,
+            identity,
+        })
+    }
+
+    fn route(
+        &self,
+        inbound: &Inbound,
+        understood: &Understood<'_>,
+        lane: &mut dyn Write,
+    ) -> io::Result<()> {
+        let dialect = self.operation.dialect;
+        let name = ModelName::split(&understood.model);
+        let catalog = &self.snapshot.catalog;
+        let (base, all) = match catalog.candidates(name.base) {
+            // An id may itself end in parentheses.
+            [] => (name.full, catalog.candidates(name.full)),
+            found => (name.base, found),
+        };
+        let Some(first) = all.first() else {
+            return self.refuse(&Problem::unknown_model(&understood.model), lane);
+        };
+        let candidates: Vec<&Candidate> = all
+            .iter()
+            .filter(|candidate| candidate.credential.dialect() == dialect)
+            .collect();
+        if candidates.is_empty() {
+            let problem =
+                Problem::no_translation(dialect, first.credential.dialect(), &understood.model);
+            return self.refuse(&problem, lane);
+        }
+        if base != name.full {
+            return self.refuse(
+                &Problem {
+                    param: Some("model"),
+                    ..Problem::invalid_request(format!(
+                        "the thinking suffix of {} is not supported yet; ask for {base}",
+                        understood.model
+                    ))
+                },
+                lane,
+            );
+        }
+
+        let order = Order {
+            candidates: &candidates,
+            model: base,
+            session: self.names(&understood.identity, base),
+            policy: self.snapshot.policy,
+        };
+        let headers: Vec<(&str, &str)> = inbound.headers.iter().collect();
+        let placed = self
+            .server
+            .routing
+            .dispatch(&order, Instant::now, |candidate| {
+                self.attempt(candidate, inbound, understood, &headers)
+            });
+        let told = match placed {
+            Ok(placed) => self.relay(placed, inbound, understood, lane),
+            Err(unserved) => {
+                let status = match unserved::reply(dialect, base, &unserved) {
+                    Some(reply) => {
+                        let passed_on = unserved
+                            .failure
+                            .iter()
+                            .flat_map(|failure| self.passed_on(&failure.headers));
+                        let status = reply.status();
+                        // A client that has gone meanwhile hears nothing.
+                        let _ = reply.with_id(self.id).write_with(lane, passed_on);
+                        status
+                    }
+                    None => unserved::CLIENT_GONE,
+                };
+                Told {
+                    credential: None,
+                    decision: Decision::Unbound,
+                    attempts: unserved.attempts,
+                    status,
+                    usage: None,
+                }
+            }
+        };
+        self.report(inbound, understood, &told);
+        Ok(())
+    }
+
+    /// The keys of the session's bindings, if the request belongs to one.
+    fn names(&self, identity: &Identity, model: &str) -> Option<Names> {
+        let client = match self.client {
+            Client::Anonymous => "",
+            Client::Known(key) => key.reveal(),
+        };
+        let key = |session: &String| Key::new(client, session, model);
+        Some(Names {
+            primary: identity.primary.as_ref().map(key)?,
+            fallback: identity.fallback.as_ref().map(key),
+        })
+    }
+
+    fn attempt(
+        &self,
+        candidate: &Candidate,
+        inbound: &Inbound,
+        understood: &Understood<'_>,
+        headers: &[(&str, &str)],
+    ) -> Result<Opened, Failure> {
+        let own_headers = candidate.credential.headers_for(headers);
+        let call = Call {
+            target: Target::of(
+                &candidate.credential,
+                &own_headers,
+                &self.snapshot.config.proxy_url,
+            ),
+            model: &candidate.upstream,
+            action: self.operation.action,
+            stream: understood.stream,
+            body: &inbound.body,
+            model_span: understood.model_span,
+            client_headers: headers,
+            alt: self.operation.alt.as_deref(),
+        };
+        let answer = self.server.upstream.call(&call)?;
+        let dialect = self.operation.dialect;
+        if understood.stream {
+            relay::stream::open(answer, dialect, crate::sse::MAX_EVENT)
+        } else {
+            let rename = rename(candidate, understood);
+            relay::whole::open(answer, dialect, rename).map(Opened::Whole)
+        }
+    }
+
+    fn relay<'p>(
+        &self,
+        placed: Placed<'p, Opened>,
+        inbound: &Inbound,
+        understood: &Understood<'_>,
+        lane: &mut dyn Write,
+    ) -> Told<'p> {
+        let relayed = match placed.answer {
+            Opened::Events(primed) => {
+                let is_array = self.operation.dialect == Dialect::Gemini
+                    && self.operation.alt.as_deref() == Some("json");
+                let content_type = if is_array {
+                    RELAYED_JSON
+                } else {
+                    EVENT_STREAM
+                };
+                let head = self.head(Head::new(200, content_type, Framing::Chunked), &primed.headers);
+                let header = |name| inbound.headers.get(name);
+                let style = Style {
+                    framing: if is_array {
+                        relay::Framing::Array
+                    } else {
+                        relay::Framing::Events
+                    },
+                    rename: rename(placed.candidate, understood),
+                    keep_alive: self.snapshot.config.streaming_keepalive,
+                    is_codex: problem::is_codex_client(header("user-agent"), header("originator")),
+                };
+                primed.pump(Prefixed::new(head, lane), style)
+            }
+            Opened::Whole(whole) => {
+                let framing = whole.length().map_or(Framing::Chunked, Framing::Length);
+                let head = self.head(
+                    Head::new(whole.status, RELAYED_JSON, framing),
+                    &whole.headers,
+                );
+                whole.pump(Prefixed::new(head, lane))
+            }
+        };
+        if let Some(failure) = &relayed.failure {
+            log::warn!(
+                "{}: {}: the answer did not end well: {failure}",
+                self.id,
+                placed.candidate.id()
+            );
+        }
+        Told {
+            credential: Some(placed.candidate.id()),
+            decision: placed.decision,
+            attempts: placed.attempts,
+            status: status(&relayed),
+            usage: relayed.usage,
+        }
+    }
+
+    fn head(&self, head: Head<'_>, upstream: &Headers) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(1024);
+        let head = Head {
+            request_id: Some(self.id),
+            ..head
+        };
+        head.write(&mut bytes, SystemTime::now(), self.passed_on(upstream));
+        bytes
+    }
+
+    fn passed_on<'h>(&self, upstream: &'h Headers) -> Vec<(&'h str, &'h str)> {
+        passthrough::passed_on(upstream.iter(), self.snapshot.config.passthrough_headers)
+    }
+
+    fn report(&self, inbound: &Inbound, understood: &Understood<'_>, told: &Told<'_>) {
+        let report = Report {
+            dialect: self.operation.dialect,
+            model: &understood.model,
+            session: understood.identity.primary.as_deref(),
+            credential: told.credential,
+            decision: told.decision,
+            attempts: told.attempts,
+            status: told.status,
+            usage: told.usage,
+            elapsed: inbound.arrived.elapsed(),
+        };
+        match inbound.peer {
+            Some(peer) => log::info!("{} {peer} {report}", self.id),
+            None => log::info!("{} {report}", self.id),
+        }
+        if let Some(observer) = &self.server.observer {
+            observer(&report);
+        }
+    }
+}
+
+/// The model's two names, where the client calls it otherwise than the upstream.
+fn rename<'a>(candidate: &'a Candidate, understood: &'a Understood<'_>) -> Option<Rename<'a>> {
+    (*candidate.upstream != *understood.model).then(|| Rename {
+        upstream: &candidate.upstream,
+        client: &understood.model,
+    })
+}
+
+/// What the client got, as far as a number can say it.
+fn status(relayed: &Relayed) -> u16 {
+    match relayed.ended {
+        Ended::Terminal => 200,
+        Ended::ClientGone => unserved::CLIENT_GONE,
+        Ended::NoTerminal | Ended::Broken | Ended::UpstreamError => relayed
+            .failure
+            .as_ref()
+            .and_then(|failure| failure.status)
+            .unwrap_or(502),
+    }
+}
+
+/// A writer that sends a head together with the first bytes of the body: one write instead of two.
+struct Prefixed<'a> {
+    head: Vec<u8>,
+    lane: &'a mut dyn Write,
+}
+
+impl<'a> Prefixed<'a> {
+    fn new(head: Vec<u8>, lane: &'a mut dyn Write) -> Self {
+        Self { head, lane }
+    }
+}
+
+impl Write for Prefixed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.head.is_empty() {
+            return self.lane.write(bytes);
+        }
+        let mut joined = std::mem::take(&mut self.head);
+        joined.extend_from_slice(bytes);
+        self.lane.write_all(&joined)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.head.is_empty() {
+            let head = std::mem::take(&mut self.head);
+            self.lane.write_all(&head)?;
+        }
+        self.lane.flush()
+    }
+}

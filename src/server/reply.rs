@@ -1,0 +1,127 @@
+//! Answers that the gateway gives itself: one write each.
+
+use std::io::{self, Write};
+use std::time::{Duration, SystemTime};
+
+use super::fixed::{Fixed, JSON, RELAYED_JSON};
+use super::head::{Framing, Head};
+use super::request_id::RequestId;
+use crate::dialect::Dialect;
+use crate::dialect::problem::{self, Problem};
+
+/// A whole answer.
+pub struct Reply {
+    status: u16,
+    content_type: Option<&'static str>,
+    location: Option<String>,
+    retry_after: Option<Duration>,
+    request_id: Option<RequestId>,
+    body: Vec<u8>,
+    /// HEAD: the head of the answer without its body.
+    head_only: bool,
+}
+
+impl Reply {
+    fn new(status: u16, content_type: Option<&'static str>, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            content_type,
+            location: None,
+            retry_after: None,
+            request_id: None,
+            body,
+            head_only: false,
+        }
+    }
+
+    pub fn fixed(fixed: Fixed) -> Self {
+        Self::new(
+            fixed.status,
+            Some(fixed.content_type),
+            fixed.body.as_bytes().to_vec(),
+        )
+    }
+
+    pub fn json(body: Vec<u8>) -> Self {
+        Self::new(200, Some(JSON), body)
+    }
+
+    pub fn preflight() -> Self {
+        Self::new(204, None, Vec::new())
+    }
+
+    pub fn redirect(status: u16, location: String) -> Self {
+        Self {
+            location: Some(location),
+            ..Self::new(status, None, Vec::new())
+        }
+    }
+
+    /// An error, in the dialect of the caller.
+    pub fn problem(dialect: Dialect, problem: &Problem) -> Self {
+        Self {
+            retry_after: problem.retry_after,
+            ..Self::new(
+                problem.status.code(),
+                Some(RELAYED_JSON),
+                problem::render(dialect, problem),
+            )
+        }
+    }
+
+    /// An error of the upstream that is passed on in its own words.
+    pub fn refusal(status: u16, retry_after: Option<Duration>, body: Vec<u8>) -> Self {
+        Self {
+            retry_after,
+            ..Self::new(status, Some(RELAYED_JSON), body)
+        }
+    }
+
+    pub fn with_id(self, id: RequestId) -> Self {
+        Self {
+            request_id: Some(id),
+            ..self
+        }
+    }
+
+    pub fn head_only(self) -> Self {
+        Self {
+            head_only: true,
+            ..self
+        }
+    }
+
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    pub fn write(&self, lane: &mut dyn Write) -> io::Result<()> {
+        self.write_with(lane, [])
+    }
+
+    /// Writes it with headers of the upstream's.
+    pub fn write_with<'h>(
+        &self,
+        lane: &mut dyn Write,
+        passed_on: impl IntoIterator<Item = (&'h str, &'h str)>,
+    ) -> io::Result<()> {
+        let head = Head {
+            status: self.status,
+            framing: match self.status {
+                204 => Framing::None,
+                _ => Framing::Length(self.body.len() as u64),
+            },
+            content_type: self.content_type,
+            request_id: self.request_id,
+            retry_after: self.retry_after,
+            location: self.location.as_deref(),
+        };
+        let mut bytes = Vec::with_capacity(512 + self.body.len());
+        head.write(&mut bytes, SystemTime::now(), passed_on);
+        if !self.head_only {
+            bytes.extend_from_slice(&self.body);
+        }
+        lane.write_all(&bytes)?;
+        lane.flush()
+    }
+}

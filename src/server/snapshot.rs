@@ -1,0 +1,53 @@
+//! Everything that follows from one configuration. Swapped whole on reload; a request keeps the one it
+//! started with.
+
+use super::client_key::ClientKeys;
+use super::models::ListedModel;
+use crate::config::Config;
+use crate::credential;
+use crate::routing::{Catalog, Policy};
+
+pub struct Snapshot {
+    pub config: Config,
+    pub keys: ClientKeys,
+    pub catalog: Catalog,
+    pub policy: Policy,
+    pub listed: Vec<ListedModel>,
+}
+
+impl Snapshot {
+    pub fn new(config: Config) -> Self {
+        let (credentials, problems) = credential::from_config(&config);
+        for problem in &problems {
+            log::warn!("{problem}");
+        }
+        let catalog = Catalog::new(credentials);
+        let routing = &config.routing;
+        let policy = Policy {
+            strategy: routing.strategy,
+            affinity: routing
+                .session_affinity
+                .then_some(routing.session_affinity_ttl),
+        };
+        let listed = catalog
+            .models()
+            .map(|(name, model)| ListedModel {
+                id: name.to_owned(),
+                owned_by: model.owned_by.clone(),
+                created: model.created.and_then(|created| i64::try_from(created).ok()),
+                display_name: Some(model.display_name.clone()),
+                version: model.version.map(str::to_owned),
+                input_limit: model.context,
+                output_limit: model.output,
+                ..ListedModel::default()
+            })
+            .collect();
+        Self {
+            keys: ClientKeys::new(&config.api_keys),
+            catalog,
+            policy,
+            listed,
+            config,
+        }
+    }
+}
