@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::dialect::problem::Problem;
+
 /// How many codings may be stacked. Each is bounded by the body limit, but each also costs a pass over it.
 const MAX_CODINGS: usize = 4;
 
@@ -16,6 +18,18 @@ pub enum Undecodable {
     Unsupported { coding: String },
     /// More codings on top of each other than anybody needs: 400.
     Stacked,
+}
+
+impl Undecodable {
+    /// What the client is told.
+    pub fn problem(&self) -> Problem {
+        match self {
+            Self::TooLarge { limit } => Problem::body_too_large(*limit),
+            Self::Corrupt { .. } | Self::Unsupported { .. } | Self::Stacked => {
+                Problem::unreadable_body(self)
+            }
+        }
+    }
 }
 
 /// Undoes the codings named in `content_encoding` (all values of the header, joined with commas), last one

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use httpdate::HttpDate;
 
 use super::cors;
-use super::fixed::EVENT_STREAM;
+use super::fixed::{EVENT_STREAM, Fixed};
 use super::request_id::RequestId;
 use crate::dialect::problem::reason;
 
@@ -55,6 +55,12 @@ impl<'a> Head<'a> {
             retry_after: None,
             location: None,
         }
+    }
+
+    /// The head of an answer that is always the same.
+    pub fn fixed(answer: &Fixed) -> Self {
+        let length = Framing::Length(answer.body.len() as u64);
+        Self::new(answer.status, answer.content_type, length)
     }
 
     /// The answer to a CORS preflight: 204 and nothing but headers.
@@ -235,6 +241,11 @@ mod tests {
         assert_eq!(status, 204);
         assert_eq!(values(&headers, "content-length"), [""; 0]);
         assert_eq!(values(&headers, "access-control-allow-methods").len(), 1);
+
+        let (status, headers) = parse(&Head::fixed(&crate::server::fixed::NOT_FOUND), &[]);
+        assert_eq!(status, 404);
+        assert_eq!(values(&headers, "content-type"), ["text/plain"]);
+        assert_eq!(values(&headers, "content-length"), ["18"]);
 
         let (status, headers) = parse(&Head::redirect(307, "/v1/messages?a=b"), &[]);
         assert_eq!(

@@ -6,6 +6,7 @@ mod report;
 mod shape;
 mod status;
 mod upstream;
+mod words;
 
 pub use redact::redact;
 pub use report::{MAX_MESSAGE_CHARS, Problem, Unavailable};

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::redact::redact;
 use super::report::{MAX_MESSAGE_CHARS, Problem};
 use super::status::{ErrorStatus, reason};
+use super::words;
 use crate::dialect::Dialect;
 
 /// The body of an error answer, and of an error within a Gemini JSON array.
@@ -21,16 +22,19 @@ pub fn render(dialect: Dialect, problem: &Problem) -> Vec<u8> {
             r#type: None,
             error: OpenAi {
                 message,
-                r#type: openai_type(problem),
+                r#type: kind(problem, words::openai_type),
                 param: problem.param,
-                code: problem.code.as_deref().or(openai_code(problem.status)),
+                code: problem
+                    .code
+                    .as_deref()
+                    .or(words::openai_code(problem.status)),
                 details,
             },
         }),
         Dialect::Messages => json(&Envelope {
             r#type: Some("error"),
             error: Claude {
-                r#type: claude_type(problem),
+                r#type: kind(problem, words::claude_type),
                 message,
                 details,
             },
@@ -40,10 +44,7 @@ pub fn render(dialect: Dialect, problem: &Problem) -> Vec<u8> {
             error: Gemini {
                 code: problem.status.code(),
                 message,
-                status: problem
-                    .kind
-                    .as_deref()
-                    .unwrap_or(google_status(problem.status)),
+                status: kind(problem, words::google_status),
                 retry: problem.retry_after.map(|after| [retry_info(after)]),
                 details,
             },
@@ -71,9 +72,9 @@ pub fn render_in_stream(
             let code = problem
                 .code
                 .as_deref()
-                .unwrap_or(stream_code(problem.status));
+                .unwrap_or(words::stream_code(problem.status));
             if codex_client {
-                let error = json!({"type": openai_type(problem), "code": code, "message": message});
+                let error = json!({"type": kind(problem, words::openai_type), "code": code, "message": message});
                 let failed = json!({
                     "type": "response.failed",
                     "sequence_number": sequence_number,
@@ -151,6 +152,14 @@ fn event(lead: &str, data: &[u8]) -> Vec<u8> {
     [lead.as_bytes(), data, b"\n\n"].concat()
 }
 
+/// The error's type: the upstream's own word, else that of the status.
+fn kind(problem: &Problem, of_status: fn(ErrorStatus) -> &'static str) -> &str {
+    problem
+        .kind
+        .as_deref()
+        .unwrap_or_else(|| of_status(problem.status))
+}
+
 /// The message as callers may see it.
 fn message(problem: &Problem) -> Cow<'_, str> {
     if problem.message.is_empty() {
@@ -168,82 +177,159 @@ fn message(problem: &Problem) -> Cow<'_, str> {
     }
 }
 
-/// `spec/http.md` 9.2.
-fn openai_type(problem: &Problem) -> &str {
-    problem
-        .kind
-        .as_deref()
-        .unwrap_or(match problem.status.code() {
-            401 => "authentication_error",
-            403 => "permission_error",
-            429 => "rate_limit_error",
-            500.. => "server_error",
-            _ => "invalid_request_error",
-        })
-}
-
-/// `spec/http.md` 9.2.
-fn openai_code(status: ErrorStatus) -> Option<&'static str> {
-    Some(match status.code() {
-        401 => "invalid_api_key",
-        403 => "insufficient_quota",
-        404 => "model_not_found",
-        429 => "rate_limit_exceeded",
-        500.. => "internal_server_error",
-        _ => return None,
-    })
-}
-
-/// `spec/http.md` 9.3: unlike bodies, events always carry a code.
-fn stream_code(status: ErrorStatus) -> &'static str {
-    match status.code() {
-        408 => "request_timeout",
-        _ => openai_code(status).unwrap_or("invalid_request_error"),
-    }
-}
-
-/// `spec/http.md` 14 row 14, after Anthropic's API errors page.
-fn claude_type(problem: &Problem) -> &str {
-    problem
-        .kind
-        .as_deref()
-        .unwrap_or(match problem.status.code() {
-            401 => "authentication_error",
-            402 => "billing_error",
-            403 => "permission_error",
-            404 => "not_found_error",
-            413 => "request_too_large",
-            429 => "rate_limit_error",
-            504 => "timeout_error",
-            529 => "overloaded_error",
-            500.. => "api_error",
-            _ => "invalid_request_error",
-        })
-}
-
-/// The name of the `google.rpc.Code` that stands for an HTTP status (google/rpc/code.proto), and for those
-/// it does not know the nearest one.
-fn google_status(status: ErrorStatus) -> &'static str {
-    match status.code() {
-        401 => "UNAUTHENTICATED",
-        402 => "FAILED_PRECONDITION",
-        403 => "PERMISSION_DENIED",
-        404 => "NOT_FOUND",
-        408 | 504 => "DEADLINE_EXCEEDED",
-        409 => "ABORTED",
-        429 => "RESOURCE_EXHAUSTED",
-        499 => "CANCELLED",
-        501 => "UNIMPLEMENTED",
-        503 | 529 => "UNAVAILABLE",
-        500.. => "INTERNAL",
-        _ => "INVALID_ARGUMENT",
-    }
-}
-
 /// Where Google's own clients look for the time to wait (google/rpc/error_details.proto).
 fn retry_info(after: Duration) -> Value {
     json!({
         "@type": "type.googleapis.com/google.rpc.RetryInfo",
         "retryDelay": format!("{}s", after.as_secs() + u64::from(after.subsec_nanos() > 0)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn body(dialect: Dialect, problem: &Problem) -> Value {
+        serde_json::from_slice(&render(dialect, problem)).expect("an error body is JSON")
+    }
+
+    fn status(code: u16) -> ErrorStatus {
+        ErrorStatus::new(code).expect("an error status")
+    }
+
+    /// The JSON of an event, and what stands before it.
+    fn parts(event: &[u8]) -> (String, Value) {
+        let text = str::from_utf8(event).expect("UTF-8");
+        let (lead, data) = text.split_once("data: ").expect("a data line");
+        let data = data.strip_suffix("\n\n").expect("a blank line at the end");
+        assert!(!data.contains('\n'));
+        (
+            lead.to_owned(),
+            serde_json::from_str(data).expect("JSON data"),
+        )
+    }
+
+    #[test]
+    fn unknown_models_in_every_dialect() {
+        let problem = Problem::unknown_model("a\"b\\c\n");
+        let message = "unknown provider for model a\"b\\c\n";
+        let openai = json!({"error": {
+            "message": message, "type": "invalid_request_error", "param": "model", "code": "model_not_found",
+        }});
+        assert_eq!(problem.status.code(), 400);
+        assert_eq!(body(Dialect::Chat, &problem), openai);
+        assert_eq!(body(Dialect::Responses, &problem), openai);
+        assert_eq!(
+            body(Dialect::Messages, &problem),
+            json!({"type": "error", "error": {"type": "invalid_request_error", "message": message}})
+        );
+        assert_eq!(
+            body(Dialect::Gemini, &problem),
+            json!({"error": {"code": 400, "message": message, "status": "INVALID_ARGUMENT"}})
+        );
+    }
+
+    #[test]
+    fn cooldown_carries_its_times() {
+        let problem = Problem::cooling_down("m", Some("gemini"), Duration::from_secs(65));
+        let error = &body(Dialect::Chat, &problem)["error"];
+        assert_eq!(error["code"], "model_cooldown");
+        assert_eq!(error["model"], "m");
+        assert_eq!(error["provider"], "gemini");
+        assert_eq!(error["reset_time"], "1m5s");
+        assert_eq!(error["reset_seconds"], 65);
+        let error = &body(Dialect::Gemini, &problem)["error"];
+        assert_eq!(error["code"], 429);
+        assert_eq!(error["status"], "RESOURCE_EXHAUSTED");
+        assert_eq!(error["details"][0]["retryDelay"], "65s");
+    }
+
+    #[test]
+    fn an_empty_message_is_the_standard_phrase() {
+        for (code, phrase) in [
+            (503, "Service Unavailable"),
+            (529, "Overloaded"),
+            (599, "Error"),
+        ] {
+            let problem = Problem::new(status(code), "");
+            assert_eq!(body(Dialect::Chat, &problem)["error"]["message"], phrase);
+        }
+    }
+
+    #[test]
+    fn long_messages_are_cut_between_characters() {
+        let problem = Problem::invalid_request("é".repeat(MAX_MESSAGE_CHARS + 1));
+        let shown = body(Dialect::Messages, &problem)["error"]["message"].clone();
+        let shown = shown.as_str().expect("a string");
+        assert_eq!(shown.chars().count(), MAX_MESSAGE_CHARS);
+        assert!(shown.ends_with("é…"));
+        let problem = Problem::invalid_request("é".repeat(MAX_MESSAGE_CHARS));
+        let shown = body(Dialect::Messages, &problem)["error"]["message"].clone();
+        assert_eq!(shown.as_str().map(|text| text.ends_with('é')), Some(true));
+    }
+
+    #[test]
+    fn events_within_a_stream() {
+        let problem = Problem::broken_stream();
+        let message = problem.message.as_str();
+
+        let (lead, data) = parts(&render_in_stream(Dialect::Chat, &problem, true, 7));
+        assert_eq!(lead, "");
+        assert_eq!(data, body(Dialect::Chat, &problem));
+
+        for dialect in [Dialect::Messages, Dialect::Gemini] {
+            let (lead, data) = parts(&render_in_stream(dialect, &problem, false, 7));
+            assert_eq!(lead, "event: error\n");
+            assert_eq!(data, body(dialect, &problem));
+        }
+
+        let (lead, data) = parts(&render_in_stream(Dialect::Responses, &problem, false, 7));
+        assert_eq!(lead, "\nevent: error\n");
+        assert_eq!(
+            data,
+            json!({"type": "error", "code": "internal_server_error", "message": message, "sequence_number": 7})
+        );
+
+        let (lead, data) = parts(&render_in_stream(Dialect::Responses, &problem, true, 7));
+        assert_eq!(lead, "\nevent: response.failed\n");
+        let error =
+            json!({"type": "server_error", "code": "internal_server_error", "message": message});
+        assert_eq!(
+            data,
+            json!({
+                "type": "response.failed",
+                "sequence_number": 7,
+                "response": {"status": "failed", "error": error},
+            })
+        );
+    }
+
+    #[test]
+    fn codex_names_itself_in_either_header() {
+        assert!(is_codex_client(Some("codex_cli_rs/0.40.0 (Linux)"), None));
+        assert!(is_codex_client(Some("node"), Some("Codex Desktop")));
+        assert!(!is_codex_client(Some("claude-cli/2.0"), Some("code")));
+        assert!(!is_codex_client(None, None));
+    }
+
+    proptest! {
+        #[test]
+        fn errors_are_json_without_keys(
+            dialect in prop::sample::select(Dialect::ALL.to_vec()),
+            code in 400_u16..600,
+            before in ".{0,40}[ \"':=(\n]",
+            key in "sk-[A-Za-z0-9_-]{6,40}|AIza[A-Za-z0-9_-]{35}",
+            after in "([ \"'\r\n].{0,40})?",
+            codex: bool,
+        ) {
+            let problem = Problem::new(status(code), format!("{before}{key}{after}"));
+            let body = render(dialect, &problem);
+            prop_assert!(serde_json::from_slice::<Value>(&body).is_ok());
+            prop_assert!(!String::from_utf8_lossy(&body).contains(&key));
+            let event = render_in_stream(dialect, &problem, codex, 0);
+            parts(&event);
+            prop_assert!(!String::from_utf8_lossy(&event).contains(&key));
+        }
+    }
 }

@@ -106,7 +106,10 @@ fn problem_of(
         return Problem::new(status, plain_text(body, content_type));
     };
     let error = error_object(value);
-    let message = inner_message(value, MAX_NESTING).unwrap_or_default();
+    let message = inner_message(value, MAX_NESTING).unwrap_or_else(|| match value {
+        Value::Null => String::new(),
+        _ => plain_text(body, content_type),
+    });
     Problem {
         kind: kind(dialect, error),
         code: word(&error["code"]).map(Cow::Owned),
@@ -192,4 +195,176 @@ fn plain_text(body: &[u8], content_type: Option<&str>) -> String {
         return String::new();
     }
     text.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const OPENAI: &str = r#"{ "error": {"message":"Rate limit reached","type":"requests","param":null,"code":"rate_limit_exceeded"} }"#;
+    const CLAUDE: &str = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"},"request_id":"req_011CSHoEeqs5C35K2UUqR7Fy"}"#;
+    const GEMINI: &str = r#"{"error":{"code":429,"message":"Quota","status":"RESOURCE_EXHAUSTED","details":[{"retryDelay":"3s"}]}}"#;
+
+    fn status(code: u16) -> ErrorStatus {
+        ErrorStatus::from_upstream(code)
+    }
+
+    fn reshaped(dialect: Dialect, code: u16, body: &str) -> Value {
+        match from_upstream(dialect, status(code), body.as_bytes(), None) {
+            Cow::Borrowed(_) => panic!("passed on as it is: {body}"),
+            Cow::Owned(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
+        }
+    }
+
+    #[test]
+    fn the_dialects_own_errors_pass_verbatim_and_only_there() {
+        for dialect in Dialect::ALL {
+            for (body, own) in [
+                (
+                    OPENAI,
+                    matches!(dialect, Dialect::Chat | Dialect::Responses),
+                ),
+                (CLAUDE, dialect == Dialect::Messages),
+                (GEMINI, dialect == Dialect::Gemini),
+            ] {
+                let answer = from_upstream(dialect, status(429), body.as_bytes(), None);
+                let verbatim = matches!(answer, Cow::Borrowed(same) if same == body.as_bytes());
+                assert_eq!(verbatim, own, "{dialect:?} {body}");
+            }
+        }
+    }
+
+    #[test]
+    fn foreign_errors_are_told_in_the_callers_dialect() {
+        assert_eq!(
+            reshaped(Dialect::Messages, 429, OPENAI),
+            json!({"type": "error", "error": {"type": "rate_limit_error", "message": "Rate limit reached"}})
+        );
+        assert_eq!(
+            reshaped(Dialect::Chat, 429, GEMINI),
+            json!({"error": {"message": "Quota", "type": "rate_limit_error", "code": "rate_limit_exceeded"}})
+        );
+        assert_eq!(
+            reshaped(Dialect::Gemini, 529, CLAUDE),
+            json!({"error": {"code": 529, "message": "Overloaded", "status": "UNAVAILABLE"}})
+        );
+    }
+
+    #[test]
+    fn messages_are_found_where_frameworks_put_them() {
+        for (body, message) in [
+            (r#"{"message":"plain"}"#, "plain"),
+            (r#"{"error":"short"}"#, "short"),
+            (r#"{"detail":"fastapi"}"#, "fastapi"),
+            (
+                r#"{"detail":[{"loc":["body"],"msg":"field required"}]}"#,
+                "field required",
+            ),
+            (
+                r#"[{"error":{"code":400,"message":"list","status":"INVALID_ARGUMENT"}}]"#,
+                "list",
+            ),
+            (
+                r#"{"error":{"message":"{\"error\":{\"message\":\"inner\"}}"}}"#,
+                "inner",
+            ),
+            (
+                r#"{"type":"response.failed","response":{"error":{"code":"c","message":"failed"}}}"#,
+                "failed",
+            ),
+            (r#"{"unknown":1}"#, r#"{"unknown":1}"#),
+            ("null", "Bad Request"),
+            ("", "Bad Request"),
+            ("  upstream said no \n", "upstream said no"),
+            (
+                "{\"error\":{\"message\":\"cut of",
+                "{\"error\":{\"message\":\"cut of",
+            ),
+            ("<html><title>400</title></html>", "Bad Request"),
+        ] {
+            let error = reshaped(Dialect::Messages, 400, body);
+            assert_eq!(error["error"]["message"], message, "{body}");
+        }
+        let page = from_upstream(
+            Dialect::Chat,
+            status(502),
+            b"oops",
+            Some("Text/HTML; charset=utf-8"),
+        );
+        let page: Value = serde_json::from_slice(&page).expect("JSON");
+        assert_eq!(page["error"]["message"], "Bad Gateway");
+    }
+
+    #[test]
+    fn the_upstreams_word_counts_where_the_dialect_has_it() {
+        let body = r#"{"error":{"type":"overloaded_error","message":"x"}}"#;
+        assert_eq!(
+            reshaped(Dialect::Messages, 500, body)["error"]["type"],
+            "overloaded_error"
+        );
+        let body = r#"{"error":{"type":"insufficient_quota","message":"x"}}"#;
+        assert_eq!(
+            reshaped(Dialect::Messages, 429, body)["error"]["type"],
+            "rate_limit_error"
+        );
+        let body = r#"{"type":"error","code":"context_length_exceeded","message":"x","sequence_number":3}"#;
+        let problem = read_upstream(Dialect::Responses, status(400), body.as_bytes(), None);
+        assert_eq!(problem.code.as_deref(), Some("context_length_exceeded"));
+        assert_eq!(problem.kind, None);
+    }
+
+    #[test]
+    fn bodies_with_secrets_or_novels_are_written_anew() {
+        let leaking = r#"{"error":{"message":"Incorrect API key provided: sk-proj-\u0061bcdef123456","type":"invalid_request_error"}}"#;
+        let error = reshaped(Dialect::Chat, 401, leaking);
+        assert_eq!(
+            error["error"]["message"],
+            "Incorrect API key provided: sk-[redacted]"
+        );
+        assert_eq!(error["error"]["type"], "invalid_request_error");
+        let hidden = r#"{"error":{"message":"no","code":"sk-proj-abcdef123456","x":"sk-proj-abcdef123456"}}"#;
+        assert!(
+            !reshaped(Dialect::Chat, 401, hidden)
+                .to_string()
+                .contains("abcdef")
+        );
+        let novel = format!(
+            r#"{{"error":{{"message":"{}"}}}}"#,
+            "a ".repeat(MAX_MESSAGE_CHARS)
+        );
+        let error = reshaped(Dialect::Chat, 400, &novel);
+        assert_eq!(
+            error["error"]["message"]
+                .as_str()
+                .map(|m| m.chars().count()),
+            Some(MAX_MESSAGE_CHARS)
+        );
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let mut body = json!({"message": "deep"});
+        for _ in 0..20 {
+            body = json!({"error": body.to_string()});
+        }
+        let deep = reshaped(Dialect::Chat, 400, &body.to_string());
+        let message = deep["error"]["message"].as_str().expect("a string");
+        assert!(message.starts_with(r#"{"error":"#));
+        let brackets = "[".repeat(100_000);
+        assert!(reshaped(Dialect::Chat, 400, &brackets)["error"]["message"].is_string());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_json_goes(
+            dialect in prop::sample::select(Dialect::ALL.to_vec()),
+            code: u16,
+            body in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let answer = from_upstream(dialect, status(code), &body, None);
+            prop_assert!(serde_json::from_slice::<Value>(&answer).is_ok());
+        }
+    }
 }
