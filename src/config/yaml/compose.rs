@@ -5,16 +5,13 @@ use std::collections::hash_map::Entry as Slot;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 
+use super::anchors::Anchors;
 use super::scalar::{Scalar, Style};
 use super::tree::{Entry, Fault, Node, Value, join};
 
 /// Deepest nesting. The configuration's own keys need 7 levels; what is left is for payload values.
 /// Bounds every recursion over a tree.
 const DEPTH: usize = 64;
-
-/// Bytes that anchors may add to a document by being repeated. Source: ten levels of ten aliases each
-/// ("billion laughs") must fail at once, a few hundred shared header blocks must not.
-const COPIED_BYTES: usize = 4 << 20;
 
 /// What [`parse`] found.
 #[derive(Debug, Default)]
@@ -112,8 +109,7 @@ enum Role {
 #[derive(Default)]
 struct Composer {
     open: Vec<Open>,
-    anchors: HashMap<usize, Node>,
-    copied: usize,
+    anchors: Anchors,
     root: Option<Node>,
     faults: Vec<Fault>,
 }
@@ -127,16 +123,12 @@ impl Composer {
                     style: style_of(style, tag.as_deref()),
                 };
                 let node = node(span.start, Value::Scalar(scalar));
-                self.remember(anchor, &node)?;
+                self.keep(anchor, &node, span.start)?;
                 self.attach(node, span.start)
             }
             Event::Alias(anchor) => {
-                let Some(node) = self.anchors.get(&anchor) else {
-                    return Err(self.fault(span.start, "an alias inside its own anchor"));
-                };
-                let (bytes, depth) = measure(node);
-                let node = node.clone();
-                self.charge(bytes, span.start)?;
+                let repeated = self.anchors.repeat(anchor);
+                let (node, depth) = repeated.map_err(|message| self.fault(span.start, message))?;
                 self.check_depth(depth, span.start)?;
                 self.attach(node, span.start)
             }
@@ -193,7 +185,7 @@ impl Composer {
             }
         };
         let node = node(open.start, value);
-        self.remember(open.anchor, &node)?;
+        self.keep(open.anchor, &node, open.start)?;
         self.attach(node, open.start)
     }
 
@@ -256,22 +248,10 @@ impl Composer {
         }
     }
 
-    fn remember(&mut self, anchor: usize, node: &Node) -> Result<(), Fault> {
-        if anchor != 0 {
-            let (bytes, _) = measure(node);
-            self.charge(bytes, Marker::new(0, node.line, node.column - 1))?;
-            self.anchors.insert(anchor, node.clone());
-        }
-        Ok(())
-    }
-
-    fn charge(&mut self, bytes: usize, at: Marker) -> Result<(), Fault> {
-        self.copied = self.copied.saturating_add(bytes);
-        if self.copied > COPIED_BYTES {
-            let limit = COPIED_BYTES >> 20;
-            return Err(self.fault(at, &format!("aliases repeat more than {limit} MiB")));
-        }
-        Ok(())
+    /// Puts a finished value with an anchor where aliases find it.
+    fn keep(&mut self, anchor: usize, node: &Node, at: Marker) -> Result<(), Fault> {
+        let kept = self.anchors.keep(anchor, node);
+        kept.map_err(|message| self.fault(at, message))
     }
 
     fn check_depth(&self, more: usize, at: Marker) -> Result<(), Fault> {
@@ -360,29 +340,6 @@ fn merge(source: Node, into: &mut Vec<Entry>) -> bool {
         }),
         Value::Scalar(scalar) => scalar.is_null(),
     }
-}
-
-/// Bytes a copy takes, and levels of nesting.
-fn measure(node: &Node) -> (usize, usize) {
-    let own = size_of::<Entry>();
-    match &node.value {
-        Value::Scalar(scalar) => (own + scalar.text.len(), 0),
-        Value::Sequence(items) => {
-            let (bytes, depth) = total(items.iter());
-            (own + bytes, depth + 1)
-        }
-        Value::Mapping(entries) => {
-            let keys: usize = entries.iter().map(|entry| entry.key.text.len()).sum();
-            let (bytes, depth) = total(entries.iter().map(|entry| &entry.value));
-            (own + keys + bytes, depth + 1)
-        }
-    }
-}
-
-fn total<'a>(nodes: impl Iterator<Item = &'a Node>) -> (usize, usize) {
-    nodes.map(measure).fold((0, 0), |(bytes, depth), (b, d)| {
-        (bytes.saturating_add(b), depth.max(d))
-    })
 }
 
 #[cfg(test)]
