@@ -140,6 +140,7 @@ fn compat_entry(mut entry: Mapping<'_>) -> Option<CompatEntry> {
         name.warn("is the name of a built-in provider: skipped");
         usable = false;
     }
+    pending::check(&mut entry, pending::COMPAT);
     let disabled = entry.field("disabled").flag().unwrap_or(false);
     let listed = entry.field("api-key-entries").mappings();
     let keys = (!listed.is_empty()).then(|| {

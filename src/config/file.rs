@@ -5,7 +5,8 @@ use std::path::Path;
 use super::problem::{Place, Problem, Report};
 use super::reader::Mapping;
 use super::schema::Config;
-use super::{top, yaml};
+use super::top;
+use super::yaml::{self, Node, Value};
 
 /// Largest file that is read. A file with ten thousand keys has about 2 MiB.
 const FILE_BYTES: usize = 16 << 20;
@@ -30,7 +31,6 @@ pub fn load(text: &str, file: &str) -> Loaded {
         return unusable(report);
     }
     let parsed = yaml::parse(text);
-    let broken = parsed.root.is_none() && !parsed.faults.is_empty();
     for fault in parsed.faults {
         let place = Place {
             line: fault.line,
@@ -38,9 +38,6 @@ pub fn load(text: &str, file: &str) -> Loaded {
             path: fault.path,
         };
         report.error(&place, fault.message);
-    }
-    if broken {
-        return unusable(report);
     }
     if let Some(line) = parsed.second {
         let place = Place {
@@ -50,8 +47,24 @@ pub fn load(text: &str, file: &str) -> Loaded {
         };
         report.warn(&place, "only the first document is read");
     }
-    let empty = parsed.root.as_ref().is_none_or(yaml::Node::is_null);
-    let config = top::read(Mapping::root(&report, parsed.root.as_ref()), &report);
+    let entries = match parsed.root {
+        None if report.failed() => return unusable(report),
+        None => None,
+        Some(root) if root.is_null() => None,
+        Some(Node {
+            value: Value::Mapping(entries),
+            ..
+        }) => Some(entries),
+        Some(Node { line, column, .. }) => {
+            let path = String::new();
+            let place = Place { line, column, path };
+            report.error(&place, "the file must be a mapping");
+            return unusable(report);
+        }
+    };
+    let empty = entries.is_none();
+    let entries = entries.unwrap_or_default();
+    let config = top::read(Mapping::root(&report, &entries), &report);
     let (problems, failed) = report.finish();
     Loaded {
         config: (!failed).then_some(config),

@@ -19,7 +19,7 @@ mod schema;
 pub mod secret;
 mod top;
 mod url;
-pub mod yaml;
+mod yaml;
 
 pub use entries::{Common, CompatEntry, CompatKey, KeyEntry, ModelRow};
 pub use file::{Loaded, load, read};

@@ -130,6 +130,9 @@ pub const ENTRY: &[Silent] = &[
 
 pub const CODEX_ENTRY: &[Silent] = &[("websockets", OFF)];
 
+/// In a provider of `openai-compatibility`; the old place of its keys.
+pub const COMPAT: &[Silent] = &[("api-keys", NONE)];
+
 /// In a row of `models`.
 pub const MODEL: &[Silent] = &[("thinking", NONE), ("force-mapping", OFF)];
 

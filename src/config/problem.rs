@@ -103,15 +103,25 @@ impl Report {
         &self.file
     }
 
+    /// Whether there is an error so far.
+    pub fn failed(&self) -> bool {
+        self.found.borrow().errors > 0
+    }
+
     pub fn error(&self, place: &Place, message: impl Into<String>) {
-        self.add(place, Severity::Error, message.into());
+        self.add(place, Severity::Error, || message.into());
     }
 
     pub fn warn(&self, place: &Place, message: impl Into<String>) {
-        self.add(place, Severity::Warning, message.into());
+        self.add(place, Severity::Warning, || message.into());
     }
 
-    fn add(&self, place: &Place, severity: Severity, message: String) {
+    /// Like [`Report::warn`], for messages that cost something: made only if they are kept.
+    pub fn warn_with(&self, place: &Place, message: impl FnOnce() -> String) {
+        self.add(place, Severity::Warning, message);
+    }
+
+    fn add(&self, place: &Place, severity: Severity, message: impl FnOnce() -> String) {
         let mut found = self.found.borrow_mut();
         let count = match severity {
             Severity::Error => &mut found.errors,
@@ -119,7 +129,7 @@ impl Report {
         };
         *count += 1;
         if *count <= KEPT {
-            let problem = Problem::new(&self.file, place, severity, message);
+            let problem = Problem::new(&self.file, place, severity, message());
             found.problems.push(problem);
         }
     }

@@ -28,14 +28,14 @@ pub struct Field<'a> {
 }
 
 impl<'a> Mapping<'a> {
-    /// The root of a document; an empty document is an empty mapping.
-    pub fn root(report: &'a Report, root: Option<&'a Node>) -> Self {
-        Field {
+    /// The mapping at the root of a document.
+    pub fn root(report: &'a Report, entries: &'a [Entry]) -> Self {
+        Self {
             report,
-            place: place(root, String::new()),
-            node: root.filter(|node| !node.is_null()),
+            place: Place::default(),
+            entries,
+            asked: Vec::new(),
         }
-        .mapping()
     }
 
     pub fn place(&self) -> &Place {
@@ -71,11 +71,11 @@ impl<'a> Mapping<'a> {
                 column: entry.column,
                 path: join(&self.place.path, name),
             };
-            let message = match nearest(name, self.asked.iter().copied()) {
-                Some(known) => format!("is not a known key, did you mean `{known}`?"),
-                None => "is not a known key".to_owned(),
-            };
-            self.report.warn(&place, message);
+            self.report
+                .warn_with(&place, || match nearest(name, self.asked.iter().copied()) {
+                    Some(known) => format!("is not a known key, did you mean `{known}`?"),
+                    None => "is not a known key".to_owned(),
+                });
         }
     }
 
@@ -213,6 +213,12 @@ impl<'a> Field<'a> {
             return None;
         }
         Some(bytes)
+    }
+
+    /// Whether there is a value that is no list.
+    pub fn is_no_list(&self) -> bool {
+        self.node
+            .is_some_and(|node| !matches!(node.value, Value::Sequence(_)))
     }
 
     /// The items of a list, nulls left out; empty when there is no list.

@@ -1,6 +1,7 @@
 //! The keys at the top of the file.
 
-use std::net::Ipv6Addr;
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use super::entries::{self, Kind};
@@ -25,7 +26,7 @@ pub fn read(mut root: Mapping<'_>, report: &Report) -> Config {
         .any(|key| EXAMPLE_KEYS.iter().any(|known| key.matches(known)));
     if example_keys {
         keys.warn("holds keys of the example, which anybody can guess");
-    } else if api_keys.is_empty() && !is_loopback(&host) {
+    } else if api_keys.is_empty() && !keys.is_no_list() && !is_loopback(&host) {
         keys.warn("is empty: anybody who reaches this host can use it");
     }
     let config = Config {
@@ -73,18 +74,15 @@ fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
         || bare
-            .parse::<std::net::IpAddr>()
+            .parse::<IpAddr>()
             .is_ok_and(|address| address.is_loopback())
 }
 
 fn api_keys(field: &Field<'_>) -> Vec<Secret> {
-    let mut keys: Vec<Secret> = Vec::new();
-    for key in field.texts() {
-        if !keys.iter().any(|known| known.matches(&key)) {
-            keys.push(Secret::new(key));
-        }
-    }
-    keys
+    let mut seen = HashSet::new();
+    let mut keys = field.texts();
+    keys.retain(|key| seen.insert(key.clone()));
+    keys.into_iter().map(Secret::new).collect()
 }
 
 /// A proxy that cannot be used must not silently become a direct connection.

@@ -1,6 +1,7 @@
 //! Credentials out of the API-key blocks of the configuration.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::config::{
     Common, CompatEntry, Config, KeyEntry, ModelRow, Place, Problem, ProxySetting, Secret, Severity,
@@ -48,7 +49,7 @@ struct Parts<'e> {
     key: Option<Secret>,
     base_url: String,
     proxy: ProxySetting,
-    models: Vec<Model>,
+    models: Arc<[Model]>,
 }
 
 impl Builder<'_> {
@@ -97,7 +98,7 @@ impl Builder<'_> {
                 key: Some(key.clone()),
                 base_url,
                 proxy: proxy.clone(),
-                models,
+                models: models.into(),
             };
             self.add(&common.place, common, parts);
         }
@@ -123,25 +124,30 @@ impl Builder<'_> {
     fn compat(&mut self, entries: &[CompatEntry]) {
         let mut rows: HashMap<String, Vec<&ModelRow>> = HashMap::new();
         for entry in entries {
-            let listed = rows.entry(entry.name.to_lowercase());
-            if matches!(listed, std::collections::hash_map::Entry::Occupied(_)) {
+            let name = entry.name.to_lowercase();
+            if rows.contains_key(&name) {
                 let message = "has the name of an earlier provider: their models are merged";
                 self.warn(&entry.common.place, message);
             }
-            listed
-                .or_default()
-                .extend(entry.common.models.iter().flatten());
+            let rows = rows.entry(name).or_default();
+            rows.extend(entry.common.models.iter().flatten());
         }
+        let mut models: HashMap<String, Arc<[Model]>> = HashMap::new();
         for entry in entries {
             let name = entry.name.to_lowercase();
-            let rows = rows.get(&name).map(Vec::as_slice).unwrap_or_default();
-            let (models, _) = model::listed(rows.iter().copied(), Repeats::Pool, &entry.name, None);
-            self.check_served(&models, &entry.common.place);
-            self.compat_entry(entry, &name, &models);
+            let rows = rows.remove(&name);
+            let models = models.entry(name.clone()).or_insert_with(|| {
+                let rows = rows.into_iter().flatten();
+                model::listed(rows, Repeats::Pool, &entry.name, None)
+                    .0
+                    .into()
+            });
+            self.check_served(models, &entry.common.place);
+            self.compat_entry(entry, &name, models);
         }
     }
 
-    fn compat_entry(&mut self, entry: &CompatEntry, name: &str, models: &[Model]) {
+    fn compat_entry(&mut self, entry: &CompatEntry, name: &str, models: &Arc<[Model]>) {
         let kind = format!("openai-compatibility:{name}");
         let base_url = &entry.base_url;
         let parts = |id, key, proxy| Parts {
@@ -154,7 +160,7 @@ impl Builder<'_> {
             key,
             base_url: base_url.clone(),
             proxy,
-            models: models.to_vec(),
+            models: Arc::clone(models),
         };
         let Some(keys) = &entry.keys else {
             let id = self.ids.next(&kind, &[base_url]);

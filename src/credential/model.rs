@@ -1,5 +1,7 @@
 //! The models one credential offers: from its `models` list, else from the catalogue, minus exclusions.
 
+use std::collections::HashMap;
+
 use crate::config::ModelRow;
 
 use super::catalog::{Known, Section};
@@ -58,6 +60,7 @@ pub fn listed<'r>(
     section: Option<&Section>,
 ) -> (Vec<Model>, Vec<&'r ModelRow>) {
     let mut models: Vec<Model> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     let mut passed = Vec::new();
     for row in rows {
         let id = if row.alias.is_empty() {
@@ -65,10 +68,10 @@ pub fn listed<'r>(
         } else {
             &row.alias
         };
-        let same = models
-            .iter_mut()
-            .find(|model| model.id.eq_ignore_ascii_case(id));
-        match (same, repeats) {
+        let place = *places
+            .entry(id.to_ascii_lowercase())
+            .or_insert(models.len());
+        match (models.get_mut(place), repeats) {
             (None, _) => models.push(model(row, id, owned_by, section)),
             (Some(_), Repeats::First) => passed.push(row),
             (Some(pool), Repeats::Pool) => {

@@ -1,6 +1,7 @@
 //! One credential: who is called, with what, for which models.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::config::{HeaderValueSource, ProxySetting, Secret};
 use crate::dialect::Dialect;
@@ -74,8 +75,9 @@ pub struct Credential {
     pub proxy: ProxySetting,
     /// Higher is tried first.
     pub priority: i32,
-    /// What it offers; empty for a credential that serves nothing.
-    pub models: Vec<Model>,
+    /// What it offers; empty for a credential that serves nothing. Shared by credentials that offer the
+    /// same.
+    pub models: Arc<[Model]>,
 }
 
 /// What a model name asked for by a client means to one credential.

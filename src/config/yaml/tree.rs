@@ -48,8 +48,9 @@ impl Node {
 pub fn join(path: &str, key: &str) -> String {
     /// Longest key shown in a path, in characters.
     const SHOWN: usize = 64;
-    let mut name: String = key.escape_debug().take(SHOWN).collect();
-    if name.len() < key.len() && key.chars().nth(SHOWN).is_some() {
+    let mut letters = key.escape_debug();
+    let mut name: String = letters.by_ref().take(SHOWN).collect();
+    if letters.next().is_some() {
         name.push('…');
     }
     if path.is_empty() {

@@ -1,0 +1,195 @@
+//! From the blocks of API keys to credentials.
+
+use holdfast::config::{HeaderValueSource, ProxySetting, Secret};
+
+use crate::{credentials, ids};
+
+#[test]
+fn entries_that_cannot_be_used_are_left_out_with_a_reason() {
+    for (entry, kept, reason) in [
+        (
+            "gemini-api-key: [{api-key: ' '}]",
+            0,
+            "gemini-api-key[0] has no `api-key`: skipped",
+        ),
+        (
+            "vertex-api-key: [{}]",
+            0,
+            "vertex-api-key[0] has no `api-key`: skipped",
+        ),
+        (
+            "codex-api-key: [{api-key: k}]",
+            0,
+            "codex-api-key[0] has no `base-url`: skipped",
+        ),
+        (
+            "claude-api-key: [{api-key: k, base-url: 'ftp://x'}]",
+            0,
+            "claude-api-key[0].base-url must start with http:// or https://: skipped",
+        ),
+        (
+            "claude-api-key: [{api-key: k, proxy-url: 'proxy:1'}]",
+            0,
+            "claude-api-key[0].proxy-url must be a proxy URL such as `socks5://host:1080`: skipped",
+        ),
+        (
+            "claude-api-key: [{api-key: k, prefix: a/b}]",
+            1,
+            "claude-api-key[0].prefix must not have a `/` inside: no prefix is used",
+        ),
+        (
+            "claude-api-key: [{api-key: k, models: [{alias: ''}, {name: m}]}]",
+            1,
+            "claude-api-key[0].models[0] has neither `name` nor `alias`: skipped",
+        ),
+        (
+            "vertex-api-key: [{api-key: k, models: [{name: m}, {name: m, alias: n}]}]",
+            1,
+            "vertex-api-key[0].models[0] needs both `name` and `alias`: skipped",
+        ),
+        (
+            "claude-api-key: [{api-key: k, models: [{name: a, alias: x}, {name: b, alias: X}]}]",
+            1,
+            "claude-api-key[0].models[1] offers a name that an earlier row offers: skipped",
+        ),
+        (
+            "claude-api-key: [{api-key: k, headers: {host: h}}]",
+            1,
+            "claude-api-key[0].headers.host is set by holdfast itself: skipped",
+        ),
+        (
+            "claude-api-key: [{api-key: k, headers: {\"a b\": h}}]",
+            1,
+            "claude-api-key[0].headers.a b is not a valid header: skipped",
+        ),
+        (
+            "claude-api-key: [{api-key: k, headers: {a: \"b\\nc: d\"}}]",
+            1,
+            "claude-api-key[0].headers.a is not a valid header: skipped",
+        ),
+        (
+            "claude-api-key: [{api-key: k, headers: {a: b, A: c}}]",
+            1,
+            "claude-api-key[0].headers.A is given twice but for case, this one is used",
+        ),
+        (
+            "claude-api-key: [{api-key: k}, {api-key: k}]",
+            2,
+            "claude-api-key[1] is the same as an earlier entry: both are used",
+        ),
+        (
+            "gemini-api-key: [{api-key: k}, {api-key: ' k '}]",
+            1,
+            "gemini-api-key[1] has the key and base-url of an earlier entry: skipped",
+        ),
+        (
+            "openai-compatibility: [{name: n, models: [{name: m}]}]",
+            0,
+            "openai-compatibility[0] has no `base-url`: skipped",
+        ),
+        (
+            "openai-compatibility: [{name: Gemini, base-url: 'http://h', models: [{name: m}]}]",
+            0,
+            "openai-compatibility[0].name is the name of a built-in provider: skipped",
+        ),
+        (
+            "openai-compatibility: [{name: n, base-url: 'http://h'}]",
+            1,
+            "openai-compatibility[0] offers no model and is never used",
+        ),
+        (
+            "openai-compatibility: [{name: n, base-url: 'http://h', api-key-entries: [{proxy-url: x}], models: [{name: m}]}]",
+            0,
+            "openai-compatibility[0].api-key-entries[0].proxy-url must be a proxy URL such as `socks5://host:1080`: skipped",
+        ),
+        (
+            "openai-compatibility: [{name: n, base-url: 'http://h', models: [{name: m}]}, {name: N, base-url: 'http://i'}]",
+            2,
+            "openai-compatibility[1] has the name of an earlier provider: their models are merged",
+        ),
+    ] {
+        let (credentials, warnings) = credentials(&format!("api-keys: [k]\n{entry}"));
+        assert_eq!(credentials.len(), kept, "{entry} {warnings:?}");
+        assert_eq!(warnings.len(), 1, "{entry} {warnings:?}");
+        assert!(
+            warnings[0].ends_with(&format!("warning {reason}")),
+            "{entry} {warnings:?}"
+        );
+    }
+}
+
+#[test]
+fn a_disabled_provider_is_silent() {
+    let text =
+        "api-keys: [k]\nopenai-compatibility: [{name: n, base-url: 'http://h', disabled: true}]";
+    let (credentials, warnings) = credentials(text);
+    assert!(credentials.is_empty() && warnings.is_empty());
+}
+
+#[test]
+fn vendors_have_a_base_url_and_slashes_at_the_end_go() {
+    let (credentials, _) = credentials(
+        "gemini-api-key: [{api-key: a}, {api-key: b, base-url: 'http://h/x//'}]\n\
+         claude-api-key: [{api-key: a}]\nvertex-api-key: [{api-key: a}]\n",
+    );
+    let bases: Vec<&str> = credentials.iter().map(|c| c.base_url.as_str()).collect();
+    assert_eq!(
+        bases,
+        [
+            "https://generativelanguage.googleapis.com",
+            "http://h/x",
+            "https://api.anthropic.com",
+            "https://aiplatform.googleapis.com",
+        ]
+    );
+    assert_eq!(credentials[3].label, "vertex-apikey");
+}
+
+#[test]
+fn equal_ids_are_numbered() {
+    let (credentials, _) = credentials(
+        "claude-api-key: [{api-key: k}, {api-key: k}, {api-key: k, base-url: 'http://h'}, {api-key: k}]",
+    );
+    let ids = ids(&credentials);
+    assert_eq!(ids[1], format!("{}-1", ids[0]));
+    assert_eq!(ids[3], format!("{}-2", ids[0]));
+    assert!(ids[2] != ids[0] && !ids[2].contains("-1"));
+}
+
+#[test]
+fn headers_proxies_and_priorities_arrive() {
+    let (credentials, _) = credentials(
+        "openai-compatibility:\n\
+         - name: ' Mine '\n  base-url: http://h\n  prefix: ' /p/ '\n  priority: -3\n\
+         \x20 headers: {X-A: ' v ', X-B: $X-Client, X-C: $, X-D: , X-E: $5 off}\n\
+         \x20 api-key-entries: [{api-key: '', proxy-url: direct}, {api-key: k}, {api-key: k, proxy-url: NONE}]\n\
+         \x20 models: [{name: m}]\n",
+    );
+    assert_eq!(credentials.len(), 3);
+    let first = &credentials[0];
+    assert_eq!(
+        (first.provider.key(), first.label.as_str()),
+        ("mine", "Mine")
+    );
+    assert_eq!((first.prefix.as_deref(), first.priority), (Some("p"), -3));
+    let literal = |text: &str| HeaderValueSource::Literal(Secret::new(text));
+    assert_eq!(
+        first.headers,
+        [
+            ("X-A".to_owned(), literal("v")),
+            (
+                "X-B".to_owned(),
+                HeaderValueSource::Client("X-Client".to_owned())
+            ),
+            ("X-C".to_owned(), literal("$")),
+            ("X-E".to_owned(), literal("$5 off")),
+        ]
+    );
+    assert_eq!((&first.key, &first.proxy), (&None, &ProxySetting::Direct));
+    assert_eq!(credentials[1].proxy, ProxySetting::Inherit);
+    assert_eq!(credentials[2].proxy, ProxySetting::Direct);
+    assert!(
+        credentials[1].id != credentials[2].id,
+        "the proxy is part of the id"
+    );
+}

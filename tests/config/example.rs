@@ -1,0 +1,43 @@
+//! The example that is shipped.
+
+use holdfast::config;
+
+use crate::{credentials, load};
+
+const EXAMPLE: &str = include_str!("../../config.example.yaml");
+
+#[test]
+fn the_shipped_example_warns_of_nothing_but_its_key() {
+    let loaded = load(EXAMPLE);
+    let messages: Vec<&str> = loaded.problems.iter().map(|p| p.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        ["holds keys of the example, which anybody can guess"]
+    );
+    let config = loaded.config.expect("no error");
+    assert!(config.routing.session_affinity);
+    assert_eq!(config.limits, config::Limits::default());
+}
+
+#[test]
+fn the_shipped_example_can_be_uncommented() {
+    /// Settings have no space after the `#`, or the two that indent a list.
+    fn setting(line: &str) -> &str {
+        let rest = line
+            .strip_prefix('#')
+            .filter(|rest| !rest.starts_with(' ') || rest.starts_with("  "));
+        rest.unwrap_or(line)
+    }
+    let lines = EXAMPLE
+        .lines()
+        .filter(|line| !line.starts_with("#   holdfast"));
+    let text: Vec<&str> = lines.map(setting).collect();
+    let (credentials, warnings) = credentials(&text.join("\n"));
+    assert_eq!(warnings.len(), 1, "{warnings:#?}");
+    let mut providers: Vec<&str> = credentials.iter().map(|c| c.provider.key()).collect();
+    providers.sort_unstable();
+    assert_eq!(
+        providers,
+        ["claude", "codex", "gemini", "openrouter", "vertex"]
+    );
+}

@@ -1,0 +1,144 @@
+//! The fixture that holds every documented key: `spec/config.md` 10, rows 1 to 3.
+
+use holdfast::credential::Credential;
+use holdfast::dialect::Dialect;
+
+use crate::{FULL, config, credentials, ids, sent, visible};
+
+#[test]
+fn the_full_fixture_loads_and_says_what_it_does_not_do() {
+    let (_, warnings) = credentials(FULL);
+    let ending = |text: &str| -> Vec<&str> {
+        let found = warnings
+            .iter()
+            .filter_map(|warning| warning.strip_suffix(text));
+        found.collect()
+    };
+    assert_eq!(
+        ending(" has no effect in holdfast"),
+        [
+            "c.yaml:118:13 warning claude-api-key[1].cloak.mode",
+            "c.yaml:120:7 warning claude-api-key[1].cloak.sensitive-words",
+            "c.yaml:123:22 warning claude-api-key[1].cloak.cache-user-id",
+        ]
+    );
+    assert_eq!(
+        ending(" offers no model and is never used"),
+        [
+            "c.yaml:67:5 warning gemini-api-key[0]",
+            "c.yaml:85:5 warning codex-api-key[0]"
+        ]
+    );
+    assert_eq!(
+        ending(" is not supported by this version yet"),
+        [
+            "c.yaml:49:24 warning quota-exceeded.antigravity-credits",
+            "c.yaml:61:22 warning streaming.bootstrap-retries",
+            "c.yaml:128:15 warning claude-header-defaults.user-agent",
+            "c.yaml:129:20 warning claude-header-defaults.package-version",
+            "c.yaml:130:20 warning claude-header-defaults.runtime-version",
+            "c.yaml:131:7 warning claude-header-defaults.os",
+            "c.yaml:132:9 warning claude-header-defaults.arch",
+            "c.yaml:133:12 warning claude-header-defaults.timeout",
+            "c.yaml:136:15 warning codex-header-defaults.user-agent",
+            "c.yaml:137:18 warning codex-header-defaults.beta-features",
+            "c.yaml:153:9 warning openai-compatibility[0].models[0].thinking",
+            "c.yaml:182:17 warning ampcode.upstream-url",
+            "c.yaml:184:3 warning ampcode.upstream-api-keys",
+            "c.yaml:194:3 warning ampcode.model-mappings",
+            "c.yaml:203:1 warning oauth-model-alias",
+            "c.yaml:231:1 warning oauth-excluded-models",
+            "c.yaml:254:3 warning payload.default",
+            "c.yaml:260:3 warning payload.default-raw",
+            "c.yaml:266:3 warning payload.override",
+            "c.yaml:272:3 warning payload.override-raw",
+            "c.yaml:278:3 warning payload.filter",
+        ]
+    );
+    let keys = "c.yaml:21:1 warning api-keys holds keys of the example, which anybody can guess";
+    assert!(warnings.contains(&keys.to_owned()), "{warnings:#?}");
+    assert_eq!(warnings.len(), 3 + 2 + 21 + 1, "{warnings:#?}");
+    assert!(config(FULL).example_keys);
+}
+
+#[test]
+fn the_full_fixture_has_eight_credentials_with_their_stable_ids() {
+    let (credentials, _) = credentials(FULL);
+    assert_eq!(
+        ids(&credentials),
+        [
+            "gemini:apikey:440e3fdf69c9",
+            "gemini:apikey:a57d845c29f0",
+            "codex:apikey:80fa5aa45c22",
+            "claude:apikey:6221bee0865a",
+            "claude:apikey:2f04386ee144",
+            "openai-compatibility:openrouter:39b247d672fd",
+            "openai-compatibility:openrouter:bf6c2eecf7d1",
+            "vertex:apikey:f3230baa49da",
+        ]
+    );
+    let sources: Vec<&str> = credentials.iter().map(|c| c.source.as_str()).collect();
+    assert_eq!(sources[0], "config:gemini[440e3fdf69c9]");
+    assert_eq!(sources[5], "config:openrouter[39b247d672fd]");
+    assert_eq!(sources[7], "config:vertex-apikey[f3230baa49da]");
+}
+
+#[test]
+fn the_full_fixture_serves_the_models_it_lists() {
+    let (credentials, _) = credentials(FULL);
+    let [
+        gemini,
+        open_gemini,
+        codex,
+        claude,
+        aliased,
+        router,
+        second,
+        vertex,
+    ] = &credentials[..]
+    else {
+        panic!("eight credentials");
+    };
+    assert_eq!(visible(gemini), [""; 0]);
+    assert_eq!(visible(codex), [""; 0]);
+    assert_eq!(open_gemini.models.len(), 13);
+    assert_eq!(claude.models.len(), 15);
+    assert_eq!(
+        visible(aliased),
+        ["claude-sonnet-latest", "test/claude-sonnet-latest"]
+    );
+    let pooled = [
+        "kimi-k2",
+        "test/kimi-k2",
+        "claude-opus-4.66",
+        "test/claude-opus-4.66",
+    ];
+    assert_eq!(visible(router), pooled);
+    assert_eq!(visible(second), pooled);
+    assert_eq!(
+        router.models[1].upstream,
+        ["deepseek-v3.1", "glm-5", "kimi-k2.5"]
+    );
+    assert_eq!(
+        visible(vertex),
+        [
+            "vertex-flash",
+            "test/vertex-flash",
+            "vertex-pro",
+            "test/vertex-pro"
+        ]
+    );
+    assert_eq!(
+        sent(vertex, "test/vertex-pro(high)"),
+        "gemini-2.5-pro(high)"
+    );
+
+    let dialects: Vec<Dialect> = credentials.iter().map(Credential::dialect).collect();
+    use Dialect::{Chat, Gemini, Messages, Responses};
+    assert_eq!(
+        dialects,
+        [
+            Gemini, Gemini, Responses, Messages, Messages, Chat, Chat, Gemini
+        ]
+    );
+}

@@ -1,0 +1,71 @@
+//! The configuration file, from text to credentials.
+
+mod anything;
+mod entries;
+mod example;
+mod full_fixture;
+mod models;
+mod problems;
+mod values;
+
+use holdfast::config::{self, Config, Loaded};
+use holdfast::credential::{self, Credential};
+
+const FULL: &str = include_str!("../fixtures/config.example.full.yaml");
+
+fn load(text: &str) -> Loaded {
+    config::load(text, "c.yaml")
+}
+
+fn problems(text: &str) -> Vec<String> {
+    load(text)
+        .problems
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+/// A configuration that must be usable.
+fn config(text: &str) -> Config {
+    let loaded = load(text);
+    let problems = loaded.problems;
+    loaded
+        .config
+        .unwrap_or_else(|| panic!("{text}\n{problems:#?}"))
+}
+
+/// The credentials of a usable configuration and all its warnings.
+fn credentials(text: &str) -> (Vec<Credential>, Vec<String>) {
+    let loaded = load(text);
+    let config = loaded
+        .config
+        .unwrap_or_else(|| panic!("{text}\n{:#?}", loaded.problems));
+    let (credentials, more) = credential::from_config(&config);
+    let problems = loaded.problems.iter().chain(&more);
+    (credentials, problems.map(ToString::to_string).collect())
+}
+
+fn ids(credentials: &[Credential]) -> Vec<&str> {
+    credentials
+        .iter()
+        .map(|credential| credential.id.as_str())
+        .collect()
+}
+
+fn visible(credential: &Credential) -> Vec<String> {
+    credential
+        .visible_ids()
+        .map(|(id, _)| id.into_owned())
+        .collect()
+}
+
+/// What `asked` becomes, thinking suffix included; `-` when the credential does not serve it.
+fn sent(credential: &Credential, asked: &str) -> String {
+    match credential.resolve(asked) {
+        None => "-".to_owned(),
+        Some(found) => match found.thinking {
+            None => found.upstream.to_owned(),
+            Some(value) => format!("{}({value})", found.upstream),
+        },
+    }
+}

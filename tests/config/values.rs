@@ -1,0 +1,143 @@
+//! What a file says, and what it leaves out.
+
+use std::time::Duration;
+
+use holdfast::config::{Config, ProxySetting, Routing, Secret, Strategy};
+
+use crate::{config, load, problems};
+
+#[test]
+fn a_file_that_says_nothing_gives_the_defaults() {
+    for text in [
+        "",
+        "# nothing\n",
+        "\u{feff}",
+        "~",
+        "{}",
+        "port:\nhost: ~\nrouting:\nlimits: null\n",
+    ] {
+        let loaded = load(text);
+        let mut config = loaded.config.expect("usable");
+        config.file = "".into();
+        assert_eq!(config, Config::default(), "{text:?}");
+        assert_eq!(loaded.problems.len(), 1, "{:?}", loaded.problems);
+        assert_eq!(
+            loaded.problems[0].to_string(),
+            "c.yaml warning api-keys is empty: anybody who reaches this host can use it"
+        );
+        assert_eq!(loaded.empty, !text.contains(['{', 'p']), "{text:?}");
+    }
+    assert_eq!(problems("host: 127.0.0.1"), [""; 0]);
+    assert_eq!(problems("host: '::1'"), [""; 0]);
+}
+
+#[test]
+fn every_top_level_value_arrives() {
+    let config = config(
+        "host: ' ::1 '\nport: 0x50\napi-keys: [' a ', b, a, '', ~, 0123, true]\ndebug: Yes\n\
+         proxy-url: http://u:p@proxy:3128\nforce-model-prefix: on\npassthrough-headers: 'true'\n\
+         request-retry: 3\nmax-retry-credentials: -1\nmax-retry-interval: 1_0\n\
+         streaming: {keepalive-seconds: 15s}\n\
+         routing: {strategy: ' RR ', session-affinity: true, session-affinity-ttl: 1d}\n\
+         limits: {workers: 8, body: 1.5MiB, connections: 100, head-timeout: 1s, idle-timeout: 2m,\n\
+         \x20 lane-wait: 500ms, drain-timeout: 0}\n",
+    );
+    assert_eq!(config.host, "[::1]");
+    assert_eq!(config.port, 80);
+    assert_eq!(config.api_keys, ["a", "b", "0123", "true"].map(Secret::new));
+    assert!(config.debug && config.force_model_prefix && config.passthrough_headers);
+    assert!(!config.example_keys);
+    let ProxySetting::Url(proxy) = &config.proxy_url else {
+        panic!("{:?}", config.proxy_url);
+    };
+    assert_eq!(proxy.reveal(), "http://u:p@proxy:3128");
+    assert_eq!(config.request_retry, 3);
+    assert_eq!(config.max_retry_credentials, 0);
+    assert_eq!(config.max_retry_interval, Duration::from_secs(10));
+    assert_eq!(config.streaming_keepalive, Some(Duration::from_secs(15)));
+    assert_eq!(
+        config.routing,
+        Routing {
+            strategy: Strategy::RoundRobin,
+            session_affinity: true,
+            session_affinity_ttl: Duration::from_secs(86_400),
+        }
+    );
+    let limits = config.limits;
+    assert_eq!(
+        (limits.workers, limits.body, limits.connections),
+        (8, 3 << 19, 100)
+    );
+    assert_eq!(limits.head_timeout, Duration::from_secs(1));
+    assert_eq!(limits.idle_timeout, Duration::from_secs(120));
+    assert_eq!(limits.lane_wait, Duration::from_millis(500));
+    assert_eq!(limits.drain_timeout, Duration::ZERO);
+}
+
+#[test]
+fn affinity_is_off_unless_asked_for_under_either_name() {
+    for (text, expected) in [
+        ("", false),
+        ("routing: {strategy: fill-first}", false),
+        ("routing: {session-affinity: true}", true),
+        ("routing: {claude-code-session-affinity: true}", true),
+        (
+            "routing: {session-affinity: false, claude-code-session-affinity: true}",
+            true,
+        ),
+    ] {
+        assert_eq!(config(text).routing.session_affinity, expected, "{text}");
+    }
+}
+
+#[test]
+fn odd_routing_values_warn_and_fall_back() {
+    let base = "api-keys: [k]\nrouting:\n  ";
+    for (text, problem) in [
+        ("strategy: FF", None),
+        ("strategy: fillfirst", None),
+        (
+            "strategy: random",
+            Some(
+                "13 warning routing.strategy must be round-robin or fill-first, round-robin is used",
+            ),
+        ),
+        (
+            "strategy: weighted-round-robin",
+            Some(
+                "13 warning routing.strategy is not supported by this version yet, round-robin is used",
+            ),
+        ),
+        (
+            "session-affinity-ttl: 0",
+            Some(
+                "25 warning routing.session-affinity-ttl must be a duration such as `30m`, 1h is used",
+            ),
+        ),
+        (
+            "session-affinity-ttl: 1 h",
+            Some(
+                "25 warning routing.session-affinity-ttl must be a duration such as `30m`, 1h is used",
+            ),
+        ),
+        (
+            "claude-code-session-affinity: true",
+            Some(
+                "33 warning routing.claude-code-session-affinity is the old name of `session-affinity`",
+            ),
+        ),
+    ] {
+        let expected: Vec<String> = problem
+            .iter()
+            .map(|text| format!("c.yaml:3:{text}"))
+            .collect();
+        assert_eq!(problems(&format!("{base}{text}")), expected);
+        assert_eq!(
+            config(&format!("{base}{text}"))
+                .routing
+                .session_affinity_ttl
+                .as_secs(),
+            3600
+        );
+    }
+}
