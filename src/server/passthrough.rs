@@ -1,14 +1,8 @@
 //! Which of an upstream's response headers a client gets (`spec/http.md` 10 and 14 rows 3, 4, 13).
 
-/// Passed on in any case: when to come back, what is left of a quota, and the name under which the upstream's
-/// support finds the request. `*` ends a prefix.
-const ALWAYS: &[&str] = &[
-    "retry-after",
-    "x-ratelimit-*",
-    "anthropic-ratelimit-*",
-    "x-request-id",
-    "request-id",
-];
+/// Passed on in any case: when to come back. What is left of a quota is not: it is that of one credential among
+/// several, and the next request may go to another.
+const ALWAYS: &[&str] = &["retry-after"];
 
 /// Never passed on: they are about one connection, one encoding of the body, or a web origin that is not ours.
 /// `*` ends a prefix.
@@ -113,12 +107,7 @@ mod tests {
     fn without_the_key_only_what_clients_act_on_passes() {
         assert_eq!(
             names(false, UPSTREAM),
-            [
-                "Retry-After",
-                "X-RateLimit-Remaining-Tokens",
-                "anthropic-ratelimit-requests-limit",
-                "X-Request-Id",
-            ]
+            ["Retry-After"]
         );
     }
 
