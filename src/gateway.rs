@@ -14,7 +14,7 @@ use crate::janitor::{Janitor, Task};
 use crate::server::lane::{LaneAddress, Presence};
 use crate::server::pool::Pool;
 use crate::server::report::Observer;
-use crate::server::{Server, lane, route};
+use crate::server::{Server, route};
 
 /// Lanes beside those of the workers, for what is answered from memory: a full pool still tells
 /// that it lives.
@@ -36,7 +36,8 @@ pub struct Running {
     started: Started,
     edge: Option<EdgeHandle>,
     pool: Option<Arc<Pool>>,
-    lanes: LaneAddress,
+    /// Goes after the pool: tiny_http ends by a last connection to it.
+    _lanes: Arc<LaneAddress>,
     janitor: Option<Janitor>,
     reloading: Mutex<()>,
 }
@@ -132,7 +133,8 @@ impl Gateway {
         let presence = Presence::new(limits.lanes + limits.reserved_lanes)?;
         let server = Arc::new(Server::new(config, Arc::clone(&presence), observer));
 
-        let (listener, lanes) = lane::bind()?;
+        let (listener, lanes) = LaneAddress::bind()?;
+        let lanes = Arc::new(lanes);
         let tiny_http = tiny_http::Server::from_listener(listener, None)
             .map_err(|error| io::Error::other(error.to_string()))?;
         let handler = Arc::clone(&server);
@@ -143,7 +145,7 @@ impl Gateway {
         let workers = Arc::clone(&pool);
         let edge = Edge::start(
             listeners,
-            lanes.clone(),
+            Arc::clone(&lanes),
             presence,
             limits,
             Hooks {
@@ -158,7 +160,7 @@ impl Gateway {
             started,
             edge: Some(edge),
             pool: Some(pool),
-            lanes,
+            _lanes: lanes,
             janitor: Some(janitor),
             reloading: Mutex::new(()),
         })
@@ -263,8 +265,6 @@ impl Running {
         if let Some(pool) = self.pool.take().and_then(Arc::into_inner) {
             pool.stop();
         }
-        // tiny_http notices that it is to end when somebody connects.
-        let _ = self.lanes.connect();
     }
 }
 

@@ -69,10 +69,7 @@ mod tests {
             render(&identity, true),
             "{\"fallback\":\"\",\"primary\":\"header:abc\"}\n"
         );
-        assert_eq!(
-            render(&identity, false),
-            "primary  header:abc\nfallback \n"
-        );
+        assert_eq!(render(&identity, false), "primary  header:abc\nfallback \n");
     }
 
     #[test]

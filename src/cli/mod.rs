@@ -1,6 +1,6 @@
 //! The command line: what was typed, and the commands.
 
-#[cfg(feature = "demo")]
+#[cfg(feature = "demo-off")]
 mod demo;
 mod identify;
 mod serve;
@@ -43,10 +43,18 @@ pub mod exit {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Command {
-    Serve { config: PathBuf },
-    #[cfg(feature = "demo")]
-    Demo { port: u16, json: bool },
-    Identify { headers: Vec<String>, json: bool },
+    Serve {
+        config: PathBuf,
+    },
+    #[cfg(feature = "demo-off")]
+    Demo {
+        port: u16,
+        json: bool,
+    },
+    Identify {
+        headers: Vec<String>,
+        json: bool,
+    },
     Help,
     Version,
 }
@@ -63,7 +71,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Command::Serve { config }) => serve::run(&config),
-        #[cfg(feature = "demo")]
+        #[cfg(feature = "demo-off")]
         Ok(Command::Demo { port, json }) => demo::run(port, json),
         Ok(Command::Identify { headers, json }) => identify::run(&headers, json),
         Err(error) => {
@@ -81,7 +89,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, lexop
             Long("help") | Short('h') => return Ok(Command::Help),
             Long("version") | Short('V') => return Ok(Command::Version),
             Long("config") | Short('c') => config = PathBuf::from(parser.value()?),
-            #[cfg(feature = "demo")]
+            #[cfg(feature = "demo-off")]
             Value(name) if name == "demo" => return parse_demo(&mut parser),
             Value(name) if name == "identify" => return parse_identify(&mut parser),
             other => return Err(other.unexpected()),
@@ -90,7 +98,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, lexop
     Ok(Command::Serve { config })
 }
 
-#[cfg(feature = "demo")]
+#[cfg(feature = "demo-off")]
 fn parse_demo(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
     let mut port = 8317;
     let mut json = false;
@@ -147,7 +155,7 @@ mod tests {
         );
     }
 
-    #[cfg(feature = "demo")]
+    #[cfg(feature = "demo-off")]
     #[test]
     fn the_demo_takes_a_port() {
         let demo = |port, json| Ok(Command::Demo { port, json });

@@ -1,1 +1,103 @@
+//! Client bytes: listeners, the event loop, framing, limits, and the lanes to the server.
+//!
+//! One thread waits for readiness of all sockets. It reads each request head under strict limits, takes a
+//! free lane for it, and pumps bytes both ways, following the framing so that it knows where each message
+//! ends. It knows nothing of what the messages say.
 
+mod client;
+mod deadlines;
+mod event_loop;
+mod exchange;
+pub mod framing;
+mod lanes;
+mod limits;
+pub mod listener;
+mod refusal;
+mod socket;
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use crate::server::lane::{LaneAddress, Presence};
+use event_loop::{Control, EventLoop};
+pub use limits::Limits;
+pub use refusal::Refusal;
+
+/// What the edge has to ask or tell others.
+pub struct Hooks {
+    /// Whether a request is answered from memory, and may use a reserved lane. Asked with method and
+    /// target as they came.
+    pub is_cheap: fn(&[u8], &[u8]) -> bool,
+    /// Told how many lanes there will be, before another one is opened.
+    pub on_lane: Box<dyn FnMut(usize) + Send>,
+}
+
+/// The edge. There is nothing to hold of it but its [`EdgeHandle`].
+pub struct Edge;
+
+/// The running edge. Dropping it closes all connections.
+pub struct EdgeHandle {
+    control: Arc<Control>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Edge {
+    /// Serves what comes to `listeners` over lanes to `address`.
+    ///
+    /// # Errors
+    /// When the system refuses a poller or a thread.
+    pub fn start(
+        listeners: Vec<TcpListener>,
+        address: Arc<LaneAddress>,
+        presence: Arc<Presence>,
+        limits: Limits,
+        hooks: Hooks,
+    ) -> io::Result<EdgeHandle> {
+        let (event_loop, control) = EventLoop::new(listeners, address, presence, limits, hooks)?;
+        let thread = thread::Builder::new()
+            .name("edge".to_owned())
+            .stack_size(256 * 1024)
+            .spawn(move || event_loop.run())?;
+        Ok(EdgeHandle {
+            control,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl EdgeHandle {
+    /// Stops accepting, closes idle connections, and lets what is under way finish.
+    pub fn drain(&self) {
+        self.control.drain();
+    }
+
+    /// How many requests are under way, their answers still being written included.
+    pub fn active(&self) -> usize {
+        self.control.active()
+    }
+
+    /// How many connections are open.
+    pub fn connections(&self) -> usize {
+        self.control.connections()
+    }
+
+    /// Closes everything.
+    pub fn stop(mut self) {
+        self.shut_down();
+    }
+
+    fn shut_down(&mut self) {
+        self.control.stop();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for EdgeHandle {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}

@@ -148,4 +148,8 @@ impl<'a> Splice<'a> {
         std::io::Cursor::new(self.out())
     }
 }
-impl std::fmt::Display for Invalid { fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { write!(f, "{} at byte {}", self.reason, self.offset) } }
+impl std::fmt::Display for Invalid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at byte {}", self.reason, self.offset)
+    }
+}

@@ -76,9 +76,10 @@ impl Lookup {
         let known = self.known.lock().get(&name).cloned();
         let age = known.as_ref().map(|known| now.duration_since(known.since));
         if let (Some(known), Some(age)) = (&known, age)
-            && age < FRESH {
-                return Ok(known.addresses.clone());
-            }
+            && age < FRESH
+        {
+            return Ok(known.addresses.clone());
+        }
         match (ask_system(name.clone()), known, age) {
             (Ok(addresses), ..) => {
                 self.remember(name, addresses.clone(), now);

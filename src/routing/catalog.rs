@@ -55,10 +55,7 @@ impl Catalog {
                 };
                 let folded = name.to_lowercase().into_boxed_str();
                 let name = name.into_owned().into_boxed_str();
-                catalog
-                    .folded
-                    .entry(folded)
-                    .or_insert_with(|| name.clone());
+                catalog.folded.entry(folded).or_insert_with(|| name.clone());
                 let entry = catalog.by_name.entry(name).or_insert_with(|| Entry {
                     model: model.clone(),
                     candidates: Vec::new(),

@@ -115,7 +115,12 @@ impl Generation<'_> {
     }
 
     fn refuse(&self, problem: &Problem, lane: &mut dyn Write) -> io::Result<()> {
-        log::info!("{}: {}: {}", self.id, problem.status.code(), problem.message);
+        log::info!(
+            "{}: {}: {}",
+            self.id,
+            problem.status.code(),
+            problem.message
+        );
         Reply::problem(self.operation.dialect, problem)
             .with_id(self.id)
             .write(lane)
@@ -134,13 +139,12 @@ impl Generation<'_> {
         let limit = self.server.body_limit;
         let body = std::mem::take(&mut inbound.body);
         let is_json = |body: &[u8]| scan::scan(body).is_ok();
-        inbound.body =
-            decoding::decode(&codings.join(","), body, limit, is_json).map_err(|error| {
-                match error {
-                    Undecodable::TooLarge { limit } => Problem::body_too_large(limit),
-                    error => Problem::unreadable_body(error),
-                }
-            })?;
+        inbound.body = decoding::decode(&codings.join(","), body, limit, is_json).map_err(
+            |error| match error {
+                Undecodable::TooLarge { limit } => Problem::body_too_large(limit),
+                error => Problem::unreadable_body(error),
+            },
+        )?;
         Ok(())
     }
 
@@ -318,12 +322,11 @@ impl Generation<'_> {
             Opened::Events(primed) => {
                 let is_array = self.operation.dialect == Dialect::Gemini
                     && self.operation.alt.as_deref() == Some("json");
-                let content_type = if is_array {
-                    RELAYED_JSON
-                } else {
-                    EVENT_STREAM
-                };
-                let head = self.head(Head::new(200, content_type, Framing::Chunked), &primed.headers);
+                let content_type = if is_array { RELAYED_JSON } else { EVENT_STREAM };
+                let head = self.head(
+                    Head::new(200, content_type, Framing::Chunked),
+                    &primed.headers,
+                );
                 let header = |name| inbound.headers.get(name);
                 let style = Style {
                     framing: if is_array {

@@ -130,10 +130,7 @@ impl Server {
         let client = if route.is_open() {
             Client::Anonymous
         } else {
-            match snapshot
-                .keys
-                .check(|name| inbound.headers.get(name), query)
-            {
+            match snapshot.keys.check(|name| inbound.headers.get(name), query) {
                 Ok(client) => client,
                 Err(refusal) => return Reply::fixed(refusal).write(lane),
             }

@@ -105,10 +105,7 @@ mod tests {
 
     #[test]
     fn without_the_key_only_what_clients_act_on_passes() {
-        assert_eq!(
-            names(false, UPSTREAM),
-            ["Retry-After"]
-        );
+        assert_eq!(names(false, UPSTREAM), ["Retry-After"]);
     }
 
     #[test]

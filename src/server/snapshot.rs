@@ -34,7 +34,9 @@ impl Snapshot {
             .map(|(name, model)| ListedModel {
                 id: name.to_owned(),
                 owned_by: model.owned_by.clone(),
-                created: model.created.and_then(|created| i64::try_from(created).ok()),
+                created: model
+                    .created
+                    .and_then(|created| i64::try_from(created).ok()),
                 display_name: Some(model.display_name.clone()),
                 version: model.version.map(str::to_owned),
                 input_limit: model.context,

@@ -1,0 +1,95 @@
+//! One client connection.
+
+use std::net::{Shutdown, SocketAddr};
+use std::time::Instant;
+
+use mio::net::TcpStream;
+
+use super::deadlines::Deadline;
+use super::exchange::Exchange;
+use super::framing::request::RequestHead;
+use super::socket::Socket;
+
+/// A connection, from its first byte to its last.
+#[derive(Debug)]
+pub struct Client {
+    pub socket: Socket<TcpStream>,
+    pub peer: SocketAddr,
+    /// Tells apart connections that had the same key one after another.
+    pub serial: u64,
+    /// Bytes that came and have not been used: a head in the making, or requests sent ahead.
+    pub input: Vec<u8>,
+    /// How much of `input` has been looked at for the end of a head.
+    pub scanned: usize,
+    /// The client has said that it will send nothing more, or is gone.
+    pub has_ended: bool,
+    pub state: State,
+    pub deadline: Deadline,
+    /// When the first byte of the head in the making came.
+    pub head_began: Option<Instant>,
+    /// When it last finished something: the longest idle one makes room for others.
+    pub idle_since: Instant,
+}
+
+/// What a connection is doing.
+#[derive(Debug)]
+pub enum State {
+    /// Between requests, or in the middle of a head.
+    Reading,
+    /// It has a request and waits for a lane.
+    Waiting(Box<RequestHead>),
+    /// It has a lane.
+    Exchanging(Box<Exchange>),
+    /// An answer is complete, but not all of it has been taken.
+    Answering { keep_alive: bool },
+    /// The last answer is written; what still comes is read and dropped, so that the answer is not lost to a
+    /// reset.
+    Lingering,
+}
+
+impl Client {
+    pub fn new(stream: TcpStream, peer: SocketAddr, serial: u64, now: Instant) -> Self {
+        Self {
+            socket: Socket::new(stream),
+            peer,
+            serial,
+            input: Vec::new(),
+            scanned: 0,
+            has_ended: false,
+            state: State::Reading,
+            deadline: Deadline::default(),
+            head_began: None,
+            idle_since: now,
+        }
+    }
+
+    /// Between two requests with nothing begun.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.state, State::Reading) && self.input.is_empty() && self.socket.pending() == 0
+    }
+
+    /// Takes `bytes` from the front of what came.
+    pub fn consume(&mut self, bytes: usize) {
+        if bytes >= self.input.len() {
+            self.input = Vec::new();
+        } else {
+            self.input.drain(..bytes);
+        }
+        self.scanned = 0;
+    }
+
+    /// Ends our direction: everything is written.
+    pub fn shut_write(&mut self) {
+        let _ = self.socket.stream().shutdown(Shutdown::Write);
+    }
+}
+
+impl State {
+    /// A request is under way.
+    pub fn is_active(&self) -> bool {
+        match self {
+            Self::Waiting(_) | Self::Exchanging(_) | Self::Answering { .. } => true,
+            Self::Reading | Self::Lingering => false,
+        }
+    }
+}

@@ -1,0 +1,469 @@
+//! Request heads: read strictly, written anew for the lane.
+
+use std::io::Write;
+use std::net::SocketAddr;
+
+use httparse::{Error, Header, Request, Status};
+use memchr::memmem;
+
+use super::{Body, is_hop_by_hop, length, options};
+use crate::edge::refusal::Refusal;
+use crate::server::lane;
+
+/// Empty lines before a request line that are passed over (RFC 9112 2.2 asks for at least one).
+const EMPTY_LINES: usize = 8;
+/// Room for header lines on the stack; the limit that counts is the configured one.
+const MOST_HEADERS: usize = 256;
+
+/// A complete request head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestHead {
+    /// Bytes it took, the empty line included.
+    pub bytes: usize,
+    pub body: Body,
+    /// Whether the client wants to send another request afterwards.
+    pub keep_alive: bool,
+    /// HTTP/1.0, which knows no chunks.
+    pub is_http10: bool,
+    /// The answer has no body whatever its head says.
+    pub is_head: bool,
+    pub expects_continue: bool,
+    /// Answered from memory, as the server says.
+    pub is_cheap: bool,
+    /// The head as the lane gets it, but for the seat and the empty line.
+    pub for_lane: Vec<u8>,
+}
+
+/// What is asked of a head beyond RFC 9112.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadLimits {
+    pub bytes: usize,
+    pub headers: usize,
+}
+
+/// Reads the head at the beginning of `bytes`; `None` if more bytes are needed. `scanned` is how many bytes
+/// an earlier call has seen, and is kept up to date: looking again costs only what is new.
+///
+/// # Errors
+/// The [`Refusal`] to answer with; the connection cannot be used any further.
+pub fn parse(
+    bytes: &[u8],
+    scanned: &mut usize,
+    limits: HeadLimits,
+    peer: SocketAddr,
+    is_cheap: fn(&[u8], &[u8]) -> bool,
+) -> Result<Option<RequestHead>, Refusal> {
+    let skipped = empty_lines(bytes)?;
+    let head = bytes.get(skipped..).unwrap_or_default();
+    let Some(end) = find_end(head, scanned.saturating_sub(skipped))? else {
+        if head.len() > limits.bytes {
+            return Err(Refusal::HeadTooLarge);
+        }
+        *scanned = bytes.len();
+        return Ok(None);
+    };
+    if end > limits.bytes {
+        return Err(Refusal::HeadTooLarge);
+    }
+    let head = head.get(..end).unwrap_or_default();
+    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let room = headers
+        .get_mut(..limits.headers.min(MOST_HEADERS))
+        .unwrap_or_default();
+    let mut request = Request::new(room);
+    match request.parse(head) {
+        Ok(Status::Complete(_)) => {}
+        Ok(Status::Partial) => return Err(Refusal::Malformed("the request head is not HTTP")),
+        Err(Error::TooManyHeaders) => return Err(Refusal::HeadTooLarge),
+        Err(Error::Version) => return Err(Refusal::Version),
+        Err(Error::HeaderName) => return Err(Refusal::Malformed("a header name is malformed")),
+        Err(Error::HeaderValue) => return Err(Refusal::Malformed("a header value is malformed")),
+        Err(_) => return Err(Refusal::Malformed("the request line is malformed")),
+    }
+    let (Some(method), Some(target), Some(version)) =
+        (request.method, request.path, request.version)
+    else {
+        return Err(Refusal::Malformed("the request line is malformed"));
+    };
+    let target = origin_form(method, target)?;
+    let fields = Fields::read(request.headers, version == 0)?;
+    Ok(Some(RequestHead {
+        bytes: skipped + end,
+        body: fields.body,
+        keep_alive: version == 1 && !fields.close,
+        is_http10: version == 0,
+        is_head: method == "HEAD",
+        expects_continue: fields.expects_continue,
+        is_cheap: is_cheap(method.as_bytes(), target.as_bytes()),
+        for_lane: for_lane(method, target, request.headers, &fields, peer),
+    }))
+}
+
+/// Bytes of empty lines in front.
+fn empty_lines(bytes: &[u8]) -> Result<usize, Refusal> {
+    let lines = bytes
+        .chunks_exact(2)
+        .take_while(|pair| *pair == b"\r\n")
+        .count();
+    if lines > EMPTY_LINES {
+        return Err(Refusal::Malformed("the request line is missing"));
+    }
+    Ok(2 * lines)
+}
+
+/// Bytes of the head, its empty line included. Every line must end with CR LF, and neither may stand alone.
+fn find_end(head: &[u8], scanned: usize) -> Result<Option<usize>, Refusal> {
+    // Looked at again: what may be the beginning of the end.
+    let from = scanned.saturating_sub(3).min(head.len());
+    let end =
+        memmem::find(head.get(from..).unwrap_or_default(), b"\r\n\r\n").map(|at| from + at + 4);
+    let lines = head.get(..end.unwrap_or(head.len())).unwrap_or_default();
+    for at in memchr::memchr2_iter(b'\r', b'\n', lines.get(from..).unwrap_or_default()) {
+        let at = from + at;
+        let is_right = match lines.get(at) {
+            Some(b'\n') => at > 0 && lines.get(at - 1) == Some(&b'\r'),
+            // A CR at the very end may still get its LF.
+            _ => lines.get(at + 1).is_none_or(|next| *next == b'\n'),
+        };
+        if !is_right {
+            return Err(Refusal::Malformed("a line does not end with CR LF"));
+        }
+    }
+    Ok(end)
+}
+
+/// Path and query of the target (RFC 9112 3.2).
+fn origin_form<'t>(method: &str, target: &'t str) -> Result<&'t str, Refusal> {
+    const WRONG: Refusal = Refusal::Malformed("the request target is malformed");
+    if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(WRONG);
+    }
+    if method == "CONNECT" {
+        return Err(Refusal::Malformed("this is no proxy"));
+    }
+    if target.starts_with('/') || (target == "*" && method == "OPTIONS") {
+        return Ok(target);
+    }
+    let rest = ["http://", "https://"]
+        .into_iter()
+        .find_map(|scheme| {
+            let (start, rest) = target.split_at_checked(scheme.len())?;
+            start.eq_ignore_ascii_case(scheme).then_some(rest)
+        })
+        .ok_or(WRONG)?;
+    match rest.find(['/', '?']) {
+        Some(0) | None => Err(WRONG),
+        Some(at) if rest.as_bytes().get(at) == Some(&b'/') => rest.get(at..).ok_or(WRONG),
+        Some(_) => Err(WRONG),
+    }
+}
+
+/// What the header fields say about the message and the connection.
+struct Fields<'h> {
+    body: Body,
+    close: bool,
+    expects_continue: bool,
+    /// The names that `Connection` lists.
+    connection: Vec<&'h [u8]>,
+}
+
+impl<'h> Fields<'h> {
+    fn read(headers: &[Header<'h>], is_http10: bool) -> Result<Self, Refusal> {
+        let mut fields = Self {
+            body: Body::None,
+            close: false,
+            expects_continue: false,
+            connection: Vec::new(),
+        };
+        let mut hosts = 0;
+        let mut lengths = 0;
+        let mut codings = 0;
+        for header in headers {
+            let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+            if is("host") {
+                hosts += 1;
+            } else if is("content-length") {
+                lengths += 1;
+                fields.body = length(header.value)
+                    .map(Body::Length)
+                    .ok_or(Refusal::Malformed("Content-Length is malformed"))?;
+            } else if is("transfer-encoding") {
+                codings += 1;
+                if !header.value.trim_ascii().eq_ignore_ascii_case(b"chunked") {
+                    return Err(Refusal::TransferCoding);
+                }
+            } else if is("connection") {
+                fields.connection.extend(options(header.value));
+            } else if is("expect") {
+                if !header.value.eq_ignore_ascii_case(b"100-continue") {
+                    return Err(Refusal::Expectation);
+                }
+                fields.expects_continue = !is_http10;
+            }
+        }
+        match (codings, lengths) {
+            (0, 0 | 1) => {}
+            (0, _) => return Err(Refusal::Malformed("Content-Length is given twice")),
+            (1, 0) if !is_http10 => fields.body = Body::Chunked,
+            (1, 0) => return Err(Refusal::Malformed("HTTP/1.0 has no transfer codings")),
+            (_, 0) => return Err(Refusal::Malformed("Transfer-Encoding is given twice")),
+            _ => {
+                return Err(Refusal::Malformed(
+                    "Content-Length and Transfer-Encoding exclude each other",
+                ));
+            }
+        }
+        if hosts > 1 || (hosts == 0 && !is_http10) {
+            return Err(Refusal::Malformed("there must be one Host header"));
+        }
+        fields.close = fields
+            .connection
+            .iter()
+            .any(|option| option.eq_ignore_ascii_case(b"close"));
+        Ok(fields)
+    }
+
+    fn passes(&self, name: &str) -> bool {
+        !is_hop_by_hop(name)
+            && !starts_with_ignore_case(name, "x-holdfast-")
+            // What every request needs cannot be taken away by naming it (RFC 9110 7.6.1).
+            && (name.eq_ignore_ascii_case("host")
+                || !self
+                    .connection
+                    .iter()
+                    .any(|option| option.eq_ignore_ascii_case(name.as_bytes())))
+    }
+}
+
+fn starts_with_ignore_case(text: &str, start: &str) -> bool {
+    text.get(..start.len())
+        .is_some_and(|head| head.eq_ignore_ascii_case(start))
+}
+
+fn for_lane(
+    method: &str,
+    target: &str,
+    headers: &[Header<'_>],
+    fields: &Fields<'_>,
+    peer: SocketAddr,
+) -> Vec<u8> {
+    let length: usize = headers
+        .iter()
+        .map(|header| header.name.len() + header.value.len() + 4)
+        .sum();
+    // Room for the seat as well, which comes last.
+    let mut out = Vec::with_capacity(length + method.len() + target.len() + 256);
+    // Writing into memory does not fail.
+    let _ = write!(out, "{method} {target} HTTP/1.1\r\n");
+    for header in headers.iter().filter(|header| fields.passes(header.name)) {
+        out.extend_from_slice(header.name.as_bytes());
+        out.extend_from_slice(b": ");
+        put_ascii(&mut out, header.value);
+        out.extend_from_slice(b"\r\n");
+    }
+    let _ = match fields.body {
+        Body::None => Ok(()),
+        Body::Length(length) => write!(out, "Content-Length: {length}\r\n"),
+        Body::Chunked => write!(out, "Transfer-Encoding: chunked\r\n"),
+    };
+    let _ = write!(out, "{}: {peer}\r\n", lane::PEER);
+    out
+}
+
+/// tiny_http takes ASCII only; other bytes of a value (obs-text, RFC 9110 5.5) are percent-encoded, so that
+/// different values stay different.
+fn put_ascii(out: &mut Vec<u8>, value: &[u8]) {
+    if value.is_ascii() {
+        out.extend_from_slice(value);
+        return;
+    }
+    for byte in value {
+        if byte.is_ascii() {
+            out.push(*byte);
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMITS: HeadLimits = HeadLimits {
+        bytes: 4096,
+        headers: 16,
+    };
+
+    fn peer() -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 1], 1234))
+    }
+
+    fn read(bytes: &[u8]) -> Result<Option<RequestHead>, Refusal> {
+        parse(bytes, &mut 0, LIMITS, peer(), |_, target| {
+            target == b"/cheap"
+        })
+    }
+
+    fn complete(text: &str) -> RequestHead {
+        read(text.as_bytes()).unwrap().unwrap()
+    }
+
+    fn lane_lines(head: &RequestHead) -> Vec<String> {
+        String::from_utf8(head.for_lane.clone())
+            .unwrap()
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    }
+
+    #[test]
+    fn what_goes_to_the_lane() {
+        let head = complete(
+            "POST http://h/v1/x?a=b HTTP/1.1\r\nHost: h\r\nConnection: X-Gone, keep-alive, host\r\nX-Gone: 1\r\nX-Kept:  a b \r\nContent-Length: 3\r\nX-HOLDFAST-Lane-Seat: forged\r\nTE: trailers\r\nUpgrade: websocket\r\n\r\nabc",
+        );
+        assert_eq!(
+            lane_lines(&head),
+            [
+                "POST /v1/x?a=b HTTP/1.1",
+                "Host: h",
+                "X-Kept: a b",
+                "Content-Length: 3",
+                "x-holdfast-lane-peer: 192.0.2.1:1234",
+            ]
+        );
+        assert_eq!(head.body, Body::Length(3));
+        assert!(head.keep_alive && !head.is_http10 && !head.is_cheap);
+    }
+
+    #[test]
+    fn heads_that_are_fine() {
+        let simple = complete("\r\n\r\nGET /cheap HTTP/1.1\r\nHost:\r\n\r\n");
+        assert!(simple.is_cheap && simple.keep_alive && simple.body == Body::None);
+        assert_eq!(simple.bytes, 36);
+        let close = complete("GET / HTTP/1.1\r\nHost: h\r\nConnection: Close\r\n\r\n");
+        assert!(!close.keep_alive);
+        let old = complete("GET / HTTP/1.0\r\n\r\n");
+        assert!(old.is_http10 && !old.keep_alive);
+        let chunked = complete("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\n\r\n");
+        assert_eq!(chunked.body, Body::Chunked);
+        let waits = complete("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\n\r\n");
+        assert!(waits.expects_continue);
+        let encoded = complete("GET / HTTP/1.1\r\nHost: h\r\nX-Name: é\r\n\r\n");
+        assert!(lane_lines(&encoded).contains(&"X-Name: %C3%A9".to_owned()));
+    }
+
+    #[test]
+    fn heads_that_are_refused() {
+        let host = "Host: h\r\n";
+        let line = "POST / HTTP/1.1\r\n";
+        for (head, status) in [
+            ("GET / HTTP/1.1\r\n\r\n".to_owned(), 400),
+            (format!("{line}{host}{host}\r\n"), 400),
+            (
+                format!("{line}{host}Content-Length: 1\r\nContent-Length: 1\r\n\r\n"),
+                400,
+            ),
+            (format!("{line}{host}Content-Length: 1, 1\r\n\r\n"), 400),
+            (format!("{line}{host}Content-Length: +1\r\n\r\n"), 400),
+            (format!("{line}{host}Content-Length: 1 2\r\n\r\n"), 400),
+            (format!("{line}{host}Content-Length:\r\n\r\n"), 400),
+            (format!("{line}{host}Content-Length: 0x1\r\n\r\n"), 400),
+            (
+                format!("{line}{host}Content-Length: 18446744073709551616\r\n\r\n"),
+                400,
+            ),
+            (
+                format!("{line}{host}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"),
+                400,
+            ),
+            (
+                format!(
+                    "{line}{host}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"
+                ),
+                400,
+            ),
+            (
+                format!("{line}{host}Transfer-Encoding: gzip, chunked\r\n\r\n"),
+                501,
+            ),
+            (
+                format!("{line}{host}Transfer-Encoding: identity\r\n\r\n"),
+                501,
+            ),
+            (
+                format!("{line}{host}Transfer-Encoding: \"chunked\"\r\n\r\n"),
+                501,
+            ),
+            (
+                "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(),
+                400,
+            ),
+            (format!("{line}{host}X: a\r\n b\r\n\r\n"), 400),
+            (format!("{line}{host}X : a\r\n\r\n"), 400),
+            (format!("{line}{host}X: a\rb\r\n\r\n"), 400),
+            (format!("{line}{host}X: a\nY: b\r\n\r\n"), 400),
+            (format!("{line}{host}X: a\0b\r\n\r\n"), 400),
+            (format!("{line}{host}: a\r\n\r\n"), 400),
+            (format!("{line}{host}Expect: 200-ok\r\n\r\n"), 417),
+            (format!("GET /\u{e9} HTTP/1.1\r\n{host}\r\n"), 400),
+            (format!("GET / x HTTP/1.1\r\n{host}\r\n"), 400),
+            (format!("GET  / HTTP/1.1\r\n{host}\r\n"), 400),
+            (format!("GET * HTTP/1.1\r\n{host}\r\n"), 400),
+            (format!("GET h:80 HTTP/1.1\r\n{host}\r\n"), 400),
+            (format!("GET http:///x HTTP/1.1\r\n{host}\r\n"), 400),
+            (format!("CONNECT h:80 HTTP/1.1\r\n{host}\r\n"), 400),
+            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), 505),
+            (format!("GET / HTTP/1.2\r\n{host}\r\n"), 505),
+            ("\u{16}\u{3}\u{1}\r\n\r\n".to_owned(), 400),
+            ("\r\n".repeat(9), 400),
+            ("GET / HTTP/1.1\nHost: h\n\n".to_owned(), 400),
+            (format!("{line}{host}{}\r\n", "A: b\r\n".repeat(17)), 431),
+            (format!("{line}{host}A: {}\r\n\r\n", "b".repeat(5000)), 431),
+            (format!("{line}{host}A: {}", "b".repeat(5000)), 431),
+        ] {
+            match read(head.as_bytes()) {
+                Err(refusal) => assert_eq!(refusal.status(), status, "{head:?}: {refusal}"),
+                other => panic!("{head:?} gave {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_incomplete_waits() {
+        let head = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+        for length in 0..head.len() {
+            assert_eq!(read(&head[..length]), Ok(None), "{length}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_gives_the_same(
+            text in "(GET|POST) /[a-z]{0,9} HTTP/1\\.[01]\r\n(Host: h\r\n){0,2}([A-Z][a-z]{1,9}: ?[ -~]{0,9}\r?\n){0,4}\r\n",
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..5),
+        ) {
+            let bytes = text.as_bytes();
+            let whole = read(bytes);
+            let mut ends: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+            ends.push(bytes.len());
+            ends.sort_unstable();
+            let mut scanned = 0;
+            let mut last = Ok(None);
+            for end in ends {
+                last = parse(&bytes[..end], &mut scanned, LIMITS, peer(), |_, target| target == b"/cheap");
+                if last != Ok(None) {
+                    break;
+                }
+            }
+            prop_assert_eq!(whole, last);
+        }
+
+        #[test]
+        fn nothing_panics(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = read(&bytes);
+        }
+    }
+}

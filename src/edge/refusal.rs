@@ -1,0 +1,125 @@
+//! What the edge answers by itself.
+
+use std::fmt;
+
+/// Why a request does not reach the server. The connection is closed after each of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The message cannot be told apart from another one, or is not HTTP: RFC 9112.
+    Malformed(&'static str),
+    /// An HTTP version other than 1.0 and 1.1.
+    Version,
+    /// A transfer coding other than `chunked`.
+    TransferCoding,
+    /// An expectation other than `100-continue`.
+    Expectation,
+    /// More header lines or bytes than allowed.
+    HeadTooLarge,
+    /// A longer body than allowed.
+    BodyTooLarge,
+    /// The head or the body did not come in time.
+    Slow,
+    /// No lane became free in time, or there are too many connections.
+    Busy,
+    /// The lane broke before it answered.
+    LaneBroken,
+}
+
+impl Refusal {
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Malformed(_) => 400,
+            Self::Slow => 408,
+            Self::BodyTooLarge => 413,
+            Self::Expectation => 417,
+            Self::HeadTooLarge => 431,
+            Self::TransferCoding => 501,
+            Self::LaneBroken => 502,
+            Self::Busy => 503,
+            Self::Version => 505,
+        }
+    }
+
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "Bad Request",
+            Self::Slow => "Request Timeout",
+            Self::BodyTooLarge => "Content Too Large",
+            Self::Expectation => "Expectation Failed",
+            Self::HeadTooLarge => "Request Header Fields Too Large",
+            Self::TransferCoding => "Not Implemented",
+            Self::LaneBroken => "Bad Gateway",
+            Self::Busy => "Service Unavailable",
+            Self::Version => "HTTP Version Not Supported",
+        }
+    }
+
+    /// The whole answer.
+    pub fn answer(self) -> Vec<u8> {
+        let kind = if self.status() < 500 {
+            "invalid_request_error"
+        } else {
+            "server_error"
+        };
+        let body = format!(r#"{{"error":{{"message":"{self}","type":"{kind}"}}}}"#);
+        let retry_after = if self == Self::Busy {
+            "Retry-After: 1\r\n"
+        } else {
+            ""
+        };
+        format!(
+            "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nAccess-Control-Allow-Origin: *\r\n{retry_after}Connection: close\r\n\r\n{body}",
+            self.status(),
+            self.reason(),
+            body.len(),
+        )
+        .into_bytes()
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed(what) => what,
+            Self::Version => "only HTTP/1.0 and HTTP/1.1 are spoken here",
+            Self::TransferCoding => "the only transfer coding is chunked",
+            Self::Expectation => "the only expectation is 100-continue",
+            Self::HeadTooLarge => "the request head is too large",
+            Self::BodyTooLarge => "the request body is too large",
+            Self::Slow => "the request did not arrive in time",
+            Self::Busy => "the gateway is at capacity, try again",
+            Self::LaneBroken => "the gateway failed to answer",
+        })
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_whole_messages() {
+        for refusal in [
+            Refusal::Malformed("bare line feed"),
+            Refusal::Version,
+            Refusal::TransferCoding,
+            Refusal::Expectation,
+            Refusal::HeadTooLarge,
+            Refusal::BodyTooLarge,
+            Refusal::Slow,
+            Refusal::Busy,
+            Refusal::LaneBroken,
+        ] {
+            let answer = String::from_utf8(refusal.answer()).unwrap();
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            assert!(head.starts_with(&format!("HTTP/1.1 {} ", refusal.status())));
+            assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())));
+            assert!(head.ends_with("Connection: close"));
+            assert_eq!(head.contains("Retry-After"), refusal == Refusal::Busy);
+            let body: serde_json::Value = serde_json::from_str(body).unwrap();
+            assert_eq!(body["error"]["message"], refusal.to_string());
+        }
+    }
+}

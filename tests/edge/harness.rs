@@ -1,0 +1,277 @@
+//! An edge, a server that does what the path says, and a client without manners.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use holdfast::edge::{Edge, EdgeHandle, Hooks, Limits, listener};
+use holdfast::server::lane::{LaneAddress, Presence, SEAT};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An edge with its server. `/echo` gives the request back, `/stream/N` writes N pieces, `/wait` answers when
+/// the client has gone, `/hold` when it is released, `/break` never.
+pub struct Setup {
+    pub edge: Option<EdgeHandle>,
+    pub address: SocketAddr,
+    pub shared: Arc<Shared>,
+    server: Arc<tiny_http::Server>,
+    accepting: Vec<JoinHandle<()>>,
+    _lanes: Arc<LaneAddress>,
+}
+
+#[derive(Default)]
+pub struct Shared {
+    /// Requests that reached the server, pings not counted.
+    pub served: AtomicUsize,
+    /// Requests at `/hold` and `/wait` right now.
+    pub holding: AtomicUsize,
+    pub release: AtomicBool,
+    /// Clients seen to leave by `/wait`.
+    pub seen_gone: AtomicUsize,
+}
+
+pub fn limits() -> Limits {
+    Limits {
+        lanes: 4,
+        reserved_lanes: 1,
+        ..Limits::default()
+    }
+}
+
+impl Setup {
+    pub fn new(limits: Limits) -> Self {
+        let listeners = listener::bind("127.0.0.1", 0).unwrap();
+        let address = listeners[0].local_addr().unwrap();
+        let (unix, lanes) = LaneAddress::bind().unwrap();
+        let lanes = Arc::new(lanes);
+        let server = Arc::new(tiny_http::Server::from_listener(unix, None).unwrap());
+        let presence = Presence::new(limits.lanes + limits.reserved_lanes).unwrap();
+        let shared = Arc::new(Shared::default());
+        let accepting = (0..limits.lanes + limits.reserved_lanes)
+            .map(|_| {
+                let (server, presence, shared) = (
+                    Arc::clone(&server),
+                    Arc::clone(&presence),
+                    Arc::clone(&shared),
+                );
+                thread::spawn(move || {
+                    while let Ok(request) = server.recv() {
+                        serve(request, &presence, &shared);
+                    }
+                })
+            })
+            .collect();
+        let hooks = Hooks {
+            is_cheap: |_, target| target == b"/cheap",
+            on_lane: Box::new(|_| {}),
+        };
+        let edge = Edge::start(listeners, Arc::clone(&lanes), presence, limits, hooks).unwrap();
+        Self {
+            edge: Some(edge),
+            address,
+            shared,
+            server,
+            accepting,
+            _lanes: lanes,
+        }
+    }
+
+    pub fn edge(&self) -> &EdgeHandle {
+        self.edge.as_ref().unwrap()
+    }
+
+    pub fn client(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    pub fn release(&self) {
+        self.shared.release.store(true, Ordering::Release);
+    }
+}
+
+impl Drop for Setup {
+    fn drop(&mut self) {
+        self.release();
+        self.edge.take();
+        for _ in &self.accepting {
+            self.server.unblock();
+        }
+        for thread in self.accepting.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(mut request: tiny_http::Request, presence: &Presence, shared: &Shared) {
+    let header = |name: &str| {
+        request
+            .headers()
+            .iter()
+            .find(|header| header.field.as_str().as_str().eq_ignore_ascii_case(name))
+            .map(|header| header.value.as_str().to_owned())
+    };
+    let seat = header(SEAT).and_then(|value| presence.verify(&value));
+    let seat = seat.expect("the edge proves its requests");
+    let head: String = request
+        .headers()
+        .iter()
+        .filter(|header| !header.field.as_str().as_str().eq_ignore_ascii_case(SEAT))
+        .map(|header| format!("{header}\n"))
+        .collect();
+    let line = format!("{} {}\n", request.method(), request.url());
+    let path = request.url().to_owned();
+    let mut body = Vec::new();
+    if request.as_reader().read_to_end(&mut body).is_err() {
+        return;
+    }
+    if path == "*" {
+        let _ = request.respond(tiny_http::Response::empty(204));
+        return;
+    }
+    shared.served.fetch_add(1, Ordering::AcqRel);
+    let mut lane = request.into_writer();
+    let answer = |text: &[u8]| {
+        [
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", text.len()).as_bytes(),
+            text,
+        ]
+        .concat()
+    };
+    if let Some(count) = path.strip_prefix("/stream/") {
+        let _ = lane.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        for n in 0..count.parse::<usize>().unwrap() {
+            let piece = format!("piece {n}\n");
+            if write!(lane, "{:x}\r\n{piece}\r\n", piece.len()).is_err() || lane.flush().is_err() {
+                return;
+            }
+        }
+        let _ = lane.write_all(b"0\r\n\r\n");
+        let _ = lane.flush();
+        return;
+    }
+    match path.as_str() {
+        "/wait" => {
+            shared.holding.fetch_add(1, Ordering::AcqRel);
+            while !presence.is_gone(seat) && !shared.release.load(Ordering::Acquire) {
+                thread::yield_now();
+            }
+            if presence.is_gone(seat) {
+                shared.seen_gone.fetch_add(1, Ordering::AcqRel);
+            }
+            shared.holding.fetch_sub(1, Ordering::AcqRel);
+        }
+        "/hold" => {
+            shared.holding.fetch_add(1, Ordering::AcqRel);
+            eventually(|| shared.release.load(Ordering::Acquire));
+            shared.holding.fetch_sub(1, Ordering::AcqRel);
+        }
+        "/break" => return,
+        "/half" => {
+            let _ =
+                lane.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhalf");
+            let _ = lane.flush();
+            // Only an unreadable request makes tiny_http close a connection.
+            return;
+        }
+        _ => {}
+    }
+    let text = [line.as_bytes(), head.as_bytes(), b"\n", &body].concat();
+    let _ = lane.write_all(&answer(&text));
+    let _ = lane.flush();
+}
+
+/// Waits for `condition`; panics if it does not come true.
+pub fn eventually(condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "it did not happen in time");
+        thread::yield_now();
+    }
+}
+
+pub struct Client {
+    pub stream: BufReader<TcpStream>,
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Client {
+    pub fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self {
+            stream: BufReader::new(stream),
+        }
+    }
+
+    pub fn send(&mut self, text: impl AsRef<[u8]>) {
+        self.stream.get_mut().write_all(text.as_ref()).unwrap();
+    }
+
+    pub fn get(&mut self, path: &str) -> Answer {
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n"));
+        self.answer()
+    }
+
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).unwrap();
+        line
+    }
+
+    pub fn answer(&mut self) -> Answer {
+        let mut head = String::new();
+        loop {
+            let line = self.line();
+            if line == "\r\n" {
+                break;
+            }
+            assert!(!line.is_empty(), "closed within a head: {head:?}");
+            head.push_str(&line);
+        }
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let value = |name: &str| {
+            head.lines().find_map(|line| {
+                let (known, value) = line.split_once(": ")?;
+                known.eq_ignore_ascii_case(name).then(|| value.to_owned())
+            })
+        };
+        let mut body = Vec::new();
+        if value("transfer-encoding").is_some() {
+            loop {
+                let size = self.line();
+                let size = usize::from_str_radix(size.trim_end(), 16).expect("a chunk size");
+                let mut chunk = vec![0; size + 2];
+                self.stream.read_exact(&mut chunk).unwrap();
+                if size == 0 {
+                    break;
+                }
+                body.extend_from_slice(&chunk[..size]);
+            }
+        } else if let Some(length) = value("content-length") {
+            body.resize(length.parse().unwrap(), 0);
+            self.stream.read_exact(&mut body).unwrap();
+        } else if status != 204 && status != 100 {
+            self.stream.read_to_end(&mut body).unwrap();
+        }
+        Answer {
+            status,
+            head,
+            body: String::from_utf8(body).unwrap(),
+        }
+    }
+
+    pub fn is_closed(&mut self) -> bool {
+        matches!(self.stream.read(&mut [0]), Ok(0) | Err(_))
+    }
+}
