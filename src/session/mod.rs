@@ -3,3 +3,4 @@
 pub mod bindings;
 pub mod identity;
 pub mod scan;
+pub mod texts;

@@ -1,0 +1,361 @@
+//! A pass over a JSON text that validates every byte of it and stops where the caller wants to look.
+//!
+//! The law of this file: no recursion, no allocation but one bit per level of nesting, no byte looked at more
+//! often than a fixed number of times. The caller's own walk is as deep as what it looks for; everything else is
+//! skipped by [`Scanner::value`], to any depth.
+
+use super::nesting::Nesting;
+use super::value::{Placed, Value};
+use super::{Invalid, Span, Text};
+
+/// A position in a text.
+#[derive(Debug)]
+pub struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+type Result<T> = std::result::Result<T, Invalid>;
+
+impl<'a> Scanner<'a> {
+    /// A scanner at the beginning of `bytes`.
+    ///
+    /// # Errors
+    /// When they are not UTF-8.
+    pub fn new(bytes: &'a [u8]) -> Result<Self> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Self { text, at: 0 }),
+            Err(error) => Err(Invalid {
+                offset: error.valid_up_to(),
+                reason: "invalid UTF-8",
+            }),
+        }
+    }
+
+    fn invalid(&self, reason: &'static str) -> Invalid {
+        Invalid {
+            offset: self.at,
+            reason,
+        }
+    }
+
+    fn bytes(&self) -> &'a [u8] {
+        self.text.as_bytes()
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.bytes().get(self.at..).unwrap_or_default()
+    }
+
+    /// The next byte that is not white space.
+    pub fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.bytes().get(self.at) {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                other => return other.copied(),
+            }
+        }
+    }
+
+    /// Where the scanner stands.
+    pub fn offset(&self) -> usize {
+        self.at
+    }
+
+    /// Checks that nothing but white space is left.
+    ///
+    /// # Errors
+    /// When there is.
+    pub fn end(&mut self) -> Result<()> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.invalid("something behind the value")),
+        }
+    }
+
+    /// Walks an object: `member` is called with each key and must take its value from the scanner. The scanner
+    /// must be at its `{`.
+    ///
+    /// # Errors
+    /// Where the text is malformed, and what `member` returns.
+    pub fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Text<'a>) -> Result<()>,
+    ) -> Result<()> {
+        self.expect(b'{')?;
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            let key = self.key()?;
+            member(self, key)?;
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                _ => return Err(self.invalid("expected ',' or '}'")),
+            }
+        }
+    }
+
+    /// Walks an array: `element` is called before each element and must take it from the scanner. The scanner
+    /// must be at its `[`.
+    ///
+    /// # Errors
+    /// Where the text is malformed, and what `element` returns.
+    pub fn array(&mut self, mut element: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
+        self.expect(b'[')?;
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            element(self)?;
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                _ => return Err(self.invalid("expected ',' or ']'")),
+            }
+        }
+    }
+
+    /// Takes the next value, whatever it is.
+    ///
+    /// # Errors
+    /// Where it is malformed.
+    pub fn value(&mut self) -> Result<Placed<'a>> {
+        let first = self.peek();
+        let start = self.at;
+        let value = match first {
+            Some(b'"') => Value::String(self.string()?),
+            Some(b'{' | b'[') => {
+                self.skip_container()?;
+                Value::Container(self.text.get(start..self.at).unwrap_or_default())
+            }
+            Some(b't') => self.literal("true", Value::True)?,
+            Some(b'f') => self.literal("false", Value::False)?,
+            Some(b'n') => self.literal("null", Value::Null)?,
+            Some(b'-' | b'0'..=b'9') => {
+                self.number()?;
+                Value::Number(self.text.get(start..self.at).unwrap_or_default())
+            }
+            Some(_) => return Err(self.invalid("expected a value")),
+            None => return Err(self.invalid("unexpected end")),
+        };
+        let end = self.at;
+        Ok((value, Span { start, end }))
+    }
+
+    /// Passes over the next value.
+    ///
+    /// # Errors
+    /// Where it is malformed.
+    pub fn skip(&mut self) -> Result<()> {
+        self.value().map(drop)
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<()> {
+        if self.peek() != Some(byte) {
+            return Err(self.invalid("expected another value"));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn key(&mut self) -> Result<Text<'a>> {
+        if self.peek() != Some(b'"') {
+            return Err(self.invalid("expected a key"));
+        }
+        let key = self.string()?;
+        if self.peek() != Some(b':') {
+            return Err(self.invalid("expected ':'"));
+        }
+        self.at += 1;
+        Ok(key)
+    }
+
+    /// Passes over an object or array without leaving this function for what is inside.
+    fn skip_container(&mut self) -> Result<()> {
+        let mut nesting = Nesting::default();
+        loop {
+            let closes = match self.peek() {
+                Some(b'{') => {
+                    self.at += 1;
+                    if self.peek() == Some(b'}') {
+                        self.at += 1;
+                        false
+                    } else {
+                        self.key()?;
+                        nesting.push(true);
+                        continue;
+                    }
+                }
+                Some(b'[') => {
+                    self.at += 1;
+                    if self.peek() == Some(b']') {
+                        self.at += 1;
+                        false
+                    } else {
+                        nesting.push(false);
+                        continue;
+                    }
+                }
+                Some(b'"') => {
+                    self.string()?;
+                    false
+                }
+                _ => {
+                    self.skip()?;
+                    false
+                }
+            };
+            debug_assert!(!closes);
+            // A value has ended: on to the next one, or out of what it was the last of.
+            loop {
+                let Some(is_object) = nesting.top() else {
+                    return Ok(());
+                };
+                match (self.peek(), is_object) {
+                    (Some(b','), true) => {
+                        self.at += 1;
+                        self.key()?;
+                        break;
+                    }
+                    (Some(b','), false) => {
+                        self.at += 1;
+                        break;
+                    }
+                    (Some(b'}'), true) | (Some(b']'), false) => {
+                        self.at += 1;
+                        nesting.pop();
+                    }
+                    (None, _) => return Err(self.invalid("unexpected end")),
+                    (_, true) => return Err(self.invalid("expected ',' or '}'")),
+                    (_, false) => return Err(self.invalid("expected ',' or ']'")),
+                }
+            }
+        }
+    }
+
+    fn literal(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>> {
+        if !self.rest().starts_with(word.as_bytes()) {
+            return Err(self.invalid("expected a value"));
+        }
+        self.at += word.len();
+        Ok(value)
+    }
+
+    fn digits(&mut self) -> usize {
+        let count = self
+            .rest()
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        self.at += count;
+        count
+    }
+
+    fn number(&mut self) -> Result<()> {
+        if self.rest().first() == Some(&b'-') {
+            self.at += 1;
+        }
+        let leads_with_zero = self.rest().first() == Some(&b'0');
+        let digits = self.digits();
+        if digits == 0 || (leads_with_zero && digits > 1) {
+            return Err(self.invalid("malformed number"));
+        }
+        if self.rest().first() == Some(&b'.') {
+            self.at += 1;
+            if self.digits() == 0 {
+                return Err(self.invalid("malformed number"));
+            }
+        }
+        if let Some(b'e' | b'E') = self.rest().first() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.rest().first() {
+                self.at += 1;
+            }
+            if self.digits() == 0 {
+                return Err(self.invalid("malformed number"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a string; the scanner is at its quote.
+    fn string(&mut self) -> Result<Text<'a>> {
+        let start = self.at;
+        self.at += 1;
+        let mut is_escaped = false;
+        loop {
+            let rest = self.rest();
+            let Some(run) = memchr::memchr2(b'"', b'\\', rest) else {
+                return Err(match control_character(rest) {
+                    Some(at) => self.control_character(at),
+                    None => {
+                        self.at = self.text.len();
+                        self.invalid("unexpected end")
+                    }
+                });
+            };
+            if let Some(at) = control_character(rest.get(..run).unwrap_or_default()) {
+                return Err(self.control_character(at));
+            }
+            self.at += run;
+            if rest.get(run) == Some(&b'"') {
+                break;
+            }
+            is_escaped = true;
+            self.escape()?;
+        }
+        let raw = self.text.get(start + 1..self.at).unwrap_or_default();
+        self.at += 1;
+        let end = self.at;
+        Ok(Text::new(raw, Span { start, end }, is_escaped))
+    }
+
+    fn control_character(&mut self, at: usize) -> Invalid {
+        self.at += at;
+        self.invalid("unescaped control character")
+    }
+
+    /// Passes over an escape; the scanner is at its backslash.
+    fn escape(&mut self) -> Result<()> {
+        match self.rest().get(1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
+            Some(b'u')
+                if self
+                    .rest()
+                    .get(2..6)
+                    .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) =>
+            {
+                self.at += 6;
+            }
+            _ => return Err(self.invalid("malformed escape")),
+        }
+        Ok(())
+    }
+}
+
+/// Where the first byte below 0x20 is. Eight bytes at a time: borrowing from a byte sets its top bit, unless the
+/// byte is no ASCII; a borrow can spread only upwards from a byte that is one, so "none" is exact.
+fn control_character(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 0xff;
+    const LOW: u64 = ONES * 0x20;
+    const TOP: u64 = ONES * 0x80;
+    let (words, tail) = bytes.as_chunks::<8>();
+    let is_clean = words.iter().all(|word| {
+        let word = u64::from_le_bytes(*word);
+        word.wrapping_sub(LOW) & !word & TOP == 0
+    });
+    if is_clean && tail.iter().all(|byte| *byte >= 0x20) {
+        return None;
+    }
+    bytes.iter().position(|byte| *byte < 0x20)
+}

@@ -1,0 +1,47 @@
+//! The cases of the specification, each with the body as a client would send it.
+
+use std::collections::BTreeMap;
+
+use holdfast::session::identity::{Identity, identify};
+use holdfast::session::scan::scan;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    headers: BTreeMap<String, String>,
+    body: String,
+    primary: String,
+    fallback: String,
+}
+
+#[test]
+fn all_cases() {
+    let cases: Vec<Case> =
+        serde_json::from_str(include_str!("fixtures/session_ids.json")).expect("the fixture");
+    assert!(cases.len() > 100, "the fixture is not whole");
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let header = |wanted: &str| {
+            case.headers
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+                .map(|(_, value)| value.as_str())
+        };
+        let some = |id: &str| (!id.is_empty()).then(|| id.to_owned());
+        let expected = Identity {
+            primary: some(&case.primary),
+            fallback: some(&case.fallback),
+        };
+        match scan(case.body.as_bytes()) {
+            Ok(scan) => {
+                let found = identify(header, &scan);
+                if found != expected {
+                    wrong.push(format!("{}: {found:?}, expected {expected:?}", case.name));
+                }
+            }
+            Err(error) => wrong.push(format!("{}: {error}", case.name)),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
