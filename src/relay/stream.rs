@@ -109,14 +109,41 @@ pub fn open(answer: Answer, dialect: Dialect, event_bytes: usize) -> Result<Open
             }
         }
         if count == 0 {
-            // An error that came without its closing blank line is still an error.
-            is_payload(dialect, &splitter.last_event(), &headers)?;
+            let first = closed(&splitter.last_event());
+            if let Some(first) = first
+                && is_payload(dialect, &Event::of(&first), &headers)?
+            {
+                return Ok(Opened::Events(Primed {
+                    status,
+                    headers,
+                    dialect,
+                    body: Box::new(io::empty()),
+                    splitter: Splitter::new(event_bytes),
+                    lead,
+                    first,
+                }));
+            }
             return Err(Failure::new(
                 FailureKind::Broken,
                 "empty_stream: upstream stream closed before first payload",
             ));
         }
     }
+}
+
+/// The last event of a stream, if it lacks only its blank line, with it.
+fn closed(last: &Event) -> Option<Vec<u8>> {
+    let data = last.data()?;
+    let is_done = data.trim_ascii() == b"[DONE]";
+    if !is_done && serde_json::from_slice::<IgnoredAny>(&data).is_err() {
+        return None;
+    }
+    let end: &[u8] = if last.raw.ends_with(b"\n") {
+        b"\n"
+    } else {
+        b"\n\n"
+    };
+    Some([last.raw, end].concat())
 }
 
 /// Reads once into `splitter`; 0 is the end.
@@ -307,20 +334,11 @@ impl<W: Write> Pump<'_, W> {
         }
     }
 
-    /// The upstream has closed the body. A last event that only lacks its blank line counts.
+    /// The upstream has closed the body.
     fn end_of_body(&mut self, last: &Event) -> io::Result<Over> {
-        let data = last.data().unwrap_or_default();
-        let is_done = data.trim_ascii() == b"[DONE]";
-        if is_done || serde_json::from_slice::<IgnoredAny>(&data).is_ok() {
-            let ending: &[u8] = if last.raw.ends_with(b"\n") {
-                b"\n"
-            } else {
-                b"\n\n"
-            };
-            let closed = [last.raw, ending].concat();
-            if let Some(over) = self.event(&Event::of(&closed)) {
-                return self.close(over);
-            }
+        let last = closed(last);
+        if let Some(over) = last.and_then(|last| self.event(&Event::of(&last))) {
+            return self.close(over);
         }
         let message = "upstream closed the stream before completion";
         let failure = Failure::new(FailureKind::Broken, message);

@@ -33,9 +33,10 @@ pub fn collect(mut body: impl Read, event_bytes: usize) -> Result<Vec<u8>, Failu
         splitter.filled(count);
         while let Some(event) = splitter.next_event() {
             if let Some(data) = event.data()
-                && let Some(response) = take(&data, &mut items)? {
-                    return Ok(response);
-                }
+                && let Some(response) = take(&data, &mut items)?
+            {
+                return Ok(response);
+            }
         }
         if count == 0 {
             break;
