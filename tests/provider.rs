@@ -936,6 +936,168 @@ mod clients_that_go {
     }
 }
 
+mod tls {
+    use super::*;
+    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+    /// Puts TLS in front of an upstream. Returns where, and the certificate.
+    fn in_front_of(target: SocketAddr) -> (String, Vec<u8>) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let certificate = made.cert.der().clone();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key)
+            .unwrap();
+        let config = Arc::new(config);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!(
+            "https://localhost:{}",
+            listener.local_addr().unwrap().port()
+        );
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let (client, config) = (client.unwrap(), config.clone());
+                thread::spawn(move || terminate(client, config, target));
+            }
+        });
+        (base, certificate.to_vec())
+    }
+
+    /// Carries one connection; either side may speak at any time.
+    fn terminate(client: TcpStream, config: Arc<rustls::ServerConfig>, target: SocketAddr) {
+        let inner = TcpStream::connect(target).unwrap();
+        inner.set_nonblocking(true).unwrap();
+        client
+            .set_read_timeout(Some(Duration::from_millis(5)))
+            .unwrap();
+        let connection = rustls::ServerConnection::new(config).unwrap();
+        let mut outer = rustls::StreamOwned::new(connection, client);
+        let mut buffer = [0; 4096];
+        let is_pause = |error: &io::Error| {
+            matches!(
+                error.kind(),
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+            )
+        };
+        loop {
+            match outer.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(count) => (&inner).write_all(&buffer[..count]).unwrap(),
+                Err(error) if is_pause(&error) => {}
+                Err(_) => return,
+            }
+            match (&inner).read(&mut buffer) {
+                Ok(0) => {
+                    outer.conn.send_close_notify();
+                    let _ = outer.flush();
+                    return;
+                }
+                Ok(count) => outer.write_all(&buffer[..count]).unwrap(),
+                Err(error) if is_pause(&error) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn trusting(certificate: Vec<u8>) -> Upstream {
+        Upstream::new(Settings {
+            roots: Some(vec![certificate]),
+            ..settings()
+        })
+    }
+
+    #[test]
+    fn answers_and_keeps_its_connection() {
+        let server = Server::start(|number, stream| {
+            stream
+                .write_all(json_answer(&number.to_string()).as_bytes())
+                .is_ok()
+        });
+        let (base, certificate) = in_front_of(server.address);
+        let upstream = trusting(certificate);
+        for _ in 0..3 {
+            let answer = upstream.call(&call(Kind::Compat, &base, BODY)).unwrap();
+            assert_eq!(text(answer), "0");
+            assert_eq!(server.next().text(), BODY);
+        }
+    }
+
+    #[test]
+    fn trusts_nobody_else() {
+        let server = Server::answering(json_answer("{}"));
+        let (base, _) = in_front_of(server.address);
+        let failure = failed(&call(Kind::Compat, &base, BODY));
+        assert_eq!(failure.kind, FailureKind::Connect, "{failure}");
+    }
+
+    #[test]
+    fn goes_on_after_silence() {
+        let (go, gone) = mpsc::channel::<()>();
+        let gone = std::sync::Mutex::new(gone);
+        let server = Server::start(move |_, stream| {
+            // A chunk torn in its size, so that nothing can be given out yet.
+            let start = format!("{STREAM_HEAD}{}", chunk(PART));
+            let rest = format!("{}{}0\r\n\r\n", chunk(FINISH), chunk(DONE));
+            let (torn, rest) = rest.split_at(1);
+            let _ = stream.write_all(format!("{start}{torn}").as_bytes());
+            let _ = gone.lock().unwrap().recv();
+            stream.write_all(rest.as_bytes()).is_ok()
+        });
+        let (base, certificate) = in_front_of(server.address);
+        let upstream = trusting(certificate);
+        for _ in 0..2 {
+            let primed = opened(upstream.call(&streaming(&base)).unwrap(), Dialect::Chat);
+            let mut lane = Opens(Vec::new(), go.clone());
+            let style = Style {
+                keep_alive: Some(Duration::from_millis(100)),
+                ..STYLE
+            };
+            let relayed = primed.pump(&mut lane, style);
+            assert_eq!(relayed.ended, Ended::Terminal);
+            let text = dechunk(&lane.0).unwrap().replace(": keep-alive\n\n", "");
+            assert_eq!(text, format!("{PART}{FINISH}{DONE}"));
+        }
+    }
+
+    /// Lets the upstream go on with the second sign of life.
+    struct Opens(Vec<u8>, mpsc::Sender<()>);
+
+    impl Write for &mut Opens {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.extend_from_slice(bytes);
+            if String::from_utf8_lossy(&self.0)
+                .matches(": keep-alive")
+                .count()
+                == 2
+            {
+                let _ = self.1.send(());
+            }
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn ends_with_its_client() {
+        let server = falls_silent();
+        let (base, certificate) = in_front_of(server.address);
+        let upstream = trusting(certificate);
+        let primed = opened(upstream.call(&streaming(&base)).unwrap(), Dialect::Chat);
+        let started = Instant::now();
+        let gone = move || started.elapsed() > Duration::from_millis(100);
+        let guard = watch::guard(Rc::new(gone));
+        assert_eq!(primed.pump(io::sink(), STYLE).ended, Ended::ClientGone);
+        assert!(started.elapsed() < Duration::from_secs(1));
+        drop(guard);
+    }
+}
+
 mod proxies {
     use super::*;
 
