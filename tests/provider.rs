@@ -1282,12 +1282,12 @@ mod streams {
             (
                 Dialect::Responses,
                 ITEM,
-                "event: error\ndata: {\"code\":\"internal_server_error\"",
+                "\nevent: error\ndata: {\"code\":\"internal_server_error\"",
             ),
             (
                 Dialect::Messages,
                 start,
-                "event: error\ndata: {\"error\":{\"message\":",
+                "event: error\ndata: {\"type\":\"error\",\"error\":{",
             ),
             (
                 Dialect::Gemini,
@@ -1318,7 +1318,7 @@ mod streams {
         let (text, _) = relay(answer, Dialect::Responses, style).unwrap();
         let error = text.strip_prefix(ITEM).unwrap();
         let data = error
-            .strip_prefix("event: response.failed\ndata: ")
+            .strip_prefix("\nevent: response.failed\ndata: ")
             .unwrap();
         let data: serde_json::Value = serde_json::from_str(data).unwrap();
         assert_eq!(data["type"], "response.failed");

@@ -1,6 +1,8 @@
 //! The wire formats. Pure: no I/O, no clock.
 
 pub mod event;
+pub mod model_name;
+pub mod problem;
 pub mod usage;
 
 /// A family of request and answer bodies.

@@ -6,8 +6,8 @@
 //! pumped: whole events, each flushed, or the bytes of the body.
 
 mod chunks;
-pub mod closing;
-pub mod rename;
+mod closing;
+mod rename;
 pub mod stream;
 pub mod whole;
 

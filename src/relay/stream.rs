@@ -12,6 +12,7 @@ use super::whole::{self, Whole};
 use super::{Ended, Relayed};
 use crate::dialect::Dialect;
 use crate::dialect::event::{self, Meaning};
+use crate::dialect::problem::{self, ErrorStatus, Problem};
 use crate::dialect::usage::Meter;
 use crate::provider::watch::{self, Interruption};
 use crate::provider::{Answer, Failure, FailureKind, Headers};
@@ -354,19 +355,17 @@ impl<W: Write> Pump<'_, W> {
             return self.close((Ended::Terminal, failure));
         }
         let status = match failure.kind {
-            FailureKind::Timeout => 504,
-            _ => 502,
+            FailureKind::Timeout => ErrorStatus::GATEWAY_TIMEOUT,
+            _ => ErrorStatus::BAD_GATEWAY,
         };
-        let error = closing::error(
-            self.dialect,
-            self.style.is_codex,
-            status,
-            &failure.message,
-            self.events,
-        );
+        let problem = Problem::new(status, failure.message.as_str());
         match self.style.framing {
-            Framing::Events => self.out.put(error.event().as_bytes()),
-            Framing::Array => self.put_element(error.data.as_bytes()),
+            Framing::Events => {
+                let (dialect, is_codex) = (self.dialect, self.style.is_codex);
+                let event = problem::render_in_stream(dialect, &problem, is_codex, self.events);
+                self.out.put(&event);
+            }
+            Framing::Array => self.put_element(&problem::render(self.dialect, &problem)),
         }
         self.close((ended, Some(failure)))
     }

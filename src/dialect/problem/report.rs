@@ -1,0 +1,279 @@
+//! A failure, before it has a shape.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::status::ErrorStatus;
+use crate::dialect::Dialect;
+
+/// The longest message a caller gets, in characters (`spec/http.md` 14a).
+pub const MAX_MESSAGE_CHARS: usize = 2048;
+
+/// A failure as its caller may know it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    pub status: ErrorStatus,
+    /// What went wrong, for the caller. Redacted and cut to [`MAX_MESSAGE_CHARS`] when it is rendered;
+    /// empty stands for the status' standard phrase.
+    pub message: String,
+    /// The error type in the caller's dialect, where it is known better than the status tells.
+    pub kind: Option<Cow<'static, str>>,
+    /// The machine-readable code, where it is known better than the status tells.
+    pub code: Option<Cow<'static, str>>,
+    /// The request field that is at fault.
+    pub param: Option<&'static str>,
+    /// When asking again makes sense; the `Retry-After` header.
+    pub retry_after: Option<Duration>,
+    /// Further members of the error object.
+    pub details: BTreeMap<&'static str, Value>,
+}
+
+/// Why no credential could be asked (`spec/routing.md` 1.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unavailable {
+    /// None is left: removed, disabled, or its provider is not running.
+    NotFound,
+    /// All are blocked, not all of them by quota.
+    Blocked,
+}
+
+impl Problem {
+    pub fn new(status: ErrorStatus, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            message: message.into(),
+            kind: None,
+            code: None,
+            param: None,
+            retry_after: None,
+            details: BTreeMap::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn with_retry_after(self, retry_after: Option<Duration>) -> Self {
+        Self {
+            retry_after,
+            ..self
+        }
+    }
+
+    /// 400: the request is at fault, as `message` says.
+    pub fn invalid_request(message: impl Into<String>) -> Self {
+        Self::new(ErrorStatus::BAD_REQUEST, message)
+    }
+
+    /// 400: the body could not be read to its end, or not be decoded.
+    pub fn unreadable_body(cause: impl std::fmt::Display) -> Self {
+        Self::invalid_request(format!("Invalid request: {cause}"))
+    }
+
+    /// 400: the body is not JSON, as `cause` says.
+    pub fn malformed_json(cause: impl std::fmt::Display) -> Self {
+        Self::invalid_request(format!(
+            "Invalid request: the body is not valid JSON: {cause}"
+        ))
+    }
+
+    /// 400: the body names no model.
+    pub fn missing_model() -> Self {
+        Self {
+            param: Some("model"),
+            ..Self::invalid_request("Invalid request: the body has no \"model\"")
+        }
+    }
+
+    /// 413: the body is larger than `limit` bytes.
+    pub fn body_too_large(limit: u64) -> Self {
+        Self::new(
+            ErrorStatus::TOO_LARGE,
+            format!("The request body is larger than the {limit} bytes this gateway accepts"),
+        )
+    }
+
+    /// 400, not a 5xx, which would make clients ask for ever (`spec/http.md` 14 row 7).
+    pub fn unknown_model(model: &str) -> Self {
+        Self {
+            code: Some("model_not_found".into()),
+            param: Some("model"),
+            ..Self::invalid_request(format!("unknown provider for model {model}"))
+        }
+    }
+
+    /// 404: the model list has no such entry.
+    pub fn model_not_listed(id: &str) -> Self {
+        Self::new(
+            ErrorStatus::NOT_FOUND,
+            format!("The model {id} does not exist"),
+        )
+    }
+
+    /// 404: a Gemini path whose method is unknown (`spec/http.md` 14 row 10).
+    pub fn unknown_method(path: &str) -> Self {
+        Self::new(ErrorStatus::NOT_FOUND, format!("{path} not found."))
+    }
+
+    /// 400: only an upstream of another dialect serves the model, and nothing translates between the two.
+    pub fn no_translation(client: Dialect, upstream: Dialect, model: &str) -> Self {
+        Self::invalid_request(format!(
+            "client dialect {}, model {model} served by {} upstream; translation is not available",
+            client.name(),
+            upstream.name(),
+        ))
+    }
+
+    /// 400: compaction has no streaming form.
+    pub fn compact_cannot_stream() -> Self {
+        Self {
+            param: Some("stream"),
+            ..Self::invalid_request("Streaming not supported for compact responses")
+        }
+    }
+
+    /// 501: the upstream that serves the model cannot compact.
+    pub fn compact_unsupported() -> Self {
+        Self::new(
+            ErrorStatus::NOT_IMPLEMENTED,
+            "/responses/compact not supported",
+        )
+    }
+
+    /// 503: there is no credential to ask. `providers` are the kinds that offer `model`.
+    pub fn no_credential(why: Unavailable, providers: &[&str], model: &str) -> Self {
+        let word = match why {
+            Unavailable::NotFound => "auth_not_found",
+            Unavailable::Blocked => "auth_unavailable",
+        };
+        let mut message = format!(
+            "{word}: no auth available (providers={}, model={model})",
+            providers.join(",")
+        );
+        if providers.contains(&"claude") {
+            message.push_str(
+                "; check Claude auth/key session and cooldown state via /v0/management/auth-files",
+            );
+        }
+        Self::new(ErrorStatus::UNAVAILABLE, message)
+    }
+
+    /// 429: every credential for `model` is over its quota; the first is back after `reset`.
+    /// `provider` is named if it is the only one.
+    pub fn cooling_down(model: &str, provider: Option<&str>, reset: Duration) -> Self {
+        let seconds = whole_seconds(reset).max(1);
+        let via = provider.map_or_else(String::new, |name| format!(" via provider {name}"));
+        let mut problem = Self::new(
+            ErrorStatus::TOO_MANY_REQUESTS,
+            format!("All credentials for model {model} are cooling down{via}"),
+        );
+        problem.code = Some("model_cooldown".into());
+        problem.retry_after = Some(Duration::from_secs(seconds));
+        problem.details.insert("model", model.into());
+        problem.details.insert("reset_seconds", seconds.into());
+        problem
+            .details
+            .insert("reset_time", clock_text(seconds).into());
+        if let Some(provider) = provider {
+            problem.details.insert("provider", provider.into());
+        }
+        problem
+    }
+
+    /// 503: nothing here is free to take the request.
+    pub fn overloaded(retry_after: Duration) -> Self {
+        Self::new(
+            ErrorStatus::UNAVAILABLE,
+            "The gateway is at capacity; try again later",
+        )
+        .with_retry_after(Some(retry_after))
+    }
+
+    /// 502: the upstream could not be reached, or broke off.
+    pub fn upstream_broken(cause: impl std::fmt::Display) -> Self {
+        Self::new(ErrorStatus::BAD_GATEWAY, cause.to_string())
+    }
+
+    /// 504: the upstream did not answer in time.
+    pub fn upstream_timeout(cause: impl std::fmt::Display) -> Self {
+        Self::new(ErrorStatus::GATEWAY_TIMEOUT, cause.to_string())
+    }
+
+    /// 500: a stream that ended before anything came (`spec/http.md` 7).
+    pub fn empty_stream() -> Self {
+        Self::new(
+            ErrorStatus::INTERNAL,
+            "empty_stream: upstream stream closed before first payload",
+        )
+    }
+
+    /// 502: a stream that ended before its closing event.
+    pub fn broken_stream() -> Self {
+        Self::new(
+            ErrorStatus::BAD_GATEWAY,
+            "upstream closed the stream before completion",
+        )
+    }
+
+    /// 500: our own fault.
+    pub fn internal() -> Self {
+        Self::new(ErrorStatus::INTERNAL, "")
+    }
+}
+
+/// `duration` in whole seconds, rounded up.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+/// `30s`, `1m5s`, `1h0m0s`.
+fn clock_text(seconds: u64) -> String {
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{rest}s"),
+        (0, _) => format!("{minutes}m{rest}s"),
+        _ => format!("{hours}h{minutes}m{rest}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cooldown_tells_when_to_come_back() {
+        for (reset, seconds, text) in [
+            (Duration::ZERO, 1, "1s"),
+            (Duration::from_millis(29_001), 30, "30s"),
+            (Duration::from_secs(65), 65, "1m5s"),
+            (Duration::from_secs(3600), 3600, "1h0m0s"),
+        ] {
+            let problem = Problem::cooling_down("m", Some("claude"), reset);
+            assert_eq!(problem.status.code(), 429);
+            assert_eq!(problem.retry_after, Some(Duration::from_secs(seconds)));
+            assert_eq!(problem.details["reset_seconds"], seconds);
+            assert_eq!(problem.details["reset_time"], text);
+            assert_eq!(
+                problem.message,
+                "All credentials for model m are cooling down via provider claude"
+            );
+        }
+        let several = Problem::cooling_down("m", None, Duration::from_secs(1));
+        assert!(!several.details.contains_key("provider"));
+        assert!(several.message.ends_with("cooling down"));
+    }
+
+    #[test]
+    fn missing_credentials_point_claude_users_to_their_sessions() {
+        let problem = Problem::no_credential(Unavailable::NotFound, &["gemini", "vertex"], "m");
+        assert_eq!(
+            problem.message,
+            "auth_not_found: no auth available (providers=gemini,vertex, model=m)"
+        );
+        let problem = Problem::no_credential(Unavailable::Blocked, &["claude"], "m");
+        assert!(problem.message.starts_with("auth_unavailable: "));
+        assert!(problem.message.ends_with("/v0/management/auth-files"));
+        assert_eq!(problem.status.code(), 503);
+    }
+}

@@ -1,0 +1,335 @@
+//! How each dialect writes an error.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::redact::redact;
+use super::report::{MAX_MESSAGE_CHARS, Problem};
+use super::status::{ErrorStatus, reason};
+use super::words;
+use crate::dialect::Dialect;
+
+/// The body of an error answer, and of an error within a Gemini JSON array.
+pub fn render(dialect: Dialect, problem: &Problem) -> Vec<u8> {
+    let message = &*message(problem);
+    let details = &problem.details;
+    match dialect {
+        Dialect::Chat | Dialect::Responses => json(&Envelope {
+            r#type: None,
+            error: OpenAi {
+                message,
+                r#type: kind(problem, words::openai_type),
+                param: problem.param,
+                code: problem
+                    .code
+                    .as_deref()
+                    .or(words::openai_code(problem.status)),
+                details,
+            },
+        }),
+        Dialect::Messages => json(&Envelope {
+            r#type: Some("error"),
+            error: Claude {
+                r#type: kind(problem, words::claude_type),
+                message,
+                details,
+            },
+        }),
+        Dialect::Gemini => json(&Envelope {
+            r#type: None,
+            error: Gemini {
+                code: problem.status.code(),
+                message,
+                status: kind(problem, words::google_status),
+                retry: problem.retry_after.map(|after| [retry_info(after)]),
+                details,
+            },
+        }),
+    }
+}
+
+/// The error event that ends a stream which has already begun (`spec/http.md` 9.3).
+///
+/// `codex_client`: see [`is_codex_client`]. `sequence_number`: the number that the next event of a Responses
+/// stream would have; the other dialects count nothing.
+pub fn render_in_stream(
+    dialect: Dialect,
+    problem: &Problem,
+    codex_client: bool,
+    sequence_number: u64,
+) -> Vec<u8> {
+    match dialect {
+        Dialect::Chat => event("data: ", &render(dialect, problem)),
+        Dialect::Messages | Dialect::Gemini => {
+            event("event: error\ndata: ", &render(dialect, problem))
+        }
+        Dialect::Responses => {
+            let message = &*message(problem);
+            let code = problem
+                .code
+                .as_deref()
+                .unwrap_or(words::stream_code(problem.status));
+            if codex_client {
+                let error = json!({"type": kind(problem, words::openai_type), "code": code, "message": message});
+                let failed = json!({
+                    "type": "response.failed",
+                    "sequence_number": sequence_number,
+                    "response": {"status": "failed", "error": error},
+                });
+                event("\nevent: response.failed\ndata: ", &json(&failed))
+            } else {
+                let error = json!({
+                    "type": "error",
+                    "code": code,
+                    "message": message,
+                    "sequence_number": sequence_number,
+                });
+                event("\nevent: error\ndata: ", &json(&error))
+            }
+        }
+    }
+}
+
+/// Whether a client is Codex, which knows no `error` event and waits for `response.failed`
+/// (`spec/http.md` 14a).
+pub fn is_codex_client(user_agent: Option<&str>, originator: Option<&str>) -> bool {
+    [user_agent, originator].into_iter().flatten().any(|value| {
+        value
+            .as_bytes()
+            .windows(b"codex".len())
+            .any(|window| window.eq_ignore_ascii_case(b"codex"))
+    })
+}
+
+#[derive(Serialize)]
+struct Envelope<E> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<&'static str>,
+    error: E,
+}
+
+#[derive(Serialize)]
+struct OpenAi<'a> {
+    message: &'a str,
+    r#type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    param: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+    #[serde(flatten)]
+    details: &'a BTreeMap<&'static str, Value>,
+}
+
+#[derive(Serialize)]
+struct Claude<'a> {
+    r#type: &'a str,
+    message: &'a str,
+    #[serde(flatten)]
+    details: &'a BTreeMap<&'static str, Value>,
+}
+
+#[derive(Serialize)]
+struct Gemini<'a> {
+    code: u16,
+    message: &'a str,
+    status: &'a str,
+    #[serde(rename = "details", skip_serializing_if = "Option::is_none")]
+    retry: Option<[Value; 1]>,
+    #[serde(flatten)]
+    details: &'a BTreeMap<&'static str, Value>,
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    // Cannot fail: the keys are strings and nothing here has a serializer of its own.
+    serde_json::to_vec(value).unwrap_or_else(|_| b"{}".to_vec())
+}
+
+fn event(lead: &str, data: &[u8]) -> Vec<u8> {
+    [lead.as_bytes(), data, b"\n\n"].concat()
+}
+
+/// The error's type: the upstream's own word, else that of the status.
+fn kind(problem: &Problem, of_status: fn(ErrorStatus) -> &'static str) -> &str {
+    problem
+        .kind
+        .as_deref()
+        .unwrap_or_else(|| of_status(problem.status))
+}
+
+/// The message as callers may see it.
+fn message(problem: &Problem) -> Cow<'_, str> {
+    if problem.message.is_empty() {
+        let phrase = reason(problem.status.code());
+        return Cow::Borrowed(if phrase.is_empty() { "Error" } else { phrase });
+    }
+    let clean = redact(&problem.message);
+    match clean.char_indices().nth(MAX_MESSAGE_CHARS) {
+        None => clean,
+        Some(_) => clean
+            .chars()
+            .take(MAX_MESSAGE_CHARS - 1)
+            .chain(std::iter::once('…'))
+            .collect(),
+    }
+}
+
+/// Where Google's own clients look for the time to wait (google/rpc/error_details.proto).
+fn retry_info(after: Duration) -> Value {
+    json!({
+        "@type": "type.googleapis.com/google.rpc.RetryInfo",
+        "retryDelay": format!("{}s", after.as_secs() + u64::from(after.subsec_nanos() > 0)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn body(dialect: Dialect, problem: &Problem) -> Value {
+        serde_json::from_slice(&render(dialect, problem)).expect("an error body is JSON")
+    }
+
+    fn status(code: u16) -> ErrorStatus {
+        ErrorStatus::new(code).expect("an error status")
+    }
+
+    /// The JSON of an event, and what stands before it.
+    fn parts(event: &[u8]) -> (String, Value) {
+        let text = str::from_utf8(event).expect("UTF-8");
+        let (lead, data) = text.split_once("data: ").expect("a data line");
+        let data = data.strip_suffix("\n\n").expect("a blank line at the end");
+        assert!(!data.contains('\n'));
+        (
+            lead.to_owned(),
+            serde_json::from_str(data).expect("JSON data"),
+        )
+    }
+
+    #[test]
+    fn unknown_models_in_every_dialect() {
+        let problem = Problem::unknown_model("a\"b\\c\n");
+        let message = "unknown provider for model a\"b\\c\n";
+        let openai = json!({"error": {
+            "message": message, "type": "invalid_request_error", "param": "model", "code": "model_not_found",
+        }});
+        assert_eq!(problem.status.code(), 400);
+        assert_eq!(body(Dialect::Chat, &problem), openai);
+        assert_eq!(body(Dialect::Responses, &problem), openai);
+        assert_eq!(
+            body(Dialect::Messages, &problem),
+            json!({"type": "error", "error": {"type": "invalid_request_error", "message": message}})
+        );
+        assert_eq!(
+            body(Dialect::Gemini, &problem),
+            json!({"error": {"code": 400, "message": message, "status": "INVALID_ARGUMENT"}})
+        );
+    }
+
+    #[test]
+    fn cooldown_carries_its_times() {
+        let problem = Problem::cooling_down("m", Some("gemini"), Duration::from_secs(65));
+        let error = &body(Dialect::Chat, &problem)["error"];
+        assert_eq!(error["code"], "model_cooldown");
+        assert_eq!(error["model"], "m");
+        assert_eq!(error["provider"], "gemini");
+        assert_eq!(error["reset_time"], "1m5s");
+        assert_eq!(error["reset_seconds"], 65);
+        let error = &body(Dialect::Gemini, &problem)["error"];
+        assert_eq!(error["code"], 429);
+        assert_eq!(error["status"], "RESOURCE_EXHAUSTED");
+        assert_eq!(error["details"][0]["retryDelay"], "65s");
+    }
+
+    #[test]
+    fn an_empty_message_is_the_standard_phrase() {
+        for (code, phrase) in [
+            (503, "Service Unavailable"),
+            (529, "Overloaded"),
+            (599, "Error"),
+        ] {
+            let problem = Problem::new(status(code), "");
+            assert_eq!(body(Dialect::Chat, &problem)["error"]["message"], phrase);
+        }
+    }
+
+    #[test]
+    fn long_messages_are_cut_between_characters() {
+        let problem = Problem::invalid_request("é".repeat(MAX_MESSAGE_CHARS + 1));
+        let shown = body(Dialect::Messages, &problem)["error"]["message"].clone();
+        let shown = shown.as_str().expect("a string");
+        assert_eq!(shown.chars().count(), MAX_MESSAGE_CHARS);
+        assert!(shown.ends_with("é…"));
+        let problem = Problem::invalid_request("é".repeat(MAX_MESSAGE_CHARS));
+        let shown = body(Dialect::Messages, &problem)["error"]["message"].clone();
+        assert_eq!(shown.as_str().map(|text| text.ends_with('é')), Some(true));
+    }
+
+    #[test]
+    fn events_within_a_stream() {
+        let problem = Problem::broken_stream();
+        let message = problem.message.as_str();
+
+        let (lead, data) = parts(&render_in_stream(Dialect::Chat, &problem, true, 7));
+        assert_eq!(lead, "");
+        assert_eq!(data, body(Dialect::Chat, &problem));
+
+        for dialect in [Dialect::Messages, Dialect::Gemini] {
+            let (lead, data) = parts(&render_in_stream(dialect, &problem, false, 7));
+            assert_eq!(lead, "event: error\n");
+            assert_eq!(data, body(dialect, &problem));
+        }
+
+        let (lead, data) = parts(&render_in_stream(Dialect::Responses, &problem, false, 7));
+        assert_eq!(lead, "\nevent: error\n");
+        assert_eq!(
+            data,
+            json!({"type": "error", "code": "internal_server_error", "message": message, "sequence_number": 7})
+        );
+
+        let (lead, data) = parts(&render_in_stream(Dialect::Responses, &problem, true, 7));
+        assert_eq!(lead, "\nevent: response.failed\n");
+        let error =
+            json!({"type": "server_error", "code": "internal_server_error", "message": message});
+        assert_eq!(
+            data,
+            json!({
+                "type": "response.failed",
+                "sequence_number": 7,
+                "response": {"status": "failed", "error": error},
+            })
+        );
+    }
+
+    #[test]
+    fn codex_names_itself_in_either_header() {
+        assert!(is_codex_client(Some("codex_cli_rs/0.40.0 (Linux)"), None));
+        assert!(is_codex_client(Some("node"), Some("Codex Desktop")));
+        assert!(!is_codex_client(Some("claude-cli/2.0"), Some("code")));
+        assert!(!is_codex_client(None, None));
+    }
+
+    proptest! {
+        #[test]
+        fn errors_are_json_without_keys(
+            dialect in prop::sample::select(Dialect::ALL.to_vec()),
+            code in 400_u16..600,
+            before in ".{0,40}[ \"':=(\n]",
+            key in "sk-[A-Za-z0-9_-]{6,40}|AIza[A-Za-z0-9_-]{35}",
+            after in "([ \"'\r\n].{0,40})?",
+            codex: bool,
+        ) {
+            let problem = Problem::new(status(code), format!("{before}{key}{after}"));
+            let body = render(dialect, &problem);
+            prop_assert!(serde_json::from_slice::<Value>(&body).is_ok());
+            prop_assert!(!String::from_utf8_lossy(&body).contains(&key));
+            let event = render_in_stream(dialect, &problem, codex, 0);
+            parts(&event);
+            prop_assert!(!String::from_utf8_lossy(&event).contains(&key));
+        }
+    }
+}

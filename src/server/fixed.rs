@@ -1,0 +1,64 @@
+//! Answers that are always the same.
+
+/// The content type of what the gateway itself says (`spec/http.md` 1).
+pub const JSON: &str = "application/json; charset=utf-8";
+/// The content type of answers that are relayed, and of errors in a dialect.
+pub const RELAYED_JSON: &str = "application/json";
+/// The content type of event streams.
+pub const EVENT_STREAM: &str = "text/event-stream";
+
+/// A whole answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fixed {
+    pub status: u16,
+    pub content_type: &'static str,
+    pub body: &'static str,
+}
+
+impl Fixed {
+    const fn json(status: u16, body: &'static str) -> Self {
+        Self {
+            status,
+            content_type: JSON,
+            body,
+        }
+    }
+}
+
+/// `GET /`.
+pub const ROOT: Fixed = Fixed::json(
+    200,
+    concat!(
+        r#"{"message":"holdfast "#,
+        env!("CARGO_PKG_VERSION"),
+        r#"","endpoints":["POST /v1/chat/completions","POST /v1/messages","POST /v1/responses","POST /v1beta/models/{model}:generateContent","GET /v1/models"]}"#
+    ),
+);
+
+/// `GET /healthz`.
+pub const HEALTH: Fixed = Fixed::json(200, r#"{"status":"ok"}"#);
+
+/// Any path or method that is not served.
+pub const NOT_FOUND: Fixed = Fixed {
+    status: 404,
+    content_type: "text/plain",
+    body: "404 page not found",
+};
+
+/// `GET /v1beta/models/{name}` for a name that is not listed.
+pub const GEMINI_MODEL_NOT_FOUND: Fixed = Fixed::json(
+    404,
+    r#"{"error":{"code":404,"message":"Not Found","status":"NOT_FOUND","type":"not_found"}}"#,
+);
+
+/// No key in any of the five places.
+pub const MISSING_KEY: Fixed = Fixed::json(401, r#"{"error":"Missing API key"}"#);
+
+/// A key that is not one of ours.
+pub const INVALID_KEY: Fixed = Fixed::json(401, r#"{"error":"Invalid API key"}"#);
+
+/// The configuration still has the keys that everybody knows (`spec/http.md` 14 row 19).
+pub const EXAMPLE_KEY: Fixed = Fixed::json(
+    403,
+    r#"{"error":"unsafe_example_api_key","message":"api-keys still holds an example key (your-api-key-1, -2 or -3); replace it in the configuration"}"#,
+);

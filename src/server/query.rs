@@ -1,0 +1,117 @@
+//! The query of a request target.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use crate::config::Secret;
+
+/// The raw query, without its `?`; empty if there is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Query<'t>(&'t str);
+
+impl<'t> Query<'t> {
+    pub fn new(raw: &'t str) -> Self {
+        Self(raw)
+    }
+
+    pub fn raw(self) -> &'t str {
+        self.0
+    }
+
+    /// The first value given under `name`, form-decoded.
+    pub fn first(self, name: &str) -> Option<Cow<'t, str>> {
+        pairs(self.0)
+            .find(|(key, _)| decode(key) == name)
+            .map(|(_, value)| decode(value.unwrap_or_default()))
+    }
+
+    /// The stream format a Gemini client asks for: `alt`, else `$alt`; `sse` is what it gets anyway
+    /// (`spec/http.md` 6).
+    pub fn alt(self) -> Option<Cow<'t, str>> {
+        ["alt", "$alt"]
+            .into_iter()
+            .find_map(|name| self.first(name).filter(|value| !value.is_empty()))
+            .filter(|value| value != "sse")
+    }
+
+    /// The query with secrets masked, for logs (`spec/http.md` 1, access log).
+    pub fn for_log(self) -> String {
+        pairs(self.0)
+            .map(|(key, value)| match value {
+                Some(value) if is_secret(&decode(key)) => {
+                    format!("{key}={}", Secret::new(decode(value)).masked())
+                }
+                Some(value) => format!("{key}={value}"),
+                None => key.to_owned(),
+            })
+            .collect::<Vec<_>>()
+            .join("&")
+    }
+}
+
+fn pairs(raw: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
+    raw.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| match pair.split_once('=') {
+            Some((key, value)) => (key, Some(value)),
+            None => (pair, None),
+        })
+}
+
+/// `application/x-www-form-urlencoded`: `+` is a space.
+fn decode(text: &str) -> Cow<'_, str> {
+    if text.contains('+') {
+        let spaced = text.replace('+', " ");
+        return Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned());
+    }
+    percent_decode_str(text).decode_utf8_lossy()
+}
+
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name == "key"
+        || ["api-key", "apikey", "api_key", "token", "secret"]
+            .iter()
+            .any(|part| name.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_value_counts_and_is_decoded() {
+        let query = Query::new("a=1&key=a%2Fb+c&key=second&&flag&%6Bind=x");
+        assert_eq!(query.first("key").as_deref(), Some("a/b c"));
+        assert_eq!(query.first("flag").as_deref(), Some(""));
+        assert_eq!(query.first("kind").as_deref(), Some("x"));
+        assert_eq!(query.first("missing"), None);
+        assert_eq!(Query::default().first(""), None);
+    }
+
+    #[test]
+    fn alt_falls_back_and_sse_is_none() {
+        for (raw, alt) in [
+            ("alt=json", Some("json")),
+            ("alt=sse", None),
+            ("%24alt=json", Some("json")),
+            ("$alt=json", Some("json")),
+            ("alt=&$alt=proto", Some("proto")),
+            ("alt=sse&$alt=json", None),
+            ("", None),
+        ] {
+            assert_eq!(Query::new(raw).alt().as_deref(), alt, "{raw}");
+        }
+    }
+
+    #[test]
+    fn logs_show_no_secret() {
+        let raw =
+            "alt=sse&key=AIza0123456789&auth_token=abcdef&X-Api-Key=abc&flag&k%65y=AIza0123456789";
+        assert_eq!(
+            Query::new(raw).for_log(),
+            "alt=sse&key=AIza...6789&auth_token=ab...ef&X-Api-Key=a...c&flag&k%65y=AIza...6789"
+        );
+    }
+}

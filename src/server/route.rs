@@ -1,0 +1,238 @@
+//! Which request target is what (`spec/http.md` 2).
+//!
+//! Paths are compared byte by byte as they came. Only model names are percent-decoded, once, and a name
+//! that then still reads as a path (`..`, `%2e`, a backslash) is no name.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use super::query::Query;
+use crate::dialect::Dialect;
+use crate::dialect::model_name::ModelName;
+
+/// What a request asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route<'t> {
+    /// `GET /`
+    Root,
+    /// `GET` and `HEAD /healthz`
+    Health,
+    /// `GET /v1/models`
+    Models,
+    /// `GET /v1/models/{id}`
+    Model(Cow<'t, str>),
+    /// `GET /v1beta/models`
+    GeminiModels,
+    /// `GET /v1beta/models/{name}`
+    GeminiModel(Cow<'t, str>),
+    /// `POST /v1/chat/completions`
+    ChatCompletions,
+    /// `POST /v1/messages`
+    Messages,
+    /// `POST /v1/messages/count_tokens`
+    CountTokens,
+    /// `POST /v1/responses`, `/backend-api/codex/responses`
+    Responses,
+    /// `POST /v1/responses/compact`, `/backend-api/codex/responses/compact`
+    Compact,
+    /// `POST /v1beta/models/{model}:{method}`
+    Gemini {
+        model: Cow<'t, str>,
+        method: GeminiMethod,
+    },
+    /// The same with a method that does not exist: 404, but only for those who have a key.
+    UnknownGeminiMethod { path: &'t str },
+}
+
+/// What a Gemini path asks of its model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GeminiMethod {
+    GenerateContent,
+    StreamGenerateContent,
+    CountTokens,
+}
+
+/// What is to be done with a request target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolved<'t> {
+    Serve {
+        route: Route<'t>,
+        query: Query<'t>,
+    },
+    /// `OPTIONS`, any path: 204 with the CORS headers.
+    Preflight,
+    /// The path is known without its last slash.
+    Redirect {
+        /// 301, or 307 where the method must stay what it is.
+        status: u16,
+        /// Path and query for the `Location` header.
+        location: String,
+    },
+    /// 404 `text/plain`; there is no 405.
+    NotFound,
+}
+
+impl Route<'_> {
+    /// The dialect in which this route speaks, errors included.
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::Root | Self::Health | Self::Models | Self::Model(_) | Self::ChatCompletions => {
+                Dialect::Chat
+            }
+            Self::Responses | Self::Compact => Dialect::Responses,
+            Self::Messages | Self::CountTokens => Dialect::Messages,
+            Self::GeminiModels
+            | Self::GeminiModel(_)
+            | Self::Gemini { .. }
+            | Self::UnknownGeminiMethod { .. } => Dialect::Gemini,
+        }
+    }
+
+    /// Whether an upstream is asked, counting and compacting included. Such requests have an id.
+    pub fn is_generation(&self) -> bool {
+        match self {
+            Self::ChatCompletions
+            | Self::Messages
+            | Self::CountTokens
+            | Self::Responses
+            | Self::Compact
+            | Self::Gemini { .. } => true,
+            Self::Root
+            | Self::Health
+            | Self::Models
+            | Self::Model(_)
+            | Self::GeminiModels
+            | Self::GeminiModel(_)
+            | Self::UnknownGeminiMethod { .. } => false,
+        }
+    }
+
+    /// Whether anyone may ask, without a key.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Root | Self::Health)
+    }
+}
+
+impl GeminiMethod {
+    fn parse(name: &str) -> Option<Self> {
+        match name {
+            "generateContent" => Some(Self::GenerateContent),
+            "streamGenerateContent" => Some(Self::StreamGenerateContent),
+            "countTokens" => Some(Self::CountTokens),
+            _ => None,
+        }
+    }
+}
+
+/// Reads a request target. `method` is compared as it is: methods are case-sensitive (RFC 9110 9.1).
+pub fn resolve<'t>(method: &str, target: &'t str) -> Resolved<'t> {
+    if method == "OPTIONS" {
+        return Resolved::Preflight;
+    }
+    let (path, query) = split(target);
+    if let Some(route) = lookup(method, path) {
+        let query = Query::new(query);
+        return Resolved::Serve { route, query };
+    }
+    match path.strip_suffix('/') {
+        Some(shorter) if lookup(method, shorter).is_some() => Resolved::Redirect {
+            status: if method == "GET" { 301 } else { 307 },
+            location: match query {
+                "" => shorter.to_owned(),
+                query => format!("{shorter}?{query}"),
+            },
+        },
+        _ => Resolved::NotFound,
+    }
+}
+
+/// Whether a request is answered from memory, without an upstream. The edge asks this for every request,
+/// before it is known to be valid; nothing is allocated.
+pub fn is_cheap(method: &[u8], target: &[u8]) -> bool {
+    let Ok(target) = str::from_utf8(target) else {
+        return false;
+    };
+    match method {
+        b"OPTIONS" => true,
+        b"GET" => match split(target).0 {
+            "/" | "/healthz" | "/v1/models" | "/v1beta/models" => true,
+            path => path.starts_with(MODEL) || path.starts_with(GEMINI_MODEL),
+        },
+        b"HEAD" => split(target).0 == "/healthz",
+        _ => false,
+    }
+}
+
+const MODEL: &str = "/v1/models/";
+const GEMINI_MODEL: &str = "/v1beta/models/";
+
+/// Path and query of a target. A server must also accept the absolute form (RFC 9112 3.2.2).
+fn split(target: &str) -> (&str, &str) {
+    let local = match target.split_once("://") {
+        Some((scheme, rest))
+            if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") =>
+        {
+            rest.find(['/', '?'])
+                .and_then(|start| rest.get(start..))
+                .unwrap_or_default()
+        }
+        _ => target,
+    };
+    let (path, query) = local.split_once('?').unwrap_or((local, ""));
+    (if path.is_empty() { "/" } else { path }, query)
+}
+
+fn lookup<'t>(method: &str, path: &'t str) -> Option<Route<'t>> {
+    match method {
+        "GET" => match path {
+            "/" => Some(Route::Root),
+            "/healthz" => Some(Route::Health),
+            "/v1/models" => Some(Route::Models),
+            "/v1beta/models" => Some(Route::GeminiModels),
+            _ => path.strip_prefix(MODEL).map_or_else(
+                || name(path.strip_prefix(GEMINI_MODEL)?).map(Route::GeminiModel),
+                |id| name(id).map(Route::Model),
+            ),
+        },
+        "HEAD" => (path == "/healthz").then_some(Route::Health),
+        "POST" => match path {
+            "/v1/chat/completions" => Some(Route::ChatCompletions),
+            "/v1/messages" => Some(Route::Messages),
+            "/v1/messages/count_tokens" => Some(Route::CountTokens),
+            "/v1/responses" | "/backend-api/codex/responses" => Some(Route::Responses),
+            "/v1/responses/compact" | "/backend-api/codex/responses/compact" => {
+                Some(Route::Compact)
+            }
+            _ => gemini(path, path.strip_prefix(GEMINI_MODEL)?),
+        },
+        _ => None,
+    }
+}
+
+/// `{model}:{method}`, split at the last colon, since ids may hold one (`spec/http.md` 14 row 10).
+fn gemini<'t>(path: &'t str, rest: &'t str) -> Option<Route<'t>> {
+    let rest = name(rest)?;
+    let parts = rest
+        .rsplit_once(':')
+        .and_then(|(model, method)| Some((model.len(), GeminiMethod::parse(method)?)));
+    let Some((length, method)) = parts else {
+        return Some(Route::UnknownGeminiMethod { path });
+    };
+    let model = match rest {
+        Cow::Borrowed(text) => Cow::Borrowed(text.get(..length)?),
+        Cow::Owned(mut text) => {
+            text.truncate(length);
+            Cow::Owned(text)
+        }
+    };
+    ModelName::parse(&model).ok()?;
+    Some(Route::Gemini { model, method })
+}
+
+/// A percent-decoded model name, if it is one.
+fn name(raw: &str) -> Option<Cow<'_, str>> {
+    let name = percent_decode_str(raw).decode_utf8().ok()?;
+    ModelName::parse(&name).ok()?;
+    Some(name)
+}

@@ -1,0 +1,23 @@
+//! The pure pieces of the server room: tables of what goes in and what comes out.
+
+#[cfg(feature = "compression")]
+mod decoding;
+mod lists;
+mod route;
+
+#[cfg(not(feature = "compression"))]
+#[test]
+fn without_compression_codings_are_named() {
+    use holdfast::server::decoding::{Undecodable, decode};
+    let refused = decode("zstd", b"\x28\xb5".to_vec(), 1 << 20, |_| false);
+    assert_eq!(
+        refused,
+        Err(Undecodable::Unsupported {
+            coding: "zstd".to_owned()
+        })
+    );
+    assert_eq!(
+        decode("identity", b"{}".to_vec(), 1 << 20, |_| false),
+        Ok(b"{}".to_vec())
+    );
+}

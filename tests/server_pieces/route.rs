@@ -1,0 +1,346 @@
+//! Which target is which route, and what is none.
+
+use holdfast::dialect::Dialect;
+use holdfast::server::route::{GeminiMethod, Resolved, Route, is_cheap, resolve};
+use proptest::prelude::*;
+
+fn route<'t>(method: &str, target: &'t str) -> Route<'t> {
+    match resolve(method, target) {
+        Resolved::Serve { route, .. } => route,
+        other => panic!("{method} {target}: {other:?}"),
+    }
+}
+
+fn gemini(model: &str, method: GeminiMethod) -> Route<'_> {
+    Route::Gemini {
+        model: model.into(),
+        method,
+    }
+}
+
+#[test]
+fn every_route() {
+    use GeminiMethod::{CountTokens, GenerateContent, StreamGenerateContent};
+    for (method, target, expected, dialect) in [
+        ("GET", "/", Route::Root, Dialect::Chat),
+        ("GET", "/healthz", Route::Health, Dialect::Chat),
+        ("HEAD", "/healthz", Route::Health, Dialect::Chat),
+        ("GET", "/v1/models", Route::Models, Dialect::Chat),
+        (
+            "GET",
+            "/v1/models/gpt-5",
+            Route::Model("gpt-5".into()),
+            Dialect::Chat,
+        ),
+        (
+            "GET",
+            "/v1/models/team/gpt-5",
+            Route::Model("team/gpt-5".into()),
+            Dialect::Chat,
+        ),
+        (
+            "GET",
+            "/v1/models/team%2Fgpt-5",
+            Route::Model("team/gpt-5".into()),
+            Dialect::Chat,
+        ),
+        (
+            "POST",
+            "/v1/chat/completions",
+            Route::ChatCompletions,
+            Dialect::Chat,
+        ),
+        ("POST", "/v1/messages", Route::Messages, Dialect::Messages),
+        (
+            "POST",
+            "/v1/messages/count_tokens",
+            Route::CountTokens,
+            Dialect::Messages,
+        ),
+        (
+            "POST",
+            "/v1/responses",
+            Route::Responses,
+            Dialect::Responses,
+        ),
+        (
+            "POST",
+            "/v1/responses/compact",
+            Route::Compact,
+            Dialect::Responses,
+        ),
+        (
+            "POST",
+            "/backend-api/codex/responses",
+            Route::Responses,
+            Dialect::Responses,
+        ),
+        (
+            "POST",
+            "/backend-api/codex/responses/compact",
+            Route::Compact,
+            Dialect::Responses,
+        ),
+        (
+            "GET",
+            "/v1beta/models",
+            Route::GeminiModels,
+            Dialect::Gemini,
+        ),
+        (
+            "GET",
+            "/v1beta/models/models/g",
+            Route::GeminiModel("models/g".into()),
+            Dialect::Gemini,
+        ),
+        (
+            "POST",
+            "/v1beta/models/g:generateContent",
+            gemini("g", GenerateContent),
+            Dialect::Gemini,
+        ),
+        (
+            "POST",
+            "/v1beta/models/a/b(high):streamGenerateContent",
+            gemini("a/b(high)", StreamGenerateContent),
+            Dialect::Gemini,
+        ),
+        (
+            "POST",
+            "/v1beta/models/kimi-k2:free:countTokens",
+            gemini("kimi-k2:free", CountTokens),
+            Dialect::Gemini,
+        ),
+        (
+            "POST",
+            "/v1beta/models/a%2Fb%28high%29%3AgenerateContent",
+            gemini("a/b(high)", GenerateContent),
+            Dialect::Gemini,
+        ),
+        (
+            "POST",
+            "/v1beta/models/%E6%A8%A1:generateContent",
+            gemini("模", GenerateContent),
+            Dialect::Gemini,
+        ),
+        (
+            "POST",
+            "http://host:1/v1/messages",
+            Route::Messages,
+            Dialect::Messages,
+        ),
+        ("GET", "HTTPS://host", Route::Root, Dialect::Chat),
+    ] {
+        let found = route(method, target);
+        assert_eq!(found, expected, "{method} {target}");
+        assert_eq!(found.dialect(), dialect, "{method} {target}");
+    }
+}
+
+#[test]
+fn what_is_not_served() {
+    let long = format!("/v1/models/{}", "m".repeat(600));
+    for (method, target) in [
+        ("POST", "/"),
+        ("HEAD", "/"),
+        ("HEAD", "/v1/models"),
+        ("get", "/healthz"),
+        ("PUT", "/v1/messages"),
+        ("GET", "/v1/messages"),
+        ("GET", "/v1/responses"),
+        ("POST", "/v1/models"),
+        ("POST", "/v1beta/models"),
+        ("POST", "/v1beta/models/"),
+        ("GET", "/v1"),
+        ("GET", "/V1/models"),
+        ("GET", "//v1/models"),
+        ("GET", "/v1//models"),
+        ("GET", "/v1/models//"),
+        ("GET", "/v1/./models"),
+        ("GET", "/x/../v1/models"),
+        ("GET", "/%76%31/models"),
+        ("POST", "/v1/chat%2Fcompletions"),
+        ("GET", "/v1/models/.."),
+        ("GET", "/v1/models/../healthz"),
+        ("GET", "/v1/models/%2e%2e/healthz"),
+        ("GET", "/v1/models/%2E./x"),
+        ("GET", "/v1/models/..%2fx"),
+        ("GET", "/v1/models/..%5cx"),
+        ("GET", "/v1/models/%252e%252e"),
+        ("GET", "/v1/models/a%00b"),
+        ("GET", "/v1/models/a%0d%0ab"),
+        ("GET", "/v1/models/%ff"),
+        ("GET", "/v1/models/%20"),
+        ("GET", long.as_str()),
+        ("POST", "/v1beta/models/../v1/files:generateContent"),
+        ("POST", "/v1beta/models/..:generateContent"),
+        ("POST", "/v1beta/models/:generateContent"),
+        ("POST", "/v1beta/models/(high):generateContent"),
+        ("POST", "/v1beta/models/a%2f%2e%2e%2fb:countTokens"),
+        ("GET", "ftp://host/healthz"),
+        ("GET", "/healthz#top"),
+        ("GET", "*"),
+        ("CONNECT", "host:443"),
+    ] {
+        assert_eq!(
+            resolve(method, target),
+            Resolved::NotFound,
+            "{method} {target}"
+        );
+    }
+}
+
+#[test]
+fn unknown_gemini_methods_name_their_path() {
+    for path in [
+        "/v1beta/models/g",
+        "/v1beta/models/g:embedContent",
+        "/v1beta/models/g:GenerateContent",
+    ] {
+        assert_eq!(route("POST", path), Route::UnknownGeminiMethod { path });
+    }
+}
+
+#[test]
+fn a_last_slash_is_redirected() {
+    for (method, target, status, location) in [
+        ("GET", "/healthz/", 301, "/healthz"),
+        ("HEAD", "/healthz/", 307, "/healthz"),
+        ("GET", "/v1/models/", 301, "/v1/models"),
+        ("GET", "/v1/models/a/b/", 301, "/v1/models/a/b"),
+        ("GET", "/v1beta/models/?key=k", 301, "/v1beta/models?key=k"),
+        (
+            "POST",
+            "/v1/messages/?beta=true",
+            307,
+            "/v1/messages?beta=true",
+        ),
+        (
+            "POST",
+            "/v1beta/models/g:generateContent/",
+            307,
+            "/v1beta/models/g:generateContent",
+        ),
+    ] {
+        let location = location.to_owned();
+        assert_eq!(
+            resolve(method, target),
+            Resolved::Redirect { status, location }
+        );
+    }
+    assert_eq!(resolve("POST", "/healthz/"), Resolved::NotFound);
+}
+
+#[test]
+fn preflights_are_answered_anywhere() {
+    for target in ["/", "*", "/v1/messages", "/no/such/path"] {
+        assert_eq!(resolve("OPTIONS", target), Resolved::Preflight);
+    }
+}
+
+#[test]
+fn the_query_comes_along() {
+    let Resolved::Serve { query, .. } = resolve("POST", "/v1/messages?beta=true&key=a?b") else {
+        panic!("a route");
+    };
+    assert_eq!(query.first("key").as_deref(), Some("a?b"));
+}
+
+#[test]
+fn cheap_is_what_asks_no_upstream() {
+    for (method, target) in [
+        ("GET", "/"),
+        ("GET", "/healthz?x=1"),
+        ("HEAD", "/healthz"),
+        ("GET", "/v1/models"),
+        ("GET", "/v1/models/a/b?key=k"),
+        ("GET", "/v1beta/models?key=k"),
+        ("GET", "/v1beta/models/g"),
+        ("OPTIONS", "/v1/messages"),
+        ("GET", "http://host/healthz"),
+    ] {
+        assert!(
+            is_cheap(method.as_bytes(), target.as_bytes()),
+            "{method} {target}"
+        );
+    }
+    for (method, target) in [
+        ("POST", "/v1/messages"),
+        ("POST", "/v1/models"),
+        ("POST", "/v1beta/models/g:generateContent"),
+        ("GET", "/v1/responses"),
+        ("GET", "/elsewhere"),
+        ("GET", "/v1/modelsx"),
+    ] {
+        assert!(
+            !is_cheap(method.as_bytes(), target.as_bytes()),
+            "{method} {target}"
+        );
+    }
+    assert!(!is_cheap(b"GET", b"/v1/models/\xff"));
+}
+
+/// Targets near the real ones, and some far from them.
+fn targets() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "/",
+        "v1",
+        "v1beta",
+        "models",
+        "healthz",
+        "messages",
+        "responses",
+        "backend-api",
+        "codex",
+        "..",
+        ".",
+        "%2e",
+        "%2F",
+        "%3A",
+        ":",
+        "generateContent",
+        "gpt-5",
+        "(high)",
+        "?",
+        "key=k",
+        "http://",
+        "%",
+        "é",
+        "#",
+    ]);
+    prop_oneof![
+        prop::collection::vec(piece, 0..10).prop_map(|pieces| pieces.concat()),
+        ".{0,40}",
+    ]
+}
+
+proptest! {
+    #[test]
+    fn cheap_and_generation_never_meet(
+        method in prop::sample::select(vec!["GET", "HEAD", "POST", "OPTIONS", "PUT"]),
+        target in targets(),
+    ) {
+        let cheap = is_cheap(method.as_bytes(), target.as_bytes());
+        match resolve(method, &target) {
+            Resolved::Serve { route: Route::UnknownGeminiMethod { .. }, .. } => prop_assert!(!cheap),
+            Resolved::Serve { route, .. } => prop_assert_eq!(cheap, !route.is_generation()),
+            Resolved::Preflight => prop_assert!(cheap),
+            Resolved::Redirect { location, .. } => {
+                prop_assert!(location.starts_with('/') && !location.starts_with("//"));
+            }
+            Resolved::NotFound => {}
+        }
+    }
+
+    #[test]
+    fn no_name_walks_out_of_its_path(method in "GET|POST", target in targets()) {
+        if let Resolved::Serve {
+            route: Route::Model(name) | Route::GeminiModel(name) | Route::Gemini { model: name, .. },
+            ..
+        } = resolve(&method, &target)
+        {
+            prop_assert!(!name.split('/').any(|segment| matches!(segment, "" | "." | "..")));
+            prop_assert!(!name.contains(['\\', '\r', '\n', '\0']));
+        }
+    }
+}
