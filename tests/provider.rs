@@ -529,6 +529,7 @@ mod requests {
 }
 
 const COMPLETED: &str = "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"r\",\"output\":[],\"usage\":{\"input_tokens\":3,\"output_tokens\":2}}}\n\n";
+const CREATED: &str = "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"r\"}}\n\n";
 const ITEM: &str = "event: response.output_item.done\ndata: {\"type\":\"response.output_item.done\",\"output_index\":1,\"item\":{\"n\": 1}}\n\n";
 const FIRST_ITEM: &str = "event: response.output_item.done\ndata: {\"type\":\"response.output_item.done\",\"output_index\":0,\"item\":{\"n\":0}}\n\n";
 
@@ -623,10 +624,9 @@ mod codex {
     #[test]
     fn a_stream_becomes_one_answer() {
         let usage = r#""usage":{"input_tokens":3,"output_tokens":2}"#;
-        let created = "event: response.created\ndata: {\"type\":\"response.created\"}\n\n";
         let expected = format!(r#"{{"id":"r","output":[{{"n":0}},{{"n": 1}}],{usage}}}"#);
         assert_eq!(
-            collected(&[created, ITEM, FIRST_ITEM, COMPLETED]).unwrap(),
+            collected(&[CREATED, ITEM, FIRST_ITEM, COMPLETED]).unwrap(),
             expected
         );
         let full = COMPLETED.replace("[]", "[7]");
@@ -1229,7 +1229,7 @@ mod streams {
         let gemini = "data: {\"a\":1}\n\ndata: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n";
         for (dialect, stream) in [
             (Dialect::Chat, format!(": hello\n\n{PART}{FINISH}{DONE}")),
-            (Dialect::Responses, format!("{ITEM}{COMPLETED}")),
+            (Dialect::Responses, format!("{CREATED}{COMPLETED}")),
             (Dialect::Messages, crlf.to_owned()),
             (Dialect::Gemini, gemini.to_owned()),
         ] {
@@ -1414,6 +1414,26 @@ mod streams {
     }
 
     #[test]
+    fn have_their_output_filled_in() {
+        let style = Style {
+            rename: Some(Rename {
+                upstream: "big-1",
+                client: "alias",
+            }),
+            ..STYLE
+        };
+        let end = COMPLETED.replace("\"id\"", "\"model\":\"big-1\",\"id\"");
+        let stream = format!("{ITEM}{FIRST_ITEM}{end}");
+        let answer = answer_in(&[stream.as_bytes()], false);
+        let (text, relayed) = relay(answer, Dialect::Responses, style).unwrap();
+        let end = end
+            .replace("big-1", "alias")
+            .replace("[]", "[{\"n\":0},{\"n\": 1}]");
+        assert_eq!(text, format!("{ITEM}{FIRST_ITEM}{end}"));
+        assert_eq!(relayed.ended, Ended::Terminal);
+    }
+
+    #[test]
     fn become_an_array() {
         let style = Style {
             framing: Framing::Array,
@@ -1530,7 +1550,7 @@ mod streams {
             (Dialect::Chat, format!("{PART}{FINISH}{DONE}"), "[DONE]"),
             (
                 Dialect::Responses,
-                format!("{ITEM}{COMPLETED}"),
+                format!("{CREATED}{COMPLETED}"),
                 "event: response.completed",
             ),
             (Dialect::Messages, message.to_owned(), "event: message_stop"),
