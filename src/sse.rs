@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use memchr::memchr2;
+use memchr::{memchr2, memmem};
 
 /// The longest event taken from an upstream unless told otherwise: 50 MiB (spec/config.md 5, "Bodies").
 pub const MAX_EVENT: usize = 50 * 1024 * 1024;
@@ -256,6 +256,26 @@ impl<'a> Event<'a> {
     }
 }
 
+/// The bytes of `event` with `new` in the place of its data `old`, and all else as it was.
+pub fn with_data(event: &Event, old: &[u8], new: &[u8]) -> Vec<u8> {
+    let at = memmem::find(event.raw, old).filter(|_| !new.contains(&b'\n'));
+    if let Some(at) = at {
+        let before = event.raw.get(..at).unwrap_or_default();
+        let after = event.raw.get(at + old.len()..).unwrap_or_default();
+        return [before, new, after].concat();
+    }
+    // It is on several lines, or has to be.
+    let mut lines = Vec::with_capacity(event.raw.len() + new.len());
+    for (name, value) in event.fields().filter(|field| field.0 != b"data") {
+        lines.extend_from_slice(&[name, b": ", value, b"\n"].concat());
+    }
+    for line in new.split(|&byte| byte == b'\n') {
+        lines.extend_from_slice(&[b"data: ", line, b"\n"].concat());
+    }
+    lines.push(b'\n');
+    lines
+}
+
 /// The lines of some bytes, without their ends; blank ones are left out.
 struct Lines<'a>(&'a [u8]);
 
@@ -341,6 +361,20 @@ mod tests {
         splitter.push("\n\u{feff}data: a\n\n".as_bytes()).unwrap();
         assert_eq!(splitter.next_event().unwrap().raw, b"\n");
         assert_eq!(splitter.next_event().unwrap().data(), None);
+    }
+
+    #[test]
+    fn new_data_leaves_the_rest_as_it_was() {
+        let replaced = |raw: &str, new: &str| {
+            let event = Event::of(raw.as_bytes());
+            let bytes = with_data(&event, &event.data().unwrap(), new.as_bytes());
+            String::from_utf8(bytes).unwrap()
+        };
+        let one = "event: e\r\ndata:{}\r\n: c\r\n\r\n";
+        assert_eq!(replaced(one, "{1}"), one.replace("{}", "{1}"));
+        let two = "event: e\ndata: {1\ndata: 2}\n\n";
+        assert_eq!(replaced(one, "{1\n2}"), two);
+        assert_eq!(replaced(two, "{}"), "event: e\ndata: {}\n\n");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod event;
 pub mod model_name;
+pub mod output;
 pub mod problem;
 pub mod usage;
 

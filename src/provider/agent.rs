@@ -5,6 +5,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use ureq::config::Config;
 use ureq::http::Uri;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
 use ureq::{Agent, Proxy};
 
@@ -25,6 +26,8 @@ pub struct Settings {
     pub silence: Duration,
     /// The longest event of a stream, bytes.
     pub event_bytes: usize,
+    /// Certificates, DER, of the authorities to trust in place of the built-in ones.
+    pub roots: Option<Vec<Vec<u8>>>,
 }
 
 impl Default for Settings {
@@ -35,6 +38,7 @@ impl Default for Settings {
             head_timeout: Duration::from_secs(600),
             silence: Duration::from_secs(300),
             event_bytes: crate::sse::MAX_EVENT,
+            roots: None,
         }
     }
 }
@@ -108,11 +112,21 @@ fn proxy(url: &str) -> Option<Proxy> {
 }
 
 fn agent(settings: &Settings, proxy: Option<Proxy>) -> Agent {
+    let roots = match &settings.roots {
+        None => RootCerts::WebPki,
+        Some(roots) => {
+            let roots = roots
+                .iter()
+                .map(|root| Certificate::from_der(root).to_owned());
+            RootCerts::from(roots)
+        }
+    };
     let config = Config::builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
         .proxy(proxy)
+        .tls_config(TlsConfig::builder().root_certs(roots).build())
         .input_buffer_size(BUFFER)
         .output_buffer_size(BUFFER)
         .max_idle_connections(settings.workers)

@@ -3,14 +3,14 @@
 use std::io::{Cursor, Read};
 use std::time::{Duration, Instant, SystemTime};
 
-use ureq::http::header::{CONTENT_LENGTH, HeaderValue};
+use ureq::http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderValue};
 use ureq::http::{Method, Response};
 use ureq::{Agent, SendBody};
 
 use super::agent::{Agents, Settings};
-use super::dial::{self, Progress};
 use super::failure::{ERROR_BODY, Failure, FailureKind};
 use super::headers::Headers;
+use super::progress::{self, Progress};
 use super::request::Request;
 use super::target::{Action, Call, Kind};
 use super::{claude, codex, compat, gemini, vertex};
@@ -95,15 +95,15 @@ fn send(agent: &Agent, request: &Request) -> Result<Response<ureq::Body>, Failur
     let mut is_first = true;
     loop {
         let started = Instant::now();
-        dial::begin();
+        progress::begin();
         let error = match run(agent, request) {
             Ok(response) => return Ok(response),
             Err(error) => error,
         };
         let host = request.uri.host().unwrap_or_default();
-        let failure = Failure::of_call(&error, dial::progress(), host);
+        let failure = Failure::of_call(&error, progress::current(), host);
         let is_stale = failure.kind == FailureKind::Broken
-            && dial::progress() == Progress::Reused
+            && progress::current() == Progress::Reused
             && started.elapsed() < STALE;
         if !(is_first && is_stale) {
             return Err(failure);
@@ -119,6 +119,8 @@ fn run(agent: &Agent, request: &Request) -> Result<Response<ureq::Body>, ureq::E
     *outgoing.uri_mut() = request.uri.clone();
     let mut headers = request.headers.clone().into_map();
     headers.insert(CONTENT_LENGTH, HeaderValue::from(request.body.len()));
+    // Answers are not decoded, whatever a credential's headers ask for.
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     *outgoing.headers_mut() = headers;
     agent.run(outgoing)
 }

@@ -109,3 +109,75 @@ impl Betas {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+    use crate::provider::target::{Kind, ProxySetting, Target};
+
+    fn headers(base_url: &str, key: &str, client: &[(&str, &str)], body: &str) -> Headers {
+        let call = Call {
+            target: Target {
+                kind: Kind::Claude,
+                base_url,
+                key: Some(&Secret::new(key)),
+                headers: &[],
+                proxy: ProxySetting::Inherit,
+            },
+            model: "m",
+            action: Action::Generate,
+            stream: false,
+            body: body.as_bytes(),
+            model_span: None,
+            client_headers: client,
+            alt: None,
+        };
+        request(&call).unwrap().headers
+    }
+
+    #[test]
+    fn keys_are_shown_as_such_only_to_the_vendor() {
+        for base in [
+            "",
+            "https://api.anthropic.com",
+            "https://API.anthropic.com:443/",
+        ] {
+            let headers = headers(base, "sk-ant-api", &[], "{}");
+            assert_eq!(headers.get("x-api-key"), Some("sk-ant-api"), "{base}");
+            assert_eq!(headers.get("authorization"), None);
+            assert_eq!(headers.get("anthropic-beta"), None);
+        }
+        for base in [
+            "http://api.anthropic.com",
+            "https://api.anthropic.com.example",
+            "https://api.anthropic.com:8443",
+        ] {
+            let headers = headers(base, "sk-ant-api", &[], "{}");
+            assert_eq!(headers.get("x-api-key"), None, "{base}");
+            assert_eq!(headers.get("authorization"), Some("Bearer sk-ant-api"));
+        }
+    }
+
+    #[test]
+    fn login_tokens_are_bearer_tokens_everywhere() {
+        let vendor = headers("", "sk-ant-oat01-x", &[], "{}");
+        assert_eq!(vendor.get("x-api-key"), None);
+        assert_eq!(vendor.get("authorization"), Some("Bearer sk-ant-oat01-x"));
+        assert_eq!(vendor.get("anthropic-beta"), Some("oauth-2025-04-20"));
+        let other = headers("https://other.example", "sk-ant-oat01-x", &[], "{}");
+        assert_eq!(other.get("anthropic-beta"), None);
+    }
+
+    #[test]
+    fn what_a_call_needs_comes_behind_what_the_client_asked_for() {
+        let client = [("Anthropic-Beta", "mine"), ("X-CPA-CLAUDE-1M", "")];
+        let body = r#"{"speed":"fast","betas":"theirs,mine"}"#;
+        let vendor = headers("", "k", &client, body);
+        let expected = "mine,theirs,context-1m-2025-08-07,fast-mode-2026-02-01";
+        assert_eq!(vendor.get("anthropic-beta"), Some(expected));
+        assert_eq!(vendor.get("x-cpa-claude-1m"), None);
+        let other = headers("https://other.example", "k", &client, body);
+        assert_eq!(other.get("anthropic-beta"), Some("mine,theirs"));
+    }
+}

@@ -1,7 +1,6 @@
 //! Opening connections: straight, or through a SOCKS proxy. CONNECT proxies are ureq's own part of the
 //! chain ([`super::agent`]); their sockets come from here as well.
 
-use std::cell::Cell;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -14,26 +13,10 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Error, Proxy, ProxyProtocol, Timeout};
 
+use super::progress;
 use super::socks;
 use super::watch;
 use super::wire::Wire;
-
-thread_local! {
-    static PROGRESS: Cell<Progress> = const { Cell::new(Progress::Reused) };
-    /// How many chains have departed and not arrived: two while a CONNECT proxy is dialled.
-    static DEPTH: Cell<u32> = const { Cell::new(0) };
-}
-
-/// How far the call of this thread has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// It was given a connection of the pool, or has not asked for one yet.
-    Reused,
-    /// It is opening a connection: names, proxies, TLS.
-    Connecting,
-    /// It has opened a connection.
-    Connected,
-}
 
 /// First of the chain: notes that a connection is being opened.
 #[derive(Debug)]
@@ -50,23 +33,11 @@ pub struct Dial {
     pub silence: Duration,
 }
 
-/// To be called before a call is made.
-pub fn begin() {
-    PROGRESS.set(Progress::Reused);
-    DEPTH.set(0);
-}
-
-/// How far the call of this thread has come.
-pub fn progress() -> Progress {
-    PROGRESS.get()
-}
-
 impl Connector<()> for Depart {
     type Out = ();
 
     fn connect(&self, _: &ConnectionDetails, chained: Option<()>) -> Result<Option<()>, Error> {
-        PROGRESS.set(Progress::Connecting);
-        DEPTH.set(DEPTH.get() + 1);
+        progress::depart();
         Ok(chained)
     }
 }
@@ -75,10 +46,7 @@ impl<In: Transport> Connector<In> for Arrive {
     type Out = In;
 
     fn connect(&self, _: &ConnectionDetails, chained: Option<In>) -> Result<Option<In>, Error> {
-        DEPTH.set(DEPTH.get().saturating_sub(1));
-        if DEPTH.get() == 0 {
-            PROGRESS.set(Progress::Connected);
-        }
+        progress::arrive();
         Ok(chained)
     }
 }

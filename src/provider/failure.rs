@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use ureq::Timeout;
 
-use super::dial::Progress;
 use super::headers::Headers;
+use super::progress::Progress;
 use super::watch::{self, Interruption};
 
 /// Bytes of an error's body that are read, the rest is left (spec/providers.md 2.3).
@@ -118,7 +118,6 @@ impl Failure {
             (_, Progress::Connecting) => FailureKind::Connect,
             (_, Progress::Reused | Progress::Connected) => FailureKind::Broken,
         };
-        // Clients of a connection failure are told what failed, others only that it did.
         let kind = match (kind, progress) {
             (FailureKind::Broken | FailureKind::Timeout, Progress::Connecting) => {
                 FailureKind::Connect

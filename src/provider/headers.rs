@@ -31,7 +31,6 @@ impl Headers {
                 false => "application/json",
             },
         );
-        headers.set("accept-encoding", "identity");
         headers.set(
             "user-agent",
             call.client_header("user-agent").unwrap_or(PRODUCT),

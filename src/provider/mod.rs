@@ -13,6 +13,7 @@ mod dial;
 mod failure;
 mod gemini;
 mod headers;
+mod progress;
 mod request;
 mod resolve;
 mod socks;

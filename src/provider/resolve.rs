@@ -17,6 +17,7 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
+use super::progress;
 use super::watch;
 
 /// How long an answer is used. The system's resolver does not tell how long it is good for.
@@ -61,7 +62,9 @@ impl Resolver for Lookup {
                 let port = name.rsplit(':').next().and_then(|port| port.parse().ok());
                 vec![SocketAddr::new(address, port.ok_or(Error::HostNotFound)?)]
             }
-            Err(_) => self.look_up(name, Instant::now())?,
+            Err(_) => self
+                .look_up(name, Instant::now())
+                .inspect_err(|_| progress::depart())?,
         };
         let mut resolved = self.system.empty();
         for address in addresses.into_iter().take(ADDRESSES) {

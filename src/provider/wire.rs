@@ -18,8 +18,8 @@ use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
 use super::watch::{self, Interruption};
 
-/// Bytes of request body in one write.
-const OUTPUT: usize = 16 * 1024;
+/// Bytes of a request in one write at first, and once it proves longer.
+const OUTPUT: [usize; 2] = [4 * 1024, 16 * 1024];
 /// Writes up to this size are held back until more follows or an answer is awaited.
 const GATHER: usize = 8 * 1024;
 /// Bytes of a read at first, and once reads come back full.
@@ -46,6 +46,7 @@ struct Space {
     wants_more: bool,
     progressed: bool,
     output: Vec<u8>,
+    has_more: bool,
 }
 
 impl Wire {
@@ -101,19 +102,20 @@ impl Wire {
     fn next_wait(&self, started: Instant, timeout: NextTimeout) -> Result<Duration, Error> {
         watch::look()?;
         let now = Instant::now();
-        let left = |end: Instant| end.saturating_duration_since(now);
         if let Some(deadline) = deadline_from(started, timeout) {
-            if left(deadline).is_zero() {
+            let left = deadline.saturating_duration_since(now);
+            if left.is_zero() {
                 return Err(Error::Timeout(timeout.reason));
             }
-            return Ok(left(deadline).min(watch::SLICE));
+            return Ok(left.min(watch::SLICE));
         }
         // Only bodies are read without a deadline.
-        let silent = left(self.last_moved + self.silence);
+        let since = |past: Instant| now.saturating_duration_since(past);
+        let silent = self.silence.saturating_sub(since(self.last_moved));
         if silent.is_zero() {
             return Err(Interruption::Idle.into());
         }
-        let wake = watch::wake().map_or(watch::SLICE, |after| left(started + after));
+        let wake = watch::wake().map_or(watch::SLICE, |after| after.saturating_sub(since(started)));
         if wake.is_zero() {
             return Err(Interruption::Awake.into());
         }
@@ -127,6 +129,7 @@ impl Transport for Wire {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.space.has_more = amount == self.space.output.len();
         let output = self.space.output.get(..amount).unwrap_or_default();
         if self.gathered.len() + output.len() <= GATHER {
             self.gathered.extend_from_slice(output);
@@ -139,7 +142,7 @@ impl Transport for Wire {
         if !self.gathered.is_empty() {
             self.send(0, timeout)?;
         }
-        self.space.output = Vec::new();
+        self.space.release_output();
         let started = Instant::now();
         loop {
             // A timeout of nothing means none at all, and the kernel's clock ticks in milliseconds.
@@ -178,8 +181,13 @@ impl Transport for Wire {
 }
 
 impl Space {
-    fn release(&mut self) {
+    fn release_output(&mut self) {
         self.output = Vec::new();
+        self.has_more = false;
+    }
+
+    fn release(&mut self) {
+        self.release_output();
         if self.start == self.end {
             self.input = Vec::new();
             self.start = 0;
@@ -191,7 +199,10 @@ impl Space {
 
 impl Buffers for Space {
     fn output(&mut self) -> &mut [u8] {
-        self.output.resize(OUTPUT, 0);
+        let least = OUTPUT[usize::from(self.has_more)];
+        if self.output.len() < least {
+            self.output = vec![0; least];
+        }
         &mut self.output
     }
 
@@ -226,7 +237,7 @@ impl Buffers for Space {
 
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
         self.input_append_buf();
-        self.output.resize(OUTPUT, 0);
+        self.output();
         let room = self.input.get_mut(self.end..).unwrap_or_default();
         (room, &mut self.output)
     }

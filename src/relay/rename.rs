@@ -2,13 +2,10 @@
 //!
 //! It is looked for only where each dialect has it, and only if the upstream's name occurs at all.
 
-use std::borrow::Cow;
-
 use memchr::memmem;
 
 use crate::dialect::Dialect;
 use crate::json::{self, Span};
-use crate::sse::Event;
 
 /// A model with one name at the upstream and another for the client.
 #[derive(Clone, Copy, Debug)]
@@ -26,31 +23,6 @@ impl Rename<'_> {
         let before = json.get(..span.start)?;
         let after = json.get(span.end..)?;
         Some([before, name.as_bytes(), after].concat())
-    }
-
-    /// The bytes of an event under the client's name. `data` is its data.
-    pub fn event<'e>(&self, dialect: Dialect, event: &Event<'e>, data: &[u8]) -> Cow<'e, [u8]> {
-        let Some(renamed) = self.json(dialect, data) else {
-            return Cow::Borrowed(event.raw);
-        };
-        if let Some(at) = memmem::find(event.raw, data) {
-            let before = event.raw.get(..at).unwrap_or_default();
-            let after = event.raw.get(at + data.len()..).unwrap_or_default();
-            return Cow::Owned([before, &renamed, after].concat());
-        }
-        // The data came on several lines. Line ends in JSON are only between its parts.
-        let mut lines = Vec::with_capacity(event.raw.len() + self.client.len());
-        for (name, value) in event.fields().filter(|field| field.0 != b"data") {
-            lines.extend_from_slice(&[name, b": ", value, b"\n"].concat());
-        }
-        lines.extend_from_slice(b"data: ");
-        lines.extend(
-            renamed
-                .iter()
-                .map(|&byte| if byte == b'\n' { b' ' } else { byte }),
-        );
-        lines.extend_from_slice(b"\n\n");
-        Cow::Owned(lines)
     }
 
     /// Where the name is. Vendors may add a version to it.
@@ -90,7 +62,6 @@ fn member(json: &[u8], of: Span, key: &str) -> Option<Span> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sse::{MAX_EVENT, Splitter};
 
     const RENAME: Rename = Rename {
         upstream: "big-1",
@@ -156,28 +127,5 @@ mod tests {
         ] {
             assert_eq!(json(Dialect::Chat, text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn events_keep_their_form() {
-        let renamed = |raw: &str| {
-            let mut splitter = Splitter::new(MAX_EVENT);
-            splitter.push(raw.as_bytes()).unwrap();
-            let event = splitter.next_event().unwrap();
-            let bytes = RENAME.event(Dialect::Chat, &event, &event.data().unwrap());
-            String::from_utf8(bytes.into_owned()).unwrap()
-        };
-        assert_eq!(
-            renamed("event: e\r\ndata:{\"model\":\"big-1\"}\r\n: c\r\n\r\n"),
-            "event: e\r\ndata:{\"model\":\"al\\\"ias\"}\r\n: c\r\n\r\n"
-        );
-        assert_eq!(
-            renamed("id: 1\ndata: {\ndata: \"model\":\"big-1\"}\n\n"),
-            "id: 1\ndata: { \"model\":\"al\\\"ias\"}\n\n"
-        );
-        assert_eq!(
-            renamed("data: {\"model\":\"x\"}\n\n"),
-            "data: {\"model\":\"x\"}\n\n"
-        );
     }
 }

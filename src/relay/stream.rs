@@ -1,20 +1,16 @@
 //! Streams: whole events, as they came, each flushed.
 
 use std::io::{self, Read, Write};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
-use serde::de::IgnoredAny;
-
-use super::chunks::Chunks;
-use super::closing;
-use super::rename::Rename;
+use super::outcome::{Ended, Relayed};
+use super::pump::Pump;
+use super::source::{closed, error_of, fill};
+use super::style::Style;
 use super::whole::{self, Whole};
-use super::{Ended, Relayed};
 use crate::dialect::Dialect;
 use crate::dialect::event::{self, Meaning};
-use crate::dialect::usage::Meter;
-use crate::provider::watch::{self, Interruption};
-use crate::provider::{Answer, Failure, FailureKind, Headers};
+use crate::provider::{Answer, Failure, FailureKind, Headers, watch};
 use crate::sse::{Event, Splitter};
 
 /// Bytes of comments before the first payload that are passed on; what is more is dropped.
@@ -23,27 +19,6 @@ const LEAD: usize = 16 * 1024;
 const DRAIN: Duration = Duration::from_millis(500);
 /// Bytes read while waiting for that end.
 const DRAINED: usize = 64 * 1024;
-
-/// How the stream looks to the client.
-#[derive(Clone, Copy, Debug)]
-pub struct Style<'a> {
-    pub framing: Framing,
-    /// The model's two names, where they differ.
-    pub rename: Option<Rename<'a>>,
-    /// A sign of life is written when nothing else was for this long; none without.
-    pub keep_alive: Option<Duration>,
-    /// The client is a Codex, which wants errors as `response.failed` (spec/http.md B 14a).
-    pub is_codex: bool,
-}
-
-/// What events are written as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
-    /// As they came.
-    Events,
-    /// The data of all of them as one JSON array (Gemini with `alt=json`, spec/http.md B 11).
-    Array,
-}
 
 /// An answer to a request for a stream, as far as it is known.
 pub enum Opened {
@@ -109,21 +84,26 @@ pub fn open(answer: Answer, dialect: Dialect, event_bytes: usize) -> Result<Open
             }
         }
         if count == 0 {
-            // An error that came without its closing blank line is still an error.
-            is_payload(dialect, &splitter.last_event(), &headers)?;
+            let first = closed(&splitter.last_event());
+            if let Some(first) = first
+                && is_payload(dialect, &Event::of(&first), &headers)?
+            {
+                return Ok(Opened::Events(Primed {
+                    status,
+                    headers,
+                    dialect,
+                    body: Box::new(io::empty()),
+                    splitter: Splitter::new(event_bytes),
+                    lead,
+                    first,
+                }));
+            }
             return Err(Failure::new(
                 FailureKind::Broken,
                 "empty_stream: upstream stream closed before first payload",
             ));
         }
     }
-}
-
-/// Reads once into `splitter`; 0 is the end.
-fn fill(splitter: &mut Splitter, body: &mut dyn Read) -> io::Result<usize> {
-    let count = body.read(splitter.space().map_err(io::Error::other)?)?;
-    splitter.filled(count);
-    Ok(count)
 }
 
 /// Whether a body is JSON instead of events.
@@ -148,12 +128,6 @@ fn is_payload(dialect: Dialect, event: &Event, headers: &Headers) -> Result<bool
     })
 }
 
-/// An error event as the failure it would have been as an answer.
-fn error_of(data: &[u8], headers: &Headers) -> Failure {
-    let status = event::error_status(data);
-    Failure::of_status(status, headers.clone(), data.to_vec(), SystemTime::now())
-}
-
 /// Reads the end of a body behind a stream that is over.
 fn drain(body: &mut dyn Read) {
     let mut scratch = [0; 1024];
@@ -172,210 +146,13 @@ impl Primed {
     /// Writes the stream, chunked, to its end. The client gets exactly one end: the upstream's own, the
     /// missing one if the answer was complete, or an error.
     pub fn pump(mut self, lane: impl Write, style: Style) -> Relayed {
-        let mut pump = Pump {
-            dialect: self.dialect,
-            style,
-            out: Chunks::new(lane),
-            meter: Meter::new(self.dialect),
-            events: 0,
-            is_finished: false,
-            last_written: Instant::now(),
-        };
-        if style.framing == Framing::Events {
-            pump.out.put(&self.lead);
-        }
-        let over = match pump.event(&Event::of(&self.first)) {
-            Some(over) => pump.close(over),
-            None => pump.run(&mut self.splitter, &mut self.body),
-        };
+        let mut pump = Pump::new(self.dialect, style, lane);
+        let over = pump.run(&self.lead, &self.first, &mut self.splitter, &mut self.body);
         watch::wake_after(None);
-        let (ended, failure) = over.unwrap_or((Ended::ClientGone, None));
-        if ended == Ended::Terminal {
+        let over = over.unwrap_or((Ended::ClientGone, None));
+        if over.0 == Ended::Terminal {
             drain(&mut self.body);
         }
-        Relayed {
-            bytes: pump.out.bytes,
-            events: pump.events,
-            usage: pump.meter.usage(),
-            ended,
-            failure,
-        }
-    }
-}
-
-/// How a stream ended, and why.
-type Over = (Ended, Option<Failure>);
-
-struct Pump<'a, W> {
-    dialect: Dialect,
-    style: Style<'a>,
-    out: Chunks<W>,
-    meter: Meter,
-    events: u64,
-    /// The answer has said why it ends.
-    is_finished: bool,
-    last_written: Instant,
-}
-
-impl<W: Write> Pump<'_, W> {
-    /// Reads and writes until the stream is over.
-    ///
-    /// # Errors
-    /// Those of the lane.
-    fn run(&mut self, splitter: &mut Splitter, body: &mut dyn Read) -> io::Result<Over> {
-        loop {
-            if let Some(over) = self.take(splitter)? {
-                return Ok(over);
-            }
-            if let Some(interval) = self.style.keep_alive {
-                watch::wake_after(Some(interval.saturating_sub(self.last_written.elapsed())));
-            }
-            match fill(splitter, body) {
-                Ok(0) => return self.end_of_body(&splitter.last_event()),
-                Ok(_) => {}
-                Err(error) => match watch::interruption(&error) {
-                    Some(Interruption::Awake) => self.keep_alive()?,
-                    Some(Interruption::ClientGone) => return Ok((Ended::ClientGone, None)),
-                    _ => return self.fail(Ended::Broken, Failure::of_read(&error)),
-                },
-            }
-        }
-    }
-
-    /// Writes the whole events of `splitter`, all that one read brought in one write.
-    fn take(&mut self, splitter: &mut Splitter) -> io::Result<Option<Over>> {
-        while let Some(event) = splitter.next_event() {
-            if let Some(over) = self.event(&event) {
-                return self.close(over).map(Some);
-            }
-        }
-        self.flush()?;
-        Ok(None)
-    }
-
-    /// Puts one event into the next write. Returns how the stream ended, if it ended with this.
-    fn event(&mut self, event: &Event) -> Option<Over> {
-        let data = event.data();
-        let meaning = event::meaning(self.dialect, event, data.as_deref());
-        let Some(data) = data else {
-            if self.style.framing == Framing::Events {
-                self.out.put(event.raw);
-            }
-            return None;
-        };
-        if meaning == Meaning::Error && self.is_finished {
-            let failure = error_of(&data, &Headers::default());
-            self.put_end();
-            return Some((Ended::Terminal, Some(failure)));
-        }
-        self.meter.read(&data);
-        match (self.style.framing, &self.style.rename) {
-            (Framing::Events, Some(rename)) => {
-                let renamed = rename.event(self.dialect, event, &data);
-                self.out.put(&renamed);
-            }
-            (Framing::Events, None) => self.out.put(event.raw),
-            (Framing::Array, rename) => {
-                let renamed = rename.and_then(|rename| rename.json(self.dialect, &data));
-                self.put_element(renamed.as_deref().unwrap_or(&data));
-            }
-        }
-        self.events += 1;
-        match meaning {
-            Meaning::Idle | Meaning::Part => None,
-            Meaning::Finish => {
-                self.is_finished = true;
-                None
-            }
-            Meaning::End => Some((Ended::Terminal, None)),
-            Meaning::Error => {
-                let failure = error_of(&data, &Headers::default());
-                Some((Ended::UpstreamError, Some(failure)))
-            }
-        }
-    }
-
-    fn put_element(&mut self, json: &[u8]) {
-        self.out.put(if self.events == 0 { b"[" } else { b",\n" });
-        self.out.put(json);
-    }
-
-    /// The end that the upstream owes.
-    fn put_end(&mut self) {
-        if self.style.framing == Framing::Events {
-            self.out.put(closing::end(self.dialect).as_bytes());
-        }
-    }
-
-    /// The upstream has closed the body. A last event that only lacks its blank line counts.
-    fn end_of_body(&mut self, last: &Event) -> io::Result<Over> {
-        let data = last.data().unwrap_or_default();
-        let is_done = data.trim_ascii() == b"[DONE]";
-        if is_done || serde_json::from_slice::<IgnoredAny>(&data).is_ok() {
-            let ending: &[u8] = if last.raw.ends_with(b"\n") {
-                b"\n"
-            } else {
-                b"\n\n"
-            };
-            let closed = [last.raw, ending].concat();
-            if let Some(over) = self.event(&Event::of(&closed)) {
-                return self.close(over);
-            }
-        }
-        let message = "upstream closed the stream before completion";
-        let failure = Failure::new(FailureKind::Broken, message);
-        self.fail(Ended::NoTerminal, failure)
-    }
-
-    /// The stream goes no further. If the answer was complete, it gets its end (spec/dialects.md 5.7), else
-    /// the client is told.
-    fn fail(&mut self, ended: Ended, failure: Failure) -> io::Result<Over> {
-        if self.is_finished {
-            self.put_end();
-            let failure = (ended != Ended::NoTerminal).then_some(failure);
-            return self.close((Ended::Terminal, failure));
-        }
-        let status = match failure.kind {
-            FailureKind::Timeout => 504,
-            _ => 502,
-        };
-        let error = closing::error(
-            self.dialect,
-            self.style.is_codex,
-            status,
-            &failure.message,
-            self.events,
-        );
-        match self.style.framing {
-            Framing::Events => self.out.put(error.event().as_bytes()),
-            Framing::Array => self.put_element(error.data.as_bytes()),
-        }
-        self.close((ended, Some(failure)))
-    }
-
-    /// Ends the body.
-    fn close(&mut self, over: Over) -> io::Result<Over> {
-        if self.style.framing == Framing::Array {
-            self.out.put(b"]");
-        }
-        self.out.finish()?;
-        Ok(over)
-    }
-
-    fn keep_alive(&mut self) -> io::Result<()> {
-        if self.style.framing == Framing::Events {
-            self.out.put(closing::keep_alive(self.dialect).as_bytes());
-        }
-        self.last_written = Instant::now();
-        self.flush()
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let before = self.out.bytes;
-        self.out.flush()?;
-        if self.out.bytes > before {
-            self.last_written = Instant::now();
-        }
-        Ok(())
+        pump.relayed(over)
     }
 }

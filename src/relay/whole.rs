@@ -4,8 +4,8 @@ use std::io::{self, Read, Write};
 use std::time::SystemTime;
 
 use super::chunks::Chunks;
+use super::outcome::{Ended, Relayed};
 use super::rename::Rename;
-use super::{Ended, Relayed};
 use crate::dialect::usage::{self, Usage};
 use crate::dialect::{Dialect, event};
 use crate::provider::watch::{self, Interruption};

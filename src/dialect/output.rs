@@ -1,0 +1,142 @@
+//! The output of a Responses answer, for upstreams that tell it item by item and leave it out of the answer
+//! in the closing event (spec/http.md B 14a, spec/providers.md 10.1).
+
+use std::io::Read;
+
+use memchr::memmem;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::json::{self, Splice};
+
+/// Bytes of items kept; of a longer answer none are.
+const LIMIT: usize = 64 * 1024 * 1024;
+
+const DONE: &str = "response.output_item.done";
+
+/// The output items of a stream that are done.
+#[derive(Default)]
+pub struct OutputItems {
+    items: Vec<(u64, String)>,
+    bytes: usize,
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(rename = "type", default)]
+    kind: String,
+    output_index: Option<u64>,
+    #[serde(borrow)]
+    item: Option<&'a RawValue>,
+}
+
+impl OutputItems {
+    /// Takes note of the data of an event, if it is about an item that is done.
+    pub fn note(&mut self, data: &[u8]) {
+        if memmem::find(data, DONE.as_bytes()).is_none() || self.bytes > LIMIT {
+            return;
+        }
+        let Ok(event) = serde_json::from_slice::<Event>(data) else {
+            return;
+        };
+        if let (DONE, Some(item)) = (event.kind.as_str(), event.item) {
+            self.bytes += item.get().len();
+            if self.bytes > LIMIT {
+                self.items = Vec::new();
+                return;
+            }
+            let index = event.output_index.unwrap_or(u64::MAX);
+            self.items.push((index, item.get().to_owned()));
+        }
+    }
+
+    /// `response` with the items as its output, by their `output_index`, those without one last; `None` if
+    /// it has an output, or there are no items.
+    pub fn complete(&mut self, response: &[u8]) -> Option<Vec<u8>> {
+        if self.items.is_empty() {
+            return None;
+        }
+        let members = json::members(response).ok()?;
+        let mut splice = Splice::new(response);
+        match members.iter().find(|member| member.key == "output") {
+            None => splice.append_member("output", self.array()),
+            Some(output) => {
+                let raw = response.get(output.value.start..output.value.end)?;
+                let bare = raw.iter().filter(|byte| !byte.is_ascii_whitespace());
+                if !bare.clone().eq(b"[]") && !bare.eq(b"null") {
+                    return None;
+                }
+                splice.replace(output.value, self.array());
+            }
+        }
+        let mut whole = Vec::with_capacity(splice.len());
+        splice.reader().read_to_end(&mut whole).ok()?;
+        Some(whole)
+    }
+
+    /// The same for an event that has the response in it.
+    pub fn complete_event(&mut self, data: &[u8]) -> Option<Vec<u8>> {
+        if self.items.is_empty() {
+            return None;
+        }
+        let members = json::members(data).ok()?;
+        let response = members
+            .iter()
+            .find(|member| member.key == "response")?
+            .value;
+        let whole = self.complete(data.get(response.start..response.end)?)?;
+        let before = data.get(..response.start)?;
+        let after = data.get(response.end..)?;
+        Some([before, &whole, after].concat())
+    }
+
+    /// All of them as a JSON array.
+    fn array(&mut self) -> Vec<u8> {
+        self.items.sort_by_key(|(index, _)| *index);
+        let items: Vec<&str> = self.items.iter().map(|(_, item)| item.as_str()).collect();
+        format!("[{}]", items.join(",")).into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn completed(response: &str) -> Option<String> {
+        let mut items = OutputItems::default();
+        for (index, item) in [
+            ("", "2"),
+            ("\"output_index\":1,", "{\"n\": 1}"),
+            ("\"output_index\":0,", "0"),
+        ] {
+            let data = format!(r#"{{{index}"type":"response.output_item.done","item":{item}}}"#);
+            items.note(data.as_bytes());
+        }
+        items.note(
+            br#"{"type":"response.output_item.added","item":9,"x":"response.output_item.done"}"#,
+        );
+        items.note(b"response.output_item.done");
+        let whole = items.complete(response.as_bytes())?;
+        Some(String::from_utf8(whole).unwrap())
+    }
+
+    #[test]
+    fn a_missing_output_is_made_of_its_items() {
+        let whole = r#"{"id":1,"output":[0,{"n": 1},2]}"#;
+        for response in [
+            r#"{"id":1}"#,
+            r#"{"id":1,"output":[]}"#,
+            r#"{"id":1,"output":[ ]}"#,
+            r#"{"id":1,"output":null}"#,
+        ] {
+            assert_eq!(completed(response).as_deref(), Some(whole));
+        }
+    }
+
+    #[test]
+    fn an_output_is_left_alone() {
+        assert_eq!(completed(r#"{"output":[7]}"#), None);
+        assert_eq!(completed("no json"), None);
+        assert_eq!(OutputItems::default().complete(br#"{"output":[]}"#), None);
+    }
+}

@@ -1,0 +1,33 @@
+//! What became of an answer.
+
+use crate::dialect::usage::Usage;
+use crate::provider::Failure;
+
+/// What became of an answer that was relayed.
+#[derive(Clone, Debug)]
+pub struct Relayed {
+    /// Bytes of payload written, framing not counted.
+    pub bytes: u64,
+    /// Events with data written.
+    pub events: u64,
+    /// What the answer says it cost.
+    pub usage: Option<Usage>,
+    pub ended: Ended,
+    /// Why it ended, unless it ended well or the client went.
+    pub failure: Option<Failure>,
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// As its dialect says it must.
+    Terminal,
+    /// The upstream closed it without saying so.
+    NoTerminal,
+    /// The upstream broke it, or was silent for too long.
+    Broken,
+    /// With an error of the upstream's own, which has been passed on.
+    UpstreamError,
+    /// The client hung up.
+    ClientGone,
+}

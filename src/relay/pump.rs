@@ -1,0 +1,237 @@
+//! The way of a stream from its first payload to its one end.
+
+use std::io::{self, Read, Write};
+use std::time::Instant;
+
+use super::chunks::Chunks;
+use super::closing;
+use super::outcome::{Ended, Relayed};
+use super::source::{closed, error_of, fill};
+use super::style::{Framing, Style};
+use crate::dialect::Dialect;
+use crate::dialect::event::{self, Meaning};
+use crate::dialect::output::OutputItems;
+use crate::dialect::problem::{self, ErrorStatus, Problem};
+use crate::dialect::usage::Meter;
+use crate::provider::watch::{self, Interruption};
+use crate::provider::{Failure, FailureKind, Headers};
+use crate::sse::{self, Event, Splitter};
+
+/// How a stream ended, and why.
+pub type Over = (Ended, Option<Failure>);
+
+pub struct Pump<'a, W> {
+    dialect: Dialect,
+    style: Style<'a>,
+    out: Chunks<W>,
+    meter: Meter,
+    items: OutputItems,
+    events: u64,
+    /// The answer has said why it ends.
+    is_finished: bool,
+    last_written: Instant,
+}
+
+impl<'a, W: Write> Pump<'a, W> {
+    pub fn new(dialect: Dialect, style: Style<'a>, lane: W) -> Self {
+        Self {
+            dialect,
+            style,
+            out: Chunks::new(lane),
+            meter: Meter::new(dialect),
+            items: OutputItems::default(),
+            events: 0,
+            is_finished: false,
+            last_written: Instant::now(),
+        }
+    }
+
+    /// Writes what has been read before, then all that is still to come.
+    ///
+    /// # Errors
+    /// Those of the lane.
+    pub fn run(
+        &mut self,
+        lead: &[u8],
+        first: &[u8],
+        splitter: &mut Splitter,
+        body: &mut dyn Read,
+    ) -> io::Result<Over> {
+        if self.style.framing == Framing::Events {
+            self.out.put(lead);
+        }
+        match self.event(&Event::of(first)) {
+            Some(over) => self.close(over),
+            None => self.go_on(splitter, body),
+        }
+    }
+
+    /// What the stream came to.
+    pub fn relayed(self, (ended, failure): Over) -> Relayed {
+        Relayed {
+            bytes: self.out.bytes,
+            events: self.events,
+            usage: self.meter.usage(),
+            ended,
+            failure,
+        }
+    }
+
+    /// Reads and writes until the stream is over.
+    fn go_on(&mut self, splitter: &mut Splitter, body: &mut dyn Read) -> io::Result<Over> {
+        loop {
+            if let Some(over) = self.take(splitter)? {
+                return Ok(over);
+            }
+            if let Some(interval) = self.style.keep_alive {
+                watch::wake_after(Some(interval.saturating_sub(self.last_written.elapsed())));
+            }
+            match fill(splitter, body) {
+                Ok(0) => return self.end_of_body(&splitter.last_event()),
+                Ok(_) => {}
+                Err(error) => match watch::interruption(&error) {
+                    Some(Interruption::Awake) => self.keep_alive()?,
+                    Some(Interruption::ClientGone) => return Ok((Ended::ClientGone, None)),
+                    _ => return self.fail(Ended::Broken, Failure::of_read(&error)),
+                },
+            }
+        }
+    }
+
+    /// Writes the whole events of `splitter`, all that one read brought in one write.
+    fn take(&mut self, splitter: &mut Splitter) -> io::Result<Option<Over>> {
+        while let Some(event) = splitter.next_event() {
+            if let Some(over) = self.event(&event) {
+                return self.close(over).map(Some);
+            }
+        }
+        self.flush()?;
+        Ok(None)
+    }
+
+    /// Puts one event into the next write. Returns how the stream ended, if it ended with this.
+    fn event(&mut self, event: &Event) -> Option<Over> {
+        let data = event.data();
+        let meaning = event::meaning(self.dialect, event, data.as_deref());
+        let Some(data) = data else {
+            if self.style.framing == Framing::Events {
+                self.out.put(event.raw);
+            }
+            return None;
+        };
+        if meaning == Meaning::Error && self.is_finished {
+            let failure = error_of(&data, &Headers::default());
+            self.put_end();
+            return Some((Ended::Terminal, Some(failure)));
+        }
+        self.meter.read(&data);
+        let edited = self.edited(&data, meaning);
+        match (self.style.framing, &edited) {
+            (Framing::Events, None) => self.out.put(event.raw),
+            (Framing::Events, Some(edited)) => self.out.put(&sse::with_data(event, &data, edited)),
+            (Framing::Array, edited) => self.put_element(edited.as_deref().unwrap_or(&data)),
+        }
+        self.events += 1;
+        match meaning {
+            Meaning::Idle | Meaning::Part => None,
+            Meaning::Finish => {
+                self.is_finished = true;
+                None
+            }
+            Meaning::End => Some((Ended::Terminal, None)),
+            Meaning::Error => {
+                let failure = error_of(&data, &Headers::default());
+                Some((Ended::UpstreamError, Some(failure)))
+            }
+        }
+    }
+
+    /// The data of an event, where it cannot go on as it came.
+    fn edited(&mut self, data: &[u8], meaning: Meaning) -> Option<Vec<u8>> {
+        let completed = match (self.dialect, meaning) {
+            (Dialect::Responses, Meaning::Part) => {
+                self.items.note(data);
+                None
+            }
+            (Dialect::Responses, Meaning::End) => self.items.complete_event(data),
+            _ => None,
+        };
+        let rename = self.style.rename.as_ref();
+        let renamed = rename
+            .and_then(|rename| rename.json(self.dialect, completed.as_deref().unwrap_or(data)));
+        renamed.or(completed)
+    }
+
+    fn put_element(&mut self, json: &[u8]) {
+        self.out.put(if self.events == 0 { b"[" } else { b",\n" });
+        self.out.put(json);
+    }
+
+    /// The end that the upstream owes.
+    fn put_end(&mut self) {
+        if self.style.framing == Framing::Events {
+            self.out.put(closing::end(self.dialect).as_bytes());
+        }
+    }
+
+    /// The upstream has closed the body.
+    fn end_of_body(&mut self, last: &Event) -> io::Result<Over> {
+        let last = closed(last);
+        if let Some(over) = last.and_then(|last| self.event(&Event::of(&last))) {
+            return self.close(over);
+        }
+        let message = "upstream closed the stream before completion";
+        let failure = Failure::new(FailureKind::Broken, message);
+        self.fail(Ended::NoTerminal, failure)
+    }
+
+    /// The stream goes no further. If the answer was complete, it gets its end (spec/dialects.md 5.7), else
+    /// the client is told.
+    fn fail(&mut self, ended: Ended, failure: Failure) -> io::Result<Over> {
+        if self.is_finished {
+            self.put_end();
+            let failure = (ended != Ended::NoTerminal).then_some(failure);
+            return self.close((Ended::Terminal, failure));
+        }
+        let status = match failure.kind {
+            FailureKind::Timeout => ErrorStatus::GATEWAY_TIMEOUT,
+            _ => ErrorStatus::BAD_GATEWAY,
+        };
+        let problem = Problem::new(status, failure.message.as_str());
+        match self.style.framing {
+            Framing::Events => {
+                let (dialect, is_codex) = (self.dialect, self.style.is_codex);
+                let event = problem::render_in_stream(dialect, &problem, is_codex, self.events);
+                self.out.put(&event);
+            }
+            Framing::Array => self.put_element(&problem::render(self.dialect, &problem)),
+        }
+        self.close((ended, Some(failure)))
+    }
+
+    /// Ends the body.
+    fn close(&mut self, over: Over) -> io::Result<Over> {
+        if self.style.framing == Framing::Array {
+            self.out.put(b"]");
+        }
+        self.out.finish()?;
+        Ok(over)
+    }
+
+    fn keep_alive(&mut self) -> io::Result<()> {
+        if self.style.framing == Framing::Events {
+            self.out.put(closing::keep_alive(self.dialect).as_bytes());
+        }
+        self.last_written = Instant::now();
+        self.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let before = self.out.bytes;
+        self.out.flush()?;
+        if self.out.bytes > before {
+            self.last_written = Instant::now();
+        }
+        Ok(())
+    }
+}
