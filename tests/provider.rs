@@ -431,7 +431,6 @@ mod requests {
             ("bad name", "x"),
             ("x-bad-value", "a\nb"),
         ];
-        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let mut call = streaming(&base);
         call.target.headers = &own;
         call.client_headers = &[("User-Agent", "client")];
