@@ -1,0 +1,123 @@
+//! The requests and answers that travel in the measurements.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use memchr::memmem;
+
+/// Key the clients present to the gateway.
+pub const CLIENT_KEY: &str = "figures-client";
+/// The one model that is offered and served.
+pub const MODEL: &str = "figures-model";
+/// Path of every chat request, at the gateway and at the upstream.
+pub const PATH: &str = "/v1/chat/completions";
+
+/// What marks a streaming request for the upstream.
+pub const STREAM_FLAG: &[u8] = b"\"stream\":true";
+
+/// Stands before the time of sending in an event's text.
+const SENT_MARK: &[u8] = b"\"content\":\"sent ";
+/// Decimal digits of a time of sending, in nanoseconds since 1970.
+const SENT_DIGITS: usize = 19;
+
+/// A chat request whose body is `size` bytes long. Each `conversation` is a session of its own.
+pub fn request(conversation: usize, size: usize) -> Vec<u8> {
+    let open = format!(
+        "{{\"model\":\"{MODEL}\",\"messages\":[\
+         {{\"role\":\"system\",\"content\":\"You are a careful assistant.\"}},\
+         {{\"role\":\"user\",\"content\":\"Conversation {conversation}. "
+    );
+    post(&turns(open, size, "\"}]}"))
+}
+
+/// A chat request for an event stream.
+pub fn stream_request(conversation: usize) -> Vec<u8> {
+    post(&format!(
+        "{{\"model\":\"{MODEL}\",\"stream\":true,\"messages\":[\
+         {{\"role\":\"user\",\"content\":\"Stream {conversation}, please.\"}}]}}"
+    ))
+}
+
+pub fn health_request() -> Vec<u8> {
+    b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".to_vec()
+}
+
+/// The answer to every request that asks for no stream.
+pub fn answer() -> Vec<u8> {
+    let body = format!(
+        "{{\"id\":\"chatcmpl-figures\",\"object\":\"chat.completion\",\"created\":1,\
+         \"model\":\"{MODEL}\",\"choices\":[{{\"index\":0,\"message\":{{\"role\":\"assistant\",\
+         \"content\":\"A short answer.\"}},\"finish_reason\":\"stop\"}}],\
+         \"usage\":{{\"prompt_tokens\":250,\"completion_tokens\":4,\"total_tokens\":254}}}}"
+    );
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// Head of a streamed answer; the body is chunked, an event a chunk.
+pub const STREAM_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
+    Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+/// The end of a streamed answer.
+pub const STREAM_END: &[u8] = b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n";
+
+/// One event, as a chunk, that carries the time it was made.
+pub fn stamped_event() -> Vec<u8> {
+    let event = format!(
+        "data: {{\"id\":\"chatcmpl-figures\",\"object\":\"chat.completion.chunk\",\"created\":1,\
+         \"model\":\"{MODEL}\",\"choices\":[{{\"index\":0,\"delta\":\
+         {{\"content\":\"sent {:0SENT_DIGITS$}\"}},\"finish_reason\":null}}]}}\n\n",
+        now_nanos()
+    );
+    format!("{:x}\r\n{event}\r\n", event.len()).into_bytes()
+}
+
+/// When an event was made, if it is a stamped one.
+pub fn stamp(event: &[u8]) -> Option<u64> {
+    let at = memmem::find(event, SENT_MARK)? + SENT_MARK.len();
+    let digits = event.get(at..at + SENT_DIGITS)?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// Nanoseconds since 1970: the one clock that two processes share without foreign calls.
+pub fn now_nanos() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_nanos() as u64)
+}
+
+/// Fills the last user message, then further turns, until the body has `size` bytes.
+fn turns(open: String, size: usize, close: &str) -> String {
+    const WORDS: &str = "The quick brown fox jumps over the lazy dog, and \\\"quotes\\\" it. ";
+    /// Bytes of text after which the other side speaks.
+    const TURN: usize = 4096;
+    const NEXT: [&str; 2] = [
+        "\"},{\"role\":\"assistant\",\"content\":\"",
+        "\"},{\"role\":\"user\",\"content\":\"",
+    ];
+    let mut body = open;
+    let mut turn = 0;
+    loop {
+        let left = size.saturating_sub(body.len() + close.len());
+        if left > TURN + 64 {
+            body.push_str(&WORDS.repeat(TURN / WORDS.len()));
+            body.push_str(NEXT[turn % 2]);
+            turn += 1;
+        } else {
+            body.push_str(&WORDS.repeat(left / WORDS.len()));
+            body.push_str(&".".repeat(left % WORDS.len()));
+            return body + close;
+        }
+    }
+}
+
+fn post(body: &str) -> Vec<u8> {
+    format!(
+        "POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: figures/1\r\n\
+         Accept: application/json\r\nAuthorization: Bearer {CLIENT_KEY}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}

@@ -1,0 +1,272 @@
+//! The upstream of all measurements: one thread, one event loop, fixed answers.
+//!
+//! It runs as a child process of the tool, so that its CPU time is told apart, and ends with the pipe
+//! that is its standard input.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use memchr::memmem;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+
+use crate::chat;
+use crate::framing::Messages;
+use crate::process;
+
+/// Events of one streamed answer, without the closing one.
+pub const EVENTS: usize = 50;
+/// Shortest and longest time between two events of a stream; 200 ms on average, so that the streams
+/// do not march in step.
+const PAUSE_MILLIS: (u64, u64) = (100, 300);
+/// The first argument of the child process.
+pub const COMMAND: &str = "upstream";
+
+const LISTENER: Token = Token(0);
+/// How far into a request body the stream flag is looked for, in bytes.
+const FLAG_WITHIN: usize = 1024;
+
+/// The running child.
+pub struct Upstream {
+    child: Child,
+    pub address: SocketAddr,
+}
+
+impl Upstream {
+    pub fn start() -> io::Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg(COMMAND)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut line = String::new();
+        if let Some(output) = child.stdout.take() {
+            BufReader::new(output).read_line(&mut line)?;
+        }
+        match line.trim().parse() {
+            Ok(address) => Ok(Self { child, address }),
+            Err(_) => Err(io::Error::other("the upstream did not start")),
+        }
+    }
+
+    pub fn cpu(&self) -> io::Result<Duration> {
+        process::cpu(self.child.id())
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// The child's whole life.
+pub fn serve() -> io::Result<()> {
+    std::thread::spawn(|| {
+        io::copy(&mut io::stdin(), &mut io::sink()).ok();
+        std::process::exit(0);
+    });
+    rlimit::increase_nofile_limit(u64::MAX)?;
+    let mut listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    println!("{}", listener.local_addr()?);
+    let poll = Poll::new()?;
+    poll.registry()
+        .register(&mut listener, LISTENER, Interest::READABLE)?;
+
+    let mut server = Server {
+        listener,
+        poll,
+        connections: HashMap::new(),
+        timers: BinaryHeap::new(),
+        next: LISTENER.0 + 1,
+        answer: chat::answer(),
+        random: 0x9e37_79b9_7f4a_7c15,
+    };
+    let mut events = Events::with_capacity(1024);
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        let due = server.timers.peek().map(|Reverse((due, _))| *due);
+        let wait = due.map(|due| due.saturating_duration_since(Instant::now()));
+        match server.poll.poll(&mut events, wait) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+        for event in &events {
+            match event.token() {
+                LISTENER => server.accept()?,
+                token => server.serve(token, &mut buffer),
+            }
+        }
+        server.emit_due_events();
+    }
+}
+
+struct Server {
+    listener: TcpListener,
+    poll: Poll,
+    connections: HashMap<Token, Connection>,
+    timers: BinaryHeap<Reverse<(Instant, Token)>>,
+    next: usize,
+    answer: Vec<u8>,
+    random: u64,
+}
+
+struct Connection {
+    stream: TcpStream,
+    messages: Messages,
+    seen: usize,
+    wants_stream: bool,
+    events_left: usize,
+    unsent: Vec<u8>,
+}
+
+impl Server {
+    fn accept(&mut self) -> io::Result<()> {
+        loop {
+            let mut stream = match self.listener.accept() {
+                Ok((stream, _)) => stream,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            stream.set_nodelay(true)?;
+            let token = Token(self.next);
+            self.next += 1;
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            self.poll
+                .registry()
+                .register(&mut stream, token, interest)?;
+            let connection = Connection {
+                stream,
+                messages: Messages::default(),
+                seen: 0,
+                wants_stream: false,
+                events_left: 0,
+                unsent: Vec::new(),
+            };
+            self.connections.insert(token, connection);
+        }
+    }
+
+    fn serve(&mut self, token: Token, buffer: &mut [u8]) {
+        let Some(connection) = self.connections.get_mut(&token) else {
+            return;
+        };
+        match connection.advance(buffer, &self.answer) {
+            Ok(false) => {}
+            Ok(true) => self.schedule(token),
+            Err(_) => {
+                self.connections.remove(&token);
+            }
+        }
+    }
+
+    fn emit_due_events(&mut self) {
+        while let Some(&Reverse((due, token))) = self.timers.peek() {
+            if due > Instant::now() {
+                return;
+            }
+            self.timers.pop();
+            let Some(connection) = self.connections.get_mut(&token) else {
+                continue;
+            };
+            match connection.emit() {
+                Ok(true) => self.schedule(token),
+                Ok(false) => {}
+                Err(_) => {
+                    self.connections.remove(&token);
+                }
+            }
+        }
+    }
+
+    fn schedule(&mut self, token: Token) {
+        // xorshift64: any cheap source of unequal pauses will do.
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        let (shortest, longest) = PAUSE_MILLIS;
+        let pause = shortest + self.random % (longest - shortest + 1);
+        let due = Instant::now() + Duration::from_millis(pause);
+        self.timers.push(Reverse((due, token)));
+    }
+}
+
+impl Connection {
+    /// Reads what is there and answers it; true when a stream has begun.
+    fn advance(&mut self, buffer: &mut [u8], answer: &[u8]) -> io::Result<bool> {
+        self.send(&[])?;
+        let mut began = false;
+        loop {
+            let read = match self.stream.read(buffer) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(read) => read,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(began),
+                Err(error) => return Err(error),
+            };
+            let mut rest = &buffer[..read];
+            while !rest.is_empty() {
+                let (seen, wants_stream) = (&mut self.seen, &mut self.wants_stream);
+                let fed = self.messages.feed(rest, |body| {
+                    if *seen < FLAG_WITHIN {
+                        let start = &body[..body.len().min(FLAG_WITHIN)];
+                        *wants_stream |= memmem::find(start, chat::STREAM_FLAG).is_some();
+                        *seen += body.len();
+                    }
+                })?;
+                rest = &rest[fed.used..];
+                if fed.complete {
+                    self.seen = 0;
+                    if std::mem::take(&mut self.wants_stream) {
+                        self.events_left = EVENTS;
+                        self.send(chat::STREAM_HEAD)?;
+                        began = self.emit()?;
+                    } else {
+                        self.send(answer)?;
+                    }
+                }
+            }
+            // A short read has emptied the socket; what comes later is a new readiness event.
+            if read < buffer.len() {
+                return Ok(began);
+            }
+        }
+    }
+
+    /// Sends the next event of the stream, and the end after the last one; true while more follow.
+    fn emit(&mut self) -> io::Result<bool> {
+        self.send(&chat::stamped_event())?;
+        self.events_left = self.events_left.saturating_sub(1);
+        if self.events_left == 0 {
+            self.send(chat::STREAM_END)?;
+        }
+        Ok(self.events_left > 0)
+    }
+
+    /// Sends bytes behind those that are still unsent.
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.unsent.is_empty() {
+            let sent = write_some(&mut self.stream, bytes)?;
+            self.unsent.extend_from_slice(&bytes[sent..]);
+        } else {
+            self.unsent.extend_from_slice(bytes);
+            let sent = write_some(&mut self.stream, &self.unsent)?;
+            self.unsent.drain(..sent);
+        }
+        Ok(())
+    }
+}
+
+fn write_some(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    if bytes.is_empty() {
+        return Ok(0);
+    }
+    match stream.write(bytes) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
+        other => other,
+    }
+}
