@@ -7,7 +7,7 @@
 pub mod cli;
 pub mod config;
 pub mod credential;
-#[cfg(feature = "demo-off")]
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod dialect;
 pub mod edge;

@@ -157,7 +157,7 @@ Ctrl-C ends it.
         curl(
             "/v1/chat/completions",
             &bearer,
-            &json!({"model": name(Dialect::Chat), "stream": true, "messages": [{"role": "user", "content": "Hello"}]}).to_string(),
+            &json!({"model": name(Dialect::Chat), "stream": true, "stream_options": {"include_usage": true}, "messages": [{"role": "user", "content": "Hello"}]}).to_string(),
             "-N ",
         ),
         curl(

@@ -1,6 +1,6 @@
 //! The command line: what was typed, and the commands.
 
-#[cfg(feature = "demo-off")]
+#[cfg(feature = "demo")]
 mod demo;
 mod identify;
 mod serve;
@@ -46,7 +46,7 @@ enum Command {
     Serve {
         config: PathBuf,
     },
-    #[cfg(feature = "demo-off")]
+    #[cfg(feature = "demo")]
     Demo {
         port: u16,
         json: bool,
@@ -71,7 +71,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Command::Serve { config }) => serve::run(&config),
-        #[cfg(feature = "demo-off")]
+        #[cfg(feature = "demo")]
         Ok(Command::Demo { port, json }) => demo::run(port, json),
         Ok(Command::Identify { headers, json }) => identify::run(&headers, json),
         Err(error) => {
@@ -89,7 +89,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, lexop
             Long("help") | Short('h') => return Ok(Command::Help),
             Long("version") | Short('V') => return Ok(Command::Version),
             Long("config") | Short('c') => config = PathBuf::from(parser.value()?),
-            #[cfg(feature = "demo-off")]
+            #[cfg(feature = "demo")]
             Value(name) if name == "demo" => return parse_demo(&mut parser),
             Value(name) if name == "identify" => return parse_identify(&mut parser),
             other => return Err(other.unexpected()),
@@ -98,7 +98,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, lexop
     Ok(Command::Serve { config })
 }
 
-#[cfg(feature = "demo-off")]
+#[cfg(feature = "demo")]
 fn parse_demo(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
     let mut port = 8317;
     let mut json = false;
@@ -155,7 +155,7 @@ mod tests {
         );
     }
 
-    #[cfg(feature = "demo-off")]
+    #[cfg(feature = "demo")]
     #[test]
     fn the_demo_takes_a_port() {
         let demo = |port, json| Ok(Command::Demo { port, json });

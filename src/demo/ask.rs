@@ -1,0 +1,174 @@
+//! What a request asks for, in any of the four dialects.
+
+use serde_json::Value;
+
+/// A dialect, by the shape of its requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    Chat,
+    Responses,
+    Messages,
+    Gemini,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Generate,
+    Count,
+    Compact,
+}
+
+/// A path that leads somewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub dialect: Dialect,
+    pub action: Action,
+    /// Gemini names the model, and whether to stream, in the path.
+    pub model: Option<String>,
+    pub streams: Option<Streaming>,
+}
+
+/// How a stream is framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streaming {
+    Events,
+    /// Gemini without `alt=sse`.
+    Array,
+}
+
+/// A request that has been understood.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub model: String,
+    pub streaming: Option<Streaming>,
+    pub include_usage: bool,
+    /// Tools, system text and messages, one by one: what a prompt cache compares.
+    pub parts: Vec<String>,
+    /// How many times the user has spoken.
+    pub turn: usize,
+    /// The end of what the user said last.
+    pub last_words: String,
+}
+
+impl Dialect {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Responses => "responses",
+            Self::Messages => "messages",
+            Self::Gemini => "gemini",
+        }
+    }
+}
+
+impl Target {
+    /// Where a `POST` to `path`, query included, leads.
+    pub fn of(path: &str) -> Option<Self> {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let plain = |dialect, action| Self {
+            dialect,
+            action,
+            model: None,
+            streams: None,
+        };
+        for (ending, dialect, action) in [
+            ("/chat/completions", Dialect::Chat, Action::Generate),
+            ("/responses", Dialect::Responses, Action::Generate),
+            ("/responses/compact", Dialect::Responses, Action::Compact),
+            ("/messages", Dialect::Messages, Action::Generate),
+            ("/messages/count_tokens", Dialect::Messages, Action::Count),
+        ] {
+            if path.ends_with(ending) {
+                return Some(plain(dialect, action));
+            }
+        }
+        let (_, rest) = path.rsplit_once("/models/")?;
+        let (model, method) = rest.rsplit_once(':')?;
+        let streaming = if query.split('&').any(|pair| pair == "alt=sse") {
+            Streaming::Events
+        } else {
+            Streaming::Array
+        };
+        let (action, streams) = match method {
+            "generateContent" => (Action::Generate, None),
+            "streamGenerateContent" => (Action::Generate, Some(streaming)),
+            "countTokens" => (Action::Count, None),
+            _ => return None,
+        };
+        Some(Self {
+            dialect: Dialect::Gemini,
+            action,
+            model: Some(model.to_owned()),
+            streams,
+        })
+    }
+
+    /// Reads the body of a request.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn read(&self, body: &[u8]) -> Result<Ask, &'static str> {
+        let body: Value = serde_json::from_slice(body)
+            .map_err(|_| "We could not parse the JSON body of your request.")?;
+        let (system, tools, messages) = match self.dialect {
+            Dialect::Chat => ("", "tools", "messages"),
+            Dialect::Responses => ("instructions", "tools", "input"),
+            Dialect::Messages => ("system", "tools", "messages"),
+            Dialect::Gemini => ("systemInstruction", "tools", "contents"),
+        };
+        let model = match &self.model {
+            Some(model) => model.clone(),
+            None => body["model"]
+                .as_str()
+                .ok_or("you must provide a model parameter")?
+                .to_owned(),
+        };
+        let mut parts: Vec<String> = [&body[tools], &body[system]]
+            .into_iter()
+            .filter(|part| !part.is_null())
+            .map(Value::to_string)
+            .collect();
+        let spoken = match &body[messages] {
+            Value::Array(messages) => messages.clone(),
+            Value::String(text) => vec![serde_json::json!({"role": "user", "content": text})],
+            _ => return Err("the conversation is missing"),
+        };
+        parts.extend(spoken.iter().map(Value::to_string));
+        let by_user: Vec<&Value> = spoken
+            .iter()
+            .filter(|message| message["role"] == "user")
+            .collect();
+        let streams = body["stream"] == true;
+        Ok(Ask {
+            model,
+            streaming: self.streams.or(streams.then_some(Streaming::Events)),
+            include_usage: body["stream_options"]["include_usage"] == true,
+            parts,
+            turn: by_user.len(),
+            last_words: by_user
+                .last()
+                .map_or_else(String::new, |last| last_words(last)),
+        })
+    }
+}
+
+/// The last text in a message, shortened from the front.
+fn last_words(message: &Value) -> String {
+    const LONGEST: usize = 80;
+    let content = ["content", "parts"]
+        .into_iter()
+        .map(|name| &message[name])
+        .find(|content| !content.is_null());
+    let text = match content {
+        Some(Value::String(text)) => text.as_str(),
+        Some(Value::Array(parts)) => parts
+            .iter()
+            .rev()
+            .find_map(|part| part["text"].as_str())
+            .unwrap_or_default(),
+        _ => "",
+    };
+    let skipped = text.chars().count().saturating_sub(LONGEST);
+    text.chars().skip(skipped).collect()
+}

@@ -1,0 +1,80 @@
+//! What is answered, before it is put into a dialect.
+
+use super::ask::Ask;
+use super::cache::Hit;
+use super::script::Manner;
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// Unique; each dialect puts its own prefix in front.
+    pub id: String,
+    pub model: String,
+    /// Unix seconds.
+    pub created: u64,
+    /// The text, in the pieces in which it is streamed.
+    pub pieces: Vec<String>,
+    pub tools: Vec<Tool>,
+    pub hit: Hit,
+    /// Tokens of the last message, which no cache can hold.
+    pub fresh: u64,
+    pub output_tokens: u64,
+}
+
+/// A call of a tool.
+#[derive(Clone, Debug)]
+pub struct Tool {
+    pub id: String,
+    pub name: String,
+    /// JSON.
+    pub arguments: String,
+}
+
+impl Reply {
+    pub fn new(ask: &Ask, hit: Hit, manner: &Manner, number: usize, created: u64) -> Self {
+        let tools: Vec<Tool> = manner
+            .tools
+            .iter()
+            .enumerate()
+            .map(|(index, (name, arguments))| Tool {
+                id: format!("{number:08x}{index:02x}"),
+                name: name.clone(),
+                arguments: arguments.clone(),
+            })
+            .collect();
+        let text = if tools.is_empty() {
+            format!("This is turn {}. You said: {}", ask.turn, ask.last_words)
+        } else {
+            String::new()
+        };
+        let pieces: Vec<String> = match manner.pieces {
+            Some(count) => (0..count).map(|n| format!("piece {n} ")).collect(),
+            None => text.split_inclusive(' ').map(str::to_owned).collect(),
+        };
+        Self {
+            id: format!("{number:012x}"),
+            model: ask.model.clone(),
+            created,
+            output_tokens: tools.len() as u64 * 8 + pieces_tokens(&pieces),
+            pieces,
+            tools,
+            hit,
+            fresh: ask
+                .parts
+                .last()
+                .map_or(0, |part| super::cache::tokens(part.len()))
+                .min(hit.total - hit.cached),
+        }
+    }
+
+    pub fn text(&self) -> String {
+        self.pieces.concat()
+    }
+}
+
+fn pieces_tokens(pieces: &[String]) -> u64 {
+    pieces
+        .iter()
+        .map(|piece| super::cache::tokens(piece.len()))
+        .sum()
+}

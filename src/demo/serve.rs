@@ -1,0 +1,275 @@
+//! One connection: request after request, each by its account's script.
+
+use std::fmt::Write as _;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use super::Shared;
+use super::ask::{Action, Ask, Dialect, Streaming, Target};
+use super::cache::Hit;
+use super::http::{Connection, Request};
+use super::record::{Outcome, Record};
+use super::reply::Reply;
+use super::script::{Ending, Manner, Step};
+use super::{chat, gemini, messages, responses};
+
+/// Answers are numbered, so that ids are unique.
+static NUMBER: AtomicUsize = AtomicUsize::new(1);
+
+/// What becomes of the connection after an exchange.
+enum After {
+    Keep,
+    Close,
+    Reset,
+    /// The client has left.
+    Gone,
+}
+
+pub fn connection(stream: TcpStream, shared: &Shared) {
+    let mut connection = Connection::new(stream);
+    while let Some(request) = connection.request() {
+        match exchange(&mut connection, request, shared) {
+            After::Keep => {}
+            After::Close | After::Gone => return,
+            After::Reset => return connection.reset(),
+        }
+    }
+}
+
+fn exchange(connection: &mut Connection, request: Request, shared: &Shared) -> After {
+    let path = request.path.split('?').next().unwrap_or_default();
+    if request.method == "GET" && path.ends_with("/models") {
+        return respond(connection, 200, &[], &model_list());
+    }
+    let target = match (request.method.as_str(), Target::of(&request.path)) {
+        ("POST", Some(target)) => target,
+        _ => {
+            return respond(
+                connection,
+                404,
+                &[],
+                &chat::error(404, "Unknown request URL"),
+            );
+        }
+    };
+    let key = request.key();
+    if key.is_empty() {
+        let body = error(target.dialect, 401, "There is no API key in this request.");
+        return respond(connection, 401, &[], &body);
+    }
+    let ask = match target.read(&request.body) {
+        Ok(ask) => ask,
+        Err(message) => return respond(connection, 400, &[], &error(target.dialect, 400, message)),
+    };
+    let hit = shared
+        .cache
+        .lock()
+        .ask(&key, &ask.model, &ask.parts, Instant::now());
+    let step = shared
+        .scripts
+        .lock()
+        .get_mut(&key)
+        .and_then(super::Script::next)
+        .unwrap_or_else(|| Step::Answer(Manner::default()));
+    let number = shared.records.add(Record {
+        key,
+        dialect: target.dialect.name(),
+        method: request.method,
+        path: request.path,
+        headers: request.headers,
+        body: request.body,
+        model: ask.model.clone(),
+        input_tokens: hit.total,
+        cached_tokens: hit.cached,
+        at: Instant::now(),
+        outcome: Outcome::UnderWay,
+    });
+    let delay = Duration::from_micros(shared.delta_delay.load(Ordering::Acquire));
+    let after = perform(connection, &target, &ask, hit, step, delay);
+    shared.records.end(number, matches!(after, After::Gone));
+    after
+}
+
+fn perform(
+    connection: &mut Connection,
+    target: &Target,
+    ask: &Ask,
+    hit: Hit,
+    step: Step,
+    delay: Duration,
+) -> After {
+    let manner = match step {
+        Step::Reset => return After::Reset,
+        Step::Status {
+            status,
+            headers,
+            body,
+        } => {
+            let body = match body {
+                Some(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+                None => error(target.dialect, status, &format!("The demo says {status}.")),
+            };
+            return respond(connection, status, &headers, &body);
+        }
+        Step::Answer(manner) => manner,
+    };
+    if !connection.wait(manner.before_head) {
+        return After::Gone;
+    }
+    if let Some(raw) = &manner.raw {
+        return match connection.write(raw.as_bytes()) {
+            Ok(()) => After::Close,
+            Err(_) => After::Gone,
+        };
+    }
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let created = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs());
+    let reply = Reply::new(ask, hit, &manner, number, created);
+    match (target.action, ask.streaming) {
+        (Action::Count, _) => {
+            let body = match target.dialect {
+                Dialect::Gemini => gemini::counted(&reply),
+                _ => messages::counted(&reply),
+            };
+            respond(connection, 200, &[], &body)
+        }
+        (Action::Compact, _) => respond(connection, 200, &[], &responses::compacted(&reply)),
+        (Action::Generate, None) => {
+            let body = match target.dialect {
+                Dialect::Chat => chat::body(&reply),
+                Dialect::Responses => responses::body(&reply),
+                Dialect::Messages => messages::body(&reply),
+                Dialect::Gemini => gemini::body(&reply),
+            };
+            match manner.ending {
+                Ending::Complete => respond(connection, 200, &[], &body),
+                Ending::Reset(_) => After::Reset,
+                // A length that is never reached.
+                _ => {
+                    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n";
+                    let _ = connection.write(format!("{head}{body}").as_bytes());
+                    After::Close
+                }
+            }
+        }
+        (Action::Generate, Some(streaming)) => {
+            let events = match (target.dialect, streaming) {
+                (Dialect::Chat, _) => chat::events(&reply, ask.include_usage),
+                (Dialect::Responses, _) => responses::events(&reply),
+                (Dialect::Messages, _) => messages::events(&reply),
+                (Dialect::Gemini, Streaming::Events) => gemini::pieces(&reply)
+                    .iter()
+                    .map(|piece| format!("data: {piece}\r\n\r\n"))
+                    .collect(),
+                (Dialect::Gemini, Streaming::Array) => {
+                    let body = Value::Array(gemini::pieces(&reply));
+                    return respond(connection, 200, &[], &body);
+                }
+            };
+            let between = manner.between.unwrap_or(delay);
+            stream(connection, target.dialect, &events, manner.ending, between)
+        }
+    }
+}
+
+fn stream(
+    connection: &mut Connection,
+    dialect: Dialect,
+    events: &[String],
+    ending: Ending,
+    between: Duration,
+) -> After {
+    let (count, after) = match ending {
+        Ending::Complete => (events.len(), After::Keep),
+        Ending::Reset(count) => (count, After::Reset),
+        Ending::TruncatedChunk(count) => (count, After::Close),
+        Ending::Cut(count) | Ending::Error(count) => (count, After::Keep),
+    };
+    let mut out = String::from(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n",
+    );
+    for (index, event) in events.iter().take(count).enumerate() {
+        if index > 0 && !between.is_zero() && !connection.wait(between) {
+            return After::Gone;
+        }
+        put_chunk(&mut out, event);
+        if connection.write(out.as_bytes()).is_err() {
+            return After::Gone;
+        }
+        out.clear();
+    }
+    match ending {
+        Ending::Complete | Ending::Cut(_) => out.push_str("0\r\n\r\n"),
+        Ending::Error(_) => {
+            let message = "The demo has had enough.";
+            let event = match dialect {
+                Dialect::Chat => chat::error_event(message),
+                Dialect::Responses => responses::error_event(message),
+                Dialect::Messages => messages::error_event(message),
+                Dialect::Gemini => gemini::error_event(message),
+            };
+            put_chunk(&mut out, &event);
+            out.push_str("0\r\n\r\n");
+        }
+        Ending::TruncatedChunk(_) => out.push_str("ffff\r\ndata: {\"half"),
+        Ending::Reset(_) => {}
+    }
+    match connection.write(out.as_bytes()) {
+        Ok(()) => after,
+        Err(_) => After::Gone,
+    }
+}
+
+fn put_chunk(out: &mut String, event: &str) {
+    // Writing into memory does not fail.
+    let _ = write!(out, "{:x}\r\n{event}\r\n", event.len());
+}
+
+fn respond(
+    connection: &mut Connection,
+    status: u16,
+    headers: &[(String, String)],
+    body: &Value,
+) -> After {
+    let body = match body {
+        Value::String(text) => text.clone(),
+        json => json.to_string(),
+    };
+    let mut out = format!(
+        "HTTP/1.1 {status} Demo\r\nContent-Type: application/json\r\nContent-Length: {}\r\n",
+        body.len()
+    );
+    for (name, value) in headers {
+        let _ = write!(out, "{name}: {value}\r\n");
+    }
+    out.push_str("\r\n");
+    out.push_str(&body);
+    match connection.write(out.as_bytes()) {
+        Ok(()) => After::Keep,
+        Err(_) => After::Gone,
+    }
+}
+
+fn error(dialect: Dialect, status: u16, message: &str) -> Value {
+    match dialect {
+        Dialect::Chat | Dialect::Responses => chat::error(status, message),
+        Dialect::Messages => messages::error(status, message),
+        Dialect::Gemini => gemini::error(status, message),
+    }
+}
+
+fn model_list() -> Value {
+    let data: Vec<Value> = ["chat", "responses", "messages", "gemini"]
+        .into_iter()
+        .map(|dialect| {
+            json!({"id": super::model(dialect), "object": "model", "created": 1_700_000_000,
+                "owned_by": "demo"})
+        })
+        .collect();
+    json!({"object": "list", "data": data})
+}
