@@ -158,7 +158,7 @@ impl EventLoop {
         let mut events = Events::with_capacity(EVENTS);
         loop {
             match self.control.order.load(Ordering::Acquire) {
-                STOP => return,
+                STOP => return self.close_all(),
                 DRAIN if !self.is_draining => self.begin_drain(),
                 _ => {}
             }
@@ -209,6 +209,14 @@ impl EventLoop {
                 // Waiting is in whole milliseconds; rounded down, it would be waited several times.
                 at.saturating_duration_since(Instant::now()) + Duration::from_millis(1)
             })
+    }
+
+    /// Closes every connection, so that those who work on an exchange learn that it is over.
+    fn close_all(&mut self) {
+        let keys: Vec<usize> = self.clients.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.remove(key);
+        }
     }
 
     fn begin_drain(&mut self) {

@@ -16,7 +16,14 @@ const ROTATIONS: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 /// (spec/routing.md D 17).
 #[derive(Debug)]
 pub struct Rotations {
-    last_taken: Mutex<LruCache<(Box<str>, i32), Arc<str>>>,
+    last_taken: Mutex<LruCache<Place, Arc<str>>>,
+}
+
+/// Whose turn it is kept for.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Place {
+    model: Box<str>,
+    tier: i32,
 }
 
 impl Default for Rotations {
@@ -42,7 +49,10 @@ impl Rotations {
             return usable.next().cloned();
         }
         let mut last_taken = self.last_taken.lock();
-        let place = (Box::from(model), tier);
+        let place = Place {
+            model: Box::from(model),
+            tier,
+        };
         let chosen = match last_taken.get(&place) {
             None => usable.next(),
             Some(last) => {

@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 
 use super::Server;
 use super::client_key::Client;
-use super::decoding::{self, Undecodable};
+use super::decoding;
 use super::fixed::{EVENT_STREAM, RELAYED_JSON};
 use super::head::{Framing, Head};
 use super::inbound::Inbound;
@@ -126,7 +126,7 @@ impl Generation<'_> {
             .write(lane)
     }
 
-    fn decode(&self, inbound: &mut Inbound) -> Result<(), Problem> {
+    fn decode(&self, inbound: &mut Inbound) -> Result<(), Box<Problem>> {
         let codings: Vec<&str> = inbound
             .headers
             .iter()
@@ -139,27 +139,21 @@ impl Generation<'_> {
         let limit = self.server.body_limit;
         let body = std::mem::take(&mut inbound.body);
         let is_json = |body: &[u8]| scan::scan(body).is_ok();
-        inbound.body = decoding::decode(&codings.join(","), body, limit, is_json).map_err(
-            |error| match error {
-                Undecodable::TooLarge { limit } => Problem::body_too_large(limit),
-                error => Problem::unreadable_body(error),
-            },
-        )?;
+        inbound.body = decoding::decode(&codings.join(","), body, limit, is_json)
+            .map_err(|error| error.problem())?;
         Ok(())
     }
 
     /// The one pass over the body.
-    fn understand<'b>(&'b self, inbound: &'b Inbound) -> Result<Understood<'b>, Problem> {
+    fn understand<'b>(&'b self, inbound: &'b Inbound) -> Result<Understood<'b>, Box<Problem>> {
         let scan = scan::scan(&inbound.body).map_err(Problem::malformed_json)?;
         if !scan.is_object {
-            return Err(Problem::invalid_request(
-                "Invalid request: the body is not a JSON object",
-            ));
+            let what = "Invalid request: the body is not a JSON object";
+            return Err(Problem::invalid_request(what).into());
         }
         if let Some(name) = scan.duplicate {
-            return Err(Problem::invalid_request(format!(
-                "Invalid request: the body has more than one \"{name}\""
-            )));
+            let what = format!("Invalid request: the body has more than one \"{name}\"");
+            return Err(Problem::invalid_request(what).into());
         }
         let identity = identity::identify(|name| inbound.headers.get(name), &scan);
         let (model, stream) = match &self.operation.path {
@@ -171,7 +165,7 @@ impl Generation<'_> {
             }
         };
         if self.operation.action == Action::Compact && stream {
-            return Err(Problem::compact_cannot_stream());
+            return Err(Problem::compact_cannot_stream().into());
         }
         ModelName::parse(&model).map_err(|error| Problem {
             param: Some("model"),

@@ -179,10 +179,4 @@ impl Client {
         self.send(method, path, headers, body);
         self.answer()
     }
-
-    /// Whether the gateway has closed the connection.
-    pub fn is_closed(&mut self) -> bool {
-        let mut byte = [0];
-        matches!(self.stream.read(&mut byte), Ok(0) | Err(_))
-    }
 }

@@ -342,7 +342,7 @@ mod tests {
     fn heads_that_are_fine() {
         let simple = complete("\r\n\r\nGET /cheap HTTP/1.1\r\nHost:\r\n\r\n");
         assert!(simple.is_cheap && simple.keep_alive && simple.body == Body::None);
-        assert_eq!(simple.bytes, 36);
+        assert_eq!(simple.bytes, 34);
         let close = complete("GET / HTTP/1.1\r\nHost: h\r\nConnection: Close\r\n\r\n");
         assert!(!close.keep_alive);
         let old = complete("GET / HTTP/1.0\r\n\r\n");
@@ -409,7 +409,7 @@ mod tests {
             (format!("{line}{host}: a\r\n\r\n"), 400),
             (format!("{line}{host}Expect: 200-ok\r\n\r\n"), 417),
             (format!("GET /\u{e9} HTTP/1.1\r\n{host}\r\n"), 400),
-            (format!("GET / x HTTP/1.1\r\n{host}\r\n"), 400),
+            (format!("GET / x HTTP/1.1\r\n{host}\r\n"), 505),
             (format!("GET  / HTTP/1.1\r\n{host}\r\n"), 400),
             (format!("GET * HTTP/1.1\r\n{host}\r\n"), 400),
             (format!("GET h:80 HTTP/1.1\r\n{host}\r\n"), 400),

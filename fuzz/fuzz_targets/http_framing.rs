@@ -1,0 +1,90 @@
+//! HTTP framing: no panic, the same result however the bytes are split, and what goes to a lane is one message that
+//! reads the same again.
+
+#![no_main]
+
+use std::net::SocketAddr;
+
+use holdfast::edge::framing::chunked::{Decoder, END, put_chunk};
+use holdfast::edge::framing::request::{HeadLimits, parse};
+use holdfast::edge::framing::{Body, response};
+use libfuzzer_sys::fuzz_target;
+
+const LIMITS: HeadLimits = HeadLimits {
+    bytes: 8 * 1024,
+    headers: 64,
+};
+
+fuzz_target!(|input: (u8, Vec<u8>)| {
+    let (cut, bytes) = input;
+    let peer = SocketAddr::from(([192, 0, 2, 1], 1));
+    let read =
+        |bytes: &[u8], scanned: &mut usize| parse(bytes, scanned, LIMITS, peer, |_, _| false);
+
+    let whole = read(&bytes, &mut 0);
+    let cut = usize::from(cut).min(bytes.len());
+    let mut scanned = 0;
+    let split = match read(&bytes[..cut], &mut scanned) {
+        Ok(None) => read(&bytes, &mut scanned),
+        done => done,
+    };
+    assert_eq!(whole.is_ok(), split.is_ok());
+    if let (Ok(Some(head)), Ok(Some(same))) = (&whole, &split) {
+        assert_eq!(head, same);
+        let mut sent = head.for_lane.clone();
+        sent.extend_from_slice(b"\r\n");
+        assert_eq!(
+            sent.windows(4).filter(|four| four == b"\r\n\r\n").count(),
+            1
+        );
+        assert!(sent.is_ascii());
+        let lengths = count(&sent, b"content-length:");
+        let codings = count(&sent, b"transfer-encoding:");
+        assert_eq!(lengths, usize::from(matches!(head.body, Body::Length(_))));
+        assert_eq!(codings, usize::from(head.body == Body::Chunked));
+        let again = read(&sent, &mut 0);
+        if !head.is_http10 {
+            let again = again.expect("it was fine before").expect("it is whole");
+            assert_eq!(again.body, head.body);
+        }
+    }
+
+    let _ = response::parse(&bytes, false, false);
+
+    let decoded = decode(&[&bytes]);
+    let split = decode(&[&bytes[..cut], &bytes[cut..]]);
+    assert_eq!(decoded.is_some(), split.is_some());
+    if let (Some(decoded), Some(split)) = (decoded, split) {
+        assert_eq!(decoded, split);
+    }
+    let mut encoded = Vec::new();
+    for piece in bytes.chunks(cut.max(1)) {
+        put_chunk(&mut encoded, piece);
+    }
+    encoded.extend_from_slice(END);
+    assert_eq!(decode(&[&encoded]), Some((bytes, true)));
+});
+
+fn count(bytes: &[u8], name: &[u8]) -> usize {
+    bytes
+        .split(|byte| *byte == b'\n')
+        .filter(|line| line.len() >= name.len() && line[..name.len()].eq_ignore_ascii_case(name))
+        .count()
+}
+
+fn decode(pieces: &[&[u8]]) -> Option<(Vec<u8>, bool)> {
+    let mut decoder = Decoder::default();
+    let mut payload = Vec::new();
+    for piece in pieces {
+        let mut rest = *piece;
+        loop {
+            let step = decoder.step(rest).ok()?;
+            payload.extend_from_slice(step.payload);
+            rest = &rest[step.taken..];
+            if step.taken == 0 {
+                break;
+            }
+        }
+    }
+    Some((payload, decoder.is_done()))
+}

@@ -1,0 +1,80 @@
+//! The gateway inside another program.
+
+use std::time::Duration;
+
+use holdfast::Gateway;
+use holdfast::demo::Step;
+
+use super::harness::{Dialect, KEY, Setup, parse};
+
+#[test]
+fn it_starts_reloads_and_stops_again_and_again() {
+    for _ in 0..5 {
+        let config = "host: 127.0.0.1\nport: 0\napi-keys: [a]\n";
+        let running = Gateway::start(parse(config)).unwrap();
+        let address = running.address();
+        let models = |key: &str| {
+            super::client::Client::connect(address)
+                .call("GET", "/v1/models", &[("X-Api-Key", key)], b"")
+                .status()
+        };
+        assert_eq!((models("a"), models("b")), (200, 401));
+        let pending = running.reload(parse("host: 127.0.0.1\nport: 1\napi-keys: [b]\n"));
+        assert_eq!(pending, ["port"]);
+        assert_eq!((models("a"), models("b")), (401, 200));
+        running.stop();
+        assert!(std::net::TcpStream::connect(address).is_err());
+    }
+}
+
+#[test]
+fn a_taken_port_is_told() {
+    let taken = Gateway::start(parse("host: 127.0.0.1\nport: 0\n")).unwrap();
+    let port = taken.address().port();
+    let error = Gateway::start(parse(&format!("host: 127.0.0.1\nport: {port}\n")))
+        .err()
+        .expect("the port is taken");
+    assert!(error.to_string().contains(&port.to_string()), "{error}");
+}
+
+#[test]
+fn draining_lets_streams_finish() {
+    let setup = Setup::new();
+    setup.all_accounts(Dialect::Chat, &Step::trickle(10, Duration::from_millis(30)));
+    let mut client = setup.client();
+    client.send(
+        "POST",
+        "/v1/chat/completions",
+        &[("X-Api-Key", KEY)],
+        &Dialect::Chat.body(&["hello"], true),
+    );
+    assert_eq!(client.head().status, 200);
+    let drained = std::thread::scope(|scope| {
+        let drain = scope.spawn(|| setup.gateway().drain(Duration::from_secs(20), || false));
+        let mut whole = Vec::new();
+        while let Some(chunk) = client.chunk().unwrap() {
+            whole.extend_from_slice(&chunk);
+        }
+        assert!(String::from_utf8_lossy(&whole).ends_with("data: [DONE]\n\n"));
+        drain.join().unwrap()
+    });
+    assert!(drained);
+    setup.stop();
+}
+
+#[test]
+fn draining_ends_when_it_must() {
+    let setup = Setup::new();
+    setup.all_accounts(Dialect::Chat, &Step::trickle(100, Duration::from_secs(60)));
+    let mut client = setup.client();
+    client.send(
+        "POST",
+        "/v1/chat/completions",
+        &[("X-Api-Key", KEY)],
+        &Dialect::Chat.body(&["hello"], true),
+    );
+    assert_eq!(client.head().status, 200);
+    assert!(!setup.gateway().drain(Duration::from_millis(50), || false));
+    assert!(!setup.gateway().drain(Duration::from_secs(600), || true));
+    setup.stop();
+}

@@ -1,0 +1,10 @@
+//! The whole gateway over real sockets, in front of the embedded upstreams.
+
+mod client;
+mod failures;
+mod harness;
+mod library;
+mod passthrough;
+mod routes;
+mod sessions;
+mod streams;

@@ -1,0 +1,222 @@
+//! What is answered from memory, and who may ask.
+
+use serde_json::json;
+
+use super::harness::{ALL, Dialect, KEY, Setup};
+
+#[test]
+fn a_key_counts_in_all_five_places() {
+    let setup = Setup::new();
+    let get = |path: &str, headers: &[(&str, &str)]| {
+        let answer = setup.client().call("GET", path, headers, b"");
+        (answer.status(), answer.text().to_owned())
+    };
+    let models = "/v1/models";
+    for (path, headers) in [
+        (models, vec![("Authorization", "Bearer client-key")]),
+        (models, vec![("Authorization", "client-key")]),
+        (models, vec![("X-Goog-Api-Key", KEY)]),
+        (models, vec![("X-Api-Key", KEY)]),
+        ("/v1/models?key=client-key", vec![]),
+        ("/v1/models?auth_token=client-key", vec![]),
+        (
+            models,
+            vec![("Authorization", "Bearer wrong"), ("X-Api-Key", KEY)],
+        ),
+    ] {
+        assert_eq!(get(path, &headers).0, 200, "{path} {headers:?}");
+    }
+    let missing = (401, "{\"error\":\"Missing API key\"}".to_owned());
+    let invalid = (401, "{\"error\":\"Invalid API key\"}".to_owned());
+    assert_eq!(get(models, &[]), missing);
+    assert_eq!(get(models, &[("X-Api-Key", "client-ke")]), invalid);
+    assert_eq!(get("/v1/models?key=x", &[]), invalid);
+    for dialect in ALL {
+        let answer = setup.client().call(
+            "POST",
+            &dialect.path(false),
+            &[("X-Api-Key", "wrong")],
+            &dialect.body(&["hello"], false),
+        );
+        assert_eq!(answer.status(), 401);
+    }
+    assert!(setup.records().is_empty());
+}
+
+#[test]
+fn open_routes_need_none() {
+    let setup = Setup::new();
+    let mut client = setup.client();
+    let health = client.call("GET", "/healthz", &[], b"");
+    assert_eq!(
+        (health.status(), health.text()),
+        (200, "{\"status\":\"ok\"}")
+    );
+    client.send("HEAD", "/healthz", &[], b"");
+    let head = client.head();
+    assert_eq!(
+        (head.status, head.header("content-length")),
+        (200, Some("15"))
+    );
+    assert_eq!(client.call("GET", "/", &[], b"").status(), 200);
+    let preflight = client.call("OPTIONS", "/v1/anything", &[], b"");
+    assert_eq!(preflight.status(), 204);
+    assert_eq!(preflight.header("access-control-allow-origin"), Some("*"));
+    let lost = client.call("GET", "/nowhere", &[], b"");
+    assert_eq!((lost.status(), lost.text()), (404, "404 page not found"));
+    let moved = client.call("GET", "/v1/models/?a=b", &[], b"");
+    assert_eq!(
+        (moved.status(), moved.header("location")),
+        (301, Some("/v1/models?a=b"))
+    );
+}
+
+#[test]
+fn models_are_listed_in_each_familys_shape() {
+    let setup = Setup::new();
+    let get = |path: &str, headers: &[(&str, &str)]| {
+        let mut all = vec![("X-Api-Key", KEY)];
+        all.extend_from_slice(headers);
+        setup.client().call("GET", path, &all, b"")
+    };
+    let ids = |list: &serde_json::Value, array: &str, id: &str| -> Vec<String> {
+        list[array]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|model| model[id].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let expected = ["my-chat", "my-gemini", "my-messages", "my-responses"];
+    let openai = get("/v1/models", &[]).json();
+    assert_eq!(openai["object"], "list");
+    assert_eq!(ids(&openai, "data", "id"), expected);
+    let claude = get("/v1/models", &[("anthropic-version", "2023-06-01")]).json();
+    assert_eq!(claude["has_more"], false);
+    let mut claude_ids = ids(&claude, "data", "id");
+    claude_ids.sort();
+    assert_eq!(claude_ids, expected);
+    let gemini = get("/v1beta/models", &[]).json();
+    assert_eq!(ids(&gemini, "models", "name")[0], "models/my-chat");
+    assert_eq!(get("/v1/models/my-chat", &[]).json()["id"], "my-chat");
+    assert_eq!(get("/v1/models/none", &[]).status(), 404);
+    assert_eq!(
+        get("/v1beta/models/my-gemini", &[]).json()["name"],
+        "models/my-gemini"
+    );
+    assert_eq!(get("/v1beta/models/none", &[]).status(), 404);
+}
+
+#[test]
+fn a_foreign_dialect_is_refused_in_clear_words() {
+    let setup = Setup::new();
+    let mut body: serde_json::Value =
+        serde_json::from_slice(&Dialect::Messages.body(&["hello"], false)).unwrap();
+    body["model"] = json!("my-chat");
+    let answer = setup.client().call(
+        "POST",
+        "/v1/messages",
+        &[("X-Api-Key", KEY)],
+        &serde_json::to_vec(&body).unwrap(),
+    );
+    assert_eq!(answer.status(), 400);
+    let answer = answer.json();
+    assert_eq!(answer["type"], "error");
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert!(
+        message.contains("messages") && message.contains("chat"),
+        "{message}"
+    );
+}
+
+#[test]
+fn requests_that_cannot_be_understood() {
+    let setup = Setup::new();
+    let ask = |path: &str, body: &[u8]| {
+        let answer = setup
+            .client()
+            .call("POST", path, &[("X-Api-Key", KEY)], body);
+        (answer.status(), answer.json())
+    };
+    let deep = [vec![b'['; 200_000], vec![b']'; 200_000]].concat();
+    let deep = [
+        b"{\"model\":\"my-chat\",\"messages\":",
+        deep.as_slice(),
+        b"}",
+    ]
+    .concat();
+    for (body, words) in [
+        (&b"{\"model\":\"my-chat\""[..], "JSON"),
+        (b"{\"model\":\"my-chat\"}x", "JSON"),
+        (b"{\"model\":\"\xff\"}", "JSON"),
+        (b"[]", "object"),
+        (b"\"x\"", "object"),
+        (b"{}", "model"),
+        (b"{\"model\":7}", "model"),
+        (b"{\"model\":\"\"}", "model"),
+        (
+            b"{\"model\":\"my-chat\",\"model\":\"other\"}",
+            "more than one",
+        ),
+        (b"{\"model\":\"../x\"}", "model"),
+        (
+            b"{\"model\":\"no-such-model\"}",
+            "unknown provider for model no-such-model",
+        ),
+        (b"{\"model\":\"my-chat(high)\"}", "suffix"),
+    ] {
+        let (status, answer) = ask("/v1/chat/completions", body);
+        assert_eq!(status, 400, "{answer}");
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.contains(words), "{message} lacks {words}");
+    }
+    assert!(setup.records().is_empty());
+    // Depth is no reason to refuse: the upstream decides.
+    let (status, _) = ask("/v1/chat/completions", &deep);
+    assert_eq!(status, 400);
+    assert_eq!(setup.reports(1)[0].attempts, 1);
+    let (status, answer) = ask("/v1beta/models/my-gemini:unknown", b"{}");
+    assert_eq!((status, &answer["error"]["code"]), (404, &json!(404)));
+    let (status, answer) = ask(
+        "/v1/responses/compact",
+        b"{\"model\":\"my-responses\",\"stream\":true}",
+    );
+    assert_eq!(status, 400, "{answer}");
+}
+
+#[test]
+fn every_answer_has_an_id_to_ask_about() {
+    let setup = Setup::new();
+    let first = setup.ask(Dialect::Chat, &["hello"], false);
+    let second = setup.ask(Dialect::Chat, &["hello"], true);
+    let id = |answer: &super::client::Answer| answer.header("x-request-id").unwrap().to_owned();
+    assert_eq!(id(&first).len(), 8);
+    assert_ne!(id(&first), id(&second));
+    let refused = setup
+        .client()
+        .call("POST", "/v1/messages", &[("X-Api-Key", KEY)], b"{}");
+    assert_eq!(id(&refused).len(), 8);
+}
+
+#[cfg(feature = "compression")]
+#[test]
+fn compressed_bodies_are_read() {
+    use std::io::Write;
+
+    let setup = Setup::new();
+    let body = Dialect::Chat.body(&["hello"], false);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&body).unwrap();
+    let gzip = gzip.finish().unwrap();
+    let ask = |coding: &str, body: &[u8]| {
+        let headers = [("X-Api-Key", KEY), ("Content-Encoding", coding)];
+        setup
+            .client()
+            .call("POST", "/v1/chat/completions", &headers, body)
+    };
+    assert_eq!(ask("gzip", &gzip).status(), 200);
+    assert_eq!(setup.records()[0].header("content-encoding"), None);
+    assert_eq!(ask("identity", &body).status(), 200);
+    assert_eq!(ask("gzip", &gzip[..gzip.len() / 2]).status(), 400);
+    assert_eq!(ask("unheard-of", b"\x01\x02").status(), 400);
+}

@@ -1,0 +1,196 @@
+//! Conversations stay where their cache is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use holdfast::demo::{Script, Step};
+
+use super::harness::{ALL, Dialect, Setup, Wish, configuration, parse};
+
+fn keys(setup: &Setup) -> Vec<String> {
+    setup
+        .records()
+        .into_iter()
+        .map(|record| record.key)
+        .collect()
+}
+
+#[test]
+fn a_named_session_stays_in_every_dialect() {
+    let setup = Setup::new();
+    for dialect in ALL {
+        setup.upstreams.clear_records();
+        for turn in 0..6 {
+            let texts: Vec<String> = (0..=turn).map(|n| format!("text {n}")).collect();
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let answer = setup.ask_as(dialect, &texts, turn % 2 == 0, &[("X-Session-ID", "mine")]);
+            assert_eq!(answer.status(), 200);
+        }
+        let keys: BTreeSet<String> = keys(&setup).into_iter().collect();
+        assert_eq!(keys.len(), 1, "{keys:?}");
+        let cached: Vec<u64> = setup.records().iter().map(|r| r.cached_tokens).collect();
+        assert_eq!(cached[0], 0);
+        assert!(
+            cached.windows(2).all(|pair| pair[1] > pair[0]),
+            "{cached:?}"
+        );
+    }
+    let reports = setup.reports(24);
+    assert_eq!(reports[0].decision, "new");
+    assert_eq!(reports[1].decision, "sticky");
+    assert!(reports[5].cached.unwrap() > 0);
+}
+
+#[test]
+fn a_nameless_conversation_is_known_by_its_opening() {
+    let setup = Setup::new();
+    let mut texts = vec!["tell me a story"];
+    for more in ["go on", "and then?", "the end?"] {
+        setup.ask(Dialect::Chat, &texts, false);
+        texts.push(more);
+    }
+    let keys = keys(&setup);
+    assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+    let ways: Vec<_> = setup
+        .reports(3)
+        .iter()
+        .map(|report| report.decision)
+        .collect();
+    assert_eq!(ways, ["new", "sticky", "sticky"]);
+}
+
+#[test]
+fn new_sessions_take_turns() {
+    let setup = Setup::new();
+    for n in 0..9 {
+        setup.ask(Dialect::Messages, &[&format!("conversation {n}")], false);
+    }
+    let mut counts = BTreeMap::new();
+    for key in keys(&setup) {
+        *counts.entry(key).or_insert(0) += 1;
+    }
+    assert_eq!(counts.into_values().collect::<Vec<_>>(), [3, 3, 3]);
+}
+
+#[test]
+fn fill_first_fills_the_first() {
+    let setup = Setup::with(Wish {
+        strategy: "fill-first",
+        ..Wish::default()
+    });
+    for n in 0..5 {
+        setup.ask(Dialect::Chat, &[&format!("conversation {n}")], false);
+    }
+    let keys: BTreeSet<String> = keys(&setup).into_iter().collect();
+    assert_eq!(keys.len(), 1);
+}
+
+#[test]
+fn sessions_of_different_clients_are_different() {
+    let setup = Setup::new();
+    let body = Dialect::Chat.body(&["hello"], false);
+    for key in ["client-key", "other-key"] {
+        let bearer = format!("Bearer {key}");
+        let headers = [("Authorization", bearer.as_str()), ("X-Session-ID", "same")];
+        setup
+            .client()
+            .call("POST", "/v1/chat/completions", &headers, &body);
+    }
+    let reports = setup.reports(2);
+    assert_eq!(reports[1].decision, "new");
+    assert_ne!(reports[0].credential, reports[1].credential);
+}
+
+#[test]
+fn a_session_moves_when_its_credential_fails_and_stays_there() {
+    let setup = Setup::new();
+    let ask = || {
+        setup.ask_as(
+            Dialect::Messages,
+            &["hello"],
+            false,
+            &[("X-Session-ID", "s")],
+        )
+    };
+    ask();
+    let first = setup.records()[0].key.clone();
+    setup
+        .upstreams
+        .script(&first, Script::once(Step::status(503)));
+    assert_eq!(ask().status(), 200);
+    assert_eq!(ask().status(), 200);
+    let keys = keys(&setup);
+    assert_eq!(keys[1], first);
+    assert_ne!(keys[2], first);
+    assert_eq!(keys[3], keys[2]);
+    let ways: Vec<_> = setup
+        .reports(3)
+        .iter()
+        .map(|report| (report.decision, report.attempts))
+        .collect();
+    assert_eq!(ways, [("new", 1), ("moved", 2), ("sticky", 1)]);
+}
+
+#[test]
+fn a_reload_keeps_the_sessions_of_credentials_that_stay() {
+    let setup = Setup::new();
+    let ask = |session: &str| {
+        let before = setup.records().len();
+        setup.ask_as(
+            Dialect::Chat,
+            &["hello"],
+            false,
+            &[("X-Session-ID", session)],
+        );
+        setup.records()[before].key.clone()
+    };
+    let places: Vec<(String, String)> = (0..6)
+        .map(|n| {
+            let session = format!("s{n}");
+            let key = ask(&session);
+            (session, key)
+        })
+        .collect();
+    let fewer = configuration(
+        setup.upstreams.address(),
+        &Wish {
+            accounts: 2,
+            ..Wish::default()
+        },
+    );
+    assert!(setup.gateway().reload(parse(&fewer)).is_empty());
+    for (session, key) in &places {
+        let now = ask(session);
+        if *key == Dialect::Chat.account(3) {
+            assert_ne!(now, *key);
+        } else {
+            assert_eq!(now, *key);
+        }
+    }
+}
+
+#[test]
+fn without_affinity_nothing_sticks() {
+    let upstreams = holdfast::demo::Upstreams::start().unwrap();
+    let text = configuration(upstreams.address(), &Wish::default())
+        .replace("session-affinity: true", "session-affinity: false");
+    let setup = Setup::configured(upstreams, &text);
+    for _ in 0..3 {
+        setup.ask_as(Dialect::Chat, &["hello"], false, &[("X-Session-ID", "s")]);
+    }
+    let keys: BTreeSet<String> = keys(&setup).into_iter().collect();
+    assert_eq!(keys.len(), 3);
+    assert_eq!(setup.reports(1)[0].decision, "unbound");
+}
+
+#[test]
+fn parallel_first_requests_of_a_session_agree() {
+    let setup = Setup::new();
+    std::thread::scope(|scope| {
+        for _ in 0..32 {
+            scope
+                .spawn(|| setup.ask_as(Dialect::Chat, &["hello"], false, &[("X-Session-ID", "s")]));
+        }
+    });
+    let keys: BTreeSet<String> = keys(&setup).into_iter().collect();
+    assert_eq!(keys.len(), 1);
+}
