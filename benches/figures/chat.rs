@@ -19,14 +19,19 @@ const SENT_MARK: &[u8] = b"\"content\":\"sent ";
 /// Decimal digits of a time of sending, in nanoseconds since 1970.
 const SENT_DIGITS: usize = 19;
 
-/// A chat request whose body is `size` bytes long. Each `conversation` is a session of its own.
+/// A chat request whose body is `size` bytes long.
 pub fn request(conversation: usize, size: usize) -> Vec<u8> {
+    post(&body(conversation, size))
+}
+
+/// The body of a chat request, `size` bytes long. Each `conversation` is a session of its own.
+pub fn body(conversation: usize, size: usize) -> String {
     let open = format!(
         "{{\"model\":\"{MODEL}\",\"messages\":[\
          {{\"role\":\"system\",\"content\":\"You are a careful assistant.\"}},\
          {{\"role\":\"user\",\"content\":\"Conversation {conversation}. "
     );
-    post(&turns(open, size, "\"}]}"))
+    turns(open, size, "\"}]}")
 }
 
 /// A chat request for an event stream.
@@ -89,7 +94,8 @@ pub fn now_nanos() -> u64 {
 
 /// Fills the last user message, then further turns, until the body has `size` bytes.
 fn turns(open: String, size: usize, close: &str) -> String {
-    const WORDS: &str = "The quick brown fox jumps over the lazy dog, and \\\"quotes\\\" it. ";
+    const WORDS: &str = "The quick brown fox jumps over the lazy dog, has a déjà vu,\\n\
+        and says \\\"naïve\\\". ";
     /// Bytes of text after which the other side speaks.
     const TURN: usize = 4096;
     const NEXT: [&str; 2] = [

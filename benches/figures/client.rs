@@ -24,40 +24,63 @@ pub enum Until {
 #[derive(Default)]
 pub struct Outcome {
     pub answered: u64,
-    /// Connections that broke, were refused, gave another status than 200, or gave no answer.
+    /// Connections that broke, gave another status than 200, or gave no answer.
     pub failed: u64,
+    pub first_failure: Option<io::Error>,
     pub elapsed: Duration,
     /// Of each answer, in the order of their arrival.
     pub latencies: Vec<Duration>,
 }
 
 impl Outcome {
+    /// An error unless every connection did well.
+    pub fn all_well(self) -> io::Result<Self> {
+        let first = match (self.failed, &self.first_failure) {
+            (0, _) => return Ok(self),
+            (_, Some(first)) => first.to_string(),
+            (_, None) => "no answer in time".to_owned(),
+        };
+        let failed = self.failed;
+        Err(io::Error::other(format!(
+            "{failed} connections failed: {first}"
+        )))
+    }
+
+    fn fail(&mut self, failure: io::Error) {
+        self.failed += 1;
+        self.first_failure.get_or_insert(failure);
+    }
+
     pub fn per_second(&self) -> f64 {
         self.answered as f64 / self.elapsed.as_secs_f64()
     }
 }
 
-/// Opens a connection for each of `requests` at once and sends it again and again, one at a time.
-/// All connections stay open to the end.
-pub fn closed_loop(address: SocketAddr, requests: &[Vec<u8>], until: Until) -> io::Result<Outcome> {
+/// Opens so many connections, one right after another.
+pub fn open(address: SocketAddr, count: usize) -> io::Result<Vec<TcpStream>> {
+    (0..count).map(|_| connect(address)).collect()
+}
+
+/// Sends each of `requests` again and again on its own connection, all at the same time.
+/// The connections stay open to the end.
+pub fn closed_loop(
+    streams: Vec<TcpStream>,
+    requests: &[Vec<u8>],
+    until: Until,
+) -> io::Result<Outcome> {
     let mut poll = Poll::new()?;
     let mut outcome = Outcome::default();
     let started = Instant::now();
-    let mut connections = Vec::with_capacity(requests.len());
-    for (index, request) in requests.iter().enumerate() {
-        match Connection::open(address, request, Token(index), poll.registry()) {
-            Ok(connection) => connections.push(Some(connection)),
-            Err(_) => {
-                outcome.failed += 1;
-                connections.push(None);
-            }
-        }
+    let mut connections = Vec::with_capacity(streams.len());
+    for (index, (stream, request)) in streams.into_iter().zip(requests).enumerate() {
+        let connection = Connection::start(stream, request, Token(index), poll.registry())?;
+        connections.push(Some(connection));
     }
     let (deadline, each) = match until {
         Until::Elapsed(time) => (started + time, u64::MAX),
         Until::Each(count) => (started + PATIENCE, count),
     };
-    let mut running = connections.iter().flatten().count();
+    let mut running = connections.len();
     let mut events = Events::with_capacity(1024);
     let mut buffer = vec![0; 64 * 1024];
     while running > 0 && Instant::now() < deadline + PATIENCE {
@@ -76,14 +99,14 @@ pub fn closed_loop(address: SocketAddr, requests: &[Vec<u8>], until: Until) -> i
                     let over = connection.answered >= each || Instant::now() >= deadline;
                     if over {
                         running -= 1;
-                    } else if connection.begin().is_err() {
-                        outcome.failed += 1;
+                    } else if let Err(failure) = connection.begin() {
+                        outcome.fail(failure);
                         running -= 1;
                         *slot = None;
                     }
                 }
-                Err(_) => {
-                    outcome.failed += 1;
+                Err(failure) => {
+                    outcome.fail(failure);
                     running -= 1;
                     *slot = None;
                 }
@@ -130,14 +153,13 @@ struct Connection<'a> {
 }
 
 impl<'a> Connection<'a> {
-    /// Connects and sends the first request.
-    fn open(
-        address: SocketAddr,
+    /// Sends the first request.
+    fn start(
+        stream: TcpStream,
         request: &'a [u8],
         token: Token,
         registry: &Registry,
     ) -> io::Result<Self> {
-        let stream = connect(address)?;
         stream.set_nonblocking(true)?;
         let mut stream = mio::net::TcpStream::from_std(stream);
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;

@@ -16,9 +16,8 @@ use crate::{Bench, chat};
 /// The Cargo profile that is the release profile plus names.
 const PROFILE: &str = "profiling";
 const REQUESTS: u64 = 1_000;
-/// Shares to be named.
-const SHARES: usize = 3;
-const LISTED: usize = 15;
+/// How many shares and functions are named.
+const LISTED: usize = 8;
 
 pub fn count(bench: &Bench, report: &mut Report) -> io::Result<()> {
     let program = match &bench.program {
@@ -31,21 +30,66 @@ pub fn count(bench: &Bench, report: &mut Report) -> io::Result<()> {
     let total = each(once.total, twice.total);
     report.note(&format!("{total} instructions per 1 KiB chat request"));
 
-    let mut shares: Vec<(u64, &str)> = twice
+    let mut functions: Vec<(u64, String)> = twice
         .functions
         .iter()
         .map(|(name, count)| {
             let before = once.functions.get(name).copied().unwrap_or(0);
-            (each(before, *count), name.as_str())
+            (each(before, *count), name.clone())
         })
         .collect();
-    shares.sort_unstable_by(|a, b| b.cmp(a));
-    for (index, (count, name)) in shares.iter().take(LISTED).enumerate() {
-        let percent = *count as f64 * 100.0 / total.max(1) as f64;
-        let mark = if index < SHARES { '*' } else { ' ' };
-        report.note(&format!("{mark} {percent:5.1} %  {count:>8}  {name}"));
+    let mut parts: HashMap<String, u64> = HashMap::new();
+    for (count, name) in &functions {
+        *parts.entry(part(name)).or_default() += count;
     }
+    let mut parts: Vec<_> = parts
+        .into_iter()
+        .map(|(name, count)| (count, name))
+        .collect();
+    list(
+        report,
+        "the largest shares, by whose code it is:",
+        &mut parts,
+        total,
+    );
+    list(
+        report,
+        "the largest single functions:",
+        &mut functions,
+        total,
+    );
     Ok(())
+}
+
+fn list(report: &Report, title: &str, counts: &mut [(u64, String)], total: u64) {
+    report.note(title);
+    counts.sort_unstable_by(|a, b| b.cmp(a));
+    for (count, name) in counts.iter().take(LISTED) {
+        let percent = *count as f64 * 100.0 / total.max(1) as f64;
+        report.note(&format!("  {percent:5.1} %  {count:>7}  {name}"));
+    }
+}
+
+/// Whose code a function is: the crate, for our own the room, for C the kind of work.
+fn part(function: &str) -> String {
+    let path = function.trim_start_matches(['<', '&', '*', '[', '(']);
+    let mut words = path.split("::");
+    let first = words.next().unwrap_or_default();
+    let room = words.next();
+    match room {
+        Some(room) if first == "holdfast" => format!("holdfast::{room}"),
+        Some(_) if ["std", "core", "alloc"].contains(&first) => "the standard library".to_owned(),
+        Some(_) => first.to_owned(),
+        None if ["alloc", "free", "chunk", "tcache"]
+            .iter()
+            .any(|word| first.contains(word)) =>
+        {
+            "memory allocation".to_owned()
+        }
+        None if first.contains("mem") => "copying and comparing memory".to_owned(),
+        None if first.contains("ring_core") => "ring".to_owned(),
+        None => "libc and the rest".to_owned(),
+    }
 }
 
 /// Builds the shipped code with the names of its functions, and gives its path.
@@ -86,12 +130,10 @@ fn profile(bench: &Bench, program: &Program, requests: u64) -> io::Result<Profil
     ];
     let proxy = program.start_under(&wrapper, bench.upstream.address, &folder)?;
     let request = [chat::request(0, 1024)];
-    let outcome = client::closed_loop(proxy.address, &request, Until::Each(requests))?;
+    let streams = client::open(proxy.address, 1)?;
+    client::closed_loop(streams, &request, Until::Each(requests))?.all_well()?;
+    // The counts are written at the end of the process.
     drop(proxy);
-    if outcome.answered != requests {
-        let answered = outcome.answered;
-        return Err(io::Error::other(format!("only {answered} answered")));
-    }
     annotate(&counts)
 }
 

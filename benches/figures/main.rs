@@ -6,11 +6,14 @@ mod chat;
 mod client;
 mod footprint;
 mod framing;
+mod helper;
+mod hop;
 mod instructions;
 mod many_connections;
 mod process;
 mod proxy;
 mod report;
+mod scan;
 mod scratch;
 mod streams;
 mod throughput;
@@ -20,10 +23,10 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use helper::Helper;
 use proxy::{Program, Proxy};
 use report::Report;
 use scratch::Scratch;
-use upstream::Upstream;
 
 pub const MIB: u64 = 1 << 20;
 
@@ -43,7 +46,7 @@ Ends with 1 when a figure misses its target.";
 /// Measures one thing and reports it.
 type Scenario = fn(&Bench, &mut Report) -> io::Result<()>;
 
-const SCENARIOS: [(&str, Scenario); 9] = [
+const SCENARIOS: [(&str, Scenario); 11] = [
     ("size", footprint::size),
     ("start", footprint::start),
     ("memory", footprint::idle),
@@ -52,13 +55,15 @@ const SCENARIOS: [(&str, Scenario); 9] = [
     ("streams", streams::relay),
     ("small", throughput::small),
     ("large", throughput::large),
+    ("hop", hop::measure),
+    ("scan", scan::rate),
     ("instructions", instructions::count),
 ];
 
 /// What every scenario works with.
 pub struct Bench {
     pub program: Program,
-    pub upstream: Upstream,
+    pub upstream: Helper,
     pub scratch: Scratch,
 }
 
@@ -76,7 +81,11 @@ impl Bench {
 enum Action {
     Help,
     List,
-    Serve,
+    ServeUpstream,
+    ServeRelay {
+        way: String,
+        upstream: String,
+    },
     Measure {
         only: Vec<String>,
         gateway: Option<PathBuf>,
@@ -112,7 +121,11 @@ fn arguments() -> Result<Action, lexopt::Error> {
             Long("only") => only.push(scenario_name(parser.value()?.string()?)?),
             Long("gateway") => gateway = Some(parser.value()?.into()),
             Long("nginx") => nginx = true,
-            Value(word) if word == upstream::COMMAND => return Ok(Action::Serve),
+            Value(word) if word == upstream::COMMAND => return Ok(Action::ServeUpstream),
+            Value(word) if word == hop::COMMAND => {
+                let (way, upstream) = (parser.value()?.string()?, parser.value()?.string()?);
+                return Ok(Action::ServeRelay { way, upstream });
+            }
             other => return Err(other.unexpected()),
         }
     }
@@ -139,7 +152,8 @@ fn act(action: Action) -> io::Result<ExitCode> {
                 println!("{name}");
             }
         }
-        Action::Serve => upstream::serve()?,
+        Action::ServeUpstream => upstream::serve()?,
+        Action::ServeRelay { way, upstream } => hop::serve(&way, &upstream)?,
         Action::Nothing => println!("figures: run by `cargo bench --bench figures`"),
         Action::Measure {
             only,
@@ -161,7 +175,7 @@ fn measure(program: Program, only: &[String]) -> io::Result<ExitCode> {
     rlimit::increase_nofile_limit(u64::MAX)?;
     let bench = Bench {
         program,
-        upstream: Upstream::start()?,
+        upstream: Helper::start(&[upstream::COMMAND])?,
         scratch: Scratch::new()?,
     };
     let mut report = Report::default();

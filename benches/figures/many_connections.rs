@@ -54,7 +54,8 @@ pub fn idle(bench: &Bench, report: &mut Report) -> io::Result<()> {
 pub fn burst(bench: &Bench, report: &mut Report) -> io::Result<()> {
     let proxy = bench.start()?;
     let requests: Vec<_> = (0..BURST).map(|n| chat::request(n, 1024)).collect();
-    let mut outcome = client::closed_loop(proxy.address, &requests, Until::Each(1))?;
+    let streams = client::open(proxy.address, BURST)?;
+    let mut outcome = client::closed_loop(streams, &requests, Until::Each(1))?;
     report.figure(
         "300 connections in one burst, kept open",
         &format!("{} answered", outcome.answered),

@@ -1,13 +1,9 @@
 //! The upstream of all measurements: one thread, one event loop, fixed answers.
-//!
-//! It runs as a child process of the tool, so that its CPU time is told apart, and ends with the pipe
-//! that is its standard input.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use memchr::memmem;
@@ -16,64 +12,29 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::chat;
 use crate::framing::Messages;
-use crate::process;
+use crate::helper;
 
 /// Events of one streamed answer, without the closing one.
 pub const EVENTS: usize = 50;
 /// Shortest and longest time between two events of a stream; 200 ms on average, so that the streams
 /// do not march in step.
 const PAUSE_MILLIS: (u64, u64) = (100, 300);
-/// The first argument of the child process.
+/// The command under which this program is the upstream.
 pub const COMMAND: &str = "upstream";
 
 const LISTENER: Token = Token(0);
 /// How far into a request body the stream flag is looked for, in bytes.
 const FLAG_WITHIN: usize = 1024;
 
-/// The running child.
-pub struct Upstream {
-    child: Child,
-    pub address: SocketAddr,
-}
-
-impl Upstream {
-    pub fn start() -> io::Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg(COMMAND)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut line = String::new();
-        if let Some(output) = child.stdout.take() {
-            BufReader::new(output).read_line(&mut line)?;
-        }
-        match line.trim().parse() {
-            Ok(address) => Ok(Self { child, address }),
-            Err(_) => Err(io::Error::other("the upstream did not start")),
-        }
-    }
-
-    pub fn cpu(&self) -> io::Result<Duration> {
-        process::cpu(self.child.id())
-    }
-}
-
-impl Drop for Upstream {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-/// The child's whole life.
+/// Serves until the parent ends.
 pub fn serve() -> io::Result<()> {
     std::thread::spawn(|| {
-        io::copy(&mut io::stdin(), &mut io::sink()).ok();
+        helper::wait_for_parent();
         std::process::exit(0);
     });
     rlimit::increase_nofile_limit(u64::MAX)?;
     let mut listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
-    println!("{}", listener.local_addr()?);
+    helper::announce(listener.local_addr()?);
     let poll = Poll::new()?;
     poll.registry()
         .register(&mut listener, LISTENER, Interest::READABLE)?;

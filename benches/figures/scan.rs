@@ -1,0 +1,60 @@
+//! The one pass over a request body, alone: model, stream flag, session.
+
+use std::hint::black_box;
+use std::io;
+use std::time::{Duration, Instant};
+
+use holdfast::session::{identity, scan};
+
+use crate::report::{Report, median, micros, quantile};
+use crate::{Bench, chat};
+
+const BODY_BYTES: usize = 512 * 1024;
+const LASTING: Duration = Duration::from_secs(1);
+/// Gigabytes (10^9) per second.
+const RATE: f64 = 1.0;
+
+pub fn rate(_: &Bench, report: &mut Report) -> io::Result<()> {
+    let body = chat::body(0, BODY_BYTES).into_bytes();
+    let fault = |what: &str| Err(io::Error::other(format!("the scan {what}")));
+    let Ok(scanned) = scan::scan(&body) else {
+        return fault("refuses a good body");
+    };
+    let model = scanned.model.and_then(|model| model.text);
+    if model.as_deref() != Some(chat::MODEL) {
+        return fault("does not find the model");
+    }
+    // Near the end, where only a scan of everything comes by: no JSON, and no UTF-8.
+    for byte in [b'\n', 0xff] {
+        let mut damaged = body.clone();
+        damaged[BODY_BYTES - 100] = byte;
+        if scan::scan(&damaged).is_ok() {
+            return fault("overlooks a fault");
+        }
+    }
+
+    let mut times = Vec::new();
+    let began = Instant::now();
+    while began.elapsed() < LASTING {
+        let before = Instant::now();
+        if let Ok(scanned) = scan::scan(black_box(&body)) {
+            black_box(identity::identify(|_| None, &scanned));
+        }
+        times.push(before.elapsed());
+    }
+    let middle = median(&mut times);
+    let rate = |time: Duration| BODY_BYTES as f64 / time.as_secs_f64() / 1e9;
+    report.figure(
+        "512 KiB: identity and model scan",
+        &format!("{:.2} GB/s", rate(middle)),
+        ">= 1 GB/s",
+        rate(middle) >= RATE,
+    );
+    report.note(&format!(
+        "median {} of {} scans, fastest {:.2} GB/s",
+        micros(middle),
+        times.len(),
+        rate(quantile(&mut times, 0.0))
+    ));
+    Ok(())
+}
