@@ -1,7 +1,7 @@
 //! Instructions per request, counted by callgrind: a number that no neighbour on the machine changes.
 //!
-//! The same requests are sent N and 2 N times; the difference is what N requests cost, without start
-//! and end of the process.
+//! The same request is sent N and 2 N times; the difference is what N requests cost, without start and
+//! end of the process.
 
 use std::collections::HashMap;
 use std::io;
@@ -16,8 +16,11 @@ use crate::{Bench, chat};
 /// The Cargo profile that is the release profile plus names.
 const PROFILE: &str = "profiling";
 const REQUESTS: u64 = 1_000;
-/// How many shares and functions are named.
-const LISTED: usize = 8;
+/// How many parts and functions are named.
+const PARTS: usize = 8;
+const FUNCTIONS: usize = 24;
+/// Crates whose functions say which stage of a request they are.
+const STAGES: [&str; 6] = ["holdfast", "tiny_http", "ureq", "serde_json", "log", "lru"];
 
 pub fn count(bench: &Bench, report: &mut Report) -> io::Result<()> {
     let program = match &bench.program {
@@ -26,69 +29,137 @@ pub fn count(bench: &Bench, report: &mut Report) -> io::Result<()> {
     };
     let once = profile(bench, &program, REQUESTS)?;
     let twice = profile(bench, &program, 2 * REQUESTS)?;
-    let each = |once: u64, twice: u64| twice.saturating_sub(once) / REQUESTS;
-    let total = each(once.total, twice.total);
+    let total = twice.total.saturating_sub(once.total) / REQUESTS;
     report.note(&format!("{total} instructions per 1 KiB chat request"));
 
-    let mut functions: Vec<(u64, String)> = twice
-        .functions
-        .iter()
-        .map(|(name, count)| {
-            let before = once.functions.get(name).copied().unwrap_or(0);
-            (each(before, *count), name.clone())
-        })
-        .collect();
-    let mut parts: HashMap<String, u64> = HashMap::new();
-    for (count, name) in &functions {
-        *parts.entry(part(name)).or_default() += count;
+    let mut parts = Counts::new();
+    for (name, count) in difference(&once.own, &twice.own) {
+        *parts.entry(part(&name)).or_default() += count;
     }
-    let mut parts: Vec<_> = parts
-        .into_iter()
-        .map(|(name, count)| (count, name))
-        .collect();
-    list(
-        report,
-        "the largest shares, by whose code it is:",
-        &mut parts,
-        total,
-    );
-    list(
-        report,
-        "the largest single functions:",
-        &mut functions,
-        total,
-    );
+    report.note("whose code they are:");
+    list(report, parts, PARTS, total);
+    let mut stages = difference(&once.inclusive, &twice.inclusive);
+    stages.retain(|name, _| STAGES.contains(&crate_of(name)));
+    report.note("the largest functions, with all they call:");
+    list(report, stages, FUNCTIONS, total);
     Ok(())
 }
 
-fn list(report: &Report, title: &str, counts: &mut [(u64, String)], total: u64) {
-    report.note(title);
-    counts.sort_unstable_by(|a, b| b.cmp(a));
-    for (count, name) in counts.iter().take(LISTED) {
-        let percent = *count as f64 * 100.0 / total.max(1) as f64;
-        report.note(&format!("  {percent:5.1} %  {count:>7}  {name}"));
+/// Instructions by the name of a function, or of a part.
+type Counts = HashMap<String, u64>;
+
+struct Profile {
+    total: u64,
+    /// Of each function itself.
+    own: Counts,
+    /// Of each function with all it calls.
+    inclusive: Counts,
+}
+
+fn profile(bench: &Bench, program: &Program, requests: u64) -> io::Result<Profile> {
+    let folder = bench.scratch.folder()?;
+    let counts = folder.join("callgrind.out");
+    let wrapper = [
+        "valgrind".to_owned(),
+        "--tool=callgrind".to_owned(),
+        format!("--callgrind-out-file={}", counts.display()),
+    ];
+    let proxy = program.start_under(&wrapper, bench.upstream.address, &folder)?;
+    let request = [chat::request(0, 1024)];
+    let streams = client::open(proxy.address, 1)?;
+    client::closed_loop(streams, &request, Until::Each(requests))?.all_well()?;
+    // The counts are written at the end of the process.
+    drop(proxy);
+    let (total, own) = annotate(&counts, "no")?;
+    let (_, inclusive) = annotate(&counts, "yes")?;
+    Ok(Profile {
+        total,
+        own,
+        inclusive,
+    })
+}
+
+/// Reads the totals and the list of functions that callgrind_annotate makes of the counts.
+fn annotate(counts: &Path, inclusive: &str) -> io::Result<(u64, Counts)> {
+    let output = Command::new("callgrind_annotate")
+        .args(["--threshold=100", "--auto=no", "--show-percs=no"])
+        .arg(format!("--inclusive={inclusive}"))
+        .arg(counts)
+        .output()?;
+    let (mut total, mut functions) = (0, Counts::new());
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let Some((count, name)) = line.trim().split_once(' ') else {
+            continue;
+        };
+        let Ok(count) = count.replace(',', "").parse::<u64>() else {
+            continue;
+        };
+        if name.contains("PROGRAM TOTALS") {
+            total = count;
+            continue;
+        }
+        // A function stands once for each file whose code was inlined into it.
+        let known = functions.entry(function(name)).or_default();
+        if inclusive == "yes" {
+            *known = count.max(*known);
+        } else {
+            *known += count;
+        }
     }
+    match total {
+        0 => Err(io::Error::other("callgrind_annotate gave no totals")),
+        _ => Ok((total, functions)),
+    }
+}
+
+/// `file:function [object]` without the file and the object.
+fn function(name: &str) -> String {
+    let name = name.trim().split(" [").next().unwrap_or_default();
+    // A path has no double colon in it, a function may.
+    let bare = match name.find(':') {
+        Some(at) if !name[at..].starts_with("::") => &name[at + 1..],
+        _ => name,
+    };
+    bare.to_owned()
+}
+
+/// What each function costs per request.
+fn difference(once: &Counts, twice: &Counts) -> Counts {
+    let per_request = |(name, count): (&String, &u64)| {
+        let before = once.get(name).copied().unwrap_or(0);
+        (name.clone(), count.saturating_sub(before) / REQUESTS)
+    };
+    twice.iter().map(per_request).collect()
+}
+
+fn crate_of(function: &str) -> &str {
+    let path = function.trim_start_matches(['<', '&', '*', '[', '(']);
+    path.split("::").next().unwrap_or_default()
 }
 
 /// Whose code a function is: the crate, for our own the room, for C the kind of work.
 fn part(function: &str) -> String {
-    let path = function.trim_start_matches(['<', '&', '*', '[', '(']);
-    let mut words = path.split("::");
-    let first = words.next().unwrap_or_default();
-    let room = words.next();
+    let name = crate_of(function);
+    let room = function.split("::").nth(1);
     match room {
-        Some(room) if first == "holdfast" => format!("holdfast::{room}"),
-        Some(_) if ["std", "core", "alloc"].contains(&first) => "the standard library".to_owned(),
-        Some(_) => first.to_owned(),
-        None if ["alloc", "free", "chunk", "tcache"]
-            .iter()
-            .any(|word| first.contains(word)) =>
-        {
-            "memory allocation".to_owned()
-        }
-        None if first.contains("mem") => "copying and comparing memory".to_owned(),
-        None if first.contains("ring_core") => "ring".to_owned(),
-        None => "libc and the rest".to_owned(),
+        Some(room) if name == "holdfast" => format!("holdfast::{room}"),
+        Some(_) if ["std", "core", "alloc"].contains(&name) => "the standard library".to_owned(),
+        Some(_) => name.to_owned(),
+        None if name.contains("ring_core") => "ring".to_owned(),
+        None if name.contains("mem") => "copying and comparing memory".to_owned(),
+        None => match ["alloc", "free", "chunk", "tcache"] {
+            words if words.iter().any(|word| name.contains(word)) => "memory allocation".to_owned(),
+            _ => "libc and the rest".to_owned(),
+        },
+    }
+}
+
+fn list(report: &Report, counts: Counts, length: usize, total: u64) {
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_unstable_by(|(_, a), (_, b)| b.cmp(a));
+    for (name, count) in counts.iter().take(length) {
+        let percent = *count as f64 * 100.0 / total.max(1) as f64;
+        report.note(&format!("  {percent:5.1} %  {count:>7}  {name}"));
     }
 }
 
@@ -112,68 +183,4 @@ fn build_with_names() -> io::Result<PathBuf> {
     let shipped = Path::new(env!("CARGO_BIN_EXE_holdfast"));
     let target = shipped.ancestors().nth(2).unwrap_or(Path::new("target"));
     Ok(target.join(PROFILE).join("holdfast"))
-}
-
-struct Profile {
-    total: u64,
-    /// Instructions of each function itself, without those it calls.
-    functions: HashMap<String, u64>,
-}
-
-fn profile(bench: &Bench, program: &Program, requests: u64) -> io::Result<Profile> {
-    let folder = bench.scratch.folder()?;
-    let counts = folder.join("callgrind.out");
-    let wrapper = [
-        "valgrind".to_owned(),
-        "--tool=callgrind".to_owned(),
-        format!("--callgrind-out-file={}", counts.display()),
-    ];
-    let proxy = program.start_under(&wrapper, bench.upstream.address, &folder)?;
-    let request = [chat::request(0, 1024)];
-    let streams = client::open(proxy.address, 1)?;
-    client::closed_loop(streams, &request, Until::Each(requests))?.all_well()?;
-    // The counts are written at the end of the process.
-    drop(proxy);
-    annotate(&counts)
-}
-
-/// Reads the list of functions that callgrind_annotate makes of the counts.
-fn annotate(counts: &Path) -> io::Result<Profile> {
-    let output = Command::new("callgrind_annotate")
-        .args(["--threshold=100", "--auto=no", "--show-percs=no"])
-        .arg(counts)
-        .output()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let mut profile = Profile {
-        total: 0,
-        functions: HashMap::new(),
-    };
-    for line in text.lines() {
-        let Some((count, name)) = line.trim().split_once(' ') else {
-            continue;
-        };
-        let Ok(count) = count.replace(',', "").parse::<u64>() else {
-            continue;
-        };
-        if name.contains("PROGRAM TOTALS") {
-            profile.total = count;
-        } else {
-            *profile.functions.entry(function(name)).or_default() += count;
-        }
-    }
-    match profile.total {
-        0 => Err(io::Error::other("callgrind_annotate gave no totals")),
-        _ => Ok(profile),
-    }
-}
-
-/// `file:function [object]` without the file and the object.
-fn function(name: &str) -> String {
-    let name = name.trim().split(" [").next().unwrap_or_default();
-    // A path has no double colon in it, a function may.
-    let bare = match name.find(':') {
-        Some(at) if !name[at..].starts_with("::") => &name[at + 1..],
-        _ => name,
-    };
-    bare.to_owned()
 }

@@ -1,6 +1,6 @@
 //! The configuration file: schema, defaults, problems with line numbers, secrets.
 //!
-//! A file is read in two steps. [`yaml`] makes a tree that knows the place of everything; the readers
+//! A file is read in two steps. `yaml` makes a tree that knows the place of everything; the readers
 //! turn it into a [`Config`], noting every problem on the way. Everything outside this room sees only
 //! the [`Config`], in which all values are normalised and checked.
 

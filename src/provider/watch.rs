@@ -1,8 +1,8 @@
 //! How a worker that waits for an upstream learns that its client has hung up.
 //!
 //! A worker makes one call at a time, so what it waits for belongs to its thread: [`guard`] says how to ask
-//! whether the client is still there, and every wait of an upstream call ([`super::wire`], [`super::dial`],
-//! [`super::resolve`]) is cut into slices between which it asks.
+//! whether the client is still there, and every wait of an upstream call (`wire`, `dial`,
+//! `resolve`) is cut into slices between which it asks.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;

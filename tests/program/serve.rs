@@ -1,0 +1,178 @@
+//! `holdfast --config FILE`.
+
+use super::harness::{Folder, Program, call};
+
+fn serving(folder: &Folder, text: &str) -> Program {
+    let path = folder.write("config.yaml", text);
+    Program::start(&["--config", path.to_str().unwrap()])
+}
+
+const PLAIN: &str = "host: 127.0.0.1\nport: 0\napi-keys: [first]\n";
+
+#[test]
+fn a_hangup_reloads_the_file_and_a_bad_file_changes_nothing() {
+    let folder = Folder::new();
+    let program = serving(&folder, PLAIN);
+    let address = program.address();
+    let models = |key: &str| call(address, "GET", "/v1/models", key, "").0;
+    assert_eq!((models("first"), models("second")), (200, 401));
+    folder.write("config.yaml", &PLAIN.replace("first", "second"));
+    program.signal("HUP");
+    program.expect("reloaded");
+    assert_eq!((models("first"), models("second")), (401, 200));
+    folder.write("config.yaml", "api-keys: [third]\nport: many\n");
+    program.signal("HUP");
+    program.expect("not reloaded");
+    program.expect("config.yaml:2:7");
+    assert_eq!((models("second"), models("third")), (200, 401));
+    folder.write("config.yaml", "");
+    program.signal("HUP");
+    program.expect("is empty");
+    assert_eq!(models("second"), 200);
+}
+
+#[test]
+fn terminating_ends_with_zero() {
+    for signal in ["TERM", "INT"] {
+        let folder = Folder::new();
+        let mut program = serving(&folder, PLAIN);
+        assert_eq!(call(program.address(), "GET", "/healthz", "", "").0, 200);
+        program.signal(signal);
+        assert_eq!(program.wait().code(), Some(0));
+    }
+}
+
+#[test]
+fn problems_have_exit_codes() {
+    let folder = Folder::new();
+    let mut missing = Program::start(&["--config", "/no/such/file.yaml"]);
+    assert_eq!(missing.wait().code(), Some(1));
+    missing.expect("/no/such/file.yaml");
+    let mut broken = serving(&folder, "port: [1]\nhost: {}\n");
+    assert_eq!(broken.wait().code(), Some(1));
+    broken.expect("config.yaml:1:");
+    broken.expect("config.yaml:2:");
+    let program = serving(&folder, PLAIN);
+    let port = program.address().port();
+    let mut second = serving(&folder, &PLAIN.replace("port: 0", &format!("port: {port}")));
+    assert_eq!(second.wait().code(), Some(3));
+}
+
+#[cfg(feature = "demo")]
+mod with_upstreams {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use std::time::{Duration, Instant};
+
+    use holdfast::demo::{Ending, Script, Step, Upstreams};
+
+    use super::super::harness::{Folder, PATIENCE, Program, call, eventually};
+    use super::serving;
+
+    const BODY: &str = r#"{"model":"m","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"a few words"}]}"#;
+
+    fn configuration(upstreams: &Upstreams, debug: bool) -> String {
+        let address = upstreams.address();
+        format!(
+            "host: 127.0.0.1\nport: 0\ndebug: {debug}\napi-keys: [client-secret-1]\nrouting: {{session-affinity: true}}\nclaude-api-key:\n  - {{api-key: upstream-secret-1, base-url: \"http://{address}\", models: [{{name: demo-messages, alias: m}}], headers: {{X-Extra: header-secret-1}}}}\n  - {{api-key: upstream-secret-2, base-url: \"http://{address}\", models: [{{name: demo-messages, alias: m}}]}}\n"
+        )
+    }
+
+    /// A stream under way, its head read.
+    fn streaming(program: &Program) -> TcpStream {
+        let mut stream = TcpStream::connect(program.address()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(
+            stream,
+            "POST /v1/messages HTTP/1.1\r\nHost: h\r\nX-Api-Key: client-secret-1\r\nContent-Length: {}\r\n\r\n{BODY}",
+            BODY.len()
+        )
+        .unwrap();
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        stream
+    }
+
+    #[test]
+    fn a_running_stream_is_finished_first() {
+        let upstreams = Upstreams::start().unwrap();
+        for key in ["upstream-secret-1", "upstream-secret-2"] {
+            upstreams.script(
+                key,
+                Script::always(Step::trickle(10, Duration::from_millis(50))),
+            );
+        }
+        let folder = Folder::new();
+        let mut program = serving(&folder, &configuration(&upstreams, false));
+        let mut stream = streaming(&program);
+        program.signal("TERM");
+        program.expect("1 requests under way");
+        eventually(
+            || TcpStream::connect(program.address()).is_err(),
+            || "it still accepts".to_owned(),
+        );
+        assert!(program.is_running());
+        let mut rest = String::new();
+        stream.read_to_string(&mut rest).unwrap();
+        assert!(rest.contains("message_stop"), "{rest}");
+        assert_eq!(program.wait().code(), Some(0));
+    }
+
+    #[test]
+    fn a_second_signal_ends_at_once() {
+        let upstreams = Upstreams::start().unwrap();
+        for key in ["upstream-secret-1", "upstream-secret-2"] {
+            upstreams.script(
+                key,
+                Script::always(Step::trickle(9, Duration::from_secs(60))),
+            );
+        }
+        let folder = Folder::new();
+        let mut program = serving(&folder, &configuration(&upstreams, false));
+        let _stream = streaming(&program);
+        program.signal("TERM");
+        program.expect("under way");
+        let begun = Instant::now();
+        program.signal("TERM");
+        program.wait();
+        assert!(begun.elapsed() < Duration::from_secs(5));
+    }
+
+    #[test]
+    fn nothing_secret_is_ever_printed() {
+        let upstreams = Upstreams::start().unwrap();
+        let folder = Folder::new();
+        let program = serving(&folder, &configuration(&upstreams, true));
+        let steps = [
+            Step::status(400),
+            Step::status(401),
+            Step::retry_after(3),
+            Step::status(500),
+            Step::Reset,
+            Step::ending(Ending::Reset(2)),
+            Step::ending(Ending::TruncatedChunk(2)),
+            Step::ending(Ending::Error(0)),
+            Step::Answer(holdfast::demo::Manner::default()),
+        ];
+        for step in steps {
+            for key in ["upstream-secret-1", "upstream-secret-2"] {
+                upstreams.script(key, Script::always(step.clone()));
+            }
+            for key in ["client-secret-1", "wrong-secret-1"] {
+                let path = format!("/v1/messages?key={key}");
+                let (_, answer) = call(program.address(), "POST", &path, key, BODY);
+                assert!(!answer.contains("secret"), "{answer}");
+            }
+        }
+        program.signal("HUP");
+        program.expect("reloaded");
+        program.signal("TERM");
+        program.expect("stopping");
+        let printed = program.printed();
+        assert!(
+            printed.len() > 1000,
+            "there is something to look through: {printed}"
+        );
+        assert!(!printed.contains("secret"), "{printed}");
+    }
+}
