@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use holdfast::edge::{Edge, Hooks, Limits};
+use holdfast::server::envelope;
 use holdfast::server::lane::{LaneAddress, Presence};
 
 use crate::client::{self, Until};
@@ -140,18 +141,18 @@ pub fn serve(way: &str, upstream: &str) -> io::Result<()> {
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
     let address = listener.local_addr()?;
     if way == ALONE {
-        let _relay = Relay::start(listener, upstream)?;
+        let _relay = Relay::start(listener, upstream, None)?;
         helper::announce(address);
         helper::wait_for_parent();
         return Ok(());
     }
     let (lanes, lane_address) = LaneAddress::bind()?;
-    let _relay = Relay::start(lanes, upstream)?;
     let limits = Limits {
         lanes: CLIENTS,
         ..Limits::default()
     };
     let presence = Presence::new(limits.lanes + limits.reserved_lanes)?;
+    let _relay = Relay::start(lanes, upstream, Some(&presence))?;
     let hooks = Hooks {
         is_cheap: |_, _| false,
         on_lane: Box::new(|_| {}),
@@ -175,7 +176,12 @@ struct Relay {
 }
 
 impl Relay {
-    fn start(listener: impl Into<tiny_http::Listener>, upstream: &str) -> io::Result<Self> {
+    /// With `presence`, requests come in the edge's envelopes.
+    fn start(
+        listener: impl Into<tiny_http::Listener>,
+        upstream: &str,
+        presence: Option<&Arc<Presence>>,
+    ) -> io::Result<Self> {
         let server = tiny_http::Server::from_listener(listener, None)
             .map_err(|error| io::Error::other(error.to_string()))?;
         let server = Arc::new(server);
@@ -188,10 +194,11 @@ impl Relay {
         let url = format!("http://{upstream}{}", chat::PATH);
         for _ in 0..CLIENTS {
             let (server, agent, url) = (Arc::clone(&server), agent.clone(), url.clone());
+            let presence = presence.cloned();
             thread::spawn(move || {
                 while let Ok(request) = server.recv() {
                     // A client that has gone needs no answer.
-                    relay(request, &agent, &url).ok();
+                    relay(request, &agent, &url, presence.as_deref()).ok();
                 }
             });
         }
@@ -199,16 +206,26 @@ impl Relay {
     }
 }
 
-fn relay(mut request: tiny_http::Request, agent: &ureq::Agent, url: &str) -> io::Result<()> {
-    let mut body = Vec::new();
-    request.as_reader().read_to_end(&mut body)?;
+fn relay(
+    mut request: tiny_http::Request,
+    agent: &ureq::Agent,
+    url: &str,
+    presence: Option<&Presence>,
+) -> io::Result<()> {
+    let mut bytes = Vec::with_capacity(request.body_length().unwrap_or(0));
+    request.as_reader().read_to_end(&mut bytes)?;
+    let envelope = presence.and_then(|presence| envelope::unwrap(&bytes, presence));
+    let body = match &envelope {
+        Some(envelope) => &bytes[envelope.body_start..],
+        None => &bytes,
+    };
     let mut answer = Vec::new();
-    // The edge's first question on a lane, which is not for the upstream.
-    if *request.method() != tiny_http::Method::Options {
+    // The edge's first question on a lane, which is not for the upstream, has none.
+    if !body.is_empty() {
         let response = agent
             .post(url)
             .content_type("application/json")
-            .send(&body[..])
+            .send(body)
             .map_err(io::Error::other)?;
         response
             .into_body()

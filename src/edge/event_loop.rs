@@ -19,6 +19,7 @@ use super::lanes::{Lanes, Ready};
 use super::refusal::Refusal;
 use super::socket::Received;
 use super::{Hooks, Limits};
+use crate::server::envelope;
 use crate::server::lane::{LaneAddress, Presence};
 
 /// Bytes read at once. One buffer serves all connections.
@@ -350,13 +351,7 @@ impl EventLoop {
             let parsed = if client.input.is_empty() {
                 Ok(None)
             } else {
-                request::parse(
-                    &client.input,
-                    &mut client.scanned,
-                    limits,
-                    client.peer,
-                    self.is_cheap,
-                )
+                request::parse(&client.input, &mut client.scanned, limits, self.is_cheap)
             };
             match parsed {
                 Ok(Some(head)) => {
@@ -396,8 +391,8 @@ impl EventLoop {
         }
         head.keep_alive &= !self.is_draining;
         let is_cheap = head.is_cheap;
-        if let Some((lane, seat)) = self.lanes.take(key, is_cheap) {
-            return self.start(key, &head, lane, &seat);
+        if let Some((lane, seal)) = self.lanes.take(key, is_cheap) {
+            return self.start(key, &head, lane, &seal);
         }
         let Some(client) = self.clients.get_mut(key) else {
             return false;
@@ -414,14 +409,18 @@ impl EventLoop {
         true
     }
 
-    fn start(&mut self, key: usize, head: &RequestHead, lane: usize, seat: &str) -> bool {
+    fn start(&mut self, key: usize, head: &RequestHead, lane: usize, seal: &str) -> bool {
         let (Some(client), Some(socket)) = (self.clients.get_mut(key), self.lanes.socket(lane))
         else {
             return false;
         };
         // A lane that takes nothing shows when it is read; a client that does, with the next flush.
-        let _ = socket.send(&head.for_lane);
-        let _ = socket.send(seat.as_bytes());
+        let framing = match head.body {
+            Body::None => envelope::Framing::Length(0),
+            Body::Length(length) => envelope::Framing::Length(length),
+            Body::Chunked => envelope::Framing::Chunked,
+        };
+        let _ = socket.send(&envelope::wrap(seal, client.peer, &head.for_lane, framing));
         if head.expects_continue && head.body != Body::None && client.input.is_empty() {
             let _ = client.socket.send(b"HTTP/1.1 100 Continue\r\n\r\n");
         }

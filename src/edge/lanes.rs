@@ -5,6 +5,7 @@
 //! are already taken.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use mio::net::UnixStream;
@@ -12,7 +13,8 @@ use mio::{Interest, Registry, Token};
 
 use super::framing::response;
 use super::socket::{Received, Socket};
-use crate::server::lane::{LaneAddress, PEER, Presence, SEAT, Seat};
+use crate::server::envelope;
+use crate::server::lane::{LaneAddress, Presence, Seat};
 
 /// All lanes.
 pub struct Lanes {
@@ -94,7 +96,7 @@ impl Lanes {
         is_cheap || self.busy_general < self.general
     }
 
-    /// A free lane for the client with key `client`, with the line that proves its seat.
+    /// A free lane for the client with key `client`, with the seal of the exchange.
     pub fn take(&mut self, client: usize, is_cheap: bool) -> Option<(usize, String)> {
         if !self.may_take(is_cheap) {
             return None;
@@ -108,10 +110,7 @@ impl Lanes {
             is_general: !is_cheap,
         };
         self.busy_general += usize::from(!is_cheap);
-        Some((
-            index,
-            format!("{SEAT}: {}\r\n\r\n", self.presence.header_value(seat)),
-        ))
+        Some((index, self.presence.seal(seat)))
     }
 
     fn next_seat(&mut self, index: usize) -> Option<Seat> {
@@ -194,11 +193,14 @@ impl Lanes {
         let Some(seat) = self.next_seat(index) else {
             return Ok(());
         };
-        let seat = self.presence.header_value(seat);
-        let ping = format!(
-            "OPTIONS * HTTP/1.1\r\nHost: lane\r\n{PEER}: 127.0.0.1:0\r\n{SEAT}: {seat}\r\n\r\n"
-        );
-        socket.send(ping.as_bytes())?;
+        let nobody = SocketAddr::from(([127, 0, 0, 1], 0));
+        let seal = self.presence.seal(seat);
+        socket.send(&envelope::wrap(
+            &seal,
+            nobody,
+            "OPTIONS * HTTP/1.1\r\n\r\n",
+            envelope::Framing::Length(0),
+        ))?;
         socket.flush()?;
         if let Some(lane) = self.lanes.get_mut(index) {
             lane.socket = Some(socket);

@@ -82,7 +82,8 @@ impl Headers {
             if !allowed.iter().any(|pattern| matches(pattern, name)) {
                 continue;
             }
-            let (Ok(name), Ok(value)) = (name.parse(), HeaderValue::from_str(value)) else {
+            let (Ok(name), Ok(value)) = (name.parse(), HeaderValue::from_bytes(value.as_bytes()))
+            else {
                 continue;
             };
             if taken.contains(&name) {

@@ -136,17 +136,18 @@ impl Generation<'_> {
         if codings.is_empty() {
             return Ok(());
         }
+        let codings = codings.join(",");
         let limit = self.server.body_limit;
-        let body = std::mem::take(&mut inbound.body);
+        let body = inbound.take_body();
         let is_json = |body: &[u8]| scan::scan(body).is_ok();
-        inbound.body = decoding::decode(&codings.join(","), body, limit, is_json)
-            .map_err(|error| error.problem())?;
+        let decoded = decoding::decode(&codings, body, limit, is_json);
+        inbound.set_body(decoded.map_err(|error| error.problem())?);
         Ok(())
     }
 
     /// The one pass over the body.
     fn understand<'b>(&'b self, inbound: &'b Inbound) -> Result<Understood<'b>, Box<Problem>> {
-        let scan = scan::scan(&inbound.body).map_err(Problem::malformed_json)?;
+        let scan = scan::scan(inbound.body()).map_err(Problem::malformed_json)?;
         if !scan.is_object {
             let what = "Invalid request: the body is not a JSON object";
             return Err(Problem::invalid_request(what).into());
@@ -290,7 +291,7 @@ impl Generation<'_> {
             model: &candidate.upstream,
             action: self.operation.action,
             stream: understood.stream,
-            body: &inbound.body,
+            body: inbound.body(),
             model_span: understood.model_span,
             client_headers: headers,
             alt: self.operation.alt.as_deref(),
@@ -385,10 +386,7 @@ impl Generation<'_> {
             usage: told.usage,
             elapsed: inbound.arrived.elapsed(),
         };
-        match inbound.peer {
-            Some(peer) => log::info!("{} {peer} {report}", self.id),
-            None => log::info!("{} {report}", self.id),
-        }
+        log::info!("{} {} {report}", self.id, inbound.peer);
         if let Some(observer) = &self.server.observer {
             observer(&report);
         }

@@ -5,8 +5,12 @@ use std::time::Instant;
 
 use tiny_http::Request;
 
+use super::envelope;
 use super::headers::Headers;
-use super::lane::{self, Presence, Seat};
+use super::lane::{Presence, Seat};
+
+/// Bytes that may come before the client's body: the longest head the edge lets through, and its seal.
+const WRAPPING: usize = 256 * 1024;
 
 /// A whole request.
 #[derive(Debug)]
@@ -14,9 +18,10 @@ pub struct Inbound {
     pub method: String,
     pub target: String,
     pub headers: Headers,
-    pub body: Vec<u8>,
+    body: Vec<u8>,
+    body_start: usize,
     pub seat: Seat,
-    pub peer: Option<SocketAddr>,
+    pub peer: SocketAddr,
     pub arrived: Instant,
 }
 
@@ -41,29 +46,49 @@ impl Inbound {
         limit: u64,
     ) -> Result<Self, Unreadable> {
         let arrived = Instant::now();
-        let headers = Headers::of(request.headers());
-        let seat = headers
-            .get(lane::SEAT)
-            .and_then(|value| presence.verify(value))
-            .ok_or(Unreadable::Stranger)?;
         let expected = request.body_length().unwrap_or(0);
-        let capacity = expected.min(usize::try_from(limit).unwrap_or(usize::MAX));
-        let mut body = Vec::with_capacity(capacity);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut bytes = Vec::with_capacity(expected.min(limit.saturating_add(WRAPPING)));
         request
             .as_reader()
-            .read_to_end(&mut body)
+            .read_to_end(&mut bytes)
             .map_err(|_| Unreadable::Broken)?;
-        if body.len() < expected {
+        if bytes.len() < expected {
             return Err(Unreadable::Broken);
         }
+        let envelope = envelope::unwrap(&bytes, presence).ok_or(Unreadable::Stranger)?;
+        let (line, lines) = envelope
+            .head
+            .split_once("\r\n")
+            .ok_or(Unreadable::Stranger)?;
+        let mut words = line.split(' ');
+        let mut word = || words.next().unwrap_or_default().to_owned();
         Ok(Self {
-            method: request.method().as_str().to_owned(),
-            target: request.url().to_owned(),
-            body,
-            seat,
-            peer: headers.get(lane::PEER).and_then(lane::peer),
-            headers,
+            method: word(),
+            target: word(),
+            headers: Headers::of(lines),
+            seat: envelope.seat,
+            peer: envelope.peer,
+            body_start: envelope.body_start,
+            body: bytes,
             arrived,
         })
+    }
+
+    pub fn body(&self) -> &[u8] {
+        self.body.get(self.body_start..).unwrap_or_default()
+    }
+
+    /// Takes the body out, to be put back changed.
+    pub fn take_body(&mut self) -> Vec<u8> {
+        let mut body = std::mem::take(&mut self.body);
+        body.drain(..self.body_start.min(body.len()));
+        self.body_start = 0;
+        body
+    }
+
+    pub fn set_body(&mut self, body: Vec<u8>) {
+        self.body = body;
+        self.body_start = 0;
     }
 }

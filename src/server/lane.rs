@@ -1,12 +1,10 @@
-//! What the edge tells the server about the client at the other end of a lane.
+//! The lanes between edge and server: where they are, and who sits at their other end.
 //!
-//! The edge puts two headers on every request it hands on: who the client is, and which exchange on
-//! which lane this is. The second one proves that the request came through the edge, and lets a worker
-//! ask at any time whether its client is still there.
+//! Every request that the edge hands on names the exchange on the lane that it is. That proves that it came
+//! through the edge, and lets a worker ask at any time whether its client is still there.
 
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -14,13 +12,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ring::rand::{SecureRandom, SystemRandom};
-
-/// The prefix of header names that only the edge may set; it removes them from what clients send.
-pub const NAMESPACE: &str = "x-holdfast-lane-";
-/// Header with the client's socket address, `ip:port` or `[ip]:port`.
-pub const PEER: &str = "x-holdfast-lane-peer";
-/// Header with the seat: `<32 hex digits>-<lane>-<exchange>`.
-pub const SEAT: &str = "x-holdfast-lane-seat";
 
 /// One exchange on one lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +43,12 @@ impl Presence {
         }))
     }
 
-    /// The value of the [`SEAT`] header for `seat`.
-    pub fn header_value(&self, seat: Seat) -> String {
+    /// What proves that a request belongs to `seat`: `<32 hex digits>-<lane>-<exchange>`.
+    pub fn seal(&self, seat: Seat) -> String {
         format!("{}-{}-{}", self.token, seat.lane, seat.exchange)
     }
 
-    /// Reads a [`SEAT`] header; `None` for anything this edge did not write.
+    /// Reads a seal; `None` for anything that was not made here.
     pub fn verify(&self, value: &str) -> Option<Seat> {
         let mut parts = value.splitn(3, '-');
         let token = parts.next()?;
@@ -154,11 +145,6 @@ fn random_hex() -> io::Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Reads a [`PEER`] header.
-pub fn peer(value: &str) -> Option<SocketAddr> {
-    value.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,7 +156,7 @@ mod tests {
             lane: 2,
             exchange: 7,
         };
-        let value = presence.header_value(seat);
+        let value = presence.seal(seat);
         assert_eq!(presence.verify(&value), Some(seat));
         let stranger = Presence::new(3).unwrap();
         assert_eq!(stranger.verify(&value), None);
@@ -178,7 +164,7 @@ mod tests {
             assert_eq!(presence.verify(forged), None, "{forged}");
         }
         let beyond = Seat { lane: 3, ..seat };
-        assert_eq!(presence.verify(&presence.header_value(beyond)), None);
+        assert_eq!(presence.verify(&presence.seal(beyond)), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod client_key;
 pub mod cors;
 pub mod decoding;
+pub mod envelope;
 pub mod fixed;
 mod generation;
 pub mod head;

@@ -8,7 +8,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use holdfast::edge::{Edge, EdgeHandle, Hooks, Limits, listener};
-use holdfast::server::lane::{LaneAddress, Presence, SEAT};
+use holdfast::server::envelope;
+use holdfast::server::lane::{LaneAddress, Presence};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -107,27 +108,22 @@ impl Drop for Setup {
 }
 
 fn serve(mut request: tiny_http::Request, presence: &Presence, shared: &Shared) {
-    let header = |name: &str| {
-        request
-            .headers()
-            .iter()
-            .find(|header| header.field.as_str().as_str().eq_ignore_ascii_case(name))
-            .map(|header| header.value.as_str().to_owned())
-    };
-    let seat = header(SEAT).and_then(|value| presence.verify(&value));
-    let seat = seat.expect("the edge proves its requests");
-    let head: String = request
-        .headers()
-        .iter()
-        .filter(|header| !header.field.as_str().as_str().eq_ignore_ascii_case(SEAT))
-        .map(|header| format!("{header}\n"))
-        .collect();
-    let line = format!("{} {}\n", request.method(), request.url());
-    let path = request.url().to_owned();
-    let mut body = Vec::new();
-    if request.as_reader().read_to_end(&mut body).is_err() {
+    let mut bytes = Vec::new();
+    if request.as_reader().read_to_end(&mut bytes).is_err() {
         return;
     }
+    let envelope = envelope::unwrap(&bytes, presence).expect("the edge proves its requests");
+    let seat = envelope.seat;
+    let (line, head) = envelope.head.split_once("\r\n").unwrap();
+    let mut words = line.split(' ');
+    let line = format!("{} {}\n", words.next().unwrap(), words.next().unwrap());
+    let path = line.trim_end().split_once(' ').unwrap().1.to_owned();
+    let head = format!(
+        "{}peer: {}\n",
+        head.replace("\r\n", "\n").trim_end_matches('\n').to_owned() + "\n",
+        envelope.peer
+    );
+    let body = bytes[envelope.body_start..].to_vec();
     if path == "*" {
         let _ = request.respond(tiny_http::Response::empty(204));
         return;

@@ -1,14 +1,12 @@
 //! Request heads: read strictly, written anew for the lane.
 
-use std::io::Write;
-use std::net::SocketAddr;
+use std::fmt::Write;
 
 use httparse::{Error, Header, Request, Status};
 use memchr::memmem;
 
 use super::{Body, is_hop_by_hop, length, options};
 use crate::edge::refusal::Refusal;
-use crate::server::lane;
 
 /// Empty lines before a request line that are passed over (RFC 9112 2.2 asks for at least one).
 const EMPTY_LINES: usize = 8;
@@ -30,8 +28,8 @@ pub struct RequestHead {
     pub expects_continue: bool,
     /// Answered from memory, as the server says.
     pub is_cheap: bool,
-    /// The head as the lane gets it, but for the seat and the empty line.
-    pub for_lane: Vec<u8>,
+    /// The head as the server gets it: in one form, and without what is about this connection.
+    pub for_lane: String,
 }
 
 /// What is asked of a head beyond RFC 9112.
@@ -50,7 +48,6 @@ pub fn parse(
     bytes: &[u8],
     scanned: &mut usize,
     limits: HeadLimits,
-    peer: SocketAddr,
     is_cheap: fn(&[u8], &[u8]) -> bool,
 ) -> Result<Option<RequestHead>, Refusal> {
     let skipped = empty_lines(bytes)?;
@@ -95,7 +92,7 @@ pub fn parse(
         is_head: method == "HEAD",
         expects_continue: fields.expects_continue,
         is_cheap: is_cheap(method.as_bytes(), target.as_bytes()),
-        for_lane: for_lane(method, target, request.headers, &fields, peer),
+        for_lane: for_lane(method, target, request.headers, &fields),
     }))
 }
 
@@ -225,7 +222,6 @@ impl<'h> Fields<'h> {
 
     fn passes(&self, name: &str) -> bool {
         !is_hop_by_hop(name)
-            && !starts_with_ignore_case(name, "x-holdfast-")
             // What every request needs cannot be taken away by naming it (RFC 9110 7.6.1).
             && (name.eq_ignore_ascii_case("host")
                 || !self
@@ -235,53 +231,36 @@ impl<'h> Fields<'h> {
     }
 }
 
-fn starts_with_ignore_case(text: &str, start: &str) -> bool {
-    text.get(..start.len())
-        .is_some_and(|head| head.eq_ignore_ascii_case(start))
-}
-
-fn for_lane(
-    method: &str,
-    target: &str,
-    headers: &[Header<'_>],
-    fields: &Fields<'_>,
-    peer: SocketAddr,
-) -> Vec<u8> {
+fn for_lane(method: &str, target: &str, headers: &[Header<'_>], fields: &Fields<'_>) -> String {
     let length: usize = headers
         .iter()
         .map(|header| header.name.len() + header.value.len() + 4)
         .sum();
-    // Room for the seat as well, which comes last.
-    let mut out = Vec::with_capacity(length + method.len() + target.len() + 256);
-    // Writing into memory does not fail.
-    let _ = write!(out, "{method} {target} HTTP/1.1\r\n");
+    let mut out = String::with_capacity(length + method.len() + target.len() + 16);
+    out.extend([method, " ", target, " HTTP/1.1\r\n"]);
     for header in headers.iter().filter(|header| fields.passes(header.name)) {
-        out.extend_from_slice(header.name.as_bytes());
-        out.extend_from_slice(b": ");
-        put_ascii(&mut out, header.value);
-        out.extend_from_slice(b"\r\n");
+        out.extend([header.name, ": "]);
+        put_text(&mut out, header.value);
+        out.push_str("\r\n");
     }
-    let _ = match fields.body {
-        Body::None => Ok(()),
-        Body::Length(length) => write!(out, "Content-Length: {length}\r\n"),
-        Body::Chunked => write!(out, "Transfer-Encoding: chunked\r\n"),
-    };
-    let _ = write!(out, "{}: {peer}\r\n", lane::PEER);
+    out.push_str("\r\n");
     out
 }
 
-/// tiny_http takes ASCII only; other bytes of a value (obs-text, RFC 9110 5.5) are percent-encoded, so that
-/// different values stay different.
-fn put_ascii(out: &mut Vec<u8>, value: &[u8]) {
-    if value.is_ascii() {
-        out.extend_from_slice(value);
-        return;
-    }
-    for byte in value {
-        if byte.is_ascii() {
-            out.push(*byte);
-        } else {
-            let _ = write!(out, "%{byte:02X}");
+/// Behind the edge, values are text; of those that are not (obs-text, RFC 9110 5.5) the bytes beyond ASCII
+/// are percent-encoded, so that different values stay different.
+fn put_text(out: &mut String, value: &[u8]) {
+    match std::str::from_utf8(value) {
+        Ok(text) => out.push_str(text),
+        Err(_) => {
+            for byte in value {
+                if byte.is_ascii() {
+                    out.push(char::from(*byte));
+                } else {
+                    // Writing into memory does not fail.
+                    let _ = write!(out, "%{byte:02X}");
+                }
+            }
         }
     }
 }
@@ -297,14 +276,8 @@ mod tests {
         headers: 16,
     };
 
-    fn peer() -> SocketAddr {
-        SocketAddr::from(([192, 0, 2, 1], 1234))
-    }
-
     fn read(bytes: &[u8]) -> Result<Option<RequestHead>, Refusal> {
-        parse(bytes, &mut 0, LIMITS, peer(), |_, target| {
-            target == b"/cheap"
-        })
+        parse(bytes, &mut 0, LIMITS, |_, target| target == b"/cheap")
     }
 
     fn complete(text: &str) -> RequestHead {
@@ -312,27 +285,17 @@ mod tests {
     }
 
     fn lane_lines(head: &RequestHead) -> Vec<String> {
-        String::from_utf8(head.for_lane.clone())
-            .unwrap()
-            .lines()
-            .map(str::to_owned)
-            .collect()
+        head.for_lane.lines().map(str::to_owned).collect()
     }
 
     #[test]
     fn what_goes_to_the_lane() {
         let head = complete(
-            "POST http://h/v1/x?a=b HTTP/1.1\r\nHost: h\r\nConnection: X-Gone, keep-alive, host\r\nX-Gone: 1\r\nX-Kept:  a b \r\nContent-Length: 3\r\nX-HOLDFAST-Lane-Seat: forged\r\nTE: trailers\r\nUpgrade: websocket\r\n\r\nabc",
+            "POST http://h/v1/x?a=b HTTP/1.1\r\nHost: h\r\nConnection: X-Gone, keep-alive, host\r\nX-Gone: 1\r\nX-Kept:  a b \r\nContent-Length: 3\r\nTE: trailers\r\nUpgrade: websocket\r\n\r\nabc",
         );
         assert_eq!(
             lane_lines(&head),
-            [
-                "POST /v1/x?a=b HTTP/1.1",
-                "Host: h",
-                "X-Kept: a b",
-                "Content-Length: 3",
-                "x-holdfast-lane-peer: 192.0.2.1:1234",
-            ]
+            ["POST /v1/x?a=b HTTP/1.1", "Host: h", "X-Kept: a b", "",]
         );
         assert_eq!(head.body, Body::Length(3));
         assert!(head.keep_alive && !head.is_http10 && !head.is_cheap);
@@ -351,8 +314,11 @@ mod tests {
         assert_eq!(chunked.body, Body::Chunked);
         let waits = complete("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\n\r\n");
         assert!(waits.expects_continue);
-        let encoded = complete("GET / HTTP/1.1\r\nHost: h\r\nX-Name: é\r\n\r\n");
-        assert!(lane_lines(&encoded).contains(&"X-Name: %C3%A9".to_owned()));
+        let text = complete("GET / HTTP/1.1\r\nHost: h\r\nX-Name: é\r\n\r\n");
+        assert!(lane_lines(&text).contains(&"X-Name: é".to_owned()));
+        let latin = read(b"GET / HTTP/1.1\r\nHost: h\r\nX-Name: \xe9a\r\n\r\n");
+        let latin = lane_lines(&latin.unwrap().unwrap());
+        assert!(latin.contains(&"X-Name: %E9a".to_owned()));
     }
 
     #[test]
@@ -453,7 +419,7 @@ mod tests {
             let mut scanned = 0;
             let mut last = Ok(None);
             for end in ends {
-                last = parse(&bytes[..end], &mut scanned, LIMITS, peer(), |_, target| target == b"/cheap");
+                last = parse(&bytes[..end], &mut scanned, LIMITS, |_, target| target == b"/cheap");
                 if last != Ok(None) {
                     break;
                 }
