@@ -11,9 +11,8 @@ use parking_lot::Mutex;
 use crate::config::Config;
 use crate::edge::{Edge, EdgeHandle, Hooks, Limits, listener};
 use crate::janitor::{Janitor, Task};
-use crate::server::lane::{LaneAddress, Presence};
-use crate::server::pool::Pool;
 use crate::server::report::Observer;
+use crate::server::workers::Workers;
 use crate::server::{Server, route};
 
 /// Lanes beside those of the workers, for what is answered from memory: a full pool still tells
@@ -35,9 +34,7 @@ pub struct Running {
     server: Arc<Server>,
     started: Started,
     edge: Option<EdgeHandle>,
-    pool: Option<Arc<Pool>>,
-    /// Goes after the pool: tiny_http ends by a last connection to it.
-    _lanes: Arc<LaneAddress>,
+    workers: Arc<Workers>,
     janitor: Option<Janitor>,
     reloading: Mutex<()>,
 }
@@ -130,27 +127,16 @@ impl Gateway {
             lane_wait: config.limits.lane_wait,
             ..Limits::default()
         };
-        let presence = Presence::new(limits.lanes + limits.reserved_lanes)?;
-        let server = Arc::new(Server::new(config, Arc::clone(&presence), observer));
-
-        let (listener, lanes) = LaneAddress::bind()?;
-        let lanes = Arc::new(lanes);
-        let tiny_http = tiny_http::Server::from_listener(listener, None)
-            .map_err(|error| io::Error::other(error.to_string()))?;
-        let handler = Arc::clone(&server);
-        let pool = Arc::new(Pool::new(
-            tiny_http,
-            Box::new(move |request| handler.handle(request)),
-        ));
-        let workers = Arc::clone(&pool);
+        let server = Arc::new(Server::new(config, observer));
+        let worker = Arc::clone(&server);
+        let workers = Arc::new(Workers::new(Arc::new(move |lane| worker.work(lane))));
+        let starter = Arc::clone(&workers);
         let edge = Edge::start(
             listeners,
-            Arc::clone(&lanes),
-            presence,
             limits,
             Hooks {
                 is_cheap: route::is_cheap,
-                on_lane: Box::new(move |count| workers.grow_to(count)),
+                on_lane: Box::new(move |lane| starter.start(lane)),
             },
         )?;
         let janitor = Janitor::start(vec![sweep_sessions(&server)])?;
@@ -159,8 +145,7 @@ impl Gateway {
             server,
             started,
             edge: Some(edge),
-            pool: Some(pool),
-            _lanes: lanes,
+            workers,
             janitor: Some(janitor),
             reloading: Mutex::new(()),
         })
@@ -257,14 +242,12 @@ impl Running {
     }
 
     fn shut_down(&mut self) {
-        // The edge first: with it go the lanes, and with them what the workers are writing to.
+        // The edge first: with it go the lanes, and with them the workers.
         if let Some(edge) = self.edge.take() {
             edge.stop();
         }
         self.janitor.take();
-        if let Some(pool) = self.pool.take().and_then(Arc::into_inner) {
-            pool.stop();
-        }
+        self.workers.join();
     }
 }
 

@@ -14,6 +14,7 @@ pub mod edge;
 mod gateway;
 mod janitor;
 pub mod json;
+pub mod lane;
 pub mod provider;
 pub mod relay;
 pub mod routing;

@@ -1,5 +1,5 @@
-//! What the way through edge and lane costs: one and the same relay on tiny_http, once with the clients
-//! connected to tiny_http, once behind the edge.
+//! What the way through edge and lane costs: one and the same relay, once with the clients connected to
+//! tiny_http, once behind the edge.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -8,8 +8,6 @@ use std::thread;
 use std::time::Duration;
 
 use holdfast::edge::{Edge, Hooks, Limits};
-use holdfast::server::envelope;
-use holdfast::server::lane::{LaneAddress, Presence};
 
 use crate::client::{self, Until};
 use crate::helper::{self, Helper};
@@ -141,103 +139,87 @@ pub fn serve(way: &str, upstream: &str) -> io::Result<()> {
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
     let address = listener.local_addr()?;
     if way == ALONE {
-        let _relay = Relay::start(listener, upstream, None)?;
+        let _server = start_alone(listener, upstream)?;
         helper::announce(address);
         helper::wait_for_parent();
         return Ok(());
     }
-    let (lanes, lane_address) = LaneAddress::bind()?;
+    let (agent, url) = (agent(), url(upstream));
     let limits = Limits {
         lanes: CLIENTS,
         ..Limits::default()
     };
-    let presence = Presence::new(limits.lanes + limits.reserved_lanes)?;
-    let _relay = Relay::start(lanes, upstream, Some(&presence))?;
     let hooks = Hooks {
         is_cheap: |_, _| false,
-        on_lane: Box::new(|_| {}),
+        on_lane: Box::new(move |mut lane| {
+            let (agent, url) = (agent.clone(), url.clone());
+            thread::Builder::new().spawn(move || {
+                while let Ok(delivery) = lane.receive() {
+                    if relay(&delivery.body, &agent, &url, &mut lane).is_err() {
+                        return;
+                    }
+                }
+            })?;
+            Ok(())
+        }),
     };
-    let edge = Edge::start(
-        vec![listener],
-        Arc::new(lane_address),
-        presence,
-        limits,
-        hooks,
-    )?;
+    let edge = Edge::start(vec![listener], limits, hooks)?;
     helper::announce(address);
     helper::wait_for_parent();
     edge.stop();
     Ok(())
 }
 
-/// The plainest gateway there can be: each request goes to the upstream as it is.
-struct Relay {
-    _server: Arc<tiny_http::Server>,
-}
-
-impl Relay {
-    /// With `presence`, requests come in the edge's envelopes.
-    fn start(
-        listener: impl Into<tiny_http::Listener>,
-        upstream: &str,
-        presence: Option<&Arc<Presence>>,
-    ) -> io::Result<Self> {
-        let server = tiny_http::Server::from_listener(listener, None)
-            .map_err(|error| io::Error::other(error.to_string()))?;
-        let server = Arc::new(server);
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_idle_connections(CLIENTS)
-            .max_idle_connections_per_host(CLIENTS)
-            .build()
-            .into();
-        let url = format!("http://{upstream}{}", chat::PATH);
-        for _ in 0..CLIENTS {
-            let (server, agent, url) = (Arc::clone(&server), agent.clone(), url.clone());
-            let presence = presence.cloned();
-            thread::spawn(move || {
-                while let Ok(request) = server.recv() {
+/// On tiny_http, with one thread for each client.
+fn start_alone(listener: TcpListener, upstream: &str) -> io::Result<Arc<tiny_http::Server>> {
+    let server = tiny_http::Server::from_listener(listener, None)
+        .map_err(|error| io::Error::other(error.to_string()))?;
+    let server = Arc::new(server);
+    let (agent, url) = (agent(), url(upstream));
+    for _ in 0..CLIENTS {
+        let (server, agent, url) = (Arc::clone(&server), agent.clone(), url.clone());
+        thread::spawn(move || {
+            while let Ok(mut request) = server.recv() {
+                let mut body = Vec::with_capacity(request.body_length().unwrap_or(0));
+                if request.as_reader().read_to_end(&mut body).is_ok() {
                     // A client that has gone needs no answer.
-                    relay(request, &agent, &url, presence.as_deref()).ok();
+                    relay(&body, &agent, &url, &mut request.into_writer()).ok();
                 }
-            });
-        }
-        Ok(Self { _server: server })
+            }
+        });
     }
+    Ok(server)
 }
 
-fn relay(
-    mut request: tiny_http::Request,
-    agent: &ureq::Agent,
-    url: &str,
-    presence: Option<&Presence>,
-) -> io::Result<()> {
-    let mut bytes = Vec::with_capacity(request.body_length().unwrap_or(0));
-    request.as_reader().read_to_end(&mut bytes)?;
-    let envelope = presence.and_then(|presence| envelope::unwrap(&bytes, presence));
-    let body = match &envelope {
-        Some(envelope) => &bytes[envelope.body_start..],
-        None => &bytes,
-    };
-    let mut answer = Vec::new();
-    // The edge's first question on a lane, which is not for the upstream, has none.
-    if !body.is_empty() {
-        let response = agent
-            .post(url)
-            .content_type("application/json")
-            .send(body)
-            .map_err(io::Error::other)?;
-        response
-            .into_body()
-            .into_reader()
-            .read_to_end(&mut answer)?;
-    }
-    let mut writer = request.into_writer();
-    write!(
-        writer,
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_idle_connections(CLIENTS)
+        .max_idle_connections_per_host(CLIENTS)
+        .build()
+        .into()
+}
+
+fn url(upstream: &str) -> String {
+    format!("http://{upstream}{}", chat::PATH)
+}
+
+/// The plainest gateway there can be: each request goes to the upstream as it is.
+fn relay(body: &[u8], agent: &ureq::Agent, url: &str, out: &mut impl Write) -> io::Result<()> {
+    let response = agent
+        .post(url)
+        .content_type("application/json")
+        .send(body)
+        .map_err(io::Error::other)?;
+    let mut answer = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-        answer.len()
-    )?;
-    writer.write_all(&answer)?;
-    writer.flush()
+        response.body().content_length().unwrap_or(0)
+    )
+    .into_bytes();
+    response
+        .into_body()
+        .into_reader()
+        .read_to_end(&mut answer)?;
+    out.write_all(&answer)?;
+    out.flush()
 }

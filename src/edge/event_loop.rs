@@ -19,8 +19,7 @@ use super::lanes::{Lanes, Ready};
 use super::refusal::Refusal;
 use super::socket::Received;
 use super::{Hooks, Limits};
-use crate::server::envelope;
-use crate::server::lane::{LaneAddress, Presence};
+use crate::lane::envelope;
 
 /// Bytes read at once. One buffer serves all connections.
 const SCRATCH: usize = 64 * 1024;
@@ -30,7 +29,7 @@ const EVENTS: usize = 1024;
 const ACCEPTS: usize = 64;
 /// How long accepting rests when the system refuses, most often for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How soon the opening of a lane is tried again while somebody waits for one.
+/// How soon it is tried again to open a lane while somebody waits for one.
 const LANE_RETRY: Duration = Duration::from_millis(20);
 /// Bytes read and dropped of a client that has got its last answer.
 const LINGER_READS: usize = 16;
@@ -104,8 +103,6 @@ pub struct EventLoop {
 impl EventLoop {
     pub fn new(
         listeners: Vec<std::net::TcpListener>,
-        address: Arc<LaneAddress>,
-        presence: Arc<Presence>,
         limits: Limits,
         hooks: Hooks,
     ) -> io::Result<(Self, Arc<Control>)> {
@@ -126,8 +123,6 @@ impl EventLoop {
         }
         let first_lane_token = 2 * (sockets.len() + 1);
         let lanes = Lanes::new(
-            address,
-            presence,
             hooks.on_lane,
             limits.lanes,
             limits.reserved_lanes,
@@ -193,7 +188,7 @@ impl EventLoop {
                 }
             }
             self.fire_deadlines();
-            self.open_lane();
+            self.serve_waiting();
         }
     }
 
@@ -318,7 +313,6 @@ impl EventLoop {
             .ready(index, is_readable, is_writable, &mut self.scratch)
         {
             Ready::Client(key) => self.advance(key),
-            Ready::Lane => self.serve_waiting(),
             Ready::Nothing => {}
         }
     }
@@ -391,8 +385,8 @@ impl EventLoop {
         }
         head.keep_alive &= !self.is_draining;
         let is_cheap = head.is_cheap;
-        if let Some((lane, seal)) = self.lanes.take(key, is_cheap) {
-            return self.start(key, &head, lane, &seal);
+        if let Some(lane) = self.lanes.take(self.poll.registry(), key, is_cheap) {
+            return self.start(key, &head, lane);
         }
         let Some(client) = self.clients.get_mut(key) else {
             return false;
@@ -409,18 +403,18 @@ impl EventLoop {
         true
     }
 
-    fn start(&mut self, key: usize, head: &RequestHead, lane: usize, seal: &str) -> bool {
+    fn start(&mut self, key: usize, head: &RequestHead, lane: usize) -> bool {
         let (Some(client), Some(socket)) = (self.clients.get_mut(key), self.lanes.socket(lane))
         else {
             return false;
         };
-        // A lane that takes nothing shows when it is read; a client that does, with the next flush.
-        let framing = match head.body {
-            Body::None => envelope::Framing::Length(0),
-            Body::Length(length) => envelope::Framing::Length(length),
-            Body::Chunked => envelope::Framing::Chunked,
+        let length = match head.body {
+            Body::None => Some(0),
+            Body::Length(length) => Some(length),
+            Body::Chunked => None,
         };
-        let _ = socket.send(&envelope::wrap(seal, client.peer, &head.for_lane, framing));
+        // A lane that takes nothing shows when it is read; a client that does, with the next flush.
+        let _ = socket.send(&envelope::seal(client.peer, &head.for_lane, length));
         if head.expects_continue && head.body != Body::None && client.input.is_empty() {
             let _ = client.socket.send(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
@@ -480,7 +474,6 @@ impl EventLoop {
             Progress::Finished { keep_alive } => {
                 self.lanes.release(lane);
                 self.enter(key, State::Answering { keep_alive });
-                self.serve_waiting();
                 true
             }
             Progress::Refused(refusal) => {
@@ -581,7 +574,7 @@ impl EventLoop {
                 queue.pop_front();
                 continue;
             }
-            let Some((lane, seat)) = self.lanes.take(key, is_cheap) else {
+            let Some(lane) = self.lanes.take(self.poll.registry(), key, is_cheap) else {
                 return;
             };
             queue.pop_front();
@@ -602,7 +595,7 @@ impl EventLoop {
             if let Some(client) = self.clients.get_mut(key) {
                 client.state = State::Answering { keep_alive: false };
             }
-            if self.start(key, &head, lane, &seat) {
+            if self.start(key, &head, lane) {
                 self.again.push(key);
             }
         }
@@ -610,20 +603,6 @@ impl EventLoop {
 
     fn waits_for_lane(&self) -> bool {
         !self.waiting.is_empty() || !self.waiting_cheap.is_empty()
-    }
-
-    fn open_lane(&mut self) {
-        if !self.waits_for_lane() {
-            return;
-        }
-        self.serve_waiting();
-        let is_cheap = !self.waiting_cheap.is_empty();
-        if !self.waits_for_lane() {
-            return;
-        }
-        if let Err(error) = self.lanes.open(self.poll.registry(), is_cheap) {
-            log::error!("cannot open a lane: {error}");
-        }
     }
 
     fn fire_deadlines(&mut self) {

@@ -10,6 +10,7 @@ use super::framing::request::RequestHead;
 use super::framing::{Body, response};
 use super::refusal::Refusal;
 use super::socket::{Received, Socket};
+use crate::lane::envelope;
 
 /// Bytes that may wait for one side to take them before the other side is no longer read.
 const HIGH_WATER: usize = 256 * 1024;
@@ -218,7 +219,7 @@ impl Exchange {
             }
             Transfer::Chunked(decoder) => {
                 let mut taken = 0;
-                let mut chunks = Vec::new();
+                let mut pieces = Vec::new();
                 while !decoder.is_done() {
                     let rest = bytes.get(taken..).unwrap_or_default();
                     let step = decoder.step(rest).map_err(|chunked::NotChunked| {
@@ -232,12 +233,15 @@ impl Exchange {
                     if self.uploaded > self.body_limit {
                         return Err(Progress::Refused(Refusal::BodyTooLarge));
                     }
-                    chunked::put_chunk(&mut chunks, step.payload);
+                    // An empty one would end the body.
+                    if !step.payload.is_empty() {
+                        envelope::put_piece(&mut pieces, step.payload);
+                    }
                 }
                 if decoder.is_done() {
-                    chunks.extend_from_slice(chunked::END);
+                    envelope::put_piece(&mut pieces, b"");
                 }
-                let _ = lane.send(&chunks);
+                let _ = lane.send(&pieces);
                 taken
             }
         };

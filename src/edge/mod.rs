@@ -1,4 +1,4 @@
-//! Client bytes: listeners, the event loop, framing, limits, and the lanes to the server.
+//! Client bytes: listeners, the event loop, framing, limits, and handing on over lanes.
 //!
 //! One thread waits for readiness of all sockets. It reads each request head under strict limits, takes a
 //! free lane for it, and pumps bytes both ways, following the framing so that it knows where each message
@@ -20,7 +20,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use crate::server::lane::{LaneAddress, Presence};
+use crate::lane::WorkerEnd;
 use event_loop::{Control, EventLoop};
 pub use limits::Limits;
 pub use refusal::Refusal;
@@ -30,8 +30,8 @@ pub struct Hooks {
     /// Whether a request is answered from memory, and may use a reserved lane. Asked with method and
     /// target as they came.
     pub is_cheap: fn(&[u8], &[u8]) -> bool,
-    /// Told how many lanes there will be, before another one is opened.
-    pub on_lane: Box<dyn FnMut(usize) + Send>,
+    /// Gets the other end of every lane that is opened, and has somebody work on it.
+    pub on_lane: Box<dyn FnMut(WorkerEnd) -> io::Result<()> + Send>,
 }
 
 /// The edge. There is nothing to hold of it but its [`EdgeHandle`].
@@ -44,18 +44,16 @@ pub struct EdgeHandle {
 }
 
 impl Edge {
-    /// Serves what comes to `listeners` over lanes to `address`.
+    /// Serves what comes to `listeners` over lanes.
     ///
     /// # Errors
     /// When the system refuses a poller or a thread.
     pub fn start(
         listeners: Vec<TcpListener>,
-        address: Arc<LaneAddress>,
-        presence: Arc<Presence>,
         limits: Limits,
         hooks: Hooks,
     ) -> io::Result<EdgeHandle> {
-        let (event_loop, control) = EventLoop::new(listeners, address, presence, limits, hooks)?;
+        let (event_loop, control) = EventLoop::new(listeners, limits, hooks)?;
         let thread = thread::Builder::new()
             .name("edge".to_owned())
             .stack_size(256 * 1024)

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use super::Server;
@@ -109,8 +108,8 @@ impl Generation<'_> {
             Ok(understood) => understood,
             Err(problem) => return self.refuse(&problem, lane),
         };
-        let (presence, seat) = (Arc::clone(&self.server.presence), inbound.seat);
-        let _guard = watch::guard(Rc::new(move || presence.is_gone(seat)));
+        let client = inbound.client.clone();
+        let _guard = watch::guard(Rc::new(move || client.is_gone()));
         self.route(&inbound, &understood, lane)
     }
 
@@ -138,16 +137,16 @@ impl Generation<'_> {
         }
         let codings = codings.join(",");
         let limit = self.server.body_limit;
-        let body = inbound.take_body();
+        let body = std::mem::take(&mut inbound.body);
         let is_json = |body: &[u8]| scan::scan(body).is_ok();
         let decoded = decoding::decode(&codings, body, limit, is_json);
-        inbound.set_body(decoded.map_err(|error| error.problem())?);
+        inbound.body = decoded.map_err(|error| error.problem())?;
         Ok(())
     }
 
     /// The one pass over the body.
     fn understand<'b>(&'b self, inbound: &'b Inbound) -> Result<Understood<'b>, Box<Problem>> {
-        let scan = scan::scan(inbound.body()).map_err(Problem::malformed_json)?;
+        let scan = scan::scan(&inbound.body).map_err(Problem::malformed_json)?;
         if !scan.is_object {
             let what = "Invalid request: the body is not a JSON object";
             return Err(Problem::invalid_request(what).into());
@@ -291,7 +290,7 @@ impl Generation<'_> {
             model: &candidate.upstream,
             action: self.operation.action,
             stream: understood.stream,
-            body: inbound.body(),
+            body: &inbound.body,
             model_span: understood.model_span,
             client_headers: headers,
             alt: self.operation.alt.as_deref(),

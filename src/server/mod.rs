@@ -1,18 +1,15 @@
-//! tiny_http behind its lanes: routes, client keys, bodies, replies.
+//! What workers do with the requests that come over their lanes: routes, client keys, bodies, replies.
 
 pub mod client_key;
 pub mod cors;
 pub mod decoding;
-pub mod envelope;
 pub mod fixed;
 mod generation;
 pub mod head;
 pub mod headers;
 mod inbound;
-pub mod lane;
 pub mod models;
 pub mod passthrough;
-pub mod pool;
 pub mod query;
 mod reply;
 pub mod report;
@@ -20,8 +17,10 @@ pub mod request_id;
 pub mod route;
 mod snapshot;
 mod unserved;
+pub mod workers;
 
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,12 +28,12 @@ use arc_swap::ArcSwap;
 
 use crate::config::Config;
 use crate::dialect::problem::Problem;
+use crate::lane::WorkerEnd;
 use crate::provider::{Settings, Upstream};
 use crate::routing::State;
 use client_key::Client;
 use generation::{Generation, Operation};
-use inbound::{Inbound, Unreadable};
-use lane::Presence;
+use inbound::Inbound;
 use models::ListShape;
 use reply::Reply;
 use report::Observer;
@@ -47,14 +46,13 @@ pub struct Server {
     snapshot: ArcSwap<Snapshot>,
     routing: State,
     upstream: Upstream,
-    presence: Arc<Presence>,
-    /// Bytes of a request body, decoded.
+    /// Bytes of a request body once it is decoded.
     body_limit: u64,
     observer: Option<Observer>,
 }
 
 impl Server {
-    pub fn new(config: Config, presence: Arc<Presence>, observer: Option<Observer>) -> Self {
+    pub fn new(config: Config, observer: Option<Observer>) -> Self {
         let settings = Settings {
             workers: config.limits.workers,
             ..Settings::default()
@@ -64,7 +62,6 @@ impl Server {
             snapshot: ArcSwap::from_pointee(Snapshot::new(config)),
             routing: State::default(),
             upstream: Upstream::new(settings),
-            presence,
             observer,
         }
     }
@@ -97,20 +94,24 @@ impl Server {
         }
     }
 
-    /// Answers one request, whatever it is.
-    pub fn handle(&self, mut request: tiny_http::Request) {
-        let inbound = match Inbound::read(&mut request, &self.presence, self.body_limit) {
-            Ok(inbound) => inbound,
-            Err(Unreadable::Broken) => return,
-            Err(Unreadable::Stranger) => {
-                log::warn!("a request came to a lane without passing the edge");
-                return;
+    /// Answers the requests of a lane until it ends.
+    pub fn work(&self, mut lane: WorkerEnd) {
+        while let Ok(delivery) = lane.receive() {
+            let inbound = Inbound::of(delivery, lane.client());
+            let snapshot = self.snapshot.load_full();
+            let answered = catch_unwind(AssertUnwindSafe(|| {
+                self.answer(&snapshot, inbound, &mut lane)
+            }));
+            match answered {
+                Ok(Ok(())) => {}
+                // The client has gone, or must learn that its answer is not whole.
+                Ok(Err(_)) => return,
+                Err(_) => {
+                    log::error!("a request handler panicked");
+                    return;
+                }
             }
-        };
-        let mut lane = request.into_writer();
-        let snapshot = self.snapshot.load_full();
-        // A lane that cannot be written to is one whose client has gone.
-        let _ = self.answer(&snapshot, inbound, &mut lane);
+        }
     }
 
     fn answer(

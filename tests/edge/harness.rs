@@ -1,32 +1,29 @@
-//! An edge, a server that does what the path says, and a client without manners.
+//! An edge, workers that do what the path says, and a client without manners.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use holdfast::edge::{Edge, EdgeHandle, Hooks, Limits, listener};
-use holdfast::server::envelope;
-use holdfast::server::lane::{LaneAddress, Presence};
+use holdfast::lane::{Delivery, WorkerEnd};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// An edge with its server. `/echo` gives the request back, `/stream/N` writes N pieces, `/wait` answers when
+/// An edge with its workers. `/echo` gives the request back, `/stream/N` writes N pieces, `/wait` answers when
 /// the client has gone, `/hold` when it is released, `/break` never.
 pub struct Setup {
     pub edge: Option<EdgeHandle>,
     pub address: SocketAddr,
     pub shared: Arc<Shared>,
-    server: Arc<tiny_http::Server>,
-    accepting: Vec<JoinHandle<()>>,
-    _lanes: Arc<LaneAddress>,
+    workers: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
 
 #[derive(Default)]
 pub struct Shared {
-    /// Requests that reached the server, pings not counted.
+    /// Requests that reached a worker.
     pub served: AtomicUsize,
     /// Requests at `/hold` and `/wait` right now.
     pub holding: AtomicUsize,
@@ -47,37 +44,24 @@ impl Setup {
     pub fn new(limits: Limits) -> Self {
         let listeners = listener::bind("127.0.0.1", 0).unwrap();
         let address = listeners[0].local_addr().unwrap();
-        let (unix, lanes) = LaneAddress::bind().unwrap();
-        let lanes = Arc::new(lanes);
-        let server = Arc::new(tiny_http::Server::from_listener(unix, None).unwrap());
-        let presence = Presence::new(limits.lanes + limits.reserved_lanes).unwrap();
         let shared = Arc::new(Shared::default());
-        let accepting = (0..limits.lanes + limits.reserved_lanes)
-            .map(|_| {
-                let (server, presence, shared) = (
-                    Arc::clone(&server),
-                    Arc::clone(&presence),
-                    Arc::clone(&shared),
-                );
-                thread::spawn(move || {
-                    while let Ok(request) = server.recv() {
-                        serve(request, &presence, &shared);
-                    }
-                })
-            })
-            .collect();
+        let workers = Arc::new(Mutex::new(Vec::new()));
+        let (for_workers, started) = (Arc::clone(&shared), Arc::clone(&workers));
         let hooks = Hooks {
             is_cheap: |_, target| target == b"/cheap",
-            on_lane: Box::new(|_| {}),
+            on_lane: Box::new(move |lane| {
+                let shared = Arc::clone(&for_workers);
+                let worker = thread::spawn(move || work(lane, &shared));
+                started.lock().unwrap().push(worker);
+                Ok(())
+            }),
         };
-        let edge = Edge::start(listeners, Arc::clone(&lanes), presence, limits, hooks).unwrap();
+        let edge = Edge::start(listeners, limits, hooks).unwrap();
         Self {
             edge: Some(edge),
             address,
             shared,
-            server,
-            accepting,
-            _lanes: lanes,
+            workers,
         }
     }
 
@@ -98,38 +82,27 @@ impl Drop for Setup {
     fn drop(&mut self) {
         self.release();
         self.edge.take();
-        for _ in &self.accepting {
-            self.server.unblock();
-        }
-        for thread in self.accepting.drain(..) {
-            let _ = thread.join();
+        for worker in self.workers.lock().unwrap().drain(..) {
+            let _ = worker.join();
         }
     }
 }
 
-fn serve(mut request: tiny_http::Request, presence: &Presence, shared: &Shared) {
-    let mut bytes = Vec::new();
-    if request.as_reader().read_to_end(&mut bytes).is_err() {
-        return;
+fn work(mut lane: WorkerEnd, shared: &Shared) {
+    while let Ok(delivery) = lane.receive() {
+        if !serve(delivery, &mut lane, shared) {
+            return;
+        }
     }
-    let envelope = envelope::unwrap(&bytes, presence).expect("the edge proves its requests");
-    let seat = envelope.seat;
-    let (line, head) = envelope.head.split_once("\r\n").unwrap();
-    let mut words = line.split(' ');
-    let line = format!("{} {}\n", words.next().unwrap(), words.next().unwrap());
-    let path = line.trim_end().split_once(' ').unwrap().1.to_owned();
-    let head = format!(
-        "{}peer: {}\n",
-        head.replace("\r\n", "\n").trim_end_matches('\n').to_owned() + "\n",
-        envelope.peer
-    );
-    let body = bytes[envelope.body_start..].to_vec();
-    if path == "*" {
-        let _ = request.respond(tiny_http::Response::empty(204));
-        return;
-    }
+}
+
+/// Whether the lane can go on.
+fn serve(delivery: Delivery, lane: &mut WorkerEnd, shared: &Shared) -> bool {
+    let client = lane.client();
+    let (line, lines) = delivery.head.split_once("\r\n").unwrap();
+    let line = line.strip_suffix(" HTTP/1.1").unwrap();
+    let path = line.split_once(' ').unwrap().1.to_owned();
     shared.served.fetch_add(1, Ordering::AcqRel);
-    let mut lane = request.into_writer();
     let answer = |text: &[u8]| {
         [
             format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", text.len()).as_bytes(),
@@ -141,21 +114,19 @@ fn serve(mut request: tiny_http::Request, presence: &Presence, shared: &Shared) 
         let _ = lane.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
         for n in 0..count.parse::<usize>().unwrap() {
             let piece = format!("piece {n}\n");
-            if write!(lane, "{:x}\r\n{piece}\r\n", piece.len()).is_err() || lane.flush().is_err() {
-                return;
+            if write!(lane, "{:x}\r\n{piece}\r\n", piece.len()).is_err() {
+                return false;
             }
         }
-        let _ = lane.write_all(b"0\r\n\r\n");
-        let _ = lane.flush();
-        return;
+        return lane.write_all(b"0\r\n\r\n").is_ok();
     }
     match path.as_str() {
         "/wait" => {
             shared.holding.fetch_add(1, Ordering::AcqRel);
-            while !presence.is_gone(seat) && !shared.release.load(Ordering::Acquire) {
+            while !client.is_gone() && !shared.release.load(Ordering::Acquire) {
                 thread::yield_now();
             }
-            if presence.is_gone(seat) {
+            if client.is_gone() {
                 shared.seen_gone.fetch_add(1, Ordering::AcqRel);
             }
             shared.holding.fetch_sub(1, Ordering::AcqRel);
@@ -165,19 +136,19 @@ fn serve(mut request: tiny_http::Request, presence: &Presence, shared: &Shared) 
             eventually(|| shared.release.load(Ordering::Acquire));
             shared.holding.fetch_sub(1, Ordering::AcqRel);
         }
-        "/break" => return,
+        "/break" => return false,
         "/half" => {
             let _ =
                 lane.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhalf");
-            let _ = lane.flush();
-            // Only an unreadable request makes tiny_http close a connection.
-            return;
+            return false;
         }
         _ => {}
     }
-    let text = [line.as_bytes(), head.as_bytes(), b"\n", &body].concat();
-    let _ = lane.write_all(&answer(&text));
-    let _ = lane.flush();
+    let lines = lines.replace("\r\n", "\n");
+    let (headers, peer) = (lines.trim_end(), delivery.peer);
+    let text = format!("{line}\n{headers}\npeer: {peer}\n\n");
+    let text = [text.as_bytes(), &delivery.body].concat();
+    lane.write_all(&answer(&text)).is_ok()
 }
 
 /// Waits for `condition`; panics if it does not come true.

@@ -1,4 +1,4 @@
-//! The edge with a tiny_http server behind it, as clients see it.
+//! The edge with workers behind it, as clients see it.
 
 mod harness;
 mod hostile;

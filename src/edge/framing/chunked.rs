@@ -169,24 +169,20 @@ fn is_text(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
 
-/// Appends `payload` to `out` as one chunk; nothing for an empty one, which would end the body.
-pub fn put_chunk(out: &mut Vec<u8>, payload: &[u8]) {
-    if payload.is_empty() {
-        return;
-    }
-    out.extend_from_slice(format!("{:x}\r\n", payload.len()).as_bytes());
-    out.extend_from_slice(payload);
-    out.extend_from_slice(b"\r\n");
-}
-
-/// The end of a chunked body.
-pub const END: &[u8] = b"0\r\n\r\n";
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn put_chunk(out: &mut Vec<u8>, payload: &[u8]) {
+        // One of no bytes would end the body.
+        if !payload.is_empty() {
+            out.extend_from_slice(format!("{:x}\r\n", payload.len()).as_bytes());
+            out.extend_from_slice(payload);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
 
     /// Payload and bytes taken, from pieces.
     fn decode<'p>(
@@ -267,7 +263,7 @@ mod tests {
             for piece in &pieces {
                 put_chunk(&mut body, piece);
             }
-            body.extend_from_slice(END);
+            body.extend_from_slice(b"0\r\n\r\n");
             prop_assert_eq!(decode(body.chunks(size)), Ok((pieces.concat(), body.len(), true)));
         }
 
