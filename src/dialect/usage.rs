@@ -1,10 +1,10 @@
 //! What an answer says it cost, read from the vendors' own fields (spec/dialects.md 4.1).
 
 use memchr::memmem;
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::Dialect;
+use crate::json::{Invalid, Scanner};
 
 /// Tokens of one answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,31 +74,38 @@ fn has_usage(json: &[u8]) -> bool {
     })
 }
 
-/// Usage at the top: chat, whole answers, the last Messages event.
-#[derive(Deserialize)]
-struct Top {
-    usage: Option<Value>,
-    #[serde(rename = "usageMetadata", alias = "usage_metadata")]
-    usage_metadata: Option<Value>,
+/// The usage objects: at the top (chat, whole answers, the last Messages event) and in an envelope (the first
+/// Messages event, the events of Responses, Gemini's envelope).
+fn usages(json: &[u8]) -> Vec<Value> {
+    let mut found = Vec::new();
+    if let Ok(mut scanner) = Scanner::new(json) {
+        let walked = look_for_usage(&mut scanner, json, true, &mut found);
+        if walked.and_then(|()| scanner.end()).is_err() {
+            found.clear();
+        }
+    }
+    found
 }
 
-/// Usage in an envelope: the first Messages event, the events of Responses, Gemini's envelope.
-#[derive(Deserialize)]
-struct Envelope {
-    #[serde(alias = "message")]
-    response: Top,
-}
-
-fn usages(json: &[u8]) -> impl Iterator<Item = Value> {
-    let inner = serde_json::from_slice(json).ok();
-    let inner = inner.map(|envelope: Envelope| envelope.response);
-    let top = serde_json::from_slice(json).ok();
-    [top, inner]
-        .into_iter()
-        .flatten()
-        .flat_map(|found: Top| [found.usage, found.usage_metadata])
-        .flatten()
-        .filter(Value::is_object)
+fn look_for_usage(
+    scanner: &mut Scanner<'_>,
+    json: &[u8],
+    is_top: bool,
+    found: &mut Vec<Value>,
+) -> Result<(), Invalid> {
+    scanner.object(|scanner, key| {
+        let is = |names: &[&str]| names.iter().any(|name| key.is(name));
+        let opens = scanner.peek() == Some(b'{');
+        if opens && is_top && is(&["response", "message"]) {
+            return look_for_usage(scanner, json, false, found);
+        }
+        let (_, span) = scanner.value()?;
+        if opens && is(&["usage", "usageMetadata", "usage_metadata"]) {
+            let object = json.get(span.start..span.end).unwrap_or_default();
+            found.extend(serde_json::from_slice::<Value>(object));
+        }
+        Ok(())
+    })
 }
 
 /// The vendor's numbers, as far as they have been said.
@@ -116,54 +123,58 @@ struct Said {
 
 impl Said {
     fn read(&mut self, dialect: Dialect, usage: &Value) {
-        let first = |paths: &[&str]| paths.iter().find_map(|path| usage.pointer(path)?.as_u64());
+        let at = |path: &&str| -> Option<u64> {
+            let mut keys = path.split('/');
+            keys.try_fold(usage, |value, key| value.get(key))?.as_u64()
+        };
+        let first = |paths: &[&str]| paths.iter().find_map(at);
         let keep = |field: &mut Option<u64>, paths: &[&str]| *field = first(paths).or(*field);
         match dialect {
             // Compatible upstreams mix the two vocabularies.
             Dialect::Chat | Dialect::Responses => {
-                keep(&mut self.input, &["/prompt_tokens", "/input_tokens"]);
-                keep(&mut self.output, &["/completion_tokens", "/output_tokens"]);
+                keep(&mut self.input, &["prompt_tokens", "input_tokens"]);
+                keep(&mut self.output, &["completion_tokens", "output_tokens"]);
                 keep(
                     &mut self.cached_read,
                     &[
-                        "/prompt_tokens_details/cached_tokens",
-                        "/input_tokens_details/cached_tokens",
-                        "/prompt_cache_hit_tokens",
-                        "/cached_tokens",
+                        "prompt_tokens_details/cached_tokens",
+                        "input_tokens_details/cached_tokens",
+                        "prompt_cache_hit_tokens",
+                        "cached_tokens",
                     ],
                 );
                 keep(
                     &mut self.cache_creation,
                     &[
-                        "/prompt_tokens_details/cache_write_tokens",
-                        "/input_tokens_details/cache_write_tokens",
+                        "prompt_tokens_details/cache_write_tokens",
+                        "input_tokens_details/cache_write_tokens",
                     ],
                 );
                 keep(
                     &mut self.reasoning,
                     &[
-                        "/completion_tokens_details/reasoning_tokens",
-                        "/output_tokens_details/reasoning_tokens",
+                        "completion_tokens_details/reasoning_tokens",
+                        "output_tokens_details/reasoning_tokens",
                     ],
                 );
             }
             Dialect::Messages => {
-                keep(&mut self.input, &["/input_tokens"]);
-                keep(&mut self.output, &["/output_tokens"]);
-                keep(&mut self.cached_read, &["/cache_read_input_tokens"]);
-                keep(&mut self.cache_creation, &["/cache_creation_input_tokens"]);
+                keep(&mut self.input, &["input_tokens"]);
+                keep(&mut self.output, &["output_tokens"]);
+                keep(&mut self.cached_read, &["cache_read_input_tokens"]);
+                keep(&mut self.cache_creation, &["cache_creation_input_tokens"]);
                 keep(
                     &mut self.reasoning,
-                    &["/output_tokens_details/thinking_tokens"],
+                    &["output_tokens_details/thinking_tokens"],
                 );
             }
             Dialect::Gemini => {
-                keep(&mut self.input, &["/promptTokenCount"]);
-                keep(&mut self.output, &["/candidatesTokenCount"]);
-                keep(&mut self.cached_read, &["/cachedContentTokenCount"]);
-                keep(&mut self.reasoning, &["/thoughtsTokenCount"]);
-                keep(&mut self.tool_prompt, &["/toolUsePromptTokenCount"]);
-                keep(&mut self.total, &["/totalTokenCount"]);
+                keep(&mut self.input, &["promptTokenCount"]);
+                keep(&mut self.output, &["candidatesTokenCount"]);
+                keep(&mut self.cached_read, &["cachedContentTokenCount"]);
+                keep(&mut self.reasoning, &["thoughtsTokenCount"]);
+                keep(&mut self.tool_prompt, &["toolUsePromptTokenCount"]);
+                keep(&mut self.total, &["totalTokenCount"]);
             }
         }
     }

@@ -184,38 +184,26 @@ impl<'a> Scanner<'a> {
     fn skip_container(&mut self) -> Result<()> {
         let mut nesting = Nesting::default();
         loop {
-            let closes = match self.peek() {
+            match self.peek() {
                 Some(b'{') => {
                     self.at += 1;
-                    if self.peek() == Some(b'}') {
-                        self.at += 1;
-                        false
-                    } else {
+                    if self.peek() != Some(b'}') {
                         self.key()?;
                         nesting.push(true);
                         continue;
                     }
+                    self.at += 1;
                 }
                 Some(b'[') => {
                     self.at += 1;
-                    if self.peek() == Some(b']') {
-                        self.at += 1;
-                        false
-                    } else {
+                    if self.peek() != Some(b']') {
                         nesting.push(false);
                         continue;
                     }
+                    self.at += 1;
                 }
-                Some(b'"') => {
-                    self.string()?;
-                    false
-                }
-                _ => {
-                    self.skip()?;
-                    false
-                }
-            };
-            debug_assert!(!closes);
+                _ => self.skip()?,
+            }
             // A value has ended: on to the next one, or out of what it was the last of.
             loop {
                 let Some(is_object) = nesting.top() else {
@@ -358,4 +346,89 @@ fn control_character(bytes: &[u8]) -> Option<usize> {
         return None;
     }
     bytes.iter().position(|byte| *byte < 0x20)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde::de::IgnoredAny;
+
+    use super::*;
+
+    fn check(bytes: &[u8]) -> Result<()> {
+        let mut scanner = Scanner::new(bytes)?;
+        scanner.skip()?;
+        scanner.end()
+    }
+
+    #[test]
+    fn any_depth_is_passed_over() {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+            let deep = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+            assert_eq!(check(deep.as_bytes()), Ok(()));
+            let cut = &deep[..deep.len() - 1];
+            assert!(check(cut.as_bytes()).is_err());
+        }
+    }
+
+    #[test]
+    fn flaws_have_a_place() {
+        for (text, offset) in [
+            ("{\"a\":tru}", 5),
+            ("[1,]", 3),
+            ("{\"a\" 1}", 5),
+            ("[01]", 3),
+            ("\"a\u{1}b\"", 2),
+            ("\"\\x\"", 1),
+            ("[1 2]", 3),
+            ("{} {}", 3),
+            ("[1}", 2),
+        ] {
+            assert_eq!(check(text.as_bytes()).unwrap_err().offset, offset, "{text}");
+        }
+        assert_eq!(check(b"\"ab\xff\"").unwrap_err().offset, 3);
+    }
+
+    /// Text that is JSON, nearly JSON, or nothing like it.
+    fn nearly_json() -> impl Strategy<Value = String> {
+        let token = prop::sample::select(vec![
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            "\"a\"",
+            "\"\\n\"",
+            "\"\\u00e9\"",
+            "\"",
+            "\\",
+            "1",
+            "-0.5e+3",
+            "0",
+            "true",
+            "false",
+            "null",
+            "tru",
+            " ",
+            "\n",
+            "\u{1}",
+            "é",
+            "{\"k\":1}",
+            "[1,2]",
+            "\"k\":",
+            "00",
+        ]);
+        prop::collection::vec(token, 0..14).prop_map(|tokens| tokens.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5000))]
+
+        #[test]
+        fn it_accepts_what_serde_json_accepts(text in nearly_json()) {
+            let oracle = serde_json::from_str::<IgnoredAny>(&text);
+            prop_assert_eq!(check(text.as_bytes()).is_ok(), oracle.is_ok(), "{:?}", text);
+        }
+    }
 }

@@ -19,7 +19,7 @@ use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 use super::watch::{self, Interruption};
 
 /// Bytes of a request in one write at first, and once it proves longer.
-const OUTPUT: [usize; 2] = [4 * 1024, 16 * 1024];
+const OUTPUT: [usize; 2] = [4 * 1024, 64 * 1024];
 /// Writes up to this size are held back until more follows or an answer is awaited.
 const GATHER: usize = 8 * 1024;
 /// Bytes of a read at first, and once reads come back full.
