@@ -20,7 +20,7 @@ const REQUESTS: u64 = 1_000;
 const PARTS: usize = 8;
 const FUNCTIONS: usize = 24;
 /// Crates whose functions say which stage of a request they are.
-const STAGES: [&str; 6] = ["holdfast", "tiny_http", "ureq", "serde_json", "log", "lru"];
+const STAGES: [&str; 5] = ["holdfast", "ureq", "serde_json", "log", "lru"];
 
 pub fn count(bench: &Bench, report: &mut Report) -> io::Result<()> {
     let program = match &bench.program {

@@ -14,7 +14,9 @@ fuzz_target!(|body: &[u8]| {
     // Deep nesting is the other parser's limit, not ours.
     if depth(body) < 200 {
         let judged = serde::de::IgnoredAny::deserialize(&mut reader).and_then(|_| reader.end());
-        assert_eq!(scanned.is_ok(), judged.is_ok() || body.is_empty());
+        // The other parser does not look into strings that nobody wants.
+        let is_json = judged.is_ok() && std::str::from_utf8(body).is_ok();
+        assert_eq!(scanned.is_ok(), is_json || body.is_empty());
     }
     let Ok(scanned) = scanned else {
         return;

@@ -1,15 +1,12 @@
 //! Model names with a thinking suffix: `name(high)`, `name(8192)` (`spec/http.md` 5).
 
+use crate::dialect::model_name::ModelName;
+
 /// Base name and suffix value. The suffix is what follows the last `(` of a name that ends in `)`;
 /// nothing is trimmed, and the value need not mean anything.
 pub fn split(name: &str) -> (&str, Option<&str>) {
-    match name
-        .strip_suffix(')')
-        .and_then(|open| open.rsplit_once('('))
-    {
-        Some((base, value)) => (base, Some(value)),
-        None => (name, None),
-    }
+    let ModelName { base, suffix, .. } = ModelName::split(name);
+    (base, suffix)
 }
 
 /// Like [`split`], for a name out of the configuration: parentheses that hold no thinking setting belong
