@@ -21,8 +21,6 @@ pub struct Client {
     pub input: Vec<u8>,
     /// How much of `input` has been looked at for the end of a head.
     pub scanned: usize,
-    /// The client has said that it will send nothing more, or is gone.
-    pub has_ended: bool,
     pub state: State,
     pub deadline: Deadline,
     /// When the first byte of the head in the making came.
@@ -55,7 +53,6 @@ impl Client {
             serial,
             input: Vec::new(),
             scanned: 0,
-            has_ended: false,
             state: State::Reading,
             deadline: Deadline::default(),
             head_began: None,

@@ -17,7 +17,7 @@ use super::framing::Body;
 use super::framing::request::{self, HeadLimits, RequestHead};
 use super::lanes::{Lanes, Ready};
 use super::refusal::Refusal;
-use super::socket::Received;
+use super::socket::{Readiness, Received};
 use super::{Hooks, Limits};
 use crate::lane::envelope;
 
@@ -167,13 +167,12 @@ impl EventLoop {
             self.now = Instant::now();
             for event in &events {
                 let Token(token) = event.token();
-                let is_readable = event.is_readable() || event.is_read_closed() || event.is_error();
+                let readiness = Readiness::of(event);
                 if token % 2 == 1 {
-                    let has_ended = event.is_read_closed() || event.is_error();
-                    self.client_event(token / 2, is_readable, event.is_writable(), has_ended);
+                    self.client_event(token / 2, readiness);
                 } else if token >= self.first_lane_token {
                     let index = (token - self.first_lane_token) / 2;
-                    self.lane_event(index, is_readable, event.is_writable());
+                    self.lane_event(index, readiness);
                 } else if event.token() != WAKER {
                     self.accept(token / 2 - 1);
                 }
@@ -295,23 +294,15 @@ impl EventLoop {
         idle.is_some()
     }
 
-    fn client_event(&mut self, key: usize, is_readable: bool, is_writable: bool, ended: bool) {
-        let Some(client) = self.clients.get_mut(key) else {
-            return;
-        };
-        client.socket.is_readable |= is_readable;
-        client.has_ended |= ended;
-        if is_writable {
-            client.socket.set_writable();
+    fn client_event(&mut self, key: usize, readiness: Readiness) {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.socket.note(readiness);
+            self.advance(key);
         }
-        self.advance(key);
     }
 
-    fn lane_event(&mut self, index: usize, is_readable: bool, is_writable: bool) {
-        match self
-            .lanes
-            .ready(index, is_readable, is_writable, &mut self.scratch)
-        {
+    fn lane_event(&mut self, index: usize, readiness: Readiness) {
+        match self.lanes.ready(index, readiness, &mut self.scratch) {
             Ready::Client(key) => self.advance(key),
             Ready::Nothing => {}
         }

@@ -196,10 +196,10 @@ impl Exchange {
                 Received::End => return Err(Progress::ClientGone),
             }
         }
-        if client.has_ended {
+        if client.socket.has_ended() {
             return Err(Progress::ClientGone);
         }
-        Ok(client.socket.is_readable && client.input.len() < AHEAD)
+        Ok(client.socket.is_readable() && client.input.len() < AHEAD)
     }
 
     /// Sends body bytes from the front of `bytes` on. Returns how many belong to the body.

@@ -5,7 +5,7 @@ use std::io;
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
 
-use super::socket::{Received, Socket};
+use super::socket::{Readiness, Received, Socket};
 use crate::lane::{EdgeEnd, Maker, WorkerEnd};
 
 /// All lanes.
@@ -144,20 +144,11 @@ impl Lanes {
     }
 
     /// Takes an event on lane `index`.
-    pub fn ready(
-        &mut self,
-        index: usize,
-        is_readable: bool,
-        is_writable: bool,
-        scratch: &mut [u8],
-    ) -> Ready {
+    pub fn ready(&mut self, index: usize, readiness: Readiness, scratch: &mut [u8]) -> Ready {
         let Some(Some(lane)) = self.lanes.get_mut(index) else {
             return Ready::Nothing;
         };
-        lane.socket.is_readable |= is_readable;
-        if is_writable {
-            lane.socket.set_writable();
-        }
+        lane.socket.note(readiness);
         match &lane.busy {
             Some(busy) => Ready::Client(busy.client),
             // Nothing may come unasked: its worker has ended.

@@ -2,18 +2,41 @@
 
 use std::io::{self, Read, Write};
 
+use mio::event::Event;
+
 /// What the system still owes us shows in events, and only on a change (edge-triggered), so a socket
 /// remembers what it may do.
 #[derive(Debug)]
 pub struct Socket<S> {
     stream: S,
     /// There may be something to read.
-    pub is_readable: bool,
+    is_readable: bool,
     is_writable: bool,
+    /// The other side has ended its direction; there may be bytes before the end.
+    has_ended: bool,
     /// Written, but not yet taken by the system.
     output: Vec<u8>,
     /// How much of `output` the system has taken.
     taken: usize,
+}
+
+/// What an event tells of a socket.
+#[derive(Clone, Copy, Debug)]
+pub struct Readiness {
+    pub is_readable: bool,
+    pub is_writable: bool,
+    pub has_ended: bool,
+}
+
+impl Readiness {
+    pub fn of(event: &Event) -> Self {
+        let has_ended = event.is_read_closed() || event.is_error();
+        Self {
+            is_readable: event.is_readable() || has_ended,
+            is_writable: event.is_writable(),
+            has_ended,
+        }
+    }
 }
 
 /// What a read came to.
@@ -36,6 +59,7 @@ impl<S: Read + Write> Socket<S> {
             stream,
             is_readable: false,
             is_writable: true,
+            has_ended: false,
             output: Vec::new(),
             taken: 0,
         }
@@ -49,8 +73,20 @@ impl<S: Read + Write> Socket<S> {
         &mut self.stream
     }
 
-    pub fn set_writable(&mut self) {
-        self.is_writable = true;
+    /// Takes what an event told.
+    pub fn note(&mut self, readiness: Readiness) {
+        self.is_readable |= readiness.is_readable;
+        self.is_writable |= readiness.is_writable;
+        self.has_ended |= readiness.has_ended;
+    }
+
+    pub fn is_readable(&self) -> bool {
+        self.is_readable
+    }
+
+    /// Whether the other side will send nothing more, though not all of it may have been read.
+    pub fn has_ended(&self) -> bool {
+        self.has_ended
     }
 
     /// Reads what is there, as much as fits.
@@ -62,9 +98,9 @@ impl<S: Read + Write> Socket<S> {
             match self.stream.read(room) {
                 Ok(0) => return Received::End,
                 Ok(count) => {
-                    // Less than asked for: the rest, and the end, will come with an event of its own
-                    // (epoll(7), "edge-triggered").
-                    self.is_readable = count == room.len();
+                    // Less than asked for: the rest will come with an event of its own (epoll(7),
+                    // "edge-triggered"), and so will the end, unless it has come already.
+                    self.is_readable = count == room.len() || self.has_ended;
                     return Received::Bytes(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

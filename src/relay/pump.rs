@@ -73,6 +73,8 @@ impl<'a, W: Write> Pump<'a, W> {
             events: self.events,
             usage: self.meter.usage(),
             ended,
+            // Whatever breaks, events get their end, as long as there is somebody to get it.
+            is_whole: ended != Ended::ClientGone,
             failure,
         }
     }

@@ -100,13 +100,14 @@ impl Whole {
         }
     }
 
-    /// Writes the body. If it breaks on the way, what was written lacks its end, and the lane must be closed.
+    /// Writes the body. If it breaks on the way, what was written is not whole.
     pub fn pump(self, mut lane: impl Write) -> Relayed {
         let mut relayed = Relayed {
             bytes: 0,
             events: 0,
             usage: self.usage,
             ended: Ended::Terminal,
+            is_whole: true,
             failure: None,
         };
         let written = match self.rest {
@@ -133,6 +134,7 @@ impl Whole {
         if written.is_err() {
             relayed.ended = Ended::ClientGone;
         }
+        relayed.is_whole = relayed.ended == Ended::Terminal;
         relayed
     }
 }

@@ -193,3 +193,195 @@ impl Unserved {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::provider::{FailureKind, Headers};
+    use crate::routing::Catalog;
+
+    /// Credentials `a` to `d` for model `m`, the last one of lower priority.
+    fn catalog() -> Catalog {
+        let text = "openai-compatibility:\n  - name: x\n    base-url: http://127.0.0.1:1/v1\n\
+            \x20   models: [{name: m}]\n    api-key-entries: [{api-key: a}, {api-key: b}, {api-key: c}]\n\
+            \x20 - name: y\n    base-url: http://127.0.0.1:1/v1\n    priority: -1\n\
+            \x20   models: [{name: m}]\n    api-key-entries: [{api-key: d}]\n";
+        let config = crate::config::load(text, "test").config.unwrap();
+        Catalog::new(crate::credential::from_config(&config).0)
+    }
+
+    fn key(candidate: &Candidate) -> String {
+        let key = candidate.credential.key.as_ref();
+        key.map_or_else(String::new, |key| key.reveal().to_owned())
+    }
+
+    fn status(code: u16) -> Failure {
+        Failure::of_status(
+            code,
+            Headers::default(),
+            Vec::new(),
+            std::time::SystemTime::now(),
+        )
+    }
+
+    fn broken() -> Failure {
+        Failure::new(FailureKind::Broken, "it broke")
+    }
+
+    fn names(session: &str) -> Option<Names> {
+        Some(Names {
+            primary: Key::new("", session, "m"),
+            fallback: None,
+        })
+    }
+
+    struct Setup {
+        state: State,
+        catalog: Catalog,
+        policy: Policy,
+    }
+
+    impl Setup {
+        fn new() -> Self {
+            Self {
+                state: State::default(),
+                catalog: catalog(),
+                policy: Policy {
+                    affinity: Some(Duration::from_secs(3600)),
+                    ..Policy::default()
+                },
+            }
+        }
+
+        /// Who was tried, in this order, and what came of it: the decision and the attempts.
+        fn dispatch(
+            &self,
+            session: Option<Names>,
+            outcome: impl Fn(&str) -> Result<(), Failure>,
+        ) -> (Vec<String>, Result<(Decision, usize), Unserved>) {
+            let candidates: Vec<&Candidate> = self.catalog.candidates("m").iter().collect();
+            let order = Order {
+                candidates: &candidates,
+                model: "m",
+                session,
+                policy: self.policy,
+            };
+            let mut tried = Vec::new();
+            let placed = self.state.dispatch(&order, Instant::now, |candidate| {
+                tried.push(key(candidate));
+                outcome(&key(candidate))
+            });
+            let placed = placed.map(|placed| (placed.decision, placed.attempts));
+            (tried, placed)
+        }
+    }
+
+    #[test]
+    fn everyone_is_tried_once_and_the_best_tier_first() {
+        let setup = Setup::new();
+        let (mut tried, unserved) = setup.dispatch(None, |_| Err(broken()));
+        let unserved = unserved.unwrap_err();
+        assert_eq!((unserved.attempts, unserved.refused), (4, 0));
+        assert_eq!(tried.pop().unwrap(), "d");
+        tried.sort_unstable();
+        assert_eq!(tried, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_session_moves_with_the_failure_and_stays_where_it_got() {
+        let setup = Setup::new();
+        let (first, placed) = setup.dispatch(names("s"), |_| Ok(()));
+        assert_eq!(placed.unwrap(), (Decision::New, 1));
+        let (again, placed) = setup.dispatch(names("s"), |_| Ok(()));
+        assert_eq!(
+            (again, placed.unwrap()),
+            (first.clone(), (Decision::Sticky, 1))
+        );
+        let fails = first[0].clone();
+        let (tried, placed) = setup.dispatch(names("s"), |key| match key == fails {
+            true => Err(status(500)),
+            false => Ok(()),
+        });
+        assert_eq!((tried[0].as_str(), tried.len()), (fails.as_str(), 2));
+        assert_eq!(placed.unwrap(), (Decision::Moved, 2));
+        let (now, placed) = setup.dispatch(names("s"), |_| Ok(()));
+        assert_eq!(
+            (&now[0], placed.unwrap()),
+            (&tried[1], (Decision::Sticky, 1))
+        );
+    }
+
+    #[test]
+    fn a_request_at_fault_is_tried_once() {
+        for failure in [
+            || status(400),
+            || status(422),
+            || Failure::new(FailureKind::ClientGone, "gone"),
+            || Failure::new(FailureKind::Request, "no"),
+        ] {
+            let (tried, unserved) = Setup::new().dispatch(None, |_| Err(failure()));
+            assert_eq!((tried.len(), unserved.unwrap_err().attempts), (1, 1));
+        }
+    }
+
+    #[test]
+    fn the_failure_most_worth_telling_is_told() {
+        let (_, unserved) = Setup::new().dispatch(None, |key| {
+            Err(match key {
+                "a" => status(429),
+                "b" => status(401),
+                "c" => broken(),
+                _ => status(503),
+            })
+        });
+        let unserved = unserved.unwrap_err();
+        assert_eq!(unserved.refused, 1);
+        assert_eq!(unserved.failure.unwrap().status, Some(429));
+    }
+
+    #[test]
+    fn nothing_is_begun_when_it_has_taken_too_long() {
+        let setup = Setup::new();
+        let candidates: Vec<&Candidate> = setup.catalog.candidates("m").iter().collect();
+        let order = Order {
+            candidates: &candidates,
+            model: "m",
+            session: None,
+            policy: setup.policy,
+        };
+        let clock = Cell::new(Instant::now());
+        let mut attempts = 0;
+        let placed = setup.state.dispatch(
+            &order,
+            || clock.get(),
+            |_| {
+                attempts += 1;
+                clock.set(clock.get() + ADMISSION_LIMIT / 2);
+                Err::<(), _>(broken())
+            },
+        );
+        assert_eq!(placed.unwrap_err().attempts, 2);
+        assert_eq!(attempts, 2);
+    }
+
+    #[test]
+    fn a_session_in_use_outlives_its_time() {
+        let setup = Setup::new();
+        let ttl = Duration::from_secs(60);
+        let candidates: Vec<&Candidate> = setup.catalog.candidates("m").iter().collect();
+        let order = Order {
+            candidates: &candidates,
+            model: "m",
+            session: names("s"),
+            policy: setup.policy,
+        };
+        let placed = setup.state.dispatch(&order, Instant::now, |_| Ok(()));
+        let placed = placed.unwrap();
+        let later = Instant::now() + 2 * ttl;
+        assert_eq!(setup.state.bindings.sweep(ttl, later), 0);
+        drop(placed);
+        assert_eq!(setup.state.bindings.sweep(ttl, later), 1);
+    }
+}

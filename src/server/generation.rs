@@ -26,7 +26,7 @@ use crate::dialect::usage::Usage;
 use crate::json::Span;
 use crate::provider::{Action, Call, Failure, Headers, Target, watch};
 use crate::relay::{self, Ended, Opened, Relayed, Rename, Style};
-use crate::routing::{Candidate, Order, Placed};
+use crate::routing::{Candidate, Order, Placed, Unserved};
 use crate::session::bindings::{Decision, Key, Names};
 use crate::session::identity::{self, Identity};
 use crate::session::scan;
@@ -99,7 +99,7 @@ impl Generation<'_> {
     /// Answers the request.
     ///
     /// # Errors
-    /// When the lane cannot be written to: the client has gone.
+    /// When the answer is not whole: the client has gone, or the upstream broke it off.
     pub fn serve(&self, mut inbound: Inbound, lane: &mut dyn Write) -> io::Result<()> {
         if let Err(problem) = self.decode(&mut inbound) {
             return self.refuse(&problem, lane);
@@ -231,33 +231,41 @@ impl Generation<'_> {
             .dispatch(&order, Instant::now, |candidate| {
                 self.attempt(candidate, inbound, understood, &headers)
             });
-        let told = match placed {
+        let (told, answered) = match placed {
             Ok(placed) => self.relay(placed, inbound, understood, lane),
-            Err(unserved) => {
-                let status = match unserved::reply(dialect, base, &unserved) {
-                    Some(reply) => {
-                        let passed_on = unserved
-                            .failure
-                            .iter()
-                            .flat_map(|failure| self.passed_on(&failure.headers));
-                        let status = reply.status();
-                        // A client that has gone meanwhile hears nothing.
-                        let _ = reply.with_id(self.id).write_with(lane, passed_on);
-                        status
-                    }
-                    None => unserved::CLIENT_GONE,
-                };
-                Told {
-                    credential: None,
-                    decision: Decision::Unbound,
-                    attempts: unserved.attempts,
-                    status,
-                    usage: None,
-                }
-            }
+            Err(unserved) => self.tell(base, &unserved, lane),
         };
         self.report(inbound, understood, &told);
-        Ok(())
+        answered
+    }
+
+    /// Tells the client why nobody served it.
+    fn tell(
+        &self,
+        model: &str,
+        unserved: &Unserved,
+        lane: &mut dyn Write,
+    ) -> (Told<'static>, io::Result<()>) {
+        let dialect = self.operation.dialect;
+        let (status, answered) = match unserved::reply(dialect, model, unserved) {
+            Some(reply) => {
+                let passed_on = unserved
+                    .failure
+                    .iter()
+                    .flat_map(|failure| self.passed_on(&failure.headers));
+                let status = reply.status();
+                (status, reply.with_id(self.id).write_with(lane, passed_on))
+            }
+            None => (unserved::CLIENT_GONE, Err(io::ErrorKind::BrokenPipe.into())),
+        };
+        let told = Told {
+            credential: None,
+            decision: Decision::Unbound,
+            attempts: unserved.attempts,
+            status,
+            usage: None,
+        };
+        (told, answered)
     }
 
     /// The keys of the session's bindings, if the request belongs to one.
@@ -311,7 +319,7 @@ impl Generation<'_> {
         inbound: &Inbound,
         understood: &Understood<'_>,
         lane: &mut dyn Write,
-    ) -> Told<'p> {
+    ) -> (Told<'p>, io::Result<()>) {
         let relayed = match placed.answer {
             Opened::Events(primed) => {
                 let is_array = self.operation.dialect == Dialect::Gemini
@@ -350,13 +358,18 @@ impl Generation<'_> {
                 placed.candidate.id()
             );
         }
-        Told {
+        let told = Told {
             credential: Some(placed.candidate.id()),
             decision: placed.decision,
             attempts: placed.attempts,
             status: status(&relayed),
             usage: relayed.usage,
-        }
+        };
+        let answered = match relayed.is_whole {
+            true => Ok(()),
+            false => Err(io::ErrorKind::BrokenPipe.into()),
+        };
+        (told, answered)
     }
 
     fn head(&self, head: Head<'_>, upstream: &Headers) -> Vec<u8> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Client {
-    stream: BufReader<TcpStream>,
+    pub stream: BufReader<TcpStream>,
 }
 
 /// The head of an answer; its body is read from the client.

@@ -1,8 +1,9 @@
 //! No request is lost while a credential is left, as long as nothing has been answered.
 
+use std::io::Read;
 use std::time::Duration;
 
-use holdfast::demo::{Ending, Outcome, Script, Step};
+use holdfast::demo::{Ending, Manner, Outcome, Script, Step, Upstreams};
 
 use super::harness::{ALL, Dialect, PATIENCE, Setup, Wish, configuration, eventually};
 
@@ -188,6 +189,42 @@ fn a_failure_within_a_stream_is_told_in_the_clients_dialect() {
             1,
             "what has begun is not begun again"
         );
+    }
+}
+
+#[test]
+fn a_long_answer_that_breaks_off_is_cut_for_the_client_too() {
+    // Under an alias it would be held back until the model's name is found.
+    let upstreams = Upstreams::start().unwrap();
+    let text = configuration(upstreams.address(), &Wish::default()).replace("my-", "demo-");
+    let setup = Setup::configured(upstreams, &text);
+    let body = String::from_utf8(Dialect::Chat.body(&["hello"], false)).unwrap();
+    let asked = body.replace("my-", "demo-");
+    let start = format!("{{\"choices\":[{{\"text\":\"{}", "x".repeat(2 << 20));
+    for framing in ["Content-Length: 3000000", "Transfer-Encoding: chunked"] {
+        let body = match framing.starts_with("Content") {
+            true => start.clone(),
+            false => format!("{:x}\r\n{start}\r\n", start.len()),
+        };
+        let raw =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{framing}\r\n\r\n{body}");
+        let manner = Manner {
+            raw: Some(raw),
+            ..Manner::default()
+        };
+        setup.all_accounts(Dialect::Chat, &Step::Answer(manner));
+        let mut client = setup.client();
+        client.send(
+            "POST",
+            &Dialect::Chat.path(false),
+            &[("Authorization", "Bearer client-key")],
+            asked.as_bytes(),
+        );
+        let mut all = Vec::new();
+        client.stream.read_to_end(&mut all).expect("an end in time");
+        assert!(all.len() > 2 << 20, "{framing}: {} bytes", all.len());
+        assert!(!all.ends_with(b"0\r\n\r\n"), "{framing}");
+        assert_eq!(setup.reports(1)[0].status, 502);
     }
 }
 
