@@ -184,13 +184,13 @@ Ctrl-C ends it.
     )
 }
 
-const HEADING: &str = "session               model           credential                       way      cached  status      time";
+const HEADING: &str = "session               model           credential                            way      cached  status      time";
 
 fn text_line(report: &Report<'_>) -> String {
     let cached =
         cached_share(report).map_or("-".to_owned(), |share| format!("{:.0} %", share * 100.0));
     format!(
-        "{:<21} {:<15} {:<32} {:<8} {:>6}  {:>6} {:>6} ms",
+        "{:<21} {:<15} {:<37} {:<8} {:>6}  {:>6} {:>6} ms",
         report.session.map_or("-".into(), report::short),
         report.model,
         report.credential.unwrap_or("-"),
