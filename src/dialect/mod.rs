@@ -1,9 +1,15 @@
 //! The wire formats. Pure: no I/O, no clock.
 
+pub mod chat;
 pub mod event;
+pub mod gemini;
+pub mod messages;
 pub mod model_name;
+pub mod neutral;
 pub mod output;
 pub mod problem;
+pub mod responses;
+pub mod translate;
 pub mod usage;
 
 /// A family of request and answer bodies.

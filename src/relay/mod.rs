@@ -7,6 +7,7 @@
 
 mod chunks;
 mod closing;
+pub mod crossing;
 mod outcome;
 mod pump;
 mod rename;
@@ -15,6 +16,7 @@ pub mod stream;
 mod style;
 pub mod whole;
 
+pub use crossing::Crossing;
 pub use outcome::{Ended, Relayed};
 pub use rename::Rename;
 pub use stream::{Opened, Primed};

@@ -35,12 +35,12 @@ pub struct Primed {
     /// The headers of the upstream, unfiltered.
     pub headers: Headers,
     dialect: Dialect,
-    body: Box<dyn Read + Send>,
-    splitter: Splitter,
+    pub(super) body: Box<dyn Read + Send>,
+    pub(super) splitter: Splitter,
     /// Comments that came before it.
     lead: Vec<u8>,
     /// The event with the first payload.
-    first: Vec<u8>,
+    pub(super) first: Vec<u8>,
 }
 
 /// Waits for the first payload of a stream.

@@ -9,12 +9,12 @@ use super::rename::Rename;
 use crate::dialect::usage::{self, Usage};
 use crate::dialect::{Dialect, event};
 use crate::provider::watch::{self, Interruption};
-use crate::provider::{Answer, Failure, Headers};
+use crate::provider::{Answer, Failure, FailureKind, Headers};
 
 /// Bytes of a body held back to see whether it is an error, and what it cost.
 const HELD: u64 = 1024 * 1024;
-/// The same when the model's name must be put back, which can stand at the end.
-const HELD_TO_RENAME: u64 = 32 * 1024 * 1024;
+/// The same when it is edited or translated: what matters can stand at the end.
+const HELD_TO_EDIT: u64 = 32 * 1024 * 1024;
 /// Bytes of one write of what is not held.
 const PIECE: usize = 16 * 1024;
 
@@ -43,17 +43,36 @@ enum Rest {
 /// # Errors
 /// When it breaks before, or is an error in spite of its status (spec/providers.md 2.3).
 pub fn open(answer: Answer, dialect: Dialect, rename: Option<Rename>) -> Result<Whole, Failure> {
+    let limit = if rename.is_some() { HELD_TO_EDIT } else { HELD };
+    let mut whole = read(answer, dialect, limit)?;
+    if let Some(renamed) = rename.and_then(|rename| rename.json(dialect, &whole.held)) {
+        whole.held = renamed;
+    }
+    Ok(whole)
+}
+
+/// Reads all of a body.
+///
+/// # Errors
+/// Like [`open`], and when it is too long to be held.
+pub fn open_all(answer: Answer, dialect: Dialect) -> Result<Whole, Failure> {
+    let whole = read(answer, dialect, HELD_TO_EDIT)?;
+    match whole.rest {
+        Rest::Nothing => Ok(whole),
+        Rest::Known(..) | Rest::Unknown(_) => Err(Failure::new(
+            FailureKind::Broken,
+            "the answer is too long to be translated",
+        )),
+    }
+}
+
+fn read(answer: Answer, dialect: Dialect, limit: u64) -> Result<Whole, Failure> {
     let length = answer.length();
     let Answer {
         status,
         headers,
         mut body,
     } = answer;
-    let limit = if rename.is_some() {
-        HELD_TO_RENAME
-    } else {
-        HELD
-    };
     let expected = length.unwrap_or(0).min(HELD);
     let mut held = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
     let mut start = body.by_ref().take(limit);
@@ -78,9 +97,6 @@ pub fn open(answer: Answer, dialect: Dialect, rename: Option<Rename>) -> Result<
         return Err(Failure::of_status(status, headers, held, SystemTime::now()));
     }
     let usage = usage::of_body(dialect, &held);
-    if let Some(renamed) = rename.and_then(|rename| rename.json(dialect, &held)) {
-        held = renamed;
-    }
     Ok(Whole {
         status,
         headers,
@@ -91,6 +107,22 @@ pub fn open(answer: Answer, dialect: Dialect, rename: Option<Rename>) -> Result<
 }
 
 impl Whole {
+    /// An answer of which nothing but the headers is the upstream's.
+    pub(super) fn translated(headers: Headers, body: Vec<u8>, usage: Option<Usage>) -> Self {
+        Self {
+            status: 200,
+            headers,
+            held: body,
+            rest: Rest::Nothing,
+            usage,
+        }
+    }
+
+    /// What is in hand.
+    pub(super) fn held(&self) -> &[u8] {
+        &self.held
+    }
+
     /// The length of the body as it will be written, if it is known; else it is written chunked.
     pub fn length(&self) -> Option<u64> {
         match &self.rest {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
 use super::Server;
+use super::attempt::Opening;
 use super::client_key::Client;
 use super::decoding;
 use super::fixed::{EVENT_STREAM, RELAYED_JSON};
@@ -24,7 +25,7 @@ use crate::dialect::model_name::ModelName;
 use crate::dialect::problem::{self, Problem};
 use crate::dialect::usage::Usage;
 use crate::json::Span;
-use crate::provider::{Action, Call, Failure, Headers, Target, watch};
+use crate::provider::{Action, Headers, watch};
 use crate::relay::{self, Ended, Opened, Relayed, Rename, Style};
 use crate::routing::{Candidate, Order, Placed, Unserved};
 use crate::session::bindings::{Decision, Key, Names};
@@ -38,7 +39,7 @@ pub struct Operation<'t> {
     pub action: Action,
     /// Gemini says the model, and whether it is to be a stream, in the path.
     path: Option<(Cow<'t, str>, bool)>,
-    alt: Option<Cow<'t, str>>,
+    pub(super) alt: Option<Cow<'t, str>>,
 }
 
 impl<'t> Operation<'t> {
@@ -78,11 +79,11 @@ pub struct Generation<'a> {
 }
 
 /// A request that has been understood.
-struct Understood<'a> {
+pub(super) struct Understood<'a> {
     /// As the client wrote it.
-    model: Cow<'a, str>,
-    model_span: Option<Span>,
-    stream: bool,
+    pub model: Cow<'a, str>,
+    pub model_span: Option<Span>,
+    pub stream: bool,
     identity: Identity,
 }
 
@@ -198,7 +199,7 @@ impl Generation<'_> {
         };
         let candidates: Vec<&Candidate> = all
             .iter()
-            .filter(|candidate| candidate.credential.dialect() == dialect)
+            .filter(|candidate| self.can_serve(candidate.credential.dialect()))
             .collect();
         if candidates.is_empty() {
             let problem =
@@ -281,74 +282,44 @@ impl Generation<'_> {
         })
     }
 
-    fn attempt(
-        &self,
-        candidate: &Candidate,
-        inbound: &Inbound,
-        understood: &Understood<'_>,
-        headers: &[(&str, &str)],
-    ) -> Result<Opened, Failure> {
-        let own_headers = candidate.credential.headers_for(headers);
-        let call = Call {
-            target: Target::of(
-                &candidate.credential,
-                &own_headers,
-                &self.snapshot.config.proxy_url,
-            ),
-            model: &candidate.upstream,
-            action: self.operation.action,
-            stream: understood.stream,
-            body: &inbound.body,
-            model_span: understood.model_span,
-            client_headers: headers,
-            alt: self.operation.alt.as_deref(),
-        };
-        let answer = self.server.upstream.call(&call)?;
-        let dialect = self.operation.dialect;
-        if understood.stream {
-            relay::stream::open(answer, dialect, crate::sse::MAX_EVENT)
-        } else {
-            let rename = rename(candidate, understood);
-            relay::whole::open(answer, dialect, rename).map(Opened::Whole)
-        }
-    }
-
     fn relay<'p>(
         &self,
-        placed: Placed<'p, Opened>,
+        placed: Placed<'p, Opening>,
         inbound: &Inbound,
         understood: &Understood<'_>,
         lane: &mut dyn Write,
     ) -> (Told<'p>, io::Result<()>) {
+        let keep_alive = self.snapshot.config.streaming_keepalive;
+        let content_type = match self.wants_array() {
+            true => RELAYED_JSON,
+            false => EVENT_STREAM,
+        };
         let relayed = match placed.answer {
-            Opened::Events(primed) => {
-                let is_array = self.operation.dialect == Dialect::Gemini
-                    && self.operation.alt.as_deref() == Some("json");
-                let content_type = if is_array { RELAYED_JSON } else { EVENT_STREAM };
-                let head = self.head(
-                    Head::new(200, content_type, Framing::Chunked),
-                    &primed.headers,
-                );
+            Opening::Same(Opened::Events(primed)) => {
+                let head = Head::new(200, content_type, Framing::Chunked);
+                let head = self.head(head, &primed.headers);
                 let header = |name| inbound.headers.get(name);
                 let style = Style {
-                    framing: if is_array {
-                        relay::Framing::Array
-                    } else {
-                        relay::Framing::Events
+                    framing: match self.wants_array() {
+                        true => relay::Framing::Array,
+                        false => relay::Framing::Events,
                     },
                     rename: rename(placed.candidate, understood),
-                    keep_alive: self.snapshot.config.streaming_keepalive,
+                    keep_alive,
                     is_codex: problem::is_codex_client(header("user-agent"), header("originator")),
                 };
                 primed.pump(Prefixed::new(head, lane), style)
             }
-            Opened::Whole(whole) => {
+            Opening::Same(Opened::Whole(whole)) => {
                 let framing = whole.length().map_or(Framing::Chunked, Framing::Length);
-                let head = self.head(
-                    Head::new(whole.status, RELAYED_JSON, framing),
-                    &whole.headers,
-                );
+                let head = Head::new(whole.status, RELAYED_JSON, framing);
+                let head = self.head(head, &whole.headers);
                 whole.pump(Prefixed::new(head, lane))
+            }
+            Opening::Crossed(crossing) => {
+                let head = Head::new(200, content_type, Framing::Chunked);
+                let head = self.head(head, crossing.headers());
+                crossing.pump(Prefixed::new(head, lane), keep_alive)
             }
         };
         if let Some(failure) = &relayed.failure {
@@ -370,6 +341,11 @@ impl Generation<'_> {
             false => Err(io::ErrorKind::BrokenPipe.into()),
         };
         (told, answered)
+    }
+
+    /// Gemini's other framing of a stream.
+    pub(super) fn wants_array(&self) -> bool {
+        self.operation.dialect == Dialect::Gemini && self.operation.alt.as_deref() == Some("json")
     }
 
     fn head(&self, head: Head<'_>, upstream: &Headers) -> Vec<u8> {
@@ -406,7 +382,10 @@ impl Generation<'_> {
 }
 
 /// The model's two names, where the client calls it otherwise than the upstream.
-fn rename<'a>(candidate: &'a Candidate, understood: &'a Understood<'_>) -> Option<Rename<'a>> {
+pub(super) fn rename<'a>(
+    candidate: &'a Candidate,
+    understood: &'a Understood<'_>,
+) -> Option<Rename<'a>> {
     (*candidate.upstream != *understood.model).then(|| Rename {
         upstream: &candidate.upstream,
         client: &understood.model,

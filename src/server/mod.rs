@@ -1,5 +1,6 @@
 //! What workers do with the requests that come over their lanes: routes, client keys, bodies, replies.
 
+mod attempt;
 pub mod client_key;
 pub mod cors;
 pub mod decoding;

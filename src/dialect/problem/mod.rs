@@ -13,3 +13,4 @@ pub use report::{MAX_MESSAGE_CHARS, Problem, Unavailable};
 pub use shape::{is_codex_client, render, render_in_stream};
 pub use status::{ErrorStatus, reason};
 pub use upstream::{from_upstream, read_upstream};
+pub use words::stream_code;

@@ -1,0 +1,515 @@
+//! Chat requests, read (spec/dialects.md 1).
+
+use serde_json::{Map, Value};
+
+use crate::dialect::neutral::fields::{Fields, list_of, object};
+use crate::dialect::neutral::media;
+use crate::dialect::neutral::{
+    Cache, Carrier, Family, Output, Part, Request, Role, Sampling, Source, Text, Tier, Tool,
+    ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch,
+};
+
+type Result<T> = std::result::Result<T, Untranslatable>;
+
+/// Reads a request.
+///
+/// # Errors
+/// Where it says something that nobody else could be told.
+pub fn request(mut body: Map<String, Value>) -> Result<Request> {
+    let mut request = Request {
+        model: body.text("model").unwrap_or_default(),
+        stream: body.flag("stream").unwrap_or(false),
+        parallel: body.flag("parallel_tool_calls"),
+        stop: stops(body.take("stop")),
+        cache_key: body.full_text("prompt_cache_key"),
+        user_id: body.text("user").or_else(|| body.text("safety_identifier")),
+        metadata: body.object("metadata").unwrap_or_default(),
+        service_tier: body.text("service_tier").as_deref().and_then(tier),
+        verbosity: body.text("verbosity"),
+        include_usage: body
+            .object("stream_options")
+            .and_then(|mut options| options.flag("include_usage")),
+        sampling: Sampling {
+            max_tokens: body
+                .count("max_completion_tokens")
+                .or_else(|| body.count("max_tokens")),
+            temperature: body.number("temperature"),
+            top_p: body.number("top_p"),
+            top_k: body.count("top_k"),
+            frequency_penalty: body.number("frequency_penalty"),
+            presence_penalty: body.number("presence_penalty"),
+            seed: body.take("seed").and_then(|seed| seed.as_i64()),
+            n: body.count("n"),
+        },
+        output: body
+            .object("response_format")
+            .map(output)
+            .unwrap_or_default(),
+        ..Request::default()
+    };
+    if let Some(options) = body.object("web_search_options") {
+        request.web_search = Some(web_search(options));
+    }
+    for definition in body.list("tools").into_iter().filter_map(object) {
+        tool(definition, &mut request);
+    }
+    for definition in body.list("functions").into_iter().filter_map(object) {
+        request.tools.extend(function(definition));
+    }
+    request.tool_choice = body
+        .take("tool_choice")
+        .or_else(|| body.take("function_call"))
+        .and_then(choice);
+    let messages = match body.take("messages") {
+        Some(Value::Array(messages)) => messages,
+        Some(_) => return Err(Untranslatable::new("messages", "must be a list")),
+        None => Vec::new(),
+    };
+    for (index, message) in messages.into_iter().enumerate() {
+        let path = format!("messages[{index}]");
+        match message {
+            Value::Object(message) => self::message(message, &path, &mut request)?,
+            _ => return Err(Untranslatable::new(path, "must be an object")),
+        }
+    }
+    Ok(request)
+}
+
+/// One sequence or several; empty ones mean nothing.
+pub fn stops(value: Option<Value>) -> Vec<String> {
+    value
+        .map(list_of)
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|stop| match stop {
+            Value::String(stop) if !stop.is_empty() => Some(stop),
+            _ => None,
+        })
+        .collect()
+}
+
+pub fn tier(word: &str) -> Option<Tier> {
+    match word {
+        "default" => Some(Tier::Default),
+        "flex" => Some(Tier::Flex),
+        "priority" | "fast" | "scale" => Some(Tier::Priority),
+        _ => None,
+    }
+}
+
+fn output(mut format: Map<String, Value>) -> Output {
+    match format.text("type").as_deref() {
+        Some("json_object") => Output::JsonObject,
+        Some("json_schema") => schema_output(format.object("json_schema").unwrap_or_default()),
+        _ => Output::Text,
+    }
+}
+
+/// What both OpenAI dialects say of a schema.
+pub fn schema_output(mut schema: Map<String, Value>) -> Output {
+    Output::JsonSchema {
+        name: schema.full_text("name"),
+        description: schema.full_text("description"),
+        strict: schema.flag("strict"),
+        schema: schema.take("schema").unwrap_or_default(),
+    }
+}
+
+fn web_search(mut options: Map<String, Value>) -> WebSearch {
+    WebSearch {
+        allowed_domains: Vec::new(),
+        user_location: options
+            .object("user_location")
+            .and_then(|mut location| location.take("approximate")),
+    }
+}
+
+fn tool(mut definition: Map<String, Value>, request: &mut Request) {
+    match definition.text("type").as_deref() {
+        Some("web_search") => {
+            request.web_search.get_or_insert_default();
+        }
+        Some("custom") => {
+            let custom = definition.object("custom").unwrap_or(definition);
+            request.tools.extend(custom_tool(custom));
+        }
+        _ => {
+            let cache = cache(&mut definition);
+            let nested = definition.object("function").unwrap_or(definition);
+            request.tools.extend(function(nested).map(|tool| Tool {
+                cache: tool.cache.or(cache),
+                ..tool
+            }));
+        }
+    }
+}
+
+/// A function as OpenAI describes one, in any of the spellings in use.
+pub fn function(mut definition: Map<String, Value>) -> Option<Tool> {
+    let schema = definition.take_any(&[
+        "parameters",
+        "parametersJsonSchema",
+        "parameters_json_schema",
+        "input_schema",
+    ]);
+    Some(Tool {
+        name: definition.full_text("name")?,
+        description: definition.full_text("description"),
+        schema: schema.unwrap_or_default(),
+        strict: definition.flag("strict"),
+        cache: cache(&mut definition),
+        ..Tool::default()
+    })
+}
+
+/// A tool that takes text.
+pub fn custom_tool(mut definition: Map<String, Value>) -> Option<Tool> {
+    let grammar = definition.object("format").and_then(|mut format| {
+        let mut grammar = format.object("grammar").unwrap_or(format);
+        grammar.full_text("definition")
+    });
+    Some(Tool {
+        name: definition.full_text("name")?,
+        description: definition.full_text("description"),
+        is_custom: true,
+        grammar,
+        ..Tool::default()
+    })
+}
+
+fn choice(value: Value) -> Option<ToolChoice> {
+    let mut object = match value {
+        Value::String(word) => return choice_word(&word),
+        Value::Object(object) => object,
+        _ => return None,
+    };
+    let kind = object.text("type").unwrap_or_default();
+    if kind == "allowed_tools" {
+        let allowed = object.object("allowed_tools").unwrap_or(object);
+        return Some(allowed_tools(allowed));
+    }
+    let mut named = object
+        .object("function")
+        .or_else(|| object.object("custom"))
+        .unwrap_or(object);
+    named.full_text("name").map(ToolChoice::Tool)
+}
+
+pub fn choice_word(word: &str) -> Option<ToolChoice> {
+    match word {
+        "auto" => Some(ToolChoice::Auto),
+        "none" => Some(ToolChoice::None),
+        "required" | "any" => Some(ToolChoice::Required),
+        _ => None,
+    }
+}
+
+pub fn allowed_tools(mut allowed: Map<String, Value>) -> ToolChoice {
+    let name = |tool: Value| {
+        let mut tool = object(tool)?;
+        let mut named = tool
+            .object("function")
+            .or_else(|| tool.object("custom"))
+            .unwrap_or(tool);
+        named.full_text("name")
+    };
+    ToolChoice::Allowed {
+        required: allowed.text("mode").as_deref() == Some("required"),
+        names: allowed.list("tools").into_iter().filter_map(name).collect(),
+    }
+}
+
+/// A mark for the prompt cache, in either spelling.
+pub fn cache(object: &mut Map<String, Value>) -> Option<Cache> {
+    let mut mark = object
+        .object("cache_control")
+        .or_else(|| object.object("prompt_cache_breakpoint"))?;
+    Some(Cache {
+        is_long: mark.text("ttl").as_deref() == Some("1h"),
+    })
+}
+
+fn message(mut message: Map<String, Value>, path: &str, request: &mut Request) -> Result<()> {
+    let role = message.text("role").unwrap_or_default();
+    let content = message.take("content");
+    let place = format!("{path}.content");
+    match role.as_str() {
+        "system" | "developer" => {
+            let texts = texts(content);
+            if request.turns.is_empty() {
+                request.system.extend(texts);
+            } else if !texts.is_empty() {
+                request.turns.push(Turn {
+                    role: Role::System,
+                    parts: texts.into_iter().map(Part::Text).collect(),
+                });
+            }
+        }
+        "assistant" => {
+            let parts = assistant(message, content);
+            request.turns.push(Turn {
+                role: Role::Assistant,
+                parts,
+            });
+        }
+        "tool" | "function" => {
+            let name = message.full_text("name");
+            let call_id = message
+                .full_text("tool_call_id")
+                .or_else(|| open_call(&request.turns, name.as_deref()))
+                .unwrap_or_default();
+            let result = ToolResult {
+                call_id,
+                name,
+                parts: parts(content, &place)?,
+                cache: cache(&mut message),
+                ..ToolResult::default()
+            };
+            request.turns.push(Turn {
+                role: Role::User,
+                parts: vec![Part::ToolResult(result)],
+            });
+        }
+        "user" => request.turns.push(Turn {
+            role: Role::User,
+            parts: parts(content, &place)?,
+        }),
+        other => {
+            let why = format!("there is no role {other:?}");
+            return Err(Untranslatable::new(format!("{path}.role"), why));
+        }
+    }
+    Ok(())
+}
+
+/// The call that a result without an id can only mean.
+fn open_call(turns: &[Turn], name: Option<&str>) -> Option<String> {
+    let asked = turns
+        .iter()
+        .rev()
+        .find(|turn| turn.role == Role::Assistant)?;
+    let answered = |id: &str| {
+        turns
+            .iter()
+            .flat_map(|turn| &turn.parts)
+            .any(|part| matches!(part, Part::ToolResult(result) if result.call_id == id))
+    };
+    let mut open = asked.parts.iter().filter_map(|part| match part {
+        Part::ToolCall(call)
+            if !answered(&call.id) && name.is_none_or(|name| name == call.name) =>
+        {
+            Some(call.id.clone())
+        }
+        _ => None,
+    });
+    let only = open.next();
+    only.filter(|_| open.next().is_none())
+}
+
+fn texts(content: Option<Value>) -> Vec<Text> {
+    content
+        .map(list_of)
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|part| match part {
+            Value::String(text) => Some(Text::new(text)),
+            Value::Object(mut part) => Some(Text {
+                text: part.text("text")?,
+                cache: cache(&mut part),
+            }),
+            _ => None,
+        })
+        .filter(|text| !text.text.is_empty())
+        .collect()
+}
+
+fn assistant(mut message: Map<String, Value>, content: Option<Value>) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let reasoning = message
+        .full_text("reasoning_content")
+        .or_else(|| message.full_text("reasoning"));
+    if let Some(text) = reasoning {
+        parts.push(Part::Reasoning {
+            text,
+            carrier: None,
+        });
+    }
+    for part in content.map(list_of).unwrap_or_default() {
+        match part {
+            Value::String(text) if !text.is_empty() => parts.push(Part::text(text)),
+            Value::Object(mut part) => {
+                if let Some(refusal) = part.full_text("refusal") {
+                    parts.push(Part::Refusal(refusal));
+                } else if let Some(text) = part.full_text("text") {
+                    parts.push(Part::Text(Text {
+                        text,
+                        cache: cache(&mut part),
+                    }));
+                }
+            }
+            _ => {}
+        }
+    }
+    parts.extend(message.full_text("refusal").map(Part::Refusal));
+    let calls = message.list("tool_calls").into_iter().filter_map(object);
+    parts.extend(calls.filter_map(call).map(Part::ToolCall));
+    if let Some(mut legacy) = message.object("function_call")
+        && let Some(name) = legacy.full_text("name")
+    {
+        parts.push(Part::ToolCall(ToolCall {
+            id: format!("call_{name}"),
+            name,
+            arguments: legacy.text("arguments").unwrap_or_default(),
+            ..ToolCall::default()
+        }));
+    }
+    parts
+}
+
+fn call(mut call: Map<String, Value>) -> Option<ToolCall> {
+    let is_custom = call.text("type").as_deref() == Some("custom");
+    let id = call.text("id").unwrap_or_default();
+    let carrier = call
+        .object("extra_content")
+        .and_then(|mut extra| extra.object("google"))
+        .and_then(|mut google| google.text("thought_signature"))
+        .and_then(|signature| Carrier::read(&signature, Family::Gemini));
+    let mut function = call.object("function").or_else(|| call.object("custom"))?;
+    let arguments = match function.take_any(&["arguments", "input"]) {
+        Some(Value::String(text)) => text,
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    Some(ToolCall {
+        id,
+        name: function.full_text("name")?,
+        arguments,
+        is_custom,
+        carrier,
+    })
+}
+
+/// The parts of what the user says or a tool answers.
+fn parts(content: Option<Value>, path: &str) -> Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    for (index, part) in content
+        .map(list_of)
+        .unwrap_or_default()
+        .into_iter()
+        .enumerate()
+    {
+        match part {
+            Value::String(text) if text.is_empty() => {}
+            Value::String(text) => parts.push(Part::text(text)),
+            Value::Object(object) => parts.extend(self::part(object, &format!("{path}[{index}]"))?),
+            _ => {
+                return Err(Untranslatable::new(
+                    format!("{path}[{index}]"),
+                    "is no part",
+                ));
+            }
+        }
+    }
+    Ok(parts)
+}
+
+fn part(mut part: Map<String, Value>, path: &str) -> Result<Option<Part>> {
+    let cache = cache(&mut part);
+    let kind = part.text("type").unwrap_or_else(|| "text".to_owned());
+    Ok(Some(match kind.as_str() {
+        "text" | "input_text" | "output_text" => {
+            let text = part.text("text").unwrap_or_default();
+            if text.is_empty() {
+                return Ok(None);
+            }
+            Part::Text(Text { text, cache })
+        }
+        "image_url" => {
+            let (source, detail) = image_url(part, path)?;
+            Part::Image {
+                source,
+                detail,
+                cache,
+            }
+        }
+        "input_audio" => {
+            let mut audio = part.object("input_audio").unwrap_or(part);
+            let format = audio.text("format").unwrap_or_default();
+            Part::Audio {
+                mime: media::of_audio_format(&format),
+                data: audio.text("data").unwrap_or_default(),
+            }
+        }
+        "video_url" => {
+            let url = match part.take("video_url") {
+                Some(Value::String(url)) => Some(url),
+                Some(Value::Object(mut video)) => video.text("url"),
+                _ => None,
+            };
+            let url = url.ok_or_else(|| Untranslatable::new(path, "has no URL"))?;
+            Part::Video(media::source_of_url(url, "video/mp4"))
+        }
+        "file" => {
+            let mut file = part.object("file").unwrap_or(part);
+            let name = file.full_text("filename");
+            let source = file_source(&mut file, name.as_deref(), path)?;
+            Part::File {
+                source,
+                name,
+                cache,
+            }
+        }
+        "refusal" => Part::Refusal(part.text("refusal").unwrap_or_default()),
+        other => {
+            let why = format!("the part type {other:?} is not known");
+            return Err(Untranslatable::new(path, why));
+        }
+    }))
+}
+
+/// An image in any spelling that OpenAI's clients use.
+pub fn image_url(mut part: Map<String, Value>, path: &str) -> Result<(Source, Option<String>)> {
+    let mut detail = part.full_text("detail");
+    let url = match part.take_any(&["image_url", "url"]) {
+        Some(Value::String(url)) => Some(url),
+        Some(Value::Object(mut image)) => {
+            detail = image.full_text("detail").or(detail);
+            image.text("url")
+        }
+        _ => None,
+    };
+    let source = match (url, part.full_text("file_id")) {
+        (Some(url), _) => media::source_of_url(url, "application/octet-stream"),
+        (None, Some(id)) => Source::FileId(id),
+        (None, None) => return Err(Untranslatable::new(path, "has no image")),
+    };
+    Ok((source, detail))
+}
+
+/// A file as both OpenAI dialects hand one in.
+pub fn file_source(
+    file: &mut Map<String, Value>,
+    name: Option<&str>,
+    path: &str,
+) -> Result<Source> {
+    if let Some(data) = file.full_text("file_data") {
+        if media::data_url(&data).is_some() {
+            let fallback = name.and_then(media::of_name).unwrap_or("application/pdf");
+            return Ok(media::source_of_url(data, fallback));
+        }
+        let mime = name
+            .and_then(media::of_name)
+            .or_else(|| media::sniffed(&data))
+            .ok_or_else(|| Untranslatable::new(path, "the type of the file is not known"))?;
+        return Ok(Source::Data {
+            mime: mime.to_owned(),
+            data,
+        });
+    }
+    if let Some(url) = file.full_text("file_url") {
+        return Ok(Source::Url(url));
+    }
+    file.full_text("file_id")
+        .map(Source::FileId)
+        .ok_or_else(|| Untranslatable::new(path, "has no file"))
+}

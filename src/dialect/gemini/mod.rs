@@ -1,0 +1,6 @@
+//! Gemini `generateContent` and its siblings.
+
+pub mod read;
+pub mod read_answer;
+pub mod write;
+pub mod write_answer;

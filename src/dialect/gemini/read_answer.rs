@@ -1,0 +1,246 @@
+//! Gemini answers, read: streams chunk by chunk, and whole ones (spec/dialects.md 5.6).
+
+use serde_json::{Map, Value};
+
+use crate::dialect::neutral::event;
+use crate::dialect::neutral::fields::{Fields, object};
+use crate::dialect::neutral::ids::Mint;
+use crate::dialect::neutral::{Carrier, Event, Family, Finish};
+
+/// Reads the chunks of one answer.
+#[derive(Debug)]
+pub struct Reader {
+    mint: Mint,
+    has_started: bool,
+    choices: Vec<Choice>,
+}
+
+#[derive(Debug, Default)]
+struct Choice {
+    index: u32,
+    blocks: u32,
+    running: Option<(Kind, u32)>,
+    has_content: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Thought,
+}
+
+impl Reader {
+    pub fn new(mint: Mint) -> Self {
+        Self {
+            mint,
+            has_started: false,
+            choices: Vec::new(),
+        }
+    }
+
+    /// Reads one chunk, or a whole answer.
+    pub fn read(&mut self, mut chunk: Map<String, Value>, events: &mut Vec<Event>) {
+        if let Some(inner) = chunk.object("response") {
+            chunk = inner;
+        }
+        if let Some(error) = chunk.take("error") {
+            events.push(event::error_of(error));
+            return;
+        }
+        if !std::mem::replace(&mut self.has_started, true) {
+            events.push(Event::Start {
+                id: chunk.full_text("responseId"),
+                created: None,
+            });
+        }
+        let candidates = chunk.list("candidates");
+        if candidates.is_empty()
+            && let Some(mut feedback) = chunk.object("promptFeedback")
+            && let Some(native) = feedback.full_text("blockReason")
+        {
+            events.push(Event::Finish {
+                choice: 0,
+                finish: Finish::ContentFilter,
+                native,
+            });
+        }
+        for candidate in candidates.into_iter().filter_map(object) {
+            self.candidate(candidate, events);
+        }
+    }
+
+    fn candidate(&mut self, mut candidate: Map<String, Value>, events: &mut Vec<Event>) {
+        let index = candidate
+            .count("index")
+            .and_then(|index| u32::try_from(index).ok())
+            .unwrap_or(0);
+        let at = match self.choices.iter().position(|known| known.index == index) {
+            Some(at) => at,
+            None => {
+                self.choices.push(Choice {
+                    index,
+                    ..Choice::default()
+                });
+                self.choices.len() - 1
+            }
+        };
+        let Some(choice) = self.choices.get_mut(at) else {
+            return;
+        };
+        let parts = candidate
+            .object("content")
+            .map(|mut content| content.list("parts"))
+            .unwrap_or_default();
+        for part in parts.into_iter().filter_map(object) {
+            choice.part(part, &mut self.mint, events);
+        }
+        if let Some(native) = candidate.full_text("finishReason") {
+            events.push(match finish(&native, choice.has_content) {
+                Some(finish) => Event::Finish {
+                    choice: index,
+                    finish,
+                    native,
+                },
+                None => Event::Error {
+                    status: 502,
+                    message: format!("the upstream gave no answer: {native}"),
+                },
+            });
+        }
+    }
+}
+
+/// Why it ended; `None` for a failure of the model that left nothing.
+fn finish(native: &str, has_content: bool) -> Option<Finish> {
+    Some(match native {
+        "MAX_TOKENS" => Finish::MaxTokens,
+        "SAFETY"
+        | "RECITATION"
+        | "BLOCKLIST"
+        | "PROHIBITED_CONTENT"
+        | "SPII"
+        | "LANGUAGE"
+        | "MODEL_ARMOR"
+        | "IMAGE_SAFETY"
+        | "IMAGE_PROHIBITED_CONTENT"
+        | "IMAGE_RECITATION" => Finish::ContentFilter,
+        "MALFORMED_FUNCTION_CALL"
+        | "UNEXPECTED_TOOL_CALL"
+        | "TOO_MANY_TOOL_CALLS"
+        | "MISSING_THOUGHT_SIGNATURE"
+        | "MALFORMED_RESPONSE"
+            if !has_content =>
+        {
+            return None;
+        }
+        _ => Finish::EndTurn,
+    })
+}
+
+impl Choice {
+    fn new_block(&mut self) -> u32 {
+        self.blocks += 1;
+        self.blocks - 1
+    }
+
+    fn block(&mut self, kind: Kind) -> u32 {
+        match self.running {
+            Some((running, block)) if running == kind => block,
+            _ => {
+                let block = self.new_block();
+                self.running = Some((kind, block));
+                block
+            }
+        }
+    }
+
+    fn part(&mut self, mut part: Map<String, Value>, mint: &mut Mint, events: &mut Vec<Event>) {
+        let choice = self.index;
+        let signature = part.text("thoughtSignature").unwrap_or_default();
+        let carrier = Carrier::read(&signature, Family::Gemini);
+        if let Some(call) = part.object("functionCall") {
+            self.call(call, carrier, mint, events);
+            return;
+        }
+        if let Some(text) = part.text("text") {
+            let is_thought = part.flag("thought") == Some(true);
+            if !text.is_empty() {
+                self.has_content |= !is_thought;
+                let kind = if is_thought {
+                    Kind::Thought
+                } else {
+                    Kind::Text
+                };
+                let block = self.block(kind);
+                events.push(match is_thought {
+                    true => Event::ReasoningDelta {
+                        choice,
+                        block,
+                        text,
+                    },
+                    false => Event::TextDelta {
+                        choice,
+                        block,
+                        text,
+                    },
+                });
+            }
+            if let Some(carrier) = carrier {
+                self.signed(carrier, events);
+            }
+            return;
+        }
+        if let Some(mut data) = part.object("inlineData") {
+            self.running = None;
+            self.has_content = true;
+            let block = self.new_block();
+            events.push(Event::ImageOut {
+                choice,
+                block,
+                mime: data.text("mimeType").unwrap_or_default(),
+                data: data.text("data").unwrap_or_default(),
+            });
+        }
+    }
+
+    /// A signature on words belongs to the thoughts before them, or stands for itself.
+    fn signed(&mut self, carrier: Carrier, events: &mut Vec<Event>) {
+        let block = match self.running {
+            Some((Kind::Thought, block)) => block,
+            _ => self.new_block(),
+        };
+        self.running = None;
+        events.push(Event::ReasoningSignature {
+            choice: self.index,
+            block,
+            carrier,
+        });
+    }
+
+    fn call(
+        &mut self,
+        mut call: Map<String, Value>,
+        carrier: Option<Carrier>,
+        mint: &mut Mint,
+        events: &mut Vec<Event>,
+    ) {
+        self.running = None;
+        self.has_content = true;
+        let block = self.new_block();
+        let choice = self.index;
+        events.push(Event::ToolStart {
+            choice,
+            block,
+            id: call.full_text("id").unwrap_or_else(|| mint.call()),
+            name: call.text("name").unwrap_or_default(),
+            carrier,
+        });
+        let args = call.object("args").unwrap_or_default();
+        events.push(Event::ToolArgs {
+            choice,
+            block,
+            delta: Value::Object(args).to_string(),
+        });
+        events.push(Event::ToolEnd { choice, block });
+    }
+}

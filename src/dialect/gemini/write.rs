@@ -1,0 +1,292 @@
+//! Gemini requests, written (spec/dialects.md 1).
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::dialect::chat::write::texts_of;
+use crate::dialect::messages::write::object_of;
+use crate::dialect::neutral::fields::set;
+use crate::dialect::neutral::names::Names;
+use crate::dialect::neutral::{
+    Family, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice,
+    ToolResult, Turn, Untranslatable, media, repair, schema,
+};
+
+type Result<T> = std::result::Result<T, Untranslatable>;
+
+/// Stands where the first call of a turn has no signature, which newer models insist on (spec/dialects.md 3.7).
+const NO_SIGNATURE: &str = "skip_thought_signature_validator";
+
+/// Writes a request for `model`, which stands in the path.
+///
+/// # Errors
+/// For media that cannot be said.
+pub fn request(request: Request, model: &str, names: &Names) -> Result<Map<String, Value>> {
+    let mut body = Map::new();
+    let wants_signatures = !model.starts_with("gemini-2") && !model.starts_with("gemini-1");
+    let mut system = request.system;
+    let mut turns: Vec<Turn> = request.turns.into_iter().map(without_system).collect();
+    if turns.is_empty() && !system.is_empty() {
+        turns.push(Turn {
+            role: Role::User,
+            parts: system.drain(..).map(Part::Text).collect(),
+        });
+    }
+    if !system.is_empty() {
+        let parts: Vec<Value> = system
+            .into_iter()
+            .map(|text| json!({"text": text.text}))
+            .collect();
+        body.insert("systemInstruction".to_owned(), json!({"parts": parts}));
+    }
+    let turns = repair::merged(repair::tool_turns(turns));
+    let called = names_of_calls(&turns);
+    let mut contents = Vec::with_capacity(turns.len() + 1);
+    for turn in turns {
+        contents.extend(content(turn, names, &called, wants_signatures)?);
+    }
+    if contents
+        .first()
+        .is_some_and(|content| content["role"] == "model")
+    {
+        contents.insert(0, json!({"role": "user", "parts": [{"text": ""}]}));
+    }
+    body.insert("contents".to_owned(), contents.into());
+    let has_tools = !request.tools.is_empty();
+    tools(&mut body, request.tools, request.tool_choice, names);
+    if request.web_search.is_some() && !has_tools {
+        body.insert("tools".to_owned(), json!([{"googleSearch": {}}]));
+    }
+    let mut config = Map::new();
+    let sampling = request.sampling;
+    set(&mut config, "maxOutputTokens", sampling.max_tokens);
+    set(&mut config, "temperature", sampling.temperature);
+    set(&mut config, "topP", sampling.top_p);
+    set(&mut config, "topK", sampling.top_k);
+    set(&mut config, "frequencyPenalty", sampling.frequency_penalty);
+    set(&mut config, "presencePenalty", sampling.presence_penalty);
+    set(&mut config, "seed", sampling.seed);
+    set(&mut config, "candidateCount", sampling.n.filter(|n| *n > 1));
+    if !request.stop.is_empty() {
+        let stop: Vec<String> = request.stop.into_iter().take(5).collect();
+        config.insert("stopSequences".to_owned(), stop.into());
+    }
+    match request.output {
+        Output::Text => {}
+        Output::JsonObject => {
+            config.insert("responseMimeType".to_owned(), "application/json".into());
+        }
+        Output::JsonSchema { schema, .. } => {
+            config.insert("responseMimeType".to_owned(), "application/json".into());
+            config.insert("responseJsonSchema".to_owned(), cleaned(schema));
+        }
+    }
+    if !config.is_empty() {
+        body.insert("generationConfig".to_owned(), config.into());
+    }
+    let tier = request.service_tier.map(|tier| match tier {
+        Tier::Default => "standard",
+        Tier::Flex => "flex",
+        Tier::Priority => "priority",
+    });
+    set(&mut body, "serviceTier", tier);
+    Ok(body)
+}
+
+/// A schema as the API takes it.
+fn cleaned(schema: Value) -> Value {
+    schema
+}
+
+/// Instructions in the middle of a conversation become words of the user that say what they are.
+fn without_system(turn: Turn) -> Turn {
+    if turn.role != Role::System {
+        return turn;
+    }
+    let texts = turn.parts.into_iter().filter_map(|part| match part {
+        Part::Text(Text { text, .. }) if !text.trim().is_empty() => Some(Part::text(format!(
+            "<system-reminder>\n{text}\n</system-reminder>"
+        ))),
+        _ => None,
+    });
+    Turn {
+        role: Role::User,
+        parts: texts.collect(),
+    }
+}
+
+/// Results say the name of what was called.
+fn names_of_calls(turns: &[Turn]) -> HashMap<String, String> {
+    let parts = turns.iter().flat_map(|turn| &turn.parts);
+    parts
+        .filter_map(|part| match part {
+            Part::ToolCall(call) => Some((call.id.clone(), call.name.clone())),
+            _ => None,
+        })
+        .collect()
+}
+
+fn content(
+    turn: Turn,
+    names: &Names,
+    called: &HashMap<String, String>,
+    wants_signatures: bool,
+) -> Result<Option<Value>> {
+    let role = match turn.role {
+        Role::Assistant => "model",
+        Role::User | Role::System => "user",
+    };
+    let mut parts = Vec::with_capacity(turn.parts.len());
+    let mut has_calls = false;
+    for part in turn.parts {
+        match part {
+            Part::ToolCall(call) => {
+                let signs = wants_signatures && !std::mem::replace(&mut has_calls, true);
+                parts.push(function_call(call, names, signs));
+            }
+            Part::ToolResult(result) => function_response(result, names, called, &mut parts)?,
+            other => parts.extend(self::part(other)?),
+        }
+    }
+    Ok((!parts.is_empty()).then(|| json!({"role": role, "parts": parts})))
+}
+
+fn part(part: Part) -> Result<Option<Value>> {
+    let cannot = |what: &str| {
+        let why = format!("{what} cannot be sent to a gemini upstream");
+        Err(Untranslatable::new("", why))
+    };
+    Ok(match part {
+        Part::Text(Text { text, .. }) if text.is_empty() => None,
+        Part::Text(Text { text, .. }) => Some(json!({"text": text})),
+        Part::Refusal(text) => Some(json!({"text": text})),
+        Part::Reasoning { text, carrier } => carrier
+            .filter(|carrier| carrier.family == Family::Gemini)
+            .map(
+                |carrier| json!({"text": text, "thought": true, "thoughtSignature": carrier.value}),
+            ),
+        Part::Opaque(_) => None,
+        Part::Audio { mime, data } => Some(inline(&mime, data)),
+        Part::Image { source, .. } | Part::Video(source) | Part::File { source, .. } => {
+            Some(match source {
+                Source::Data { mime, data } => inline(&mime, data),
+                Source::Url(url) => {
+                    let mime = media::of_name(&url).unwrap_or("image/jpeg");
+                    json!({"fileData": {"mimeType": mime, "fileUri": url}})
+                }
+                Source::Text(text) => inline("text/plain", media::base64(text.as_bytes())),
+                Source::FileId(id) if id.contains("generativelanguage.googleapis.com/") => {
+                    json!({"fileData": {"fileUri": id}})
+                }
+                Source::FileId(_) => return cannot("a file that lies at another provider"),
+            })
+        }
+        Part::ToolCall(_) | Part::ToolResult(_) => None,
+    })
+}
+
+fn inline(mime: &str, data: String) -> Value {
+    json!({"inlineData": {"mimeType": mime, "data": data}})
+}
+
+fn function_call(call: ToolCall, names: &Names, signs: bool) -> Value {
+    let mut part =
+        json!({"functionCall": {"name": names.wire(&call.name), "args": object_of(&call)}});
+    match call
+        .carrier
+        .filter(|carrier| carrier.family == Family::Gemini)
+    {
+        Some(carrier) => part["thoughtSignature"] = carrier.value.into(),
+        None if signs => part["thoughtSignature"] = NO_SIGNATURE.into(),
+        None => {}
+    }
+    part
+}
+
+fn function_response(
+    result: ToolResult,
+    names: &Names,
+    called: &HashMap<String, String>,
+    parts: &mut Vec<Value>,
+) -> Result<()> {
+    let name = result
+        .name
+        .as_deref()
+        .or_else(|| called.get(&result.call_id).map(String::as_str))
+        .unwrap_or_default();
+    let (text, others) = texts_of(result.parts);
+    let response = if result.is_error {
+        json!({"error": text})
+    } else {
+        let parsed = serde_json::from_str(&text).ok();
+        let structured = parsed.filter(|value: &Value| value.is_object() || value.is_array());
+        json!({"result": structured.unwrap_or(Value::String(text))})
+    };
+    parts.push(json!({"functionResponse": {"name": names.wire(name), "response": response}}));
+    for other in others {
+        parts.extend(part(other)?);
+    }
+    Ok(())
+}
+
+fn tools(
+    body: &mut Map<String, Value>,
+    mut tools: Vec<Tool>,
+    choice: Option<ToolChoice>,
+    names: &Names,
+) {
+    let config = match choice {
+        Some(ToolChoice::Auto) => Some(json!({"mode": "AUTO"})),
+        Some(ToolChoice::None) => Some(json!({"mode": "NONE"})),
+        Some(ToolChoice::Required) => Some(json!({"mode": "ANY"})),
+        Some(ToolChoice::Tool(name)) => {
+            Some(json!({"mode": "ANY", "allowedFunctionNames": [names.wire(&name)]}))
+        }
+        Some(ToolChoice::Allowed {
+            required: true,
+            names: allowed,
+        }) => {
+            let allowed: Vec<&str> = allowed.iter().map(|name| names.wire(name)).collect();
+            Some(json!({"mode": "ANY", "allowedFunctionNames": allowed}))
+        }
+        Some(ToolChoice::Allowed { names: allowed, .. }) => {
+            tools.retain(|tool| allowed.contains(&tool.name));
+            Some(json!({"mode": "AUTO"}))
+        }
+        None => None,
+    };
+    if tools.is_empty() {
+        return;
+    }
+    let declared: Vec<Value> = tools
+        .into_iter()
+        .map(|tool| declaration(tool, names))
+        .collect();
+    body.insert(
+        "tools".to_owned(),
+        json!([{"functionDeclarations": declared}]),
+    );
+    if let Some(config) = config {
+        body.insert(
+            "toolConfig".to_owned(),
+            json!({"functionCallingConfig": config}),
+        );
+    }
+}
+
+fn declaration(tool: Tool, names: &Names) -> Value {
+    let mut declaration = json!({"name": names.wire(&tool.name)});
+    let (description, parameters) = match tool.is_custom {
+        true => (
+            schema::text_description(tool.description, tool.grammar),
+            schema::of_text(),
+        ),
+        false => (tool.description, schema::plain(tool.schema)),
+    };
+    if let Some(description) = description {
+        declaration["description"] = description.into();
+    }
+    declaration["parametersJsonSchema"] = cleaned(parameters);
+    declaration
+}

@@ -1,0 +1,443 @@
+//! Messages requests, written (spec/dialects.md 1).
+
+use serde_json::{Map, Value, json};
+
+use crate::dialect::Dialect;
+use crate::dialect::neutral::fields::set;
+use crate::dialect::neutral::names::Names;
+use crate::dialect::neutral::{
+    Cache, Family, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice,
+    ToolResult, Turn, Untranslatable, WebSearch, ids, repair, schema,
+};
+
+type Result<T> = std::result::Result<T, Untranslatable>;
+
+/// Tokens of an answer when the client does not say: the dialect demands a number (spec/dialects.md 1.1).
+const MAX_TOKENS: u64 = 32_000;
+/// Marks for the prompt cache that one request may have.
+const CACHE_MARKS: usize = 4;
+
+/// Writes a request for `model`, whose answers have at most `most_tokens`, where that is known.
+///
+/// # Errors
+/// For media that cannot be said.
+pub fn request(
+    request: Request,
+    model: &str,
+    names: &Names,
+    most_tokens: Option<u64>,
+) -> Result<Map<String, Value>> {
+    let mut body = Map::new();
+    body.insert("model".to_owned(), model.into());
+    let most = most_tokens.unwrap_or(u64::MAX);
+    let sampling = request.sampling;
+    let max_tokens = sampling.max_tokens.unwrap_or(MAX_TOKENS).min(most);
+    body.insert("max_tokens".to_owned(), max_tokens.into());
+    let mut system = request.system;
+    system.extend(asked_for(&request.output));
+    let mut turns = request.turns;
+    if turns.is_empty() && !system.is_empty() {
+        turns.push(Turn {
+            role: Role::User,
+            parts: system.drain(..).map(Part::Text).collect(),
+        });
+    }
+    let has_marks = has_marks(&system, &turns, &request.tools);
+    if !system.is_empty() {
+        let blocks: Vec<Value> = system.into_iter().map(text).collect();
+        body.insert("system".to_owned(), blocks.into());
+    }
+    let mut messages = Vec::with_capacity(turns.len());
+    let turns = turns.into_iter().map(without_system).collect();
+    for turn in repair::merged(repair::tool_turns(turns)) {
+        messages.extend(message(turn, names)?);
+    }
+    body.insert("messages".to_owned(), messages.into());
+    set(
+        &mut body,
+        "temperature",
+        sampling.temperature.map(|t| t.min(1.0)),
+    );
+    if sampling.temperature.is_none() {
+        set(&mut body, "top_p", sampling.top_p);
+    }
+    set(&mut body, "top_k", sampling.top_k);
+    if !request.stop.is_empty() {
+        body.insert("stop_sequences".to_owned(), request.stop.into());
+    }
+    tools(
+        &mut body,
+        request.tools,
+        request.web_search,
+        request.tool_choice,
+        request.parallel,
+        names,
+    );
+    if let Output::JsonSchema { schema, .. } = request.output {
+        body.insert(
+            "output_config".to_owned(),
+            json!({"format": {"type": "json_schema", "schema": closed(schema, 0)}}),
+        );
+    }
+    if let Some(user) = request.user_id.or(request.cache_key) {
+        body.insert("metadata".to_owned(), json!({"user_id": user}));
+    }
+    if request.service_tier == Some(Tier::Default) {
+        body.insert("service_tier".to_owned(), "standard_only".into());
+    }
+    if request.stream {
+        body.insert("stream".to_owned(), true.into());
+    }
+    if has_marks {
+        limit_marks(&mut body);
+    } else {
+        mark_for_cache(&mut body);
+    }
+    Ok(body)
+}
+
+/// A form of output that has no field of its own is asked for in words.
+fn asked_for(output: &Output) -> Option<Text> {
+    matches!(output, Output::JsonObject)
+        .then(|| Text::new("Answer with one JSON object and nothing else."))
+}
+
+/// Every object says that it takes no other members, as the vendor demands of schemas for output.
+fn closed(mut schema: Value, depth: usize) -> Value {
+    const DEPTH: usize = 64;
+    if depth < DEPTH
+        && let Some(object) = schema.as_object_mut()
+    {
+        let is_object = object.get("type").is_some_and(|kind| kind == "object");
+        for (key, value) in object.iter_mut() {
+            match (key.as_str(), value) {
+                ("properties" | "$defs" | "definitions", Value::Object(schemas)) => {
+                    for schema in schemas.values_mut() {
+                        *schema = closed(schema.take(), depth + 1);
+                    }
+                }
+                ("items", schema @ Value::Object(_)) => *schema = closed(schema.take(), depth + 1),
+                ("anyOf" | "allOf", Value::Array(schemas)) => {
+                    for schema in schemas {
+                        *schema = closed(schema.take(), depth + 1);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if is_object {
+            object.insert("additionalProperties".to_owned(), false.into());
+        }
+    }
+    schema
+}
+
+/// Instructions in the middle of a conversation become words of the user that say what they are.
+fn without_system(turn: Turn) -> Turn {
+    if turn.role != Role::System {
+        return turn;
+    }
+    let texts = turn.parts.into_iter().filter_map(|part| match part {
+        Part::Text(text) if !text.text.trim().is_empty() => Some(Part::text(format!(
+            "<system-reminder>\n{}\n</system-reminder>",
+            text.text
+        ))),
+        _ => None,
+    });
+    Turn {
+        role: Role::User,
+        parts: texts.collect(),
+    }
+}
+
+fn has_marks(system: &[Text], turns: &[Turn], tools: &[Tool]) -> bool {
+    let marked = |part: &Part| match part {
+        Part::Text(text) => text.cache.is_some(),
+        Part::Image { cache, .. } | Part::File { cache, .. } => cache.is_some(),
+        Part::ToolResult(result) => result.cache.is_some(),
+        _ => false,
+    };
+    system.iter().any(|text| text.cache.is_some())
+        || tools.iter().any(|tool| tool.cache.is_some())
+        || turns.iter().flat_map(|turn| &turn.parts).any(marked)
+}
+
+fn mark(block: &mut Value, cache: Option<Cache>) {
+    if let Some(cache) = cache {
+        block["cache_control"] = match cache.is_long {
+            true => json!({"type": "ephemeral", "ttl": "1h"}),
+            false => json!({"type": "ephemeral"}),
+        };
+    }
+}
+
+/// Whoever says nothing of the prompt cache gets its use all the same: up to the last tool, the system text, and
+/// what the user said before last (spec/dialects.md 1.15).
+fn mark_for_cache(body: &mut Map<String, Value>) {
+    let is_user = |message: &&mut Value| message["role"] == "user";
+    let mut marked: Vec<&mut Value> = Vec::new();
+    for (key, value) in body.iter_mut() {
+        let Value::Array(list) = value else {
+            continue;
+        };
+        match key.as_str() {
+            "tools" | "system" => marked.extend(list.last_mut()),
+            "messages" => {
+                let before_last = list.iter_mut().filter(is_user).rev().nth(1);
+                let block = before_last
+                    .and_then(|message| message.get_mut("content")?.as_array_mut()?.last_mut());
+                marked.extend(block);
+            }
+            _ => {}
+        }
+    }
+    for block in marked {
+        mark(block, Some(Cache { is_long: false }));
+    }
+}
+
+/// Takes marks away until there are as many as are allowed: the oldest of the conversation first, and of system
+/// text and tools all but the last.
+fn limit_marks(body: &mut Map<String, Value>) {
+    let mut groups: [Vec<&mut Value>; 3] = Default::default();
+    for (key, value) in body.iter_mut() {
+        let Value::Array(list) = value else {
+            continue;
+        };
+        match key.as_str() {
+            "system" => groups[0].extend(list.iter_mut()),
+            "tools" => groups[1].extend(list.iter_mut()),
+            "messages" => {
+                for message in list {
+                    if let Some(Value::Array(blocks)) = message.get_mut("content") {
+                        groups[2].extend(blocks.iter_mut());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    for group in &mut groups {
+        group.retain(|block| block.get("cache_control").is_some());
+    }
+    let mut surplus = groups
+        .iter()
+        .map(Vec::len)
+        .sum::<usize>()
+        .saturating_sub(CACHE_MARKS);
+    for group in &mut groups {
+        let removable = group.len().saturating_sub(1).min(surplus);
+        for block in group.drain(..removable) {
+            if let Some(block) = block.as_object_mut() {
+                block.remove("cache_control");
+            }
+            surplus -= 1;
+        }
+    }
+}
+
+fn text(text: Text) -> Value {
+    let mut block = json!({"type": "text", "text": text.text});
+    mark(&mut block, text.cache);
+    block
+}
+
+/// A message; none if nothing is left to say.
+fn message(turn: Turn, names: &Names) -> Result<Option<Value>> {
+    let is_assistant = turn.role == Role::Assistant;
+    let mut blocks = Vec::with_capacity(turn.parts.len());
+    for part in turn.parts {
+        blocks.extend(self::block(part, names)?);
+    }
+    if is_assistant {
+        // Thoughts, words, calls: the vendor takes them in this order only.
+        blocks.sort_by_key(|block| match block["type"].as_str() {
+            Some("thinking" | "redacted_thinking") => 0,
+            Some("tool_use") => 2,
+            _ => 1,
+        });
+    } else {
+        blocks.sort_by_key(|block| block["type"] != "tool_result");
+    }
+    let role = if is_assistant { "assistant" } else { "user" };
+    Ok((!blocks.is_empty()).then(|| json!({"role": role, "content": blocks})))
+}
+
+fn block(part: Part, names: &Names) -> Result<Option<Value>> {
+    let cannot = |what: &str| {
+        let why = format!("{what} cannot be sent to a messages upstream");
+        Err(Untranslatable::new("", why))
+    };
+    Ok(match part {
+        // The vendor refuses text of nothing but white space.
+        Part::Text(words) if words.text.trim().is_empty() => None,
+        Part::Text(words) => Some(text(words)),
+        Part::Refusal(refusal) => Some(json!({"type": "text", "text": refusal})),
+        Part::Image { source, cache, .. } => {
+            if let Source::Data { mime, .. } = &source
+                && !["image/jpeg", "image/png", "image/gif", "image/webp"].contains(&mime.as_str())
+            {
+                return cannot(&format!("an image of type {mime}"));
+            }
+            let mut block = json!({"type": "image", "source": self::source(source)});
+            mark(&mut block, cache);
+            Some(block)
+        }
+        Part::File {
+            source,
+            name,
+            cache,
+        } => {
+            let mut block = match source {
+                Source::Data { mime, data } if mime.starts_with("image/") => {
+                    json!({"type": "image", "source": self::source(Source::Data { mime, data })})
+                }
+                source => json!({"type": "document", "source": self::source(source)}),
+            };
+            if let Some(name) = name.filter(|_| block["type"] == "document") {
+                block["title"] = name.into();
+            }
+            mark(&mut block, cache);
+            Some(block)
+        }
+        Part::Audio { .. } => return cannot("audio"),
+        Part::Video(_) => return cannot("video"),
+        Part::Reasoning { text, carrier } => carrier
+            .filter(|carrier| carrier.family == Family::Claude)
+            .map(
+                |carrier| json!({"type": "thinking", "thinking": text, "signature": carrier.value}),
+            ),
+        Part::Opaque(carrier) => (carrier.family == Family::ClaudeRedacted)
+            .then(|| json!({"type": "redacted_thinking", "data": carrier.value})),
+        Part::ToolCall(call) => Some(tool_use(call, names)),
+        Part::ToolResult(result) => Some(tool_result(result, names)?),
+    })
+}
+
+fn source(source: Source) -> Value {
+    match source {
+        Source::Data { mime, data } if mime == "text/plain" => {
+            json!({"type": "base64", "media_type": "text/plain", "data": data})
+        }
+        Source::Data { mime, data } => json!({"type": "base64", "media_type": mime, "data": data}),
+        Source::Url(url) => json!({"type": "url", "url": url}),
+        Source::FileId(id) => json!({"type": "file", "file_id": id}),
+        Source::Text(text) => json!({"type": "text", "media_type": "text/plain", "data": text}),
+    }
+}
+
+fn tool_use(call: ToolCall, names: &Names) -> Value {
+    json!({
+        "type": "tool_use",
+        "id": ids::call(Dialect::Messages, &call.id),
+        "name": names.wire(&call.name),
+        "input": object_of(&call),
+    })
+}
+
+/// The arguments of a call as an object, as the dialects that take nothing else want them.
+pub fn object_of(call: &ToolCall) -> Value {
+    if call.is_custom {
+        return json!({"input": call.arguments});
+    }
+    if call.arguments.trim().is_empty() {
+        return json!({});
+    }
+    match serde_json::from_str(&call.arguments) {
+        Ok(object @ Value::Object(_)) => object,
+        Ok(value) => json!({"input": value}),
+        Err(_) => json!({"input": call.arguments}),
+    }
+}
+
+fn tool_result(result: ToolResult, names: &Names) -> Result<Value> {
+    let mut content = Vec::with_capacity(result.parts.len());
+    for part in result.parts {
+        content.extend(block(part, names)?);
+    }
+    let id = ids::call(Dialect::Messages, &result.call_id);
+    let mut block = json!({"type": "tool_result", "tool_use_id": id, "content": content});
+    if result.is_error {
+        block["is_error"] = true.into();
+    }
+    mark(&mut block, result.cache);
+    Ok(block)
+}
+
+fn tools(
+    body: &mut Map<String, Value>,
+    mut tools: Vec<Tool>,
+    search: Option<WebSearch>,
+    choice: Option<ToolChoice>,
+    parallel: Option<bool>,
+    names: &Names,
+) {
+    let choice = match choice {
+        Some(ToolChoice::Allowed {
+            required,
+            names: allowed,
+        }) => {
+            tools.retain(|tool| allowed.contains(&tool.name));
+            Some(match required {
+                true => ToolChoice::Required,
+                false => ToolChoice::Auto,
+            })
+        }
+        other => other,
+    };
+    let mut definitions: Vec<Value> = tools
+        .into_iter()
+        .map(|tool| definition(tool, names))
+        .collect();
+    definitions.extend(search.map(web_search));
+    if definitions.is_empty() {
+        return;
+    }
+    body.insert("tools".to_owned(), definitions.into());
+    let mut choice = choice.map(|choice| match choice {
+        ToolChoice::Auto | ToolChoice::Allowed { .. } => json!({"type": "auto"}),
+        ToolChoice::None => json!({"type": "none"}),
+        ToolChoice::Required => json!({"type": "any"}),
+        ToolChoice::Tool(name) => json!({"type": "tool", "name": names.wire(&name)}),
+    });
+    if let Some(parallel) = parallel
+        && choice
+            .as_ref()
+            .is_none_or(|choice| choice["type"] != "none")
+    {
+        let choice = choice.get_or_insert_with(|| json!({"type": "auto"}));
+        choice["disable_parallel_tool_use"] = (!parallel).into();
+    }
+    set(body, "tool_choice", choice);
+}
+
+fn definition(tool: Tool, names: &Names) -> Value {
+    let mut block = json!({"name": names.wire(&tool.name)});
+    let (description, input) = match tool.is_custom {
+        true => (
+            schema::text_description(tool.description, tool.grammar),
+            schema::of_text(),
+        ),
+        false => (tool.description, schema::plain(tool.schema)),
+    };
+    if let Some(description) = description {
+        block["description"] = description.into();
+    }
+    block["input_schema"] = input;
+    if let Some(strict) = tool.strict {
+        block["strict"] = strict.into();
+    }
+    mark(&mut block, tool.cache);
+    block
+}
+
+fn web_search(search: WebSearch) -> Value {
+    let mut tool = json!({"type": "web_search_20250305", "name": "web_search"});
+    if !search.allowed_domains.is_empty() {
+        tool["allowed_domains"] = search.allowed_domains.into();
+    }
+    if let Some(location) = search.user_location {
+        tool["user_location"] = location;
+    }
+    tool
+}

@@ -1,0 +1,106 @@
+//! Signatures and encrypted reasoning: what a provider hands out to be handed back (spec/dialects.md 3.6).
+//!
+//! Their looks do not tell whose they are, so one that leaves its own dialect is tagged with its family.
+
+use super::media;
+
+/// Whose a carrier is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    Claude,
+    ClaudeRedacted,
+    Gemini,
+    Gpt,
+}
+
+/// Opaque: never logged, compared or read beyond the tag.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Carrier {
+    pub family: Family,
+    pub value: String,
+}
+
+impl Family {
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Claude, "claude#"),
+        (Self::ClaudeRedacted, "claude-redacted#"),
+        (Self::Gemini, "gemini#"),
+        (Self::Gpt, "gpt#"),
+    ];
+
+    fn tag(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(family, _)| *family == self)
+            .map_or("", |(_, tag)| tag)
+    }
+}
+
+impl Carrier {
+    /// Reads one from a body of the dialect that `native` is at home in.
+    pub fn read(value: &str, native: Family) -> Option<Self> {
+        if value.is_empty() {
+            return None;
+        }
+        let tagged = Family::ALL
+            .iter()
+            .find_map(|(family, tag)| Some((*family, value.strip_prefix(tag)?)));
+        let (family, value) = tagged.unwrap_or((native, value));
+        Some(Self {
+            family,
+            value: value.to_owned(),
+        })
+    }
+
+    /// As [`Carrier::read`], from a Gemini body: its clients take signatures for bytes, so a tagged one stands
+    /// there in base64.
+    pub fn read_bytes(value: &str) -> Option<Self> {
+        let tagged = media::text_of_base64(value)
+            .and_then(|text| Self::read(&text, Family::Gemini))
+            .filter(|carrier| carrier.family != Family::Gemini);
+        tagged.or_else(|| Self::read(value, Family::Gemini))
+    }
+
+    /// As [`Carrier::write`], into a Gemini body.
+    pub fn write_bytes(&self) -> String {
+        match self.family {
+            Family::Gemini => self.value.clone(),
+            _ => media::base64(self.write(Family::Gemini).as_bytes()),
+        }
+    }
+
+    /// Writes it into a body of the dialect that `native` is at home in.
+    pub fn write(&self, native: Family) -> String {
+        match self.family == native {
+            true => self.value.clone(),
+            false => format!("{}{}", self.family.tag(), self.value),
+        }
+    }
+}
+
+impl std::fmt::Debug for Carrier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}({} bytes)", self.family, self.value.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_brings_it_home() {
+        let own = Carrier::read("Eabc", Family::Claude).unwrap();
+        assert_eq!(own.write(Family::Claude), "Eabc");
+        let abroad = own.write(Family::Gpt);
+        assert_eq!(abroad, "claude#Eabc");
+        assert_eq!(Carrier::read(&abroad, Family::Gpt), Some(own.clone()));
+        assert_eq!(Carrier::read("", Family::Gemini), None);
+        assert_eq!(Carrier::read_bytes(&own.write_bytes()), Some(own));
+        let google = Carrier::read_bytes("CiQBjz1rX7").unwrap();
+        assert_eq!(
+            (google.family, google.write_bytes()),
+            (Family::Gemini, "CiQBjz1rX7".to_owned())
+        );
+    }
+}

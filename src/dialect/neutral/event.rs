@@ -1,0 +1,139 @@
+//! What an answer says, piece by piece.
+
+use super::Carrier;
+use crate::dialect::usage::Usage;
+
+/// One step of an answer. `block` is an ordinal that only grows within a choice: what belongs to one piece of
+/// content has one block, and no wire index stands behind it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    Start {
+        /// As the upstream gave it.
+        id: Option<String>,
+        /// Seconds since 1970.
+        created: Option<u64>,
+    },
+    TextDelta {
+        choice: u32,
+        block: u32,
+        text: String,
+    },
+    ReasoningDelta {
+        choice: u32,
+        block: u32,
+        text: String,
+    },
+    /// Closes a block of reasoning.
+    ReasoningSignature {
+        choice: u32,
+        block: u32,
+        carrier: Carrier,
+    },
+    /// Reasoning without a readable word.
+    ReasoningOpaque {
+        choice: u32,
+        block: u32,
+        carrier: Carrier,
+    },
+    RefusalDelta {
+        choice: u32,
+        block: u32,
+        text: String,
+    },
+    ToolStart {
+        choice: u32,
+        block: u32,
+        id: String,
+        name: String,
+        carrier: Option<Carrier>,
+    },
+    ToolArgs {
+        choice: u32,
+        block: u32,
+        delta: String,
+    },
+    ToolEnd {
+        choice: u32,
+        block: u32,
+    },
+    Citation {
+        choice: u32,
+        block: u32,
+        citation: Citation,
+    },
+    ImageOut {
+        choice: u32,
+        block: u32,
+        mime: String,
+        /// Base64.
+        data: String,
+    },
+    /// All that has been said of it so far.
+    Usage(Usage),
+    Finish {
+        choice: u32,
+        finish: Finish,
+        /// The upstream's own word.
+        native: String,
+    },
+    Error {
+        status: u16,
+        message: String,
+    },
+}
+
+/// A source that a text refers to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Citation {
+    pub url: String,
+    pub title: String,
+    pub cited_text: String,
+    /// Characters of the text, where known.
+    pub range: Option<(u64, u64)>,
+}
+
+/// Why an answer ends (spec/dialects.md 4.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finish {
+    EndTurn,
+    StopSequence(Option<String>),
+    ToolCalls,
+    MaxTokens,
+    ContextWindow,
+    ContentFilter,
+    Refusal,
+    Pause,
+}
+
+impl Finish {
+    /// The reason, for an answer that does or does not hold a call of a tool (spec/dialects.md 4.2).
+    pub fn given(self, has_calls: bool) -> Self {
+        match (self, has_calls) {
+            (Self::EndTurn | Self::StopSequence(_), true) => Self::ToolCalls,
+            (Self::ToolCalls, false) => Self::EndTurn,
+            (other, _) => other,
+        }
+    }
+
+    /// The answer was cut.
+    pub fn is_incomplete(&self) -> bool {
+        matches!(
+            self,
+            Self::MaxTokens | Self::ContextWindow | Self::ContentFilter | Self::Refusal
+        )
+    }
+}
+
+/// The failure that a vendor's error object tells of, wherever it is nested.
+pub fn error_of(error: serde_json::Value) -> Event {
+    let text = error.to_string();
+    let message = ["/message", "/error/message", "/detail"]
+        .iter()
+        .find_map(|path| error.pointer(path)?.as_str())
+        .or_else(|| error.as_str())
+        .map_or_else(|| text.chars().take(512).collect(), str::to_owned);
+    Event::Error {
+        status: crate::dialect::event::error_status(text.as_bytes()),
+        message,
+    }
+}

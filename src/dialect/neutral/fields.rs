@@ -1,0 +1,86 @@
+//! Taking a JSON object apart without copying what it holds.
+
+use serde_json::{Map, Value};
+
+/// Members by name, taken out as what they should be; of another type they are taken out and lost.
+pub trait Fields {
+    fn take(&mut self, key: &str) -> Option<Value>;
+
+    /// The first of several spellings that is there.
+    fn take_any(&mut self, keys: &[&str]) -> Option<Value> {
+        let mut found = None;
+        for key in keys {
+            let value = self.take(key);
+            found = found.or(value);
+        }
+        found
+    }
+
+    fn text(&mut self, key: &str) -> Option<String> {
+        match self.take(key)? {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn full_text(&mut self, key: &str) -> Option<String> {
+        self.text(key).filter(|text| !text.is_empty())
+    }
+
+    fn flag(&mut self, key: &str) -> Option<bool> {
+        self.take(key)?.as_bool()
+    }
+
+    fn count(&mut self, key: &str) -> Option<u64> {
+        let value = self.take(key)?;
+        value.as_u64().or_else(|| {
+            // Some clients write whole numbers as 10.0.
+            let number = value.as_f64()?;
+            (number >= 0.0 && number.fract() == 0.0 && number < 1e15).then_some(number as u64)
+        })
+    }
+
+    fn number(&mut self, key: &str) -> Option<f64> {
+        self.take(key)?.as_f64()
+    }
+
+    fn object(&mut self, key: &str) -> Option<Map<String, Value>> {
+        object(self.take(key)?)
+    }
+
+    fn list(&mut self, key: &str) -> Vec<Value> {
+        match self.take(key) {
+            Some(Value::Array(list)) => list,
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Fields for Map<String, Value> {
+    fn take(&mut self, key: &str) -> Option<Value> {
+        // Nobody reads the rest in its order, so the cheap removal will do.
+        self.swap_remove(key).filter(|value| !value.is_null())
+    }
+}
+
+pub fn object(value: Value) -> Option<Map<String, Value>> {
+    match value {
+        Value::Object(object) => Some(object),
+        _ => None,
+    }
+}
+
+/// A list, or the one thing in its place.
+pub fn list_of(value: Value) -> Vec<Value> {
+    match value {
+        Value::Array(list) => list,
+        other => vec![other],
+    }
+}
+
+/// Sets a member that is there.
+pub fn set(map: &mut Map<String, Value>, key: &str, value: Option<impl Into<Value>>) {
+    if let Some(value) = value {
+        map.insert(key.to_owned(), value.into());
+    }
+}

@@ -1,0 +1,134 @@
+//! Identifiers of answers and calls (spec/dialects.md 2).
+
+use ring::digest::{SHA256, digest};
+
+use crate::dialect::Dialect;
+
+/// Makes ids that nobody else has: from a seed that is unique to the request.
+#[derive(Clone, Debug)]
+pub struct Mint {
+    seed: String,
+    made: u64,
+}
+
+impl Mint {
+    pub fn new(seed: impl Into<String>) -> Self {
+        Self {
+            seed: seed.into(),
+            made: 0,
+        }
+    }
+
+    /// 24 letters and digits.
+    pub fn token(&mut self) -> String {
+        const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        self.made += 1;
+        let hash = digest(&SHA256, format!("{}/{}", self.seed, self.made).as_bytes());
+        hash.as_ref()
+            .iter()
+            .take(24)
+            .filter_map(|byte| DIGITS.get(usize::from(byte % 62)))
+            .map(|digit| char::from(*digit))
+            .collect()
+    }
+
+    /// An id for a call that came without one.
+    pub fn call(&mut self) -> String {
+        format!("call_{}", self.token())
+    }
+}
+
+/// The id of an answer in `dialect`: the upstream's, under the prefix that is usual there.
+pub fn answer(dialect: Dialect, upstream: Option<&str>, mint: &mut Mint) -> String {
+    let bare = upstream.map(|id| {
+        ["chatcmpl-", "resp_", "msg_", "gen-"]
+            .iter()
+            .find_map(|prefix| id.strip_prefix(prefix))
+            .unwrap_or(id)
+    });
+    let bare = match bare.filter(|id| !id.is_empty()) {
+        Some(id) => id.to_owned(),
+        None => mint.token(),
+    };
+    let prefix = match dialect {
+        Dialect::Chat => "chatcmpl-",
+        Dialect::Responses => "resp_",
+        Dialect::Messages => "msg_",
+        Dialect::Gemini => "",
+    };
+    format!("{prefix}{bare}")
+}
+
+/// The longest id of a call that OpenAI takes.
+const OPENAI_CALL: usize = 64;
+
+/// The id of a call as `dialect` takes it. The same id gives the same result, so calls and results still meet.
+pub fn call(dialect: Dialect, id: &str) -> String {
+    match dialect {
+        Dialect::Messages => {
+            let is_legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+            if !id.is_empty() && id.chars().all(is_legal) {
+                return id.to_owned();
+            }
+            let legal: String = id
+                .chars()
+                .map(|c| if is_legal(c) { c } else { '_' })
+                .collect();
+            legal
+        }
+        Dialect::Chat | Dialect::Responses if id.len() > OPENAI_CALL => {
+            let mut cut = 47;
+            while !id.is_char_boundary(cut) {
+                cut -= 1;
+            }
+            format!("{}_{}", id.get(..cut).unwrap_or_default(), short_hash(id))
+        }
+        _ => id.to_owned(),
+    }
+}
+
+fn short_hash(text: &str) -> String {
+    digest(&SHA256, text.as_bytes())
+        .as_ref()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_fit_where_they_go() {
+        assert_eq!(
+            call(Dialect::Messages, "functions.Bash:0"),
+            "functions_Bash_0"
+        );
+        assert_eq!(call(Dialect::Messages, "toolu_1-a"), "toolu_1-a");
+        let long = "x".repeat(80);
+        let short = call(Dialect::Responses, &long);
+        assert_eq!(short.len(), 64);
+        assert_eq!(short, call(Dialect::Responses, &long));
+        assert_eq!(call(Dialect::Gemini, &long), long);
+        assert_eq!(call(Dialect::Chat, &"é".repeat(40)).len(), 46 + 1 + 16);
+    }
+
+    #[test]
+    fn answers_keep_their_id_under_the_usual_prefix() {
+        let mut mint = Mint::new("seed");
+        assert_eq!(
+            answer(Dialect::Chat, Some("msg_01"), &mut mint),
+            "chatcmpl-01"
+        );
+        assert_eq!(
+            answer(Dialect::Messages, Some("resp_a"), &mut mint),
+            "msg_a"
+        );
+        assert_eq!(answer(Dialect::Gemini, Some("chatcmpl-q"), &mut mint), "q");
+        let minted = answer(Dialect::Responses, None, &mut mint);
+        assert_eq!(minted.len(), "resp_".len() + 24);
+        assert_ne!(minted, answer(Dialect::Responses, Some(""), &mut mint));
+    }
+}

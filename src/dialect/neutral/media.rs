@@ -1,0 +1,163 @@
+//! Media types, and media inside URLs.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as STANDARD;
+
+use super::Source;
+
+/// What a URL of a medium means: the bytes in it, or the place itself. `fallback` is the type of bytes whose
+/// type is neither said nor seen.
+pub fn source_of_url(url: String, fallback: &str) -> Source {
+    match data_url(&url) {
+        Some((mime, data)) => {
+            let mime = mime.unwrap_or_else(|| sniffed(data).unwrap_or(fallback).to_owned());
+            Source::Data {
+                mime,
+                data: data.to_owned(),
+            }
+        }
+        None => Source::Url(url),
+    }
+}
+
+/// Type and base64 text of a `data:` URL (RFC 2397), parameters left aside.
+pub fn data_url(url: &str) -> Option<(Option<String>, &str)> {
+    let (scheme, rest) = url.split_at_checked(5)?;
+    if !scheme.eq_ignore_ascii_case("data:") {
+        return None;
+    }
+    let (head, data) = rest.split_once(',')?;
+    let mime = head.split(';').next().unwrap_or_default();
+    Some(((!mime.is_empty()).then(|| mime.to_owned()), data))
+}
+
+/// The type of an image by its first bytes, in base64.
+pub fn sniffed(data: &str) -> Option<&'static str> {
+    [
+        ("iVBORw0KGgo", "image/png"),
+        ("/9j/", "image/jpeg"),
+        ("R0lGOD", "image/gif"),
+        ("UklGR", "image/webp"),
+        ("JVBERi0", "application/pdf"),
+    ]
+    .into_iter()
+    .find_map(|(start, mime)| data.starts_with(start).then_some(mime))
+}
+
+/// The type of a file by the end of its name or URL.
+pub fn of_name(name: &str) -> Option<&'static str> {
+    let path = name.split(['?', '#']).next().unwrap_or_default();
+    let (_, extension) = path.rsplit_once('.')?;
+    EXTENSIONS
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(extension))
+        .map(|(_, mime)| *mime)
+}
+
+const EXTENSIONS: [(&str, &str); 22] = [
+    ("pdf", "application/pdf"),
+    ("txt", "text/plain"),
+    ("md", "text/markdown"),
+    ("csv", "text/csv"),
+    ("html", "text/html"),
+    ("json", "application/json"),
+    ("xml", "text/xml"),
+    ("rtf", "text/rtf"),
+    ("png", "image/png"),
+    ("jpg", "image/jpeg"),
+    ("jpeg", "image/jpeg"),
+    ("gif", "image/gif"),
+    ("webp", "image/webp"),
+    ("wav", "audio/wav"),
+    ("mp3", "audio/mpeg"),
+    ("ogg", "audio/ogg"),
+    ("flac", "audio/flac"),
+    ("mp4", "video/mp4"),
+    ("mov", "video/quicktime"),
+    ("webm", "video/webm"),
+    ("mpeg", "video/mpeg"),
+    (
+        "docx",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ),
+];
+
+/// OpenAI's names of audio formats, and their types (spec/dialects.md 1.5).
+const AUDIO: [(&str, &str); 9] = [
+    ("wav", "audio/wav"),
+    ("mp3", "audio/mpeg"),
+    ("ogg", "audio/ogg"),
+    ("flac", "audio/flac"),
+    ("aac", "audio/aac"),
+    ("webm", "audio/webm"),
+    ("pcm16", "audio/pcm"),
+    ("g711_ulaw", "audio/basic"),
+    ("g711_alaw", "audio/basic"),
+];
+
+pub fn of_audio_format(format: &str) -> String {
+    match AUDIO.iter().find(|(known, _)| *known == format) {
+        Some((_, mime)) => (*mime).to_owned(),
+        None if format.is_empty() => "audio/wav".to_owned(),
+        None => format!("audio/{format}"),
+    }
+}
+
+pub fn audio_format(mime: &str) -> &str {
+    AUDIO
+        .iter()
+        .find(|(_, known)| *known == mime)
+        .map_or(mime.strip_prefix("audio/").unwrap_or("wav"), |(name, _)| {
+            name
+        })
+}
+
+/// A `data:` URL of base64 text.
+pub fn url_of(mime: &str, data: &str) -> String {
+    format!("data:{mime};base64,{data}")
+}
+
+/// `bytes` in base64 (RFC 4648 4).
+pub fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// The text that is behind some base64, if there is one.
+pub fn text_of_base64(data: &str) -> Option<String> {
+    String::from_utf8(STANDARD.decode(data).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_taken_apart() {
+        for (url, mime, data) in [
+            ("data:image/png;base64,AAAA", "image/png", "AAAA"),
+            ("DATA:image/gif;charset=x;base64,BB==", "image/gif", "BB=="),
+            ("data:;base64,/9j/4AAQ", "image/jpeg", "/9j/4AAQ"),
+            ("data:;base64,QUJD", "application/octet-stream", "QUJD"),
+        ] {
+            let expected = Source::Data {
+                mime: mime.to_owned(),
+                data: data.to_owned(),
+            };
+            assert_eq!(
+                source_of_url(url.to_owned(), "application/octet-stream"),
+                expected
+            );
+        }
+        let plain = "https://example.com/a.png".to_owned();
+        assert_eq!(source_of_url(plain.clone(), "x"), Source::Url(plain));
+    }
+
+    #[test]
+    fn names_tell_types() {
+        assert_eq!(of_name("a/report.PDF"), Some("application/pdf"));
+        assert_eq!(of_name("https://h/x.jpeg?width=3"), Some("image/jpeg"));
+        assert_eq!(of_name("nothing"), None);
+        assert_eq!(audio_format(&of_audio_format("mp3")), "mp3");
+        assert_eq!(of_audio_format("opus"), "audio/opus");
+    }
+}

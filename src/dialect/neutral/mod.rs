@@ -1,0 +1,252 @@
+//! The one form between the dialects: each is read into it and written from it, and knows no other.
+//!
+//! It says what every dialect can say (spec/dialects.md 1). What only one of them knows is left behind when a
+//! request crosses over; what would change the meaning silently is refused instead ([`Untranslatable`]). How much
+//! a model is to think is not part of it: that is settled beside it.
+
+pub mod answer;
+pub mod carrier;
+pub mod event;
+pub mod fields;
+pub mod ids;
+pub mod media;
+pub mod names;
+pub mod repair;
+pub mod schema;
+
+use serde_json::{Map, Value};
+
+pub use carrier::{Carrier, Family};
+pub use event::{Event, Finish};
+
+/// A request for an answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Request {
+    pub model: String,
+    pub stream: bool,
+    /// Text that stands above the conversation, block by block.
+    pub system: Vec<Text>,
+    pub turns: Vec<Turn>,
+    pub tools: Vec<Tool>,
+    pub web_search: Option<WebSearch>,
+    pub tool_choice: Option<ToolChoice>,
+    /// Whether several tools may be called at once.
+    pub parallel: Option<bool>,
+    pub sampling: Sampling,
+    pub output: Output,
+    pub stop: Vec<String>,
+    /// What the client calls its prompt cache.
+    pub cache_key: Option<String>,
+    /// The client's own user.
+    pub user_id: Option<String>,
+    pub metadata: Map<String, Value>,
+    pub service_tier: Option<Tier>,
+    /// How much is to be said: `low`, `medium`, `high`.
+    pub verbosity: Option<String>,
+    /// Whether usage is wanted in a stream, where the client said so.
+    pub include_usage: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    pub text: String,
+    pub cache: Option<Cache>,
+}
+
+/// A mark that the prompt up to here is worth caching.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cache {
+    /// For an hour instead of five minutes.
+    pub is_long: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    User,
+    Assistant,
+    /// Instructions in the middle of the conversation.
+    System,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Turn {
+    pub role: Role,
+    pub parts: Vec<Part>,
+}
+
+/// A piece of a turn.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    Text(Text),
+    Image {
+        source: Source,
+        detail: Option<String>,
+        cache: Option<Cache>,
+    },
+    Audio {
+        mime: String,
+        data: String,
+    },
+    Video(Source),
+    File {
+        source: Source,
+        name: Option<String>,
+        cache: Option<Cache>,
+    },
+    Reasoning {
+        text: String,
+        carrier: Option<Carrier>,
+    },
+    /// Reasoning that nobody but its provider can read.
+    Opaque(Carrier),
+    ToolCall(ToolCall),
+    ToolResult(ToolResult),
+    Refusal(String),
+}
+
+/// Where the bytes of a medium are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Here, in base64.
+    Data {
+        mime: String,
+        data: String,
+    },
+    Url(String),
+    /// At the provider, under this name.
+    FileId(String),
+    /// Here, as text.
+    Text(String),
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ToolCall {
+    pub id: String,
+    pub name: String,
+    /// JSON text, or any text for a custom tool.
+    pub arguments: String,
+    /// Takes text instead of JSON.
+    pub is_custom: bool,
+    pub carrier: Option<Carrier>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ToolResult {
+    pub call_id: String,
+    /// Of the tool, where the client said it.
+    pub name: Option<String>,
+    pub parts: Vec<Part>,
+    pub is_error: bool,
+    pub cache: Option<Cache>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tool {
+    pub name: String,
+    pub description: Option<String>,
+    /// JSON Schema of the arguments.
+    pub schema: Value,
+    pub strict: Option<bool>,
+    /// Takes text instead of JSON.
+    pub is_custom: bool,
+    /// A grammar for the text of a custom tool.
+    pub grammar: Option<String>,
+    pub cache: Option<Cache>,
+}
+
+/// The one built-in tool that more than one dialect has.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WebSearch {
+    pub allowed_domains: Vec<String>,
+    pub user_location: Option<Value>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToolChoice {
+    Auto,
+    None,
+    Required,
+    Tool(String),
+    /// Only these, of all that are defined.
+    Allowed {
+        required: bool,
+        names: Vec<String>,
+    },
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sampling {
+    pub max_tokens: Option<u64>,
+    pub temperature: Option<f64>,
+    pub top_p: Option<f64>,
+    pub top_k: Option<u64>,
+    pub frequency_penalty: Option<f64>,
+    pub presence_penalty: Option<f64>,
+    pub seed: Option<i64>,
+    /// Answers wanted side by side.
+    pub n: Option<u64>,
+}
+
+/// The form of the answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Output {
+    #[default]
+    Text,
+    JsonObject,
+    JsonSchema {
+        name: Option<String>,
+        description: Option<String>,
+        schema: Value,
+        strict: Option<bool>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    Default,
+    Flex,
+    Priority,
+}
+
+/// What a dialect cannot say and must not leave out: a 400 that names the place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Untranslatable {
+    /// The place in the client's body, like `messages[2].content[0]`; empty when the whole is meant.
+    pub path: String,
+    pub why: String,
+}
+
+impl Untranslatable {
+    pub fn new(path: impl Into<String>, why: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            why: why.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Untranslatable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.path.as_str() {
+            "" => f.write_str(&self.why),
+            path => write!(f, "{path}: {}", self.why),
+        }
+    }
+}
+
+impl std::error::Error for Untranslatable {}
+
+impl Part {
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(Text::new(text))
+    }
+}
+
+impl Text {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            cache: None,
+        }
+    }
+}

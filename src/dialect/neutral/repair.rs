@@ -1,0 +1,212 @@
+//! Calls of tools and their results, brought into the one order that every upstream takes (spec/dialects.md
+//! 1.12): each turn with calls is followed by a turn that begins with all their results.
+
+use std::collections::HashMap;
+use std::collections::HashSet;
+
+use super::{Part, Role, Text, ToolResult, Turn};
+
+/// Makes the history of calls whole: results go behind the turn with their calls, doubles and strays do not go
+/// on as results, calls that were never answered are.
+pub fn tool_turns(turns: Vec<Turn>) -> Vec<Turn> {
+    let mut results = Results::of(&turns);
+    let mut out: Vec<Turn> = Vec::with_capacity(turns.len());
+    let last = turns.len().saturating_sub(1);
+    for (index, mut turn) in turns.into_iter().enumerate() {
+        match turn.role {
+            Role::Assistant => {
+                let calls = call_ids(&turn);
+                let answers = results.take(&calls);
+                if answers.is_empty() && index == last && !calls.is_empty() {
+                    // Nobody has run them, and the conversation ends here.
+                    turn.parts.retain(|part| !matches!(part, Part::ToolCall(_)));
+                }
+                let is_answered = !answers.is_empty() || index < last;
+                push(&mut out, turn);
+                if is_answered && !calls.is_empty() {
+                    push(&mut out, results_turn(&calls, answers));
+                }
+            }
+            Role::User | Role::System => {
+                turn.parts.retain_mut(|part| match part {
+                    Part::ToolResult(result) => {
+                        if results.is_stray(&result.call_id) {
+                            *part = Part::text(stray(result));
+                            return true;
+                        }
+                        false
+                    }
+                    _ => true,
+                });
+                push(&mut out, turn);
+            }
+        }
+    }
+    out
+}
+
+/// Empty turns vanish; what the user says right behind results belongs to the same turn.
+fn push(out: &mut Vec<Turn>, turn: Turn) {
+    if turn.parts.is_empty() {
+        return;
+    }
+    if let Some(before) = out.last_mut()
+        && before.role == Role::User
+        && turn.role == Role::User
+        && matches!(before.parts.last(), Some(Part::ToolResult(_)))
+    {
+        before.parts.extend(turn.parts);
+        return;
+    }
+    out.push(turn);
+}
+
+fn call_ids(turn: &Turn) -> Vec<String> {
+    turn.parts
+        .iter()
+        .filter_map(|part| match part {
+            Part::ToolCall(call) => Some(call.id.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn results_turn(calls: &[String], mut answers: HashMap<String, ToolResult>) -> Turn {
+    let parts = calls
+        .iter()
+        .map(|id| {
+            Part::ToolResult(answers.remove(id).unwrap_or_else(|| ToolResult {
+                call_id: id.clone(),
+                parts: vec![Part::text("No result.")],
+                is_error: true,
+                ..ToolResult::default()
+            }))
+        })
+        .collect();
+    Turn {
+        role: Role::User,
+        parts,
+    }
+}
+
+fn stray(result: &ToolResult) -> String {
+    let text: Vec<&str> = result
+        .parts
+        .iter()
+        .filter_map(|part| match part {
+            Part::Text(Text { text, .. }) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    format!("Tool result for {}: {}", result.call_id, text.join("\n"))
+}
+
+/// The results of a conversation by the call they answer.
+struct Results {
+    by_call: HashMap<String, ToolResult>,
+    known: HashSet<String>,
+}
+
+impl Results {
+    fn of(turns: &[Turn]) -> Self {
+        let known = turns.iter().flat_map(call_ids).collect();
+        let mut by_call = HashMap::new();
+        for part in turns.iter().flat_map(|turn| &turn.parts) {
+            if let Part::ToolResult(result) = part {
+                // Of several, the last one is what the client means.
+                by_call.insert(result.call_id.clone(), result.clone());
+            }
+        }
+        Self { by_call, known }
+    }
+
+    fn take(&mut self, calls: &[String]) -> HashMap<String, ToolResult> {
+        calls
+            .iter()
+            .filter_map(|id| self.by_call.remove_entry(id))
+            .collect()
+    }
+
+    fn is_stray(&self, id: &str) -> bool {
+        !self.known.contains(id)
+    }
+}
+
+/// Neighbouring turns of one role become one.
+pub fn merged(turns: Vec<Turn>) -> Vec<Turn> {
+    let mut out: Vec<Turn> = Vec::with_capacity(turns.len());
+    for turn in turns {
+        match out.last_mut() {
+            Some(before) if before.role == turn.role => before.parts.extend(turn.parts),
+            _ => out.push(turn),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ToolCall;
+    use super::*;
+
+    fn call(id: &str) -> Part {
+        Part::ToolCall(ToolCall {
+            id: id.to_owned(),
+            name: "f".to_owned(),
+            arguments: "{}".to_owned(),
+            ..ToolCall::default()
+        })
+    }
+
+    fn result(id: &str, text: &str) -> Part {
+        Part::ToolResult(ToolResult {
+            call_id: id.to_owned(),
+            parts: vec![Part::text(text)],
+            ..ToolResult::default()
+        })
+    }
+
+    fn turn(role: Role, parts: Vec<Part>) -> Turn {
+        Turn { role, parts }
+    }
+
+    #[test]
+    fn results_go_behind_their_calls() {
+        use Role::{Assistant, User};
+        let repaired = tool_turns(vec![
+            turn(User, vec![Part::text("go")]),
+            turn(Assistant, vec![call("a"), call("b")]),
+            turn(User, vec![result("b", "2"), result("b", "two")]),
+            turn(User, vec![result("a", "1"), Part::text("and?")]),
+        ]);
+        assert_eq!(
+            repaired,
+            [
+                turn(User, vec![Part::text("go")]),
+                turn(Assistant, vec![call("a"), call("b")]),
+                turn(
+                    User,
+                    vec![result("a", "1"), result("b", "two"), Part::text("and?")]
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_made_to_fit() {
+        use Role::{Assistant, User};
+        let repaired = tool_turns(vec![
+            turn(User, vec![Part::text("go"), result("x", "lost")]),
+            turn(Assistant, vec![Part::text("hm"), call("a")]),
+            turn(User, vec![Part::text("well?")]),
+            turn(Assistant, vec![call("c")]),
+        ]);
+        assert_eq!(repaired.len(), 3);
+        assert_eq!(repaired[0].parts[1], Part::text("Tool result for x: lost"));
+        let Part::ToolResult(missing) = &repaired[2].parts[0] else {
+            panic!("{repaired:?}");
+        };
+        assert!(missing.is_error && missing.call_id == "a");
+        assert_eq!(repaired[2].parts[1], Part::text("well?"));
+    }
+}

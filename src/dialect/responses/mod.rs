@@ -1,0 +1,6 @@
+//! OpenAI Responses.
+
+pub mod read;
+pub mod read_answer;
+pub mod write;
+pub mod write_answer;

@@ -1,0 +1,349 @@
+//! Responses requests, read (spec/dialects.md 1).
+
+use serde_json::{Map, Value};
+
+use crate::dialect::chat::read::{
+    allowed_tools, cache, choice_word, custom_tool, file_source, function, image_url,
+    schema_output, stops, tier,
+};
+use crate::dialect::neutral::fields::{Fields, list_of, object};
+use crate::dialect::neutral::{
+    Carrier, Family, Output, Part, Request, Role, Sampling, Text, Tool, ToolCall, ToolChoice,
+    ToolResult, Turn, Untranslatable, WebSearch, media,
+};
+
+type Result<T> = std::result::Result<T, Untranslatable>;
+
+/// What only a provider that remembers can do.
+const STATEFUL: [&str; 3] = ["previous_response_id", "conversation", "prompt"];
+
+/// Reads a request.
+///
+/// # Errors
+/// Where it says something that nobody else could be told.
+pub fn request(mut body: Map<String, Value>) -> Result<Request> {
+    for key in STATEFUL {
+        if body.take(key).is_some() {
+            let why = "is not supported where the upstream is not the Responses API";
+            return Err(Untranslatable::new(key, why));
+        }
+    }
+    if body.flag("background") == Some(true) {
+        return Err(Untranslatable::new("background", "is not supported here"));
+    }
+    let mut text = body.object("text").unwrap_or_default();
+    let mut request = Request {
+        model: body.text("model").unwrap_or_default(),
+        stream: body.flag("stream").unwrap_or(false),
+        parallel: body.flag("parallel_tool_calls"),
+        stop: stops(body.take("stop").or_else(|| body.take("stop_sequences"))),
+        cache_key: body.full_text("prompt_cache_key"),
+        user_id: body.text("user").or_else(|| body.text("safety_identifier")),
+        metadata: body.object("metadata").unwrap_or_default(),
+        service_tier: body.text("service_tier").as_deref().and_then(tier),
+        verbosity: text.text("verbosity"),
+        sampling: Sampling {
+            max_tokens: body.count("max_output_tokens"),
+            temperature: body.number("temperature"),
+            top_p: body.number("top_p"),
+            ..Sampling::default()
+        },
+        output: text.object("format").map(output).unwrap_or_default(),
+        ..Request::default()
+    };
+    if let Some(instructions) = body.full_text("instructions") {
+        request.system.push(Text::new(instructions));
+    }
+    for definition in body.list("tools").into_iter().filter_map(object) {
+        tool(definition, None, &mut request);
+    }
+    request.tool_choice = body.take("tool_choice").and_then(choice);
+    match body.take("input") {
+        Some(Value::String(text)) => request.turns.push(Turn {
+            role: Role::User,
+            parts: vec![Part::text(text)],
+        }),
+        Some(Value::Array(items)) => {
+            for (index, item) in items.into_iter().enumerate() {
+                let path = format!("input[{index}]");
+                match item {
+                    Value::Object(item) => self::item(item, &path, &mut request)?,
+                    _ => return Err(Untranslatable::new(path, "must be an object")),
+                }
+            }
+        }
+        Some(_) => return Err(Untranslatable::new("input", "must be a string or a list")),
+        None => {}
+    }
+    Ok(request)
+}
+
+fn output(mut format: Map<String, Value>) -> Output {
+    match format.text("type").as_deref() {
+        Some("json_object") => Output::JsonObject,
+        Some("json_schema") => schema_output(format),
+        _ => Output::Text,
+    }
+}
+
+/// A tool, under the name that it has on the wire: a namespace stands in front of it.
+fn tool(mut definition: Map<String, Value>, namespace: Option<&str>, request: &mut Request) {
+    let kind = definition.text("type").unwrap_or_default();
+    let defined: Option<Tool> = match kind.as_str() {
+        "namespace" => {
+            let name = definition.text("name").unwrap_or_default();
+            for inner in definition.list("tools").into_iter().filter_map(object) {
+                tool(inner, Some(&name), request);
+            }
+            return;
+        }
+        "custom" => custom_tool(definition),
+        "function" | "" => function(definition.object("function").unwrap_or(definition)),
+        kind if kind.starts_with("web_search") => {
+            request.web_search = Some(web_search(definition));
+            return;
+        }
+        // The vendor's own tools, which others do not have.
+        _ => return,
+    };
+    if let Some(mut tool) = defined {
+        tool.name = in_namespace(namespace, tool.name);
+        if !request.tools.iter().any(|known| known.name == tool.name) {
+            request.tools.push(tool);
+        }
+    }
+}
+
+/// The name of a tool in a namespace, where there are none (spec/dialects.md 1.7).
+pub fn in_namespace(namespace: Option<&str>, name: String) -> String {
+    match namespace.filter(|namespace| !namespace.is_empty()) {
+        Some(namespace)
+            if !name.starts_with("mcp__") && !name.starts_with(&format!("{namespace}__")) =>
+        {
+            let joint = if namespace.ends_with("__") { "" } else { "__" };
+            format!("{namespace}{joint}{name}")
+        }
+        _ => name,
+    }
+}
+
+fn web_search(mut definition: Map<String, Value>) -> WebSearch {
+    let domains = definition
+        .object("filters")
+        .map(|mut filters| filters.list("allowed_domains"))
+        .unwrap_or_default();
+    WebSearch {
+        allowed_domains: domains
+            .into_iter()
+            .filter_map(|domain| domain.as_str().map(str::to_owned))
+            .collect(),
+        user_location: definition.take("user_location"),
+    }
+}
+
+fn choice(value: Value) -> Option<ToolChoice> {
+    let mut object = match value {
+        Value::String(word) => return choice_word(&word),
+        Value::Object(object) => object,
+        _ => return None,
+    };
+    match object.text("type").as_deref() {
+        Some("allowed_tools") => Some(allowed_tools(object)),
+        Some("function" | "custom") => {
+            let namespace = object.text("namespace");
+            let name = object.full_text("name")?;
+            Some(ToolChoice::Tool(in_namespace(namespace.as_deref(), name)))
+        }
+        _ => None,
+    }
+}
+
+fn item(mut item: Map<String, Value>, path: &str, request: &mut Request) -> Result<()> {
+    let kind = item.text("type").unwrap_or_else(|| "message".to_owned());
+    match kind.as_str() {
+        "message" => return message(item, path, request),
+        "function_call" | "custom_tool_call" => {
+            let is_custom = kind == "custom_tool_call";
+            let namespace = item.text("namespace");
+            let name = item.text("name").unwrap_or_default();
+            let arguments = match item.take_any(&["arguments", "input"]) {
+                Some(Value::String(text)) => text,
+                Some(other) => other.to_string(),
+                None => String::new(),
+            };
+            assistant(
+                request,
+                Part::ToolCall(ToolCall {
+                    id: item
+                        .full_text("call_id")
+                        .or_else(|| item.text("id"))
+                        .unwrap_or_default(),
+                    name: in_namespace(namespace.as_deref(), name),
+                    arguments,
+                    is_custom,
+                    carrier: None,
+                }),
+            );
+        }
+        "function_call_output" | "custom_tool_call_output" => {
+            let output = item.take("output").map(list_of).unwrap_or_default();
+            let result = ToolResult {
+                call_id: item.text("call_id").unwrap_or_default(),
+                parts: parts(output, Role::User, &format!("{path}.output"))?,
+                ..ToolResult::default()
+            };
+            request.turns.push(Turn {
+                role: Role::User,
+                parts: vec![Part::ToolResult(result)],
+            });
+        }
+        "reasoning" => {
+            if let Some(part) = reasoning(item) {
+                assistant(request, part);
+            }
+        }
+        "additional_tools" => {
+            for definition in item.list("tools").into_iter().filter_map(object) {
+                tool(definition, None, request);
+            }
+        }
+        "item_reference" => {
+            let why = "is not supported where the upstream is not the Responses API";
+            return Err(Untranslatable::new(path, why));
+        }
+        // Records of the vendor's own tools.
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Items of the model stand side by side; neighbours are one turn.
+fn assistant(request: &mut Request, part: Part) {
+    match request.turns.last_mut() {
+        Some(turn) if turn.role == Role::Assistant => turn.parts.push(part),
+        _ => request.turns.push(Turn {
+            role: Role::Assistant,
+            parts: vec![part],
+        }),
+    }
+}
+
+fn reasoning(mut item: Map<String, Value>) -> Option<Part> {
+    let mut texts = Vec::new();
+    for part in item.list("summary").into_iter().filter_map(object) {
+        texts.extend({ part }.full_text("text"));
+    }
+    if texts.is_empty() {
+        for part in item.list("content").into_iter().filter_map(object) {
+            texts.extend({ part }.full_text("text"));
+        }
+    }
+    let text = texts.join("\n\n");
+    let carrier = item
+        .text("encrypted_content")
+        .and_then(|value| Carrier::read(&value, Family::Gpt));
+    match carrier {
+        Some(carrier) if carrier.family == Family::ClaudeRedacted => Some(Part::Opaque(carrier)),
+        None if text.is_empty() => None,
+        carrier => Some(Part::Reasoning { text, carrier }),
+    }
+}
+
+fn message(mut item: Map<String, Value>, path: &str, request: &mut Request) -> Result<()> {
+    let content = item.take("content").map(list_of).unwrap_or_default();
+    let place = format!("{path}.content");
+    match item.text("role").as_deref() {
+        Some("system" | "developer") => {
+            let mut texts: Vec<Text> = Vec::new();
+            for part in parts(content, Role::User, &place)? {
+                if let Part::Text(text) = part {
+                    texts.push(text);
+                }
+            }
+            if request.turns.is_empty() {
+                request.system.extend(texts);
+            } else if !texts.is_empty() {
+                request.turns.push(Turn {
+                    role: Role::System,
+                    parts: texts.into_iter().map(Part::Text).collect(),
+                });
+            }
+        }
+        Some("assistant") => {
+            for part in parts(content, Role::Assistant, &place)? {
+                assistant(request, part);
+            }
+        }
+        Some("user") | None => {
+            let parts = parts(content, Role::User, &place)?;
+            request.turns.push(Turn {
+                role: Role::User,
+                parts,
+            });
+        }
+        Some(other) => {
+            let why = format!("there is no role {other:?}");
+            return Err(Untranslatable::new(format!("{path}.role"), why));
+        }
+    }
+    Ok(())
+}
+
+fn parts(content: Vec<Value>, role: Role, path: &str) -> Result<Vec<Part>> {
+    let mut parts = Vec::with_capacity(content.len());
+    for (index, part) in content.into_iter().enumerate() {
+        let path = format!("{path}[{index}]");
+        match part {
+            Value::String(text) if text.is_empty() => {}
+            Value::String(text) => parts.push(Part::text(text)),
+            Value::Object(object) => parts.extend(self::part(object, role, &path)?),
+            _ => return Err(Untranslatable::new(path, "is no part")),
+        }
+    }
+    Ok(parts)
+}
+
+fn part(mut part: Map<String, Value>, role: Role, path: &str) -> Result<Option<Part>> {
+    let cache = cache(&mut part);
+    let kind = part.text("type").unwrap_or_else(|| "input_text".to_owned());
+    Ok(Some(match kind.as_str() {
+        "input_text" | "output_text" | "text" | "summary_text" => {
+            let text = part.text("text").unwrap_or_default();
+            if text.is_empty() {
+                return Ok(None);
+            }
+            Part::Text(Text { text, cache })
+        }
+        "refusal" => Part::Refusal(part.text("refusal").unwrap_or_default()),
+        "input_image" | "image_url" => {
+            let (source, detail) = image_url(part, path)?;
+            Part::Image {
+                source,
+                detail,
+                cache,
+            }
+        }
+        "input_audio" => {
+            let mut audio = part.object("input_audio").unwrap_or(part);
+            let format = audio.text("format").unwrap_or_default();
+            Part::Audio {
+                mime: media::of_audio_format(&format),
+                data: audio.text("data").unwrap_or_default(),
+            }
+        }
+        "input_file" => {
+            let name = part.full_text("filename");
+            let source = file_source(&mut part, name.as_deref(), path)?;
+            Part::File {
+                source,
+                name,
+                cache,
+            }
+        }
+        _ if role == Role::Assistant => return Ok(None),
+        other => {
+            let why = format!("the part type {other:?} is not known");
+            return Err(Untranslatable::new(path, why));
+        }
+    }))
+}

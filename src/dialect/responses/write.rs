@@ -1,0 +1,313 @@
+//! Responses requests, written (spec/dialects.md 1).
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::dialect::Dialect;
+use crate::dialect::chat::write::{flagged, output_name, texts_of, tier};
+use crate::dialect::neutral::fields::set;
+use crate::dialect::neutral::names::Names;
+use crate::dialect::neutral::{
+    Family, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice, ToolResult,
+    Turn, Untranslatable, WebSearch, answer, ids, media, repair, schema,
+};
+
+type Result<T> = std::result::Result<T, Untranslatable>;
+
+/// Writes a request for `model`.
+///
+/// # Errors
+/// For media that cannot be said.
+pub fn request(request: Request, model: &str, names: &Names) -> Result<Map<String, Value>> {
+    let mut body = Map::new();
+    body.insert("model".to_owned(), model.into());
+    let instructions: Vec<String> = request.system.into_iter().map(|text| text.text).collect();
+    if !instructions.is_empty() {
+        body.insert("instructions".to_owned(), instructions.join("\n\n").into());
+    }
+    let mut input = Vec::with_capacity(request.turns.len());
+    let text_calls = text_calls(&request.turns);
+    for turn in repair::tool_turns(request.turns) {
+        self::turn(turn, names, &text_calls, &mut input)?;
+    }
+    body.insert("input".to_owned(), input.into());
+    let sampling = request.sampling;
+    set(&mut body, "max_output_tokens", sampling.max_tokens);
+    set(&mut body, "temperature", sampling.temperature);
+    set(&mut body, "top_p", sampling.top_p);
+    tools(
+        &mut body,
+        request.tools,
+        request.web_search,
+        request.tool_choice,
+        request.parallel,
+        names,
+    );
+    let mut text = Map::new();
+    set(&mut text, "format", output(request.output));
+    set(&mut text, "verbosity", request.verbosity);
+    if !text.is_empty() {
+        body.insert("text".to_owned(), text.into());
+    }
+    set(&mut body, "user", request.user_id);
+    set(&mut body, "prompt_cache_key", request.cache_key);
+    set(&mut body, "service_tier", request.service_tier.map(tier));
+    body.insert("include".to_owned(), json!(["reasoning.encrypted_content"]));
+    body.insert("store".to_owned(), false.into());
+    if request.stream {
+        body.insert("stream".to_owned(), true.into());
+    }
+    Ok(body)
+}
+
+/// Calls of tools of text: their results have a name of their own.
+fn text_calls(turns: &[Turn]) -> HashSet<String> {
+    let parts = turns.iter().flat_map(|turn| &turn.parts);
+    parts
+        .filter_map(|part| match part {
+            Part::ToolCall(call) if call.is_custom => Some(call.id.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn turn(
+    turn: Turn,
+    names: &Names,
+    text_calls: &HashSet<String>,
+    input: &mut Vec<Value>,
+) -> Result<()> {
+    let role = match turn.role {
+        Role::System => "developer",
+        Role::User => "user",
+        Role::Assistant => "assistant",
+    };
+    let mut said = Vec::new();
+    let mut shown = Vec::new();
+    for part in turn.parts {
+        match part {
+            Part::ToolCall(call) => {
+                say(role, &mut said, input);
+                input.push(self::call(call, names));
+            }
+            Part::ToolResult(result) => input.push(tool_result(result, text_calls)?),
+            Part::Reasoning { text, carrier } => {
+                let carrier = carrier.filter(|carrier| carrier.family == Family::Gpt);
+                if let Some(carrier) = carrier {
+                    say(role, &mut said, input);
+                    let summary: Vec<Value> = (!text.is_empty())
+                        .then(|| json!({"type": "summary_text", "text": text}))
+                        .into_iter()
+                        .collect();
+                    input.push(json!({"type": "reasoning", "summary": summary,
+                        "encrypted_content": carrier.value}));
+                }
+            }
+            Part::Opaque(_) => {}
+            // Only users can show pictures.
+            image @ Part::Image { .. } if turn.role == Role::Assistant => {
+                shown.extend(content(image, turn.role)?);
+            }
+            other => said.extend(content(other, turn.role)?),
+        }
+    }
+    say(role, &mut said, input);
+    say("user", &mut shown, input);
+    Ok(())
+}
+
+fn say(role: &str, said: &mut Vec<Value>, input: &mut Vec<Value>) {
+    if !said.is_empty() {
+        let content = std::mem::take(said);
+        input.push(json!({"type": "message", "role": role, "content": content}));
+    }
+}
+
+fn content(part: Part, role: Role) -> Result<Option<Value>> {
+    let cannot = |what: &str| {
+        let why = format!("{what} cannot be sent to a responses upstream");
+        Err(Untranslatable::new("", why))
+    };
+    let text_type = match role {
+        Role::Assistant => "output_text",
+        Role::User | Role::System => "input_text",
+    };
+    Ok(Some(match part {
+        Part::Text(Text { text, .. }) if text.is_empty() => return Ok(None),
+        Part::Text(Text { text, .. }) => json!({"type": text_type, "text": text}),
+        Part::Refusal(text) if role == Role::Assistant => {
+            json!({"type": "refusal", "refusal": text})
+        }
+        Part::Refusal(text) => json!({"type": text_type, "text": text}),
+        Part::Image { source, detail, .. } => {
+            let detail = detail.unwrap_or_else(|| "auto".to_owned());
+            let mut image = json!({"type": "input_image", "detail": detail});
+            match source {
+                Source::Data { mime, data } => {
+                    image["image_url"] = media::url_of(&mime, &data).into();
+                }
+                Source::Url(url) => image["image_url"] = url.into(),
+                Source::FileId(_) => return cannot("an image that lies at another provider"),
+                Source::Text(_) => return cannot("an image of text"),
+            }
+            image
+        }
+        Part::Audio { mime, data } => json!({"type": "input_audio",
+            "input_audio": {"data": data, "format": media::audio_format(&mime)}}),
+        Part::Video(_) => return cannot("video"),
+        Part::File { source, name, .. } => {
+            let mut file = json!({"type": "input_file"});
+            match source {
+                Source::Data { mime, data } => {
+                    file["file_data"] = media::url_of(&mime, &data).into();
+                }
+                Source::Text(text) => {
+                    let data = media::base64(text.as_bytes());
+                    file["file_data"] = media::url_of("text/plain", &data).into();
+                }
+                Source::Url(url) => file["file_url"] = url.into(),
+                Source::FileId(_) => return cannot("a file that lies at another provider"),
+            }
+            if file.get("file_url").is_none() {
+                let name = name.unwrap_or_else(|| "document.pdf".to_owned());
+                file["filename"] = name.into();
+            }
+            file
+        }
+        Part::Reasoning { .. } | Part::Opaque(_) | Part::ToolCall(_) | Part::ToolResult(_) => {
+            return Ok(None);
+        }
+    }))
+}
+
+fn call(call: ToolCall, names: &Names) -> Value {
+    let id = ids::call(Dialect::Responses, &call.id);
+    let name = names.wire(&call.name);
+    match call.is_custom {
+        true => json!({"type": "custom_tool_call", "call_id": id, "name": name,
+            "input": call.arguments}),
+        false => json!({"type": "function_call", "call_id": id, "name": name,
+            "arguments": answer::arguments(&call.arguments)}),
+    }
+}
+
+fn tool_result(result: ToolResult, text_calls: &HashSet<String>) -> Result<Value> {
+    let kind = match text_calls.contains(&result.call_id) {
+        true => "custom_tool_call_output",
+        false => "function_call_output",
+    };
+    let is_plain = result
+        .parts
+        .iter()
+        .all(|part| matches!(part, Part::Text(_)));
+    let output = if is_plain {
+        let (text, _) = texts_of(result.parts);
+        flagged(text, result.is_error).into()
+    } else {
+        let parts = result.parts.into_iter();
+        let parts = parts.map(|part| content(part, Role::User));
+        Value::Array(parts.filter_map(Result::transpose).collect::<Result<_>>()?)
+    };
+    let id = ids::call(Dialect::Responses, &result.call_id);
+    Ok(json!({"type": kind, "call_id": id, "output": output}))
+}
+
+fn tools(
+    body: &mut Map<String, Value>,
+    tools: Vec<Tool>,
+    search: Option<WebSearch>,
+    choice: Option<ToolChoice>,
+    parallel: Option<bool>,
+    names: &Names,
+) {
+    let is_custom = |name: &str| tools.iter().any(|tool| tool.name == name && tool.is_custom);
+    let named = |name: &str| {
+        let kind = if is_custom(name) {
+            "custom"
+        } else {
+            "function"
+        };
+        json!({"type": kind, "name": names.wire(name)})
+    };
+    let choice = choice.map(|choice| match choice {
+        ToolChoice::Auto => json!("auto"),
+        ToolChoice::None => json!("none"),
+        ToolChoice::Required => json!("required"),
+        ToolChoice::Tool(name) => named(&name),
+        ToolChoice::Allowed {
+            required,
+            names: allowed,
+        } => {
+            let mode = if required { "required" } else { "auto" };
+            let tools: Vec<Value> = allowed.iter().map(|name| named(name)).collect();
+            json!({"type": "allowed_tools", "mode": mode, "tools": tools})
+        }
+    });
+    let mut definitions: Vec<Value> = tools
+        .into_iter()
+        .map(|tool| definition(tool, names))
+        .collect();
+    definitions.extend(search.map(web_search));
+    if definitions.is_empty() {
+        return;
+    }
+    body.insert("tools".to_owned(), definitions.into());
+    set(body, "tool_choice", choice);
+    set(body, "parallel_tool_calls", parallel);
+}
+
+fn definition(tool: Tool, names: &Names) -> Value {
+    let name = names.wire(&tool.name);
+    let mut definition = match tool.is_custom {
+        true => json!({"type": "custom", "name": name}),
+        false => json!({"type": "function", "name": name}),
+    };
+    if let Some(description) = tool.description {
+        definition["description"] = description.into();
+    }
+    if !tool.is_custom {
+        let mut parameters = schema::plain(tool.schema);
+        if let Some(parameters) = parameters.as_object_mut() {
+            parameters.remove("$schema");
+        }
+        definition["parameters"] = parameters;
+        // Left out, it would mean true, which most schemas do not stand.
+        definition["strict"] = tool.strict.unwrap_or(false).into();
+    }
+    definition
+}
+
+fn web_search(search: WebSearch) -> Value {
+    let mut tool = json!({"type": "web_search"});
+    if !search.allowed_domains.is_empty() {
+        tool["filters"] = json!({"allowed_domains": search.allowed_domains});
+    }
+    if let Some(location) = search.user_location {
+        tool["user_location"] = location;
+    }
+    tool
+}
+
+fn output(output: Output) -> Option<Value> {
+    match output {
+        Output::Text => None,
+        Output::JsonObject => Some(json!({"type": "json_object"})),
+        Output::JsonSchema {
+            name,
+            description,
+            schema,
+            strict,
+        } => {
+            let mut format =
+                json!({"type": "json_schema", "name": output_name(name), "schema": schema});
+            if let Some(description) = description {
+                format["description"] = description.into();
+            }
+            if let Some(strict) = strict {
+                format["strict"] = strict.into();
+            }
+            Some(format)
+        }
+    }
+}

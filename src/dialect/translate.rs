@@ -1,0 +1,439 @@
+//! From one dialect to another, by the neutral form: requests on their way to an upstream, answers on their way
+//! back.
+
+use serde_json::{Map, Value};
+
+use super::neutral::answer::{Answer, Ending, Head};
+use super::neutral::ids::{self, Mint};
+use super::neutral::names::Names;
+use super::neutral::{Event, Part, Request, Untranslatable};
+use super::problem::{self, ErrorStatus, Problem};
+use super::usage::{Meter, Usage};
+use super::{Dialect, chat, gemini, messages, responses};
+
+/// A request of a client that an upstream of another dialect is to answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    pub client: Dialect,
+    pub upstream: Dialect,
+    pub body: &'a [u8],
+    /// As the client named it.
+    pub model: &'a str,
+    /// As the upstream calls it.
+    pub upstream_model: &'a str,
+    pub stream: bool,
+    /// Unique to the request: ids are made from it.
+    pub seed: &'a str,
+    /// Seconds since 1970.
+    pub now: u64,
+}
+
+/// A request in the upstream's dialect, and what its answer must be read with.
+#[derive(Clone, Debug)]
+pub struct Translated {
+    pub body: Vec<u8>,
+    pub way_back: WayBack,
+}
+
+/// What it takes to bring an answer back.
+#[derive(Clone, Debug)]
+pub struct WayBack {
+    client: Dialect,
+    upstream: Dialect,
+    names: Names,
+    head: Head,
+    mint: Mint,
+}
+
+impl WayBack {
+    pub fn upstream(&self) -> Dialect {
+        self.upstream
+    }
+}
+
+/// Translates a request.
+///
+/// # Errors
+/// When the client's body cannot be read, or says what the upstream could not be told.
+pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
+    let body: Map<String, Value> = serde_json::from_slice(ask.body)
+        .map_err(|error| Untranslatable::new("", error.to_string()))?;
+    let echo = match ask.client {
+        Dialect::Responses => responses::write_answer::ECHOED
+            .iter()
+            .filter_map(|key| Some(((*key).to_owned(), body.get(*key)?.clone())))
+            .filter(|(_, value)| !value.is_null())
+            .collect(),
+        _ => Map::new(),
+    };
+    let request = match ask.client {
+        Dialect::Chat => chat::read::request(body),
+        Dialect::Responses => responses::read::request(body),
+        Dialect::Messages => messages::read::request(body),
+        Dialect::Gemini => gemini::read::request(body, ask.model, ask.stream),
+    }?;
+    let names = Names::new(ask.upstream, mentioned(&request));
+    let head = Head {
+        id: String::new(),
+        created: ask.now,
+        model: ask.model.to_owned(),
+        text_tools: text_tools(&request),
+        include_usage: request.include_usage,
+        echo,
+    };
+    let model = ask.upstream_model;
+    let body = match ask.upstream {
+        Dialect::Chat => chat::write::request(request, model, &names),
+        Dialect::Responses => responses::write::request(request, model, &names),
+        Dialect::Messages => messages::write::request(request, model, &names, None),
+        Dialect::Gemini => gemini::write::request(request, model, &names),
+    }?;
+    let mut bytes = Vec::with_capacity(ask.body.len() + 1024);
+    serde_json::to_writer(&mut bytes, &body)
+        .map_err(|error| Untranslatable::new("", error.to_string()))?;
+    Ok(Translated {
+        body: bytes,
+        way_back: WayBack {
+            client: ask.client,
+            upstream: ask.upstream,
+            names,
+            head,
+            mint: Mint::new(ask.seed),
+        },
+    })
+}
+
+/// Every name of a tool in the order of the request.
+fn mentioned(request: &Request) -> Vec<&str> {
+    let called = request.turns.iter().flat_map(|turn| &turn.parts);
+    let called = called.filter_map(|part| match part {
+        Part::ToolCall(call) => Some(call.name.as_str()),
+        _ => None,
+    });
+    let defined = request.tools.iter().map(|tool| tool.name.as_str());
+    defined.chain(called).collect()
+}
+
+fn text_tools(request: &Request) -> Vec<String> {
+    let text_tools = request.tools.iter().filter(|tool| tool.is_custom);
+    text_tools.map(|tool| tool.name.clone()).collect()
+}
+
+/// Reads an upstream's answers.
+#[derive(Debug)]
+enum Reader {
+    Chat(chat::read_answer::Reader),
+    Responses(responses::read_answer::Reader),
+    Messages(messages::read_answer::Reader),
+    Gemini(gemini::read_answer::Reader),
+}
+
+impl Reader {
+    fn new(dialect: Dialect, mint: Mint) -> Self {
+        match dialect {
+            Dialect::Chat => Self::Chat(chat::read_answer::Reader::new(mint)),
+            Dialect::Responses => Self::Responses(responses::read_answer::Reader::new(mint)),
+            Dialect::Messages => Self::Messages(messages::read_answer::Reader::new(mint)),
+            Dialect::Gemini => Self::Gemini(gemini::read_answer::Reader::new(mint)),
+        }
+    }
+
+    fn read(&mut self, data: Map<String, Value>, events: &mut Vec<Event>) {
+        match self {
+            Self::Chat(reader) => reader.read(data, events),
+            Self::Responses(reader) => reader.read(data, events),
+            Self::Messages(reader) => reader.read(data, events),
+            Self::Gemini(reader) => reader.read(data, events),
+        }
+    }
+
+    /// Nothing more will come.
+    fn done(&mut self, events: &mut Vec<Event>) {
+        if let Self::Chat(reader) = self {
+            reader.done(events);
+        }
+    }
+}
+
+/// Writes a client's answer.
+#[derive(Debug)]
+enum Writer {
+    Chat(chat::write_answer::Writer),
+    Responses(responses::write_answer::Writer),
+    Messages(messages::write_answer::Writer),
+    Gemini(gemini::write_answer::Writer),
+}
+
+impl Writer {
+    fn new(dialect: Dialect, head: Head) -> Self {
+        match dialect {
+            Dialect::Chat => Self::Chat(chat::write_answer::Writer::new(head)),
+            Dialect::Responses => Self::Responses(responses::write_answer::Writer::new(head)),
+            Dialect::Messages => Self::Messages(messages::write_answer::Writer::new(head)),
+            Dialect::Gemini => Self::Gemini(gemini::write_answer::Writer::new(head)),
+        }
+    }
+}
+
+/// How far a stream has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    Running,
+    /// It has said why it ends; what follows can only be numbers.
+    Finished,
+    /// It ended with an error, which the client has been told.
+    Failed {
+        status: u16,
+        message: String,
+    },
+}
+
+/// An answer on its way back, event by event.
+#[derive(Debug)]
+pub struct Stream {
+    way_back: WayBack,
+    reader: Reader,
+    meter: Meter,
+    writer: Option<Writer>,
+    ending: Ending,
+    state: State,
+    usage: Option<Usage>,
+    /// Gemini's other framing: one JSON array.
+    array: Option<Array>,
+}
+
+/// The elements of an array so far.
+#[derive(Debug, Default)]
+struct Array {
+    has_elements: bool,
+}
+
+impl Stream {
+    /// `is_array`: the client wants the events as one JSON array (Gemini with `alt=json`).
+    pub fn new(way_back: WayBack, is_array: bool) -> Self {
+        Self {
+            reader: Reader::new(way_back.upstream, way_back.mint.clone()),
+            meter: Meter::new(way_back.upstream),
+            writer: None,
+            ending: Ending::default(),
+            state: State::Running,
+            usage: None,
+            array: is_array.then(Array::default),
+            way_back,
+        }
+    }
+
+    pub fn client(&self) -> Dialect {
+        self.way_back.client
+    }
+
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What the answer has said that it cost.
+    pub fn usage(&self) -> Option<Usage> {
+        self.meter.usage()
+    }
+
+    /// Takes the data of one event of the upstream, or a whole JSON answer. Puts what the client gets for it
+    /// behind `out`.
+    pub fn read(&mut self, data: &[u8], out: &mut Vec<u8>) {
+        let mut events = Vec::new();
+        if data.trim_ascii() == b"[DONE]" {
+            self.reader.done(&mut events);
+        } else {
+            // What is no object says nothing in any dialect.
+            let Ok(object) = serde_json::from_slice(data) else {
+                return;
+            };
+            self.meter.read(data);
+            self.reader.read(object, &mut events);
+        }
+        for event in events {
+            self.event(event, out);
+        }
+    }
+
+    fn event(&mut self, event: Event, out: &mut Vec<u8>) {
+        if matches!(self.state, State::Failed { .. }) {
+            return;
+        }
+        let event = match event {
+            Event::Start { id, created } => {
+                self.start(id.as_deref(), created);
+                return;
+            }
+            Event::Finish {
+                choice,
+                finish,
+                native,
+            } => {
+                self.state = State::Finished;
+                self.ending.finishes.insert(choice, (finish, native));
+                return;
+            }
+            Event::Error { status, message } => {
+                // An answer that is complete stays so.
+                if self.state == State::Running {
+                    self.fail(status, &message, out);
+                }
+                return;
+            }
+            Event::ToolStart {
+                choice,
+                block,
+                id,
+                name,
+                carrier,
+            } => Event::ToolStart {
+                choice,
+                block,
+                id: ids::call(self.way_back.client, &id),
+                name: self.way_back.names.original(&name).to_owned(),
+                carrier,
+            },
+            other => other,
+        };
+        let usage = self.meter.usage();
+        if usage != self.usage
+            && let Some(usage) = usage
+        {
+            self.usage = Some(usage);
+            self.put(Event::Usage(usage), out);
+        }
+        self.put(event, out);
+    }
+
+    fn start(&mut self, id: Option<&str>, created: Option<u64>) {
+        if self.writer.is_some() {
+            return;
+        }
+        let way_back = &mut self.way_back;
+        let mut head = way_back.head.clone();
+        head.id = ids::answer(way_back.client, id, &mut way_back.mint);
+        head.created = created.unwrap_or(head.created);
+        self.writer = Some(Writer::new(way_back.client, head));
+    }
+
+    fn writer(&mut self) -> Option<&mut Writer> {
+        self.start(None, None);
+        self.writer.as_mut()
+    }
+
+    fn put(&mut self, event: Event, out: &mut Vec<u8>) {
+        let mut chunks = Vec::new();
+        match self.writer() {
+            Some(Writer::Chat(writer)) => writer.put(event, out),
+            Some(Writer::Responses(writer)) => writer.put(event, out),
+            Some(Writer::Messages(writer)) => writer.put(event, out),
+            Some(Writer::Gemini(writer)) => writer.put(event, &mut chunks),
+            None => {}
+        }
+        self.frame(chunks, out);
+    }
+
+    fn frame(&mut self, chunks: Vec<Value>, out: &mut Vec<u8>) {
+        for chunk in chunks {
+            self.element(chunk.to_string().as_bytes(), out);
+        }
+    }
+
+    fn element(&mut self, json: &[u8], out: &mut Vec<u8>) {
+        match &mut self.array {
+            Some(array) => {
+                let is_first = !std::mem::replace(&mut array.has_elements, true);
+                out.extend_from_slice(if is_first { b"[" } else { b",\n" });
+                out.extend_from_slice(json);
+            }
+            None => {
+                out.extend_from_slice(b"data: ");
+                out.extend_from_slice(json);
+                out.extend_from_slice(b"\n\n");
+            }
+        }
+    }
+
+    /// Writes an error as the end.
+    pub fn fail(&mut self, status: u16, message: &str, out: &mut Vec<u8>) {
+        let problem = Problem::new(ErrorStatus::from_upstream(status), message);
+        match (self.way_back.client, &mut self.array) {
+            (Dialect::Responses, _) => {
+                let code = problem::stream_code(problem.status);
+                if let Some(Writer::Responses(writer)) = self.writer() {
+                    writer.fail(code, message, out);
+                }
+            }
+            (_, Some(_)) => {
+                let rendered = problem::render(Dialect::Gemini, &problem);
+                self.element(&rendered, out);
+                out.extend_from_slice(b"]");
+            }
+            (dialect, None) => {
+                out.extend_from_slice(&problem::render_in_stream(dialect, &problem, false, 0));
+            }
+        }
+        self.state = State::Failed {
+            status,
+            message: message.to_owned(),
+        };
+    }
+
+    /// The upstream has ended. Writes the end, if the answer is complete.
+    pub fn end(&mut self, out: &mut Vec<u8>) {
+        if self.state != State::Finished {
+            return;
+        }
+        let mut ending = std::mem::take(&mut self.ending);
+        ending.usage = self.meter.usage();
+        let mut chunks = Vec::new();
+        match self.writer() {
+            Some(Writer::Chat(writer)) => writer.end(ending, out),
+            Some(Writer::Responses(writer)) => writer.end(ending, out),
+            Some(Writer::Messages(writer)) => writer.end(ending, out),
+            Some(Writer::Gemini(writer)) => writer.end(ending, &mut chunks),
+            None => {}
+        }
+        self.frame(chunks, out);
+        if self.array.is_some() {
+            out.extend_from_slice(b"]");
+        }
+    }
+}
+
+/// Brings a whole answer back.
+///
+/// # Errors
+/// Status and message, when it is an error, or none that the upstream's dialect knows.
+pub fn whole(body: &[u8], way_back: WayBack) -> Result<(Vec<u8>, Option<Usage>), (u16, String)> {
+    let object = serde_json::from_slice(body)
+        .map_err(|_| (502, "the upstream's answer is not a JSON object".to_owned()))?;
+    let mut way_back = way_back;
+    let mut reader = Reader::new(way_back.upstream, way_back.mint.clone());
+    let mut events = Vec::new();
+    reader.read(object, &mut events);
+    reader.done(&mut events);
+    for event in &mut events {
+        if let Event::ToolStart { id, name, .. } = event {
+            *id = ids::call(way_back.client, id);
+            *name = way_back.names.original(name).to_owned();
+        }
+    }
+    let mut answer = Answer::of(events);
+    if let Some(error) = answer.error {
+        return Err(error);
+    }
+    let mut meter = Meter::new(way_back.upstream);
+    meter.read(body);
+    answer.usage = meter.usage();
+    let mut head = way_back.head;
+    head.id = ids::answer(way_back.client, answer.id.as_deref(), &mut way_back.mint);
+    head.created = answer.created.unwrap_or(head.created);
+    let whole = match way_back.client {
+        Dialect::Chat => chat::write_answer::whole(&answer, &head),
+        Dialect::Responses => responses::write_answer::whole(&answer, &head),
+        Dialect::Messages => messages::write_answer::whole(&answer, &head),
+        Dialect::Gemini => gemini::write_answer::whole(&answer, &head),
+    };
+    Ok((whole.to_string().into_bytes(), answer.usage))
+}

@@ -1,0 +1,197 @@
+//! Answers on their way from one dialect to another.
+
+use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
+
+use super::chunks::Chunks;
+use super::closing;
+use super::outcome::{Ended, Relayed};
+use super::source::{closed, fill};
+use super::stream::{Opened, Primed};
+use super::whole::{self, Whole};
+use crate::dialect::translate::{self, State, Stream, WayBack};
+use crate::provider::watch::{self, Interruption};
+use crate::provider::{Answer, Failure, FailureKind};
+use crate::sse::{Event, Splitter};
+
+/// A whole answer in the client's dialect.
+///
+/// # Errors
+/// When it breaks off, is too long to be held, or is an error.
+pub fn whole(answer: Answer, way_back: WayBack) -> Result<Whole, Failure> {
+    let read = whole::open_all(answer, way_back.upstream())?;
+    let failed = |(status, message): (u16, String)| Failure {
+        status: Some(status),
+        ..Failure::new(FailureKind::Status, message)
+    };
+    let (body, usage) = translate::whole(read.held(), way_back).map_err(failed)?;
+    Ok(Whole::translated(read.headers, body, usage))
+}
+
+/// A stream in the client's dialect, as far as it is known. Nothing of it has been written.
+pub struct Crossing {
+    opened: Opened,
+    stream: Stream,
+}
+
+impl Crossing {
+    pub fn new(opened: Opened, stream: Stream) -> Self {
+        Self { opened, stream }
+    }
+
+    /// The headers of the upstream, unfiltered.
+    pub fn headers(&self) -> &crate::provider::Headers {
+        match &self.opened {
+            Opened::Events(primed) => &primed.headers,
+            Opened::Whole(whole) => &whole.headers,
+        }
+    }
+
+    /// Writes the stream, chunked, to its end. The client gets exactly one end.
+    pub fn pump(self, lane: impl Write, keep_alive: Option<Duration>) -> Relayed {
+        let mut pump = Pump {
+            stream: self.stream,
+            out: Chunks::new(lane),
+            pending: Vec::new(),
+            events: 0,
+            keep_alive,
+            last_written: Instant::now(),
+        };
+        let ended = match self.opened {
+            Opened::Events(primed) => pump.events(primed),
+            Opened::Whole(whole) => pump.whole(whole.held()),
+        };
+        watch::wake_after(None);
+        let (ended, failure) = ended.unwrap_or((Ended::ClientGone, None));
+        Relayed {
+            bytes: pump.out.bytes,
+            events: pump.events,
+            usage: pump.stream.usage(),
+            is_whole: ended != Ended::ClientGone,
+            ended,
+            failure,
+        }
+    }
+}
+
+struct Pump<W> {
+    stream: Stream,
+    out: Chunks<W>,
+    pending: Vec<u8>,
+    events: u64,
+    keep_alive: Option<Duration>,
+    last_written: Instant,
+}
+
+type Over = (Ended, Option<Failure>);
+
+impl<W: Write> Pump<W> {
+    /// An upstream that answered with one body all the same.
+    fn whole(&mut self, body: &[u8]) -> io::Result<Over> {
+        self.stream.read(body, &mut self.pending);
+        self.stream.read(b"[DONE]", &mut self.pending);
+        match self.stream.state() {
+            State::Running => {
+                let message = "the upstream's answer says nothing";
+                self.broken(Failure::new(FailureKind::Broken, message))
+            }
+            State::Finished | State::Failed { .. } => self.end(),
+        }
+    }
+
+    fn events(&mut self, mut primed: Primed) -> io::Result<Over> {
+        let (first, splitter, body) = primed.parts();
+        self.event(&Event::of(first));
+        loop {
+            while let Some(event) = splitter.next_event() {
+                self.event(&event);
+            }
+            self.flush()?;
+            if let State::Failed { .. } = self.stream.state() {
+                return self.end();
+            }
+            if let Some(interval) = self.keep_alive {
+                watch::wake_after(Some(interval.saturating_sub(self.last_written.elapsed())));
+            }
+            match fill(splitter, body) {
+                Ok(0) => return self.end_of_body(splitter),
+                Ok(_) => {}
+                Err(error) => match watch::interruption(&error) {
+                    Some(Interruption::Awake) => {
+                        let sign = closing::keep_alive(self.stream.client());
+                        self.pending.extend_from_slice(sign.as_bytes());
+                        self.last_written = Instant::now();
+                        self.flush()?;
+                    }
+                    Some(Interruption::ClientGone) => return Ok((Ended::ClientGone, None)),
+                    _ => return self.broken(Failure::of_read(&error)),
+                },
+            }
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        if let Some(data) = event.data() {
+            self.events += 1;
+            self.stream.read(&data, &mut self.pending);
+        }
+    }
+
+    fn end_of_body(&mut self, splitter: &Splitter) -> io::Result<Over> {
+        if let Some(last) = closed(&splitter.last_event()) {
+            self.event(&Event::of(&last));
+        }
+        if *self.stream.state() == State::Running {
+            let message = "upstream closed the stream before completion";
+            return self.broken(Failure::new(FailureKind::Broken, message));
+        }
+        self.end()
+    }
+
+    /// The stream goes no further: if the answer was complete, it gets its end, else the client is told.
+    fn broken(&mut self, failure: Failure) -> io::Result<Over> {
+        if *self.stream.state() != State::Running {
+            return self.end();
+        }
+        let status = match failure.kind {
+            FailureKind::Timeout => 504,
+            _ => 502,
+        };
+        self.stream
+            .fail(status, &failure.message, &mut self.pending);
+        self.flush()?;
+        self.out.finish()?;
+        Ok((Ended::Broken, Some(failure)))
+    }
+
+    fn end(&mut self) -> io::Result<Over> {
+        self.stream.end(&mut self.pending);
+        self.flush()?;
+        self.out.finish()?;
+        Ok(match self.stream.state() {
+            State::Failed { status, message } => {
+                let failure = Failure {
+                    status: Some(*status),
+                    ..Failure::new(FailureKind::Status, message.as_str())
+                };
+                (Ended::UpstreamError, Some(failure))
+            }
+            State::Running | State::Finished => (Ended::Terminal, None),
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.pending.is_empty() {
+            self.out.put(&self.pending);
+            self.pending.clear();
+            self.last_written = Instant::now();
+        }
+        self.out.flush()
+    }
+}
+
+impl Primed {
+    fn parts(&mut self) -> (&[u8], &mut Splitter, &mut dyn Read) {
+        (&self.first, &mut self.splitter, &mut self.body)
+    }
+}

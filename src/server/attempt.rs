@@ -1,0 +1,100 @@
+//! One attempt at an upstream: in the client's own dialect as it is, in any other one translated.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::generation::{Generation, Understood, rename};
+use super::inbound::Inbound;
+use crate::dialect::Dialect;
+use crate::dialect::translate::{self, Ask, Stream};
+use crate::provider::{Action, Call, Failure, FailureKind, Target};
+use crate::relay::{self, Crossing, Opened};
+use crate::routing::Candidate;
+
+/// An answer of which nothing has been written.
+pub enum Opening {
+    /// As the upstream gave it.
+    Same(Opened),
+    /// From another dialect, event by event.
+    Crossed(Crossing),
+}
+
+impl Generation<'_> {
+    /// Whether an upstream of `dialect` can do what is asked for.
+    pub(super) fn can_serve(&self, dialect: Dialect) -> bool {
+        dialect == self.operation.dialect || self.operation.action == Action::Generate
+    }
+
+    pub(super) fn attempt(
+        &self,
+        candidate: &Candidate,
+        inbound: &Inbound,
+        understood: &Understood<'_>,
+        headers: &[(&str, &str)],
+    ) -> Result<Opening, Failure> {
+        let own_headers = candidate.credential.headers_for(headers);
+        let dialect = self.operation.dialect;
+        let upstream = candidate.credential.dialect();
+        let call = Call {
+            target: Target::of(
+                &candidate.credential,
+                &own_headers,
+                &self.snapshot.config.proxy_url,
+            ),
+            model: &candidate.upstream,
+            action: self.operation.action,
+            stream: understood.stream,
+            body: &inbound.body,
+            model_span: understood.model_span,
+            client_headers: headers,
+            alt: self.operation.alt.as_deref(),
+        };
+        if upstream != dialect {
+            return self.translated(&call, candidate, upstream, understood);
+        }
+        let answer = self.server.upstream.call(&call)?;
+        let opened = if understood.stream {
+            relay::stream::open(answer, dialect, crate::sse::MAX_EVENT)
+        } else {
+            relay::whole::open(answer, dialect, rename(candidate, understood)).map(Opened::Whole)
+        };
+        opened.map(Opening::Same)
+    }
+
+    fn translated(
+        &self,
+        call: &Call<'_>,
+        candidate: &Candidate,
+        upstream: Dialect,
+        understood: &Understood<'_>,
+    ) -> Result<Opening, Failure> {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let seed = format!("{}{}", self.id, now.as_nanos());
+        let translated = translate::request(&Ask {
+            client: self.operation.dialect,
+            upstream,
+            body: call.body,
+            model: &understood.model,
+            upstream_model: &candidate.upstream,
+            stream: understood.stream,
+            seed: &seed,
+            now: now.as_secs(),
+        })
+        .map_err(|why| Failure::new(FailureKind::Request, why.to_string()))?;
+        let answer = self.server.upstream.call(&Call {
+            body: &translated.body,
+            model_span: None,
+            alt: None,
+            ..*call
+        })?;
+        drop(translated.body);
+        if !understood.stream {
+            let whole = relay::crossing::whole(answer, translated.way_back)?;
+            return Ok(Opening::Same(Opened::Whole(whole)));
+        }
+        let opened = relay::stream::open(answer, upstream, crate::sse::MAX_EVENT)?;
+        let stream = Stream::new(translated.way_back, self.wants_array());
+        Ok(Opening::Crossed(Crossing::new(opened, stream)))
+    }
+}
