@@ -67,7 +67,7 @@ mod tests {
         let identity = identify(&headers, b"{}").unwrap();
         assert_eq!(
             render(&identity, true),
-            "{\"fallback\":\"\",\"primary\":\"header:abc\"}\n"
+            "{\"primary\":\"header:abc\",\"fallback\":\"\"}\n"
         );
         assert_eq!(render(&identity, false), "primary  header:abc\nfallback \n");
     }

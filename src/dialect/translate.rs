@@ -1,6 +1,8 @@
 //! From one dialect to another, by the neutral form: requests on their way to an upstream, answers on their way
 //! back.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
 use super::neutral::answer::{Answer, Ending, Head};
@@ -78,6 +80,7 @@ pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
         created: ask.now,
         model: ask.model.to_owned(),
         text_tools: text_tools(&request),
+        namespaces: namespaces(&request),
         include_usage: request.include_usage,
         echo,
     };
@@ -117,6 +120,13 @@ fn mentioned(request: &Request) -> Vec<&str> {
 fn text_tools(request: &Request) -> Vec<String> {
     let text_tools = request.tools.iter().filter(|tool| tool.is_custom);
     text_tools.map(|tool| tool.name.clone()).collect()
+}
+
+fn namespaces(request: &Request) -> HashMap<String, (String, String)> {
+    let tools = request.tools.iter();
+    tools
+        .filter_map(|tool| Some((tool.name.clone(), tool.namespace.clone()?)))
+        .collect()
 }
 
 /// Reads an upstream's answers.

@@ -15,7 +15,7 @@ pub enum Opening {
     /// As the upstream gave it.
     Same(Opened),
     /// From another dialect, event by event.
-    Crossed(Crossing),
+    Crossed(Box<Crossing>),
 }
 
 impl Generation<'_> {
@@ -95,6 +95,6 @@ impl Generation<'_> {
         }
         let opened = relay::stream::open(answer, upstream, crate::sse::MAX_EVENT)?;
         let stream = Stream::new(translated.way_back, self.wants_array());
-        Ok(Opening::Crossed(Crossing::new(opened, stream)))
+        Ok(Opening::Crossed(Box::new(Crossing::new(opened, stream))))
     }
 }

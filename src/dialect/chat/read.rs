@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 use crate::dialect::neutral::fields::{Fields, list_of, object};
 use crate::dialect::neutral::media;
 use crate::dialect::neutral::{
-    Cache, Carrier, Family, Output, Part, Request, Role, Sampling, Source, Text, Tier, Tool,
-    ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch,
+    Cache, Carrier, Family, Grammar, Output, Part, Request, Role, Sampling, Source, Text, Tier,
+    Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -166,7 +166,10 @@ pub fn function(mut definition: Map<String, Value>) -> Option<Tool> {
 pub fn custom_tool(mut definition: Map<String, Value>) -> Option<Tool> {
     let grammar = definition.object("format").and_then(|mut format| {
         let mut grammar = format.object("grammar").unwrap_or(format);
-        grammar.full_text("definition")
+        Some(Grammar {
+            definition: grammar.full_text("definition")?,
+            syntax: grammar.text("syntax").unwrap_or_default(),
+        })
     });
     Some(Tool {
         name: definition.full_text("name")?,

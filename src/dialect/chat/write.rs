@@ -176,6 +176,7 @@ fn content(part: Part) -> Result<Option<Value>> {
             json!({"type": "video_url", "video_url": {"url": url}})
         }
         Part::File { source, name, .. } => {
+            let mime = mime_of(&source);
             let mut file = match source {
                 Source::Data { mime, data } => json!({"file_data": media::url_of(&mime, &data)}),
                 Source::Text(text) => {
@@ -185,9 +186,8 @@ fn content(part: Part) -> Result<Option<Value>> {
                 Source::FileId(id) => json!({"file_id": id}),
                 Source::Url(_) => return cannot("a file by its URL"),
             };
-            if file.get("file_data").is_some() {
-                let name = name.unwrap_or_else(|| "document.pdf".to_owned());
-                file["filename"] = name.into();
+            if let Some(mime) = mime {
+                file["filename"] = name.unwrap_or_else(|| media::name_for(&mime)).into();
             }
             json!({"type": "file", "file": file})
         }
@@ -195,6 +195,15 @@ fn content(part: Part) -> Result<Option<Value>> {
             return Ok(None);
         }
     }))
+}
+
+/// The type of a file whose bytes are here.
+pub fn mime_of(source: &Source) -> Option<String> {
+    match source {
+        Source::Data { mime, .. } => Some(mime.clone()),
+        Source::Text(_) => Some("text/plain".to_owned()),
+        Source::Url(_) | Source::FileId(_) => None,
+    }
 }
 
 /// The message of a result, and what of it is no text.
@@ -333,6 +342,10 @@ fn definition(tool: Tool, names: &Names) -> Value {
         let mut custom = json!({"name": name});
         if let Some(description) = tool.description {
             custom["description"] = description.into();
+        }
+        if let Some(grammar) = tool.grammar {
+            custom["format"] = json!({"type": "grammar",
+                "grammar": {"definition": grammar.definition, "syntax": grammar.syntax}});
         }
         return json!({"type": "custom", "custom": custom});
     }

@@ -57,14 +57,7 @@ impl Reader {
                     self.delta(index, delta, events);
                 }
             }
-            "content_block_stop" => {
-                if self.blocks.remove(&index) == Some(Kind::Tool) {
-                    events.push(Event::ToolEnd {
-                        choice: 0,
-                        block: index,
-                    });
-                }
-            }
+            "content_block_stop" => self.stop(index, events),
             "message_delta" => {
                 if let Some(mut delta) = data.object("delta") {
                     finish(&mut delta, events);
@@ -87,14 +80,18 @@ impl Reader {
         let blocks = message.list("content").into_iter().filter_map(object);
         for (index, block) in (0..).zip(blocks) {
             self.block(index, block, events);
-            if self.blocks.remove(&index) == Some(Kind::Tool) {
-                events.push(Event::ToolEnd {
-                    choice: 0,
-                    block: index,
-                });
-            }
+            self.stop(index, events);
         }
         finish(&mut message, events);
+    }
+
+    fn stop(&mut self, index: u32, events: &mut Vec<Event>) {
+        if self.blocks.remove(&index) == Some(Kind::Tool) {
+            events.push(Event::ToolEnd {
+                choice: 0,
+                block: index,
+            });
+        }
     }
 
     /// A block begins; it may hold something already.

@@ -1,6 +1,6 @@
 //! A whole answer: the fold of its events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
 
@@ -18,6 +18,8 @@ pub struct Head {
     pub model: String,
     /// Tools of the client that take text instead of JSON.
     pub text_tools: Vec<String>,
+    /// Tools of the client that are in a namespace, by the name that stands for both.
+    pub namespaces: HashMap<String, (String, String)>,
     /// Whether usage is wanted in a stream, where the client said so.
     pub include_usage: Option<bool>,
     /// What of the client's request its answer repeats (Responses).

@@ -112,6 +112,15 @@ pub fn audio_format(mime: &str) -> &str {
         })
 }
 
+/// A name for a file that has none.
+pub fn name_for(mime: &str) -> String {
+    let known = EXTENSIONS.iter().find(|(_, known)| *known == mime);
+    format!(
+        "document.{}",
+        known.map_or("pdf", |(extension, _)| extension)
+    )
+}
+
 /// A `data:` URL of base64 text.
 pub fn url_of(mime: &str, data: &str) -> String {
     format!("data:{mime};base64,{data}")

@@ -143,6 +143,8 @@ pub struct ToolResult {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tool {
     pub name: String,
+    /// Namespace and name in it, where the client has such; `name` is then the two as one.
+    pub namespace: Option<(String, String)>,
     pub description: Option<String>,
     /// JSON Schema of the arguments.
     pub schema: Value,
@@ -150,8 +152,16 @@ pub struct Tool {
     /// Takes text instead of JSON.
     pub is_custom: bool,
     /// A grammar for the text of a custom tool.
-    pub grammar: Option<String>,
+    pub grammar: Option<Grammar>,
     pub cache: Option<Cache>,
+}
+
+/// What text a tool takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grammar {
+    pub definition: String,
+    /// `lark` or `regex`.
+    pub syntax: String,
 }
 
 /// The one built-in tool that more than one dialect has.

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Grammar;
+
 /// A schema as everybody takes it: an object with properties, types in lower case, no boolean in the place of a
 /// property's schema.
 pub fn plain(schema: Value) -> Value {
@@ -66,8 +68,8 @@ pub fn of_text() -> Value {
 }
 
 /// What a tool that takes text says of itself there.
-pub fn text_description(description: Option<String>, grammar: Option<String>) -> Option<String> {
-    match (description, grammar) {
+pub fn text_description(description: Option<String>, grammar: Option<Grammar>) -> Option<String> {
+    match (description, grammar.map(|grammar| grammar.definition)) {
         (Some(description), Some(grammar)) => Some(format!("{description}\n\n{grammar}")),
         (description, grammar) => description.or(grammar),
     }

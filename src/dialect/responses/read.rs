@@ -107,7 +107,9 @@ fn tool(mut definition: Map<String, Value>, namespace: Option<&str>, request: &m
         _ => return,
     };
     if let Some(mut tool) = defined {
+        let bare = tool.name.clone();
         tool.name = in_namespace(namespace, tool.name);
+        tool.namespace = namespace.map(|namespace| (namespace.to_owned(), bare));
         if !request.tools.iter().any(|known| known.name == tool.name) {
             request.tools.push(tool);
         }

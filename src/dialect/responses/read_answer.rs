@@ -73,9 +73,9 @@ impl Reader {
                 }
             }
             "response.reasoning_summary_part.added" => {
-                if data.count("summary_index").unwrap_or(0) > 0 {
-                    self.text(&mut data, Kind::Reasoning, "\n\n".to_owned(), events);
-                }
+                let is_first = data.count("summary_index").unwrap_or(0) == 0;
+                let joint = if is_first { "" } else { "\n\n" };
+                self.text(&mut data, Kind::Reasoning, joint.to_owned(), events);
             }
             "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => {
                 let delta = data.text("delta").unwrap_or_default();

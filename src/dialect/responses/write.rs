@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 
 use crate::dialect::Dialect;
-use crate::dialect::chat::write::{flagged, output_name, texts_of, tier};
+use crate::dialect::chat::write::{flagged, mime_of, output_name, texts_of, tier};
 use crate::dialect::neutral::fields::set;
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::{
@@ -157,6 +157,7 @@ fn content(part: Part, role: Role) -> Result<Option<Value>> {
             "input_audio": {"data": data, "format": media::audio_format(&mime)}}),
         Part::Video(_) => return cannot("video"),
         Part::File { source, name, .. } => {
+            let mime = mime_of(&source);
             let mut file = json!({"type": "input_file"});
             match source {
                 Source::Data { mime, data } => {
@@ -169,9 +170,8 @@ fn content(part: Part, role: Role) -> Result<Option<Value>> {
                 Source::Url(url) => file["file_url"] = url.into(),
                 Source::FileId(_) => return cannot("a file that lies at another provider"),
             }
-            if file.get("file_url").is_none() {
-                let name = name.unwrap_or_else(|| "document.pdf".to_owned());
-                file["filename"] = name.into();
+            if let Some(mime) = mime {
+                file["filename"] = name.unwrap_or_else(|| media::name_for(&mime)).into();
             }
             file
         }
@@ -265,6 +265,10 @@ fn definition(tool: Tool, names: &Names) -> Value {
     };
     if let Some(description) = tool.description {
         definition["description"] = description.into();
+    }
+    if let Some(grammar) = tool.grammar {
+        definition["format"] = json!({"type": "grammar", "definition": grammar.definition,
+            "syntax": grammar.syntax});
     }
     if !tool.is_custom {
         let mut parameters = schema::plain(tool.schema);

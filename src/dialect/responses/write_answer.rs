@@ -42,9 +42,17 @@ enum Kind {
     Message,
     Refusal,
     Reasoning,
-    Call { call_id: String, name: String },
-    TextCall { call_id: String, name: String },
+    Call(Named),
+    TextCall(Named),
     Image,
+}
+
+/// A call by its id and the name of what it calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Named {
+    call_id: String,
+    name: String,
+    namespace: Option<String>,
 }
 
 impl Kind {
@@ -52,8 +60,8 @@ impl Kind {
         match self {
             Self::Message | Self::Refusal => "msg",
             Self::Reasoning => "rs",
-            Self::Call { .. } => "fc",
-            Self::TextCall { .. } => "ctc",
+            Self::Call(_) => "fc",
+            Self::TextCall(_) => "ctc",
             Self::Image => "ig",
         }
     }
@@ -330,9 +338,22 @@ impl Writer {
             }
             self.close(out);
         }
-        let kind = match self.head.text_tools.contains(&name) {
-            true => Kind::TextCall { call_id, name },
-            false => Kind::Call { call_id, name },
+        let is_text = self.head.text_tools.contains(&name);
+        let named = match self.head.namespaces.get(&name).cloned() {
+            Some((namespace, name)) => Named {
+                call_id,
+                name,
+                namespace: Some(namespace),
+            },
+            None => Named {
+                call_id,
+                name,
+                namespace: None,
+            },
+        };
+        let kind = match is_text {
+            true => Kind::TextCall(named),
+            false => Kind::Call(named),
         };
         let at = self.add(kind, out);
         self.calls.insert(block, at);
@@ -346,7 +367,7 @@ impl Writer {
             return;
         };
         item.text.push_str(&delta);
-        if matches!(item.kind, Kind::Call { .. }) {
+        if matches!(item.kind, Kind::Call(_)) {
             let members = json!({"item_id": item.id, "output_index": at, "delta": delta});
             self.write("response.function_call_arguments.delta", members, out);
         }
@@ -408,11 +429,11 @@ impl Writer {
                 self.write("response.reasoning_summary_part.done", place(part), out);
             }
             Kind::Reasoning => {}
-            Kind::Call { .. } => {
+            Kind::Call(_) => {
                 let told = json!({"arguments": arguments(&text)});
                 self.write("response.function_call_arguments.done", place(told), out);
             }
-            Kind::TextCall { .. } => {
+            Kind::TextCall(_) => {
                 let input = text_argument(&text);
                 let name = "response.custom_tool_call_input.delta";
                 self.write(name, place(json!({"delta": input})), out);
@@ -428,6 +449,15 @@ impl Writer {
         }
         let done = json!({"output_index": at, "item": value});
         self.write("response.output_item.done", done, out);
+    }
+}
+
+impl Named {
+    fn in_namespace(&self, mut item: Value) -> Value {
+        if let Some(namespace) = &self.namespace {
+            item["namespace"] = namespace.as_str().into();
+        }
+        item
     }
 }
 
@@ -455,18 +485,20 @@ impl Item {
                 }
                 item
             }
-            Kind::Call { call_id, name } => {
+            Kind::Call(named) => {
                 let given = if is_whole { arguments(&self.text) } else { "" };
-                json!({"id": id, "type": "function_call", "status": status, "call_id": call_id,
-                    "name": name, "arguments": given})
+                named.in_namespace(json!({"id": id, "type": "function_call", "status": status,
+                    "call_id": named.call_id, "name": named.name, "arguments": given}))
             }
-            Kind::TextCall { call_id, name } => {
+            Kind::TextCall(named) => {
                 let input = match is_whole {
                     true => text_argument(&self.text),
                     false => String::new(),
                 };
-                json!({"id": id, "type": "custom_tool_call", "status": status, "call_id": call_id,
-                    "name": name, "input": input})
+                named.in_namespace(
+                    json!({"id": id, "type": "custom_tool_call", "status": status,
+                    "call_id": named.call_id, "name": named.name, "input": input}),
+                )
             }
             Kind::Image if !is_whole => {
                 json!({"id": id, "type": "image_generation_call", "status": "in_progress"})

@@ -1,0 +1,292 @@
+//! Every client at every upstream.
+
+use std::time::Duration;
+
+use holdfast::demo::{Ending, Outcome, Script, Step};
+use serde_json::Value;
+
+use super::client::Answer;
+use super::harness::{ALL, Dialect, PATIENCE, Setup};
+
+const KEY: (&str, &str) = ("Authorization", "Bearer client-key");
+
+fn path(client: Dialect, upstream: Dialect, streams: bool) -> String {
+    client
+        .path(streams)
+        .replace(&client.model(), &upstream.model())
+}
+
+fn body(client: Dialect, upstream: Dialect, streams: bool) -> Vec<u8> {
+    let body = String::from_utf8(client.body(&["hello"], streams)).unwrap();
+    body.replace(&client.model(), &upstream.model())
+        .into_bytes()
+}
+
+fn ask(setup: &Setup, client: Dialect, upstream: Dialect, streams: bool) -> Answer {
+    setup.client().call(
+        "POST",
+        &path(client, upstream, streams),
+        &[KEY],
+        &body(client, upstream, streams),
+    )
+}
+
+/// What ends a stream that is complete, and an answer that is.
+fn ends_well(client: Dialect, text: &str) -> bool {
+    let mark = match client {
+        Dialect::Chat => "data: [DONE]",
+        Dialect::Responses => "\"type\":\"response.completed\"",
+        Dialect::Messages => "event: message_stop",
+        Dialect::Gemini => "\"finishReason\"",
+    };
+    text.contains(mark)
+}
+
+fn foreign() -> impl Iterator<Item = (Dialect, Dialect)> {
+    let pairs = ALL
+        .into_iter()
+        .flat_map(|client| ALL.map(|upstream| (client, upstream)));
+    pairs.filter(|(client, upstream)| client != upstream)
+}
+
+#[test]
+fn the_answer_arrives_whole_and_streamed() {
+    let setup = Setup::new();
+    for (client, upstream) in foreign() {
+        let what = format!("{client:?} at {upstream:?}");
+        let answer = ask(&setup, client, upstream, false);
+        assert_eq!(answer.status(), 200, "{what}: {}", answer.text());
+        let json = answer.json();
+        assert_eq!(
+            client.text(&json),
+            "This is turn 1. You said: hello",
+            "{what}"
+        );
+        let model = json
+            .get("model")
+            .or_else(|| json.get("modelVersion"))
+            .unwrap();
+        assert_eq!(model, &upstream.model(), "{what}");
+
+        let answer = ask(&setup, client, upstream, true);
+        assert_eq!(answer.status(), 200, "{what}: {}", answer.text());
+        assert!(answer.complete, "{what}");
+        let text = client.streamed_text(&answer.data());
+        assert_eq!(
+            text,
+            "This is turn 1. You said: hello",
+            "{what}: {}",
+            answer.text()
+        );
+        assert!(
+            ends_well(client, &answer.text()),
+            "{what}: {}",
+            answer.text()
+        );
+        assert!(
+            !answer.text().contains("demo-"),
+            "{what}: the upstream's name shows"
+        );
+    }
+    // A conversation stays where it is, whatever its client speaks.
+    let reports = setup.reports(24);
+    assert!(
+        reports.iter().all(|report| report.cached.is_some()),
+        "{reports:?}"
+    );
+    assert!(
+        reports.iter().any(|report| report.decision == "sticky"),
+        "{reports:?}"
+    );
+}
+
+#[test]
+fn calls_of_tools_arrive_whole_and_streamed() {
+    let setup = Setup::new();
+    for (client, upstream) in foreign() {
+        let calls = [("look", "{\"at\":\"this\"}"), ("wait", "{}")];
+        setup.all_accounts(upstream, &Step::tools(&calls));
+        for streams in [false, true] {
+            let answer = ask(&setup, client, upstream, streams);
+            let what = format!("{client:?} at {upstream:?}: {}", answer.text());
+            assert_eq!(answer.status(), 200, "{what}");
+            let found = match streams {
+                false => calls_in(client, &[answer.json()]),
+                true => {
+                    let data = answer.data();
+                    let events = data
+                        .iter()
+                        .filter_map(|data| serde_json::from_str(data).ok());
+                    calls_in(client, &events.collect::<Vec<Value>>())
+                }
+            };
+            assert_eq!(found, ["look", "wait"], "{what}");
+            assert!(answer.text().contains("this"), "{what}");
+            let reason = match client {
+                Dialect::Chat => "\"finish_reason\":\"tool_calls\"",
+                Dialect::Messages => "\"stop_reason\":\"tool_use\"",
+                Dialect::Responses => "\"status\":\"completed\"",
+                Dialect::Gemini => "\"finishReason\":\"STOP\"",
+            };
+            assert!(answer.text().contains(reason), "{what}");
+        }
+    }
+}
+
+/// The names of the calls in an answer, or in the events of one.
+fn calls_in(client: Dialect, jsons: &[Value]) -> Vec<String> {
+    let mut names = Vec::new();
+    for json in jsons {
+        let list = |path: &str| {
+            json.pointer(path)
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default()
+        };
+        let name = |value: &Value| value.as_str().map(str::to_owned);
+        match client {
+            Dialect::Chat => {
+                let whole = list("/choices/0/message/tool_calls");
+                let delta = list("/choices/0/delta/tool_calls");
+                names.extend(
+                    whole
+                        .iter()
+                        .chain(&delta)
+                        .filter_map(|call| name(&call["function"]["name"])),
+                );
+            }
+            Dialect::Responses => {
+                names.extend(
+                    list("/output")
+                        .iter()
+                        .filter_map(|item| name(&item["name"])),
+                );
+                if json["type"] == "response.output_item.added" {
+                    names.extend(name(&json["item"]["name"]));
+                }
+            }
+            Dialect::Messages => {
+                names.extend(
+                    list("/content")
+                        .iter()
+                        .filter_map(|block| name(&block["name"])),
+                );
+                names.extend(name(&json["content_block"]["name"]));
+            }
+            Dialect::Gemini => {
+                let parts = list("/candidates/0/content/parts");
+                names.extend(
+                    parts
+                        .iter()
+                        .filter_map(|part| name(&part["functionCall"]["name"])),
+                );
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn a_refusal_of_the_upstream_is_told_in_the_clients_shape() {
+    let setup = Setup::new();
+    for (client, upstream) in foreign() {
+        for status in [400, 429, 529] {
+            setup.all_accounts(upstream, &Step::status(status));
+            let answer = ask(&setup, client, upstream, true);
+            let what = format!("{client:?} at {upstream:?}: {}", answer.text());
+            assert_eq!(answer.status(), status, "{what}");
+            let error = &answer.json()["error"];
+            assert!(
+                error["message"].as_str().unwrap().contains("The demo says"),
+                "{what}"
+            );
+            match client {
+                Dialect::Messages => assert_eq!(answer.json()["type"], "error", "{what}"),
+                Dialect::Gemini => assert_eq!(error["code"], status, "{what}"),
+                Dialect::Chat | Dialect::Responses => assert!(error["type"].is_string(), "{what}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_breaks_ends_in_one_error() {
+    let setup = Setup::new();
+    for (client, upstream) in foreign() {
+        let events = if upstream == Dialect::Gemini { 2 } else { 5 };
+        for ending in [
+            Ending::Reset(events),
+            Ending::Cut(events),
+            Ending::TruncatedChunk(events),
+            Ending::Error(events),
+        ] {
+            setup.all_accounts(upstream, &Step::ending(ending));
+            let answer = ask(&setup, client, upstream, true);
+            let what = format!("{client:?} at {upstream:?}, {ending:?}: {}", answer.text());
+            assert_eq!(answer.status(), 200, "{what}");
+            assert!(answer.complete, "{what}");
+            assert!(!ends_well(client, &answer.text()), "{what}");
+            let errors = answer
+                .data()
+                .iter()
+                .filter(|data| data.contains("\"error\":{"))
+                .count();
+            assert_eq!(errors, 1, "{what}");
+        }
+    }
+}
+
+#[test]
+fn another_credential_takes_over() {
+    let setup = Setup::new();
+    for (client, upstream) in foreign() {
+        setup.upstreams.clear_records();
+        ask(&setup, client, upstream, true);
+        let first = setup.records()[0].key.clone();
+        setup
+            .upstreams
+            .script(&first, Script::always(Step::status(503)));
+        let answer = ask(&setup, client, upstream, true);
+        assert_eq!(answer.status(), 200, "{client:?} at {upstream:?}");
+        assert_ne!(setup.records().last().unwrap().key, first);
+        setup.upstreams.script(&first, Script::default());
+    }
+}
+
+#[test]
+fn a_client_that_leaves_ends_its_call() {
+    let setup = Setup::new();
+    for (client, upstream) in foreign() {
+        setup.upstreams.clear_records();
+        setup.all_accounts(upstream, &Step::trickle(100, Duration::from_secs(60)));
+        let mut connection = setup.client();
+        let path = path(client, upstream, true);
+        connection.send("POST", &path, &[KEY], &body(client, upstream, true));
+        assert!(
+            setup
+                .upstreams
+                .wait_for(PATIENCE, |records| records.len() == 1)
+        );
+        drop(connection);
+        let gone = |outcome: Outcome| matches!(outcome, Outcome::ClientGone(_));
+        assert!(
+            setup
+                .upstreams
+                .wait_for(PATIENCE, |records| records.iter().all(|r| gone(r.outcome))),
+            "{client:?} at {upstream:?}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_said_is_refused_by_its_name() {
+    let setup = Setup::new();
+    let body = r#"{"model":"my-messages","messages":[{"role":"user","content":[
+        {"type":"input_audio","input_audio":{"data":"AAAA","format":"wav"}}]}]}"#;
+    let answer = setup
+        .client()
+        .call("POST", "/v1/chat/completions", &[KEY], body.as_bytes());
+    assert_eq!(answer.status(), 400, "{}", answer.text());
+    assert!(answer.text().contains("audio"), "{}", answer.text());
+    assert!(setup.records().is_empty(), "nobody was asked");
+}

@@ -1,0 +1,235 @@
+//! What a client says reaches the upstream, whatever its dialect.
+
+use holdfast::dialect::neutral::names::Names;
+use holdfast::dialect::neutral::{Part, Request, Role, Source, ToolChoice, repair};
+use holdfast::dialect::{Dialect, chat, gemini, messages, responses};
+use serde_json::{Map, Value};
+
+use super::fixtures::{of_kind, translated};
+
+fn read(dialect: Dialect, body: &[u8]) -> Request {
+    let body: Map<String, Value> = serde_json::from_slice(body).unwrap();
+    match dialect {
+        Dialect::Chat => chat::read::request(body),
+        Dialect::Responses => responses::read::request(body),
+        Dialect::Messages => messages::read::request(body),
+        Dialect::Gemini => gemini::read::request(body, "m", true),
+    }
+    .unwrap()
+}
+
+/// What of a request must arrive everywhere, in its order: what was said by whom, what was called with what, and
+/// what came of it.
+fn essence(request: Request, names: &Names) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let system: Vec<String> = request.system.into_iter().map(|text| text.text).collect();
+    lines.extend(
+        system
+            .join("\n\n")
+            .lines()
+            .map(|line| format!("system {line}")),
+    );
+    let mut turns = repair::tool_turns(request.turns);
+    for turn in &mut turns {
+        if turn.role == Role::System {
+            turn.role = Role::User;
+        }
+    }
+    for turn in repair::merged(turns) {
+        let who = match turn.role {
+            Role::Assistant => "model",
+            Role::User | Role::System => "user",
+        };
+        let mut said = String::new();
+        for part in turn.parts {
+            match part {
+                Part::Text(text) => said.push_str(&text.text),
+                Part::Refusal(text) => said.push_str(&text),
+                Part::Image { source, .. } | Part::File { source, .. } | Part::Video(source) => {
+                    lines.push(format!("{who} shows {}", medium(&source)));
+                }
+                Part::Audio { data, .. } => lines.push(format!("{who} plays {data}")),
+                Part::ToolCall(call) => {
+                    let arguments = match call.arguments.as_str() {
+                        "" => Value::Object(Map::new()),
+                        text => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
+                    };
+                    // A tool of text is a tool with one argument elsewhere.
+                    let input = arguments.get("input");
+                    let arguments = input.unwrap_or(&arguments);
+                    lines.push(format!(
+                        "{who} calls {} {arguments}",
+                        names.wire(&call.name)
+                    ));
+                }
+                Part::ToolResult(result) => {
+                    let mut texts = Vec::new();
+                    for part in result.parts {
+                        match part {
+                            Part::Text(text) => texts.push(text.text),
+                            Part::Image { source, .. } | Part::File { source, .. } => {
+                                lines.push(format!("{who} shows {}", medium(&source)));
+                            }
+                            _ => {}
+                        }
+                    }
+                    let text = texts.join("\n");
+                    let parsed = serde_json::from_str::<Value>(&text);
+                    let text = parsed.map_or(text, |value| value.to_string());
+                    let text = text.trim_start_matches("Error: ");
+                    lines.push(format!("{who} answers {text}"));
+                }
+                Part::Reasoning { .. } | Part::Opaque(_) => {}
+            }
+        }
+        // Instructions in the middle are the user's words where there are none.
+        let said = said
+            .replace("<system-reminder>", "")
+            .replace("</system-reminder>", "");
+        let words: Vec<&str> = said.split_whitespace().collect();
+        if !words.is_empty() {
+            lines.push(format!("{who} says {}", words.concat()));
+        }
+    }
+    lines.sort();
+    lines
+}
+
+/// Names of tools as the upstream takes them.
+fn names(upstream: Dialect, request: &Request) -> Names {
+    let defined = request.tools.iter().map(|tool| tool.name.as_str());
+    let parts = request.turns.iter().flat_map(|turn| &turn.parts);
+    let called = parts.filter_map(|part| match part {
+        Part::ToolCall(call) => Some(call.name.as_str()),
+        _ => None,
+    });
+    Names::new(upstream, defined.chain(called))
+}
+
+fn medium(source: &Source) -> String {
+    match source {
+        Source::Data { mime, data } => format!("{mime} {}", &data[..10]),
+        Source::Url(url) => url.clone(),
+        Source::FileId(id) => id.clone(),
+        Source::Text(text) => format!(
+            "text/plain {}",
+            &holdfast::dialect::neutral::media::base64(text.as_bytes())[..10]
+        ),
+    }
+}
+
+/// Fixtures that hold what the upstream cannot be told, with the word that the refusal must have.
+const REFUSED: [(&str, Dialect, &str); 4] = [
+    ("chat-req-06-images-and-file", Dialect::Messages, "audio"),
+    ("gemini-req-06-media-thinking", Dialect::Chat, "video"),
+    ("gemini-req-06-media-thinking", Dialect::Messages, "audio"),
+    ("gemini-req-06-media-thinking", Dialect::Responses, "video"),
+];
+
+#[test]
+fn everything_that_was_said_arrives() {
+    let mut crossings = 0;
+    let mut unexpected = Vec::new();
+    for fixture in of_kind("request") {
+        for upstream in Dialect::ALL {
+            let what = format!("{} to {}", fixture.name, upstream.name());
+            let refusal = REFUSED
+                .iter()
+                .find(|(name, to, _)| *name == fixture.name && *to == upstream);
+            match (
+                translated(fixture.dialect, upstream, &fixture.body()),
+                refusal,
+            ) {
+                (Err(error), Some((_, _, word))) => {
+                    assert!(error.to_string().contains(word), "{what}: {error}");
+                }
+                (Err(error), None) => unexpected.push(format!("{what}: {error}")),
+                (Ok(_), Some(_)) => panic!("{what} should be refused"),
+                (Ok(translated), None) => {
+                    let sent = read(upstream, &translated.body);
+                    let asked = read(fixture.dialect, &fixture.body());
+                    let names = names(upstream, &asked);
+                    let said = essence(asked, &names);
+                    assert_eq!(
+                        essence(sent, &names),
+                        said,
+                        "{what}\n{}",
+                        String::from_utf8_lossy(&translated.body)
+                    );
+                    crossings += 1;
+                }
+            }
+        }
+    }
+    assert!(unexpected.is_empty(), "{unexpected:#?}");
+    assert!(crossings > 80, "{crossings}");
+}
+
+#[test]
+fn tools_and_their_choice_arrive() {
+    for fixture in of_kind("request") {
+        let asked = read(fixture.dialect, &fixture.body());
+        for upstream in Dialect::ALL {
+            let Ok(translated) = translated(fixture.dialect, upstream, &fixture.body()) else {
+                continue;
+            };
+            let what = format!("{} to {}", fixture.name, upstream.name());
+            let sent = read(upstream, &translated.body);
+            let is_limited = matches!(asked.tool_choice, Some(ToolChoice::Allowed { .. }));
+            if !is_limited {
+                assert_eq!(sent.tools.len(), asked.tools.len(), "{what}");
+                for (sent, asked) in sent.tools.iter().zip(&asked.tools) {
+                    assert!(
+                        sent.name.len() <= 64 || upstream == Dialect::Messages,
+                        "{what}"
+                    );
+                    let described = asked.description.as_deref().unwrap_or_default();
+                    let sent = sent.description.as_deref().unwrap_or_default();
+                    assert!(sent.starts_with(described), "{what}");
+                }
+            }
+            if asked.tools.is_empty() {
+                assert!(sent.tool_choice.is_none(), "{what}");
+            }
+            let number = |request: &Request| request.sampling.max_tokens;
+            if let Some(wanted) = number(&asked) {
+                assert_eq!(number(&sent), Some(wanted), "{what}");
+            }
+            assert_eq!(
+                sent.stop.is_empty(),
+                asked.stop.is_empty() || upstream == Dialect::Responses,
+                "{what}"
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_is_sent_as_null() {
+    fn has_null(value: &Value, is_content: bool) -> bool {
+        match value {
+            Value::Null => !is_content,
+            Value::Array(list) => list.iter().any(|value| has_null(value, false)),
+            Value::Object(map) => map
+                .iter()
+                // A chat message that only calls has no content, and says so.
+                // Arguments are the model's own.
+                .filter(|(key, _)| !["enum", "input", "args"].contains(&key.as_str()))
+                .any(|(key, value)| has_null(value, key == "content")),
+            _ => false,
+        }
+    }
+    for fixture in of_kind("request") {
+        for upstream in Dialect::ALL {
+            if let Ok(translated) = translated(fixture.dialect, upstream, &fixture.body()) {
+                let body: Value = serde_json::from_slice(&translated.body).unwrap();
+                assert!(
+                    !has_null(&body, false),
+                    "{} to {}: {body}",
+                    fixture.name,
+                    upstream.name()
+                );
+            }
+        }
+    }
+}
