@@ -1,0 +1,39 @@
+//! Requests from every dialect to every dialect: no panic, what comes out is JSON, and the upstream's own reader
+//! takes it.
+
+#![no_main]
+
+use holdfast::dialect::translate::{self, Ask};
+use holdfast::dialect::{Dialect, chat, gemini, messages, responses};
+use libfuzzer_sys::fuzz_target;
+use serde_json::{Map, Value};
+
+fuzz_target!(|input: &[u8]| {
+    let Some((first, body)) = input.split_first() else {
+        return;
+    };
+    let client = Dialect::ALL[usize::from(first & 3)];
+    let upstream = Dialect::ALL[usize::from(first >> 2 & 3)];
+    let Ok(translated) = translate::request(&Ask {
+        client,
+        upstream,
+        body,
+        model: "client",
+        upstream_model: "upstream",
+        stream: first & 16 != 0,
+        seed: "seed",
+        now: 1,
+    }) else {
+        return;
+    };
+    let body: Map<String, Value> = serde_json::from_slice(&translated.body).expect("an object");
+    let again = match upstream {
+        Dialect::Chat => chat::read::request(body),
+        Dialect::Responses => responses::read::request(body),
+        Dialect::Messages => messages::read::request(body),
+        Dialect::Gemini => gemini::read::request(body, "upstream", false),
+    };
+    if let Err(error) = again {
+        panic!("what is written cannot be read: {error}");
+    }
+});
