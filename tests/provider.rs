@@ -1281,7 +1281,7 @@ mod streams {
             (
                 Dialect::Responses,
                 ITEM,
-                "\nevent: error\ndata: {\"code\":\"internal_server_error\"",
+                "\nevent: error\ndata: {\"type\":\"error\",\"code\":\"internal_server_error\"",
             ),
             (
                 Dialect::Messages,

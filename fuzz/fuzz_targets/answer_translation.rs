@@ -3,12 +3,13 @@
 #![no_main]
 
 use holdfast::dialect::Dialect;
-use holdfast::dialect::translate::{self, Ask, State, Stream, WayBack};
+use holdfast::dialect::translate::{self, Ask, Form, State, Stream, WayBack};
 use libfuzzer_sys::fuzz_target;
 
 fn way_back(client: Dialect, upstream: Dialect) -> WayBack {
     let ask = Ask {
         client,
+        form: Form::Usual,
         upstream,
         body: b"{}",
         model: "client",

@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use holdfast::dialect::translate::{self, Ask};
+use holdfast::dialect::translate::{self, Ask, Form};
 use holdfast::dialect::{Dialect, chat, gemini, messages, responses};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value};
@@ -16,6 +16,7 @@ fuzz_target!(|input: &[u8]| {
     let upstream = Dialect::ALL[usize::from(first >> 2 & 3)];
     let Ok(translated) = translate::request(&Ask {
         client,
+        form: Form::Usual,
         upstream,
         body,
         model: "client",

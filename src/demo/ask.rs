@@ -109,8 +109,12 @@ impl Target {
     /// # Errors
     /// What is wrong with it, in words.
     pub fn read(&self, body: &[u8]) -> Result<Ask, &'static str> {
-        let body: Value = serde_json::from_slice(body)
+        let mut body: Value = serde_json::from_slice(body)
             .map_err(|_| "We could not parse the JSON body of your request.")?;
+        // Gemini counts a whole request as well as its contents.
+        if let Some(inner) = body.get_mut("generateContentRequest") {
+            body = inner.take();
+        }
         let (system, tools, messages) = match self.dialect {
             Dialect::Chat => ("", "tools", "messages"),
             Dialect::Responses => ("instructions", "tools", "input"),

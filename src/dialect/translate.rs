@@ -3,20 +3,32 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::neutral::answer::{Answer, Ending, Head};
 use super::neutral::ids::{self, Mint};
 use super::neutral::names::Names;
-use super::neutral::{Event, Part, Request, Untranslatable};
+use super::neutral::{Event, Part, Request, Untranslatable, estimate};
 use super::problem::{self, ErrorStatus, Problem};
 use super::usage::{Meter, Usage};
 use super::{Dialect, chat, gemini, messages, responses};
+
+/// How a client writes its dialect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    #[default]
+    Usual,
+    /// Chat: `/v1/completions` with a prompt.
+    Completions,
+    /// Chat: a body as for Responses, to be answered as a chat (spec/http.md 6.1).
+    ResponsesBody,
+}
 
 /// A request of a client that an upstream of another dialect is to answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'a> {
     pub client: Dialect,
+    pub form: Form,
     pub upstream: Dialect,
     pub body: &'a [u8],
     /// As the client named it.
@@ -41,6 +53,7 @@ pub struct Translated {
 #[derive(Clone, Debug)]
 pub struct WayBack {
     client: Dialect,
+    form: Form,
     upstream: Dialect,
     names: Names,
     head: Head,
@@ -68,12 +81,7 @@ pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
             .collect(),
         _ => Map::new(),
     };
-    let request = match ask.client {
-        Dialect::Chat => chat::read::request(body),
-        Dialect::Responses => responses::read::request(body),
-        Dialect::Messages => messages::read::request(body),
-        Dialect::Gemini => gemini::read::request(body, ask.model, ask.stream),
-    }?;
+    let request = read(ask, body)?;
     let names = Names::new(ask.upstream, mentioned(&request));
     let head = Head {
         id: String::new(),
@@ -98,12 +106,83 @@ pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
         body: bytes,
         way_back: WayBack {
             client: ask.client,
+            form: ask.form,
             upstream: ask.upstream,
             names,
             head,
             mint: Mint::new(ask.seed),
         },
     })
+}
+
+/// A translated request as the upstream's endpoint for counting takes it; `None` where there is none
+/// (spec/dialects.md 6).
+pub fn to_count(upstream: Dialect, model: &str, body: &[u8]) -> Option<Vec<u8>> {
+    const NOT_COUNTED: [&str; 8] = [
+        "max_tokens",
+        "stream",
+        "temperature",
+        "top_p",
+        "top_k",
+        "stop_sequences",
+        "metadata",
+        "service_tier",
+    ];
+    let mut body: Map<String, Value> = serde_json::from_slice(body).ok()?;
+    let counted = match upstream {
+        Dialect::Messages => {
+            body.retain(|key, _| !NOT_COUNTED.contains(&key.as_str()));
+            Value::Object(body)
+        }
+        Dialect::Gemini => {
+            let bare = model.strip_prefix("models/").unwrap_or(model);
+            body.insert("model".to_owned(), format!("models/{bare}").into());
+            json!({"generateContentRequest": body})
+        }
+        Dialect::Chat | Dialect::Responses => return None,
+    };
+    Some(counted.to_string().into_bytes())
+}
+
+/// The number in an upstream's answer to that.
+pub fn counted(upstream: Dialect, answer: &[u8]) -> Option<u64> {
+    let answer: Value = serde_json::from_slice(answer).ok()?;
+    let field = match upstream {
+        Dialect::Gemini => "totalTokens",
+        _ => "input_tokens",
+    };
+    answer.get(field)?.as_u64()
+}
+
+/// A number of tokens as a client is told it.
+pub fn count_answer(client: Dialect, tokens: u64) -> Vec<u8> {
+    let answer = match client {
+        Dialect::Gemini => json!({"totalTokens": tokens,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": tokens}]}),
+        _ => json!({"input_tokens": tokens}),
+    };
+    answer.to_string().into_bytes()
+}
+
+/// Tokens of a request, estimated ([`estimate`]).
+///
+/// # Errors
+/// When the client's body cannot be read.
+pub fn estimated_tokens(ask: &Ask<'_>) -> Result<u64, Untranslatable> {
+    let body = serde_json::from_slice(ask.body)
+        .map_err(|error| Untranslatable::new("", error.to_string()))?;
+    read(ask, body).map(|request| estimate::tokens(&request))
+}
+
+fn read(ask: &Ask<'_>, body: Map<String, Value>) -> Result<Request, Untranslatable> {
+    match (ask.client, ask.form) {
+        (_, Form::Completions) => Ok(chat::completions::request(body)),
+        (_, Form::ResponsesBody) => responses::read::request(body),
+        (Dialect::Chat, _) => chat::read::request(body),
+        (Dialect::Responses, _) => responses::read::request(body),
+        (Dialect::Messages, _) => messages::read::request(body),
+        (Dialect::Gemini, _) => gemini::read::request(body, ask.model, ask.stream),
+    }
 }
 
 /// Every name of a tool in the order of the request.
@@ -169,14 +248,18 @@ impl Reader {
 #[derive(Debug)]
 enum Writer {
     Chat(chat::write_answer::Writer),
+    Completions(chat::completions::Writer),
     Responses(responses::write_answer::Writer),
     Messages(messages::write_answer::Writer),
     Gemini(gemini::write_answer::Writer),
 }
 
 impl Writer {
-    fn new(dialect: Dialect, head: Head) -> Self {
+    fn new(dialect: Dialect, form: Form, head: Head) -> Self {
         match dialect {
+            Dialect::Chat if form == Form::Completions => {
+                Self::Completions(chat::completions::Writer::new(head))
+            }
             Dialect::Chat => Self::Chat(chat::write_answer::Writer::new(head)),
             Dialect::Responses => Self::Responses(responses::write_answer::Writer::new(head)),
             Dialect::Messages => Self::Messages(messages::write_answer::Writer::new(head)),
@@ -323,7 +406,7 @@ impl Stream {
         let mut head = way_back.head.clone();
         head.id = ids::answer(way_back.client, id, &mut way_back.mint);
         head.created = created.unwrap_or(head.created);
-        self.writer = Some(Writer::new(way_back.client, head));
+        self.writer = Some(Writer::new(way_back.client, way_back.form, head));
     }
 
     fn writer(&mut self) -> Option<&mut Writer> {
@@ -335,6 +418,7 @@ impl Stream {
         let mut chunks = Vec::new();
         match self.writer() {
             Some(Writer::Chat(writer)) => writer.put(event, out),
+            Some(Writer::Completions(writer)) => writer.put(event, out),
             Some(Writer::Responses(writer)) => writer.put(event, out),
             Some(Writer::Messages(writer)) => writer.put(event, out),
             Some(Writer::Gemini(writer)) => writer.put(event, &mut chunks),
@@ -399,6 +483,7 @@ impl Stream {
         let mut chunks = Vec::new();
         match self.writer() {
             Some(Writer::Chat(writer)) => writer.end(ending, out),
+            Some(Writer::Completions(writer)) => writer.end(ending, out),
             Some(Writer::Responses(writer)) => writer.end(ending, out),
             Some(Writer::Messages(writer)) => writer.end(ending, out),
             Some(Writer::Gemini(writer)) => writer.end(ending, &mut chunks),
@@ -440,6 +525,9 @@ pub fn whole(body: &[u8], way_back: WayBack) -> Result<(Vec<u8>, Option<Usage>),
     head.id = ids::answer(way_back.client, answer.id.as_deref(), &mut way_back.mint);
     head.created = answer.created.unwrap_or(head.created);
     let whole = match way_back.client {
+        Dialect::Chat if way_back.form == Form::Completions => {
+            chat::completions::whole(&answer, &head)
+        }
         Dialect::Chat => chat::write_answer::whole(&answer, &head),
         Dialect::Responses => responses::write_answer::whole(&answer, &head),
         Dialect::Messages => messages::write_answer::whole(&answer, &head),

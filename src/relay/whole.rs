@@ -118,8 +118,13 @@ impl Whole {
         }
     }
 
+    /// An answer without an upstream.
+    pub fn made(body: Vec<u8>) -> Self {
+        Self::translated(Headers::default(), body, None)
+    }
+
     /// What is in hand.
-    pub(super) fn held(&self) -> &[u8] {
+    pub fn held(&self) -> &[u8] {
         &self.held
     }
 

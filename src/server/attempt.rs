@@ -5,9 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::generation::{Generation, Understood, rename};
 use super::inbound::Inbound;
 use crate::dialect::Dialect;
-use crate::dialect::translate::{self, Ask, Stream};
+use crate::dialect::neutral::Untranslatable;
+use crate::dialect::translate::{self, Ask, Form, Stream};
 use crate::provider::{Action, Call, Failure, FailureKind, Target};
-use crate::relay::{self, Crossing, Opened};
+use crate::relay::{self, Crossing, Opened, Whole};
 use crate::routing::Candidate;
 
 /// An answer of which nothing has been written.
@@ -21,7 +22,7 @@ pub enum Opening {
 impl Generation<'_> {
     /// Whether an upstream of `dialect` can do what is asked for.
     pub(super) fn can_serve(&self, dialect: Dialect) -> bool {
-        dialect == self.operation.dialect || self.operation.action == Action::Generate
+        dialect == self.operation.dialect || self.operation.action != Action::Compact
     }
 
     pub(super) fn attempt(
@@ -48,7 +49,7 @@ impl Generation<'_> {
             client_headers: headers,
             alt: self.operation.alt.as_deref(),
         };
-        if upstream != dialect {
+        if upstream != dialect || understood.form != Form::Usual {
             return self.translated(&call, candidate, upstream, understood);
         }
         let answer = self.server.upstream.call(&call)?;
@@ -71,8 +72,9 @@ impl Generation<'_> {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let seed = format!("{}{}", self.id, now.as_nanos());
-        let translated = translate::request(&Ask {
+        let ask = Ask {
             client: self.operation.dialect,
+            form: understood.form,
             upstream,
             body: call.body,
             model: &understood.model,
@@ -80,8 +82,19 @@ impl Generation<'_> {
             stream: understood.stream,
             seed: &seed,
             now: now.as_secs(),
-        })
-        .map_err(|why| Failure::new(FailureKind::Request, why.to_string()))?;
+        };
+        let untranslatable =
+            |why: Untranslatable| Failure::new(FailureKind::Request, why.to_string());
+        let translated = translate::request(&ask).map_err(untranslatable)?;
+        if self.operation.action == Action::Count {
+            let body = translate::to_count(upstream, &candidate.upstream, &translated.body);
+            let tokens = match body {
+                Some(body) => self.counted(call, upstream, &body)?,
+                None => translate::estimated_tokens(&ask).map_err(untranslatable)?,
+            };
+            let body = translate::count_answer(self.operation.dialect, tokens);
+            return Ok(Opening::Same(Opened::Whole(Whole::made(body))));
+        }
         let answer = self.server.upstream.call(&Call {
             body: &translated.body,
             model_span: None,
@@ -96,5 +109,22 @@ impl Generation<'_> {
         let opened = relay::stream::open(answer, upstream, crate::sse::MAX_EVENT)?;
         let stream = Stream::new(translated.way_back, self.wants_array());
         Ok(Opening::Crossed(Box::new(Crossing::new(opened, stream))))
+    }
+
+    /// Has the upstream count.
+    fn counted(&self, call: &Call<'_>, upstream: Dialect, body: &[u8]) -> Result<u64, Failure> {
+        let answer = self.server.upstream.call(&Call {
+            body,
+            model_span: None,
+            alt: None,
+            ..*call
+        })?;
+        let whole = relay::whole::open_all(answer, upstream)?;
+        translate::counted(upstream, whole.held()).ok_or_else(|| {
+            Failure::new(
+                FailureKind::Broken,
+                "the upstream did not say how many tokens",
+            )
+        })
     }
 }

@@ -20,9 +20,12 @@ use super::request_id::RequestId;
 use super::route::{GeminiMethod, Route};
 use super::snapshot::Snapshot;
 use super::unserved;
+use memchr::memmem;
+
 use crate::dialect::Dialect;
 use crate::dialect::model_name::ModelName;
 use crate::dialect::problem::{self, Problem};
+use crate::dialect::translate::Form;
 use crate::dialect::usage::Usage;
 use crate::json::Span;
 use crate::provider::{Action, Headers, watch};
@@ -36,6 +39,7 @@ use crate::session::scan;
 #[derive(Clone, Debug)]
 pub struct Operation<'t> {
     pub dialect: Dialect,
+    pub form: Form,
     pub action: Action,
     /// Gemini says the model, and whether it is to be a stream, in the path.
     path: Option<(Cow<'t, str>, bool)>,
@@ -62,6 +66,10 @@ impl<'t> Operation<'t> {
         };
         Self {
             dialect: route.dialect(),
+            form: match route {
+                Route::Completions => Form::Completions,
+                _ => Form::Usual,
+            },
             action,
             path,
             alt: query.alt(),
@@ -84,6 +92,7 @@ pub(super) struct Understood<'a> {
     pub model: Cow<'a, str>,
     pub model_span: Option<Span>,
     pub stream: bool,
+    pub form: Form,
     identity: Identity,
 }
 
@@ -176,8 +185,20 @@ impl Generation<'_> {
             model,
             model_span: scan.model.map(|field| field.span),
             stream: stream && self.operation.action == Action::Generate,
+            form: self.form(&inbound.body),
             identity,
         })
+    }
+
+    /// Chat clients may send what is meant for Responses (spec/http.md 6.1).
+    fn form(&self, body: &[u8]) -> Form {
+        let has = |key: &str| memmem::find(body, key.as_bytes()).is_some();
+        let is_usual_chat =
+            self.operation.dialect == Dialect::Chat && self.operation.form == Form::Usual;
+        if is_usual_chat && !has("\"messages\"") && (has("\"input\"") || has("\"instructions\"")) {
+            return Form::ResponsesBody;
+        }
+        self.operation.form
     }
 
     fn route(

@@ -158,6 +158,7 @@ impl Server {
                 Reply::problem(dialect, &Problem::unknown_method(path))
             }
             Route::ChatCompletions
+            | Route::Completions
             | Route::Messages
             | Route::CountTokens
             | Route::Responses

@@ -28,6 +28,8 @@ pub enum Route<'t> {
     GeminiModel(Cow<'t, str>),
     /// `POST /v1/chat/completions`
     ChatCompletions,
+    /// `POST /v1/completions`
+    Completions,
     /// `POST /v1/messages`
     Messages,
     /// `POST /v1/messages/count_tokens`
@@ -77,9 +79,12 @@ impl Route<'_> {
     /// The dialect in which this route speaks, errors included.
     pub fn dialect(&self) -> Dialect {
         match self {
-            Self::Root | Self::Health | Self::Models | Self::Model(_) | Self::ChatCompletions => {
-                Dialect::Chat
-            }
+            Self::Root
+            | Self::Health
+            | Self::Models
+            | Self::Model(_)
+            | Self::ChatCompletions
+            | Self::Completions => Dialect::Chat,
             Self::Responses | Self::Compact => Dialect::Responses,
             Self::Messages | Self::CountTokens => Dialect::Messages,
             Self::GeminiModels
@@ -93,6 +98,7 @@ impl Route<'_> {
     pub fn is_generation(&self) -> bool {
         match self {
             Self::ChatCompletions
+            | Self::Completions
             | Self::Messages
             | Self::CountTokens
             | Self::Responses
@@ -198,6 +204,7 @@ fn lookup<'t>(method: &str, path: &'t str) -> Option<Route<'t>> {
         "HEAD" => (path == "/healthz").then_some(Route::Health),
         "POST" => match path {
             "/v1/chat/completions" => Some(Route::ChatCompletions),
+            "/v1/completions" => Some(Route::Completions),
             "/v1/messages" => Some(Route::Messages),
             "/v1/messages/count_tokens" => Some(Route::CountTokens),
             "/v1/responses" | "/backend-api/codex/responses" => Some(Route::Responses),

@@ -79,7 +79,7 @@ fn the_answer_arrives_whole_and_streamed() {
             answer.text()
         );
         assert!(
-            ends_well(client, &answer.text()),
+            ends_well(client, answer.text()),
             "{what}: {}",
             answer.text()
         );
@@ -225,7 +225,7 @@ fn a_stream_that_breaks_ends_in_one_error() {
             let what = format!("{client:?} at {upstream:?}, {ending:?}: {}", answer.text());
             assert_eq!(answer.status(), 200, "{what}");
             assert!(answer.complete, "{what}");
-            assert!(!ends_well(client, &answer.text()), "{what}");
+            assert!(!ends_well(client, answer.text()), "{what}");
             let errors = answer
                 .data()
                 .iter()
@@ -289,4 +289,94 @@ fn what_cannot_be_said_is_refused_by_its_name() {
     assert_eq!(answer.status(), 400, "{}", answer.text());
     assert!(answer.text().contains("audio"), "{}", answer.text());
     assert!(setup.records().is_empty(), "nobody was asked");
+}
+
+#[test]
+fn tokens_are_counted_for_everyone() {
+    let setup = Setup::new();
+    let long = "a sentence that takes some tokens ".repeat(50);
+    for upstream in ALL {
+        let count = |text: &str| {
+            let messages = format!(
+                r#"{{"model":"{}","messages":[{{"role":"user","content":"{text}"}}]}}"#,
+                upstream.model()
+            );
+            let answer = setup.client().call(
+                "POST",
+                "/v1/messages/count_tokens",
+                &[KEY],
+                messages.as_bytes(),
+            );
+            assert_eq!(answer.status(), 200, "{upstream:?}: {}", answer.text());
+            let by_messages = answer.json()["input_tokens"].as_u64().unwrap();
+            let gemini =
+                format!(r#"{{"contents":[{{"role":"user","parts":[{{"text":"{text}"}}]}}]}}"#);
+            let path = format!("/v1beta/models/{}:countTokens", upstream.model());
+            let answer = setup
+                .client()
+                .call("POST", &path, &[KEY], gemini.as_bytes());
+            assert_eq!(answer.status(), 200, "{upstream:?}: {}", answer.text());
+            (by_messages, answer.json()["totalTokens"].as_u64().unwrap())
+        };
+        let (few, many) = (count("hello"), count(&long));
+        assert!(few.0 > 0 && few.1 > 0, "{upstream:?}: {few:?}");
+        assert!(
+            many.0 > few.0 + 200 && many.1 > few.1 + 200,
+            "{upstream:?}: {many:?}"
+        );
+    }
+}
+
+#[test]
+fn a_prompt_is_completed_by_every_upstream() {
+    let setup = Setup::new();
+    for upstream in ALL {
+        let ask = |streams: bool| {
+            let body = format!(
+                r#"{{"model":"{}","prompt":"hello","max_tokens":9,"stream":{streams}}}"#,
+                upstream.model()
+            );
+            setup
+                .client()
+                .call("POST", "/v1/completions", &[KEY], body.as_bytes())
+        };
+        let answer = ask(false);
+        assert_eq!(answer.status(), 200, "{upstream:?}: {}", answer.text());
+        let json = answer.json();
+        assert_eq!(json["object"], "text_completion");
+        assert_eq!(
+            json["choices"][0]["text"], "This is turn 1. You said: hello",
+            "{upstream:?}"
+        );
+        assert_eq!(json["choices"][0]["finish_reason"], "stop");
+        assert!(json["usage"]["prompt_tokens"].as_u64().unwrap() > 0);
+
+        let answer = ask(true);
+        let data = answer.data();
+        assert_eq!(data.last().unwrap(), "[DONE]", "{upstream:?}");
+        let texts = data
+            .iter()
+            .filter_map(|data| serde_json::from_str::<Value>(data).ok());
+        let text: String = texts
+            .map(|chunk| chunk["choices"][0]["text"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(text, "This is turn 1. You said: hello", "{upstream:?}");
+    }
+}
+
+#[test]
+fn a_chat_may_be_written_as_for_responses() {
+    let setup = Setup::new();
+    for upstream in ALL {
+        let body = format!(
+            r#"{{"model":"{}","instructions":"Be brief.","input":"hello"}}"#,
+            upstream.model()
+        );
+        let answer = setup
+            .client()
+            .call("POST", "/v1/chat/completions", &[KEY], body.as_bytes());
+        assert_eq!(answer.status(), 200, "{upstream:?}: {}", answer.text());
+        let text = Dialect::Chat.text(&answer.json());
+        assert_eq!(text, "This is turn 1. You said: hello", "{upstream:?}");
+    }
 }

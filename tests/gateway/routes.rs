@@ -108,25 +108,6 @@ fn models_are_listed_in_each_familys_shape() {
 }
 
 #[test]
-fn tokens_of_a_foreign_dialect_are_not_counted_yet() {
-    let setup = Setup::new();
-    let answer = setup.client().call(
-        "POST",
-        "/v1/messages/count_tokens",
-        &[("X-Api-Key", KEY)],
-        br#"{"model":"my-chat","messages":[{"role":"user","content":"hello"}]}"#,
-    );
-    assert_eq!(answer.status(), 400);
-    let answer = answer.json();
-    assert_eq!(answer["type"], "error");
-    let message = answer["error"]["message"].as_str().unwrap();
-    assert!(
-        message.contains("messages") && message.contains("chat"),
-        "{message}"
-    );
-}
-
-#[test]
 fn requests_that_cannot_be_understood() {
     let setup = Setup::new();
     let ask = |path: &str, body: &[u8]| {

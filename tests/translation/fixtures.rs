@@ -3,7 +3,7 @@
 use std::fs;
 
 use holdfast::dialect::Dialect;
-use holdfast::dialect::translate::{self, Ask, Translated};
+use holdfast::dialect::translate::{self, Ask, Form, Translated};
 use serde_json::Value;
 
 pub struct Fixture {
@@ -65,6 +65,7 @@ pub fn translated(
 ) -> Result<Translated, holdfast::dialect::neutral::Untranslatable> {
     translate::request(&Ask {
         client,
+        form: Form::Usual,
         upstream,
         body,
         model: "the-clients-model",

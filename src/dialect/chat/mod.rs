@@ -1,5 +1,6 @@
 //! OpenAI Chat Completions.
 
+pub mod completions;
 pub mod read;
 pub mod read_answer;
 pub mod write;

@@ -449,7 +449,9 @@ fn part(mut part: Map<String, Value>, path: &str) -> Result<Option<Part>> {
                 Some(Value::Object(mut video)) => video.text("url"),
                 _ => None,
             };
-            let url = url.ok_or_else(|| Untranslatable::new(path, "has no URL"))?;
+            let url = url
+                .filter(|url| !url.is_empty())
+                .ok_or_else(|| Untranslatable::new(path, "has no URL"))?;
             Part::Video(media::source_of_url(url, "video/mp4"))
         }
         "file" => {
@@ -481,6 +483,7 @@ pub fn image_url(mut part: Map<String, Value>, path: &str) -> Result<(Source, Op
         }
         _ => None,
     };
+    let url = url.filter(|url| !url.is_empty());
     let source = match (url, part.full_text("file_id")) {
         (Some(url), _) => media::source_of_url(url, "application/octet-stream"),
         (None, Some(id)) => Source::FileId(id),

@@ -262,7 +262,9 @@ fn part(
     }
     if let Some(mut file) = either_object(&mut part, "fileData") {
         let mime = either_text(&mut file, "mimeType").unwrap_or_default();
-        let uri = either_text(&mut file, "fileUri").unwrap_or_default();
+        let uri = either_text(&mut file, "fileUri")
+            .filter(|uri| !uri.is_empty())
+            .ok_or_else(|| Untranslatable::new(path, "has no URI"))?;
         let source = match uri.contains("generativelanguage.googleapis.com/") {
             true => Source::FileId(uri),
             false => Source::Url(uri),

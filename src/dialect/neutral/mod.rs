@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod carrier;
+pub mod estimate;
 pub mod event;
 pub mod fields;
 pub mod ids;
