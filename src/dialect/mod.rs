@@ -1,6 +1,7 @@
 //! The wire formats. Pure: no I/O, no clock.
 
 pub mod event;
+pub mod gemini;
 pub mod model_name;
 pub mod output;
 pub mod problem;

@@ -1,0 +1,3 @@
+//! What is Gemini's own.
+
+pub mod schema;
