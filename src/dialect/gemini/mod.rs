@@ -2,5 +2,6 @@
 
 pub mod read;
 pub mod read_answer;
+pub mod schema;
 pub mod write;
 pub mod write_answer;

@@ -1,0 +1,350 @@
+//! A schema node on its way to Gemini: a place for all that Gemini understands, and for nothing else.
+
+use std::collections::{BTreeSet, HashSet};
+
+use serde_json::{Map, Value};
+
+use super::Profile;
+use super::fields::Fields;
+use super::node::Kind;
+
+/// What says that a value may be `null`.
+const NULLABLE: &str = "(nullable)";
+
+#[derive(Debug, Default)]
+pub struct Draft {
+    pub kind: Option<Kind>,
+    pub description: Option<String>,
+    /// What Gemini has no keyword for, in the order of the steps.
+    pub hints: Vec<String>,
+    pub values: Option<Vec<String>>,
+    /// Clean schemas.
+    pub properties: Option<Map<String, Value>>,
+    /// Properties that may be `null`, and so are not required: Gemini cannot say `null`.
+    pub optional: BTreeSet<String>,
+    pub required: Vec<String>,
+    pub ordering: Vec<Value>,
+    pub items: Option<Value>,
+    pub prefix_items: Vec<Value>,
+    pub minimum: Option<Value>,
+    pub maximum: Option<Value>,
+    pub is_nullable: bool,
+    /// `null` was one of its types or values.
+    pub takes_null: bool,
+}
+
+impl Draft {
+    /// What stands for a definition that is not put in.
+    pub fn see(name: &str, description: Option<&str>) -> Self {
+        Self {
+            kind: Some(Kind::Object),
+            description: description.map(str::to_owned),
+            hints: vec![format!("See: {name}")],
+            ..Self::default()
+        }
+    }
+
+    pub fn hint(&mut self, hint: String) {
+        self.hints.push(hint);
+    }
+
+    /// Says that it may be `null`, which makes it optional where it is a property.
+    pub fn take_null(&mut self) {
+        self.takes_null = true;
+        self.hint(NULLABLE.to_owned());
+    }
+
+    /// Allows these values and no others. Gemini knows enumerations of strings only.
+    pub fn allow(&mut self, values: Vec<String>) {
+        let mut seen = HashSet::new();
+        let values: Vec<_> = values
+            .into_iter()
+            .filter(|value| !value.is_empty() && seen.insert(value.clone()))
+            .collect();
+        if values.is_empty() {
+            return;
+        }
+        if (2..=10).contains(&values.len()) {
+            let hint = format!("Allowed: {}", values.join(", "));
+            if !self
+                .description
+                .as_deref()
+                .is_some_and(|text| says(text, &hint))
+            {
+                self.hint(hint);
+            }
+        }
+        self.kind = Some(Kind::String);
+        self.values = Some(values);
+    }
+
+    pub fn has_property(&self, name: &str) -> bool {
+        self.properties
+            .as_ref()
+            .is_some_and(|properties| properties.contains_key(name))
+    }
+
+    /// The first definition of a property stays.
+    pub fn add_property(&mut self, name: &str, draft: Self, profile: Profile) {
+        if self.has_property(name) {
+            return;
+        }
+        if draft.takes_null {
+            self.optional.insert(name.to_owned());
+        }
+        self.properties
+            .get_or_insert_default()
+            .insert(name.to_owned(), draft.write(profile));
+    }
+
+    /// What it is when it does not say so.
+    pub fn infer_kind(&mut self) {
+        self.kind = self.kind.or(if self.properties.is_some() {
+            Some(Kind::Object)
+        } else if self.items.is_some() || !self.prefix_items.is_empty() {
+            Some(Kind::Array)
+        } else {
+            None
+        });
+    }
+
+    /// Takes the properties of a branch whose condition may or may not hold, so nothing of it is required.
+    pub fn absorb_properties(&mut self, branch: Self) {
+        let Some(properties) = branch.properties else {
+            return;
+        };
+        let mut optional = branch.optional;
+        let own = self.properties.get_or_insert_default();
+        for (name, schema) in properties {
+            if own.contains_key(&name) {
+                continue;
+            }
+            if let Some(name) = optional.take(&name) {
+                self.optional.insert(name);
+            }
+            own.insert(name, schema);
+        }
+    }
+
+    /// Takes what another schema says of the same value, where it does not say it itself.
+    pub fn absorb(&mut self, mut member: Self) {
+        if self.kind.is_none() {
+            self.kind = member.kind;
+            self.takes_null |= member.takes_null;
+        }
+        if self.values.is_none()
+            && member.values.is_some()
+            && !matches!(self.kind, Some(Kind::Object | Kind::Array))
+        {
+            self.kind = Some(Kind::String);
+            self.values = member.values.take();
+        }
+        self.description = self.description.take().or(member.description.take());
+        self.hints.append(&mut member.hints);
+        self.required.append(&mut member.required);
+        self.items = self.items.take().or(member.items.take());
+        self.minimum = self.minimum.take().or(member.minimum.take());
+        self.maximum = self.maximum.take().or(member.maximum.take());
+        if self.prefix_items.is_empty() {
+            self.prefix_items.append(&mut member.prefix_items);
+        }
+        if self.ordering.is_empty() {
+            self.ordering.append(&mut member.ordering);
+        }
+        self.is_nullable |= member.is_nullable;
+        self.absorb_properties(member);
+    }
+
+    /// Takes one of several branches, as Gemini knows no choice.
+    pub fn choose(&mut self, branches: Vec<Self>) {
+        self.infer_kind();
+        let mut kinds = Vec::new();
+        for kind in branches.iter().filter_map(|branch| branch.kind) {
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
+        }
+        let best = if self.values.is_none() && is_enumeration(&branches) {
+            Some(Self::union(branches))
+        } else {
+            first_highest(branches)
+        };
+        let Some(mut best) = best else { return };
+        let said = best.describe();
+        best.description = None;
+        best.hints.clear();
+        if let Some(said) = said
+            && self.description.as_ref() != Some(&said)
+        {
+            self.hint(said);
+        }
+        // What a branch demands of properties that are not its own is one way among others.
+        let Self {
+            properties,
+            required,
+            ..
+        } = &mut best;
+        required.retain(|name| {
+            properties
+                .as_ref()
+                .is_some_and(|own| own.contains_key(name))
+        });
+        self.absorb(best);
+        self.hint_kinds(&kinds);
+    }
+
+    /// Says which types it takes, when there is a choice.
+    pub fn hint_kinds(&mut self, kinds: &[Kind]) {
+        if kinds.len() > 1 {
+            let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
+            self.hint(format!("Accepts: {}", names.join(" | ")));
+        }
+    }
+
+    /// One enumeration of the values of all branches.
+    fn union(branches: Vec<Self>) -> Self {
+        let mut union = Self {
+            takes_null: branches.iter().any(|branch| branch.takes_null),
+            ..Self::default()
+        };
+        union.allow(
+            branches
+                .into_iter()
+                .filter_map(|branch| branch.values)
+                .flatten()
+                .collect(),
+        );
+        union
+    }
+
+    fn is_null(&self) -> bool {
+        self.kind == Some(Kind::Null) || (self.kind.is_none() && self.takes_null)
+    }
+
+    fn score(&self) -> u8 {
+        match self.kind {
+            Some(Kind::Object) => 3,
+            Some(Kind::Array) => 2,
+            Some(Kind::Null) | None => 0,
+            Some(_) => 1,
+        }
+    }
+
+    /// The description with the hints behind it.
+    fn describe(&mut self) -> Option<String> {
+        let mut text = self.description.take().unwrap_or_default();
+        let mut seen = HashSet::new();
+        for hint in self.hints.iter().filter(|hint| seen.insert(hint.as_str())) {
+            if text.is_empty() {
+                text.push_str(hint);
+            } else if hint == NULLABLE {
+                text.push(' ');
+                text.push_str(hint);
+            } else {
+                text.push_str(" (");
+                text.push_str(hint);
+                text.push(')');
+            }
+        }
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// The schema of the whole.
+    pub fn write_root(mut self, profile: Profile) -> Value {
+        self.infer_kind();
+        let kind = *self.kind.get_or_insert(Kind::Object);
+        if kind == Kind::Object {
+            self.properties.get_or_insert_default();
+        }
+        self.write_at(profile, true)
+    }
+
+    /// The schema of a part.
+    pub fn write(self, profile: Profile) -> Value {
+        self.write_at(profile, false)
+    }
+
+    fn write_at(mut self, profile: Profile, is_root: bool) -> Value {
+        self.infer_kind();
+        let mut out = Map::new();
+        if let Some(text) = self.describe() {
+            out.insert("description".to_owned(), text.into());
+        }
+        if let Some(kind) = self.kind {
+            out.insert("type".to_owned(), kind.name().into());
+        }
+        if let Some(values) = self.values {
+            out.insert("enum".to_owned(), values.into());
+        }
+        if self.is_nullable && profile != Profile::Public {
+            out.insert("nullable".to_owned(), true.into());
+        }
+        // Gemini refuses keywords of one type on another.
+        match self.kind {
+            Some(Kind::Object) => {
+                let mut seen = HashSet::new();
+                let mut fields = Fields {
+                    required: self
+                        .required
+                        .into_iter()
+                        .filter(|name| !self.optional.contains(name))
+                        .filter(|name| seen.insert(name.clone()))
+                        .collect(),
+                    properties: self.properties,
+                    ordering: self.ordering,
+                };
+                fields.settle(profile, is_root);
+                fields.write(&mut out);
+            }
+            Some(Kind::Array) => {
+                if self.prefix_items.is_empty() {
+                    let items = self.items.unwrap_or_else(|| {
+                        Value::Object(Map::from_iter([("type".to_owned(), "string".into())]))
+                    });
+                    out.insert("items".to_owned(), items);
+                } else {
+                    out.insert("prefixItems".to_owned(), self.prefix_items.into());
+                    if let Some(items) = self.items {
+                        out.insert("items".to_owned(), items);
+                    }
+                }
+            }
+            Some(Kind::Number | Kind::Integer) | None => {
+                for (key, bound) in [("minimum", self.minimum), ("maximum", self.maximum)] {
+                    if let Some(bound) = bound {
+                        out.insert(key.to_owned(), bound);
+                    }
+                }
+            }
+            Some(Kind::String | Kind::Boolean | Kind::Null) => {}
+        }
+        Value::Object(out)
+    }
+}
+
+/// Whether the branches are nothing but values to choose from, each with its own words.
+fn is_enumeration(branches: &[Draft]) -> bool {
+    let mut values = branches.iter().filter(|branch| !branch.is_null());
+    values.clone().count() > 1 && values.all(|branch| branch.values.is_some())
+}
+
+fn first_highest(branches: Vec<Draft>) -> Option<Draft> {
+    let mut branches = branches.into_iter();
+    let mut best = branches.next()?;
+    for branch in branches {
+        if branch.score() > best.score() {
+            best = branch;
+        }
+    }
+    Some(best)
+}
+
+/// Whether `text` has the hint already, alone, first or in parentheses.
+fn says(text: &str, hint: &str) -> bool {
+    text.match_indices(hint).any(|(at, _)| {
+        let before = text.get(..at).unwrap_or_default();
+        let after = text.get(at + hint.len()..).unwrap_or_default();
+        (before.is_empty() || before.ends_with('('))
+            && (after.is_empty() || after.starts_with(')') || after.starts_with(" ("))
+    })
+}

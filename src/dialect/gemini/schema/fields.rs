@@ -1,0 +1,79 @@
+//! The fields of a clean object: what it requires, and its placeholders.
+
+use serde_json::{Map, Value};
+
+use super::{BLANK, Profile, REASON, blank, reason};
+
+/// What an object has.
+pub struct Fields {
+    pub properties: Option<Map<String, Value>>,
+    pub required: Vec<String>,
+    pub ordering: Vec<Value>,
+}
+
+impl Fields {
+    /// Requires only what there is, and puts placeholders in or takes them away.
+    pub fn settle(&mut self, profile: Profile, is_root: bool) {
+        self.keep_existing();
+        match profile {
+            Profile::Public => self.remove_placeholders(),
+            Profile::Envelope { validated: true } => self.add_placeholders(is_root),
+            Profile::Envelope { validated: false } => {}
+        }
+        self.keep_existing();
+    }
+
+    fn keep_existing(&mut self) {
+        let Some(properties) = &self.properties else {
+            self.required.clear();
+            self.ordering.clear();
+            return;
+        };
+        self.required.retain(|name| properties.contains_key(name));
+        self.ordering.retain(|name| {
+            name.as_str()
+                .is_some_and(|name| properties.contains_key(name))
+        });
+    }
+
+    fn add_placeholders(&mut self, is_root: bool) {
+        let properties = self.properties.get_or_insert_default();
+        if properties.is_empty() {
+            properties.insert(REASON.to_owned(), reason());
+            self.required = vec![REASON.to_owned()];
+        } else if !is_root && self.required.is_empty() && !properties.contains_key(BLANK) {
+            properties.insert(BLANK.to_owned(), blank());
+            self.required = vec![BLANK.to_owned()];
+        }
+    }
+
+    /// Takes away what an earlier cleaning for another model has put in.
+    fn remove_placeholders(&mut self) {
+        let Some(properties) = &mut self.properties else {
+            return;
+        };
+        let [required] = self.required.as_slice() else {
+            return;
+        };
+        let is_placeholder = match required.as_str() {
+            REASON => properties.len() == 1 && properties.get(REASON) == Some(&reason()),
+            BLANK => properties.get(BLANK) == Some(&blank()),
+            _ => false,
+        };
+        if is_placeholder {
+            properties.remove(required);
+        }
+    }
+
+    pub fn write(self, out: &mut Map<String, Value>) {
+        if let Some(properties) = self.properties {
+            out.insert("properties".to_owned(), properties.into());
+        }
+        if !self.required.is_empty() {
+            out.insert("required".to_owned(), self.required.into());
+        }
+        if !self.ordering.is_empty() {
+            out.insert("propertyOrdering".to_owned(), self.ordering.into());
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Arguments as the client's own schema wants them.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Map, Value};
+
+use super::node::{Kind, Node};
+use super::{BLANK, DEPTH, REASON, reference, text};
+
+/// How many schemas may have a say about one value.
+const SCHEMAS: usize = 256;
+
+/// `arguments` with the values that cleaning forced into strings turned back, and without the placeholders
+/// that the client's `schema` does not have.
+pub fn restore(arguments: Value, schema: &Value) -> Value {
+    let restorer = Restorer { root: schema };
+    let say = restorer.expand(vec![schema]);
+    restorer.restore(arguments, &say, DEPTH)
+}
+
+struct Restorer<'a> {
+    root: &'a Value,
+}
+
+/// All that has a say about one value.
+#[derive(Default)]
+struct Say<'a> {
+    nodes: Vec<Node<'a>>,
+    properties: HashMap<&'a str, Vec<&'a Value>>,
+}
+
+impl<'a> Restorer<'a> {
+    /// What the schemas say, themselves or by reference, alternative or condition.
+    fn expand(&self, mut rest: Vec<&'a Value>) -> Say<'a> {
+        let mut seen = HashSet::new();
+        let mut say = Say::default();
+        while let Some(schema) = rest.pop() {
+            let Value::Object(map) = schema else { continue };
+            if say.nodes.len() == SCHEMAS {
+                break;
+            }
+            if !seen.insert(std::ptr::from_ref(schema)) {
+                continue;
+            }
+            let node = Node::of(map);
+            for key in ["anyOf", "oneOf", "allOf"] {
+                rest.extend(node.list(key).unwrap_or_default());
+            }
+            rest.extend(["then", "else"].into_iter().filter_map(|key| node.get(key)));
+            if let Some(Value::String(reference)) = node.get("$ref") {
+                rest.extend(reference::resolve(self.root, reference));
+            }
+            for (name, schema) in node.properties().unwrap_or_default() {
+                say.properties.entry(name).or_default().push(schema);
+            }
+            say.nodes.push(node);
+        }
+        say
+    }
+
+    fn restore(&self, value: Value, say: &Say<'a>, depth: usize) -> Value {
+        if depth == 0 || say.nodes.is_empty() {
+            return value;
+        }
+        match value {
+            Value::String(value) => literal(&say.nodes, &value).unwrap_or(Value::String(value)),
+            Value::Array(values) => self.restore_items(values, &say.nodes, depth - 1),
+            Value::Object(map) => self.restore_fields(map, say, depth - 1),
+            other => other,
+        }
+    }
+
+    fn restore_items(&self, values: Vec<Value>, nodes: &[Node<'a>], depth: usize) -> Value {
+        let tuples: Vec<&[Value]> = nodes
+            .iter()
+            .filter_map(|node| node.list("prefixItems").or(node.list("items")))
+            .collect();
+        let items = nodes.iter().filter_map(|node| node.get("items")).collect();
+        let items = self.expand(items);
+        let restored = values.into_iter().enumerate().map(|(at, value)| {
+            let own: Vec<_> = tuples.iter().filter_map(|tuple| tuple.get(at)).collect();
+            if own.is_empty() {
+                self.restore(value, &items, depth)
+            } else {
+                self.restore(value, &self.expand(own), depth)
+            }
+        });
+        restored.collect()
+    }
+
+    fn restore_fields(&self, map: Map<String, Value>, say: &Say<'a>, depth: usize) -> Value {
+        let is_object = say.nodes.iter().any(describes_object);
+        let mut restored = Map::new();
+        for (name, value) in map {
+            let value = match say.properties.get(name.as_str()) {
+                Some(schemas) => self.restore(value, &self.expand(schemas.clone()), depth),
+                None if is_object && is_placeholder(&name, &value) => continue,
+                None => value,
+            };
+            restored.insert(name, value);
+        }
+        Value::Object(restored)
+    }
+}
+
+/// What a string stood for, unless it may stand for itself.
+fn literal(nodes: &[Node], value: &str) -> Option<Value> {
+    let is_text = nodes.iter().any(|node| match node.literals() {
+        Some(literals) => literals.iter().any(|literal| literal == value),
+        None => Kind::read(node.get("type")).contains(&Kind::String),
+    });
+    if is_text {
+        return None;
+    }
+    nodes
+        .iter()
+        .filter_map(Node::literals)
+        .flatten()
+        .find(|literal| !literal.is_null() && text(literal) == value)
+        .cloned()
+}
+
+/// Whether cleaning makes an object of it.
+fn describes_object(node: &Node) -> bool {
+    node.properties().is_some()
+        || node.get("$ref").is_some()
+        || Kind::read(node.get("type")).contains(&Kind::Object)
+}
+
+fn is_placeholder(name: &str, value: &Value) -> bool {
+    matches!(
+        (name, value),
+        (REASON, Value::String(_)) | (BLANK, Value::Bool(_))
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_are_those_of_the_clients_schema() {
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "level": {"type": "integer", "enum": [1, 2]},
+                "text": {"type": "string", "enum": ["1", "2"]},
+                "mixed": {"enum": ["1", 1, 2]},
+                "free": {"anyOf": [{"type": "string"}, {"enum": [1]}]},
+                "flag": {"const": true},
+                "choice": {"oneOf": [{"const": 1.5}, {"$ref": "#/$defs/Two"}]},
+                "list": {"type": "array", "items": {"$ref": "#/$defs/Two"}},
+                "tuple": {"type": "array", "prefixItems": [{"const": 1}, {"type": "string"}], "items": {"const": 2}},
+                "deep": {"type": "object", "level": {"enum": [1]}},
+            },
+            "then": {"properties": {"late": {"enum": [7]}}},
+            "$defs": {"Two": {"enum": [2, null]}},
+        });
+        let arguments = json!({
+            "level": "2", "text": "1", "mixed": "1", "free": "1", "flag": "true", "choice": "1.5",
+            "list": ["2", "3", 2], "tuple": ["1", "1", "2"], "deep": {"level": "1", "other": "1"},
+            "late": "7", "unknown": "1",
+        });
+        let restored = json!({
+            "level": 2, "text": "1", "mixed": "1", "free": "1", "flag": true, "choice": 1.5,
+            "list": [2, "3", 2], "tuple": [1, "1", 2], "deep": {"level": 1, "other": "1"},
+            "late": 7, "unknown": "1",
+        });
+        assert_eq!(restore(arguments, &schema), restored);
+        let choice = restore(json!({"choice": "2"}), &schema);
+        assert_eq!(choice, json!({"choice": 2}));
+    }
+
+    #[test]
+    fn placeholders_go_unless_the_client_has_them() {
+        let sent = json!({"reason": "r", "_": true});
+        for (schema, restored) in [
+            (json!({"type": "object", "properties": {}}), json!({})),
+            (
+                json!({"type": "object", "properties": {"a": {}}}),
+                json!({}),
+            ),
+            (json!({"$ref": "#/nowhere"}), json!({})),
+            (json!({"properties": {"reason": {}, "_": {}}}), sent.clone()),
+            (
+                json!({"anyOf": [{"type": "object"}, {"properties": {"reason": {}}}]}),
+                json!({"reason": "r"}),
+            ),
+            (json!({}), sent.clone()),
+            (json!(true), sent.clone()),
+        ] {
+            assert_eq!(restore(sent.clone(), &schema), restored, "{schema}");
+            let nested = json!({"properties": {"p": schema}});
+            let nested = restore(json!({"p": sent}), &nested);
+            if !schema["$ref"].is_string() {
+                assert_eq!(nested, json!({"p": restored}), "{schema}");
+            }
+        }
+        // These are no placeholders.
+        let own = json!({"reason": 1, "_": "x"});
+        assert_eq!(restore(own.clone(), &json!({"type": "object"})), own);
+    }
+}
