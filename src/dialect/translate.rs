@@ -58,12 +58,57 @@ pub struct WayBack {
     names: Names,
     head: Head,
     mint: Mint,
+    /// The client's own schemas of its tools, where the upstream got changed ones.
+    schemas: HashMap<String, Value>,
+    /// The tools that calls under way are of, by choice and block.
+    calls: HashMap<(u32, u32), String>,
 }
 
 impl WayBack {
     pub fn upstream(&self) -> Dialect {
         self.upstream
     }
+
+    /// A call of a tool as the client knows it: with its name, an id that it takes, and arguments that fit its
+    /// own schema.
+    fn restore(&mut self, event: &mut Event) {
+        match event {
+            Event::ToolStart {
+                choice,
+                block,
+                id,
+                name,
+                ..
+            } => {
+                *id = ids::call(self.client, id);
+                *name = self.names.original(name).to_owned();
+                if self.schemas.contains_key(name) {
+                    self.calls.insert((*choice, *block), name.clone());
+                }
+            }
+            // Gemini tells arguments whole.
+            Event::ToolArgs {
+                choice,
+                block,
+                delta,
+            } => {
+                let name = self.calls.get(&(*choice, *block));
+                if let Some(schema) = name.and_then(|name| self.schemas.get(name))
+                    && let Ok(arguments) = serde_json::from_str(delta)
+                {
+                    *delta = gemini::schema::restore(arguments, schema).to_string();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn schemas(request: &Request) -> HashMap<String, Value> {
+    let tools = request.tools.iter().filter(|tool| !tool.is_custom);
+    tools
+        .map(|tool| (tool.name.clone(), tool.schema.clone()))
+        .collect()
 }
 
 /// Translates a request.
@@ -92,6 +137,10 @@ pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
         include_usage: request.include_usage,
         echo,
     };
+    let schemas = match ask.upstream {
+        Dialect::Gemini => schemas(&request),
+        _ => HashMap::new(),
+    };
     let model = ask.upstream_model;
     let body = match ask.upstream {
         Dialect::Chat => chat::write::request(request, model, &names),
@@ -111,6 +160,8 @@ pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
             names,
             head,
             mint: Mint::new(ask.seed),
+            schemas,
+            calls: HashMap::new(),
         },
     })
 }
@@ -373,20 +424,10 @@ impl Stream {
                 }
                 return;
             }
-            Event::ToolStart {
-                choice,
-                block,
-                id,
-                name,
-                carrier,
-            } => Event::ToolStart {
-                choice,
-                block,
-                id: ids::call(self.way_back.client, &id),
-                name: self.way_back.names.original(&name).to_owned(),
-                carrier,
-            },
-            other => other,
+            mut other => {
+                self.way_back.restore(&mut other);
+                other
+            }
         };
         let usage = self.meter.usage();
         if usage != self.usage
@@ -509,10 +550,7 @@ pub fn whole(body: &[u8], way_back: WayBack) -> Result<(Vec<u8>, Option<Usage>),
     reader.read(object, &mut events);
     reader.done(&mut events);
     for event in &mut events {
-        if let Event::ToolStart { id, name, .. } = event {
-            *id = ids::call(way_back.client, id);
-            *name = way_back.names.original(name).to_owned();
-        }
+        way_back.restore(event);
     }
     let mut answer = Answer::of(events);
     if let Some(error) = answer.error {

@@ -233,3 +233,26 @@ fn nothing_is_sent_as_null() {
         }
     }
 }
+
+#[test]
+fn schemas_are_fit_for_gemini_and_arguments_for_the_client() {
+    let body = r##"{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{
+        "name":"book","parameters":{"type":"object","additionalProperties":false,"properties":{
+        "guests":{"type":"integer","enum":[2,4]},"title":{"$ref":"#/$defs/text"}},
+        "$defs":{"text":{"type":"string","minLength":1}}}}}]}"##;
+    let translated = translated(Dialect::Chat, Dialect::Gemini, body.as_bytes()).unwrap();
+    let sent: Value = serde_json::from_slice(&translated.body).unwrap();
+    let schema = &sent["tools"][0]["functionDeclarations"][0]["parametersJsonSchema"];
+    assert_eq!(
+        schema["properties"]["guests"]["enum"],
+        serde_json::json!(["2", "4"])
+    );
+    assert_eq!(schema["properties"]["title"]["type"], "string");
+    assert!(schema.get("$defs").is_none() && schema.get("additionalProperties").is_none());
+    let answer = br#"{"candidates":[{"content":{"parts":[{"functionCall":{"name":"book","args":{"guests":"4","title":"t"}}}]},"finishReason":"STOP"}]}"#;
+    let (answer, _) = holdfast::dialect::translate::whole(answer, translated.way_back).unwrap();
+    let answer: Value = serde_json::from_slice(&answer).unwrap();
+    let call = &answer["choices"][0]["message"]["tool_calls"][0]["function"];
+    let arguments: Value = serde_json::from_str(call["arguments"].as_str().unwrap()).unwrap();
+    assert_eq!(arguments, serde_json::json!({"guests": 4, "title": "t"}));
+}

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
+use super::schema::{Profile, clean};
 use crate::dialect::chat::write::texts_of;
 use crate::dialect::messages::write::object_of;
 use crate::dialect::neutral::fields::set;
@@ -79,7 +80,10 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Map<Strin
         }
         Output::JsonSchema { schema, .. } => {
             config.insert("responseMimeType".to_owned(), "application/json".into());
-            config.insert("responseJsonSchema".to_owned(), cleaned(schema));
+            config.insert(
+                "responseJsonSchema".to_owned(),
+                clean(&schema, Profile::Public),
+            );
         }
     }
     if !config.is_empty() {
@@ -92,11 +96,6 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Map<Strin
     });
     set(&mut body, "serviceTier", tier);
     Ok(body)
-}
-
-/// A schema as the API takes it.
-fn cleaned(schema: Value) -> Value {
-    schema
 }
 
 /// Instructions in the middle of a conversation become words of the user that say what they are.
@@ -287,6 +286,6 @@ fn declaration(tool: Tool, names: &Names) -> Value {
     if let Some(description) = description {
         declaration["description"] = description.into();
     }
-    declaration["parametersJsonSchema"] = cleaned(parameters);
+    declaration["parametersJsonSchema"] = clean(&parameters, Profile::Public);
     declaration
 }

@@ -91,7 +91,7 @@ fn each_step_as_both_profiles_have_it() {
         (
             "4: enum contents are literals",
             json!({"enum": [{"type": "null", "title": "t"}]}),
-            json!({"type": "string", "enum": ["{\"title\":\"t\",\"type\":\"null\"}"]}),
+            json!({"type": "string", "enum": ["{\"type\":\"null\",\"title\":\"t\"}"]}),
         ),
         (
             "4: doubles and empty texts",
