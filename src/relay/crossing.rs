@@ -54,6 +54,7 @@ impl Crossing {
             out: Chunks::new(lane),
             pending: Vec::new(),
             events: 0,
+            is_cut: false,
             keep_alive,
             last_written: Instant::now(),
         };
@@ -67,7 +68,7 @@ impl Crossing {
             bytes: pump.out.bytes,
             events: pump.events,
             usage: pump.stream.usage(),
-            is_whole: ended != Ended::ClientGone,
+            is_whole: ended != Ended::ClientGone && !pump.is_cut,
             ended,
             failure,
         }
@@ -79,6 +80,8 @@ struct Pump<W> {
     out: Chunks<W>,
     pending: Vec<u8>,
     events: u64,
+    /// The client had all it wanted before the body ended, and left.
+    is_cut: bool,
     keep_alive: Option<Duration>,
     last_written: Instant,
 }
@@ -159,15 +162,13 @@ impl<W: Write> Pump<W> {
         };
         self.stream
             .fail(status, &failure.message, &mut self.pending);
-        self.flush()?;
-        self.out.finish()?;
+        self.close()?;
         Ok((Ended::Broken, Some(failure)))
     }
 
     fn end(&mut self) -> io::Result<Over> {
         self.stream.end(&mut self.pending);
-        self.flush()?;
-        self.out.finish()?;
+        self.close()?;
         Ok(match self.stream.state() {
             State::Failed { status, message } => {
                 let failure = Failure {
@@ -178,6 +179,13 @@ impl<W: Write> Pump<W> {
             }
             State::Running | State::Finished => (Ended::Terminal, None),
         })
+    }
+
+    /// Ends the body.
+    fn close(&mut self) -> io::Result<()> {
+        self.flush()?;
+        self.is_cut = self.out.finish().is_err();
+        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -29,6 +29,8 @@ pub struct Pump<'a, W> {
     events: u64,
     /// The answer has said why it ends.
     is_finished: bool,
+    /// The client had all it wanted before the body ended, and left.
+    is_cut: bool,
     last_written: Instant,
 }
 
@@ -42,6 +44,7 @@ impl<'a, W: Write> Pump<'a, W> {
             items: OutputItems::default(),
             events: 0,
             is_finished: false,
+            is_cut: false,
             last_written: Instant::now(),
         }
     }
@@ -74,7 +77,7 @@ impl<'a, W: Write> Pump<'a, W> {
             usage: self.meter.usage(),
             ended,
             // Whatever breaks, events get their end, as long as there is somebody to get it.
-            is_whole: ended != Ended::ClientGone,
+            is_whole: ended != Ended::ClientGone && !self.is_cut,
             failure,
         }
     }
@@ -216,7 +219,8 @@ impl<'a, W: Write> Pump<'a, W> {
         if self.style.framing == Framing::Array {
             self.out.put(b"]");
         }
-        self.out.finish()?;
+        self.out.flush()?;
+        self.is_cut = self.out.finish().is_err();
         Ok(over)
     }
 
