@@ -9,6 +9,7 @@ pub mod neutral;
 pub mod output;
 pub mod problem;
 pub mod responses;
+pub mod thinking;
 pub mod translate;
 pub mod usage;
 
