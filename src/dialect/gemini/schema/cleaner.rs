@@ -48,14 +48,16 @@ impl<'a> Cleaner<'a> {
     }
 
     /// What a schema says. Booleans, and what is no schema at all, say nothing.
-    fn draft(&mut self, schema: &'a Value, depth: usize) -> Draft {
+    ///
+    /// Drafts are boxed: in the frames of the recursion they would take 190 KiB of a worker's stack, as it is 64.
+    fn draft(&mut self, schema: &'a Value, depth: usize) -> Box<Draft> {
         let Value::Object(map) = schema else {
-            return Draft::default();
+            return Box::default();
         };
         let mark = self.references.mark();
         let draft = match self.read(map) {
             Ok(node) => self.draft_node(&node, depth),
-            Err(see) => Draft::see(see.name, see.description),
+            Err(see) => Box::new(Draft::see(see.name, see.description)),
         };
         self.references.close(mark);
         draft
@@ -83,40 +85,8 @@ impl<'a> Cleaner<'a> {
         Ok(node)
     }
 
-    fn draft_node(&mut self, node: &Node<'a>, depth: usize) -> Draft {
-        let mut draft = Draft {
-            description: node.text("description").map(str::to_owned),
-            minimum: node
-                .get("minimum")
-                .filter(|bound| bound.is_number())
-                .cloned(),
-            maximum: node
-                .get("maximum")
-                .filter(|bound| bound.is_number())
-                .cloned(),
-            ordering: node.list("propertyOrdering").unwrap_or_default().to_vec(),
-            required: node
-                .required()
-                .iter()
-                .map(|name| (*name).to_owned())
-                .collect(),
-            is_nullable: node.get("nullable") == Some(&Value::Bool(true)),
-            ..Draft::default()
-        };
-        let kinds = Kind::read(node.get("type"));
-        let named: Vec<_> = kinds
-            .iter()
-            .copied()
-            .filter(|kind| *kind != Kind::Null)
-            .collect();
-        let is_list = node.get("type").is_some_and(Value::is_array);
-        draft.kind = match (named.first(), kinds.first()) {
-            (Some(kind), _) => Some(*kind),
-            (None, Some(_)) if is_list => Some(Kind::String),
-            (None, kind) => kind.copied(),
-        };
-        take_literals(&mut draft, node);
-        take_hints(&mut draft, node);
+    fn draft_node(&mut self, node: &Node<'a>, depth: usize) -> Box<Draft> {
+        let mut draft = own(node);
         if depth < DEPTH {
             self.take_fields(&mut draft, node, depth + 1);
             self.take_items(&mut draft, node, depth + 1);
@@ -126,12 +96,7 @@ impl<'a> Cleaner<'a> {
             draft.kind = draft.kind.or(Some(Kind::Object));
         }
         draft.infer_kind();
-        if node.literals().is_none() {
-            draft.hint_kinds(&named);
-        }
-        if is_list && kinds.contains(&Kind::Null) {
-            draft.take_null();
-        }
+        hint_types(&mut draft, node);
         draft
     }
 
@@ -193,12 +158,58 @@ impl<'a> Cleaner<'a> {
             .into_iter()
             .filter_map(|key| node.list(key))
         {
-            let branches = branches
+            let branches: Vec<_> = branches
                 .iter()
                 .map(|branch| self.draft(branch, depth))
                 .collect();
-            draft.choose(branches);
+            draft.choose(branches.into_iter());
         }
+    }
+}
+
+/// What a node says without the schemas in it: steps 3 to 8.
+fn own(node: &Node) -> Box<Draft> {
+    let bound = |key| node.get(key).filter(|bound| bound.is_number()).cloned();
+    let names = node.required().iter();
+    let mut draft = Box::new(Draft {
+        kind: first_kind(node),
+        description: node.text("description").map(str::to_owned),
+        minimum: bound("minimum"),
+        maximum: bound("maximum"),
+        ordering: node.list("propertyOrdering").unwrap_or_default().to_vec(),
+        required: names.map(|name| (*name).to_owned()).collect(),
+        is_nullable: node.get("nullable") == Some(&Value::Bool(true)),
+        ..Draft::default()
+    });
+    take_literals(&mut draft, node);
+    take_hints(&mut draft, node);
+    draft
+}
+
+/// The type, of several the first that is not `null`.
+fn first_kind(node: &Node) -> Option<Kind> {
+    let value = node.get("type");
+    let kinds = Kind::read(value);
+    let named = kinds.iter().copied().find(|kind| *kind != Kind::Null);
+    named.or(match kinds.first() {
+        Some(_) if value.is_some_and(Value::is_array) => Some(Kind::String),
+        kind => kind.copied(),
+    })
+}
+
+/// Step 11.
+fn hint_types(draft: &mut Draft, node: &Node) {
+    let Some(Value::Array(_)) = node.get("type") else {
+        return;
+    };
+    let mut kinds = Kind::read(node.get("type"));
+    let takes_null = kinds.contains(&Kind::Null);
+    kinds.retain(|kind| *kind != Kind::Null);
+    if node.literals().is_none() {
+        draft.hint_kinds(&kinds);
+    }
+    if takes_null {
+        draft.take_null();
     }
 }
 

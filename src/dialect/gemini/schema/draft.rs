@@ -1,6 +1,7 @@
 //! A schema node on its way to Gemini: a place for all that Gemini understands, and for nothing else.
 
 use std::collections::{BTreeSet, HashSet};
+use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
@@ -8,15 +9,27 @@ use super::Profile;
 use super::fields::Fields;
 use super::node::Kind;
 
+/// How many values are told beside the enumeration: from two on, as long as the sentence stays short.
+const TOLD_VALUES: RangeInclusive<usize> = 2..=10;
+
 /// What says that a value may be `null`.
 const NULLABLE: &str = "(nullable)";
+
+/// What Gemini has no keyword for, or does not heed enough, and a description tells.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// The values of the draft.
+    Allowed,
+    Nullable,
+    Text(String),
+}
 
 #[derive(Debug, Default)]
 pub struct Draft {
     pub kind: Option<Kind>,
     pub description: Option<String>,
-    /// What Gemini has no keyword for, in the order of the steps.
-    pub hints: Vec<String>,
+    /// In the order of the steps.
+    pub hints: Vec<Hint>,
     pub values: Option<Vec<String>>,
     /// Clean schemas.
     pub properties: Option<Map<String, Value>>,
@@ -39,19 +52,19 @@ impl Draft {
         Self {
             kind: Some(Kind::Object),
             description: description.map(str::to_owned),
-            hints: vec![format!("See: {name}")],
+            hints: vec![Hint::Text(format!("See: {name}"))],
             ..Self::default()
         }
     }
 
     pub fn hint(&mut self, hint: String) {
-        self.hints.push(hint);
+        self.hints.push(Hint::Text(hint));
     }
 
     /// Says that it may be `null`, which makes it optional where it is a property.
     pub fn take_null(&mut self) {
         self.takes_null = true;
-        self.hint(NULLABLE.to_owned());
+        self.hints.push(Hint::Nullable);
     }
 
     /// Allows these values and no others. Gemini knows enumerations of strings only.
@@ -64,16 +77,7 @@ impl Draft {
         if values.is_empty() {
             return;
         }
-        if (2..=10).contains(&values.len()) {
-            let hint = format!("Allowed: {}", values.join(", "));
-            if !self
-                .description
-                .as_deref()
-                .is_some_and(|text| says(text, &hint))
-            {
-                self.hint(hint);
-            }
-        }
+        self.hints.push(Hint::Allowed);
         self.kind = Some(Kind::String);
         self.values = Some(values);
     }
@@ -85,7 +89,7 @@ impl Draft {
     }
 
     /// The first definition of a property stays.
-    pub fn add_property(&mut self, name: &str, draft: Self, profile: Profile) {
+    pub fn add_property(&mut self, name: &str, draft: Box<Self>, profile: Profile) {
         if self.has_property(name) {
             return;
         }
@@ -109,7 +113,7 @@ impl Draft {
     }
 
     /// Takes the properties of a branch whose condition may or may not hold, so nothing of it is required.
-    pub fn absorb_properties(&mut self, branch: Self) {
+    pub fn absorb_properties(&mut self, branch: Box<Self>) {
         let Some(properties) = branch.properties else {
             return;
         };
@@ -127,7 +131,7 @@ impl Draft {
     }
 
     /// Takes what another schema says of the same value, where it does not say it itself.
-    pub fn absorb(&mut self, mut member: Self) {
+    pub fn absorb(&mut self, mut member: Box<Self>) {
         if self.kind.is_none() {
             self.kind = member.kind;
             self.takes_null |= member.takes_null;
@@ -138,6 +142,8 @@ impl Draft {
         {
             self.kind = Some(Kind::String);
             self.values = member.values.take();
+        } else {
+            member.hints.retain(|hint| *hint != Hint::Allowed);
         }
         self.description = self.description.take().or(member.description.take());
         self.hints.append(&mut member.hints);
@@ -156,7 +162,9 @@ impl Draft {
     }
 
     /// Takes one of several branches, as Gemini knows no choice.
-    pub fn choose(&mut self, branches: Vec<Self>) {
+    #[inline(never)] // Else its frame is part of the recursion.
+    pub fn choose(&mut self, branches: impl Iterator<Item = Box<Self>>) {
+        let branches: Vec<Self> = branches.map(|branch| *branch).collect();
         self.infer_kind();
         let mut kinds = Vec::new();
         for kind in branches.iter().filter_map(|branch| branch.kind) {
@@ -172,7 +180,6 @@ impl Draft {
         let Some(mut best) = best else { return };
         let said = best.describe();
         best.description = None;
-        best.hints.clear();
         if let Some(said) = said
             && self.description.as_ref() != Some(&said)
         {
@@ -189,7 +196,7 @@ impl Draft {
                 .as_ref()
                 .is_some_and(|own| own.contains_key(name))
         });
-        self.absorb(best);
+        self.absorb(Box::new(best));
         self.hint_kinds(&kinds);
     }
 
@@ -234,23 +241,39 @@ impl Draft {
     fn describe(&mut self) -> Option<String> {
         let mut text = self.description.take().unwrap_or_default();
         let mut seen = HashSet::new();
-        for hint in self.hints.iter().filter(|hint| seen.insert(hint.as_str())) {
-            if text.is_empty() {
-                text.push_str(hint);
-            } else if hint == NULLABLE {
-                text.push(' ');
-                text.push_str(hint);
+        for hint in std::mem::take(&mut self.hints) {
+            let hint = match hint {
+                Hint::Allowed => match self.tell_values() {
+                    Some(hint) if !says(&text, &hint) => hint,
+                    _ => continue,
+                },
+                Hint::Nullable => NULLABLE.to_owned(),
+                Hint::Text(hint) => hint,
+            };
+            if !seen.insert(hint.clone()) {
+                continue;
+            }
+            if text.is_empty() || hint == NULLABLE {
+                text.push_str(if text.is_empty() { "" } else { " " });
+                text.push_str(&hint);
             } else {
                 text.push_str(" (");
-                text.push_str(hint);
+                text.push_str(&hint);
                 text.push(')');
             }
         }
         (!text.is_empty()).then_some(text)
     }
 
+    fn tell_values(&self) -> Option<String> {
+        let values = self.values.as_ref()?;
+        TOLD_VALUES
+            .contains(&values.len())
+            .then(|| format!("Allowed: {}", values.join(", ")))
+    }
+
     /// The schema of the whole.
-    pub fn write_root(mut self, profile: Profile) -> Value {
+    pub fn write_root(mut self: Box<Self>, profile: Profile) -> Value {
         self.infer_kind();
         let kind = *self.kind.get_or_insert(Kind::Object);
         if kind == Kind::Object {
@@ -260,11 +283,11 @@ impl Draft {
     }
 
     /// The schema of a part.
-    pub fn write(self, profile: Profile) -> Value {
+    pub fn write(self: Box<Self>, profile: Profile) -> Value {
         self.write_at(profile, false)
     }
 
-    fn write_at(mut self, profile: Profile, is_root: bool) -> Value {
+    fn write_at(mut self: Box<Self>, profile: Profile, is_root: bool) -> Value {
         self.infer_kind();
         let mut out = Map::new();
         if let Some(text) = self.describe() {

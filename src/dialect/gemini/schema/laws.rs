@@ -224,12 +224,35 @@ fn any_schema() -> impl Strategy<Value = Value> {
     })
 }
 
+/// A schema deeper than any that is read to its end.
+fn any_deep_schema() -> impl Strategy<Value = Value> {
+    prop::collection::vec((0..7u8, any::<bool>()), DEPTH - 4..DEPTH + 8).prop_map(|wraps| {
+        wraps
+            .into_iter()
+            .fold(json!({"type": "array"}), |inner, (wrap, is_described)| {
+                let mut schema = match wrap {
+                    0 => json!({"type": "object", "properties": {"a": inner}}),
+                    1 => json!({"properties": {"a": inner}, "required": ["a"]}),
+                    2 => json!({"type": "array", "items": inner}),
+                    3 => json!({"items": [inner]}),
+                    4 => json!({"anyOf": [inner, {"type": "string"}]}),
+                    5 => json!({"allOf": [inner]}),
+                    _ => json!({"then": inner}),
+                };
+                if is_described {
+                    schema["description"] = "d".into();
+                }
+                schema
+            })
+    })
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn cleaning_keeps_what_is_allowed_and_changes_nothing_twice(
-        schema in prop_oneof![any_json(), any_schema()],
+        schema in prop_oneof![4 => any_json(), 4 => any_schema(), 1 => any_deep_schema()],
         profile in prop::sample::select(vec![Profile::Public, Profile::Envelope { validated: false }, Profile::Envelope { validated: true }]),
     ) {
         let cleaned = clean(&schema, profile);

@@ -195,6 +195,16 @@ fn each_step_as_both_profiles_have_it() {
             json!({"type": "integer", "allOf": [{"enum": [1, 2]}]}),
             json!({"type": "string", "enum": ["1", "2"], "description": "Allowed: 1, 2"}),
         ),
+        (
+            "9: a hint of allOf beside a description",
+            json!({"description": "d", "allOf": [{"enum": ["a", "b"], "description": "Allowed: a, b"}]}),
+            json!({"type": "string", "enum": ["a", "b"], "description": "d (Allowed: a, b)"}),
+        ),
+        (
+            "9: the enum of the parent stays",
+            json!({"enum": ["a", "b"], "allOf": [{"enum": ["a", "b", "c"]}]}),
+            json!({"type": "string", "enum": ["a", "b"], "description": "Allowed: a, b"}),
+        ),
         // 10
         (
             "10: object before array before others",
@@ -351,6 +361,10 @@ fn what_may_be_null_is_not_required() {
         (
             json!({"type": ["string", "null"]}),
             json!({"type": "string", "description": "(nullable)"}),
+        ),
+        (
+            json!({"description": "d", "anyOf": [{"type": ["string", "null"]}]}),
+            json!({"type": "string", "description": "d (nullable)"}),
         ),
         (
             json!({"type": ["null"]}),
@@ -514,6 +528,23 @@ fn what_is_too_deep_loses_what_it_holds() {
         assert_eq!((depth, &node["type"]), (DEPTH, &json!("object")));
         assert_eq!(clean(&cleaned, profile), cleaned);
     }
+}
+
+#[test]
+fn the_stack_of_a_worker_is_enough() {
+    let mut schema = json!({"type": "string"});
+    let mut arguments = json!("a");
+    for _ in 0..DEPTH + 10 {
+        schema = json!({"anyOf": [{"properties": {"a": schema}}]});
+        arguments = json!({"a": arguments});
+    }
+    let worker = std::thread::Builder::new()
+        .stack_size(256 * 1024)
+        .spawn(move || {
+            let cleaned = clean(&schema, VALIDATED);
+            (cleaned, restore(arguments, &schema))
+        });
+    assert!(worker.unwrap().join().is_ok());
 }
 
 #[test]
