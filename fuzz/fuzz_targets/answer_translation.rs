@@ -15,6 +15,7 @@ fn way_back(client: Dialect, upstream: Dialect) -> WayBack {
         model: "client",
         upstream_model: "upstream",
         stream: true,
+        suffix: None,
         seed: "seed",
         now: 1,
     };

@@ -22,6 +22,7 @@ fuzz_target!(|input: &[u8]| {
         model: "client",
         upstream_model: "upstream",
         stream: first & 16 != 0,
+        suffix: None,
         seed: "seed",
         now: 1,
     }) else {

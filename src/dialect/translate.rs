@@ -5,11 +5,13 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
+use super::gemini::schema::{Profile, restore};
 use super::neutral::answer::{Answer, Ending, Head};
 use super::neutral::ids::{self, Mint};
 use super::neutral::names::Names;
 use super::neutral::{Event, Part, Request, Untranslatable, estimate};
 use super::problem::{self, ErrorStatus, Problem};
+use super::thinking::{self, Amount, Target, Wish};
 use super::usage::{Meter, Usage};
 use super::{Dialect, chat, gemini, messages, responses};
 
@@ -36,6 +38,8 @@ pub struct Ask<'a> {
     /// As the upstream calls it.
     pub upstream_model: &'a str,
     pub stream: bool,
+    /// How much the model is to think, where its name says so: the value of `model(value)`.
+    pub suffix: Option<&'a str>,
     /// Unique to the request: ids are made from it.
     pub seed: &'a str,
     /// Seconds since 1970.
@@ -96,7 +100,7 @@ impl WayBack {
                 if let Some(schema) = name.and_then(|name| self.schemas.get(name))
                     && let Ok(arguments) = serde_json::from_str(delta)
                 {
-                    *delta = gemini::schema::restore(arguments, schema).to_string();
+                    *delta = restore(arguments, schema, Profile::Public).to_string();
                 }
             }
             _ => {}
@@ -126,6 +130,11 @@ pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
             .collect(),
         _ => Map::new(),
     };
+    let wish = match ask.form {
+        Form::Usual => thinking::read(ask.client, &body),
+        Form::ResponsesBody => thinking::read(Dialect::Responses, &body),
+        Form::Completions => Wish::default(),
+    };
     let request = read(ask, body)?;
     let names = Names::new(ask.upstream, mentioned(&request));
     let head = Head {
@@ -142,12 +151,23 @@ pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
         _ => HashMap::new(),
     };
     let model = ask.upstream_model;
-    let body = match ask.upstream {
+    let record = thinking::record(model);
+    let most_tokens = record.and_then(|record| record.max_output);
+    let mut body = match ask.upstream {
         Dialect::Chat => chat::write::request(request, model, &names),
         Dialect::Responses => responses::write::request(request, model, &names),
-        Dialect::Messages => messages::write::request(request, model, &names, None),
+        Dialect::Messages => messages::write::request(request, model, &names, most_tokens),
         Dialect::Gemini => gemini::write::request(request, model, &names),
     }?;
+    let target = Target {
+        dialect: ask.upstream,
+        record,
+        is_same: false,
+    };
+    let amount = ask.suffix.and_then(Amount::of_suffix);
+    let settled =
+        thinking::settle(wish, amount, target).map_err(|why| Untranslatable::new("", why))?;
+    thinking::write(ask.upstream, settled, record, &mut body);
     let mut bytes = Vec::with_capacity(ask.body.len() + 1024);
     serde_json::to_writer(&mut bytes, &body)
         .map_err(|error| Untranslatable::new("", error.to_string()))?;

@@ -12,6 +12,8 @@ pub struct Candidate {
     pub credential: Arc<Credential>,
     /// What the upstream calls the model.
     pub upstream: Arc<str>,
+    /// How much it is to think, where the configuration says so: the value of a suffix.
+    pub thinking: Option<Arc<str>>,
 }
 
 impl Candidate {
@@ -48,10 +50,12 @@ impl Catalog {
             let credential = Arc::new(credential);
             let id: Arc<str> = Arc::from(credential.id.as_str());
             for (name, model) in credential.visible_ids() {
+                let resolved = model.resolved(None);
                 let candidate = Candidate {
                     id: Arc::clone(&id),
                     credential: Arc::clone(&credential),
-                    upstream: Arc::from(model.resolved(None).upstream),
+                    upstream: Arc::from(resolved.upstream),
+                    thinking: resolved.thinking.map(Arc::from),
                 };
                 let folded = name.to_lowercase().into_boxed_str();
                 let name = name.into_owned().into_boxed_str();

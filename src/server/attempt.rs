@@ -6,6 +6,7 @@ use super::generation::{Generation, Understood, rename};
 use super::inbound::Inbound;
 use crate::dialect::Dialect;
 use crate::dialect::neutral::Untranslatable;
+use crate::dialect::thinking;
 use crate::dialect::translate::{self, Ask, Form, Stream};
 use crate::provider::{Action, Call, Failure, FailureKind, Target};
 use crate::relay::{self, Crossing, Opened, Whole};
@@ -30,8 +31,11 @@ impl Generation<'_> {
         candidate: &Candidate,
         inbound: &Inbound,
         understood: &Understood<'_>,
+        suffix: Option<&str>,
         headers: &[(&str, &str)],
     ) -> Result<Opening, Failure> {
+        // What the configuration says outranks the client.
+        let suffix = candidate.thinking.as_deref().or(suffix);
         let own_headers = candidate.credential.headers_for(headers);
         let dialect = self.operation.dialect;
         let upstream = candidate.credential.dialect();
@@ -50,9 +54,20 @@ impl Generation<'_> {
             alt: self.operation.alt.as_deref(),
         };
         if upstream != dialect || understood.form != Form::Usual {
-            return self.translated(&call, candidate, upstream, understood);
+            return self.translated(&call, candidate, upstream, understood, suffix);
         }
-        let answer = self.server.upstream.call(&call)?;
+        let answer = match suffix {
+            None => self.server.upstream.call(&call)?,
+            Some(suffix) => {
+                let body = thinking::suffixed(dialect, call.body, &candidate.upstream, suffix)
+                    .map_err(|why| Failure::new(FailureKind::Request, why))?;
+                self.server.upstream.call(&Call {
+                    body: &body,
+                    model_span: None,
+                    ..call
+                })?
+            }
+        };
         let opened = if understood.stream {
             relay::stream::open(answer, dialect, crate::sse::MAX_EVENT)
         } else {
@@ -67,6 +82,7 @@ impl Generation<'_> {
         candidate: &Candidate,
         upstream: Dialect,
         understood: &Understood<'_>,
+        suffix: Option<&str>,
     ) -> Result<Opening, Failure> {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -80,6 +96,7 @@ impl Generation<'_> {
             model: &understood.model,
             upstream_model: &candidate.upstream,
             stream: understood.stream,
+            suffix,
             seed: &seed,
             now: now.as_secs(),
         };

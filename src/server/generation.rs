@@ -227,18 +227,7 @@ impl Generation<'_> {
                 Problem::no_translation(dialect, first.credential.dialect(), &understood.model);
             return self.refuse(&problem, lane);
         }
-        if base != name.full {
-            return self.refuse(
-                &Problem {
-                    param: Some("model"),
-                    ..Problem::invalid_request(format!(
-                        "the thinking suffix of {} is not supported yet; ask for {base}",
-                        understood.model
-                    ))
-                },
-                lane,
-            );
-        }
+        let suffix = name.suffix.filter(|_| base != name.full);
 
         let order = Order {
             candidates: &candidates,
@@ -251,7 +240,7 @@ impl Generation<'_> {
             .server
             .routing
             .dispatch(&order, Instant::now, |candidate| {
-                self.attempt(candidate, inbound, understood, &headers)
+                self.attempt(candidate, inbound, understood, suffix, &headers)
             });
         let (told, answered) = match placed {
             Ok(placed) => self.relay(placed, inbound, understood, lane),

@@ -380,3 +380,43 @@ fn a_chat_may_be_written_as_for_responses() {
         assert_eq!(text, "This is turn 1. You said: hello", "{upstream:?}");
     }
 }
+
+#[test]
+fn a_suffix_says_how_much_to_think() {
+    let setup = Setup::new();
+    for client in ALL {
+        for upstream in ALL {
+            setup.upstreams.clear_records();
+            let model = format!("{}(high)", upstream.model());
+            let path = client.path(false).replace(
+                &client.model(),
+                &model.replace('(', "%28").replace(')', "%29"),
+            );
+            let body = String::from_utf8(client.body(&["hello"], false)).unwrap();
+            let body = body.replace(&client.model(), &model);
+            let answer = setup.client().call("POST", &path, &[KEY], body.as_bytes());
+            let what = format!("{client:?} at {upstream:?}: {}", answer.text());
+            assert_eq!(answer.status(), 200, "{what}");
+            let named = answer.json();
+            let named = named
+                .get("model")
+                .or_else(|| named.get("modelVersion"))
+                .unwrap();
+            assert_eq!(named, &model, "{what}");
+            let sent: Value = serde_json::from_slice(&setup.records()[0].body).unwrap();
+            let told = match upstream {
+                Dialect::Chat => sent["reasoning_effort"] == "high",
+                Dialect::Responses => sent["reasoning"]["effort"] == "high",
+                // A hundred tokens are not enough to think and to answer.
+                Dialect::Messages => {
+                    sent["max_tokens"] == 100 || sent["thinking"]["budget_tokens"] == 24_576
+                }
+                Dialect::Gemini => {
+                    sent["generationConfig"]["thinkingConfig"]["thinkingBudget"] == 24_576
+                }
+            };
+            assert!(told, "{what}\n{sent}");
+            assert!(!sent.to_string().contains("(high)"), "{what}");
+        }
+    }
+}

@@ -71,6 +71,7 @@ pub fn translated(
         model: "the-clients-model",
         upstream_model: "gemini-3-pro",
         stream: true,
+        suffix: None,
         seed: "seed",
         now: 1_700_000_000,
     })

@@ -3,11 +3,13 @@
 
 mod read;
 mod record;
+mod same;
 mod settle;
 mod write;
 
 pub use read::read;
 pub use record::{Record, Thinking, record};
+pub use same::suffixed;
 pub use settle::{Target, settle};
 pub use write::write;
 

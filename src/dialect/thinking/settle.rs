@@ -23,8 +23,13 @@ pub fn settle(wish: Wish, suffix: Option<Amount>, target: Target<'_>) -> Result<
     };
     let is_soft = wish.is_soft && suffix.is_none();
     let Some(record) = target.record else {
+        // Budgets are older than levels, so they are what an unknown model is likelier to take.
+        let amount = match (asked, target.dialect) {
+            (Amount::Level(level), Dialect::Gemini) => Amount::Budget(level.budget()),
+            (other, _) => other,
+        };
         return Ok(Wish {
-            amount: Some(asked),
+            amount: Some(amount),
             is_soft,
             ..wish
         });

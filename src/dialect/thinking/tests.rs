@@ -228,6 +228,7 @@ fn models_get_what_they_can() {
         ),
         (Messages, enabled(0), Chat, "somebodys", effort("none")),
         (Chat, effort("medium"), Messages, "somebodys", enabled(8192)),
+        (Chat, effort("medium"), Gemini, "somebodys", tokens(8192)),
         // It does not think.
         (
             Chat,

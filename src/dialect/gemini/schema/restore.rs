@@ -5,21 +5,25 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value};
 
 use super::node::{Kind, Node};
-use super::{BLANK, DEPTH, REASON, reference, text};
+use super::{BLANK, DEPTH, Profile, REASON, reference, text};
 
 /// How many schemas may have a say about one value.
 const SCHEMAS: usize = 256;
 
 /// `arguments` with the values that cleaning forced into strings turned back, and without the placeholders
-/// that the client's `schema` does not have.
-pub fn restore(arguments: Value, schema: &Value) -> Value {
-    let restorer = Restorer { root: schema };
+/// that the client's `schema` does not have, where there can be any.
+pub fn restore(arguments: Value, schema: &Value, profile: Profile) -> Value {
+    let restorer = Restorer {
+        root: schema,
+        has_placeholders: profile == Profile::Envelope { validated: true },
+    };
     let say = restorer.expand(vec![schema]);
     restorer.restore(arguments, &say, DEPTH)
 }
 
 struct Restorer<'a> {
     root: &'a Value,
+    has_placeholders: bool,
 }
 
 /// All that has a say about one value.
@@ -89,7 +93,7 @@ impl<'a> Restorer<'a> {
     }
 
     fn restore_fields(&self, map: Map<String, Value>, say: &Say<'a>, depth: usize) -> Value {
-        let is_object = say.nodes.iter().any(describes_object);
+        let is_object = self.has_placeholders && say.nodes.iter().any(describes_object);
         let mut restored = Map::new();
         for (name, value) in map {
             let value = match say.properties.get(name.as_str()) {
@@ -140,6 +144,10 @@ mod tests {
 
     use super::*;
 
+    fn restored_by(arguments: Value, schema: &Value) -> Value {
+        restore(arguments, schema, Profile::Envelope { validated: true })
+    }
+
     #[test]
     fn values_are_those_of_the_clients_schema() {
         let schema = json!({
@@ -168,8 +176,8 @@ mod tests {
             "list": [2, "3", 2], "tuple": [1, "1", 2], "deep": {"level": 1, "other": "1"},
             "late": 7, "unknown": "1",
         });
-        assert_eq!(restore(arguments, &schema), restored);
-        let choice = restore(json!({"choice": "2"}), &schema);
+        assert_eq!(restored_by(arguments, &schema), restored);
+        let choice = restored_by(json!({"choice": "2"}), &schema);
         assert_eq!(choice, json!({"choice": 2}));
     }
 
@@ -191,15 +199,18 @@ mod tests {
             (json!({}), sent.clone()),
             (json!(true), sent.clone()),
         ] {
-            assert_eq!(restore(sent.clone(), &schema), restored, "{schema}");
+            assert_eq!(restored_by(sent.clone(), &schema), restored, "{schema}");
             let nested = json!({"properties": {"p": schema}});
-            let nested = restore(json!({"p": sent}), &nested);
+            let nested = restored_by(json!({"p": sent}), &nested);
             if !schema["$ref"].is_string() {
                 assert_eq!(nested, json!({"p": restored}), "{schema}");
             }
         }
+        let schema = json!({"type": "object"});
+        let kept = restore(sent.clone(), &schema, Profile::Public);
+        assert_eq!(kept, sent, "nobody put them in");
         // These are no placeholders.
         let own = json!({"reason": 1, "_": "x"});
-        assert_eq!(restore(own.clone(), &json!({"type": "object"})), own);
+        assert_eq!(restored_by(own.clone(), &json!({"type": "object"})), own);
     }
 }

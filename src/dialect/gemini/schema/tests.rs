@@ -542,7 +542,10 @@ fn the_stack_of_a_worker_is_enough() {
         .stack_size(256 * 1024)
         .spawn(move || {
             let cleaned = clean(&schema, VALIDATED);
-            (cleaned, restore(arguments, &schema))
+            (
+                cleaned,
+                restore(arguments, &schema, Profile::Envelope { validated: true }),
+            )
         });
     assert!(worker.unwrap().join().is_ok());
 }
