@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 
+use super::offers::{self, Offers};
+use super::wishes::Wishes;
+
 /// A dialect, by the shape of its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
@@ -47,8 +50,9 @@ pub struct Ask {
     pub parts: Vec<String>,
     /// How many times the user has spoken.
     pub turn: usize,
-    /// The end of what the user said last.
+    /// The end of what the user, or the user's tools, said last.
     pub last_words: String,
+    pub wishes: Wishes,
 }
 
 impl Dialect {
@@ -108,7 +112,7 @@ impl Target {
     ///
     /// # Errors
     /// What is wrong with it, in words.
-    pub fn read(&self, body: &[u8]) -> Result<Ask, &'static str> {
+    pub fn read(&self, body: &[u8]) -> Result<Ask, String> {
         let mut body: Value = serde_json::from_slice(body)
             .map_err(|_| "We could not parse the JSON body of your request.")?;
         // Gemini counts a whole request as well as its contents.
@@ -136,7 +140,7 @@ impl Target {
         let spoken = match &body[messages] {
             Value::Array(messages) => messages.clone(),
             Value::String(text) => vec![serde_json::json!({"role": "user", "content": text})],
-            _ => return Err("the conversation is missing"),
+            _ => return Err("the conversation is missing".to_owned()),
         };
         parts.extend(spoken.iter().map(Value::to_string));
         let by_user: Vec<&Value> = spoken
@@ -144,35 +148,40 @@ impl Target {
             .filter(|message| message["role"] == "user")
             .collect();
         let streams = body["stream"] == true;
+        let offers = Offers {
+            dialect: self.dialect,
+            body: &body,
+            spoken: &spoken,
+        };
+        let results = offers.results()?;
+        let prompt = by_user
+            .last()
+            .map_or_else(String::new, |last| offers::text(last));
+        let wishes = if results.is_empty() {
+            Wishes::of(&prompt, &offers)?
+        } else {
+            // They have been granted.
+            Wishes::default()
+        };
         Ok(Ask {
             model,
             streaming: self.streams.or(streams.then_some(Streaming::Events)),
             include_usage: body["stream_options"]["include_usage"] == true,
             parts,
             turn: by_user.len(),
-            last_words: by_user
-                .last()
-                .map_or_else(String::new, |last| last_words(last)),
+            last_words: if results.is_empty() {
+                end_of(&prompt)
+            } else {
+                end_of(&results.join("; "))
+            },
+            wishes,
         })
     }
 }
 
-/// The last text in a message, shortened from the front.
-fn last_words(message: &Value) -> String {
+/// A text, shortened from the front.
+fn end_of(text: &str) -> String {
     const LONGEST: usize = 80;
-    let content = ["content", "parts"]
-        .into_iter()
-        .map(|name| &message[name])
-        .find(|content| !content.is_null());
-    let text = match content {
-        Some(Value::String(text)) => text.as_str(),
-        Some(Value::Array(parts)) => parts
-            .iter()
-            .rev()
-            .find_map(|part| part["text"].as_str())
-            .unwrap_or_default(),
-        _ => "",
-    };
     let skipped = text.chars().count().saturating_sub(LONGEST);
     text.chars().skip(skipped).collect()
 }

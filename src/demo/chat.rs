@@ -10,7 +10,7 @@ fn usage(reply: &Reply) -> Value {
         "completion_tokens": reply.output_tokens,
         "total_tokens": reply.hit.total + reply.output_tokens,
         "prompt_tokens_details": {"cached_tokens": reply.hit.cached, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0,
+        "completion_tokens_details": {"reasoning_tokens": reply.reasoning_tokens, "audio_tokens": 0,
             "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0},
     })
 }
@@ -26,6 +26,9 @@ fn finish_reason(reply: &Reply) -> &'static str {
 pub fn body(reply: &Reply) -> Value {
     let mut message = json!({"role": "assistant", "content": reply.text(), "refusal": null,
         "annotations": []});
+    if let Some(reasoning) = reply.reasoning {
+        message["reasoning_content"] = json!(reasoning);
+    }
     if !reply.tools.is_empty() {
         message["content"] = Value::Null;
         message["tool_calls"] = reply
@@ -76,6 +79,11 @@ pub fn events(reply: &Reply, include_usage: bool) -> Vec<String> {
         json!({"role": "assistant", "content": "", "refusal": null}),
         Value::Null,
     )];
+    events.extend(
+        reply
+            .reasoning
+            .map(|text| delta(json!({"reasoning_content": text}), Value::Null)),
+    );
     events.extend(
         reply
             .pieces

@@ -7,10 +7,13 @@ use super::reply::Reply;
 fn usage(reply: &Reply, output_tokens: u64) -> Value {
     let mut usage = json!({
         "promptTokenCount": reply.hit.total,
-        "candidatesTokenCount": output_tokens,
+        "candidatesTokenCount": output_tokens.saturating_sub(reply.reasoning_tokens),
         "totalTokenCount": reply.hit.total + output_tokens,
         "promptTokensDetails": [{"modality": "TEXT", "tokenCount": reply.hit.total}],
     });
+    if reply.reasoning.is_some() {
+        usage["thoughtsTokenCount"] = json!(reply.reasoning_tokens);
+    }
     if reply.hit.cached > 0 {
         usage["cachedContentTokenCount"] = json!(reply.hit.cached);
     }
@@ -30,7 +33,11 @@ fn answer(reply: &Reply, parts: Value, is_last: bool, output_tokens: u64) -> Val
     })
 }
 
-fn calls(reply: &Reply) -> Value {
+fn thought(text: &str) -> Value {
+    json!({"text": text, "thought": true})
+}
+
+fn calls(reply: &Reply) -> Vec<Value> {
     reply
         .tools
         .iter()
@@ -42,12 +49,12 @@ fn calls(reply: &Reply) -> Value {
 }
 
 pub fn body(reply: &Reply) -> Value {
-    let parts = if reply.tools.is_empty() {
-        json!([{"text": reply.text()}])
-    } else {
-        calls(reply)
-    };
-    answer(reply, parts, true, reply.output_tokens)
+    let mut parts: Vec<Value> = reply.reasoning.map(thought).into_iter().collect();
+    if reply.tools.is_empty() {
+        parts.push(json!({"text": reply.text()}));
+    }
+    parts.extend(calls(reply));
+    answer(reply, json!(parts), true, reply.output_tokens)
 }
 
 pub fn counted(reply: &Reply) -> Value {
@@ -57,20 +64,27 @@ pub fn counted(reply: &Reply) -> Value {
 
 /// The JSON of each piece of a stream.
 pub fn pieces(reply: &Reply) -> Vec<Value> {
+    let mut pieces: Vec<Value> = reply
+        .reasoning
+        .map(|text| answer(reply, json!([thought(text)]), false, reply.reasoning_tokens))
+        .into_iter()
+        .collect();
     if !reply.tools.is_empty() {
-        return vec![answer(reply, calls(reply), true, reply.output_tokens)];
+        let calls = json!(calls(reply));
+        pieces.push(answer(reply, calls, true, reply.output_tokens));
+        return pieces;
     }
     let count = reply.pieces.len();
-    reply
-        .pieces
-        .iter()
-        .enumerate()
-        .map(|(index, piece)| {
-            let is_last = index + 1 == count;
-            let tokens = if is_last { reply.output_tokens } else { 1 };
-            answer(reply, json!([{"text": piece}]), is_last, tokens)
-        })
-        .collect()
+    pieces.extend(reply.pieces.iter().enumerate().map(|(index, piece)| {
+        let is_last = index + 1 == count;
+        let tokens = if is_last {
+            reply.output_tokens
+        } else {
+            reply.reasoning_tokens + 1
+        };
+        answer(reply, json!([{"text": piece}]), is_last, tokens)
+    }));
+    pieces
 }
 
 pub fn error(status: u16, message: &str) -> Value {

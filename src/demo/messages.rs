@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use super::reply::Reply;
 
+/// What makes reasoning count as the vendor's own when it comes back.
+const SIGNATURE: &str = "ZGVtbw==";
+
 fn usage(reply: &Reply, output_tokens: u64) -> Value {
     let written = reply.hit.total - reply.hit.cached - reply.fresh;
     json!({
@@ -38,22 +41,22 @@ fn message(reply: &Reply, content: Value, stop_reason: Value, usage: Value) -> V
 }
 
 pub fn body(reply: &Reply) -> Value {
-    let content = if reply.tools.is_empty() {
-        json!([{"type": "text", "text": reply.text()}])
-    } else {
-        reply
-            .tools
-            .iter()
-            .map(|tool| {
-                let input: Value = serde_json::from_str(&tool.arguments).unwrap_or_default();
-                json!({"type": "tool_use", "id": format!("toolu_{}", tool.id),
-                    "name": tool.name, "input": input})
-            })
-            .collect()
-    };
+    let mut content: Vec<Value> = reply
+        .reasoning
+        .map(|text| json!({"type": "thinking", "thinking": text, "signature": SIGNATURE}))
+        .into_iter()
+        .collect();
+    if reply.tools.is_empty() {
+        content.push(json!({"type": "text", "text": reply.text()}));
+    }
+    content.extend(reply.tools.iter().map(|tool| {
+        let input: Value = serde_json::from_str(&tool.arguments).unwrap_or_default();
+        json!({"type": "tool_use", "id": format!("toolu_{}", tool.id),
+            "name": tool.name, "input": input})
+    }));
     message(
         reply,
-        content,
+        json!(content),
         json!(stop_reason(reply)),
         usage(reply, reply.output_tokens),
     )
@@ -71,17 +74,29 @@ fn event(event: &Value) -> String {
 pub fn events(reply: &Reply) -> Vec<String> {
     let begun = message(reply, json!([]), Value::Null, usage(reply, 1));
     let mut events = vec![json!({"type": "message_start", "message": begun})];
-    if reply.tools.is_empty() {
+    if let Some(text) = reply.reasoning {
         events.push(json!({"type": "content_block_start", "index": 0,
+            "content_block": {"type": "thinking", "thinking": "", "signature": ""}}));
+        for delta in [
+            json!({"type": "thinking_delta", "thinking": text}),
+            json!({"type": "signature_delta", "signature": SIGNATURE}),
+        ] {
+            events.push(json!({"type": "content_block_delta", "index": 0, "delta": delta}));
+        }
+        events.push(json!({"type": "content_block_stop", "index": 0}));
+    }
+    let first = usize::from(reply.reasoning.is_some());
+    if reply.tools.is_empty() {
+        events.push(json!({"type": "content_block_start", "index": first,
             "content_block": {"type": "text", "text": ""}}));
         events.push(json!({"type": "ping"}));
         events.extend(reply.pieces.iter().map(|piece| {
-            json!({"type": "content_block_delta", "index": 0,
+            json!({"type": "content_block_delta", "index": first,
                 "delta": {"type": "text_delta", "text": piece}})
         }));
-        events.push(json!({"type": "content_block_stop", "index": 0}));
+        events.push(json!({"type": "content_block_stop", "index": first}));
     }
-    for (index, tool) in reply.tools.iter().enumerate() {
+    for (index, tool) in (first..).zip(&reply.tools) {
         events.push(json!({"type": "content_block_start", "index": index,
             "content_block": {"type": "tool_use", "id": format!("toolu_{}", tool.id),
                 "name": tool.name, "input": {}}}));

@@ -10,11 +10,13 @@ mod chat;
 mod gemini;
 mod http;
 mod messages;
+mod offers;
 mod record;
 mod reply;
 mod responses;
 mod script;
 mod serve;
+mod wishes;
 
 use std::collections::HashMap;
 use std::io;

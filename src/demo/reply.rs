@@ -3,6 +3,7 @@
 use super::ask::Ask;
 use super::cache::Hit;
 use super::script::Manner;
+use super::wishes::REASONING;
 
 /// An answer.
 #[derive(Clone, Debug)]
@@ -12,13 +13,18 @@ pub struct Reply {
     pub model: String,
     /// Unix seconds.
     pub created: u64,
+    /// What precedes the answer.
+    pub reasoning: Option<&'static str>,
     /// The text, in the pieces in which it is streamed.
     pub pieces: Vec<String>,
     pub tools: Vec<Tool>,
     pub hit: Hit,
     /// Tokens of the last message, which no cache can hold.
     pub fresh: u64,
+    /// Of all that is put out.
     pub output_tokens: u64,
+    /// Of the reasoning, in `output_tokens` too.
+    pub reasoning_tokens: u64,
 }
 
 /// A call of a tool.
@@ -35,6 +41,7 @@ impl Reply {
         let tools: Vec<Tool> = manner
             .tools
             .iter()
+            .chain(&ask.wishes.tools)
             .enumerate()
             .map(|(index, (name, arguments))| Tool {
                 id: format!("{number:08x}{index:02x}"),
@@ -42,11 +49,13 @@ impl Reply {
                 arguments: arguments.clone(),
             })
             .collect();
-        let text = if tools.is_empty() {
-            format!("This is turn {}. You said: {}", ask.turn, ask.last_words)
-        } else {
-            String::new()
+        let text = match &ask.wishes.text {
+            _ if !tools.is_empty() => String::new(),
+            Some(text) => text.clone(),
+            None => format!("This is turn {}. You said: {}", ask.turn, ask.last_words),
         };
+        let reasoning = ask.wishes.reasoning.then_some(REASONING);
+        let reasoning_tokens = reasoning.map_or(0, |text| super::cache::tokens(text.len()));
         let pieces: Vec<String> = match manner.pieces {
             Some(count) => (0..count).map(|n| format!("piece {n} ")).collect(),
             None => text.split_inclusive(' ').map(str::to_owned).collect(),
@@ -55,7 +64,9 @@ impl Reply {
             id: format!("{number:012x}"),
             model: ask.model.clone(),
             created,
-            output_tokens: tools.len() as u64 * 8 + pieces_tokens(&pieces),
+            reasoning,
+            output_tokens: reasoning_tokens + tools.len() as u64 * 8 + pieces_tokens(&pieces),
+            reasoning_tokens,
             pieces,
             tools,
             hit,

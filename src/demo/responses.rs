@@ -9,7 +9,7 @@ fn usage(reply: &Reply) -> Value {
         "input_tokens": reply.hit.total,
         "input_tokens_details": {"cached_tokens": reply.hit.cached},
         "output_tokens": reply.output_tokens,
-        "output_tokens_details": {"reasoning_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": reply.reasoning_tokens},
         "total_tokens": reply.hit.total + reply.output_tokens,
     })
 }
@@ -28,20 +28,32 @@ fn call(tool: &super::reply::Tool, status: &str, arguments: &str) -> Value {
         "arguments": arguments, "call_id": format!("call_{}", tool.id), "name": tool.name})
 }
 
+fn reasoning_id(reply: &Reply) -> String {
+    format!("rs_{}", reply.id)
+}
+
+fn reasoning(reply: &Reply, summary: &[Value]) -> Value {
+    json!({"id": reasoning_id(reply), "type": "reasoning", "summary": summary,
+        "encrypted_content": "demo"})
+}
+
+fn summary_part(text: &str) -> Value {
+    json!({"type": "summary_text", "text": text})
+}
+
 fn output(reply: &Reply) -> Vec<Value> {
+    let mut output: Vec<Value> = reply
+        .reasoning
+        .map(|text| reasoning(reply, &[summary_part(text)]))
+        .into_iter()
+        .collect();
     if reply.tools.is_empty() {
-        vec![message(
-            reply,
-            "completed",
-            json!([text_part(&reply.text())]),
-        )]
-    } else {
-        reply
-            .tools
-            .iter()
-            .map(|tool| call(tool, "completed", &tool.arguments))
-            .collect()
+        let content = json!([text_part(&reply.text())]);
+        output.push(message(reply, "completed", content));
     }
+    let calls = reply.tools.iter();
+    output.extend(calls.map(|tool| call(tool, "completed", &tool.arguments)));
+    output
 }
 
 fn response(reply: &Reply, status: &str, output: Vec<Value>, usage: Value) -> Value {
@@ -99,37 +111,60 @@ pub fn events(reply: &Reply) -> Vec<String> {
     let begun = response(reply, "in_progress", Vec::new(), Value::Null);
     put(json!({"type": "response.created", "response": begun}));
     put(json!({"type": "response.in_progress", "response": begun}));
+    if let Some(text) = reply.reasoning {
+        let id = reasoning_id(reply);
+        put(
+            json!({"type": "response.output_item.added", "output_index": 0,
+            "item": reasoning(reply, &[])}),
+        );
+        for (kind, member, value) in [
+            ("part.added", "part", summary_part("")),
+            ("text.delta", "delta", json!(text)),
+            ("text.done", "text", json!(text)),
+            ("part.done", "part", summary_part(text)),
+        ] {
+            put(
+                json!({"type": format!("response.reasoning_summary_{kind}"), "item_id": id,
+                "output_index": 0, "summary_index": 0, member: value}),
+            );
+        }
+        put(
+            json!({"type": "response.output_item.done", "output_index": 0,
+            "item": reasoning(reply, &[summary_part(text)])}),
+        );
+    }
+    let first = usize::from(reply.reasoning.is_some());
     if reply.tools.is_empty() {
         let id = format!("msg_{}", reply.id);
         let text = reply.text();
         put(
-            json!({"type": "response.output_item.added", "output_index": 0,
+            json!({"type": "response.output_item.added", "output_index": first,
             "item": message(reply, "in_progress", json!([]))}),
         );
         put(
-            json!({"type": "response.content_part.added", "item_id": id, "output_index": 0,
+            json!({"type": "response.content_part.added", "item_id": id, "output_index": first,
             "content_index": 0, "part": text_part("")}),
         );
         for piece in &reply.pieces {
             put(
-                json!({"type": "response.output_text.delta", "item_id": id, "output_index": 0,
+                json!({"type": "response.output_text.delta", "item_id": id, "output_index": first,
                 "content_index": 0, "delta": piece, "logprobs": []}),
             );
         }
         put(
-            json!({"type": "response.output_text.done", "item_id": id, "output_index": 0,
+            json!({"type": "response.output_text.done", "item_id": id, "output_index": first,
             "content_index": 0, "text": text, "logprobs": []}),
         );
         put(
-            json!({"type": "response.content_part.done", "item_id": id, "output_index": 0,
+            json!({"type": "response.content_part.done", "item_id": id, "output_index": first,
             "content_index": 0, "part": text_part(&text)}),
         );
         put(
-            json!({"type": "response.output_item.done", "output_index": 0,
+            json!({"type": "response.output_item.done", "output_index": first,
             "item": message(reply, "completed", json!([text_part(&text)]))}),
         );
     }
-    for (index, tool) in reply.tools.iter().enumerate() {
+    for (index, tool) in (first..).zip(&reply.tools) {
         let id = format!("fc_{}", tool.id);
         put(
             json!({"type": "response.output_item.added", "output_index": index,

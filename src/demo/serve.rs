@@ -62,7 +62,9 @@ fn exchange(connection: &mut Connection, request: Request, shared: &Shared) -> A
     }
     let ask = match target.read(&request.body) {
         Ok(ask) => ask,
-        Err(message) => return respond(connection, 400, &[], &error(target.dialect, 400, message)),
+        Err(message) => {
+            return respond(connection, 400, &[], &error(target.dialect, 400, &message));
+        }
     };
     let hit = shared
         .cache
@@ -101,6 +103,10 @@ fn perform(
     step: Step,
     delay: Duration,
 ) -> After {
+    let step = match (step, ask.wishes.error) {
+        (Step::Answer(_), Some(status)) => Step::status(status),
+        (step, _) => step,
+    };
     let manner = match step {
         Step::Reset => return After::Reset,
         Step::Status {

@@ -1,0 +1,120 @@
+//! What the prompt asks the demo for, in lines of its own; `tests/clients/README.md` lists them.
+//!
+//! A wish is granted if the request allows it, as a vendor's model would not call a tool that nobody declared.
+
+use serde_json::Value;
+
+use super::offers::Offers;
+
+/// What the reasoning says.
+pub const REASONING: &str = "I thought about it.";
+
+/// How the answer shall be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// An error with this status instead of an answer.
+    pub error: Option<u16>,
+    /// Calls of tools, name and JSON arguments.
+    pub tools: Vec<(String, String)>,
+    /// Whether [`REASONING`] precedes the answer.
+    pub reasoning: bool,
+    /// The text instead of the usual one.
+    pub text: Option<String>,
+}
+
+impl Wishes {
+    /// Reads the lines of `prompt`.
+    ///
+    /// # Errors
+    /// What a line lacks in the request.
+    pub fn of(prompt: &str, offers: &Offers<'_>) -> Result<Self, String> {
+        let mut wishes = Self::default();
+        let lines = prompt
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("demo:"));
+        for line in lines {
+            let (wish, rest) = line.split_once(' ').unwrap_or((line, ""));
+            match wish {
+                "error" => match rest.trim().parse() {
+                    Ok(status @ 400..=599) => wishes.error = Some(status),
+                    _ => return Err(format!("{rest} is no status of an error")),
+                },
+                "tools" => {
+                    let (name, arguments) = rest.split_once(' ').unwrap_or((rest, "{}"));
+                    if !offers.has_tool(name, &json(arguments)?) {
+                        return Err(format!("no tool {name} takes {arguments}"));
+                    }
+                    wishes.tools.push((name.to_owned(), arguments.to_owned()));
+                }
+                "reasoning" if offers.may_reason() => wishes.reasoning = true,
+                "reasoning" => return Err("the request asks for no reasoning".to_owned()),
+                "json" if offers.has_schema(&json(rest)?) => wishes.text = Some(rest.to_owned()),
+                "json" => return Err(format!("no schema of the request has room for {rest}")),
+                "image" => match offers.picture() {
+                    Some(picture) => wishes.text = Some(picture),
+                    None => return Err("the last message has no picture".to_owned()),
+                },
+                _ => return Err(format!("the demo cannot do demo:{wish}")),
+            }
+        }
+        Ok(wishes)
+    }
+}
+
+fn json(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("{text} is not JSON: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::demo::ask::Dialect;
+
+    fn wishes(prompt: &str, body: &Value) -> Result<Wishes, String> {
+        let offers = Offers {
+            dialect: Dialect::Chat,
+            body,
+            spoken: &[],
+        };
+        Wishes::of(prompt, &offers)
+    }
+
+    #[test]
+    fn lines_are_wishes_and_other_text_is_none() {
+        let body = json!({"reasoning_effort": "low", "tools": [{"type": "function", "function":
+            {"name": "look", "parameters": {"properties": {"at": {"type": "string"}}}}}]});
+        let prompt = "hello\ndemo:reasoning\ndemo:tools look {\"at\":\"a\"}\ndemo:tools look {}";
+        let wanted = Wishes {
+            tools: vec![
+                ("look".to_owned(), "{\"at\":\"a\"}".to_owned()),
+                ("look".to_owned(), "{}".to_owned()),
+            ],
+            reasoning: true,
+            ..Wishes::default()
+        };
+        assert_eq!(wishes(prompt, &body), Ok(wanted));
+        assert_eq!(wishes("say demo:error 500", &body), Ok(Wishes::default()));
+        assert_eq!(wishes("demo:error 503", &body).unwrap().error, Some(503));
+    }
+
+    #[test]
+    fn what_the_request_does_not_allow_is_not_granted() {
+        let body = json!({"tools": [{"type": "function", "function": {"name": "look"}}],
+            "response_format": {"json_schema": {"schema": {"properties": {"a": {}}}}}});
+        for prompt in [
+            "demo:tools listen {}",
+            "demo:tools look {\"at\":\"a\"}",
+            "demo:tools look at",
+            "demo:reasoning",
+            "demo:json {\"b\":1}",
+            "demo:image",
+            "demo:error 200",
+            "demo:magic",
+        ] {
+            assert!(wishes(prompt, &body).is_err(), "{prompt}");
+        }
+        assert!(wishes("demo:json {}", &body).is_ok());
+    }
+}
