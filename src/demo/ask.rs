@@ -55,6 +55,42 @@ pub struct Ask {
     pub wishes: Wishes,
 }
 
+/// Why a request is refused.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    pub message: String,
+    /// For programs.
+    pub details: Option<Value>,
+}
+
+impl From<&str> for Fault {
+    fn from(message: &str) -> Self {
+        message.to_owned().into()
+    }
+}
+
+impl From<String> for Fault {
+    fn from(message: String) -> Self {
+        Self {
+            message,
+            details: None,
+        }
+    }
+}
+
+impl Fault {
+    /// Conversations kept by the server. With this code Anthropic's SDK sends all of the conversation instead.
+    fn threads() -> Self {
+        Self {
+            message: "The demo keeps no threads.".to_owned(),
+            details: Some(
+                serde_json::json!({"error_code": "thread_unsupported_request",
+                "unsupported": ["thread"]}),
+            ),
+        }
+    }
+}
+
 impl Dialect {
     pub fn name(self) -> &'static str {
         match self {
@@ -111,10 +147,13 @@ impl Target {
     /// Reads the body of a request.
     ///
     /// # Errors
-    /// What is wrong with it, in words.
-    pub fn read(&self, body: &[u8]) -> Result<Ask, String> {
+    /// What is wrong with it.
+    pub fn read(&self, body: &[u8]) -> Result<Ask, Fault> {
         let body: Value = serde_json::from_slice(body)
             .map_err(|_| "We could not parse the JSON body of your request.")?;
+        if !body["thread"].is_null() {
+            return Err(Fault::threads());
+        }
         let (system, tools, messages) = match self.dialect {
             Dialect::Chat => ("", "tools", "messages"),
             Dialect::Responses => ("instructions", "tools", "input"),
@@ -136,7 +175,7 @@ impl Target {
         let spoken = match &body[messages] {
             Value::Array(messages) => messages.clone(),
             Value::String(text) => vec![serde_json::json!({"role": "user", "content": text})],
-            _ => return Err("the conversation is missing".to_owned()),
+            _ => return Err("the conversation is missing".into()),
         };
         parts.extend(spoken.iter().map(Value::to_string));
         let by_user: Vec<&Value> = spoken
