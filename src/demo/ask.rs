@@ -55,6 +55,42 @@ pub struct Ask {
     pub wishes: Wishes,
 }
 
+/// Why a request is refused.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    pub message: String,
+    /// For programs.
+    pub details: Option<Value>,
+}
+
+impl From<&str> for Fault {
+    fn from(message: &str) -> Self {
+        message.to_owned().into()
+    }
+}
+
+impl From<String> for Fault {
+    fn from(message: String) -> Self {
+        Self {
+            message,
+            details: None,
+        }
+    }
+}
+
+impl Fault {
+    /// Conversations kept by the server. With this code Anthropic's SDK sends all of the conversation instead.
+    fn threads() -> Self {
+        Self {
+            message: "The demo keeps no threads.".to_owned(),
+            details: Some(
+                serde_json::json!({"error_code": "thread_unsupported_request",
+                "unsupported": ["thread"]}),
+            ),
+        }
+    }
+}
+
 impl Dialect {
     pub fn name(self) -> &'static str {
         match self {
@@ -111,13 +147,16 @@ impl Target {
     /// Reads the body of a request.
     ///
     /// # Errors
-    /// What is wrong with it, in words.
-    pub fn read(&self, body: &[u8]) -> Result<Ask, String> {
+    /// What is wrong with it.
+    pub fn read(&self, body: &[u8]) -> Result<Ask, Fault> {
         let mut body: Value = serde_json::from_slice(body)
             .map_err(|_| "We could not parse the JSON body of your request.")?;
         // Gemini counts a whole request as well as its contents.
         if let Some(inner) = body.get_mut("generateContentRequest") {
             body = inner.take();
+        }
+        if !body["thread"].is_null() {
+            return Err(Fault::threads());
         }
         let (system, tools, messages) = match self.dialect {
             Dialect::Chat => ("", "tools", "messages"),
@@ -135,14 +174,14 @@ impl Target {
         let mut parts: Vec<String> = [&body[tools], &body[system]]
             .into_iter()
             .filter(|part| !part.is_null())
-            .map(Value::to_string)
+            .map(cached_as)
             .collect();
         let spoken = match &body[messages] {
             Value::Array(messages) => messages.clone(),
             Value::String(text) => vec![serde_json::json!({"role": "user", "content": text})],
-            _ => return Err("the conversation is missing".to_owned()),
+            _ => return Err("the conversation is missing".into()),
         };
-        parts.extend(spoken.iter().map(Value::to_string));
+        parts.extend(spoken.iter().map(cached_as));
         let by_user: Vec<&Value> = spoken
             .iter()
             .filter(|message| message["role"] == "user")
@@ -184,4 +223,22 @@ fn end_of(text: &str) -> String {
     const LONGEST: usize = 80;
     let skipped = text.chars().count().saturating_sub(LONGEST);
     text.chars().skip(skipped).collect()
+}
+
+/// What a cache compares of a piece of a prompt: marks that say where to cache are no part of it.
+fn cached_as(part: &Value) -> String {
+    let mut part = part.clone();
+    without_marks(&mut part);
+    part.to_string()
+}
+
+fn without_marks(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.shift_remove("cache_control");
+            map.values_mut().for_each(without_marks);
+        }
+        Value::Array(list) => list.iter_mut().for_each(without_marks),
+        _ => {}
+    }
 }

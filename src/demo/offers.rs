@@ -1,5 +1,6 @@
 //! What a request brings along: declared tools, a schema, leave to think, a picture, results of tools. Each dialect
-//! has its own place for it.
+//! has its own place for it. Gemini takes each name in camelCase and in snake_case, as all of Google's JSON APIs do
+//! (ProtoJSON), and its SDK sends both.
 
 use serde_json::Value;
 
@@ -20,14 +21,21 @@ impl Offers<'_> {
             let functions = match self.dialect {
                 Dialect::Chat => std::slice::from_ref(&tool["function"]),
                 Dialect::Responses | Dialect::Messages => std::slice::from_ref(tool),
-                Dialect::Gemini => tool["functionDeclarations"]
-                    .as_array()
-                    .map_or(&[][..], |all| all),
+                Dialect::Gemini => {
+                    first_of(tool, &["functionDeclarations", "function_declarations"])
+                        .as_array()
+                        .map_or(&[][..], |all| all)
+                }
             };
             functions.iter().any(|function| {
                 let schema = first_of(
                     function,
-                    &["parameters", "parametersJsonSchema", "input_schema"],
+                    &[
+                        "parameters",
+                        "parametersJsonSchema",
+                        "parameters_json_schema",
+                        "input_schema",
+                    ],
                 );
                 function["name"] == name && covers(schema, arguments)
             })
@@ -43,7 +51,12 @@ impl Offers<'_> {
             Dialect::Messages => &body["output_config"]["format"]["schema"],
             Dialect::Gemini => first_of(
                 &body["generationConfig"],
-                &["responseSchema", "responseJsonSchema"],
+                &[
+                    "responseSchema",
+                    "responseJsonSchema",
+                    "response_schema",
+                    "response_json_schema",
+                ],
             ),
         };
         covers(schema, answer)
@@ -59,7 +72,9 @@ impl Offers<'_> {
                 .as_str()
                 .is_some_and(|kind| kind != "disabled"),
             Dialect::Gemini => {
-                body["generationConfig"]["thinkingConfig"]["includeThoughts"] == true
+                let config = &body["generationConfig"];
+                let thinking = first_of(config, &["thinkingConfig", "thinking_config"]);
+                *first_of(thinking, &["includeThoughts", "include_thoughts"]) == true
             }
         }
     }
@@ -69,18 +84,22 @@ impl Offers<'_> {
         let data_url = |kind: &Value, data: &Value| {
             Some(format!("data:{};base64,{}", kind.as_str()?, data.as_str()?))
         };
-        parts(self.spoken.last()?)
-            .rev()
-            .find_map(|part| match self.dialect {
-                Dialect::Chat => Some(part["image_url"]["url"].as_str()?.to_owned()),
-                Dialect::Responses => Some(part["image_url"].as_str()?.to_owned()),
-                Dialect::Messages => {
-                    data_url(&part["source"]["media_type"], &part["source"]["data"])
-                }
-                Dialect::Gemini => {
-                    data_url(&part["inlineData"]["mimeType"], &part["inlineData"]["data"])
-                }
-            })
+        let mut parts = parts(self.spoken.last()?).rev();
+        parts.find_map(|part| match self.dialect {
+            Dialect::Chat => Some(part["image_url"]["url"].as_str()?.to_owned()),
+            Dialect::Responses => Some(part["image_url"].as_str()?.to_owned()),
+            Dialect::Messages => data_url(&part["source"]["media_type"], &part["source"]["data"]),
+            Dialect::Gemini => {
+                let picture = first_of(part, &["inlineData", "inline_data"]);
+                let kind = first_of(picture, &["mimeType", "mime_type"]);
+                // Here, and only here, the alphabet for URLs is welcome too; the SDK sends it.
+                let data = picture["data"]
+                    .as_str()?
+                    .replace('-', "+")
+                    .replace('_', "/");
+                data_url(kind, &data.into())
+            }
+        })
     }
 
     /// What tools have answered since the assistant spoke last, in words; empty if nothing.
@@ -121,7 +140,7 @@ impl Offers<'_> {
                     .last()
                     .into_iter()
                     .flat_map(parts)
-                    .map(|part| &part["functionResponse"])
+                    .map(|part| first_of(part, &["functionResponse", "function_response"]))
                     .filter(|result| !result.is_null())
                     .map(|result| (&result["name"], &result["response"])),
             ),
@@ -143,7 +162,8 @@ impl Offers<'_> {
             Dialect::Messages => {
                 parts(message).any(|part| part["type"] == "tool_use" && part["id"] == id)
             }
-            Dialect::Gemini => parts(message).any(|part| part["functionCall"]["name"] == id),
+            Dialect::Gemini => parts(message)
+                .any(|part| first_of(part, &["functionCall", "function_call"])["name"] == id),
         })
     }
 }

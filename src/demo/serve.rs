@@ -62,8 +62,12 @@ fn exchange(connection: &mut Connection, request: Request, shared: &Shared) -> A
     }
     let ask = match target.read(&request.body) {
         Ok(ask) => ask,
-        Err(message) => {
-            return respond(connection, 400, &[], &error(target.dialect, 400, &message));
+        Err(fault) => {
+            let mut body = error(target.dialect, 400, &fault.message);
+            if let Some(details) = fault.details {
+                body["error"]["details"] = details;
+            }
+            return respond(connection, 400, &[], &body);
         }
     };
     let hit = shared

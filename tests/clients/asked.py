@@ -18,6 +18,11 @@ def fresh(text):
     return f"{text} {uuid.uuid4().hex[:8]}"
 
 
+def long():
+    """A text whose answer takes a second to stream."""
+    return fresh(" ".join("abcdefghijklmnopqrst"))
+
+
 def answer(text, turn=1):
     return f"This is turn {turn}. You said: {text}"
 

@@ -85,7 +85,7 @@ def plain(client, model):
 
 
 def stream(client, model):
-    text = asked.fresh("hello")
+    text = asked.long()
     arrivals, finishes, usages = check.Arrivals(), [], []
     for chunk in client.chat.completions.create(
         model=model, messages=[user(text)], stream=True, stream_options={"include_usage": True}
@@ -97,6 +97,7 @@ def stream(client, model):
             arrivals.add(choice.delta.content)
             finishes += [choice.finish_reason] if choice.finish_reason else []
     arrivals.check(asked.answer(text))
+    arrivals.check_pace()
     check.equal("finish reasons", finishes, [STOP])
     check.equal("usages", len(usages), 1)
     check_usage(usages[0])
@@ -110,6 +111,7 @@ def stream(client, model):
                 arrivals.add(event.delta)
         message = check_whole(events.get_final_completion(), model, STOP)
     arrivals.check(asked.answer(text))
+    arrivals.check_pace()
     check.equal("text", message.content, asked.answer(text))
 
 

@@ -59,7 +59,7 @@ def raises(what, action, kind, message):
 
 
 class Arrivals:
-    """The pieces of a stream and when each of them came. The demo takes 40 ms from one to the next."""
+    """The pieces of a stream, and when each of them came."""
 
     def __init__(self):
         self.pieces = []
@@ -73,4 +73,7 @@ class Arrivals:
     def check(self, wanted):
         equal("text put together", "".join(self.pieces), wanted)
         holds("it comes in pieces", len(self.pieces) >= 3, self.pieces)
-        holds("they come as they are made", self.times[-1] - self.times[0] > 0.1, self.times)
+
+    def check_pace(self):
+        """The demo takes 40 ms from one piece to the next; whoever collects them first gives them at once."""
+        holds("they come as they are made", self.times[-1] - self.times[0] > 0.2, self.times)

@@ -11,8 +11,12 @@ import check
 STOP = types.FinishReason.STOP
 
 
+#: What the SDK calls unless told otherwise; most examples and older versions say v1beta.
+DEFAULT_VERSION = "v1"
+
+
 def connect(demo):
-    options = types.HttpOptions(base_url=demo.url, timeout=20_000)
+    options = types.HttpOptions(base_url=demo.url, api_version="v1beta", timeout=20_000)
     return genai.Client(api_key=demo.api_key, vertexai=False, http_options=options)
 
 
@@ -111,6 +115,11 @@ def plain(client, model):
     cached = second.usage_metadata.cached_content_token_count
     check.equal("the first turn is in the cache", cached, first.usage_metadata.prompt_token_count)
 
+    text = asked.fresh("hello")
+    config = types.GenerateContentConfig(http_options=types.HttpOptions(api_version=DEFAULT_VERSION))
+    response = client.models.generate_content(model=model, contents=text, config=config)
+    check_text(response, model, asked.answer(text))
+
 
 def collect(stream):
     """All chunks, and when text came."""
@@ -124,15 +133,17 @@ def collect(stream):
 
 
 def stream(client, model):
-    text = asked.fresh("hello")
+    text = asked.long()
     chunks, arrivals = collect(client.models.generate_content_stream(model=model, contents=text))
     arrivals.check(asked.answer(text))
+    arrivals.check_pace()
     check_streamed(chunks, model)
 
     chat = client.chats.create(model=model)
     for turn, said in enumerate((text, "and again"), start=1):
         chunks, arrivals = collect(chat.send_message_stream(said))
         arrivals.check(asked.answer(said, turn=turn))
+        arrivals.check_pace()
         check_streamed(chunks, model)
 
 

@@ -105,7 +105,7 @@ def check_order(events):
 
 
 def stream(client, model):
-    text = asked.fresh("hello")
+    text = asked.long()
     request = {"model": model, "max_tokens": LONG, "messages": [user(text)]}
     arrivals, events = check.Arrivals(), []
     for event in client.messages.create(stream=True, **request):
@@ -114,6 +114,7 @@ def stream(client, model):
             check.equal("delta", event.delta.type, "text_delta")
             arrivals.add(event.delta.text)
     arrivals.check(asked.answer(text))
+    arrivals.check_pace()
     check_order(events)
     check.equal("model", events[0].message.model, model)
     check.equal("stop_reason", events[-2].delta.stop_reason, STOP)
@@ -125,6 +126,7 @@ def stream(client, model):
             arrivals.add(piece)
         check_text(events.get_final_message(), model, asked.answer(text))
     arrivals.check(asked.answer(text))
+    arrivals.check_pace()
 
 
 def tool_loop(client, model, calls):

@@ -98,13 +98,14 @@ def check_order(events):
 
 
 def stream(client, model):
-    text = asked.fresh("hello")
+    text = asked.long()
     arrivals, events = check.Arrivals(), []
     for event in client.responses.create(model=model, input=[user(text)], stream=True):
         events.append(event)
         if event.type == "response.output_text.delta":
             arrivals.add(event.delta)
     arrivals.check(asked.answer(text))
+    arrivals.check_pace()
     check_order(events)
     check_message(events[-1].response, model, asked.answer(text))
     done = [event.text for event in events if event.type == "response.output_text.done"]
@@ -118,6 +119,7 @@ def stream(client, model):
                 check.equal("so far", event.snapshot, "".join(arrivals.pieces))
         check_message(events.get_final_response(), model, asked.answer(text))
     arrivals.check(asked.answer(text))
+    arrivals.check_pace()
 
 
 def tool_loop(client, model, calls):
