@@ -1,14 +1,18 @@
 //! One attempt at an upstream: in the client's own dialect as it is, in any other one translated.
 
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
 
 use super::generation::{Generation, Understood, rename};
 use super::inbound::Inbound;
 use crate::dialect::Dialect;
 use crate::dialect::neutral::Untranslatable;
+use crate::dialect::problem::{self, Problem};
 use crate::dialect::thinking;
 use crate::dialect::translate::{self, Ask, Form, Stream};
-use crate::provider::{Action, Call, Failure, FailureKind, Target};
+use crate::provider::{Action, Call, Failure, FailureKind, Headers, Target};
 use crate::relay::{self, Crossing, Opened, Whole};
 use crate::routing::Candidate;
 
@@ -100,14 +104,12 @@ impl Generation<'_> {
             seed: &seed,
             now: now.as_secs(),
         };
-        let untranslatable =
-            |why: Untranslatable| Failure::new(FailureKind::Request, why.to_string());
-        let translated = translate::request(&ask).map_err(untranslatable)?;
+        let translated = translate::request(&ask).map_err(|why| self.refused(&why))?;
         if self.operation.action == Action::Count {
             let body = translate::to_count(upstream, &candidate.upstream, &translated.body);
             let tokens = match body {
                 Some(body) => self.counted(call, upstream, &body)?,
-                None => translate::estimated_tokens(&ask).map_err(untranslatable)?,
+                None => translate::estimated_tokens(&ask).map_err(|why| self.refused(&why))?,
             };
             let body = translate::count_answer(self.operation.dialect, tokens);
             return Ok(Opening::Same(Opened::Whole(Whole::made(body))));
@@ -143,5 +145,19 @@ impl Generation<'_> {
                 "the upstream did not say how many tokens",
             )
         })
+    }
+
+    /// What cannot be said is the client's fault, told in its own dialect.
+    fn refused(&self, why: &Untranslatable) -> Failure {
+        let Some(code) = why.code else {
+            return Failure::new(FailureKind::Request, why.to_string());
+        };
+        let details = json!({"error_code": code, "unsupported": [why.path]});
+        let problem = Problem {
+            details: BTreeMap::from([("details", details)]),
+            ..Problem::invalid_request(why.to_string())
+        };
+        let body = problem::render(self.operation.dialect, &problem);
+        Failure::of_status(400, Headers::default(), body, SystemTime::now())
     }
 }

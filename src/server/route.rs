@@ -211,7 +211,11 @@ fn lookup<'t>(method: &str, path: &'t str) -> Option<Route<'t>> {
             "/v1/responses/compact" | "/backend-api/codex/responses/compact" => {
                 Some(Route::Compact)
             }
-            _ => gemini(path, path.strip_prefix(GEMINI_MODEL)?),
+            // The newer version of Google's SDK says `v1`.
+            _ => {
+                let rest = path.strip_prefix(GEMINI_MODEL);
+                gemini(path, rest.or_else(|| path.strip_prefix(MODEL))?)
+            }
         },
         _ => None,
     }

@@ -257,7 +257,7 @@ fn part(
     }
     if let Some(mut data) = either_object(&mut part, "inlineData") {
         let mime = either_text(&mut data, "mimeType").unwrap_or_default();
-        let data = data.text("data").unwrap_or_default();
+        let data = standard_base64(data.text("data").unwrap_or_default());
         return Ok(Some(medium(mime.clone(), Source::Data { mime, data })));
     }
     if let Some(mut file) = either_object(&mut part, "fileData") {
@@ -278,6 +278,14 @@ fn part(
         return Ok(None);
     }
     Err(Untranslatable::new(path, "the part is not known"))
+}
+
+/// Google's SDKs write bytes in the alphabet for URLs (RFC 4648 5), which nobody else takes.
+fn standard_base64(data: String) -> String {
+    match data.contains(['-', '_']) {
+        true => data.replace('-', "+").replace('_', "/"),
+        false => data,
+    }
 }
 
 fn medium(mime: String, source: Source) -> Part {

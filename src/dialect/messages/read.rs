@@ -16,6 +16,16 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 /// # Errors
 /// Where it says something that nobody else could be told.
 pub fn request(mut body: Map<String, Value>) -> Result<Request> {
+    // A conversation that the provider keeps. Told so, Anthropic's SDK sends all of it instead.
+    if body.take("thread").is_some() {
+        return Err(Untranslatable {
+            code: Some("thread_unsupported_request"),
+            ..Untranslatable::new(
+                "thread",
+                "is not supported where the upstream is not Anthropic's",
+            )
+        });
+    }
     let mut request = Request {
         model: body.text("model").unwrap_or_default(),
         stream: body.flag("stream").unwrap_or(false),

@@ -225,6 +225,8 @@ pub struct Untranslatable {
     /// The place in the client's body, like `messages[2].content[0]`; empty when the whole is meant.
     pub path: String,
     pub why: String,
+    /// The vendor's code for it, where clients know to go on without what is refused.
+    pub code: Option<&'static str>,
 }
 
 impl Untranslatable {
@@ -232,6 +234,7 @@ impl Untranslatable {
         Self {
             path: path.into(),
             why: why.into(),
+            code: None,
         }
     }
 }

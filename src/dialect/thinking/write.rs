@@ -52,6 +52,10 @@ fn responses(wish: Wish, body: &mut Map<String, Value>) {
         Some(false) => {
             reasoning.shift_remove("summary");
         }
+        // Without being asked, the vendor shows nothing of the thoughts.
+        None if wish.amount.is_some_and(|amount| amount != Amount::None) => {
+            reasoning.entry("summary").or_insert("auto".into());
+        }
         None => {}
     }
     if !reasoning.is_empty() {
