@@ -207,7 +207,6 @@ impl Generation<'_> {
         understood: &Understood<'_>,
         lane: &mut dyn Write,
     ) -> io::Result<()> {
-        let dialect = self.operation.dialect;
         let name = ModelName::split(&understood.model);
         let catalog = &self.snapshot.catalog;
         let (base, all) = match catalog.candidates(name.base) {
@@ -215,17 +214,15 @@ impl Generation<'_> {
             [] => (name.full, catalog.candidates(name.full)),
             found => (name.base, found),
         };
-        let Some(first) = all.first() else {
+        if all.is_empty() {
             return self.refuse(&Problem::unknown_model(&understood.model), lane);
-        };
+        }
         let candidates: Vec<&Candidate> = all
             .iter()
             .filter(|candidate| self.can_serve(candidate.credential.dialect()))
             .collect();
         if candidates.is_empty() {
-            let problem =
-                Problem::no_translation(dialect, first.credential.dialect(), &understood.model);
-            return self.refuse(&problem, lane);
+            return self.refuse(&Problem::compact_unsupported(), lane);
         }
         let suffix = name.suffix.filter(|_| base != name.full);
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::status::ErrorStatus;
-use crate::dialect::Dialect;
 
 /// The longest message a caller gets, in characters (`spec/http.md` 14a).
 pub const MAX_MESSAGE_CHARS: usize = 2048;
@@ -114,15 +113,6 @@ impl Problem {
     /// 404: a Gemini path whose method is unknown (`spec/http.md` 14 row 10).
     pub fn unknown_method(path: &str) -> Self {
         Self::new(ErrorStatus::NOT_FOUND, format!("{path} not found."))
-    }
-
-    /// 400: only an upstream of another dialect serves the model, and nothing translates between the two.
-    pub fn no_translation(client: Dialect, upstream: Dialect, model: &str) -> Self {
-        Self::invalid_request(format!(
-            "client dialect {}, model {model} served by {} upstream; translation is not available",
-            client.name(),
-            upstream.name(),
-        ))
     }
 
     /// 400: compaction has no streaming form.
