@@ -192,6 +192,9 @@ impl Target {
             body: &body,
             spoken: &spoken,
         };
+        if offers.has_foreign_reasoning() {
+            return Err("Invalid `signature` in `thinking` block".into());
+        }
         let results = offers.results()?;
         let prompt = by_user
             .last()

@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use super::ask::Dialect;
+use super::messages::SIGNATURE;
 
 /// The JSON of a request, with the conversation in it.
 pub struct Offers<'a> {
@@ -100,6 +101,16 @@ impl Offers<'_> {
                 data_url(kind, &data.into())
             }
         })
+    }
+
+    /// Whether reasoning comes back that this upstream has not signed. Only Messages cares.
+    pub fn has_foreign_reasoning(&self) -> bool {
+        self.dialect == Dialect::Messages
+            && self
+                .spoken
+                .iter()
+                .flat_map(parts)
+                .any(|part| part["type"] == "thinking" && part["signature"] != SIGNATURE)
     }
 
     /// What tools have answered since the assistant spoke last, in words; empty if nothing.

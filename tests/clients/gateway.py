@@ -20,9 +20,9 @@ class Demo:
         for _ in self.process.stdout:
             pass
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def stop(self):
+        """The exit code; that of a demo that has ended by itself is not 0, or not of our doing."""
+        ended = self.process.poll()
         self.process.terminate()
-        self.process.wait(timeout=40)
+        code = self.process.wait(timeout=40)
+        return code if ended is None else f"{ended}, before it was told to"

@@ -90,17 +90,22 @@ def main():
     for client in DIALECTS:
         importlib.import_module(client)
     start = time.monotonic()
-    with Demo(options.program) as demo:
-        threading.Thread(target=demo.drain, daemon=True).start()
+    demo = Demo(options.program)
+    threading.Thread(target=demo.drain, daemon=True).start()
+    try:
         cells = run_all(demo, options.only, options.threads)
+    finally:
+        code = demo.stop()
     for cell, (mark, trouble) in cells.items():
         if mark == FAILED:
             print(f"== {' '.join(cell)}\n{trouble}")
     print_table(cells)
     failed = sum(mark == FAILED for mark, _ in cells.values())
+    if code != 0:
+        print(f"the demo exited with {code}")
     print(f"{time.monotonic() - start:.0f} s")
     print(f"{len(cells) - failed} passed, {failed} failed")
-    return 1 if failed or not cells else 0
+    return 1 if failed or not cells or code != 0 else 0
 
 
 if __name__ == "__main__":

@@ -209,20 +209,19 @@ def check_reasoning(message, model, text):
 def reasoning(client, model):
     text = asked.with_wishes("think", "reasoning")
     thinking = {"model": model, "max_tokens": LONG, "thinking": {"type": "enabled", "budget_tokens": 1024}}
-    first = client.messages.create(messages=[user(text)], **thinking)
-    check_reasoning(first, model, asked.answer(text))
-
-    conversation = [user(text), {"role": "assistant", "content": first.content}, user("and again")]
-    second = client.messages.create(messages=conversation, **thinking)
-    check_text(second, model, asked.answer("and again", turn=2))
-
+    whole = client.messages.create(messages=[user(text)], **thinking)
     with client.messages.stream(messages=[user(text)], **thinking) as stream:
         events = list(stream)
-        message = stream.get_final_message()
+        streamed = stream.get_final_message()
     check_order(events)
-    check_reasoning(message, model, asked.answer(text))
     pieces = [event.thinking for event in events if event.type == "thinking"]
     check.equal("thinking put together", "".join(pieces), asked.REASONING)
+
+    for first in (whole, streamed):
+        check_reasoning(first, model, asked.answer(text))
+        conversation = [user(text), {"role": "assistant", "content": first.content}, user("and again")]
+        second = client.messages.create(messages=conversation, **thinking)
+        check_text(second, model, asked.answer("and again", turn=2))
 
 
 def schema(client, model):
