@@ -6,6 +6,7 @@ pub mod gemini;
 pub mod messages;
 pub mod model_name;
 pub mod neutral;
+mod openai;
 pub mod output;
 pub mod problem;
 pub mod responses;

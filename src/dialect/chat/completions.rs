@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::read::stops;
 use super::write_answer::{finish_reason, usage};
 use crate::dialect::neutral::answer::{Answer, Block, Ending, Head};
 use crate::dialect::neutral::event::Event;
 use crate::dialect::neutral::fields::Fields;
+use crate::dialect::neutral::parts::stops;
 use crate::dialect::neutral::{Part, Request, Role, Sampling, Turn};
 
 /// What a client that says nothing is taken to want.

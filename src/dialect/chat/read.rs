@@ -4,9 +4,13 @@ use serde_json::{Map, Value};
 
 use crate::dialect::neutral::fields::{Fields, list_of, object};
 use crate::dialect::neutral::media;
+use crate::dialect::neutral::parts::{cache, function, stops};
 use crate::dialect::neutral::{
-    Cache, Carrier, Family, Grammar, Output, Part, Request, Role, Sampling, Source, Text, Tier,
-    Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch,
+    Carrier, Family, Output, Part, Request, Role, Sampling, Text, Tool, ToolCall, ToolChoice,
+    ToolResult, Turn, Untranslatable, WebSearch,
+};
+use crate::dialect::openai::{
+    allowed_tools, choice_word, custom_tool, file_source, image_url, schema_output, tier,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -75,43 +79,11 @@ pub fn request(mut body: Map<String, Value>) -> Result<Request> {
     Ok(request)
 }
 
-/// One sequence or several; empty ones mean nothing.
-pub fn stops(value: Option<Value>) -> Vec<String> {
-    value
-        .map(list_of)
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|stop| match stop {
-            Value::String(stop) if !stop.is_empty() => Some(stop),
-            _ => None,
-        })
-        .collect()
-}
-
-pub fn tier(word: &str) -> Option<Tier> {
-    match word {
-        "default" => Some(Tier::Default),
-        "flex" => Some(Tier::Flex),
-        "priority" | "fast" | "scale" => Some(Tier::Priority),
-        _ => None,
-    }
-}
-
 fn output(mut format: Map<String, Value>) -> Output {
     match format.text("type").as_deref() {
         Some("json_object") => Output::JsonObject,
         Some("json_schema") => schema_output(format.object("json_schema").unwrap_or_default()),
         _ => Output::Text,
-    }
-}
-
-/// What both OpenAI dialects say of a schema.
-pub fn schema_output(mut schema: Map<String, Value>) -> Output {
-    Output::JsonSchema {
-        name: schema.full_text("name"),
-        description: schema.full_text("description"),
-        strict: schema.flag("strict"),
-        schema: schema.take("schema").unwrap_or_default(),
     }
 }
 
@@ -144,42 +116,6 @@ fn tool(mut definition: Map<String, Value>, request: &mut Request) {
     }
 }
 
-/// A function as OpenAI describes one, in any of the spellings in use.
-pub fn function(mut definition: Map<String, Value>) -> Option<Tool> {
-    let schema = definition.take_any(&[
-        "parameters",
-        "parametersJsonSchema",
-        "parameters_json_schema",
-        "input_schema",
-    ]);
-    Some(Tool {
-        name: definition.full_text("name")?,
-        description: definition.full_text("description"),
-        schema: schema.unwrap_or_default(),
-        strict: definition.flag("strict"),
-        cache: cache(&mut definition),
-        ..Tool::default()
-    })
-}
-
-/// A tool that takes text.
-pub fn custom_tool(mut definition: Map<String, Value>) -> Option<Tool> {
-    let grammar = definition.object("format").and_then(|mut format| {
-        let mut grammar = format.object("grammar").unwrap_or(format);
-        Some(Grammar {
-            definition: grammar.full_text("definition")?,
-            syntax: grammar.text("syntax").unwrap_or_default(),
-        })
-    });
-    Some(Tool {
-        name: definition.full_text("name")?,
-        description: definition.full_text("description"),
-        is_custom: true,
-        grammar,
-        ..Tool::default()
-    })
-}
-
 fn choice(value: Value) -> Option<ToolChoice> {
     let mut object = match value {
         Value::String(word) => return choice_word(&word),
@@ -196,40 +132,6 @@ fn choice(value: Value) -> Option<ToolChoice> {
         .or_else(|| object.object("custom"))
         .unwrap_or(object);
     named.full_text("name").map(ToolChoice::Tool)
-}
-
-pub fn choice_word(word: &str) -> Option<ToolChoice> {
-    match word {
-        "auto" => Some(ToolChoice::Auto),
-        "none" => Some(ToolChoice::None),
-        "required" | "any" => Some(ToolChoice::Required),
-        _ => None,
-    }
-}
-
-pub fn allowed_tools(mut allowed: Map<String, Value>) -> ToolChoice {
-    let name = |tool: Value| {
-        let mut tool = object(tool)?;
-        let mut named = tool
-            .object("function")
-            .or_else(|| tool.object("custom"))
-            .unwrap_or(tool);
-        named.full_text("name")
-    };
-    ToolChoice::Allowed {
-        required: allowed.text("mode").as_deref() == Some("required"),
-        names: allowed.list("tools").into_iter().filter_map(name).collect(),
-    }
-}
-
-/// A mark for the prompt cache, in either spelling.
-pub fn cache(object: &mut Map<String, Value>) -> Option<Cache> {
-    let mut mark = object
-        .object("cache_control")
-        .or_else(|| object.object("prompt_cache_breakpoint"))?;
-    Some(Cache {
-        is_long: mark.text("ttl").as_deref() == Some("1h"),
-    })
 }
 
 fn message(mut message: Map<String, Value>, path: &str, request: &mut Request) -> Result<()> {
@@ -470,52 +372,4 @@ fn part(mut part: Map<String, Value>, path: &str) -> Result<Option<Part>> {
             return Err(Untranslatable::new(path, why));
         }
     }))
-}
-
-/// An image in any spelling that OpenAI's clients use.
-pub fn image_url(mut part: Map<String, Value>, path: &str) -> Result<(Source, Option<String>)> {
-    let mut detail = part.full_text("detail");
-    let url = match part.take_any(&["image_url", "url"]) {
-        Some(Value::String(url)) => Some(url),
-        Some(Value::Object(mut image)) => {
-            detail = image.full_text("detail").or(detail);
-            image.text("url")
-        }
-        _ => None,
-    };
-    let url = url.filter(|url| !url.is_empty());
-    let source = match (url, part.full_text("file_id")) {
-        (Some(url), _) => media::source_of_url(url, "application/octet-stream"),
-        (None, Some(id)) => Source::FileId(id),
-        (None, None) => return Err(Untranslatable::new(path, "has no image")),
-    };
-    Ok((source, detail))
-}
-
-/// A file as both OpenAI dialects hand one in.
-pub fn file_source(
-    file: &mut Map<String, Value>,
-    name: Option<&str>,
-    path: &str,
-) -> Result<Source> {
-    if let Some(data) = file.full_text("file_data") {
-        if media::data_url(&data).is_some() {
-            let fallback = name.and_then(media::of_name).unwrap_or("application/pdf");
-            return Ok(media::source_of_url(data, fallback));
-        }
-        let mime = name
-            .and_then(media::of_name)
-            .or_else(|| media::sniffed(&data))
-            .ok_or_else(|| Untranslatable::new(path, "the type of the file is not known"))?;
-        return Ok(Source::Data {
-            mime: mime.to_owned(),
-            data,
-        });
-    }
-    if let Some(url) = file.full_text("file_url") {
-        return Ok(Source::Url(url));
-    }
-    file.full_text("file_id")
-        .map(Source::FileId)
-        .ok_or_else(|| Untranslatable::new(path, "has no file"))
 }

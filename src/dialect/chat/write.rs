@@ -5,10 +5,12 @@ use serde_json::{Map, Value, json};
 use crate::dialect::Dialect;
 use crate::dialect::neutral::fields::set;
 use crate::dialect::neutral::names::Names;
+use crate::dialect::neutral::parts::texts_of;
 use crate::dialect::neutral::{
-    Family, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice,
-    ToolResult, Turn, Untranslatable, answer, ids, media, repair, schema,
+    Family, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice, ToolResult,
+    Turn, Untranslatable, answer, ids, media, repair, schema,
 };
+use crate::dialect::openai::{flagged, mime_of, output_name, tier_word};
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
@@ -51,21 +53,17 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Map<Strin
     set(&mut body, "response_format", output(request.output));
     set(&mut body, "user", request.user_id);
     set(&mut body, "prompt_cache_key", request.cache_key);
-    set(&mut body, "service_tier", request.service_tier.map(tier));
+    set(
+        &mut body,
+        "service_tier",
+        request.service_tier.map(tier_word),
+    );
     set(&mut body, "verbosity", request.verbosity);
     if request.stream {
         body.insert("stream".to_owned(), true.into());
         body.insert("stream_options".to_owned(), json!({"include_usage": true}));
     }
     Ok(body)
-}
-
-pub fn tier(tier: Tier) -> &'static str {
-    match tier {
-        Tier::Default => "default",
-        Tier::Flex => "flex",
-        Tier::Priority => "priority",
-    }
 }
 
 /// A message of system text; none for none.
@@ -197,15 +195,6 @@ fn content(part: Part) -> Result<Option<Value>> {
     }))
 }
 
-/// The type of a file whose bytes are here.
-pub fn mime_of(source: &Source) -> Option<String> {
-    match source {
-        Source::Data { mime, .. } => Some(mime.clone()),
-        Source::Text(_) => Some("text/plain".to_owned()),
-        Source::Url(_) | Source::FileId(_) => None,
-    }
-}
-
 /// The message of a result, and what of it is no text.
 fn tool_result(result: ToolResult) -> Result<(Value, Vec<Value>)> {
     let (text, others) = texts_of(result.parts);
@@ -220,30 +209,6 @@ fn tool_result(result: ToolResult) -> Result<(Value, Vec<Value>)> {
         "content": flagged(text, result.is_error),
     });
     Ok((message, shown))
-}
-
-/// All text of some parts, and the other parts.
-pub fn texts_of(parts: Vec<Part>) -> (String, Vec<Part>) {
-    let mut texts = Vec::new();
-    let mut others = Vec::new();
-    for part in parts {
-        match part {
-            Part::Text(text) => texts.push(text.text),
-            other => others.push(other),
-        }
-    }
-    (texts.join("\n"), others)
-}
-
-/// The text of a failed call says so (spec/dialects.md 1.12).
-pub fn flagged(text: String, is_error: bool) -> String {
-    let says_so = text
-        .get(..5)
-        .is_some_and(|start| start.eq_ignore_ascii_case("error"));
-    match is_error && !says_so {
-        true => format!("Error: {text}"),
-        false => text,
-    }
 }
 
 /// Writes what the model said. Returns the images among it, which only users can show.
@@ -379,24 +344,5 @@ fn output(output: Output) -> Option<Value> {
             }
             Some(json!({"type": "json_schema", "json_schema": inner}))
         }
-    }
-}
-
-/// The name that OpenAI wants of a schema.
-pub fn output_name(name: Option<String>) -> String {
-    let legal: String = name
-        .unwrap_or_default()
-        .chars()
-        .map(
-            |c| match c.is_ascii_alphanumeric() || c == '_' || c == '-' {
-                true => c,
-                false => '_',
-            },
-        )
-        .take(64)
-        .collect();
-    match legal.is_empty() {
-        true => "response".to_owned(),
-        false => legal,
     }
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use crate::dialect::chat::read::{function, stops};
 use crate::dialect::neutral::fields::{Fields, list_of, object};
+use crate::dialect::neutral::parts::{function, stops};
 use crate::dialect::neutral::{
     Carrier, Output, Part, Request, Role, Sampling, Source, Text, Tier, ToolCall, ToolChoice,
     ToolResult, Turn, Untranslatable, WebSearch,

@@ -5,10 +5,9 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::schema::{Profile, clean};
-use crate::dialect::chat::write::texts_of;
-use crate::dialect::messages::write::object_of;
 use crate::dialect::neutral::fields::set;
 use crate::dialect::neutral::names::Names;
+use crate::dialect::neutral::parts::{object_of, texts_of};
 use crate::dialect::neutral::{
     Family, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice,
     ToolResult, Turn, Untranslatable, media, repair, schema,

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::dialect::chat::read::{cache, stops};
 use crate::dialect::neutral::fields::{Fields, list_of, object};
+use crate::dialect::neutral::parts::{cache, stops};
 use crate::dialect::neutral::{
     Carrier, Family, Output, Part, Request, Role, Sampling, Source, Text, Tier, Tool, ToolCall,
     ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::dialect::Dialect;
 use crate::dialect::neutral::fields::set;
 use crate::dialect::neutral::names::Names;
+use crate::dialect::neutral::parts::object_of;
 use crate::dialect::neutral::{
     Cache, Family, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice,
     ToolResult, Turn, Untranslatable, WebSearch, ids, repair, schema,
@@ -333,21 +334,6 @@ fn tool_use(call: ToolCall, names: &Names) -> Value {
         "name": names.wire(&call.name),
         "input": object_of(&call),
     })
-}
-
-/// The arguments of a call as an object, as the dialects that take nothing else want them.
-pub fn object_of(call: &ToolCall) -> Value {
-    if call.is_custom {
-        return json!({"input": call.arguments});
-    }
-    if call.arguments.trim().is_empty() {
-        return json!({});
-    }
-    match serde_json::from_str(&call.arguments) {
-        Ok(object @ Value::Object(_)) => object,
-        Ok(value) => json!({"input": value}),
-        Err(_) => json!({"input": call.arguments}),
-    }
 }
 
 fn tool_result(result: ToolResult, names: &Names) -> Result<Value> {

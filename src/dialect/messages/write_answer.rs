@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
-use super::write::object_of;
 use crate::dialect::Dialect;
 use crate::dialect::neutral::answer::{Answer, Block, Ending, Head};
 use crate::dialect::neutral::event::Citation;
+use crate::dialect::neutral::parts::object_of;
 use crate::dialect::neutral::{Carrier, Event, Family, Finish, ToolCall, ids};
 use crate::dialect::usage::Usage;
 

@@ -12,6 +12,7 @@ pub mod fields;
 pub mod ids;
 pub mod media;
 pub mod names;
+pub mod parts;
 pub mod repair;
 pub mod schema;
 

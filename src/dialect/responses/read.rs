@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use crate::dialect::chat::read::{
-    allowed_tools, cache, choice_word, custom_tool, file_source, function, image_url,
-    schema_output, stops, tier,
-};
 use crate::dialect::neutral::fields::{Fields, list_of, object};
+use crate::dialect::neutral::parts::{cache, function, stops};
 use crate::dialect::neutral::{
     Carrier, Family, Output, Part, Request, Role, Sampling, Text, Tool, ToolCall, ToolChoice,
     ToolResult, Turn, Untranslatable, WebSearch, media,
+};
+use crate::dialect::openai::{
+    allowed_tools, choice_word, custom_tool, file_source, image_url, schema_output, tier,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;

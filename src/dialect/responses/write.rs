@@ -5,13 +5,14 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 
 use crate::dialect::Dialect;
-use crate::dialect::chat::write::{flagged, mime_of, output_name, texts_of, tier};
 use crate::dialect::neutral::fields::set;
 use crate::dialect::neutral::names::Names;
+use crate::dialect::neutral::parts::texts_of;
 use crate::dialect::neutral::{
     Family, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice, ToolResult,
     Turn, Untranslatable, WebSearch, answer, ids, media, repair, schema,
 };
+use crate::dialect::openai::{flagged, mime_of, output_name, tier_word};
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
@@ -52,7 +53,11 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Map<Strin
     }
     set(&mut body, "user", request.user_id);
     set(&mut body, "prompt_cache_key", request.cache_key);
-    set(&mut body, "service_tier", request.service_tier.map(tier));
+    set(
+        &mut body,
+        "service_tier",
+        request.service_tier.map(tier_word),
+    );
     body.insert("include".to_owned(), json!(["reasoning.encrypted_content"]));
     body.insert("store".to_owned(), false.into());
     if request.stream {

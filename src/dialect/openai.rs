@@ -1,0 +1,164 @@
+//! What Chat Completions and Responses, both OpenAI's, have in common.
+
+use serde_json::{Map, Value};
+
+use super::neutral::fields::{Fields, object};
+use super::neutral::{Grammar, Output, Source, Tier, Tool, ToolChoice, Untranslatable, media};
+
+type Result<T> = std::result::Result<T, Untranslatable>;
+
+pub fn tier(word: &str) -> Option<Tier> {
+    match word {
+        "default" => Some(Tier::Default),
+        "flex" => Some(Tier::Flex),
+        "priority" | "fast" | "scale" => Some(Tier::Priority),
+        _ => None,
+    }
+}
+
+/// What both OpenAI dialects say of a schema.
+pub fn schema_output(mut schema: Map<String, Value>) -> Output {
+    Output::JsonSchema {
+        name: schema.full_text("name"),
+        description: schema.full_text("description"),
+        strict: schema.flag("strict"),
+        schema: schema.take("schema").unwrap_or_default(),
+    }
+}
+
+/// A tool that takes text.
+pub fn custom_tool(mut definition: Map<String, Value>) -> Option<Tool> {
+    let grammar = definition.object("format").and_then(|mut format| {
+        let mut grammar = format.object("grammar").unwrap_or(format);
+        Some(Grammar {
+            definition: grammar.full_text("definition")?,
+            syntax: grammar.text("syntax").unwrap_or_default(),
+        })
+    });
+    Some(Tool {
+        name: definition.full_text("name")?,
+        description: definition.full_text("description"),
+        is_custom: true,
+        grammar,
+        ..Tool::default()
+    })
+}
+
+pub fn choice_word(word: &str) -> Option<ToolChoice> {
+    match word {
+        "auto" => Some(ToolChoice::Auto),
+        "none" => Some(ToolChoice::None),
+        "required" | "any" => Some(ToolChoice::Required),
+        _ => None,
+    }
+}
+
+pub fn allowed_tools(mut allowed: Map<String, Value>) -> ToolChoice {
+    let name = |tool: Value| {
+        let mut tool = object(tool)?;
+        let mut named = tool
+            .object("function")
+            .or_else(|| tool.object("custom"))
+            .unwrap_or(tool);
+        named.full_text("name")
+    };
+    ToolChoice::Allowed {
+        required: allowed.text("mode").as_deref() == Some("required"),
+        names: allowed.list("tools").into_iter().filter_map(name).collect(),
+    }
+}
+
+/// An image in any spelling that OpenAI's clients use.
+pub fn image_url(mut part: Map<String, Value>, path: &str) -> Result<(Source, Option<String>)> {
+    let mut detail = part.full_text("detail");
+    let url = match part.take_any(&["image_url", "url"]) {
+        Some(Value::String(url)) => Some(url),
+        Some(Value::Object(mut image)) => {
+            detail = image.full_text("detail").or(detail);
+            image.text("url")
+        }
+        _ => None,
+    };
+    let url = url.filter(|url| !url.is_empty());
+    let source = match (url, part.full_text("file_id")) {
+        (Some(url), _) => media::source_of_url(url, "application/octet-stream"),
+        (None, Some(id)) => Source::FileId(id),
+        (None, None) => return Err(Untranslatable::new(path, "has no image")),
+    };
+    Ok((source, detail))
+}
+
+/// A file as both OpenAI dialects hand one in.
+pub fn file_source(
+    file: &mut Map<String, Value>,
+    name: Option<&str>,
+    path: &str,
+) -> Result<Source> {
+    if let Some(data) = file.full_text("file_data") {
+        if media::data_url(&data).is_some() {
+            let fallback = name.and_then(media::of_name).unwrap_or("application/pdf");
+            return Ok(media::source_of_url(data, fallback));
+        }
+        let mime = name
+            .and_then(media::of_name)
+            .or_else(|| media::sniffed(&data))
+            .ok_or_else(|| Untranslatable::new(path, "the type of the file is not known"))?;
+        return Ok(Source::Data {
+            mime: mime.to_owned(),
+            data,
+        });
+    }
+    if let Some(url) = file.full_text("file_url") {
+        return Ok(Source::Url(url));
+    }
+    file.full_text("file_id")
+        .map(Source::FileId)
+        .ok_or_else(|| Untranslatable::new(path, "has no file"))
+}
+
+pub fn tier_word(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Default => "default",
+        Tier::Flex => "flex",
+        Tier::Priority => "priority",
+    }
+}
+
+/// The text of a failed call says so (spec/dialects.md 1.12).
+pub fn flagged(text: String, is_error: bool) -> String {
+    let says_so = text
+        .get(..5)
+        .is_some_and(|start| start.eq_ignore_ascii_case("error"));
+    match is_error && !says_so {
+        true => format!("Error: {text}"),
+        false => text,
+    }
+}
+
+/// The type of a file whose bytes are here.
+pub fn mime_of(source: &Source) -> Option<String> {
+    match source {
+        Source::Data { mime, .. } => Some(mime.clone()),
+        Source::Text(_) => Some("text/plain".to_owned()),
+        Source::Url(_) | Source::FileId(_) => None,
+    }
+}
+
+/// The name that OpenAI wants of a schema.
+pub fn output_name(name: Option<String>) -> String {
+    let legal: String = name
+        .unwrap_or_default()
+        .chars()
+        .map(
+            |c| match c.is_ascii_alphanumeric() || c == '_' || c == '-' {
+                true => c,
+                false => '_',
+            },
+        )
+        .take(64)
+        .collect();
+    match legal.is_empty() {
+        true => "response".to_owned(),
+        false => legal,
+    }
+}
