@@ -48,6 +48,7 @@ impl Crossing {
     }
 
     /// Writes the stream, chunked, to its end. The client gets exactly one end.
+    #[inline(never)]
     pub fn pump(self, lane: impl Write, keep_alive: Option<Duration>) -> Relayed {
         let mut pump = Pump {
             stream: self.stream,

@@ -80,6 +80,8 @@ impl Generation<'_> {
         opened.map(Opening::Same)
     }
 
+    /// Out of line: its frame is large, and a worker's stack is paid for by every stream that goes on.
+    #[inline(never)]
     fn translated(
         &self,
         call: &Call<'_>,

@@ -28,6 +28,7 @@ fn concerned(dialect: Dialect) -> &'static [&'static str] {
 ///
 /// # Errors
 /// In words for the client, when the body is no object or the model cannot do it.
+#[inline(never)]
 pub fn suffixed(
     dialect: Dialect,
     body: &[u8],
