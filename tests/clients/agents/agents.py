@@ -11,6 +11,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
@@ -123,8 +124,14 @@ def main():
         for upstream in UPSTREAMS:
             if not f"{agent} {upstream}".startswith(options.only):
                 continue
-            with Demo(options.program) as demo:
+            demo = Demo(options.program)
+            threading.Thread(target=demo.drain, daemon=True).start()
+            try:
                 cells[agent, upstream] = run(agent, upstream, demo, options.agents)
+            finally:
+                code = demo.stop()
+            if code != 0:
+                cells[agent, upstream] = f"the demo exited with {code}"
     for (agent, upstream), trouble in cells.items():
         if trouble:
             print(f"== {agent} {upstream}\n{trouble[-2000:]}\n")
