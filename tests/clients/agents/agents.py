@@ -112,6 +112,17 @@ def run(agent, upstream, demo, agents):
         return None if done.returncode == 0 and answered else f"{done.returncode}\n{done.stdout}{done.stderr}"
 
 
+def attempt(agent, upstream, options):
+    """As run, with a demo of its own."""
+    demo = Demo(options.program)
+    threading.Thread(target=demo.drain, daemon=True).start()
+    try:
+        trouble = run(agent, upstream, demo, options.agents)
+    finally:
+        code = demo.stop()
+    return trouble if code == 0 else f"the demo exited with {code}"
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("program", help="the holdfast binary")
@@ -124,14 +135,9 @@ def main():
         for upstream in UPSTREAMS:
             if not f"{agent} {upstream}".startswith(options.only):
                 continue
-            demo = Demo(options.program)
-            threading.Thread(target=demo.drain, daemon=True).start()
-            try:
-                cells[agent, upstream] = run(agent, upstream, demo, options.agents)
-            finally:
-                code = demo.stop()
-            if code != 0:
-                cells[agent, upstream] = f"the demo exited with {code}"
+            # Agents do much beside what they are asked; one that stumbles over that gets a second chance.
+            trouble = attempt(agent, upstream, options)
+            cells[agent, upstream] = trouble and attempt(agent, upstream, options)
     for (agent, upstream), trouble in cells.items():
         if trouble:
             print(f"== {agent} {upstream}\n{trouble[-2000:]}\n")
