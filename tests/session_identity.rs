@@ -22,20 +22,16 @@ fn all_cases() {
     assert!(cases.len() > 100, "the fixture is not whole");
     let mut wrong = Vec::new();
     for case in &cases {
-        let header = |wanted: &str| {
-            case.headers
-                .iter()
-                .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
-                .map(|(_, value)| value.as_str())
-        };
+        let headers = case.headers.iter();
+        let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
         let some = |id: &str| (!id.is_empty()).then(|| id.to_owned());
-        let expected = Identity {
-            primary: some(&case.primary),
-            fallback: some(&case.fallback),
-        };
+        let expected = (some(&case.primary), some(&case.fallback));
         match scan(case.body.as_bytes()) {
             Ok(scan) => {
-                let found = identify(header, &scan);
+                let Identity {
+                    primary, fallback, ..
+                } = identify(headers, &scan);
+                let found = (primary, fallback);
                 if found != expected {
                     wrong.push(format!("{}: {found:?}, expected {expected:?}", case.name));
                 }

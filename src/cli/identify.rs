@@ -37,14 +37,8 @@ fn identify(headers: &[String], body: &[u8]) -> Result<Identity, String> {
                 .ok_or_else(|| format!("a header is 'Name: value', not '{line}'"))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let header = |wanted: &str| {
-        headers
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
-            .map(|(_, value)| *value)
-    };
     let scan = scan::scan(body).map_err(|error| format!("the body is not JSON: {error}"))?;
-    Ok(identity::identify(header, &scan))
+    Ok(identity::identify(headers, &scan))
 }
 
 fn render(identity: &Identity, json: bool) -> String {

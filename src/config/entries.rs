@@ -19,7 +19,42 @@ pub struct Common {
     pub models: Option<Vec<ModelRow>>,
     /// Higher is tried first.
     pub priority: i32,
+    pub tuning: Tuning,
 }
+
+/// How one credential is treated otherwise than the rest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tuning {
+    /// Whether failures keep it away; `None` for what holds for all.
+    pub disable_cooling: Option<bool>,
+    /// Further rounds in which it takes part; `None` for what holds for all.
+    pub request_retry: Option<u32>,
+    /// Its share under `weighted-round-robin`; `None` for one, 0 for none at all.
+    pub weight: Option<u32>,
+}
+
+impl Tuning {
+    fn read(entry: &mut Mapping<'_>) -> Self {
+        let weight = entry.field("weight").integer(i64::MIN..=MAX_WEIGHT);
+        Self {
+            disable_cooling: entry.field("disable-cooling").flag(),
+            request_retry: entry.field("request-retry").count(),
+            weight: weight.map(|weight| u32::try_from(weight).unwrap_or(0)),
+        }
+    }
+
+    /// What holds for one of the keys of an entry with this tuning.
+    pub fn refined(self, key: Self) -> Self {
+        Self {
+            disable_cooling: key.disable_cooling.or(self.disable_cooling),
+            request_retry: key.request_retry.or(self.request_retry),
+            weight: key.weight.or(self.weight),
+        }
+    }
+}
+
+/// The largest share (`spec/config.md` 9).
+const MAX_WEIGHT: i64 = 1_000_000;
 
 /// One entry of `gemini-api-key`, `vertex-api-key`, `claude-api-key` or `codex-api-key`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +83,7 @@ pub struct CompatKey {
     pub place: Place,
     pub key: Option<Secret>,
     pub proxy: ProxySetting,
+    pub tuning: Tuning,
 }
 
 /// One row of `models`; at least one of `name` and `alias` is filled.
@@ -164,6 +200,7 @@ fn compat_entry(mut entry: Mapping<'_>) -> Option<CompatEntry> {
 fn compat_key(mut entry: Mapping<'_>) -> Option<CompatKey> {
     let key = entry.field("api-key").secret();
     let proxy = proxy(&mut entry);
+    let tuning = Tuning::read(&mut entry);
     pending::check(&mut entry, pending::ENTRY);
     let place = entry.place().clone();
     entry.finish();
@@ -171,6 +208,7 @@ fn compat_key(mut entry: Mapping<'_>) -> Option<CompatKey> {
         place,
         key,
         proxy: proxy?,
+        tuning,
     })
 }
 
@@ -197,6 +235,7 @@ fn common(entry: &mut Mapping<'_>, both_names: bool) -> (Common, bool) {
         priority: priority
             .and_then(|value| i32::try_from(value).ok())
             .unwrap_or(0),
+        tuning: Tuning::read(entry),
     };
     pending::check(entry, pending::ENTRY);
     (common, usable)

@@ -21,12 +21,12 @@ mod top;
 mod url;
 mod yaml;
 
-pub use entries::{Common, CompatEntry, CompatKey, KeyEntry, ModelRow};
+pub use entries::{Common, CompatEntry, CompatKey, KeyEntry, ModelRow, Tuning};
 pub use file::{Loaded, load, read};
 pub use headers::HeaderValueSource;
 pub use limits::Limits;
 pub use problem::{Place, Problem, Severity};
-pub use routing::{Routing, Strategy};
+pub use routing::{AffinityMode, Routing, Strategy};
 pub use schema::Config;
 pub use secret::Secret;
 pub use url::{ProxySetting, ProxyUrl};

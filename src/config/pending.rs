@@ -20,7 +20,6 @@ pub const TOP: &[Silent] = &[
     ("error-logs-max-files", &["10"]),
     ("usage-statistics-enabled", OFF),
     ("request-log", OFF),
-    ("disable-cooling", OFF),
     ("auth-auto-refresh-workers", &["16"]),
     ("ws-auth", OFF),
     ("enable-gemini-cli-endpoint", OFF),
@@ -35,7 +34,6 @@ pub const TOP: &[Silent] = &[
     ("amp-upstream-api-key", NONE),
     ("amp-restrict-management-to-localhost", OFF),
     ("amp-model-mappings", NONE),
-    ("transient-error-cooldown-seconds", &["0", "60"]),
     ("request-scoped-errors", NONE),
     ("oauth-request-scoped-errors", NONE),
     ("save-cooldown-status", OFF),
@@ -118,15 +116,8 @@ pub const CLAUDE_HEADERS: &[Silent] = &[
     ("timeout", NONE),
 ];
 
-pub const STREAMING: &[Silent] = &[("bootstrap-retries", ZERO)];
-
 /// In a block of API keys.
-pub const ENTRY: &[Silent] = &[
-    ("disable-cooling", OFF),
-    ("request-retry", NONE),
-    ("weight", &["1"]),
-    ("request-scoped-errors", NONE),
-];
+pub const ENTRY: &[Silent] = &[("request-scoped-errors", NONE)];
 
 pub const CODEX_ENTRY: &[Silent] = &[("websockets", OFF)];
 

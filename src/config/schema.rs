@@ -9,6 +9,8 @@ use super::routing::Routing;
 use super::secret::Secret;
 use super::url::ProxySetting;
 
+pub(super) const DEFAULT_COOLDOWN: Duration = Duration::from_secs(60);
+
 /// A whole configuration. `Config::default()` is what an empty file gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -37,6 +39,13 @@ pub struct Config {
     pub max_retry_credentials: u32,
     /// Longest wait between rounds.
     pub max_retry_interval: Duration,
+    /// Whether failures keep no credential away.
+    pub disable_cooling: bool,
+    /// How long a passing failure keeps a credential away (`transient-error-cooldown-seconds`); `None` for
+    /// not at all.
+    pub transient_cooldown: Option<Duration>,
+    /// Further rounds for streams (`streaming.bootstrap-retries`).
+    pub bootstrap_retries: u32,
     /// Time between keep-alive comments on a silent stream (`streaming.keepalive-seconds`).
     pub streaming_keepalive: Option<Duration>,
     pub gemini: Vec<KeyEntry>,
@@ -63,6 +72,9 @@ impl Default for Config {
             request_retry: 0,
             max_retry_credentials: 0,
             max_retry_interval: Duration::ZERO,
+            disable_cooling: false,
+            transient_cooldown: Some(DEFAULT_COOLDOWN),
+            bootstrap_retries: 0,
             streaming_keepalive: None,
             gemini: Vec::new(),
             vertex: Vec::new(),

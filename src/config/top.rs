@@ -7,13 +7,16 @@ use std::time::Duration;
 use super::entries::{self, Kind};
 use super::problem::Report;
 use super::reader::{Field, Mapping};
-use super::schema::Config;
+use super::schema::{Config, DEFAULT_COOLDOWN};
 use super::secret::Secret;
 use super::url::ProxySetting;
 use super::{disguise, limits, pending, routing};
 
 /// Client keys of the shipped example.
 const EXAMPLE_KEYS: [&str; 3] = ["your-api-key-1", "your-api-key-2", "your-api-key-3"];
+
+/// A day.
+const MAX_COOLDOWN: i64 = 24 * 3600;
 
 pub fn read(mut root: Mapping<'_>, report: &Report) -> Config {
     let default = Config::default();
@@ -29,6 +32,7 @@ pub fn read(mut root: Mapping<'_>, report: &Report) -> Config {
     } else if api_keys.is_empty() && !keys.is_no_list() && !is_loopback(&host) {
         keys.warn("is empty: anybody who reaches this host can use it");
     }
+    let (streaming_keepalive, bootstrap_retries) = streaming(root.field("streaming").mapping());
     let config = Config {
         file: report.file().clone(),
         host,
@@ -49,7 +53,10 @@ pub fn read(mut root: Mapping<'_>, report: &Report) -> Config {
             .field("max-retry-interval")
             .duration()
             .unwrap_or_default(),
-        streaming_keepalive: streaming(root.field("streaming").mapping()),
+        disable_cooling: root.field("disable-cooling").flag().unwrap_or(false),
+        transient_cooldown: transient(&root.field("transient-error-cooldown-seconds")),
+        bootstrap_retries,
+        streaming_keepalive,
         gemini: entries::keys(&mut root, "gemini-api-key", Kind::Gemini),
         vertex: entries::keys(&mut root, "vertex-api-key", Kind::Vertex),
         claude: entries::keys(&mut root, "claude-api-key", Kind::Claude),
@@ -93,11 +100,20 @@ fn proxy(field: &Field<'_>) -> ProxySetting {
     })
 }
 
-fn streaming(mut block: Mapping<'_>) -> Option<Duration> {
+/// Keep-alives and further rounds of streams.
+fn streaming(mut block: Mapping<'_>) -> (Option<Duration>, u32) {
     let keepalive = block.field("keepalive-seconds").duration();
-    pending::check(&mut block, pending::STREAMING);
+    let retries = block.field("bootstrap-retries").count().unwrap_or(0);
     block.finish();
-    keepalive.filter(|every| !every.is_zero())
+    (keepalive.filter(|every| !every.is_zero()), retries)
+}
+
+/// Seconds; 0 for the usual, less for none.
+fn transient(field: &Field<'_>) -> Option<Duration> {
+    match field.integer(i64::MIN..=MAX_COOLDOWN) {
+        None | Some(0) => Some(DEFAULT_COOLDOWN),
+        Some(seconds) => u64::try_from(seconds).ok().map(Duration::from_secs),
+    }
 }
 
 fn without_effect(root: &mut Mapping<'_>) {

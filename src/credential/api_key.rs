@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::config::{
-    Common, CompatEntry, Config, KeyEntry, ModelRow, Place, Problem, ProxySetting, Secret, Severity,
+    Common, CompatEntry, Config, KeyEntry, ModelRow, Place, Problem, ProxySetting, Secret,
+    Severity, Tuning,
 };
 
 use super::catalog;
@@ -49,6 +50,7 @@ struct Parts<'e> {
     key: Option<Secret>,
     base_url: String,
     proxy: ProxySetting,
+    tuning: Tuning,
     models: Arc<[Model]>,
 }
 
@@ -98,6 +100,7 @@ impl Builder<'_> {
                 key: Some(key.clone()),
                 base_url,
                 proxy: proxy.clone(),
+                tuning: common.tuning,
                 models: models.into(),
             };
             self.add(&common.place, common, parts);
@@ -150,7 +153,8 @@ impl Builder<'_> {
     fn compat_entry(&mut self, entry: &CompatEntry, name: &str, models: &Arc<[Model]>) {
         let kind = format!("openai-compatibility:{name}");
         let base_url = &entry.base_url;
-        let parts = |id, key, proxy| Parts {
+        let own = entry.common.tuning;
+        let parts = |id, key, proxy, tuning| Parts {
             provider: Provider::Compat {
                 name: name.to_owned(),
             },
@@ -160,11 +164,12 @@ impl Builder<'_> {
             key,
             base_url: base_url.clone(),
             proxy,
+            tuning,
             models: Arc::clone(models),
         };
         let Some(keys) = &entry.keys else {
             let id = self.ids.next(&kind, &[base_url]);
-            let parts = parts(id, None, ProxySetting::Inherit);
+            let parts = parts(id, None, ProxySetting::Inherit, own);
             return self.add(&entry.common.place, &entry.common, parts);
         };
         for key in keys {
@@ -172,7 +177,8 @@ impl Builder<'_> {
             let id = self
                 .ids
                 .next(&kind, &[secret, base_url, key.proxy.reveal()]);
-            let parts = parts(id, key.key.clone(), key.proxy.clone());
+            let tuning = own.refined(key.tuning);
+            let parts = parts(id, key.key.clone(), key.proxy.clone(), tuning);
             self.add(&key.place, &entry.common, parts);
         }
     }
@@ -186,6 +192,7 @@ impl Builder<'_> {
             key,
             base_url,
             proxy,
+            tuning,
             models,
         } = parts;
         if id.repeated {
@@ -203,6 +210,9 @@ impl Builder<'_> {
             headers: common.headers.clone(),
             proxy,
             priority: common.priority,
+            disable_cooling: tuning.disable_cooling,
+            request_retry: tuning.request_retry,
+            weight: tuning.weight.unwrap_or(1),
             models,
         });
     }

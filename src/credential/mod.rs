@@ -14,5 +14,5 @@ mod presented;
 pub use crate::config::{HeaderValueSource, ProxySetting};
 pub use api_key::from_config;
 pub use model::Model;
-pub use name::split as split_thinking;
+pub use name::{split as split_thinking, split_configured};
 pub use presented::{Credential, Provider, Resolved};

@@ -75,6 +75,12 @@ pub struct Credential {
     pub proxy: ProxySetting,
     /// Higher is tried first.
     pub priority: i32,
+    /// Whether failures keep it away; `None` for what holds for all.
+    pub disable_cooling: Option<bool>,
+    /// Further rounds in which it takes part; `None` for what holds for all.
+    pub request_retry: Option<u32>,
+    /// Its share under `weighted-round-robin`; 0 for none at all.
+    pub weight: u32,
     /// What it offers; empty for a credential that serves nothing. Shared by credentials that offer the
     /// same.
     pub models: Arc<[Model]>,

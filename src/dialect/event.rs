@@ -101,6 +101,25 @@ pub fn is_error_body(dialect: Dialect, body: &[u8]) -> bool {
     has(["status", "code"]) && has(["msg", "message"])
 }
 
+/// The id of an answer of Responses: in the event that ends its stream, or in the whole of it.
+pub fn response_id(json: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Answer<'a> {
+        #[serde(borrow)]
+        id: Option<Cow<'a, str>>,
+        #[serde(borrow)]
+        response: Option<Response<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Response<'a> {
+        #[serde(borrow)]
+        id: Option<Cow<'a, str>>,
+    }
+    let answer: Answer<'_> = serde_json::from_slice(json).ok()?;
+    let id = answer.response.and_then(|response| response.id);
+    id.or(answer.id).map(Cow::into_owned)
+}
+
 const RESPONSES_KINDS: &[&str] = &[
     "response.completed",
     "response.incomplete",

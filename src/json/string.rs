@@ -28,6 +28,11 @@ impl<'a> Text<'a> {
         self.raw.is_empty()
     }
 
+    /// As it stands between its quotes.
+    pub fn raw(&self) -> &'a str {
+        self.raw
+    }
+
     /// Whether it says `other`.
     pub fn is(&self, other: &str) -> bool {
         if self.is_escaped {

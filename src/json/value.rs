@@ -30,6 +30,17 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// As it is written; a string without its quotes.
+    pub fn raw(&self) -> &'a str {
+        match self {
+            Self::String(text) => text.raw(),
+            Self::Number(source) | Self::Container(source) => source,
+            Self::True => "true",
+            Self::False => "false",
+            Self::Null => "null",
+        }
+    }
+
     /// Whether the text is empty.
     pub fn is_blank(&self) -> bool {
         match self {

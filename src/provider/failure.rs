@@ -8,14 +8,13 @@ use std::time::{Duration, SystemTime};
 
 use ureq::Timeout;
 
+use super::fault::time;
 use super::headers::Headers;
 use super::progress::Progress;
 use super::watch::{self, Interruption};
 
 /// Bytes of an error's body that are read, the rest is left (spec/providers.md 2.3).
 pub const ERROR_BODY: u64 = 1024 * 1024;
-/// A hint further ahead is none (spec/routing.md 7.4).
-const LONGEST_RETRY: Duration = Duration::from_secs(31 * 24 * 3600);
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -146,7 +145,7 @@ impl Failure {
 }
 
 /// What the upstream's headers say about when to come back: `retry-after-ms`, else `Retry-After` in seconds,
-/// fractions allowed, or as an HTTP date.
+/// fractions allowed, or as a date of HTTP or RFC 3339.
 pub fn retry_after(headers: &Headers, now: SystemTime) -> Option<Duration> {
     let number = |name| headers.get(name)?.trim().parse::<f64>().ok();
     let hint = if let Some(milliseconds) = number("retry-after-ms") {
@@ -154,10 +153,12 @@ pub fn retry_after(headers: &Headers, now: SystemTime) -> Option<Duration> {
     } else if let Some(seconds) = number("retry-after") {
         Duration::try_from_secs_f64(seconds).ok()?
     } else {
-        let date = httpdate::parse_http_date(headers.get("retry-after")?.trim()).ok()?;
+        let text = headers.get("retry-after")?.trim();
+        let date = httpdate::parse_http_date(text).ok();
+        let date = date.or_else(|| time::rfc3339(text))?;
         date.duration_since(now).ok()?
     };
-    (!hint.is_zero() && hint <= LONGEST_RETRY).then_some(hint)
+    time::ahead(hint)
 }
 
 fn interruption(error: &ureq::Error) -> Option<Interruption> {
@@ -218,6 +219,8 @@ mod tests {
             seconds(0.25)
         );
         let date = "Sun, 06 Nov 1994 08:50:00 GMT";
+        assert_eq!(hint(&[("retry-after", date)]), seconds(23.0));
+        let date = "1994-11-06T08:50:00Z";
         assert_eq!(hint(&[("retry-after", date)]), seconds(23.0));
     }
 

@@ -86,13 +86,7 @@ impl<'a> Target<'a> {
             (own, _) => own,
         };
         Self {
-            kind: match credential.provider {
-                Provider::Gemini => Kind::Gemini,
-                Provider::Vertex => Kind::Vertex,
-                Provider::Claude => Kind::Claude,
-                Provider::Codex => Kind::Codex,
-                Provider::Compat { .. } => Kind::Compat,
-            },
+            kind: Kind::of(&credential.provider),
             base_url: &credential.base_url,
             key: credential.key.as_ref(),
             headers,
@@ -106,6 +100,16 @@ impl<'a> Target<'a> {
 }
 
 impl Kind {
+    pub fn of(provider: &Provider) -> Self {
+        match provider {
+            Provider::Gemini => Self::Gemini,
+            Provider::Vertex => Self::Vertex,
+            Provider::Claude => Self::Claude,
+            Provider::Codex => Self::Codex,
+            Provider::Compat { .. } => Self::Compat,
+        }
+    }
+
     /// The wire format it speaks.
     pub fn dialect(self) -> Dialect {
         match self {

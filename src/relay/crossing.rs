@@ -69,6 +69,7 @@ impl Crossing {
             bytes: pump.out.bytes,
             events: pump.events,
             usage: pump.stream.usage(),
+            response: None,
             is_whole: ended != Ended::ClientGone && !pump.is_cut,
             ended,
             failure,

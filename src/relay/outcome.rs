@@ -12,6 +12,8 @@ pub struct Relayed {
     pub events: u64,
     /// What the answer says it cost.
     pub usage: Option<Usage>,
+    /// The id under which the upstream keeps the answer (Responses).
+    pub response: Option<String>,
     pub ended: Ended,
     /// What was written has the end that its framing promises; otherwise the lane must be closed.
     pub is_whole: bool,

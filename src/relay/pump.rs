@@ -26,6 +26,7 @@ pub struct Pump<'a, W> {
     out: Chunks<W>,
     meter: Meter,
     items: OutputItems,
+    response: Option<String>,
     events: u64,
     /// The answer has said why it ends.
     is_finished: bool,
@@ -42,6 +43,7 @@ impl<'a, W: Write> Pump<'a, W> {
             out: Chunks::new(lane),
             meter: Meter::new(dialect),
             items: OutputItems::default(),
+            response: None,
             events: 0,
             is_finished: false,
             is_cut: false,
@@ -75,6 +77,7 @@ impl<'a, W: Write> Pump<'a, W> {
             bytes: self.out.bytes,
             events: self.events,
             usage: self.meter.usage(),
+            response: self.response,
             ended,
             // Whatever breaks, events get their end, as long as there is somebody to get it.
             is_whole: ended != Ended::ClientGone && !self.is_cut,
@@ -158,7 +161,10 @@ impl<'a, W: Write> Pump<'a, W> {
                 self.items.note(data);
                 None
             }
-            (Dialect::Responses, Meaning::End) => self.items.complete_event(data),
+            (Dialect::Responses, Meaning::End) => {
+                self.response = event::response_id(data);
+                self.items.complete_event(data)
+            }
             _ => None,
         };
         let rename = self.style.rename.as_ref();

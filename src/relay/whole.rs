@@ -28,6 +28,7 @@ pub struct Whole {
     held: Vec<u8>,
     rest: Rest,
     usage: Option<Usage>,
+    response: Option<String>,
 }
 
 /// What comes behind the held bytes.
@@ -90,6 +91,7 @@ fn read(answer: Answer, dialect: Dialect, limit: u64) -> Result<Whole, Failure> 
             held,
             rest,
             usage: None,
+            response: None,
         });
     }
     if event::is_error_body(dialect, &held) {
@@ -97,12 +99,16 @@ fn read(answer: Answer, dialect: Dialect, limit: u64) -> Result<Whole, Failure> 
         return Err(Failure::of_status(status, headers, held, SystemTime::now()));
     }
     let usage = usage::of_body(dialect, &held);
+    let response = (dialect == Dialect::Responses)
+        .then(|| event::response_id(&held))
+        .flatten();
     Ok(Whole {
         status,
         headers,
         held,
         rest: Rest::Nothing,
         usage,
+        response,
     })
 }
 
@@ -115,6 +121,7 @@ impl Whole {
             held: body,
             rest: Rest::Nothing,
             usage,
+            response: None,
         }
     }
 
@@ -143,6 +150,7 @@ impl Whole {
             bytes: 0,
             events: 0,
             usage: self.usage,
+            response: self.response,
             ended: Ended::Terminal,
             is_whole: true,
             failure: None,

@@ -1,16 +1,26 @@
 //! Which model names are offered, and by which credentials. Computed once per configuration.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
-use crate::credential::{Credential, Model};
+use super::holders::Holders;
+use crate::credential::{Credential, Model, split_configured};
+use crate::session::bindings::Holder;
 
-/// One credential that can serve a model, and the name it calls it by.
+/// One credential that can serve a model.
 #[derive(Clone, Debug)]
 pub struct Candidate {
     id: Arc<str>,
+    pub holder: Holder,
     pub credential: Arc<Credential>,
-    /// What the upstream calls the model.
+    /// What the upstream calls the model: one name, or a pool of them.
+    pub members: Arc<[Member]>,
+}
+
+/// One name of a model at an upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
     pub upstream: Arc<str>,
     /// How much it is to think, where the configuration says so: the value of a suffix.
     pub thinking: Option<Arc<str>>,
@@ -30,62 +40,99 @@ impl Candidate {
 /// All models that clients can name.
 #[derive(Debug, Default)]
 pub struct Catalog {
-    by_name: BTreeMap<Box<str>, Entry>,
+    by_name: BTreeMap<Box<str>, Offer>,
     /// Lower-case name to the name as offered, for clients that spell it otherwise.
     folded: HashMap<Box<str>, Box<str>>,
     credentials: Vec<Arc<Credential>>,
 }
 
+/// One model, and who serves it.
 #[derive(Debug)]
-struct Entry {
-    model: Model,
+pub struct Offer {
+    pub model: Model,
     /// Priority descending, id ascending.
     candidates: Vec<Candidate>,
+    /// Candidates of equal priority, the best first.
+    tiers: Vec<Range<usize>>,
+    positions: HashMap<Holder, usize>,
+}
+
+impl Offer {
+    fn new(model: Model) -> Self {
+        Self {
+            model,
+            candidates: Vec::new(),
+            tiers: Vec::new(),
+            positions: HashMap::new(),
+        }
+    }
+
+    /// Puts the candidates in order.
+    fn finish(&mut self) {
+        self.candidates
+            .sort_by(|a, b| (-a.priority(), &a.id).cmp(&(-b.priority(), &b.id)));
+        let mut start = 0;
+        for tier in self
+            .candidates
+            .chunk_by(|a, b| a.priority() == b.priority())
+        {
+            self.tiers.push(start..start + tier.len());
+            start += tier.len();
+        }
+        let holders = self.candidates.iter().map(|candidate| candidate.holder);
+        self.positions = holders.zip(0..).collect();
+    }
+
+    pub fn candidates(&self) -> &[Candidate] {
+        &self.candidates
+    }
+
+    pub fn tiers(&self) -> &[Range<usize>] {
+        &self.tiers
+    }
+
+    /// Where a credential stands among the candidates.
+    pub fn position(&self, holder: Holder) -> Option<usize> {
+        self.positions.get(&holder).copied()
+    }
 }
 
 impl Catalog {
-    pub fn new(credentials: Vec<Credential>) -> Self {
+    pub fn new(credentials: Vec<Credential>, holders: &Holders) -> Self {
         let mut catalog = Self::default();
         for credential in credentials {
             let credential = Arc::new(credential);
             let id: Arc<str> = Arc::from(credential.id.as_str());
+            let holder = holders.number(&id);
             for (name, model) in credential.visible_ids() {
-                let resolved = model.resolved(None);
                 let candidate = Candidate {
                     id: Arc::clone(&id),
+                    holder,
                     credential: Arc::clone(&credential),
-                    upstream: Arc::from(resolved.upstream),
-                    thinking: resolved.thinking.map(Arc::from),
+                    members: members(model),
                 };
                 let folded = name.to_lowercase().into_boxed_str();
                 let name = name.into_owned().into_boxed_str();
                 catalog.folded.entry(folded).or_insert_with(|| name.clone());
-                let entry = catalog.by_name.entry(name).or_insert_with(|| Entry {
-                    model: model.clone(),
-                    candidates: Vec::new(),
-                });
-                if !entry.candidates.iter().any(|known| known.id == id) {
-                    entry.candidates.push(candidate);
+                let offer = catalog
+                    .by_name
+                    .entry(name)
+                    .or_insert_with(|| Offer::new(model.clone()));
+                if offer.candidates.last().is_none_or(|last| last.id != id) {
+                    offer.candidates.push(candidate);
                 }
             }
             catalog.credentials.push(credential);
         }
-        for entry in catalog.by_name.values_mut() {
-            entry
-                .candidates
-                .sort_by(|a, b| (-a.priority(), &a.id).cmp(&(-b.priority(), &b.id)));
+        for offer in catalog.by_name.values_mut() {
+            offer.finish();
         }
         catalog
     }
 
-    /// The candidates for a model name, best first; empty for an unknown one. The exact spelling is
-    /// preferred to another case (spec/config.md 2.6).
-    pub fn candidates(&self, name: &str) -> &[Candidate] {
-        self.entry(name)
-            .map_or(&[], |entry| entry.candidates.as_slice())
-    }
-
-    fn entry(&self, name: &str) -> Option<&Entry> {
+    /// Who offers a model of that name. The exact spelling is preferred to another case
+    /// (spec/config.md 2.6).
+    pub fn offer(&self, name: &str) -> Option<&Offer> {
         self.by_name.get(name).or_else(|| {
             let offered = self.folded.get(name.to_lowercase().as_str())?;
             self.by_name.get(offered)
@@ -96,10 +143,27 @@ impl Catalog {
     pub fn models(&self) -> impl Iterator<Item = (&str, &Model)> {
         self.by_name
             .iter()
-            .map(|(name, entry)| (name.as_ref(), &entry.model))
+            .map(|(name, offer)| (name.as_ref(), &offer.model))
     }
 
     pub fn credentials(&self) -> &[Arc<Credential>] {
         &self.credentials
     }
+}
+
+fn members(model: &Model) -> Arc<[Member]> {
+    let names = match model.upstream.as_slice() {
+        [] => std::slice::from_ref(&model.id),
+        names => names,
+    };
+    names
+        .iter()
+        .map(|name| {
+            let (upstream, thinking) = split_configured(name);
+            Member {
+                upstream: Arc::from(upstream),
+                thinking: thinking.map(Arc::from),
+            }
+        })
+        .collect()
 }

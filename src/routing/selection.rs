@@ -1,22 +1,27 @@
-//! Choosing among usable candidates (spec/routing.md 2).
+//! Whose turn it is among candidates of equal rank (spec/routing.md 2 and 7.6).
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::sync::Arc;
 
 use lru::LruCache;
-use parking_lot::Mutex;
 
-use crate::config::Strategy;
+use super::catalog::Candidate;
+use crate::session::bindings::Holder;
 
 /// How many rotations are remembered; beyond it the least recently used starts anew
 /// (spec/routing.md D 17).
 const ROTATIONS: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 
-/// Where each rotation stands. One per model and priority tier, unaffected by failures and reloads
+/// Where each rotation stands. One per model and priority, unaffected by failures and reloads
 /// (spec/routing.md D 17).
 #[derive(Debug)]
 pub struct Rotations {
-    last_taken: Mutex<LruCache<Place, Arc<str>>>,
+    last_taken: LruCache<Place, Arc<str>>,
+    /// The next of a pool, per credential and model.
+    pools: LruCache<Place, usize>,
+    weighted: LruCache<Place, Weighted>,
 }
 
 /// Whose turn it is kept for.
@@ -26,125 +31,100 @@ struct Place {
     tier: i32,
 }
 
+/// The credits of a smooth weighted round robin, by credential.
+type Weighted = HashMap<Holder, i64>;
+
 impl Default for Rotations {
     fn default() -> Self {
-        let mut last_taken = LruCache::unbounded();
-        last_taken.resize(ROTATIONS);
         Self {
-            last_taken: Mutex::new(last_taken),
+            last_taken: bounded(),
+            pools: bounded(),
+            weighted: bounded(),
         }
     }
+}
+
+fn bounded<V>() -> LruCache<Place, V> {
+    let mut cache = LruCache::unbounded();
+    cache.resize(ROTATIONS);
+    cache
 }
 
 impl Rotations {
-    /// Chooses among `usable`, the ids of one tier in ascending order.
-    pub fn choose<'a>(
-        &self,
-        strategy: Strategy,
-        model: &str,
-        tier: i32,
-        mut usable: impl Iterator<Item = &'a Arc<str>>,
-    ) -> Option<Arc<str>> {
-        if strategy == Strategy::FillFirst {
-            return usable.next().cloned();
-        }
-        let mut last_taken = self.last_taken.lock();
+    /// Where in `tier` the next turn begins: behind the one taken last.
+    pub fn start(&mut self, model: &str, candidates: &[Candidate], tier: &Range<usize>) -> usize {
+        let members = candidates.get(tier.clone()).unwrap_or_default();
+        let Some(first) = members.first() else {
+            return tier.start;
+        };
         let place = Place {
             model: Box::from(model),
-            tier,
+            tier: first.priority(),
         };
-        let chosen = match last_taken.get(&place) {
-            None => usable.next(),
-            Some(last) => {
-                let mut first = None;
-                let mut next = None;
-                for id in usable {
-                    if id > last {
-                        next = Some(id);
-                        break;
-                    }
-                    first.get_or_insert(id);
-                }
-                next.or(first)
-            }
-        }?;
-        let chosen = Arc::clone(chosen);
-        last_taken.put(place, Arc::clone(&chosen));
-        Some(chosen)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ids(names: &[&str]) -> Vec<Arc<str>> {
-        names.iter().map(|name| Arc::from(*name)).collect()
-    }
-
-    fn take(rotations: &Rotations, model: &str, usable: &[Arc<str>]) -> String {
-        rotations
-            .choose(Strategy::RoundRobin, model, 0, usable.iter())
-            .unwrap()
-            .to_string()
-    }
-
-    #[test]
-    fn round_robin_takes_turns() {
-        let rotations = Rotations::default();
-        let all = ids(&["a", "b", "c"]);
-        let taken: Vec<_> = (0..7).map(|_| take(&rotations, "m", &all)).collect();
-        assert_eq!(taken, ["a", "b", "c", "a", "b", "c", "a"]);
-    }
-
-    #[test]
-    fn one_that_cannot_be_used_is_skipped_without_losing_the_place() {
-        let rotations = Rotations::default();
-        let all = ids(&["a", "b", "c"]);
-        assert_eq!(take(&rotations, "m", &all), "a");
-        assert_eq!(take(&rotations, "m", &ids(&["a", "c"])), "c");
-        assert_eq!(take(&rotations, "m", &all), "a");
-        assert_eq!(take(&rotations, "m", &all), "b");
-    }
-
-    #[test]
-    fn models_and_tiers_rotate_apart() {
-        let rotations = Rotations::default();
-        let all = ids(&["a", "b"]);
-        assert_eq!(take(&rotations, "m", &all), "a");
-        assert_eq!(take(&rotations, "n", &all), "a");
-        assert_eq!(
-            rotations
-                .choose(Strategy::RoundRobin, "m", 1, all.iter())
-                .unwrap()
-                .as_ref(),
-            "a"
-        );
-        assert_eq!(take(&rotations, "m", &all), "b");
-    }
-
-    #[test]
-    fn fill_first_takes_the_lowest() {
-        let rotations = Rotations::default();
-        let all = ids(&["a", "b"]);
-        for _ in 0..3 {
-            assert_eq!(
-                rotations
-                    .choose(Strategy::FillFirst, "m", 0, all.iter())
-                    .unwrap()
-                    .as_ref(),
-                "a"
-            );
+        let Some(last) = self.last_taken.get(&place) else {
+            return tier.start;
+        };
+        let behind = members.partition_point(|candidate| candidate.id() <= last);
+        match behind == members.len() {
+            true => tier.start,
+            false => tier.start + behind,
         }
     }
 
-    #[test]
-    fn nothing_usable_is_nothing_chosen() {
-        let rotations = Rotations::default();
-        assert!(
-            rotations
-                .choose(Strategy::RoundRobin, "m", 0, [].iter())
-                .is_none()
-        );
+    /// `candidate` has been taken.
+    pub fn take(&mut self, model: &str, candidate: &Candidate) {
+        let place = Place {
+            model: Box::from(model),
+            tier: candidate.priority(),
+        };
+        self.last_taken.put(place, Arc::clone(candidate.id()));
+    }
+
+    /// The one of `usable` that is due by weight: each gets its share, evenly spread.
+    pub fn weighted(
+        &mut self,
+        model: &str,
+        candidates: &[Candidate],
+        usable: impl Iterator<Item = usize>,
+    ) -> Option<usize> {
+        let usable: Vec<(usize, &Candidate, i64)> = usable
+            .filter_map(|index| {
+                let candidate = candidates.get(index)?;
+                let weight = i64::from(candidate.credential.weight);
+                (weight > 0).then_some((index, candidate, weight))
+            })
+            .collect();
+        let place = Place {
+            model: Box::from(model),
+            tier: usable.first()?.1.priority(),
+        };
+        let credits = self.weighted.get_or_insert_mut(place, HashMap::new);
+        let total: i64 = usable.iter().map(|(_, _, weight)| weight).sum();
+        let mut due: Option<(i64, usize, Holder)> = None;
+        for (index, candidate, weight) in usable {
+            let credit = credits.entry(candidate.holder).or_default();
+            *credit += weight;
+            if due.is_none_or(|(most, _, _)| *credit > most) {
+                due = Some((*credit, index, candidate.holder));
+            }
+        }
+        let (_, index, holder) = due?;
+        *credits.entry(holder).or_default() -= total;
+        Some(index)
+    }
+
+    /// Which of `size` members of a pool is the first one this time.
+    pub fn pool(&mut self, credential: &str, model: &str, size: usize) -> usize {
+        if size <= 1 {
+            return 0;
+        }
+        let place = Place {
+            model: format!("{credential}\n{model}").into_boxed_str(),
+            tier: 0,
+        };
+        let next = self.pools.get_or_insert_mut(place, || 0);
+        let start = *next % size;
+        *next = start + 1;
+        start
     }
 }

@@ -14,7 +14,7 @@ use crate::dialect::thinking;
 use crate::dialect::translate::{self, Ask, Form, Stream};
 use crate::provider::{Action, Call, Failure, FailureKind, Headers, Target};
 use crate::relay::{self, Crossing, Opened, Whole};
-use crate::routing::Candidate;
+use crate::routing::{Candidate, Member};
 
 /// An answer of which nothing has been written.
 pub enum Opening {
@@ -24,22 +24,29 @@ pub enum Opening {
     Crossed(Box<Crossing>),
 }
 
-impl Generation<'_> {
-    /// Whether an upstream of `dialect` can do what is asked for.
-    pub(super) fn can_serve(&self, dialect: Dialect) -> bool {
-        dialect == self.operation.dialect || self.operation.action != Action::Compact
+impl Opening {
+    /// The headers of the upstream, unfiltered.
+    pub fn headers(&self) -> &Headers {
+        match self {
+            Self::Same(Opened::Events(primed)) => &primed.headers,
+            Self::Same(Opened::Whole(whole)) => &whole.headers,
+            Self::Crossed(crossing) => crossing.headers(),
+        }
     }
+}
 
+impl Generation<'_> {
     pub(super) fn attempt(
         &self,
         candidate: &Candidate,
+        member: &Member,
         inbound: &Inbound,
         understood: &Understood<'_>,
         suffix: Option<&str>,
         headers: &[(&str, &str)],
     ) -> Result<Opening, Failure> {
         // What the configuration says outranks the client.
-        let suffix = candidate.thinking.as_deref().or(suffix);
+        let suffix = member.thinking.as_deref().or(suffix);
         let own_headers = candidate.credential.headers_for(headers);
         let dialect = self.operation.dialect;
         let upstream = candidate.credential.dialect();
@@ -49,7 +56,7 @@ impl Generation<'_> {
                 &own_headers,
                 &self.snapshot.config.proxy_url,
             ),
-            model: &candidate.upstream,
+            model: &member.upstream,
             action: self.operation.action,
             stream: understood.stream,
             body: &inbound.body,
@@ -58,12 +65,12 @@ impl Generation<'_> {
             alt: self.operation.alt.as_deref(),
         };
         if upstream != dialect || understood.form != Form::Usual {
-            return self.translated(&call, candidate, upstream, understood, suffix);
+            return self.translated(&call, member, upstream, understood, suffix);
         }
         let answer = match suffix {
             None => self.server.upstream.call(&call)?,
             Some(suffix) => {
-                let body = thinking::suffixed(dialect, call.body, &candidate.upstream, suffix)
+                let body = thinking::suffixed(dialect, call.body, &member.upstream, suffix)
                     .map_err(|why| Failure::new(FailureKind::Request, why))?;
                 self.server.upstream.call(&Call {
                     body: &body,
@@ -75,7 +82,7 @@ impl Generation<'_> {
         let opened = if understood.stream {
             relay::stream::open(answer, dialect, crate::sse::MAX_EVENT)
         } else {
-            relay::whole::open(answer, dialect, rename(candidate, understood)).map(Opened::Whole)
+            relay::whole::open(answer, dialect, rename(member, understood)).map(Opened::Whole)
         };
         opened.map(Opening::Same)
     }
@@ -85,7 +92,7 @@ impl Generation<'_> {
     fn translated(
         &self,
         call: &Call<'_>,
-        candidate: &Candidate,
+        member: &Member,
         upstream: Dialect,
         understood: &Understood<'_>,
         suffix: Option<&str>,
@@ -100,7 +107,7 @@ impl Generation<'_> {
             upstream,
             body: call.body,
             model: &understood.model,
-            upstream_model: &candidate.upstream,
+            upstream_model: &member.upstream,
             stream: understood.stream,
             suffix,
             seed: &seed,
@@ -108,7 +115,7 @@ impl Generation<'_> {
         };
         let translated = translate::request(&ask).map_err(|why| self.refused(&why))?;
         if self.operation.action == Action::Count {
-            let body = translate::to_count(upstream, &candidate.upstream, &translated.body);
+            let body = translate::to_count(upstream, &member.upstream, &translated.body);
             let tokens = match body {
                 Some(body) => self.counted(call, upstream, &body)?,
                 None => translate::estimated_tokens(&ask).map_err(|why| self.refused(&why))?,

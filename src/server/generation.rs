@@ -3,14 +3,11 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::rc::Rc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::Server;
-use super::attempt::Opening;
 use super::client_key::Client;
 use super::decoding;
-use super::fixed::{EVENT_STREAM, RELAYED_JSON};
-use super::head::{Framing, Head};
 use super::inbound::Inbound;
 use super::passthrough;
 use super::query::Query;
@@ -22,17 +19,21 @@ use super::snapshot::Snapshot;
 use super::unserved;
 use memchr::memmem;
 
+use crate::config::AffinityMode;
 use crate::dialect::Dialect;
 use crate::dialect::model_name::ModelName;
-use crate::dialect::problem::{self, Problem};
+use crate::dialect::problem::Problem;
 use crate::dialect::translate::Form;
 use crate::dialect::usage::Usage;
 use crate::json::Span;
 use crate::provider::{Action, Headers, watch};
-use crate::relay::{self, Ended, Opened, Relayed, Rename, Style};
-use crate::routing::{Candidate, Order, Placed, Unserved};
-use crate::session::bindings::{Decision, Key, Names};
+use crate::relay::Rename;
+use crate::routing::{Member, Order, Unserved};
+use crate::session::bindings::Key;
+use crate::session::decision::Decision;
 use crate::session::identity::{self, Identity};
+use crate::session::name::Name;
+use crate::session::prefix::Prefix;
 use crate::session::scan;
 
 /// What a route asks of an upstream.
@@ -93,16 +94,18 @@ pub(super) struct Understood<'a> {
     pub model_span: Option<Span>,
     pub stream: bool,
     pub form: Form,
-    identity: Identity,
+    pub identity: Identity,
+    /// The beginnings of the conversation, where it is known by them.
+    prefix: Prefix,
 }
 
 /// What the report tells beside the request itself.
-struct Told<'a> {
-    credential: Option<&'a str>,
-    decision: Decision,
-    attempts: usize,
-    status: u16,
-    usage: Option<Usage>,
+pub(super) struct Told<'a> {
+    pub credential: Option<&'a str>,
+    pub decision: Decision,
+    pub attempts: usize,
+    pub status: u16,
+    pub usage: Option<Usage>,
 }
 
 impl Generation<'_> {
@@ -156,7 +159,11 @@ impl Generation<'_> {
 
     /// The one pass over the body.
     fn understand<'b>(&'b self, inbound: &'b Inbound) -> Result<Understood<'b>, Box<Problem>> {
-        let scan = scan::scan(&inbound.body).map_err(Problem::malformed_json)?;
+        let scan = match self.wants_prefix(inbound) {
+            true => scan::scan_with_turns(&inbound.body),
+            false => scan::scan(&inbound.body),
+        };
+        let scan = scan.map_err(Problem::malformed_json)?;
         if !scan.is_object {
             let what = "Invalid request: the body is not a JSON object";
             return Err(Problem::invalid_request(what).into());
@@ -165,7 +172,7 @@ impl Generation<'_> {
             let what = format!("Invalid request: the body has more than one \"{name}\"");
             return Err(Problem::invalid_request(what).into());
         }
-        let identity = identity::identify(|name| inbound.headers.get(name), &scan);
+        let identity = identity::identify(inbound.headers.iter(), &scan);
         let (model, stream) = match &self.operation.path {
             Some((model, stream)) => (Cow::Borrowed(model.as_ref()), *stream),
             None => {
@@ -186,8 +193,20 @@ impl Generation<'_> {
             model_span: scan.model.map(|field| field.span),
             stream: stream && self.operation.action == Action::Generate,
             form: self.form(&inbound.body),
+            prefix: match identity.is_named {
+                true => Prefix::default(),
+                false => scan.turns.prefix(),
+            },
             identity,
         })
+    }
+
+    /// Whether the conversation may have to be known by its beginnings.
+    fn wants_prefix(&self, inbound: &Inbound) -> bool {
+        let config = &self.snapshot.config.routing;
+        config.session_affinity
+            && config.session_affinity_mode == AffinityMode::Prefix
+            && !identity::is_named_by(inbound.headers.iter())
     }
 
     /// Chat clients may send what is meant for Responses (spec/http.md 6.1).
@@ -209,38 +228,48 @@ impl Generation<'_> {
     ) -> io::Result<()> {
         let name = ModelName::split(&understood.model);
         let catalog = &self.snapshot.catalog;
-        let (base, all) = match catalog.candidates(name.base) {
+        let (base, offer) = match catalog.offer(name.base) {
+            Some(offer) => (name.base, Some(offer)),
             // An id may itself end in parentheses.
-            [] => (name.full, catalog.candidates(name.full)),
-            found => (name.base, found),
+            None => (name.full, catalog.offer(name.full)),
         };
-        if all.is_empty() {
+        let Some(offer) = offer else {
             return self.refuse(&Problem::unknown_model(&understood.model), lane);
-        }
-        let candidates: Vec<&Candidate> = all
+        };
+        let only = (self.operation.action == Action::Compact).then_some(self.operation.dialect);
+        let config = &self.snapshot.config;
+        let order = Order {
+            offer,
+            model: base,
+            only,
+            key: self.key(understood, base),
+            parent: self.parent(understood, base),
+            policy: self.snapshot.policy,
+            more_rounds: match understood.stream {
+                true => config.bootstrap_retries,
+                false => 0,
+            },
+            is_counting: self.operation.action == Action::Count,
+        };
+        if !offer
+            .candidates()
             .iter()
-            .filter(|candidate| self.can_serve(candidate.credential.dialect()))
-            .collect();
-        if candidates.is_empty() {
+            .any(|candidate| order.serves(candidate))
+        {
             return self.refuse(&Problem::compact_unsupported(), lane);
         }
         let suffix = name.suffix.filter(|_| base != name.full);
-
-        let order = Order {
-            candidates: &candidates,
-            model: base,
-            session: self.names(&understood.identity, base),
-            policy: self.snapshot.policy,
-        };
         let headers: Vec<(&str, &str)> = inbound.headers.iter().collect();
-        let placed = self
-            .server
-            .routing
-            .dispatch(&order, Instant::now, |candidate| {
-                self.attempt(candidate, inbound, understood, suffix, &headers)
-            });
+        let placed = self.server.routing.dispatch(
+            order,
+            Instant::now,
+            |pause| wait(pause, &inbound.client),
+            |candidate, member| {
+                self.attempt(candidate, member, inbound, understood, suffix, &headers)
+            },
+        );
         let (told, answered) = match placed {
-            Ok(placed) => self.relay(placed, inbound, understood, lane),
+            Ok(placed) => self.relay(placed, inbound, understood, base, lane),
             Err(unserved) => self.tell(base, &unserved, lane),
         };
         self.report(inbound, understood, &told);
@@ -276,78 +305,42 @@ impl Generation<'_> {
         (told, answered)
     }
 
-    /// The keys of the session's bindings, if the request belongs to one.
-    fn names(&self, identity: &Identity, model: &str) -> Option<Names> {
-        let client = match self.client {
-            Client::Anonymous => "",
-            Client::Known(key) => key.reveal(),
-        };
-        let key = |session: &String| Key::new(client, session, model);
-        Some(Names {
-            primary: identity.primary.as_ref().map(key)?,
-            fallback: identity.fallback.as_ref().map(key),
+    /// By what the request's session is found, if it belongs to one.
+    fn key(&self, understood: &Understood<'_>, model: &str) -> Option<Key> {
+        let Understood {
+            identity, prefix, ..
+        } = understood;
+        let client = self.client_name();
+        let name = |session: &str| Name::new(client, session, model);
+        if prefix.is_empty() {
+            let names: Vec<Name> = identity.names().map(name).collect();
+            return (!names.is_empty()).then_some(Key {
+                names,
+                prefix: None,
+            });
+        }
+        let named = identity.previous_response.iter().chain(&identity.others);
+        Some(Key {
+            names: named.map(|session| name(session)).collect(),
+            prefix: Some((name(""), prefix.clone())),
         })
     }
 
-    fn relay<'p>(
-        &self,
-        placed: Placed<'p, Opening>,
-        inbound: &Inbound,
-        understood: &Understood<'_>,
-        lane: &mut dyn Write,
-    ) -> (Told<'p>, io::Result<()>) {
-        let keep_alive = self.snapshot.config.streaming_keepalive;
-        let content_type = match self.wants_array() {
-            true => RELAYED_JSON,
-            false => EVENT_STREAM,
-        };
-        let relayed = match placed.answer {
-            Opening::Same(Opened::Events(primed)) => {
-                let head = Head::new(200, content_type, Framing::Chunked);
-                let head = self.head(head, &primed.headers);
-                let header = |name| inbound.headers.get(name);
-                let style = Style {
-                    framing: match self.wants_array() {
-                        true => relay::Framing::Array,
-                        false => relay::Framing::Events,
-                    },
-                    rename: rename(placed.candidate, understood),
-                    keep_alive,
-                    is_codex: problem::is_codex_client(header("user-agent"), header("originator")),
-                };
-                primed.pump(Prefixed::new(head, lane), style)
-            }
-            Opening::Same(Opened::Whole(whole)) => {
-                let framing = whole.length().map_or(Framing::Chunked, Framing::Length);
-                let head = Head::new(whole.status, RELAYED_JSON, framing);
-                let head = self.head(head, &whole.headers);
-                whole.pump(Prefixed::new(head, lane))
-            }
-            Opening::Crossed(crossing) => {
-                let head = Head::new(200, content_type, Framing::Chunked);
-                let head = self.head(head, crossing.headers());
-                crossing.pump(Prefixed::new(head, lane), keep_alive)
-            }
-        };
-        if let Some(failure) = &relayed.failure {
-            log::warn!(
-                "{}: {}: the answer did not end well: {failure}",
-                self.id,
-                placed.candidate.id()
-            );
+    /// The session on whose credential this one is to start.
+    fn parent(&self, understood: &Understood<'_>, model: &str) -> Option<Key> {
+        let routing = &self.snapshot.config.routing;
+        let parent = understood.identity.parent.as_deref()?;
+        routing.session_affinity_subagents.then(|| Key {
+            names: vec![Name::new(self.client_name(), parent, model)],
+            prefix: None,
+        })
+    }
+
+    pub(super) fn client_name(&self) -> &str {
+        match self.client {
+            Client::Anonymous => "",
+            Client::Known(key) => key.reveal(),
         }
-        let told = Told {
-            credential: Some(placed.candidate.id()),
-            decision: placed.decision,
-            attempts: placed.attempts,
-            status: status(&relayed),
-            usage: relayed.usage,
-        };
-        let answered = match relayed.is_whole {
-            true => Ok(()),
-            false => Err(io::ErrorKind::BrokenPipe.into()),
-        };
-        (told, answered)
     }
 
     /// Gemini's other framing of a stream.
@@ -355,17 +348,7 @@ impl Generation<'_> {
         self.operation.dialect == Dialect::Gemini && self.operation.alt.as_deref() == Some("json")
     }
 
-    fn head(&self, head: Head<'_>, upstream: &Headers) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(1024);
-        let head = Head {
-            request_id: Some(self.id),
-            ..head
-        };
-        head.write(&mut bytes, SystemTime::now(), self.passed_on(upstream));
-        bytes
-    }
-
-    fn passed_on<'h>(&self, upstream: &'h Headers) -> Vec<(&'h str, &'h str)> {
+    pub(super) fn passed_on<'h>(&self, upstream: &'h Headers) -> Vec<(&'h str, &'h str)> {
         passthrough::passed_on(upstream.iter(), self.snapshot.config.passthrough_headers)
     }
 
@@ -389,57 +372,25 @@ impl Generation<'_> {
 }
 
 /// The model's two names, where the client calls it otherwise than the upstream.
-pub(super) fn rename<'a>(
-    candidate: &'a Candidate,
-    understood: &'a Understood<'_>,
-) -> Option<Rename<'a>> {
-    (*candidate.upstream != *understood.model).then(|| Rename {
-        upstream: &candidate.upstream,
+pub(super) fn rename<'a>(member: &'a Member, understood: &'a Understood<'_>) -> Option<Rename<'a>> {
+    (*member.upstream != *understood.model).then(|| Rename {
+        upstream: &member.upstream,
         client: &understood.model,
     })
 }
 
-/// What the client got, as far as a number can say it.
-fn status(relayed: &Relayed) -> u16 {
-    match relayed.ended {
-        Ended::Terminal => 200,
-        Ended::ClientGone => unserved::CLIENT_GONE,
-        Ended::NoTerminal | Ended::Broken | Ended::UpstreamError => relayed
-            .failure
-            .as_ref()
-            .and_then(|failure| failure.status)
-            .unwrap_or(502),
-    }
-}
-
-/// A writer that sends a head together with the first bytes of the body: one write instead of two.
-struct Prefixed<'a> {
-    head: Vec<u8>,
-    lane: &'a mut dyn Write,
-}
-
-impl<'a> Prefixed<'a> {
-    fn new(head: Vec<u8>, lane: &'a mut dyn Write) -> Self {
-        Self { head, lane }
-    }
-}
-
-impl Write for Prefixed<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.head.is_empty() {
-            return self.lane.write(bytes);
+/// Waits, unless the client leaves meanwhile; says whether it is still there.
+fn wait(pause: Duration, client: &crate::lane::Client) -> bool {
+    const SLICE: Duration = Duration::from_millis(50);
+    let end = Instant::now() + pause;
+    loop {
+        if client.is_gone() {
+            return false;
         }
-        let mut joined = std::mem::take(&mut self.head);
-        joined.extend_from_slice(bytes);
-        self.lane.write_all(&joined)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if !self.head.is_empty() {
-            let head = std::mem::take(&mut self.head);
-            self.lane.write_all(&head)?;
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return true;
         }
-        self.lane.flush()
+        std::thread::sleep(left.min(SLICE));
     }
 }

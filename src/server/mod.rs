@@ -1,5 +1,6 @@
 //! What workers do with the requests that come over their lanes: routes, client keys, bodies, replies.
 
+mod answering;
 mod attempt;
 pub mod client_key;
 pub mod cors;
@@ -20,6 +21,7 @@ mod snapshot;
 mod unserved;
 pub mod workers;
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -32,6 +34,7 @@ use crate::dialect::problem::Problem;
 use crate::lane::WorkerEnd;
 use crate::provider::{Settings, Upstream};
 use crate::routing::State;
+use crate::session::bindings::Holder;
 use client_key::Client;
 use generation::{Generation, Operation};
 use inbound::Inbound;
@@ -58,10 +61,11 @@ impl Server {
             workers: config.limits.workers,
             ..Settings::default()
         };
+        let routing = State::new(config.routing.session_affinity_names, Instant::now());
         Self {
             body_limit: config.limits.body,
-            snapshot: ArcSwap::from_pointee(Snapshot::new(config)),
-            routing: State::default(),
+            snapshot: ArcSwap::from_pointee(Snapshot::new(config, &routing.holders)),
+            routing,
             upstream: Upstream::new(settings),
             observer,
         }
@@ -69,15 +73,13 @@ impl Server {
 
     /// Serves by `config` from now on; requests under way keep what they started with.
     pub fn reload(&self, config: Config) {
-        let snapshot = Arc::new(Snapshot::new(config));
+        let snapshot = Arc::new(Snapshot::new(config, &self.routing.holders));
         self.snapshot.store(Arc::clone(&snapshot));
-        self.routing.bindings.retain(|id| {
-            snapshot
-                .catalog
-                .credentials()
-                .iter()
-                .any(|known| known.id == id)
-        });
+        let credentials = snapshot.catalog.credentials().iter();
+        let present: HashSet<Holder> = credentials
+            .map(|credential| self.routing.holders.number(&credential.id))
+            .collect();
+        self.routing.retain(|holder| present.contains(&holder));
     }
 
     /// How long a session stays bound; `None` when sessions are not bound at all.
@@ -88,7 +90,7 @@ impl Server {
     /// Forgets sessions that have not been used for long enough.
     pub fn sweep_sessions(&self, now: Instant) {
         if let Some(ttl) = self.session_ttl() {
-            let swept = self.routing.bindings.sweep(ttl, now);
+            let swept = self.routing.sweep(ttl, now);
             if swept > 0 {
                 log::debug!("{swept} sessions expired");
             }

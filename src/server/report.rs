@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::dialect::Dialect;
 use crate::dialect::usage::Usage;
-use crate::session::bindings::Decision;
+use crate::session::decision::Decision;
 
 /// One finished request.
 #[derive(Clone, Debug)]

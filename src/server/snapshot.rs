@@ -5,7 +5,7 @@ use super::client_key::ClientKeys;
 use super::models::ListedModel;
 use crate::config::Config;
 use crate::credential;
-use crate::routing::{Catalog, Policy};
+use crate::routing::{Catalog, Holders, Policy};
 
 pub struct Snapshot {
     pub config: Config,
@@ -16,18 +16,26 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: Config, holders: &Holders) -> Self {
         let (credentials, problems) = credential::from_config(&config);
         for problem in &problems {
             log::warn!("{problem}");
         }
-        let catalog = Catalog::new(credentials);
+        let catalog = Catalog::new(credentials, holders);
         let routing = &config.routing;
         let policy = Policy {
             strategy: routing.strategy,
             affinity: routing
                 .session_affinity
                 .then_some(routing.session_affinity_ttl),
+            failback: routing.session_affinity_priority_failback,
+            request_retry: config.request_retry,
+            max_retry_credentials: config.max_retry_credentials,
+            max_retry_interval: config.max_retry_interval,
+            // Whoever waits holds a worker.
+            waiters: (config.limits.workers / 4).max(1),
+            disable_cooling: config.disable_cooling,
+            transient_cooldown: config.transient_cooldown,
         };
         let listed = catalog
             .models()

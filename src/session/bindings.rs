@@ -1,203 +1,363 @@
-//! Which credential holds which session.
+//! Which credential holds which session (spec/routing.md 7.2).
 //!
-//! What is kept per session is a digest, a credential id and a time: raw session ids stay in the
-//! request. Looking a session up and placing it is one step under one lock, so that parallel first
-//! requests of a session agree (spec/routing.md 4 and 7, D 9, D 12, D 16).
+//! A binding has a primary credential, which has the conversation's cache, and while that one cannot be used
+//! a temporary one. It is found by the names that requests give it, or by the beginning of the conversation.
+//! What is kept is digests, numbers and times: raw session ids stay in the request.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
-use parking_lot::Mutex;
-use ring::digest;
+
+use super::load::Loads;
+use super::name::Name;
+use super::names::{Id, Meant, Names};
+use super::prefix::Prefix;
 
 /// How many sessions are remembered; beyond it the least recently used is forgotten
 /// (spec/routing.md D 12).
 pub const CAPACITY: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+/// How many names are remembered, beginnings of conversations included.
+pub const NAMES: NonZeroUsize = NonZeroUsize::new(262_144).unwrap();
+/// Names of one binding, beginnings not counted (spec/routing.md D 11).
+const NAMES_EACH: usize = 64;
+/// Beginnings looked up for one request, from the longest down: enough for any conversation that people or
+/// agents have, and an end for what was made to cost time.
+const LOOKED_UP: usize = 4_096;
+/// Beginnings remembered of one request.
+const REMEMBERED: usize = 256;
 
-/// A session as seen by one client for one model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Key([u8; 16]);
+/// A credential, by the number that routing gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Holder(pub u32);
 
-impl Key {
-    /// `client` is empty for anonymous clients (D 10); `model` is the base name asked for (D 6).
-    pub fn new(client: &str, session: &str, model: &str) -> Self {
-        let mut context = digest::Context::new(&digest::SHA256);
-        for part in [client, session, model] {
-            context.update(&(part.len() as u64).to_le_bytes());
-            context.update(part.as_bytes());
-        }
-        let mut key = [0; 16];
-        for (byte, digest) in key.iter_mut().zip(context.finish().as_ref()) {
-            *byte = *digest;
-        }
-        Self(key)
+impl Holder {
+    pub fn index(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
     }
 }
 
-/// The names under which one request may know its session.
-#[derive(Clone, Copy, Debug)]
-pub struct Names {
-    pub primary: Key,
-    pub fallback: Option<Key>,
+/// By what a request's session is found.
+#[derive(Clone, Debug, Default)]
+pub struct Key {
+    /// All of them name the same session.
+    pub names: Vec<Name>,
+    /// The client, the model, and the beginnings of the conversation.
+    pub prefix: Option<(Name, Prefix)>,
 }
 
-/// How a request came to its credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// Nothing identifies the session, or affinity is off.
-    Unbound,
-    /// First request of a session.
-    New,
-    /// The session's own credential.
-    Sticky,
-    /// The session's credential could not be used; it is bound to another one now.
-    Moved,
+/// What is known of a request's session.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Known {
+    Bound(Id),
+    /// It shares a beginning with this one, which has gone on otherwise; `share` of the request is common.
+    Branch {
+        from: Id,
+        share: f64,
+    },
+    Nothing,
 }
 
-impl Decision {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Unbound => "unbound",
-            Self::New => "new",
-            Self::Sticky => "sticky",
-            Self::Moved => "moved",
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Binding {
-    credential: Arc<str>,
-    renewed: Instant,
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// `None`: it had one, which is gone for good; whoever answers next is the one.
+    pub primary: Option<Holder>,
+    pub temporary: Option<Holder>,
+    pub used: Instant,
     /// Requests under way; a binding in use does not expire (D 16).
-    in_flight: u32,
+    pub in_flight: u32,
+    /// Somebody has answered.
+    pub is_confirmed: bool,
+    /// The end of the latest request.
+    tip: u64,
+    names: Vec<Name>,
 }
 
 impl Binding {
+    /// Whose work it is at the moment.
+    pub fn serving(&self) -> Option<Holder> {
+        self.temporary.or(self.primary)
+    }
+
     /// Valid up to and including the instant of expiry.
     fn is_live(&self, ttl: Duration, now: Instant) -> bool {
-        self.in_flight > 0 || now.saturating_duration_since(self.renewed) <= ttl
+        self.in_flight > 0 || now.saturating_duration_since(self.used) <= ttl
     }
 }
 
 /// The table of all sessions. Survives reloads of the configuration.
 #[derive(Debug)]
 pub struct Bindings {
-    table: Mutex<LruCache<Key, Binding>>,
-}
-
-impl Default for Bindings {
-    fn default() -> Self {
-        Self::with_capacity(CAPACITY)
-    }
+    table: LruCache<Id, Binding>,
+    capacity: usize,
+    names: Names,
+    loads: Loads,
+    last_id: Id,
 }
 
 impl Bindings {
-    pub fn with_capacity(capacity: NonZeroUsize) -> Self {
-        // Sized by use: the cache reserves its whole capacity up front if it is told of it.
-        let mut table = LruCache::unbounded();
-        table.resize(capacity);
+    pub fn new(capacity: NonZeroUsize, names: NonZeroUsize, now: Instant) -> Self {
         Self {
-            table: Mutex::new(table),
+            // Sized by use: the cache reserves its whole capacity up front if it is told of it.
+            table: LruCache::unbounded(),
+            capacity: capacity.get(),
+            names: Names::with_capacity(names),
+            loads: Loads::new(now),
+            last_id: 0,
         }
     }
 
-    /// The credential for a session: the bound one if `usable` says yes, otherwise what `choose`
-    /// gives, which is then bound. `None` when `choose` has nothing; the binding stays as it was.
-    pub fn place(
-        &self,
-        names: Names,
-        ttl: Duration,
-        now: Instant,
-        usable: impl Fn(&str) -> bool,
-        choose: impl FnOnce() -> Option<Arc<str>>,
-    ) -> Option<(Arc<str>, Decision)> {
-        let mut table = self.table.lock();
-        let mut found = false;
-        if let Some(binding) = table.get_mut(&names.primary)
-            && binding.is_live(ttl, now)
-        {
-            // Every look-up that finds the binding renews it, usable or not.
-            binding.renewed = now;
-            if usable(&binding.credential) {
-                return Some((Arc::clone(&binding.credential), Decision::Sticky));
+    /// Finds the session of a request. One that has not been used for `ttl` is nothing.
+    pub fn find(&mut self, key: &Key, ttl: Duration, now: Instant) -> Known {
+        for name in &key.names {
+            if let Some(meant) = self.names.get(*name)
+                && self.is_live(meant.binding, ttl, now)
+            {
+                return Known::Bound(meant.binding);
             }
-            found = true;
-        } else if let Some(fallback) = names.fallback
-            && let Some(binding) = table.peek(&fallback)
-            && binding.is_live(ttl, now)
-            && usable(&binding.credential)
-        {
-            let credential = Arc::clone(&binding.credential);
-            bind(&mut table, names.primary, &credential, now);
-            return Some((credential, Decision::Sticky));
         }
-        let credential = choose()?;
-        bind(&mut table, names.primary, &credential, now);
-        let decision = if found {
-            Decision::Moved
-        } else {
-            Decision::New
+        let Some((scope, prefix)) = &key.prefix else {
+            return Known::Nothing;
         };
-        Some((credential, decision))
+        let beginnings = prefix.beginnings();
+        for (back, beginning) in beginnings.iter().rev().enumerate().take(LOOKED_UP) {
+            let Some(meant) = self.names.get(scope.of_prefix(beginning.hash)) else {
+                continue;
+            };
+            let Some(binding) = self.live(meant.binding, ttl, now) else {
+                continue;
+            };
+            // The same request again, the next one after it, or one that was taken back and put otherwise.
+            let goes_on = back == 0 || binding.tip == beginning.hash || !meant.is_end;
+            if goes_on {
+                return Known::Bound(meant.binding);
+            }
+            let whole = beginnings.last().map_or(1, |last| last.size).max(1);
+            return Known::Branch {
+                from: meant.binding,
+                share: beginning.size as f64 / whole as f64,
+            };
+        }
+        Known::Nothing
     }
 
-    /// Counts a request under way; to be followed by [`Bindings::release`].
-    pub fn hold(&self, key: &Key) {
-        if let Some(binding) = self.table.lock().peek_mut(key) {
-            binding.in_flight = binding.in_flight.saturating_add(1);
+    fn live(&self, id: Id, ttl: Duration, now: Instant) -> Option<&Binding> {
+        let binding = self.table.peek(&id)?;
+        binding.is_live(ttl, now).then_some(binding)
+    }
+
+    fn is_live(&self, id: Id, ttl: Duration, now: Instant) -> bool {
+        self.live(id, ttl, now).is_some()
+    }
+
+    pub fn get(&self, id: Id) -> Option<&Binding> {
+        self.table.peek(&id)
+    }
+
+    pub fn loads(&self) -> &Loads {
+        &self.loads
+    }
+
+    /// A new session of `holder`, until somebody answers a tentative one.
+    pub fn insert(&mut self, holder: Holder, now: Instant) -> Id {
+        if self.table.len() >= self.capacity {
+            self.evict();
+        }
+        self.last_id += 1;
+        let binding = Binding {
+            primary: Some(holder),
+            temporary: None,
+            used: now,
+            in_flight: 0,
+            is_confirmed: false,
+            tip: 0,
+            names: Vec::new(),
+        };
+        self.loads.add(holder, now);
+        self.table.put(self.last_id, binding);
+        self.last_id
+    }
+
+    /// Has the names and beginnings of `key` stand for `id`, unless they stand for another session.
+    pub fn attach(&mut self, id: Id, key: &Key) {
+        for name in &key.names {
+            self.add_name(id, *name);
+        }
+        let Some((scope, prefix)) = &key.prefix else {
+            return;
+        };
+        let beginnings = prefix.beginnings();
+        let Some(last) = beginnings.last() else {
+            return;
+        };
+        for beginning in beginnings.iter().rev().take(REMEMBERED) {
+            let name = scope.of_prefix(beginning.hash);
+            let is_end = beginning.hash == last.hash;
+            let known = self.names.get(name);
+            let known = known.filter(|known| self.table.contains(&known.binding));
+            match known {
+                None => self.names.insert(
+                    name,
+                    Meant {
+                        binding: id,
+                        is_end,
+                    },
+                ),
+                Some(known) if is_end && !known.is_end => {
+                    self.names.insert(name, Meant { is_end, ..known })
+                }
+                // What comes before is known as well.
+                Some(_) if !is_end => break,
+                Some(_) => {}
+            }
+        }
+        if let Some(binding) = self.table.peek_mut(&id) {
+            binding.tip = last.hash;
         }
     }
 
-    /// The request is over: its session was in use until `now`.
-    pub fn release(&self, key: &Key, now: Instant) {
-        if let Some(binding) = self.table.lock().get_mut(key) {
-            binding.in_flight = binding.in_flight.saturating_sub(1);
-            binding.renewed = now;
+    /// One more name of a session, unless it stands for another one.
+    pub fn add_name(&mut self, id: Id, name: Name) {
+        let known = self.names.get(name);
+        if known.is_some_and(|known| self.table.contains(&known.binding)) {
+            return;
+        }
+        let Some(binding) = self.table.peek_mut(&id) else {
+            return;
+        };
+        if binding.names.len() >= NAMES_EACH {
+            let oldest = binding.names.remove(0);
+            self.names.remove(oldest);
+        }
+        binding.names.push(name);
+        self.names.insert(
+            name,
+            Meant {
+                binding: id,
+                is_end: false,
+            },
+        );
+    }
+
+    /// Changes a binding, which counts as its use.
+    pub fn change(&mut self, id: Id, now: Instant, change: impl FnOnce(&mut Binding)) {
+        let Some(binding) = self.table.get_mut(&id) else {
+            return;
+        };
+        if let Some(holder) = binding.serving() {
+            self.loads.remove(holder, binding.used);
+        }
+        change(binding);
+        binding.used = binding.used.max(now);
+        if let Some(holder) = binding.serving() {
+            self.loads.add(holder, binding.used);
+        }
+    }
+
+    pub fn remove(&mut self, id: Id) {
+        if let Some(binding) = self.table.pop(&id) {
+            self.forget(&binding);
+        }
+    }
+
+    fn evict(&mut self) {
+        if let Some((_, binding)) = self.table.pop_lru() {
+            self.forget(&binding);
+        }
+    }
+
+    fn forget(&mut self, binding: &Binding) {
+        if let Some(holder) = binding.serving() {
+            self.loads.remove(holder, binding.used);
+        }
+        for name in &binding.names {
+            self.names.remove(*name);
         }
     }
 
     /// Forgets what has expired. Returns how many sessions that were.
-    pub fn sweep(&self, ttl: Duration, now: Instant) -> usize {
-        let mut table = self.table.lock();
+    pub fn sweep(&mut self, ttl: Duration, now: Instant) -> usize {
         let mut swept = 0;
-        // The order of the cache is the order of renewal, so the first live one ends the sweep. One
-        // in use is moved out of the way once.
-        for _ in 0..table.len() {
-            let Some((key, oldest)) = table.peek_lru() else {
+        // The order of the cache is the order of use, so the first live one ends the sweep. One in use is
+        // moved out of the way once.
+        for _ in 0..self.table.len() {
+            let Some((id, oldest)) = self.table.peek_lru() else {
                 break;
             };
-            let key = *key;
+            let id = *id;
             if oldest.in_flight > 0 {
-                table.promote(&key);
+                self.table.promote(&id);
             } else if oldest.is_live(ttl, now) {
                 break;
             } else {
-                table.pop(&key);
+                self.remove(id);
                 swept += 1;
             }
         }
         swept
     }
 
-    /// Forgets the sessions of credentials that are gone (D 14).
-    pub fn retain(&self, exists: impl Fn(&str) -> bool) {
-        let mut table = self.table.lock();
-        let gone: Vec<Key> = table
+    /// Forgets what vanished credentials held (D 14).
+    pub fn retain(&mut self, exists: impl Fn(Holder) -> bool) {
+        let is_gone = |holder: Option<Holder>| holder.is_some_and(|holder| !exists(holder));
+        let touched: Vec<Id> = self
+            .table
             .iter()
-            .filter(|(_, binding)| !exists(&binding.credential))
-            .map(|(key, _)| *key)
+            .filter(|(_, binding)| is_gone(binding.primary) || is_gone(binding.temporary))
+            .map(|(id, _)| *id)
             .collect();
-        for key in gone {
-            table.pop(&key);
+        for id in touched {
+            let Some(binding) = self.table.peek_mut(&id) else {
+                continue;
+            };
+            if let Some(holder) = binding.serving() {
+                self.loads.remove(holder, binding.used);
+            }
+            if is_gone(binding.primary) {
+                binding.primary = binding.temporary.take();
+            }
+            if is_gone(binding.temporary) {
+                binding.temporary = None;
+            }
+            if is_gone(binding.primary) {
+                binding.primary = None;
+            }
+            match binding.serving() {
+                Some(holder) => self.loads.add(holder, binding.used),
+                None if binding.in_flight == 0 => self.remove(id),
+                None => {}
+            }
+        }
+    }
+
+    /// All sessions that somebody holds, with the names that are known of them; the least recently used
+    /// first.
+    pub fn iter(&self) -> impl Iterator<Item = (Id, &Binding)> {
+        self.table.iter().rev().map(|(id, binding)| (*id, binding))
+    }
+
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Puts back what a file kept.
+    pub fn restore(&mut self, holder: Holder, used: Instant, names: &[(Name, bool)]) {
+        let id = self.insert(holder, used);
+        for (name, is_end) in names {
+            let meant = Meant {
+                binding: id,
+                is_end: *is_end,
+            };
+            self.names.insert(*name, meant);
+        }
+        if let Some(binding) = self.table.peek_mut(&id) {
+            binding.is_confirmed = true;
         }
     }
 
     /// How many sessions are remembered.
     pub fn len(&self) -> usize {
-        self.table.lock().len()
+        self.table.len()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -205,210 +365,5 @@ impl Bindings {
     }
 }
 
-fn bind(table: &mut LruCache<Key, Binding>, key: Key, credential: &Arc<str>, now: Instant) {
-    let in_flight = table.peek(&key).map_or(0, |binding| binding.in_flight);
-    table.put(
-        key,
-        Binding {
-            credential: Arc::clone(credential),
-            renewed: now,
-            in_flight,
-        },
-    );
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TTL: Duration = Duration::from_secs(3600);
-
-    fn names(session: &str) -> Names {
-        Names {
-            primary: Key::new("", session, "m"),
-            fallback: None,
-        }
-    }
-
-    fn pick(id: &str) -> impl FnOnce() -> Option<Arc<str>> {
-        let id = Arc::from(id);
-        move || Some(id)
-    }
-
-    fn place(
-        bindings: &Bindings,
-        names: Names,
-        now: Instant,
-        usable: &[&str],
-        choice: &str,
-    ) -> (String, Decision) {
-        let (credential, decision) = bindings
-            .place(names, TTL, now, |id| usable.contains(&id), pick(choice))
-            .unwrap();
-        (credential.to_string(), decision)
-    }
-
-    #[test]
-    fn a_session_stays() {
-        let bindings = Bindings::default();
-        let now = Instant::now();
-        let all = ["a", "b"];
-        assert_eq!(
-            place(&bindings, names("s"), now, &all, "a"),
-            ("a".into(), Decision::New)
-        );
-        assert_eq!(
-            place(&bindings, names("s"), now, &all, "b"),
-            ("a".into(), Decision::Sticky)
-        );
-        assert_eq!(
-            place(&bindings, names("t"), now, &all, "b"),
-            ("b".into(), Decision::New)
-        );
-    }
-
-    #[test]
-    fn a_session_moves_when_its_credential_cannot_be_used() {
-        let bindings = Bindings::default();
-        let now = Instant::now();
-        place(&bindings, names("s"), now, &["a", "b"], "a");
-        assert_eq!(
-            place(&bindings, names("s"), now, &["b"], "b"),
-            ("b".into(), Decision::Moved)
-        );
-        assert_eq!(
-            place(&bindings, names("s"), now, &["a", "b"], "a"),
-            ("b".into(), Decision::Sticky)
-        );
-    }
-
-    #[test]
-    fn nothing_usable_leaves_the_binding() {
-        let bindings = Bindings::default();
-        let now = Instant::now();
-        place(&bindings, names("s"), now, &["a"], "a");
-        assert!(
-            bindings
-                .place(names("s"), TTL, now, |_| false, || None)
-                .is_none()
-        );
-        assert_eq!(
-            place(&bindings, names("s"), now, &["a", "b"], "b"),
-            ("a".into(), Decision::Sticky)
-        );
-    }
-
-    #[test]
-    fn the_second_turn_is_found_by_its_fallback() {
-        let bindings = Bindings::default();
-        let now = Instant::now();
-        place(&bindings, names("first"), now, &["a", "b"], "a");
-        let second = Names {
-            primary: Key::new("", "second", "m"),
-            fallback: Some(Key::new("", "first", "m")),
-        };
-        assert_eq!(
-            place(&bindings, second, now, &["a", "b"], "b"),
-            ("a".into(), Decision::Sticky)
-        );
-        assert_eq!(
-            place(&bindings, names("second"), now, &["a", "b"], "b"),
-            ("a".into(), Decision::Sticky)
-        );
-    }
-
-    #[test]
-    fn expiry_slides_and_includes_its_instant() {
-        let bindings = Bindings::default();
-        let start = Instant::now();
-        place(&bindings, names("s"), start, &["a", "b"], "a");
-        assert_eq!(
-            place(&bindings, names("s"), start + TTL, &["a", "b"], "b").1,
-            Decision::Sticky
-        );
-        let late = start + TTL + TTL + Duration::from_nanos(1);
-        assert_eq!(bindings.sweep(TTL, start + TTL + TTL), 0);
-        assert_eq!(
-            place(&bindings, names("s"), late, &["a", "b"], "b"),
-            ("b".into(), Decision::New)
-        );
-    }
-
-    #[test]
-    fn a_request_under_way_keeps_its_session() {
-        let bindings = Bindings::default();
-        let start = Instant::now();
-        place(&bindings, names("s"), start, &["a"], "a");
-        bindings.hold(&names("s").primary);
-        let late = start + TTL * 3;
-        assert_eq!(bindings.sweep(TTL, late), 0);
-        bindings.release(&names("s").primary, late);
-        assert_eq!(bindings.sweep(TTL, late + TTL), 0);
-        assert_eq!(bindings.sweep(TTL, late + TTL + Duration::from_secs(1)), 1);
-        assert!(bindings.is_empty());
-    }
-
-    #[test]
-    fn sessions_of_removed_credentials_are_released() {
-        let bindings = Bindings::default();
-        let now = Instant::now();
-        place(&bindings, names("s"), now, &["a"], "a");
-        place(&bindings, names("t"), now, &["b"], "b");
-        bindings.retain(|id| id == "b");
-        assert_eq!(bindings.len(), 1);
-        assert_eq!(
-            place(&bindings, names("s"), now, &["a", "b"], "b").1,
-            Decision::New
-        );
-    }
-
-    #[test]
-    fn memory_is_bounded() {
-        let bindings = Bindings::with_capacity(NonZeroUsize::new(100).unwrap());
-        let now = Instant::now();
-        for session in 0..1_000 {
-            place(&bindings, names(&session.to_string()), now, &["a"], "a");
-        }
-        assert_eq!(bindings.len(), 100);
-        assert_eq!(
-            place(&bindings, names("999"), now, &["a"], "a").1,
-            Decision::Sticky
-        );
-        assert_eq!(
-            place(&bindings, names("0"), now, &["a"], "a").1,
-            Decision::New
-        );
-    }
-
-    #[test]
-    fn clients_and_models_do_not_share_sessions() {
-        assert_ne!(Key::new("a", "s", "m"), Key::new("b", "s", "m"));
-        assert_ne!(Key::new("", "s", "m"), Key::new("", "s", "n"));
-        assert_ne!(Key::new("", "sm", ""), Key::new("", "s", "m"));
-    }
-
-    #[test]
-    fn parallel_first_requests_agree() {
-        let bindings = Bindings::default();
-        let now = Instant::now();
-        let chosen: Vec<_> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..64)
-                .map(|n| {
-                    let bindings = &bindings;
-                    scope.spawn(move || {
-                        let id = format!("c{n}");
-                        bindings
-                            .place(names("s"), TTL, now, |_| true, pick(&id))
-                            .unwrap()
-                            .0
-                    })
-                })
-                .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap())
-                .collect()
-        });
-        assert!(chosen.iter().all(|id| *id == chosen[0]));
-    }
-}
+mod tests;

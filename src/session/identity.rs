@@ -1,6 +1,7 @@
-//! Who is talking: the session id of a request (`spec/routing.md` 3.2 to 3.4).
+//! Who is talking: the session ids of a request (`spec/routing.md` 3.2 to 3.4 and 7.5).
 
 use super::scan::Scan;
+use super::signals::Signals;
 use super::texts::Opening;
 use crate::json::{Scanner, Value};
 
@@ -11,33 +12,117 @@ pub struct Identity {
     pub primary: Option<String>,
     /// Under which an earlier turn of the same conversation is known.
     pub fallback: Option<String>,
+    /// Further names of the same conversation. None of them may be shared by several.
+    pub others: Vec<String>,
+    /// The name that the answer before this request gave to the conversation.
+    pub previous_response: Option<String>,
+    /// The session of the agent that this one works for.
+    pub parent: Option<String>,
+    /// The client named the session; otherwise `primary` is made of what the conversation says.
+    pub is_named: bool,
 }
 
 impl Identity {
-    fn named(kind: &str, id: &str) -> Self {
-        Self {
-            primary: Some(format!("{kind}:{id}")),
-            fallback: None,
-        }
+    /// All names of the session, the one that says most where it lives first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let first = [&self.previous_response, &self.primary, &self.fallback];
+        let others = self.others.iter().map(String::as_str);
+        first
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .chain(others)
     }
 }
 
-/// The first source that a request has. `header` gives the first value of a header by its name in lower case.
-pub fn identify<'h>(header: impl Fn(&str) -> Option<&'h str>, scan: &Scan<'_>) -> Identity {
+/// The ids of a request. `headers` are all that the client sent, names in any case.
+pub fn identify<'h>(
+    headers: impl IntoIterator<Item = (&'h str, &'h str)>,
+    scan: &Scan<'_>,
+) -> Identity {
+    let signals = Signals::read(headers);
+    let mut identity = named(&signals, scan).unwrap_or_else(|| of_opening(&scan.heard.opening()));
+    if let (Some(agent), Some(primary)) = (signals.agent(), identity.primary.as_mut()) {
+        if identity.is_named {
+            identity.parent = Some(primary.clone());
+            for id in identity.others.iter_mut().chain([primary]) {
+                *id = format!("{id}#{agent}");
+            }
+        }
+    } else if let Some(parent) = signals.parent_session_id {
+        identity.parent = Some(format!("header:{parent}"));
+    }
+    if let Some(response) = id(scan.ids.previous_response_id.as_deref()) {
+        identity.previous_response = Some(response_name(response));
+    }
+    identity
+}
+
+/// Whether the headers alone name the session.
+pub fn is_named_by<'h>(headers: impl IntoIterator<Item = (&'h str, &'h str)>) -> bool {
+    Signals::read(headers).is_strong()
+}
+
+/// The name that an answer of Responses gives to its conversation.
+pub fn response_name(response: &str) -> String {
+    format!("resp:{response}")
+}
+
+/// The rows of spec/routing.md 7.5 but the last, in their order.
+fn named(signals: &Signals<'_>, scan: &Scan<'_>) -> Option<Identity> {
+    let name = |kind: &str, id: &str| format!("{kind}:{id}");
     let user_id = scan.user_id.as_deref();
-    if let Some(session) = user_id.and_then(claude_session) {
-        return Identity::named("claude", &session);
-    }
-    if let Some(id) = header("x-session-id").filter(|id| !id.is_empty()) {
-        return Identity::named("header", id);
-    }
-    if let Some(id) = user_id {
-        return Identity::named("user", id);
-    }
-    if let Some(id) = scan.conversation_id.as_deref() {
-        return Identity::named("conv", id);
-    }
-    of_opening(&scan.heard.opening())
+    let claude = user_id.and_then(claude_session);
+    let of_header = |kind: &str, value: Option<&str>| value.map(|value| name(kind, value));
+    let strong = of_header("claude", signals.claude_code_session)
+        .or_else(|| claude.as_deref().map(|session| name("claude", session)))
+        .or_else(|| of_header("codex", signals.session_id))
+        .or_else(|| of_header("codex", signals.session_id_underscored))
+        .or_else(|| of_header("header", signals.x_session_id))
+        .or_else(|| of_header("amp", signals.amp_thread))
+        .or_else(|| of_header("opencode", signals.opencode_session))
+        .or_else(|| of_header("affinity", signals.session_affinity));
+    let request = of_header("clientreq", signals.client_request_id);
+    let is_strong = strong.is_some();
+    let ids = &scan.ids;
+    let body_session = id(ids.session_id.as_deref()).or(id(ids.session_id_camel.as_deref()));
+    let body_session = body_session.map(|session| name("session", session));
+    let conversation = id(ids.conversation.as_deref()).map(|id| name("conv", id));
+    let old_conversation = scan.conversation_id.as_deref().map(|id| name("conv", id));
+    let primary = strong
+        .or_else(|| body_session.clone())
+        .or_else(|| id(ids.prompt_cache_key.as_deref()).map(|key| name("pck", key)))
+        .or_else(|| conversation.clone())
+        .or_else(|| user_id.map(|user| name("user", user)))
+        .or_else(|| old_conversation.clone());
+    let Some(primary) = primary else {
+        // Some clients send a new one with every request: only if nothing else is there.
+        let request = request?;
+        let mut opening = of_opening(&scan.heard.opening());
+        opening.others.push(request.clone());
+        opening.primary.get_or_insert(request);
+        return Some(opening);
+    };
+    // A cache key and a user may be shared by many conversations: they are names only where they are all
+    // there is.
+    let weaker = (!is_strong).then_some(request).flatten();
+    let mut others: Vec<String> = [body_session, conversation, old_conversation, weaker]
+        .into_iter()
+        .flatten()
+        .filter(|other| *other != primary)
+        .collect();
+    others.dedup();
+    Some(Identity {
+        primary: Some(primary),
+        others,
+        is_named: true,
+        ..Identity::default()
+    })
+}
+
+/// An id as newer clients must write it; otherwise it is none.
+fn id(text: Option<&str>) -> Option<&str> {
+    super::signals::valid(text?)
 }
 
 /// The session in a `user_id` of Claude Code: at its end in the older form, a member in the newer one.
@@ -90,12 +175,13 @@ fn of_opening(opening: &Opening) -> Identity {
     if opening.assistant.is_empty() {
         return Identity {
             primary: Some(first_turn),
-            fallback: None,
+            ..Identity::default()
         };
     }
     Identity {
         primary: Some(hash(opening.assistant.as_bytes())),
         fallback: Some(first_turn),
+        ..Identity::default()
     }
 }
 

@@ -1,6 +1,12 @@
 //! Who is talking, and which credential holds their conversation.
 
 pub mod bindings;
+pub mod decision;
 pub mod identity;
+mod load;
+pub mod name;
+pub mod names;
+pub mod prefix;
 pub mod scan;
+mod signals;
 pub mod texts;

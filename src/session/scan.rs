@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use super::prefix::{Digest, Turns};
 use super::texts::{Beginning, Heard, Speaker, Speakers};
 use crate::json::{Invalid, Scanner, Span, Text, Value};
 
@@ -21,7 +22,22 @@ pub struct Scan<'a> {
     pub user_id: Option<Cow<'a, str>>,
     /// The text of `conversation_id`.
     pub conversation_id: Option<Cow<'a, str>>,
+    /// The strings by which newer clients name a conversation.
+    pub ids: Ids<'a>,
     pub heard: Heard,
+    /// What the conversation says so far; nothing unless asked for.
+    pub turns: Turns,
+}
+
+/// Strings at the top of a body that name a conversation (spec/routing.md 7.5).
+#[derive(Clone, Debug, Default)]
+pub struct Ids<'a> {
+    pub session_id: Option<Cow<'a, str>>,
+    pub session_id_camel: Option<Cow<'a, str>>,
+    pub prompt_cache_key: Option<Cow<'a, str>>,
+    /// `conversation`, or the `id` in it.
+    pub conversation: Option<Cow<'a, str>>,
+    pub previous_response_id: Option<Cow<'a, str>>,
 }
 
 /// A value and its place.
@@ -47,6 +63,18 @@ type Result<T> = std::result::Result<T, Invalid>;
 /// # Errors
 /// Where it is not JSON. An empty one is no error.
 pub fn scan(body: &[u8]) -> Result<Scan<'_>> {
+    walk(body, false)
+}
+
+/// Reads a body and what its conversation says so far, [`Scan::turns`].
+///
+/// # Errors
+/// Like [`scan`].
+pub fn scan_with_turns(body: &[u8]) -> Result<Scan<'_>> {
+    walk(body, true)
+}
+
+fn walk(body: &[u8], wants_turns: bool) -> Result<Scan<'_>> {
     let mut scan = Scan::default();
     if body.is_empty() {
         return Ok(scan);
@@ -54,7 +82,7 @@ pub fn scan(body: &[u8]) -> Result<Scan<'_>> {
     let mut scanner = Scanner::new(body)?;
     if scanner.peek() == Some(b'{') {
         scan.is_object = true;
-        root(&mut scanner, &mut scan)?;
+        root(&mut scanner, &mut scan, wants_turns)?;
     } else {
         scanner.skip()?;
     }
@@ -76,8 +104,8 @@ impl Seen {
     }
 }
 
-fn root<'a>(scanner: &mut Scanner<'a>, scan: &mut Scan<'a>) -> Result<()> {
-    const KEYS: [&str; 10] = [
+fn root<'a>(scanner: &mut Scanner<'a>, scan: &mut Scan<'a>, wants_turns: bool) -> Result<()> {
+    const KEYS: [&str; 15] = [
         "model",
         "stream",
         "messages",
@@ -88,6 +116,11 @@ fn root<'a>(scanner: &mut Scanner<'a>, scan: &mut Scan<'a>) -> Result<()> {
         "contents",
         "instructions",
         "input",
+        "session_id",
+        "sessionId",
+        "prompt_cache_key",
+        "conversation",
+        "previous_response_id",
     ];
     let mut seen = Seen::default();
     scanner.object(|scanner, key| {
@@ -101,6 +134,7 @@ fn root<'a>(scanner: &mut Scanner<'a>, scan: &mut Scan<'a>) -> Result<()> {
             return scanner.skip();
         }
         let heard = &mut scan.heard;
+        let turns = &mut wants_turns.then_some(&mut scan.turns);
         match name {
             "model" => {
                 let (value, span) = scanner.value()?;
@@ -118,28 +152,40 @@ fn root<'a>(scanner: &mut Scanner<'a>, scan: &mut Scan<'a>) -> Result<()> {
                 }
             }
             "messages" => each(scanner, |scanner, index| {
-                message(scanner, index, &mut heard.messages)
+                element(scanner, index, &CHAT, &mut heard.messages, turns)
             })?,
             "metadata" => scan.user_id = metadata(scanner)?,
-            "system" => {
-                heard.system = if scanner.peek() == Some(b'"') {
-                    Beginning::of(&scanner.value()?.0)
-                } else {
-                    first_text(scanner)?
-                }
-            }
+            "system" => heard.system = system(scanner, turns)?,
             "conversation_id" => {
                 let (value, _) = scanner.value()?;
                 scan.conversation_id = (!value.is_blank()).then(|| value.text());
             }
-            "systemInstruction" => heard.gemini_system = parts(scanner)?,
+            "systemInstruction" => heard.gemini_system = parts(scanner, turns)?,
             "contents" => each(scanner, |scanner, index| {
-                content(scanner, index, &mut heard.contents)
+                element(scanner, index, &GEMINI, &mut heard.contents, turns)
             })?,
-            "instructions" => heard.instructions = Beginning::of(&scanner.value()?.0),
+            "instructions" => {
+                let (value, _) = scanner.value()?;
+                if let (Some(turns), Value::String(text)) = (turns, value) {
+                    turns.system.add_text(text.raw());
+                }
+                heard.instructions = Beginning::of(&value);
+            }
+            "input" if scanner.peek() == Some(b'"') => {
+                if let (Value::String(text), Some(turns)) = (scanner.value()?.0, turns) {
+                    let mut message = Digest::default();
+                    message.add_text(text.raw());
+                    turns.push(false, message);
+                }
+            }
             "input" => each(scanner, |scanner, index| {
-                item(scanner, index, &mut heard.input)
+                element(scanner, index, &RESPONSES, &mut heard.input, turns)
             })?,
+            "session_id" => scan.ids.session_id = string(scanner)?,
+            "sessionId" => scan.ids.session_id_camel = string(scanner)?,
+            "prompt_cache_key" => scan.ids.prompt_cache_key = string(scanner)?,
+            "conversation" => scan.ids.conversation = conversation(scanner)?,
+            "previous_response_id" => scan.ids.previous_response_id = string(scanner)?,
             _ => scanner.skip()?,
         }
         Ok(())
@@ -190,69 +236,142 @@ fn metadata<'a>(scanner: &mut Scanner<'a>) -> Result<Option<Cow<'a, str>>> {
     Ok(user_id)
 }
 
-/// The `text` of the first element of an array that has one; the `type` of elements does not count.
-fn first_text(scanner: &mut Scanner<'_>) -> Result<Beginning> {
-    let mut first = Beginning::default();
-    each(scanner, |scanner, _| {
-        if !first.is_empty() {
-            return scanner.skip();
-        }
-        let mut seen = Seen::default();
-        fields(scanner, |scanner, key| {
-            if key.is("text") && seen.first(0) {
-                first = Beginning::of(&scanner.value()?.0);
-                Ok(())
-            } else {
-                scanner.skip()
-            }
-        })
-    })?;
-    Ok(first)
+/// A string; anything else is none.
+fn string<'a>(scanner: &mut Scanner<'a>) -> Result<Option<Cow<'a, str>>> {
+    Ok(match scanner.value()?.0 {
+        Value::String(text) => Some(text.decode()),
+        _ => None,
+    })
 }
 
-/// A Gemini content's `parts`.
-fn parts(scanner: &mut Scanner<'_>) -> Result<Beginning> {
+/// `conversation`: a string, or the `id` of an object.
+fn conversation<'a>(scanner: &mut Scanner<'a>) -> Result<Option<Cow<'a, str>>> {
+    if scanner.peek() == Some(b'"') {
+        return string(scanner);
+    }
     let mut seen = Seen::default();
-    let mut text = Beginning::default();
+    let mut id = None;
     fields(scanner, |scanner, key| {
-        if key.is("parts") && seen.first(0) {
-            text = first_text(scanner)?;
+        if key.is("id") && seen.first(0) {
+            id = string(scanner)?;
             Ok(())
         } else {
             scanner.skip()
         }
     })?;
+    Ok(id)
+}
+
+/// Where the messages of the conversation go, if they are wanted.
+type Wanted<'t> = Option<&'t mut Turns>;
+
+/// Messages' `system`: a string, or the first text of an array; the `type` of elements does not count.
+fn system(scanner: &mut Scanner<'_>, turns: &mut Wanted<'_>) -> Result<Beginning> {
+    let mut digest = turns.is_some().then(Digest::default);
+    let first = if scanner.peek() == Some(b'"') {
+        let (value, _) = scanner.value()?;
+        add_text(&mut digest, &value);
+        Beginning::of(&value)
+    } else {
+        first_text(scanner, &mut digest)?
+    };
+    if let (Some(turns), Some(digest)) = (turns, digest) {
+        turns.system.join(digest);
+    }
+    Ok(first)
+}
+
+/// Gemini's `systemInstruction`.
+fn parts(scanner: &mut Scanner<'_>, turns: &mut Wanted<'_>) -> Result<Beginning> {
+    let mut digest = turns.is_some().then(Digest::default);
+    let mut seen = Seen::default();
+    let mut text = Beginning::default();
+    fields(scanner, |scanner, key| {
+        if key.is("parts") && seen.first(0) {
+            text = first_text(scanner, &mut digest)?;
+            Ok(())
+        } else {
+            scanner.skip()
+        }
+    })?;
+    if let (Some(turns), Some(digest)) = (turns, digest) {
+        turns.system.join(digest);
+    }
     Ok(text)
 }
 
-/// The text of a `content`: a string, or the texts of the elements of an array whose type is among `types`.
-fn joined_text(scanner: &mut Scanner<'_>, types: &[&str]) -> Result<Beginning> {
-    let mut joined = Beginning::default();
-    if scanner.peek() == Some(b'"') {
-        return Ok(Beginning::of(&scanner.value()?.0));
-    }
+/// The `text` of the first element of an array that has one.
+fn first_text(scanner: &mut Scanner<'_>, digest: &mut Option<Digest>) -> Result<Beginning> {
+    let mut first = Beginning::default();
     each(scanner, |scanner, _| {
-        let mut seen = Seen::default();
-        let mut counts = false;
-        let mut text = None;
-        fields(scanner, |scanner, key| {
-            if key.is("type") && seen.first(0) {
-                let kind = scanner.value()?.0;
-                counts = types.iter().any(|known| says(&kind, known));
-                Ok(())
-            } else if key.is("text") && seen.first(1) {
-                text = Some(scanner.value()?.0);
-                Ok(())
-            } else {
-                scanner.skip()
-            }
-        })?;
-        if let (true, Some(text)) = (counts, &text) {
-            joined.join(text);
+        if !first.is_empty() && digest.is_none() {
+            return scanner.skip();
+        }
+        let part = part(scanner, digest)?;
+        if let (true, Some(text)) = (first.is_empty(), &part.text) {
+            first = Beginning::of(text);
         }
         Ok(())
     })?;
-    Ok(joined)
+    Ok(first)
+}
+
+/// A part of a message, as far as it is a text.
+struct Part<'a> {
+    kind: Value<'a>,
+    text: Option<Value<'a>>,
+}
+
+/// Reads a part and adds it to `digest`. A part that is nothing but a text counts like a string, and where the
+/// cache is marked does not count.
+fn part<'a>(scanner: &mut Scanner<'a>, digest: &mut Option<Digest>) -> Result<Part<'a>> {
+    const TEXTS: [&str; 3] = ["text", "input_text", "output_text"];
+    let mut seen = Seen::default();
+    let mut part = Part {
+        kind: Value::Null,
+        text: None,
+    };
+    let mut rest = Digest::default();
+    if scanner.peek() != Some(b'{') {
+        let (value, _) = scanner.value()?;
+        if let Some(digest) = digest {
+            digest.add(value.raw().as_bytes());
+        }
+        return Ok(part);
+    }
+    scanner.object(|scanner, key| {
+        let (value, _) = scanner.value()?;
+        if key.is("type") && seen.first(0) {
+            part.kind = value;
+        } else if key.is("text") && seen.first(1) {
+            part.text = Some(value);
+        } else if digest.is_some() && !key.is("cache_control") {
+            rest.add(key.raw().as_bytes());
+            rest.add(value.raw().as_bytes());
+        }
+        Ok(())
+    })?;
+    if let Some(digest) = digest {
+        let is_text = part.kind.is_blank() || TEXTS.iter().any(|kind| says(&part.kind, kind));
+        if !is_text || !rest.is_empty() {
+            digest.add(part.kind.raw().as_bytes());
+            digest.join(rest);
+        }
+        match &part.text {
+            Some(Value::String(text)) => digest.add_text(text.raw()),
+            Some(other) => digest.add(other.raw().as_bytes()),
+            None => {}
+        }
+    }
+    Ok(part)
+}
+
+fn add_text(digest: &mut Option<Digest>, value: &Value<'_>) {
+    match (digest, value) {
+        (Some(digest), Value::String(text)) => digest.add_text(text.raw()),
+        (Some(digest), other) => digest.add(other.raw().as_bytes()),
+        (None, _) => {}
+    }
 }
 
 /// Whether the text of a value is `word`.
@@ -263,99 +382,136 @@ fn says(value: &Value<'_>, word: &str) -> bool {
     }
 }
 
-/// One of `messages`.
-fn message(scanner: &mut Scanner<'_>, index: usize, speakers: &mut Speakers) -> Result<()> {
-    if speakers.is_complete() {
-        return scanner.skip();
-    }
-    let mut seen = Seen::default();
-    let mut role = Value::Null;
-    let mut text = Beginning::default();
-    fields(scanner, |scanner, key| {
-        if key.is("role") && seen.first(0) {
-            role = scanner.value()?.0;
-            Ok(())
-        } else if key.is("content") && seen.first(1) {
-            text = joined_text(scanner, &["text"])?;
-            Ok(())
-        } else {
-            scanner.skip()
-        }
-    })?;
-    for (word, speaker) in [
+/// How a dialect writes the elements of its conversation.
+struct Shape {
+    content: &'static str,
+    /// Which parts of a content are texts; empty for any that has one, of which the first counts.
+    texts: &'static [&'static str],
+    /// Elements have a type, and only messages speak.
+    has_types: bool,
+    speakers: &'static [(&'static str, Speaker)],
+    /// The branch ends with these two (`spec/routing.md` 3.3).
+    ends_without_system: bool,
+}
+
+const CHAT: Shape = Shape {
+    content: "content",
+    texts: &["text"],
+    has_types: false,
+    speakers: &[
         ("system", Speaker::System),
         ("user", Speaker::User),
         ("assistant", Speaker::Assistant),
-    ] {
-        if says(&role, word) {
-            speakers.hear(speaker, index, text);
+    ],
+    ends_without_system: false,
+};
+const GEMINI: Shape = Shape {
+    content: "parts",
+    texts: &[],
+    has_types: false,
+    speakers: &[("user", Speaker::User), ("model", Speaker::Assistant)],
+    ends_without_system: true,
+};
+const RESPONSES: Shape = Shape {
+    content: "content",
+    texts: &["input_text", "output_text", "text"],
+    has_types: true,
+    speakers: &[
+        ("developer", Speaker::System),
+        ("system", Speaker::System),
+        ("user", Speaker::User),
+        ("assistant", Speaker::Assistant),
+    ],
+    ends_without_system: false,
+};
+
+impl Shape {
+    fn has_heard(&self, speakers: &Speakers) -> bool {
+        match self.ends_without_system {
+            true => speakers.user.is_some() && speakers.assistant.is_some(),
+            false => speakers.is_complete(),
         }
     }
-    Ok(())
 }
 
-/// One of Gemini's `contents`.
-fn content(scanner: &mut Scanner<'_>, index: usize, speakers: &mut Speakers) -> Result<()> {
-    if speakers.user.is_some() && speakers.assistant.is_some() {
+/// One element of a conversation.
+fn element(
+    scanner: &mut Scanner<'_>,
+    index: usize,
+    shape: &Shape,
+    speakers: &mut Speakers,
+    turns: &mut Wanted<'_>,
+) -> Result<()> {
+    let has_heard = shape.has_heard(speakers);
+    if has_heard && turns.is_none() {
         return scanner.skip();
     }
-    let mut seen = Seen::default();
-    let mut role = Value::Null;
-    let mut text = Beginning::default();
-    fields(scanner, |scanner, key| {
-        if key.is("role") && seen.first(0) {
-            role = scanner.value()?.0;
-            Ok(())
-        } else if key.is("parts") && seen.first(1) {
-            text = first_text(scanner)?;
-            Ok(())
-        } else {
-            scanner.skip()
-        }
-    })?;
-    if says(&role, "user") {
-        speakers.hear(Speaker::User, index, text);
-    } else if says(&role, "model") {
-        speakers.hear(Speaker::Assistant, index, text);
-    }
-    Ok(())
-}
-
-/// One item of a Responses `input`.
-fn item(scanner: &mut Scanner<'_>, index: usize, speakers: &mut Speakers) -> Result<()> {
-    if speakers.is_complete() {
-        return scanner.skip();
-    }
+    let mut digest = turns.is_some().then(Digest::default);
     let mut seen = Seen::default();
     let mut kind = Value::Null;
     let mut role = Value::Null;
     let mut text = Beginning::default();
     fields(scanner, |scanner, key| {
-        if key.is("type") && seen.first(0) {
-            kind = scanner.value()?.0;
-            Ok(())
-        } else if key.is("role") && seen.first(1) {
+        if key.is("role") && seen.first(0) {
             role = scanner.value()?.0;
-            Ok(())
-        } else if key.is("content") && seen.first(2) {
-            text = joined_text(scanner, &["input_text", "output_text", "text"])?;
-            Ok(())
+        } else if shape.has_types && key.is("type") && seen.first(1) {
+            kind = scanner.value()?.0;
+        } else if key.is(shape.content) && seen.first(2) {
+            text = content(scanner, shape, &mut digest)?;
         } else {
-            scanner.skip()
+            let (value, _) = scanner.value()?;
+            if let Some(digest) = &mut digest
+                && !key.is("cache_control")
+            {
+                digest.add(key.raw().as_bytes());
+                digest.add(value.raw().as_bytes());
+            }
         }
+        Ok(())
     })?;
-    if !kind.is_blank() && !says(&kind, "message") {
+    if let (Some(turns), Some(mut digest)) = (turns, digest) {
+        let is_message = kind.is_blank() || says(&kind, "message");
+        if !is_message {
+            digest.add(kind.raw().as_bytes());
+        }
+        digest.add(role.raw().as_bytes());
+        let is_system = is_message && (says(&role, "system") || says(&role, "developer"));
+        turns.push(is_system, digest);
+    }
+    if has_heard || (shape.has_types && !kind.is_blank() && !says(&kind, "message")) {
         return Ok(());
     }
-    for (word, speaker) in [
-        ("developer", Speaker::System),
-        ("system", Speaker::System),
-        ("user", Speaker::User),
-        ("assistant", Speaker::Assistant),
-    ] {
+    for (word, speaker) in shape.speakers {
         if says(&role, word) {
-            speakers.hear(speaker, index, text);
+            speakers.hear(*speaker, index, text);
         }
     }
     Ok(())
+}
+
+/// The text of a content: a string, or the texts among its parts.
+fn content(
+    scanner: &mut Scanner<'_>,
+    shape: &Shape,
+    digest: &mut Option<Digest>,
+) -> Result<Beginning> {
+    if shape.texts.is_empty() {
+        return first_text(scanner, digest);
+    }
+    if scanner.peek() == Some(b'"') {
+        let (value, _) = scanner.value()?;
+        add_text(digest, &value);
+        return Ok(Beginning::of(&value));
+    }
+    let mut joined = Beginning::default();
+    each(scanner, |scanner, _| {
+        let part = part(scanner, digest)?;
+        if let Some(text) = &part.text
+            && shape.texts.iter().any(|known| says(&part.kind, known))
+        {
+            joined.join(text);
+        }
+        Ok(())
+    })?;
+    Ok(joined)
 }

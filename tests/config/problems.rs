@@ -125,10 +125,9 @@ fn keys_that_do_nothing_yet_are_named_only_when_they_ask_for_something() {
         "payload: {default: [{models: []}]}",
         "oauth-excluded-models: {kimi: [a]}",
         "generative-language-api-key: [a]",
-        "transient-error-cooldown-seconds: -1",
         "plugins: {a: 1}",
         "xai-api-key: [{api-key: a}]",
-        "gemini-api-key: [{api-key: a, weight: 2}]",
+        "gemini-api-key: [{api-key: a, request-scoped-errors: [{status: 400}]}]",
         "codex-api-key: [{api-key: a, base-url: 'http://h', websockets: true}]",
         "tls: {enable: [odd]}",
     ] {

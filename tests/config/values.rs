@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use holdfast::config::{Config, ProxySetting, Routing, Secret, Strategy};
+use holdfast::config::{AffinityMode, Config, ProxySetting, Routing, Secret, Strategy};
 
 use crate::{config, load, problems};
 
@@ -61,6 +61,7 @@ fn every_top_level_value_arrives() {
             strategy: Strategy::RoundRobin,
             session_affinity: true,
             session_affinity_ttl: Duration::from_secs(86_400),
+            ..Routing::default()
         }
     );
     let limits = config.limits;
@@ -72,6 +73,49 @@ fn every_top_level_value_arrives() {
     assert_eq!(limits.idle_timeout, Duration::from_secs(120));
     assert_eq!(limits.lane_wait, Duration::from_millis(500));
     assert_eq!(limits.drain_timeout, Duration::ZERO);
+}
+
+#[test]
+fn routing_is_read() {
+    let config = config(
+        "routing:\n  strategy: Weighted-Round-Robin\n  session-affinity-mode: HASH\n  \
+         session-affinity-names: 4096\n  session-affinity-subagents: true\n  \
+         session-affinity-priority-failback: true\n  session-affinity-file: /var/lib/x\n\
+         disable-cooling: true\ntransient-error-cooldown-seconds: 7\nstreaming: {bootstrap-retries: 2}\n\
+         openai-compatibility:\n  - {name: x, base-url: 'http://h/v1', models: [{name: m}], request-retry: 2, weight: 5,\n     \
+         api-key-entries: [{api-key: a, disable-cooling: false}, {api-key: b, weight: -1}]}\n",
+    );
+    let routing = &config.routing;
+    assert_eq!(routing.strategy, Strategy::WeightedRoundRobin);
+    assert_eq!(routing.session_affinity_mode, AffinityMode::Hash);
+    assert_eq!(routing.session_affinity_names.get(), 4096);
+    assert!(routing.session_affinity_subagents && routing.session_affinity_priority_failback);
+    assert_eq!(
+        routing.session_affinity_file.as_deref(),
+        Some(std::path::Path::new("/var/lib/x"))
+    );
+    assert!(config.disable_cooling);
+    assert_eq!(config.transient_cooldown, Some(Duration::from_secs(7)));
+    assert_eq!(config.bootstrap_retries, 2);
+    let credentials = holdfast::credential::from_config(&config).0;
+    let tuning: Vec<_> = credentials
+        .iter()
+        .map(|c| (c.disable_cooling, c.request_retry, c.weight))
+        .collect();
+    assert_eq!(tuning, [(Some(false), Some(2), 5), (None, Some(2), 0)]);
+}
+
+#[test]
+fn transient_cooldowns_have_two_special_values() {
+    for (text, expected) in [
+        ("", Some(60)),
+        ("transient-error-cooldown-seconds: 0", Some(60)),
+        ("transient-error-cooldown-seconds: -1", None),
+        ("transient-error-cooldown-seconds: 5", Some(5)),
+    ] {
+        let expected = expected.map(Duration::from_secs);
+        assert_eq!(config(text).transient_cooldown, expected, "{text}");
+    }
 }
 
 #[test]
@@ -99,15 +143,10 @@ fn odd_routing_values_warn_and_fall_back() {
         (
             "strategy: random",
             Some(
-                "13 warning routing.strategy must be round-robin or fill-first, round-robin is used",
+                "13 warning routing.strategy must be round-robin, weighted-round-robin or fill-first, round-robin is used",
             ),
         ),
-        (
-            "strategy: weighted-round-robin",
-            Some(
-                "13 warning routing.strategy is not supported by this version yet, round-robin is used",
-            ),
-        ),
+        ("strategy: weighted-round-robin", None),
         (
             "session-affinity-ttl: 0",
             Some(

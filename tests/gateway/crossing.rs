@@ -6,7 +6,7 @@ use holdfast::demo::{Ending, Outcome, Script, Step};
 use serde_json::Value;
 
 use super::client::Answer;
-use super::harness::{ALL, Dialect, PATIENCE, Setup};
+use super::harness::{ALL, Dialect, PATIENCE, Setup, Wish};
 
 const KEY: (&str, &str) = ("Authorization", "Bearer client-key");
 
@@ -188,7 +188,10 @@ fn calls_in(client: Dialect, jsons: &[Value]) -> Vec<String> {
 
 #[test]
 fn a_refusal_of_the_upstream_is_told_in_the_clients_shape() {
-    let setup = Setup::new();
+    let setup = Setup::with(Wish {
+        more: "disable-cooling: true",
+        ..Wish::default()
+    });
     for (client, upstream) in foreign() {
         for status in [400, 429, 529] {
             setup.all_accounts(upstream, &Step::status(status));

@@ -20,7 +20,11 @@ fn another_credential_takes_over_before_the_first_byte() {
         Step::status(529),
         Step::Reset,
     ];
-    let setup = Setup::new();
+    // So that each failure finds all credentials ready.
+    let setup = Setup::with(Wish {
+        more: "disable-cooling: true",
+        ..Wish::default()
+    });
     for dialect in ALL {
         for streams in [false, true] {
             for failure in &failures {
@@ -143,14 +147,23 @@ fn when_all_fail_the_client_hears_the_most_useful_answer() {
 
 #[test]
 fn a_refusal_of_our_credentials_is_not_the_clients() {
-    let setup = Setup::new();
     for status in [401, 402, 403] {
+        let setup = Setup::new();
         setup.all_accounts(Dialect::Chat, &Step::status(status));
         let answer = setup.ask(Dialect::Chat, &["hello"], false);
         assert_eq!(answer.status(), 503);
         let message = answer.json()["error"]["message"].to_string();
         assert!(message.contains("3 of 3"), "{message}");
         assert!(message.contains(&status.to_string()), "{message}");
+        // Nobody is asked again for the time being, and the client hears for how long.
+        let answer = setup.ask(Dialect::Chat, &["hello"], false);
+        assert_eq!((answer.status(), setup.records().len()), (503, 3));
+        assert!(
+            answer.text().contains("3 candidates: 3 "),
+            "{}",
+            answer.text()
+        );
+        assert_eq!(answer.header("retry-after"), Some("1800"));
     }
 }
 

@@ -101,7 +101,7 @@ fn sessions_of_different_clients_are_different() {
 }
 
 #[test]
-fn a_session_moves_when_its_credential_fails_and_stays_there() {
+fn a_session_is_lent_while_its_credential_is_ill() {
     let setup = Setup::new();
     let ask = || {
         setup.ask_as(
@@ -127,7 +127,7 @@ fn a_session_moves_when_its_credential_fails_and_stays_there() {
         .iter()
         .map(|report| (report.decision, report.attempts))
         .collect();
-    assert_eq!(ways, [("new", 1), ("moved", 2), ("sticky", 1)]);
+    assert_eq!(ways, [("new", 1), ("lent", 2), ("lent", 1)]);
 }
 
 #[test]

@@ -1,0 +1,58 @@
+//! Anthropic's words and headers (spec/providers.md 12.2, spec/routing.md 7.4).
+
+use std::time::Duration;
+
+use super::time::{self, until};
+use super::{Class, Fault, Refusal};
+
+const API_LIMITS: [&str; 4] = ["requests", "tokens", "input-tokens", "output-tokens"];
+/// What this client may not do, whatever account it does it with.
+const NOT_FOR_THIS_CLIENT: &[&str] = &[
+    "only authorized for use with claude code",
+    "oauth authentication is currently not supported",
+];
+
+impl Refusal<'_> {
+    pub(super) fn anthropic(&self) -> Option<Fault> {
+        match self.status {
+            400 | 401 if self.says(NOT_FOR_THIS_CLIENT) => Some(Class::Request.usual()),
+            400 if self.says(&["credit balance is too low"]) => Some(Class::Payment.usual()),
+            400 | 403 if self.says(&["organization has been disabled"]) => {
+                Some(Class::Credential.usual().until_changed())
+            }
+            429 if self.lacks_the_option() => Some(Class::Request.usual()),
+            429 => Some(self.anthropic_quota()),
+            _ => None,
+        }
+    }
+
+    fn lacks_the_option(&self) -> bool {
+        self.says(&["fast request rejected"])
+            || (self.says(&["fast"]) && self.says(&["usage credits", "credits are required"]))
+    }
+
+    fn anthropic_quota(&self) -> Fault {
+        let quota = Class::Quota.usual();
+        let unified = super::windows::Unified::read(self.headers, self.now);
+        if unified.is_rejected() {
+            let hint = unified.rejected_until().max(self.hint);
+            // Not all of them at the same second.
+            return quota
+                .whole_credential()
+                .hinted(hint.map(|hint| hint + self.spread()));
+        }
+        let resets = API_LIMITS.iter().filter_map(|limit| {
+            let header = |end| self.header(&format!("anthropic-ratelimit-{limit}-{end}"));
+            header("remaining").filter(|left| *left == "0")?;
+            until(time::rfc3339(header("reset")?)?, self.now)
+        });
+        quota.hinted(resets.max().max(self.hint))
+    }
+
+    /// 1 to 30 seconds.
+    fn spread(&self) -> Duration {
+        let nanos = self.now.duration_since(std::time::UNIX_EPOCH);
+        let nanos = nanos.map_or(0, |time| time.subsec_nanos());
+        Duration::from_secs(1) + Duration::from_millis(u64::from(nanos) % 29_000)
+    }
+}

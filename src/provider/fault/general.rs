@@ -1,0 +1,128 @@
+//! The classes of spec/routing.md 7.3, in the order in which they are tested.
+
+use serde_json::Value;
+
+use super::{Class, Fault, Refusal};
+
+/// What says, in a 400 or 422, that the model is not there (spec/routing.md 5.2).
+const NO_SUCH_MODEL: &[&str] = &[
+    "model_not_supported",
+    "requested model is not supported",
+    "requested model is unsupported",
+    "requested model is unavailable",
+    "model is not supported",
+    "model not supported",
+    "unsupported model",
+    "model unavailable",
+    "not available for your plan",
+    "not available for your account",
+];
+const MODEL_CODES: &[&str] = &[
+    "model_not_found",
+    "unknown_model",
+    "model_does_not_exist",
+    "model_not_supported",
+];
+const REQUEST_CODES: &[&str] = &[
+    "cyber_policy",
+    "context_length_exceeded",
+    "message_too_big",
+    "string_above_max_length",
+    "invalid_prompt",
+    "invalid_value",
+    "unsupported_value",
+    "invalid_request_error",
+    "previous_response_not_found",
+];
+const REQUEST_TYPES: &[&str] = &[
+    "invalid_request",
+    "invalid_request_error",
+    "bad_request_error",
+    "invalid_prompt",
+];
+const CHALLENGES: &[&str] = &["challenge-platform", "cf-mitigated", "cloudflare challenge"];
+/// A token that another one could replace, told with a 403 (spec/providers.md 4.3).
+const BAD_TOKEN: &[&str] = &[
+    "oauth token",
+    "token has been revoked",
+    "token is expired",
+    "invalid authentication credentials",
+];
+
+impl Refusal<'_> {
+    pub(super) fn general(&self) -> Fault {
+        let class = self.class();
+        let fault = class.usual();
+        match class {
+            Class::Quota | Class::Transient | Class::Capacity => fault.hinted(self.hint),
+            Class::Credential if self.has_invalid_grant() => fault.until_changed(),
+            _ => fault,
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self.status {
+            402 => Class::Payment,
+            429 => Class::Quota,
+            400 | 401 if self.has_invalid_grant() => Class::Credential,
+            401 if self.word("type") == "authentication_error" => Class::Credential,
+            401 if !REQUEST_CODES.contains(&self.code()) => Class::Credential,
+            403 if self.is_challenge() => Class::Challenge,
+            403 if self.says(BAD_TOKEN) => Class::Credential,
+            _ if self.has_no_model() => Class::Model,
+            400 | 409 | 413 | 422 => Class::Request,
+            404 if self.is_unstored_item() => Class::Request,
+            // Some label it as the request's fault, but it only took too long.
+            408 => Class::Transient,
+            _ if self.is_at_fault() => Class::Request,
+            403 => Class::Permission,
+            500 | 502..=504 | 520..=526 | 529 => Class::Transient,
+            _ => Class::Neutral,
+        }
+    }
+
+    fn has_invalid_grant(&self) -> bool {
+        self.says(&["invalid_grant"])
+    }
+
+    fn is_challenge(&self) -> bool {
+        let is_page = self.text.contains("<html") || self.text.contains("<!doctype html");
+        self.says(CHALLENGES)
+            || self.header("cf-mitigated").is_some()
+            || (is_page && self.text.contains("cloudflare"))
+    }
+
+    fn has_no_model(&self) -> bool {
+        if matches!(self.status, 400 | 422) && self.says(NO_SUCH_MODEL) {
+            return true;
+        }
+        if MODEL_CODES.contains(&self.code()) || MODEL_CODES.contains(&self.word("type")) {
+            return true;
+        }
+        self.status == 404
+            && !self.model.is_empty()
+            && self.text.contains(&self.model.to_lowercase())
+    }
+
+    fn is_unstored_item(&self) -> bool {
+        self.says(&["item with id"])
+            && self.says(&["not found"])
+            && self.says(&["items are not persisted when `store` is set to false"])
+    }
+
+    fn is_at_fault(&self) -> bool {
+        REQUEST_CODES.contains(&self.code()) || REQUEST_TYPES.contains(&self.word("type"))
+    }
+
+    /// The code of the error, wherever this upstream puts it.
+    pub(super) fn code(&self) -> &str {
+        let places = [
+            "/error/code",
+            "/code",
+            "/response/error/code",
+            "/body/error/code",
+        ];
+        let found = places.iter().filter_map(|place| self.json.pointer(place));
+        found.filter_map(Value::as_str).next().unwrap_or_default()
+    }
+}

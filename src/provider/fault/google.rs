@@ -1,0 +1,93 @@
+//! Google's words (spec/providers.md 12.1).
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::time::{self, ahead, until};
+use super::{Class, Fault, Refusal, doubling};
+
+/// Wrong in a way that the same key will not get over.
+const LOST: &[&str] = &[
+    "service_disabled",
+    "consumer_suspended",
+    "violation of terms of service",
+    "no longer supported for gemini code assist",
+];
+const BAD_KEY: &[&str] = &["api_key_invalid", "api key not valid"];
+const OVERLOADED: &[&str] = &["no capacity available", "model is overloaded"];
+
+impl Refusal<'_> {
+    pub(super) fn google(&self) -> Option<Fault> {
+        let credential = Class::Credential.usual();
+        match self.status {
+            400 if self.says(BAD_KEY) => Some(credential),
+            400 if self.says(&["failed_precondition"]) && self.says(&["location", "billing"]) => {
+                Some(credential)
+            }
+            400 | 403 if self.says(LOST) => Some(credential.until_changed()),
+            503 if self.says(OVERLOADED) => {
+                let pause = super::Pause::Fixed(super::seconds(5));
+                Some(Class::Capacity.usual().paused(pause))
+            }
+            429 if self.says(&["limit: 0"]) => Some(Class::Model.usual()),
+            429 => Some(self.google_quota()),
+            _ => None,
+        }
+    }
+
+    fn google_quota(&self) -> Fault {
+        let hint = self.google_hint();
+        if self.is_daily() {
+            let midnight = time::until_pacific_midnight(self.now);
+            return Class::Quota.usual().hinted(hint.max(Some(midnight)));
+        }
+        if hint.or(self.hint).is_none() && self.details().is_empty() {
+            return Class::Capacity.usual().paused(doubling(10, 60));
+        }
+        Class::Quota.usual().hinted(hint.or(self.hint))
+    }
+
+    fn details(&self) -> &[Value] {
+        let details = self.error().get("details").and_then(Value::as_array);
+        details.map_or(&[], Vec::as_slice)
+    }
+
+    /// The first detail of that type that has something to read.
+    fn detail<T>(&self, kind: &str, read: impl Fn(&Value) -> Option<T>) -> Option<T> {
+        self.details()
+            .iter()
+            .filter(|detail| {
+                let name = detail["@type"].as_str().unwrap_or_default();
+                name.rsplit('.').next() == Some(kind)
+            })
+            .find_map(read)
+    }
+
+    fn google_hint(&self) -> Option<Duration> {
+        let delay = |value: &Value| ahead(time::duration(value.as_str()?)?);
+        self.detail("RetryInfo", |info| delay(&info["retryDelay"]))
+            .or_else(|| {
+                self.detail("ErrorInfo", |info| {
+                    let metadata = &info["metadata"];
+                    delay(&metadata["quotaResetDelay"]).or_else(|| {
+                        let stamp = metadata["quotaResetTimeStamp"].as_str()?;
+                        until(time::rfc3339(stamp)?, self.now)
+                    })
+                })
+            })
+            .or_else(|| ahead(time::after(&self.text)?))
+    }
+
+    fn is_daily(&self) -> bool {
+        let per_day = |violation: &Value| {
+            let id = violation["quotaId"].as_str().unwrap_or_default();
+            id.contains("PerDay")
+        };
+        self.detail("QuotaFailure", |failure| {
+            let violations = failure["violations"].as_array()?;
+            violations.iter().any(per_day).then_some(())
+        })
+        .is_some()
+    }
+}

@@ -1,0 +1,83 @@
+//! OpenAI's words and headers, and those of the many that imitate its API (spec/providers.md 12.3, 12.5).
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde_json::Value;
+
+use super::time::{self, ahead, until};
+use super::{Class, Fault, Refusal};
+
+const AT_CAPACITY: &[&str] = &[
+    "selected model is at capacity",
+    "model is at capacity. please try a different model",
+];
+const UNPAID: [&str; 2] = ["insufficient_quota", "billing_hard_limit_reached"];
+
+impl Refusal<'_> {
+    pub(super) fn codex(&self) -> Option<Fault> {
+        if self.says(AT_CAPACITY) {
+            return Some(Class::Capacity.usual());
+        }
+        match (self.word("type"), self.word("code")) {
+            ("usage_limit_reached", _) | (_, "usage_limit_reached") => {
+                let windows = super::windows::codex(self.headers, self.now);
+                let hint = windows.and_then(|windows| windows.exhausted);
+                let hint = self.codex_reset().or(hint).or(self.hint);
+                Some(Class::Quota.usual().whole_credential().hinted(hint))
+            }
+            ("usage_not_included", _) | (_, "usage_not_included") => Some(Class::Payment.usual()),
+            _ if self.status == 429 => Some(Class::Quota.usual().hinted(self.openai_reset())),
+            _ => None,
+        }
+    }
+
+    fn codex_reset(&self) -> Option<Duration> {
+        let error = self.error();
+        let number = |key: &str| error.get(key).and_then(Value::as_f64);
+        number("resets_at")
+            .and_then(|at| until(UNIX_EPOCH + Duration::try_from_secs_f64(at).ok()?, self.now))
+            .or_else(|| ahead(Duration::try_from_secs_f64(number("resets_in_seconds")?).ok()?))
+    }
+
+    pub(super) fn compatible(&self) -> Option<Fault> {
+        if self.status != 429 {
+            return None;
+        }
+        if UNPAID.contains(&self.word("code")) || UNPAID.contains(&self.word("type")) {
+            return Some(Class::Payment.usual());
+        }
+        Some(Class::Quota.usual().hinted(self.openai_reset()))
+    }
+
+    fn openai_reset(&self) -> Option<Duration> {
+        let spent = ["requests", "tokens"].into_iter().filter_map(|limit| {
+            let header = |part| self.limit_header(&format!("x-ratelimit-{part}-{limit}"));
+            header("remaining").filter(|left| left == "0")?;
+            ahead(time::duration(&header("reset")?)?)
+        });
+        self.hint.or_else(|| spent.max()).or_else(|| {
+            let at: f64 = self.limit_header("x-ratelimit-reset")?.parse().ok()?;
+            // Some count milliseconds.
+            let seconds = if at > 1e12 { at / 1000.0 } else { at };
+            until(
+                UNIX_EPOCH + Duration::try_from_secs_f64(seconds).ok()?,
+                self.now,
+            )
+        })
+    }
+
+    /// A header, or its copy that some put into the error.
+    fn limit_header(&self, name: &str) -> Option<String> {
+        if let Some(value) = self.header(name) {
+            return Some(value.to_owned());
+        }
+        let copies = self.error().pointer("/metadata/headers")?.as_object()?;
+        let (_, value) = copies
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+        Some(match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        })
+    }
+}

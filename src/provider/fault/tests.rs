@@ -1,0 +1,375 @@
+use std::time::UNIX_EPOCH;
+
+use super::*;
+
+const NOW: u64 = 1_767_225_600;
+
+fn now() -> SystemTime {
+    UNIX_EPOCH + seconds(NOW)
+}
+
+fn fault(kind: Kind, status: u16, headers: &[(&'static str, &str)], body: &str) -> Fault {
+    let headers: Headers = headers.iter().copied().collect();
+    let failure = Failure::of_status(status, headers, body.as_bytes().to_vec(), now());
+    Fault::of(&failure, kind, "the-model", now())
+}
+
+fn class(kind: Kind, status: u16, body: &str) -> Class {
+    fault(kind, status, &[], body).class
+}
+
+#[test]
+fn by_status_alone() {
+    for (status, expected) in [
+        (400, Class::Request),
+        (401, Class::Credential),
+        (402, Class::Payment),
+        (403, Class::Permission),
+        (404, Class::Neutral),
+        (405, Class::Neutral),
+        (408, Class::Transient),
+        (409, Class::Request),
+        (413, Class::Request),
+        (422, Class::Request),
+        (429, Class::Quota),
+        (500, Class::Transient),
+        (501, Class::Neutral),
+        (502, Class::Transient),
+        (503, Class::Transient),
+        (504, Class::Transient),
+        (520, Class::Transient),
+        (529, Class::Transient),
+    ] {
+        assert_eq!(class(Kind::Claude, status, "{}"), expected, "{status}");
+        assert_eq!(class(Kind::Compat, status, "no json"), expected, "{status}");
+    }
+}
+
+#[test]
+fn by_what_the_body_says() {
+    use Class::*;
+    for (kind, status, body, expected) in [
+        (
+            Kind::Compat,
+            401,
+            r#"{"error":{"type":"invalid_request_error","code":"invalid_api_key"}}"#,
+            Credential,
+        ),
+        (
+            Kind::Compat,
+            401,
+            r#"{"error":{"code":"context_length_exceeded"}}"#,
+            Request,
+        ),
+        (
+            Kind::Compat,
+            500,
+            r#"{"error":{"code":"context_length_exceeded"}}"#,
+            Request,
+        ),
+        (
+            Kind::Compat,
+            408,
+            r#"{"error":{"type":"invalid_request_error"}}"#,
+            Transient,
+        ),
+        (
+            Kind::Compat,
+            503,
+            r#"{"error":{"type":"invalid_request_error"}}"#,
+            Request,
+        ),
+        (
+            Kind::Compat,
+            404,
+            r#"{"error":{"type":"invalid_request_error","code":"model_not_found"}}"#,
+            Model,
+        ),
+        (
+            Kind::Compat,
+            404,
+            r#"{"error":{"message":"The model `the-model` does not exist"}}"#,
+            Model,
+        ),
+        (
+            Kind::Compat,
+            400,
+            r#"{"error":{"message":"The requested model is not supported."}}"#,
+            Model,
+        ),
+        (
+            Kind::Compat,
+            429,
+            r#"{"error":{"code":"insufficient_quota"}}"#,
+            Payment,
+        ),
+        (Kind::Compat, 403, "<html>… Cloudflare …</html>", Challenge),
+        (
+            Kind::Compat,
+            403,
+            "<script src='/cdn-cgi/challenge-platform/x'>",
+            Challenge,
+        ),
+        (
+            Kind::Claude,
+            400,
+            r#"{"error":{"message":"Your credit balance is too low"}}"#,
+            Payment,
+        ),
+        (
+            Kind::Claude,
+            400,
+            r#"{"error":{"message":"This organization has been disabled."}}"#,
+            Credential,
+        ),
+        (
+            Kind::Claude,
+            429,
+            r#"{"error":{"message":"Fast request rejected"}}"#,
+            Request,
+        ),
+        (
+            Kind::Claude,
+            403,
+            r#"{"error":{"message":"OAuth token has been revoked"}}"#,
+            Credential,
+        ),
+        (
+            Kind::Claude,
+            400,
+            r#"{"error":"invalid_grant"}"#,
+            Credential,
+        ),
+        (
+            Kind::Gemini,
+            400,
+            r#"{"error":{"code":400,"message":"API key not valid. Please pass a valid API key."}}"#,
+            Credential,
+        ),
+        (
+            Kind::Gemini,
+            400,
+            r#"{"error":{"status":"FAILED_PRECONDITION","message":"User location is not supported"}}"#,
+            Credential,
+        ),
+        (
+            Kind::Gemini,
+            429,
+            r#"{"error":{"message":"quota … limit: 0"}}"#,
+            Model,
+        ),
+        (
+            Kind::Vertex,
+            429,
+            r#"{"error":{"message":"Resource exhausted"}}"#,
+            Capacity,
+        ),
+        (
+            Kind::Gemini,
+            503,
+            r#"{"error":{"message":"The model is overloaded."}}"#,
+            Capacity,
+        ),
+        (Kind::Codex, 400, "Selected model is at capacity", Capacity),
+        (
+            Kind::Codex,
+            403,
+            r#"{"error":{"type":"usage_limit_reached"}}"#,
+            Quota,
+        ),
+        (
+            Kind::Codex,
+            429,
+            r#"{"error":{"type":"usage_not_included"}}"#,
+            Payment,
+        ),
+        (
+            Kind::Codex,
+            404,
+            "Item with id 'rs_1' not found. Items are not persisted when `store` is set to false.",
+            Request,
+        ),
+    ] {
+        assert_eq!(class(kind, status, body), expected, "{status} {body}");
+    }
+}
+
+#[test]
+fn what_is_lost_for_good_stays_lost() {
+    for (kind, status, body) in [
+        (Kind::Claude, 401, r#"{"error":"invalid_grant"}"#),
+        (Kind::Claude, 403, "Your organization has been disabled"),
+        (
+            Kind::Gemini,
+            403,
+            r#"{"error":{"details":[{"reason":"SERVICE_DISABLED"}]}}"#,
+        ),
+    ] {
+        let fault = fault(kind, status, &[], body);
+        assert_eq!(fault.pause, Pause::UntilChanged, "{body}");
+        assert_eq!(fault.scope, Scope::Credential, "{body}");
+    }
+}
+
+#[test]
+fn a_hint_is_believed_where_it_belongs() {
+    let hint = |kind, status, headers: &[(&'static str, &str)], body: &str| match fault(
+        kind, status, headers, body,
+    )
+    .pause
+    {
+        Pause::Hint(time) => Some(time.as_secs_f64()),
+        _ => None,
+    };
+    let after = [("retry-after", "12.5")];
+    for status in [429, 503, 529] {
+        assert_eq!(hint(Kind::Compat, status, &after, "{}"), Some(12.5));
+    }
+    for status in [401, 403, 500] {
+        assert_eq!(hint(Kind::Compat, status, &after, "{}"), None);
+    }
+    let spent = [
+        ("x-ratelimit-remaining-requests", "0"),
+        ("x-ratelimit-reset-requests", "6m0s"),
+        ("x-ratelimit-remaining-tokens", "7"),
+        ("x-ratelimit-reset-tokens", "20h"),
+    ];
+    assert_eq!(hint(Kind::Compat, 429, &spent, "{}"), Some(360.0));
+    let copied = r#"{"error":{"metadata":{"headers":{"X-RateLimit-Reset":"1767225630000"}}}}"#;
+    assert_eq!(hint(Kind::Compat, 429, &[], copied), Some(30.0));
+    let limit = |rest: &str| format!(r#"{{"error":{{"type":"usage_limit_reached"{rest}}}}}"#);
+    let at = limit(r#","resets_at":1767225700,"resets_in_seconds":5"#);
+    assert_eq!(hint(Kind::Codex, 429, &[], &at), Some(100.0));
+    let past = limit(r#","resets_at":1000,"resets_in_seconds":5"#);
+    assert_eq!(hint(Kind::Codex, 429, &[], &past), Some(5.0));
+    let used = [
+        ("x-codex-secondary-used-percent", "100"),
+        ("x-codex-secondary-reset-after-seconds", "60"),
+    ];
+    assert_eq!(hint(Kind::Codex, 429, &used, &limit("")), Some(60.0));
+    let tokens = [
+        ("anthropic-ratelimit-tokens-remaining", "0"),
+        ("anthropic-ratelimit-tokens-reset", "2026-01-01T00:01:00Z"),
+    ];
+    assert_eq!(hint(Kind::Claude, 429, &tokens, "{}"), Some(60.0));
+}
+
+#[test]
+fn google_says_when_in_many_places() {
+    let body = |details: &str, message: &str| {
+        format!(r#"{{"error":{{"code":429,"message":"{message}","details":[{details}]}}}}"#)
+    };
+    let retry = r#"{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"0.5s"}"#;
+    let unreadable = r#"{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"?"}"#;
+    let info = r#"{"@type":"type.googleapis.com/google.rpc.ErrorInfo","metadata":{"quotaResetDelay":"373.5ms"}}"#;
+    let stamp = r#"{"@type":"type.googleapis.com/google.rpc.ErrorInfo","metadata":{"quotaResetTimeStamp":"2026-01-01T00:00:09Z"}}"#;
+    for (details, message, expected) in [
+        (format!("{info},{retry}"), "", 0.5),
+        (format!("{unreadable},{info}"), "", 0.3735),
+        (stamp.to_owned(), "", 9.0),
+        (
+            "{}".to_owned(),
+            "Your quota will reset after 1h16m0s.",
+            4560.0,
+        ),
+    ] {
+        let fault = fault(Kind::Gemini, 429, &[], &body(&details, message));
+        assert_eq!(fault.class, Class::Quota, "{details}");
+        assert_eq!(
+            fault.pause,
+            Pause::Hint(Duration::from_secs_f64(expected)),
+            "{details}"
+        );
+    }
+    let daily = r#"{"@type":"x.QuotaFailure","violations":[{"quotaId":"GenerateRequestsPerDayPerProject"}]}"#;
+    let fault = fault(
+        Kind::Gemini,
+        429,
+        &[],
+        &body(&format!("{daily},{retry}"), ""),
+    );
+    // It is four in the afternoon in Los Angeles.
+    assert_eq!(fault.pause, Pause::Hint(seconds(8 * 3600)));
+}
+
+#[test]
+fn a_rejected_window_is_the_whole_account() {
+    let reset = (NOW + 5400).to_string();
+    let headers = [
+        ("anthropic-ratelimit-unified-status", "rejected"),
+        ("anthropic-ratelimit-unified-5h-status", "rejected"),
+        ("anthropic-ratelimit-unified-5h-reset", reset.as_str()),
+        ("anthropic-ratelimit-unified-7d-status", "allowed"),
+        ("retry-after", "60"),
+    ];
+    let fault_of = |headers: &[(&'static str, &str)]| fault(Kind::Claude, 429, headers, "{}");
+    let fault = fault_of(&headers);
+    assert_eq!(
+        (fault.class, fault.scope),
+        (Class::Quota, Scope::Credential)
+    );
+    let Pause::Hint(hint) = fault.pause else {
+        panic!("{fault:?}");
+    };
+    assert!((seconds(5401)..=seconds(5430)).contains(&hint), "{hint:?}");
+    let one_model = [
+        ("anthropic-ratelimit-unified-status", "rejected"),
+        ("anthropic-ratelimit-unified-5h-status", "allowed"),
+        ("anthropic-ratelimit-unified-7d-status", "allowed"),
+        ("anthropic-ratelimit-unified-7d_oi-status", "rejected"),
+        ("anthropic-ratelimit-unified-7d_oi-reset", reset.as_str()),
+    ];
+    let fault = fault_of(&one_model);
+    assert_eq!((fault.class, fault.scope), (Class::Quota, Scope::Model));
+    assert_eq!(fault.pause, QUOTA_LADDER);
+}
+
+#[test]
+fn answers_tell_how_full_the_windows_are() {
+    let read = |kind, headers: &[(&'static str, &str)]| {
+        Windows::read(&headers.iter().copied().collect(), kind, now())
+    };
+    assert_eq!(read(Kind::Claude, &[("retry-after", "5")]), None);
+    let claude = [
+        ("anthropic-ratelimit-unified-5h-status", "allowed_warning"),
+        ("anthropic-ratelimit-unified-5h-utilization", "0.91"),
+        ("anthropic-ratelimit-unified-7d-status", "allowed"),
+        ("anthropic-ratelimit-unified-7d-utilization", "0.2"),
+    ];
+    let windows = read(Kind::Claude, &claude).unwrap();
+    assert_eq!((windows.exhausted, windows.used), (None, 0.91));
+    let reset = (NOW + 60).to_string();
+    let codex = [
+        ("x-codex-primary-used-percent", "100"),
+        ("x-codex-primary-reset-at", reset.as_str()),
+        ("x-codex-secondary-used-percent", "40"),
+    ];
+    let windows = read(Kind::Codex, &codex).unwrap();
+    assert_eq!((windows.exhausted, windows.used), (Some(seconds(60)), 1.0));
+}
+
+#[test]
+fn odd_bodies_do_no_harm() {
+    for body in [
+        "",
+        "null",
+        "[]",
+        "[1]",
+        r#"{"error":[]}"#,
+        r#"{"error":null}"#,
+        "\u{0}\u{ff}",
+        "\"error\"",
+    ] {
+        for kind in [
+            Kind::Gemini,
+            Kind::Vertex,
+            Kind::Claude,
+            Kind::Codex,
+            Kind::Compat,
+        ] {
+            for status in [400, 401, 403, 404, 429, 500, 503] {
+                fault(kind, status, &[], body);
+            }
+        }
+    }
+}

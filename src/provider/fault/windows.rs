@@ -1,0 +1,113 @@
+//! How much of its allowance a credential has used, as the headers of every answer tell it
+//! (spec/routing.md 7.4).
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::time::{self, until};
+use crate::provider::headers::Headers;
+use crate::provider::target::Kind;
+
+/// What the headers of one answer say of the windows of its account.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Windows {
+    /// Used up until then.
+    pub exhausted: Option<Duration>,
+    /// The part of the fullest window that is used, 0 to 1.
+    pub used: f64,
+}
+
+impl Windows {
+    /// `None` where the headers say nothing.
+    pub fn read(headers: &Headers, kind: Kind, now: SystemTime) -> Option<Self> {
+        match kind {
+            Kind::Claude => Unified::read(headers, now).windows(),
+            Kind::Codex => codex(headers, now),
+            Kind::Gemini | Kind::Vertex | Kind::Compat => None,
+        }
+    }
+}
+
+/// Anthropic's windows of subscriptions.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Unified {
+    is_known: bool,
+    is_rejected: bool,
+    reset: Option<Duration>,
+    used: f64,
+}
+
+impl Unified {
+    pub(super) fn read(headers: &Headers, now: SystemTime) -> Self {
+        let header = |name: &str| {
+            let value = headers.get(&format!("anthropic-ratelimit-unified-{name}"));
+            value.map(str::trim)
+        };
+        let reset = |name: &str| until(time::moment(header(name)?)?, now);
+        let mut unified = Self::default();
+        for window in ["5h", "7d"] {
+            let Some(status) = header(&format!("{window}-status")) else {
+                continue;
+            };
+            unified.is_known = true;
+            if status == "rejected" {
+                unified.is_rejected = true;
+                unified.reset = unified.reset.max(reset(&format!("{window}-reset")));
+            }
+            let used = header(&format!("{window}-utilization"));
+            let used = used.and_then(|used| used.parse().ok()).unwrap_or(0.0);
+            unified.used = unified.used.max(used);
+        }
+        // Without the two windows, the word that stands for all of them counts.
+        if let (false, Some(status)) = (unified.is_known, header("status")) {
+            unified.is_known = true;
+            if status == "rejected" && header("7d_oi-status") != Some("rejected") {
+                unified.is_rejected = true;
+                unified.reset = reset("reset");
+            }
+        }
+        unified
+    }
+
+    /// Whether a window of the whole account is used up.
+    pub(super) fn is_rejected(&self) -> bool {
+        self.is_rejected
+    }
+
+    pub(super) fn rejected_until(&self) -> Option<Duration> {
+        self.reset
+    }
+
+    fn windows(&self) -> Option<Windows> {
+        self.is_known.then_some(Windows {
+            exhausted: self.reset.filter(|_| self.is_rejected),
+            used: self.used.clamp(0.0, 1.0),
+        })
+    }
+}
+
+/// Codex tells its two windows with every answer.
+pub(super) fn codex(headers: &Headers, now: SystemTime) -> Option<Windows> {
+    let mut windows: Option<Windows> = None;
+    for window in ["primary", "secondary"] {
+        let number = |name: &str| -> Option<f64> {
+            let value = headers.get(&format!("x-codex-{window}-{name}"))?;
+            value.trim().parse().ok()
+        };
+        let Some(used) = number("used-percent") else {
+            continue;
+        };
+        let seconds = |value: f64| Duration::try_from_secs_f64(value).ok();
+        let reset = number("reset-at")
+            .and_then(|at| until(UNIX_EPOCH + seconds(at)?, now))
+            .or_else(|| time::ahead(seconds(number("reset-after-seconds")?)?));
+        let known = windows.get_or_insert(Windows {
+            exhausted: None,
+            used: 0.0,
+        });
+        known.used = known.used.max((used / 100.0).clamp(0.0, 1.0));
+        if used >= 100.0 {
+            known.exhausted = known.exhausted.max(reset);
+        }
+    }
+    windows
+}

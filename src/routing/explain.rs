@@ -1,0 +1,45 @@
+//! Why a request went where it went, in one line for the log.
+
+use std::fmt::Write;
+use std::time::Instant;
+
+use super::router::{Order, Router};
+use super::visit::Visit;
+
+/// Candidates that one line names; of more only the number.
+const NAMED: usize = 32;
+
+/// `m: a passed over (quota 12s), b failed (transient), c lent, d`.
+pub fn line(router: &Router, order: &Order<'_>, visit: &Visit, now: Instant) -> String {
+    let mut line = format!("{}:", order.model);
+    let candidates = order.candidates();
+    for (index, candidate) in candidates.iter().enumerate().take(NAMED) {
+        let separator = if index == 0 { "" } else { "," };
+        // Writing into memory does not fail.
+        let _ = write!(line, "{separator} {}", candidate.id());
+        let picked = visit.last.filter(|last| last.index == index);
+        let what = match (picked, visit.class(index)) {
+            (Some(pick), None) => pick.decision.name().to_owned(),
+            (_, Some(class)) => format!("failed ({})", class.name()),
+            (None, None) if !order.serves(candidate) => "passed over (dialect)".to_owned(),
+            (None, None) => match router.block(candidate, now) {
+                Some(block) => {
+                    let left = block
+                        .until
+                        .map(|until| until.saturating_duration_since(now));
+                    let left = left.map_or("until changed".to_owned(), |left| {
+                        format!("{}s", left.as_secs_f64().ceil())
+                    });
+                    format!("passed over ({} {left})", block.class.name())
+                }
+                None if !visit.is_open(index) => "passed over (host unreachable)".to_owned(),
+                None => continue,
+            },
+        };
+        let _ = write!(line, " {what}");
+    }
+    if candidates.len() > NAMED {
+        let _ = write!(line, " and {} more", candidates.len() - NAMED);
+    }
+    line
+}

@@ -1,0 +1,443 @@
+//! Who cannot be used, why, and until when (spec/routing.md 7.2 to 7.4).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::provider::{Class, Fault, Pause, Scope, Windows};
+use crate::session::bindings::Holder;
+
+/// How often a model that everybody has used up is tried all the same (spec/routing.md 7.4).
+pub const PROBE_INTERVAL: Duration = Duration::from_secs(30 * 60);
+
+/// Why a credential is passed over for a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    pub class: Class,
+    /// The last failure that had a say in it.
+    pub since: Instant,
+    /// `None`: until the credential is another one.
+    pub until: Option<Instant>,
+}
+
+impl Block {
+    fn is_running(&self, now: Instant) -> bool {
+        self.until.is_none_or(|until| until > now)
+    }
+
+    /// Whether the block is still there in `time` from now.
+    pub fn outlasts(&self, time: Duration, now: Instant) -> bool {
+        self.until.is_none_or(|until| until > now + time)
+    }
+
+    /// Hard before soft, late before early.
+    fn rank(&self) -> (bool, bool, Option<Instant>) {
+        (!self.class.is_soft(), self.until.is_none(), self.until)
+    }
+}
+
+/// What is remembered of the failures of one credential, or of one model there.
+#[derive(Clone, Copy, Debug, Default)]
+struct Record {
+    block: Option<Block>,
+    /// The class whose ladder is being climbed, and how many steps are behind.
+    ladder: Option<(Class, u32)>,
+    probed: Option<Instant>,
+}
+
+impl Record {
+    fn running(&self, now: Instant) -> Option<Block> {
+        self.block.filter(|block| block.is_running(now))
+    }
+
+    fn fail(&mut self, fault: &Fault, now: Instant) {
+        let steps = match self.ladder {
+            Some((class, steps)) if class == fault.class => steps,
+            _ => 0,
+        };
+        let until = match fault.pause {
+            Pause::None => return,
+            Pause::Fixed(time) | Pause::Hint(time) => now.checked_add(time),
+            Pause::Ladder {
+                first,
+                last,
+                beyond,
+            } => {
+                let time = first.saturating_mul(1 << steps.min(20));
+                now.checked_add(if time > last { beyond } else { time })
+            }
+            Pause::UntilChanged => None,
+        };
+        let fresh = Block {
+            class: fault.class,
+            since: now,
+            until,
+        };
+        if let Some(running) = self.running(now) {
+            // One step per window, whoever else fails in it (D 24); what is worse or later counts.
+            let is_told = matches!(fault.pause, Pause::Hint(_) | Pause::UntilChanged);
+            let says_more = is_told || running.class != fault.class;
+            if says_more && fresh.rank() > running.rank() {
+                self.block = Some(fresh);
+            }
+            return;
+        }
+        if let Pause::Ladder { .. } = fault.pause {
+            self.ladder = Some((fault.class, steps.saturating_add(1)));
+        }
+        self.block = Some(fresh);
+        self.probed = None;
+    }
+
+    /// Takes back what was known before a request that has succeeded began (D 25).
+    fn succeed(&mut self, began: Instant) {
+        if self.block.is_none_or(|block| block.since <= began) {
+            *self = Self::default();
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.block.is_none() && self.ladder.is_none()
+    }
+}
+
+/// What is known of one credential.
+#[derive(Clone, Debug)]
+struct Condition {
+    whole: Record,
+    models: Vec<(Arc<str>, Record)>,
+    /// The part of its allowance that is left, 0 to 1.
+    headroom: f64,
+}
+
+impl Default for Condition {
+    fn default() -> Self {
+        Self {
+            whole: Record::default(),
+            models: Vec::new(),
+            headroom: 1.0,
+        }
+    }
+}
+
+impl Condition {
+    fn model(&mut self, model: &Arc<str>) -> Option<&mut Record> {
+        let at = match self.models.iter().position(|(known, _)| known == model) {
+            Some(at) => at,
+            None => {
+                self.models.push((Arc::clone(model), Record::default()));
+                self.models.len() - 1
+            }
+        };
+        self.models.get_mut(at).map(|(_, record)| record)
+    }
+}
+
+/// What is known of all credentials; nothing of those that have never failed.
+#[derive(Debug, Default)]
+pub struct Health {
+    of: Vec<Option<Box<Condition>>>,
+}
+
+impl Health {
+    /// Whether nothing at all is held against a credential. Cheap.
+    pub fn is_spotless(&self, holder: Holder) -> bool {
+        self.of.get(holder.index()).is_none_or(Option::is_none)
+    }
+
+    /// Why `model` of a credential cannot be used; `None` if it can.
+    pub fn block(&self, holder: Holder, model: &str, now: Instant) -> Option<Block> {
+        let condition = self.of.get(holder.index())?.as_ref()?;
+        let of_model = condition
+            .models
+            .iter()
+            .find(|(known, _)| **known == *model)
+            .and_then(|(_, record)| record.running(now));
+        let of_all = condition.whole.running(now);
+        [of_model, of_all]
+            .into_iter()
+            .flatten()
+            .max_by_key(Block::rank)
+    }
+
+    /// The part of a credential's allowance that is left, as far as it is known.
+    pub fn headroom(&self, holder: Holder) -> f64 {
+        match self.of.get(holder.index()) {
+            Some(Some(condition)) => condition.headroom,
+            _ => 1.0,
+        }
+    }
+
+    pub fn fail(&mut self, holder: Holder, model: &Arc<str>, fault: &Fault, now: Instant) {
+        if fault.pause == Pause::None {
+            return;
+        }
+        let condition = self.condition(holder);
+        match fault.scope {
+            Scope::Credential => condition.whole.fail(fault, now),
+            Scope::Model => {
+                if let Some(record) = condition.model(model) {
+                    record.fail(fault, now);
+                }
+            }
+        }
+    }
+
+    /// A request that began at `began` has succeeded.
+    pub fn succeed(&mut self, holder: Holder, model: &str, began: Instant) {
+        let Some(Some(condition)) = self.of.get_mut(holder.index()) else {
+            return;
+        };
+        condition.whole.succeed(began);
+        for (known, record) in &mut condition.models {
+            if **known == *model {
+                record.succeed(began);
+            }
+        }
+        self.tidy(holder);
+    }
+
+    /// What the headers of an answer say of the whole credential. `began` is when its request began.
+    pub fn note(&mut self, holder: Holder, windows: Windows, began: Instant, now: Instant) {
+        let condition = self.condition(holder);
+        condition.headroom = 1.0 - windows.used;
+        match windows.exhausted {
+            Some(time) => {
+                let fault = Fault {
+                    class: Class::Quota,
+                    scope: Scope::Credential,
+                    pause: Pause::Hint(time),
+                };
+                condition.whole.fail(&fault, now);
+            }
+            None => {
+                let is_older_quota =
+                    |block: Block| block.class == Class::Quota && block.since <= began;
+                if condition.whole.block.is_some_and(is_older_quota) {
+                    condition.whole = Record::default();
+                }
+            }
+        }
+        self.tidy(holder);
+    }
+
+    /// Whether a blocked model may be tried all the same; if so, not again for [`PROBE_INTERVAL`].
+    pub fn probe(&mut self, holder: Holder, model: &str, now: Instant) -> bool {
+        let Some(block) = self.block(holder, model, now) else {
+            return false;
+        };
+        let Some(Some(condition)) = self.of.get_mut(holder.index()) else {
+            return false;
+        };
+        let record = &mut condition.whole;
+        let last = record.probed.unwrap_or(block.since).max(block.since);
+        let is_due = now.saturating_duration_since(last) >= PROBE_INTERVAL;
+        if is_due {
+            record.probed = Some(now);
+        }
+        is_due
+    }
+
+    /// Forgets what is known of credentials that are gone.
+    pub fn retain(&mut self, exists: impl Fn(Holder) -> bool) {
+        for (holder, condition) in (0..).map(Holder).zip(&mut self.of) {
+            if !exists(holder) {
+                *condition = None;
+            }
+        }
+    }
+
+    /// A credential is another one.
+    pub fn forget(&mut self, holder: Holder) {
+        if let Some(condition) = self.of.get_mut(holder.index()) {
+            *condition = None;
+        }
+    }
+
+    fn condition(&mut self, holder: Holder) -> &mut Condition {
+        let index = holder.index();
+        if self.of.len() <= index {
+            self.of.resize(index + 1, None);
+        }
+        // The vector has just been made long enough.
+        #[allow(clippy::indexing_slicing)]
+        self.of[index].get_or_insert_default()
+    }
+
+    fn tidy(&mut self, holder: Holder) {
+        let Some(slot) = self.of.get_mut(holder.index()) else {
+            return;
+        };
+        if let Some(condition) = slot {
+            condition.models.retain(|(_, record)| !record.is_empty());
+            let is_spotless = condition.models.is_empty()
+                && condition.whole.is_empty()
+                && condition.headroom >= 1.0;
+            if is_spotless {
+                *slot = None;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Holder = Holder(3);
+
+    fn fault(class: Class, pause: Pause) -> Fault {
+        let scope = match class {
+            Class::Credential | Class::Payment => Scope::Credential,
+            _ => Scope::Model,
+        };
+        Fault {
+            class,
+            scope,
+            pause,
+        }
+    }
+
+    fn seconds(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    fn ladder() -> Pause {
+        Pause::Ladder {
+            first: seconds(1),
+            last: seconds(1024),
+            beyond: seconds(1800),
+        }
+    }
+
+    struct Bench {
+        health: Health,
+        model: Arc<str>,
+        start: Instant,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            Self {
+                health: Health::default(),
+                model: Arc::from("m"),
+                start: Instant::now(),
+            }
+        }
+
+        fn fail(&mut self, class: Class, pause: Pause, at: u64) {
+            let fault = fault(class, pause);
+            self.health
+                .fail(A, &self.model, &fault, self.start + seconds(at));
+        }
+
+        /// The class of the block and its end, seconds after the start.
+        fn block(&self, at: u64) -> Option<(Class, Option<u64>)> {
+            let block = self.health.block(A, "m", self.start + seconds(at))?;
+            let until = block.until.map(|until| (until - self.start).as_secs());
+            Some((block.class, until))
+        }
+    }
+
+    #[test]
+    fn the_ladder_is_climbed_once_per_window() {
+        let mut bench = Bench::new();
+        for _ in 0..20 {
+            bench.fail(Class::Quota, ladder(), 0);
+        }
+        assert_eq!(bench.block(0), Some((Class::Quota, Some(1))));
+        let mut at = 1;
+        for step in 1..=10 {
+            assert_eq!(bench.block(at), None);
+            bench.fail(Class::Quota, ladder(), at);
+            assert_eq!(
+                bench.block(at),
+                Some((Class::Quota, Some(at + (1 << step))))
+            );
+            at += 1 << step;
+        }
+        for _ in 0..30 {
+            bench.fail(Class::Quota, ladder(), at);
+            assert_eq!(bench.block(at), Some((Class::Quota, Some(at + 1800))));
+            at += 1800;
+        }
+        bench.health.succeed(A, "m", bench.start + seconds(at));
+        assert!(bench.health.is_spotless(A));
+        bench.fail(Class::Quota, ladder(), at);
+        assert_eq!(bench.block(at), Some((Class::Quota, Some(at + 1))));
+    }
+
+    #[test]
+    fn a_later_hint_extends_and_an_earlier_one_does_not_shorten() {
+        let mut bench = Bench::new();
+        bench.fail(Class::Quota, Pause::Hint(seconds(100)), 0);
+        bench.fail(Class::Quota, Pause::Hint(seconds(50)), 10);
+        assert_eq!(bench.block(10), Some((Class::Quota, Some(100))));
+        bench.fail(Class::Quota, Pause::Hint(seconds(200)), 10);
+        assert_eq!(bench.block(10), Some((Class::Quota, Some(210))));
+    }
+
+    #[test]
+    fn worse_outranks_longer() {
+        let mut bench = Bench::new();
+        bench.fail(Class::Quota, Pause::Hint(seconds(10)), 0);
+        bench.fail(Class::Transient, Pause::Fixed(seconds(60)), 0);
+        assert_eq!(bench.block(0), Some((Class::Quota, Some(10))));
+        bench.fail(Class::Credential, Pause::UntilChanged, 0);
+        assert_eq!(bench.block(0), Some((Class::Credential, None)));
+        bench.health.forget(A);
+        assert_eq!(bench.block(0), None);
+    }
+
+    #[test]
+    fn a_success_clears_only_what_came_before_its_request() {
+        let mut bench = Bench::new();
+        bench.fail(Class::Transient, Pause::Fixed(seconds(60)), 10);
+        bench.health.succeed(A, "m", bench.start + seconds(9));
+        assert!(bench.block(11).is_some());
+        bench.health.succeed(A, "other", bench.start + seconds(10));
+        assert!(bench.block(11).is_some());
+        bench.health.succeed(A, "m", bench.start + seconds(10));
+        assert_eq!(bench.block(11), None);
+    }
+
+    #[test]
+    fn a_credentials_fault_is_every_models() {
+        let mut bench = Bench::new();
+        bench.fail(Class::Payment, Pause::Fixed(seconds(60)), 0);
+        let block = bench.health.block(A, "another", bench.start);
+        assert_eq!(block.map(|block| block.class), Some(Class::Payment));
+        assert_eq!(bench.health.block(Holder(2), "m", bench.start), None);
+    }
+
+    #[test]
+    fn windows_block_and_clear() {
+        let mut bench = Bench::new();
+        let full = Windows {
+            exhausted: Some(seconds(100)),
+            used: 1.0,
+        };
+        let at = |n| bench.start + seconds(n);
+        let (start, later) = (at(0), at(5));
+        bench.health.note(A, full, start, start);
+        assert_eq!(bench.block(1), Some((Class::Quota, Some(100))));
+        assert_eq!(bench.health.headroom(A), 0.0);
+        let free = Windows {
+            exhausted: None,
+            used: 0.25,
+        };
+        bench.health.note(A, free, later, later);
+        assert_eq!(bench.block(6), None);
+        assert_eq!(bench.health.headroom(A), 0.75);
+    }
+
+    #[test]
+    fn a_long_block_is_probed_now_and_then() {
+        let mut bench = Bench::new();
+        bench.fail(Class::Quota, Pause::Hint(seconds(24 * 3600)), 0);
+        let mut probe = |at| bench.health.probe(A, "m", bench.start + seconds(at));
+        assert!(!probe(60));
+        assert!(probe(1800));
+        assert!(!probe(1801));
+        assert!(probe(3600));
+    }
+}

@@ -1,0 +1,171 @@
+//! The answer of an upstream on its way to the client, and what becomes of it.
+
+use std::io::{self, Write};
+use std::time::{Instant, SystemTime};
+
+use super::attempt::Opening;
+use super::fixed::{EVENT_STREAM, RELAYED_JSON};
+use super::generation::{Generation, Told, Understood, rename};
+use super::head::{Framing, Head};
+use super::inbound::Inbound;
+use super::report::short;
+use super::unserved;
+use crate::dialect::problem;
+use crate::provider::Headers;
+use crate::relay::{self, Ended, Opened, Relayed, Style};
+use crate::routing::Placed;
+use crate::session::identity;
+use crate::session::name::Name;
+
+impl Generation<'_> {
+    /// Writes the answer to its end, and tells routing what came of it.
+    pub(super) fn relay<'p>(
+        &self,
+        placed: Placed<'p, Opening>,
+        inbound: &Inbound,
+        understood: &Understood<'_>,
+        base: &str,
+        lane: &mut dyn Write,
+    ) -> (Told<'p>, io::Result<()>) {
+        let Placed {
+            candidate,
+            member,
+            decision,
+            attempts,
+            answer,
+            mut serving,
+        } = placed;
+        serving.heard(answer.headers());
+        let keep_alive = self.snapshot.config.streaming_keepalive;
+        let content_type = match self.wants_array() {
+            true => RELAYED_JSON,
+            false => EVENT_STREAM,
+        };
+        let stream = Head::new(200, content_type, Framing::Chunked);
+        let head = |head, headers: &Headers| self.head(head, headers, candidate.id(), understood);
+        let relayed = match answer {
+            Opening::Same(Opened::Events(primed)) => {
+                let head = head(stream, &primed.headers);
+                let header = |name| inbound.headers.get(name);
+                let style = Style {
+                    framing: match self.wants_array() {
+                        true => relay::Framing::Array,
+                        false => relay::Framing::Events,
+                    },
+                    rename: rename(member, understood),
+                    keep_alive,
+                    is_codex: problem::is_codex_client(header("user-agent"), header("originator")),
+                };
+                primed.pump(Prefixed::new(head, lane), style)
+            }
+            Opening::Same(Opened::Whole(whole)) => {
+                let framing = whole.length().map_or(Framing::Chunked, Framing::Length);
+                let head = head(
+                    Head::new(whole.status, RELAYED_JSON, framing),
+                    &whole.headers,
+                );
+                whole.pump(Prefixed::new(head, lane))
+            }
+            Opening::Crossed(crossing) => {
+                let head = head(stream, crossing.headers());
+                crossing.pump(Prefixed::new(head, lane), keep_alive)
+            }
+        };
+        match (relayed.ended, &relayed.failure) {
+            (Ended::Terminal, _) => serving.succeeded(),
+            (Ended::ClientGone, _) | (_, None) => {}
+            (_, Some(failure)) => {
+                log::warn!(
+                    "{}: {}: the answer did not end well: {failure}",
+                    self.id,
+                    candidate.id()
+                );
+                serving.failed(failure, Instant::now());
+            }
+        }
+        if let Some(response) = &relayed.response {
+            let session = identity::response_name(response);
+            serving.add_name(Name::new(self.client_name(), &session, base));
+        }
+        let told = Told {
+            credential: Some(candidate.id()),
+            decision,
+            attempts,
+            status: status(&relayed),
+            usage: relayed.usage,
+        };
+        let answered = match relayed.is_whole {
+            true => Ok(()),
+            false => Err(io::ErrorKind::BrokenPipe.into()),
+        };
+        (told, answered)
+    }
+
+    fn head(
+        &self,
+        head: Head<'_>,
+        upstream: &Headers,
+        credential: &str,
+        understood: &Understood<'_>,
+    ) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(1024);
+        let head = Head {
+            request_id: Some(self.id),
+            ..head
+        };
+        let mut headers = self.passed_on(upstream);
+        let session = understood.identity.primary.as_deref().map(short);
+        if self.snapshot.config.debug {
+            headers.push(("X-Holdfast-Credential", credential));
+            let session = session.as_deref().filter(|session| session.is_ascii());
+            headers.extend(session.map(|session| ("X-Holdfast-Session", session)));
+        }
+        head.write(&mut bytes, SystemTime::now(), headers);
+        bytes
+    }
+}
+
+/// What the client got, as far as a number can say it.
+fn status(relayed: &Relayed) -> u16 {
+    match relayed.ended {
+        Ended::Terminal => 200,
+        Ended::ClientGone => unserved::CLIENT_GONE,
+        Ended::NoTerminal | Ended::Broken | Ended::UpstreamError => relayed
+            .failure
+            .as_ref()
+            .and_then(|failure| failure.status)
+            .unwrap_or(502),
+    }
+}
+
+/// A writer that sends a head together with the first bytes of the body: one write instead of two.
+struct Prefixed<'a> {
+    head: Vec<u8>,
+    lane: &'a mut dyn Write,
+}
+
+impl<'a> Prefixed<'a> {
+    fn new(head: Vec<u8>, lane: &'a mut dyn Write) -> Self {
+        Self { head, lane }
+    }
+}
+
+impl Write for Prefixed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.head.is_empty() {
+            return self.lane.write(bytes);
+        }
+        let mut joined = std::mem::take(&mut self.head);
+        joined.extend_from_slice(bytes);
+        self.lane.write_all(&joined)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.head.is_empty() {
+            let head = std::mem::take(&mut self.head);
+            self.lane.write_all(&head)?;
+        }
+        self.lane.flush()
+    }
+}

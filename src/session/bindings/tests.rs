@@ -1,0 +1,256 @@
+use super::*;
+use crate::session::scan::scan_with_turns;
+
+const TTL: Duration = Duration::from_secs(3600);
+const A: Holder = Holder(0);
+const B: Holder = Holder(1);
+
+fn bindings(capacity: usize) -> Bindings {
+    let size = |n| NonZeroUsize::new(n).unwrap();
+    Bindings::new(size(capacity), size(10_000), Instant::now())
+}
+
+fn named(session: &str) -> Key {
+    Key {
+        names: vec![Name::new("", session, "m")],
+        prefix: None,
+    }
+}
+
+/// A conversation of messages with a system prompt.
+fn talk(system: &str, messages: &[&str]) -> Key {
+    let messages: Vec<serde_json::Value> = messages
+        .iter()
+        .zip(["user", "assistant"].into_iter().cycle())
+        .map(|(text, role)| serde_json::json!({"role": role, "content": text}))
+        .collect();
+    let body = serde_json::json!({"system": system, "messages": messages}).to_string();
+    let prefix = scan_with_turns(body.as_bytes()).unwrap().turns.prefix();
+    Key {
+        names: Vec::new(),
+        prefix: Some((Name::new("", "", "m"), prefix)),
+    }
+}
+
+fn insert(bindings: &mut Bindings, key: &Key, holder: Holder, now: Instant) -> Id {
+    let id = bindings.insert(holder, now);
+    bindings.attach(id, key);
+    id
+}
+
+/// A request that is served, wherever its session is.
+fn visit(bindings: &mut Bindings, key: &Key, otherwise: Holder, now: Instant) -> Id {
+    match bindings.find(key, TTL, now) {
+        Known::Bound(id) => {
+            bindings.attach(id, key);
+            bindings.change(id, now, |_| {});
+            id
+        }
+        _ => insert(bindings, key, otherwise, now),
+    }
+}
+
+#[test]
+fn a_session_is_found_by_any_of_its_names() {
+    let mut bindings = bindings(10);
+    let now = Instant::now();
+    let id = insert(&mut bindings, &named("s"), A, now);
+    let both = Key {
+        names: vec![named("other").names[0], named("s").names[0]],
+        prefix: None,
+    };
+    assert_eq!(bindings.find(&both, TTL, now), Known::Bound(id));
+    bindings.attach(id, &both);
+    assert_eq!(bindings.find(&named("other"), TTL, now), Known::Bound(id));
+    assert_eq!(bindings.find(&named("t"), TTL, now), Known::Nothing);
+}
+
+#[test]
+fn expiry_slides_and_includes_its_instant() {
+    let mut bindings = bindings(10);
+    let start = Instant::now();
+    let id = insert(&mut bindings, &named("s"), A, start);
+    bindings.change(id, start + TTL, |_| {});
+    assert_eq!(bindings.sweep(TTL, start + TTL * 2), 0);
+    assert_eq!(
+        bindings.find(&named("s"), TTL, start + TTL * 2),
+        Known::Bound(id)
+    );
+    let late = start + TTL * 2 + Duration::from_nanos(1);
+    assert_eq!(bindings.find(&named("s"), TTL, late), Known::Nothing);
+    assert_eq!(bindings.sweep(TTL, late), 1);
+    assert_eq!(bindings.loads().sessions(A), 0);
+}
+
+#[test]
+fn a_request_under_way_keeps_its_session() {
+    let mut bindings = bindings(10);
+    let start = Instant::now();
+    let id = insert(&mut bindings, &named("s"), A, start);
+    bindings.change(id, start, |binding| binding.in_flight = 1);
+    let late = start + TTL * 3;
+    assert_eq!(bindings.sweep(TTL, late), 0);
+    bindings.change(id, late, |binding| binding.in_flight = 0);
+    assert_eq!(bindings.sweep(TTL, late + TTL), 0);
+    assert_eq!(bindings.sweep(TTL, late + TTL + TTL), 1);
+    assert!(bindings.is_empty());
+}
+
+#[test]
+fn what_vanished_credentials_held_is_released() {
+    let mut bindings = bindings(10);
+    let now = Instant::now();
+    insert(&mut bindings, &named("s"), A, now);
+    let lent = insert(&mut bindings, &named("t"), A, now);
+    bindings.change(lent, now, |binding| binding.temporary = Some(B));
+    bindings.retain(|holder| holder == B);
+    assert_eq!(bindings.len(), 1);
+    assert_eq!(bindings.get(lent).unwrap().primary, Some(B));
+    assert_eq!(
+        (bindings.loads().sessions(A), bindings.loads().sessions(B)),
+        (0, 1)
+    );
+}
+
+#[test]
+fn memory_is_bounded() {
+    let mut bindings = bindings(100);
+    let now = Instant::now();
+    for session in 0..1_000 {
+        insert(&mut bindings, &named(&session.to_string()), A, now);
+    }
+    assert_eq!(bindings.len(), 100);
+    assert_eq!(bindings.loads().sessions(A), 100);
+    assert!(matches!(
+        bindings.find(&named("999"), TTL, now),
+        Known::Bound(_)
+    ));
+    assert_eq!(bindings.find(&named("0"), TTL, now), Known::Nothing);
+}
+
+#[test]
+fn a_binding_has_so_many_names() {
+    let mut bindings = bindings(10);
+    let now = Instant::now();
+    let id = insert(&mut bindings, &named("0"), A, now);
+    for n in 1..200 {
+        bindings.add_name(id, named(&n.to_string()).names[0]);
+    }
+    let known = |n: u32, bindings: &mut Bindings| {
+        bindings.find(&named(&n.to_string()), TTL, now) == Known::Bound(id)
+    };
+    assert!(known(199, &mut bindings) && known(136, &mut bindings));
+    assert!(!known(135, &mut bindings));
+}
+
+#[test]
+fn a_conversation_goes_on() {
+    let mut bindings = bindings(10);
+    let now = Instant::now();
+    let first = visit(&mut bindings, &talk("sys", &["one"]), A, now);
+    let turns = ["one", "answer", "two", "answer", "three"];
+    for count in [1, 3, 3, 5] {
+        let key = talk("sys", &turns[..count]);
+        assert_eq!(bindings.find(&key, TTL, now), Known::Bound(first));
+        visit(&mut bindings, &key, B, now);
+    }
+    assert_eq!(bindings.len(), 1);
+    // Another one with the same system prompt.
+    let other = talk("sys", &["uno"]);
+    assert_eq!(bindings.find(&other, TTL, now), Known::Nothing);
+    let other = talk("another", &["one"]);
+    assert_eq!(bindings.find(&other, TTL, now), Known::Nothing);
+}
+
+#[test]
+fn what_is_taken_back_and_put_otherwise_is_the_same_conversation() {
+    let mut bindings = bindings(10);
+    let now = Instant::now();
+    let id = visit(&mut bindings, &talk("s", &["one"]), A, now);
+    visit(&mut bindings, &talk("s", &["one", "a", "two"]), A, now);
+    let edited = talk("s", &["one", "a", "two, rather"]);
+    assert_eq!(bindings.find(&edited, TTL, now), Known::Bound(id));
+}
+
+#[test]
+fn conversations_with_the_same_opening_part_where_they_differ() {
+    let mut bindings = bindings(10);
+    let now = Instant::now();
+    let one = visit(&mut bindings, &talk("s", &["open"]), A, now);
+    let next = talk("s", &["open", "a", "go on"]);
+    assert_eq!(bindings.find(&next, TTL, now), Known::Bound(one));
+    visit(&mut bindings, &next, A, now);
+    let other = talk("s", &["open", "b", "go elsewhere"]);
+    let Known::Branch { from, share } = bindings.find(&other, TTL, now) else {
+        panic!("a branch");
+    };
+    assert_eq!(from, one);
+    assert!((0.1..0.9).contains(&share), "{share}");
+    let two = insert(&mut bindings, &other, B, now);
+    let later = talk("s", &["open", "b", "go elsewhere", "c", "more"]);
+    assert_eq!(bindings.find(&later, TTL, now), Known::Bound(two));
+    assert_eq!(bindings.find(&next, TTL, now), Known::Bound(one));
+}
+
+#[test]
+fn marks_for_the_cache_and_the_billing_line_do_not_count() {
+    let prefix = |body: &str| {
+        let prefix = scan_with_turns(body.as_bytes()).unwrap().turns.prefix();
+        prefix.beginnings().to_vec()
+    };
+    let plain = prefix(
+        r#"{"system":[{"type":"text","text":"x-anthropic-billing-header: cch=1;"},{"type":"text","text":"S"}],
+            "messages":[{"role":"user","content":"hello"},{"role":"assistant","content":[{"type":"tool_use","id":"t","input":{}}]}]}"#,
+    );
+    let marked = prefix(
+        r#"{"messages":[{"role":"user","content":[{"type":"text","text":"hello","cache_control":{"type":"ephemeral"}}]},
+            {"content":[{"type":"tool_use","id":"t","input":{},"cache_control":{"type":"ephemeral"}}],"role":"assistant"}],
+            "system":[{"type":"text","text":"x-anthropic-billing-header: cch=2;"},{"type":"text","text":"S","cache_control":{"type":"ephemeral"}}]}"#,
+    );
+    let hashes = |prefix: &[super::super::prefix::Beginning]| {
+        prefix.iter().map(|b| b.hash).collect::<Vec<_>>()
+    };
+    assert_eq!(plain.len(), 2);
+    assert_eq!(hashes(&plain), hashes(&marked));
+    let in_a_string = r#"{"system":"x-anthropic-billing-header: cch=3;\nS","messages":[{"role":"user","content":"hello"}]}"#;
+    let other = r#"{"system":"x-anthropic-billing-header: cch=4;\nS","messages":[{"role":"user","content":"hello"}]}"#;
+    assert_eq!(hashes(&prefix(in_a_string)), hashes(&prefix(other)));
+    for different in [
+        r#"{"messages":[{"role":"user","content":"hello!"}],"system":"S"}"#,
+        r#"{"messages":[{"role":"assistant","content":"hello"}],"system":"S"}"#,
+        r#"{"messages":[{"role":"user","content":[{"type":"image","text":"hello"}]}],"system":"S"}"#,
+    ] {
+        assert_ne!(
+            hashes(&prefix(different)),
+            hashes(&plain)[..1],
+            "{different}"
+        );
+    }
+}
+
+#[test]
+fn every_dialect_has_beginnings() {
+    for (body, count) in [
+        (
+            r#"{"messages":[{"role":"system","content":"S"},{"role":"developer","content":"D"},{"role":"user","content":"u"},{"role":"assistant","content":"a"},{"role":"user","content":"v"}]}"#,
+            3,
+        ),
+        (r#"{"instructions":"S","input":"hello"}"#, 1),
+        (
+            r#"{"input":[{"role":"developer","content":"S"},{"role":"user","content":"u"},{"type":"reasoning","id":"r"},{"type":"function_call","call_id":"c"},{"type":"function_call_output","call_id":"c","output":"x"}]}"#,
+            4,
+        ),
+        (
+            r#"{"systemInstruction":{"parts":[{"text":"S"}]},"contents":[{"role":"user","parts":[{"text":"u"}]},{"role":"model","parts":[{"functionCall":{"name":"f"}}]}]}"#,
+            2,
+        ),
+        (r#"{"messages":[]}"#, 0),
+        (r#"{"messages":[{"role":"system","content":"S"}]}"#, 0),
+        (r#"{"prompt":"x"}"#, 0),
+    ] {
+        let prefix = scan_with_turns(body.as_bytes()).unwrap().turns.prefix();
+        assert_eq!(prefix.beginnings().len(), count, "{body}");
+        let sizes: Vec<u64> = prefix.beginnings().iter().map(|b| b.size).collect();
+        assert!(sizes.is_sorted(), "{sizes:?}");
+    }
+}

@@ -1,0 +1,49 @@
+//! The names under which sessions are kept: digests, so that no id of a client is stored
+//! (spec/routing.md D 12).
+
+use ring::digest;
+
+/// A session as one client names it, for one model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Name(pub(super) [u8; 16]);
+
+impl Name {
+    /// `client` is empty for anonymous clients (D 10); `model` is the base name asked for (D 6).
+    pub fn new(client: &str, session: &str, model: &str) -> Self {
+        let mut context = digest::Context::new(&digest::SHA256);
+        for part in [client, session, model] {
+            context.update(&(part.len() as u64).to_le_bytes());
+            context.update(part.as_bytes());
+        }
+        let mut name = [0; 16];
+        for (byte, digest) in name.iter_mut().zip(context.finish().as_ref()) {
+            *byte = *digest;
+        }
+        Self(name)
+    }
+
+    /// The name of a conversation's beginning, whose hash is `prefix`, within what `self` stands for.
+    pub fn of_prefix(self, prefix: u64) -> Self {
+        let mut name = self.0;
+        for (byte, hash) in name.iter_mut().skip(8).zip(prefix.to_le_bytes()) {
+            *byte = hash;
+        }
+        Self(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_and_models_do_not_share_sessions() {
+        assert_ne!(Name::new("a", "s", "m"), Name::new("b", "s", "m"));
+        assert_ne!(Name::new("", "s", "m"), Name::new("", "s", "n"));
+        assert_ne!(Name::new("", "sm", ""), Name::new("", "s", "m"));
+        let (a, b) = (Name::new("a", "", "m"), Name::new("b", "", "m"));
+        assert_ne!(a.of_prefix(7), b.of_prefix(7));
+        assert_ne!(a.of_prefix(7), a.of_prefix(8));
+        assert_eq!(a.of_prefix(7), a.of_prefix(7));
+    }
+}
