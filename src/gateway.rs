@@ -19,6 +19,9 @@ use crate::server::{Server, route};
 /// that it lives.
 const RESERVED_LANES: usize = 4;
 
+/// How often sessions are written down.
+const WRITE_INTERVAL: Duration = Duration::from_secs(60);
+
 /// How often expired sessions are looked for, at most (spec/routing.md 7.2).
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -128,6 +131,7 @@ impl Gateway {
             ..Limits::default()
         };
         let server = Arc::new(Server::new(config, observer));
+        server.remember();
         let worker = Arc::clone(&server);
         let workers = Arc::new(Workers::new(Arc::new(move |lane| worker.work(lane))));
         let starter = Arc::clone(&workers);
@@ -139,7 +143,7 @@ impl Gateway {
                 on_lane: Box::new(move |lane| starter.start(lane)),
             },
         )?;
-        let janitor = Janitor::start(vec![sweep_sessions(&server)])?;
+        let janitor = Janitor::start(vec![sweep_sessions(&server), write_sessions(&server)])?;
         Ok(Running {
             addresses,
             server,
@@ -246,8 +250,11 @@ impl Running {
         if let Some(edge) = self.edge.take() {
             edge.stop();
         }
-        self.janitor.take();
+        let was_running = self.janitor.take().is_some();
         self.workers.join();
+        if was_running {
+            self.server.write_sessions();
+        }
     }
 }
 
@@ -282,5 +289,14 @@ fn sweep_sessions(server: &Arc<Server>) -> Task {
                 .max(Duration::from_millis(100))
         }),
         run: Box::new(move |now| run.sweep_sessions(now)),
+    }
+}
+
+fn write_sessions(server: &Arc<Server>) -> Task {
+    let server = Arc::clone(server);
+    Task {
+        name: "write sessions",
+        every: Box::new(|| WRITE_INTERVAL),
+        run: Box::new(move |_| server.write_sessions()),
     }
 }

@@ -1,5 +1,6 @@
 //! The wire formats. Pure: no I/O, no clock.
 
+pub mod carriers;
 pub mod chat;
 pub mod event;
 pub mod gemini;
@@ -7,6 +8,7 @@ pub mod messages;
 pub mod model_name;
 pub mod neutral;
 mod openai;
+pub mod opening;
 pub mod output;
 pub mod problem;
 pub mod responses;

@@ -106,7 +106,9 @@ impl<W: Write> Pump<W> {
 
     fn events(&mut self, mut primed: Primed) -> io::Result<Over> {
         let (first, splitter, body) = primed.parts();
-        self.event(&Event::of(first));
+        for event in first {
+            self.event(&Event::of(event));
+        }
         loop {
             while let Some(event) = splitter.next_event() {
                 self.event(&event);
@@ -201,7 +203,7 @@ impl<W: Write> Pump<W> {
 }
 
 impl Primed {
-    fn parts(&mut self) -> (&[u8], &mut Splitter, &mut dyn Read) {
+    fn parts(&mut self) -> (&[Vec<u8>], &mut Splitter, &mut dyn Read) {
         (&self.first, &mut self.splitter, &mut self.body)
     }
 }

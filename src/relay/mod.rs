@@ -8,6 +8,7 @@
 mod chunks;
 mod closing;
 pub mod crossing;
+mod held;
 mod outcome;
 mod pump;
 mod rename;

@@ -58,17 +58,19 @@ impl<'a, W: Write> Pump<'a, W> {
     pub fn run(
         &mut self,
         lead: &[u8],
-        first: &[u8],
+        first: &[Vec<u8>],
         splitter: &mut Splitter,
         body: &mut dyn Read,
     ) -> io::Result<Over> {
         if self.style.framing == Framing::Events {
             self.out.put(lead);
         }
-        match self.event(&Event::of(first)) {
-            Some(over) => self.close(over),
-            None => self.go_on(splitter, body),
+        for event in first {
+            if let Some(over) = self.event(&Event::of(event)) {
+                return self.close(over);
+            }
         }
+        self.go_on(splitter, body)
     }
 
     /// What the stream came to.

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde::de::IgnoredAny;
 
 use crate::dialect::event;
-use crate::provider::{Failure, Headers};
+use crate::provider::{Failure, FailureKind, Headers};
 use crate::sse::{Event, Splitter};
 
 /// Reads once into `splitter`; 0 is the end.
@@ -35,4 +35,9 @@ pub fn closed(last: &Event) -> Option<Vec<u8>> {
 pub fn error_of(data: &[u8], headers: &Headers) -> Failure {
     let status = event::error_status(data);
     Failure::of_status(status, headers.clone(), data.to_vec(), SystemTime::now())
+}
+
+/// The failure of an answer that is none.
+pub fn silent() -> Failure {
+    Failure::new(FailureKind::Broken, "the upstream's answer says nothing")
 }

@@ -3,18 +3,17 @@
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
+use super::held::Held;
 use super::outcome::{Ended, Relayed};
 use super::pump::Pump;
-use super::source::{closed, error_of, fill};
+use super::source::{closed, fill};
 use super::style::Style;
 use super::whole::{self, Whole};
 use crate::dialect::Dialect;
-use crate::dialect::event::{self, Meaning};
-use crate::provider::{Answer, Failure, FailureKind, Headers, watch};
+use crate::provider::watch::{self, Interruption};
+use crate::provider::{Answer, Failure, Headers};
 use crate::sse::{Event, Splitter};
 
-/// Bytes of comments before the first payload that are passed on; what is more is dropped.
-const LEAD: usize = 16 * 1024;
 /// The longest wait for the end of a body whose stream has ended, so that its connection can be used again.
 const DRAIN: Duration = Duration::from_millis(500);
 /// Bytes read while waiting for that end.
@@ -39,25 +38,40 @@ pub struct Primed {
     pub(super) splitter: Splitter,
     /// Comments that came before it.
     lead: Vec<u8>,
-    /// The event with the first payload.
-    pub(super) first: Vec<u8>,
+    /// The events up to the first payload.
+    pub(super) first: Vec<Vec<u8>>,
 }
 
-/// Waits for the first payload of a stream.
+/// Waits for the first payload of a stream. Events that only open it are held back, because what follows
+/// may still be an error; but not for ever.
 ///
 /// # Errors
 /// When the stream breaks or ends before, or its first payload is an error: then with the status that fits.
+/// When it ends as it should and has said nothing.
 pub fn open(answer: Answer, dialect: Dialect, event_bytes: usize) -> Result<Opened, Failure> {
+    let opened = wait(answer, dialect, event_bytes);
+    watch::wake_after(None);
+    opened
+}
+
+fn wait(answer: Answer, dialect: Dialect, event_bytes: usize) -> Result<Opened, Failure> {
     let Answer {
         status,
         headers,
         mut body,
     } = answer;
     let mut splitter = Splitter::new(event_bytes);
-    let mut lead = Vec::new();
+    let mut held = Held::new(dialect);
     loop {
-        let count = fill(&mut splitter, &mut body).map_err(|error| Failure::of_read(&error))?;
-        if lead.is_empty() && is_json(splitter.rest()) {
+        if let Some(left) = held.patience() {
+            watch::wake_after(Some(left));
+        }
+        let count = match fill(&mut splitter, &mut body) {
+            Ok(count) => count,
+            Err(error) if watch::interruption(&error) == Some(Interruption::Awake) => break,
+            Err(error) => return Err(Failure::of_read(&error)),
+        };
+        if held.is_empty() && is_json(splitter.rest()) {
             let start = io::Cursor::new(splitter.rest().to_vec());
             let answer = Answer {
                 status,
@@ -66,66 +80,41 @@ pub fn open(answer: Answer, dialect: Dialect, event_bytes: usize) -> Result<Open
             };
             return Ok(Opened::Whole(whole::open(answer, dialect, None)?));
         }
+        let mut is_payload = false;
         while let Some(event) = splitter.next_event() {
-            if is_payload(dialect, &event, &headers)? {
-                let first = event.raw.to_vec();
-                return Ok(Opened::Events(Primed {
-                    status,
-                    headers,
-                    dialect,
-                    body,
-                    splitter,
-                    lead,
-                    first,
-                }));
+            is_payload = held.take(&event, &headers)?;
+            if is_payload {
+                break;
             }
-            if lead.len() + event.raw.len() <= LEAD {
-                lead.extend_from_slice(event.raw);
-            }
+        }
+        if is_payload {
+            break;
         }
         if count == 0 {
-            let first = closed(&splitter.last_event());
-            if let Some(first) = first
-                && is_payload(dialect, &Event::of(&first), &headers)?
+            if let Some(last) = closed(&splitter.last_event())
+                && held.take(&Event::of(&last), &headers)?
             {
-                return Ok(Opened::Events(Primed {
-                    status,
-                    headers,
-                    dialect,
-                    body: Box::new(io::empty()),
-                    splitter: Splitter::new(event_bytes),
-                    lead,
-                    first,
-                }));
+                body = Box::new(io::empty());
+                splitter = Splitter::new(event_bytes);
+                break;
             }
-            return Err(Failure::new(
-                FailureKind::Broken,
-                "empty_stream: upstream stream closed before first payload",
-            ));
+            return Err(held.ended());
         }
     }
+    Ok(Opened::Events(Primed {
+        status,
+        headers,
+        dialect,
+        body,
+        splitter,
+        lead: held.lead,
+        first: held.events,
+    }))
 }
 
 /// Whether a body is JSON instead of events.
 fn is_json(start: &[u8]) -> bool {
     matches!(start.trim_ascii_start().first(), Some(b'{' | b'['))
-}
-
-/// Whether an event is the beginning of an answer.
-///
-/// # Errors
-/// When it is an error instead.
-fn is_payload(dialect: Dialect, event: &Event, headers: &Headers) -> Result<bool, Failure> {
-    let Some(data) = event.data() else {
-        return Ok(false);
-    };
-    Ok(match event::meaning(dialect, event, Some(&data)) {
-        Meaning::Idle => false,
-        // A chat that has not said anything has nothing to end.
-        Meaning::End => dialect != Dialect::Chat,
-        Meaning::Part | Meaning::Finish => true,
-        Meaning::Error => return Err(error_of(&data, headers)),
-    })
 }
 
 /// Reads the end of a body behind a stream that is over.

@@ -6,8 +6,9 @@ use std::time::SystemTime;
 use super::chunks::Chunks;
 use super::outcome::{Ended, Relayed};
 use super::rename::Rename;
+use super::source::silent;
 use crate::dialect::usage::{self, Usage};
-use crate::dialect::{Dialect, event};
+use crate::dialect::{Dialect, event, opening};
 use crate::provider::watch::{self, Interruption};
 use crate::provider::{Answer, Failure, FailureKind, Headers};
 
@@ -99,6 +100,11 @@ fn read(answer: Answer, dialect: Dialect, limit: u64) -> Result<Whole, Failure> 
         return Err(Failure::of_status(status, headers, held, SystemTime::now()));
     }
     let usage = usage::of_body(dialect, &held);
+    if usage.is_none_or(|usage| usage.output == 0)
+        && serde_json::from_slice(&held).is_ok_and(|json| opening::is_empty_body(dialect, &json))
+    {
+        return Err(silent());
+    }
     let response = (dialect == Dialect::Responses)
         .then(|| event::response_id(&held))
         .flatten();

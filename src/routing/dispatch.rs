@@ -16,6 +16,8 @@ use super::unserved::{Standstill, Unserved};
 use super::visit::{Unreachable, Visit, same_way};
 use crate::provider::{Class, Failure, FailureKind, Fault, Kind};
 use crate::session::bindings::{self, Bindings, Holder};
+use crate::session::name::{Mark, Name};
+use crate::session::store::{self, Moment};
 
 /// No new attempt is begun this long after a request came in (spec/routing.md D 43).
 pub const ADMISSION_LIMIT: Duration = Duration::from_secs(600);
@@ -53,6 +55,17 @@ impl State {
     /// Forgets what is known of credentials that are gone.
     pub fn retain(&self, exists: impl Fn(Holder) -> bool) {
         self.router.lock().retain(exists);
+    }
+
+    /// All sessions, as text.
+    pub fn sessions(&self, moment: Moment) -> String {
+        let id = |holder| self.holders.id(holder);
+        store::write(&self.router.lock().bindings, id, moment)
+    }
+
+    /// Takes up a session that a file has kept.
+    pub fn restore(&self, holder: Holder, used: Instant, names: &[(Name, Mark)]) {
+        self.router.lock().bindings.restore(holder, used, names);
     }
 
     /// Calls `attempt` with one candidate after another until it succeeds, the failure is final, or

@@ -8,11 +8,12 @@ use serde_json::json;
 use super::generation::{Generation, Understood, rename};
 use super::inbound::Inbound;
 use crate::dialect::Dialect;
+use crate::dialect::carriers;
 use crate::dialect::neutral::Untranslatable;
 use crate::dialect::problem::{self, Problem};
 use crate::dialect::thinking;
 use crate::dialect::translate::{self, Ask, Form, Stream};
-use crate::provider::{Action, Call, Failure, FailureKind, Headers, Target};
+use crate::provider::{Action, Answer, Call, Failure, FailureKind, Headers, Target};
 use crate::relay::{self, Crossing, Opened, Whole};
 use crate::routing::{Candidate, Member};
 
@@ -68,11 +69,11 @@ impl Generation<'_> {
             return self.translated(&call, member, upstream, understood, suffix);
         }
         let answer = match suffix {
-            None => self.server.upstream.call(&call)?,
+            None => self.call(&call)?,
             Some(suffix) => {
                 let body = thinking::suffixed(dialect, call.body, &member.upstream, suffix)
                     .map_err(|why| Failure::new(FailureKind::Request, why))?;
-                self.server.upstream.call(&Call {
+                self.call(&Call {
                     body: &body,
                     model_span: None,
                     ..call
@@ -123,7 +124,7 @@ impl Generation<'_> {
             let body = translate::count_answer(self.operation.dialect, tokens);
             return Ok(Opening::Same(Opened::Whole(Whole::made(body))));
         }
-        let answer = self.server.upstream.call(&Call {
+        let answer = self.call(&Call {
             body: &translated.body,
             model_span: None,
             alt: None,
@@ -137,6 +138,31 @@ impl Generation<'_> {
         let opened = relay::stream::open(answer, upstream, crate::sse::MAX_EVENT)?;
         let stream = Stream::new(translated.way_back, self.wants_array());
         Ok(Opening::Crossed(Box::new(Crossing::new(opened, stream))))
+    }
+
+    /// Calls the upstream; once more without what the conversation carries of another credential, if that is
+    /// what it is refused for.
+    fn call(&self, call: &Call<'_>) -> Result<Answer, Failure> {
+        let refusal = match self.server.upstream.call(call) {
+            Err(failure) if failure.status == Some(400) => failure,
+            other => return other,
+        };
+        let dialect = call.target.kind.dialect();
+        if !carriers::are_refused(dialect, &refusal.body) {
+            return Err(refusal);
+        }
+        let Some(body) = carriers::without(dialect, call.body, call.model) else {
+            return Err(refusal);
+        };
+        log::info!(
+            "{}: asked again without what it carried: {refusal}",
+            self.id
+        );
+        self.server.upstream.call(&Call {
+            body: &body,
+            model_span: None,
+            ..*call
+        })
     }
 
     /// Has the upstream count.

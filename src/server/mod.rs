@@ -13,6 +13,7 @@ mod inbound;
 pub mod models;
 pub mod passthrough;
 pub mod query;
+mod remembered;
 mod reply;
 pub mod report;
 pub mod request_id;
@@ -39,6 +40,7 @@ use client_key::Client;
 use generation::{Generation, Operation};
 use inbound::Inbound;
 use models::ListShape;
+use remembered::Written;
 use reply::Reply;
 use report::Observer;
 use request_id::RequestId;
@@ -53,6 +55,7 @@ pub struct Server {
     /// Bytes of a request body once it is decoded.
     body_limit: u64,
     observer: Option<Observer>,
+    written: Written,
 }
 
 impl Server {
@@ -68,6 +71,7 @@ impl Server {
             routing,
             upstream: Upstream::new(settings),
             observer,
+            written: Written::default(),
         }
     }
 

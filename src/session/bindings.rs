@@ -4,12 +4,14 @@
 //! a temporary one. It is found by the names that requests give it, or by the beginning of the conversation.
 //! What is kept is digests, numbers and times: raw session ids stay in the request.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
 
 use super::load::Loads;
+use super::name::Mark;
 use super::name::Name;
 use super::names::{Id, Meant, Names};
 use super::prefix::Prefix;
@@ -336,22 +338,40 @@ impl Bindings {
         self.table.iter().rev().map(|(id, binding)| (*id, binding))
     }
 
-    pub fn names(&self) -> &Names {
-        &self.names
+    /// The names of each session, for keeping them.
+    pub fn names_by_binding(&self) -> HashMap<Id, Vec<(Name, Mark)>> {
+        let mut all: HashMap<Id, Vec<(Name, Mark)>> = HashMap::new();
+        for (name, meant) in self.names.iter() {
+            let Some(binding) = self.table.peek(&meant.binding) else {
+                continue;
+            };
+            let mark = match meant.is_end {
+                true if name.prefix() == binding.tip => Mark::Tip,
+                true => Mark::End,
+                false => Mark::Plain,
+            };
+            all.entry(meant.binding).or_default().push((name, mark));
+        }
+        all
     }
 
     /// Puts back what a file kept.
-    pub fn restore(&mut self, holder: Holder, used: Instant, names: &[(Name, bool)]) {
+    pub fn restore(&mut self, holder: Holder, used: Instant, names: &[(Name, Mark)]) {
         let id = self.insert(holder, used);
-        for (name, is_end) in names {
+        let mut tip = 0;
+        for (name, mark) in names {
+            if *mark == Mark::Tip {
+                tip = name.prefix();
+            }
             let meant = Meant {
                 binding: id,
-                is_end: *is_end,
+                is_end: *mark != Mark::Plain,
             };
             self.names.insert(*name, meant);
         }
         if let Some(binding) = self.table.peek_mut(&id) {
             binding.is_confirmed = true;
+            binding.tip = tip;
         }
     }
 

@@ -9,4 +9,5 @@ pub mod names;
 pub mod prefix;
 pub mod scan;
 mod signals;
+pub mod store;
 pub mod texts;

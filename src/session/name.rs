@@ -30,6 +30,26 @@ impl Name {
         }
         Self(name)
     }
+
+    /// The hash that [`Name::of_prefix`] was given.
+    pub(super) fn prefix(self) -> u64 {
+        let mut hash = [0; 8];
+        for (byte, name) in hash.iter_mut().zip(self.0.iter().skip(8)) {
+            *byte = *name;
+        }
+        u64::from_le_bytes(hash)
+    }
+}
+
+/// What a name is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// A name, or a beginning within a request.
+    Plain,
+    /// The end of a request.
+    End,
+    /// The end of the latest request.
+    Tip,
 }
 
 #[cfg(test)]

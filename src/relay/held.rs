@@ -1,0 +1,109 @@
+//! What has come of a stream before it is known to be an answer (spec/routing.md 7.7).
+
+use std::time::{Duration, Instant};
+
+use super::source::{error_of, silent};
+use crate::dialect::Dialect;
+use crate::dialect::event::{self, Meaning};
+use crate::dialect::opening;
+use crate::dialect::usage::Meter;
+use crate::provider::{Failure, FailureKind, Headers};
+use crate::sse::Event;
+
+/// Bytes of comments before the first payload that are passed on; what is more is dropped.
+const LEAD: usize = 16 * 1024;
+/// How much of a stream's opening is held back, and for how long.
+const HELD_EVENTS: usize = 16;
+const HELD_BYTES: usize = 64 * 1024;
+const HELD_FOR: Duration = Duration::from_secs(3);
+
+/// What has come of a stream before its first payload.
+pub struct Held {
+    dialect: Dialect,
+    /// Comments before the first event.
+    pub lead: Vec<u8>,
+    pub events: Vec<Vec<u8>>,
+    bytes: usize,
+    since: Option<Instant>,
+    meter: Meter,
+    /// It has ended in the ordinary way, so far without a word.
+    ends_silently: bool,
+}
+
+impl Held {
+    pub fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            lead: Vec::new(),
+            events: Vec::new(),
+            bytes: 0,
+            since: None,
+            meter: Meter::new(dialect),
+            ends_silently: false,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.lead.is_empty() && self.events.is_empty()
+    }
+
+    /// How much longer to hold back what has come.
+    pub fn patience(&self) -> Option<Duration> {
+        Some(HELD_FOR.saturating_sub(self.since?.elapsed()))
+    }
+
+    /// Takes one more event. Returns whether that makes it an answer.
+    ///
+    /// # Errors
+    /// When the event is an error, or the end of an answer that has said nothing.
+    pub fn take(&mut self, event: &Event, headers: &Headers) -> Result<bool, Failure> {
+        let data = event.data();
+        let meaning = event::meaning(self.dialect, event, data.as_deref());
+        let data = match (&data, meaning) {
+            (Some(data), Meaning::Part | Meaning::Finish | Meaning::End) => data,
+            (Some(data), Meaning::Error) => return Err(error_of(data, headers)),
+            _ => {
+                if self.events.is_empty() && self.lead.len() + event.raw.len() <= LEAD {
+                    self.lead.extend_from_slice(event.raw);
+                }
+                return Ok(false);
+            }
+        };
+        self.meter.read(data);
+        let is_said = match meaning {
+            Meaning::End if self.ends_silently => self.has_output(),
+            // A chat that has not said anything has nothing to end.
+            Meaning::End if self.dialect == Dialect::Chat => return Ok(false),
+            _ if self.ends_silently => self.has_output(),
+            _ if opening::ends_silently(self.dialect, event, data) => {
+                self.ends_silently = true;
+                self.has_output()
+            }
+            Meaning::End | Meaning::Finish => true,
+            _ => !opening::is_opening(self.dialect, event, data),
+        };
+        if meaning == Meaning::End && !is_said {
+            return Err(silent());
+        }
+        self.bytes += event.raw.len();
+        self.events.push(event.raw.to_vec());
+        self.since.get_or_insert_with(Instant::now);
+        let is_full = self.events.len() >= HELD_EVENTS || self.bytes >= HELD_BYTES;
+        Ok(is_said || is_full)
+    }
+
+    fn has_output(&self) -> bool {
+        self.meter.usage().is_some_and(|usage| usage.output > 0)
+    }
+
+    /// The failure of a stream that has ended here.
+    pub fn ended(&self) -> Failure {
+        match self.ends_silently {
+            true => silent(),
+            false => Failure::new(
+                FailureKind::Broken,
+                "empty_stream: upstream stream closed before first payload",
+            ),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The file in which sessions survive a restart (`routing.session-affinity-file`).
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::{Instant, SystemTime};
+
+use parking_lot::Mutex;
+
+use super::Server;
+use crate::session::identity::fnv1a;
+use crate::session::store::{self, Moment};
+
+/// Bytes of a file that are believed to be ours; the table at its largest needs less.
+const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// What was written last, so that nothing is written while nothing changes.
+#[derive(Debug, Default)]
+pub struct Written(Mutex<Option<u64>>);
+
+impl Server {
+    /// Takes up the sessions that a file kept. What cannot be read is forgotten: a gateway without memory is
+    /// better than none.
+    pub fn remember(&self) {
+        let snapshot = self.snapshot.load();
+        let routing = &snapshot.config.routing;
+        let (Some(path), true) = (&routing.session_affinity_file, routing.session_affinity) else {
+            return;
+        };
+        let text = match read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) => {
+                log::warn!("{}: sessions are not remembered: {error}", path.display());
+                return;
+            }
+        };
+        let moment = Moment {
+            now: Instant::now(),
+            wall: SystemTime::now(),
+        };
+        let (kept, unread) = store::read(&text, routing.session_affinity_ttl, moment);
+        if unread > 0 {
+            log::warn!("{}: {unread} lines could not be read", path.display());
+        }
+        let mut count = 0;
+        for session in kept {
+            let credentials = snapshot.catalog.credentials();
+            if credentials
+                .iter()
+                .any(|known| known.id == session.credential)
+            {
+                let holder = self.routing.holders.number(&session.credential);
+                self.routing.restore(holder, session.used, &session.names);
+                count += 1;
+            }
+        }
+        log::info!("{count} sessions are remembered from {}", path.display());
+    }
+
+    /// Writes the sessions down, if they have changed.
+    pub fn write_sessions(&self) {
+        let snapshot = self.snapshot.load();
+        let Some(path) = &snapshot.config.routing.session_affinity_file else {
+            return;
+        };
+        let moment = Moment {
+            now: Instant::now(),
+            wall: SystemTime::now(),
+        };
+        let text = self.routing.sessions(moment);
+        let hash = fnv1a(text.as_bytes());
+        let mut written = self.written.0.lock();
+        if *written == Some(hash) {
+            return;
+        }
+        match replace(path, text.as_bytes()) {
+            Ok(()) => *written = Some(hash),
+            Err(error) => log::warn!("{}: sessions are not kept: {error}", path.display()),
+        }
+    }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let file = File::open(path)?;
+    if file.take(LARGEST + 1).read_to_string(&mut text)? as u64 > LARGEST {
+        return Err(io::Error::other("the file is too large"));
+    }
+    Ok(text)
+}
+
+/// Puts a file in the place of another, which nobody but the owner can read: whoever looks sees one of them,
+/// whole.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = Path::new(&beside);
+    // Left over from a crash.
+    match fs::remove_file(beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(beside)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    let replaced = written.and_then(|()| fs::rename(beside, path));
+    if replaced.is_err() {
+        // The disk may be full: what was not written whole only takes room.
+        let _ = fs::remove_file(beside);
+    }
+    replaced
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_for_its_owner_only() {
+        let folder =
+            std::env::temp_dir().join(format!("holdfast-remembered-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("sessions");
+        fs::write(folder.join("sessions.new"), "left over").unwrap();
+        for text in ["one", "two"] {
+            replace(&path, text.as_bytes()).unwrap();
+            assert_eq!(read(&path).unwrap(), text);
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+            assert!(!folder.join("sessions.new").exists());
+        }
+        assert!(replace(&folder.join("missing/sessions"), b"x").is_err());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}
