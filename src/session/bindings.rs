@@ -221,6 +221,17 @@ impl Bindings {
     /// One more name of a session, unless it stands for another one.
     pub fn add_name(&mut self, id: Id, name: Name) {
         let known = self.names.get(name);
+        let Some(binding) = self.table.peek_mut(&id) else {
+            return;
+        };
+        if known.is_some_and(|known| known.binding == id) {
+            // The one used last is the last to be dropped.
+            if let Some(at) = binding.names.iter().position(|known| *known == name) {
+                binding.names.remove(at);
+                binding.names.push(name);
+            }
+            return;
+        }
         if known.is_some_and(|known| self.table.contains(&known.binding)) {
             return;
         }

@@ -211,6 +211,23 @@ pub fn parse(text: &str) -> config::Config {
         .unwrap_or_else(|| panic!("{:?}", loaded.problems))
 }
 
+fn start(text: &str, reports: &Arc<Mutex<Vec<Reported>>>) -> Running {
+    let told = Arc::clone(reports);
+    Gateway::new(parse(text))
+        .observed(Arc::new(move |report| {
+            told.lock().unwrap().push(Reported {
+                session: report.session.map(str::to_owned),
+                credential: report.credential.map(str::to_owned),
+                decision: report.decision.name(),
+                status: report.status,
+                attempts: report.attempts,
+                cached: report.usage.map(|usage| usage.cached_read),
+            });
+        }))
+        .run()
+        .unwrap()
+}
+
 impl Setup {
     pub fn new() -> Self {
         Self::with(Wish::default())
@@ -224,23 +241,9 @@ impl Setup {
 
     pub fn configured(upstreams: Upstreams, text: &str) -> Self {
         let reports: Arc<Mutex<Vec<Reported>>> = Arc::default();
-        let told = Arc::clone(&reports);
-        let gateway = Gateway::new(parse(text))
-            .observed(Arc::new(move |report| {
-                told.lock().unwrap().push(Reported {
-                    session: report.session.map(str::to_owned),
-                    credential: report.credential.map(str::to_owned),
-                    decision: report.decision.name(),
-                    status: report.status,
-                    attempts: report.attempts,
-                    cached: report.usage.map(|usage| usage.cached_read),
-                });
-            }))
-            .run()
-            .unwrap();
         Self {
             upstreams,
-            gateway: Some(gateway),
+            gateway: Some(start(text, &reports)),
             reports,
         }
     }
@@ -250,7 +253,19 @@ impl Setup {
     }
 
     pub fn stop(mut self) {
-        self.gateway.take().unwrap().stop();
+        self.stop_gateway();
+    }
+
+    pub fn stop_gateway(&mut self) {
+        if let Some(gateway) = self.gateway.take() {
+            gateway.stop();
+        }
+    }
+
+    /// Another gateway in the place of the first, before the same upstreams.
+    pub fn restart(&mut self, text: &str) {
+        self.stop_gateway();
+        self.gateway = Some(start(text, &self.reports));
     }
 
     pub fn client(&self) -> Client {

@@ -7,5 +7,6 @@ mod harness;
 mod library;
 mod passthrough;
 mod routes;
+mod routing;
 mod sessions;
 mod streams;

@@ -141,6 +141,12 @@ fn a_binding_has_so_many_names() {
     };
     assert!(known(199, &mut bindings) && known(136, &mut bindings));
     assert!(!known(135, &mut bindings));
+    // The session's own name, if every request brings it, is not dropped for what comes once.
+    for n in 200..400 {
+        bindings.attach(id, &named("own"));
+        bindings.add_name(id, named(&n.to_string()).names[0]);
+    }
+    assert_eq!(bindings.find(&named("own"), TTL, now), Known::Bound(id));
 }
 
 #[test]
