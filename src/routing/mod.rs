@@ -8,6 +8,8 @@ pub mod dispatch;
 mod explain;
 pub mod health;
 mod holders;
+#[cfg(test)]
+mod model_test;
 mod policy;
 mod rounds;
 pub mod router;

@@ -185,12 +185,12 @@ impl Router {
                 });
                 return Some((better, Decision::Moved));
             }
-            if temporary.is_none() {
-                return Some((index, Decision::Sticky));
-            }
-            self.bindings
-                .change(id, now, |binding| binding.temporary = None);
-            return Some((index, Decision::Home));
+            // The stand-in is let go once home has answered.
+            let decision = match temporary {
+                None => Decision::Sticky,
+                Some(_) => Decision::Home,
+            };
+            return Some((index, decision));
         }
         if let Some(index) = at(temporary)
             && self.is_free(order, visit, index, now)
@@ -519,6 +519,7 @@ impl Router {
             let lets_go = fault.class.is_terminal() || !binding.is_confirmed;
             if binding.primary == holder && is_over && lets_go {
                 binding.primary = binding.temporary.take();
+                binding.is_confirmed = binding.primary.is_some();
             }
         });
     }

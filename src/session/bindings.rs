@@ -109,12 +109,10 @@ impl Bindings {
         }
     }
 
-    /// Finds the session of a request. One that has not been used for `ttl` is nothing.
+    /// Finds the session of a request. One that has not been used for `ttl` is forgotten.
     pub fn find(&mut self, key: &Key, ttl: Duration, now: Instant) -> Known {
         for name in &key.names {
-            if let Some(meant) = self.names.get(*name)
-                && self.is_live(meant.binding, ttl, now)
-            {
+            if let Some((meant, _)) = self.live(*name, ttl, now) {
                 return Known::Bound(meant.binding);
             }
         }
@@ -123,14 +121,11 @@ impl Bindings {
         };
         let beginnings = prefix.beginnings();
         for (back, beginning) in beginnings.iter().rev().enumerate().take(LOOKED_UP) {
-            let Some(meant) = self.names.get(scope.of_prefix(beginning.hash)) else {
-                continue;
-            };
-            let Some(binding) = self.live(meant.binding, ttl, now) else {
+            let Some((meant, tip)) = self.live(scope.of_prefix(beginning.hash), ttl, now) else {
                 continue;
             };
             // The same request again, the next one after it, or one that was taken back and put otherwise.
-            let goes_on = back == 0 || binding.tip == beginning.hash || !meant.is_end;
+            let goes_on = back == 0 || tip == beginning.hash || !meant.is_end;
             if goes_on {
                 return Known::Bound(meant.binding);
             }
@@ -143,13 +138,15 @@ impl Bindings {
         Known::Nothing
     }
 
-    fn live(&self, id: Id, ttl: Duration, now: Instant) -> Option<&Binding> {
-        let binding = self.table.peek(&id)?;
-        binding.is_live(ttl, now).then_some(binding)
-    }
-
-    fn is_live(&self, id: Id, ttl: Duration, now: Instant) -> bool {
-        self.live(id, ttl, now).is_some()
+    /// What a name stands for, and where that session's latest request ended.
+    fn live(&mut self, name: Name, ttl: Duration, now: Instant) -> Option<(Meant, u64)> {
+        let meant = self.names.get(name)?;
+        let binding = self.table.peek(&meant.binding)?;
+        if binding.is_live(ttl, now) {
+            return Some((meant, binding.tip));
+        }
+        self.remove(meant.binding);
+        None
     }
 
     pub fn get(&self, id: Id) -> Option<&Binding> {
@@ -240,7 +237,13 @@ impl Bindings {
         };
         if binding.names.len() >= NAMES_EACH {
             let oldest = binding.names.remove(0);
-            self.names.remove(oldest);
+            if self
+                .names
+                .get(oldest)
+                .is_some_and(|meant| meant.binding == id)
+            {
+                self.names.remove(oldest);
+            }
         }
         binding.names.push(name);
         self.names.insert(
@@ -269,22 +272,29 @@ impl Bindings {
 
     pub fn remove(&mut self, id: Id) {
         if let Some(binding) = self.table.pop(&id) {
-            self.forget(&binding);
+            self.forget(id, &binding);
         }
     }
 
     fn evict(&mut self) {
-        if let Some((_, binding)) = self.table.pop_lru() {
-            self.forget(&binding);
+        if let Some((id, binding)) = self.table.pop_lru() {
+            self.forget(id, &binding);
         }
     }
 
-    fn forget(&mut self, binding: &Binding) {
+    fn forget(&mut self, id: Id, binding: &Binding) {
         if let Some(holder) = binding.serving() {
             self.loads.remove(holder, binding.used);
         }
         for name in &binding.names {
-            self.names.remove(*name);
+            // By now it may be the name of a later session.
+            if self
+                .names
+                .get(*name)
+                .is_some_and(|meant| meant.binding == id)
+            {
+                self.names.remove(*name);
+            }
         }
     }
 

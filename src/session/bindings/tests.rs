@@ -78,7 +78,7 @@ fn expiry_slides_and_includes_its_instant() {
     );
     let late = start + TTL * 2 + Duration::from_nanos(1);
     assert_eq!(bindings.find(&named("s"), TTL, late), Known::Nothing);
-    assert_eq!(bindings.sweep(TTL, late), 1);
+    assert!(bindings.is_empty());
     assert_eq!(bindings.loads().sessions(A), 0);
 }
 
@@ -259,4 +259,18 @@ fn every_dialect_has_beginnings() {
         let sizes: Vec<u64> = prefix.beginnings().iter().map(|b| b.size).collect();
         assert!(sizes.is_sorted(), "{sizes:?}");
     }
+}
+
+#[test]
+fn an_expired_session_does_not_take_the_name_of_the_next_one_with_it() {
+    let mut bindings = bindings(10);
+    let start = Instant::now();
+    insert(&mut bindings, &named("s"), A, start);
+    let late = start + TTL + TTL;
+    let id = bindings.insert(B, late);
+    bindings.attach(id, &named("t"));
+    bindings.attach(id, &named("s"));
+    assert_eq!(bindings.sweep(TTL, late), 1);
+    let id = visit(&mut bindings, &named("s"), B, late);
+    assert_eq!(bindings.find(&named("s"), TTL, late), Known::Bound(id));
 }
