@@ -319,13 +319,12 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
             })
             .sum();
         prop_assert!(live as usize <= router.bindings.len());
-        for index in 0..CREDENTIALS {
-            let candidate = &offer.candidates()[index];
+        for (index, candidate) in offer.candidates().iter().enumerate() {
             let block = router.block(candidate, now);
             prop_assert_eq!(block.map(|block| block.class), model.class(index));
             if let Some(until) = block.and_then(|block| block.until) {
                 let seconds = until.saturating_duration_since(start).as_secs();
-                prop_assert_eq!(seconds, model.blocked[index].until, "{:?}", outcomes[index]);
+                prop_assert_eq!(seconds, model.blocked[index].until);
             }
         }
     }

@@ -23,6 +23,11 @@ pub struct Beginning {
 pub struct Prefix(Vec<Beginning>);
 
 impl Prefix {
+    /// Of beginnings that are known already, the shortest first.
+    pub fn of(beginnings: Vec<Beginning>) -> Self {
+        Self(beginnings)
+    }
+
     pub fn beginnings(&self) -> &[Beginning] {
         &self.0
     }
@@ -95,6 +100,6 @@ impl Turns {
                 });
             }
         }
-        Prefix(beginnings)
+        Prefix::of(beginnings)
     }
 }

@@ -1,0 +1,327 @@
+//! `cargo bench --bench simulate`: conversations of agents over credentials with prompt caches, by several ways
+//! of routing, on a simulated clock. The same numbers in every run.
+
+mod agents;
+mod policy;
+mod random;
+mod vendor;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use agents::{Conversation, Habits};
+use policy::{Dispatcher, Underway, Way};
+use random::Random;
+use vendor::Account;
+
+/// Seconds that are simulated.
+const LENGTH: f64 = 4.0 * 3_600.0;
+/// What happens before this is not counted: everything begins cold.
+const WARM: f64 = 1_800.0;
+/// Seconds after which a client whom nobody served asks again.
+const AGAIN: f64 = 5.0;
+
+struct Scenario {
+    name: &'static str,
+    accounts: usize,
+    /// Conversations that are going on at a time, about.
+    conversations: f64,
+    habits: Habits,
+    fails: bool,
+}
+
+fn scenarios() -> Vec<Scenario> {
+    let habits = Habits {
+        have_ids: false,
+        templates: 12,
+        open_alike: false,
+        branches: 0.03,
+        subagents: 0.0,
+        turns: 25.0,
+        pause: 15.0,
+    };
+    let scenario = |name, accounts, conversations, habits| Scenario {
+        name,
+        accounts,
+        conversations,
+        habits,
+        fails: false,
+    };
+    let named = Habits {
+        have_ids: true,
+        ..habits.clone()
+    };
+    let alike = Habits {
+        templates: 3,
+        open_alike: true,
+        ..habits.clone()
+    };
+    let subagents = Habits {
+        subagents: 0.12,
+        ..habits.clone()
+    };
+    vec![
+        scenario(
+            "sessions with ids, 20 per credential",
+            8,
+            160.0,
+            named.clone(),
+        ),
+        scenario("no ids, 20 per credential", 8, 160.0, habits.clone()),
+        scenario("no ids, openings alike", 8, 160.0, alike.clone()),
+        scenario(
+            "no ids, a prompt of its own each",
+            8,
+            160.0,
+            Habits {
+                templates: 0,
+                ..habits.clone()
+            },
+        ),
+        scenario(
+            "no ids, branches",
+            5,
+            60.0,
+            Habits {
+                branches: 0.25,
+                ..habits.clone()
+            },
+        ),
+        scenario("no ids, subagents", 5, 40.0, subagents.clone()),
+        scenario(
+            "with ids, subagents",
+            5,
+            40.0,
+            Habits {
+                have_ids: true,
+                ..subagents.clone()
+            },
+        ),
+        scenario(
+            "few sessions, slow",
+            3,
+            5.0,
+            Habits {
+                pause: 60.0,
+                ..habits.clone()
+            },
+        ),
+        Scenario {
+            fails: true,
+            ..scenario("with ids, failures and quotas", 8, 120.0, named)
+        },
+        Scenario {
+            fails: true,
+            ..scenario("no ids, failures and quotas", 8, 120.0, habits)
+        },
+        Scenario {
+            fails: true,
+            ..scenario(
+                "no ids, alike, subagents, failures",
+                8,
+                80.0,
+                Habits {
+                    subagents: 0.12,
+                    ..alike
+                },
+            )
+        },
+    ]
+}
+
+/// What one way came to in one scenario.
+#[derive(Debug, Default)]
+struct Result {
+    input: u64,
+    cached: u64,
+    turns: u64,
+    moved: u64,
+    /// Requests that nobody served although somebody could have.
+    lost: u64,
+    /// Requests that nobody could have served.
+    hopeless: u64,
+    balance: f64,
+    waits: Vec<f64>,
+}
+
+impl Result {
+    fn cached_share(&self) -> f64 {
+        self.cached as f64 / self.input.max(1) as f64
+    }
+
+    fn p99_wait(&mut self) -> f64 {
+        self.waits.sort_by(f64::total_cmp);
+        let at = self.waits.len() * 99 / 100;
+        self.waits.get(at).copied().unwrap_or(0.0)
+    }
+}
+
+/// Something that happens, at a time in microseconds.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Arrival,
+    Turn(usize),
+    End(usize),
+}
+
+fn micros(time: f64) -> u64 {
+    (time * 1e6) as u64
+}
+
+fn simulate(scenario: &Scenario, way: Way) -> Result {
+    // The world is the same for every way.
+    let mut world = Random::new(7);
+    let mut accounts: Vec<Account> = (0..scenario.accounts)
+        .map(|_| match scenario.fails {
+            true => Account::with_failures(&mut world, LENGTH),
+            false => Account::default(),
+        })
+        .collect();
+    if scenario.fails {
+        accounts[1].revoke(LENGTH * 0.6);
+    }
+    let habits = &scenario.habits;
+    // A conversation lasts as long as its turns; arrivals keep so many going.
+    let lasts = habits.turns * (habits.pause + 6.0);
+    let every = lasts / scenario.conversations;
+    let mut dispatcher = Dispatcher::new(way, scenario.accounts);
+    let mut conversations: Vec<(Conversation, Random)> = Vec::new();
+    let mut underway: Vec<Option<Underway>> = Vec::new();
+    let mut served_before = vec![0; scenario.accounts];
+    let mut events = BinaryHeap::from([Reverse((0, Event::Arrival))]);
+    let mut result = Result::default();
+    let mut tidied = 0.0;
+    while let Some(Reverse((at, event))) = events.pop() {
+        let now = at as f64 / 1e6;
+        if now > LENGTH {
+            break;
+        }
+        if now - tidied > 60.0 {
+            accounts.iter_mut().for_each(|account| account.tidy(now));
+            tidied = now;
+        }
+        if now < WARM {
+            served_before = accounts.iter().map(|account| account.served).collect();
+        }
+        match event {
+            Event::Arrival => {
+                events.push(Reverse((
+                    micros(now + world.exponential(every)),
+                    Event::Arrival,
+                )));
+                begin(&mut conversations, habits, false, world.next());
+                underway.resize_with(conversations.len(), || None);
+                events.push(Reverse((at, Event::Turn(conversations.len() - 1))));
+            }
+            Event::Turn(index) => {
+                let conversation = &mut conversations[index].0;
+                let Some(found) = dispatcher.dispatch(conversation, &accounts, now) else {
+                    let could = accounts
+                        .iter()
+                        .any(|account| account.refusal(now).is_none());
+                    match could {
+                        true => result.lost += 1,
+                        false => result.hopeless += 1,
+                    }
+                    events.push(Reverse((micros(now + AGAIN), Event::Turn(index))));
+                    continue;
+                };
+                let prompt = conversation.prompt();
+                let total = prompt.last().map_or(0, |last| last.size);
+                let account = &mut accounts[found.account];
+                let (cached, wait, took) = account.serve(&prompt, 300, now);
+                if now >= WARM {
+                    result.turns += 1;
+                    result.input += total;
+                    result.cached += cached;
+                    result.waits.push(wait);
+                    let moved = conversation.last.is_some_and(|last| last != found.account);
+                    result.moved += u64::from(moved);
+                }
+                conversation.last = Some(found.account);
+                underway[index] = Some(found);
+                events.push(Reverse((micros(now + took), Event::End(index))));
+            }
+            Event::End(index) => {
+                if let Some(underway) = underway[index].take() {
+                    dispatcher.finish(&underway, now);
+                }
+                let (conversation, random) = &mut conversations[index];
+                conversation.turns_left -= 1;
+                if conversation.turns_left == 0 {
+                    continue;
+                }
+                let tokens = random.size(250);
+                conversation.go_on(tokens, habits, random);
+                let pause = random.exponential(habits.pause);
+                let starts = random.chance(habits.subagents) && !conversation.is_subagent;
+                let seed = random.next();
+                events.push(Reverse((micros(now + pause), Event::Turn(index))));
+                if starts {
+                    begin(&mut conversations, habits, true, seed);
+                    underway.resize_with(conversations.len(), || None);
+                    events.push(Reverse((at, Event::Turn(conversations.len() - 1))));
+                }
+            }
+        }
+    }
+    let served: Vec<f64> = accounts
+        .iter()
+        .zip(&served_before)
+        .map(|(account, before)| (account.served - before) as f64)
+        .collect();
+    let mean = served.iter().sum::<f64>() / served.len() as f64;
+    result.balance = served
+        .iter()
+        .fold(0.0, |most: f64, served| most.max(*served))
+        / mean;
+    result
+}
+
+/// One more conversation, whose fate is in its seed, whoever serves it and whenever.
+fn begin(
+    conversations: &mut Vec<(Conversation, Random)>,
+    habits: &Habits,
+    is_subagent: bool,
+    seed: u64,
+) {
+    let mut random = Random::new(seed);
+    let conversation = Conversation::new(seed, habits, is_subagent, &mut random);
+    conversations.push((conversation, random));
+}
+
+fn main() {
+    // `cargo test --benches` only wants to see that it builds.
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    println!(
+        "| scenario | way | cached | of optimum | turns | moved | lost | nobody well | max/mean | p99 wait |"
+    );
+    println!("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|");
+    for scenario in scenarios() {
+        let mut results: Vec<(Way, Result)> = policy::ALL
+            .into_iter()
+            .map(|way| (way, simulate(&scenario, way)))
+            .collect();
+        let optimum = results
+            .last()
+            .map_or(1.0, |(_, result)| result.cached_share());
+        for (way, result) in &mut results {
+            let p99 = result.p99_wait();
+            println!(
+                "| {} | {} | {:.1} % | {:.1} % | {} | {} | {} | {} | {:.2} | {:.2} s |",
+                scenario.name,
+                way.name(),
+                result.cached_share() * 100.0,
+                result.cached_share() / optimum * 100.0,
+                result.turns,
+                result.moved,
+                result.lost,
+                result.hopeless,
+                result.balance,
+                p99,
+            );
+        }
+    }
+}
