@@ -15,6 +15,7 @@ mod proxy;
 mod report;
 mod scan;
 mod scratch;
+mod selection;
 mod streams;
 mod throughput;
 mod upstream;
@@ -46,7 +47,7 @@ Ends with 1 when a figure misses its target.";
 /// Measures one thing and reports it.
 type Scenario = fn(&Bench, &mut Report) -> io::Result<()>;
 
-const SCENARIOS: [(&str, Scenario); 11] = [
+const SCENARIOS: [(&str, Scenario); 12] = [
     ("size", footprint::size),
     ("start", footprint::start),
     ("memory", footprint::idle),
@@ -57,6 +58,7 @@ const SCENARIOS: [(&str, Scenario); 11] = [
     ("large", throughput::large),
     ("hop", hop::measure),
     ("scan", scan::rate),
+    ("selection", selection::measure),
     ("instructions", instructions::count),
 ];
 

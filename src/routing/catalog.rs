@@ -52,6 +52,8 @@ pub struct Offer {
     pub model: Model,
     /// Priority descending, id ascending.
     candidates: Vec<Candidate>,
+    /// The same by number, close together: they are gone through for every new session.
+    holders: Vec<Holder>,
     /// Candidates of equal priority, the best first.
     tiers: Vec<Range<usize>>,
     positions: HashMap<Holder, usize>,
@@ -62,6 +64,7 @@ impl Offer {
         Self {
             model,
             candidates: Vec::new(),
+            holders: Vec::new(),
             tiers: Vec::new(),
             positions: HashMap::new(),
         }
@@ -79,12 +82,16 @@ impl Offer {
             self.tiers.push(start..start + tier.len());
             start += tier.len();
         }
-        let holders = self.candidates.iter().map(|candidate| candidate.holder);
-        self.positions = holders.zip(0..).collect();
+        self.holders = self.candidates.iter().map(|c| c.holder).collect();
+        self.positions = self.holders.iter().copied().zip(0..).collect();
     }
 
     pub fn candidates(&self) -> &[Candidate] {
         &self.candidates
+    }
+
+    pub fn holders(&self) -> &[Holder] {
+        &self.holders
     }
 
     pub fn tiers(&self) -> &[Range<usize>] {

@@ -140,6 +140,7 @@ pub struct Health {
 
 impl Health {
     /// Whether nothing at all is held against a credential. Cheap.
+    #[inline]
     pub fn is_spotless(&self, holder: Holder) -> bool {
         self.of.get(holder.index()).is_none_or(Option::is_none)
     }

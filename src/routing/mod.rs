@@ -10,6 +10,8 @@ pub mod health;
 mod holders;
 #[cfg(test)]
 mod model_test;
+mod near;
+mod placement;
 mod policy;
 mod rounds;
 pub mod router;

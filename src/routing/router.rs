@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::catalog::{Candidate, Member, Offer};
-use super::health::{Block, Health, PROBE_INTERVAL};
+use super::health::{Block, Health};
+use super::near::Near;
 use super::policy::Policy;
 use super::selection::Rotations;
 use super::visit::{Pick, Visit};
@@ -17,9 +18,6 @@ use crate::session::names::Id;
 /// A branch of a conversation goes where its beginning is cached, unless there is so much more to do than
 /// elsewhere: this many sessions for a wholly shared request.
 const BRANCH_SLACK: f64 = 3.0;
-/// The least that a credential with little allowance left counts as having.
-const LEAST_HEADROOM: f64 = 0.02;
-
 /// One request, as far as routing is concerned.
 #[derive(Debug)]
 pub struct Order<'a> {
@@ -56,7 +54,7 @@ impl<'a> Order<'a> {
 pub struct Router {
     pub(super) bindings: Bindings,
     pub(super) health: Health,
-    rotations: Rotations,
+    pub(super) rotations: Rotations,
 }
 
 impl Router {
@@ -219,181 +217,13 @@ impl Router {
         Some((index, decision))
     }
 
-    /// A request that belongs to no session (spec/routing.md 2).
-    fn unbound(&mut self, order: &Order<'_>, visit: &Visit, now: Instant) -> Option<usize> {
-        let candidates = order.candidates();
-        for tier in order.offer.tiers() {
-            let start = match order.policy.strategy {
-                Strategy::FillFirst => tier.start,
-                _ => self.rotations.start(order.model, candidates, tier),
-            };
-            let mut turns = (start..tier.end).chain(tier.start..start);
-            if order.policy.strategy == Strategy::WeightedRoundRobin {
-                let usable: Vec<usize> = turns
-                    .filter(|index| self.is_free(order, visit, *index, now))
-                    .collect();
-                let due = self
-                    .rotations
-                    .weighted(order.model, candidates, usable.into_iter());
-                if due.is_some() {
-                    return due;
-                }
-                continue;
-            }
-            if let Some(index) = turns.find(|index| self.is_free(order, visit, *index, now)) {
-                self.taken(order, index);
-                return Some(index);
-            }
-        }
-        self.better_than_nothing(order, visit, now)
-    }
-
-    /// Where a session without a credential goes: among the best that can be used, to the one with the least
-    /// to do (spec/routing.md 7.6), or to the one `near` its beginnings.
-    fn place(
-        &mut self,
-        order: &Order<'_>,
-        visit: &Visit,
-        near: Option<Near>,
-        now: Instant,
-    ) -> Option<usize> {
-        let tiers = order.offer.tiers().len();
-        self.place_within(order, visit, tiers, near, now)
-    }
-
-    /// The same in the tiers above that of the candidate at `index`.
-    fn place_above(
-        &mut self,
+    pub(super) fn is_free(
+        &self,
         order: &Order<'_>,
         visit: &Visit,
         index: usize,
         now: Instant,
-    ) -> Option<usize> {
-        let mut tiers = order.offer.tiers().iter();
-        let own = tiers.position(|tier| tier.contains(&index))?;
-        self.place_within(order, visit, own, None, now)
-    }
-
-    fn place_within(
-        &mut self,
-        order: &Order<'_>,
-        visit: &Visit,
-        tiers: usize,
-        near: Option<Near>,
-        now: Instant,
-    ) -> Option<usize> {
-        let candidates = order.candidates();
-        for tier in order.offer.tiers().iter().take(tiers) {
-            let is_usable = |index: usize| self.is_free(order, visit, index, now);
-            if order.policy.strategy == Strategy::FillFirst {
-                match tier.clone().find(|index| is_usable(*index)) {
-                    Some(index) => return Some(index),
-                    None => continue,
-                }
-            }
-            let start = self.rotations.start(order.model, candidates, tier);
-            let one = self.bindings.loads().one(now);
-            let mut best: Option<(f64, usize)> = None;
-            for index in (start..tier.end).chain(tier.start..start) {
-                let Some(candidate) = candidates.get(index) else {
-                    continue;
-                };
-                let Some(cost) = self.cost(candidate, one, &order.policy) else {
-                    continue;
-                };
-                if best.is_none_or(|(least, _)| cost < least)
-                    && self.is_free(order, visit, index, now)
-                {
-                    best = Some((cost, index));
-                }
-            }
-            let Some((least, mut index)) = best else {
-                continue;
-            };
-            if let Some(near) = near
-                && let Some(there) = order.offer.position(near.holder)
-                && tier.contains(&there)
-                && self.is_free(order, visit, there, now)
-                && let Some(candidate) = candidates.get(there)
-                && let Some(cost) = self.cost(candidate, one, &order.policy)
-                && cost <= least + near.slack * one
-            {
-                index = there;
-            }
-            self.taken(order, index);
-            return Some(index);
-        }
-        None
-    }
-
-    fn taken(&mut self, order: &Order<'_>, index: usize) {
-        if let Some(candidate) = order.candidates().get(index) {
-            self.rotations.take(order.model, candidate);
-        }
-    }
-
-    /// What one more session would make of a credential's load; `None` if it is to have none.
-    fn cost(&self, candidate: &Candidate, one: f64, policy: &Policy) -> Option<f64> {
-        let load = self.bindings.loads().weight_of(candidate.holder) + one;
-        let share = match policy.strategy {
-            Strategy::WeightedRoundRobin if candidate.credential.weight == 0 => return None,
-            Strategy::WeightedRoundRobin => f64::from(candidate.credential.weight),
-            _ => 1.0,
-        };
-        if self.health.is_spotless(candidate.holder) {
-            return Some(load / share);
-        }
-        let headroom = self.health.headroom(candidate.holder).max(LEAST_HEADROOM);
-        Some(load / (share * headroom))
-    }
-
-    /// When nobody is free: who is only passingly ill, the one that recovers first (spec/routing.md D 28);
-    /// else, now and then, one of those whose quota is gone for long (7.4).
-    fn better_than_nothing(
-        &mut self,
-        order: &Order<'_>,
-        visit: &Visit,
-        now: Instant,
-    ) -> Option<usize> {
-        let mut soft: Option<(Option<Instant>, usize)> = None;
-        let mut quota: Option<(Instant, usize)> = None;
-        let mut all_quota = visit.is_fresh();
-        for (index, candidate) in order.candidates().iter().enumerate() {
-            if !order.serves(candidate) || !visit.is_open(index) {
-                continue;
-            }
-            for (_, member) in visit.untried_members(index, candidate) {
-                let Some(block) = self.health.block(candidate.holder, &member.upstream, now) else {
-                    return Some(index);
-                };
-                if block.class.is_soft() && soft.is_none_or(|(until, _)| block.until < until) {
-                    soft = Some((block.until, index));
-                }
-                match block.until {
-                    Some(until) if block.class == Class::Quota => {
-                        if quota.is_none_or(|(earliest, _)| until < earliest) {
-                            quota = Some((until, index));
-                        }
-                    }
-                    _ => all_quota = false,
-                }
-            }
-        }
-        if let Some((_, index)) = soft {
-            return Some(index);
-        }
-        let (until, index) = quota.filter(|_| all_quota)?;
-        if until.saturating_duration_since(now) <= PROBE_INTERVAL {
-            return None;
-        }
-        let candidate = order.candidates().get(index)?;
-        let member = candidate.members.first()?;
-        self.health
-            .probe(candidate.holder, &member.upstream, now)
-            .then_some(index)
-    }
-
-    fn is_free(&self, order: &Order<'_>, visit: &Visit, index: usize, now: Instant) -> bool {
+    ) -> bool {
         let Some(candidate) = order.candidates().get(index) else {
             return false;
         };
@@ -453,6 +283,9 @@ impl Router {
         let Some(binding) = self.bindings.get(id) else {
             return;
         };
+        if binding.primary == holder && binding.temporary.is_none() {
+            return self.bindings.confirm(id);
+        }
         let is_lost = binding.temporary == holder && self.is_lost(order, binding.primary, now);
         self.bindings.change(id, now, |binding| {
             if binding.primary == holder {
@@ -567,14 +400,6 @@ impl Router {
             })
             .flatten()
     }
-}
-
-/// A credential that has part of what a session needs.
-#[derive(Clone, Copy, Debug)]
-struct Near {
-    holder: Holder,
-    /// How many sessions more than elsewhere are still worth it.
-    slack: f64,
 }
 
 /// What of a fault keeps a credential away, under the configuration.

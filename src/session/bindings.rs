@@ -34,6 +34,7 @@ const REMEMBERED: usize = 256;
 pub struct Holder(pub u32);
 
 impl Holder {
+    #[inline]
     pub fn index(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
@@ -175,6 +176,20 @@ impl Bindings {
         self.loads.add(holder, now);
         self.table.put(self.last_id, binding);
         self.last_id
+    }
+
+    /// One more request of a session that has just been used.
+    pub fn enter(&mut self, id: Id) {
+        if let Some(binding) = self.table.peek_mut(&id) {
+            binding.in_flight += 1;
+        }
+    }
+
+    /// Somebody has answered.
+    pub fn confirm(&mut self, id: Id) {
+        if let Some(binding) = self.table.peek_mut(&id) {
+            binding.is_confirmed = true;
+        }
     }
 
     /// Has the names and beginnings of `key` stand for `id`, unless they stand for another session.

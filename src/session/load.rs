@@ -15,21 +15,18 @@ const RENEWAL: f64 = 500.0;
 /// order is the same, and nothing has to be touched to age.
 #[derive(Debug)]
 pub struct Loads {
-    of: Vec<Load>,
+    sessions: Vec<u32>,
+    /// Apart from the numbers: these are gone through for every new session.
+    weights: Vec<f64>,
     /// When a use weighs 1.
     epoch: Instant,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Load {
-    sessions: u32,
-    weight: f64,
 }
 
 impl Loads {
     pub fn new(now: Instant) -> Self {
         Self {
-            of: Vec::new(),
+            sessions: Vec::new(),
+            weights: Vec::new(),
             epoch: now,
         }
     }
@@ -42,31 +39,38 @@ impl Loads {
             weight = self.weight(used);
         }
         let index = holder.index();
-        if self.of.len() <= index {
-            self.of.resize(index + 1, Load::default());
+        if self.weights.len() <= index {
+            self.sessions.resize(index + 1, 0);
+            self.weights.resize(index + 1, 0.0);
         }
-        if let Some(load) = self.of.get_mut(index) {
-            load.sessions += 1;
-            load.weight += weight;
+        if let (Some(sessions), Some(sum)) = self.of(holder) {
+            *sessions += 1;
+            *sum += weight;
         }
     }
 
     /// Takes back what [`Loads::add`] did.
     pub fn remove(&mut self, holder: Holder, used: Instant) {
         let weight = self.weight(used);
-        if let Some(load) = self.of.get_mut(holder.index()) {
-            load.sessions = load.sessions.saturating_sub(1);
+        if let (Some(sessions), Some(sum)) = self.of(holder) {
+            *sessions = sessions.saturating_sub(1);
             // What rounding left of a sum must not outlive its sessions.
-            load.weight = match load.sessions {
+            *sum = match *sessions {
                 0 => 0.0,
-                _ => (load.weight - weight).max(0.0),
+                _ => (*sum - weight).max(0.0),
             };
         }
     }
 
+    fn of(&mut self, holder: Holder) -> (Option<&mut u32>, Option<&mut f64>) {
+        let index = holder.index();
+        (self.sessions.get_mut(index), self.weights.get_mut(index))
+    }
+
     /// For comparison with others of the same moment.
+    #[inline]
     pub fn weight_of(&self, holder: Holder) -> f64 {
-        self.of.get(holder.index()).map_or(0.0, |load| load.weight)
+        self.weights.get(holder.index()).copied().unwrap_or(0.0)
     }
 
     /// What one session weighs that is used now.
@@ -75,7 +79,7 @@ impl Loads {
     }
 
     pub fn sessions(&self, holder: Holder) -> u32 {
-        self.of.get(holder.index()).map_or(0, |load| load.sessions)
+        self.sessions.get(holder.index()).copied().unwrap_or(0)
     }
 
     fn weight(&self, used: Instant) -> f64 {
@@ -89,8 +93,8 @@ impl Loads {
     fn renew(&mut self) {
         // A power of two, so that what is scaled and what is computed anew stay the same.
         let doublings = 256;
-        for load in &mut self.of {
-            load.weight *= (-f64::from(doublings)).exp2();
+        for weight in &mut self.weights {
+            *weight *= (-f64::from(doublings)).exp2();
         }
         self.epoch += HALF_LIFE * doublings;
     }

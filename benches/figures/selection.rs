@@ -1,0 +1,106 @@
+//! Choosing a credential: among a thousand, with few sessions and with a million.
+
+use std::hint::black_box;
+use std::io;
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use holdfast::routing::{Catalog, Holders, Offer, Order, Policy, Router, Visit};
+use holdfast::session::bindings::{Bindings, Key};
+use holdfast::session::name::Name;
+use holdfast::{config, credential};
+
+use crate::Bench;
+use crate::report::{Report, median};
+
+const CREDENTIALS: usize = 1_000;
+const SESSIONS: [usize; 4] = [10, 1_000, 100_000, 1_000_000];
+const REQUESTS: usize = 20_000;
+const LONGEST: Duration = Duration::from_micros(2);
+
+pub fn measure(_: &Bench, report: &mut Report) -> io::Result<()> {
+    let catalog = catalog().ok_or_else(|| io::Error::other("the configuration is refused"))?;
+    let offer = catalog
+        .offer("m")
+        .ok_or_else(|| io::Error::other("there is no model"))?;
+    let mut known = Vec::new();
+    for sessions in SESSIONS {
+        let mut router = router(offer, sessions);
+        let sticky = time(&mut router, offer, |n| (n * 7_919) % sessions);
+        let fresh = time(&mut router, offer, |n| sessions + n);
+        known.push(sticky);
+        let name = format!("{CREDENTIALS} credentials, {sessions} sessions: one more");
+        report.figure(&name, &micros(fresh), "<= 2 µs", fresh <= LONGEST);
+        let name = format!("{CREDENTIALS} credentials, {sessions} sessions: known");
+        report.figure(&name, &micros(sticky), "<= 2 µs", sticky <= LONGEST);
+    }
+    Ok(())
+}
+
+fn micros(time: Duration) -> String {
+    format!("{:.2} µs", time.as_secs_f64() * 1e6)
+}
+
+fn catalog() -> Option<Catalog> {
+    let mut text = "openai-compatibility:\n  - name: p\n    base-url: http://127.0.0.1:1\n    models: [{name: m}]\n    api-key-entries:\n".to_owned();
+    for credential in 0..CREDENTIALS {
+        text += &format!("      - {{api-key: k{credential}}}\n");
+    }
+    let config = config::load(&text, "bench").config?;
+    let credentials = credential::from_config(&config).0;
+    Some(Catalog::new(credentials, &Holders::default()))
+}
+
+/// A router with that many live sessions.
+fn router(offer: &Offer, sessions: usize) -> Router {
+    let size = NonZeroUsize::new(2 * sessions + 100_000).unwrap_or(NonZeroUsize::MIN);
+    let mut router = Router::new(Bindings::new(size, size, Instant::now()));
+    for session in 0..sessions {
+        ask(&mut router, offer, key(session));
+    }
+    router
+}
+
+fn key(session: usize) -> Key {
+    Key {
+        names: vec![Name::new("", &session.to_string(), "m")],
+        prefix: None,
+    }
+}
+
+/// One request that is answered at once. Returns how long it took to find its session, or to place and keep it.
+fn ask(router: &mut Router, offer: &Offer, key: Key) -> Duration {
+    let now = Instant::now();
+    let order = Order {
+        offer,
+        model: "m",
+        only: None,
+        key: Some(key),
+        parent: None,
+        policy: Policy {
+            affinity: Some(Duration::from_secs(3_600)),
+            ..Policy::default()
+        },
+        more_rounds: 0,
+        is_counting: false,
+    };
+    let began = Instant::now();
+    let mut visit = Visit::new(offer.candidates().len());
+    let pick = black_box(router.pick(&order, &mut visit, now));
+    let took = began.elapsed();
+    if let Some(pick) = pick {
+        router.committed(&order, &visit, pick, now);
+    }
+    if let Some(id) = visit.session {
+        router.left(id, now);
+    }
+    took
+}
+
+/// The time of one choice, at the median; the sessions are those that `session` gives.
+fn time(router: &mut Router, offer: &Offer, session: impl Fn(usize) -> usize) -> Duration {
+    let mut times: Vec<Duration> = (0..REQUESTS)
+        .map(|n| ask(router, offer, key(session(n))))
+        .collect();
+    median(&mut times)
+}

@@ -1,0 +1,10 @@
+//! A credential that already has part of what a new session needs.
+
+use crate::session::bindings::Holder;
+
+#[derive(Clone, Copy, Debug)]
+pub struct Near {
+    pub holder: Holder,
+    /// How many sessions more than elsewhere are still worth it.
+    pub slack: f64,
+}

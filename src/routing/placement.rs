@@ -1,0 +1,256 @@
+//! Where requests go that no session sends anywhere.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use super::catalog::Candidate;
+use super::health::PROBE_INTERVAL;
+use super::near::Near;
+use super::policy::Policy;
+use super::router::{Order, Router};
+use super::visit::Visit;
+use crate::config::Strategy;
+use crate::provider::Class;
+
+/// Candidates compared for one new session.
+const STRETCH: usize = 64;
+/// The least that a credential with little allowance left counts as having.
+const LEAST_HEADROOM: f64 = 0.02;
+
+impl Router {
+    /// A request that belongs to no session (spec/routing.md 2).
+    pub(super) fn unbound(
+        &mut self,
+        order: &Order<'_>,
+        visit: &Visit,
+        now: Instant,
+    ) -> Option<usize> {
+        let candidates = order.candidates();
+        for tier in order.offer.tiers() {
+            let start = match order.policy.strategy {
+                Strategy::FillFirst => tier.start,
+                _ => self.rotations.start(order.model, candidates, tier),
+            };
+            let mut turns = (start..tier.end).chain(tier.start..start);
+            if order.policy.strategy == Strategy::WeightedRoundRobin {
+                let usable: Vec<usize> = turns
+                    .filter(|index| self.is_free(order, visit, *index, now))
+                    .collect();
+                let due = self
+                    .rotations
+                    .weighted(order.model, candidates, usable.into_iter());
+                if due.is_some() {
+                    return due;
+                }
+                continue;
+            }
+            if let Some(index) = turns.find(|index| self.is_free(order, visit, *index, now)) {
+                self.taken(order, index);
+                return Some(index);
+            }
+        }
+        self.better_than_nothing(order, visit, now)
+    }
+
+    /// Where a session without a credential goes: among the best that can be used, to the one with the least
+    /// to do (spec/routing.md 7.6), or to the one `near` its beginnings.
+    pub(super) fn place(
+        &mut self,
+        order: &Order<'_>,
+        visit: &Visit,
+        near: Option<Near>,
+        now: Instant,
+    ) -> Option<usize> {
+        let tiers = order.offer.tiers().len();
+        self.place_within(order, visit, tiers, near, now)
+    }
+
+    /// The same in the tiers above that of the candidate at `index`.
+    pub(super) fn place_above(
+        &mut self,
+        order: &Order<'_>,
+        visit: &Visit,
+        index: usize,
+        now: Instant,
+    ) -> Option<usize> {
+        let mut tiers = order.offer.tiers().iter();
+        let own = tiers.position(|tier| tier.contains(&index))?;
+        self.place_within(order, visit, own, None, now)
+    }
+
+    fn place_within(
+        &mut self,
+        order: &Order<'_>,
+        visit: &Visit,
+        tiers: usize,
+        near: Option<Near>,
+        now: Instant,
+    ) -> Option<usize> {
+        let candidates = order.candidates();
+        for tier in order.offer.tiers().iter().take(tiers) {
+            if order.policy.strategy == Strategy::FillFirst {
+                let is_free = |index: &usize| self.is_free(order, visit, *index, now);
+                match tier.clone().find(is_free) {
+                    Some(index) => return Some(index),
+                    None => continue,
+                }
+            }
+            let start = self.rotations.start(order.model, candidates, tier);
+            let one = self.bindings.loads().one(now);
+            let mut best = None;
+            for stretch in stretches(tier, start) {
+                for range in stretch {
+                    self.cheapest(order, visit, range, one, now, &mut best);
+                }
+                if best.is_some() {
+                    break;
+                }
+            }
+            let Some((least, mut index)) = best else {
+                continue;
+            };
+            if let Some(near) = near
+                && let Some(there) = order.offer.position(near.holder)
+                && tier.contains(&there)
+                && self.is_free(order, visit, there, now)
+                && let Some(candidate) = candidates.get(there)
+                && let Some(cost) = self.cost(candidate, one, &order.policy)
+                && cost <= least + near.slack * one
+            {
+                index = there;
+            }
+            self.taken(order, index);
+            return Some(index);
+        }
+        None
+    }
+
+    /// The one of `range` with the least to do, unless `best` is better.
+    fn cheapest(
+        &self,
+        order: &Order<'_>,
+        visit: &Visit,
+        range: Range<usize>,
+        one: f64,
+        now: Instant,
+        best: &mut Option<(f64, usize)>,
+    ) {
+        let mut least = best.map_or(f64::INFINITY, |(least, _)| least);
+        let loads = self.bindings.loads();
+        let is_weighted = order.policy.strategy == Strategy::WeightedRoundRobin;
+        let holders = order.offer.holders().get(range.clone()).unwrap_or_default();
+        for (index, holder) in range.zip(holders) {
+            // The rest only makes it more.
+            if !is_weighted && loads.weight_of(*holder) + one >= least {
+                continue;
+            }
+            let Some(candidate) = order.candidates().get(index) else {
+                continue;
+            };
+            if let Some(cost) = self.cost(candidate, one, &order.policy)
+                && cost < least
+                && self.is_free(order, visit, index, now)
+            {
+                least = cost;
+                *best = Some((cost, index));
+            }
+        }
+    }
+
+    fn taken(&mut self, order: &Order<'_>, index: usize) {
+        if let Some(candidate) = order.candidates().get(index) {
+            self.rotations.take(order.model, candidate);
+        }
+    }
+
+    /// What one more session would make of a credential's load; `None` if it is to have none.
+    fn cost(&self, candidate: &Candidate, one: f64, policy: &Policy) -> Option<f64> {
+        let load = self.bindings.loads().weight_of(candidate.holder) + one;
+        let share = match policy.strategy {
+            Strategy::WeightedRoundRobin if candidate.credential.weight == 0 => return None,
+            Strategy::WeightedRoundRobin => f64::from(candidate.credential.weight),
+            _ => 1.0,
+        };
+        if self.health.is_spotless(candidate.holder) {
+            return Some(load / share);
+        }
+        let headroom = self.health.headroom(candidate.holder).max(LEAST_HEADROOM);
+        Some(load / (share * headroom))
+    }
+
+    /// When nobody is free: who is only passingly ill, the one that recovers first (spec/routing.md D 28);
+    /// else, now and then, one of those whose quota is gone for long (7.4).
+    pub(super) fn better_than_nothing(
+        &mut self,
+        order: &Order<'_>,
+        visit: &Visit,
+        now: Instant,
+    ) -> Option<usize> {
+        let mut soft: Option<(Option<Instant>, usize)> = None;
+        let mut quota: Option<(Instant, usize)> = None;
+        let mut all_quota = visit.is_fresh();
+        for (index, candidate) in order.candidates().iter().enumerate() {
+            if !order.serves(candidate) || !visit.is_open(index) {
+                continue;
+            }
+            for (_, member) in visit.untried_members(index, candidate) {
+                let Some(block) = self.health.block(candidate.holder, &member.upstream, now) else {
+                    return Some(index);
+                };
+                if block.class.is_soft() && soft.is_none_or(|(until, _)| block.until < until) {
+                    soft = Some((block.until, index));
+                }
+                match block.until {
+                    Some(until) if block.class == Class::Quota => {
+                        if quota.is_none_or(|(earliest, _)| until < earliest) {
+                            quota = Some((until, index));
+                        }
+                    }
+                    _ => all_quota = false,
+                }
+            }
+        }
+        if let Some((_, index)) = soft {
+            return Some(index);
+        }
+        let (until, index) = quota.filter(|_| all_quota)?;
+        if until.saturating_duration_since(now) <= PROBE_INTERVAL {
+            return None;
+        }
+        let candidate = order.candidates().get(index)?;
+        let member = candidate.members.first()?;
+        self.health
+            .probe(candidate.holder, &member.upstream, now)
+            .then_some(index)
+    }
+}
+
+/// A tier from `start` on and round, a stretch at a time, each of at most two ranges. Of very many credentials
+/// the best of the next few dozen is good enough, and they all have their turn.
+fn stretches(tier: &Range<usize>, start: usize) -> impl Iterator<Item = [Range<usize>; 2]> {
+    let (from, end, size) = (tier.start, tier.end, tier.len());
+    (0..size).step_by(STRETCH).map(move |offset| {
+        let upto = (offset + STRETCH).min(size);
+        let behind = (start + offset).min(end)..(start + upto).min(end);
+        let skipped = end - start;
+        let before = from + offset.saturating_sub(skipped)..from + upto.saturating_sub(skipped);
+        [behind, before]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_cover_everything_once() {
+        for size in [1, 2, 127, 128, 129, 300] {
+            let tier = 5..5 + size;
+            for start in [5, 5 + size / 2, 4 + size] {
+                let all: Vec<usize> = stretches(&tier, start).flatten().flatten().collect();
+                let expected: Vec<usize> = (start..tier.end).chain(5..start).collect();
+                assert_eq!(all, expected, "{size} {start}");
+            }
+        }
+    }
+}
