@@ -4,7 +4,7 @@
 #![no_main]
 
 use holdfast::session::identity::identify;
-use holdfast::session::scan::scan;
+use holdfast::session::scan::{scan, scan_with_turns};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
@@ -22,6 +22,10 @@ fuzz_target!(|body: &[u8]| {
         return;
     };
     let found = identify([], &scanned);
+    let with_turns = scan_with_turns(body).expect("it is the same body");
+    assert_eq!(identify([], &with_turns), found);
+    let prefix = with_turns.turns.prefix();
+    assert!(prefix.beginnings().is_sorted_by_key(|beginning| beginning.size));
     let spaced = spaced(body);
     let again = scan(&spaced).expect("white space does not matter");
     if !has_containers_as_text(&found.primary) {

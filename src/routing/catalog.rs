@@ -146,11 +146,11 @@ impl Catalog {
         })
     }
 
-    /// All offered names with what is known of the model, in the order of the names.
-    pub fn models(&self) -> impl Iterator<Item = (&str, &Model)> {
+    /// All offered names, in their order.
+    pub fn offers(&self) -> impl Iterator<Item = (&str, &Offer)> {
         self.by_name
             .iter()
-            .map(|(name, offer)| (name.as_ref(), &offer.model))
+            .map(|(name, offer)| (name.as_ref(), offer))
     }
 
     pub fn credentials(&self) -> &[Arc<Credential>] {

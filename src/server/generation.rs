@@ -28,13 +28,16 @@ use crate::dialect::usage::Usage;
 use crate::json::Span;
 use crate::provider::{Action, Headers, watch};
 use crate::relay::Rename;
-use crate::routing::{Member, Order, Unserved};
+use crate::routing::{Member, Offer, Order, Unserved};
 use crate::session::bindings::Key;
 use crate::session::decision::Decision;
 use crate::session::identity::{self, Identity};
 use crate::session::name::Name;
 use crate::session::prefix::Prefix;
 use crate::session::scan;
+
+/// Stands for the newest model there is.
+const AUTO: &str = "auto";
 
 /// What a route asks of an upstream.
 #[derive(Clone, Debug)]
@@ -230,6 +233,10 @@ impl Generation<'_> {
         let catalog = &self.snapshot.catalog;
         let (base, offer) = match catalog.offer(name.base) {
             Some(offer) => (name.base, Some(offer)),
+            None if name.base == AUTO => match self.newest() {
+                Some((newest, offer)) => (newest, Some(offer)),
+                None => (AUTO, None),
+            },
             // An id may itself end in parentheses.
             None => (name.full, catalog.offer(name.full)),
         };
@@ -274,6 +281,21 @@ impl Generation<'_> {
         };
         self.report(inbound, understood, &told);
         answered
+    }
+
+    /// The newest model that somebody can serve now (spec/routing.md 1.1).
+    fn newest(&self) -> Option<(&str, &Offer)> {
+        let now = Instant::now();
+        let offers = self.snapshot.catalog.offers();
+        let usable = |offer: &Offer| {
+            self.server.routing.with(|router| {
+                let mut candidates = offer.candidates().iter();
+                candidates.any(|candidate| router.block(candidate, now).is_none())
+            })
+        };
+        offers
+            .filter(|(_, offer)| offer.model.created.is_some() && usable(offer))
+            .max_by_key(|(_, offer)| offer.model.created)
     }
 
     /// Tells the client why nobody served it.

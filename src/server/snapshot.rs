@@ -38,7 +38,8 @@ impl Snapshot {
             transient_cooldown: config.transient_cooldown,
         };
         let listed = catalog
-            .models()
+            .offers()
+            .map(|(name, offer)| (name, &offer.model))
             .map(|(name, model)| ListedModel {
                 id: name.to_owned(),
                 owned_by: model.owned_by.clone(),

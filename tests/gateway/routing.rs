@@ -700,3 +700,36 @@ fn sessions_survive_a_restart() {
     ask(&setup, 0, 1);
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+#[test]
+fn auto_is_the_newest_model_that_can_be_served() {
+    let upstreams = Upstreams::start().unwrap();
+    let address = upstreams.address();
+    let text = format!(
+        "host: 127.0.0.1\nport: 0\napi-keys: [client-key]\nclaude-api-key:\n  \
+         - {{api-key: old, base-url: 'http://{address}', models: [{{name: claude-3-5-haiku-20241022}}]}}\n  \
+         - {{api-key: new, base-url: 'http://{address}', models: [{{name: claude-opus-4-6}}]}}\n"
+    );
+    let setup = Setup::configured(upstreams, &text);
+    let ask = || {
+        let body = json!({"model": "auto", "max_tokens": 10, "messages": [{"role": "user", "content": "hello"}]});
+        let headers = [("Authorization", "Bearer client-key")];
+        let client = &mut setup.client();
+        let answer = client.call(
+            "POST",
+            "/v1/messages",
+            &headers,
+            body.to_string().as_bytes(),
+        );
+        (
+            answer.status(),
+            setup.records().last().map(|record| record.model.clone()),
+        )
+    };
+    assert_eq!(ask(), (200, Some("claude-opus-4-6".to_owned())));
+    setup
+        .upstreams
+        .script("new", Script::always(Step::retry_after(60)));
+    assert_eq!(ask().0, 429, "it was well until then");
+    assert_eq!(ask(), (200, Some("claude-3-5-haiku-20241022".to_owned())));
+}

@@ -129,6 +129,21 @@ fn memory_is_bounded() {
 }
 
 #[test]
+fn a_million_random_ids_cost_no_more_than_what_is_kept() {
+    let now = Instant::now();
+    let mut bindings = Bindings::new(CAPACITY, NAMES, now);
+    let mut name = [0; 16];
+    for n in 0..1_000_000_u64 {
+        name[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+        let id = bindings.insert(A, now);
+        bindings.add_name(id, Name(name));
+    }
+    assert_eq!(bindings.len(), CAPACITY.get());
+    assert!(bindings.names.iter().count() <= NAMES.get());
+    assert_eq!(bindings.loads().sessions(A) as usize, CAPACITY.get());
+}
+
+#[test]
 fn a_binding_has_so_many_names() {
     let mut bindings = bindings(10);
     let now = Instant::now();
