@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::fixtures::{Fixture, of_kind, translated};
 
-fn way_back(client: Dialect, upstream: Dialect) -> WayBack {
+pub fn way_back(client: Dialect, upstream: Dialect) -> WayBack {
     let body = match client {
         Dialect::Chat => {
             r#"{"messages":[{"role":"user","content":"x"}],"stream_options":{"include_usage":true}}"#

@@ -2,5 +2,7 @@
 
 mod answers;
 mod fixtures;
+mod grammar;
 mod hostile;
 mod requests;
+mod streams;

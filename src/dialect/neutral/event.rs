@@ -82,6 +82,18 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Whether it is a text without a word, which opens nothing.
+    pub fn is_blank(&self) -> bool {
+        match self {
+            Self::TextDelta { text, .. }
+            | Self::ReasoningDelta { text, .. }
+            | Self::RefusalDelta { text, .. } => text.is_empty(),
+            _ => false,
+        }
+    }
+}
+
 /// A source that a text refers to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Citation {

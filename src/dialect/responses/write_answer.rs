@@ -85,6 +85,7 @@ impl Writer {
     pub fn put(&mut self, event: Event, out: &mut Vec<u8>) {
         self.start(out);
         match event {
+            event if event.is_blank() => {}
             Event::TextDelta {
                 choice: 0,
                 block,
