@@ -5,4 +5,5 @@ mod fixtures;
 mod grammar;
 mod hostile;
 mod requests;
+mod round_trips;
 mod streams;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::fixtures::{of_kind, translated};
 
-fn read(dialect: Dialect, body: &[u8]) -> Request {
+pub fn read(dialect: Dialect, body: &[u8]) -> Request {
     let body: Map<String, Value> = serde_json::from_slice(body).unwrap();
     match dialect {
         Dialect::Chat => chat::read::request(body),
@@ -20,7 +20,7 @@ fn read(dialect: Dialect, body: &[u8]) -> Request {
 
 /// What of a request must arrive everywhere, in its order: what was said by whom, what was called with what, and
 /// what came of it.
-fn essence(request: Request, names: &Names) -> Vec<String> {
+pub fn essence(request: Request, names: &Names) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let system: Vec<String> = request.system.into_iter().map(|text| text.text).collect();
     lines.extend(
