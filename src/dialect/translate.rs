@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::gemini::schema::{Profile, restore};
 use super::neutral::answer::{Answer, Ending, Head};
+use super::neutral::body::Body;
 use super::neutral::ids::{self, Mint};
 use super::neutral::names::Names;
 use super::neutral::{Event, Part, Request, Untranslatable, estimate};
@@ -14,6 +15,9 @@ use super::problem::{self, ErrorStatus, Problem};
 use super::thinking::{self, Amount, Target, Wish};
 use super::usage::{Meter, Usage};
 use super::{Dialect, chat, gemini, messages, responses};
+
+/// Bytes of room made at least for the next part of a body.
+const LEAST_ROOM: usize = 8 * 1024;
 
 /// How a client writes its dialect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,8 +124,7 @@ fn schemas(request: &Request) -> HashMap<String, Value> {
 /// # Errors
 /// When the client's body cannot be read, or says what the upstream could not be told.
 pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
-    let body: Map<String, Value> = serde_json::from_slice(ask.body)
-        .map_err(|error| Untranslatable::new("", error.to_string()))?;
+    let body = Body::parse(ask.body, turns(ask))?;
     let echo = match ask.client {
         Dialect::Responses => responses::write_answer::ECHOED
             .iter()
@@ -168,11 +171,9 @@ pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
     let settled =
         thinking::settle(wish, amount, target).map_err(|why| Untranslatable::new("", why))?;
     thinking::write(ask.upstream, settled, record, &mut body);
-    let mut bytes = Vec::with_capacity(ask.body.len() + 1024);
-    serde_json::to_writer(&mut bytes, &body)
-        .map_err(|error| Untranslatable::new("", error.to_string()))?;
+    let body = serialize(body).map_err(|error| Untranslatable::new("", error.to_string()))?;
     Ok(Translated {
-        body: bytes,
+        body,
         way_back: WayBack {
             client: ask.client,
             form: ask.form,
@@ -184,6 +185,38 @@ pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
             calls: HashMap::new(),
         },
     })
+}
+
+/// The text of an object. What has been written is let go at once: of a long conversation the tree and the text
+/// are never both there as a whole.
+fn serialize(object: Map<String, Value>) -> serde_json::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    out.push(b'{');
+    for (index, (key, value)) in object.into_iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        serde_json::to_writer(&mut out, &key)?;
+        out.push(b':');
+        let Value::Array(items) = value else {
+            serde_json::to_writer(&mut out, &value)?;
+            continue;
+        };
+        out.push(b'[');
+        for (index, item) in items.into_iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            if out.capacity() - out.len() < LEAST_ROOM {
+                // Doubling would take as much again as there is.
+                out.reserve_exact(LEAST_ROOM.max(out.len() / 4));
+            }
+            serde_json::to_writer(&mut out, &item)?;
+        }
+        out.push(b']');
+    }
+    out.push(b'}');
+    Ok(out)
 }
 
 /// A translated request as the upstream's endpoint for counting takes it; `None` where there is none
@@ -240,12 +273,20 @@ pub fn count_answer(client: Dialect, tokens: u64) -> Vec<u8> {
 /// # Errors
 /// When the client's body cannot be read.
 pub fn estimated_tokens(ask: &Ask<'_>) -> Result<u64, Untranslatable> {
-    let body = serde_json::from_slice(ask.body)
-        .map_err(|error| Untranslatable::new("", error.to_string()))?;
-    read(ask, body).map(|request| estimate::tokens(&request))
+    read(ask, Body::parse(ask.body, turns(ask))?).map(|request| estimate::tokens(&request))
 }
 
-fn read(ask: &Ask<'_>, body: Map<String, Value>) -> Result<Request, Untranslatable> {
+/// Where the conversation stands in the client's body.
+fn turns(ask: &Ask<'_>) -> &'static str {
+    match (ask.client, ask.form) {
+        (_, Form::Completions) => "",
+        (_, Form::ResponsesBody) | (Dialect::Responses, _) => "input",
+        (Dialect::Chat | Dialect::Messages, _) => "messages",
+        (Dialect::Gemini, _) => "contents",
+    }
+}
+
+fn read(ask: &Ask<'_>, body: Body<'_>) -> Result<Request, Untranslatable> {
     match (ask.client, ask.form) {
         (_, Form::Completions) => Ok(chat::completions::request(body)),
         (_, Form::ResponsesBody) => responses::read::request(body),

@@ -1,9 +1,10 @@
 //! Legacy completions: a prompt in, its continuation out, by way of a chat (spec/dialects.md 0.3).
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::write_answer::{finish_reason, usage};
 use crate::dialect::neutral::answer::{Answer, Block, Ending, Head};
+use crate::dialect::neutral::body::Body;
 use crate::dialect::neutral::event::Event;
 use crate::dialect::neutral::fields::Fields;
 use crate::dialect::neutral::parts::stops;
@@ -13,7 +14,8 @@ use crate::dialect::neutral::{Part, Request, Role, Sampling, Turn};
 const NO_PROMPT: &str = "Complete this:";
 
 /// Reads a request.
-pub fn request(mut body: Map<String, Value>) -> Request {
+pub fn request<'b>(body: impl Into<Body<'b>>) -> Request {
+    let mut body = body.into();
     let prompt = match body.take("prompt") {
         Some(Value::String(prompt)) if !prompt.is_empty() => prompt,
         Some(Value::String(_)) | None => NO_PROMPT.to_owned(),

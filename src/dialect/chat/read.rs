@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::dialect::neutral::body::{Body, Turns};
 use crate::dialect::neutral::fields::{Fields, list_of, object};
 use crate::dialect::neutral::media;
 use crate::dialect::neutral::parts::{cache, function, stops};
@@ -19,7 +20,8 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 ///
 /// # Errors
 /// Where it says something that nobody else could be told.
-pub fn request(mut body: Map<String, Value>) -> Result<Request> {
+pub fn request<'b>(body: impl Into<Body<'b>>) -> Result<Request> {
+    let mut body = body.into();
     let mut request = Request {
         model: body.text("model").unwrap_or_default(),
         stream: body.flag("stream").unwrap_or(false),
@@ -64,14 +66,14 @@ pub fn request(mut body: Map<String, Value>) -> Result<Request> {
         .take("tool_choice")
         .or_else(|| body.take("function_call"))
         .and_then(choice);
-    let messages = match body.take("messages") {
-        Some(Value::Array(messages)) => messages,
-        Some(_) => return Err(Untranslatable::new("messages", "must be a list")),
-        None => Vec::new(),
+    let messages = match body.turns("messages") {
+        Turns::List(messages) => messages,
+        Turns::Other(_) => return Err(Untranslatable::new("messages", "must be a list")),
+        Turns::Absent => return Ok(request),
     };
-    for (index, message) in messages.into_iter().enumerate() {
+    for (index, message) in messages.enumerate() {
         let path = format!("messages[{index}]");
-        match message {
+        match message? {
             Value::Object(message) => self::message(message, &path, &mut request)?,
             _ => return Err(Untranslatable::new(path, "must be an object")),
         }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
+use crate::dialect::neutral::body::{Body, Elements, Turns};
 use crate::dialect::neutral::fields::{Fields, list_of, object};
 use crate::dialect::neutral::parts::{function, stops};
 use crate::dialect::neutral::{
@@ -40,9 +41,10 @@ fn either_text(map: &mut Map<String, Value>, camel: &str) -> Option<String> {
 ///
 /// # Errors
 /// Where it says something that nobody else could be told.
-pub fn request(mut body: Map<String, Value>, model: &str, stream: bool) -> Result<Request> {
+pub fn request<'b>(body: impl Into<Body<'b>>, model: &str, stream: bool) -> Result<Request> {
+    let mut body = body.into();
     if let Some(inner) = either_object(&mut body, "generateContentRequest") {
-        body = inner;
+        body = inner.into();
     }
     let mut config = either_object(&mut body, "generationConfig").unwrap_or_default();
     let number = |config: &mut Map<String, Value>, key| either(config, key)?.as_f64();
@@ -94,7 +96,7 @@ pub fn request(mut body: Map<String, Value>, model: &str, stream: bool) -> Resul
     request.tool_choice = either_object(&mut body, "toolConfig")
         .and_then(|mut config| either_object(&mut config, "functionCallingConfig"))
         .and_then(choice);
-    contents(body.take("contents"), &mut request)?;
+    contents(body.turns("contents"), &mut request)?;
     Ok(request)
 }
 
@@ -174,22 +176,23 @@ impl Calls {
     }
 }
 
-fn contents(contents: Option<Value>, request: &mut Request) -> Result<()> {
+fn contents(contents: Turns<'_>, request: &mut Request) -> Result<()> {
     let contents = match contents {
-        Some(Value::String(text)) => {
+        Turns::Other(Value::String(text)) => {
             request.turns.push(Turn {
                 role: Role::User,
                 parts: vec![Part::text(text)],
             });
             return Ok(());
         }
-        Some(value) => list_of(value),
-        None => return Ok(()),
+        Turns::Other(value) => Elements::from(list_of(value)),
+        Turns::List(contents) => contents,
+        Turns::Absent => return Ok(()),
     };
     let mut calls = Calls::default();
-    for (index, content) in contents.into_iter().enumerate() {
+    for (index, content) in contents.enumerate() {
         let path = format!("contents[{index}]");
-        let Value::Object(mut content) = content else {
+        let Value::Object(mut content) = content? else {
             return Err(Untranslatable::new(path, "must be an object"));
         };
         let before = request.turns.last().map(|turn| turn.role);

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::dialect::neutral::body::{Body, Turns};
 use crate::dialect::neutral::fields::{Fields, list_of, object};
 use crate::dialect::neutral::parts::{cache, stops};
 use crate::dialect::neutral::{
@@ -15,7 +16,8 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 ///
 /// # Errors
 /// Where it says something that nobody else could be told.
-pub fn request(mut body: Map<String, Value>) -> Result<Request> {
+pub fn request<'b>(body: impl Into<Body<'b>>) -> Result<Request> {
+    let mut body = body.into();
     // A conversation that the provider keeps. Told so, Anthropic's SDK sends all of it instead.
     if body.take("thread").is_some() {
         return Err(Untranslatable {
@@ -66,9 +68,12 @@ pub fn request(mut body: Map<String, Value>) -> Result<Request> {
             _ => None,
         };
     }
-    for (index, message) in body.list("messages").into_iter().enumerate() {
+    let Turns::List(messages) = body.turns("messages") else {
+        return Ok(request);
+    };
+    for (index, message) in messages.enumerate() {
         let path = format!("messages[{index}]");
-        let Value::Object(message) = message else {
+        let Value::Object(message) = message? else {
             return Err(Untranslatable::new(path, "must be an object"));
         };
         request.turns.push(turn(message, &path)?);

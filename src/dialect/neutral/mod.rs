@@ -5,6 +5,7 @@
 //! a model is to think is not part of it: that is settled beside it.
 
 pub mod answer;
+pub mod body;
 pub mod carrier;
 pub mod estimate;
 pub mod event;

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::dialect::neutral::body::{Body, Turns};
 use crate::dialect::neutral::fields::{Fields, list_of, object};
 use crate::dialect::neutral::parts::{cache, function, stops};
 use crate::dialect::neutral::{
@@ -21,7 +22,8 @@ const STATEFUL: [&str; 3] = ["previous_response_id", "conversation", "prompt"];
 ///
 /// # Errors
 /// Where it says something that nobody else could be told.
-pub fn request(mut body: Map<String, Value>) -> Result<Request> {
+pub fn request<'b>(body: impl Into<Body<'b>>) -> Result<Request> {
+    let mut body = body.into();
     for key in STATEFUL {
         if body.take(key).is_some() {
             let why = "is not supported where the upstream is not the Responses API";
@@ -58,22 +60,24 @@ pub fn request(mut body: Map<String, Value>) -> Result<Request> {
         tool(definition, None, &mut request);
     }
     request.tool_choice = body.take("tool_choice").and_then(choice);
-    match body.take("input") {
-        Some(Value::String(text)) => request.turns.push(Turn {
+    match body.turns("input") {
+        Turns::Other(Value::String(text)) => request.turns.push(Turn {
             role: Role::User,
             parts: vec![Part::text(text)],
         }),
-        Some(Value::Array(items)) => {
-            for (index, item) in items.into_iter().enumerate() {
+        Turns::List(items) => {
+            for (index, item) in items.enumerate() {
                 let path = format!("input[{index}]");
-                match item {
+                match item? {
                     Value::Object(item) => self::item(item, &path, &mut request)?,
                     _ => return Err(Untranslatable::new(path, "must be an object")),
                 }
             }
         }
-        Some(_) => return Err(Untranslatable::new("input", "must be a string or a list")),
-        None => {}
+        Turns::Other(_) => {
+            return Err(Untranslatable::new("input", "must be a string or a list"));
+        }
+        Turns::Absent => {}
     }
     Ok(request)
 }

@@ -1,6 +1,6 @@
 //! OpenAI's words and headers, and those of the many that imitate its API (spec/providers.md 12.3, 12.5).
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -35,7 +35,7 @@ impl Refusal<'_> {
         let error = self.error();
         let number = |key: &str| error.get(key).and_then(Value::as_f64);
         number("resets_at")
-            .and_then(|at| until(UNIX_EPOCH + Duration::try_from_secs_f64(at).ok()?, self.now))
+            .and_then(|at| until(time::unix(at)?, self.now))
             .or_else(|| ahead(Duration::try_from_secs_f64(number("resets_in_seconds")?).ok()?))
     }
 
@@ -59,10 +59,7 @@ impl Refusal<'_> {
             let at: f64 = self.limit_header("x-ratelimit-reset")?.parse().ok()?;
             // Some count milliseconds.
             let seconds = if at > 1e12 { at / 1000.0 } else { at };
-            until(
-                UNIX_EPOCH + Duration::try_from_secs_f64(seconds).ok()?,
-                self.now,
-            )
+            until(time::unix(seconds)?, self.now)
         })
     }
 

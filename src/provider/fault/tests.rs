@@ -349,6 +349,42 @@ fn answers_tell_how_full_the_windows_are() {
 }
 
 #[test]
+fn moments_beyond_all_time_are_none() {
+    let far = "999999999999999999999999999999";
+    for header in ["x-ratelimit-reset", "retry-after", "retry-after-ms"] {
+        let fault = fault(Kind::Compat, 429, &[(header, far)], "{}");
+        assert_eq!(fault.pause, QUOTA_LADDER, "{header}");
+    }
+    let used = [
+        ("x-codex-primary-used-percent", "100"),
+        ("x-codex-primary-reset-at", far),
+    ];
+    let windows = Windows::read(&used.into_iter().collect(), Kind::Codex, now()).unwrap();
+    assert_eq!((windows.exhausted, windows.used), (None, 1.0));
+    let body = format!(r#"{{"error":{{"type":"usage_limit_reached","resets_at":{far}}}}}"#);
+    assert_eq!(fault(Kind::Codex, 429, &[], &body).pause, QUOTA_LADDER);
+    for header in ["5h-reset", "reset"] {
+        let name = if header == "reset" {
+            "anthropic-ratelimit-unified-reset"
+        } else {
+            "anthropic-ratelimit-unified-5h-reset"
+        };
+        let status = if header == "reset" {
+            "anthropic-ratelimit-unified-status"
+        } else {
+            "anthropic-ratelimit-unified-5h-status"
+        };
+        let fault = fault(
+            Kind::Claude,
+            429,
+            &[(status, "rejected"), (name, far)],
+            "{}",
+        );
+        assert_eq!(fault.pause, QUOTA_LADDER, "{header}");
+    }
+}
+
+#[test]
 fn odd_bodies_do_no_harm() {
     for body in [
         "",

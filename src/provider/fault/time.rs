@@ -62,10 +62,15 @@ pub fn after(text: &str) -> Option<Duration> {
 
 /// A moment as seconds since 1970 or as in RFC 3339.
 pub fn moment(text: &str) -> Option<SystemTime> {
-    match text.parse::<f64>() {
-        Ok(seconds) => UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?),
+    match text.parse() {
+        Ok(seconds) => unix(seconds),
         Err(_) => rfc3339(text),
     }
+}
+
+/// So many seconds after 1970, as far as there is such a moment.
+pub fn unix(seconds: f64) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?)
 }
 
 /// A moment as in RFC 3339: `2026-01-01T08:00:00.5Z`, `2026-01-01T10:00:00+02:00`.
@@ -167,7 +172,7 @@ fn days_since_1970(year: u64, month: u64, day: u64) -> u64 {
 mod tests {
     use super::*;
 
-    fn unix(seconds: u64) -> SystemTime {
+    fn at(seconds: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(seconds)
     }
 
@@ -203,11 +208,11 @@ mod tests {
             ("2000-02-29t12:00:00z", 951_825_600),
             ("1767254400", 1_767_254_400),
         ] {
-            assert_eq!(moment(text), Some(unix(seconds)), "{text}");
+            assert_eq!(moment(text), Some(at(seconds)), "{text}");
         }
         assert_eq!(
             moment("2026-01-01T08:00:00.25Z"),
-            Some(unix(1_767_254_400) + Duration::from_millis(250))
+            Some(at(1_767_254_400) + Duration::from_millis(250))
         );
         for text in [
             "",
@@ -227,8 +232,8 @@ mod tests {
     fn midnight_in_los_angeles() {
         // 2026-01-01T07:00:00Z is 23:00 there, in winter; 2026-07-01T06:30:00Z is 23:30, in summer.
         let hour = Duration::from_secs(3600);
-        assert_eq!(until_pacific_midnight(unix(1_767_250_800)), hour);
-        assert_eq!(until_pacific_midnight(unix(1_782_887_400)), hour / 2);
+        assert_eq!(until_pacific_midnight(at(1_767_250_800)), hour);
+        assert_eq!(until_pacific_midnight(at(1_782_887_400)), hour / 2);
         // The clocks change on March 8 and November 1, 2026.
         assert_eq!(pacific_offset(1_772_964_000 - 1), 8 * 3600);
         assert_eq!(pacific_offset(1_772_964_000), 7 * 3600);

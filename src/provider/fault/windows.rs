@@ -1,7 +1,7 @@
 //! How much of its allowance a credential has used, as the headers of every answer tell it
 //! (spec/routing.md 7.4).
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use super::time::{self, until};
 use crate::provider::headers::Headers;
@@ -98,7 +98,7 @@ pub(super) fn codex(headers: &Headers, now: SystemTime) -> Option<Windows> {
         };
         let seconds = |value: f64| Duration::try_from_secs_f64(value).ok();
         let reset = number("reset-at")
-            .and_then(|at| until(UNIX_EPOCH + seconds(at)?, now))
+            .and_then(|at| until(time::unix(at)?, now))
             .or_else(|| time::ahead(seconds(number("reset-after-seconds")?)?));
         let known = windows.get_or_insert(Windows {
             exhausted: None,

@@ -1,0 +1,54 @@
+//! How much memory is in use, and the most there was.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+pub struct Counting {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Counting {
+    pub const fn new() -> Self {
+        Self {
+            now: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
+        }
+    }
+
+    /// The most bytes that were in use during `work` beyond those before it.
+    pub fn peak_during<T>(&self, work: impl FnOnce() -> T) -> (usize, T) {
+        let before = self.now.load(Ordering::Relaxed);
+        self.most.store(before, Ordering::Relaxed);
+        let result = work();
+        (self.most.load(Ordering::Relaxed) - before, result)
+    }
+
+    fn add(&self, bytes: usize) {
+        let now = self.now.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.most.fetch_max(now, Ordering::Relaxed);
+    }
+}
+
+// SAFETY: everything is the system's allocator's; only sizes are counted beside it.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        self.add(layout.size());
+        // SAFETY: as demanded of the caller.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        self.now.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: as demanded of the caller.
+        unsafe { System.dealloc(block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // While it moves, both are there.
+        self.add(size);
+        self.now.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: as demanded of the caller.
+        unsafe { System.realloc(block, layout, size) }
+    }
+}
