@@ -12,7 +12,7 @@ use super::neutral::ids::{self, Mint};
 use super::neutral::names::Names;
 use super::neutral::{Event, Part, Request, Untranslatable, estimate};
 use super::problem::{self, ErrorStatus, Problem};
-use super::thinking::{self, Amount, Target, Wish};
+use super::thinking::{self, Amount, Level, Target, Wish};
 use super::usage::{Meter, Usage};
 use super::{Dialect, chat, gemini, messages, responses};
 
@@ -133,12 +133,18 @@ pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
             .collect(),
         _ => Map::new(),
     };
-    let wish = match ask.form {
-        Form::Usual => thinking::read(ask.client, &body),
-        Form::ResponsesBody => thinking::read(Dialect::Responses, &body),
+    let refused = |why: String| Untranslatable::new("", why);
+    let mut wish = match ask.form {
+        Form::Usual => thinking::read(ask.client, &body).map_err(refused)?,
+        Form::ResponsesBody => thinking::read(Dialect::Responses, &body).map_err(refused)?,
         Form::Completions => Wish::default(),
     };
+    if ask.upstream == Dialect::Responses && ask.client != Dialect::Responses {
+        // What Codex does of its own accord (spec/dialects.md 3.2).
+        wish.amount = wish.amount.or(Some(Amount::Level(Level::Medium)));
+    }
     let request = read(ask, body)?;
+    let says_length = request.sampling.max_tokens.is_some();
     let names = Names::new(ask.upstream, mentioned(&request));
     let head = Head {
         id: String::new(),
@@ -162,14 +168,13 @@ pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
         Dialect::Messages => messages::write::request(request, model, &names, most_tokens),
         Dialect::Gemini => gemini::write::request(request, model, &names),
     }?;
-    let target = Target {
-        dialect: ask.upstream,
-        record,
-        is_same: false,
-    };
+    if !says_length && ask.upstream == Dialect::Messages {
+        // Filled in for the vendor; it limits no thoughts.
+        body.shift_remove("max_tokens");
+    }
+    let target = Target::new(ask.client, ask.upstream, record);
     let amount = ask.suffix.and_then(Amount::of_suffix);
-    let settled =
-        thinking::settle(wish, amount, target).map_err(|why| Untranslatable::new("", why))?;
+    let settled = thinking::settle(wish, amount, target).map_err(refused)?;
     thinking::write(ask.upstream, settled, record, &mut body);
     let body = serialize(body).map_err(|error| Untranslatable::new("", error.to_string()))?;
     Ok(Translated {

@@ -97,7 +97,7 @@ impl Amount {
         Level::of_name(name).map(Self::Level)
     }
 
-    /// Reads a budget as the vendors write it: 0 is none, -1 is as the model sees fit.
+    /// Reads a budget as the vendors write it: 0 is none, -1 is as the model sees fit; less is nothing.
     pub fn of_budget(tokens: i64) -> Option<Self> {
         match tokens {
             -1 => Some(Self::Auto),

@@ -5,11 +5,16 @@ use serde_json::{Map, Value};
 use super::{Amount, Level, Wish};
 use crate::dialect::Dialect;
 
+type Result<T> = std::result::Result<T, String>;
+
 /// Reads the wish of a client's body.
-pub fn read(dialect: Dialect, body: &Map<String, Value>) -> Wish {
+///
+/// # Errors
+/// In words for the client: a budget that is none.
+pub fn read(dialect: Dialect, body: &Map<String, Value>) -> Result<Wish> {
     match dialect {
         Dialect::Chat => chat(body),
-        Dialect::Responses => responses(body),
+        Dialect::Responses => Ok(responses(body)),
         Dialect::Messages => messages(body),
         Dialect::Gemini => gemini(body),
     }
@@ -19,36 +24,64 @@ fn named(value: Option<&Value>) -> Option<Amount> {
     Amount::of_name(value?.as_str()?)
 }
 
-fn budget(value: Option<&Value>) -> Option<Amount> {
-    Amount::of_budget(value?.as_i64()?)
+/// A budget, whole or written as if it were not; `field` is where it stands.
+fn budget(value: Option<&Value>, field: &str) -> Result<Option<Amount>> {
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    let whole = value.as_f64().filter(|tokens| tokens.fract() == 0.0);
+    // Beyond 2^53 it is no budget that anybody means.
+    let tokens = value.as_i64().or_else(|| whole.map(|tokens| tokens as i64));
+    match tokens {
+        None => Ok(None),
+        Some(tokens) => match Amount::of_budget(tokens) {
+            None => Err(format!("{field}: {tokens} is no budget")),
+            amount => Ok(amount),
+        },
+    }
 }
 
-fn chat(body: &Map<String, Value>) -> Wish {
+fn chat(body: &Map<String, Value>) -> Result<Wish> {
     let reasoning = body.get("reasoning");
     let of = |key: &str| reasoning.and_then(|reasoning| reasoning.get(key));
-    let amount = named(body.get("reasoning_effort"))
-        .or_else(|| named(of("effort")))
-        .or_else(|| budget(of("max_tokens")))
-        .or_else(|| {
-            let thinking = body.get("thinking")?;
-            match thinking.get("type")?.as_str()? {
-                "disabled" => Some(Amount::None),
-                "enabled" => {
-                    named(thinking.get("effort")).or_else(|| budget(thinking.get("budget_tokens")))
-                }
-                _ => None,
-            }
-        });
+    let google = [
+        "/extra_body/google/thinking_config",
+        "/google/thinking_config",
+    ];
+    let google = google.iter().find_map(|path| {
+        let (first, rest) = path.get(1..)?.split_once('/')?;
+        body.get(first)?.pointer(&format!("/{rest}"))?.as_object()
+    });
+    let mut amount = named(body.get("reasoning_effort")).or_else(|| named(of("effort")));
+    if amount.is_none() {
+        amount = budget(of("max_tokens"), "reasoning.max_tokens")?;
+    }
+    let mut is_shown = None;
+    if let (None, Some(google)) = (amount, google) {
+        let wish = of_google(google)?;
+        (amount, is_shown) = (wish.amount, wish.is_shown);
+    }
+    if let (None, Some(thinking)) = (amount, body.get("thinking")) {
+        amount = match thinking.get("type").and_then(Value::as_str) {
+            Some("disabled") => Some(Amount::None),
+            Some("enabled") => match named(thinking.get("effort")) {
+                None => budget(thinking.get("budget_tokens"), "thinking.budget_tokens")?,
+                effort => effort,
+            },
+            _ => None,
+        };
+    }
     let said = body
         .get("include_reasoning")
         .and_then(Value::as_bool)
         .or_else(|| Some(!of("exclude")?.as_bool()?))
-        .or_else(|| of("enabled")?.as_bool());
-    Wish {
+        .or_else(|| of("enabled")?.as_bool())
+        .or(is_shown);
+    Ok(Wish {
         amount,
         is_soft: false,
         is_shown: said.or_else(|| amount.map(|amount| amount != Amount::None)),
-    }
+    })
 }
 
 fn responses(body: &Map<String, Value>) -> Wish {
@@ -66,9 +99,9 @@ fn responses(body: &Map<String, Value>) -> Wish {
     }
 }
 
-fn messages(body: &Map<String, Value>) -> Wish {
+fn messages(body: &Map<String, Value>) -> Result<Wish> {
     let Some(thinking) = body.get("thinking").and_then(Value::as_object) else {
-        return Wish::default();
+        return Ok(Wish::default());
     };
     let is_shown = match thinking.get("display").and_then(Value::as_str) {
         Some("summarized") => Some(true),
@@ -85,34 +118,42 @@ fn messages(body: &Map<String, Value>) -> Wish {
             None => (Some(Amount::Level(Level::High)), true),
         },
         Some("enabled") => {
-            let budget = budget(thinking.get("budget_tokens"));
+            let budget = budget(thinking.get("budget_tokens"), "thinking.budget_tokens")?;
             (budget.or(Some(Amount::Auto)), false)
         }
         _ => (None, false),
     };
-    Wish {
+    Ok(Wish {
         amount,
         is_soft,
         is_shown,
-    }
+    })
 }
 
-fn gemini(body: &Map<String, Value>) -> Wish {
-    let either = |map: &Map<String, Value>, camel: &str, snake: &str| {
-        map.get(camel).or_else(|| map.get(snake)).cloned()
-    };
-    let config = either(body, "generationConfig", "generation_config");
-    let config = config.as_ref().and_then(Value::as_object);
-    let thinking = config.and_then(|config| either(config, "thinkingConfig", "thinking_config"));
-    let Some(thinking) = thinking.as_ref().and_then(Value::as_object) else {
-        return Wish::default();
-    };
+/// The member in either of its spellings.
+fn either<'m>(map: &'m Map<String, Value>, camel: &str, snake: &str) -> Option<&'m Value> {
+    map.get(camel).or_else(|| map.get(snake))
+}
+
+fn gemini(body: &Map<String, Value>) -> Result<Wish> {
+    let configs = [body.get("generationConfig"), body.get("generation_config")];
+    let thinking = configs.into_iter().flatten().find_map(|config| {
+        either(config.as_object()?, "thinkingConfig", "thinking_config")?.as_object()
+    });
+    thinking.map_or_else(|| Ok(Wish::default()), of_google)
+}
+
+/// Google's `thinkingConfig`.
+fn of_google(thinking: &Map<String, Value>) -> Result<Wish> {
     let level = either(thinking, "thinkingLevel", "thinking_level");
     let tokens = either(thinking, "thinkingBudget", "thinking_budget");
-    Wish {
-        amount: named(level.as_ref()).or_else(|| budget(tokens.as_ref())),
+    let amount = match named(level) {
+        None => budget(tokens, "thinkingConfig.thinkingBudget")?,
+        level => level,
+    };
+    Ok(Wish {
+        amount,
         is_soft: false,
-        is_shown: either(thinking, "includeThoughts", "include_thoughts")
-            .and_then(|shown| shown.as_bool()),
-    }
+        is_shown: either(thinking, "includeThoughts", "include_thoughts").and_then(Value::as_bool),
+    })
 }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::Level;
+use crate::dialect::Dialect;
 
 /// What a model can.
 #[derive(Clone, Debug, Deserialize)]
@@ -12,6 +13,8 @@ use super::Level;
 pub struct Record {
     /// How the model's name begins.
     prefix: String,
+    /// Names may go on with a word of their own.
+    is_line: bool,
     /// `None`: it does not think.
     pub thinking: Option<Thinking>,
     /// Tokens of an answer.
@@ -40,6 +43,7 @@ impl Default for Record {
     fn default() -> Self {
         Self {
             prefix: String::new(),
+            is_line: false,
             thinking: None,
             max_output: None,
             sampling: true,
@@ -62,14 +66,51 @@ static RECORDS: LazyLock<Vec<Record>> =
 
 /// The record of a model; `None` for one that nothing is known of.
 pub fn record(model: &str) -> Option<&'static Record> {
-    let name = model
-        .rsplit('/')
-        .next()
-        .unwrap_or(model)
-        .to_ascii_lowercase();
-    RECORDS
-        .iter()
-        .find(|record| name.starts_with(&record.prefix))
+    let name = model.rsplit('/').next().unwrap_or(model);
+    let mut name = name.to_ascii_lowercase();
+    if name.starts_with("claude") {
+        // Some write versions with dots that the vendor writes with dashes.
+        name = name.replace('.', "-");
+    }
+    RECORDS.iter().find(|record| {
+        name.strip_prefix(&record.prefix)
+            .is_some_and(|rest| is_variant(rest, record.is_line))
+    })
+}
+
+/// Whether what follows a known name still means the same model: a date, a stage, a tag of a reseller, or, for a
+/// line of models, any name in it.
+fn is_variant(rest: &str, is_line: bool) -> bool {
+    const STAGES: [&str; 4] = ["preview", "latest", "exp", "thinking"];
+    let Some(first) = rest.chars().next() else {
+        return true;
+    };
+    let next = rest.get(1..).unwrap_or_default();
+    let word = next.split('-').next().unwrap_or_default();
+    let is_date = word.len() >= 4 && word.bytes().all(|byte| byte.is_ascii_digit());
+    match first {
+        ':' | '@' => true,
+        '-' => is_line || is_date || STAGES.contains(&word),
+        _ => false,
+    }
+}
+
+impl Record {
+    /// Whether the models are those of the vendor whose dialect this is.
+    pub fn is_at_home(&self, dialect: Dialect) -> bool {
+        match dialect {
+            Dialect::Messages => self.prefix.starts_with("claude"),
+            Dialect::Gemini => self.prefix.starts_with("gemini"),
+            Dialect::Chat | Dialect::Responses => {
+                !self.prefix.starts_with("claude") && !self.prefix.starts_with("gemini")
+            }
+        }
+    }
+
+    /// Whether the vendor has a switch of its own for thoughts in a chat (spec/dialects.md 3.5).
+    pub fn is_switched(&self) -> bool {
+        self.prefix.starts_with("kimi")
+    }
 }
 
 #[cfg(test)]
@@ -80,10 +121,10 @@ mod tests {
     fn the_table_is_sound() {
         assert!(RECORDS.len() > 20);
         for (index, record) in RECORDS.iter().enumerate() {
-            let hidden = RECORDS
-                .iter()
-                .take(index)
-                .find(|earlier| record.prefix.starts_with(&earlier.prefix));
+            let hidden = RECORDS.iter().take(index).find(|earlier| {
+                let rest = record.prefix.strip_prefix(&earlier.prefix);
+                rest.is_some_and(|rest| is_variant(rest, earlier.is_line))
+            });
             assert!(hidden.is_none(), "{} is never found", record.prefix);
             if let Some(thinking) = &record.thinking {
                 assert!(thinking.min <= thinking.max);
@@ -102,5 +143,21 @@ mod tests {
                 .is_none()
         );
         assert!(record("somebodys-model").is_none());
+        for (name, expected) in [
+            ("claude-opus-4.7", Some("claude-opus-4-7")),
+            ("claude-opus-4-1-20250805", Some("claude-opus-4-1")),
+            ("claude-sonnet-4-5@20250929", Some("claude-sonnet-4-5")),
+            ("moonshotai/kimi-k2:free", Some("kimi-k2")),
+            ("gpt-5.6-terra", Some("gpt-5.6")),
+            ("gpt-5.4-mini", Some("gpt-5.4")),
+            ("gemini-3.1-pro-preview-customtools", Some("gemini-3.1-pro")),
+            ("gemini-2.5-flash-lite", Some("gemini-2.5-flash-lite")),
+            ("gpt-5.40", None),
+            ("gemini-2.5-flash-image", None),
+            ("kimi-k2.9", None),
+        ] {
+            let found = record(name).map(|record| record.prefix.as_str());
+            assert_eq!(found, expected, "{name}");
+        }
     }
 }

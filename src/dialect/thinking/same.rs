@@ -9,7 +9,7 @@ use crate::json::{self, Splice};
 /// The members that say, or limit, how much is thought.
 fn concerned(dialect: Dialect) -> &'static [&'static str] {
     match dialect {
-        Dialect::Chat => &["reasoning_effort", "reasoning"],
+        Dialect::Chat => &["reasoning_effort", "reasoning", "thinking"],
         Dialect::Responses => &["reasoning"],
         Dialect::Messages => &[
             "thinking",
@@ -46,14 +46,13 @@ pub fn suffixed(
         .map(|member| (member.key.to_string(), value_of(member.value)))
         .collect();
     let record = record(model);
-    let target = Target {
-        dialect,
-        record,
-        is_same: true,
-    };
-    let settled = settle(read(dialect, &before), Amount::of_suffix(suffix), target)?;
     let mut after = before.clone();
-    write(dialect, settled, record, &mut after);
+    // A suffix that says nothing goes, and nothing else.
+    if let Some(amount) = Amount::of_suffix(suffix) {
+        let target = Target::new(dialect, dialect, record);
+        let settled = settle(read(dialect, &before)?, Some(amount), target)?;
+        write(dialect, settled, record, &mut after);
+    }
     let mut splice = Splice::new(body);
     for member in &members {
         if member.key == "model" {
@@ -99,6 +98,27 @@ mod tests {
                 r#"{"model":"big","reasoning_effort":"low"}"#,
             ),
             (
+                Dialect::Chat,
+                r#"{"model":"m","reasoning":{"effort":"low","exclude":true},"thinking":{"type":"disabled"}}"#,
+                "m",
+                "high",
+                r#"{"model":"m","reasoning":{"exclude":true},"reasoning_effort":"high"}"#,
+            ),
+            (
+                Dialect::Chat,
+                r#"{"model":"m","reasoning":{"effort": "low" },"thinking":{"type":"disabled"}}"#,
+                "m",
+                "ultra",
+                r#"{"model":"m","reasoning":{"effort": "low" },"thinking":{"type":"disabled"}}"#,
+            ),
+            (
+                Dialect::Messages,
+                r#"{"model":"m","messages":[]}"#,
+                "claude-opus-4-1",
+                "high",
+                r#"{"model":"claude-opus-4-1","messages":[],"max_tokens":32000,"thinking":{"type":"enabled","budget_tokens":24576}}"#,
+            ),
+            (
                 Dialect::Messages,
                 r#"{"model":"m","max_tokens":9000,"temperature":0.5,"messages":[]}"#,
                 "claude-sonnet-4-5",
@@ -117,5 +137,8 @@ mod tests {
             assert_eq!(String::from_utf8(got).unwrap(), expected);
         }
         assert!(suffixed(Dialect::Chat, b"[]", "m", "high").is_err());
+        let negative = br#"{"thinking":{"type":"enabled","budget_tokens":-5}}"#;
+        let why = suffixed(Dialect::Messages, negative, "m", "high").unwrap_err();
+        assert_eq!(why, "thinking.budget_tokens: -5 is no budget");
     }
 }

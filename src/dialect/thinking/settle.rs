@@ -9,8 +9,25 @@ pub struct Target<'r> {
     pub dialect: Dialect,
     /// `None`: nothing is known of the model, and nothing is checked.
     pub record: Option<&'r Record>,
-    /// The client speaks the same dialect: it knows the model, and is told where it is mistaken.
+    /// The client speaks to a model of its own vendor: it knows the model, and is told where it is mistaken.
     pub is_same: bool,
+}
+
+impl<'r> Target<'r> {
+    pub fn new(client: Dialect, upstream: Dialect, record: Option<&'r Record>) -> Self {
+        let is_openai = |dialect| matches!(dialect, Dialect::Chat | Dialect::Responses);
+        let is_family = client == upstream || (is_openai(client) && is_openai(upstream));
+        Self {
+            dialect: upstream,
+            record,
+            is_same: is_family && record.is_some_and(|record| record.is_at_home(upstream)),
+        }
+    }
+
+    /// Where amounts are words.
+    fn has_words(&self) -> bool {
+        matches!(self.dialect, Dialect::Chat | Dialect::Responses)
+    }
 }
 
 /// What the upstream is to be told. A suffix on the model's name outranks the body, for the amount.
@@ -62,7 +79,7 @@ fn fit(
             Some(lowest) => Amount::Level(*lowest),
             None => Amount::Budget(thinking.min),
         },
-        Amount::Auto if thinking.dynamic => Amount::Auto,
+        Amount::Auto if thinking.dynamic && !target.has_words() => Amount::Auto,
         Amount::Auto if has_levels && target.dialect == Dialect::Messages => Amount::Auto,
         Amount::Auto if has_levels => Amount::Level(nearest(Level::Medium, thinking)),
         Amount::Auto => Amount::Budget(u64::midpoint(thinking.min, thinking.max)),
@@ -76,12 +93,16 @@ fn fit(
             Amount::Level(nearest_for(level, thinking, target.dialect))
         }
         // "As the provider sees fit" is all that it has.
-        Amount::Level(_) if is_soft => Amount::Budget(thinking.max),
+        Amount::Level(_) if is_soft && target.dialect == Dialect::Gemini => {
+            Amount::Budget(thinking.max)
+        }
         Amount::Level(level) => Amount::Budget(level.budget().clamp(thinking.min, thinking.max)),
         // Levels say it better where the budget was made for another vendor's models.
         Amount::Budget(tokens)
             if has_levels
-                && (!has_budget || (target.dialect == Dialect::Messages && !target.is_same)) =>
+                && (!has_budget
+                    || target.has_words()
+                    || (target.dialect == Dialect::Messages && !target.is_same)) =>
         {
             Amount::Level(nearest(Level::of_budget(tokens), thinking))
         }

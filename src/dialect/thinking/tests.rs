@@ -36,18 +36,17 @@ fn through(
     model: &str,
 ) -> Result<Value, String> {
     let record = record(model);
-    let target = Target {
-        dialect: upstream,
-        record,
-        is_same: client == upstream,
-    };
-    let settled = settle(read(client, &body(said)), Amount::of_suffix(suffix), target)?;
+    let target = Target::new(client, upstream, record);
+    let wish = read(client, &body(said))?;
+    let settled = settle(wish, Amount::of_suffix(suffix), target)?;
     let mut out = Map::new();
     write(upstream, settled, record, &mut out);
+    // How long the answer may be is not what is looked at here.
+    out.shift_remove("max_tokens");
     // Once more changes nothing.
     let mut again = out.clone();
     let settled = settle(
-        read(upstream, &out),
+        read(upstream, &out)?,
         None,
         Target {
             is_same: false,
@@ -118,7 +117,8 @@ fn models_get_what_they_can() {
             effort("auto"),
             Messages,
             "claude-sonnet-4-5",
-            enabled(64_512),
+            // Half of 128,000 and more than an answer of this model can have.
+            enabled(63_999),
         ),
         // Levels for models with levels.
         (
@@ -185,8 +185,8 @@ fn models_get_what_they_can() {
             Gemini,
             tokens(200_000),
             Messages,
-            "claude-sonnet-4-5",
-            enabled(128_000),
+            "claude-opus-4-7-unknown",
+            enabled(200_000),
         ),
         (
             Gemini,
@@ -229,6 +229,67 @@ fn models_get_what_they_can() {
         (Messages, enabled(0), Chat, "somebodys", effort("none")),
         (Chat, effort("medium"), Messages, "somebodys", enabled(8192)),
         (Chat, effort("medium"), Gemini, "somebodys", tokens(8192)),
+        // Words for models whose vendors count tokens, and levels that they have.
+        (Gemini, tokens(-1), Chat, "gemini-3-pro", effort("low")),
+        (
+            Gemini,
+            tokens(8192),
+            Chat,
+            "gemini-3.1-pro",
+            effort("medium"),
+        ),
+        (
+            Messages,
+            json!({"thinking": {"type": "adaptive"}}),
+            Chat,
+            "gpt-5.4",
+            effort("high"),
+        ),
+        (
+            Messages,
+            json!({"thinking": {"type": "adaptive"}}),
+            Chat,
+            "claude-sonnet-4-5",
+            effort("high"),
+        ),
+        // A switch of its own.
+        (
+            Chat,
+            effort("high"),
+            Chat,
+            "kimi-k3",
+            json!({"thinking": {"type": "enabled", "effort": "high"}}),
+        ),
+        (
+            Messages,
+            enabled(0),
+            Chat,
+            "kimi-k2.5",
+            json!({"thinking": {"type": "disabled"}}),
+        ),
+        // Google's words in a chat; whole numbers that do not look it.
+        (
+            Chat,
+            json!({"extra_body": {"google": {"thinking_config": {"thinking_budget": 8192.0, "include_thoughts": true}}}}),
+            Gemini,
+            "gemini-2.5-pro",
+            tokens(8192),
+        ),
+        // To be shown thoughts is to want some.
+        (
+            Gemini,
+            json!({"generationConfig": {"thinkingConfig": {"includeThoughts": true}}}),
+            Messages,
+            "claude-opus-4-6",
+            json!({"thinking": {"type": "adaptive"}}),
+        ),
+        (
+            Chat,
+            json!({"reasoning_effort": "high", "include_reasoning": false}),
+            Messages,
+            "claude-opus-4-7",
+            json!({"thinking": {"type": "adaptive", "display": "omitted"}, "output_config": {"effort": "high"}}),
+        ),
         // It does not think.
         (
             Chat,
@@ -256,7 +317,7 @@ fn a_suffix_outranks_the_body_and_is_made_to_fit() {
     let got = through(Chat, said, "high", Chat, "gpt-5.4").unwrap();
     assert_eq!(got, json!({"reasoning_effort": "high"}));
     let got = through(Messages, json!({}), "200000", Messages, "claude-sonnet-4-5").unwrap();
-    assert_eq!(got["thinking"]["budget_tokens"], 128_000);
+    assert_eq!(got["thinking"]["budget_tokens"], 63_999);
     let got = through(Chat, json!({}), "8192", Gemini, "somebodys").unwrap();
     assert_eq!(
         got["generationConfig"]["thinkingConfig"]["thinkingBudget"],
@@ -278,6 +339,101 @@ fn clients_of_the_models_own_dialect_are_told() {
     assert_eq!(why, "budget 64000 out of range [128,32768]");
     let said = json!({"thinking": {"type": "adaptive"}, "output_config": {"effort": "xhigh"}});
     assert!(through(Messages, said, "", Messages, "claude-opus-4-6").is_err());
+    let said = || json!({"reasoning_effort": "minimal"});
+    let responses = Dialect::Responses;
+    assert!(
+        through(Chat, said(), "", responses, "gpt-5.4").is_err(),
+        "one family"
+    );
+    // Another vendor's model behind an upstream that speaks alike is nobody's to know.
+    let got = through(Chat, said(), "", Chat, "claude-opus-4-6").unwrap();
+    assert_eq!(got, json!({"reasoning_effort": "low"}));
+    for (client, said) in [
+        (Chat, json!({"reasoning": {"max_tokens": -2}})),
+        (
+            Gemini,
+            json!({"generation_config": {"thinking_config": {"thinking_budget": -7}}}),
+        ),
+        (
+            Messages,
+            json!({"thinking": {"type": "enabled", "budget_tokens": -5}}),
+        ),
+    ] {
+        assert!(through(client, said, "", Chat, "gpt-5.4").is_err());
+    }
+}
+
+#[test]
+fn what_the_client_does_not_say_limits_no_thoughts() {
+    for (model, amount, budget, most) in [
+        ("claude-opus-4-6", Amount::Budget(64_000), 64_000, 128_000),
+        ("claude-sonnet-4-5", Amount::Budget(32_768), 32_768, 64_000),
+        ("claude-sonnet-4-5", Amount::Budget(128_000), 63_999, 64_000),
+        ("somebodys", Amount::Budget(50_000), 50_000, 82_000),
+    ] {
+        let wish = Wish {
+            amount: Some(amount),
+            ..Wish::default()
+        };
+        let mut out = Map::new();
+        write(Dialect::Messages, wish, record(model), &mut out);
+        assert_eq!(out["thinking"]["budget_tokens"], budget, "{model}");
+        assert_eq!(out["max_tokens"], most, "{model}");
+    }
+    let mut out = Map::new();
+    write(
+        Dialect::Messages,
+        Wish::default(),
+        record("claude-3-5-haiku"),
+        &mut out,
+    );
+    assert_eq!(out["max_tokens"], 8192);
+}
+
+#[test]
+fn what_cannot_think_is_asked_for_no_effort() {
+    let mut out = body(json!({"output_config": {"effort": "high"}, "max_tokens": 9}));
+    write(
+        Dialect::Messages,
+        Wish::default(),
+        record("claude-3-5-haiku"),
+        &mut out,
+    );
+    assert_eq!(Value::Object(out), json!({"max_tokens": 9}));
+}
+
+#[test]
+fn two_spellings_become_one() {
+    let mut out = body(json!({
+        "generation_config": {"topK": 3, "temperature": 0.1, "thinking_config": {}},
+        "generationConfig": {"temperature": 0.2}}));
+    write(Dialect::Gemini, Wish::default(), None, &mut out);
+    let expected = json!({"generationConfig": {"topK": 3, "temperature": 0.2}});
+    assert_eq!(Value::Object(out), expected);
+}
+
+proptest::proptest! {
+    /// Whatever stands where, it is refused or said, and saying it twice is saying it once.
+    #[test]
+    fn odd_wishes(
+        pick in 0..4_usize,
+        suffix in proptest::prop_oneof!["", "high", "8192", "none", "auto", "ultra"],
+        model in proptest::prop_oneof!["gpt-5.4", "claude-opus-4-7", "claude-sonnet-4-5", "gemini-2.5-pro", "kimi-k3", "x"],
+        tokens in proptest::prelude::any::<i64>(),
+        odd in 0..6_usize,
+    ) {
+        let value = [json!(tokens), json!(null), json!("high"), json!([1]), json!({"a": 1}), json!(1e300)][odd].clone();
+        let said = json!({
+            "reasoning_effort": value, "reasoning": {"effort": value, "max_tokens": value},
+            "thinking": {"type": "enabled", "budget_tokens": value, "display": value},
+            "output_config": {"effort": value}, "max_tokens": value,
+            "generationConfig": {"thinkingConfig": {"thinkingBudget": value, "thinkingLevel": value}}});
+        let dialect = Dialect::ALL[pick];
+        if let Ok(once) = suffixed(dialect, said.to_string().as_bytes(), &model, &suffix) {
+            let twice = suffixed(dialect, &once, &model, &suffix).unwrap();
+            proptest::prop_assert_eq!(twice, once);
+        }
+    }
 }
 
 #[test]

@@ -8,10 +8,10 @@ use crate::dialect::Dialect;
 /// Puts what was settled into an upstream's body, in the place of what it says.
 pub fn write(dialect: Dialect, wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) {
     match dialect {
-        Dialect::Chat => chat(wish, body),
+        Dialect::Chat => chat(wish, record, body),
         Dialect::Responses => responses(wish, body),
         Dialect::Messages => messages(wish, record, body),
-        Dialect::Gemini => gemini(wish, body),
+        Dialect::Gemini => gemini(wish, record, body),
     }
 }
 
@@ -25,10 +25,28 @@ fn word(amount: Amount) -> &'static str {
     }
 }
 
-fn chat(wish: Wish, body: &mut Map<String, Value>) {
+fn chat(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) {
     body.shift_remove("reasoning_effort");
-    body.shift_remove("reasoning");
-    if let Some(amount) = wish.amount {
+    body.shift_remove("thinking");
+    if let Some(Value::Object(reasoning)) = body.get_mut("reasoning") {
+        // Whether thoughts are shown stays as the client says it.
+        for key in ["effort", "max_tokens", "enabled"] {
+            reasoning.shift_remove(key);
+        }
+        if reasoning.is_empty() {
+            body.shift_remove("reasoning");
+        }
+    }
+    let Some(amount) = wish.amount else {
+        return;
+    };
+    if record.is_some_and(Record::is_switched) {
+        let thinking = match amount {
+            Amount::None => json!({"type": "disabled"}),
+            amount => json!({"type": "enabled", "effort": word(amount)}),
+        };
+        body.insert("thinking".to_owned(), thinking);
+    } else {
         body.insert("reasoning_effort".to_owned(), word(amount).into());
     }
 }
@@ -63,6 +81,9 @@ fn responses(wish: Wish, body: &mut Map<String, Value>) {
     }
 }
 
+/// Tokens of an answer that says nothing of its length, beyond those of its thoughts.
+const ROOM: u64 = 32_000;
+
 /// The room a budget needs: it is part of the answer's tokens.
 fn budget_within(tokens: u64, least: u64, body: &mut Map<String, Value>) -> Option<u64> {
     let most = body.get("max_tokens").and_then(Value::as_u64);
@@ -78,7 +99,8 @@ fn messages(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) 
         Some(Value::Object(config)) => config,
         _ => Map::new(),
     };
-    if wish.amount.is_some() {
+    let cannot_think = record.is_some_and(|record| record.thinking.is_none());
+    if wish.amount.is_some() || cannot_think {
         config.shift_remove("effort");
     }
     let levels = record.and_then(|record| record.thinking.as_ref());
@@ -91,6 +113,8 @@ fn messages(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) 
         .and_then(|choice| choice.get("type"))
         .is_some_and(|kind| kind == "any" || kind == "tool");
     let amount = match wish.amount {
+        // To be shown thoughts is to want some.
+        None if wish.is_shown == Some(true) && levels.is_some() && !must_call => Some(Amount::Auto),
         Some(Amount::None) | None => wish.amount,
         Some(_) if must_call => None,
         Some(Amount::Budget(tokens)) if !takes_budget => {
@@ -98,6 +122,19 @@ fn messages(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) 
         }
         other => other,
     };
+    if !body.contains_key("max_tokens") {
+        let budget = match amount {
+            Some(Amount::Budget(tokens)) => tokens,
+            Some(Amount::Level(level)) if !has_levels => level.budget(),
+            _ => 0,
+        };
+        let most = record.and_then(|record| record.max_output);
+        let room = match budget {
+            0 => ROOM.min(most.unwrap_or(ROOM)),
+            budget => most.unwrap_or(budget.saturating_add(ROOM)),
+        };
+        body.insert("max_tokens".to_owned(), room.into());
+    }
     let thinking = match amount {
         None => None,
         Some(Amount::None) => Some(json!({"type": "disabled"})),
@@ -121,8 +158,10 @@ fn messages(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) 
             for key in ["temperature", "top_p", "top_k"] {
                 body.shift_remove(key);
             }
-            if wish.is_shown == Some(true) && !takes_budget {
-                thinking["display"] = "summarized".into();
+            // Where the vendor does not show them anyway.
+            if let (Some(is_shown), false) = (wish.is_shown, takes_budget) {
+                let display = if is_shown { "summarized" } else { "omitted" };
+                thinking["display"] = display.into();
             }
         }
         body.insert("thinking".to_owned(), thinking);
@@ -137,15 +176,23 @@ fn messages(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) 
     }
 }
 
-fn gemini(wish: Wish, body: &mut Map<String, Value>) {
-    let snake = body.shift_remove("generation_config");
-    let mut config = match body.shift_remove("generationConfig").or(snake) {
-        Some(Value::Object(config)) => config,
-        _ => Map::new(),
-    };
+fn gemini(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) {
+    // One spelling is left of two; where they disagree, the vendor's own counts.
+    let mut config = Map::new();
+    for key in ["generation_config", "generationConfig"] {
+        if let Some(Value::Object(members)) = body.shift_remove(key) {
+            config.extend(members);
+        }
+    }
     config.shift_remove("thinkingConfig");
     config.shift_remove("thinking_config");
-    if let Some(amount) = wish.amount {
+    let levels = record.and_then(|record| record.thinking.as_ref());
+    let has_levels = levels.is_some_and(|thinking| !thinking.levels.is_empty());
+    // A model with levels that can do without thoughts does so when it is told nothing.
+    let amount = wish
+        .amount
+        .filter(|amount| !(has_levels && *amount == Amount::None));
+    if let Some(amount) = amount {
         let mut thinking = match amount {
             Amount::None => json!({"thinkingBudget": 0}),
             Amount::Auto => json!({"thinkingBudget": -1}),
