@@ -803,6 +803,7 @@ const PART: &str =
     "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}\n\n";
 const FINISH: &str = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
 const DONE: &str = "data: [DONE]\n\n";
+const SAID: &str = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"a\"}}\n\n";
 
 /// A stream of one event that then says nothing more.
 fn falls_silent() -> Server {
@@ -1225,7 +1226,7 @@ mod streams {
     #[test]
     fn pass_as_they_came() {
         let crlf = "event: message_start\r\ndata: {\"type\":\"message_start\",\"x\": 1.0}\r\n\r\nevent: odd\r\ndata: ?\r\n\r\nevent: message_stop\r\ndata: {\"type\":\"message_stop\"}\r\n\r\n";
-        let gemini = "data: {\"a\":1}\n\ndata: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n";
+        let gemini = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]}\n\ndata: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n";
         for (dialect, stream) in [
             (Dialect::Chat, format!(": hello\n\n{PART}{FINISH}{DONE}")),
             (Dialect::Responses, format!("{CREATED}{COMPLETED}")),
@@ -1264,18 +1265,17 @@ mod streams {
         let delta = "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}\n\n";
         let stop = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
         assert_eq!(
-            relay_text(delta, Dialect::Messages).0,
-            format!("{delta}{stop}")
+            relay_text(&format!("{SAID}{delta}"), Dialect::Messages).0,
+            format!("{SAID}{delta}{stop}")
         );
         let error = "data: {\"error\":{\"message\":\"late\"}}\n\n";
-        let (text, relayed) = relay_text(&format!("{FINISH}{error}"), Dialect::Chat);
-        assert_eq!(text, format!("{FINISH}{DONE}"));
+        let (text, relayed) = relay_text(&format!("{PART}{FINISH}{error}"), Dialect::Chat);
+        assert_eq!(text, format!("{PART}{FINISH}{DONE}"));
         assert_eq!(relayed.ended, Ended::Terminal);
     }
 
     #[test]
     fn without_an_end_get_an_error() {
-        let start = "event: message_start\ndata: {\"type\":\"message_start\"}\n\n";
         for (dialect, part, error) in [
             (Dialect::Chat, PART, "data: {\"error\":{"),
             (
@@ -1285,12 +1285,12 @@ mod streams {
             ),
             (
                 Dialect::Messages,
-                start,
+                SAID,
                 "event: error\ndata: {\"type\":\"error\",\"error\":{",
             ),
             (
                 Dialect::Gemini,
-                "data: {\"a\":1}\n\n",
+                "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]}\n\n",
                 "event: error\ndata: {\"error\":{\"code\":502",
             ),
         ] {
@@ -1438,13 +1438,13 @@ mod streams {
             framing: Framing::Array,
             ..STYLE
         };
-        let one = "data: {\"a\":1}\n\n";
+        let one = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]}\n\n";
         let end = "data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n";
         let answer = answer_in(&[one.as_bytes(), b": note\n\n", end.as_bytes()], false);
         let (text, _) = relay(answer, Dialect::Gemini, style).unwrap();
         assert_eq!(
             text,
-            "[{\"a\":1},\n{\"candidates\":[{\"finishReason\":\"STOP\"}]}]"
+            "[{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]},\n{\"candidates\":[{\"finishReason\":\"STOP\"}]}]"
         );
         let answer = answer_in(&[one.as_bytes()], false);
         let (text, _) = relay(answer, Dialect::Gemini, style).unwrap();
@@ -1542,24 +1542,32 @@ mod streams {
     }
 
     /// A short stream of each dialect, and what ends it.
-    fn short_streams() -> [(Dialect, String, &'static str); 4] {
-        let message = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":4}}}\n\nevent: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":2}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
-        let gemini = "data: {\"candidates\":[{\"content\":{}}]}\r\n\r\ndata: {\"candidates\":[{\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":3}}\r\n\r\n";
+    /// Streams, the event that makes each of them an answer, and what ends it.
+    fn short_streams() -> [(Dialect, String, usize, &'static str); 4] {
+        let start = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":4}}}\n\n";
+        let end = "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":2}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+        let gemini = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]}\r\n\r\ndata: {\"candidates\":[{\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":3}}\r\n\r\n";
         [
-            (Dialect::Chat, format!("{PART}{FINISH}{DONE}"), "[DONE]"),
+            (Dialect::Chat, format!("{PART}{FINISH}{DONE}"), 1, "[DONE]"),
             (
                 Dialect::Responses,
                 format!("{CREATED}{COMPLETED}"),
+                2,
                 "event: response.completed",
             ),
-            (Dialect::Messages, message.to_owned(), "event: message_stop"),
-            (Dialect::Gemini, gemini.to_owned(), "finishReason"),
+            (
+                Dialect::Messages,
+                format!("{start}{SAID}{end}"),
+                2,
+                "event: message_stop",
+            ),
+            (Dialect::Gemini, gemini.to_owned(), 1, "finishReason"),
         ]
     }
 
     #[test]
     fn are_the_same_however_they_are_cut() {
-        for (dialect, stream, _) in short_streams() {
+        for (dialect, stream, ..) in short_streams() {
             let (_, whole) = relay_text(&stream, dialect);
             assert!(whole.usage.is_some() || dialect == Dialect::Chat);
             for cut in 0..=stream.len() {
@@ -1575,8 +1583,11 @@ mod streams {
 
     #[test]
     fn torn_at_any_byte_have_one_end() {
-        for (dialect, stream, end) in short_streams() {
-            let first = stream.replace("\r\n", "\n").find("\n\n").unwrap();
+        for (dialect, stream, count, end) in short_streams() {
+            let mut ends = stream
+                .match_indices("\n\n")
+                .chain(stream.match_indices("\r\n\r\n"));
+            let first = ends.nth(count - 1).unwrap().0;
             let cuts = (0..stream.len()).flat_map(|cut| [(cut, false), (cut, true)]);
             for (cut, breaks) in cuts {
                 let torn = &stream.as_bytes()[..cut];
