@@ -126,7 +126,7 @@ fn schemas(request: &Request) -> HashMap<String, Value> {
 pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
     let body = Body::parse(ask.body, turns(ask))?;
     let echo = match ask.client {
-        Dialect::Responses => responses::write_answer::ECHOED
+        Dialect::Responses => responses::envelope::ECHOED
             .iter()
             .filter_map(|key| Some(((*key).to_owned(), body.get(*key)?.clone())))
             .filter(|(_, value)| !value.is_null())
@@ -633,7 +633,7 @@ pub fn whole(body: &[u8], way_back: WayBack) -> Result<(Vec<u8>, Option<Usage>),
             chat::completions::whole(&answer, &head)
         }
         Dialect::Chat => chat::write_answer::whole(&answer, &head),
-        Dialect::Responses => responses::write_answer::whole(&answer, &head),
+        Dialect::Responses => responses::whole::whole(&answer, &head),
         Dialect::Messages => messages::write_answer::whole(&answer, &head),
         Dialect::Gemini => gemini::write_answer::whole(&answer, &head),
     };

@@ -9,17 +9,19 @@ use crate::provider::{Class, Failure, Fault};
 pub struct Unserved {
     /// Upstream calls made.
     pub attempts: usize,
-    /// How many credentials were themselves refused: 401, 402, 403.
+    /// How many credentials were themselves refused, as not accepted, unpaid or not allowed.
     pub refused: usize,
     /// The failure most worth telling; `None` when no call was made.
     pub failure: Option<Failure>,
+    /// What that failure is.
+    pub class: Option<Class>,
     rank: u8,
     pub standstill: Standstill,
 }
 
 impl Unserved {
     pub(super) fn add(&mut self, failure: Failure, fault: &Fault) {
-        if matches!(failure.status, Some(401..=403)) {
+        if is_refusal(fault.class) {
             self.refused += 1;
         }
         let rank = rank(&failure, fault.class);
@@ -31,9 +33,22 @@ impl Unserved {
         };
         if is_better {
             self.rank = rank;
+            self.class = Some(fault.class);
             self.failure = Some(failure);
         }
     }
+
+    /// Whether the failure to tell is about a credential of ours.
+    pub fn is_refusal(&self) -> bool {
+        self.class.is_some_and(is_refusal)
+    }
+}
+
+fn is_refusal(class: Class) -> bool {
+    matches!(
+        class,
+        Class::Credential | Class::Payment | Class::Permission
+    )
 }
 
 /// Which of several failures is worth telling: the higher, the more useful (spec/routing.md D 42).
@@ -41,11 +56,11 @@ fn rank(failure: &Failure, class: Class) -> u8 {
     match (class, failure.status) {
         (Class::ClientGone, _) => 9,
         (Class::Request, _) => 8,
+        (Class::Permission, _) => 4,
+        (Class::Payment, _) => 3,
+        (Class::Credential, _) => 2,
         (_, Some(429)) => 7,
         (_, Some(408 | 500..)) => 6,
-        (_, Some(403)) => 4,
-        (_, Some(402)) => 3,
-        (_, Some(401)) => 2,
         (_, Some(_)) => 5,
         (_, None) => 1,
     }

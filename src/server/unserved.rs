@@ -27,31 +27,29 @@ pub fn reply(dialect: Dialect, model: &str, unserved: &Unserved) -> Option<Reply
     let problem = match (failure.kind, failure.status) {
         (FailureKind::ClientGone, _) => return None,
         (FailureKind::Request, _) => Problem::invalid_request(&failure.message),
-        (FailureKind::Status, Some(status)) if is_final(status) || !is_quota || status == 429 => {
-            match status {
-                // Our credentials are not the client's: passed on, it would log its own user out.
-                401..=403 => Problem::new(
-                    ErrorStatus::UNAVAILABLE,
-                    format!(
-                        "the upstream refused {} of {} credentials tried for {model}, the last with {status} ({})",
-                        unserved.refused,
-                        unserved.attempts,
-                        standstill.describe()
-                    ),
-                )
-                .with_retry_after(earliest),
-                _ => {
-                    let status = ErrorStatus::from_upstream(status);
-                    let body = problem::from_upstream(
-                        dialect,
-                        status,
-                        &failure.body,
-                        failure.headers.get("content-type"),
-                    );
-                    let body = Cow::into_owned(body);
-                    return Some(Reply::refusal(status.code(), retry_after, body));
-                }
-            }
+        // Our credentials are not the client's: passed on, it would log its own user out.
+        (FailureKind::Status, Some(status)) if unserved.is_refusal() && !is_quota => Problem::new(
+            ErrorStatus::UNAVAILABLE,
+            format!(
+                "the upstream refused {} of {} credentials tried for {model}, the last with {status} ({})",
+                unserved.refused,
+                unserved.attempts,
+                standstill.describe()
+            ),
+        )
+        .with_retry_after(earliest),
+        (FailureKind::Status, Some(status))
+            if !unserved.is_refusal() && (is_final(status) || !is_quota || status == 429) =>
+        {
+            let status = ErrorStatus::from_upstream(status);
+            let body = problem::from_upstream(
+                dialect,
+                status,
+                &failure.body,
+                failure.headers.get("content-type"),
+            );
+            let body = Cow::into_owned(body);
+            return Some(Reply::refusal(status.code(), retry_after, body));
         }
         _ if is_quota => blocked(model, standstill),
         (FailureKind::Unsupported, _) => {

@@ -168,6 +168,43 @@ fn a_refusal_of_our_credentials_is_not_the_clients() {
 }
 
 #[test]
+fn nor_is_one_in_other_words() {
+    for (dialect, status, body) in [
+        (
+            Dialect::Gemini,
+            400,
+            r#"{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT"}}"#,
+        ),
+        (
+            Dialect::Messages,
+            400,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low"}}"#,
+        ),
+        (
+            Dialect::Chat,
+            429,
+            r#"{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}"#,
+        ),
+    ] {
+        let setup = Setup::new();
+        let step = Step::Status {
+            status,
+            headers: Vec::new(),
+            body: Some(body.to_owned()),
+        };
+        setup.all_accounts(dialect, &step);
+        let answer = setup.ask(dialect, &["hello"], false);
+        assert_eq!(answer.status(), 503, "{}", answer.text());
+        assert_eq!(setup.records().len(), 3);
+        assert!(
+            answer.text().contains("refused 3 of 3"),
+            "{}",
+            answer.text()
+        );
+    }
+}
+
+#[test]
 fn a_failure_within_a_stream_is_told_in_the_clients_dialect() {
     let setup = Setup::new();
     for dialect in ALL {

@@ -1,6 +1,9 @@
 //! OpenAI Responses.
 
+pub mod envelope;
+mod items;
 pub mod read;
 pub mod read_answer;
+pub mod whole;
 pub mod write;
 pub mod write_answer;

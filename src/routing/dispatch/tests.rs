@@ -758,3 +758,28 @@ fn round_robin_takes_turns_and_failures_do_not_disturb_it() {
     let expected: Vec<String> = order.iter().cycle().take(7).cloned().collect();
     assert_eq!(taken, expected);
 }
+
+#[test]
+fn every_decision_can_be_explained() {
+    let setup = Setup::with(&[("a", 0, ""), ("b", 0, ""), ("c", 0, ""), ("d", -1, "")]);
+    setup.fail("s", "a", quota(90));
+    let order = setup.order("m", named("t"));
+    let mut visit = Visit::new(4);
+    let now = setup.clock.get();
+    let line = setup.state.with(|router| {
+        let pick = router.pick(&order, &mut visit, now).unwrap();
+        let wall = SystemTime::UNIX_EPOCH;
+        let fault = Fault::of(&status(503), Kind::Compat, "m", wall);
+        router.failed(&order, &mut visit, pick, &fault, now);
+        router.pick(&order, &mut visit, now).unwrap();
+        explain::line(router, &order, &visit, now)
+    });
+    let named: Vec<&str> = line.split(": ").nth(1).unwrap().split(", ").collect();
+    assert_eq!(named.len(), 4, "{line}");
+    let with = |what: &str| named.iter().filter(|part| part.ends_with(what)).count();
+    assert_eq!(with(" passed over (quota 90s)"), 1, "{line}");
+    assert_eq!(with(" failed (transient)"), 1, "{line}");
+    assert_eq!(with(" moved"), 1, "{line}");
+    // Nobody needed the last one.
+    assert!(!named[3].contains(' '), "{line}");
+}
