@@ -31,10 +31,13 @@ pub fn reply(dialect: Dialect, model: &str, unserved: &Unserved) -> Option<Reply
         (FailureKind::Status, Some(status)) if unserved.is_refusal() && !is_quota => Problem::new(
             ErrorStatus::UNAVAILABLE,
             format!(
-                "the upstream refused {} of {} credentials tried for {model}, the last with {status} ({})",
+                "the upstream refused {} of {} credentials tried for {model}, the last with {status}{}",
                 unserved.refused,
                 unserved.attempts,
-                standstill.describe()
+                match standstill.blocked.is_empty() {
+                    true => String::new(),
+                    false => format!(" ({})", standstill.describe()),
+                }
             ),
         )
         .with_retry_after(earliest),
