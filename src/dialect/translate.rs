@@ -176,6 +176,9 @@ pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
     let amount = ask.suffix.and_then(Amount::of_suffix);
     let settled = thinking::settle(wish, amount, target).map_err(refused)?;
     thinking::write(ask.upstream, settled, record, &mut body);
+    if ask.upstream == Dialect::Messages {
+        messages::tool_loop::settle_thinking(&mut body);
+    }
     let body = serialize(body).map_err(|error| Untranslatable::new("", error.to_string()))?;
     Ok(Translated {
         body,

@@ -256,3 +256,34 @@ fn schemas_are_fit_for_gemini_and_arguments_for_the_client() {
     let arguments: Value = serde_json::from_str(call["arguments"].as_str().unwrap()).unwrap();
     assert_eq!(arguments, serde_json::json!({"guests": 4, "title": "t"}));
 }
+
+#[test]
+fn a_loop_that_has_lost_its_thoughts_goes_on_without() {
+    use holdfast::dialect::translate::{self, Ask, Form};
+    let body = r#"{"reasoning_effort":"medium","messages":[{"role":"user","content":"q"},
+        {"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},
+        {"role":"tool","tool_call_id":"c","content":"x"}NEXT],
+        "tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}]}"#;
+    let thinking = |next: &str, model: &str| {
+        let body = body.replace("NEXT", next);
+        let ask = Ask {
+            client: Dialect::Chat,
+            form: Form::Usual,
+            upstream: Dialect::Messages,
+            body: body.as_bytes(),
+            model: "m",
+            upstream_model: model,
+            stream: true,
+            suffix: None,
+            seed: "seed",
+            now: 1,
+        };
+        let body: Value = serde_json::from_slice(&translate::request(&ask).unwrap().body).unwrap();
+        body["thinking"]["type"].clone()
+    };
+    // A client of chats has no place for signatures, so its loops never have their thoughts.
+    assert_eq!(thinking("", "claude-sonnet-4-5"), "disabled");
+    assert_eq!(thinking("", "claude-opus-4-6"), "adaptive");
+    let next = r#",{"role":"assistant","content":"a"},{"role":"user","content":"next"}"#;
+    assert_eq!(thinking(next, "claude-sonnet-4-5"), "enabled");
+}

@@ -2,5 +2,6 @@
 
 pub mod read;
 pub mod read_answer;
+pub mod tool_loop;
 pub mod write;
 pub mod write_answer;
