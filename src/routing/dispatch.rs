@@ -17,6 +17,7 @@ use super::visit::{Unreachable, Visit, same_way};
 use crate::provider::{Class, Failure, FailureKind, Fault, Kind};
 use crate::session::bindings::{self, Bindings, Holder};
 use crate::session::name::{Mark, Name};
+use crate::session::names::Id;
 use crate::session::store::{self, Moment};
 
 /// No new attempt is begun this long after a request came in (spec/routing.md D 43).
@@ -85,11 +86,18 @@ impl State {
         let mut visit = Visit::new(order.candidates().len());
         let mut unserved = Box::new(Unserved::default());
         let mut unreachable = Unreachable::default();
+        // Also when an attempt panics.
+        let mut entered = Entered {
+            state: self,
+            session: None,
+            now: &now,
+        };
         let mut round = 0;
         'rounds: loop {
             while !is_late() {
                 let began = now();
                 let pick = self.router.lock().pick(&order, &mut visit, began);
+                entered.session = visit.session;
                 let Some((pick, candidate)) =
                     pick.and_then(|pick| Some((pick, order.candidates().get(pick.index)?)))
                 else {
@@ -102,6 +110,7 @@ impl State {
                 match attempt(candidate, member) {
                     Ok(answer) => {
                         self.router.lock().committed(&order, &visit, pick, now());
+                        entered.session = None;
                         self.explain(&order, &visit, now());
                         return Ok(Placed {
                             candidate,
@@ -154,11 +163,7 @@ impl State {
             }
         }
         self.explain(&order, &visit, now());
-        let mut router = self.router.lock();
-        unserved.standstill = Standstill::of(&router, &order, now());
-        if let Some(id) = visit.session {
-            router.left(id, now());
-        }
+        unserved.standstill = Standstill::of(&self.router.lock(), &order, now());
         Err(unserved)
     }
 
@@ -184,6 +189,21 @@ impl State {
         if log::log_enabled!(log::Level::Debug) {
             let line = explain::line(&self.router.lock(), order, visit, now);
             log::debug!("{line}");
+        }
+    }
+}
+
+/// A session with a request under way that nobody serves yet.
+struct Entered<'a, N: Fn() -> Instant> {
+    state: &'a State,
+    session: Option<Id>,
+    now: &'a N,
+}
+
+impl<N: Fn() -> Instant> Drop for Entered<'_, N> {
+    fn drop(&mut self) {
+        if let Some(id) = self.session {
+            self.state.router.lock().left(id, (self.now)());
         }
     }
 }

@@ -783,3 +783,16 @@ fn every_decision_can_be_explained() {
     // Nobody needed the last one.
     assert!(!named[3].contains(' '), "{line}");
 }
+
+#[test]
+fn an_attempt_that_panics_leaves_no_session_in_use() {
+    let setup = Setup::new();
+    let (home, _) = setup.who("s");
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        setup.ask(named("s"), |_| panic!("in an attempt"))
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(setup.who("s"), (home, "sticky"));
+    setup.pass(TTL + TTL);
+    assert_eq!(setup.state.sweep(TTL, setup.clock.get()), 1);
+}
