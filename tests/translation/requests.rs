@@ -6,6 +6,7 @@ use holdfast::dialect::{Dialect, chat, gemini, messages, responses};
 use serde_json::{Map, Value};
 
 use super::fixtures::{of_kind, translated};
+use super::grammar;
 
 pub fn read(dialect: Dialect, body: &[u8]) -> Request {
     let body: Map<String, Value> = serde_json::from_slice(body).unwrap();
@@ -146,6 +147,11 @@ fn everything_that_was_said_arrives() {
                 (Err(error), None) => unexpected.push(format!("{what}: {error}")),
                 (Ok(_), Some(_)) => panic!("{what} should be refused"),
                 (Ok(translated), None) => {
+                    let mut body: Value = serde_json::from_slice(&translated.body).unwrap();
+                    if upstream == Dialect::Gemini {
+                        body["model"] = "m".into();
+                    }
+                    assert_eq!(grammar::requests::check(upstream, &body), Ok(()), "{what}");
                     let sent = read(upstream, &translated.body);
                     let asked = read(fixture.dialect, &fixture.body());
                     let names = names(upstream, &asked);

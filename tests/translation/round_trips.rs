@@ -9,6 +9,7 @@ use holdfast::dialect::{Dialect, chat, gemini, messages, responses};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
+use super::grammar::requests::check;
 use super::requests::{essence, read};
 
 /// What a dialect has no word for (spec/dialects.md 1.1, 1.10 to 1.14), by field.
@@ -295,7 +296,8 @@ proptest! {
         for dialect in Dialect::ALL {
             let names = Names::new(dialect, ["alpha", "beta"]);
             let again = round_trip(dialect, request.clone());
-            let body = serde_json::to_string(&write(dialect, request.clone())).unwrap();
+            let body = Value::Object(write(dialect, request.clone()));
+            prop_assert_eq!(check(dialect, &body), Ok(()), "{} {}", dialect.name(), &body);
             let what = format!("{} {body}", dialect.name());
             let mut asked = essence(request.clone(), &names);
             let mut read = essence(again.clone(), &names);

@@ -4,6 +4,7 @@
 mod chat;
 mod gemini;
 mod messages;
+pub mod requests;
 mod responses;
 
 use holdfast::dialect::Dialect;
