@@ -270,6 +270,7 @@ fn assistant(mut message: Map<String, Value>, content: Option<Value>) -> Vec<Par
             ..ToolCall::default()
         }));
     }
+    parts.shrink_to_fit();
     parts
 }
 
@@ -317,6 +318,8 @@ fn parts(content: Option<Value>, path: &str) -> Result<Vec<Part>> {
             }
         }
     }
+    // Of thousands of turns most have one part.
+    parts.shrink_to_fit();
     Ok(parts)
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::dialect::Dialect;
-use crate::dialect::neutral::fields::set;
+use crate::dialect::neutral::fields::{self, set};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::texts_of;
 use crate::dialect::neutral::{
@@ -120,7 +120,10 @@ fn user(parts: Vec<Part>, messages: &mut Vec<Value>) -> Result<()> {
         }
     }
     if !said.is_empty() {
-        messages.push(json!({"role": "user", "content": plain(said)}));
+        messages.push(fields::object_of([
+            ("role", "user".into()),
+            ("content", plain(said)),
+        ]));
     }
     Ok(())
 }

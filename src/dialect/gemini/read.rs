@@ -214,6 +214,8 @@ fn contents(contents: Turns<'_>, request: &mut Request) -> Result<()> {
                 _ => return Err(Untranslatable::new(path, "is no part")),
             }
         }
+        // Of thousands of turns most have one part.
+        parts.shrink_to_fit();
         request.turns.push(Turn { role, parts });
     }
     Ok(())

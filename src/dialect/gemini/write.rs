@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::schema::{Profile, clean};
-use crate::dialect::neutral::fields::set;
+use crate::dialect::neutral::fields::{self, set};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::{object_of, texts_of};
 use crate::dialect::neutral::{
@@ -147,7 +147,11 @@ fn content(
             other => parts.extend(self::part(other)?),
         }
     }
-    Ok((!parts.is_empty()).then(|| json!({"role": role, "parts": parts})))
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    let content = [("role", role.into()), ("parts", parts.into())];
+    Ok(Some(fields::object_of(content)))
 }
 
 fn part(part: Part) -> Result<Option<Value>> {
@@ -157,8 +161,8 @@ fn part(part: Part) -> Result<Option<Value>> {
     };
     Ok(match part {
         Part::Text(Text { text, .. }) if text.is_empty() => None,
-        Part::Text(Text { text, .. }) => Some(json!({"text": text})),
-        Part::Refusal(text) => Some(json!({"text": text})),
+        Part::Text(Text { text, .. }) => Some(fields::object_of([("text", text.into())])),
+        Part::Refusal(text) => Some(fields::object_of([("text", text.into())])),
         Part::Reasoning { text, carrier } => carrier
             .filter(|carrier| carrier.family == Family::Gemini)
             .map(
@@ -221,7 +225,8 @@ fn function_response(
         let structured = parsed.filter(|value: &Value| value.is_object() || value.is_array());
         json!({"result": structured.unwrap_or(Value::String(text))})
     };
-    parts.push(json!({"functionResponse": {"name": names.wire(name), "response": response}}));
+    let response = fields::object_of([("name", names.wire(name).into()), ("response", response)]);
+    parts.push(fields::object_of([("functionResponse", response)]));
     for other in others {
         parts.extend(part(other)?);
     }

@@ -169,6 +169,8 @@ fn parts(content: Vec<Value>, role: Role, path: &str) -> Result<Vec<Part>> {
             _ => return Err(Untranslatable::new(path, "is no block")),
         }
     }
+    // Of thousands of turns most have one part.
+    parts.shrink_to_fit();
     Ok(parts)
 }
 

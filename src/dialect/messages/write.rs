@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::dialect::Dialect;
-use crate::dialect::neutral::fields::set;
+use crate::dialect::neutral::fields::{self, set};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::object_of;
 use crate::dialect::neutral::{
@@ -238,7 +238,7 @@ fn limit_marks(body: &mut Map<String, Value>) {
 }
 
 fn text(text: Text) -> Value {
-    let mut block = json!({"type": "text", "text": text.text});
+    let mut block = fields::object_of([("type", "text".into()), ("text", text.text.into())]);
     mark(&mut block, text.cache);
     block
 }
@@ -261,7 +261,11 @@ fn message(turn: Turn, names: &Names) -> Result<Option<Value>> {
         blocks.sort_by_key(|block| block["type"] != "tool_result");
     }
     let role = if is_assistant { "assistant" } else { "user" };
-    Ok((!blocks.is_empty()).then(|| json!({"role": role, "content": blocks})))
+    if blocks.is_empty() {
+        return Ok(None);
+    }
+    let message = [("role", role.into()), ("content", blocks.into())];
+    Ok(Some(fields::object_of(message)))
 }
 
 fn block(part: Part, names: &Names) -> Result<Option<Value>> {
@@ -328,12 +332,12 @@ fn source(source: Source) -> Value {
 }
 
 fn tool_use(call: ToolCall, names: &Names) -> Value {
-    json!({
-        "type": "tool_use",
-        "id": ids::call(Dialect::Messages, &call.id),
-        "name": names.wire(&call.name),
-        "input": object_of(&call),
-    })
+    fields::object_of([
+        ("type", "tool_use".into()),
+        ("id", ids::call(Dialect::Messages, &call.id).into()),
+        ("name", names.wire(&call.name).into()),
+        ("input", object_of(&call)),
+    ])
 }
 
 fn tool_result(result: ToolResult, names: &Names) -> Result<Value> {
@@ -342,7 +346,11 @@ fn tool_result(result: ToolResult, names: &Names) -> Result<Value> {
         content.extend(block(part, names)?);
     }
     let id = ids::call(Dialect::Messages, &result.call_id);
-    let mut block = json!({"type": "tool_result", "tool_use_id": id, "content": content});
+    let mut block = fields::object_of([
+        ("type", "tool_result".into()),
+        ("tool_use_id", id.into()),
+        ("content", content.into()),
+    ]);
     if result.is_error {
         block["is_error"] = true.into();
     }

@@ -78,6 +78,15 @@ pub fn list_of(value: Value) -> Vec<Value> {
     }
 }
 
+/// An object of these members, with no more room than they need: a long conversation has thousands.
+pub fn object_of<const N: usize>(members: [(&str, Value); N]) -> Value {
+    let mut object = Map::with_capacity(N);
+    for (key, value) in members {
+        object.insert(key.to_owned(), value);
+    }
+    Value::Object(object)
+}
+
 /// Sets a member that is there.
 pub fn set(map: &mut Map<String, Value>, key: &str, value: Option<impl Into<Value>>) {
     if let Some(value) = value {

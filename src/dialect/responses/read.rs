@@ -306,6 +306,8 @@ fn parts(content: Vec<Value>, role: Role, path: &str) -> Result<Vec<Part>> {
             _ => return Err(Untranslatable::new(path, "is no part")),
         }
     }
+    // Of thousands of turns most have one part.
+    parts.shrink_to_fit();
     Ok(parts)
 }
 

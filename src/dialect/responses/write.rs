@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 
 use crate::dialect::Dialect;
-use crate::dialect::neutral::fields::set;
+use crate::dialect::neutral::fields::{self, set};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::texts_of;
 use crate::dialect::neutral::{
@@ -124,8 +124,13 @@ fn turn(
 
 fn say(role: &str, said: &mut Vec<Value>, input: &mut Vec<Value>) {
     if !said.is_empty() {
-        let content = std::mem::take(said);
-        input.push(json!({"type": "message", "role": role, "content": content}));
+        let mut content = std::mem::take(said);
+        content.shrink_to_fit();
+        input.push(fields::object_of([
+            ("type", "message".into()),
+            ("role", role.into()),
+            ("content", content.into()),
+        ]));
     }
 }
 
