@@ -102,7 +102,7 @@ fn read(path: &Path) -> Option<Config> {
 }
 
 fn start_logging(config: &Config) {
-    let level = if config.debug {
+    let level = if config.logs.debug {
         log::LevelFilter::Debug
     } else {
         log::LevelFilter::Info

@@ -2,8 +2,9 @@
 
 use super::headers::{self, HeaderValueSource};
 use super::problem::Place;
-use super::reader::Mapping;
+use super::reader::{Field, Mapping};
 use super::secret::Secret;
+use super::thinking::{self, Thinking};
 use super::url::{self, ProxySetting};
 use super::{disguise, pending};
 
@@ -64,6 +65,8 @@ pub struct KeyEntry {
     pub proxy: ProxySetting,
     /// Patterns in lower case, see `spec/config.md` 2.5.
     pub excluded_models: Vec<String>,
+    /// Codex: whether clients of WebSockets are served by them (`spec/config.md` 1.3).
+    pub websockets: bool,
 }
 
 /// One provider of `openai-compatibility`.
@@ -97,6 +100,10 @@ pub struct ModelRow {
     pub display_name: Option<String>,
     /// Tokens.
     pub context: Option<u64>,
+    /// How much the model can think; `None` where nothing is said of it.
+    pub thinking: Option<Thinking>,
+    /// Whether answers name the alias, whatever name was asked for (`spec/config.md` 9).
+    pub force_mapping: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +142,7 @@ pub fn compat(root: &mut Mapping<'_>) -> Vec<CompatEntry> {
 
 /// Every key is read before anything is dropped, so that all problems of an entry show at once.
 fn key_entry(mut entry: Mapping<'_>, kind: Kind) -> Option<KeyEntry> {
-    let key = entry.field("api-key").secret();
+    let key = entry.secret("api-key", "api-key-file");
     let (common, mut usable) = common(&mut entry, kind == Kind::Vertex);
     let proxy = proxy(&mut entry);
     let mut excluded_models: Vec<String> = Vec::new();
@@ -145,8 +152,9 @@ fn key_entry(mut entry: Mapping<'_>, kind: Kind) -> Option<KeyEntry> {
             excluded_models.push(pattern);
         }
     }
+    let mut websockets = false;
     match kind {
-        Kind::Codex => pending::check(&mut entry, pending::CODEX_ENTRY),
+        Kind::Codex => websockets = entry.field("websockets").flag().unwrap_or(false),
         Kind::Claude => disguise::claude_entry(&mut entry),
         Kind::Gemini | Kind::Vertex => {}
     }
@@ -163,6 +171,7 @@ fn key_entry(mut entry: Mapping<'_>, kind: Kind) -> Option<KeyEntry> {
         key: key.filter(|_| usable)?,
         proxy: proxy?,
         excluded_models,
+        websockets,
     })
 }
 
@@ -176,15 +185,16 @@ fn compat_entry(mut entry: Mapping<'_>) -> Option<CompatEntry> {
         name.warn("is the name of a built-in provider: skipped");
         usable = false;
     }
-    pending::check(&mut entry, pending::COMPAT);
+    let old = entry.field("api-keys");
+    if old.node().is_some() {
+        old.warn("is the old name of `api-key-entries`");
+    }
     let disabled = entry.field("disabled").flag().unwrap_or(false);
     let listed = entry.field("api-key-entries").mappings();
-    let keys = (!listed.is_empty()).then(|| {
-        listed
-            .into_iter()
-            .filter_map(compat_key)
-            .collect::<Vec<_>>()
-    });
+    let is_keyless = listed.is_empty() && old.items().is_empty();
+    let mut keys: Vec<CompatKey> = listed.into_iter().filter_map(compat_key).collect();
+    keys.extend(old.items().iter().filter_map(bare_key));
+    let keys = (!is_keyless).then_some(keys);
     if common.base_url.is_none() && usable {
         entry.warn("has no `base-url`: skipped");
     }
@@ -198,7 +208,7 @@ fn compat_entry(mut entry: Mapping<'_>) -> Option<CompatEntry> {
 }
 
 fn compat_key(mut entry: Mapping<'_>) -> Option<CompatKey> {
-    let key = entry.field("api-key").secret();
+    let key = entry.secret("api-key", "api-key-file");
     let proxy = proxy(&mut entry);
     let tuning = Tuning::read(&mut entry);
     pending::check(&mut entry, pending::ENTRY);
@@ -210,6 +220,42 @@ fn compat_key(mut entry: Mapping<'_>) -> Option<CompatKey> {
         proxy: proxy?,
         tuning,
     })
+}
+
+/// A key of a list that holds nothing else.
+fn bare_key(item: &Field<'_>) -> Option<CompatKey> {
+    Some(CompatKey {
+        place: item.place().clone(),
+        key: Some(item.secret()?),
+        proxy: ProxySetting::default(),
+        tuning: Tuning::default(),
+    })
+}
+
+/// `generative-language-api-key`, the old form of `gemini-api-key`: keys that `known` does not have.
+pub fn old_gemini(field: &Field<'_>, known: &[KeyEntry]) -> Vec<KeyEntry> {
+    if field.node().is_some() {
+        field.warn("is the old name of `gemini-api-key`");
+    }
+    let mut entries: Vec<KeyEntry> = Vec::new();
+    for item in field.items() {
+        let Some(key) = item.secret() else { continue };
+        let is_known = |entry: &KeyEntry| entry.key == key;
+        if known.iter().any(is_known) || entries.iter().any(is_known) {
+            continue;
+        }
+        entries.push(KeyEntry {
+            common: Common {
+                place: item.place().clone(),
+                ..Common::default()
+            },
+            key,
+            proxy: ProxySetting::default(),
+            excluded_models: Vec::new(),
+            websockets: false,
+        });
+    }
+    entries
 }
 
 /// The shared keys, and whether the entry can be used.
@@ -254,11 +300,11 @@ fn prefix(entry: &mut Mapping<'_>) -> Option<String> {
 
 /// `None`: the entry is dropped, because calling directly instead would be worse.
 fn proxy(entry: &mut Mapping<'_>) -> Option<ProxySetting> {
-    let field = entry.field("proxy-url");
-    match ProxySetting::parse(&field.text().unwrap_or_default()) {
+    let text = entry.secret("proxy-url", "proxy-url-file");
+    match ProxySetting::parse(text.as_ref().map_or("", Secret::reveal)) {
         Ok(setting) => Some(setting),
         Err(reason) => {
-            field.warn(format!("{reason}: skipped"));
+            entry.field("proxy-url").warn(format!("{reason}: skipped"));
             None
         }
     }
@@ -278,7 +324,8 @@ fn model_row(mut row: Mapping<'_>, both_names: bool) -> Option<ModelRow> {
     let alias = row.field("alias").text().unwrap_or_default();
     let display_name = row.field("display-name").filled();
     let context = row.field("max-context-length").integer(0..=i64::MAX);
-    pending::check(&mut row, pending::MODEL);
+    let thinking = thinking::read(row.field("thinking"));
+    let force_mapping = row.field("force-mapping").flag().unwrap_or(false);
     let blank = (name.is_empty(), alias.is_empty());
     let usable = if both_names {
         if blank.0 || blank.1 {
@@ -301,5 +348,7 @@ fn model_row(mut row: Mapping<'_>, both_names: bool) -> Option<ModelRow> {
         context: context
             .and_then(|tokens| u64::try_from(tokens).ok())
             .filter(|tokens| *tokens > 0),
+        thinking,
+        force_mapping,
     })
 }

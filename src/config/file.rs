@@ -1,6 +1,6 @@
 //! From a file to a configuration and a list of problems.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::problem::{Place, Problem, Report};
 use super::reader::Mapping;
@@ -20,6 +20,8 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
     /// Whether the file holds no document: all defaults at start, nothing to apply on reload.
     pub empty: bool,
+    /// Further files that were read: a change of one is a change of the configuration.
+    pub files: Vec<PathBuf>,
 }
 
 /// Reads a configuration from text; `file` is what problems call it.
@@ -65,11 +67,13 @@ pub fn load(text: &str, file: &str) -> Loaded {
     let empty = entries.is_none();
     let entries = entries.unwrap_or_default();
     let config = top::read(Mapping::root(&report, &entries), &report);
+    let files = report.files();
     let (problems, failed) = report.finish();
     Loaded {
         config: (!failed).then_some(config),
         problems,
         empty,
+        files,
     }
 }
 
@@ -106,5 +110,6 @@ fn unusable(report: Report) -> Loaded {
         config: None,
         problems: report.finish().0,
         empty: false,
+        files: Vec::new(),
     }
 }

@@ -25,7 +25,7 @@ pub fn read(field: &Field<'_>) -> Vec<(String, HeaderValueSource)> {
         let Some(text) = value.filled().filter(|_| !name.is_empty()) else {
             continue;
         };
-        if !is_token(name) || !text.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
+        if !is_token(name) || !is_value(&text) {
             value.warn("is not a valid header: skipped");
             continue;
         }
@@ -50,6 +50,21 @@ pub fn read(field: &Field<'_>) -> Vec<(String, HeaderValueSource)> {
         headers.push((name.to_owned(), source));
     }
     headers
+}
+
+/// A value for a header that has its name from elsewhere.
+pub fn value(field: &Field<'_>) -> Option<String> {
+    let text = field.filled()?;
+    if !is_value(&text) {
+        field.warn("is not a valid header: skipped");
+        return None;
+    }
+    Some(text)
+}
+
+/// RFC 9110, section 5.5, without what is not ASCII.
+fn is_value(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
 }
 
 /// RFC 9110, section 5.6.2.

@@ -4,12 +4,20 @@
 //! turn it into a [`Config`], noting every problem on the way. Everything outside this room sees only
 //! the [`Config`], in which all values are normalised and checked.
 
+mod amp;
+mod defaults;
 mod disguise;
 mod entries;
 mod file;
+mod google;
 mod headers;
 mod limits;
+mod listen;
+mod logs;
+mod management;
 mod nearest;
+mod oauth;
+mod paths;
 mod pending;
 mod problem;
 mod quantity;
@@ -17,16 +25,26 @@ mod reader;
 mod routing;
 mod schema;
 pub mod secret;
+mod secret_file;
+mod thinking;
 mod top;
 mod url;
 mod yaml;
 
+pub use amp::{Amp, AmpKey, AmpMapping};
+pub use defaults::{CodexDefaults, HeaderDefault};
 pub use entries::{Common, CompatEntry, CompatKey, KeyEntry, ModelRow, Tuning};
 pub use file::{Loaded, load, read};
+pub use google::Google;
 pub use headers::HeaderValueSource;
 pub use limits::Limits;
+pub use listen::Tls;
+pub use logs::{LogFormat, Logs, UsageStatistics};
+pub use management::Management;
+pub use oauth::{CHANNELS, OauthAlias, OauthExclusion, PerChannel};
 pub use problem::{Place, Problem, Severity};
 pub use routing::{AffinityMode, Routing, Strategy};
 pub use schema::Config;
 pub use secret::Secret;
+pub use thinking::Thinking;
 pub use url::{ProxySetting, ProxyUrl};

@@ -11,29 +11,9 @@ const OFF: &[&str] = &["false"];
 const NONE: &[&str] = &[""];
 const ZERO: &[&str] = &["0"];
 
-/// At the top of the file: `spec/config.md` 1.2, 1.3, 1.5 and 9.
+/// At the top of the file: keys of later versions of the format (`spec/config.md` 9).
 pub const TOP: &[Silent] = &[
-    ("auth-dir", &["", "~/.cli-proxy-api"]),
-    ("commercial-mode", OFF),
-    ("logging-to-file", OFF),
-    ("logs-max-total-size-mb", ZERO),
-    ("error-logs-max-files", &["10"]),
-    ("usage-statistics-enabled", OFF),
-    ("request-log", OFF),
-    ("auth-auto-refresh-workers", &["16"]),
-    ("ws-auth", OFF),
-    ("enable-gemini-cli-endpoint", OFF),
-    ("nonstream-keepalive-interval", ZERO),
-    ("antigravity-signature-cache-enabled", &["true"]),
-    ("antigravity-signature-bypass-strict", OFF),
-    ("oauth-model-alias", NONE),
-    ("oauth-excluded-models", NONE),
     ("auth", NONE),
-    ("generative-language-api-key", NONE),
-    ("amp-upstream-url", NONE),
-    ("amp-upstream-api-key", NONE),
-    ("amp-restrict-management-to-localhost", OFF),
-    ("amp-model-mappings", NONE),
     ("request-scoped-errors", NONE),
     ("oauth-request-scoped-errors", NONE),
     ("save-cooldown-status", OFF),
@@ -48,84 +28,17 @@ pub const TOP: &[Silent] = &[
     ("credential-in-flight", NONE),
 ];
 
-/// Blocks of the top of the file of which nothing acts yet.
-pub const BLOCKS: &[(&str, &[Silent])] = &[
-    ("tls", &[("enable", OFF), ("cert", NONE), ("key", NONE)]),
-    (
-        "remote-management",
-        &[
-            ("allow-remote", OFF),
-            ("secret-key", NONE),
-            ("disable-control-panel", OFF),
-            ("disable-auto-update-panel", OFF),
-            (
-                "panel-github-repository",
-                &[
-                    "",
-                    "https://github.com/router-for-me/Cli-Proxy-API-Management-Center",
-                ],
-            ),
-        ],
-    ),
-    (
-        "pprof",
-        &[("enable", OFF), ("addr", &["", "127.0.0.1:8316"])],
-    ),
-    (
-        "quota-exceeded",
-        &[
-            ("switch-project", &["true"]),
-            // Every copied example sets it, and nothing ever read it.
-            ("switch-preview-model", &["true", "false"]),
-            ("antigravity-credits", OFF),
-        ],
-    ),
-    (
-        "codex-header-defaults",
-        &[("user-agent", NONE), ("beta-features", NONE)],
-    ),
-    (
-        "ampcode",
-        &[
-            ("upstream-url", NONE),
-            ("upstream-api-key", NONE),
-            ("upstream-api-keys", NONE),
-            ("restrict-management-to-localhost", OFF),
-            ("force-model-mappings", OFF),
-            ("model-mappings", NONE),
-        ],
-    ),
-    (
-        "payload",
-        &[
-            ("default", NONE),
-            ("default-raw", NONE),
-            ("override", NONE),
-            ("override-raw", NONE),
-            ("filter", NONE),
-        ],
-    ),
-];
-
-pub const CLAUDE_HEADERS: &[Silent] = &[
-    ("user-agent", NONE),
-    ("package-version", NONE),
-    ("runtime-version", NONE),
-    ("os", NONE),
-    ("arch", NONE),
-    ("timeout", NONE),
+/// Rooms that are not built yet, and what asks for them; their keys are read and checked all the same.
+pub const PAYLOAD: &[Silent] = &[
+    ("default", NONE),
+    ("default-raw", NONE),
+    ("override", NONE),
+    ("override-raw", NONE),
+    ("filter", NONE),
 ];
 
 /// In a block of API keys.
 pub const ENTRY: &[Silent] = &[("request-scoped-errors", NONE)];
-
-pub const CODEX_ENTRY: &[Silent] = &[("websockets", OFF)];
-
-/// In a provider of `openai-compatibility`; the old place of its keys.
-pub const COMPAT: &[Silent] = &[("api-keys", NONE)];
-
-/// In a row of `models`.
-pub const MODEL: &[Silent] = &[("thinking", NONE), ("force-mapping", OFF)];
 
 /// Warns about each of `keys` that asks for something.
 pub fn check(block: &mut Mapping<'_>, keys: &[Silent]) {

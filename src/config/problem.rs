@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Most problems of one severity that are kept; the rest is counted. More than a person reads, and a
@@ -82,6 +83,8 @@ impl fmt::Display for Severity {
 pub struct Report {
     file: Arc<str>,
     found: RefCell<Found>,
+    /// Further files that were read.
+    files: RefCell<Vec<PathBuf>>,
 }
 
 #[derive(Debug, Default)]
@@ -96,11 +99,25 @@ impl Report {
         Self {
             file: file.into(),
             found: RefCell::default(),
+            files: RefCell::default(),
         }
     }
 
     pub fn file(&self) -> &Arc<str> {
         &self.file
+    }
+
+    /// Notes a file from which the configuration is read, beside its own.
+    pub fn note_file(&self, path: &Path) {
+        let mut files = self.files.borrow_mut();
+        if files.iter().all(|known| known != path) {
+            files.push(path.to_owned());
+        }
+    }
+
+    /// The files noted so far.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.files.borrow().clone()
     }
 
     /// Whether there is an error so far.

@@ -10,6 +10,7 @@ use super::nearest::nearest;
 use super::problem::{Place, Report};
 use super::quantity;
 use super::secret::Secret;
+use super::secret_file;
 use super::yaml::{Entry, Node, Scalar, Style, Value, join};
 
 /// One mapping. Call [`Mapping::finish`] when every known key has been asked for.
@@ -21,6 +22,7 @@ pub struct Mapping<'a> {
 }
 
 /// The value of one key, present or not.
+#[derive(Clone)]
 pub struct Field<'a> {
     report: &'a Report,
     place: Place,
@@ -57,6 +59,22 @@ impl<'a> Mapping<'a> {
                 node: None,
             },
         }
+    }
+
+    /// A secret, in place or in a file that `file_key` names (`spec/config.md` 8, row 5).
+    pub fn secret(&mut self, key: &'static str, file_key: &'static str) -> Option<Secret> {
+        let (field, file) = (self.field(key), self.field(file_key));
+        let Some(path) = file.filled() else {
+            return field.secret();
+        };
+        if field.node().is_some() {
+            file.error(format!("is given beside `{key}`"));
+            return None;
+        }
+        let text = secret_file::read(&path, &file, self.report)?;
+        Some(text.trim())
+            .filter(|text| !text.is_empty())
+            .map(Secret::new)
     }
 
     /// Reports the keys nobody asked for.
@@ -105,6 +123,10 @@ impl<'a> Field<'a> {
 
     pub fn node(&self) -> Option<&'a Node> {
         self.node
+    }
+
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     pub fn error(&self, message: impl Into<String>) {
@@ -213,6 +235,16 @@ impl<'a> Field<'a> {
             return None;
         }
         Some(bytes)
+    }
+
+    /// Bytes, for a key counted in MiB: a bare number counts those, and nothing or less is no bound.
+    pub fn mebibytes(&self) -> Option<u64> {
+        let scalar = self.scalar("a size such as `2GiB`")?;
+        if let Ok(count) = scalar.integer() {
+            let bytes = u64::try_from(count).unwrap_or(0).checked_mul(1 << 20);
+            return bytes.filter(|bytes| *bytes > 0);
+        }
+        self.size(1..=u64::MAX)
     }
 
     /// Whether there is a value that is no list.

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::paths;
 use super::reader::{Field, Mapping};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,7 +94,7 @@ pub fn read(mut block: Mapping<'_>) -> Routing {
         session_affinity_names: names.and_then(NonZeroUsize::new).unwrap_or(NAMES),
         session_affinity_subagents: subagents,
         session_affinity_priority_failback: failback,
-        session_affinity_file: file.map(|file| home(&file)),
+        session_affinity_file: file.map(|file| paths::expand(&file)),
     }
 }
 
@@ -109,14 +110,6 @@ fn mode(field: &Field<'_>) -> AffinityMode {
             field.warn("must be prefix or hash, prefix is used");
             AffinityMode::Prefix
         }
-    }
-}
-
-/// A path whose `~` is the user's home.
-fn home(path: &str) -> PathBuf {
-    match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
-        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
-        _ => PathBuf::from(path),
     }
 }
 

@@ -1,15 +1,27 @@
 //! Everything a configuration says, normalised and checked.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::amp::Amp;
+use super::defaults::{CodexDefaults, HeaderDefault};
 use super::entries::{CompatEntry, KeyEntry};
+use super::google::Google;
 use super::limits::Limits;
+use super::listen::Tls;
+use super::logs::{Logs, UsageStatistics};
+use super::management::Management;
+use super::oauth::{OauthAlias, OauthExclusion, PerChannel};
+use super::paths;
 use super::routing::Routing;
 use super::secret::Secret;
 use super::url::ProxySetting;
 
 pub(super) const DEFAULT_COOLDOWN: Duration = Duration::from_secs(60);
+/// Where the reference keeps credential files (`spec/config.md` 1.2).
+pub(super) const AUTH_DIR: &str = "~/.cli-proxy-api";
+pub(super) const REFRESH_WORKERS: usize = 16;
 
 /// A whole configuration. `Config::default()` is what an empty file gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +36,24 @@ pub struct Config {
     pub api_keys: Vec<Secret>,
     /// Whether `api_keys` holds keys of the shipped example, which everybody knows.
     pub example_keys: bool,
-    pub debug: bool,
+    pub tls: Option<Tls>,
+    /// `host:port` of the debug server (`pprof`); `None` when it is off.
+    pub debug_server: Option<String>,
+    pub management: Management,
+    /// The folder of credential files.
+    pub auth_dir: PathBuf,
+    pub logs: Logs,
+    pub usage: UsageStatistics,
+    /// Token refreshes at once.
+    pub auth_auto_refresh_workers: usize,
+    /// Whether WebSockets ask for a client key.
+    pub ws_auth: bool,
+    pub google: Google,
+    pub amp: Amp,
+    pub oauth_aliases: PerChannel<OauthAlias>,
+    pub oauth_exclusions: PerChannel<OauthExclusion>,
+    pub claude_headers: Vec<HeaderDefault>,
+    pub codex_headers: CodexDefaults,
     pub routing: Routing,
     pub limits: Limits,
     /// For all upstreams whose credential has no setting of its own.
@@ -48,6 +77,14 @@ pub struct Config {
     pub bootstrap_retries: u32,
     /// Time between keep-alive comments on a silent stream (`streaming.keepalive-seconds`).
     pub streaming_keepalive: Option<Duration>,
+    /// After how long without an answer a stream gets its first sign of life
+    /// (`streaming.early-keepalive-seconds`). From then on failures can only be told inside the stream.
+    pub early_keepalive: Option<Duration>,
+    /// Time between blank lines while an answer that is no stream is awaited
+    /// (`nonstream-keepalive-interval`).
+    pub nonstream_keepalive: Option<Duration>,
+    /// Certificates of authorities to trust beside the system's (`ca-file`), PEM.
+    pub ca_file: Option<PathBuf>,
     pub gemini: Vec<KeyEntry>,
     pub vertex: Vec<KeyEntry>,
     pub claude: Vec<KeyEntry>,
@@ -63,7 +100,20 @@ impl Default for Config {
             port: 8317,
             api_keys: Vec::new(),
             example_keys: false,
-            debug: false,
+            tls: None,
+            debug_server: None,
+            management: Management::default(),
+            auth_dir: paths::expand(AUTH_DIR),
+            logs: Logs::default(),
+            usage: UsageStatistics::default(),
+            auth_auto_refresh_workers: REFRESH_WORKERS,
+            ws_auth: false,
+            google: Google::default(),
+            amp: Amp::default(),
+            oauth_aliases: Vec::new(),
+            oauth_exclusions: Vec::new(),
+            claude_headers: Vec::new(),
+            codex_headers: CodexDefaults::default(),
             routing: Routing::default(),
             limits: Limits::default(),
             proxy_url: ProxySetting::default(),
@@ -76,6 +126,9 @@ impl Default for Config {
             transient_cooldown: Some(DEFAULT_COOLDOWN),
             bootstrap_retries: 0,
             streaming_keepalive: None,
+            early_keepalive: None,
+            nonstream_keepalive: None,
+            ca_file: None,
             gemini: Vec::new(),
             vertex: Vec::new(),
             claude: Vec::new(),

@@ -2,18 +2,25 @@
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv6Addr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::entries::{self, Kind};
 use super::problem::Report;
 use super::reader::{Field, Mapping};
-use super::schema::{Config, DEFAULT_COOLDOWN};
+use super::schema::{AUTH_DIR, Config, DEFAULT_COOLDOWN};
 use super::secret::Secret;
 use super::url::ProxySetting;
-use super::{disguise, limits, pending, routing};
+use super::{
+    amp, defaults, disguise, google, limits, listen, logs, management, oauth, paths, pending,
+    routing, secret_file,
+};
 
 /// Client keys of the shipped example.
 const EXAMPLE_KEYS: [&str; 3] = ["your-api-key-1", "your-api-key-2", "your-api-key-3"];
+
+/// More at once would be an attack on the vendor.
+const MOST_REFRESHES: i64 = 1_024;
 
 /// A day.
 const MAX_COOLDOWN: i64 = 24 * 3600;
@@ -23,7 +30,7 @@ pub fn read(mut root: Mapping<'_>, report: &Report) -> Config {
     let host = host(&root.field("host"));
     let port = root.field("port").integer(0..=u16::MAX.into());
     let keys = root.field("api-keys");
-    let api_keys = api_keys(&keys);
+    let api_keys = api_keys(&mut root, &keys, report);
     let example_keys = api_keys
         .iter()
         .any(|key| EXAMPLE_KEYS.iter().any(|known| key.matches(known)));
@@ -32,7 +39,21 @@ pub fn read(mut root: Mapping<'_>, report: &Report) -> Config {
     } else if api_keys.is_empty() && !keys.is_no_list() && !is_loopback(&host) {
         keys.warn("is empty: anybody who reaches this host can use it");
     }
-    let (streaming_keepalive, bootstrap_retries) = streaming(root.field("streaming").mapping());
+    let streaming = streaming(root.field("streaming").mapping());
+    let tls = listen::tls(root.field("tls").mapping());
+    let management = management::read(root.field("remote-management").mapping(), tls.is_some());
+    let ws_field = root.field("ws-auth");
+    let ws_auth = ws_field.flag();
+    if ws_auth == Some(false) && !is_loopback(&host) {
+        ws_field.warn("lets anybody who reaches this host open WebSockets");
+    }
+    let amp = amp::Old::of(&mut root);
+    let amp = amp::read(root.field("ampcode").mapping(), &amp, &api_keys);
+    let mut gemini = entries::keys(&mut root, "gemini-api-key", Kind::Gemini);
+    let old = root.field("generative-language-api-key");
+    gemini.extend(entries::old_gemini(&old, &gemini));
+    let refresh = root.field("auth-auto-refresh-workers");
+    let refresh = refresh.integer(i64::MIN..=MOST_REFRESHES);
     let config = Config {
         file: report.file().clone(),
         host,
@@ -41,10 +62,26 @@ pub fn read(mut root: Mapping<'_>, report: &Report) -> Config {
             .unwrap_or(default.port),
         api_keys,
         example_keys,
-        debug: root.field("debug").flag().unwrap_or(default.debug),
+        tls,
+        debug_server: listen::debug_server(root.field("pprof").mapping()),
+        management,
+        auth_dir: auth_dir(&root.field("auth-dir")),
+        logs: logs::read(&mut root),
+        usage: logs::usage(&mut root),
+        auth_auto_refresh_workers: refresh
+            .and_then(|count| usize::try_from(count).ok())
+            .filter(|count| *count > 0)
+            .unwrap_or(default.auth_auto_refresh_workers),
+        ws_auth: ws_auth.unwrap_or(false),
+        google: google::read(&mut root),
+        amp,
+        oauth_aliases: oauth::aliases(&root.field("oauth-model-alias")),
+        oauth_exclusions: oauth::exclusions(&root.field("oauth-excluded-models")),
+        claude_headers: defaults::claude(root.field("claude-header-defaults").mapping()),
+        codex_headers: defaults::codex(root.field("codex-header-defaults").mapping()),
         routing: routing::read(root.field("routing").mapping()),
         limits: limits::read(root.field("limits").mapping()),
-        proxy_url: proxy(&root.field("proxy-url")),
+        proxy_url: proxy(&mut root),
         force_model_prefix: root.field("force-model-prefix").flag().unwrap_or(false),
         passthrough_headers: root.field("passthrough-headers").flag().unwrap_or(false),
         request_retry: root.field("request-retry").count().unwrap_or(0),
@@ -55,9 +92,15 @@ pub fn read(mut root: Mapping<'_>, report: &Report) -> Config {
             .unwrap_or_default(),
         disable_cooling: root.field("disable-cooling").flag().unwrap_or(false),
         transient_cooldown: transient(&root.field("transient-error-cooldown-seconds")),
-        bootstrap_retries,
-        streaming_keepalive,
-        gemini: entries::keys(&mut root, "gemini-api-key", Kind::Gemini),
+        bootstrap_retries: streaming.retries,
+        streaming_keepalive: streaming.keepalive,
+        early_keepalive: streaming.early,
+        nonstream_keepalive: interval(&root.field("nonstream-keepalive-interval")),
+        ca_file: root
+            .field("ca-file")
+            .filled()
+            .map(|path| paths::expand(&path)),
+        gemini,
         vertex: entries::keys(&mut root, "vertex-api-key", Kind::Vertex),
         claude: entries::keys(&mut root, "claude-api-key", Kind::Claude),
         codex: entries::keys(&mut root, "codex-api-key", Kind::Codex),
@@ -77,7 +120,7 @@ fn host(field: &Field<'_>) -> String {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
         || bare
@@ -85,27 +128,53 @@ fn is_loopback(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-fn api_keys(field: &Field<'_>) -> Vec<Secret> {
-    let mut seen = HashSet::new();
+/// The keys in place and those of `api-keys-file`, one in a line.
+fn api_keys(root: &mut Mapping<'_>, field: &Field<'_>, report: &Report) -> Vec<Secret> {
     let mut keys = field.texts();
+    let file = root.field("api-keys-file");
+    if let Some(path) = file.filled() {
+        if field.node().is_some() {
+            file.error("is given beside `api-keys`");
+        } else if let Some(text) = secret_file::read(&path, &file, report) {
+            keys.extend(secret_file::lines(&text).map(str::to_owned));
+        }
+    }
+    let mut seen = HashSet::new();
     keys.retain(|key| seen.insert(key.clone()));
     keys.into_iter().map(Secret::new).collect()
 }
 
 /// A proxy that cannot be used must not silently become a direct connection.
-fn proxy(field: &Field<'_>) -> ProxySetting {
-    ProxySetting::parse(&field.text().unwrap_or_default()).unwrap_or_else(|reason| {
-        field.error(reason);
+fn proxy(root: &mut Mapping<'_>) -> ProxySetting {
+    let text = root.secret("proxy-url", "proxy-url-file");
+    ProxySetting::parse(text.as_ref().map_or("", Secret::reveal)).unwrap_or_else(|reason| {
+        root.field("proxy-url").error(reason);
         ProxySetting::default()
     })
 }
 
 /// Keep-alives and further rounds of streams.
-fn streaming(mut block: Mapping<'_>) -> (Option<Duration>, u32) {
-    let keepalive = block.field("keepalive-seconds").duration();
+struct Streaming {
+    keepalive: Option<Duration>,
+    early: Option<Duration>,
+    retries: u32,
+}
+
+fn streaming(mut block: Mapping<'_>) -> Streaming {
+    let keepalive = interval(&block.field("keepalive-seconds"));
+    let early = interval(&block.field("early-keepalive-seconds"));
     let retries = block.field("bootstrap-retries").count().unwrap_or(0);
     block.finish();
-    (keepalive.filter(|every| !every.is_zero()), retries)
+    Streaming {
+        keepalive,
+        early,
+        retries,
+    }
+}
+
+/// A time between two signs of life; 0 for none.
+fn interval(field: &Field<'_>) -> Option<Duration> {
+    field.duration().filter(|every| !every.is_zero())
 }
 
 /// Seconds; 0 for the usual, less for none.
@@ -116,16 +185,19 @@ fn transient(field: &Field<'_>) -> Option<Duration> {
     }
 }
 
+/// The folder of credential files; one that does not exist yet is made when it is needed.
+fn auth_dir(field: &Field<'_>) -> PathBuf {
+    let path = paths::expand(field.filled().as_deref().unwrap_or(AUTH_DIR));
+    if path.metadata().is_ok_and(|found| !found.is_dir()) {
+        field.error("is not a folder");
+    }
+    path
+}
+
 fn without_effect(root: &mut Mapping<'_>) {
     pending::check(root, pending::TOP);
-    for (name, keys) in pending::BLOCKS {
-        let mut block = root.field(name).mapping();
-        pending::check(&mut block, keys);
-        block.finish();
-    }
-    let mut headers = root.field("claude-header-defaults").mapping();
-    pending::check(&mut headers, pending::CLAUDE_HEADERS);
-    disguise::claude_headers(&mut headers);
-    headers.finish();
+    let mut payload = root.field("payload").mapping();
+    pending::check(&mut payload, pending::PAYLOAD);
+    payload.finish();
     disguise::top(root);
 }

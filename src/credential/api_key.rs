@@ -64,6 +64,8 @@ impl Builder<'_> {
                 key,
                 proxy,
                 excluded_models,
+                // Nothing speaks WebSockets yet.
+                websockets: _,
             } = entry;
             let configured = common.base_url.as_deref().unwrap_or_default();
             if unique && !seen.insert((key.reveal(), configured)) {

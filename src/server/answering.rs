@@ -115,7 +115,7 @@ impl Generation<'_> {
         };
         let mut headers = self.passed_on(upstream);
         let session = understood.identity.primary.as_deref().map(short);
-        if self.snapshot.config.debug {
+        if self.snapshot.config.logs.debug {
             headers.push(("X-Holdfast-Credential", credential));
             let session = session.as_deref().filter(|session| session.is_ascii());
             headers.extend(session.map(|session| ("X-Holdfast-Session", session)));

@@ -45,7 +45,7 @@ fn every_top_level_value_arrives() {
     assert_eq!(config.host, "[::1]");
     assert_eq!(config.port, 80);
     assert_eq!(config.api_keys, ["a", "b", "0123", "true"].map(Secret::new));
-    assert!(config.debug && config.force_model_prefix && config.passthrough_headers);
+    assert!(config.logs.debug && config.force_model_prefix && config.passthrough_headers);
     assert!(!config.example_keys);
     let ProxySetting::Url(proxy) = &config.proxy_url else {
         panic!("{:?}", config.proxy_url);
