@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::expand::{self, Lookup};
 use super::problem::{Place, Problem, Report};
 use super::reader::Mapping;
 use super::schema::Config;
@@ -24,8 +25,13 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
 }
 
-/// Reads a configuration from text; `file` is what problems call it.
+/// Reads a configuration from text; `file` is what problems call it. Variables in it are those of the process.
 pub fn load(text: &str, file: &str) -> Loaded {
+    load_with(text, file, &process)
+}
+
+/// As [`load`], with variables from `lookup`.
+pub fn load_with(text: &str, file: &str, lookup: Lookup<'_>) -> Loaded {
     let report = Report::new(file);
     if text.len() > FILE_BYTES {
         let message = format!("is larger than {} MiB", FILE_BYTES >> 20);
@@ -65,7 +71,8 @@ pub fn load(text: &str, file: &str) -> Loaded {
         }
     };
     let empty = entries.is_none();
-    let entries = entries.unwrap_or_default();
+    let mut entries = entries.unwrap_or_default();
+    expand::document(&mut entries, lookup, &report);
     let config = top::read(Mapping::root(&report, &entries), &report);
     let files = report.files();
     let (problems, failed) = report.finish();
@@ -79,6 +86,11 @@ pub fn load(text: &str, file: &str) -> Loaded {
 
 /// Reads a configuration file. A file that cannot be read is a problem like any other.
 pub fn read(path: &Path) -> Loaded {
+    read_with(path, &process)
+}
+
+/// As [`read`], with variables from `lookup`.
+pub fn read_with(path: &Path, lookup: Lookup<'_>) -> Loaded {
     let file = path.display().to_string();
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
@@ -89,7 +101,7 @@ pub fn read(path: &Path) -> Loaded {
         }
     };
     match std::str::from_utf8(&bytes) {
-        Ok(text) => load(text, &file),
+        Ok(text) => load_with(text, &file, lookup),
         Err(error) => {
             let report = Report::new(&file);
             let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
@@ -103,6 +115,11 @@ pub fn read(path: &Path) -> Loaded {
             unusable(report)
         }
     }
+}
+
+/// The environment of the process.
+fn process(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 fn unusable(report: Report) -> Loaded {

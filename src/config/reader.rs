@@ -6,6 +6,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::keys::{self, Standing};
 use super::nearest::nearest;
 use super::problem::{Place, Report};
 use super::quantity;
@@ -50,6 +51,8 @@ impl<'a> Mapping<'a> {
 
     pub fn field(&mut self, key: &'static str) -> Field<'a> {
         self.asked.push(key);
+        #[cfg(test)]
+        asked::note(&join(&self.place.path, key));
         let path = join(&self.place.path, key);
         match self.find(key) {
             Some(entry) => Field::of(self.report, entry, path),
@@ -89,11 +92,25 @@ impl<'a> Mapping<'a> {
                 column: entry.column,
                 path: join(&self.place.path, name),
             };
-            self.report
-                .warn_with(&place, || match nearest(name, self.asked.iter().copied()) {
-                    Some(known) => format!("is not a known key, did you mean `{known}`?"),
-                    None => "is not a known key".to_owned(),
-                });
+            self.report.warn_with(&place, || self.unknown(name));
+        }
+    }
+
+    /// What is wrong with a key that is none: it is misspelt, or belongs somewhere else.
+    fn unknown(&self, name: &str) -> String {
+        if let Some(known) = nearest(name, self.asked.iter().copied()) {
+            return format!("is not a known key, did you mean `{known}`?");
+        }
+        let elsewhere = keys::all().iter().filter(|key| {
+            let is_usual = matches!(key.standing, Standing::Current | Standing::Idle);
+            is_usual && key.split().1 == name
+        });
+        let mut parents: Vec<&str> = elsewhere.map(|key| key.split().0).collect();
+        parents.dedup();
+        match parents.as_slice() {
+            [""] => "belongs to the top of the file".to_owned(),
+            [parent] => format!("belongs under `{parent}`"),
+            _ => "is not a known key".to_owned(),
         }
     }
 
@@ -328,4 +345,30 @@ impl<'a> Field<'a> {
 fn place(node: Option<&Node>, path: String) -> Place {
     let (line, column) = node.map_or((0, 0), |node| (node.line, node.column));
     Place { line, column, path }
+}
+
+/// Which keys readers ask for, to be compared with the table of keys.
+#[cfg(test)]
+pub mod asked {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
+    thread_local! {
+        static ASKED: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
+    }
+
+    /// Notes a path, any item of a list being as good as another.
+    pub fn note(path: &str) {
+        let mut general = String::new();
+        for (index, part) in path.split('[').enumerate() {
+            let rest = part.split_once(']').map_or(part, |(_, rest)| rest);
+            general.push_str(if index == 0 { "" } else { "[]" });
+            general.push_str(rest);
+        }
+        ASKED.with_borrow_mut(|asked| asked.insert(general));
+    }
+
+    pub fn take() -> BTreeSet<String> {
+        ASKED.take()
+    }
 }
