@@ -142,6 +142,7 @@ impl Gateway {
                 is_cheap: route::is_cheap,
                 on_lane: Box::new(move |lane| starter.start(lane)),
             },
+            None,
         )?;
         let janitor = Janitor::start(vec![sweep_sessions(&server), write_sessions(&server)])?;
         Ok(Running {

@@ -9,6 +9,7 @@ pub mod config;
 pub mod credential;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod diagnostics;
 pub mod dialect;
 pub mod edge;
 mod gateway;

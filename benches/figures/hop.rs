@@ -163,7 +163,7 @@ pub fn serve(way: &str, upstream: &str) -> io::Result<()> {
             Ok(())
         }),
     };
-    let edge = Edge::start(vec![listener], limits, hooks)?;
+    let edge = Edge::start(vec![listener], limits, hooks, None)?;
     helper::announce(address);
     helper::wait_for_parent();
     edge.stop();

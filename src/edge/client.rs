@@ -1,19 +1,18 @@
 //! One client connection.
 
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Instant;
-
-use mio::net::TcpStream;
 
 use super::deadlines::Deadline;
 use super::exchange::Exchange;
 use super::framing::request::RequestHead;
 use super::socket::Socket;
+use super::tls::Stream;
 
 /// A connection, from its first byte to its last.
 #[derive(Debug)]
 pub struct Client {
-    pub socket: Socket<TcpStream>,
+    pub socket: Socket<Stream>,
     pub peer: SocketAddr,
     /// Tells apart connections that had the same key one after another.
     pub serial: u64,
@@ -39,14 +38,25 @@ pub enum State {
     /// It has a lane.
     Exchanging(Box<Exchange>),
     /// An answer is complete, but not all of it has been taken.
-    Answering { keep_alive: bool },
+    Answering(Afterwards),
     /// The last answer is written; what still comes is read and dropped, so that the answer is not lost to a
     /// reset.
     Lingering,
 }
 
+/// What comes after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Afterwards {
+    /// The next request.
+    KeepAlive,
+    /// The end.
+    Close,
+    /// The end, of an answer that is not whole.
+    BreakOff,
+}
+
 impl Client {
-    pub fn new(stream: TcpStream, peer: SocketAddr, serial: u64, now: Instant) -> Self {
+    pub fn new(stream: Stream, peer: SocketAddr, serial: u64, now: Instant) -> Self {
         Self {
             socket: Socket::new(stream),
             peer,
@@ -74,18 +84,13 @@ impl Client {
         }
         self.scanned = 0;
     }
-
-    /// Ends our direction: everything is written.
-    pub fn shut_write(&mut self) {
-        let _ = self.socket.stream().shutdown(Shutdown::Write);
-    }
 }
 
 impl State {
     /// A request is under way.
     pub fn is_active(&self) -> bool {
         match self {
-            Self::Waiting(_) | Self::Exchanging(_) | Self::Answering { .. } => true,
+            Self::Waiting(_) | Self::Exchanging(_) | Self::Answering(_) => true,
             Self::Reading | Self::Lingering => false,
         }
     }

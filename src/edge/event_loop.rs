@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 
-use super::client::{Client, State};
+use super::client::{Afterwards, Client, State};
 use super::deadlines::Deadlines;
 use super::exchange::{Exchange, Progress};
 use super::framing::Body;
@@ -18,7 +19,8 @@ use super::framing::request::{self, HeadLimits, RequestHead};
 use super::lanes::{Lanes, Ready};
 use super::refusal::Refusal;
 use super::socket::{Readiness, Received};
-use super::{Hooks, Limits};
+use super::tls::{Session, Stream};
+use super::{Hooks, Identity, Limits};
 use crate::lane::envelope;
 
 /// Bytes read at once. One buffer serves all connections.
@@ -48,6 +50,8 @@ pub struct Control {
     order: AtomicU8,
     active: AtomicUsize,
     connections: AtomicUsize,
+    /// What new connections are opened with, if they are to be secure.
+    identity: Option<ArcSwap<Identity>>,
 }
 
 const RUN: u8 = 0;
@@ -67,6 +71,12 @@ impl Control {
         self.order.fetch_max(order, Ordering::AcqRel);
         // It can fail only when the loop is gone.
         let _ = self.waker.wake();
+    }
+
+    pub fn replace_identity(&self, identity: Identity) {
+        if let Some(current) = &self.identity {
+            current.store(Arc::new(identity));
+        }
     }
 
     pub fn active(&self) -> usize {
@@ -105,6 +115,7 @@ impl EventLoop {
         listeners: Vec<std::net::TcpListener>,
         limits: Limits,
         hooks: Hooks,
+        identity: Option<Identity>,
     ) -> io::Result<(Self, Arc<Control>)> {
         let poll = Poll::new()?;
         let control = Arc::new(Control {
@@ -112,6 +123,7 @@ impl EventLoop {
             order: AtomicU8::new(RUN),
             active: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
+            identity: identity.map(ArcSwap::from_pointee),
         });
         let mut sockets = Vec::with_capacity(listeners.len());
         for (index, listener) in listeners.into_iter().enumerate() {
@@ -259,13 +271,24 @@ impl EventLoop {
     fn welcome(&mut self, stream: mio::net::TcpStream, peer: std::net::SocketAddr) {
         // Without it small pieces of a stream wait for each other.
         let _ = stream.set_nodelay(true);
+        let session = match &self.control.identity {
+            None => None,
+            Some(identity) => match Session::new(&identity.load()) {
+                Ok(session) => Some(session),
+                Err(error) => {
+                    log::warn!("cannot secure a connection: {error}");
+                    return;
+                }
+            },
+        };
+        let stream = Stream::new(stream, session);
         let is_full = self.clients.len() >= self.limits.connections && !self.make_room();
         self.next_serial += 1;
         let entry = self.clients.vacant_entry();
         let key = entry.key();
         let mut client = Client::new(stream, peer, self.next_serial, self.now);
         if let Err(error) = self.poll.registry().register(
-            client.socket.stream_mut(),
+            client.socket.stream_mut().source(),
             client_token(key),
             Interest::READABLE | Interest::WRITABLE,
         ) {
@@ -315,7 +338,7 @@ impl EventLoop {
                 State::Reading => self.read_head(key),
                 State::Waiting(_) => self.wait(key),
                 State::Exchanging(_) => self.exchange(key),
-                State::Answering { .. } => self.finish_answer(key),
+                State::Answering(_) => self.finish_answer(key),
                 State::Lingering => self.linger(key),
             };
             if !goes_on {
@@ -328,6 +351,7 @@ impl EventLoop {
         let Some(client) = self.clients.get_mut(key) else {
             return false;
         };
+        let was_opening = client.socket.stream().is_opening();
         let limits = HeadLimits {
             bytes: self.limits.head_bytes,
             headers: self.limits.headers,
@@ -355,14 +379,28 @@ impl EventLoop {
                     client.head_began.get_or_insert(self.now);
                 }
                 Received::Nothing => break,
+                Received::End if client.socket.stream_mut().fall_back() => {
+                    let what = "the client sent an HTTP request to an HTTPS server";
+                    return self.refuse(key, Refusal::Malformed(what));
+                }
                 Received::End => {
                     self.remove(key);
                     return false;
                 }
             }
         }
+        // A part of the handshake.
+        if client.socket.pending() > 0 && client.socket.flush().is_err() {
+            self.remove(key);
+            return false;
+        }
+        let is_opening = client.socket.stream().is_opening();
+        if was_opening && !is_opening {
+            client.idle_since = self.now;
+        }
         let at = match client.head_began {
             Some(began) => began + self.limits.head_timeout,
+            None if is_opening => client.idle_since + self.limits.head_timeout,
             None => client.idle_since + self.limits.idle,
         };
         self.deadlines.set(key, &mut client.deadline, Some(at));
@@ -464,7 +502,17 @@ impl EventLoop {
             }
             Progress::Finished { keep_alive } => {
                 self.lanes.release(lane);
-                self.enter(key, State::Answering { keep_alive });
+                let afterwards = if keep_alive {
+                    Afterwards::KeepAlive
+                } else {
+                    Afterwards::Close
+                };
+                self.enter(key, State::Answering(afterwards));
+                true
+            }
+            Progress::Early => {
+                self.lanes.close(lane);
+                self.enter(key, State::Answering(Afterwards::Close));
                 true
             }
             Progress::Refused(refusal) => {
@@ -473,7 +521,7 @@ impl EventLoop {
             }
             Progress::Broken => {
                 self.lanes.close(lane);
-                self.enter(key, State::Answering { keep_alive: false });
+                self.enter(key, State::Answering(Afterwards::BreakOff));
                 true
             }
             Progress::ClientGone => {
@@ -487,14 +535,19 @@ impl EventLoop {
         let Some(client) = self.clients.get_mut(key) else {
             return false;
         };
+        let State::Answering(afterwards) = client.state else {
+            return false;
+        };
+        let goes_on = afterwards == Afterwards::KeepAlive && !self.is_draining;
         let before = client.socket.pending();
-        if client.socket.flush().is_err() {
+        let mut flushed = client.socket.flush();
+        if flushed.is_ok() && !goes_on && afterwards != Afterwards::BreakOff {
+            flushed = client.socket.end();
+        }
+        if flushed.is_err() {
             self.remove(key);
             return false;
         }
-        let State::Answering { keep_alive } = client.state else {
-            return false;
-        };
         if client.socket.pending() > 0 {
             if client.socket.pending() < before || !client.deadline.is_set() {
                 let at = self.now + self.limits.write_stall;
@@ -503,14 +556,14 @@ impl EventLoop {
             return false;
         }
         client.socket.shrink();
-        if keep_alive && !self.is_draining {
+        if goes_on {
             client.idle_since = self.now;
             if !client.input.is_empty() {
                 client.head_began = Some(self.now);
             }
             self.enter(key, State::Reading);
         } else {
-            client.shut_write();
+            client.socket.stream().shut_write();
             let at = self.now + self.limits.linger;
             self.deadlines.set(key, &mut client.deadline, Some(at));
             self.enter(key, State::Lingering);
@@ -536,13 +589,17 @@ impl EventLoop {
     fn refuse(&mut self, key: usize, refusal: Refusal) -> bool {
         if let Some(client) = self.clients.get_mut(key) {
             log::debug!("{}: {refusal}", client.peer);
+            if client.socket.stream().is_opening() {
+                self.remove(key);
+                return false;
+            }
             client.input = Vec::new();
             // What cannot be written shows with the next flush.
             let _ = client.socket.send(&refusal.answer());
             let at = self.now + self.limits.write_stall;
             self.deadlines.set(key, &mut client.deadline, Some(at));
         }
-        self.enter(key, State::Answering { keep_alive: false });
+        self.enter(key, State::Answering(Afterwards::Close));
         true
     }
 
@@ -584,7 +641,7 @@ impl EventLoop {
             };
             // Entering the new state counts from the old one.
             if let Some(client) = self.clients.get_mut(key) {
-                client.state = State::Answering { keep_alive: false };
+                client.state = State::Answering(Afterwards::Close);
             }
             if self.start(key, &head, lane) {
                 self.again.push(key);
@@ -615,10 +672,7 @@ impl EventLoop {
                     self.lanes.close(exchange.lane);
                     self.refuse(key, Refusal::Slow);
                 }
-                State::Reading
-                | State::Exchanging(_)
-                | State::Answering { .. }
-                | State::Lingering => {
+                State::Reading | State::Exchanging(_) | State::Answering(_) | State::Lingering => {
                     self.remove(key);
                     continue;
                 }
@@ -643,9 +697,13 @@ impl EventLoop {
 
     /// Closes a connection, and its lane if it has one.
     fn remove(&mut self, key: usize) {
-        let Some(client) = self.clients.try_remove(key) else {
+        let Some(mut client) = self.clients.try_remove(key) else {
             return;
         };
+        if client.is_idle() {
+            // Whoever has left cannot be told.
+            let _ = client.socket.end();
+        }
         if client.state.is_active() {
             self.control.active.fetch_sub(1, Ordering::AcqRel);
         }

@@ -62,6 +62,8 @@ pub enum Progress {
     Yielding,
     /// The answer is complete, and the lane free. The connection may be used again if `keep_alive`.
     Finished { keep_alive: bool },
+    /// The answer is complete, but not the request; the lane must be closed.
+    Early,
     /// The request cannot go on; the lane must be closed. The client has seen nothing yet.
     Refused(Refusal),
     /// The answer broke off; lane and client must be closed.
@@ -291,9 +293,8 @@ impl Exchange {
                 keep_alive: self.keep_alive,
             }
         } else {
-            // Answered before it was read: where the next request begins cannot be known in time, and the
-            // lane holds the rest of this one.
-            Progress::Broken
+            // Where the next request begins cannot be known in time, and the lane holds the rest of this one.
+            Progress::Early
         }
     }
 

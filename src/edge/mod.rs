@@ -14,6 +14,7 @@ mod limits;
 pub mod listener;
 mod refusal;
 mod socket;
+mod tls;
 
 use std::io;
 use std::net::TcpListener;
@@ -24,6 +25,7 @@ use crate::lane::WorkerEnd;
 use event_loop::{Control, EventLoop};
 pub use limits::Limits;
 pub use refusal::Refusal;
+pub use tls::{Identity, IdentityError};
 
 /// What the edge has to ask or tell others.
 pub struct Hooks {
@@ -44,7 +46,7 @@ pub struct EdgeHandle {
 }
 
 impl Edge {
-    /// Serves what comes to `listeners` over lanes.
+    /// Serves what comes to `listeners` over lanes; over TLS if there is an `identity`.
     ///
     /// # Errors
     /// When the system refuses a poller or a thread.
@@ -52,8 +54,9 @@ impl Edge {
         listeners: Vec<TcpListener>,
         limits: Limits,
         hooks: Hooks,
+        identity: Option<Identity>,
     ) -> io::Result<EdgeHandle> {
-        let (event_loop, control) = EventLoop::new(listeners, limits, hooks)?;
+        let (event_loop, control) = EventLoop::new(listeners, limits, hooks, identity)?;
         let thread = thread::Builder::new()
             .name("edge".to_owned())
             .stack_size(256 * 1024)
@@ -69,6 +72,12 @@ impl EdgeHandle {
     /// Stops accepting, closes idle connections, and lets what is under way finish.
     pub fn drain(&self) {
         self.control.drain();
+    }
+
+    /// Opens connections with `identity` from now on; those that are open keep theirs. An edge that was
+    /// started without one stays without.
+    pub fn replace_identity(&self, identity: Identity) {
+        self.control.replace_identity(identity);
     }
 
     /// How many requests are under way, their answers still being written included.

@@ -3,6 +3,28 @@
 use std::io::{self, Read, Write};
 
 use mio::event::Event;
+use mio::net::UnixStream;
+
+/// What a socket reads from and writes to.
+pub trait Transport: Read + Write {
+    /// Whether reading may go on although the system told of nothing more.
+    fn may_have_more(&self) -> bool {
+        false
+    }
+
+    /// Bytes it has taken and the system has not; [`Write::flush`] is to bring them on.
+    fn unsent(&self) -> usize {
+        0
+    }
+
+    /// Says that this was all, where there is a way to say it.
+    fn end(&mut self) {}
+
+    /// Gives back the memory of an idle connection.
+    fn shrink(&mut self) {}
+}
+
+impl Transport for UnixStream {}
 
 /// What the system still owes us shows in events, and only on a change (edge-triggered), so a socket
 /// remembers what it may do.
@@ -53,7 +75,7 @@ pub enum Received {
 /// Pieces from this size on are written directly where possible; smaller ones are gathered.
 const DIRECT: usize = 16 * 1024;
 
-impl<S: Read + Write> Socket<S> {
+impl<S: Transport> Socket<S> {
     pub fn new(stream: S) -> Self {
         Self {
             stream,
@@ -100,7 +122,8 @@ impl<S: Read + Write> Socket<S> {
                 Ok(count) => {
                     // Less than asked for: the rest will come with an event of its own (epoll(7),
                     // "edge-triggered"), and so will the end, unless it has come already.
-                    self.is_readable = count == room.len() || self.has_ended;
+                    self.is_readable =
+                        count == room.len() || self.has_ended || self.stream.may_have_more();
                     return Received::Bytes(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -147,7 +170,29 @@ impl<S: Read + Write> Socket<S> {
                 self.output = Vec::new();
             }
         }
+        if self.stream.unsent() > 0 {
+            self.flush_stream()?;
+        }
         Ok(())
+    }
+
+    fn flush_stream(&mut self) -> io::Result<()> {
+        match self.stream.flush() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_writable = false,
+            flushed => flushed?,
+        }
+        Ok(())
+    }
+
+    /// Says that this was all, once all is on its way.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub fn end(&mut self) -> io::Result<()> {
+        if self.pending() == 0 {
+            self.stream.end();
+        }
+        self.flush()
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -166,7 +211,7 @@ impl<S: Read + Write> Socket<S> {
 
     /// Bytes that wait to be taken.
     pub fn pending(&self) -> usize {
-        self.output.len() - self.taken
+        self.output.len() - self.taken + self.stream.unsent()
     }
 
     /// Gives back the memory of an idle connection.
@@ -174,5 +219,6 @@ impl<S: Read + Write> Socket<S> {
         if self.output.is_empty() {
             self.output = Vec::new();
         }
+        self.stream.shrink();
     }
 }

@@ -1,25 +1,55 @@
 //! An edge, workers that do what the path says, and a client without manners.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::marker::PhantomData;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use holdfast::edge::{Edge, EdgeHandle, Hooks, Limits, listener};
+use holdfast::edge::{Edge, EdgeHandle, Hooks, Identity, Limits, listener};
 use holdfast::lane::{Delivery, WorkerEnd};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An edge with its workers. `/echo` gives the request back, `/stream/N` writes N pieces, `/wait` answers when
-/// the client has gone, `/hold` when it is released, `/break` never.
-pub struct Setup {
+/// the client has gone, `/hold` when it is released, `/drip` partly before, `/break` never.
+pub struct SetupOver<W> {
     pub edge: Option<EdgeHandle>,
     pub address: SocketAddr,
     pub shared: Arc<Shared>,
     workers: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    wire: PhantomData<W>,
 }
+
+/// By what clients reach an edge.
+pub trait Wire: Read + Write {
+    fn connect(address: SocketAddr) -> Self;
+    fn tcp(&self) -> &TcpStream;
+    /// What the edge needs for it.
+    fn identity() -> Option<Identity>;
+}
+
+impl Wire for TcpStream {
+    fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+
+    fn identity() -> Option<Identity> {
+        None
+    }
+}
+
+pub type Setup = SetupOver<TcpStream>;
+pub type Client = ClientOver<TcpStream>;
 
 #[derive(Default)]
 pub struct Shared {
@@ -28,6 +58,8 @@ pub struct Shared {
     /// Requests at `/hold` and `/wait` right now.
     pub holding: AtomicUsize,
     pub release: AtomicBool,
+    /// Pieces that `/stream` has got rid of.
+    pub pieces: AtomicUsize,
     /// Clients seen to leave by `/wait`.
     pub seen_gone: AtomicUsize,
 }
@@ -40,8 +72,12 @@ pub fn limits() -> Limits {
     }
 }
 
-impl Setup {
+impl<W: Wire> SetupOver<W> {
     pub fn new(limits: Limits) -> Self {
+        Self::with(limits, W::identity())
+    }
+
+    pub fn with(limits: Limits, identity: Option<Identity>) -> Self {
         let listeners = listener::bind("127.0.0.1", 0).unwrap();
         let address = listeners[0].local_addr().unwrap();
         let shared = Arc::new(Shared::default());
@@ -56,12 +92,13 @@ impl Setup {
                 Ok(())
             }),
         };
-        let edge = Edge::start(listeners, limits, hooks).unwrap();
+        let edge = Edge::start(listeners, limits, hooks, identity).unwrap();
         Self {
             edge: Some(edge),
             address,
             shared,
             workers,
+            wire: PhantomData,
         }
     }
 
@@ -69,8 +106,8 @@ impl Setup {
         self.edge.as_ref().unwrap()
     }
 
-    pub fn client(&self) -> Client {
-        Client::connect(self.address)
+    pub fn client(&self) -> ClientOver<W> {
+        ClientOver::connect(self.address)
     }
 
     pub fn release(&self) {
@@ -78,9 +115,9 @@ impl Setup {
     }
 }
 
-impl Drop for Setup {
+impl<W> Drop for SetupOver<W> {
     fn drop(&mut self) {
-        self.release();
+        self.shared.release.store(true, Ordering::Release);
         self.edge.take();
         for worker in self.workers.lock().unwrap().drain(..) {
             let _ = worker.join();
@@ -117,6 +154,7 @@ fn serve(delivery: Delivery, lane: &mut WorkerEnd, shared: &Shared) -> bool {
             if write!(lane, "{:x}\r\n{piece}\r\n", piece.len()).is_err() {
                 return false;
             }
+            shared.pieces.fetch_add(1, Ordering::AcqRel);
         }
         return lane.write_all(b"0\r\n\r\n").is_ok();
     }
@@ -136,6 +174,13 @@ fn serve(delivery: Delivery, lane: &mut WorkerEnd, shared: &Shared) -> bool {
             eventually(|| shared.release.load(Ordering::Acquire));
             shared.holding.fetch_sub(1, Ordering::AcqRel);
         }
+        "/drip" => {
+            let _ = lane.write_all(
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nfirst\n\r\n",
+            );
+            eventually(|| shared.release.load(Ordering::Acquire));
+            return lane.write_all(b"7\r\nsecond\n\r\n0\r\n\r\n").is_ok();
+        }
         "/break" => return false,
         "/half" => {
             let _ =
@@ -152,7 +197,7 @@ fn serve(delivery: Delivery, lane: &mut WorkerEnd, shared: &Shared) -> bool {
 }
 
 /// Waits for `condition`; panics if it does not come true.
-pub fn eventually(condition: impl Fn() -> bool) {
+pub fn eventually(mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < deadline, "it did not happen in time");
@@ -160,8 +205,8 @@ pub fn eventually(condition: impl Fn() -> bool) {
     }
 }
 
-pub struct Client {
-    pub stream: BufReader<TcpStream>,
+pub struct ClientOver<W> {
+    pub stream: BufReader<W>,
 }
 
 #[derive(Debug)]
@@ -171,13 +216,14 @@ pub struct Answer {
     pub body: String,
 }
 
-impl Client {
+impl<W: Wire> ClientOver<W> {
     pub fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_nodelay(true).unwrap();
+        Self::of(W::connect(address))
+    }
+
+    pub fn of(wire: W) -> Self {
         Self {
-            stream: BufReader::new(stream),
+            stream: BufReader::new(wire),
         }
     }
 
@@ -194,6 +240,17 @@ impl Client {
         let mut line = String::new();
         self.stream.read_line(&mut line).unwrap();
         line
+    }
+
+    /// Reads up to and with the line `wanted`.
+    pub fn skip_to(&mut self, wanted: &str) {
+        loop {
+            let line = self.line();
+            assert!(!line.is_empty(), "closed before {wanted:?}");
+            if line.trim_end() == wanted {
+                return;
+            }
+        }
     }
 
     pub fn answer(&mut self) -> Answer {

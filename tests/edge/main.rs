@@ -1,6 +1,15 @@
 //! The edge with workers behind it, as clients see it.
 
+#![allow(
+    clippy::duplicate_mod,
+    reason = "the same tests run over TCP and over TLS"
+)]
+
+mod crowded;
 mod harness;
 mod hostile;
 mod lanes;
 mod ordinary;
+mod over_tls;
+mod tls;
+mod wire;

@@ -1,0 +1,132 @@
+//! What the edge proves itself with.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{Error, InconsistentKeys};
+use zeroize::Zeroizing;
+
+/// A chain of certificates and the key of its first, with which connections are opened: TLS 1.2 and 1.3, and
+/// HTTP/1.1 where the client offers protocols (ALPN). Its clients can resume sessions; the last 256 are
+/// remembered (the default of rustls), and forgotten with it.
+#[derive(Clone)]
+pub struct Identity {
+    pub(super) config: Arc<ServerConfig>,
+}
+
+/// Why there is no identity. It names the file and never says what is in it.
+#[derive(Debug)]
+pub struct IdentityError {
+    file: PathBuf,
+    reason: Reason,
+}
+
+#[derive(Debug)]
+enum Reason {
+    Unreadable(io::Error),
+    NotPem,
+    NoCertificate,
+    NoKey,
+    UnusableKey,
+    UnusableCertificate(Error),
+    /// The key is not that of the certificate in this file.
+    Mismatch(PathBuf),
+}
+
+impl Identity {
+    /// Reads a chain of certificates, the server's own first, and its key, both in PEM. The key is PKCS #8,
+    /// PKCS #1 or SEC 1, and not encrypted.
+    ///
+    /// # Errors
+    /// When a file cannot be read, holds nothing of the kind, or the two do not belong together.
+    pub fn load(certificates: &Path, key: &Path) -> Result<Self, IdentityError> {
+        let chain = CertificateDer::pem_slice_iter(&read(certificates)?)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|_| Reason::NotPem.of(certificates))?;
+        if chain.is_empty() {
+            return Err(Reason::NoCertificate.of(certificates));
+        }
+        let private = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|error| match error {
+            pem::Error::NoItemsFound => Reason::NoKey.of(key),
+            // The others quote from the file.
+            _ => Reason::NotPem.of(key),
+        })?;
+        let provider = ring::default_provider();
+        let private = provider
+            .key_provider
+            .load_private_key(private)
+            .map_err(|_| Reason::UnusableKey.of(key))?;
+        let pair = CertifiedKey::new(chain, private);
+        match pair.keys_match() {
+            Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
+            Err(Error::InconsistentKeys(_)) => {
+                return Err(Reason::Mismatch(certificates.to_owned()).of(key));
+            }
+            Err(error) => return Err(Reason::UnusableCertificate(error).of(certificates)),
+        }
+        let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Reason::UnusableCertificate(error).of(certificates))?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(pair)));
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self {
+            config: Arc::new(config),
+        })
+    }
+}
+
+fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
+    fs::read(file)
+        .map(Zeroizing::new)
+        .map_err(|error| Reason::Unreadable(error).of(file))
+}
+
+impl Reason {
+    fn of(self, file: &Path) -> IdentityError {
+        IdentityError {
+            file: file.to_owned(),
+            reason: self,
+        }
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Identity")
+    }
+}
+
+impl fmt::Display for IdentityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.display();
+        match &self.reason {
+            Reason::Unreadable(error) => write!(f, "cannot read {file}: {error}"),
+            Reason::NotPem => write!(f, "{file} is not PEM"),
+            Reason::NoCertificate => write!(f, "{file} holds no certificate in PEM"),
+            Reason::NoKey => write!(
+                f,
+                "{file} holds no private key in PEM that is not encrypted"
+            ),
+            Reason::UnusableKey => write!(f, "the private key in {file} cannot be used"),
+            Reason::UnusableCertificate(error) => {
+                write!(f, "the certificate in {file} cannot be used: {error}")
+            }
+            Reason::Mismatch(certificates) => write!(
+                f,
+                "the private key in {file} is not that of the certificate in {}",
+                certificates.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for IdentityError {}

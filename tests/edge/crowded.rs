@@ -1,0 +1,27 @@
+//! More connections than there may be, without TLS: over it there is no way to tell.
+
+use std::sync::atomic::Ordering;
+
+use holdfast::edge::Limits;
+
+use super::harness::{Setup, eventually, limits};
+
+#[test]
+fn beyond_the_cap_a_client_is_told() {
+    let setup = Setup::new(Limits {
+        connections: 3,
+        ..limits()
+    });
+    let mut busy: Vec<_> = (0..3).map(|_| setup.client()).collect();
+    for client in &mut busy {
+        client.send("GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+    }
+    eventually(|| setup.shared.holding.load(Ordering::Acquire) == 3);
+    let mut refused = setup.client();
+    assert_eq!(refused.answer().status, 503);
+    assert!(refused.is_closed());
+    setup.release();
+    for client in &mut busy {
+        assert_eq!(client.answer().status, 200);
+    }
+}
