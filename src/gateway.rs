@@ -3,13 +3,15 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::config::Config;
-use crate::edge::{Edge, EdgeHandle, Hooks, Limits, listener};
+use crate::config::{self, Config};
+use crate::diagnostics::Diagnostics;
+use crate::edge::{Edge, EdgeHandle, Hooks, Identity, IdentityError, Limits, listener};
 use crate::janitor::{Janitor, Task};
 use crate::server::report::Observer;
 use crate::server::workers::Workers;
@@ -39,7 +41,14 @@ pub struct Running {
     edge: Option<EdgeHandle>,
     workers: Arc<Workers>,
     janitor: Option<Janitor>,
-    reloading: Mutex<()>,
+    /// The debug server; held while a configuration is taken up, so that there is one at a time.
+    debug: Mutex<Debug>,
+}
+
+/// The debug server, and where the configuration has it.
+struct Debug {
+    address: Option<String>,
+    server: Option<Diagnostics>,
 }
 
 /// What is fixed once the gateway runs.
@@ -50,6 +59,13 @@ struct Started {
     workers: usize,
     connections: usize,
     body: u64,
+    head_timeout: Duration,
+    idle_timeout: Duration,
+    lane_wait: Duration,
+    drain_timeout: Duration,
+    tls: Option<config::Tls>,
+    session_names: NonZeroUsize,
+    commercial_mode: bool,
 }
 
 /// Why a gateway did not start.
@@ -57,6 +73,8 @@ struct Started {
 pub enum StartError {
     /// The configured address cannot be listened on.
     Bind { address: String, source: io::Error },
+    /// The configured certificate or its key cannot be used.
+    Tls(IdentityError),
     /// The system refused something else: a thread, a socket, randomness.
     System(io::Error),
 }
@@ -65,6 +83,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bind { address, source } => write!(f, "cannot listen on {address}: {source}"),
+            Self::Tls(source) => write!(f, "tls: {source}"),
             Self::System(source) => write!(f, "cannot start: {source}"),
         }
     }
@@ -74,6 +93,7 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Bind { source, .. } | Self::System(source) => Some(source),
+            Self::Tls(source) => Some(source),
         }
     }
 }
@@ -101,7 +121,8 @@ impl Gateway {
     /// Listens and serves until the returned value is stopped or dropped.
     ///
     /// # Errors
-    /// [`StartError`] when the address is taken or the system refuses a thread or a socket.
+    /// [`StartError`] when the address is taken, the certificate cannot be used, or the system refuses a
+    /// thread or a socket.
     pub fn start(config: Config) -> Result<Running, StartError> {
         Self::new(config).run()
     }
@@ -113,6 +134,13 @@ impl Gateway {
     pub fn run(self) -> Result<Running, StartError> {
         let Self { config, observer } = self;
         let started = Started::of(&config);
+        let identity = started
+            .tls
+            .as_ref()
+            .map(|tls| Identity::load(&tls.cert, &tls.key))
+            .transpose()
+            .map_err(StartError::Tls)?;
+        let debug = Debug::at(config.debug_server.clone());
         let listeners = listen(&started)?;
         let addresses = listeners
             .iter()
@@ -142,7 +170,7 @@ impl Gateway {
                 is_cheap: route::is_cheap,
                 on_lane: Box::new(move |lane| starter.start(lane)),
             },
-            None,
+            identity,
         )?;
         let janitor = Janitor::start(vec![sweep_sessions(&server), write_sessions(&server)])?;
         Ok(Running {
@@ -152,8 +180,21 @@ impl Gateway {
             edge: Some(edge),
             workers,
             janitor: Some(janitor),
-            reloading: Mutex::new(()),
+            debug: Mutex::new(debug),
         })
+    }
+}
+
+impl Debug {
+    /// An address that cannot be listened on is no reason not to serve.
+    fn at(address: Option<String>) -> Self {
+        let server = address.as_deref().and_then(|address| {
+            Diagnostics::start(address)
+                .inspect(|server| log::info!("debug server at {}", server.address()))
+                .inspect_err(|error| log::error!("pprof.addr: cannot listen on {address}: {error}"))
+                .ok()
+        });
+        Self { address, server }
     }
 }
 
@@ -165,6 +206,13 @@ impl Started {
             workers: config.limits.workers,
             connections: config.limits.connections,
             body: config.limits.body,
+            head_timeout: config.limits.head_timeout,
+            idle_timeout: config.limits.idle_timeout,
+            lane_wait: config.limits.lane_wait,
+            drain_timeout: config.limits.drain_timeout,
+            tls: config.tls.clone(),
+            session_names: config.routing.session_affinity_names,
+            commercial_mode: config.logs.commercial,
         }
     }
 
@@ -177,13 +225,39 @@ impl Started {
             workers,
             connections,
             body,
+            head_timeout,
+            idle_timeout,
+            lane_wait,
+            drain_timeout,
+            tls,
+            session_names,
+            commercial_mode,
         } = self;
+        let files =
+            |tls: &Option<config::Tls>| tls.as_ref().map(|tls| (tls.cert.clone(), tls.key.clone()));
+        let both = tls.is_some() && other.tls.is_some();
+        let (old, new) = (files(tls).unzip(), files(&other.tls).unzip());
         [
             ("host", *host != other.host),
             ("port", *port != other.port),
             ("limits.workers", *workers != other.workers),
             ("limits.connections", *connections != other.connections),
             ("limits.body", *body != other.body),
+            ("limits.head-timeout", *head_timeout != other.head_timeout),
+            ("limits.idle-timeout", *idle_timeout != other.idle_timeout),
+            ("limits.lane-wait", *lane_wait != other.lane_wait),
+            (
+                "limits.drain-timeout",
+                *drain_timeout != other.drain_timeout,
+            ),
+            ("tls.enable", tls.is_some() != other.tls.is_some()),
+            ("tls.cert", both && old.0 != new.0),
+            ("tls.key", both && old.1 != new.1),
+            (
+                "routing.session-affinity-names",
+                *session_names != other.session_names,
+            ),
+            ("commercial-mode", *commercial_mode != other.commercial_mode),
         ]
         .into_iter()
         .filter_map(|(key, changed)| changed.then_some(key))
@@ -210,13 +284,30 @@ impl Running {
     ///
     /// Returns the keys whose change takes effect only with a restart.
     pub fn reload(&self, config: Config) -> Vec<&'static str> {
-        let _one_at_a_time = self.reloading.lock();
+        let mut debug = self.debug.lock();
         let pending = self.started.changes(&Started::of(&config));
         for key in &pending {
             log::warn!("config: {key} changed, restart required");
         }
+        if debug.address != config.debug_server {
+            // The old one first: the new one may want its port.
+            debug.server = None;
+            *debug = Debug::at(config.debug_server.clone());
+        }
+        self.reread_certificate();
         self.server.reload(config);
         pending
+    }
+
+    /// Takes up what the files of certificate and key hold now; what cannot be used changes nothing.
+    fn reread_certificate(&self) {
+        let (Some(tls), Some(edge)) = (&self.started.tls, &self.edge) else {
+            return;
+        };
+        match Identity::load(&tls.cert, &tls.key) {
+            Ok(identity) => edge.replace_identity(identity),
+            Err(error) => log::error!("tls: {error}; the certificate stays as it was"),
+        }
     }
 
     /// How many requests are under way.

@@ -54,7 +54,7 @@ pub fn run(port: u16, json: bool) -> ExitCode {
         Err(error) => {
             let code = match error {
                 StartError::Bind { .. } => exit::BIND,
-                StartError::System(_) => exit::INPUT,
+                StartError::System(_) | StartError::Tls(_) => exit::INPUT,
             };
             fail(&error.to_string(), code)
         }

@@ -26,11 +26,16 @@ pub fn run(path: &Path) -> ExitCode {
             return ExitCode::from(exit::INPUT);
         }
     };
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     match Gateway::start(config) {
         Ok(running) => {
             for address in running.addresses() {
                 log::info!(
-                    "holdfast {} listening on http://{address}",
+                    "holdfast {} listening on {scheme}://{address}",
                     env!("CARGO_PKG_VERSION")
                 );
             }
@@ -42,7 +47,7 @@ pub fn run(path: &Path) -> ExitCode {
             eprintln!("holdfast: {error}");
             ExitCode::from(match error {
                 StartError::Bind { .. } => exit::BIND,
-                StartError::System(_) => exit::INPUT,
+                StartError::System(_) | StartError::Tls(_) => exit::INPUT,
             })
         }
     }
