@@ -31,6 +31,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 pub struct Gateway {
     config: Config,
     observer: Option<Observer>,
+    tasks: Vec<Task>,
 }
 
 /// A gateway at work. Dropping it stops it at once.
@@ -109,12 +110,19 @@ impl Gateway {
         Self {
             config,
             observer: None,
+            tasks: Vec::new(),
         }
     }
 
     /// Has `observer` told of every finished request.
     pub fn observed(mut self, observer: Observer) -> Self {
         self.observer = Some(observer);
+        self
+    }
+
+    /// Has the janitor do one more thing.
+    pub(crate) fn with_task(mut self, task: Task) -> Self {
+        self.tasks.push(task);
         self
     }
 
@@ -132,7 +140,11 @@ impl Gateway {
     /// # Errors
     /// See [`Gateway::start`].
     pub fn run(self) -> Result<Running, StartError> {
-        let Self { config, observer } = self;
+        let Self {
+            config,
+            observer,
+            mut tasks,
+        } = self;
         let started = Started::of(&config);
         let identity = started
             .tls
@@ -172,7 +184,8 @@ impl Gateway {
             },
             identity,
         )?;
-        let janitor = Janitor::start(vec![sweep_sessions(&server), write_sessions(&server)])?;
+        tasks.extend([sweep_sessions(&server), write_sessions(&server)]);
+        let janitor = Janitor::start(tasks)?;
         Ok(Running {
             addresses,
             server,
@@ -233,10 +246,9 @@ impl Started {
             session_names,
             commercial_mode,
         } = self;
-        let files =
-            |tls: &Option<config::Tls>| tls.as_ref().map(|tls| (tls.cert.clone(), tls.key.clone()));
+        let cert = |tls: &Option<config::Tls>| tls.as_ref().map(|tls| tls.cert.clone());
+        let key = |tls: &Option<config::Tls>| tls.as_ref().map(|tls| tls.key.clone());
         let both = tls.is_some() && other.tls.is_some();
-        let (old, new) = (files(tls).unzip(), files(&other.tls).unzip());
         [
             ("host", *host != other.host),
             ("port", *port != other.port),
@@ -251,8 +263,8 @@ impl Started {
                 *drain_timeout != other.drain_timeout,
             ),
             ("tls.enable", tls.is_some() != other.tls.is_some()),
-            ("tls.cert", both && old.0 != new.0),
-            ("tls.key", both && old.1 != new.1),
+            ("tls.cert", both && cert(tls) != cert(&other.tls)),
+            ("tls.key", both && key(tls) != key(&other.tls)),
             (
                 "routing.session-affinity-names",
                 *session_names != other.session_names,
@@ -300,7 +312,7 @@ impl Running {
     }
 
     /// Takes up what the files of certificate and key hold now; what cannot be used changes nothing.
-    fn reread_certificate(&self) {
+    pub fn reread_certificate(&self) {
         let (Some(tls), Some(edge)) = (&self.started.tls, &self.edge) else {
             return;
         };

@@ -4,6 +4,7 @@
 //! [`Gateway`] is the whole of it for other programs: give it a configuration ([`config::load`]), and
 //! get a running gateway back. The rooms behind it, and what each may know, are in `ARCHITECTURE.md`.
 
+mod atomic_file;
 pub mod cli;
 pub mod config;
 pub mod credential;

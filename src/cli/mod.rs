@@ -4,6 +4,7 @@
 mod demo;
 mod identify;
 mod serve;
+mod source;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -10,14 +10,21 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::exit;
-use crate::config::{self, Config};
+use super::source::{self, Reading, Source};
+use crate::config::{self, Config, Problem};
 use crate::gateway::{Gateway, Running, StartError};
 
 pub fn run(path: &Path) -> ExitCode {
-    let Some(config) = read(path) else {
-        return ExitCode::from(exit::INPUT);
+    let source = Arc::new(Source::new(
+        path.to_owned(),
+        Box::new(|name| std::env::var(name).ok()),
+    ));
+    let config = match source.read(tell) {
+        Reading::Config(config) | Reading::Empty(config) => *config,
+        Reading::Same | Reading::Unusable => return ExitCode::from(exit::INPUT),
     };
     start_logging(&config);
+    tell_idle(&config);
     let drain_timeout = config.limits.drain_timeout;
     let signals = match Signals::new([SIGHUP, SIGINT, SIGTERM]) {
         Ok(signals) => signals,
@@ -31,7 +38,12 @@ pub fn run(path: &Path) -> ExitCode {
     } else {
         "http"
     };
-    match Gateway::start(config) {
+    // A file that changes is as good as a hangup.
+    let hang_up = || {
+        let _ = signal_hook::low_level::raise(SIGHUP);
+    };
+    let watch = source::watch(Arc::clone(&source), hang_up);
+    match Gateway::new(config).with_task(watch).run() {
         Ok(running) => {
             for address in running.addresses() {
                 log::info!(
@@ -40,7 +52,7 @@ pub fn run(path: &Path) -> ExitCode {
                 );
             }
             until_told(signals, running, drain_timeout, |running| {
-                reload(running, path);
+                reload(running, &source);
             })
         }
         Err(error) => {
@@ -87,23 +99,36 @@ pub fn until_told(
     ExitCode::SUCCESS
 }
 
-fn reload(running: &Running, path: &Path) {
-    match read(path) {
-        Some(config) => {
-            running.reload(config);
-            log::info!("config: {} reloaded", path.display());
+fn reload(running: &Running, source: &Source) {
+    let file = source.path().display();
+    match source.read(tell) {
+        Reading::Same => {
+            running.reread_certificate();
+            log::info!("config: {file} is the same");
         }
-        None => log::error!("config: {} not reloaded, the old one stays", path.display()),
+        Reading::Empty(_) => log::warn!("config: {file} is empty, the old one stays"),
+        Reading::Unusable => log::error!("config: {file} not reloaded, the old one stays"),
+        Reading::Config(config) => {
+            tell_idle(&config);
+            running.reload(*config);
+            log::info!("config: {file} reloaded");
+        }
     }
 }
 
-/// Reads the file and tells of all its problems; `None` if it cannot be used.
-fn read(path: &Path) -> Option<Config> {
-    let loaded = config::read(path);
-    for problem in &loaded.problems {
-        eprintln!("{problem}");
+/// What a file asks for in vain is better said than left to be found out.
+fn tell_idle(config: &Config) {
+    let idle = config::idle(config);
+    if !idle.is_empty() {
+        log::warn!(
+            "config: this version does nothing by {} yet",
+            idle.join(", ")
+        );
     }
-    loaded.config
+}
+
+fn tell(problem: &Problem) {
+    eprintln!("{problem}");
 }
 
 fn start_logging(config: &Config) {

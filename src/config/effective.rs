@@ -28,16 +28,44 @@ const ORIGIN_COLUMN: usize = 56;
 
 /// Renders `config`, which was read from `text`.
 pub fn render(config: &Config, text: &str) -> String {
+    written(config, origins(text)).text
+}
+
+/// Every single value, in the order of the page.
+pub fn leaves(config: &Config) -> Vec<Leaf> {
+    written(config, HashMap::new()).leaves
+}
+
+/// One value by its path, as it may be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    pub path: String,
+    pub shown: String,
+    pub secret: Option<Kept>,
+}
+
+/// What is known of a value that is not shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept(Vec<Secret>);
+
+impl Kept {
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+}
+
+fn written(config: &Config, origins: HashMap<String, Origin>) -> Page<'_> {
     let mut page = Page {
         text: String::new(),
+        leaves: Vec::new(),
         file: &config.file,
-        origins: origins(text),
+        origins,
         depth: 0,
         starts_item: false,
         path: Vec::new(),
     };
     whole(&mut page, config);
-    page.text
+    page
 }
 
 /// Where a value is written.
@@ -85,6 +113,7 @@ fn origins(text: &str) -> HashMap<String, Origin> {
 
 struct Page<'c> {
     text: String,
+    leaves: Vec<Leaf>,
     file: &'c str,
     origins: HashMap<String, Origin>,
     depth: usize,
@@ -132,8 +161,17 @@ impl Page<'_> {
 
     /// A value that is YAML as it is written.
     fn plain(&mut self, key: &str, value: impl ToString) {
-        let path = self.here(key);
-        self.line(key, &value.to_string(), &path);
+        let (path, value) = (self.here(key), value.to_string());
+        self.line(key, &value, &path);
+        self.leaf(path, value, None);
+    }
+
+    fn leaf(&mut self, path: String, shown: String, secret: Option<Kept>) {
+        self.leaves.push(Leaf {
+            path,
+            shown,
+            secret,
+        });
     }
 
     fn text(&mut self, key: &str, value: &str) {
@@ -156,8 +194,17 @@ impl Page<'_> {
             true => self.here(&from_file),
             false => self.here(key),
         };
-        let value = value.map(Secret::masked).unwrap_or_default();
-        self.line(key, &quoted(&value), &path);
+        let shown = quoted(&value.map(Secret::masked).unwrap_or_default());
+        self.line(key, &shown, &path);
+        let kept = Kept(value.cloned().into_iter().collect());
+        self.leaf(self.here(key), shown, Some(kept));
+    }
+
+    fn secrets(&mut self, key: &str, values: &[Secret]) {
+        let masked: Vec<String> = values.iter().map(|value| quoted(&value.masked())).collect();
+        let (path, shown) = (self.here(key), format!("[{}]", masked.join(", ")));
+        self.line(key, &shown, &path);
+        self.leaf(path, shown, Some(Kept(values.to_vec())));
     }
 
     fn texts<'t>(&mut self, key: &str, values: impl IntoIterator<Item = &'t str>) {
@@ -273,8 +320,7 @@ fn whole(page: &mut Page<'_>, config: &Config) {
     page.text("host", host);
     page.plain("port", port);
     self::tls(page, tls.as_ref());
-    let masked: Vec<String> = api_keys.iter().map(Secret::masked).collect();
-    page.texts("api-keys", masked.iter().map(String::as_str));
+    page.secrets("api-keys", api_keys);
     self::limits(page, limits);
     self::routing(page, routing);
     page.plain("request-retry", request_retry);
@@ -416,7 +462,14 @@ fn proxy(page: &mut Page<'_>, proxy: &ProxySetting) {
         ProxySetting::Direct => "direct".to_owned(),
         ProxySetting::Url(url) => url.to_string(),
     };
-    page.text("proxy-url", &shown);
+    let path = page.here("proxy-url");
+    let shown = quoted(&shown);
+    page.line("proxy-url", &shown, &path);
+    let kept = match proxy {
+        ProxySetting::Url(url) => vec![Secret::new(url.reveal())],
+        ProxySetting::Inherit | ProxySetting::Direct => Vec::new(),
+    };
+    page.leaf(path, shown, Some(Kept(kept)));
 }
 
 fn keys(page: &mut Page<'_>, block: &str, entries: &[KeyEntry]) {
@@ -486,11 +539,10 @@ fn common(page: &mut Page<'_>, common: &Common) {
     tuning(page, *own);
     page.block("headers", |page| {
         for (name, source) in headers {
-            let value = match source {
-                HeaderValueSource::Literal(value) => value.masked(),
-                HeaderValueSource::Client(header) => format!("${header}"),
-            };
-            page.text(&quoted(name), &value);
+            match source {
+                HeaderValueSource::Literal(value) => page.secret(name, Some(value)),
+                HeaderValueSource::Client(header) => page.text(name, &format!("${header}")),
+            }
         }
     });
     let models = models.as_deref().unwrap_or_default();
@@ -655,8 +707,7 @@ fn amp(page: &mut Page<'_>, amp: &Amp) {
         page.list("upstream-api-keys", upstream_keys, of_key, |page, entry| {
             let AmpKey { upstream, clients } = entry;
             page.secret("upstream-api-key", Some(upstream));
-            let masked: Vec<String> = clients.iter().map(Secret::masked).collect();
-            page.texts("api-keys", masked.iter().map(String::as_str));
+            page.secrets("api-keys", clients);
         });
         page.plain("restrict-management-to-localhost", restrict_management);
         page.plain("force-model-mappings", force_mappings);

@@ -5,6 +5,7 @@
 //! the [`Config`], in which all values are normalised and checked.
 
 mod amp;
+mod changes;
 mod defaults;
 mod disguise;
 mod effective;
@@ -12,6 +13,7 @@ mod entries;
 mod expand;
 mod file;
 mod google;
+mod hashing;
 mod headers;
 mod json_schema;
 pub mod keys;
@@ -36,12 +38,14 @@ mod url;
 mod yaml;
 
 pub use amp::{Amp, AmpKey, AmpMapping};
+pub use changes::{Change, changes, idle};
 pub use defaults::{CodexDefaults, HeaderDefault};
 pub use effective::render as effective;
 pub use entries::{Common, CompatEntry, CompatKey, KeyEntry, ModelRow, Tuning};
 pub use expand::Lookup;
 pub use file::{Loaded, load, load_with, read, read_with};
 pub use google::Google;
+pub use hashing::{Rewrite, hash_management_key};
 pub use headers::HeaderValueSource;
 pub use json_schema::render as json_schema;
 pub use limits::Limits;

@@ -247,11 +247,19 @@ impl Health {
         }
     }
 
-    /// A credential is another one.
-    pub fn forget(&mut self, holder: Holder) {
-        if let Some(condition) = self.of.get_mut(holder.index()) {
-            *condition = None;
+    /// A credential is set up otherwise than before: what waited for that is over, and if it offers other
+    /// models, so is what is known of each of them (spec/config.md 4.1).
+    pub fn changed(&mut self, holder: Holder, has_other_models: bool) {
+        let Some(Some(condition)) = self.of.get_mut(holder.index()) else {
+            return;
+        };
+        let waits = |record: &Record| record.block.is_some_and(|block| block.until.is_none());
+        if waits(&condition.whole) {
+            condition.whole = Record::default();
         }
+        condition
+            .models
+            .retain(|(_, record)| !has_other_models && !waits(record));
     }
 
     fn condition(&mut self, holder: Holder) -> &mut Condition {
@@ -385,7 +393,17 @@ mod tests {
         assert_eq!(bench.block(0), Some((Class::Quota, Some(10))));
         bench.fail(Class::Credential, Pause::UntilChanged, 0);
         assert_eq!(bench.block(0), Some((Class::Credential, None)));
-        bench.health.forget(A);
+        bench.health.changed(A, false);
+        assert_eq!(bench.block(0), None);
+    }
+
+    #[test]
+    fn other_models_are_not_blamed_for_the_old_ones() {
+        let mut bench = Bench::new();
+        bench.fail(Class::Transient, Pause::Fixed(seconds(60)), 0);
+        bench.health.changed(A, false);
+        assert_eq!(bench.block(0), Some((Class::Transient, Some(60))));
+        bench.health.changed(A, true);
         assert_eq!(bench.block(0), None);
     }
 

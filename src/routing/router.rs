@@ -369,6 +369,11 @@ impl Router {
         self.bindings.retain(exists);
     }
 
+    /// A credential is set up otherwise than before.
+    pub fn changed(&mut self, holder: Holder, has_other_models: bool) {
+        self.health.changed(holder, has_other_models);
+    }
+
     /// What the headers of an answer told of its credential.
     pub fn note(&mut self, holder: Holder, windows: Windows, began: Instant, now: Instant) {
         self.health.note(holder, windows, began, now);

@@ -22,7 +22,7 @@ mod snapshot;
 mod unserved;
 pub mod workers;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -30,7 +30,8 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
-use crate::config::Config;
+use crate::config::{self, Config};
+use crate::credential::Credential;
 use crate::dialect::problem::Problem;
 use crate::lane::WorkerEnd;
 use crate::provider::{Settings, Upstream};
@@ -78,12 +79,46 @@ impl Server {
     /// Serves by `config` from now on; requests under way keep what they started with.
     pub fn reload(&self, config: Config) {
         let snapshot = Arc::new(Snapshot::new(config, &self.routing.holders));
-        self.snapshot.store(Arc::clone(&snapshot));
+        let before = self.snapshot.swap(Arc::clone(&snapshot));
+        self.compare(&before, &snapshot);
         let credentials = snapshot.catalog.credentials().iter();
         let present: HashSet<Holder> = credentials
             .map(|credential| self.routing.holders.number(&credential.id))
             .collect();
         self.routing.retain(|holder| present.contains(&holder));
+    }
+
+    /// Tells of credentials that came, went or are set up otherwise, and lets routing know.
+    fn compare(&self, before: &Snapshot, now: &Snapshot) {
+        let earlier: HashMap<&str, &Credential> = before.credentials().collect();
+        let later: HashMap<&str, &Credential> = now.credentials().collect();
+        for (id, _) in before
+            .credentials()
+            .filter(|(id, _)| !later.contains_key(id))
+        {
+            log::info!("config: credential {id} removed");
+        }
+        for (id, credential) in now.credentials() {
+            match earlier.get(id) {
+                None => log::info!("config: credential {id} added"),
+                Some(same) if *same == credential => {}
+                Some(other) => {
+                    log::info!("config: credential {id} changed");
+                    let holder = self.routing.holders.number(id);
+                    let has_other_models = other.models != credential.models;
+                    self.routing
+                        .with(|router| router.changed(holder, has_other_models));
+                }
+            }
+        }
+        let changes = config::changes(&before.config, &now.config);
+        if !changes.is_empty() {
+            let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).collect();
+            log::info!("config: changed: {}", paths.join(", "));
+        }
+        for change in changes {
+            log::debug!("config: {change}");
+        }
     }
 
     /// How long a session stays bound; `None` when sessions are not bound at all.

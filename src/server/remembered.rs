@@ -1,14 +1,14 @@
 //! The file in which sessions survive a restart (`routing.session-affinity-file`).
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::time::{Instant, SystemTime};
 
 use parking_lot::Mutex;
 
 use super::Server;
+use crate::atomic_file;
 use crate::session::identity::fnv1a;
 use crate::session::store::{self, Moment};
 
@@ -75,7 +75,7 @@ impl Server {
         if *written == Some(hash) {
             return;
         }
-        match replace(path, text.as_bytes()) {
+        match atomic_file::replace(path, text.as_bytes()) {
             Ok(()) => *written = Some(hash),
             Err(error) => log::warn!("{}: sessions are not kept: {error}", path.display()),
         }
@@ -89,54 +89,4 @@ fn read(path: &Path) -> io::Result<String> {
         return Err(io::Error::other("the file is too large"));
     }
     Ok(text)
-}
-
-/// Puts a file in the place of another, which nobody but the owner can read: whoever looks sees one of them,
-/// whole.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = Path::new(&beside);
-    // Left over from a crash.
-    match fs::remove_file(beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(beside)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    let replaced = written.and_then(|()| fs::rename(beside, path));
-    if replaced.is_err() {
-        // The disk may be full: what was not written whole only takes room.
-        let _ = fs::remove_file(beside);
-    }
-    replaced
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    #[test]
-    fn a_file_is_replaced_whole_and_for_its_owner_only() {
-        let folder =
-            std::env::temp_dir().join(format!("holdfast-remembered-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let path = folder.join("sessions");
-        fs::write(folder.join("sessions.new"), "left over").unwrap();
-        for text in ["one", "two"] {
-            replace(&path, text.as_bytes()).unwrap();
-            assert_eq!(read(&path).unwrap(), text);
-            let mode = fs::metadata(&path).unwrap().permissions().mode();
-            assert_eq!(mode & 0o777, 0o600);
-            assert!(!folder.join("sessions.new").exists());
-        }
-        assert!(replace(&folder.join("missing/sessions"), b"x").is_err());
-        fs::remove_dir_all(&folder).unwrap();
-    }
 }

@@ -4,7 +4,7 @@
 use super::client_key::ClientKeys;
 use super::models::ListedModel;
 use crate::config::Config;
-use crate::credential;
+use crate::credential::{self, Credential};
 use crate::routing::{Catalog, Holders, Policy};
 
 pub struct Snapshot {
@@ -60,5 +60,11 @@ impl Snapshot {
             listed,
             config,
         }
+    }
+
+    /// All credentials by their ids.
+    pub fn credentials(&self) -> impl Iterator<Item = (&str, &Credential)> {
+        let credentials = self.catalog.credentials().iter();
+        credentials.map(|credential| (credential.id.as_str(), &**credential))
     }
 }

@@ -1,11 +1,14 @@
 //! The configuration file, from text to credentials.
 
 mod anything;
+mod effective;
 mod entries;
 mod example;
 mod full_fixture;
 mod models;
 mod problems;
+mod schema;
+mod secrets;
 mod values;
 
 use holdfast::config::{self, Config, Loaded};

@@ -1,0 +1,282 @@
+//! The configuration file over time: read at the start, read again when it, or a file it names, is another
+//! (`spec/config.md` 4.1).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use parking_lot::Mutex;
+use ring::digest::{Context, SHA256};
+
+use crate::atomic_file;
+use crate::config::{self, Config, Loaded, Rewrite};
+use crate::janitor::Task;
+
+/// How often the files are looked at. A look is one call to the system for each.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long a file must have been the same before it is read: editors and scripts write in pieces.
+const SETTLE: Duration = Duration::from_millis(150);
+/// Bytes of a file that count for whether it is another one.
+const LARGEST: u64 = 16 << 20;
+
+/// Variables of the configuration.
+pub type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// The configuration file of a running program.
+pub struct Source {
+    path: PathBuf,
+    variables: Variables,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What was read last, whatever came of it.
+    read: Option<Digest>,
+    /// The files that were read for it, the configuration itself among them.
+    files: Vec<PathBuf>,
+}
+
+type Digest = [u8; 32];
+
+/// What came of reading the files.
+pub enum Reading {
+    /// Nothing has changed since they were read last.
+    Same,
+    /// There is no document in the file: defaults at the start, nothing to take up later.
+    Empty(Box<Config>),
+    Config(Box<Config>),
+    /// The file has errors.
+    Unusable,
+}
+
+impl Source {
+    pub fn new(path: PathBuf, variables: Variables) -> Self {
+        let files = vec![path.clone()];
+        let state = State { read: None, files };
+        Self {
+            path,
+            variables,
+            state: Mutex::new(state),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the files, and `tell`s of all problems. A plain management key is replaced by its hash.
+    pub fn read(&self, tell: impl Fn(&config::Problem)) -> Reading {
+        let mut state = self.state.lock();
+        let before = digest(&state.files);
+        if state.read == Some(before) {
+            return Reading::Same;
+        }
+        let own = || digest(std::slice::from_ref(&self.path));
+        let own_before = own();
+        let loaded = config::read_with(&self.path, &self.variables);
+        // Written meanwhile: what was read may be half of it.
+        let is_torn = own() != own_before;
+        loaded.problems.iter().for_each(tell);
+        let Loaded {
+            config,
+            empty,
+            mut files,
+            ..
+        } = loaded;
+        files.insert(0, self.path.clone());
+        if let Some(config) = &config {
+            files.extend(
+                config
+                    .tls
+                    .iter()
+                    .flat_map(|tls| [&tls.cert, &tls.key])
+                    .cloned(),
+            );
+            files.extend(config.ca_file.clone());
+        } else {
+            // The mended file may name the same files as the last good one.
+            let known = state.files.iter().skip(1).cloned();
+            files.extend(known);
+        }
+        files.dedup();
+        let config = config.map(|mut config| {
+            self.hash_key(&mut config);
+            config
+        });
+        state.read = (!is_torn).then(|| digest(&files));
+        state.files = files;
+        match config {
+            None => Reading::Unusable,
+            Some(config) if empty => Reading::Empty(Box::new(config)),
+            Some(config) => Reading::Config(Box::new(config)),
+        }
+    }
+
+    fn hash_key(&self, config: &mut Config) {
+        let Ok(text) = fs::read_to_string(&self.path) else {
+            return;
+        };
+        let complain = |why: &str| {
+            log::warn!(
+                "{}: remote-management.secret-key {why}",
+                self.path.display()
+            );
+        };
+        match config::hash_management_key(config, &text, &self.variables) {
+            Rewrite::Nothing => {}
+            Rewrite::Impossible(why) => complain(why),
+            Rewrite::Text(text) => match atomic_file::rewrite(&self.path, text.as_bytes()) {
+                Ok(()) => log::info!(
+                    "{}: remote-management.secret-key is now a hash",
+                    self.path.display()
+                ),
+                Err(error) => complain(&format!(
+                    "is plain text, and its hash cannot be written: {error}"
+                )),
+            },
+        }
+    }
+
+    /// Whether a file is another one than when it was read last.
+    fn is_stale(&self) -> bool {
+        let state = self.state.lock();
+        state.read != Some(digest(&state.files))
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        self.state.lock().files.clone()
+    }
+}
+
+/// Looks after the files of `source`, and calls `changed` when one has changed and settled.
+pub fn watch(source: Arc<Source>, changed: impl Fn() + Send + 'static) -> Task {
+    let watching = Arc::new(Mutex::new(Watching::new(stamps(&source.files()))));
+    let pace = Arc::clone(&watching);
+    Task {
+        name: "watch the configuration",
+        every: Box::new(move || pace.lock().pause()),
+        run: Box::new(move |_: Instant| {
+            let now = stamps(&source.files());
+            if watching.lock().look(now) && source.is_stale() {
+                changed();
+            }
+        }),
+    }
+}
+
+/// What can be seen of a file without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    length: u64,
+    modified: Option<SystemTime>,
+    inode: u64,
+}
+
+type Stamps = Vec<Option<Stamp>>;
+
+fn stamps(files: &[PathBuf]) -> Stamps {
+    let stamp = |path: &PathBuf| {
+        // Through links: what they lead to counts.
+        let found = fs::metadata(path).ok()?;
+        Some(Stamp {
+            length: found.len(),
+            modified: found.modified().ok(),
+            inode: inode(&found),
+        })
+    };
+    files.iter().map(stamp).collect()
+}
+
+#[cfg(unix)]
+fn inode(found: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(found)
+}
+
+#[cfg(not(unix))]
+fn inode(_: &fs::Metadata) -> u64 {
+    0
+}
+
+/// Tells a change that is over from one that is under way.
+struct Watching {
+    settled: Stamps,
+    /// Seen at the last look, and not yet known to be all.
+    moving: Option<Stamps>,
+}
+
+impl Watching {
+    fn new(settled: Stamps) -> Self {
+        let moving = None;
+        Self { settled, moving }
+    }
+
+    fn pause(&self) -> Duration {
+        match self.moving {
+            Some(_) => SETTLE,
+            None => LOOK,
+        }
+    }
+
+    /// Takes what is seen now. Returns whether it is a change, and has been the same for a while.
+    fn look(&mut self, now: Stamps) -> bool {
+        if self.moving.as_ref() == Some(&now) {
+            self.moving = None;
+            self.settled = now;
+            return true;
+        }
+        self.moving = (now != self.settled).then_some(now);
+        false
+    }
+}
+
+fn digest(files: &[PathBuf]) -> Digest {
+    let mut context = Context::new(&SHA256);
+    for path in files {
+        let content = read(path).unwrap_or_default();
+        context.update(&(content.len() as u64).to_le_bytes());
+        context.update(&content);
+    }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(context.finish().as_ref());
+    digest
+}
+
+fn read(path: &Path) -> Option<Vec<u8>> {
+    let mut content = Vec::new();
+    let file = fs::File::open(path).ok()?;
+    std::io::Read::read_to_end(&mut std::io::Read::take(file, LARGEST), &mut content).ok()?;
+    Some(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(length: u64) -> Stamps {
+        vec![Some(Stamp {
+            length,
+            modified: None,
+            inode: 0,
+        })]
+    }
+
+    #[test]
+    fn a_change_counts_when_it_has_settled() {
+        let mut watching = Watching::new(seen(1));
+        assert!(!watching.look(seen(1)));
+        assert_eq!(watching.pause(), LOOK);
+        assert!(!watching.look(seen(2)));
+        assert_eq!(watching.pause(), SETTLE);
+        assert!(!watching.look(vec![None]));
+        assert!(!watching.look(seen(3)));
+        assert!(watching.look(seen(3)));
+        assert_eq!(watching.pause(), LOOK);
+        assert!(!watching.look(seen(3)));
+        // Back before anybody read it.
+        assert!(!watching.look(seen(4)));
+        assert!(!watching.look(seen(3)));
+        assert_eq!(watching.pause(), LOOK);
+    }
+}

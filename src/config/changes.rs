@@ -1,0 +1,180 @@
+//! What is other in a configuration than in the one before (`spec/config.md` 4.1, "Diff log").
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::effective::{self, Leaf};
+use super::keys::{self, Standing};
+use super::schema::Config;
+
+/// Blocks whose entries are credentials: those are compared by what they are, not by where they stand.
+const CREDENTIALS: [&str; 5] = [
+    "claude-api-key",
+    "gemini-api-key",
+    "vertex-api-key",
+    "codex-api-key",
+    "openai-compatibility",
+];
+
+/// One key that has another value. Prints as `path: old -> new`; of secrets only that they have changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub path: String,
+    what: What,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum What {
+    Value { old: String, new: String },
+    Secret(&'static str),
+    Count { old: usize, new: usize },
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.path)?;
+        match &self.what {
+            What::Value { old, new } => write!(f, "{old} -> {new}"),
+            What::Secret(what) => f.write_str(what),
+            What::Count { old, new } => write!(f, "count {old} -> {new}"),
+        }
+    }
+}
+
+/// The keys in which `new` differs, credentials left out.
+pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
+    let (old, new) = (effective::leaves(old), effective::leaves(new));
+    let before: HashMap<&str, &Leaf> = old.iter().map(|leaf| (&*leaf.path, leaf)).collect();
+    let after: HashMap<&str, &Leaf> = new.iter().map(|leaf| (&*leaf.path, leaf)).collect();
+    let gone = old.iter().filter(|leaf| !after.contains_key(&*leaf.path));
+    let gone = gone.map(|leaf| (Some(leaf), None));
+    let present = new
+        .iter()
+        .map(|leaf| (before.get(&*leaf.path).copied(), Some(leaf)));
+    present
+        .chain(gone)
+        .filter_map(|(old, new)| change(old, new))
+        .collect()
+}
+
+/// The keys at the top of the file that ask for something this version does not do yet.
+pub fn idle(config: &Config) -> Vec<String> {
+    let top = |path: &str| path.split(['.', '[']).next().unwrap_or_default().to_owned();
+    let is_idle = |name: &String| {
+        let mut keys = keys::all().iter();
+        keys.any(|key| key.standing == Standing::Idle && top(&key.path) == *name)
+    };
+    let asked = changes(&Config::default(), config);
+    let mut names: Vec<String> = asked.iter().map(|change| top(&change.path)).collect();
+    names.dedup();
+    names.retain(is_idle);
+    names
+}
+
+fn change(old: Option<&Leaf>, new: Option<&Leaf>) -> Option<Change> {
+    let leaf = new.or(old)?;
+    let is_credential = CREDENTIALS.iter().any(|block| {
+        let rest = leaf.path.strip_prefix(block);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
+    });
+    if old == new || is_credential {
+        return None;
+    }
+    let kept = |leaf: Option<&Leaf>| leaf.and_then(|leaf| leaf.secret.clone());
+    let what = match (kept(old), kept(new)) {
+        (None, None) => {
+            let shown = |leaf: Option<&Leaf>| {
+                leaf.map_or_else(|| "nothing".to_owned(), |leaf| leaf.shown.clone())
+            };
+            What::Value {
+                old: shown(old),
+                new: shown(new),
+            }
+        }
+        (before, after) => {
+            let count = |kept: Option<effective::Kept>| kept.map_or(0, |kept| kept.count());
+            match (count(before), count(after)) {
+                (0, 1) => What::Secret("added"),
+                (1, 0) => What::Secret("removed"),
+                (count, same) if count == same => match (old, new) {
+                    // A proxy shows its host.
+                    (Some(old), Some(new)) if is_shown(old, new) => What::Value {
+                        old: old.shown.clone(),
+                        new: new.shown.clone(),
+                    },
+                    _ => What::Secret("updated"),
+                },
+                (old, new) => What::Count { old, new },
+            }
+        }
+    };
+    Some(Change {
+        path: leaf.path.clone(),
+        what,
+    })
+}
+
+/// Whether what is shown of two URLs tells them apart.
+fn is_shown(old: &Leaf, new: &Leaf) -> bool {
+    old.path.ends_with("proxy-url") && old.shown != new.shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changed(old: &str, new: &str) -> Vec<String> {
+        let load = |text| super::super::load(text, "c.yaml").config.unwrap();
+        let changes = changes(&load(old), &load(new));
+        changes.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_is_not_done_yet_is_named() {
+        let of = |text| idle(&super::super::load(text, "c.yaml").config.unwrap());
+        assert_eq!(of("debug: true\nrequest-log: true"), [""; 0]);
+        assert_eq!(
+            of(
+                "ws-auth: yes\nampcode: {upstream-url: https://a.example}\noauth-model-alias: {claude: [{name: a, alias: b}]}\nquota-exceeded: {switch-project: true}"
+            ),
+            ["ws-auth", "ampcode", "oauth-model-alias"]
+        );
+    }
+
+    #[test]
+    fn what_has_changed_is_told_without_secrets() {
+        assert_eq!(changed("debug: false", "debug: no # still"), [""; 0]);
+        assert_eq!(
+            changed(
+                "host: 127.0.0.1\napi-keys: [one-long-key, two-long-key]\nproxy-url: http://u:secret-1@h:1",
+                "host: 127.0.0.1\nport: 1\napi-keys: [one-long-key]\nproxy-url: http://u:secret-2@i:1"
+            ),
+            [
+                "port: 8317 -> 1",
+                "api-keys: count 2 -> 1",
+                "proxy-url: \"http://h:1\" -> \"http://i:1\"",
+            ]
+        );
+        assert_eq!(
+            changed(
+                "api-keys: [the-same-a-mask]\nremote-management: {secret-key: $2a$10$abc}",
+                "api-keys: [the-same-b-mask]"
+            ),
+            ["api-keys: updated", "remote-management.secret-key: removed"]
+        );
+        assert_eq!(
+            changed(
+                "proxy-url: http://a:secret@h",
+                "proxy-url: http://b:secret@h"
+            ),
+            ["proxy-url: updated"]
+        );
+        assert_eq!(
+            changed(
+                "claude-api-key: [{api-key: a}]",
+                "claude-api-key: [{api-key: b}]"
+            ),
+            [""; 0]
+        );
+    }
+}
