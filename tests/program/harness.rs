@@ -73,6 +73,10 @@ impl Program {
         Self { child, printed }
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn printed(&self) -> String {
         self.printed.lock().unwrap().clone()
     }

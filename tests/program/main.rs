@@ -2,5 +2,8 @@
 
 mod harness;
 mod identify;
+mod reload;
+#[cfg(feature = "demo")]
+mod reload_under_load;
 mod serve;
 mod try_out;
