@@ -101,3 +101,85 @@ fn is_result(part: &Part) -> bool {
 pub fn is_blank(part: &Part) -> bool {
     matches!(part, Part::Text(words) if words.text.trim().is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::neutral::ToolResult;
+
+    const MARK: Option<Cache> = Some(Cache { is_long: false });
+
+    fn text(text: &str, cache: Option<Cache>) -> Text {
+        Text {
+            cache,
+            ..Text::new(text)
+        }
+    }
+
+    fn turn(role: Role, parts: Vec<Part>) -> Turn {
+        Turn { role, parts }
+    }
+
+    /// Which parts are marked, turn by turn.
+    fn marked(turns: &[Turn]) -> Vec<Vec<bool>> {
+        let is_marked = |part: &Part| place(&mut part.clone()).is_some_and(|cache| cache.is_some());
+        let turns = turns.iter();
+        turns
+            .map(|turn| turn.parts.iter().map(is_marked).collect())
+            .collect()
+    }
+
+    #[test]
+    fn what_the_user_said_before_last_is_marked_at_its_end() {
+        let result = || Part::ToolResult(ToolResult::default());
+        let mut turns = vec![
+            turn(Role::User, vec![Part::text("a")]),
+            turn(Role::Assistant, vec![Part::text("b")]),
+            turn(
+                Role::User,
+                vec![result(), Part::text("c"), result(), Part::text(" ")],
+            ),
+            turn(Role::Assistant, vec![Part::text("d")]),
+            turn(Role::User, vec![Part::text("\n")]),
+            turn(Role::User, vec![Part::text("e")]),
+        ];
+        mark_turns(&mut turns);
+        let expected = [
+            vec![false],
+            vec![false],
+            vec![false, true, false, false],
+            vec![false],
+            vec![false],
+            vec![false],
+        ];
+        assert_eq!(marked(&turns), expected);
+
+        let mut results = vec![
+            turn(Role::User, vec![result(), result()]),
+            turn(Role::User, vec![Part::text("e")]),
+        ];
+        mark_turns(&mut results);
+        assert_eq!(marked(&results), [vec![false, true], vec![false]]);
+    }
+
+    #[test]
+    fn of_too_many_marks_the_oldest_go() {
+        let said = |cache| Part::Text(text("a", cache));
+        let mut system = [text("s", MARK), text("s", MARK)];
+        let mut tools = [Tool {
+            cache: MARK,
+            ..Tool::default()
+        }];
+        let mut turns = [
+            turn(Role::User, vec![said(MARK), Part::Text(text(" ", MARK))]),
+            turn(Role::User, vec![said(MARK), said(None), said(MARK)]),
+        ];
+        assert!(are_there(&system, &turns, &tools));
+        limit(&mut system, &mut tools, &mut turns);
+        assert_eq!(system.map(|text| text.cache), [None, MARK]);
+        assert_eq!(tools.map(|tool| tool.cache), [MARK]);
+        // What is blank is not written, nor counted.
+        let expected = [vec![false, true], vec![true, false, true]];
+        assert_eq!(marked(&turns), expected);
+    }
+}
