@@ -3,6 +3,13 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use holdfast::dialect::Dialect;
+use holdfast::dialect::translate::{self, Ask, Form};
+
+pub const LARGE_BYTES: usize = 1024 * 1024;
+/// The memory that a conversation may take on its way, by its size.
+pub const MOST: f64 = 4.0;
+
 pub struct Counting {
     now: AtomicUsize,
     most: AtomicUsize,
@@ -51,4 +58,26 @@ unsafe impl GlobalAlloc for Counting {
         // SAFETY: as demanded of the caller.
         unsafe { System.realloc(block, layout, size) }
     }
+}
+
+pub fn ask(client: Dialect, upstream: Dialect, body: &[u8]) -> Ask<'_> {
+    Ask {
+        client,
+        form: Form::Usual,
+        upstream,
+        body,
+        model: "m",
+        upstream_model: "m",
+        stream: true,
+        suffix: None,
+        seed: "seed",
+        now: 1_700_000_000,
+    }
+}
+
+/// The most memory that is in use while a conversation is translated, itself included, by its size.
+pub fn peak(memory: &Counting, client: Dialect, upstream: Dialect, body: &[u8]) -> Option<f64> {
+    let (peak, translated) =
+        memory.peak_during(|| translate::request(&ask(client, upstream, body)).is_ok());
+    translated.then_some((peak + body.len()) as f64 / body.len() as f64)
 }

@@ -16,9 +16,6 @@ use super::thinking::{self, Amount, Level, Target, Wish};
 use super::usage::{Meter, Usage};
 use super::{Dialect, chat, gemini, messages, responses};
 
-/// Bytes of room made at least for the next part of a body.
-const LEAST_ROOM: usize = 8 * 1024;
-
 /// How a client writes its dialect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
@@ -179,9 +176,8 @@ pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
     if ask.upstream == Dialect::Messages {
         messages::tool_loop::settle_thinking(&mut body);
     }
-    let body = serialize(body).map_err(|error| Untranslatable::new("", error.to_string()))?;
     Ok(Translated {
-        body,
+        body: body.into_text()?,
         way_back: WayBack {
             client: ask.client,
             form: ask.form,
@@ -193,38 +189,6 @@ pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
             calls: HashMap::new(),
         },
     })
-}
-
-/// The text of an object. What has been written is let go at once: of a long conversation the tree and the text
-/// are never both there as a whole.
-fn serialize(object: Map<String, Value>) -> serde_json::Result<Vec<u8>> {
-    let mut out = Vec::new();
-    out.push(b'{');
-    for (index, (key, value)) in object.into_iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        serde_json::to_writer(&mut out, &key)?;
-        out.push(b':');
-        let Value::Array(items) = value else {
-            serde_json::to_writer(&mut out, &value)?;
-            continue;
-        };
-        out.push(b'[');
-        for (index, item) in items.into_iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            if out.capacity() - out.len() < LEAST_ROOM {
-                // Doubling would take as much again as there is.
-                out.reserve_exact(LEAST_ROOM.max(out.len() / 4));
-            }
-            serde_json::to_writer(&mut out, &item)?;
-        }
-        out.push(b']');
-    }
-    out.push(b'}');
-    Ok(out)
 }
 
 /// A translated request as the upstream's endpoint for counting takes it; `None` where there is none

@@ -8,7 +8,7 @@ use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::texts_of;
 use crate::dialect::neutral::{
     Family, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice, ToolResult,
-    Turn, Untranslatable, answer, ids, media, repair, schema,
+    Turn, Turns, Untranslatable, Written, answer, ids, media, repair, schema,
 };
 use crate::dialect::openai::{flagged, mime_of, output_name, tier_word};
 
@@ -18,15 +18,15 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 ///
 /// # Errors
 /// For media that cannot be said.
-pub fn request(request: Request, model: &str, names: &Names) -> Result<Map<String, Value>> {
-    let mut body = Map::new();
+pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> {
+    let mut body = Written::default();
     body.insert("model".to_owned(), model.into());
-    let mut messages = Vec::with_capacity(request.turns.len() + 1);
-    messages.extend(system(&request.system, "system"));
+    let mut messages = Turns::default();
+    messages.extend(system(&request.system, "system"))?;
     for turn in repair::tool_turns(request.turns) {
         self::turn(turn, names, &mut messages)?;
     }
-    body.insert("messages".to_owned(), messages.into());
+    body.set_turns("messages", messages);
     let sampling = request.sampling;
     set(&mut body, "max_tokens", sampling.max_tokens);
     set(&mut body, "temperature", sampling.temperature);
@@ -81,7 +81,7 @@ fn system(texts: &[Text], role: &str) -> Option<Value> {
     }
 }
 
-fn turn(turn: Turn, names: &Names, messages: &mut Vec<Value>) -> Result<()> {
+fn turn(turn: Turn, names: &Names, messages: &mut Turns) -> Result<()> {
     match turn.role {
         Role::System => {
             let texts: Vec<Text> = turn
@@ -92,13 +92,12 @@ fn turn(turn: Turn, names: &Names, messages: &mut Vec<Value>) -> Result<()> {
                     _ => None,
                 })
                 .collect();
-            messages.extend(system(&texts, "system"));
-            Ok(())
+            messages.extend(system(&texts, "system"))
         }
         Role::Assistant => {
             let images = assistant(turn.parts, names, messages)?;
             if !images.is_empty() {
-                messages.push(json!({"role": "user", "content": images}));
+                messages.push(json!({"role": "user", "content": images}))?;
             }
             Ok(())
         }
@@ -107,13 +106,13 @@ fn turn(turn: Turn, names: &Names, messages: &mut Vec<Value>) -> Result<()> {
 }
 
 /// Results first, each a message of its own; what they show that is no text comes behind the last of them.
-fn user(parts: Vec<Part>, messages: &mut Vec<Value>) -> Result<()> {
+fn user(parts: Vec<Part>, messages: &mut Turns) -> Result<()> {
     let mut said = Vec::new();
     for part in parts {
         match part {
             Part::ToolResult(result) => {
                 let (message, shown) = tool_result(result)?;
-                messages.push(message);
+                messages.push(message)?;
                 said.extend(shown);
             }
             other => said.extend(content(other)?),
@@ -123,7 +122,7 @@ fn user(parts: Vec<Part>, messages: &mut Vec<Value>) -> Result<()> {
         messages.push(fields::object_of([
             ("role", "user".into()),
             ("content", plain(said)),
-        ]));
+        ]))?;
     }
     Ok(())
 }
@@ -215,7 +214,7 @@ fn tool_result(result: ToolResult) -> Result<(Value, Vec<Value>)> {
 }
 
 /// Writes what the model said. Returns the images among it, which only users can show.
-fn assistant(parts: Vec<Part>, names: &Names, messages: &mut Vec<Value>) -> Result<Vec<Value>> {
+fn assistant(parts: Vec<Part>, names: &Names, messages: &mut Turns) -> Result<Vec<Value>> {
     let mut text = String::new();
     let mut reasoning = Vec::new();
     let mut calls = Vec::new();
@@ -243,7 +242,7 @@ fn assistant(parts: Vec<Part>, names: &Names, messages: &mut Vec<Value>) -> Resu
         message["tool_calls"] = calls.into();
     }
     if !says_nothing {
-        messages.push(message);
+        messages.push(message)?;
     }
     Ok(images)
 }

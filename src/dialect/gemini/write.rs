@@ -10,7 +10,7 @@ use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::{object_of, texts_of};
 use crate::dialect::neutral::{
     Family, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice,
-    ToolResult, Turn, Untranslatable, media, repair, schema,
+    ToolResult, Turn, Turns, Untranslatable, Written, media, repair, schema,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -22,8 +22,8 @@ const NO_SIGNATURE: &str = "skip_thought_signature_validator";
 ///
 /// # Errors
 /// For media that cannot be said.
-pub fn request(request: Request, model: &str, names: &Names) -> Result<Map<String, Value>> {
-    let mut body = Map::new();
+pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> {
+    let mut body = Written::default();
     let wants_signatures = !model.starts_with("gemini-2") && !model.starts_with("gemini-1");
     let mut system = request.system;
     let mut turns: Vec<Turn> = request.turns.into_iter().map(without_system).collect();
@@ -42,17 +42,18 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Map<Strin
     }
     let turns = repair::merged(repair::tool_turns(turns));
     let called = names_of_calls(&turns);
-    let mut contents = Vec::with_capacity(turns.len() + 1);
+    let mut contents = Turns::default();
     for turn in turns {
-        contents.extend(content(turn, names, &called, wants_signatures)?);
+        let is_model = turn.role == Role::Assistant;
+        let Some(content) = content(turn, names, &called, wants_signatures)? else {
+            continue;
+        };
+        if contents.is_empty() && is_model {
+            contents.push(json!({"role": "user", "parts": [{"text": ""}]}))?;
+        }
+        contents.push(content)?;
     }
-    if contents
-        .first()
-        .is_some_and(|content| content["role"] == "model")
-    {
-        contents.insert(0, json!({"role": "user", "parts": [{"text": ""}]}));
-    }
-    body.insert("contents".to_owned(), contents.into());
+    body.set_turns("contents", contents);
     let has_tools = !request.tools.is_empty();
     tools(&mut body, request.tools, request.tool_choice, names);
     if request.web_search.is_some() && !has_tools {

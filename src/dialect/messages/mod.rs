@@ -1,5 +1,6 @@
 //! Anthropic Messages.
 
+pub mod marks;
 pub mod read;
 pub mod read_answer;
 pub mod tool_loop;

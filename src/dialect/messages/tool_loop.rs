@@ -1,22 +1,23 @@
 //! A turn that goes on with results of tools, and whether it still has its thoughts.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+
+use crate::dialect::neutral::Written;
 
 /// While a model is told to think within a budget, the turn that called the tools must begin with its thoughts,
 /// or the vendor refuses the request. Where the client has lost them, this one request goes on without
 /// (spec/dialects.md 3.7).
-pub fn settle_thinking(body: &mut Map<String, Value>) {
+pub fn settle_thinking(body: &mut Written) {
     let is_enabled = body
         .get("thinking")
         .is_some_and(|thinking| thinking["type"] == "enabled");
-    let messages = body.get("messages").and_then(Value::as_array);
-    if is_enabled && messages.is_some_and(|messages| has_lost_its_thoughts(messages)) {
+    if is_enabled && has_lost_its_thoughts(body.last_turns()) {
         body.insert("thinking".to_owned(), json!({"type": "disabled"}));
     }
 }
 
 fn has_lost_its_thoughts(messages: &[Value]) -> bool {
-    let [.., asked, answered] = messages else {
+    let [asked, answered] = messages else {
         return false;
     };
     let is = |block: &Value, kinds: &[&str]| {
@@ -44,13 +45,19 @@ fn blocks<'m>(message: &'m Value, role: &str) -> &'m [Value] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::neutral::Turns;
 
     fn settled(asked: Value, answered: Value, kind: &str) -> Value {
-        let body = json!({"thinking": {"type": kind}, "messages": [
-            {"role": "user", "content": "q"},
-            {"role": "assistant", "content": asked},
-            {"role": "user", "content": answered}]});
-        let mut body = body.as_object().cloned().unwrap_or_default();
+        let mut messages = Turns::default();
+        let turns = [
+            json!({"role": "user", "content": "q"}),
+            json!({"role": "assistant", "content": asked}),
+            json!({"role": "user", "content": answered}),
+        ];
+        messages.extend(turns).unwrap();
+        let mut body = Written::default();
+        body.set_turns("messages", messages);
+        body.insert("thinking".to_owned(), json!({"type": kind}));
         settle_thinking(&mut body);
         body["thinking"]["type"].clone()
     }

@@ -2,21 +2,20 @@
 
 use serde_json::{Map, Value, json};
 
+use super::marks::{self, mark};
 use crate::dialect::Dialect;
 use crate::dialect::neutral::fields::{self, set};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::object_of;
 use crate::dialect::neutral::{
-    Cache, Family, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice,
-    ToolResult, Turn, Untranslatable, WebSearch, ids, repair, schema,
+    Family, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice,
+    ToolResult, Turn, Turns, Untranslatable, WebSearch, Written, ids, repair, schema,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
 /// Tokens of an answer when the client does not say: the dialect demands a number (spec/dialects.md 1.1).
 const MAX_TOKENS: u64 = 32_000;
-/// Marks for the prompt cache that one request may have.
-const CACHE_MARKS: usize = 4;
 
 /// Writes a request for `model`, whose answers have at most `most_tokens`, where that is known.
 ///
@@ -27,8 +26,8 @@ pub fn request(
     model: &str,
     names: &Names,
     most_tokens: Option<u64>,
-) -> Result<Map<String, Value>> {
-    let mut body = Map::new();
+) -> Result<Written> {
+    let mut body = Written::default();
     body.insert("model".to_owned(), model.into());
     let most = most_tokens.unwrap_or(u64::MAX);
     let sampling = request.sampling;
@@ -43,17 +42,24 @@ pub fn request(
             parts: system.drain(..).map(Part::Text).collect(),
         });
     }
-    let has_marks = has_marks(&system, &turns, &request.tools);
+    let has_marks = marks::are_there(&system, &turns, &request.tools);
+    let turns = turns.into_iter().map(without_system).collect();
+    let mut turns = repair::merged(repair::tool_turns(turns));
+    let (mut tools, choice) = allowed(request.tools, request.tool_choice);
+    if has_marks {
+        marks::limit(&mut system, &mut tools, &mut turns);
+    } else {
+        marks::mark_turns(&mut turns);
+    }
     if !system.is_empty() {
         let blocks: Vec<Value> = system.into_iter().map(text).collect();
         body.insert("system".to_owned(), blocks.into());
     }
-    let mut messages = Vec::with_capacity(turns.len());
-    let turns = turns.into_iter().map(without_system).collect();
-    for turn in repair::merged(repair::tool_turns(turns)) {
-        messages.extend(message(turn, names)?);
+    let mut messages = Turns::default();
+    for turn in turns {
+        messages.extend(message(turn, names)?)?;
     }
-    body.insert("messages".to_owned(), messages.into());
+    body.set_turns("messages", messages);
     set(
         &mut body,
         "temperature",
@@ -66,11 +72,11 @@ pub fn request(
     if !request.stop.is_empty() {
         body.insert("stop_sequences".to_owned(), request.stop.into());
     }
-    tools(
+    self::tools(
         &mut body,
-        request.tools,
+        tools,
         request.web_search,
-        request.tool_choice,
+        choice,
         request.parallel,
         names,
     );
@@ -89,10 +95,8 @@ pub fn request(
     if request.stream {
         body.insert("stream".to_owned(), true.into());
     }
-    if has_marks {
-        limit_marks(&mut body);
-    } else {
-        mark_for_cache(&mut body);
+    if !has_marks {
+        marks::mark_head(&mut body);
     }
     Ok(body)
 }
@@ -151,92 +155,6 @@ fn without_system(turn: Turn) -> Turn {
     }
 }
 
-fn has_marks(system: &[Text], turns: &[Turn], tools: &[Tool]) -> bool {
-    let marked = |part: &Part| match part {
-        Part::Text(text) => text.cache.is_some(),
-        Part::Image { cache, .. } | Part::File { cache, .. } => cache.is_some(),
-        Part::ToolResult(result) => result.cache.is_some(),
-        _ => false,
-    };
-    system.iter().any(|text| text.cache.is_some())
-        || tools.iter().any(|tool| tool.cache.is_some())
-        || turns.iter().flat_map(|turn| &turn.parts).any(marked)
-}
-
-fn mark(block: &mut Value, cache: Option<Cache>) {
-    if let Some(cache) = cache {
-        block["cache_control"] = match cache.is_long {
-            true => json!({"type": "ephemeral", "ttl": "1h"}),
-            false => json!({"type": "ephemeral"}),
-        };
-    }
-}
-
-/// Whoever says nothing of the prompt cache gets its use all the same: up to the last tool, the system text, and
-/// what the user said before last (spec/dialects.md 1.15).
-fn mark_for_cache(body: &mut Map<String, Value>) {
-    let is_user = |message: &&mut Value| message["role"] == "user";
-    let mut marked: Vec<&mut Value> = Vec::new();
-    for (key, value) in body.iter_mut() {
-        let Value::Array(list) = value else {
-            continue;
-        };
-        match key.as_str() {
-            "tools" | "system" => marked.extend(list.last_mut()),
-            "messages" => {
-                let before_last = list.iter_mut().filter(is_user).rev().nth(1);
-                let block = before_last
-                    .and_then(|message| message.get_mut("content")?.as_array_mut()?.last_mut());
-                marked.extend(block);
-            }
-            _ => {}
-        }
-    }
-    for block in marked {
-        mark(block, Some(Cache { is_long: false }));
-    }
-}
-
-/// Takes marks away until there are as many as are allowed: the oldest of the conversation first, and of system
-/// text and tools all but the last.
-fn limit_marks(body: &mut Map<String, Value>) {
-    let mut groups: [Vec<&mut Value>; 3] = Default::default();
-    for (key, value) in body.iter_mut() {
-        let Value::Array(list) = value else {
-            continue;
-        };
-        match key.as_str() {
-            "system" => groups[0].extend(list.iter_mut()),
-            "tools" => groups[1].extend(list.iter_mut()),
-            "messages" => {
-                for message in list {
-                    if let Some(Value::Array(blocks)) = message.get_mut("content") {
-                        groups[2].extend(blocks.iter_mut());
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    for group in &mut groups {
-        group.retain(|block| block.get("cache_control").is_some());
-    }
-    let mut surplus = groups
-        .iter()
-        .map(Vec::len)
-        .sum::<usize>()
-        .saturating_sub(CACHE_MARKS);
-    for group in &mut groups {
-        let removable = group.len().saturating_sub(1).min(surplus);
-        for block in group.drain(..removable) {
-            if let Some(block) = block.as_object_mut() {
-                block.remove("cache_control");
-            }
-            surplus -= 1;
-        }
-    }
-}
-
 fn text(text: Text) -> Value {
     let mut block = fields::object_of([("type", "text".into()), ("text", text.text.into())]);
     mark(&mut block, text.cache);
@@ -275,7 +193,7 @@ fn block(part: Part, names: &Names) -> Result<Option<Value>> {
     };
     Ok(match part {
         // The vendor refuses text of nothing but white space.
-        Part::Text(words) if words.text.trim().is_empty() => None,
+        blank if marks::is_blank(&blank) => None,
         Part::Text(words) => Some(text(words)),
         Part::Refusal(refusal) => Some(json!({"type": "text", "text": refusal})),
         Part::Image { source, cache, .. } => {
@@ -358,20 +276,11 @@ fn tool_result(result: ToolResult, names: &Names) -> Result<Value> {
     Ok(block)
 }
 
-fn tools(
-    body: &mut Map<String, Value>,
-    mut tools: Vec<Tool>,
-    search: Option<WebSearch>,
-    choice: Option<ToolChoice>,
-    parallel: Option<bool>,
-    names: &Names,
-) {
+/// Only those tools of all that are defined which may be called.
+fn allowed(mut tools: Vec<Tool>, choice: Option<ToolChoice>) -> (Vec<Tool>, Option<ToolChoice>) {
     let choice = match choice {
-        Some(ToolChoice::Allowed {
-            required,
-            names: allowed,
-        }) => {
-            tools.retain(|tool| allowed.contains(&tool.name));
+        Some(ToolChoice::Allowed { required, names }) => {
+            tools.retain(|tool| names.contains(&tool.name));
             Some(match required {
                 true => ToolChoice::Required,
                 false => ToolChoice::Auto,
@@ -379,6 +288,17 @@ fn tools(
         }
         other => other,
     };
+    (tools, choice)
+}
+
+fn tools(
+    body: &mut Map<String, Value>,
+    tools: Vec<Tool>,
+    search: Option<WebSearch>,
+    choice: Option<ToolChoice>,
+    parallel: Option<bool>,
+    names: &Names,
+) {
     let mut definitions: Vec<Value> = tools
         .into_iter()
         .map(|tool| definition(tool, names))

@@ -16,11 +16,13 @@ pub mod names;
 pub mod parts;
 pub mod repair;
 pub mod schema;
+pub mod written;
 
 use serde_json::{Map, Value};
 
 pub use carrier::{Carrier, Family};
 pub use event::{Event, Finish};
+pub use written::{Turns, Written};
 
 /// A request for an answer.
 #[derive(Clone, Debug, Default, PartialEq)]

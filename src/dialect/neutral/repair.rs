@@ -8,15 +8,15 @@ use super::{Part, Role, Text, ToolResult, Turn};
 
 /// Makes the history of calls whole: results go behind the turn with their calls, doubles and strays do not go
 /// on as results, calls that were never answered are.
-pub fn tool_turns(turns: Vec<Turn>) -> Vec<Turn> {
-    let mut results = Results::of(&turns);
+pub fn tool_turns(mut turns: Vec<Turn>) -> Vec<Turn> {
+    let mut results = results(&mut turns);
     let mut out: Vec<Turn> = Vec::with_capacity(turns.len());
     let last = turns.len().saturating_sub(1);
     for (index, mut turn) in turns.into_iter().enumerate() {
         match turn.role {
             Role::Assistant => {
                 let calls = call_ids(&turn);
-                let answers = results.take(&calls);
+                let answers = take(&mut results, &calls);
                 if answers.is_empty() && index == last && !calls.is_empty() {
                     // Nobody has run them, and the conversation ends here.
                     turn.parts.retain(|part| !matches!(part, Part::ToolCall(_)));
@@ -28,16 +28,11 @@ pub fn tool_turns(turns: Vec<Turn>) -> Vec<Turn> {
                 }
             }
             Role::User | Role::System => {
-                turn.parts.retain_mut(|part| match part {
-                    Part::ToolResult(result) => {
-                        if results.is_stray(&result.call_id) {
-                            *part = Part::text(stray(result));
-                            return true;
-                        }
-                        false
+                for part in &mut turn.parts {
+                    if let Part::ToolResult(result) = part {
+                        *part = Part::text(stray(result));
                     }
-                    _ => true,
-                });
+                }
                 push(&mut out, turn);
             }
         }
@@ -101,35 +96,29 @@ fn stray(result: &ToolResult) -> String {
     format!("Tool result for {}: {}", result.call_id, text.join("\n"))
 }
 
-/// The results of a conversation by the call they answer.
-struct Results {
-    by_call: HashMap<String, ToolResult>,
-    known: HashSet<String>,
+/// Takes the results out of a conversation, by the call they answer. Strays, which answer none, stay.
+fn results(turns: &mut [Turn]) -> HashMap<String, ToolResult> {
+    let known: HashSet<String> = turns.iter().flat_map(call_ids).collect();
+    let mut by_call = HashMap::new();
+    for turn in turns {
+        turn.parts.retain_mut(|part| match part {
+            Part::ToolResult(result) if known.contains(&result.call_id) => {
+                // Of several, the last one is what the client means.
+                by_call.insert(result.call_id.clone(), std::mem::take(result));
+                false
+            }
+            _ => true,
+        });
+    }
+    by_call
 }
 
-impl Results {
-    fn of(turns: &[Turn]) -> Self {
-        let known = turns.iter().flat_map(call_ids).collect();
-        let mut by_call = HashMap::new();
-        for part in turns.iter().flat_map(|turn| &turn.parts) {
-            if let Part::ToolResult(result) = part {
-                // Of several, the last one is what the client means.
-                by_call.insert(result.call_id.clone(), result.clone());
-            }
-        }
-        Self { by_call, known }
-    }
-
-    fn take(&mut self, calls: &[String]) -> HashMap<String, ToolResult> {
-        calls
-            .iter()
-            .filter_map(|id| self.by_call.remove_entry(id))
-            .collect()
-    }
-
-    fn is_stray(&self, id: &str) -> bool {
-        !self.known.contains(id)
-    }
+fn take(
+    results: &mut HashMap<String, ToolResult>,
+    calls: &[String],
+) -> HashMap<String, ToolResult> {
+    let calls = calls.iter();
+    calls.filter_map(|id| results.remove_entry(id)).collect()
 }
 
 /// Neighbouring turns of one role become one.

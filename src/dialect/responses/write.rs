@@ -10,7 +10,7 @@ use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::texts_of;
 use crate::dialect::neutral::{
     Family, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice, ToolResult,
-    Turn, Untranslatable, WebSearch, answer, ids, media, repair, schema,
+    Turn, Turns, Untranslatable, WebSearch, Written, answer, ids, media, repair, schema,
 };
 use crate::dialect::openai::{flagged, mime_of, output_name, tier_word};
 
@@ -20,19 +20,19 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 ///
 /// # Errors
 /// For media that cannot be said.
-pub fn request(request: Request, model: &str, names: &Names) -> Result<Map<String, Value>> {
-    let mut body = Map::new();
+pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> {
+    let mut body = Written::default();
     body.insert("model".to_owned(), model.into());
     let instructions: Vec<String> = request.system.into_iter().map(|text| text.text).collect();
     if !instructions.is_empty() {
         body.insert("instructions".to_owned(), instructions.join("\n\n").into());
     }
-    let mut input = Vec::with_capacity(request.turns.len());
+    let mut input = Turns::default();
     let text_calls = text_calls(&request.turns);
     for turn in repair::tool_turns(request.turns) {
         self::turn(turn, names, &text_calls, &mut input)?;
     }
-    body.insert("input".to_owned(), input.into());
+    body.set_turns("input", input);
     let sampling = request.sampling;
     set(&mut body, "max_output_tokens", sampling.max_tokens);
     set(&mut body, "temperature", sampling.temperature);
@@ -77,12 +77,7 @@ fn text_calls(turns: &[Turn]) -> HashSet<String> {
         .collect()
 }
 
-fn turn(
-    turn: Turn,
-    names: &Names,
-    text_calls: &HashSet<String>,
-    input: &mut Vec<Value>,
-) -> Result<()> {
+fn turn(turn: Turn, names: &Names, text_calls: &HashSet<String>, input: &mut Turns) -> Result<()> {
     let role = match turn.role {
         Role::System => "developer",
         Role::User => "user",
@@ -93,20 +88,20 @@ fn turn(
     for part in turn.parts {
         match part {
             Part::ToolCall(call) => {
-                say(role, &mut said, input);
-                input.push(self::call(call, names));
+                say(role, &mut said, input)?;
+                input.push(self::call(call, names))?;
             }
-            Part::ToolResult(result) => input.push(tool_result(result, text_calls)?),
+            Part::ToolResult(result) => input.push(tool_result(result, text_calls)?)?,
             Part::Reasoning { text, carrier } => {
                 let carrier = carrier.filter(|carrier| carrier.family == Family::Gpt);
                 if let Some(carrier) = carrier {
-                    say(role, &mut said, input);
+                    say(role, &mut said, input)?;
                     let summary: Vec<Value> = (!text.is_empty())
                         .then(|| json!({"type": "summary_text", "text": text}))
                         .into_iter()
                         .collect();
                     input.push(json!({"type": "reasoning", "summary": summary,
-                        "encrypted_content": carrier.value}));
+                        "encrypted_content": carrier.value}))?;
                 }
             }
             Part::Opaque(_) => {}
@@ -117,12 +112,11 @@ fn turn(
             other => said.extend(content(other, turn.role)?),
         }
     }
-    say(role, &mut said, input);
-    say("user", &mut shown, input);
-    Ok(())
+    say(role, &mut said, input)?;
+    say("user", &mut shown, input)
 }
 
-fn say(role: &str, said: &mut Vec<Value>, input: &mut Vec<Value>) {
+fn say(role: &str, said: &mut Vec<Value>, input: &mut Turns) -> Result<()> {
     if !said.is_empty() {
         let mut content = std::mem::take(said);
         content.shrink_to_fit();
@@ -130,8 +124,9 @@ fn say(role: &str, said: &mut Vec<Value>, input: &mut Vec<Value>) {
             ("type", "message".into()),
             ("role", role.into()),
             ("content", content.into()),
-        ]));
+        ]))?;
     }
+    Ok(())
 }
 
 fn content(part: Part, role: Role) -> Result<Option<Value>> {
