@@ -19,7 +19,9 @@ fn way_back(client: Dialect, upstream: Dialect) -> WayBack {
         seed: "seed",
         now: 1,
     };
-    translate::request(&ask).expect("nothing can be said anywhere").way_back
+    translate::request(&ask)
+        .expect("nothing can be said anywhere")
+        .way_back
 }
 
 fuzz_target!(|input: &[u8]| {
@@ -52,7 +54,10 @@ fuzz_target!(|input: &[u8]| {
     }
     let ends = match client {
         Dialect::Chat => ["data: [DONE]", "data: {\"error\""],
-        Dialect::Responses => ["event: response.completed\nevent", "event: response.failed\n"],
+        Dialect::Responses => [
+            "event: response.completed\nevent",
+            "event: response.failed\n",
+        ],
         Dialect::Messages => ["event: message_stop\n", "event: error\n"],
         Dialect::Gemini => ["\"finishReason\":\"STOP\",\"never\"", "event: error\n"],
     };

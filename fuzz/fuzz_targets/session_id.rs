@@ -25,7 +25,11 @@ fuzz_target!(|body: &[u8]| {
     let with_turns = scan_with_turns(body).expect("it is the same body");
     assert_eq!(identify([], &with_turns), found);
     let prefix = with_turns.turns.prefix();
-    assert!(prefix.beginnings().is_sorted_by_key(|beginning| beginning.size));
+    assert!(
+        prefix
+            .beginnings()
+            .is_sorted_by_key(|beginning| beginning.size)
+    );
     let spaced = spaced(body);
     let again = scan(&spaced).expect("white space does not matter");
     if !has_containers_as_text(&found.primary) {

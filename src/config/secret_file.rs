@@ -16,6 +16,11 @@ pub fn read(path: &str, field: &Field<'_>, report: &Report) -> Option<String> {
     let path = paths::expand(path);
     report.note_file(&path);
     let mut text = String::new();
+    // What is no ordinary file may keep whoever opens it waiting for ever.
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        field.error("names what is no file");
+        return None;
+    }
     let read = File::open(&path).and_then(|file| {
         if is_open_to_others(&file)? {
             field.warn("names a file that others can read: make it 0600");
