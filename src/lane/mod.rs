@@ -155,9 +155,7 @@ impl WorkerEnd {
         let mut body = Vec::with_capacity(length.min(ROOM[0]));
         body.extend_from_slice(begun);
         let left = length.saturating_sub(begun.len());
-        (&*self.stream)
-            .take(left as u64)
-            .read_to_end(&mut body)?;
+        (&*self.stream).take(left as u64).read_to_end(&mut body)?;
         match body.len() == length {
             true => Ok(body),
             false => Err(io::ErrorKind::UnexpectedEof.into()),

@@ -269,14 +269,12 @@ impl Generation<'_> {
         let suffix = name.suffix.filter(|_| base != name.full);
         let headers: Vec<(&str, &str)> = inbound.headers.iter().collect();
         let signs = Signs::begin(self, inbound, understood);
-        let placed = self.server.routing.dispatch(
-            order,
-            Instant::now,
-            watch::pause,
-            |candidate, member| {
-                self.attempt(candidate, member, inbound, understood, suffix, &headers)
-            },
-        );
+        let placed =
+            self.server
+                .routing
+                .dispatch(order, Instant::now, watch::pause, |candidate, member| {
+                    self.attempt(candidate, member, inbound, understood, suffix, &headers)
+                });
         let way = Way {
             has_begun: signs.is_some_and(Signs::end),
             lane,
