@@ -1,6 +1,7 @@
 //! Requests that an upstream answers: who serves, what goes out, what comes back.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::io::{self, Write};
 use std::rc::Rc;
 use std::time::Instant;
@@ -17,6 +18,7 @@ use super::request_id::RequestId;
 use super::route::{GeminiMethod, Route};
 use super::signs_of_life::Signs;
 use super::snapshot::Snapshot;
+use super::statistics::Began;
 use super::unserved;
 use memchr::memmem;
 
@@ -79,6 +81,11 @@ impl<'t> Operation<'t> {
             path,
             alt: query.alt(),
         }
+    }
+
+    /// Whether it is a stream by its route.
+    pub(super) fn streams_by_path(&self) -> bool {
+        self.path.as_ref().is_some_and(|(_, streams)| *streams)
     }
 }
 
@@ -268,21 +275,37 @@ impl Generation<'_> {
         }
         let suffix = name.suffix.filter(|_| base != name.full);
         let headers: Vec<(&str, &str)> = inbound.headers.iter().collect();
+        let is_recorded = self.is_recorded();
+        let began = Cell::new(None);
         let signs = Signs::begin(self, inbound, understood);
-        let placed =
-            self.server
-                .routing
-                .dispatch(order, Instant::now, watch::pause, |candidate, member| {
-                    self.attempt(candidate, member, inbound, understood, suffix, &headers)
-                });
+        let attempt = |candidate, member| {
+            began.set(is_recorded.then(Began::now));
+            let opened = self.attempt(candidate, member, inbound, understood, suffix, &headers);
+            if let (Err(_), Some(began)) = (&opened, began.get()) {
+                self.record(candidate, member, began, None, true);
+            }
+            opened
+        };
+        let routing = &self.server.routing;
+        let placed = routing.dispatch(order, Instant::now, watch::pause, attempt);
         let way = Way {
             has_begun: signs.is_some_and(Signs::end),
             lane,
         };
         let (told, answered) = match placed {
-            Ok(placed) => self.relay(placed, inbound, understood, base, way),
+            Ok(placed) => {
+                let (candidate, member) = (placed.candidate, placed.member);
+                let (told, answered) = self.relay(placed, inbound, understood, base, way);
+                if let Some(began) = began.get() {
+                    self.record(candidate, member, began, told.usage, told.status >= 400);
+                }
+                (told, answered)
+            }
             Err(unserved) => self.tell(base, &unserved, inbound, understood, way),
         };
+        if is_recorded {
+            self.server.usage.request(told.status >= 400);
+        }
         self.report(inbound, understood, &told);
         answered
     }

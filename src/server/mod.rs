@@ -20,6 +20,7 @@ pub mod request_id;
 pub mod route;
 mod signs_of_life;
 mod snapshot;
+pub mod statistics;
 mod unserved;
 pub mod workers;
 
@@ -34,9 +35,11 @@ use arc_swap::ArcSwap;
 use crate::config::Config;
 use crate::dialect::problem::Problem;
 use crate::lane::WorkerEnd;
+use crate::local_time;
 use crate::provider::{Settings, Upstream};
 use crate::routing::State;
 use crate::session::bindings::Holder;
+use crate::usage::Statistics;
 use client_key::Client;
 use generation::{Generation, Operation};
 use inbound::Inbound;
@@ -57,6 +60,7 @@ pub struct Server {
     body_limit: u64,
     observer: Option<Observer>,
     written: Written,
+    usage: Statistics,
 }
 
 impl Server {
@@ -73,6 +77,7 @@ impl Server {
             upstream: Upstream::new(settings),
             observer,
             written: Written::default(),
+            usage: Statistics::new(local_time::offset),
         }
     }
 

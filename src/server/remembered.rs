@@ -82,7 +82,7 @@ impl Server {
     }
 }
 
-fn read(path: &Path) -> io::Result<String> {
+pub(super) fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     let file = File::open(path)?;
     if file.take(LARGEST + 1).read_to_string(&mut text)? as u64 > LARGEST {
@@ -93,7 +93,7 @@ fn read(path: &Path) -> io::Result<String> {
 
 /// Puts a file in the place of another, which nobody but the owner can read: whoever looks sees one of them,
 /// whole.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = Path::new(&beside);
