@@ -15,7 +15,7 @@ mod gateway;
 mod janitor;
 pub mod json;
 pub mod lane;
-pub mod local_time;
+mod local_time;
 pub mod provider;
 pub mod relay;
 pub mod routing;

@@ -35,7 +35,7 @@ use arc_swap::ArcSwap;
 use crate::config::Config;
 use crate::dialect::problem::Problem;
 use crate::lane::WorkerEnd;
-use crate::local_time;
+use crate::local_time::Zone;
 use crate::provider::{Settings, Upstream};
 use crate::routing::State;
 use crate::session::bindings::Holder;
@@ -77,7 +77,7 @@ impl Server {
             upstream: Upstream::new(settings),
             observer,
             written: Written::default(),
-            usage: Statistics::new(local_time::offset),
+            usage: Statistics::new(|time| Zone::here().offset(time).unwrap_or(0)),
         }
     }
 

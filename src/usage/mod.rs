@@ -5,6 +5,7 @@
 
 mod ledger;
 mod snapshot;
+mod timestamp;
 mod tokens;
 
 use std::fmt;
@@ -16,9 +17,8 @@ use ledger::Ledger;
 pub use ledger::{Merged, Names};
 use snapshot::Document;
 pub use snapshot::{Api, Detail, Model, Requests, Snapshot};
+pub use timestamp::Timestamp;
 pub use tokens::Tokens;
-
-use crate::local_time::Timestamp;
 
 /// Details kept at most (`spec/config.md` 8, row 12). About 120 bytes each.
 pub const DETAILS: usize = 100_000;
@@ -29,7 +29,7 @@ const VERSION: i64 = 1;
 /// All that has been recorded.
 pub struct Statistics {
     ledger: Mutex<Ledger>,
-    offset: fn(i64) -> i32,
+    offset: fn(SystemTime) -> i32,
     /// How much was recorded when it was last saved.
     saved: Mutex<Mark>,
 }
@@ -63,8 +63,8 @@ pub enum ImportError {
 }
 
 impl Statistics {
-    /// `offset` says how far local time is ahead of UTC at a moment (seconds since 1970), in seconds.
-    pub fn new(offset: fn(i64) -> i32) -> Self {
+    /// `offset` says how far local time is ahead of UTC at a moment, in seconds.
+    pub fn new(offset: fn(SystemTime) -> i32) -> Self {
         Self {
             ledger: Mutex::new(Ledger::new(DETAILS)),
             offset,
@@ -125,8 +125,8 @@ impl Statistics {
             if detail.timestamp.utc() == Timestamp::ZERO.utc() {
                 detail.timestamp = Timestamp::new(now, self.offset);
             }
-            let offset = (self.offset)(detail.timestamp.seconds());
-            detail.timestamp = detail.timestamp.told_at(offset);
+            let offset = (self.offset)(detail.timestamp.moment());
+            detail.timestamp = detail.timestamp.told(offset);
         }
         Ok(self.ledger.lock().merge(usage))
     }

@@ -385,7 +385,7 @@ fn only_the_newest_are_kept() {
     let kept: Vec<i64> = snapshot.apis["a"].models["m"]
         .details
         .iter()
-        .map(|kept| kept.timestamp.seconds())
+        .map(|kept| kept.timestamp.utc().0)
         .collect();
     assert_eq!(kept, [8, 9, 20]);
     assert_eq!(snapshot.total_requests, 12);

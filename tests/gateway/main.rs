@@ -14,3 +14,4 @@ mod routing;
 mod sessions;
 mod signs_of_life;
 mod streams;
+mod usage;
