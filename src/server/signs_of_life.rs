@@ -52,6 +52,8 @@ impl Signs {
         understood: &Understood<'_>,
     ) -> Option<Self> {
         let manner = Manner::of(generation, understood)?;
+        // Beyond the end of time is never.
+        let due = inbound.arrived.checked_add(manner.first)?;
         let head = Head {
             request_id: Some(generation.id),
             ..Head::new(200, manner.content_type, Framing::Chunked)
@@ -63,7 +65,7 @@ impl Signs {
             head: bytes,
             sign: manner.sign,
             every: manner.every,
-            due: Cell::new(inbound.arrived + manner.first),
+            due: Cell::new(due),
             has_begun: Cell::new(false),
         });
         let given = Rc::clone(&task);
@@ -122,7 +124,7 @@ impl Task {
         chunks.put(self.sign.as_bytes());
         // A client that cannot be written to has gone, which the wait asks for itself.
         let _ = chunks.flush();
-        self.due.set(now + self.every);
+        self.due.set(now.checked_add(self.every).unwrap_or(now));
         self.every
     }
 }
