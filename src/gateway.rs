@@ -15,7 +15,8 @@ use crate::edge::{Edge, EdgeHandle, Hooks, Identity, IdentityError, Limits, list
 use crate::janitor::{Janitor, Task};
 use crate::server::report::Observer;
 use crate::server::workers::Workers;
-use crate::server::{Server, route};
+use crate::server::{Server, route, statistics};
+use crate::usage;
 
 /// Lanes beside those of the workers, for what is answered from memory: a full pool still tells
 /// that it lives.
@@ -172,6 +173,7 @@ impl Gateway {
         };
         let server = Arc::new(Server::new(config, observer));
         server.remember();
+        server.restore_usage();
         let worker = Arc::clone(&server);
         let workers = Arc::new(Workers::new(Arc::new(move |lane| worker.work(lane))));
         let starter = Arc::clone(&workers);
@@ -184,7 +186,11 @@ impl Gateway {
             },
             identity,
         )?;
-        tasks.extend([sweep_sessions(&server), write_sessions(&server)]);
+        tasks.extend([
+            sweep_sessions(&server),
+            write_sessions(&server),
+            write_usage(&server),
+        ]);
         let janitor = Janitor::start(tasks)?;
         Ok(Running {
             addresses,
@@ -327,6 +333,17 @@ impl Running {
         self.edge.as_ref().map_or(0, EdgeHandle::active)
     }
 
+    /// The usage statistics, by attempts at upstreams; client keys are masked. Empty unless
+    /// `usage-statistics-enabled` is or was on.
+    pub fn usage(&self) -> usage::Snapshot {
+        self.server.usage()
+    }
+
+    /// The usage statistics by requests of clients, however many attempts each took.
+    pub fn requests(&self) -> usage::Requests {
+        self.server.requests()
+    }
+
     /// Stops accepting and waits until running requests are finished, for `limit` at most. Ends
     /// early when `hurry` says so. Returns whether all were finished.
     pub fn drain(&self, limit: Duration, hurry: impl Fn() -> bool) -> bool {
@@ -358,6 +375,7 @@ impl Running {
         self.workers.join();
         if was_running {
             self.server.write_sessions();
+            self.server.write_usage();
         }
     }
 }
@@ -402,5 +420,14 @@ fn write_sessions(server: &Arc<Server>) -> Task {
         name: "write sessions",
         every: Box::new(|| WRITE_INTERVAL),
         run: Box::new(move |_| server.write_sessions()),
+    }
+}
+
+fn write_usage(server: &Arc<Server>) -> Task {
+    let server = Arc::clone(server);
+    Task {
+        name: "write usage",
+        every: Box::new(|| statistics::WRITE_INTERVAL),
+        run: Box::new(move |_| server.write_usage()),
     }
 }

@@ -17,12 +17,14 @@ mod gateway;
 mod janitor;
 pub mod json;
 pub mod lane;
+mod local_time;
 pub mod provider;
 pub mod relay;
 pub mod routing;
 pub mod server;
 pub mod session;
 pub mod sse;
+pub mod usage;
 
 pub use gateway::{Gateway, Running, StartError};
 pub use server::report::{Observer, Report};

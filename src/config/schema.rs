@@ -78,10 +78,12 @@ pub struct Config {
     /// Time between keep-alive comments on a silent stream (`streaming.keepalive-seconds`).
     pub streaming_keepalive: Option<Duration>,
     /// After how long without an answer a stream gets its first sign of life
-    /// (`streaming.early-keepalive-seconds`). From then on failures can only be told inside the stream.
+    /// (`streaming.early-keepalive-seconds`). From then on failures can only be told inside the stream, and
+    /// headers of the upstream, its request id among them, do not reach the client.
     pub early_keepalive: Option<Duration>,
     /// Time between blank lines while an answer that is no stream is awaited
-    /// (`nonstream-keepalive-interval`).
+    /// (`nonstream-keepalive-interval`). The first one says 200, so a later failure is told in the body only, and
+    /// headers of the upstream do not reach the client.
     pub nonstream_keepalive: Option<Duration>,
     /// Certificates of authorities to trust beside the system's (`ca-file`), PEM.
     pub ca_file: Option<PathBuf>,

@@ -9,7 +9,7 @@ use crate::config::{
 };
 
 use super::catalog;
-use super::id::{Id, Ids};
+use super::id::{Id, Ids, auth_index};
 use super::model::{self, Model, Repeats};
 use super::presented::{Credential, Provider};
 
@@ -200,11 +200,28 @@ impl Builder<'_> {
         if id.repeated {
             self.warn(place, "is the same as an earlier entry: both are used");
         }
+        let source = format!("config:{source}[{}]", id.hash);
+        let auth_index = auth_index(&[
+            ("provider", provider.key()),
+            (
+                "compat",
+                match &provider {
+                    Provider::Compat { name } => name,
+                    _ => "",
+                },
+            ),
+            // As configured: where the vendor serves it goes without saying.
+            ("base", common.base_url.as_deref().unwrap_or_default()),
+            ("proxy", proxy.reveal()),
+            ("api_key", key.as_ref().map_or("", Secret::reveal)),
+            ("source", &source),
+        ]);
         self.credentials.push(Credential {
             id: id.id,
             provider,
             label,
-            source: format!("config:{source}[{}]", id.hash),
+            source,
+            auth_index,
             key,
             base_url,
             prefix: common.prefix.clone(),

@@ -63,6 +63,8 @@ pub struct Credential {
     pub label: String,
     /// Where it was defined, as shown to operators.
     pub source: String,
+    /// What statistics and the management API call it (`spec/config.md` 2.4).
+    pub auth_index: String,
     /// `None`: the upstream is called without one.
     pub key: Option<Secret>,
     /// Without a slash at the end.
@@ -116,6 +118,14 @@ impl Credential {
                     .map(|(_, value)| (name.as_str(), *value)),
             })
             .collect()
+    }
+
+    /// Whose usage it is, in statistics: its key, masked.
+    pub fn account(&self) -> String {
+        match &self.key {
+            Some(key) => key.masked(),
+            None => self.source.clone(),
+        }
     }
 
     /// Label and masked key, for log lines.

@@ -70,6 +70,25 @@ pub struct WayBack {
 }
 
 impl WayBack {
+    /// For an answer that is in the client's own dialect but was to be a stream. `seed` and `now` (seconds since
+    /// 1970) are for what it does not say.
+    pub fn straight(dialect: Dialect, model: &str, seed: &str, now: u64) -> Self {
+        Self {
+            client: dialect,
+            form: Form::Usual,
+            upstream: dialect,
+            names: Names::new(dialect, []),
+            head: Head {
+                created: now,
+                model: model.to_owned(),
+                ..Head::default()
+            },
+            mint: Mint::new(seed),
+            schemas: HashMap::new(),
+            calls: HashMap::new(),
+        }
+    }
+
     pub fn upstream(&self) -> Dialect {
         self.upstream
     }

@@ -28,7 +28,7 @@ pub struct EdgeEnd {
 /// The worker's end.
 #[derive(Debug)]
 pub struct WorkerEnd {
-    stream: UnixStream,
+    stream: Arc<UnixStream>,
     gone: Arc<AtomicBool>,
     _alive: Alive,
 }
@@ -43,9 +43,13 @@ pub struct Maker {
     alive: Arc<AtomicUsize>,
 }
 
-/// Tells whether the client that a worker serves has gone.
+/// The client that a worker serves: tells whether it has gone, and takes what is written to it while the worker
+/// itself waits for something else.
 #[derive(Clone, Debug)]
-pub struct Client(Arc<AtomicBool>);
+pub struct Client {
+    gone: Arc<AtomicBool>,
+    stream: Arc<UnixStream>,
+}
 
 /// A request as it came over a lane, whole.
 #[derive(Debug)]
@@ -69,7 +73,7 @@ impl Maker {
             gone: Arc::clone(&gone),
         };
         let worker = WorkerEnd {
-            stream: far,
+            stream: Arc::new(far),
             gone,
             _alive: Alive(Arc::clone(&self.alive)),
         };
@@ -96,7 +100,17 @@ impl Drop for EdgeEnd {
 
 impl Client {
     pub fn is_gone(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.gone.load(Ordering::Acquire)
+    }
+}
+
+impl Write for Client {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self.stream).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -113,7 +127,7 @@ impl WorkerEnd {
                 bytes.resize(2 * filled, 0);
             }
             let room = bytes.get_mut(filled..).unwrap_or_default();
-            match self.stream.read(room)? {
+            match (&*self.stream).read(room)? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 count => filled += count,
             }
@@ -141,9 +155,7 @@ impl WorkerEnd {
         let mut body = Vec::with_capacity(length.min(ROOM[0]));
         body.extend_from_slice(begun);
         let left = length.saturating_sub(begun.len());
-        (&mut self.stream)
-            .take(left as u64)
-            .read_to_end(&mut body)?;
+        (&*self.stream).take(left as u64).read_to_end(&mut body)?;
         match body.len() == length {
             true => Ok(body),
             false => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -152,7 +164,7 @@ impl WorkerEnd {
 
     fn pieces(&mut self, begun: &[u8]) -> io::Result<Vec<u8>> {
         let mut body = Vec::with_capacity(ROOM[1]);
-        let mut rest = begun.chain(&mut self.stream);
+        let mut rest = begun.chain(&*self.stream);
         loop {
             let mut size = [0; 4];
             rest.read_exact(&mut size)?;
@@ -170,13 +182,16 @@ impl WorkerEnd {
 
     /// The client of this lane.
     pub fn client(&self) -> Client {
-        Client(Arc::clone(&self.gone))
+        Client {
+            gone: Arc::clone(&self.gone),
+            stream: Arc::clone(&self.stream),
+        }
     }
 }
 
 impl Write for WorkerEnd {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.write(bytes)
+        (&*self.stream).write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -154,12 +154,12 @@ fn open(address: SocketAddr, limit: Option<Instant>) -> Result<TcpStream, Error>
     poll.registry()
         .register(&mut stream, Token(0), Interest::WRITABLE)?;
     loop {
-        watch::look()?;
+        let slice = watch::look()?;
         let left = limit.map(|limit| limit.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {
             return Err(Error::Timeout(Timeout::Connect));
         }
-        let wait = left.map_or(watch::SLICE, |left| left.min(watch::SLICE));
+        let wait = left.map_or(slice, |left| left.min(slice));
         match poll.poll(&mut events, Some(wait)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             polled => polled?,

@@ -125,8 +125,8 @@ fn ask_system(name: String) -> Result<Vec<SocketAddr>, Error> {
         })?;
     let started = Instant::now();
     loop {
-        watch::look()?;
-        match asked.recv_timeout(watch::SLICE) {
+        let slice = watch::look()?;
+        match asked.recv_timeout(slice) {
             Ok(Ok(addresses)) => {
                 let addresses: Vec<SocketAddr> = addresses;
                 return match addresses.is_empty() {

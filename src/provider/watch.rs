@@ -1,8 +1,10 @@
-//! How a worker that waits for an upstream learns that its client has hung up.
+//! How a worker that waits for an upstream learns that its client has hung up, and what it does for it
+//! meanwhile.
 //!
 //! A worker makes one call at a time, so what it waits for belongs to its thread: [`guard`] says how to ask
-//! whether the client is still there, and every wait of an upstream call (`wire`, `dial`,
-//! `resolve`) is cut into slices between which it asks.
+//! whether the client is still there, [`meanwhile`] what is to be done now and then, and every wait of an
+//! upstream call (`wire`, `dial`, `resolve`) and between two of them ([`pause`]) is cut into slices between which
+//! it looks after both.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -16,6 +18,7 @@ pub const SLICE: Duration = Duration::from_millis(250);
 
 thread_local! {
     static GONE: RefCell<Option<Rc<dyn Fn() -> bool>>> = const { RefCell::new(None) };
+    static MEANWHILE: RefCell<Option<Rc<dyn Fn() -> Duration>>> = const { RefCell::new(None) };
     static WAKE_AFTER: Cell<Option<Duration>> = const { Cell::new(None) };
     static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
 }
@@ -54,6 +57,32 @@ pub fn is_client_gone() -> bool {
     gone.is_some_and(|gone| gone())
 }
 
+/// While it lives, waits of this thread do something meanwhile.
+pub struct Meanwhile(());
+
+/// Has the waits of this thread call `task` until the returned value is dropped. It does what is due, and says
+/// how long until it is to be called again; waits return to it within that time, or as soon as they can.
+#[must_use = "nothing is done once it is dropped"]
+pub fn meanwhile(task: Rc<dyn Fn() -> Duration>) -> Meanwhile {
+    MEANWHILE.with(|slot| *slot.borrow_mut() = Some(task));
+    Meanwhile(())
+}
+
+/// Waits, unless the client leaves meanwhile; says whether it is still there.
+pub fn pause(time: Duration) -> bool {
+    let end = Instant::now() + time;
+    loop {
+        if is_client_gone() {
+            return false;
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return true;
+        }
+        std::thread::sleep(left.min(slice()));
+    }
+}
+
 /// Has reads of a body return [`Interruption::Awake`] after this much silence, so that the reader can do
 /// something else meanwhile; `None` for not at all.
 pub fn wake_after(silence: Option<Duration>) {
@@ -78,15 +107,21 @@ pub fn interruption(error: &io::Error) -> Option<Interruption> {
     }
 }
 
-/// Asks for the client, and for the deadline of [`hurry`].
-pub(super) fn look() -> Result<(), Interruption> {
+/// Asks for the client and for the deadline of [`hurry`], and does what is due. Returns how long to wait before
+/// looking again.
+pub(super) fn look() -> Result<Duration, Interruption> {
     if is_client_gone() {
         return Err(Interruption::ClientGone);
     }
     match DEADLINE.get() {
         Some(deadline) if Instant::now() >= deadline => Err(Interruption::Late),
-        _ => Ok(()),
+        _ => Ok(slice()),
     }
+}
+
+fn slice() -> Duration {
+    let task = MEANWHILE.with(|slot| slot.borrow().clone());
+    task.map_or(SLICE, |task| task().min(SLICE))
 }
 
 /// The silence after which a read of a body is to return.
@@ -99,6 +134,12 @@ impl Drop for Guard {
         GONE.with(|slot| *slot.borrow_mut() = self.before.take());
         wake_after(None);
         hurry(None);
+    }
+}
+
+impl Drop for Meanwhile {
+    fn drop(&mut self) {
+        MEANWHILE.with(|slot| slot.borrow_mut().take());
     }
 }
 

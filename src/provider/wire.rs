@@ -100,14 +100,14 @@ impl Wire {
 
     /// How long the next read may block, or why there is to be none.
     fn next_wait(&self, started: Instant, timeout: NextTimeout) -> Result<Duration, Error> {
-        watch::look()?;
+        let slice = watch::look()?;
         let now = Instant::now();
         if let Some(deadline) = deadline_from(started, timeout) {
             let left = deadline.saturating_duration_since(now);
             if left.is_zero() {
                 return Err(Error::Timeout(timeout.reason));
             }
-            return Ok(left.min(watch::SLICE));
+            return Ok(left.min(slice));
         }
         // Only bodies are read without a deadline.
         let since = |past: Instant| now.saturating_duration_since(past);
@@ -115,11 +115,11 @@ impl Wire {
         if silent.is_zero() {
             return Err(Interruption::Idle.into());
         }
-        let wake = watch::wake().map_or(watch::SLICE, |after| after.saturating_sub(since(started)));
+        let wake = watch::wake().map_or(slice, |after| after.saturating_sub(since(started)));
         if wake.is_zero() {
             return Err(Interruption::Awake.into());
         }
-        Ok(silent.min(wake).min(watch::SLICE))
+        Ok(silent.min(wake).min(slice))
     }
 }
 

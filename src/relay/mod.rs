@@ -17,6 +17,8 @@ pub mod stream;
 mod style;
 pub mod whole;
 
+pub use chunks::Chunks;
+pub use closing::keep_alive;
 pub use crossing::Crossing;
 pub use outcome::{Ended, Relayed};
 pub use rename::Rename;

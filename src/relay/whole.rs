@@ -150,6 +150,15 @@ impl Whole {
         }
     }
 
+    /// The same, to be written chunked in any case.
+    pub fn chunked(self) -> Self {
+        let rest = match self.rest {
+            Rest::Nothing => Rest::Unknown(Box::new(io::empty())),
+            Rest::Known(body, _) | Rest::Unknown(body) => Rest::Unknown(body),
+        };
+        Self { rest, ..self }
+    }
+
     /// Writes the body. If it breaks on the way, what was written is not whole.
     pub fn pump(self, mut lane: impl Write) -> Relayed {
         let mut relayed = Relayed {

@@ -1,18 +1,18 @@
 //! The answer of an upstream on its way to the client, and what becomes of it.
 
 use std::io::{self, Write};
-use std::time::{Instant, SystemTime};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::attempt::Opening;
 use super::fixed::{EVENT_STREAM, RELAYED_JSON};
-use super::generation::{Generation, Told, Understood, rename};
+use super::generation::{Generation, Told, Understood, Way, rename};
 use super::head::{Framing, Head};
 use super::inbound::Inbound;
 use super::report::short;
 use super::unserved;
-use crate::dialect::problem;
+use crate::dialect::translate::{Stream, WayBack};
 use crate::provider::Headers;
-use crate::relay::{self, Ended, Opened, Relayed, Style};
+use crate::relay::{self, Crossing, Ended, Opened, Relayed, Style, Whole};
 use crate::routing::Placed;
 use crate::session::identity;
 use crate::session::name::Name;
@@ -25,7 +25,7 @@ impl Generation<'_> {
         inbound: &Inbound,
         understood: &Understood<'_>,
         base: &str,
-        lane: &mut dyn Write,
+        way: Way<'_>,
     ) -> (Told<'p>, io::Result<()>) {
         let Placed {
             candidate,
@@ -42,11 +42,18 @@ impl Generation<'_> {
             false => EVENT_STREAM,
         };
         let stream = Head::new(200, content_type, Framing::Chunked);
-        let head = |head, headers: &Headers| self.head(head, headers, candidate.id(), understood);
+        let Way { lane, has_begun } = way;
+        let head = |head, headers: &Headers| match has_begun {
+            true => Vec::new(),
+            false => self.head(head, headers, candidate.id(), understood),
+        };
+        let answer = match answer {
+            Opening::Same(Opened::Whole(whole)) if has_begun => self.late(whole, understood),
+            answer => answer,
+        };
         let relayed = match answer {
             Opening::Same(Opened::Events(primed)) => {
                 let head = head(stream, &primed.headers);
-                let header = |name| inbound.headers.get(name);
                 let style = Style {
                     framing: match self.wants_array() {
                         true => relay::Framing::Array,
@@ -54,7 +61,7 @@ impl Generation<'_> {
                     },
                     rename: rename(member, understood),
                     keep_alive,
-                    is_codex: problem::is_codex_client(header("user-agent"), header("originator")),
+                    is_codex: inbound.is_codex(),
                 };
                 primed.pump(Prefixed::new(head, lane), style)
             }
@@ -101,6 +108,23 @@ impl Generation<'_> {
         (told, answered)
     }
 
+    /// A whole answer to a client that has got chunks already.
+    fn late(&self, whole: Whole, understood: &Understood<'_>) -> Opening {
+        if !understood.stream {
+            return Opening::Same(Opened::Whole(whole.chunked()));
+        }
+        // It was promised events, and the upstream knows none.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let way_back = WayBack::straight(
+            self.operation.dialect,
+            &understood.model,
+            self.id.as_str(),
+            now.unwrap_or_default().as_secs(),
+        );
+        let stream = Stream::new(way_back, self.wants_array());
+        Opening::Crossed(Box::new(Crossing::new(Opened::Whole(whole), stream)))
+    }
+
     fn head(
         &self,
         head: Head<'_>,
@@ -139,13 +163,13 @@ fn status(relayed: &Relayed) -> u16 {
 }
 
 /// A writer that sends a head together with the first bytes of the body: one write instead of two.
-struct Prefixed<'a> {
+pub(super) struct Prefixed<'a> {
     head: Vec<u8>,
     lane: &'a mut dyn Write,
 }
 
 impl<'a> Prefixed<'a> {
-    fn new(head: Vec<u8>, lane: &'a mut dyn Write) -> Self {
+    pub fn new(head: Vec<u8>, lane: &'a mut dyn Write) -> Self {
         Self { head, lane }
     }
 }

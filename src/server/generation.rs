@@ -1,9 +1,10 @@
 //! Requests that an upstream answers: who serves, what goes out, what comes back.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::io::{self, Write};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Server;
 use super::client_key::Client;
@@ -15,7 +16,9 @@ use super::reply::Reply;
 use super::report::Report;
 use super::request_id::RequestId;
 use super::route::{GeminiMethod, Route};
+use super::signs_of_life::Signs;
 use super::snapshot::Snapshot;
+use super::statistics::Began;
 use super::unserved;
 use memchr::memmem;
 
@@ -27,7 +30,7 @@ use crate::dialect::translate::Form;
 use crate::dialect::usage::Usage;
 use crate::json::Span;
 use crate::provider::{Action, Headers, watch};
-use crate::relay::Rename;
+use crate::relay::{Chunks, Rename};
 use crate::routing::{Member, Offer, Order, Unserved};
 use crate::session::bindings::Key;
 use crate::session::decision::Decision;
@@ -78,6 +81,11 @@ impl<'t> Operation<'t> {
             path,
             alt: query.alt(),
         }
+    }
+
+    /// Whether it is a stream by its route.
+    pub(super) fn streams_by_path(&self) -> bool {
+        self.path.as_ref().is_some_and(|(_, streams)| *streams)
     }
 }
 
@@ -267,18 +275,37 @@ impl Generation<'_> {
         }
         let suffix = name.suffix.filter(|_| base != name.full);
         let headers: Vec<(&str, &str)> = inbound.headers.iter().collect();
-        let placed = self.server.routing.dispatch(
-            order,
-            Instant::now,
-            |pause| wait(pause, &inbound.client),
-            |candidate, member| {
-                self.attempt(candidate, member, inbound, understood, suffix, &headers)
-            },
-        );
-        let (told, answered) = match placed {
-            Ok(placed) => self.relay(placed, inbound, understood, base, lane),
-            Err(unserved) => self.tell(base, &unserved, lane),
+        let is_recorded = self.is_recorded();
+        let began = Cell::new(None);
+        let signs = Signs::begin(self, inbound, understood);
+        let attempt = |candidate, member| {
+            began.set(is_recorded.then(Began::now));
+            let opened = self.attempt(candidate, member, inbound, understood, suffix, &headers);
+            if let (Err(_), Some(began)) = (&opened, began.get()) {
+                self.record(candidate, member, began, None, true);
+            }
+            opened
         };
+        let routing = &self.server.routing;
+        let placed = routing.dispatch(order, Instant::now, watch::pause, attempt);
+        let way = Way {
+            has_begun: signs.is_some_and(Signs::end),
+            lane,
+        };
+        let (told, answered) = match placed {
+            Ok(placed) => {
+                let (candidate, member) = (placed.candidate, placed.member);
+                let (told, answered) = self.relay(placed, inbound, understood, base, way);
+                if let Some(began) = began.get() {
+                    self.record(candidate, member, began, told.usage, told.status >= 400);
+                }
+                (told, answered)
+            }
+            Err(unserved) => self.tell(base, &unserved, inbound, understood, way),
+        };
+        if is_recorded {
+            self.server.usage.request(told.status >= 400);
+        }
         self.report(inbound, understood, &told);
         answered
     }
@@ -303,17 +330,28 @@ impl Generation<'_> {
         &self,
         model: &str,
         unserved: &Unserved,
-        lane: &mut dyn Write,
+        inbound: &Inbound,
+        understood: &Understood<'_>,
+        way: Way<'_>,
     ) -> (Told<'static>, io::Result<()>) {
         let dialect = self.operation.dialect;
-        let (status, answered) = match unserved::reply(dialect, model, unserved) {
-            Some(reply) => {
+        let (status, answered) = match unserved::words(model, unserved) {
+            Some(words) if way.has_begun => {
+                let body = match understood.stream {
+                    true => words.in_stream(dialect, inbound.is_codex()),
+                    false => words.reply(dialect).into_body(),
+                };
+                let mut chunks = Chunks::new(way.lane);
+                chunks.put(&body);
+                (words.status(), chunks.finish())
+            }
+            Some(words) => {
                 let passed_on = unserved
                     .failure
                     .iter()
                     .flat_map(|failure| self.passed_on(&failure.headers));
-                let status = reply.status();
-                (status, reply.with_id(self.id).write_with(lane, passed_on))
+                let reply = words.reply(dialect).with_id(self.id);
+                (words.status(), reply.write_with(way.lane, passed_on))
             }
             None => (unserved::CLIENT_GONE, Err(io::ErrorKind::BrokenPipe.into())),
         };
@@ -393,26 +431,17 @@ impl Generation<'_> {
     }
 }
 
+/// Where an answer goes.
+pub(super) struct Way<'l> {
+    pub lane: &'l mut dyn Write,
+    /// The client has the head of an answer already, and chunks.
+    pub has_begun: bool,
+}
+
 /// The model's two names, where the client calls it otherwise than the upstream.
 pub(super) fn rename<'a>(member: &'a Member, understood: &'a Understood<'_>) -> Option<Rename<'a>> {
     (*member.upstream != *understood.model).then(|| Rename {
         upstream: &member.upstream,
         client: &understood.model,
     })
-}
-
-/// Waits, unless the client leaves meanwhile; says whether it is still there.
-fn wait(pause: Duration, client: &crate::lane::Client) -> bool {
-    const SLICE: Duration = Duration::from_millis(50);
-    let end = Instant::now() + pause;
-    loop {
-        if client.is_gone() {
-            return false;
-        }
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return true;
-        }
-        std::thread::sleep(left.min(SLICE));
-    }
 }

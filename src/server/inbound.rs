@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::headers::Headers;
+use crate::dialect::problem;
 use crate::lane::{Client, Delivery};
 
 /// A whole request.
@@ -32,5 +33,11 @@ impl Inbound {
             client,
             arrived: Instant::now(),
         }
+    }
+
+    /// Whether the client is Codex.
+    pub fn is_codex(&self) -> bool {
+        let header = |name| self.headers.get(name);
+        problem::is_codex_client(header("user-agent"), header("originator"))
     }
 }

@@ -18,7 +18,9 @@ mod reply;
 pub mod report;
 pub mod request_id;
 pub mod route;
+mod signs_of_life;
 mod snapshot;
+pub mod statistics;
 mod unserved;
 pub mod workers;
 
@@ -34,9 +36,11 @@ use crate::config::{self, Config};
 use crate::credential::Credential;
 use crate::dialect::problem::Problem;
 use crate::lane::WorkerEnd;
+use crate::local_time::Zone;
 use crate::provider::{Settings, Upstream};
 use crate::routing::State;
 use crate::session::bindings::Holder;
+use crate::usage::Statistics;
 use client_key::Client;
 use generation::{Generation, Operation};
 use inbound::Inbound;
@@ -57,6 +61,7 @@ pub struct Server {
     body_limit: u64,
     observer: Option<Observer>,
     written: Written,
+    usage: Statistics,
 }
 
 impl Server {
@@ -73,6 +78,7 @@ impl Server {
             upstream: Upstream::new(settings),
             observer,
             written: Written::default(),
+            usage: Statistics::new(|time| Zone::here().offset(time).unwrap_or(0)),
         }
     }
 

@@ -82,7 +82,7 @@ impl Server {
     }
 }
 
-fn read(path: &Path) -> io::Result<String> {
+pub(super) fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     let file = File::open(path)?;
     if file.take(LARGEST + 1).read_to_string(&mut text)? as u64 > LARGEST {

@@ -91,8 +91,8 @@ impl Reply {
         }
     }
 
-    pub fn status(&self) -> u16 {
-        self.status
+    pub fn into_body(self) -> Vec<u8> {
+        self.body
     }
 
     pub fn write(&self, lane: &mut dyn Write) -> io::Result<()> {

@@ -1,22 +1,77 @@
 //! What a client hears when no upstream has answered its request.
 
-use std::borrow::Cow;
+use std::time::Duration;
 
 use super::reply::Reply;
 use crate::dialect::Dialect;
 use crate::dialect::problem::{self, ErrorStatus, Problem, Unavailable};
-use crate::provider::FailureKind;
+use crate::provider::{Failure, FailureKind};
 use crate::routing::{Standstill, Unserved};
 
 /// In logs: the client left before there was an answer. nginx's number.
 pub const CLIENT_GONE: u16 = 499;
 
-/// The answer; `None` when there is nobody left to hear it.
-pub fn reply(dialect: Dialect, model: &str, unserved: &Unserved) -> Option<Reply> {
+/// What there is to say.
+pub enum Words<'u> {
+    Ours(Problem),
+    /// The upstream's own.
+    Upstream {
+        status: ErrorStatus,
+        retry_after: Option<Duration>,
+        failure: &'u Failure,
+    },
+}
+
+impl Words<'_> {
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Ours(problem) => problem.status.code(),
+            Self::Upstream { status, .. } => status.code(),
+        }
+    }
+
+    /// As an answer.
+    pub fn reply(&self, dialect: Dialect) -> Reply {
+        match self {
+            Self::Ours(problem) => Reply::problem(dialect, problem),
+            Self::Upstream {
+                status,
+                retry_after,
+                failure,
+            } => {
+                let kind = failure.headers.get("content-type");
+                let body = problem::from_upstream(dialect, *status, &failure.body, kind);
+                Reply::refusal(status.code(), *retry_after, body.into_owned())
+            }
+        }
+    }
+
+    /// As the only event of a stream.
+    pub fn in_stream(&self, dialect: Dialect, is_codex: bool) -> Vec<u8> {
+        let event = |problem| problem::render_in_stream(dialect, problem, is_codex, 0);
+        match self {
+            Self::Ours(problem) => event(problem),
+            Self::Upstream {
+                status, failure, ..
+            } => {
+                let kind = failure.headers.get("content-type");
+                event(&problem::read_upstream(
+                    dialect,
+                    *status,
+                    &failure.body,
+                    kind,
+                ))
+            }
+        }
+    }
+}
+
+/// `None` when there is nobody left to hear it.
+pub fn words<'u>(model: &str, unserved: &'u Unserved) -> Option<Words<'u>> {
     let standstill = &unserved.standstill;
     let earliest = standstill.earliest.filter(|_| standstill.is_complete());
     let Some(failure) = &unserved.failure else {
-        return Some(Reply::problem(dialect, &blocked(model, standstill)));
+        return Some(Words::Ours(blocked(model, standstill)));
     };
     let is_quota = standstill.is_out_of_quota();
     // When to come back is when somebody can be asked again, whoever that will be.
@@ -44,15 +99,11 @@ pub fn reply(dialect: Dialect, model: &str, unserved: &Unserved) -> Option<Reply
         (FailureKind::Status, Some(status))
             if !unserved.is_refusal() && (is_final(status) || !is_quota || status == 429) =>
         {
-            let status = ErrorStatus::from_upstream(status);
-            let body = problem::from_upstream(
-                dialect,
-                status,
-                &failure.body,
-                failure.headers.get("content-type"),
-            );
-            let body = Cow::into_owned(body);
-            return Some(Reply::refusal(status.code(), retry_after, body));
+            return Some(Words::Upstream {
+                status: ErrorStatus::from_upstream(status),
+                retry_after,
+                failure,
+            });
         }
         _ if is_quota => blocked(model, standstill),
         (FailureKind::Unsupported, _) => {
@@ -67,7 +118,7 @@ pub fn reply(dialect: Dialect, model: &str, unserved: &Unserved) -> Option<Reply
         None => problem.with_retry_after(retry_after),
         Some(_) => problem,
     };
-    Some(Reply::problem(dialect, &problem))
+    Some(Words::Ours(problem))
 }
 
 /// Whether a status tells the client of its own request, however the others fared.

@@ -3,10 +3,15 @@
 mod client;
 mod crossing;
 mod failures;
+#[path = "../translation/grammar/mod.rs"]
+#[allow(dead_code)] // What requests must look like is of no use here.
+mod grammar;
 mod harness;
 mod library;
 mod passthrough;
 mod routes;
 mod routing;
 mod sessions;
+mod signs_of_life;
 mod streams;
+mod usage;

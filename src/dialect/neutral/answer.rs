@@ -9,7 +9,7 @@ use super::{Carrier, Event, Finish};
 use crate::dialect::usage::Usage;
 
 /// What stands over an answer as the client gets it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Head {
     pub id: String,
     /// Seconds since 1970.

@@ -1,0 +1,130 @@
+//! Signs of life: what a client gets while nobody has answered its request, for clients and proxies that cut
+//! silent connections (`streaming.early-keepalive-seconds`, `nonstream-keepalive-interval`).
+//!
+//! The first one says 200 before it is known what the answer will be. Other credentials are still tried behind
+//! it, but headers of the upstream are not passed on any more, and a failure can only be told in the body.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::answering::Prefixed;
+use super::fixed::{EVENT_STREAM, RELAYED_JSON};
+use super::generation::{Generation, Understood};
+use super::head::{Framing, Head};
+use super::inbound::Inbound;
+use crate::dialect::Dialect;
+use crate::lane::Client;
+use crate::provider::{Action, watch};
+use crate::relay::{self, Chunks};
+
+/// JSON may begin with blank lines.
+const BLANK_LINE: &str = "\n";
+
+/// The signs of life of one request.
+pub struct Signs {
+    task: Rc<Task>,
+    _given: watch::Meanwhile,
+}
+
+struct Task {
+    client: Client,
+    head: Vec<u8>,
+    sign: &'static str,
+    every: Duration,
+    due: Cell<Instant>,
+    has_begun: Cell<bool>,
+}
+
+/// How a request is kept alive.
+struct Manner {
+    content_type: &'static str,
+    sign: &'static str,
+    first: Duration,
+    every: Duration,
+}
+
+impl Signs {
+    /// Gives signs of life from now on, where that is configured.
+    pub(super) fn begin(
+        generation: &Generation<'_>,
+        inbound: &Inbound,
+        understood: &Understood<'_>,
+    ) -> Option<Self> {
+        let manner = Manner::of(generation, understood)?;
+        // Beyond the end of time is never.
+        let due = inbound.arrived.checked_add(manner.first)?;
+        let head = Head {
+            request_id: Some(generation.id),
+            ..Head::new(200, manner.content_type, Framing::Chunked)
+        };
+        let mut bytes = Vec::with_capacity(512);
+        head.write(&mut bytes, SystemTime::now(), []);
+        let task = Rc::new(Task {
+            client: inbound.client.clone(),
+            head: bytes,
+            sign: manner.sign,
+            every: manner.every,
+            due: Cell::new(due),
+            has_begun: Cell::new(false),
+        });
+        let given = Rc::clone(&task);
+        Some(Self {
+            task,
+            _given: watch::meanwhile(Rc::new(move || given.give_if_due())),
+        })
+    }
+
+    /// Gives no more of them. Returns whether the client has got the head of an answer, and chunks.
+    pub fn end(self) -> bool {
+        self.task.has_begun.get()
+    }
+}
+
+impl Manner {
+    fn of(generation: &Generation<'_>, understood: &Understood<'_>) -> Option<Self> {
+        let config = &generation.snapshot.config;
+        let operation = &generation.operation;
+        if understood.stream {
+            let first = config.early_keepalive?;
+            // What is no event stream has no comments.
+            let is_framed_otherwise = operation.dialect == Dialect::Gemini
+                && operation.alt.as_deref().is_some_and(|alt| alt != "sse");
+            return (!is_framed_otherwise).then(|| Self {
+                content_type: EVENT_STREAM,
+                sign: relay::keep_alive(operation.dialect),
+                first,
+                every: config.streaming_keepalive.unwrap_or(first).min(first),
+            });
+        }
+        let every = config.nonstream_keepalive?;
+        (operation.action != Action::Count).then_some(Self {
+            content_type: RELAYED_JSON,
+            sign: BLANK_LINE,
+            first: every,
+            every,
+        })
+    }
+}
+
+impl Task {
+    /// Returns how long until the next one.
+    fn give_if_due(&self) -> Duration {
+        let now = Instant::now();
+        let left = self.due.get().saturating_duration_since(now);
+        if !left.is_zero() {
+            return left;
+        }
+        let head = match self.has_begun.replace(true) {
+            true => Vec::new(),
+            false => self.head.clone(),
+        };
+        let mut client = self.client.clone();
+        let mut chunks = Chunks::new(Prefixed::new(head, &mut client));
+        chunks.put(self.sign.as_bytes());
+        // A client that cannot be written to has gone, which the wait asks for itself.
+        let _ = chunks.flush();
+        self.due.set(now.checked_add(self.every).unwrap_or(now));
+        self.every
+    }
+}
