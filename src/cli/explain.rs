@@ -83,13 +83,17 @@ fn served(text: &mut String, name: &str, suffix: Option<&str>, offer: &Offer, kn
     let candidates = offer.candidates();
     let is_weighted = known.config.routing.strategy == Strategy::WeightedRoundRobin;
     let title = format!(
-        "served by {} of {} credentials, {}",
+        "served by {} of {} credentials, {}{}",
         candidates.len(),
         known.catalog.credentials().len(),
         match known.config.routing.strategy {
             Strategy::RoundRobin => "in turn among those of the highest priority",
             Strategy::WeightedRoundRobin => "by weight among those of the highest priority",
             Strategy::FillFirst => "the first that can",
+        },
+        match known.config.routing.session_affinity {
+            true => "; a session stays",
+            false => "",
         }
     );
     let lines = candidates.iter().map(|candidate| {
@@ -206,28 +210,32 @@ fn reason(credential: &Credential, base: &str, exclusions: &[Exclusion]) -> Opti
 
 /// What can never matter (`spec/config.md` 8, row 7).
 fn idle(known: &Known<'_>) -> Vec<String> {
-    let patterns = known.exclusions.iter().flat_map(|exclusion| {
-        let Exclusion {
-            place,
-            pattern,
-            hides,
-            has_list,
-            ..
-        } = exclusion;
-        let entry = &place.path;
-        let useless = hides.is_empty().then(|| {
-            format!("{entry}.excluded-models '{pattern}': it matches no model of the entry")
-        });
-        let aliases = hides.iter().filter(|_| *has_list).map(move |id| {
-            format!("{entry}.models '{id}': '{pattern}' of the entry's excluded-models hides it")
-        });
-        useless.into_iter().chain(aliases)
-    });
-    let problems = known
-        .problems
-        .iter()
-        .map(|problem| format!("{} {}", problem.path, problem.message));
-    patterns.chain(problems).collect()
+    let mut lines = Vec::new();
+    let entries = known
+        .exclusions
+        .chunk_by(|a, b| a.credential == b.credential);
+    for entry in entries {
+        let Some(first) = entry.first() else { continue };
+        let path = &first.place.path;
+        let useless = entry.iter().filter(|exclusion| exclusion.hides.is_empty());
+        let useless: Vec<&str> = useless.map(|exclusion| &*exclusion.pattern).collect();
+        if !useless.is_empty() {
+            let useless = useless.join(", ");
+            lines.push(format!("{path}.excluded-models no model matches {useless}"));
+        }
+        for exclusion in entry.iter().filter(|exclusion| exclusion.has_list) {
+            let hidden = exclusion.hides.iter();
+            lines.extend(hidden.map(|id| {
+                format!(
+                    "{path}.models {id} is hidden by its excluded-models {}",
+                    exclusion.pattern
+                )
+            }));
+        }
+    }
+    let problems = known.problems.iter();
+    lines.extend(problems.map(|problem| format!("{} {}", problem.path, problem.message)));
+    lines
 }
 
 #[cfg(test)]
@@ -239,8 +247,9 @@ mod tests {
 
     const FILE: &str = "
 force-model-prefix: true
+routing: {session-affinity: true}
 gemini-api-key:
-  - {api-key: g1, excluded-models: ['*flash*', nothing-*], models: [{name: gemini-2.5-flash, alias: quick-flash}, {name: gemini-2.5-pro, alias: pro}]}
+  - {api-key: g1, excluded-models: ['*flash*', nothing-*, never], models: [{name: gemini-2.5-flash, alias: quick-flash}, {name: gemini-2.5-pro, alias: pro}]}
 claude-api-key:
   - {api-key: c1, prefix: team, models: [{name: claude-x, alias: sonnet}]}
   - {api-key: c2, priority: 7, models: [{name: claude-x(low), alias: Sonnet}, {name: claude-y, alias: pro}]}
@@ -267,8 +276,8 @@ openai-compatibility:
         let (before, never) = text.split_once("never used\n").unwrap();
         assert_eq!(
             never,
-            "  gemini-api-key[0].models 'quick-flash': '*flash*' of the entry's excluded-models hides it\n  \
-             gemini-api-key[0].excluded-models 'nothing-*': it matches no model of the entry\n"
+            "  gemini-api-key[0].excluded-models no model matches nothing-*, never\n  \
+             gemini-api-key[0].models quick-flash is hidden by its excluded-models *flash*\n"
         );
         // Ids end in digests.
         let lines = before.lines().map(|line| {
@@ -293,7 +302,7 @@ openai-compatibility:
 model       SONNET
 thinking    high
 offered as  Sonnet
-served by 1 of 4 credentials, in turn among those of the highest priority
+served by 1 of 4 credentials, in turn among those of the highest priority; a session stays
   claude  priority 7  as claude-x(low)
 not served by
   claude  asks for its prefix: team/sonnet
@@ -306,7 +315,7 @@ not served by
                 "asked       team/sonnet(high)
 model       team/sonnet
 thinking    high
-served by 1 of 4 credentials, in turn among those of the highest priority
+served by 1 of 4 credentials, in turn among those of the highest priority; a session stays
   claude  priority 0  by its prefix team  as claude-x(high)
 not served by
   3 credentials that do not list it
@@ -316,7 +325,7 @@ not served by
                 "pro",
                 true,
                 "asked       pro
-served by 2 of 4 credentials, in turn among those of the highest priority
+served by 2 of 4 credentials, in turn among those of the highest priority; a session stays
   claude  priority 7  as claude-y
   gemini  priority 0  as gemini-2.5-pro
 not served by
@@ -327,7 +336,7 @@ not served by
                 "odd(free)",
                 true,
                 "asked       odd(free)
-served by 1 of 4 credentials, in turn among those of the highest priority
+served by 1 of 4 credentials, in turn among those of the highest priority; a session stays
   openai-compatibility  priority 0  as odd(free)
 not served by
   3 credentials that do not list it

@@ -179,7 +179,7 @@ fn tell_idle(config: &Config) {
     }
 }
 
-pub fn tell(problem: &Problem) {
+fn tell(problem: &Problem) {
     complain(problem);
 }
 

@@ -11,7 +11,6 @@ use signal_hook::iterator::Signals;
 use super::environment::Environment;
 use super::locate::Places;
 use super::output::complain;
-use super::serve::tell;
 use super::source::{Reading, Source};
 use crate::config::Config;
 
@@ -24,22 +23,24 @@ pub fn until_valid(
     environment: &Environment,
     signals: &mut Signals,
 ) -> Option<(Arc<Source>, Config)> {
-    let mut known = None;
+    let (mut seen, mut tried) = (None, None);
     loop {
         let path = places.find();
         let now = Some((path.to_owned(), stamp(path)));
-        if now != known {
-            known = now;
+        // A file that is being written is left alone: half of it may look like a whole one.
+        let is_settled = seen.is_none() || seen == now;
+        if is_settled && tried != now {
+            tried.clone_from(&now);
             match attempt(path, environment) {
                 Some(found) => return Some(found),
                 None => complain(format_args!("holdfast: waiting for {}", path.display())),
             }
         }
+        seen = now;
         thread::sleep(LOOK_INTERVAL);
         for signal in signals.pending() {
             match signal {
-                // Looked at in any case.
-                SIGHUP => known = None,
+                SIGHUP => tried = None,
                 _ => return None,
             }
         }
@@ -52,7 +53,7 @@ fn attempt(path: &Path, environment: &Environment) -> Option<(Arc<Source>, Confi
         return None;
     }
     let source = Source::new(path.to_owned(), Box::new(environment.lookup()));
-    match source.read(tell) {
+    match source.read(|problem| complain(problem)) {
         Reading::Config(config) => Some((Arc::new(source), *config)),
         Reading::Empty(_) | Reading::Same | Reading::Unusable => None,
     }
