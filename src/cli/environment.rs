@@ -18,38 +18,43 @@ const FILE_BYTES: usize = 1 << 20;
 pub struct Variable {
     pub name: &'static str,
     pub help: &'static str,
-    /// Whether the name also counts in lower case.
+    /// Whether the name also counts in lower case (`spec/config.md` 7).
     pub lower: bool,
+    /// Whether this version does what it asks for. If not, the manual is silent, and the log says so.
+    pub works: bool,
 }
 
-/// What the manual tells of; `spec/config.md` 7 for the case.
 pub const VARIABLES: &[Variable] = &[
     variable(
         "HOLDFAST_CONFIG",
         "the configuration, unless --config names one",
     ),
     variable(
-        "WRITABLE_PATH",
-        "the folder of what holdfast writes, as the logs",
-    ),
-    exact(
         "DEPLOY",
         "with the value cloud, a missing, empty or broken configuration is waited for",
-    ),
-    exact("MANAGEMENT_PASSWORD", "a second management key"),
-    exact(
+    )
+    .exact(),
+    variable("WRITABLE_PATH", "the folder of what holdfast writes").not_yet(),
+    variable("HTTP_PROXY", "the proxy for upstreams without TLS").not_yet(),
+    variable("HTTPS_PROXY", "the proxy for upstreams").not_yet(),
+    variable("NO_PROXY", "upstreams that are called without a proxy").not_yet(),
+    variable("SSL_CERT_FILE", "certificates of authorities to trust, PEM").not_yet(),
+    variable("SSL_CERT_DIR", "a folder of them").not_yet(),
+    variable("MANAGEMENT_PASSWORD", "a second management key")
+        .exact()
+        .not_yet(),
+    variable(
         "MANAGEMENT_STATIC_PATH",
         "the folder or file of the control panel",
-    ),
-    exact(
+    )
+    .exact()
+    .not_yet(),
+    variable(
         "AMP_API_KEY",
         "the key of the Amp upstream, where the configuration has none",
-    ),
-    variable("HTTP_PROXY", "the proxy for upstreams without TLS"),
-    variable("HTTPS_PROXY", "the proxy for upstreams"),
-    variable("NO_PROXY", "upstreams that are called without a proxy"),
-    variable("SSL_CERT_FILE", "certificates of authorities to trust, PEM"),
-    variable("SSL_CERT_DIR", "a folder of them"),
+    )
+    .exact()
+    .not_yet(),
 ];
 
 /// Variables that put configuration and credentials into a store. There is none: whoever sets one would
@@ -71,13 +76,24 @@ const STORES: &[&str] = &[
 ];
 
 const fn variable(name: &'static str, help: &'static str) -> Variable {
-    let lower = true;
-    Variable { name, help, lower }
+    Variable {
+        name,
+        help,
+        lower: true,
+        works: true,
+    }
 }
 
-const fn exact(name: &'static str, help: &'static str) -> Variable {
-    let lower = false;
-    Variable { name, help, lower }
+impl Variable {
+    const fn exact(mut self) -> Self {
+        self.lower = false;
+        self
+    }
+
+    const fn not_yet(mut self) -> Self {
+        self.works = false;
+        self
+    }
 }
 
 /// Cheap to clone.
@@ -137,7 +153,14 @@ impl Environment {
             .is_some_and(|value| value.eq_ignore_ascii_case("cloud"))
     }
 
-    /// Variables that ask for what this version does not have.
+    /// Variables that are set without any effect.
+    pub fn idle(&self) -> impl Iterator<Item = &'static str> {
+        let idle = VARIABLES.iter().filter(|variable| !variable.works);
+        idle.map(|variable| variable.name)
+            .filter(|name| self.get(name).is_some())
+    }
+
+    /// Variables that ask for what this version cannot do without harm.
     pub fn problems(&self) -> Vec<Problem> {
         let file = Arc::from("environment");
         let set = STORES.iter().filter(|name| self.get(name).is_some());

@@ -55,7 +55,9 @@ pub fn run(
     };
     start_logging(&config);
     tell_idle(&config);
-    tell_of_management(password, environment);
+    for name in environment.idle().chain(password.map(|_| "--password")) {
+        log::warn!("{name} has no effect in this version");
+    }
     let drain_timeout = config.limits.drain_timeout;
     let scheme = if config.tls.is_some() {
         "https"
@@ -96,17 +98,6 @@ pub fn run(
                 StartError::System(_) | StartError::Tls(_) => exit::INPUT,
             })
         }
-    }
-}
-
-/// Says what asks for the management API, which is not there.
-fn tell_of_management(password: Option<&Secret>, environment: &Environment) {
-    let variables = ["MANAGEMENT_PASSWORD", "MANAGEMENT_STATIC_PATH"];
-    let set = variables
-        .into_iter()
-        .filter(|name| environment.get(name).is_some());
-    for name in set.chain(password.map(|_| "--password")) {
-        log::warn!("{name} has no effect: this version has no management API");
     }
 }
 

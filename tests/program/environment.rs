@@ -105,7 +105,7 @@ fn a_store_that_is_not_there_is_an_error() {
 }
 
 #[test]
-fn what_asks_for_the_management_api_is_told() {
+fn a_variable_without_effect_is_told() {
     let folder = Folder::new();
     folder.write("config.yaml", &configuration("k"));
     let mut call = at_home(&folder);
