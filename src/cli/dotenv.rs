@@ -10,7 +10,7 @@ use std::iter::Peekable;
 use std::str::CharIndices;
 
 /// The longest value that is kept, in bytes. Ours: variables in variables could else grow without bound.
-const LONGEST: usize = 64 << 10;
+const LONGEST: usize = 16 << 10;
 
 pub type Variables = BTreeMap<String, String>;
 
@@ -48,12 +48,17 @@ pub fn parse(text: &str, outside: impl Fn(&str) -> Option<String>) -> (Variables
     let mut faults = Vec::new();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut rest = text;
+    let mut next_line = 1;
     while !rest.is_empty() {
-        let line = 1 + lines(text) - lines(rest);
+        let (line, before) = (next_line, rest);
         let (entry, after) = entry(rest, |name| {
             outside(name).or_else(|| variables.get(name).cloned())
         });
         rest = after;
+        let read = before
+            .get(..before.len().saturating_sub(rest.len()))
+            .unwrap_or(before);
+        next_line += read.bytes().filter(|byte| *byte == b'\n').count();
         match entry {
             Ok(Some((name, value))) => {
                 variables.insert(name.to_owned(), value);
@@ -63,10 +68,6 @@ pub fn parse(text: &str, outside: impl Fn(&str) -> Option<String>) -> (Variables
         }
     }
     (variables, faults)
-}
-
-fn lines(text: &str) -> usize {
-    text.bytes().filter(|byte| *byte == b'\n').count()
 }
 
 type Entry<'t> = Option<(&'t str, String)>;
@@ -98,7 +99,7 @@ fn entry(text: &str, known: impl Fn(&str) -> Option<String>) -> (Result<Entry<'_
     };
     let value = match value {
         Ok(value) => value,
-        Err(what) => return (Err(what), next_line(rest)),
+        Err(what) => return (Err(what), after_line(rest)),
     };
     let (left, next) = rest.split_once('\n').unwrap_or((rest, ""));
     let left = left.trim();
@@ -108,7 +109,7 @@ fn entry(text: &str, known: impl Fn(&str) -> Option<String>) -> (Result<Entry<'_
     (Ok(Some((name, value))), next)
 }
 
-fn next_line(text: &str) -> &str {
+fn after_line(text: &str) -> &str {
     text.split_once('\n').map_or("", |(_, next)| next)
 }
 

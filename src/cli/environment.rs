@@ -12,7 +12,7 @@ use super::dotenv::{self, Variables};
 use crate::config::{Place, Problem, Severity};
 
 /// Largest `.env` that is read, in bytes.
-const FILE_BYTES: usize = 1 << 20;
+const FILE_BYTES: usize = 64 << 10;
 
 /// A variable that means something here.
 pub struct Variable {
@@ -189,7 +189,7 @@ fn filled(value: &str) -> Option<String> {
 fn text(path: &Path) -> io::Result<String> {
     let bytes = std::fs::read(path)?;
     if bytes.len() > FILE_BYTES {
-        return Err(io::Error::other("it is larger than 1 MiB"));
+        return Err(io::Error::other("it is larger than 64 KiB"));
     }
     String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))
 }
