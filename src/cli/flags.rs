@@ -13,6 +13,7 @@ pub enum Id {
     Schema,
     Help,
     Version,
+    #[cfg(feature = "demo")]
     Port,
     Json,
     Header,
@@ -145,6 +146,7 @@ pub const COMMANDS: &[Command] = &[
             ("holdfast", "serve ./config.yaml"),
             ("holdfast --check --strict", "is the configuration right?"),
             ("holdfast --explain 'claude-sonnet-4-5(high)'", "where would that go?"),
+            #[cfg(feature = "demo")]
             ("holdfast demo", "try it, with nothing configured"),
         ],
     },
