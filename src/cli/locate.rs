@@ -61,5 +61,7 @@ impl Places {
 
 /// A file that is there but must not be looked at is not passed over.
 fn is_there(path: &Path) -> bool {
-    !matches!(path.metadata(), Err(error) if error.kind() == io::ErrorKind::NotFound)
+    use io::ErrorKind::{NotADirectory, NotFound};
+    let missing = |error: &io::Error| matches!(error.kind(), NotFound | NotADirectory);
+    !path.metadata().as_ref().is_err_and(missing)
 }

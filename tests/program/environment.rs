@@ -50,6 +50,14 @@ fn the_first_configuration_that_exists_is_taken() {
     assert!(accepts(&Program::spawn(&mut call), "of-variable"));
     call.arg("--config").arg(place("named.yaml", "of-flag"));
     assert!(accepts(&Program::spawn(&mut call), "of-flag"));
+    // Services have no home.
+    let mut call = at_home(&folder);
+    let program = Program::spawn(call.env("HOME", "/dev/null"));
+    assert!(accepts(&program, "of-here"));
+    fs::remove_file(folder.path().join("config.yaml")).unwrap();
+    let (code, _, err) = outcome(&mut call);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("none of config.yaml, /dev/null/"), "{err}");
     let mut call = at_home(&folder);
     let (code, _, err) = outcome(call.env("HOLDFAST_CONFIG", "/no/such.yaml"));
     assert_eq!(code, Some(1));
