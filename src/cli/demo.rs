@@ -1,7 +1,6 @@
 //! `holdfast demo`: the gateway in front of embedded upstreams, to be tried with `curl`.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,6 +10,8 @@ use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::notify::Manager;
+use super::output::{complain, print};
 use super::{exit, serve};
 use crate::config;
 use crate::demo::{self, Upstreams};
@@ -49,7 +50,13 @@ pub fn run(port: u16, json: bool) -> ExitCode {
             } else {
                 text_introduction(running.address(), upstreams.address())
             });
-            serve::until_told(signals, running, Duration::from_secs(30), |_| {})
+            serve::until_told(
+                signals,
+                running,
+                Duration::from_secs(30),
+                &Manager::of_process(),
+                |_| {},
+            )
         }
         Err(error) => {
             let code = match error {
@@ -62,14 +69,12 @@ pub fn run(port: u16, json: bool) -> ExitCode {
 }
 
 fn fail(message: &str, code: u8) -> ExitCode {
-    eprintln!("holdfast: {message}");
+    complain(format_args!("holdfast: {message}"));
     ExitCode::from(code)
 }
 
-/// A closed pipe ends the printing, not the demo.
 fn say(text: &str) {
-    let mut out = io::stdout().lock();
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+    print(&format!("{text}\n"));
 }
 
 /// The demo is configured as a user would do it.

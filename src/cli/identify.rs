@@ -1,28 +1,30 @@
 //! `holdfast identify`: why two requests are, or are not, one conversation.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::process::ExitCode;
 
 use serde_json::json;
 
 use super::exit;
+use super::output::{complain, print};
 use crate::session::identity::{self, Identity};
 use crate::session::scan;
 
 pub fn run(headers: &[String], json: bool) -> ExitCode {
     let mut body = Vec::new();
     if let Err(error) = std::io::stdin().lock().read_to_end(&mut body) {
-        eprintln!("holdfast: cannot read the request body: {error}");
+        complain(format_args!(
+            "holdfast: cannot read the request body: {error}"
+        ));
         return ExitCode::from(exit::INPUT);
     }
     match identify(headers, &body) {
         Ok(identity) => {
-            // A closed pipe is the reader's choice.
-            let _ = std::io::stdout().write_all(render(&identity, json).as_bytes());
+            print(&render(&identity, json));
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("holdfast: {error}");
+            complain(format_args!("holdfast: {error}"));
             ExitCode::from(exit::INPUT)
         }
     }

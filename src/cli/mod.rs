@@ -1,36 +1,35 @@
 //! The command line: what was typed, and the commands.
 
+mod arguments;
+mod check;
+mod completions;
 #[cfg(feature = "demo")]
 mod demo;
+mod dotenv;
+mod environment;
+mod explain;
+mod flags;
+mod help;
 mod identify;
+mod load;
+mod locate;
+mod manual;
+mod notify;
+mod output;
+mod password;
+mod questions;
 mod serve;
+mod similar;
 mod source;
+mod version;
+mod waiting;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use lexopt::prelude::{Long, Short, Value, ValueExt};
-
-const HELP: &str = "\
-holdfast keeps every conversation on the credential that holds its prompt cache.
-
-Usage:
-  holdfast [--config FILE]         serve (default: ./config.yaml)
-  holdfast demo [--port N] [--json]
-                                   the gateway in front of embedded upstreams
-  holdfast identify [--header 'Name: value']... [--json] < body
-                                   the session id of a request
-
-Options:
-  -c, --config FILE   the configuration file
-  -h, --help          this text
-  -V, --version       the version
-
-Signals: SIGHUP reloads the configuration; SIGTERM and SIGINT finish running
-requests and end, a second one ends at once.
-Exit codes: 0 fine, 1 configuration or input, 2 usage, 3 cannot listen.
-";
+use arguments::{Request, parse};
+use environment::Environment;
+use output::{complain, print};
 
 /// Exit codes; part of the interface.
 pub mod exit {
@@ -42,133 +41,48 @@ pub mod exit {
     pub const BIND: u8 = 3;
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Command {
-    Serve {
-        config: PathBuf,
-    },
-    #[cfg(feature = "demo")]
-    Demo {
-        port: u16,
-        json: bool,
-    },
-    Identify {
-        headers: Vec<String>,
-        json: bool,
-    },
-    Help,
-    Version,
-}
-
 /// Runs what `arguments` (without the program's name) ask for.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    match parse(arguments) {
-        Ok(Command::Help) => {
-            print!("{HELP}");
-            ExitCode::SUCCESS
+    let request = match parse(arguments) {
+        Ok(request) => request,
+        Err(misuse) => {
+            complain(format_args!("holdfast: {misuse}\nTry 'holdfast --help'."));
+            return ExitCode::from(exit::USAGE);
         }
-        Ok(Command::Version) => {
-            println!("holdfast {}", env!("CARGO_PKG_VERSION"));
-            ExitCode::SUCCESS
+    };
+    let answer = match request {
+        Request::Help(command) => help::text(command),
+        Request::Version => version::line(),
+        Request::Completions(shell) => completions::script(shell),
+        Request::Manual => manual::page(),
+        Request::Schema => questions::schema(),
+        Request::Serve { config, password } => {
+            let password = password::out_of_sight(password, config.as_deref());
+            return serve::run(config, password.as_ref(), &environment());
         }
-        Ok(Command::Serve { config }) => serve::run(&config),
+        Request::Check {
+            config,
+            json,
+            strict,
+        } => return questions::check(config, json, strict, &environment()),
+        Request::Explain { config, model } => {
+            return questions::explain(config, &model, &environment());
+        }
+        Request::PrintEffective { config } => {
+            return questions::effective(config, &environment());
+        }
         #[cfg(feature = "demo")]
-        Ok(Command::Demo { port, json }) => demo::run(port, json),
-        Ok(Command::Identify { headers, json }) => identify::run(&headers, json),
-        Err(error) => {
-            eprintln!("holdfast: {error}\nTry 'holdfast --help'.");
-            ExitCode::from(exit::USAGE)
-        }
-    }
+        Request::Demo { port, json } => return demo::run(port, json),
+        Request::Identify { headers, json } => return identify::run(&headers, json),
+    };
+    print(&answer);
+    ExitCode::SUCCESS
 }
 
-fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt::Error> {
-    let mut parser = lexopt::Parser::from_args(arguments);
-    let mut config = PathBuf::from("config.yaml");
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Long("help") | Short('h') => return Ok(Command::Help),
-            Long("version") | Short('V') => return Ok(Command::Version),
-            Long("config") | Short('c') => config = PathBuf::from(parser.value()?),
-            #[cfg(feature = "demo")]
-            Value(name) if name == "demo" => return parse_demo(&mut parser),
-            Value(name) if name == "identify" => return parse_identify(&mut parser),
-            other => return Err(other.unexpected()),
-        }
+fn environment() -> Environment {
+    let (environment, warnings) = Environment::read();
+    for warning in warnings {
+        complain(format_args!("holdfast: {warning}"));
     }
-    Ok(Command::Serve { config })
-}
-
-#[cfg(feature = "demo")]
-fn parse_demo(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
-    let mut port = 8317;
-    let mut json = false;
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Long("port") => port = parser.value()?.parse()?,
-            Long("json") => json = true,
-            Long("help") | Short('h') => return Ok(Command::Help),
-            other => return Err(other.unexpected()),
-        }
-    }
-    Ok(Command::Demo { port, json })
-}
-
-fn parse_identify(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
-    let mut headers = Vec::new();
-    let mut json = false;
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Long("header") | Short('H') => headers.push(parser.value()?.string()?),
-            Long("json") => json = true,
-            Long("help") | Short('h') => return Ok(Command::Help),
-            other => return Err(other.unexpected()),
-        }
-    }
-    Ok(Command::Identify { headers, json })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(line: &str) -> Result<Command, String> {
-        parse(line.split_whitespace().map(OsString::from)).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn commands_are_understood() {
-        let serve = |path: &str| Command::Serve {
-            config: PathBuf::from(path),
-        };
-        assert_eq!(parsed(""), Ok(serve("config.yaml")));
-        assert_eq!(parsed("--config a.yaml"), Ok(serve("a.yaml")));
-        assert_eq!(parsed("--config=a.yaml"), Ok(serve("a.yaml")));
-        assert_eq!(parsed("-c a.yaml"), Ok(serve("a.yaml")));
-        assert_eq!(parsed("--help"), Ok(Command::Help));
-        assert_eq!(parsed("-V"), Ok(Command::Version));
-        assert_eq!(
-            parsed("identify --json --header A:b"),
-            Ok(Command::Identify {
-                headers: vec!["A:b".to_owned()],
-                json: true
-            })
-        );
-    }
-
-    #[cfg(feature = "demo")]
-    #[test]
-    fn the_demo_takes_a_port() {
-        let demo = |port, json| Ok(Command::Demo { port, json });
-        assert_eq!(parsed("demo"), demo(8317, false));
-        assert_eq!(parsed("demo --port 0 --json"), demo(0, true));
-        assert!(parsed("demo --port 65536").is_err());
-    }
-
-    #[test]
-    fn nonsense_is_refused() {
-        for line in ["serve-me", "--confg x", "--config", "identify extra"] {
-            assert!(parsed(line).is_err(), "{line}");
-        }
-    }
+    environment
 }

@@ -1,6 +1,7 @@
 //! `holdfast`: serve until told to stop.
 
-use std::path::Path;
+use std::cell::Cell;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,30 +10,55 @@ use std::thread;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::exit;
+use super::environment::Environment;
+use super::notify::Manager;
+use super::output::complain;
 use super::source::{self, Reading, Source};
-use crate::config::{self, Config, Problem};
+use super::{exit, locate, questions, version, waiting};
+use crate::config::{self, Config, Problem, Secret};
 use crate::gateway::{Gateway, Running, StartError};
 
-pub fn run(path: &Path) -> ExitCode {
-    let source = Arc::new(Source::new(
-        path.to_owned(),
-        Box::new(|name| std::env::var(name).ok()),
-    ));
-    let config = match source.read(tell) {
-        Reading::Config(config) | Reading::Empty(config) => *config,
-        Reading::Same | Reading::Unusable => return ExitCode::from(exit::INPUT),
-    };
-    start_logging(&config);
-    tell_idle(&config);
-    let drain_timeout = config.limits.drain_timeout;
-    let signals = match Signals::new([SIGHUP, SIGINT, SIGTERM]) {
+pub fn run(
+    config: Option<PathBuf>,
+    password: Option<&Secret>,
+    environment: &Environment,
+) -> ExitCode {
+    let in_vain = environment.problems();
+    if !in_vain.is_empty() {
+        in_vain.iter().for_each(tell);
+        return ExitCode::from(exit::INPUT);
+    }
+    let mut signals = match Signals::new([SIGHUP, SIGINT, SIGTERM]) {
         Ok(signals) => signals,
         Err(error) => {
-            eprintln!("holdfast: cannot take signals: {error}");
+            complain(format_args!("holdfast: cannot take signals: {error}"));
             return ExitCode::from(exit::INPUT);
         }
     };
+    let manager = Manager::of_process();
+    let places = locate::places(config, environment);
+    let (source, config) = if environment.waits_for_configuration() {
+        manager.ready("waiting for a configuration");
+        match waiting::until_valid(&places, environment, &mut signals) {
+            Some(found) => found,
+            None => return ExitCode::SUCCESS,
+        }
+    } else {
+        let Some(path) = questions::found(places) else {
+            return ExitCode::from(exit::INPUT);
+        };
+        let source = Arc::new(Source::new(path, Box::new(environment.lookup())));
+        match source.read(tell) {
+            Reading::Config(config) | Reading::Empty(config) => (source, *config),
+            Reading::Same | Reading::Unusable => return ExitCode::from(exit::INPUT),
+        }
+    };
+    start_logging(&config);
+    tell_idle(&config);
+    for name in environment.idle().chain(password.map(|_| "--password")) {
+        log::warn!("{name} has no effect in this version");
+    }
+    let drain_timeout = config.limits.drain_timeout;
     let scheme = if config.tls.is_some() {
         "https"
     } else {
@@ -48,15 +74,25 @@ pub fn run(path: &Path) -> ExitCode {
             for address in running.addresses() {
                 log::info!(
                     "holdfast {} listening on {scheme}://{address}",
-                    env!("CARGO_PKG_VERSION")
+                    version::short()
                 );
             }
-            until_told(signals, running, drain_timeout, |running| {
-                reload(running, &source);
+            let status = format!("listening on {scheme}://{}", running.address());
+            manager.ready(&status);
+            let is_current = Cell::new(true);
+            until_told(signals, running, drain_timeout, &manager, |running| {
+                manager.reloading();
+                is_current.set(reload(running, &source).unwrap_or(is_current.get()));
+                manager.ready(match is_current.get() {
+                    true => status.clone(),
+                    false => {
+                        format!("{status}, by an older configuration: the file cannot be used")
+                    }
+                });
             })
         }
         Err(error) => {
-            eprintln!("holdfast: {error}");
+            complain(format_args!("holdfast: {error}"));
             ExitCode::from(match error {
                 StartError::Bind { .. } => exit::BIND,
                 StartError::System(_) | StartError::Tls(_) => exit::INPUT,
@@ -70,6 +106,7 @@ pub fn until_told(
     mut signals: Signals,
     running: Running,
     drain_timeout: std::time::Duration,
+    manager: &Manager,
     on_hangup: impl Fn(&Running),
 ) -> ExitCode {
     for signal in signals.forever() {
@@ -79,7 +116,9 @@ pub fn until_told(
             break;
         }
     }
-    log::info!("stopping: {} requests under way", running.active());
+    let status = format!("{} requests under way", running.active());
+    log::info!("stopping: {status}");
+    manager.stopping(status);
     let again = Arc::new(AtomicBool::new(false));
     let hurry = Arc::clone(&again);
     thread::spawn(move || {
@@ -99,12 +138,14 @@ pub fn until_told(
     ExitCode::SUCCESS
 }
 
-fn reload(running: &Running, source: &Source) {
+/// Whether the gateway serves by what the file says now; `None` where nothing has changed.
+fn reload(running: &Running, source: &Source) -> Option<bool> {
     let file = source.path().display();
     match source.read(tell) {
         Reading::Same => {
             running.reread_certificate();
             log::info!("config: {file} is the same");
+            return None;
         }
         Reading::Empty(_) => log::warn!("config: {file} is empty, the old one stays"),
         Reading::Unusable => log::error!("config: {file} not reloaded, the old one stays"),
@@ -112,8 +153,10 @@ fn reload(running: &Running, source: &Source) {
             tell_idle(&config);
             running.reload(*config);
             log::info!("config: {file} reloaded");
+            return Some(true);
         }
     }
+    Some(false)
 }
 
 /// What a file asks for in vain is better said than left to be found out.
@@ -128,7 +171,7 @@ fn tell_idle(config: &Config) {
 }
 
 fn tell(problem: &Problem) {
-    eprintln!("{problem}");
+    complain(problem);
 }
 
 fn start_logging(config: &Config) {

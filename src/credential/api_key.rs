@@ -9,6 +9,7 @@ use crate::config::{
 };
 
 use super::catalog;
+use super::exclusion::Exclusion;
 use super::id::{Id, Ids, auth_index};
 use super::model::{self, Model, Repeats};
 use super::presented::{Credential, Provider};
@@ -16,21 +17,16 @@ use super::presented::{Credential, Provider};
 /// All credentials of a configuration in the order of their blocks, and what is odd about them: all
 /// problems are warnings.
 pub fn from_config(config: &Config) -> (Vec<Credential>, Vec<Problem>) {
-    let mut builder = Builder {
-        config,
-        ids: Ids::default(),
-        credentials: Vec::new(),
-        problems: Vec::new(),
-    };
-    builder.keys(&config.gemini, &Provider::Gemini);
-    builder.keys(&config.codex, &Provider::Codex);
-    builder.keys(&config.claude, &Provider::Claude);
-    builder.compat(&config.compat);
-    builder.keys(&config.vertex, &Provider::Vertex);
-    builder
+    let mut built = Builder::build(config);
+    built
         .problems
         .sort_by_key(|problem| (problem.line, problem.column));
-    (builder.credentials, builder.problems)
+    (built.credentials, built.problems)
+}
+
+/// What the patterns of `excluded-models` do, for each credential that has some.
+pub fn exclusions(config: &Config) -> Vec<Exclusion> {
+    Builder::build(config).exclusions
 }
 
 struct Builder<'c> {
@@ -38,6 +34,7 @@ struct Builder<'c> {
     ids: Ids,
     credentials: Vec<Credential>,
     problems: Vec<Problem>,
+    exclusions: Vec<Exclusion>,
 }
 
 /// What makes one credential out of an entry.
@@ -54,7 +51,23 @@ struct Parts<'e> {
     models: Arc<[Model]>,
 }
 
-impl Builder<'_> {
+impl<'c> Builder<'c> {
+    fn build(config: &'c Config) -> Self {
+        let mut builder = Self {
+            config,
+            ids: Ids::default(),
+            credentials: Vec::new(),
+            problems: Vec::new(),
+            exclusions: Vec::new(),
+        };
+        builder.keys(&config.gemini, &Provider::Gemini);
+        builder.keys(&config.codex, &Provider::Codex);
+        builder.keys(&config.claude, &Provider::Claude);
+        builder.compat(&config.compat);
+        builder.keys(&config.vertex, &Provider::Vertex);
+        builder
+    }
+
     fn keys(&mut self, entries: &[KeyEntry], provider: &Provider) {
         let mut seen = HashSet::new();
         let unique = matches!(provider, Provider::Gemini | Provider::Vertex);
@@ -92,6 +105,15 @@ impl Builder<'_> {
                 None => provider.default_base_url().unwrap_or_default().to_owned(),
             };
             let mut models = self.key_models(common, provider);
+            for pattern in excluded_models {
+                self.exclusions.push(Exclusion {
+                    credential: id.id.clone(),
+                    place: common.place.clone(),
+                    pattern: pattern.clone(),
+                    hides: model::excluded(&models, pattern),
+                    has_list: common.models.is_some(),
+                });
+            }
             model::exclude(&mut models, excluded_models);
             self.check_served(&models, &common.place);
             let parts = Parts {

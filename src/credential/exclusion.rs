@@ -1,5 +1,21 @@
 //! `excluded-models`: patterns with `*` for any run of characters (`spec/config.md` 2.5).
 
+use crate::config::Place;
+
+/// One pattern of one credential, and what it keeps from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exclusion {
+    /// The credential's id.
+    pub credential: String,
+    /// Of the entry that has the pattern.
+    pub place: Place,
+    pub pattern: String,
+    /// Ids before the prefix. None: the pattern can go.
+    pub hides: Vec<String>,
+    /// Whether the credential has a list of models of its own, which names what its patterns hide.
+    pub has_list: bool,
+}
+
 /// Whether `pattern`, in lower case, matches the whole of `name`, whatever its case.
 ///
 /// The first piece anchors the start, the last one the end, and the earliest place for each piece

@@ -12,7 +12,8 @@ mod name;
 mod presented;
 
 pub use crate::config::{HeaderValueSource, ProxySetting};
-pub use api_key::from_config;
+pub use api_key::{exclusions, from_config};
+pub use exclusion::Exclusion;
 pub use model::Model;
 pub use name::{split as split_thinking, split_configured};
 pub use presented::{Credential, Provider, Resolved};

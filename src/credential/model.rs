@@ -103,6 +103,14 @@ fn model(row: &ModelRow, id: &str, owned_by: &str, section: Option<&Section>) ->
     }
 }
 
+/// The ids that a pattern matches.
+pub fn excluded(models: &[Model], pattern: &str) -> Vec<String> {
+    let ids = models.iter().map(|model| &model.id);
+    ids.filter(|id| exclusion::matches(pattern, id))
+        .cloned()
+        .collect()
+}
+
 /// Takes out what the patterns match.
 pub fn exclude(models: &mut Vec<Model>, patterns: &[String]) {
     models.retain(|model| {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -33,6 +33,28 @@ impl Folder {
         fs::write(&path, text).unwrap();
         path
     }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+/// A call of the program that nothing outside the test has a say in.
+pub fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
+    command.args(arguments).env_clear().stdin(Stdio::null());
+    command
+}
+
+/// What a call that ends by itself came to: exit code, standard output, standard error.
+pub fn outcome(command: &mut Command) -> (Option<i32>, String, String) {
+    let output = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
 }
 
 impl Drop for Folder {
@@ -49,10 +71,11 @@ pub struct Program {
 
 impl Program {
     pub fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_holdfast"))
-            .args(arguments)
-            .env_remove("RUST_LOG")
-            .stdin(Stdio::null())
+        Self::spawn(&mut command(arguments))
+    }
+
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

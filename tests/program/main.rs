@@ -1,7 +1,12 @@
 //! The program as a user runs it: arguments, signals, exit codes, what it prints.
 
+mod cloud;
+mod environment;
+mod flags;
 mod harness;
 mod identify;
+mod manager;
+mod questions;
 mod reload;
 #[cfg(feature = "demo")]
 mod reload_under_load;

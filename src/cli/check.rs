@@ -1,0 +1,79 @@
+//! `--check`: everything that is wrong with a configuration, told at once.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::environment::Environment;
+use super::load::load;
+use crate::config::{Config, Place, Problem, Severity};
+use crate::credential;
+use crate::edge::Identity;
+
+/// What the file holds that is wrong or odd, in its order, and what the environment asks in vain.
+pub fn problems(path: &Path, environment: &Environment) -> Vec<Problem> {
+    let loaded = load(path, environment);
+    let of_credentials = |config: &Config| credential::from_config(config).1;
+    let more = loaded.config.as_ref().map(of_credentials);
+    let mut problems = loaded.problems;
+    problems.extend(more.unwrap_or_default());
+    problems.extend(loaded.config.as_ref().and_then(certificate));
+    // What has no place stays behind what has one.
+    problems.sort_by_key(|problem| match problem.line {
+        0 => (usize::MAX, 0),
+        line => (line, problem.column),
+    });
+    problems.extend(environment.problems());
+    problems
+}
+
+/// A certificate with which nothing would start.
+fn certificate(config: &Config) -> Option<Problem> {
+    let tls = config.tls.as_ref()?;
+    let error = Identity::load(&tls.cert, &tls.key).err()?;
+    let place = Place {
+        path: "tls".to_owned(),
+        ..Place::default()
+    };
+    Some(Problem::new(
+        &config.file,
+        &place,
+        Severity::Error,
+        error.to_string(),
+    ))
+}
+
+pub fn count(problems: &[Problem]) -> (usize, usize) {
+    let errors = problems.iter().filter(|problem| problem.is_error()).count();
+    (errors, problems.len() - errors)
+}
+
+/// One problem a line.
+pub fn text(problems: &[Problem]) -> String {
+    let mut text = String::new();
+    for problem in problems {
+        // Writing into memory does not fail.
+        let _ = writeln!(text, "{problem}");
+    }
+    text
+}
+
+pub fn json(problems: &[Problem]) -> String {
+    let (errors, warnings) = count(problems);
+    let rows: Vec<_> = problems
+        .iter()
+        .map(|problem| {
+            json!({
+                "file": &*problem.file,
+                "line": problem.line,
+                "column": problem.column,
+                "severity": problem.severity.to_string(),
+                "path": problem.path,
+                "message": problem.message,
+            })
+        })
+        .collect();
+    let report = json!({"errors": errors, "warnings": warnings, "problems": rows});
+    format!("{report:#}\n")
+}

@@ -1,0 +1,287 @@
+//! `.env`: variables in a file (`spec/config.md` 7).
+//!
+//! `KEY=value`, also after `export`; `#` begins a comment at the start of a line and after a blank. A value
+//! in single quotes is what it says; in double quotes `\` escapes and `${KEY}` stands for another variable.
+//! Quoted values may go over several lines.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::iter::Peekable;
+use std::str::CharIndices;
+
+/// The longest value that is kept, in bytes. Ours: variables in variables could else grow without bound.
+const LONGEST: usize = 16 << 10;
+
+pub type Variables = BTreeMap<String, String>;
+
+/// Something in the file that is passed over. Tells the line and never what it holds.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub line: usize,
+    pub what: What,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    NoName,
+    NoEnd,
+    Trailing,
+    TooLong,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.what {
+            What::NoName => "is not KEY=value",
+            What::NoEnd => "a quote is not closed",
+            What::Trailing => "something follows a closing quote",
+            What::TooLong => "the value is too long",
+        };
+        write!(f, ".env:{}: {what}, it is passed over", self.line)
+    }
+}
+
+/// Reads the text of the file. `outside` knows the variables of the real environment, which count before
+/// those of the file. Of a name that is given twice the last value counts.
+pub fn parse(text: &str, outside: impl Fn(&str) -> Option<String>) -> (Variables, Vec<Fault>) {
+    let mut variables = Variables::new();
+    let mut faults = Vec::new();
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut rest = text;
+    let mut next_line = 1;
+    while !rest.is_empty() {
+        let (line, before) = (next_line, rest);
+        let (entry, after) = entry(rest, |name| {
+            outside(name).or_else(|| variables.get(name).cloned())
+        });
+        rest = after;
+        let read = before
+            .get(..before.len().saturating_sub(rest.len()))
+            .unwrap_or(before);
+        next_line += read.bytes().filter(|byte| *byte == b'\n').count();
+        match entry {
+            Ok(Some((name, value))) => {
+                variables.insert(name.to_owned(), value);
+            }
+            Ok(None) => {}
+            Err(what) => faults.push(Fault { line, what }),
+        }
+    }
+    (variables, faults)
+}
+
+type Entry<'t> = Option<(&'t str, String)>;
+
+/// One variable, or none in an empty line, and what follows its line.
+fn entry(text: &str, known: impl Fn(&str) -> Option<String>) -> (Result<Entry<'_>, What>, &str) {
+    let (line, next) = text.split_once('\n').unwrap_or((text, ""));
+    let start = line.trim();
+    if start.is_empty() || start.starts_with('#') {
+        return (Ok(None), next);
+    }
+    let exported = start
+        .strip_prefix("export")
+        .filter(|rest| rest.starts_with([' ', '\t']));
+    let Some((name, _)) = exported.unwrap_or(start).split_once('=') else {
+        return (Err(What::NoName), next);
+    };
+    let name = name.trim();
+    if !is_name(name) {
+        return (Err(What::NoName), next);
+    }
+    // The value may go on beyond the line.
+    let value = text.split_once('=').map_or("", |(_, value)| value);
+    let value = value.trim_start_matches([' ', '\t']);
+    let (value, rest) = match value.as_bytes().first() {
+        Some(b'\'') => literal(value.get(1..).unwrap_or_default()),
+        Some(b'"') => escaped(value.get(1..).unwrap_or_default(), known),
+        _ => return (Ok(Some((name, plain(value).to_owned()))), next),
+    };
+    let value = match value {
+        Ok(value) => value,
+        Err(what) => return (Err(what), after_line(rest)),
+    };
+    let (left, next) = rest.split_once('\n').unwrap_or((rest, ""));
+    let left = left.trim();
+    if !left.is_empty() && !left.starts_with('#') {
+        return (Err(What::Trailing), next);
+    }
+    (Ok(Some((name, value))), next)
+}
+
+fn after_line(text: &str) -> &str {
+    text.split_once('\n').map_or("", |(_, next)| next)
+}
+
+fn is_name(name: &str) -> bool {
+    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    starts
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte))
+}
+
+/// A value without quotes ends with its line, or where a comment begins.
+fn plain(value: &str) -> &str {
+    let line = value.split('\n').next().unwrap_or_default();
+    let comment = line.char_indices().find(|(at, c)| {
+        let before = line.get(..*at).unwrap_or_default();
+        *c == '#' && (before.is_empty() || before.ends_with([' ', '\t']))
+    });
+    line.get(..comment.map_or(line.len(), |(at, _)| at))
+        .unwrap_or_default()
+        .trim()
+}
+
+type Quoted<'t> = (Result<String, What>, &'t str);
+
+fn literal(text: &str) -> Quoted<'_> {
+    match text.split_once('\'') {
+        Some((value, rest)) if value.len() <= LONGEST => (Ok(value.to_owned()), rest),
+        Some((_, rest)) => (Err(What::TooLong), rest),
+        // Only its first line is lost.
+        None => (Err(What::NoEnd), text),
+    }
+}
+
+fn escaped(text: &str, known: impl Fn(&str) -> Option<String>) -> Quoted<'_> {
+    let mut value = String::new();
+    let mut is_too_long = false;
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        let after = |at: usize| text.get(at..).unwrap_or_default();
+        match c {
+            '"' if is_too_long => return (Err(What::TooLong), after(at + 1)),
+            '"' => return (Ok(value), after(at + 1)),
+            '\\' => match chars.next() {
+                Some((_, 'n')) => value.push('\n'),
+                Some((_, 'r')) => value.push('\r'),
+                Some((_, 't')) => value.push('\t'),
+                Some((_, other)) => value.push(other),
+                None => break,
+            },
+            '$' => match variable(after(at)) {
+                Some(name) => {
+                    value.push_str(&known(name).unwrap_or_default());
+                    skip(&mut chars, at + name.len() + "${}".len());
+                }
+                None => value.push('$'),
+            },
+            other => value.push(other),
+        }
+        if value.len() > LONGEST {
+            is_too_long = true;
+            value.clear();
+        }
+    }
+    (Err(What::NoEnd), text)
+}
+
+/// The name in `${NAME}`, with which `text` begins.
+fn variable(text: &str) -> Option<&str> {
+    let (name, _) = text.strip_prefix("${")?.split_once('}')?;
+    is_name(name).then_some(name)
+}
+
+fn skip(chars: &mut Peekable<CharIndices<'_>>, to: usize) {
+    while chars.peek().is_some_and(|(at, _)| *at < to) {
+        chars.next();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn outside(name: &str) -> Option<String> {
+        (name == "HOME").then(|| "/home/me".to_owned())
+    }
+
+    #[test]
+    fn values() {
+        for (text, expected) in [
+            ("A=b", "b"),
+            ("export A=b", "b"),
+            ("export\tA = b ", "b"),
+            ("  A=b", "b"),
+            ("A=", ""),
+            ("A=b c # comment", "b c"),
+            ("A=b#c", "b#c"),
+            ("A=# comment", ""),
+            ("A=${HOME}", "${HOME}"),
+            ("A=b=c", "b=c"),
+            ("A='b # ${HOME} \\n' # comment", "b # ${HOME} \\n"),
+            ("A=\"b # c\"# comment", "b # c"),
+            ("A=\"x${HOME}y\"", "x/home/mey"),
+            (
+                "A=\"\\${HOME} \\\"q\\\" \\\\ \\n\\t\\x\"",
+                "${HOME} \"q\" \\ \n\tx",
+            ),
+            ("A=\"$HOME ${} ${a b} ${\"", "$HOME ${} ${a b} ${"),
+            ("A=\"${NONE}\"", ""),
+            ("A='one\ntwo'\nB=3", "one\ntwo"),
+            ("A=\"one\ntwo\"\nB=3", "one\ntwo"),
+            ("A=1\r\nB=2\r\n", "1"),
+            ("\u{feff}A=1", "1"),
+            ("A=0\nA=1", "1"),
+            ("HOME=/else\nA=\"${HOME}\"", "/home/me"),
+            ("C=1\nA=\"${C}2\"", "12"),
+        ] {
+            let (variables, faults) = parse(text, outside);
+            assert_eq!(
+                variables.get("A").map(String::as_str),
+                Some(expected),
+                "{text}"
+            );
+            assert_eq!(faults, [], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_its_line() {
+        let text = "# fine\n\nnonsense\nA=1\n1A=2\nB='x' y\nC=\"open\nD=4\n=5\n";
+        let (variables, faults) = parse(text, outside);
+        let names: Vec<&str> = variables.keys().map(String::as_str).collect();
+        assert_eq!(names, ["A", "D"]);
+        let told: Vec<(usize, What)> = faults.iter().map(|f| (f.line, f.what)).collect();
+        assert_eq!(
+            told,
+            [
+                (3, What::NoName),
+                (5, What::NoName),
+                (6, What::Trailing),
+                (7, What::NoEnd),
+                (9, What::NoName)
+            ]
+        );
+    }
+
+    #[test]
+    fn variables_in_variables_stay_small() {
+        let mut text = "A=0123456789\n".to_owned();
+        for _ in 0..64 {
+            text.push_str("A=\"${A}${A}\"\n");
+        }
+        let (variables, faults) = parse(&text, outside);
+        assert!(variables.values().all(|value| value.len() <= LONGEST));
+        assert!(faults.iter().all(|fault| fault.what == What::TooLong));
+        assert!(!faults.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_survived(text in r#"([A-C=#'"$\{\}\\ \n]|export ){0,60}"#) {
+            let (variables, faults) = parse(&text, outside);
+            prop_assert!(variables.len() + faults.len() <= text.lines().count() + 1);
+        }
+
+        #[test]
+        fn a_quoted_value_comes_back(value in "[^']{0,40}") {
+            let (variables, faults) = parse(&format!("A='{value}'"), outside);
+            prop_assert_eq!(faults, vec![]);
+            prop_assert_eq!(variables.get("A"), Some(&value));
+        }
+    }
+}

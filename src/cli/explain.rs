@@ -1,0 +1,389 @@
+//! `--explain MODEL`: how a name is understood, who serves it, and who does not.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use super::similar;
+use crate::config::{Config, Problem, Strategy};
+use crate::credential::{Credential, Exclusion};
+use crate::dialect::model_name::ModelName;
+use crate::routing::{Candidate, Catalog, Offer};
+
+/// What is known when nothing runs.
+pub struct Known<'k> {
+    pub config: &'k Config,
+    pub catalog: &'k Catalog,
+    pub exclusions: &'k [Exclusion],
+    /// What is odd about the credentials.
+    pub problems: &'k [Problem],
+}
+
+/// The explanation, and whether anybody serves the model.
+pub fn explain(asked: &str, known: &Known<'_>) -> (String, bool) {
+    let mut text = String::new();
+    let split = ModelName::split(asked);
+    // As the server does it: an id may itself end in parentheses.
+    let (base, suffix, found) = match find(known.catalog, split.base) {
+        Some(found) => (split.base, split.suffix, Some(found)),
+        None => match find(known.catalog, split.full) {
+            Some(found) => (split.full, None, Some(found)),
+            None => (split.base, split.suffix, None),
+        },
+    };
+    row(&mut text, "asked", asked);
+    if let Some(suffix) = suffix {
+        row(&mut text, "model", base);
+        row(&mut text, "thinking", suffix);
+    }
+    match found {
+        Some((name, offer)) => {
+            if name != base {
+                row(&mut text, "offered as", name);
+            }
+            served(&mut text, name, suffix, offer, known);
+        }
+        None => unknown(&mut text, base, known),
+    }
+    let candidates = found.map_or(&[][..], |(_, offer)| offer.candidates());
+    passed_over(&mut text, base, candidates, known);
+    let rules = payload_rules(known.config, base, candidates);
+    list(&mut text, "payload rules", rules);
+    list(&mut text, "never used", idle(known));
+    (text, found.is_some())
+}
+
+/// The rules of `payload` that a request for the model would meet, in their order.
+fn payload_rules(_config: &Config, _model: &str, _candidates: &[Candidate]) -> Vec<String> {
+    Vec::new()
+}
+
+fn find<'c>(catalog: &'c Catalog, name: &str) -> Option<(&'c str, &'c Offer)> {
+    let offer = catalog.offer(name)?;
+    catalog
+        .offers()
+        .find(|(_, other)| std::ptr::eq(*other, offer))
+}
+
+fn row(text: &mut String, title: &str, value: &str) {
+    // Writing into memory does not fail.
+    let _ = writeln!(text, "{title:<12}{value}");
+}
+
+fn list(text: &mut String, title: &str, lines: impl IntoIterator<Item = String>) {
+    let mut lines = lines.into_iter().peekable();
+    if lines.peek().is_some() {
+        let _ = writeln!(text, "{title}");
+    }
+    for line in lines {
+        let _ = writeln!(text, "  {line}");
+    }
+}
+
+fn served(text: &mut String, name: &str, suffix: Option<&str>, offer: &Offer, known: &Known<'_>) {
+    let candidates = offer.candidates();
+    let is_weighted = known.config.routing.strategy == Strategy::WeightedRoundRobin;
+    let title = format!(
+        "served by {} of {} credentials, {}{}",
+        candidates.len(),
+        known.catalog.credentials().len(),
+        match known.config.routing.strategy {
+            Strategy::RoundRobin => "in turn among those of the highest priority",
+            Strategy::WeightedRoundRobin => "by weight among those of the highest priority",
+            Strategy::FillFirst => "the first that can",
+        },
+        match known.config.routing.session_affinity {
+            true => "; a session stays",
+            false => "",
+        }
+    );
+    let lines = candidates.iter().map(|candidate| {
+        let credential = &candidate.credential;
+        let mut line = format!("{}  priority {}", candidate.id(), candidate.priority());
+        if is_weighted {
+            let _ = write!(line, "  weight {}", credential.weight);
+        }
+        let prefix = credential.prefix.as_deref();
+        if let Some(prefix) = prefix.filter(|prefix| is_under(name, prefix)) {
+            let _ = write!(line, "  by its prefix {prefix}");
+        }
+        let names = upstream_names(candidate, suffix);
+        let _ = match names.as_slice() {
+            [one] => write!(line, "  as {one}"),
+            pool => write!(
+                line,
+                "  as one of {} in turn: {}",
+                pool.len(),
+                pool.join(", ")
+            ),
+        };
+        line
+    });
+    list(text, &title, lines);
+}
+
+fn is_under(name: &str, prefix: &str) -> bool {
+    let rest = name.strip_prefix(prefix);
+    rest.is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// What is sent: a thinking setting of the configuration wins over that of the client.
+fn upstream_names(candidate: &Candidate, suffix: Option<&str>) -> Vec<String> {
+    let members = candidate.members.iter();
+    members
+        .map(|member| match member.thinking.as_deref().or(suffix) {
+            Some(thinking) => format!("{}({thinking})", member.upstream),
+            None => member.upstream.to_string(),
+        })
+        .collect()
+}
+
+fn unknown(text: &mut String, base: &str, known: &Known<'_>) {
+    row(text, "served by", "nobody");
+    if base == "auto" {
+        row(text, "", "auto is the newest model there is");
+    }
+    let behind: BTreeSet<&str> = known
+        .catalog
+        .credentials()
+        .iter()
+        .flat_map(|credential| credential.models.iter())
+        .filter(|model| {
+            model
+                .upstream
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(base))
+        })
+        .map(|model| model.id.as_str())
+        .collect();
+    list(
+        text,
+        "offered under another name",
+        behind.into_iter().map(str::to_owned),
+    );
+    let names = known.catalog.offers().map(|(name, _)| name);
+    let near = similar::to(base, names);
+    list(text, "did you mean", near.into_iter().map(str::to_owned));
+}
+
+fn passed_over(text: &mut String, base: &str, candidates: &[Candidate], known: &Known<'_>) {
+    let mut others = 0;
+    let mut lines = Vec::new();
+    for credential in known.catalog.credentials() {
+        let serves = |candidate: &Candidate| **candidate.id() == *credential.id;
+        if candidates.iter().any(serves) {
+            continue;
+        }
+        match reason(credential, base, known.exclusions) {
+            Some(reason) => lines.push(format!("{}  {reason}", credential.id)),
+            None => others += 1,
+        }
+    }
+    match others {
+        0 => {}
+        1 => lines.push("1 credential that does not list it".to_owned()),
+        _ => lines.push(format!("{others} credentials that do not list it")),
+    }
+    list(text, "not served by", lines);
+}
+
+/// Why a credential that could have the model does not serve it.
+fn reason(credential: &Credential, base: &str, exclusions: &[Exclusion]) -> Option<String> {
+    let prefix = credential.prefix.as_deref();
+    let bare = prefix.and_then(|prefix| base.strip_prefix(prefix)?.strip_prefix('/'));
+    let is_asked = |id: &str| {
+        [Some(base), bare]
+            .into_iter()
+            .flatten()
+            .any(|name| name.eq_ignore_ascii_case(id))
+    };
+    let excluding = exclusions.iter().find(|exclusion| {
+        exclusion.credential == credential.id && exclusion.hides.iter().any(|id| is_asked(id))
+    });
+    if let Some(exclusion) = excluding {
+        let Exclusion { place, pattern, .. } = exclusion;
+        return Some(format!("{}.excluded-models has '{pattern}'", place.path));
+    }
+    let model = credential.models.iter().find(|model| is_asked(&model.id))?;
+    let prefix = prefix.filter(|_| credential.force_prefix)?;
+    Some(format!("asks for its prefix: {prefix}/{}", model.id))
+}
+
+/// What can never matter (`spec/config.md` 8, row 7).
+fn idle(known: &Known<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let entries = known
+        .exclusions
+        .chunk_by(|a, b| a.credential == b.credential);
+    for entry in entries {
+        let Some(first) = entry.first() else { continue };
+        let path = &first.place.path;
+        let useless = entry.iter().filter(|exclusion| exclusion.hides.is_empty());
+        let useless: Vec<&str> = useless.map(|exclusion| &*exclusion.pattern).collect();
+        if !useless.is_empty() {
+            let useless = useless.join(", ");
+            lines.push(format!("{path}.excluded-models no model matches {useless}"));
+        }
+        for exclusion in entry.iter().filter(|exclusion| exclusion.has_list) {
+            let hidden = exclusion.hides.iter();
+            lines.extend(hidden.map(|id| {
+                format!(
+                    "{path}.models {id} is hidden by its excluded-models {}",
+                    exclusion.pattern
+                )
+            }));
+        }
+    }
+    let problems = known.problems.iter();
+    lines.extend(problems.map(|problem| format!("{} {}", problem.path, problem.message)));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::credential;
+    use crate::routing::Holders;
+
+    const FILE: &str = "
+force-model-prefix: true
+routing: {session-affinity: true}
+gemini-api-key:
+  - {api-key: g1, excluded-models: ['*flash*', nothing-*, never], models: [{name: gemini-2.5-flash, alias: quick-flash}, {name: gemini-2.5-pro, alias: pro}]}
+claude-api-key:
+  - {api-key: c1, prefix: team, models: [{name: claude-x, alias: sonnet}]}
+  - {api-key: c2, priority: 7, models: [{name: claude-x(low), alias: Sonnet}, {name: claude-y, alias: pro}]}
+openai-compatibility:
+  - name: pool
+    base-url: http://h
+    models: [{name: a, alias: mix}, {name: 'b(high)', alias: mix}, {name: 'odd(free)'}]
+";
+
+    fn told(asked: &str) -> (String, bool) {
+        let config = config::load(FILE, "c.yaml").config.unwrap();
+        let (credentials, problems) = credential::from_config(&config);
+        let exclusions = credential::exclusions(&config);
+        let catalog = Catalog::new(credentials, &Holders::default());
+        let (text, is_served) = explain(
+            asked,
+            &Known {
+                config: &config,
+                catalog: &catalog,
+                exclusions: &exclusions,
+                problems: &problems,
+            },
+        );
+        let (before, never) = text.split_once("never used\n").unwrap();
+        assert_eq!(
+            never,
+            "  gemini-api-key[0].excluded-models no model matches nothing-*, never\n  \
+             gemini-api-key[0].models quick-flash is hidden by its excluded-models *flash*\n"
+        );
+        // Ids end in digests.
+        let lines = before.lines().map(|line| {
+            let line = line
+                .split_once(':')
+                .map_or(line.to_owned(), |(kind, rest)| {
+                    let (_, after) = rest.split_once("  ").unwrap_or(("", rest));
+                    format!("{kind}  {after}")
+                });
+            line + "\n"
+        });
+        (lines.collect(), is_served)
+    }
+
+    #[test]
+    fn explanations() {
+        for (asked, is_served, expected) in [
+            (
+                "SONNET(high)",
+                true,
+                "asked       SONNET(high)
+model       SONNET
+thinking    high
+offered as  Sonnet
+served by 1 of 4 credentials, in turn among those of the highest priority; a session stays
+  claude  priority 7  as claude-x(low)
+not served by
+  claude  asks for its prefix: team/sonnet
+  2 credentials that do not list it
+",
+            ),
+            (
+                "team/sonnet(high)",
+                true,
+                "asked       team/sonnet(high)
+model       team/sonnet
+thinking    high
+served by 1 of 4 credentials, in turn among those of the highest priority; a session stays
+  claude  priority 0  by its prefix team  as claude-x(high)
+not served by
+  3 credentials that do not list it
+",
+            ),
+            (
+                "pro",
+                true,
+                "asked       pro
+served by 2 of 4 credentials, in turn among those of the highest priority; a session stays
+  claude  priority 7  as claude-y
+  gemini  priority 0  as gemini-2.5-pro
+not served by
+  2 credentials that do not list it
+",
+            ),
+            (
+                "odd(free)",
+                true,
+                "asked       odd(free)
+served by 1 of 4 credentials, in turn among those of the highest priority; a session stays
+  openai-compatibility  priority 0  as odd(free)
+not served by
+  3 credentials that do not list it
+",
+            ),
+            (
+                "quick-flash",
+                false,
+                "asked       quick-flash
+served by   nobody
+not served by
+  gemini  gemini-api-key[0].excluded-models has '*flash*'
+  3 credentials that do not list it
+",
+            ),
+            (
+                "claude-y",
+                false,
+                "asked       claude-y
+served by   nobody
+offered under another name
+  pro
+not served by
+  4 credentials that do not list it
+",
+            ),
+            (
+                "sonet",
+                false,
+                "asked       sonet
+served by   nobody
+did you mean
+  Sonnet
+  team/sonnet
+not served by
+  4 credentials that do not list it
+",
+            ),
+        ] {
+            let (text, served) = told(asked);
+            assert_eq!(text, expected, "{asked}");
+            assert_eq!(served, is_served, "{asked}");
+        }
+        let (text, _) = told("mix(low)");
+        assert!(
+            text.contains("as one of 2 in turn") && text.contains("a(low), b(high)"),
+            "{text}"
+        );
+    }
+}

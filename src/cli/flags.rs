@@ -1,0 +1,294 @@
+//! The table of commands and flags. The parser, `--help`, the completions and the manual page are made of
+//! it and of nothing else.
+
+/// What a flag means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Id {
+    Config,
+    Check,
+    Strict,
+    Format,
+    Explain,
+    PrintEffective,
+    Schema,
+    Help,
+    Version,
+    #[cfg(feature = "demo")]
+    Port,
+    Json,
+    Header,
+    Password,
+    /// It is known, and that is all: see [`Flag::support`].
+    Other,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    Works,
+    /// Accepted for the sake of those who are used to it.
+    Ignored,
+    /// Answered with a message: it asks for what this version does not have.
+    Refused,
+}
+
+/// What may follow a flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Values {
+    /// Nothing follows: it is a switch.
+    None,
+    Any,
+    Files,
+    Words(&'static [&'static str]),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flag {
+    pub id: Id,
+    pub long: &'static str,
+    pub short: Option<char>,
+    /// What its value is called; empty for a switch.
+    pub value: &'static str,
+    pub values: Values,
+    /// One line.
+    pub help: &'static str,
+    /// What else the manual says; often empty.
+    pub more: &'static str,
+    pub support: Support,
+    /// Left out of everything that is shown.
+    pub is_hidden: bool,
+}
+
+/// One command: the first word of a line, or, with an empty name, what is done without one.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Command {
+    pub action: Action,
+    pub name: &'static str,
+    /// What follows the name, beside flags.
+    pub words: &'static str,
+    pub choices: &'static [&'static str],
+    pub help: &'static str,
+    pub more: &'static str,
+    pub flags: &'static [Flag],
+    /// A line to type, and what it does.
+    pub examples: &'static [(&'static str, &'static str)],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Serve,
+    #[cfg(feature = "demo")]
+    Demo,
+    Identify,
+    Completions,
+    Manual,
+}
+
+pub const SHELLS: &[&str] = &["bash", "zsh", "fish"];
+pub const FORMATS: &[&str] = &["text", "json"];
+
+const HELP: Flag = switch(Id::Help, "help", "this text").short('h');
+
+/// What `holdfast` does without a command comes first.
+pub const COMMANDS: &[Command] = &[
+    Command {
+        action: Action::Serve,
+        name: "",
+        words: "",
+        choices: &[],
+        help: "serve",
+        more: "",
+        flags: &[
+            value(Id::Config, "config", "FILE", "the configuration")
+                .short('c')
+                .files()
+                .more(
+                    "Without it the first of these is taken: $HOLDFAST_CONFIG, config.yaml in the working \
+                     directory, holdfast/config.yaml in $XDG_CONFIG_HOME or ~/.config, \
+                     /etc/holdfast/config.yaml.",
+                ),
+            switch(Id::Check, "check", "tell all problems of the configuration, and end").more(
+                "One problem a line, as file:line:column severity path message. Nothing is written, nothing \
+                 is called. Ends with 1 if there is an error.",
+            ),
+            switch(Id::Strict, "strict", "with --check: warnings are errors"),
+            value(Id::Format, "format", "FORMAT", "of --check: text or json").words(FORMATS),
+            value(Id::Explain, "explain", "MODEL", "who would serve a model, and why, and end").more(
+                "Shows how the name is understood, which credentials serve it under which names, and who \
+                 does not. Nothing is called.",
+            ),
+            switch(
+                Id::PrintEffective,
+                "print-effective",
+                "the configuration as it is understood, and end",
+            ).more("Secrets are masked."),
+            switch(Id::Schema, "schema", "a JSON Schema of the configuration, and end"),
+            HELP,
+            switch(Id::Version, "version", "the version, and end").short('V'),
+            value(Id::Password, "password", "PASSWORD", "a management password for loopback").hidden(),
+            value(Id::Other, "vertex-import", "FILE", "store a service account").files().refused(),
+            switch(Id::Other, "login", "sign in to Google").refused(),
+            switch(Id::Other, "antigravity-login", "sign in to Antigravity").refused(),
+            switch(Id::Other, "codex-login", "sign in to Codex").refused(),
+            switch(Id::Other, "codex-device-login", "sign in to Codex by a code").refused(),
+            switch(Id::Other, "claude-login", "sign in to Claude").refused(),
+            switch(Id::Other, "iflow-login", "sign in to iFlow").refused(),
+            switch(Id::Other, "iflow-cookie", "sign in to iFlow by a cookie").refused(),
+            switch(Id::Other, "kimi-login", "sign in to Kimi").refused(),
+            switch(Id::Other, "tui", "a terminal interface").refused(),
+            value(Id::Other, "project_id", "ID", "with --login: the project").ignored(),
+            switch(Id::Other, "no-browser", "with a login: print its address").ignored(),
+            value(Id::Other, "oauth-callback-port", "N", "with a login: where it comes back").ignored(),
+            value(Id::Other, "vertex-import-prefix", "PREFIX", "with --vertex-import").ignored(),
+            switch(Id::Other, "standalone", "with --tui").ignored(),
+            switch(Id::Other, "local-model", "never fetch a list of models").ignored(),
+        ],
+        examples: &[
+            ("holdfast", "serve ./config.yaml"),
+            ("holdfast --check --strict", "is the configuration right?"),
+            ("holdfast --explain 'claude-sonnet-4-5(high)'", "where would that go?"),
+            #[cfg(feature = "demo")]
+            ("holdfast demo", "try it, with nothing configured"),
+        ],
+    },
+    #[cfg(feature = "demo")]
+    Command {
+        action: Action::Demo,
+        name: "demo",
+        words: "",
+        choices: &[],
+        help: "the gateway in front of embedded upstreams, to be tried with curl",
+        more: "Prints a command to copy for each dialect, then a line for each request: its session, its \
+               credential, how it came there and how much of it was cached.",
+        flags: &[
+            value(Id::Port, "port", "N", "listen there instead of on 8317; 0 takes a free one"),
+            switch(Id::Json, "json", "print JSON lines"),
+            HELP,
+        ],
+        examples: &[("holdfast demo --port 0", "on a free port")],
+    },
+    Command {
+        action: Action::Identify,
+        name: "identify",
+        words: "",
+        choices: &[],
+        help: "which session the request on standard input belongs to",
+        more: "Reads the body of a request and prints the ids by which its conversation is known.",
+        flags: &[
+            value(Id::Header, "header", "'NAME: VALUE'", "a header of the request; may be repeated").short('H'),
+            switch(Id::Json, "json", "print JSON"),
+            HELP,
+        ],
+        examples: &[("holdfast identify -H 'X-Session-ID: mine' < body.json", "why is this a session?")],
+    },
+    Command {
+        action: Action::Completions,
+        name: "completions",
+        words: "SHELL",
+        choices: SHELLS,
+        help: "a completion script for bash, zsh or fish",
+        more: "",
+        flags: &[HELP],
+        examples: &[
+            ("source <(holdfast completions bash)", "in ~/.bashrc; zsh likewise"),
+            ("holdfast completions fish | source", "in config.fish"),
+        ],
+    },
+    Command {
+        action: Action::Manual,
+        name: "man",
+        words: "",
+        choices: &[],
+        help: "the manual page",
+        more: "",
+        flags: &[HELP],
+        examples: &[("holdfast man > holdfast.1; man -l holdfast.1", "read it")],
+    },
+];
+
+/// What is done without a command.
+pub const SERVE: &Command = &COMMANDS[0];
+
+/// Exit codes and their meaning; part of the interface.
+pub const EXIT_CODES: &[(u8, &str)] = &[
+    (0, "fine"),
+    (super::exit::INPUT, "configuration or input"),
+    (super::exit::USAGE, "command line"),
+    (super::exit::BIND, "cannot listen"),
+];
+
+impl Command {
+    /// What is typed to call it.
+    pub fn call(&self) -> String {
+        let parts = ["holdfast", self.name, self.words];
+        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join(" ")
+    }
+
+    pub fn shown(&self, support: Support) -> impl Iterator<Item = &'static Flag> {
+        let flags = self.flags.iter();
+        flags.filter(move |flag| flag.support == support && !flag.is_hidden)
+    }
+}
+
+impl Flag {
+    pub const fn takes_value(&self) -> bool {
+        !self.value.is_empty()
+    }
+
+    const fn short(mut self, letter: char) -> Self {
+        self.short = Some(letter);
+        self
+    }
+
+    const fn more(mut self, text: &'static str) -> Self {
+        self.more = text;
+        self
+    }
+
+    const fn files(mut self) -> Self {
+        self.values = Values::Files;
+        self
+    }
+
+    const fn words(mut self, words: &'static [&'static str]) -> Self {
+        self.values = Values::Words(words);
+        self
+    }
+
+    const fn refused(mut self) -> Self {
+        self.support = Support::Refused;
+        self
+    }
+
+    const fn ignored(mut self) -> Self {
+        self.support = Support::Ignored;
+        self
+    }
+
+    const fn hidden(mut self) -> Self {
+        self.is_hidden = true;
+        self
+    }
+}
+
+const fn switch(id: Id, long: &'static str, help: &'static str) -> Flag {
+    Flag {
+        id,
+        long,
+        short: None,
+        value: "",
+        values: Values::None,
+        help,
+        more: "",
+        support: Support::Works,
+        is_hidden: false,
+    }
+}
+
+const fn value(id: Id, long: &'static str, value: &'static str, help: &'static str) -> Flag {
+    Flag {
+        value,
+        values: Values::Any,
+        ..switch(id, long, help)
+    }
+}

@@ -1,0 +1,60 @@
+//! Tells the service manager how things are: datagrams to `$NOTIFY_SOCKET` (sd_notify(3)).
+
+use std::env;
+use std::fmt::Display;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::Path;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// The service manager, where there is one.
+pub struct Manager(Option<(UnixDatagram, SocketAddr)>);
+
+impl Manager {
+    /// The one that has started this process.
+    pub fn of_process() -> Self {
+        let socket = env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty());
+        Self(socket.and_then(|name| {
+            let address = address(name.as_bytes()).ok()?;
+            Some((UnixDatagram::unbound().ok()?, address))
+        }))
+    }
+
+    pub fn ready(&self, status: impl Display) {
+        self.say(&format!("READY=1\nSTATUS={status}"));
+    }
+
+    /// To be followed by [`ready`](Self::ready), whatever came of it.
+    pub fn reloading(&self) {
+        let now = clock_gettime(ClockId::Monotonic);
+        let micros = now.tv_sec * 1_000_000 + now.tv_nsec / 1_000;
+        self.say(&format!("RELOADING=1\nMONOTONIC_USEC={micros}"));
+    }
+
+    pub fn stopping(&self, status: impl Display) {
+        self.say(&format!("STOPPING=1\nSTATUS={status}"));
+    }
+
+    /// A manager that does not listen is its own affair.
+    fn say(&self, state: &str) {
+        if let Some((socket, address)) = &self.0 {
+            let _ = socket.send_to_addr(state.as_bytes(), address);
+        }
+    }
+}
+
+/// A path, or after `@` a name without one, as Linux has them.
+fn address(name: &[u8]) -> io::Result<SocketAddr> {
+    match name.strip_prefix(b"@") {
+        #[cfg(target_os = "linux")]
+        Some(name) => {
+            use std::os::linux::net::SocketAddrExt;
+            SocketAddr::from_abstract_name(name)
+        }
+        #[cfg(not(target_os = "linux"))]
+        Some(_) => Err(io::ErrorKind::Unsupported.into()),
+        None => SocketAddr::from_pathname(Path::new(std::ffi::OsStr::from_bytes(name))),
+    }
+}

@@ -1,0 +1,100 @@
+//! Commands that ask about a configuration and serve nobody.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::check;
+use super::environment::Environment;
+use super::exit;
+use super::explain::{self, Known};
+use super::load;
+use super::locate::{self, Places};
+use super::output::{complain, print};
+use crate::config;
+use crate::credential;
+use crate::routing::{Catalog, Holders};
+
+/// `--check`.
+pub fn check(
+    config: Option<PathBuf>,
+    json: bool,
+    strict: bool,
+    environment: &Environment,
+) -> ExitCode {
+    let places = locate::places(config, environment);
+    let path = places.find();
+    let problems = check::problems(path, environment);
+    let (errors, warnings) = check::count(&problems);
+    if json {
+        print(&check::json(&problems));
+    } else {
+        print(&check::text(&problems));
+        complain(format_args!(
+            "{}: {}, {}",
+            path.display(),
+            counted(errors, "error"),
+            counted(warnings, "warning")
+        ));
+    }
+    code(errors == 0 && !(strict && warnings > 0))
+}
+
+fn counted(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
+/// `--explain`.
+pub fn explain(config: Option<PathBuf>, model: &str, environment: &Environment) -> ExitCode {
+    let Some(path) = found(locate::places(config, environment)) else {
+        return code(false);
+    };
+    let Some(config) = load::usable(&path, environment) else {
+        return code(false);
+    };
+    let (credentials, problems) = credential::from_config(&config);
+    let known = Known {
+        config: &config,
+        catalog: &Catalog::new(credentials, &Holders::default()),
+        exclusions: &credential::exclusions(&config),
+        problems: &problems,
+    };
+    let (text, is_served) = explain::explain(model, &known);
+    print(&text);
+    code(is_served)
+}
+
+/// `--print-effective`.
+pub fn effective(config: Option<PathBuf>, environment: &Environment) -> ExitCode {
+    let Some(path) = found(locate::places(config, environment)) else {
+        return code(false);
+    };
+    let Some(config) = load::usable(&path, environment) else {
+        return code(false);
+    };
+    // Read a second time, for the places of values.
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    print(&config::effective(&config, &text));
+    code(true)
+}
+
+/// `--schema`.
+pub fn schema() -> String {
+    format!("{:#}\n", config::json_schema())
+}
+
+/// The path of the configuration; tells where it was looked for in vain.
+pub fn found(places: Places) -> Option<PathBuf> {
+    if let Some(missing) = places.missing() {
+        complain(format_args!("holdfast: {missing}"));
+        return None;
+    }
+    Some(places.find().to_owned())
+}
+
+fn code(is_fine: bool) -> ExitCode {
+    match is_fine {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(exit::INPUT),
+    }
+}

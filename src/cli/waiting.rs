@@ -1,0 +1,66 @@
+//! `DEPLOY=cloud`: a configuration that comes later.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use signal_hook::consts::SIGHUP;
+use signal_hook::iterator::Signals;
+
+use super::environment::Environment;
+use super::locate::Places;
+use super::output::complain;
+use super::source::{Reading, Source};
+use crate::config::Config;
+
+/// How often the file is looked at: a question for its time, nothing is read.
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Waits until there is a configuration that works and is not empty; `None` when told to end before.
+pub fn until_valid(
+    places: &Places,
+    environment: &Environment,
+    signals: &mut Signals,
+) -> Option<(Arc<Source>, Config)> {
+    let (mut seen, mut tried) = (None, None);
+    loop {
+        let path = places.find();
+        let now = Some((path.to_owned(), stamp(path)));
+        // A file that is being written is left alone: half of it may look like a whole one.
+        let is_settled = seen.is_none() || seen == now;
+        if is_settled && tried != now {
+            tried.clone_from(&now);
+            match attempt(path, environment) {
+                Some(found) => return Some(found),
+                None => complain(format_args!("holdfast: waiting for {}", path.display())),
+            }
+        }
+        seen = now;
+        thread::sleep(LOOK_INTERVAL);
+        for signal in signals.pending() {
+            match signal {
+                SIGHUP => tried = None,
+                _ => return None,
+            }
+        }
+    }
+}
+
+fn attempt(path: &Path, environment: &Environment) -> Option<(Arc<Source>, Config)> {
+    // What is not there yet is no problem: it is what is waited for.
+    if !path.exists() {
+        return None;
+    }
+    let source = Source::new(path.to_owned(), Box::new(environment.lookup()));
+    match source.read(|problem| complain(problem)) {
+        Reading::Config(config) => Some((Arc::new(source), *config)),
+        Reading::Empty(_) | Reading::Same | Reading::Unusable => None,
+    }
+}
+
+/// What changes when a file does.
+fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
+    let found = path.metadata().ok()?;
+    Some((found.modified().ok()?, found.len()))
+}
