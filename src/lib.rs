@@ -15,6 +15,7 @@ mod gateway;
 mod janitor;
 pub mod json;
 pub mod lane;
+pub mod payload;
 pub mod provider;
 pub mod relay;
 pub mod routing;

@@ -10,6 +10,7 @@ mod file;
 mod headers;
 mod limits;
 mod nearest;
+mod payload;
 mod pending;
 mod problem;
 mod quantity;

@@ -95,16 +95,6 @@ pub const BLOCKS: &[(&str, &[Silent])] = &[
             ("model-mappings", NONE),
         ],
     ),
-    (
-        "payload",
-        &[
-            ("default", NONE),
-            ("default-raw", NONE),
-            ("override", NONE),
-            ("override-raw", NONE),
-            ("filter", NONE),
-        ],
-    ),
 ];
 
 pub const CLAUDE_HEADERS: &[Silent] = &[

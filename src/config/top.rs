@@ -10,7 +10,7 @@ use super::reader::{Field, Mapping};
 use super::schema::{Config, DEFAULT_COOLDOWN};
 use super::secret::Secret;
 use super::url::ProxySetting;
-use super::{disguise, limits, pending, routing};
+use super::{disguise, limits, payload, pending, routing};
 
 /// Client keys of the shipped example.
 const EXAMPLE_KEYS: [&str; 3] = ["your-api-key-1", "your-api-key-2", "your-api-key-3"];
@@ -62,6 +62,7 @@ pub fn read(mut root: Mapping<'_>, report: &Report) -> Config {
         claude: entries::keys(&mut root, "claude-api-key", Kind::Claude),
         codex: entries::keys(&mut root, "codex-api-key", Kind::Codex),
         compat: entries::compat(&mut root),
+        payload: payload::read(root.field("payload").mapping()),
     };
     without_effect(&mut root);
     root.finish();

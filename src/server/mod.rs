@@ -18,6 +18,7 @@ mod reply;
 pub mod report;
 pub mod request_id;
 pub mod route;
+pub mod ruled;
 mod snapshot;
 mod unserved;
 pub mod workers;

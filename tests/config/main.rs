@@ -5,6 +5,7 @@ mod entries;
 mod example;
 mod full_fixture;
 mod models;
+mod payload;
 mod problems;
 mod values;
 

@@ -122,7 +122,6 @@ fn keys_that_do_nothing_yet_are_named_only_when_they_ask_for_something() {
         "nonstream-keepalive-interval: 5s",
         "antigravity-signature-cache-enabled: false",
         "quota-exceeded: {switch-project: false}",
-        "payload: {default: [{models: []}]}",
         "oauth-excluded-models: {kimi: [a]}",
         "generative-language-api-key: [a]",
         "plugins: {a: 1}",
@@ -141,7 +140,6 @@ fn keys_that_do_nothing_yet_are_named_only_when_they_ask_for_something() {
         "error-logs-max-files: 0xA",
         "ws-auth: false",
         "quota-exceeded: {switch-project: true, switch-preview-model: true}",
-        "payload: {default: []}",
         "oauth-excluded-models: {}",
         "gemini-api-key: [{api-key: a, weight: 1, disable-cooling: false}]",
     ] {
