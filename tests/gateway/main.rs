@@ -6,6 +6,7 @@ mod failures;
 mod harness;
 mod library;
 mod passthrough;
+mod payload;
 mod routes;
 mod routing;
 mod sessions;
