@@ -229,11 +229,11 @@ impl Path {
         if self.is_complex {
             return None;
         }
-        let name = |segment| match segment {
-            &Segment::Name(ref name) => Some(name),
+        let names = self.segments.iter().map(|segment| match segment {
+            Segment::Name(name) => Some(name),
             _ => None,
-        };
-        self.segments.iter().map(name).collect()
+        });
+        names.collect()
     }
 }
 
