@@ -176,6 +176,7 @@ fn call<'a>(kind: Kind, base_url: &'a str, body: &'a str) -> Call<'a> {
         model_span,
         client_headers: &[],
         alt: None,
+        is_flavoured: false,
     }
 }
 

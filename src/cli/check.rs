@@ -10,11 +10,18 @@ use super::load::load;
 use crate::config::{Config, Place, Problem, Severity};
 use crate::credential;
 use crate::edge::Identity;
+use crate::routing::{Catalog, Holders};
+use crate::server::ruled;
 
 /// What the file holds that is wrong or odd, in its order, and what the environment asks in vain.
 pub fn problems(path: &Path, environment: &Environment) -> Vec<Problem> {
     let loaded = load(path, environment);
-    let of_credentials = |config: &Config| credential::from_config(config).1;
+    let of_credentials = |config: &Config| {
+        let (credentials, mut problems) = credential::from_config(config);
+        let catalog = Catalog::new(credentials, &Holders::default());
+        problems.extend(ruled::idle(config, &catalog));
+        problems
+    };
     let more = loaded.config.as_ref().map(of_credentials);
     let mut problems = loaded.problems;
     problems.extend(more.unwrap_or_default());

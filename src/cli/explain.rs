@@ -7,7 +7,9 @@ use super::similar;
 use crate::config::{Config, Problem, Strategy};
 use crate::credential::{Credential, Exclusion};
 use crate::dialect::model_name::ModelName;
+use crate::provider::{Action, Kind};
 use crate::routing::{Candidate, Catalog, Offer};
+use crate::server::ruled;
 
 /// What is known when nothing runs.
 pub struct Known<'k> {
@@ -46,15 +48,39 @@ pub fn explain(asked: &str, known: &Known<'_>) -> (String, bool) {
     }
     let candidates = found.map_or(&[][..], |(_, offer)| offer.candidates());
     passed_over(&mut text, base, candidates, known);
-    let rules = payload_rules(known.config, base, candidates);
+    let rules = payload_rules(known.config, [asked, base], candidates);
     list(&mut text, "payload rules", rules);
     list(&mut text, "never used", idle(known));
     (text, found.is_some())
 }
 
 /// The rules of `payload` that a request for the model would meet, in their order.
-fn payload_rules(_config: &Config, _model: &str, _candidates: &[Candidate]) -> Vec<String> {
-    Vec::new()
+fn payload_rules(config: &Config, asked: [&str; 2], candidates: &[Candidate]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for candidate in candidates {
+        let kind = Kind::of(&candidate.credential.provider);
+        let protocol = ruled::protocol(kind, Action::Generate);
+        for member in candidate.members.iter() {
+            let [asked, base] = asked;
+            let names = [&*member.upstream, asked, base];
+            for rule in config.payload.matching(&names, protocol) {
+                let paths: Vec<&str> = rule.paths().collect();
+                let (section, number) = (rule.section.name(), rule.number);
+                let mut line = format!(
+                    "{section} {number}: {} ({})",
+                    paths.join(", "),
+                    protocol.name()
+                );
+                if rule.is_conditional() {
+                    line += ", if the request is as it asks";
+                }
+                if !lines.contains(&line) {
+                    lines.push(line);
+                }
+            }
+        }
+    }
+    lines
 }
 
 fn find<'c>(catalog: &'c Catalog, name: &str) -> Option<(&'c str, &'c Offer)> {

@@ -24,6 +24,7 @@ mod management;
 mod nearest;
 mod oauth;
 mod paths;
+mod payload;
 mod pending;
 mod problem;
 mod quantity;

@@ -28,15 +28,6 @@ pub const TOP: &[Silent] = &[
     ("credential-in-flight", NONE),
 ];
 
-/// Rooms that are not built yet, and what asks for them; their keys are read and checked all the same.
-pub const PAYLOAD: &[Silent] = &[
-    ("default", NONE),
-    ("default-raw", NONE),
-    ("override", NONE),
-    ("override-raw", NONE),
-    ("filter", NONE),
-];
-
 /// In a block of API keys.
 pub const ENTRY: &[Silent] = &[("request-scoped-errors", NONE)];
 

@@ -264,6 +264,15 @@ impl<'a> Field<'a> {
         self.size(1..=u64::MAX)
     }
 
+    /// Whether there is no value, or a list or mapping with nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.node.is_none_or(|node| match &node.value {
+            Value::Scalar(_) => false,
+            Value::Sequence(items) => items.is_empty(),
+            Value::Mapping(entries) => entries.is_empty(),
+        })
+    }
+
     /// Whether there is a value that is no list.
     pub fn is_no_list(&self) -> bool {
         self.node

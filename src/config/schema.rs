@@ -17,6 +17,7 @@ use super::paths;
 use super::routing::Routing;
 use super::secret::Secret;
 use super::url::ProxySetting;
+use crate::payload::Rules;
 
 pub(super) const DEFAULT_COOLDOWN: Duration = Duration::from_secs(60);
 /// Where the reference keeps credential files (`spec/config.md` 1.2).
@@ -92,6 +93,8 @@ pub struct Config {
     pub claude: Vec<KeyEntry>,
     pub codex: Vec<KeyEntry>,
     pub compat: Vec<CompatEntry>,
+    /// What is changed in bodies before they are sent.
+    pub payload: Rules,
 }
 
 impl Default for Config {
@@ -136,6 +139,7 @@ impl Default for Config {
             claude: Vec::new(),
             codex: Vec::new(),
             compat: Vec::new(),
+            payload: Rules::default(),
         }
     }
 }

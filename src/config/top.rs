@@ -12,8 +12,8 @@ use super::schema::{AUTH_DIR, Config, DEFAULT_COOLDOWN};
 use super::secret::Secret;
 use super::url::ProxySetting;
 use super::{
-    amp, defaults, disguise, google, limits, listen, logs, management, oauth, paths, pending,
-    routing, secret_file,
+    amp, defaults, disguise, google, limits, listen, logs, management, oauth, paths, payload,
+    pending, routing, secret_file,
 };
 
 /// Client keys of the shipped example.
@@ -105,6 +105,7 @@ pub fn read(mut root: Mapping<'_>, report: &Report) -> Config {
         claude: entries::keys(&mut root, "claude-api-key", Kind::Claude),
         codex: entries::keys(&mut root, "codex-api-key", Kind::Codex),
         compat: entries::compat(&mut root),
+        payload: payload::read(root.field("payload").mapping()),
     };
     without_effect(&mut root);
     root.finish();
@@ -196,8 +197,5 @@ fn auth_dir(field: &Field<'_>) -> PathBuf {
 
 fn without_effect(root: &mut Mapping<'_>) {
     pending::check(root, pending::TOP);
-    let mut payload = root.field("payload").mapping();
-    pending::check(&mut payload, pending::PAYLOAD);
-    payload.finish();
     disguise::top(root);
 }

@@ -8,8 +8,8 @@ use super::nesting::Nesting;
 use super::value::{Placed, Value};
 use super::{Invalid, Span, Text};
 
-/// A position in a text.
-#[derive(Debug)]
+/// A position in a text. A copy of it looks ahead.
+#[derive(Clone, Debug)]
 pub struct Scanner<'a> {
     text: &'a str,
     at: usize,
@@ -24,12 +24,22 @@ impl<'a> Scanner<'a> {
     /// When they are not UTF-8.
     pub fn new(bytes: &'a [u8]) -> Result<Self> {
         match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(Self { text, at: 0 }),
+            Ok(text) => Ok(Self::over(text)),
             Err(error) => Err(Invalid {
                 offset: error.valid_up_to(),
                 reason: "invalid UTF-8",
             }),
         }
+    }
+
+    /// A scanner at the beginning of `text`.
+    pub fn over(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// What stands at `span`.
+    pub fn source(&self, span: Span) -> &'a str {
+        self.text.get(span.start..span.end).unwrap_or_default()
     }
 
     fn invalid(&self, reason: &'static str) -> Invalid {

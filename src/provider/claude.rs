@@ -132,6 +132,7 @@ mod tests {
             model_span: None,
             client_headers: client,
             alt: None,
+            is_flavoured: false,
         };
         request(&call).unwrap().headers
     }

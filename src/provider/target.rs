@@ -71,6 +71,8 @@ pub struct Call<'a> {
     pub client_headers: &'a [(&'a str, &'a str)],
     /// The client's `alt` query parameter, else its `$alt`.
     pub alt: Option<&'a str>,
+    /// Whether the body has the upstream's flavour already: then only what must be is forced on it.
+    pub is_flavoured: bool,
 }
 
 impl<'a> Target<'a> {

@@ -13,6 +13,7 @@ use crate::dialect::neutral::Untranslatable;
 use crate::dialect::problem::{self, Problem};
 use crate::dialect::thinking;
 use crate::dialect::translate::{self, Ask, Form, Stream};
+use crate::payload::Selected;
 use crate::provider::{Action, Answer, Call, Failure, FailureKind, Headers, Target};
 use crate::relay::{self, Crossing, Opened, Whole};
 use crate::routing::{Candidate, Member};
@@ -64,20 +65,23 @@ impl Generation<'_> {
             model_span: understood.model_span,
             client_headers: headers,
             alt: self.operation.alt.as_deref(),
+            is_flavoured: false,
         };
+        let rules = self.rules(&call, member, understood);
         if upstream != dialect || understood.form != Form::Usual {
-            return self.translated(&call, member, upstream, understood, suffix);
+            return self.translated(&call, member, upstream, understood, suffix, &rules);
         }
         let answer = match suffix {
-            None => self.call(&call)?,
+            None => self.call_ruled(&call, &rules, None)?,
             Some(suffix) => {
                 let body = thinking::suffixed(dialect, call.body, &member.upstream, suffix)
                     .map_err(|why| Failure::new(FailureKind::Request, why))?;
-                self.call(&Call {
+                let call = Call {
                     body: &body,
                     model_span: None,
                     ..call
-                })?
+                };
+                self.call_ruled(&call, &rules, Some(suffix))?
             }
         };
         let opened = if understood.stream {
@@ -97,6 +101,7 @@ impl Generation<'_> {
         upstream: Dialect,
         understood: &Understood<'_>,
         suffix: Option<&str>,
+        rules: &Selected<'_>,
     ) -> Result<Opening, Failure> {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -124,12 +129,13 @@ impl Generation<'_> {
             let body = translate::count_answer(self.operation.dialect, tokens);
             return Ok(Opening::Same(Opened::Whole(Whole::made(body))));
         }
-        let answer = self.call(&Call {
+        let outgoing = Call {
             body: &translated.body,
             model_span: None,
             alt: None,
             ..*call
-        })?;
+        };
+        let answer = self.call_ruled(&outgoing, rules, suffix)?;
         drop(translated.body);
         if !understood.stream {
             let whole = relay::crossing::whole(answer, translated.way_back)?;
@@ -142,7 +148,7 @@ impl Generation<'_> {
 
     /// Calls the upstream; once more without what the conversation carries of another credential, if that is
     /// what it is refused for.
-    fn call(&self, call: &Call<'_>) -> Result<Answer, Failure> {
+    pub(super) fn call(&self, call: &Call<'_>) -> Result<Answer, Failure> {
         let refusal = match self.server.upstream.call(call) {
             Err(failure) if failure.status == Some(400) => failure,
             other => return other,

@@ -18,6 +18,7 @@ mod reply;
 pub mod report;
 pub mod request_id;
 pub mod route;
+pub mod ruled;
 mod signs_of_life;
 mod snapshot;
 pub mod statistics;

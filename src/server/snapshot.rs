@@ -3,6 +3,7 @@
 
 use super::client_key::ClientKeys;
 use super::models::ListedModel;
+use super::ruled;
 use crate::config::Config;
 use crate::credential::{self, Credential};
 use crate::routing::{Catalog, Holders, Policy};
@@ -22,6 +23,9 @@ impl Snapshot {
             log::warn!("{problem}");
         }
         let catalog = Catalog::new(credentials, holders);
+        for problem in ruled::idle(&config, &catalog) {
+            log::warn!("{problem}");
+        }
         let routing = &config.routing;
         let policy = Policy {
             strategy: routing.strategy,

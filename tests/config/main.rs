@@ -6,6 +6,7 @@ mod entries;
 mod example;
 mod full_fixture;
 mod models;
+mod payload;
 mod problems;
 mod schema;
 mod secrets;

@@ -113,7 +113,6 @@ fn keys_that_do_nothing_yet_are_named_only_when_they_ask_for_something() {
         found.len()
     };
     for text in [
-        "payload: {default: [{models: []}]}",
         "plugins: {a: 1}",
         "xai-api-key: [{api-key: a}]",
         "gemini-api-key: [{api-key: a, request-scoped-errors: [{status: 400}]}]",
@@ -128,7 +127,6 @@ fn keys_that_do_nothing_yet_are_named_only_when_they_ask_for_something() {
         "error-logs-max-files: 0xA",
         "host: 127.0.0.1\nws-auth: false",
         "quota-exceeded: {switch-project: true, switch-preview-model: true}",
-        "payload: {default: []}",
         "oauth-excluded-models: {}",
         "gemini-api-key: [{api-key: a, weight: 1, disable-cooling: false}]",
     ] {

@@ -9,6 +9,7 @@ mod grammar;
 mod harness;
 mod library;
 mod passthrough;
+mod payload;
 mod routes;
 mod routing;
 mod sessions;

@@ -4,6 +4,7 @@
 mod decoding;
 mod lists;
 mod route;
+mod ruled;
 
 #[cfg(not(feature = "compression"))]
 #[test]

@@ -35,6 +35,57 @@ pub fn suffixed(
     model: &str,
     suffix: &str,
 ) -> Result<Vec<u8>, String> {
+    let record = record(model);
+    edited(dialect, body, Some(model), |before, after| {
+        // A suffix that says nothing goes, and nothing else.
+        if let Some(amount) = Amount::of_suffix(suffix) {
+            let target = Target::new(dialect, dialect, record);
+            let settled = settle(read(dialect, before)?, Some(amount), target)?;
+            write(dialect, settled, record, after);
+        }
+        Ok(())
+    })
+}
+
+/// What `after` must be for its members that concern thinking to fit each other, where one of them is not as it
+/// is in `before`; else `None`.
+///
+/// # Errors
+/// As for [`suffixed`].
+#[inline(never)]
+pub fn refitted(
+    dialect: Dialect,
+    before: &[u8],
+    after: &[u8],
+    model: &str,
+) -> Result<Option<Vec<u8>>, String> {
+    if said(dialect, before)? == said(dialect, after)? {
+        return Ok(None);
+    }
+    let fit = |before: &Map<String, Value>, after: &mut Map<String, Value>| {
+        write(dialect, read(dialect, before)?, record(model), after);
+        Ok(())
+    };
+    edited(dialect, after, None, fit).map(Some)
+}
+
+/// The members that concern thinking, as they stand.
+fn said(dialect: Dialect, body: &[u8]) -> Result<Vec<&[u8]>, String> {
+    let members = json::members(body).map_err(|error| error.to_string())?;
+    let concerned = concerned(dialect);
+    let find = |key: &&str| members.iter().find(|member| member.key == *key);
+    let raw = |member: &json::Member<'_>| body.get(member.value.start..member.value.end);
+    let said = concerned.iter().map(|key| find(key).and_then(raw));
+    Ok(said.map(Option::unwrap_or_default).collect())
+}
+
+/// A body whose members that concern thinking are changed, and the model's name to one that is given.
+fn edited(
+    dialect: Dialect,
+    body: &[u8],
+    model: Option<&str>,
+    edit: impl FnOnce(&Map<String, Value>, &mut Map<String, Value>) -> Result<(), String>,
+) -> Result<Vec<u8>, String> {
     let members = json::members(body).map_err(|error| error.to_string())?;
     let value_of = |span: json::Span| {
         let raw = body.get(span.start..span.end).unwrap_or_default();
@@ -45,17 +96,11 @@ pub fn suffixed(
         .filter(|member| concerned(dialect).contains(&&*member.key))
         .map(|member| (member.key.to_string(), value_of(member.value)))
         .collect();
-    let record = record(model);
     let mut after = before.clone();
-    // A suffix that says nothing goes, and nothing else.
-    if let Some(amount) = Amount::of_suffix(suffix) {
-        let target = Target::new(dialect, dialect, record);
-        let settled = settle(read(dialect, &before)?, Some(amount), target)?;
-        write(dialect, settled, record, &mut after);
-    }
+    edit(&before, &mut after)?;
     let mut splice = Splice::new(body);
     for member in &members {
-        if member.key == "model" {
+        if let Some(model) = model.filter(|_| member.key == "model") {
             splice.replace(member.value, Value::from(model).to_string().into_bytes());
             continue;
         }

@@ -58,6 +58,7 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     let uri = url::under(call.target.base_url, path)?;
     let (body, cache_key) = match call.action {
         Action::Compact => compacting(call)?,
+        _ if call.is_flavoured => forced(call)?,
         _ => flavoured(call)?,
     };
     let mut headers = Headers::of_call(call, call.action == Action::Generate);
@@ -68,6 +69,47 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     headers.forward(call, FORWARDED);
     headers.credential(call);
     Ok(Request { uri, headers, body })
+}
+
+/// The client's body in this flavour, to be changed further and sent with [`Call::is_flavoured`].
+///
+/// # Errors
+/// When the body is not a JSON object.
+pub fn flavour(call: &Call) -> Result<Vec<u8>, Failure> {
+    let (body, _) = flavoured(call)?;
+    Ok(body.pieces().collect::<Vec<_>>().concat())
+}
+
+/// A body that had this flavour before it was changed: only what the API never takes is put right
+/// (spec/config.md 3.1).
+fn forced<'a>(call: &Call<'a>) -> Result<(Splice<'a>, Option<String>), Failure> {
+    const REFUSED: [&str; 4] = [
+        "previous_response_id",
+        "prompt_cache_retention",
+        "safety_identifier",
+        "stream_options",
+    ];
+    let mut body = request::renamed(call, call.model);
+    let mut cache_key = None;
+    let mut missing = vec![("stream", "true"), ("instructions", "\"\"")];
+    for member in request::members(call)? {
+        let raw = request::raw(call, &member);
+        let key: &str = &member.key;
+        missing.retain(|(name, _)| *name != key);
+        match key {
+            "stream" if raw != b"true" => body.replace(member.value, &b"true"[..]),
+            "instructions" if raw == b"null" => body.replace(member.value, &b"\"\""[..]),
+            "prompt_cache_key" => {
+                cache_key = request::text(call, &member).map(|text| text.into_owned());
+            }
+            key if REFUSED.contains(&key) => body.remove(&member),
+            _ => {}
+        }
+    }
+    for (name, value) in missing {
+        body.append_member(name, value.as_bytes());
+    }
+    Ok((body, cache_key))
 }
 
 /// The client's body in this flavour, as far as its top-level members go, and the cache key in it.

@@ -1,0 +1,296 @@
+//! Payload rules as the upstreams see them.
+
+use serde_json::{Value, json};
+
+use super::harness::{ALL, Dialect, Setup, Wish};
+
+const EVERY_SECTION: &str = r#"payload:
+  default:
+    - models: [{name: "demo-*"}]
+      params: {metadata.tier: low, "model": other, added.deep.0: 1}
+  default-raw:
+    - models: [{name: "my-*"}]
+      params: {added.raw: '{"k" : 1.50}'}
+  override:
+    - models: [{name: "my-gemini", protocol: gemini}]
+      params: {generationConfig.topK: 7, model: other}
+    - models: [{name: "my-messages", protocol: claude}]
+      params: {max_tokens: 77}
+    - models: [{name: "my-responses", protocol: codex}]
+      params: {reasoning.effort: high, model: other, temperature: 0.5, safety_identifier: x}
+    - models: [{name: "my-chat", protocol: openai}]
+      params: {temperature: 0.5}
+  filter:
+    - models: [{name: "*"}]
+      params: [gone, contents.0.gone]
+"#;
+
+fn setup(more: &'static str) -> Setup {
+    Setup::with(Wish {
+        accounts: 1,
+        more,
+        ..Wish::default()
+    })
+}
+
+fn send(setup: &Setup, path: &str, body: &str) -> Value {
+    let answer = setup.client().call(
+        "POST",
+        path,
+        &[("Authorization", "Bearer client-key"), ("X-Tier", "gold")],
+        body.as_bytes(),
+    );
+    assert_eq!(answer.status(), 200, "{path} {}", answer.text());
+    sent(setup)
+}
+
+/// The body of the last request.
+fn last(setup: &Setup) -> Vec<u8> {
+    setup.records().pop().unwrap().body
+}
+
+fn sent(setup: &Setup) -> Value {
+    serde_json::from_slice(&last(setup)).unwrap()
+}
+
+#[test]
+fn every_kind_of_upstream_gets_the_changed_body() {
+    let setup = setup(EVERY_SECTION);
+    for client in ALL {
+        for streams in [false, true] {
+            let answer = setup.ask(client, &["hello"], streams);
+            assert_eq!(answer.status(), 200, "{client:?} {}", answer.text());
+            assert!(
+                answer.text().contains("hello"),
+                "{client:?} {}",
+                answer.text()
+            );
+            let sent = sent(&setup);
+            assert_eq!(sent["metadata"]["tier"], "low", "{client:?} {sent}");
+            assert_eq!(sent["added"], json!({"deep": [1], "raw": {"k": 1.5}}));
+            match client {
+                Dialect::Gemini => {
+                    assert_eq!(sent["generationConfig"]["topK"], 7);
+                    assert_eq!(sent["model"], "demo-gemini");
+                }
+                Dialect::Messages => {
+                    assert_eq!(sent["max_tokens"], 77);
+                    assert_eq!(sent["model"], "demo-messages");
+                }
+                Dialect::Responses => {
+                    assert_eq!(sent["reasoning"]["effort"], "high");
+                    assert_eq!(sent["model"], "demo-responses");
+                    assert_eq!(sent["temperature"], 0.5);
+                    assert_eq!(sent["stream"], true);
+                    assert_eq!(sent["instructions"], "");
+                    assert_eq!(sent.get("safety_identifier"), None);
+                }
+                Dialect::Chat => {
+                    assert_eq!(sent["temperature"], 0.5);
+                    assert_eq!(sent["model"], "demo-chat");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_body_that_no_rule_changes_goes_out_as_without_rules() {
+    let plain = setup("");
+    let ruled = setup(
+        "payload:\n  override:\n    - {models: [{name: other}], params: {a: 1}}\n    - {models: [{name: 'my-*', from-protocol: claude, headers: {x-none: '*'}}], params: {a: 1}}\n    - {models: [{name: 'my-*', match: [{none: 1}]}], params: {a: 1}}\n  default:\n    - {models: [{name: 'my-*'}], params: {odd.k: 1}}\n  filter:\n    - {models: [{name: 'my-*'}], params: [none, odd.none]}\n",
+    );
+    for (path, body) in [
+        (
+            "/v1/chat/completions",
+            r#"{ "odd" : {"k":1.50, "k":2}, "model":"my-chat" , "messages":[{"role":"user","content":"\u0068i"}]}"#,
+        ),
+        (
+            "/v1/responses",
+            r#"{ "odd" : {"k":1.50, "k":2}, "model":"my-responses" , "stream": false, "input":[{"role":"user","content":[{"type":"input_text","text":"\u0068i"}]}]}"#,
+        ),
+        (
+            "/v1/messages",
+            r#"{ "odd" : {"k":1.50, "k":2}, "model":"my-messages" , "max_tokens":9, "messages":[{"role":"user","content":"\u0068i"}]}"#,
+        ),
+        (
+            "/v1beta/models/my-gemini:generateContent",
+            r#"{ "odd" : {"k":1.50, "k":2}, "contents":[{"role":"user","parts":[{"text":"\u0068i"}]}]}"#,
+        ),
+    ] {
+        send(&plain, path, body);
+        send(&ruled, path, body);
+        let (plain, ruled) = (last(&plain), last(&ruled));
+        assert_eq!(
+            String::from_utf8(ruled).unwrap(),
+            String::from_utf8(plain).unwrap()
+        );
+    }
+}
+
+#[test]
+fn what_no_rule_names_stays_as_the_client_wrote_it() {
+    let setup = setup(
+        "payload:\n  override:\n    - {models: [{name: my-chat}], params: {temperature: 0.5, tail: 1}}\n",
+    );
+    send(
+        &setup,
+        "/v1/chat/completions",
+        r#"{ "model":"my-chat" , "temperature" : 1.00, "n":1.50, "messages":[{"role":"user","content":"\u0068i"}] }"#,
+    );
+    assert_eq!(
+        String::from_utf8(last(&setup)).unwrap(),
+        r#"{ "model":"demo-chat" , "temperature" : 0.5, "n":1.50, "messages":[{"role":"user","content":"\u0068i"}] ,"tail":1}"#
+    );
+}
+
+/// One model behind each kind of upstream, asked in another dialect.
+#[test]
+fn rules_come_behind_the_translation() {
+    let setup = setup(
+        r#"payload:
+  override:
+    - models: [{name: "my-*", from-protocol: claude, headers: {x-tier: "go*"}}]
+      params: {from: claude}
+    - models: [{name: "my-*", from-protocol: responses}]
+      params: {from: responses}
+    - models: [{name: "my-gemini", protocol: gemini, exist: [contents.0.parts], not-exist: [messages]}]
+      params: {saw: gemini}
+    - models: [{name: "my-responses", protocol: codex, match: [{store: false}]}]
+      params: {saw: codex, store: true}
+    - models: [{name: "my-chat", protocol: openai, match: [{model: demo-chat}]}]
+      params: {saw: openai}
+  filter:
+    - models: [{name: "my-chat"}]
+      params: [stream_options]
+"#,
+    );
+    for streams in [false, true] {
+        for (model, saw) in [
+            ("my-gemini", "gemini"),
+            ("my-responses", "codex"),
+            ("my-chat", "openai"),
+        ] {
+            let body = json!({"model": model, "max_tokens": 50, "stream": streams,
+                "messages": [{"role": "user", "content": "hello"}]});
+            let sent = send(&setup, "/v1/messages", &body.to_string());
+            assert_eq!(sent["saw"], saw, "{sent}");
+            assert_eq!(sent["from"], "claude", "{sent}");
+            if model == "my-responses" {
+                assert_eq!(sent["store"], true);
+            }
+            if model == "my-chat" && streams {
+                assert_eq!(sent["stream_options"]["include_usage"], true);
+            }
+        }
+    }
+    let body = json!({"model": "my-messages", "input": "hello"});
+    let sent = send(&setup, "/v1/responses", &body.to_string());
+    assert_eq!(sent["from"], "responses");
+}
+
+#[test]
+fn the_model_may_be_changed_where_it_is_not_forced() {
+    let setup =
+        setup("payload:\n  override:\n    - {models: [{name: '*'}], params: {model: changed}}\n");
+    for (client, model) in [
+        (Dialect::Chat, "changed"),
+        (Dialect::Messages, "changed"),
+        (Dialect::Responses, "demo-responses"),
+        (Dialect::Gemini, "demo-gemini"),
+    ] {
+        setup.ask(client, &["hello"], false);
+        assert_eq!(sent(&setup)["model"], model, "{client:?}");
+    }
+}
+
+#[test]
+fn a_suffix_outranks_a_default() {
+    let setup = setup(
+        r#"payload:
+  default:
+    - models: [{name: "my-chat"}]
+      params: {reasoning_effort: low}
+    - models: [{name: "my-responses(*)"}]
+      params: {reasoning.effort: low, seen: suffix}
+    - models: [{name: "demo-gemini"}]
+      params: {generationConfig.thinkingConfig.thinkingBudget: 5}
+"#,
+    );
+    let chat = |model: &str| {
+        let body = json!({"model": model, "messages": [{"role": "user", "content": "hello"}]});
+        send(&setup, "/v1/chat/completions", &body.to_string())
+    };
+    assert_eq!(chat("my-chat")["reasoning_effort"], "low");
+    assert_eq!(chat("my-chat(high)")["reasoning_effort"], "high");
+    let responses = chat("my-responses(high)");
+    assert_eq!(responses["reasoning"]["effort"], "high");
+    assert_eq!(responses["seen"], "suffix");
+    let budget = |body: Value| body["generationConfig"]["thinkingConfig"]["thinkingBudget"].clone();
+    assert_eq!(budget(chat("my-gemini")), 5);
+    assert_eq!(budget(chat("my-gemini(8192)")), 8192);
+}
+
+#[test]
+fn parts_that_concern_thinking_are_made_to_fit() {
+    let setup = setup(
+        "payload:\n  override:\n    - {models: [{name: my-messages}], params: {thinking: {type: enabled, budget_tokens: 5000}, x: 1}}\n",
+    );
+    let body = json!({"model": "my-messages", "max_tokens": 2000, "temperature": 0.2,
+        "messages": [{"role": "user", "content": "hello"}]});
+    let fitted = send(&setup, "/v1/messages", &body.to_string());
+    let budget = fitted["thinking"]["budget_tokens"].as_u64().unwrap();
+    assert!(budget < fitted["max_tokens"].as_u64().unwrap(), "{fitted}");
+    assert!(
+        fitted.get("temperature").is_none_or(|value| value == 1),
+        "{fitted}"
+    );
+    assert_eq!(fitted["x"], 1);
+}
+
+#[test]
+fn compaction_has_rules_of_its_own() {
+    let setup = setup(
+        "payload:\n  override:\n    - {models: [{name: my-responses, protocol: openai-response}], params: {a: 1, stream: true, model: other}}\n    - {models: [{name: my-responses, protocol: codex}], params: {b: 1}}\n",
+    );
+    let body = r#"{"model": "my-responses", "input": [{"role": "user", "content": "hello"}]}"#;
+    setup.client().call(
+        "POST",
+        "/v1/responses/compact",
+        &[("Authorization", "Bearer client-key")],
+        body.as_bytes(),
+    );
+    let sent = sent(&setup);
+    assert_eq!(sent["a"], 1, "{sent}");
+    assert_eq!(sent.get("b"), None);
+    assert_eq!(sent.get("stream"), None);
+    assert_eq!(sent["model"], "demo-responses");
+    assert_eq!(sent["instructions"], "");
+}
+
+#[test]
+fn tokens_are_counted_without_rules() {
+    let setup = setup("payload:\n  override:\n    - {models: [{name: '*'}], params: {ruled: 1}}\n");
+    for (path, body) in [
+        (
+            "/v1/messages/count_tokens",
+            Dialect::Messages.body(&["hello"], false),
+        ),
+        (
+            "/v1beta/models/my-gemini:countTokens",
+            Dialect::Gemini.body(&["hello"], false),
+        ),
+        (
+            "/v1/messages/count_tokens",
+            String::from_utf8(Dialect::Messages.body(&["hello"], false))
+                .unwrap()
+                .replace("my-messages", "my-gemini")
+                .into_bytes(),
+        ),
+    ] {
+        let sent = send(&setup, path, std::str::from_utf8(&body).unwrap());
+        assert!(!sent.to_string().contains("ruled"), "{sent}");
+    }
+    setup.ask(Dialect::Messages, &["hello"], false);
+    assert_eq!(sent(&setup)["ruled"], 1);
+}

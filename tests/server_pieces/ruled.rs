@@ -1,0 +1,66 @@
+//! Rules that no model ever meets.
+
+use holdfast::routing::{Catalog, Holders};
+use holdfast::server::ruled::{idle, protocol};
+use holdfast::{config, credential};
+
+fn idle_rules(text: &str) -> Vec<String> {
+    let config = config::load(text, "c.yaml").config.unwrap();
+    let (credentials, _) = credential::from_config(&config);
+    let catalog = Catalog::new(credentials, &Holders::default());
+    let problems = idle(&config, &catalog);
+    problems.iter().map(ToString::to_string).collect()
+}
+
+const MODELS: &str = "claude-api-key:
+  - {api-key: a, prefix: team, models: [{name: up-1, alias: mine}]}
+openai-compatibility:
+  - {name: p, base-url: \"http://h\", models: [{name: up-2, alias: other}], api-key-entries: [{api-key: b}]}
+payload:
+  filter:
+";
+
+#[test]
+fn rules_that_no_served_model_meets_are_warned_of() {
+    for (row, is_idle) in [
+        ("{name: up-1}", false),
+        ("{name: mine}", false),
+        ("{name: team/mine}", false),
+        ("{name: 'team/*'}", false),
+        ("{name: 'mine(high)'}", false),
+        ("{name: 'up-*', protocol: claude}", false),
+        ("{name: other, protocol: openai}", false),
+        ("{name: other, protocol: openai-response}", false),
+        ("{name: other, from-protocol: gemini}", false),
+        ("{name: other, protocol: claude}", true),
+        ("{name: mine, protocol: openai-response}", true),
+        ("{name: '*', protocol: antigravity}", true),
+        ("{name: 'gpt-*'}", true),
+        ("{name: Mine}", true),
+    ] {
+        let text = format!(
+            "{MODELS}    - {{models: [{{name: '*'}}], params: [x]}}\n    - {{models: [{row}], params: [x]}}\n"
+        );
+        let expected = match is_idle {
+            true => vec!["c.yaml warning payload.filter[1] concerns no model that is served"],
+            false => vec![],
+        };
+        assert_eq!(idle_rules(&text), expected, "{row}");
+    }
+}
+
+#[test]
+fn every_kind_of_upstream_has_a_protocol() {
+    use holdfast::payload::Protocol;
+    use holdfast::provider::{Action, Kind};
+    for (kind, generate, compact) in [
+        (Kind::Gemini, Protocol::Gemini, Protocol::Gemini),
+        (Kind::Vertex, Protocol::Gemini, Protocol::Gemini),
+        (Kind::Claude, Protocol::Claude, Protocol::Claude),
+        (Kind::Codex, Protocol::Codex, Protocol::OpenAiResponse),
+        (Kind::Compat, Protocol::OpenAi, Protocol::OpenAiResponse),
+    ] {
+        assert_eq!(protocol(kind, Action::Generate), generate);
+        assert_eq!(protocol(kind, Action::Compact), compact);
+    }
+}
