@@ -394,7 +394,7 @@ mod tests {
         bench.fail(Class::Credential, Pause::UntilChanged, 0);
         assert_eq!(bench.block(0), Some((Class::Credential, None)));
         bench.health.changed(A, false);
-        assert_eq!(bench.block(0), None);
+        assert_eq!(bench.block(0), Some((Class::Quota, Some(10))));
     }
 
     #[test]
