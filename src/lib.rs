@@ -15,6 +15,8 @@ mod gateway;
 mod janitor;
 pub mod json;
 pub mod lane;
+mod local_time;
+pub mod logs;
 pub mod provider;
 pub mod relay;
 pub mod routing;

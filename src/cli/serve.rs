@@ -12,12 +12,13 @@ use signal_hook::iterator::Signals;
 use super::exit;
 use crate::config::{self, Config};
 use crate::gateway::{Gateway, Running, StartError};
+use crate::logs::{self, Journal};
 
 pub fn run(path: &Path) -> ExitCode {
     let Some(config) = read(path) else {
         return ExitCode::from(exit::INPUT);
     };
-    start_logging(&config);
+    let journal = Journal::start(&config.logs, &logs::folder(&config.auth_dir));
     let drain_timeout = config.limits.drain_timeout;
     let signals = match Signals::new([SIGHUP, SIGINT, SIGTERM]) {
         Ok(signals) => signals,
@@ -35,7 +36,7 @@ pub fn run(path: &Path) -> ExitCode {
                 );
             }
             until_told(signals, running, drain_timeout, |running| {
-                reload(running, path);
+                reload(running, &journal, path);
             })
         }
         Err(error) => {
@@ -82,9 +83,10 @@ pub fn until_told(
     ExitCode::SUCCESS
 }
 
-fn reload(running: &Running, path: &Path) {
+fn reload(running: &Running, journal: &Journal, path: &Path) {
     match read(path) {
         Some(config) => {
+            journal.apply(&config.logs, &logs::folder(&config.auth_dir));
             running.reload(config);
             log::info!("config: {} reloaded", path.display());
         }
@@ -99,17 +101,4 @@ fn read(path: &Path) -> Option<Config> {
         eprintln!("{problem}");
     }
     loaded.config
-}
-
-fn start_logging(config: &Config) {
-    let level = if config.logs.debug {
-        log::LevelFilter::Debug
-    } else {
-        log::LevelFilter::Info
-    };
-    // RUST_LOG, where set, wins over `debug`.
-    let _ = env_logger::Builder::new()
-        .filter_module("holdfast", level)
-        .parse_default_env()
-        .try_init();
 }

@@ -13,10 +13,10 @@ use super::passthrough;
 use super::query::Query;
 use super::reply::Reply;
 use super::report::Report;
-use super::request_id::RequestId;
 use super::route::{GeminiMethod, Route};
 use super::snapshot::Snapshot;
 use super::unserved;
+use crate::logs::request_id::RequestId;
 use memchr::memmem;
 
 use crate::config::AffinityMode;
