@@ -22,6 +22,9 @@ const RESERVED_LANES: usize = 4;
 /// How often sessions are written down.
 const WRITE_INTERVAL: Duration = Duration::from_secs(60);
 
+/// How often the folder of logs is looked at (spec/config.md 6.1).
+const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
+
 /// How often expired sessions are looked for, at most (spec/routing.md 7.2).
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -50,6 +53,7 @@ struct Started {
     workers: usize,
     connections: usize,
     body: u64,
+    commercial: bool,
 }
 
 /// Why a gateway did not start.
@@ -132,6 +136,7 @@ impl Gateway {
         };
         let server = Arc::new(Server::new(config, observer));
         server.remember();
+        server.prune_logs();
         let worker = Arc::clone(&server);
         let workers = Arc::new(Workers::new(Arc::new(move |lane| worker.work(lane))));
         let starter = Arc::clone(&workers);
@@ -143,7 +148,11 @@ impl Gateway {
                 on_lane: Box::new(move |lane| starter.start(lane)),
             },
         )?;
-        let janitor = Janitor::start(vec![sweep_sessions(&server), write_sessions(&server)])?;
+        let janitor = Janitor::start(vec![
+            sweep_sessions(&server),
+            write_sessions(&server),
+            prune_logs(&server),
+        ])?;
         Ok(Running {
             addresses,
             server,
@@ -164,6 +173,7 @@ impl Started {
             workers: config.limits.workers,
             connections: config.limits.connections,
             body: config.limits.body,
+            commercial: config.logs.commercial,
         }
     }
 
@@ -176,6 +186,7 @@ impl Started {
             workers,
             connections,
             body,
+            commercial,
         } = self;
         [
             ("host", *host != other.host),
@@ -183,6 +194,7 @@ impl Started {
             ("limits.workers", *workers != other.workers),
             ("limits.connections", *connections != other.connections),
             ("limits.body", *body != other.body),
+            ("commercial-mode", *commercial != other.commercial),
         ]
         .into_iter()
         .filter_map(|(key, changed)| changed.then_some(key))
@@ -298,5 +310,14 @@ fn write_sessions(server: &Arc<Server>) -> Task {
         name: "write sessions",
         every: Box::new(|| WRITE_INTERVAL),
         run: Box::new(move |_| server.write_sessions()),
+    }
+}
+
+fn prune_logs(server: &Arc<Server>) -> Task {
+    let server = Arc::clone(server);
+    Task {
+        name: "prune logs",
+        every: Box::new(|| PRUNE_INTERVAL),
+        run: Box::new(move |_| server.prune_logs()),
     }
 }

@@ -11,7 +11,7 @@ use super::upstream::Upstream;
 
 thread_local! {
     static ID: Cell<Option<RequestId>> = const { Cell::new(None) };
-    static UPSTREAM: RefCell<Option<Box<Upstream>>> = const { RefCell::new(None) };
+    static UPSTREAM: RefCell<Option<Upstream>> = const { RefCell::new(None) };
 }
 
 /// A request under way. Dropping it ends it, also when its worker panics.
@@ -22,7 +22,7 @@ pub fn enter(id: RequestId, keep: Keep, folder: &Arc<Path>) -> Entered {
     ID.set(Some(id));
     let upstream = match keep {
         Keep::Nothing => None,
-        keep => Some(Box::new(Upstream::new(keep, Arc::clone(folder)))),
+        keep => Some(Upstream::new(keep, Arc::clone(folder))),
     };
     UPSTREAM.set(upstream);
     Entered(())
@@ -35,7 +35,7 @@ pub fn id() -> Option<RequestId> {
 
 impl Entered {
     /// What was kept of its upstreams.
-    pub fn upstream(&self) -> Option<Box<Upstream>> {
+    pub fn upstream(&self) -> Option<Upstream> {
         UPSTREAM.take()
     }
 }
@@ -49,5 +49,5 @@ impl Drop for Entered {
 
 /// What is kept of the upstreams of this thread's request, if anything is.
 pub(super) fn with<T>(look: impl FnOnce(&mut Upstream) -> T) -> Option<T> {
-    UPSTREAM.with_borrow_mut(|upstream| upstream.as_deref_mut().map(look))
+    UPSTREAM.with_borrow_mut(|upstream| upstream.as_mut().map(look))
 }

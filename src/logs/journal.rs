@@ -103,13 +103,13 @@ impl Log for Journal {
 /// The level that `RUST_LOG` asks for: that of the last directive that is about all or about us.
 fn level_of(text: &str) -> Option<LevelFilter> {
     let directives = text.split(',').map(str::trim);
-    let levels = directives.filter_map(|directive| match directive.split_once('=') {
+    let mut levels = directives.filter_map(|directive| match directive.split_once('=') {
         None if directive == OURS => Some(LevelFilter::Trace),
         None => directive.parse().ok(),
         Some((OURS, level)) => level.parse().ok(),
         Some(_) => None,
     });
-    levels.last()
+    levels.next_back()
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub struct Record<'a> {
     pub status: u16,
     /// Why it failed, if the answer does not say.
     pub failure: Option<&'a str>,
-    pub upstream: Option<Box<Upstream>>,
+    pub upstream: Option<Upstream>,
     pub sent: Sent,
 }
 
@@ -70,11 +70,15 @@ fn put(folder: &Path, is_error: bool, record: Record<'_>) -> io::Result<()> {
     let local = Zone::here().civil(SystemTime::now());
     let id = record.id;
     let name = files::of_request(record.target, &local, id.as_str(), is_error);
-    let file = folder::create(folder, &name)?;
-    let written = all(is_error, record, BufWriter::new(file));
+    // Whoever looks sees it whole.
+    let unfinished = format!(".{name}");
+    let file = folder::create(folder, &unfinished)?;
+    let unfinished = folder.join(unfinished);
+    let written = all(is_error, record, BufWriter::new(file))
+        .and_then(|()| fs::rename(&unfinished, folder.join(name)));
     if written.is_err() {
         // The disk may be full: what was not written whole only takes room.
-        let _ = fs::remove_file(folder.join(name));
+        let _ = fs::remove_file(unfinished);
     }
     written
 }

@@ -18,7 +18,7 @@ use super::veil::Veil;
 use crate::config::Secret;
 use crate::dialect::problem::redact;
 
-/// What is kept of the upstreams of one request.
+/// What is kept of the upstreams of one request. Takes no memory until there is something to keep.
 pub struct Upstream {
     keep: Keep,
     pub(super) sections: Spool,
@@ -112,6 +112,8 @@ pub fn attempt(presented: &Presented<'_>) {
 }
 
 /// A request goes out.
+#[cold]
+#[inline(never)]
 pub fn request<'h>(
     method: &str,
     url: &str,

@@ -11,6 +11,9 @@ use crate::config::Secret;
 /// Shorter ones are words of their own: to mask them wherever they stand would leave nothing to read.
 const LEAST: usize = 6;
 
+/// Bytes that are looked at at a time.
+const PIECE: usize = 64 * 1024;
+
 /// The secrets of one request.
 #[derive(Clone, Debug, Default)]
 pub struct Veil {
@@ -35,7 +38,7 @@ impl Veil {
         }
         let mask = Secret::new(secret).masked();
         let json = serde_json::Value::from(secret).to_string();
-        let json = json.trim_matches('"');
+        let json = json.get(1..json.len() - 1).unwrap_or_default();
         let url = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
         for form in [secret, json, &url] {
             let is_known = |(known, _): &(Secret, String)| known.reveal() == form;
@@ -67,17 +70,6 @@ impl Veil {
         }
     }
 
-    /// The first secret in `bytes`: where it begins, its length, its mask.
-    fn find(&self, bytes: &[u8]) -> Option<(usize, usize, &str)> {
-        let found = self.secrets.iter().filter_map(|(secret, mask)| {
-            let secret = secret.reveal().as_bytes();
-            let at = memmem::find(bytes, secret)?;
-            Some((at, secret.len(), mask.as_str()))
-        });
-        // Of several that begin at one place the first is the longest.
-        found.min_by_key(|(at, ..)| *at)
-    }
-
     /// Bytes at an end that may have to wait for what follows.
     fn longest(&self) -> usize {
         self.secrets
@@ -97,26 +89,39 @@ impl<W: Write> Veiled<'_, W> {
         Ok(self.out)
     }
 
-    /// Writes all but the last `keep` bytes, or more of them if a secret lies across.
+    /// Writes all but the last `keep` bytes, or more of them if a secret lies across. Each secret is looked for
+    /// once in each byte, however many there are of the others.
     fn pass(&mut self, keep: usize) -> io::Result<()> {
+        let held = &self.held;
+        let secrets = &self.veil.secrets;
+        let find = |secret: &Secret, from: usize| {
+            let rest = held.get(from..).unwrap_or_default();
+            memmem::find(rest, secret.reveal().as_bytes()).map_or(usize::MAX, |at| from + at)
+        };
+        let mut places: Vec<usize> = secrets.iter().map(|(secret, _)| find(secret, 0)).collect();
+        let limit = held.len().saturating_sub(keep);
         let mut from = 0;
-        let limit = self.held.len().saturating_sub(keep);
         while from < limit {
-            let rest = self.held.get(from..).unwrap_or_default();
-            match self.veil.find(rest) {
-                Some((at, length, mask)) if from + at < limit => {
-                    self.out.write_all(rest.get(..at).unwrap_or_default())?;
-                    self.out.write_all(mask.as_bytes())?;
-                    from += at + length;
-                }
-                _ => {
-                    let clear = self.held.get(from..limit).unwrap_or_default();
-                    self.out.write_all(clear)?;
-                    from = limit;
+            for (place, (secret, _)) in places.iter_mut().zip(secrets) {
+                if *place < from {
+                    *place = find(secret, from);
                 }
             }
+            // Of several that begin at one place the first is the longest.
+            let first = places.iter().zip(secrets).min_by_key(|(place, _)| **place);
+            let Some((&at, (secret, mask))) = first.filter(|(at, _)| **at < limit) else {
+                break;
+            };
+            self.out.write_all(held.get(from..at).unwrap_or_default())?;
+            self.out.write_all(mask.as_bytes())?;
+            from = at + secret.reveal().len();
         }
-        self.held.drain(..from.min(self.held.len()));
+        if from < limit {
+            self.out
+                .write_all(held.get(from..limit).unwrap_or_default())?;
+            from = limit;
+        }
+        self.held.drain(..from);
         Ok(())
     }
 }
@@ -127,6 +132,7 @@ impl<W: Write> Write for Veiled<'_, W> {
         if longest == 0 {
             return self.out.write(bytes);
         }
+        let bytes = bytes.get(..PIECE).unwrap_or(bytes);
         self.held.extend_from_slice(bytes);
         self.pass(longest - 1)?;
         Ok(bytes.len())
@@ -170,6 +176,15 @@ mod tests {
             );
         }
         assert_eq!(Veil::default().text("client-key-1"), "client-key-1");
+    }
+
+    #[test]
+    fn a_body_full_of_secrets_is_no_burden() {
+        let names = [("a", 1), ("b", 2), ("c", 3)];
+        let secrets: Vec<String> = names.iter().map(|(name, n)| name.repeat(5 + n)).collect();
+        let veil = veil(&secrets.iter().map(String::as_str).collect::<Vec<_>>());
+        let text = "a".repeat(6 * 100_000);
+        assert_eq!(veil.text(&text), "aa...aa".repeat(100_000));
     }
 
     proptest! {

@@ -75,11 +75,8 @@ impl Generation<'_> {
             (Ended::Terminal, _) => serving.succeeded(),
             (Ended::ClientGone, _) | (_, None) => {}
             (_, Some(failure)) => {
-                log::warn!(
-                    "{}: {}: the answer did not end well: {failure}",
-                    self.id,
-                    candidate.id()
-                );
+                self.access.failed(&failure.message);
+                self.note(candidate, failure);
                 serving.failed(failure, Instant::now());
             }
         }
@@ -110,7 +107,7 @@ impl Generation<'_> {
     ) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(1024);
         let head = Head {
-            request_id: Some(self.id),
+            request_id: Some(self.access.id),
             ..head
         };
         let mut headers = self.passed_on(upstream);

@@ -37,7 +37,28 @@ impl Opening {
 }
 
 impl Generation<'_> {
+    /// Asks one candidate.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being the one that answers.
     pub(super) fn attempt(
+        &self,
+        candidate: &Candidate,
+        member: &Member,
+        inbound: &Inbound,
+        understood: &Understood<'_>,
+        suffix: Option<&str>,
+        headers: &[(&str, &str)],
+    ) -> Result<Opening, Failure> {
+        self.announce(candidate, member);
+        let opened = self.ask(candidate, member, inbound, understood, suffix, headers);
+        if let Err(failure) = &opened {
+            self.note(candidate, failure);
+        }
+        opened
+    }
+
+    fn ask(
         &self,
         candidate: &Candidate,
         member: &Member,
@@ -101,7 +122,7 @@ impl Generation<'_> {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        let seed = format!("{}{}", self.id, now.as_nanos());
+        let seed = format!("{}{}", self.access.id, now.as_nanos());
         let ask = Ask {
             client: self.operation.dialect,
             form: understood.form,
@@ -154,10 +175,7 @@ impl Generation<'_> {
         let Some(body) = carriers::without(dialect, call.body, call.model) else {
             return Err(refusal);
         };
-        log::info!(
-            "{}: asked again without what it carried: {refusal}",
-            self.id
-        );
+        log::info!("asked again without what it carried: {refusal}");
         self.server.upstream.call(&Call {
             body: &body,
             model_span: None,

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::Server;
+use super::access::Access;
 use super::client_key::Client;
-use super::decoding;
 use super::inbound::Inbound;
 use super::passthrough;
 use super::query::Query;
@@ -16,7 +16,6 @@ use super::report::Report;
 use super::route::{GeminiMethod, Route};
 use super::snapshot::Snapshot;
 use super::unserved;
-use crate::logs::request_id::RequestId;
 use memchr::memmem;
 
 use crate::config::AffinityMode;
@@ -86,7 +85,7 @@ pub struct Generation<'a> {
     pub server: &'a Server,
     pub snapshot: &'a Snapshot,
     pub client: Client<'a>,
-    pub id: RequestId,
+    pub access: &'a Access,
     pub operation: Operation<'a>,
 }
 
@@ -116,48 +115,25 @@ impl Generation<'_> {
     ///
     /// # Errors
     /// When the answer is not whole: the client has gone, or the upstream broke it off.
-    pub fn serve(&self, mut inbound: Inbound, lane: &mut dyn Write) -> io::Result<()> {
-        if let Err(problem) = self.decode(&mut inbound) {
-            return self.refuse(&problem, lane);
+    pub fn serve(&self, inbound: &mut Inbound, lane: &mut dyn Write) -> io::Result<()> {
+        if let Err(error) = inbound.decode(self.server.body_limit) {
+            return self.refuse(&error.problem(), lane);
         }
-        let understood = match self.understand(&inbound) {
+        let inbound = &*inbound;
+        let understood = match self.understand(inbound) {
             Ok(understood) => understood,
             Err(problem) => return self.refuse(&problem, lane),
         };
         let client = inbound.client.clone();
         let _guard = watch::guard(Rc::new(move || client.is_gone()));
-        self.route(&inbound, &understood, lane)
+        self.route(inbound, &understood, lane)
     }
 
     fn refuse(&self, problem: &Problem, lane: &mut dyn Write) -> io::Result<()> {
-        log::info!(
-            "{}: {}: {}",
-            self.id,
-            problem.status.code(),
-            problem.message
-        );
+        self.access.failed(&problem.message);
         Reply::problem(self.operation.dialect, problem)
-            .with_id(self.id)
+            .with_id(self.access.id)
             .write(lane)
-    }
-
-    fn decode(&self, inbound: &mut Inbound) -> Result<(), Box<Problem>> {
-        let codings: Vec<&str> = inbound
-            .headers
-            .iter()
-            .filter(|(name, _)| name.eq_ignore_ascii_case("content-encoding"))
-            .map(|(_, value)| value)
-            .collect();
-        if codings.is_empty() {
-            return Ok(());
-        }
-        let codings = codings.join(",");
-        let limit = self.server.body_limit;
-        let body = std::mem::take(&mut inbound.body);
-        let is_json = |body: &[u8]| scan::scan(body).is_ok();
-        let decoded = decoding::decode(&codings, body, limit, is_json);
-        inbound.body = decoded.map_err(|error| error.problem())?;
-        Ok(())
     }
 
     /// The one pass over the body.
@@ -306,6 +282,9 @@ impl Generation<'_> {
         lane: &mut dyn Write,
     ) -> (Told<'static>, io::Result<()>) {
         let dialect = self.operation.dialect;
+        if let Some(failure) = &unserved.failure {
+            self.access.failed(&failure.message);
+        }
         let (status, answered) = match unserved::reply(dialect, model, unserved) {
             Some(reply) => {
                 let passed_on = unserved
@@ -313,7 +292,10 @@ impl Generation<'_> {
                     .iter()
                     .flat_map(|failure| self.passed_on(&failure.headers));
                 let status = reply.status();
-                (status, reply.with_id(self.id).write_with(lane, passed_on))
+                (
+                    status,
+                    reply.with_id(self.access.id).write_with(lane, passed_on),
+                )
             }
             None => (unserved::CLIENT_GONE, Err(io::ErrorKind::BrokenPipe.into())),
         };
@@ -386,7 +368,7 @@ impl Generation<'_> {
             usage: told.usage,
             elapsed: inbound.arrived.elapsed(),
         };
-        log::info!("{} {} {report}", self.id, inbound.peer);
+        self.access.tell(inbound, told.status, Some(&report));
         if let Some(observer) = &self.server.observer {
             observer(&report);
         }

@@ -2,5 +2,7 @@
 
 mod harness;
 mod identify;
+#[cfg(feature = "demo")]
+mod logs;
 mod serve;
 mod try_out;
