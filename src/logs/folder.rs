@@ -27,7 +27,7 @@ pub fn folder(auth_dir: &Path) -> PathBuf {
 /// The system says so best by doing it.
 fn is_writable(folder: &Path) -> bool {
     let probe = folder.join(format!(".holdfast-{}", std::process::id()));
-    let is_writable = folder.is_dir() && private().create_new(true).open(&probe).is_ok();
+    let is_writable = folder.is_dir() && private().create(true).open(&probe).is_ok();
     if is_writable {
         let _ = fs::remove_file(&probe);
     }

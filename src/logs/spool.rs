@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::complaint::Complaint;
 use super::folder;
+use super::request_id::RequestId;
 
 /// Bytes in memory. Most answers that are not streams are shorter.
 const MEMORY: usize = 16 * 1024;
@@ -84,7 +85,8 @@ impl Spool {
 fn nameless(folder: &Path) -> io::Result<File> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let name = format!(".holdfast-{}-{number}", std::process::id());
+    // In containers that share a folder, every process is the first.
+    let name = format!(".holdfast-{}-{number}", RequestId::fresh());
     let file = folder::create(folder, &name)?;
     fs::remove_file(folder.join(name))?;
     Ok(file)

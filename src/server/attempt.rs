@@ -13,6 +13,7 @@ use crate::dialect::neutral::Untranslatable;
 use crate::dialect::problem::{self, Problem};
 use crate::dialect::thinking;
 use crate::dialect::translate::{self, Ask, Form, Stream};
+use crate::logs;
 use crate::provider::{Action, Answer, Call, Failure, FailureKind, Headers, Target};
 use crate::relay::{self, Crossing, Opened, Whole};
 use crate::routing::{Candidate, Member};
@@ -176,6 +177,10 @@ impl Generation<'_> {
             return Err(refusal);
         };
         log::info!("asked again without what it carried: {refusal}");
+        if logs::upstream::is_kept() {
+            let said = String::from_utf8_lossy(&refusal.body);
+            logs::upstream::failure(refusal.status, &said);
+        }
         self.server.upstream.call(&Call {
             body: &body,
             model_span: None,
