@@ -25,6 +25,9 @@ const RESERVED_LANES: usize = 4;
 /// How often sessions are written down.
 const WRITE_INTERVAL: Duration = Duration::from_secs(60);
 
+/// How often the folder of logs is looked at (spec/config.md 6.1).
+const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
+
 /// How often expired sessions are looked for, at most (spec/routing.md 7.2).
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -174,6 +177,7 @@ impl Gateway {
         let server = Arc::new(Server::new(config, observer));
         server.remember();
         server.restore_usage();
+        server.prune_logs();
         let worker = Arc::clone(&server);
         let workers = Arc::new(Workers::new(Arc::new(move |lane| worker.work(lane))));
         let starter = Arc::clone(&workers);
@@ -190,6 +194,7 @@ impl Gateway {
             sweep_sessions(&server),
             write_sessions(&server),
             write_usage(&server),
+            prune_logs(&server),
         ]);
         let janitor = Janitor::start(tasks)?;
         Ok(Running {
@@ -429,5 +434,14 @@ fn write_usage(server: &Arc<Server>) -> Task {
         name: "write usage",
         every: Box::new(|| statistics::WRITE_INTERVAL),
         run: Box::new(move |_| server.write_usage()),
+    }
+}
+
+fn prune_logs(server: &Arc<Server>) -> Task {
+    let server = Arc::clone(server);
+    Task {
+        name: "prune logs",
+        every: Box::new(|| PRUNE_INTERVAL),
+        run: Box::new(move |_| server.prune_logs()),
     }
 }

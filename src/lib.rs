@@ -18,6 +18,7 @@ mod janitor;
 pub mod json;
 pub mod lane;
 mod local_time;
+pub mod logs;
 pub mod payload;
 pub mod provider;
 pub mod relay;

@@ -82,6 +82,7 @@ fn configuration(port: u16, upstreams: SocketAddr) -> String {
     let mut text = format!(
         "host: 127.0.0.1\nport: {port}\napi-keys: [{API_KEY}]\nrouting:\n  session-affinity: true\n"
     );
+    text.push_str("commercial-mode: true\n");
     // What fails here fails because a prompt asks for it: no account is to blame.
     text.push_str("disable-cooling: true\n");
     for (section, dialect) in [

@@ -34,7 +34,7 @@ pub const VARIABLES: &[Variable] = &[
         "with the value cloud, a missing, empty or broken configuration is waited for",
     )
     .exact(),
-    variable("WRITABLE_PATH", "the folder of what holdfast writes").not_yet(),
+    variable("WRITABLE_PATH", "the folder of what holdfast writes"),
     variable("HTTP_PROXY", "the proxy for upstreams without TLS").not_yet(),
     variable("HTTPS_PROXY", "the proxy for upstreams").not_yet(),
     variable("NO_PROXY", "upstreams that are called without a proxy").not_yet(),

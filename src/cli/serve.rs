@@ -17,6 +17,7 @@ use super::source::{self, Reading, Source};
 use super::{exit, locate, questions, version, waiting};
 use crate::config::{self, Config, Problem, Secret};
 use crate::gateway::{Gateway, Running, StartError};
+use crate::logs::{self, Journal};
 
 pub fn run(
     config: Option<PathBuf>,
@@ -53,7 +54,7 @@ pub fn run(
             Reading::Same | Reading::Unusable => return ExitCode::from(exit::INPUT),
         }
     };
-    start_logging(&config);
+    let journal = Journal::start(&config.logs, &logs::folder(&config.auth_dir));
     tell_idle(&config);
     for name in environment.idle().chain(password.map(|_| "--password")) {
         log::warn!("{name} has no effect in this version");
@@ -82,7 +83,7 @@ pub fn run(
             let is_current = Cell::new(true);
             until_told(signals, running, drain_timeout, &manager, |running| {
                 manager.reloading();
-                is_current.set(reload(running, &source).unwrap_or(is_current.get()));
+                is_current.set(reload(running, &journal, &source).unwrap_or(is_current.get()));
                 manager.ready(match is_current.get() {
                     true => status.clone(),
                     false => {
@@ -139,7 +140,7 @@ pub fn until_told(
 }
 
 /// Whether the gateway serves by what the file says now; `None` where nothing has changed.
-fn reload(running: &Running, source: &Source) -> Option<bool> {
+fn reload(running: &Running, journal: &Journal, source: &Source) -> Option<bool> {
     let file = source.path().display();
     match source.read(tell) {
         Reading::Same => {
@@ -150,6 +151,7 @@ fn reload(running: &Running, source: &Source) -> Option<bool> {
         Reading::Empty(_) => log::warn!("config: {file} is empty, the old one stays"),
         Reading::Unusable => log::error!("config: {file} not reloaded, the old one stays"),
         Reading::Config(config) => {
+            journal.apply(&config.logs, &logs::folder(&config.auth_dir));
             tell_idle(&config);
             running.reload(*config);
             log::info!("config: {file} reloaded");
@@ -172,17 +174,4 @@ fn tell_idle(config: &Config) {
 
 fn tell(problem: &Problem) {
     complain(problem);
-}
-
-fn start_logging(config: &Config) {
-    let level = if config.logs.debug {
-        log::LevelFilter::Debug
-    } else {
-        log::LevelFilter::Info
-    };
-    // RUST_LOG, where set, wins over `debug`.
-    let _ = env_logger::Builder::new()
-        .filter_module("holdfast", level)
-        .parse_default_env()
-        .try_init();
 }

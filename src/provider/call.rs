@@ -14,6 +14,7 @@ use super::progress::{self, Progress};
 use super::request::Request;
 use super::target::{Action, Call, Kind};
 use super::{claude, codex, compat, gemini, vertex};
+use crate::logs;
 
 /// A pooled connection that breaks within this time has been closed by the upstream before it saw the
 /// request, and the call is made once more on another one. Later, it may have been at work.
@@ -60,6 +61,11 @@ impl Upstream {
         let agent = self.agents.pick(call.target.proxy, &request.uri);
         let agent = agent
             .ok_or_else(|| Failure::new(FailureKind::Connect, "the proxy URL cannot be used"))?;
+        if logs::upstream::is_kept() {
+            let url = request.uri.to_string();
+            let headers = request.headers.iter();
+            logs::upstream::request("POST", &url, headers, &mut request.body.reader());
+        }
         let answer = answered(send(&agent, &request)?)?;
         let collects = call.target.kind == Kind::Codex && call.action == Action::Generate;
         match collects && !call.stream {
@@ -132,7 +138,7 @@ fn answered(response: Response<ureq::Body>) -> Result<Answer, Failure> {
     let headers = Headers::from(head.headers);
     let body = body.into_reader();
     if head.status.is_success() {
-        let body = Box::new(body);
+        let body = logs::upstream::answer(status, headers.iter(), Box::new(body));
         return Ok(Answer {
             status,
             headers,

@@ -82,11 +82,8 @@ impl Generation<'_> {
             (Ended::Terminal, _) => serving.succeeded(),
             (Ended::ClientGone, _) | (_, None) => {}
             (_, Some(failure)) => {
-                log::warn!(
-                    "{}: {}: the answer did not end well: {failure}",
-                    self.id,
-                    candidate.id()
-                );
+                self.access.failed(&failure.message);
+                self.note(candidate, failure);
                 serving.failed(failure, Instant::now());
             }
         }
@@ -118,7 +115,7 @@ impl Generation<'_> {
         let way_back = WayBack::straight(
             self.operation.dialect,
             &understood.model,
-            self.id.as_str(),
+            self.access.id.as_str(),
             now.unwrap_or_default().as_secs(),
         );
         let stream = Stream::new(way_back, self.wants_array());
@@ -134,7 +131,7 @@ impl Generation<'_> {
     ) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(1024);
         let head = Head {
-            request_id: Some(self.id),
+            request_id: Some(self.access.id),
             ..head
         };
         let mut headers = self.passed_on(upstream);

@@ -13,6 +13,7 @@ use crate::dialect::neutral::Untranslatable;
 use crate::dialect::problem::{self, Problem};
 use crate::dialect::thinking;
 use crate::dialect::translate::{self, Ask, Form, Stream};
+use crate::logs;
 use crate::payload::Selected;
 use crate::provider::{Action, Answer, Call, Failure, FailureKind, Headers, Target};
 use crate::relay::{self, Crossing, Opened, Whole};
@@ -38,7 +39,28 @@ impl Opening {
 }
 
 impl Generation<'_> {
+    /// Asks one candidate.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being the one that answers.
     pub(super) fn attempt(
+        &self,
+        candidate: &Candidate,
+        member: &Member,
+        inbound: &Inbound,
+        understood: &Understood<'_>,
+        suffix: Option<&str>,
+        headers: &[(&str, &str)],
+    ) -> Result<Opening, Failure> {
+        self.announce(candidate, member);
+        let opened = self.ask(candidate, member, inbound, understood, suffix, headers);
+        if let Err(failure) = &opened {
+            self.note(candidate, failure);
+        }
+        opened
+    }
+
+    fn ask(
         &self,
         candidate: &Candidate,
         member: &Member,
@@ -106,7 +128,7 @@ impl Generation<'_> {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        let seed = format!("{}{}", self.id, now.as_nanos());
+        let seed = format!("{}{}", self.access.id, now.as_nanos());
         let ask = Ask {
             client: self.operation.dialect,
             form: understood.form,
@@ -160,10 +182,11 @@ impl Generation<'_> {
         let Some(body) = carriers::without(dialect, call.body, call.model) else {
             return Err(refusal);
         };
-        log::info!(
-            "{}: asked again without what it carried: {refusal}",
-            self.id
-        );
+        log::info!("asked again without what it carried: {refusal}");
+        if logs::upstream::is_kept() {
+            let said = String::from_utf8_lossy(&refusal.body);
+            logs::upstream::failure(refusal.status, &said);
+        }
         self.server.upstream.call(&Call {
             body: &body,
             model_span: None,

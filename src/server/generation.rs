@@ -7,14 +7,13 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::Server;
+use super::access::Access;
 use super::client_key::Client;
-use super::decoding;
 use super::inbound::Inbound;
 use super::passthrough;
 use super::query::Query;
 use super::reply::Reply;
 use super::report::Report;
-use super::request_id::RequestId;
 use super::route::{GeminiMethod, Route};
 use super::signs_of_life::Signs;
 use super::snapshot::Snapshot;
@@ -94,7 +93,7 @@ pub struct Generation<'a> {
     pub server: &'a Server,
     pub snapshot: &'a Snapshot,
     pub client: Client<'a>,
-    pub id: RequestId,
+    pub access: &'a Access,
     pub operation: Operation<'a>,
 }
 
@@ -124,48 +123,25 @@ impl Generation<'_> {
     ///
     /// # Errors
     /// When the answer is not whole: the client has gone, or the upstream broke it off.
-    pub fn serve(&self, mut inbound: Inbound, lane: &mut dyn Write) -> io::Result<()> {
-        if let Err(problem) = self.decode(&mut inbound) {
-            return self.refuse(&problem, lane);
+    pub fn serve(&self, inbound: &mut Inbound, lane: &mut dyn Write) -> io::Result<()> {
+        if let Err(error) = inbound.decode(self.server.body_limit) {
+            return self.refuse(&error.problem(), lane);
         }
-        let understood = match self.understand(&inbound) {
+        let inbound = &*inbound;
+        let understood = match self.understand(inbound) {
             Ok(understood) => understood,
             Err(problem) => return self.refuse(&problem, lane),
         };
         let client = inbound.client.clone();
         let _guard = watch::guard(Rc::new(move || client.is_gone()));
-        self.route(&inbound, &understood, lane)
+        self.route(inbound, &understood, lane)
     }
 
     fn refuse(&self, problem: &Problem, lane: &mut dyn Write) -> io::Result<()> {
-        log::info!(
-            "{}: {}: {}",
-            self.id,
-            problem.status.code(),
-            problem.message
-        );
+        self.access.failed(&problem.message);
         Reply::problem(self.operation.dialect, problem)
-            .with_id(self.id)
+            .with_id(self.access.id)
             .write(lane)
-    }
-
-    fn decode(&self, inbound: &mut Inbound) -> Result<(), Box<Problem>> {
-        let codings: Vec<&str> = inbound
-            .headers
-            .iter()
-            .filter(|(name, _)| name.eq_ignore_ascii_case("content-encoding"))
-            .map(|(_, value)| value)
-            .collect();
-        if codings.is_empty() {
-            return Ok(());
-        }
-        let codings = codings.join(",");
-        let limit = self.server.body_limit;
-        let body = std::mem::take(&mut inbound.body);
-        let is_json = |body: &[u8]| scan::scan(body).is_ok();
-        let decoded = decoding::decode(&codings, body, limit, is_json);
-        inbound.body = decoded.map_err(|error| error.problem())?;
-        Ok(())
     }
 
     /// The one pass over the body.
@@ -335,6 +311,9 @@ impl Generation<'_> {
         way: Way<'_>,
     ) -> (Told<'static>, io::Result<()>) {
         let dialect = self.operation.dialect;
+        if let Some(failure) = &unserved.failure {
+            self.access.failed(&failure.message);
+        }
         let (status, answered) = match unserved::words(model, unserved) {
             Some(words) if way.has_begun => {
                 let body = match understood.stream {
@@ -350,7 +329,7 @@ impl Generation<'_> {
                     .failure
                     .iter()
                     .flat_map(|failure| self.passed_on(&failure.headers));
-                let reply = words.reply(dialect).with_id(self.id);
+                let reply = words.reply(dialect).with_id(self.access.id);
                 (words.status(), reply.write_with(way.lane, passed_on))
             }
             None => (unserved::CLIENT_GONE, Err(io::ErrorKind::BrokenPipe.into())),
@@ -424,7 +403,7 @@ impl Generation<'_> {
             usage: told.usage,
             elapsed: inbound.arrived.elapsed(),
         };
-        log::info!("{} {} {report}", self.id, inbound.peer);
+        self.access.tell(inbound, told.status, Some(&report));
         if let Some(observer) = &self.server.observer {
             observer(&report);
         }

@@ -7,8 +7,8 @@ use httpdate::HttpDate;
 
 use super::cors;
 use super::fixed::{EVENT_STREAM, Fixed};
-use super::request_id::RequestId;
 use crate::dialect::problem::reason;
+use crate::logs::request_id::RequestId;
 
 /// The longest `Retry-After` that is sent, in seconds: a day (`spec/routing.md` 7.8).
 const MAX_RETRY_AFTER: u64 = 86_400;

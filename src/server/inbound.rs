@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use super::decoding::{self, Undecodable};
 use super::headers::Headers;
 use crate::dialect::problem;
 use crate::lane::{Client, Delivery};
+use crate::session::scan;
 
 /// A whole request.
 #[derive(Debug)]
@@ -14,9 +16,19 @@ pub struct Inbound {
     pub target: String,
     pub headers: Headers,
     pub body: Vec<u8>,
+    pub coding: Coding,
     pub peer: SocketAddr,
     pub client: Client,
     pub arrived: Instant,
+}
+
+/// What has become of the content codings of a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Coding {
+    AsItCame,
+    Undone,
+    /// They could not be undone: there is no body.
+    Broken(Undecodable),
 }
 
 impl Inbound {
@@ -29,6 +41,7 @@ impl Inbound {
             target: words.next().unwrap_or_default(),
             headers: Headers::of(lines),
             body,
+            coding: Coding::AsItCame,
             peer,
             client,
             arrived: Instant::now(),
@@ -39,5 +52,38 @@ impl Inbound {
     pub fn is_codex(&self) -> bool {
         let header = |name| self.headers.get(name);
         problem::is_codex_client(header("user-agent"), header("originator"))
+    }
+
+    /// Undoes the body's content codings, once. It may then have `limit` bytes.
+    ///
+    /// # Errors
+    /// When they cannot be undone.
+    pub fn decode(&mut self, limit: u64) -> Result<(), Undecodable> {
+        if self.coding != Coding::AsItCame {
+            return Ok(());
+        }
+        let codings: Vec<&str> = self
+            .headers
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("content-encoding"))
+            .map(|(_, value)| value)
+            .collect();
+        self.coding = Coding::Undone;
+        if codings.is_empty() {
+            return Ok(());
+        }
+        let codings = codings.join(",");
+        let body = std::mem::take(&mut self.body);
+        let is_json = |body: &[u8]| scan::scan(body).is_ok();
+        match decoding::decode(&codings, body, limit, is_json) {
+            Ok(body) => {
+                self.body = body;
+                Ok(())
+            }
+            Err(error) => {
+                self.coding = Coding::Broken(error.clone());
+                Err(error)
+            }
+        }
     }
 }

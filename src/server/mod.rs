@@ -1,5 +1,6 @@
 //! What workers do with the requests that come over their lanes: routes, client keys, bodies, replies.
 
+mod access;
 mod answering;
 mod attempt;
 pub mod client_key;
@@ -11,12 +12,13 @@ pub mod head;
 pub mod headers;
 mod inbound;
 pub mod models;
+mod noted;
 pub mod passthrough;
 pub mod query;
+mod recording;
 mod remembered;
 mod reply;
 pub mod report;
-pub mod request_id;
 pub mod route;
 pub mod ruled;
 mod signs_of_life;
@@ -38,18 +40,21 @@ use crate::credential::Credential;
 use crate::dialect::problem::Problem;
 use crate::lane::WorkerEnd;
 use crate::local_time::Zone;
+use crate::logs;
+use crate::logs::request_id::RequestId;
 use crate::provider::{Settings, Upstream};
 use crate::routing::State;
 use crate::session::bindings::Holder;
 use crate::usage::Statistics;
+use access::Access;
 use client_key::Client;
 use generation::{Generation, Operation};
 use inbound::Inbound;
 use models::ListShape;
+use recording::Recording;
 use remembered::Written;
 use reply::Reply;
 use report::Observer;
-use request_id::RequestId;
 use route::{Resolved, Route};
 use snapshot::Snapshot;
 
@@ -63,6 +68,8 @@ pub struct Server {
     observer: Option<Observer>,
     written: Written,
     usage: Statistics,
+    /// `commercial-mode`, which stays as it was at the start.
+    commercial: bool,
 }
 
 impl Server {
@@ -74,6 +81,7 @@ impl Server {
         let routing = State::new(config.routing.session_affinity_names, Instant::now());
         Self {
             body_limit: config.limits.body,
+            commercial: config.logs.commercial,
             snapshot: ArcSwap::from_pointee(Snapshot::new(config, &routing.holders)),
             routing,
             upstream: Upstream::new(settings),
@@ -84,7 +92,8 @@ impl Server {
     }
 
     /// Serves by `config` from now on; requests under way keep what they started with.
-    pub fn reload(&self, config: Config) {
+    pub fn reload(&self, mut config: Config) {
+        config.logs.commercial = self.commercial;
         let snapshot = Arc::new(Snapshot::new(config, &self.routing.holders));
         let before = self.snapshot.swap(Arc::clone(&snapshot));
         self.compare(&before, &snapshot);
@@ -143,57 +152,77 @@ impl Server {
         }
     }
 
+    /// Deletes the oldest logs, if there are more of them than the configuration grants.
+    pub fn prune_logs(&self) {
+        let snapshot = self.snapshot.load();
+        if let Some(total) = snapshot.config.logs.total {
+            logs::prune(&snapshot.log_folder, total);
+        }
+    }
+
     /// Answers the requests of a lane until it ends.
     pub fn work(&self, mut lane: WorkerEnd) {
         while let Ok(delivery) = lane.receive() {
             let inbound = Inbound::of(delivery, lane.client());
-            let snapshot = self.snapshot.load_full();
-            let answered = catch_unwind(AssertUnwindSafe(|| {
-                self.answer(&snapshot, inbound, &mut lane)
-            }));
-            match answered {
-                Ok(Ok(())) => {}
-                // The client has gone, or must learn that its answer is not whole.
-                Ok(Err(_)) => return,
-                Err(_) => {
-                    log::error!("a request handler panicked");
-                    return;
-                }
+            // The client has gone, or must learn that its answer is not whole.
+            if self.serve(inbound, &mut lane).is_err() {
+                return;
             }
         }
+    }
+
+    /// Answers a request, and tells of it.
+    fn serve(&self, mut inbound: Inbound, lane: &mut dyn Write) -> std::io::Result<()> {
+        let snapshot = self.snapshot.load_full();
+        let access = Access::new(RequestId::fresh());
+        let recording = Recording::begin(&snapshot, &inbound, access.id);
+        let mut lane = recording.tee(lane);
+        let answered = catch_unwind(AssertUnwindSafe(|| {
+            self.answer(&snapshot, &mut inbound, &access, &mut lane)
+        }));
+        let answered = answered.unwrap_or_else(|_| {
+            log::error!("a request handler panicked");
+            Err(std::io::ErrorKind::Other.into())
+        });
+        let sent = lane.sent();
+        access.close(&inbound, sent.status, answered.is_ok());
+        recording.end(inbound, &access, sent);
+        answered
     }
 
     fn answer(
         &self,
         snapshot: &Snapshot,
-        inbound: Inbound,
+        inbound: &mut Inbound,
+        access: &Access,
         lane: &mut dyn Write,
     ) -> std::io::Result<()> {
         let target = inbound.target.clone();
+        let reply = |reply: Reply| reply.with_id(access.id);
         let (route, query) = match route::resolve(&inbound.method, &target) {
             Resolved::Serve { route, query } => (route, query),
-            Resolved::Preflight => return Reply::preflight().write(lane),
+            Resolved::Preflight => return reply(Reply::preflight()).write(lane),
             Resolved::Redirect { status, location } => {
-                return Reply::redirect(status, location).write(lane);
+                return reply(Reply::redirect(status, location)).write(lane);
             }
-            Resolved::NotFound => return Reply::fixed(fixed::NOT_FOUND).write(lane),
+            Resolved::NotFound => return reply(Reply::fixed(fixed::NOT_FOUND)).write(lane),
         };
         let client = if route.is_open() {
             Client::Anonymous
         } else {
             match snapshot.keys.check(|name| inbound.headers.get(name), query) {
                 Ok(client) => client,
-                Err(refusal) => return Reply::fixed(refusal).write(lane),
+                Err(refusal) => return reply(Reply::fixed(refusal)).write(lane),
             }
         };
         let dialect = route.dialect();
         let listed = &snapshot.listed;
-        let reply = match &route {
+        let answer = match &route {
             Route::Root => Reply::fixed(fixed::ROOT),
             Route::Health if inbound.method == "HEAD" => Reply::fixed(fixed::HEALTH).head_only(),
             Route::Health => Reply::fixed(fixed::HEALTH),
-            Route::Models => Reply::json(models::list(shape(&inbound), listed)),
-            Route::Model(id) => match models::single(shape(&inbound), listed, id) {
+            Route::Models => Reply::json(models::list(shape(inbound), listed)),
+            Route::Model(id) => match models::single(shape(inbound), listed, id) {
                 Some(body) => Reply::json(body),
                 None => Reply::problem(dialect, &Problem::model_not_listed(id)),
             },
@@ -217,13 +246,13 @@ impl Server {
                     server: self,
                     snapshot,
                     client,
-                    id: RequestId::fresh(),
+                    access,
                     operation,
                 };
                 return generation.serve(inbound, lane);
             }
         };
-        reply.write(lane)
+        reply(answer).write(lane)
     }
 }
 

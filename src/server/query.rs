@@ -4,8 +4,6 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use crate::config::Secret;
-
 /// The raw query, without its `?`; empty if there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Query<'t>(&'t str);
@@ -34,20 +32,6 @@ impl<'t> Query<'t> {
             .find_map(|name| self.first(name).filter(|value| !value.is_empty()))
             .filter(|value| value != "sse")
     }
-
-    /// The query with secrets masked, for logs (`spec/http.md` 1, access log).
-    pub fn for_log(self) -> String {
-        pairs(self.0)
-            .map(|(key, value)| match value {
-                Some(value) if is_secret(&decode(key)) => {
-                    format!("{key}={}", Secret::new(decode(value)).masked())
-                }
-                Some(value) => format!("{key}={value}"),
-                None => key.to_owned(),
-            })
-            .collect::<Vec<_>>()
-            .join("&")
-    }
 }
 
 fn pairs(raw: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
@@ -66,14 +50,6 @@ fn decode(text: &str) -> Cow<'_, str> {
         return Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned());
     }
     percent_decode_str(text).decode_utf8_lossy()
-}
-
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    name == "key"
-        || ["api-key", "apikey", "api_key", "token", "secret"]
-            .iter()
-            .any(|part| name.contains(part))
 }
 
 #[cfg(test)]
@@ -103,15 +79,5 @@ mod tests {
         ] {
             assert_eq!(Query::new(raw).alt().as_deref(), alt, "{raw}");
         }
-    }
-
-    #[test]
-    fn logs_show_no_secret() {
-        let raw =
-            "alt=sse&key=AIza0123456789&auth_token=abcdef&X-Api-Key=abc&flag&k%65y=AIza0123456789";
-        assert_eq!(
-            Query::new(raw).for_log(),
-            "alt=sse&key=AIza...6789&auth_token=ab...ef&X-Api-Key=a...c&flag&k%65y=AIza...6789"
-        );
     }
 }

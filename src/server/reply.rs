@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use super::fixed::{Fixed, JSON, RELAYED_JSON};
 use super::head::{Framing, Head};
-use super::request_id::RequestId;
 use crate::dialect::Dialect;
 use crate::dialect::problem::{self, Problem};
+use crate::logs::request_id::RequestId;
 
 /// A whole answer.
 pub struct Reply {

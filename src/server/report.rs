@@ -1,7 +1,6 @@
 //! What became of a request: told once it is over, to the log and to whoever embeds the gateway.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,31 +26,6 @@ pub struct Report<'a> {
     pub usage: Option<Usage>,
     /// From the request's arrival at a worker to the last byte of the answer.
     pub elapsed: Duration,
-}
-
-impl fmt::Display for Report<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} {} session={} credential={} {} attempts={} status={} {} ms",
-            self.dialect.name(),
-            self.model,
-            self.session.map_or("-".into(), short),
-            self.credential.unwrap_or("-"),
-            self.decision.name(),
-            self.attempts,
-            self.status,
-            self.elapsed.as_millis(),
-        )?;
-        match &self.usage {
-            Some(usage) => write!(
-                f,
-                " tokens={}+{} cached={}",
-                usage.input, usage.output, usage.cached_read
-            ),
-            None => Ok(()),
-        }
-    }
 }
 
 /// Is told of every finished request, on the thread of its worker.

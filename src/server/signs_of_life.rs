@@ -55,7 +55,7 @@ impl Signs {
         // Beyond the end of time is never.
         let due = inbound.arrived.checked_add(manner.first)?;
         let head = Head {
-            request_id: Some(generation.id),
+            request_id: Some(generation.access.id),
             ..Head::new(200, manner.content_type, Framing::Chunked)
         };
         let mut bytes = Vec::with_capacity(512);

@@ -1,11 +1,15 @@
 //! Everything that follows from one configuration. Swapped whole on reload; a request keeps the one it
 //! started with.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use super::client_key::ClientKeys;
 use super::models::ListedModel;
 use super::ruled;
 use crate::config::Config;
 use crate::credential::{self, Credential};
+use crate::logs;
 use crate::routing::{Catalog, Holders, Policy};
 
 pub struct Snapshot {
@@ -14,6 +18,8 @@ pub struct Snapshot {
     pub catalog: Catalog,
     pub policy: Policy,
     pub listed: Vec<ListedModel>,
+    /// Where logs of requests go.
+    pub log_folder: Arc<Path>,
 }
 
 impl Snapshot {
@@ -62,6 +68,7 @@ impl Snapshot {
             catalog,
             policy,
             listed,
+            log_folder: logs::folder(&config.auth_dir).into(),
             config,
         }
     }

@@ -1,5 +1,6 @@
 //! Moments as RFC 3339 writes them.
 
+use crate::local_time;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -131,15 +132,8 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 
 /// The other way round: year, month, day.
 fn date(days: i64) -> (i64, i64, i64) {
-    let days = days.saturating_add(719_468);
-    let of_era = days.rem_euclid(146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = (shifted + 2) % 12 + 1;
-    let year = year + days.div_euclid(146_097) * 400 + i64::from(month <= 2);
-    (year, month, day)
+    let (year, month, day) = local_time::date(days);
+    (year, month.into(), day.into())
 }
 
 impl fmt::Display for Timestamp {

@@ -12,6 +12,8 @@ fn it_starts_reloads_and_stops_again_and_again() {
     for _ in 0..5 {
         let config = "host: 127.0.0.1\nport: 0\napi-keys: [a]\n";
         let running = Gateway::start(parse(config)).unwrap();
+        // The log is its program's.
+        assert_eq!(log::max_level(), log::LevelFilter::Off);
         let address = running.address();
         let models = |key: &str| {
             super::client::Client::connect(address)

@@ -173,6 +173,22 @@ fn every_answer_has_an_id_to_ask_about() {
         .client()
         .call("POST", "/v1/messages", &[("X-Api-Key", KEY)], b"{}");
     assert_eq!(id(&refused).len(), 8);
+    for (method, path, key) in [
+        ("GET", "/", ""),
+        ("GET", "/healthz", ""),
+        ("HEAD", "/healthz", ""),
+        ("GET", "/v1/models", KEY),
+        ("GET", "/v1/models", "wrong"),
+        ("GET", "/v1/models/", KEY),
+        ("GET", "/nowhere", KEY),
+        ("OPTIONS", "/v1/messages", ""),
+        ("POST", "/v1beta/models/m:unheard", KEY),
+    ] {
+        let answer = setup
+            .client()
+            .call(method, path, &[("X-Api-Key", key)], b"");
+        assert_eq!(id(&answer).len(), 8, "{method} {path}");
+    }
 }
 
 #[cfg(feature = "compression")]

@@ -67,14 +67,24 @@ impl Drop for Folder {
 pub struct Program {
     child: Child,
     printed: Arc<Mutex<String>>,
+    writable: Folder,
 }
 
 impl Program {
     pub fn start(arguments: &[&str]) -> Self {
-        Self::spawn(&mut command(arguments))
+        Self::start_with(arguments, &[])
     }
 
+    pub fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::spawn(command(arguments).envs(environment.iter().copied()))
+    }
+
+    /// Its folder of logs is in one of its own, unless the command says otherwise.
     pub fn spawn(command: &mut Command) -> Self {
+        let writable = Folder::new();
+        if command.get_envs().all(|(name, _)| name != "WRITABLE_PATH") {
+            command.env("WRITABLE_PATH", &writable.0);
+        }
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -93,7 +103,11 @@ impl Program {
                 }
             });
         }
-        Self { child, printed }
+        Self {
+            child,
+            printed,
+            writable,
+        }
     }
 
     pub fn id(&self) -> u32 {
@@ -102,6 +116,29 @@ impl Program {
 
     pub fn printed(&self) -> String {
         self.printed.lock().unwrap().clone()
+    }
+
+    /// The folder in which it makes its folder of logs.
+    pub fn writable(&self) -> &Path {
+        &self.writable.0
+    }
+
+    /// Its logs: names and texts, in the order of the names.
+    pub fn logs(&self) -> Vec<(String, String)> {
+        let Ok(entries) = fs::read_dir(self.writable.0.join("logs")) else {
+            return Vec::new();
+        };
+        let mut logs: Vec<(String, String)> = entries
+            .map(|entry| entry.unwrap())
+            .filter_map(|entry| {
+                // Some go away meanwhile.
+                let bytes = fs::read(entry.path()).ok()?;
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                Some((entry.file_name().into_string().unwrap(), text))
+            })
+            .collect();
+        logs.sort();
+        logs
     }
 
     /// Waits until `text` has been printed.
@@ -167,11 +204,23 @@ pub fn eventually(condition: impl Fn() -> bool, complaint: impl Fn() -> String) 
 
 /// Status and text of an answer to a request that closes its connection.
 pub fn call(address: SocketAddr, method: &str, path: &str, key: &str, body: &str) -> (u16, String) {
+    call_with(address, method, path, key, "", body)
+}
+
+/// The same with more header lines, each with its end.
+pub fn call_with(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    key: &str,
+    headers: &str,
+    body: &str,
+) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {key}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        "{method} {path} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {key}\r\n{headers}Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
     .unwrap();

@@ -5,6 +5,8 @@ mod environment;
 mod flags;
 mod harness;
 mod identify;
+#[cfg(feature = "demo")]
+mod logs;
 mod manager;
 mod questions;
 mod reload;

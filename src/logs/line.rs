@@ -1,0 +1,186 @@
+//! How a line of the log looks (`spec/config.md` 6.2). Pure: time and request are passed in.
+
+use std::fmt::{self, Write};
+
+use log::kv::{self, Key, Value, VisitSource};
+use log::{Level, Record};
+use serde_json::Value as Json;
+
+use super::request_id::{NONE, RequestId};
+use crate::config::LogFormat;
+use crate::local_time::Civil;
+
+/// The target of the line that tells of a finished request. Its message shows some of its fields already.
+pub const ACCESS: &str = "holdfast::access";
+const SHOWN: &[&str] = &["status", "latency_ms", "client", "method", "path", "error"];
+
+/// One line, with its end.
+pub fn of(record: &Record<'_>, time: &Civil, id: Option<RequestId>, format: LogFormat) -> String {
+    let id = id.as_ref().map_or(NONE, RequestId::as_str);
+    let mut line = match format {
+        LogFormat::Text => text(record, time, id),
+        LogFormat::Json => json(record, time, id),
+    };
+    line.push('\n');
+    line
+}
+
+fn text(record: &Record<'_>, time: &Civil, id: &str) -> String {
+    let mut line = format!(
+        "[{} {}] [{id}] [{:<5}] [{}:{}] ",
+        time.date(),
+        time.clock(":"),
+        level(record.level()),
+        file(record),
+        record.line().unwrap_or_default()
+    );
+    // Writing to memory cannot fail.
+    let _ = write!(OneLine(&mut line), "{}", record.args());
+    let _ = record.key_values().visit(&mut Fields {
+        line: &mut line,
+        is_access: record.target() == ACCESS,
+    });
+    line
+}
+
+fn json(record: &Record<'_>, time: &Civil, id: &str) -> String {
+    let mut object = serde_json::Map::new();
+    let mut put = |name: &str, value: String| {
+        object.insert(name.to_owned(), Json::String(value));
+    };
+    put("time", time.rfc3339().to_string());
+    put("level", level(record.level()).to_owned());
+    if id != NONE {
+        put("request_id", id.to_owned());
+    }
+    put(
+        "source",
+        format!("{}:{}", file(record), record.line().unwrap_or_default()),
+    );
+    put("message", record.args().to_string());
+    let _ = record.key_values().visit(&mut Members(&mut object));
+    Json::Object(object).to_string()
+}
+
+fn level(level: Level) -> &'static str {
+    match level {
+        Level::Error => "error",
+        Level::Warn => "warn",
+        Level::Info => "info",
+        Level::Debug => "debug",
+        Level::Trace => "trace",
+    }
+}
+
+fn file<'r>(record: &Record<'r>) -> &'r str {
+    let file = record.file().unwrap_or("-");
+    file.strip_prefix("src/").unwrap_or(file)
+}
+
+/// Keeps what clients and upstreams say from ending the line or steering a terminal.
+struct OneLine<'l>(&'l mut String);
+
+impl Write for OneLine<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            match c.is_control() {
+                true => self.0.extend(c.escape_default()),
+                false => self.0.push(c),
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Fields<'l> {
+    line: &'l mut String,
+    is_access: bool,
+}
+
+impl<'kvs> VisitSource<'kvs> for Fields<'_> {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
+        if !(self.is_access && SHOWN.contains(&key.as_str())) {
+            write!(OneLine(self.line), " {key}={value}")?;
+        }
+        Ok(())
+    }
+}
+
+struct Members<'o>(&'o mut serde_json::Map<String, Json>);
+
+impl<'kvs> VisitSource<'kvs> for Members<'_> {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
+        let json = match (value.to_u64(), value.to_bool()) {
+            (Some(number), _) => Json::from(number),
+            (None, Some(flag)) => Json::from(flag),
+            (None, None) => Json::from(value.to_string()),
+        };
+        self.0.insert(key.to_string(), json);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    fn shown(target: &str, message: &str, format: LogFormat, id: Option<RequestId>) -> String {
+        let time = Civil::ahead(UNIX_EPOCH + Duration::from_millis(1_766_517_244_123), 3600);
+        let fields = [
+            ("status", Value::from(200)),
+            ("model", Value::from("m\n")),
+            ("cached", Value::from(true)),
+        ];
+        let args = format_args!("{message}");
+        let record = Record::builder()
+            .args(args)
+            .level(Level::Info)
+            .target(target)
+            .file(Some("src/server/access.rs"))
+            .line(Some(7))
+            .key_values(&fields)
+            .build();
+        // `record` cannot outlive the arguments it was built with.
+        of(&record, &time, id, format)
+    }
+
+    #[test]
+    fn a_line_of_text() {
+        assert_eq!(
+            shown("holdfast::x", "two\nlines\x1b[31m", LogFormat::Text, None),
+            "[2025-12-23 20:14:04] [--------] [info ] [server/access.rs:7] two\\nlines\\u{1b}[31m status=200 model=m\\n cached=true\n"
+        );
+        let id = RequestId::fresh();
+        assert_eq!(
+            shown(ACCESS, " 200 |", LogFormat::Text, Some(id)),
+            format!(
+                "[2025-12-23 20:14:04] [{id}] [info ] [server/access.rs:7]  200 | model=m\\n cached=true\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_line_of_json() {
+        let id = RequestId::fresh();
+        let line = shown(ACCESS, "a\nb", LogFormat::Json, Some(id));
+        assert_eq!(line.matches('\n').count(), 1);
+        let json: Json = serde_json::from_str(&line).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!({
+                "time": "2025-12-23T20:14:04.123+01:00",
+                "level": "info",
+                "request_id": id.as_str(),
+                "source": "server/access.rs:7",
+                "message": "a\nb",
+                "status": 200,
+                "model": "m\n",
+                "cached": true,
+            })
+        );
+        let line = shown("x", "", LogFormat::Json, None);
+        assert!(!line.contains("request_id"), "{line}");
+    }
+}
