@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use crate::config::Config;
 use crate::edge::{Edge, EdgeHandle, Hooks, Limits, listener};
 use crate::janitor::{Janitor, Task};
+use crate::provider::Variables;
 use crate::server::report::Observer;
 use crate::server::workers::Workers;
 use crate::server::{Server, route};
@@ -29,6 +30,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 pub struct Gateway {
     config: Config,
     observer: Option<Observer>,
+    variables: Variables,
 }
 
 /// A gateway at work. Dropping it stops it at once.
@@ -89,7 +91,15 @@ impl Gateway {
         Self {
             config,
             observer: None,
+            variables: Variables::default(),
         }
+    }
+
+    /// Has the environment's proxies and certificates looked up in `variables` in place of the process's
+    /// own environment.
+    pub fn with_variables(mut self, variables: Variables) -> Self {
+        self.variables = variables;
+        self
     }
 
     /// Has `observer` told of every finished request.
@@ -111,7 +121,11 @@ impl Gateway {
     /// # Errors
     /// See [`Gateway::start`].
     pub fn run(self) -> Result<Running, StartError> {
-        let Self { config, observer } = self;
+        let Self {
+            config,
+            observer,
+            variables,
+        } = self;
         let started = Started::of(&config);
         let listeners = listen(&started)?;
         let addresses = listeners
@@ -130,7 +144,7 @@ impl Gateway {
             lane_wait: config.limits.lane_wait,
             ..Limits::default()
         };
-        let server = Arc::new(Server::new(config, observer));
+        let server = Arc::new(Server::new(config, observer, variables));
         server.remember();
         let worker = Arc::clone(&server);
         let workers = Arc::new(Workers::new(Arc::new(move |lane| worker.work(lane))));

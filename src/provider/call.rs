@@ -1,6 +1,7 @@
 //! The one place that calls upstreams.
 
 use std::io::{Cursor, Read};
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use ureq::http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderValue};
@@ -41,6 +42,12 @@ impl Upstream {
             event_bytes: settings.event_bytes,
             agents: Agents::new(settings),
         }
+    }
+
+    /// Trusts the authorities in a file (PEM) from now on, beside those built in and the system's. Connections
+    /// are kept while its content is the same; a file that cannot be read changes nothing.
+    pub fn trust(&self, file: Option<&Path>) {
+        self.agents.trust(file);
     }
 
     /// Calls an upstream and waits for the head of its answer, or for all of it if the upstream can only

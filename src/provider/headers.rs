@@ -1,12 +1,13 @@
-//! Headers of a call, in the order of spec/providers.md 2.2: protocol, the client's own, the product's
-//! name, the credential's. A later source replaces what an earlier one said.
+//! Headers of a call, in the order of spec/providers.md 2.2: protocol, the product's name, the client's own,
+//! the configured defaults for what it does not send, the credential's. A later source replaces what an
+//! earlier one said.
 
 use ureq::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::target::Call;
 
 /// What a call says it is when the client did not.
-const PRODUCT: &str = concat!("holdfast/", env!("CARGO_PKG_VERSION"));
+pub(super) const PRODUCT: &str = concat!("holdfast/", env!("CARGO_PKG_VERSION"));
 /// Headers a credential may not set: they frame the message.
 const REFUSED: [HeaderName; 4] = [
     header::HOST,
@@ -91,6 +92,15 @@ impl Headers {
             } else {
                 self.0.insert(name.clone(), value);
                 taken.push(name);
+            }
+        }
+    }
+
+    /// Sets the configured ones that the client has not sent.
+    pub(super) fn defaults(&mut self, call: &Call) {
+        for (name, value) in call.target.defaults {
+            if call.client_header(name).is_none() {
+                self.set(name, value);
             }
         }
     }

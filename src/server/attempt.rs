@@ -52,11 +52,7 @@ impl Generation<'_> {
         let dialect = self.operation.dialect;
         let upstream = candidate.credential.dialect();
         let call = Call {
-            target: Target::of(
-                &candidate.credential,
-                &own_headers,
-                &self.snapshot.config.proxy_url,
-            ),
+            target: Target::of(&candidate.credential, &own_headers, &self.snapshot.config),
             model: &member.upstream,
             action: self.operation.action,
             stream: understood.stream,

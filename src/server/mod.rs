@@ -33,7 +33,7 @@ use arc_swap::ArcSwap;
 use crate::config::Config;
 use crate::dialect::problem::Problem;
 use crate::lane::WorkerEnd;
-use crate::provider::{Settings, Upstream};
+use crate::provider::{Settings, Upstream, Variables};
 use crate::routing::State;
 use crate::session::bindings::Holder;
 use client_key::Client;
@@ -59,17 +59,19 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn new(config: Config, observer: Option<Observer>) -> Self {
-        let settings = Settings {
+    pub fn new(config: Config, observer: Option<Observer>, variables: Variables) -> Self {
+        let upstream = Upstream::new(Settings {
             workers: config.limits.workers,
+            variables,
             ..Settings::default()
-        };
+        });
+        upstream.trust(config.ca_file.as_deref());
         let routing = State::new(config.routing.session_affinity_names, Instant::now());
         Self {
             body_limit: config.limits.body,
             snapshot: ArcSwap::from_pointee(Snapshot::new(config, &routing.holders)),
             routing,
-            upstream: Upstream::new(settings),
+            upstream,
             observer,
             written: Written::default(),
         }
@@ -77,6 +79,7 @@ impl Server {
 
     /// Serves by `config` from now on; requests under way keep what they started with.
     pub fn reload(&self, config: Config) {
+        self.upstream.trust(config.ca_file.as_deref());
         let snapshot = Arc::new(Snapshot::new(config, &self.routing.holders));
         self.snapshot.store(Arc::clone(&snapshot));
         let credentials = snapshot.catalog.credentials().iter();

@@ -5,6 +5,7 @@ mod entries;
 mod example;
 mod full_fixture;
 mod models;
+mod network;
 mod problems;
 mod values;
 
