@@ -5,6 +5,7 @@
 //! get a running gateway back. The rooms behind it, and what each may know, are in `ARCHITECTURE.md`.
 
 pub mod cli;
+pub mod coding;
 pub mod config;
 pub mod credential;
 #[cfg(feature = "demo")]

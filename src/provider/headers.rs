@@ -124,6 +124,19 @@ impl Headers {
         self.set("content-length", &length.to_string());
     }
 
+    /// Takes out what is said of the coded form of a body: its codings, if it says any, and its length.
+    pub(super) fn take_codings(&mut self) -> Option<String> {
+        let values = self.0.get_all(header::CONTENT_ENCODING).iter();
+        let values: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
+        if values.is_empty() {
+            return None;
+        }
+        let codings = values.join(",");
+        self.0.remove(header::CONTENT_ENCODING);
+        self.0.remove(header::CONTENT_LENGTH);
+        Some(codings)
+    }
+
     pub(super) fn into_map(self) -> HeaderMap {
         *self.0
     }

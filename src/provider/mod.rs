@@ -2,13 +2,14 @@
 //!
 //! [`Upstream::call`] takes what the client sent and who to be towards which upstream ([`Call`]), and gives
 //! an [`Answer`] whose body is still to be read, or a [`Failure`]. Bodies are not parsed: the client's bytes
-//! go out with edits spliced in, the upstream's come back as they are.
+//! go out with edits spliced in, the upstream's come back as they are, decompressed if need be.
 
 mod agent;
 mod call;
 mod claude;
 pub mod codex;
 mod compat;
+mod compressed;
 mod dial;
 mod environment;
 mod failure;

@@ -21,6 +21,7 @@ use holdfast::provider::{
 use holdfast::relay::{Ended, Framing, Opened, Relayed, Rename, Style, stream, whole};
 use holdfast::sse::MAX_EVENT;
 
+mod compressed;
 mod proxies;
 mod tls;
 
