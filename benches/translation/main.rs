@@ -55,6 +55,7 @@ fn ask(client: Dialect, upstream: Dialect, body: &[u8]) -> Ask<'_> {
         upstream_model: "m",
         stream: true,
         suffix: None,
+        record: None,
         seed: "seed",
         now: 1_700_000_000,
     }

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use memchr::memmem;
 use serde_json::json;
 
-use super::generation::{Generation, Understood, rename};
+use super::generation::{Generation, Understood, rename, told};
 use super::inbound::Inbound;
 use crate::dialect::Dialect;
 use crate::dialect::carriers;
 use crate::dialect::neutral::Untranslatable;
 use crate::dialect::problem::{self, Problem};
-use crate::dialect::thinking;
+use crate::dialect::thinking::{self, Record};
 use crate::dialect::translate::{self, Ask, Form, Stream};
-use crate::provider::{Action, Answer, Call, Failure, FailureKind, Headers, Target};
+use crate::provider::{Action, Answer, Call, Failure, FailureKind, Headers, Kind, Target};
 use crate::relay::{self, Crossing, Opened, Whole};
 use crate::routing::{Candidate, Member};
 
@@ -65,9 +66,10 @@ impl Generation<'_> {
             return self.translated(&call, member, upstream, understood, suffix);
         }
         let answer = match suffix {
-            None => self.call(&call)?,
-            Some(suffix) => {
-                let body = thinking::suffixed(dialect, call.body, &member.upstream, suffix)
+            None if !is_limited(member, call.body) => self.call(&call)?,
+            suffix => {
+                let record = record(call.target.kind, member);
+                let body = thinking::fitted(dialect, call.body, &member.upstream, suffix, record)
                     .map_err(|why| Failure::new(FailureKind::Request, why))?;
                 self.call(&Call {
                     body: &body,
@@ -103,10 +105,11 @@ impl Generation<'_> {
             form: understood.form,
             upstream,
             body: call.body,
-            model: &understood.model,
+            model: told(member, understood),
             upstream_model: &member.upstream,
             stream: understood.stream,
             suffix,
+            record: record(call.target.kind, member),
             seed: &seed,
             now: now.as_secs(),
         };
@@ -191,4 +194,20 @@ impl Generation<'_> {
         let body = problem::render(self.operation.dialect, &problem);
         Failure::of_status(400, Headers::default(), body, SystemTime::now())
     }
+}
+
+/// What a model can think: what the configuration says goes before what its name does.
+fn record(kind: Kind, member: &Member) -> Option<&Record> {
+    let usual = || (kind == Kind::Compat).then(thinking::usual);
+    member
+        .record
+        .as_deref()
+        .or_else(|| thinking::record(&member.upstream))
+        .or_else(usual)
+}
+
+/// Whether a body may ask for more than the configuration lets its model think.
+fn is_limited(member: &Member, body: &[u8]) -> bool {
+    let says = |key: &str| memmem::find(body, key.as_bytes()).is_some();
+    member.record.is_some() && (says("\"reasoning") || says("\"thinking\""))
 }

@@ -5,6 +5,7 @@ mod crossing;
 mod failures;
 mod harness;
 mod library;
+mod models;
 mod passthrough;
 mod routes;
 mod routing;

@@ -8,8 +8,8 @@ mod settle;
 mod write;
 
 pub use read::read;
-pub use record::{Record, Thinking, record};
-pub use same::suffixed;
+pub use record::{Record, Thinking, record, usual};
+pub use same::{fitted, suffixed};
 pub use settle::{Target, settle};
 pub use write::write;
 

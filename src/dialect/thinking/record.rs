@@ -8,7 +8,7 @@ use super::Level;
 use crate::dialect::Dialect;
 
 /// What a model can.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Record {
     /// How the model's name begins.
@@ -25,7 +25,7 @@ pub struct Record {
     pub manual_budget: bool,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thinking {
     /// Tokens, least and most; 0 and 0 where only levels count.
@@ -58,6 +58,19 @@ fn levels<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Level
         .iter()
         .map(|name| Level::of_name(name).ok_or_else(|| serde::de::Error::custom(name)))
         .collect()
+}
+
+/// What a model of an `openai-compatibility` provider can of which nobody says anything
+/// (spec/config.md 2.8).
+static USUAL: LazyLock<Record> = LazyLock::new(|| {
+    Record::of(Thinking {
+        levels: vec![Level::Low, Level::Medium, Level::High],
+        ..Thinking::default()
+    })
+});
+
+pub fn usual() -> &'static Record {
+    &USUAL
 }
 
 /// In the order of the file, where the longer beginning of two stands first.
@@ -96,6 +109,14 @@ fn is_variant(rest: &str, is_line: bool) -> bool {
 }
 
 impl Record {
+    /// A model of which no more is known.
+    pub fn of(thinking: Thinking) -> Self {
+        Self {
+            thinking: Some(thinking),
+            ..Self::default()
+        }
+    }
+
     /// Whether the models are those of the vendor whose dialect this is.
     pub fn is_at_home(&self, dialect: Dialect) -> bool {
         match dialect {
