@@ -9,6 +9,7 @@ use crate::config::{
 };
 
 use super::catalog;
+use super::channel;
 use super::id::{Id, Ids};
 use super::model::{self, Model, Repeats};
 use super::presented::{Credential, Provider};
@@ -27,6 +28,7 @@ pub fn from_config(config: &Config) -> (Vec<Credential>, Vec<Problem>) {
     builder.keys(&config.claude, &Provider::Claude);
     builder.compat(&config.compat);
     builder.keys(&config.vertex, &Provider::Vertex);
+    builder.problems.extend(channel::problems(config));
     builder
         .problems
         .sort_by_key(|problem| (problem.line, problem.column));

@@ -142,9 +142,5 @@ fn thinking(row: &ModelRow) -> Option<Arc<Record>> {
 
 /// Takes out what the patterns match.
 pub fn exclude(models: &mut Vec<Model>, patterns: &[String]) {
-    models.retain(|model| {
-        !patterns
-            .iter()
-            .any(|pattern| exclusion::matches(pattern, &model.id))
-    });
+    models.retain(|model| !exclusion::any(patterns, &model.id));
 }

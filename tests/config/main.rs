@@ -1,6 +1,7 @@
 //! The configuration file, from text to credentials.
 
 mod anything;
+mod channels;
 mod entries;
 mod example;
 mod full_fixture;
