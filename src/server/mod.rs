@@ -6,6 +6,7 @@ pub mod client_key;
 pub mod cors;
 pub mod decoding;
 pub mod fixed;
+mod gemini_cli;
 mod generation;
 pub mod head;
 pub mod headers;
@@ -166,6 +167,7 @@ impl Server {
             Route::UnknownGeminiMethod { path } => {
                 Reply::problem(dialect, &Problem::unknown_method(path))
             }
+            Route::GeminiCli => gemini_cli::reply(&inbound, snapshot.config.google.cli_endpoint),
             Route::ChatCompletions
             | Route::Completions
             | Route::Messages
