@@ -12,7 +12,9 @@ use crate::config::{ProxySetting, ProxyUrl};
 /// Looks up variables of the environment. Those of the process by default; a program that has more, out of
 /// a `.env` file for example, brings its own.
 #[derive(Clone)]
-pub struct Variables(Arc<dyn Fn(&str) -> Option<String> + Send + Sync>);
+pub struct Variables(Arc<LookUp>);
+
+type LookUp = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl Variables {
     pub fn new(look_up: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {

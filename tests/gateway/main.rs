@@ -6,6 +6,7 @@ mod failures;
 mod harness;
 mod library;
 mod models;
+mod network;
 mod passthrough;
 mod routes;
 mod routing;

@@ -56,7 +56,7 @@ fn answers_name_the_alias_if_they_must() {
         for path in [CHAT, CLAUDE] {
             let answer = ask(&setup, path, &said(asked, &json!({})));
             assert_eq!(answer.status(), 200, "{}", answer.text());
-            let answer: Value = serde_json::from_str(&answer.text()).unwrap();
+            let answer: Value = serde_json::from_str(answer.text()).unwrap();
             assert_eq!(answer["model"], told, "{asked} {path}");
 
             let answer = ask(&setup, path, &said(asked, &json!({"stream": true})));
@@ -128,7 +128,7 @@ fn lists_show_what_is_configured() {
         setup("{name: demo-chat, alias: own, display-name: My Own, max-context-length: 12345}");
     let path = "/v1beta/models/own";
     let answer = setup.client().call("GET", path, &[("X-Api-Key", KEY)], b"");
-    let model: Value = serde_json::from_str(&answer.text()).unwrap();
+    let model: Value = serde_json::from_str(answer.text()).unwrap();
     assert_eq!(model["displayName"], "My Own");
     assert_eq!(model["inputTokenLimit"], 12_345);
     setup.stop();
