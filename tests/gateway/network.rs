@@ -10,8 +10,8 @@ use holdfast::provider::Variables;
 use holdfast::{Gateway, Running};
 use serde_json::json;
 
-use super::client::Client;
-use super::harness::{KEY, parse};
+use super::client::{Answer, Client};
+use super::harness::{Dialect, KEY, Setup, Wish, parse};
 
 /// Something that listens, and how many connections it has got.
 struct Counted {
@@ -64,7 +64,10 @@ fn upstream() -> Counted {
             stream.read_exact(&mut vec![0; length.parse().ok()?]).ok()?;
             let answer = json!({"choices": [{"message": {"content": "x"}}]}).to_string();
             let length = answer.len();
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nX-Vendor: 1\r\nSet-Cookie: a=b\r\nConnection: keep-alive, X-Hop\r\n\
+                 X-Hop: 1\r\nContent-Length: {length}\r\n\r\n"
+            );
             stream
                 .write_all(format!("{head}{answer}").as_bytes())
                 .ok()?;
@@ -93,13 +96,15 @@ fn config(base: &str, more: &str) -> holdfast::config::Config {
 }
 
 fn ask(gateway: &Running) -> u16 {
+    answer(gateway).status()
+}
+
+fn answer(gateway: &Running) -> Answer {
     let body = json!({"model": "m", "messages": [{"role": "user", "content": "x"}]}).to_string();
     let headers = [("X-Api-Key", KEY)];
     let path = "/v1/chat/completions";
     let mut client = Client::connect(gateway.address());
-    client
-        .call("POST", path, &headers, body.as_bytes())
-        .status()
+    client.call("POST", path, &headers, body.as_bytes())
 }
 
 #[test]
@@ -152,4 +157,41 @@ fn a_program_can_bring_its_own_environment() {
     assert_eq!(ask(&gateway), 200);
     assert_eq!((proxy.count(), upstream.count()), (1, 1));
     gateway.stop();
+}
+
+#[test]
+fn headers_of_upstreams_reach_clients_if_they_may() {
+    let upstream = upstream();
+    let base = format!("http://{}", upstream.address);
+    let gateway = Gateway::start(config(&base, "")).unwrap();
+    assert_eq!(answer(&gateway).header("x-vendor"), None);
+    gateway.reload(config(&base, "passthrough-headers: true"));
+    let passed = answer(&gateway);
+    assert_eq!(passed.header("x-vendor"), Some("1"));
+    assert_eq!(passed.header("set-cookie"), None);
+    assert_eq!(passed.header("x-hop"), None);
+    gateway.stop();
+}
+
+#[test]
+fn header_defaults_are_for_claude_alone() {
+    let setup = Setup::with(Wish {
+        more: "claude-header-defaults: {user-agent: 'default/1', os: MyOS, timeout: 600}",
+        ..Wish::default()
+    });
+    setup.ask(Dialect::Messages, &["a"], false);
+    setup.ask_as(Dialect::Messages, &["a"], false, &[("User-Agent", "mine")]);
+    setup.ask(Dialect::Chat, &["a"], false);
+    let records = setup.records();
+    let header = |at: usize, name| records[at].header(name).map(str::to_owned);
+    assert_eq!(header(0, "user-agent").unwrap(), "default/1");
+    assert_eq!(header(0, "x-stainless-os").unwrap(), "MyOS");
+    assert_eq!(header(0, "x-stainless-timeout").unwrap(), "600");
+    assert_eq!(header(0, "x-stainless-arch"), None);
+    assert_eq!(header(1, "user-agent").unwrap(), "mine");
+    assert_eq!(header(1, "x-stainless-os").unwrap(), "MyOS");
+    let product = concat!("holdfast/", env!("CARGO_PKG_VERSION"));
+    assert_eq!(header(2, "user-agent").unwrap(), product);
+    assert_eq!(header(2, "x-stainless-os"), None);
+    setup.stop();
 }
