@@ -13,6 +13,7 @@ use crate::config::{self, Config};
 use crate::diagnostics::Diagnostics;
 use crate::edge::{Edge, EdgeHandle, Hooks, Identity, IdentityError, Limits, listener};
 use crate::janitor::{Janitor, Task};
+use crate::provider::Variables;
 use crate::server::report::Observer;
 use crate::server::workers::Workers;
 use crate::server::{Server, route, statistics};
@@ -36,6 +37,7 @@ pub struct Gateway {
     config: Config,
     observer: Option<Observer>,
     tasks: Vec<Task>,
+    variables: Variables,
 }
 
 /// A gateway at work. Dropping it stops it at once.
@@ -115,7 +117,15 @@ impl Gateway {
             config,
             observer: None,
             tasks: Vec::new(),
+            variables: Variables::default(),
         }
+    }
+
+    /// Has the environment's proxies, certificates and folders looked up in `variables` in place of the
+    /// process's own environment.
+    pub fn with_variables(mut self, variables: Variables) -> Self {
+        self.variables = variables;
+        self
     }
 
     /// Has `observer` told of every finished request.
@@ -148,6 +158,7 @@ impl Gateway {
             config,
             observer,
             mut tasks,
+            variables,
         } = self;
         let started = Started::of(&config);
         let identity = started
@@ -174,7 +185,7 @@ impl Gateway {
             lane_wait: config.limits.lane_wait,
             ..Limits::default()
         };
-        let server = Arc::new(Server::new(config, observer));
+        let server = Arc::new(Server::new(config, observer, variables));
         server.remember();
         server.restore_usage();
         server.prune_logs();

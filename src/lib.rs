@@ -6,6 +6,7 @@
 
 mod atomic_file;
 pub mod cli;
+pub mod coding;
 pub mod config;
 pub mod credential;
 #[cfg(feature = "demo")]

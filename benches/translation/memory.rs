@@ -70,6 +70,7 @@ pub fn ask(client: Dialect, upstream: Dialect, body: &[u8]) -> Ask<'_> {
         upstream_model: "m",
         stream: true,
         suffix: None,
+        record: None,
         seed: "seed",
         now: 1_700_000_000,
     }

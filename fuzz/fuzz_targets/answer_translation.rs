@@ -16,6 +16,7 @@ fn way_back(client: Dialect, upstream: Dialect) -> WayBack {
         upstream_model: "upstream",
         stream: true,
         suffix: None,
+        record: None,
         seed: "seed",
         now: 1,
     };

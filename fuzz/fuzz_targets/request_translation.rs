@@ -23,6 +23,7 @@ fuzz_target!(|input: &[u8]| {
         upstream_model: "upstream",
         stream: first & 16 != 0,
         suffix: None,
+        record: None,
         seed: "seed",
         now: 1,
     }) else {

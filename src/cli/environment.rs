@@ -35,11 +35,15 @@ pub const VARIABLES: &[Variable] = &[
     )
     .exact(),
     variable("WRITABLE_PATH", "the folder of what holdfast writes"),
-    variable("HTTP_PROXY", "the proxy for upstreams without TLS").not_yet(),
-    variable("HTTPS_PROXY", "the proxy for upstreams").not_yet(),
-    variable("NO_PROXY", "upstreams that are called without a proxy").not_yet(),
-    variable("SSL_CERT_FILE", "certificates of authorities to trust, PEM").not_yet(),
-    variable("SSL_CERT_DIR", "a folder of them").not_yet(),
+    variable("HTTP_PROXY", "the proxy for upstreams without TLS"),
+    variable("HTTPS_PROXY", "the proxy for upstreams with TLS"),
+    variable(
+        "ALL_PROXY",
+        "the proxy for upstreams that have none of these",
+    ),
+    variable("NO_PROXY", "upstreams that are called without a proxy"),
+    variable("SSL_CERT_FILE", "certificates of authorities to trust, PEM"),
+    variable("SSL_CERT_DIR", "a folder of them"),
     variable("MANAGEMENT_PASSWORD", "a second management key")
         .exact()
         .not_yet(),

@@ -18,6 +18,7 @@ use super::{exit, locate, questions, version, waiting};
 use crate::config::{self, Config, Problem, Secret};
 use crate::gateway::{Gateway, Running, StartError};
 use crate::logs::{self, Journal};
+use crate::provider::Variables;
 
 pub fn run(
     config: Option<PathBuf>,
@@ -54,7 +55,9 @@ pub fn run(
             Reading::Same | Reading::Unusable => return ExitCode::from(exit::INPUT),
         }
     };
-    let journal = Journal::start(&config.logs, &logs::folder(&config.auth_dir));
+    let writable = environment.get("WRITABLE_PATH");
+    let folder = move |config: &Config| logs::folder(writable.as_deref(), &config.auth_dir);
+    let journal = Journal::start(&config.logs, &folder(&config));
     tell_idle(&config);
     for name in environment.idle().chain(password.map(|_| "--password")) {
         log::warn!("{name} has no effect in this version");
@@ -70,7 +73,11 @@ pub fn run(
         let _ = signal_hook::low_level::raise(SIGHUP);
     };
     let watch = source::watch(Arc::clone(&source), hang_up);
-    match Gateway::new(config).with_task(watch).run() {
+    match Gateway::new(config)
+        .with_variables(Variables::new(environment.lookup()))
+        .with_task(watch)
+        .run()
+    {
         Ok(running) => {
             for address in running.addresses() {
                 log::info!(
@@ -83,7 +90,8 @@ pub fn run(
             let is_current = Cell::new(true);
             until_told(signals, running, drain_timeout, &manager, |running| {
                 manager.reloading();
-                is_current.set(reload(running, &journal, &source).unwrap_or(is_current.get()));
+                is_current
+                    .set(reload(running, &journal, &folder, &source).unwrap_or(is_current.get()));
                 manager.ready(match is_current.get() {
                     true => status.clone(),
                     false => {
@@ -140,7 +148,12 @@ pub fn until_told(
 }
 
 /// Whether the gateway serves by what the file says now; `None` where nothing has changed.
-fn reload(running: &Running, journal: &Journal, source: &Source) -> Option<bool> {
+fn reload(
+    running: &Running,
+    journal: &Journal,
+    folder: impl Fn(&Config) -> PathBuf,
+    source: &Source,
+) -> Option<bool> {
     let file = source.path().display();
     match source.read(tell) {
         Reading::Same => {
@@ -151,7 +164,7 @@ fn reload(running: &Running, journal: &Journal, source: &Source) -> Option<bool>
         Reading::Empty(_) => log::warn!("config: {file} is empty, the old one stays"),
         Reading::Unusable => log::error!("config: {file} not reloaded, the old one stays"),
         Reading::Config(config) => {
-            journal.apply(&config.logs, &logs::folder(&config.auth_dir));
+            journal.apply(&config.logs, &folder(&config));
             tell_idle(&config);
             running.reload(*config);
             log::info!("config: {file} reloaded");

@@ -5,6 +5,7 @@
 //! the [`Config`], in which all values are normalised and checked.
 
 mod amp;
+mod authorities;
 mod changes;
 mod defaults;
 mod disguise;

@@ -12,8 +12,8 @@ use super::schema::{AUTH_DIR, Config, DEFAULT_COOLDOWN};
 use super::secret::Secret;
 use super::url::ProxySetting;
 use super::{
-    amp, defaults, disguise, google, limits, listen, logs, management, oauth, paths, payload,
-    pending, routing, secret_file,
+    amp, authorities, defaults, disguise, google, limits, listen, logs, management, oauth, paths,
+    payload, pending, routing, secret_file,
 };
 
 /// Client keys of the shipped example.
@@ -96,10 +96,7 @@ pub fn read(mut root: Mapping<'_>, report: &Report) -> Config {
         streaming_keepalive: streaming.keepalive,
         early_keepalive: streaming.early,
         nonstream_keepalive: interval(&root.field("nonstream-keepalive-interval")),
-        ca_file: root
-            .field("ca-file")
-            .filled()
-            .map(|path| paths::expand(&path)),
+        ca_file: authorities::read(&root.field("ca-file"), report),
         gemini,
         vertex: entries::keys(&mut root, "vertex-api-key", Kind::Vertex),
         claude: entries::keys(&mut root, "claude-api-key", Kind::Claude),

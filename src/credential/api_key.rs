@@ -9,6 +9,7 @@ use crate::config::{
 };
 
 use super::catalog;
+use super::channel;
 use super::exclusion::Exclusion;
 use super::id::{Id, Ids, auth_index};
 use super::model::{self, Model, Repeats};
@@ -18,6 +19,7 @@ use super::presented::{Credential, Provider};
 /// problems are warnings.
 pub fn from_config(config: &Config) -> (Vec<Credential>, Vec<Problem>) {
     let mut built = Builder::build(config);
+    built.problems.extend(channel::problems(config));
     built
         .problems
         .sort_by_key(|problem| (problem.line, problem.column));

@@ -8,10 +8,13 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 pub struct Section {
     pub owned_by: &'static str,
+    /// Those of [`SHARING`] that are here as well, until they stand among the models.
+    #[serde(default)]
+    shared: Vec<&'static str>,
     pub models: Vec<Known>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Known {
     pub id: &'static str,
     pub display_name: &'static str,
@@ -24,10 +27,24 @@ pub struct Known {
     pub output: Option<u64>,
 }
 
-static SECTIONS: LazyLock<HashMap<&'static str, Section>> =
-    LazyLock::new(|| serde_json::from_str(include_str!("catalog.json")).unwrap_or_default());
+/// The section whose models stand in others too.
+const SHARING: &str = "gemini";
 
-/// The models of a provider by its key, none for a provider whose models are not known here.
+static SECTIONS: LazyLock<HashMap<&'static str, Section>> = LazyLock::new(|| {
+    let mut sections: HashMap<&'static str, Section> =
+        serde_json::from_str(include_str!("catalog.json")).unwrap_or_default();
+    let all = sections.get(SHARING).map(|section| section.models.clone());
+    let all = all.unwrap_or_default();
+    for section in sections.values_mut() {
+        let shared = all
+            .iter()
+            .filter(|model| section.shared.contains(&model.id));
+        section.models.splice(0..0, shared.cloned());
+    }
+    sections
+});
+
+/// The models of a provider by its key, or of a channel of credential files; none for a provider whose models are not known here.
 pub fn section(provider: &str) -> Option<&'static Section> {
     SECTIONS.get(provider)
 }
@@ -51,6 +68,11 @@ mod tests {
             ("vertex", "google", 25),
             ("claude", "anthropic", 15),
             ("codex", "openai", 10),
+            ("gemini-cli", "google", 7),
+            ("aistudio", "google", 15),
+            ("antigravity", "antigravity", 16),
+            ("iflow", "iflow", 15),
+            ("kimi", "moonshot", 8),
         ] {
             let section = section(provider).expect(provider);
             assert_eq!(section.owned_by, owner);

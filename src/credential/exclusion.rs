@@ -41,6 +41,11 @@ pub fn matches(pattern: &str, name: &str) -> bool {
     })
 }
 
+/// Whether one of `patterns` matches.
+pub fn any(patterns: &[String], name: &str) -> bool {
+    patterns.iter().any(|pattern| matches(pattern, name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

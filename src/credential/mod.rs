@@ -5,6 +5,7 @@
 
 mod api_key;
 mod catalog;
+mod channel;
 mod exclusion;
 mod id;
 mod model;
@@ -13,6 +14,7 @@ mod presented;
 
 pub use crate::config::{HeaderValueSource, ProxySetting};
 pub use api_key::{exclusions, from_config};
+pub use channel::Channel;
 pub use exclusion::Exclusion;
 pub use model::Model;
 pub use name::{split as split_thinking, split_configured};

@@ -1,8 +1,10 @@
 //! The models one credential offers: from its `models` list, else from the catalogue, minus exclusions.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use crate::config::ModelRow;
+use crate::config::{self, ModelRow};
+use crate::dialect::thinking::{Level, Record, Thinking};
 
 use super::catalog::{Known, Section};
 use super::exclusion;
@@ -15,6 +17,10 @@ pub struct Model {
     pub id: String,
     /// What is sent upstream, as configured; never empty. More than one is a pool, in file order.
     pub upstream: Vec<String>,
+    /// What is configured of how much each of `upstream` can think. Where it ends, nothing is.
+    pub thinking: Vec<Option<Arc<Record>>>,
+    /// Whether answers name the id, whatever name was asked for.
+    pub force_mapping: bool,
     pub display_name: String,
     pub owned_by: String,
     /// Unix seconds.
@@ -41,6 +47,8 @@ pub fn known(section: &Section) -> Vec<Model> {
     let model = |known: &Known| Model {
         id: known.id.to_owned(),
         upstream: vec![known.id.to_owned()],
+        thinking: Vec::new(),
+        force_mapping: false,
         display_name: known.display_name.to_owned(),
         owned_by: section.owned_by.to_owned(),
         created: known.created,
@@ -78,7 +86,9 @@ pub fn listed<'r>(
                 let known = |name: &String| name.eq_ignore_ascii_case(&row.name);
                 if !pool.upstream.iter().any(known) {
                     pool.upstream.push(row.name.clone());
+                    pool.thinking.push(thinking(row));
                 }
+                pool.force_mapping |= row.force_mapping;
             }
         }
     }
@@ -92,6 +102,8 @@ fn model(row: &ModelRow, id: &str, owned_by: &str, section: Option<&Section>) ->
     Model {
         id: id.to_owned(),
         upstream: vec![row.name.clone()],
+        thinking: vec![thinking(row)],
+        force_mapping: row.force_mapping,
         display_name: shown.clone(),
         owned_by: owned_by.to_owned(),
         created: known.and_then(|known| known.created),
@@ -111,11 +123,32 @@ pub fn excluded(models: &[Model], pattern: &str) -> Vec<String> {
         .collect()
 }
 
+fn thinking(row: &ModelRow) -> Option<Arc<Record>> {
+    let thinking = match row.thinking.as_ref()? {
+        config::Thinking::Levels(words) => Thinking {
+            levels: words
+                .iter()
+                .filter_map(|word| Level::of_name(word))
+                .collect(),
+            ..Thinking::default()
+        },
+        config::Thinking::Budget {
+            min,
+            max,
+            zero,
+            dynamic,
+        } => Thinking {
+            min: u64::from(*min),
+            max: u64::from(*max),
+            zero: *zero,
+            dynamic: *dynamic,
+            levels: Vec::new(),
+        },
+    };
+    Some(Arc::new(Record::of(thinking)))
+}
+
 /// Takes out what the patterns match.
 pub fn exclude(models: &mut Vec<Model>, patterns: &[String]) {
-    models.retain(|model| {
-        !patterns
-            .iter()
-            .any(|pattern| exclusion::matches(pattern, &model.id))
-    });
+    models.retain(|model| !exclusion::any(patterns, &model.id));
 }

@@ -12,7 +12,7 @@ use super::neutral::ids::{self, Mint};
 use super::neutral::names::Names;
 use super::neutral::{Event, Part, Request, Untranslatable, estimate};
 use super::problem::{self, ErrorStatus, Problem};
-use super::thinking::{self, Amount, Level, Target, Wish};
+use super::thinking::{self, Amount, Level, Record, Target, Wish};
 use super::usage::{Meter, Usage};
 use super::{Dialect, chat, gemini, messages, responses};
 
@@ -41,6 +41,8 @@ pub struct Ask<'a> {
     pub stream: bool,
     /// How much the model is to think, where its name says so: the value of `model(value)`.
     pub suffix: Option<&'a str>,
+    /// What the upstream's model can, where more is known than its name says.
+    pub record: Option<&'a Record>,
     /// Unique to the request: ids are made from it.
     pub seed: &'a str,
     /// Seconds since 1970.
@@ -176,7 +178,7 @@ pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
         _ => HashMap::new(),
     };
     let model = ask.upstream_model;
-    let record = thinking::record(model);
+    let record = ask.record.or_else(|| thinking::record(model));
     let most_tokens = record.and_then(|record| record.max_output);
     let mut body = match ask.upstream {
         Dialect::Chat => chat::write::request(request, model, &names),

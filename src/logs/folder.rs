@@ -10,12 +10,11 @@ use super::files::{self, Found};
 
 static PRUNING: Complaint = Complaint::about("within the size of the folder of logs");
 
-/// Where logs go: `logs` under `$WRITABLE_PATH`, else here if it can be written to, else under `auth_dir`.
-/// Nothing is made yet.
-pub fn folder(auth_dir: &Path) -> PathBuf {
-    let writable = std::env::var_os("WRITABLE_PATH").filter(|path| !path.is_empty());
+/// Where logs go: `logs` under what `$WRITABLE_PATH` says, else here if it can be written to, else under
+/// `auth_dir`. Nothing is made yet.
+pub fn folder(writable: Option<&str>, auth_dir: &Path) -> PathBuf {
     if let Some(path) = writable {
-        return Path::new(&path).join("logs");
+        return Path::new(path).join("logs");
     }
     let here = Path::new("logs");
     match is_writable(here) {

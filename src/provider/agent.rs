@@ -1,17 +1,22 @@
 //! The HTTP clients: one per proxy setting, made when first needed.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use ureq::config::Config;
 use ureq::http::Uri;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 use ureq::{Agent, Proxy};
 
 use super::dial::{Arrive, Depart, Dial};
+use super::environment::{Environment, Variables};
+use super::headers::PRODUCT;
 use super::resolve::Lookup;
 use super::target::ProxySetting;
+use super::tls::Tls;
+use super::trust::{System, Trust};
 
 /// How upstreams are called.
 #[derive(Clone, Debug)]
@@ -20,14 +25,16 @@ pub struct Settings {
     pub workers: usize,
     /// The longest wait for a connection, TLS and proxies included.
     pub connect_timeout: Duration,
+    /// The longest TLS handshake, which is a part of that.
+    pub handshake_timeout: Duration,
     /// The longest wait for the head of an answer. Reasoning models take minutes.
     pub head_timeout: Duration,
     /// The longest silence in the body of an answer, and of an upstream that takes no bytes.
     pub silence: Duration,
     /// The longest event of a stream, bytes.
     pub event_bytes: usize,
-    /// Certificates, DER, of the authorities to trust in place of the built-in ones.
-    pub roots: Option<Vec<Vec<u8>>>,
+    /// Where the environment's proxies and authorities are looked up, once.
+    pub variables: Variables,
 }
 
 impl Default for Settings {
@@ -35,10 +42,11 @@ impl Default for Settings {
         Self {
             workers: 512,
             connect_timeout: Duration::from_secs(30),
+            handshake_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(600),
             silence: Duration::from_secs(300),
             event_bytes: crate::sse::MAX_EVENT,
-            roots: None,
+            variables: Variables::default(),
         }
     }
 }
@@ -47,60 +55,97 @@ impl Default for Settings {
 const IDLE: Duration = Duration::from_secs(90);
 /// ureq's buffers of a TLS connection, bytes each way: one TLS record. Those of plain connections are our own.
 const BUFFER: usize = 16 * 1024;
-/// Agents for explicit proxies kept at most; the one that was used longest ago makes room.
+/// Agents for proxies kept at most; the one that was used longest ago makes room.
 const AGENTS: usize = 64;
 
 /// All agents.
 pub struct Agents {
     settings: Settings,
+    environment: Environment,
+    system: Arc<System>,
+    made: Mutex<Made>,
+}
+
+/// The agents there are.
+struct Made {
+    trust: Arc<Trust>,
     direct: Agent,
-    /// By the proxy of the environment, read once.
-    environment: Option<Agent>,
     /// By proxy URL, the last used last.
-    explicit: Mutex<Vec<(String, Agent)>>,
+    proxied: Vec<(String, Agent)>,
+}
+
+impl Made {
+    fn new(settings: &Settings, trust: Trust) -> Self {
+        let trust = Arc::new(trust);
+        Self {
+            direct: agent(settings, &trust, None),
+            trust,
+            proxied: Vec::new(),
+        }
+    }
 }
 
 impl Agents {
     pub fn new(settings: Settings) -> Self {
+        let system = Arc::new(System::of(&settings.variables));
+        let trust = Trust::new(Arc::clone(&system), Vec::new());
         Self {
-            direct: agent(&settings, None),
-            environment: Proxy::try_from_env().map(|proxy| agent(&settings, Some(proxy))),
-            explicit: Mutex::default(),
+            environment: Environment::of(&settings.variables),
+            system,
+            made: Mutex::new(Made::new(&settings, trust)),
             settings,
         }
     }
 
-    /// The agent for a call to `uri`. `None` for a proxy URL that cannot be used: never a direct
-    /// connection in its place.
-    pub fn pick(&self, proxy: ProxySetting, uri: &Uri) -> Option<Agent> {
-        match (proxy, &self.environment) {
-            (ProxySetting::Url(url), _) => self.through(url),
-            (ProxySetting::Inherit, Some(agent)) if !is_loopback(uri) => Some(agent.clone()),
-            (ProxySetting::Inherit | ProxySetting::Direct, _) => Some(self.direct.clone()),
+    /// Trusts the authorities in `file` (PEM) from now on, beside those that are always trusted. Connections
+    /// are kept if they are the same as before. A file that cannot be read changes nothing.
+    pub fn trust(&self, file: Option<&Path>) {
+        let more = match file.map(std::fs::read) {
+            None => Vec::new(),
+            Some(Ok(pem)) => pem,
+            Some(Err(error)) => {
+                log::error!("config: ca-file cannot be read, the old one stays: {error}");
+                return;
+            }
+        };
+        let mut made = self.made.lock();
+        if made.trust.more() != more {
+            *made = Made::new(&self.settings, Trust::new(Arc::clone(&self.system), more));
         }
     }
 
-    fn through(&self, url: &str) -> Option<Agent> {
-        let mut explicit = self.explicit.lock();
-        let known = explicit.iter().position(|(known, _)| known == url);
+    /// The agent for a call to `uri`. `None` for a proxy that cannot be used: never a direct connection in
+    /// its place.
+    pub fn pick(&self, proxy: ProxySetting, uri: &Uri) -> Option<Agent> {
+        let url = match proxy {
+            ProxySetting::Url(url) => Some(url),
+            ProxySetting::Direct => None,
+            ProxySetting::Inherit => self.environment.proxy(uri).ok()?,
+        };
+        let mut made = self.made.lock();
+        let Some(url) = url else {
+            return Some(made.direct.clone());
+        };
+        let known = made.proxied.iter().position(|(known, _)| known == url);
         let entry = match known {
-            Some(at) => explicit.remove(at),
+            Some(at) => made.proxied.remove(at),
             None => {
-                if explicit.len() >= AGENTS {
-                    explicit.remove(0);
+                let agent = agent(&self.settings, &made.trust, Some(proxied(url)?));
+                if made.proxied.len() >= AGENTS {
+                    made.proxied.remove(0);
                 }
-                (url.to_owned(), agent(&self.settings, Some(proxy(url)?)))
+                (url.to_owned(), agent)
             }
         };
         let agent = entry.1.clone();
-        explicit.push(entry);
+        made.proxied.push(entry);
         Some(agent)
     }
 }
 
 /// Reads a proxy URL: the four schemes of spec/config.md 5. With either SOCKS scheme the proxy resolves
 /// names, which ureq does only for the second.
-fn proxy(url: &str) -> Option<Proxy> {
+fn proxied(url: &str) -> Option<Proxy> {
     let (scheme, rest) = url.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();
     let scheme = match scheme.as_str() {
@@ -111,22 +156,14 @@ fn proxy(url: &str) -> Option<Proxy> {
     Proxy::new(&format!("{scheme}://{rest}")).ok()
 }
 
-fn agent(settings: &Settings, proxy: Option<Proxy>) -> Agent {
-    let roots = match &settings.roots {
-        None => RootCerts::WebPki,
-        Some(roots) => {
-            let roots = roots
-                .iter()
-                .map(|root| Certificate::from_der(root).to_owned());
-            RootCerts::from(roots)
-        }
-    };
+fn agent(settings: &Settings, trust: &Arc<Trust>, proxy: Option<Proxy>) -> Agent {
     let config = Config::builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
+        // What a proxy is told: calls have their own.
+        .user_agent(PRODUCT)
         .proxy(proxy)
-        .tls_config(TlsConfig::builder().root_certs(roots).build())
         .input_buffer_size(BUFFER)
         .output_buffer_size(BUFFER)
         .max_idle_connections(settings.workers)
@@ -141,19 +178,12 @@ fn agent(settings: &Settings, proxy: Option<Proxy>) -> Agent {
         .chain(Dial {
             silence: settings.silence,
         })
-        .chain(RustlsConnector::default())
+        .chain(Tls {
+            trust: Arc::clone(trust),
+            timeout: settings.handshake_timeout,
+        })
         .chain(Arrive);
     Agent::with_parts(config, chain, Lookup::default())
-}
-
-/// Whether the environment's proxies are passed by.
-fn is_loopback(uri: &Uri) -> bool {
-    let host = uri.host().unwrap_or_default();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    match bare.parse::<std::net::IpAddr>() {
-        Ok(address) => address.is_loopback(),
-        Err(_) => bare.eq_ignore_ascii_case("localhost"),
-    }
 }
 
 #[cfg(test)]
@@ -183,8 +213,8 @@ mod tests {
 
     #[test]
     fn names_are_resolved_by_socks_proxies() {
-        assert!(!proxy("socks5://h:1").unwrap().resolve_target());
-        assert!(!proxy("socks5h://h:1").unwrap().resolve_target());
+        assert!(!proxied("socks5://h:1").unwrap().resolve_target());
+        assert!(!proxied("socks5h://h:1").unwrap().resolve_target());
     }
 
     #[test]
@@ -195,19 +225,6 @@ mod tests {
             let url = format!("http://127.0.0.1:{port}");
             assert!(agents.pick(ProxySetting::Url(&url), &uri).is_some());
         }
-        assert_eq!(agents.explicit.lock().len(), AGENTS);
-    }
-
-    #[test]
-    fn loopback_is_known() {
-        for (uri, expected) in [
-            ("http://localhost:1/", true),
-            ("http://127.9.9.9/", true),
-            ("http://[::1]:5/", true),
-            ("http://10.0.0.1/", false),
-            ("http://localhost.example/", false),
-        ] {
-            assert_eq!(is_loopback(&uri.parse().unwrap()), expected, "{uri}");
-        }
+        assert_eq!(agents.made.lock().proxied.len(), AGENTS);
     }
 }

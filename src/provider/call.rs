@@ -1,6 +1,7 @@
 //! The one place that calls upstreams.
 
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor, Read};
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use ureq::http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderValue};
@@ -13,7 +14,8 @@ use super::headers::Headers;
 use super::progress::{self, Progress};
 use super::request::Request;
 use super::target::{Action, Call, Kind};
-use super::{claude, codex, compat, gemini, vertex};
+use super::{claude, codex, compat, compressed, gemini, vertex};
+use crate::coding::Coding;
 use crate::logs;
 
 /// A pooled connection that breaks within this time has been closed by the upstream before it saw the
@@ -30,7 +32,7 @@ pub struct Upstream {
 pub struct Answer {
     /// 200 to 299.
     pub status: u16,
-    /// As they came, unfiltered.
+    /// As they came, unfiltered; of a body that was compressed, without what they say of its coded form.
     pub headers: Headers,
     /// What it fails with is read by [`Failure::of_read`].
     pub body: Box<dyn Read + Send>,
@@ -42,6 +44,12 @@ impl Upstream {
             event_bytes: settings.event_bytes,
             agents: Agents::new(settings),
         }
+    }
+
+    /// Trusts the authorities in a file (PEM) from now on, beside those built in and the system's. Connections
+    /// are kept while its content is the same; a file that cannot be read changes nothing.
+    pub fn trust(&self, file: Option<&Path>) {
+        self.agents.trust(file);
     }
 
     /// Calls an upstream and waits for the head of its answer, or for all of it if the upstream can only
@@ -125,7 +133,7 @@ fn run(agent: &Agent, request: &Request) -> Result<Response<ureq::Body>, ureq::E
     *outgoing.uri_mut() = request.uri.clone();
     let mut headers = request.headers.clone().into_map();
     headers.insert(CONTENT_LENGTH, HeaderValue::from(request.body.len()));
-    // Answers are not decoded, whatever a credential's headers ask for.
+    // Whatever a credential's headers ask for: events are to come as they are made.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     *outgoing.headers_mut() = headers;
     agent.run(outgoing)
@@ -135,10 +143,14 @@ fn run(agent: &Agent, request: &Request) -> Result<Response<ureq::Body>, ureq::E
 fn answered(response: Response<ureq::Body>) -> Result<Answer, Failure> {
     let (head, body) = response.into_parts();
     let status = head.status.as_u16();
-    let headers = Headers::from(head.headers);
-    let body = body.into_reader();
+    let mut headers = Headers::from(head.headers);
+    let body: Box<dyn Read + Send> = Box::new(body.into_reader());
+    let body = match headers.take_codings() {
+        None => Ok(body),
+        Some(codings) => compressed::undone(&codings, body),
+    };
     if head.status.is_success() {
-        let body = logs::upstream::answer(status, headers.iter(), Box::new(body));
+        let body = logs::upstream::answer(status, headers.iter(), body?);
         return Ok(Answer {
             status,
             headers,
@@ -146,12 +158,24 @@ fn answered(response: Response<ureq::Body>) -> Result<Answer, Failure> {
         });
     }
     let mut start = Vec::new();
+    // An error that cannot be read still has its status.
+    let body = body.unwrap_or_else(|_| Box::new(io::empty()));
     if let Err(error) = body.take(ERROR_BODY).read_to_end(&mut start) {
         let failure = Failure::of_read(&error);
         // Of an error that breaks off, the part that came still tells more than the break.
         if failure.kind == FailureKind::ClientGone {
             return Err(failure);
         }
+    }
+    if let Some(coding) = Coding::of_start(&start) {
+        let mut plain = Vec::new();
+        let coded = Box::new(start.as_slice());
+        // What cannot be read of it is left.
+        let _ = coding
+            .undone(coded)
+            .take(ERROR_BODY)
+            .read_to_end(&mut plain);
+        start = plain;
     }
     Err(Failure::of_status(
         status,

@@ -76,6 +76,7 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
         headers.set("anthropic-beta", &betas.0.join(","));
     }
     headers.forward(call, FORWARDED);
+    headers.defaults(call);
     headers.credential(call);
     Ok(Request { uri, headers, body })
 }
@@ -123,6 +124,7 @@ mod tests {
                 base_url,
                 key: Some(&Secret::new(key)),
                 headers: &[],
+                defaults: &[],
                 proxy: ProxySetting::Inherit,
             },
             model: "m",

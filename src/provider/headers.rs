@@ -1,12 +1,13 @@
-//! Headers of a call, in the order of spec/providers.md 2.2: protocol, the client's own, the product's
-//! name, the credential's. A later source replaces what an earlier one said.
+//! Headers of a call, in the order of spec/providers.md 2.2: protocol, the product's name, the client's own,
+//! the configured defaults for what it does not send, the credential's. A later source replaces what an
+//! earlier one said.
 
 use ureq::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::target::Call;
 
 /// What a call says it is when the client did not.
-const PRODUCT: &str = concat!("holdfast/", env!("CARGO_PKG_VERSION"));
+pub(super) const PRODUCT: &str = concat!("holdfast/", env!("CARGO_PKG_VERSION"));
 /// Headers a credential may not set: they frame the message.
 const REFUSED: [HeaderName; 4] = [
     header::HOST,
@@ -95,6 +96,15 @@ impl Headers {
         }
     }
 
+    /// Sets the configured ones that the client has not sent.
+    pub(super) fn defaults(&mut self, call: &Call) {
+        for (name, value) in call.target.defaults {
+            if call.client_header(name).is_none() {
+                self.set(name, value);
+            }
+        }
+    }
+
     /// Sets the credential's own headers.
     pub(super) fn credential(&mut self, call: &Call) {
         for (name, value) in call.target.headers {
@@ -112,6 +122,19 @@ impl Headers {
         self.0.remove(header::TRANSFER_ENCODING);
         self.set("content-type", "application/json");
         self.set("content-length", &length.to_string());
+    }
+
+    /// Takes out what is said of the coded form of a body: its codings, if it says any, and its length.
+    pub(super) fn take_codings(&mut self) -> Option<String> {
+        let values = self.0.get_all(header::CONTENT_ENCODING).iter();
+        let values: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
+        if values.is_empty() {
+            return None;
+        }
+        let codings = values.join(",");
+        self.0.remove(header::CONTENT_ENCODING);
+        self.0.remove(header::CONTENT_LENGTH);
+        Some(codings)
     }
 
     pub(super) fn into_map(self) -> HeaderMap {

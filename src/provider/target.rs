@@ -1,6 +1,6 @@
 //! What a call is made of: which upstream, which operation, what the client sent.
 
-use crate::config::{self, Secret};
+use crate::config::{self, Config, Secret};
 use crate::credential::{Credential, Provider};
 use crate::dialect::Dialect;
 use crate::json::Span;
@@ -40,6 +40,8 @@ pub struct Target<'a> {
     pub key: Option<&'a Secret>,
     /// The credential's own headers.
     pub headers: &'a [(&'a str, &'a str)],
+    /// Headers for a client that does not send them, names in lower case.
+    pub defaults: &'a [(&'static str, String)],
     pub proxy: ProxySetting<'a>,
 }
 
@@ -77,21 +79,26 @@ pub struct Call<'a> {
 
 impl<'a> Target<'a> {
     /// The upstream as `credential` presents itself to it. `headers` are its own, see
-    /// [`Credential::headers_for`]; `proxy` is for credentials that name none.
+    /// [`Credential::headers_for`]; what it does not say is as `config` says.
     pub fn of(
         credential: &'a Credential,
         headers: &'a [(&'a str, &'a str)],
-        proxy: &'a config::ProxySetting,
+        config: &'a Config,
     ) -> Self {
-        let proxy = match (&credential.proxy, proxy) {
+        let kind = Kind::of(&credential.provider);
+        let proxy = match (&credential.proxy, &config.proxy_url) {
             (config::ProxySetting::Inherit, global) => global,
             (own, _) => own,
         };
         Self {
-            kind: Kind::of(&credential.provider),
+            kind,
             base_url: &credential.base_url,
             key: credential.key.as_ref(),
             headers,
+            defaults: match kind {
+                Kind::Claude => &config.claude_headers,
+                Kind::Gemini | Kind::Vertex | Kind::Codex | Kind::Compat => &[],
+            },
             proxy: match proxy {
                 config::ProxySetting::Inherit => ProxySetting::Inherit,
                 config::ProxySetting::Direct => ProxySetting::Direct,

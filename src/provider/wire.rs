@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use ureq::Error;
 use ureq::unversioned::transport::time::Duration as Wait;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
@@ -26,6 +26,8 @@ const GATHER: usize = 8 * 1024;
 const INPUT: [usize; 2] = [4 * 1024, 16 * 1024];
 /// What the input may grow to for a head that does not fit. ureq refuses heads above 64 KiB.
 const INPUT_LIMIT: usize = 128 * 1024;
+/// After how long without a byte the system asks whether the other end is still there (spec/config.md 5).
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// A connected socket to an upstream or a proxy.
 pub struct Wire {
@@ -53,6 +55,8 @@ impl Wire {
     /// A transport over `stream` that gives up when a body has not moved for `silence`.
     pub fn new(stream: TcpStream, silence: Duration) -> io::Result<Self> {
         stream.set_nodelay(true)?;
+        let probes = TcpKeepalive::new().with_time(KEEP_ALIVE);
+        SockRef::from(&stream).set_tcp_keepalive(&probes)?;
         stream.set_write_timeout(Some(watch::SLICE))?;
         Ok(Self {
             stream,

@@ -7,6 +7,7 @@ use super::chunks::Chunks;
 use super::outcome::{Ended, Relayed};
 use super::rename::Rename;
 use super::source::silent;
+use crate::coding::Coding;
 use crate::dialect::usage::{self, Usage};
 use crate::dialect::{Dialect, event, opening};
 use crate::provider::watch::{self, Interruption};
@@ -69,7 +70,7 @@ pub fn open_all(answer: Answer, dialect: Dialect) -> Result<Whole, Failure> {
 }
 
 fn read(answer: Answer, dialect: Dialect, limit: u64) -> Result<Whole, Failure> {
-    let length = answer.length();
+    let mut length = answer.length();
     let Answer {
         status,
         headers,
@@ -77,11 +78,15 @@ fn read(answer: Answer, dialect: Dialect, limit: u64) -> Result<Whole, Failure> 
     } = answer;
     let expected = length.unwrap_or(0).min(HELD);
     let mut held = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
-    let mut start = body.by_ref().take(limit);
-    start
-        .read_to_end(&mut held)
-        .map_err(|error| Failure::of_read(&error))?;
-    if start.limit() == 0 {
+    let mut is_long = hold(&mut body, limit, &mut held)?;
+    // Compressed, and not said to be.
+    if let Some(coding) = Coding::of_start(&held) {
+        body = coding.undone(Box::new(io::Cursor::new(held).chain(body)));
+        held = Vec::new();
+        length = None;
+        is_long = hold(&mut body, limit, &mut held)?;
+    }
+    if is_long {
         let rest = match length {
             Some(length) => Rest::Known(body, length),
             None => Rest::Unknown(body),
@@ -116,6 +121,15 @@ fn read(answer: Answer, dialect: Dialect, limit: u64) -> Result<Whole, Failure> 
         usage,
         response,
     })
+}
+
+/// Reads up to `limit` bytes; whether there may be more.
+fn hold(body: &mut dyn Read, limit: u64, held: &mut Vec<u8>) -> Result<bool, Failure> {
+    let mut start = body.take(limit);
+    start
+        .read_to_end(held)
+        .map_err(|error| Failure::of_read(&error))?;
+    Ok(start.limit() == 0)
 }
 
 impl Whole {

@@ -1,11 +1,13 @@
 //! Which model names are offered, and by which credentials. Computed once per configuration.
 
 use std::collections::{BTreeMap, HashMap};
+use std::iter::repeat;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::holders::Holders;
 use crate::credential::{Credential, Model, split_configured};
+use crate::dialect::thinking::Record;
 use crate::session::bindings::Holder;
 
 /// One credential that can serve a model.
@@ -24,6 +26,10 @@ pub struct Member {
     pub upstream: Arc<str>,
     /// How much it is to think, where the configuration says so: the value of a suffix.
     pub thinking: Option<Arc<str>>,
+    /// What it can, where the configuration says so.
+    pub record: Option<Arc<Record>>,
+    /// The model's name in answers, where it is not to be the one asked for.
+    pub alias: Option<Arc<str>>,
 }
 
 impl Candidate {
@@ -163,13 +169,17 @@ fn members(model: &Model) -> Arc<[Member]> {
         [] => std::slice::from_ref(&model.id),
         names => names,
     };
+    let records = model.thinking.iter().cloned().chain(repeat(None));
     names
         .iter()
-        .map(|name| {
+        .zip(records)
+        .map(|(name, record)| {
             let (upstream, thinking) = split_configured(name);
             Member {
                 upstream: Arc::from(upstream),
                 thinking: thinking.map(Arc::from),
+                record,
+                alias: model.force_mapping.then(|| Arc::from(model.id.as_str())),
             }
         })
         .collect()

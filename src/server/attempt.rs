@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use memchr::memmem;
 use serde_json::json;
 
-use super::generation::{Generation, Understood, rename};
+use super::generation::{Generation, Understood, rename, told};
 use super::inbound::Inbound;
 use crate::dialect::Dialect;
 use crate::dialect::carriers;
 use crate::dialect::neutral::Untranslatable;
 use crate::dialect::problem::{self, Problem};
-use crate::dialect::thinking;
+use crate::dialect::thinking::{self, Record};
 use crate::dialect::translate::{self, Ask, Form, Stream};
 use crate::logs;
 use crate::payload::Selected;
-use crate::provider::{Action, Answer, Call, Failure, FailureKind, Headers, Target};
+use crate::provider::{Action, Answer, Call, Failure, FailureKind, Headers, Kind, Target};
 use crate::relay::{self, Crossing, Opened, Whole};
 use crate::routing::{Candidate, Member};
 
@@ -75,11 +76,7 @@ impl Generation<'_> {
         let dialect = self.operation.dialect;
         let upstream = candidate.credential.dialect();
         let call = Call {
-            target: Target::of(
-                &candidate.credential,
-                &own_headers,
-                &self.snapshot.config.proxy_url,
-            ),
+            target: Target::of(&candidate.credential, &own_headers, &self.snapshot.config),
             model: &member.upstream,
             action: self.operation.action,
             stream: understood.stream,
@@ -94,16 +91,19 @@ impl Generation<'_> {
             return self.translated(&call, member, upstream, understood, suffix, &rules);
         }
         let answer = match suffix {
-            None => self.call_ruled(&call, &rules, None)?,
-            Some(suffix) => {
-                let body = thinking::suffixed(dialect, call.body, &member.upstream, suffix)
+            None if !is_limited(member, call.body) => {
+                self.call_ruled(&call, &rules, member, None)?
+            }
+            suffix => {
+                let record = record(member);
+                let body = thinking::fitted(dialect, call.body, &member.upstream, suffix, record)
                     .map_err(|why| Failure::new(FailureKind::Request, why))?;
                 let call = Call {
                     body: &body,
                     model_span: None,
                     ..call
                 };
-                self.call_ruled(&call, &rules, Some(suffix))?
+                self.call_ruled(&call, &rules, member, suffix)?
             }
         };
         let opened = if understood.stream {
@@ -134,10 +134,11 @@ impl Generation<'_> {
             form: understood.form,
             upstream,
             body: call.body,
-            model: &understood.model,
+            model: told(member, understood),
             upstream_model: &member.upstream,
             stream: understood.stream,
             suffix,
+            record: record(member),
             seed: &seed,
             now: now.as_secs(),
         };
@@ -157,7 +158,7 @@ impl Generation<'_> {
             alt: None,
             ..*call
         };
-        let answer = self.call_ruled(&outgoing, rules, suffix)?;
+        let answer = self.call_ruled(&outgoing, rules, member, suffix)?;
         drop(translated.body);
         if !understood.stream {
             let whole = relay::crossing::whole(answer, translated.way_back)?;
@@ -224,4 +225,18 @@ impl Generation<'_> {
         let body = problem::render(self.operation.dialect, &problem);
         Failure::of_status(400, Headers::default(), body, SystemTime::now())
     }
+}
+
+/// What a model can think: what the configuration says goes before what its name does.
+pub(super) fn record(member: &Member) -> Option<&Record> {
+    member
+        .record
+        .as_deref()
+        .or_else(|| thinking::record(&member.upstream))
+}
+
+/// Whether a body may ask for more than the configuration lets its model think.
+pub(super) fn is_limited(member: &Member, body: &[u8]) -> bool {
+    let says = |key: &str| memmem::find(body, key.as_bytes()).is_some();
+    member.record.is_some() && (says("\"reasoning") || says("\"thinking\""))
 }

@@ -62,3 +62,15 @@ pub const EXAMPLE_KEY: Fixed = Fixed::json(
     403,
     r#"{"error":"unsafe_example_api_key","message":"api-keys still holds an example key (your-api-key-1, -2 or -3); replace it in the configuration"}"#,
 );
+
+/// `/v1internal:*` while `enable-gemini-cli-endpoint` is off.
+pub const CLI_DISABLED: Fixed = Fixed::json(
+    403,
+    r#"{"error":{"message":"Gemini CLI endpoint is disabled","type":"forbidden"}}"#,
+);
+
+/// `/v1internal:*` for others than programs of this host.
+pub const CLI_NOT_LOCAL: Fixed = Fixed::json(
+    403,
+    r#"{"error":{"message":"CLI reply only allow local access","type":"forbidden"}}"#,
+);

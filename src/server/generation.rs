@@ -419,8 +419,14 @@ pub(super) struct Way<'l> {
 
 /// The model's two names, where the client calls it otherwise than the upstream.
 pub(super) fn rename<'a>(member: &'a Member, understood: &'a Understood<'_>) -> Option<Rename<'a>> {
-    (*member.upstream != *understood.model).then(|| Rename {
+    let client = told(member, understood);
+    (*member.upstream != *client).then_some(Rename {
         upstream: &member.upstream,
-        client: &understood.model,
+        client,
     })
+}
+
+/// The model's name in answers.
+pub(super) fn told<'a>(member: &'a Member, understood: &'a Understood<'_>) -> &'a str {
+    member.alias.as_deref().unwrap_or(&understood.model)
 }

@@ -7,6 +7,7 @@ pub mod client_key;
 pub mod cors;
 pub mod decoding;
 pub mod fixed;
+mod gemini_cli;
 mod generation;
 pub mod head;
 pub mod headers;
@@ -42,7 +43,7 @@ use crate::lane::WorkerEnd;
 use crate::local_time::Zone;
 use crate::logs;
 use crate::logs::request_id::RequestId;
-use crate::provider::{Settings, Upstream};
+use crate::provider::{Settings, Upstream, Variables};
 use crate::routing::State;
 use crate::session::bindings::Holder;
 use crate::usage::Statistics;
@@ -68,23 +69,33 @@ pub struct Server {
     observer: Option<Observer>,
     written: Written,
     usage: Statistics,
+    /// What `$WRITABLE_PATH` said at the start.
+    writable: Option<String>,
     /// `commercial-mode`, which stays as it was at the start.
     commercial: bool,
 }
 
 impl Server {
-    pub fn new(config: Config, observer: Option<Observer>) -> Self {
-        let settings = Settings {
+    pub fn new(config: Config, observer: Option<Observer>, variables: Variables) -> Self {
+        let writable = variables.get("WRITABLE_PATH");
+        let upstream = Upstream::new(Settings {
             workers: config.limits.workers,
+            variables,
             ..Settings::default()
-        };
+        });
+        upstream.trust(config.ca_file.as_deref());
         let routing = State::new(config.routing.session_affinity_names, Instant::now());
         Self {
             body_limit: config.limits.body,
             commercial: config.logs.commercial,
-            snapshot: ArcSwap::from_pointee(Snapshot::new(config, &routing.holders)),
+            snapshot: ArcSwap::from_pointee(Snapshot::new(
+                config,
+                &routing.holders,
+                writable.as_deref(),
+            )),
+            writable,
             routing,
-            upstream: Upstream::new(settings),
+            upstream,
             observer,
             written: Written::default(),
             usage: Statistics::new(|time| Zone::here().offset(time).unwrap_or(0)),
@@ -94,7 +105,12 @@ impl Server {
     /// Serves by `config` from now on; requests under way keep what they started with.
     pub fn reload(&self, mut config: Config) {
         config.logs.commercial = self.commercial;
-        let snapshot = Arc::new(Snapshot::new(config, &self.routing.holders));
+        self.upstream.trust(config.ca_file.as_deref());
+        let snapshot = Arc::new(Snapshot::new(
+            config,
+            &self.routing.holders,
+            self.writable.as_deref(),
+        ));
         let before = self.snapshot.swap(Arc::clone(&snapshot));
         self.compare(&before, &snapshot);
         let credentials = snapshot.catalog.credentials().iter();
@@ -234,6 +250,7 @@ impl Server {
             Route::UnknownGeminiMethod { path } => {
                 Reply::problem(dialect, &Problem::unknown_method(path))
             }
+            Route::GeminiCli => gemini_cli::reply(&inbound, snapshot.config.google.cli_endpoint),
             Route::ChatCompletions
             | Route::Completions
             | Route::Messages

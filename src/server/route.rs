@@ -45,6 +45,8 @@ pub enum Route<'t> {
     },
     /// The same with a method that does not exist: 404, but only for those who have a key.
     UnknownGeminiMethod { path: &'t str },
+    /// `POST /v1internal:{method}`, what Gemini CLI asks its own vendor.
+    GeminiCli,
 }
 
 /// What a Gemini path asks of its model.
@@ -90,7 +92,8 @@ impl Route<'_> {
             Self::GeminiModels
             | Self::GeminiModel(_)
             | Self::Gemini { .. }
-            | Self::UnknownGeminiMethod { .. } => Dialect::Gemini,
+            | Self::UnknownGeminiMethod { .. }
+            | Self::GeminiCli => Dialect::Gemini,
         }
     }
 
@@ -110,13 +113,14 @@ impl Route<'_> {
             | Self::Model(_)
             | Self::GeminiModels
             | Self::GeminiModel(_)
-            | Self::UnknownGeminiMethod { .. } => false,
+            | Self::UnknownGeminiMethod { .. }
+            | Self::GeminiCli => false,
         }
     }
 
     /// Whether anyone may ask, without a key.
     pub fn is_open(&self) -> bool {
-        matches!(self, Self::Root | Self::Health)
+        matches!(self, Self::Root | Self::Health | Self::GeminiCli)
     }
 }
 
@@ -211,6 +215,7 @@ fn lookup<'t>(method: &str, path: &'t str) -> Option<Route<'t>> {
             "/v1/responses/compact" | "/backend-api/codex/responses/compact" => {
                 Some(Route::Compact)
             }
+            _ if path.starts_with("/v1internal:") => Some(Route::GeminiCli),
             // The newer version of Google's SDK says `v1`.
             _ => {
                 let rest = path.strip_prefix(GEMINI_MODEL);

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::attempt::{is_limited, record};
 use super::generation::{Generation, Understood};
 use crate::config::{Config, Place, Problem, Severity};
 use crate::credential::Provider;
@@ -86,6 +87,7 @@ impl Generation<'_> {
         &self,
         call: &Call<'_>,
         rules: &Selected<'_>,
+        member: &Member,
         suffix: Option<&str>,
     ) -> Result<Answer, Failure> {
         if rules.is_empty() {
@@ -129,8 +131,10 @@ impl Generation<'_> {
                 let model = model(&changed, call);
                 let mut body = changed;
                 // Here how much is thought is settled after the rules; what the name says outranks them.
-                if let Some(suffix) = suffix.filter(|_| call.action == Action::Generate) {
-                    body = thinking::suffixed(Dialect::Chat, &body, &model, suffix)
+                let is_bound = suffix.is_some() || is_limited(member, &body);
+                if is_bound && call.action == Action::Generate {
+                    let record = record(member);
+                    body = thinking::fitted(Dialect::Chat, &body, &model, suffix, record)
                         .map_err(refused)?;
                 }
                 if call.stream && self.operation.dialect != Dialect::Chat {

@@ -23,7 +23,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub fn new(config: Config, holders: &Holders) -> Self {
+    pub fn new(config: Config, holders: &Holders, writable: Option<&str>) -> Self {
         let (credentials, problems) = credential::from_config(&config);
         for problem in &problems {
             log::warn!("{problem}");
@@ -68,7 +68,7 @@ impl Snapshot {
             catalog,
             policy,
             listed,
-            log_folder: logs::folder(&config.auth_dir).into(),
+            log_folder: logs::folder(writable, &config.auth_dir).into(),
             config,
         }
     }

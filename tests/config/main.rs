@@ -1,11 +1,13 @@
 //! The configuration file, from text to credentials.
 
 mod anything;
+mod channels;
 mod effective;
 mod entries;
 mod example;
 mod full_fixture;
 mod models;
+mod network;
 mod payload;
 mod problems;
 mod schema;

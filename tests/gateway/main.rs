@@ -8,6 +8,8 @@ mod failures;
 mod grammar;
 mod harness;
 mod library;
+mod models;
+mod network;
 mod passthrough;
 mod payload;
 mod routes;

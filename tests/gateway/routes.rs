@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::harness::{ALL, Dialect, KEY, Setup};
+use super::harness::{ALL, Dialect, KEY, Setup, Wish};
 
 #[test]
 fn a_key_counts_in_all_five_places() {
@@ -41,6 +41,45 @@ fn a_key_counts_in_all_five_places() {
         assert_eq!(answer.status(), 401);
     }
     assert!(setup.records().is_empty());
+}
+
+#[test]
+fn gemini_clis_own_endpoint_is_off_and_then_local() {
+    let setup = Setup::new();
+    let path = "/v1internal:generateContent";
+    let ask = |setup: &Setup, headers: &[(&str, &str)]| {
+        let body = br#"{"model":"gemini-2.5-pro","project":"p","request":{}}"#;
+        let answer = setup.client().call("POST", path, headers, body);
+        (answer.status(), answer.text().to_owned())
+    };
+    let refusal = |message: &str| {
+        let error = json!({"error": {"message": message, "type": "forbidden"}});
+        (403, error.to_string())
+    };
+    let disabled = refusal("Gemini CLI endpoint is disabled");
+    assert_eq!(ask(&setup, &[]), disabled);
+    assert_eq!(ask(&setup, &[("X-Api-Key", KEY)]), disabled);
+    setup.stop();
+
+    let setup = Setup::with(Wish {
+        more: "enable-gemini-cli-endpoint: true",
+        ..Wish::default()
+    });
+    // The test client calls the gateway by a name.
+    assert_eq!(
+        ask(&setup, &[]),
+        refusal("CLI reply only allow local access")
+    );
+    let body = r#"{"model":"gemini-2.5-pro"}"#;
+    let length = body.len();
+    let mut client = setup.client();
+    let head = format!("POST {path} HTTP/1.1\r\nHost: 127.0.0.1:1\r\nContent-Length: {length}");
+    client.send_raw(format!("{head}\r\n\r\n{body}").as_bytes());
+    let answer = client.answer();
+    assert_eq!(answer.status(), 503, "{}", answer.text());
+    let reason = "auth_not_found: no auth available (providers=gemini-cli, model=gemini-2.5-pro)";
+    assert_eq!(answer.json()["error"]["message"], reason);
+    setup.stop();
 }
 
 #[test]

@@ -72,6 +72,7 @@ pub fn translated(
         upstream_model: "gemini-3-pro",
         stream: true,
         suffix: None,
+        record: None,
         seed: "seed",
         now: 1_700_000_000,
     })

@@ -281,6 +281,7 @@ fn a_loop_that_has_lost_its_thoughts_goes_on_without() {
             upstream_model: model,
             stream: true,
             suffix: None,
+            record: None,
             seed: "seed",
             now: 1,
         };

@@ -9,7 +9,7 @@ mod write;
 
 pub use read::read;
 pub use record::{Record, Thinking, record};
-pub use same::{refitted, suffixed};
+pub use same::{fitted, refitted, suffixed};
 pub use settle::{Target, settle};
 pub use write::write;
 

@@ -8,7 +8,7 @@ use super::Level;
 use crate::dialect::Dialect;
 
 /// What a model can.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Record {
     /// How the model's name begins.
@@ -25,7 +25,7 @@ pub struct Record {
     pub manual_budget: bool,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thinking {
     /// Tokens, least and most; 0 and 0 where only levels count.
@@ -96,6 +96,14 @@ fn is_variant(rest: &str, is_line: bool) -> bool {
 }
 
 impl Record {
+    /// A model of which no more is known.
+    pub fn of(thinking: Thinking) -> Self {
+        Self {
+            thinking: Some(thinking),
+            ..Self::default()
+        }
+    }
+
     /// Whether the models are those of the vendor whose dialect this is.
     pub fn is_at_home(&self, dialect: Dialect) -> bool {
         match dialect {

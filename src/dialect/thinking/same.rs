@@ -1,8 +1,8 @@
-//! A suffix on the model's name, where nothing else is translated.
+//! A suffix on the model's name, or limits of the model, where nothing else is translated.
 
 use serde_json::{Map, Value};
 
-use super::{Amount, Target, read, record, settle, write};
+use super::{Amount, Record, Target, read, record, settle, write};
 use crate::dialect::Dialect;
 use crate::json::{self, Splice};
 
@@ -28,20 +28,37 @@ fn concerned(dialect: Dialect) -> &'static [&'static str] {
 ///
 /// # Errors
 /// In words for the client, when the body is no object or the model cannot do it.
-#[inline(never)]
 pub fn suffixed(
     dialect: Dialect,
     body: &[u8],
     model: &str,
     suffix: &str,
 ) -> Result<Vec<u8>, String> {
-    let record = record(model);
+    fitted(dialect, body, model, Some(suffix), record(model))
+}
+
+/// A body for `model`, of which `record` is known, that says what the suffix says, or else only what the model
+/// can; all else in it stays as it is.
+///
+/// # Errors
+/// As [`suffixed`].
+#[inline(never)]
+pub fn fitted(
+    dialect: Dialect,
+    body: &[u8],
+    model: &str,
+    suffix: Option<&str>,
+    record: Option<&Record>,
+) -> Result<Vec<u8>, String> {
     edited(dialect, body, Some(model), |before, after| {
+        let amount = suffix.and_then(Amount::of_suffix);
         // A suffix that says nothing goes, and nothing else.
-        if let Some(amount) = Amount::of_suffix(suffix) {
-            let target = Target::new(dialect, dialect, record);
-            let settled = settle(read(dialect, before)?, Some(amount), target)?;
-            write(dialect, settled, record, after);
+        if amount.is_some() || suffix.is_none() {
+            let wish = read(dialect, before)?;
+            let settled = settle(wish, amount, Target::new(dialect, dialect, record))?;
+            if amount.is_some() || settled.amount != wish.amount {
+                write(dialect, settled, record, after);
+            }
         }
         Ok(())
     })
@@ -123,7 +140,35 @@ fn edited(
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Level, Thinking};
     use super::*;
+
+    #[test]
+    fn what_a_model_cannot_is_refused_or_left_out() {
+        let record = Record::of(Thinking {
+            levels: vec![Level::Low, Level::Medium, Level::High],
+            ..Thinking::default()
+        });
+        let fit = |body: &str| {
+            let fitted = fitted(Dialect::Chat, body.as_bytes(), "m", None, Some(&record));
+            fitted.map(|body| String::from_utf8(body).unwrap())
+        };
+        for same in [
+            r#"{"model":"m", "x":1.50}"#,
+            r#"{"model":"m","reasoning_effort": "high" }"#,
+            r#"{"model":"m","reasoning":{ "effort":"low" }}"#,
+        ] {
+            assert_eq!(fit(same).as_deref(), Ok(same));
+        }
+        assert_eq!(
+            fit(r#"{"model":"m","reasoning_effort":"none","x":1}"#).unwrap(),
+            r#"{"model":"m","reasoning_effort":"low","x":1}"#
+        );
+        assert_eq!(
+            fit(r#"{"model":"m","reasoning_effort":"xhigh"}"#).unwrap_err(),
+            "level \"xhigh\" not supported, valid levels: low, medium, high"
+        );
+    }
 
     #[test]
     fn only_what_is_said_of_thinking_changes() {

@@ -21,6 +21,10 @@ use holdfast::provider::{
 use holdfast::relay::{Ended, Framing, Opened, Relayed, Rename, Style, stream, whole};
 use holdfast::sse::MAX_EVENT;
 
+mod compressed;
+mod proxies;
+mod tls;
+
 /// A request as it arrived.
 #[derive(Clone, Debug)]
 struct Seen {
@@ -167,6 +171,7 @@ fn call<'a>(kind: Kind, base_url: &'a str, body: &'a str) -> Call<'a> {
             base_url,
             key: Some(key()),
             headers: &[],
+            defaults: &[],
             proxy: ProxySetting::Direct,
         },
         model: "m",
@@ -450,6 +455,40 @@ mod requests {
         assert_eq!(seen.header("cache-control"), Some("no-cache"));
         assert_eq!(seen.header("accept-encoding"), Some("identity"));
         assert_eq!(seen.text(), BODY);
+    }
+
+    #[test]
+    fn header_defaults_are_for_clients_that_say_nothing() {
+        let server = Server::answering(json_answer("{}"));
+        let base = server.base();
+        let defaults = [
+            ("user-agent", "default/1.0".to_owned()),
+            ("x-stainless-os", "Default  OS".to_owned()),
+            ("x-stainless-arch", "default".to_owned()),
+            ("x-stainless-timeout", "600".to_owned()),
+        ];
+        let mut call = call(Kind::Claude, &base, BODY);
+        call.target.defaults = &defaults;
+        call.target.headers = &[("X-Stainless-Timeout", "own")];
+        call.client_headers = &[("X-Stainless-Arch", "client")];
+        upstream().call(&call).unwrap();
+        let seen = server.next();
+        assert_eq!(seen.header("user-agent"), Some("default/1.0"));
+        assert_eq!(seen.header("x-stainless-os"), Some("Default  OS"));
+        assert_eq!(seen.header("x-stainless-arch"), Some("client"));
+        assert_eq!(seen.header("x-stainless-timeout"), Some("own"));
+
+        call.client_headers = &[("User-Agent", "client/2")];
+        upstream().call(&call).unwrap();
+        assert_eq!(server.next().header("user-agent"), Some("client/2"));
+
+        call.target.defaults = &[];
+        call.client_headers = &[];
+        upstream().call(&call).unwrap();
+        let seen = server.next();
+        let product = concat!("holdfast/", env!("CARGO_PKG_VERSION"));
+        assert_eq!(seen.header("user-agent"), Some(product));
+        assert_eq!(seen.header("x-stainless-os"), None);
     }
 
     #[test]
@@ -934,290 +973,6 @@ mod clients_that_go {
         let stream = format!("{PART}{DONE}");
         let primed = opened(answer_in(&[stream.as_bytes()], false), Dialect::Chat);
         assert_eq!(primed.pump(Broken, STYLE).ended, Ended::ClientGone);
-    }
-}
-
-mod tls {
-    use super::*;
-    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-
-    /// Puts TLS in front of an upstream. Returns where, and the certificate.
-    fn in_front_of(target: SocketAddr) -> (String, Vec<u8>) {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let certificate = made.cert.der().clone();
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.clone()], key)
-            .unwrap();
-        let config = Arc::new(config);
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let base = format!(
-            "https://localhost:{}",
-            listener.local_addr().unwrap().port()
-        );
-        thread::spawn(move || {
-            for client in listener.incoming() {
-                let (client, config) = (client.unwrap(), config.clone());
-                thread::spawn(move || terminate(client, config, target));
-            }
-        });
-        (base, certificate.to_vec())
-    }
-
-    /// Carries one connection; either side may speak at any time.
-    fn terminate(client: TcpStream, config: Arc<rustls::ServerConfig>, target: SocketAddr) {
-        let inner = TcpStream::connect(target).unwrap();
-        inner.set_nonblocking(true).unwrap();
-        client
-            .set_read_timeout(Some(Duration::from_millis(5)))
-            .unwrap();
-        let connection = rustls::ServerConnection::new(config).unwrap();
-        let mut outer = rustls::StreamOwned::new(connection, client);
-        let mut buffer = [0; 4096];
-        let is_pause = |error: &io::Error| {
-            matches!(
-                error.kind(),
-                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-            )
-        };
-        loop {
-            match outer.read(&mut buffer) {
-                Ok(0) => return,
-                Ok(count) => (&inner).write_all(&buffer[..count]).unwrap(),
-                Err(error) if is_pause(&error) => {}
-                Err(_) => return,
-            }
-            match (&inner).read(&mut buffer) {
-                Ok(0) => {
-                    outer.conn.send_close_notify();
-                    let _ = outer.flush();
-                    return;
-                }
-                Ok(count) => outer.write_all(&buffer[..count]).unwrap(),
-                Err(error) if is_pause(&error) => {}
-                Err(_) => return,
-            }
-        }
-    }
-
-    fn trusting(certificate: Vec<u8>) -> Upstream {
-        Upstream::new(Settings {
-            roots: Some(vec![certificate]),
-            ..settings()
-        })
-    }
-
-    #[test]
-    fn answers_and_keeps_its_connection() {
-        let server = Server::start(|number, stream| {
-            stream
-                .write_all(json_answer(&number.to_string()).as_bytes())
-                .is_ok()
-        });
-        let (base, certificate) = in_front_of(server.address);
-        let upstream = trusting(certificate);
-        for _ in 0..3 {
-            let answer = upstream.call(&call(Kind::Compat, &base, BODY)).unwrap();
-            assert_eq!(text(answer), "0");
-            assert_eq!(server.next().text(), BODY);
-        }
-    }
-
-    #[test]
-    fn trusts_nobody_else() {
-        let server = Server::answering(json_answer("{}"));
-        let (base, _) = in_front_of(server.address);
-        let failure = failed(&call(Kind::Compat, &base, BODY));
-        assert_eq!(failure.kind, FailureKind::Connect, "{failure}");
-    }
-
-    #[test]
-    fn goes_on_after_silence() {
-        let (go, gone) = mpsc::channel::<()>();
-        let gone = std::sync::Mutex::new(gone);
-        let server = Server::start(move |_, stream| {
-            // A chunk torn in its size, so that nothing can be given out yet.
-            let start = format!("{STREAM_HEAD}{}", chunk(PART));
-            let rest = format!("{}{}0\r\n\r\n", chunk(FINISH), chunk(DONE));
-            let (torn, rest) = rest.split_at(1);
-            let _ = stream.write_all(format!("{start}{torn}").as_bytes());
-            let _ = gone.lock().unwrap().recv();
-            stream.write_all(rest.as_bytes()).is_ok()
-        });
-        let (base, certificate) = in_front_of(server.address);
-        let upstream = trusting(certificate);
-        for _ in 0..2 {
-            let primed = opened(upstream.call(&streaming(&base)).unwrap(), Dialect::Chat);
-            let mut lane = Opens(Vec::new(), go.clone());
-            let style = Style {
-                keep_alive: Some(Duration::from_millis(100)),
-                ..STYLE
-            };
-            let relayed = primed.pump(&mut lane, style);
-            assert_eq!(relayed.ended, Ended::Terminal);
-            let text = dechunk(&lane.0).unwrap().replace(": keep-alive\n\n", "");
-            assert_eq!(text, format!("{PART}{FINISH}{DONE}"));
-        }
-    }
-
-    /// Lets the upstream go on with the second sign of life.
-    struct Opens(Vec<u8>, mpsc::Sender<()>);
-
-    impl Write for &mut Opens {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.extend_from_slice(bytes);
-            if String::from_utf8_lossy(&self.0)
-                .matches(": keep-alive")
-                .count()
-                == 2
-            {
-                let _ = self.1.send(());
-            }
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn ends_with_its_client() {
-        let server = falls_silent();
-        let (base, certificate) = in_front_of(server.address);
-        let upstream = trusting(certificate);
-        let primed = opened(upstream.call(&streaming(&base)).unwrap(), Dialect::Chat);
-        let started = Instant::now();
-        let gone = move || started.elapsed() > Duration::from_millis(100);
-        let guard = watch::guard(Rc::new(gone));
-        assert_eq!(primed.pump(io::sink(), STYLE).ended, Ended::ClientGone);
-        assert!(started.elapsed() < Duration::from_secs(1));
-        drop(guard);
-    }
-}
-
-mod proxies {
-    use super::*;
-
-    /// Passes bytes both ways until either side ends.
-    fn pass(client: TcpStream, server: TcpStream) {
-        let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-        thread::spawn(move || {
-            let _ = io::copy(&mut from, &mut to);
-            let _ = to.shutdown(Shutdown::Write);
-        });
-        let (mut from, mut to) = (server, client);
-        let _ = io::copy(&mut from, &mut to);
-        let _ = to.shutdown(Shutdown::Both);
-    }
-
-    /// A proxy; `open` takes a client's connection as far as the one to its target.
-    fn proxy(
-        open: impl Fn(&mut TcpStream) -> Option<TcpStream> + Send + Sync + 'static,
-    ) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let open = Arc::new(open);
-        thread::spawn(move || {
-            for client in listener.incoming() {
-                let (mut client, open) = (client.unwrap(), open.clone());
-                thread::spawn(move || {
-                    if let Some(server) = open(&mut client) {
-                        pass(client, server);
-                    }
-                });
-            }
-        });
-        address
-    }
-
-    fn through(url: &str) -> Call<'_> {
-        let mut call = call(Kind::Compat, "http://upstream.invalid:81", BODY);
-        call.target.proxy = ProxySetting::Url(url);
-        call
-    }
-
-    #[test]
-    fn connect_proxies_are_used() {
-        let server = Server::answering(json_answer("{}"));
-        let (report, asked) = mpsc::channel();
-        let target = server.address;
-        let proxy = proxy(move |client| {
-            report.send(read_request(client)?).ok()?;
-            client
-                .write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                .ok()?;
-            TcpStream::connect(target).ok()
-        });
-        let url = format!("http://u:p%40ss@{proxy}");
-        assert_eq!(text(upstream().call(&through(&url)).unwrap()), "{}");
-        let asked = asked.recv().unwrap();
-        assert_eq!(asked.line(), "CONNECT upstream.invalid:81 HTTP/1.1");
-        assert_eq!(asked.header("proxy-authorization"), Some("Basic dTpwQHNz"));
-        assert_eq!(server.next().header("proxy-authorization"), None);
-    }
-
-    #[test]
-    fn socks_proxies_are_used_and_resolve_names() {
-        let server = Server::answering(json_answer("{}"));
-        let (report, asked) = mpsc::channel();
-        let target = server.address;
-        let proxy = proxy(move |client| {
-            let mut greeting = [0; 4];
-            client.read_exact(&mut greeting).ok()?;
-            assert_eq!(greeting, [5, 2, 0, 2]);
-            client.write_all(&[5, 2]).ok()?;
-            let mut login = [0; 1 + 1 + 4 + 1 + 4];
-            client.read_exact(&mut login).ok()?;
-            assert_eq!(&login, b"\x01\x04user\x04pass");
-            client.write_all(&[1, 0]).ok()?;
-            let mut head = [0; 5];
-            client.read_exact(&mut head).ok()?;
-            assert_eq!(head[..4], [5, 1, 0, 3]);
-            let mut name = vec![0; usize::from(head[4]) + 2];
-            client.read_exact(&mut name).ok()?;
-            report.send(name).ok()?;
-            client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).ok()?;
-            TcpStream::connect(target).ok()
-        });
-        for scheme in ["socks5", "socks5h"] {
-            let url = format!("{scheme}://user:pass@{proxy}");
-            assert_eq!(text(upstream().call(&through(&url)).unwrap()), "{}");
-            assert_eq!(asked.recv().unwrap(), b"upstream.invalid\x00\x51");
-        }
-    }
-
-    #[test]
-    fn that_fail_are_never_passed_by() {
-        let server = Server::answering(json_answer("{}"));
-        let base = server.base();
-        let dead = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
-        let refusing = proxy(|client| {
-            read_request(client)?;
-            let _ = client.write_all(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n");
-            None
-        });
-        let closing = proxy(|_| None);
-        for url in [
-            format!("http://{dead}"),
-            format!("socks5://{dead}"),
-            format!("http://{refusing}"),
-            format!("http://{closing}"),
-            format!("socks5://{closing}"),
-            "ftp://h".to_owned(),
-        ] {
-            let mut call = call(Kind::Compat, &base, BODY);
-            call.target.proxy = ProxySetting::Url(&url);
-            let failure = failed(&call);
-            assert_eq!(failure.kind, FailureKind::Connect, "{url}: {failure}");
-            assert!(server.seen.try_recv().is_err());
-        }
     }
 }
 

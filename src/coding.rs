@@ -1,0 +1,195 @@
+//! Content codings (RFC 9110 8.4.1), undone while they are read.
+
+use std::io::{self, Read};
+
+/// How a body is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    Gzip,
+    Deflate,
+    Brotli,
+    Zstd,
+}
+
+impl Coding {
+    /// The coding of a name in `Content-Encoding`; `None` for one that this build does not know.
+    pub fn of_name(name: &str) -> Option<Self> {
+        const NAMES: [(&str, Coding); 5] = [
+            ("gzip", Coding::Gzip),
+            ("x-gzip", Coding::Gzip),
+            ("deflate", Coding::Deflate),
+            ("br", Coding::Brotli),
+            ("zstd", Coding::Zstd),
+        ];
+        let is_known = |known: &&(&str, Self)| known.0.eq_ignore_ascii_case(name);
+        let known = NAMES.iter().find(is_known).filter(|_| IS_BUILT);
+        known.map(|(_, coding)| *coding)
+    }
+
+    /// The coding of a body that does not say it, by how it begins (spec/providers.md 2.3). No text begins
+    /// so.
+    pub fn of_start(body: &[u8]) -> Option<Self> {
+        match body {
+            [0x1f, 0x8b, ..] if IS_BUILT => Some(Self::Gzip),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] if IS_BUILT => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Deflate => "deflate",
+            Self::Brotli => "br",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    /// What `coded` stands for. Nothing is read before the reader is.
+    pub fn undone<'a>(self, coded: Box<dyn Read + Send + 'a>) -> Box<dyn Read + Send + 'a> {
+        Box::new(Undone {
+            coding: self,
+            coded: Some(coded),
+            plain: Box::new(io::empty()),
+        })
+    }
+}
+
+const IS_BUILT: bool = cfg!(feature = "compression");
+
+struct Undone<'a> {
+    coding: Coding,
+    /// Until the first read.
+    coded: Option<Box<dyn Read + Send + 'a>>,
+    plain: Box<dyn Read + Send + 'a>,
+}
+
+impl Read for Undone<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(coded) = self.coded.take() {
+            self.plain = opened(self.coding, coded)?;
+        }
+        self.plain.read(buffer)
+    }
+}
+
+#[cfg(not(feature = "compression"))]
+fn opened<'a>(_: Coding, _: Box<dyn Read + Send + 'a>) -> io::Result<Box<dyn Read + Send + 'a>> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(feature = "compression")]
+fn opened<'a>(
+    coding: Coding,
+    mut coded: Box<dyn Read + Send + 'a>,
+) -> io::Result<Box<dyn Read + Send + 'a>> {
+    use brotli_decompressor::Decompressor;
+    use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+
+    Ok(match coding {
+        Coding::Gzip => Box::new(MultiGzDecoder::new(coded)),
+        // RFC 9110 8.4.1.2 means zlib, but warns that some send the bare deflate stream.
+        Coding::Deflate => {
+            let (start, rest) = begun::<2>(coded)?;
+            let wrapped = matches!(start.as_slice(), [method, flags]
+                if method & 0x0f == 8 && u16::from_be_bytes([*method, *flags]) % 31 == 0);
+            let coded = io::Cursor::new(start).chain(rest);
+            match wrapped {
+                true => Box::new(ZlibDecoder::new(coded)),
+                false => Box::new(DeflateDecoder::new(coded)),
+            }
+        }
+        Coding::Brotli => {
+            let (start, rest) = begun::<1>(coded)?;
+            // RFC 7932 9.1 reserves this window size; the decoder would read it as a window of up to 1 GiB.
+            if start.first().is_some_and(|first| first & 0x7f == 0x11) {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            coded = Box::new(io::Cursor::new(start).chain(rest));
+            Box::new(Decompressor::new(coded, BROTLI_BUFFER))
+        }
+        Coding::Zstd => Box::new(zstd::Frames::new(coded)),
+    })
+}
+
+/// Input that brotli takes at a time, in bytes.
+#[cfg(feature = "compression")]
+const BROTLI_BUFFER: usize = 4096;
+
+/// The first bytes, fewer if there are no more, and the rest.
+#[cfg(feature = "compression")]
+fn begun<'a, const N: usize>(
+    mut coded: Box<dyn Read + Send + 'a>,
+) -> io::Result<(Vec<u8>, Box<dyn Read + Send + 'a>)> {
+    let mut start = Vec::with_capacity(N);
+    coded.by_ref().take(N as u64).read_to_end(&mut start)?;
+    Ok((start, coded))
+}
+
+#[cfg(feature = "compression")]
+mod zstd {
+    use std::io::{self, BufRead, BufReader, Read, copy};
+
+    use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+    use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+
+    /// What a frame may ask for to look back, in bytes (RFC 9659: 8 MB for content codings).
+    const MAX_WINDOW: u64 = 8 << 20;
+
+    /// One frame after another, skippable ones skipped (RFC 8878 3.1).
+    pub struct Frames<R> {
+        coded: BufReader<R>,
+        decoder: FrameDecoder,
+        has_begun: bool,
+    }
+
+    impl<R: Read> Frames<R> {
+        pub fn new(coded: R) -> Self {
+            let mut decoder = FrameDecoder::new();
+            decoder.set_max_window_size(MAX_WINDOW);
+            Self {
+                coded: BufReader::new(coded),
+                decoder,
+                has_begun: false,
+            }
+        }
+
+        /// Begins the next frame, or skips one.
+        fn begin(&mut self) -> io::Result<()> {
+            self.has_begun = true;
+            match self.decoder.init(&mut self.coded) {
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                    length,
+                    ..
+                })) => {
+                    let length = u64::from(length);
+                    match copy(&mut self.coded.by_ref().take(length), &mut io::sink())? {
+                        skipped if skipped < length => Err(io::ErrorKind::UnexpectedEof.into()),
+                        _ => Ok(()),
+                    }
+                }
+                begun => begun.map_err(io::Error::other),
+            }
+        }
+    }
+
+    impl<R: Read> Read for Frames<R> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if buffer.is_empty() {
+                return Ok(0);
+            }
+            loop {
+                while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
+                    let one = BlockDecodingStrategy::UptoBlocks(1);
+                    let decoded = self.decoder.decode_blocks(&mut self.coded, one);
+                    decoded.map_err(io::Error::other)?;
+                }
+                match self.decoder.read(buffer)? {
+                    0 if self.has_begun && self.coded.fill_buf()?.is_empty() => return Ok(0),
+                    0 => self.begin()?,
+                    count => return Ok(count),
+                }
+            }
+        }
+    }
+}
