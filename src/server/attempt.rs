@@ -1,14 +1,17 @@
 //! One attempt at an upstream: in the client's own dialect as it is, in any other one translated.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
+use super::carried::Carried;
 use super::generation::{Generation, Understood, rename};
 use super::inbound::Inbound;
 use crate::dialect::Dialect;
 use crate::dialect::carriers;
+use crate::dialect::memory::Memory;
 use crate::dialect::neutral::Untranslatable;
 use crate::dialect::problem::{self, Problem};
 use crate::dialect::thinking;
@@ -69,15 +72,16 @@ impl Generation<'_> {
             return self.translated(&call, member, upstream, understood, suffix);
         }
         let answer = match suffix {
-            None => self.call(&call)?,
+            None => self.call(&call, None)?,
             Some(suffix) => {
                 let body = thinking::suffixed(dialect, call.body, &member.upstream, suffix)
                     .map_err(|why| Failure::new(FailureKind::Request, why))?;
-                self.call(&Call {
+                let call = Call {
                     body: &body,
                     model_span: None,
                     ..call
-                })?
+                };
+                self.call(&call, None)?
             }
         };
         let opened = if understood.stream {
@@ -114,7 +118,9 @@ impl Generation<'_> {
             seed: &seed,
             now: now.as_secs(),
         };
-        let translated = translate::request(&ask).map_err(|why| self.refused(&why))?;
+        let carried = self.carried(understood.form);
+        let memory = carried.clone().map(|carried| carried as Arc<dyn Memory>);
+        let translated = translate::remembering(&ask, memory).map_err(|why| self.refused(&why))?;
         if self.operation.action == Action::Count {
             let body = translate::to_count(upstream, &member.upstream, &translated.body);
             let tokens = match body {
@@ -124,12 +130,13 @@ impl Generation<'_> {
             let body = translate::count_answer(self.operation.dialect, tokens);
             return Ok(Opening::Same(Opened::Whole(Whole::made(body))));
         }
-        let answer = self.call(&Call {
+        let call = Call {
             body: &translated.body,
             model_span: None,
             alt: None,
             ..*call
-        })?;
+        };
+        let answer = self.call(&call, carried.as_deref())?;
         drop(translated.body);
         if !understood.stream {
             let whole = relay::crossing::whole(answer, translated.way_back)?;
@@ -140,9 +147,15 @@ impl Generation<'_> {
         Ok(Opening::Crossed(Box::new(Crossing::new(opened, stream))))
     }
 
+    /// What the client may have dropped. A prompt to be completed has no place for it.
+    fn carried(&self, form: Form) -> Option<Arc<Carried>> {
+        let carried = || Carried::new(&self.server.carriers, self.client_name());
+        (form != Form::Completions).then(|| Arc::new(carried()))
+    }
+
     /// Calls the upstream; once more without what the conversation carries of another credential, if that is
-    /// what it is refused for.
-    fn call(&self, call: &Call<'_>) -> Result<Answer, Failure> {
+    /// what it is refused for. What was put back into it is then forgotten.
+    fn call(&self, call: &Call<'_>, carried: Option<&Carried>) -> Result<Answer, Failure> {
         let refusal = match self.server.upstream.call(call) {
             Err(failure) if failure.status == Some(400) => failure,
             other => return other,
@@ -154,6 +167,9 @@ impl Generation<'_> {
         let Some(body) = carriers::without(dialect, call.body, call.model) else {
             return Err(refusal);
         };
+        if let Some(carried) = carried {
+            carried.forget_given();
+        }
         log::info!(
             "{}: asked again without what it carried: {refusal}",
             self.id

@@ -2,6 +2,7 @@
 
 mod answering;
 mod attempt;
+mod carried;
 pub mod client_key;
 pub mod cors;
 pub mod decoding;
@@ -37,6 +38,7 @@ use crate::lane::WorkerEnd;
 use crate::provider::{Settings, Upstream};
 use crate::routing::State;
 use crate::session::bindings::Holder;
+use crate::session::carriers::Carriers;
 use client_key::Client;
 use generation::{Generation, Operation};
 use inbound::Inbound;
@@ -52,6 +54,7 @@ use snapshot::Snapshot;
 pub struct Server {
     snapshot: ArcSwap<Snapshot>,
     routing: State,
+    carriers: Arc<Carriers>,
     upstream: Upstream,
     /// Bytes of a request body once it is decoded.
     body_limit: u64,
@@ -70,6 +73,7 @@ impl Server {
             body_limit: config.limits.body,
             snapshot: ArcSwap::from_pointee(Snapshot::new(config, &routing.holders)),
             routing,
+            carriers: Arc::default(),
             upstream: Upstream::new(settings),
             observer,
             written: Written::default(),
@@ -133,6 +137,14 @@ impl Server {
             if swept > 0 {
                 log::debug!("{swept} sessions expired");
             }
+        }
+    }
+
+    /// Forgets carriers that have not been used for long enough.
+    pub fn sweep_carriers(&self, now: Instant) {
+        let swept = self.carriers.sweep(now);
+        if swept > 0 {
+            log::debug!("{swept} carriers expired");
         }
     }
 
