@@ -219,3 +219,176 @@ impl Entry {
         now.saturating_duration_since(self.used) <= LIFE
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::dialect::Dialect;
+    use crate::dialect::neutral::{Carrier, Family};
+
+    fn by_call(id: &str) -> Key<'_> {
+        Key {
+            upstream: Dialect::Messages,
+            by: By::Call(id),
+        }
+    }
+
+    fn signed(bytes: usize) -> Kept {
+        Kept {
+            own: Some(Carrier {
+                family: Family::Claude,
+                value: "s".repeat(bytes),
+            }),
+            before: Vec::new(),
+        }
+    }
+
+    fn bounded(entries: usize, bytes: usize) -> Carriers {
+        Carriers::new(Bounds { entries, bytes })
+    }
+
+    fn has(carriers: &Carriers, client: Client, id: &str, now: Instant) -> bool {
+        carriers.find(client, by_call(id), now).is_some()
+    }
+
+    #[test]
+    fn what_is_kept_is_found_under_its_own_key_alone() {
+        let carriers = Carriers::default();
+        let (one, now) = (carriers.client("one"), Instant::now());
+        carriers.keep(one, by_call("a"), signed(60), now);
+        let (_, kept) = carriers.find(one, by_call("a"), now).unwrap();
+        assert_eq!(*kept, signed(60));
+        assert!(has(&carriers, carriers.client("one"), "a", now));
+        assert!(!has(&carriers, one, "b", now));
+        for other in ["two", "", "onea"] {
+            assert!(!has(&carriers, carriers.client(other), "a", now), "{other}");
+        }
+        let otherwise = [
+            (Dialect::Messages, By::Thought("a")),
+            (Dialect::Gemini, By::Call("a")),
+        ];
+        for (upstream, by) in otherwise {
+            assert!(carriers.find(one, Key { upstream, by }, now).is_none());
+        }
+        assert!(
+            !has(&Carriers::default(), one, "a", now),
+            "nor by another process"
+        );
+    }
+
+    #[test]
+    fn the_least_recently_used_goes_first() {
+        let carriers = bounded(2, usize::MAX);
+        let (client, now) = (carriers.client(""), Instant::now());
+        carriers.keep(client, by_call("a"), signed(60), now);
+        carriers.keep(client, by_call("b"), signed(60), now);
+        assert!(has(&carriers, client, "a", now));
+        carriers.keep(client, by_call("c"), signed(60), now);
+        let left = ["a", "b", "c"].map(|id| has(&carriers, client, id, now));
+        assert_eq!(left, [true, false, true]);
+    }
+
+    #[test]
+    fn bytes_have_a_bound_of_their_own() {
+        let carriers = bounded(1000, 3 * (OVERHEAD + 100));
+        let (client, now) = (carriers.client(""), Instant::now());
+        for id in ["a", "b", "c", "c"] {
+            carriers.keep(client, by_call(id), signed(100), now);
+        }
+        assert_eq!(carriers.size(), (3, 3 * (OVERHEAD + 100)));
+        carriers.keep(client, by_call("d"), signed(101), now);
+        let left = ["a", "b", "c", "d"].map(|id| has(&carriers, client, id, now));
+        assert_eq!(left, [false, false, true, true]);
+        carriers.keep(client, by_call("e"), signed(10_000), now);
+        assert_eq!(carriers.size(), (0, 0), "too large for all there is");
+    }
+
+    #[test]
+    fn life_slides_with_every_use() {
+        let carriers = Carriers::default();
+        let (client, start) = (carriers.client(""), Instant::now());
+        let second = Duration::from_secs(1);
+        carriers.keep(client, by_call("used"), signed(60), start);
+        carriers.keep(client, by_call("unused"), signed(60), start);
+        assert!(has(&carriers, client, "used", start + LIFE));
+        assert!(!has(&carriers, client, "unused", start + LIFE + second));
+        assert!(has(&carriers, client, "used", start + LIFE * 2));
+        assert_eq!(carriers.sweep(start + LIFE * 3), 0);
+        assert_eq!(carriers.sweep(start + LIFE * 3 + second), 1);
+        assert_eq!(carriers.size(), (0, 0));
+    }
+
+    #[test]
+    fn a_sweep_ends_at_what_is_still_alive() {
+        let carriers = Carriers::default();
+        let (client, start) = (carriers.client(""), Instant::now());
+        for (minutes, id) in [(0, "a"), (1, "b"), (2, "c")] {
+            let now = start + Duration::from_secs(60 * minutes);
+            carriers.keep(client, by_call(id), signed(60), now);
+        }
+        let later = start + LIFE + Duration::from_secs(90);
+        assert_eq!(carriers.sweep(later), 2);
+        assert!(has(&carriers, client, "c", later));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_gone() {
+        let carriers = Carriers::default();
+        let (client, now) = (carriers.client(""), Instant::now());
+        carriers.keep(client, by_call("a"), signed(60), now);
+        carriers.keep(client, by_call("b"), signed(60), now);
+        let (place, _) = carriers.find(client, by_call("a"), now).unwrap();
+        carriers.forget(&[place, place]);
+        assert!(!has(&carriers, client, "a", now));
+        assert_eq!(carriers.size(), (1, OVERHEAD + 60));
+    }
+
+    #[test]
+    fn nothing_of_a_client_can_be_read_from_the_table() {
+        let carriers = Carriers::default();
+        let client = carriers.client("sk-client");
+        carriers.keep(client, by_call("call-id"), signed(60), Instant::now());
+        let shown = format!("{carriers:?}");
+        for secret in ["sk-client", "call-id", "ssss"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_never_outgrows_its_bounds(
+            entries in 0..6_usize,
+            bytes in 0..4000_usize,
+            steps in proptest::collection::vec((0..4_u8, 0..9_u8, 0..2000_usize, 0..7200_u64), 1..80),
+        ) {
+            let carriers = bounded(entries, bytes);
+            let client = carriers.client("");
+            let mut now = Instant::now();
+            for (step, id, size, seconds) in steps {
+                now += Duration::from_secs(seconds);
+                let id = id.to_string();
+                match step {
+                    0 => {
+                        carriers.sweep(now);
+                    }
+                    1 => {
+                        if let Some((place, _)) = carriers.find(client, by_call(&id), now) {
+                            carriers.forget(&[place]);
+                        }
+                    }
+                    2 => {
+                        carriers.find(client, by_call(&id), now);
+                    }
+                    _ => carriers.keep(client, by_call(&id), signed(size), now),
+                }
+                let (count, held) = carriers.size();
+                prop_assert!(count <= entries && held <= bytes);
+                let table = carriers.table.lock();
+                let sum: usize = table.entries.iter().map(|(_, entry)| entry.bytes()).sum();
+                prop_assert_eq!(sum, held);
+            }
+        }
+    }
+}
