@@ -2,6 +2,7 @@
 
 mod client;
 mod crossing;
+mod dropped;
 mod failures;
 mod harness;
 mod library;
