@@ -67,9 +67,9 @@ fn carried(setup: &Setup, upstream: Dialect) -> Value {
         Dialect::Responses => sent["input"][1]["encrypted_content"].clone(),
         Dialect::Gemini => {
             let parts = sent["contents"][1]["parts"].as_array().unwrap();
-            let signed = parts.iter().map(|part| &part["thoughtSignature"]);
+            let mut signed = parts.iter().map(|part| &part["thoughtSignature"]);
             let own = |value: &&Value| *value != "skip_thought_signature_validator";
-            signed.filter(own).next_back().cloned().unwrap_or_default()
+            signed.rfind(own).cloned().unwrap_or_default()
         }
     }
 }
