@@ -16,7 +16,6 @@ use crate::janitor::{Janitor, Task};
 use crate::server::report::Observer;
 use crate::server::workers::Workers;
 use crate::server::{Server, route};
-use crate::session::carriers;
 
 /// Lanes beside those of the workers, for what is answered from memory: a full pool still tells
 /// that it lives.
@@ -187,8 +186,8 @@ impl Gateway {
         )?;
         tasks.extend([
             sweep_sessions(&server),
-            write_sessions(&server),
             sweep_carriers(&server),
+            write_sessions(&server),
         ]);
         let janitor = Janitor::start(tasks)?;
         Ok(Running {
@@ -401,20 +400,20 @@ fn sweep_sessions(server: &Arc<Server>) -> Task {
     }
 }
 
+fn sweep_carriers(server: &Arc<Server>) -> Task {
+    let server = Arc::clone(server);
+    Task {
+        name: "sweep carriers",
+        every: Box::new(|| crate::session::carriers::SWEEP),
+        run: Box::new(move |now| server.sweep_carriers(now)),
+    }
+}
+
 fn write_sessions(server: &Arc<Server>) -> Task {
     let server = Arc::clone(server);
     Task {
         name: "write sessions",
         every: Box::new(|| WRITE_INTERVAL),
         run: Box::new(move |_| server.write_sessions()),
-    }
-}
-
-fn sweep_carriers(server: &Arc<Server>) -> Task {
-    let server = Arc::clone(server);
-    Task {
-        name: "sweep carriers",
-        every: Box::new(|| carriers::SWEEP),
-        run: Box::new(move |now| server.sweep_carriers(now)),
     }
 }

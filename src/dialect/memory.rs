@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::Dialect;
-use super::neutral::{Carrier, Event, Family, Part, Request, Role, ToolCall};
+use super::neutral::{Carrier, Event, Family, Part, Request, Role, ToolCall, Turn};
 
 /// Shorter carriers sign nothing that would be missed; bytes (spec/dialects.md 3.6).
 const SHORTEST: usize = 50;
@@ -99,75 +99,67 @@ fn is_worth(carrier: &Carrier) -> bool {
 
 /// Puts carriers back into a request, where it brings none of its own.
 pub fn restore(request: &mut Request, upstream: Dialect, memory: &dyn Memory) {
-    let mut recall = Recall {
-        upstream,
-        memory,
-        is_sent: false,
-        is_found: false,
-    };
-    for turn in &mut request.turns {
-        match turn.role {
-            Role::Assistant => recall.parts(&mut turn.parts),
-            Role::User | Role::System => recall.begin(),
+    let source = Source { upstream, memory };
+    let turns = request.turns.as_mut_slice();
+    let mut stretch = Stretch::default();
+    for index in 0..turns.len() {
+        match turns.get_mut(index) {
+            Some(turn) if turn.role == Role::Assistant => {}
+            _ => {
+                source.sign(turns, &mut stretch);
+                continue;
+            }
         }
-    }
-}
-
-/// The walk through a request, from call to call.
-struct Recall<'m> {
-    upstream: Dialect,
-    memory: &'m dyn Memory,
-    /// The client has sent a carrier since the last call.
-    is_sent: bool,
-    /// One was put back since.
-    is_found: bool,
-}
-
-impl Recall<'_> {
-    fn begin(&mut self) {
-        (self.is_sent, self.is_found) = (false, false);
-    }
-
-    fn parts(&mut self, parts: &mut Vec<Part>) {
         let (mut at, mut first) = (0, 0);
-        while let Some(part) = parts.get_mut(at) {
+        while let Some(part) = turns.get_mut(index).and_then(|turn| turn.parts.get_mut(at)) {
             match part {
                 Part::Reasoning {
                     carrier: Some(carrier),
                     ..
                 }
-                | Part::Opaque(carrier) => self.is_sent |= is_native(self.upstream, carrier),
-                Part::Reasoning {
-                    text,
-                    carrier: carrier @ None,
-                } => {
-                    *carrier = self.thought(text);
-                    self.is_found |= carrier.is_some();
-                }
+                | Part::Opaque(carrier) => stretch.is_sent |= is_native(upstream, carrier),
+                Part::Reasoning { .. } => stretch.unsigned.push((index, at)),
                 Part::ToolCall(call) => {
-                    let before = self.call(call);
-                    at += before.len();
-                    parts.splice(first..first, before.into_iter().map(Thought::into_part));
+                    let before = source.call(call, stretch.is_sent);
+                    if before.is_empty() {
+                        source.sign(turns, &mut stretch);
+                    } else if let Some(turn) = turns.get_mut(index) {
+                        // The whole of it: what is left of its words says nothing more.
+                        stretch = Stretch::default();
+                        at += before.len();
+                        let before = before.into_iter().map(Thought::into_part);
+                        turn.parts.splice(first..first, before);
+                    }
                     first = at + 1;
-                    self.begin();
                 }
                 _ => {}
             }
             at += 1;
         }
     }
+    source.sign(turns, &mut stretch);
+}
 
-    fn thought(&self, text: &str) -> Option<Carrier> {
-        if text.is_empty() || !signs_thoughts(self.upstream) {
-            return None;
-        }
-        self.find(By::Thought(text))?.own
-    }
+/// What the model said up to a call, or to the end of its turn.
+#[derive(Debug, Default)]
+struct Stretch {
+    /// It has carriers of the client's.
+    is_sent: bool,
+    /// Its thoughts without a carrier, by turn and part.
+    unsigned: Vec<(usize, usize)>,
+}
 
+#[derive(Clone, Copy)]
+struct Source<'m> {
+    upstream: Dialect,
+    memory: &'m dyn Memory,
+}
+
+impl Source<'_> {
     /// Gives a call its carrier. Returns the thoughts that belong in front of it.
-    fn call(&self, call: &mut ToolCall) -> Vec<Thought> {
+    fn call(self, call: &mut ToolCall, is_sent: bool) -> Vec<Thought> {
         let own = call.carrier.as_ref();
-        let is_sent = self.is_sent || own.is_some_and(|own| is_native(self.upstream, own));
+        let is_sent = is_sent || own.is_some_and(|own| is_native(self.upstream, own));
         if is_sent || call.id.is_empty() {
             return Vec::new();
         }
@@ -177,13 +169,25 @@ impl Recall<'_> {
         if kept.own.is_some() {
             call.carrier = kept.own;
         }
-        match self.is_found {
-            true => Vec::new(),
-            false => kept.before,
+        kept.before
+    }
+
+    /// Signs the thoughts of a stretch that are known by their words, and begins the next.
+    fn sign(self, turns: &mut [Turn], stretch: &mut Stretch) {
+        for (turn, part) in std::mem::take(stretch).unsigned {
+            let part = turns
+                .get_mut(turn)
+                .and_then(|turn| turn.parts.get_mut(part));
+            if let Some(Part::Reasoning { text, carrier }) = part
+                && !text.is_empty()
+                && signs_thoughts(self.upstream)
+            {
+                *carrier = self.find(By::Thought(text)).and_then(|kept| kept.own);
+            }
         }
     }
 
-    fn find(&self, by: By<'_>) -> Option<Kept> {
+    fn find(self, by: By<'_>) -> Option<Kept> {
         self.memory.find(Key {
             upstream: self.upstream,
             by,

@@ -131,7 +131,7 @@ impl Carriers {
     }
 
     /// Forgets what turned out to be of no use.
-    pub fn forget(&self, places: &[Place]) {
+    pub fn forget<'p>(&self, places: impl IntoIterator<Item = &'p Place>) {
         let mut table = self.table.lock();
         for place in places {
             table.remove(*place);

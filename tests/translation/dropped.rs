@@ -349,6 +349,34 @@ fn words_and_call_together_bring_a_thought_back_once() {
     body["messages"][1]["reasoning_content"] = "hm, well".into();
     let sent = sent(Dialect::Chat, Dialect::Messages, &body, &book).to_string();
     assert_eq!(sent.matches(&signature('E')).count(), 1, "{sent}");
+    // The hidden one belongs to it.
+    assert_eq!(sent.matches(&signature('R')).count(), 1, "{sent}");
+}
+
+#[test]
+fn words_alone_are_enough_where_the_call_is_not_known() {
+    let book = answered(Dialect::Responses, Dialect::Messages, &claude_streamed());
+    let thought =
+        json!({"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm, well"}]});
+    for call in ["toolu_1", "another"] {
+        let mut body = went_on(Dialect::Responses, call);
+        body["input"]
+            .as_array_mut()
+            .unwrap()
+            .insert(1, thought.clone());
+        let sent = sent(Dialect::Responses, Dialect::Messages, &body, &book);
+        let thinking =
+            json!({"type": "thinking", "thinking": "hm, well", "signature": signature('E')});
+        assert_eq!(
+            sent["messages"][1]["content"][0], thinking,
+            "{call}: {sent}"
+        );
+        assert_eq!(
+            sent.to_string().matches(&signature('E')).count(),
+            1,
+            "{sent}"
+        );
+    }
 }
 
 #[test]
