@@ -49,6 +49,7 @@ impl Generation<'_> {
         suffix: Option<&str>,
         headers: &[(&str, &str)],
     ) -> Result<Opening, Failure> {
+        self.carried.take();
         // What the configuration says outranks the client.
         let suffix = member.thinking.as_deref().or(suffix);
         let own_headers = candidate.credential.headers_for(headers);
@@ -72,16 +73,15 @@ impl Generation<'_> {
             return self.translated(&call, member, upstream, understood, suffix);
         }
         let answer = match suffix {
-            None => self.call(&call, None)?,
+            None => self.call(&call)?,
             Some(suffix) => {
                 let body = thinking::suffixed(dialect, call.body, &member.upstream, suffix)
                     .map_err(|why| Failure::new(FailureKind::Request, why))?;
-                let call = Call {
+                self.call(&Call {
                     body: &body,
                     model_span: None,
                     ..call
-                };
-                self.call(&call, None)?
+                })?
             }
         };
         let opened = if understood.stream {
@@ -118,8 +118,7 @@ impl Generation<'_> {
             seed: &seed,
             now: now.as_secs(),
         };
-        let carried = self.carried(understood.form);
-        let memory = carried.clone().map(|carried| carried as Arc<dyn Memory>);
+        let memory = self.memory(understood.form);
         let translated = translate::remembering(&ask, memory).map_err(|why| self.refused(&why))?;
         if self.operation.action == Action::Count {
             let body = translate::to_count(upstream, &member.upstream, &translated.body);
@@ -130,13 +129,12 @@ impl Generation<'_> {
             let body = translate::count_answer(self.operation.dialect, tokens);
             return Ok(Opening::Same(Opened::Whole(Whole::made(body))));
         }
-        let call = Call {
+        let answer = self.call(&Call {
             body: &translated.body,
             model_span: None,
             alt: None,
             ..*call
-        };
-        let answer = self.call(&call, carried.as_deref())?;
+        })?;
         drop(translated.body);
         if !understood.stream {
             let whole = relay::crossing::whole(answer, translated.way_back)?;
@@ -148,14 +146,18 @@ impl Generation<'_> {
     }
 
     /// What the client may have dropped. A prompt to be completed has no place for it.
-    fn carried(&self, form: Form) -> Option<Arc<Carried>> {
-        let carried = || Carried::new(&self.server.carriers, self.client_name());
-        (form != Form::Completions).then(|| Arc::new(carried()))
+    fn memory(&self, form: Form) -> Option<Arc<dyn Memory>> {
+        if form == Form::Completions {
+            return None;
+        }
+        let carried = Arc::new(Carried::new(&self.server.carriers, self.client_name()));
+        self.carried.set(Some(Arc::clone(&carried)));
+        Some(carried)
     }
 
     /// Calls the upstream; once more without what the conversation carries of another credential, if that is
-    /// what it is refused for. What was put back into it is then forgotten.
-    fn call(&self, call: &Call<'_>, carried: Option<&Carried>) -> Result<Answer, Failure> {
+    /// what it is refused for.
+    fn call(&self, call: &Call<'_>) -> Result<Answer, Failure> {
         let refusal = match self.server.upstream.call(call) {
             Err(failure) if failure.status == Some(400) => failure,
             other => return other,
@@ -167,7 +169,7 @@ impl Generation<'_> {
         let Some(body) = carriers::without(dialect, call.body, call.model) else {
             return Err(refusal);
         };
-        if let Some(carried) = carried {
+        if let Some(carried) = self.carried.take() {
             carried.forget_given();
         }
         log::info!(

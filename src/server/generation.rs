@@ -1,11 +1,14 @@
 //! Requests that an upstream answers: who serves, what goes out, what comes back.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::io::{self, Write};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Server;
+use super::carried::Carried;
 use super::client_key::Client;
 use super::decoding;
 use super::inbound::Inbound;
@@ -88,6 +91,8 @@ pub struct Generation<'a> {
     pub client: Client<'a>,
     pub id: RequestId,
     pub operation: Operation<'a>,
+    /// What the attempt under way was given of what the client had dropped.
+    pub(super) carried: Cell<Option<Arc<Carried>>>,
 }
 
 /// A request that has been understood.

@@ -23,6 +23,7 @@ mod snapshot;
 mod unserved;
 pub mod workers;
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -224,6 +225,7 @@ impl Server {
                     client,
                     id: RequestId::fresh(),
                     operation,
+                    carried: Cell::default(),
                 };
                 return generation.serve(inbound, lane);
             }
