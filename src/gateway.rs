@@ -203,6 +203,7 @@ impl Gateway {
         )?;
         tasks.extend([
             sweep_sessions(&server),
+            sweep_carriers(&server),
             write_sessions(&server),
             write_usage(&server),
             prune_logs(&server),
@@ -427,6 +428,15 @@ fn sweep_sessions(server: &Arc<Server>) -> Task {
                 .max(Duration::from_millis(100))
         }),
         run: Box::new(move |now| run.sweep_sessions(now)),
+    }
+}
+
+fn sweep_carriers(server: &Arc<Server>) -> Task {
+    let server = Arc::clone(server);
+    Task {
+        name: "sweep carriers",
+        every: Box::new(|| crate::session::carriers::SWEEP),
+        run: Box::new(move |now| server.sweep_carriers(now)),
     }
 }
 

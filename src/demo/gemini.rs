@@ -4,6 +4,10 @@ use serde_json::{Value, json};
 
 use super::reply::Reply;
 
+/// What the first call of an answer is signed with.
+const SIGNATURE: &str =
+    "CkQBZGVtbyBjYWxscyBhcmUgc2lnbmVkIGJ5IHRoZSBkZW1vLCBhcyBuZXdlciBtb2RlbHMgZG8=";
+
 fn usage(reply: &Reply, output_tokens: u64) -> Value {
     let mut usage = json!({
         "promptTokenCount": reply.hit.total,
@@ -38,14 +42,18 @@ fn thought(text: &str) -> Value {
 }
 
 fn calls(reply: &Reply) -> Vec<Value> {
-    reply
+    let mut calls: Vec<Value> = reply
         .tools
         .iter()
         .map(|tool| {
             let args: Value = serde_json::from_str(&tool.arguments).unwrap_or_default();
             json!({"functionCall": {"name": tool.name, "args": args}})
         })
-        .collect()
+        .collect();
+    if let Some(first) = calls.first_mut() {
+        first["thoughtSignature"] = json!(SIGNATURE);
+    }
+    calls
 }
 
 pub fn body(reply: &Reply) -> Value {

@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use super::reply::Reply;
 
+/// Reasoning that only the vendor can read.
+const ENCRYPTED: &str = "gAAAAABoZGVtbyB0aG91Z2h0cyBhcmUgcmVhZCBieSB0aGUgZGVtbyBhbG9uZQ==";
+
 fn usage(reply: &Reply) -> Value {
     json!({
         "input_tokens": reply.hit.total,
@@ -34,7 +37,7 @@ fn reasoning_id(reply: &Reply) -> String {
 
 fn reasoning(reply: &Reply, summary: &[Value]) -> Value {
     json!({"id": reasoning_id(reply), "type": "reasoning", "summary": summary,
-        "encrypted_content": "demo"})
+        "encrypted_content": ENCRYPTED})
 }
 
 fn summary_part(text: &str) -> Value {

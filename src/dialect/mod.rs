@@ -4,6 +4,7 @@ pub mod carriers;
 pub mod chat;
 pub mod event;
 pub mod gemini;
+pub mod memory;
 pub mod messages;
 pub mod model_name;
 pub mod neutral;

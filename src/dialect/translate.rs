@@ -2,10 +2,12 @@
 //! back.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use super::gemini::schema::{Profile, restore};
+use super::memory::{self, Keeper, Memory};
 use super::neutral::answer::{Answer, Ending, Head};
 use super::neutral::body::Body;
 use super::neutral::ids::{self, Mint};
@@ -69,6 +71,7 @@ pub struct WayBack {
     schemas: HashMap<String, Value>,
     /// The tools that calls under way are of, by choice and block.
     calls: HashMap<(u32, u32), String>,
+    keeper: Option<Keeper>,
 }
 
 impl WayBack {
@@ -88,6 +91,7 @@ impl WayBack {
             mint: Mint::new(seed),
             schemas: HashMap::new(),
             calls: HashMap::new(),
+            keeper: None,
         }
     }
 
@@ -127,6 +131,9 @@ impl WayBack {
             }
             _ => {}
         }
+        if let Some(keeper) = &mut self.keeper {
+            keeper.see(event);
+        }
     }
 }
 
@@ -142,6 +149,17 @@ fn schemas(request: &Request) -> HashMap<String, Value> {
 /// # Errors
 /// When the client's body cannot be read, or says what the upstream could not be told.
 pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
+    remembering(ask, None)
+}
+
+/// As [`request`]; carriers that the client has dropped come from `memory`, and those of the answer go there.
+///
+/// # Errors
+/// See [`request`].
+pub fn remembering(
+    ask: &Ask<'_>,
+    memory: Option<Arc<dyn Memory>>,
+) -> Result<Translated, Untranslatable> {
     let body = Body::parse(ask.body, turns(ask))?;
     let echo = match ask.client {
         Dialect::Responses => responses::envelope::ECHOED
@@ -161,7 +179,10 @@ pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
         // What Codex does of its own accord (spec/dialects.md 3.2).
         wish.amount = wish.amount.or(Some(Amount::Level(Level::Medium)));
     }
-    let request = read(ask, body)?;
+    let mut request = read(ask, body)?;
+    if let Some(memory) = &memory {
+        memory::restore(&mut request, ask.upstream, memory.as_ref());
+    }
     let says_length = request.sampling.max_tokens.is_some();
     let names = Names::new(ask.upstream, mentioned(&request));
     let head = Head {
@@ -208,6 +229,7 @@ pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
             mint: Mint::new(ask.seed),
             schemas,
             calls: HashMap::new(),
+            keeper: memory.map(|memory| Keeper::new(ask.upstream, memory)),
         },
     })
 }

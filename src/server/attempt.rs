@@ -1,22 +1,25 @@
 //! One attempt at an upstream: in the client's own dialect as it is, in any other one translated.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use memchr::memmem;
 use serde_json::json;
 
+use super::carried::Carried;
 use super::generation::{Generation, Understood, rename, told};
 use super::inbound::Inbound;
 use crate::dialect::Dialect;
 use crate::dialect::carriers;
+use crate::dialect::memory::Memory;
 use crate::dialect::neutral::Untranslatable;
 use crate::dialect::problem::{self, Problem};
 use crate::dialect::thinking::{self, Record};
 use crate::dialect::translate::{self, Ask, Form, Stream};
 use crate::logs;
 use crate::payload::Selected;
-use crate::provider::{Action, Answer, Call, Failure, FailureKind, Headers, Kind, Target};
+use crate::provider::{Action, Answer, Call, Failure, FailureKind, Headers, Target};
 use crate::relay::{self, Crossing, Opened, Whole};
 use crate::routing::{Candidate, Member};
 
@@ -53,6 +56,7 @@ impl Generation<'_> {
         suffix: Option<&str>,
         headers: &[(&str, &str)],
     ) -> Result<Opening, Failure> {
+        self.carried.take();
         self.announce(candidate, member);
         let opened = self.ask(candidate, member, inbound, understood, suffix, headers);
         if let Err(failure) = &opened {
@@ -142,7 +146,8 @@ impl Generation<'_> {
             seed: &seed,
             now: now.as_secs(),
         };
-        let translated = translate::request(&ask).map_err(|why| self.refused(&why))?;
+        let memory = self.memory(understood.form);
+        let translated = translate::remembering(&ask, memory).map_err(|why| self.refused(&why))?;
         if self.operation.action == Action::Count {
             let body = translate::to_count(upstream, &member.upstream, &translated.body);
             let tokens = match body {
@@ -169,6 +174,16 @@ impl Generation<'_> {
         Ok(Opening::Crossed(Box::new(Crossing::new(opened, stream))))
     }
 
+    /// What the client may have dropped. A prompt to be completed has no place for it.
+    fn memory(&self, form: Form) -> Option<Arc<dyn Memory>> {
+        if form == Form::Completions {
+            return None;
+        }
+        let carried = Arc::new(Carried::new(&self.server.carriers, self.client_name()));
+        self.carried.set(Some(Arc::clone(&carried)));
+        Some(carried)
+    }
+
     /// Calls the upstream; once more without what the conversation carries of another credential, if that is
     /// what it is refused for.
     pub(super) fn call(&self, call: &Call<'_>) -> Result<Answer, Failure> {
@@ -183,6 +198,9 @@ impl Generation<'_> {
         let Some(body) = carriers::without(dialect, call.body, call.model) else {
             return Err(refusal);
         };
+        if let Some(carried) = self.carried.take() {
+            carried.forget_given();
+        }
         log::info!("asked again without what it carried: {refusal}");
         if logs::upstream::is_kept() {
             let said = String::from_utf8_lossy(&refusal.body);

@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::{self, Write};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::Server;
 use super::access::Access;
+use super::carried::Carried;
 use super::client_key::Client;
 use super::inbound::Inbound;
 use super::passthrough;
@@ -95,6 +97,8 @@ pub struct Generation<'a> {
     pub client: Client<'a>,
     pub access: &'a Access,
     pub operation: Operation<'a>,
+    /// What the attempt under way was given of what the client had dropped.
+    pub(super) carried: Cell<Option<Arc<Carried>>>,
 }
 
 /// A request that has been understood.

@@ -3,6 +3,7 @@
 mod access;
 mod answering;
 mod attempt;
+mod carried;
 pub mod client_key;
 pub mod cors;
 pub mod decoding;
@@ -28,6 +29,7 @@ pub mod statistics;
 mod unserved;
 pub mod workers;
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -46,6 +48,7 @@ use crate::logs::request_id::RequestId;
 use crate::provider::{Settings, Upstream, Variables};
 use crate::routing::State;
 use crate::session::bindings::Holder;
+use crate::session::carriers::Carriers;
 use crate::usage::Statistics;
 use access::Access;
 use client_key::Client;
@@ -63,6 +66,7 @@ use snapshot::Snapshot;
 pub struct Server {
     snapshot: ArcSwap<Snapshot>,
     routing: State,
+    carriers: Arc<Carriers>,
     upstream: Upstream,
     /// Bytes of a request body once it is decoded.
     body_limit: u64,
@@ -95,6 +99,7 @@ impl Server {
             )),
             writable,
             routing,
+            carriers: Arc::default(),
             upstream,
             observer,
             written: Written::default(),
@@ -173,6 +178,14 @@ impl Server {
         let snapshot = self.snapshot.load();
         if let Some(total) = snapshot.config.logs.total {
             logs::prune(&snapshot.log_folder, total);
+        }
+    }
+
+    /// Forgets carriers that have not been used for long enough.
+    pub fn sweep_carriers(&self, now: Instant) {
+        let swept = self.carriers.sweep(now);
+        if swept > 0 {
+            log::debug!("{swept} carriers expired");
         }
     }
 
@@ -265,6 +278,7 @@ impl Server {
                     client,
                     access,
                     operation,
+                    carried: Cell::default(),
                 };
                 return generation.serve(inbound, lane);
             }

@@ -1,6 +1,7 @@
 //! Who is talking, and which credential holds their conversation.
 
 pub mod bindings;
+pub mod carriers;
 pub mod decision;
 pub mod identity;
 mod load;

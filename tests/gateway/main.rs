@@ -2,6 +2,7 @@
 
 mod client;
 mod crossing;
+mod dropped;
 mod failures;
 #[path = "../translation/grammar/mod.rs"]
 #[allow(dead_code)] // What requests must look like is of no use here.

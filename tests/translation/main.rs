@@ -1,6 +1,7 @@
 //! Every fixture from its dialect to every other one.
 
 mod answers;
+mod dropped;
 mod fixtures;
 mod grammar;
 mod hostile;
