@@ -6,4 +6,5 @@ mod grammar;
 mod hostile;
 mod requests;
 mod round_trips;
+mod searches;
 mod streams;

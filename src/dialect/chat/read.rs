@@ -54,7 +54,7 @@ pub fn request<'b>(body: impl Into<Body<'b>>) -> Result<Request> {
         ..Request::default()
     };
     if let Some(options) = body.object("web_search_options") {
-        request.web_search = Some(web_search(options));
+        request.web_search = Some(WebSearch::read(options));
     }
     for definition in body.list("tools").into_iter().filter_map(object) {
         tool(definition, &mut request);
@@ -89,19 +89,10 @@ fn output(mut format: Map<String, Value>) -> Output {
     }
 }
 
-fn web_search(mut options: Map<String, Value>) -> WebSearch {
-    WebSearch {
-        allowed_domains: Vec::new(),
-        user_location: options
-            .object("user_location")
-            .and_then(|mut location| location.take("approximate")),
-    }
-}
-
 fn tool(mut definition: Map<String, Value>, request: &mut Request) {
     match definition.text("type").as_deref() {
-        Some("web_search") => {
-            request.web_search.get_or_insert_default();
+        Some(kind) if kind.starts_with("web_search") => {
+            request.web_search = Some(WebSearch::read(definition));
         }
         Some("custom") => {
             let custom = definition.object("custom").unwrap_or(definition);

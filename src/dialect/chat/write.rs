@@ -47,8 +47,14 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Map<Strin
         request.parallel,
         names,
     );
-    if request.web_search.is_some() {
-        body.insert("web_search_options".to_owned(), json!({}));
+    if let Some(search) = request.web_search {
+        let mut options = Map::new();
+        set(&mut options, "search_context_size", search.context_size);
+        if !search.location.is_empty() {
+            let location = json!({"type": "approximate", "approximate": search.location});
+            options.insert("user_location".to_owned(), location);
+        }
+        body.insert("web_search_options".to_owned(), options.into());
     }
     set(&mut body, "response_format", output(request.output));
     set(&mut body, "user", request.user_id);
@@ -282,7 +288,7 @@ fn tools(
         false => json!({"type": "function", "function": {"name": names.wire(name)}}),
     };
     let choice = choice.map(|choice| match choice {
-        ToolChoice::Auto => json!("auto"),
+        ToolChoice::Auto | ToolChoice::WebSearch => json!("auto"),
         ToolChoice::None => json!("none"),
         ToolChoice::Required => json!("required"),
         ToolChoice::Tool(name) => named(&name),

@@ -240,7 +240,7 @@ fn tools(
     names: &Names,
 ) {
     let config = match choice {
-        Some(ToolChoice::Auto) => Some(json!({"mode": "AUTO"})),
+        Some(ToolChoice::Auto | ToolChoice::WebSearch) => Some(json!({"mode": "AUTO"})),
         Some(ToolChoice::None) => Some(json!({"mode": "NONE"})),
         Some(ToolChoice::Required) => Some(json!({"mode": "ANY"})),
         Some(ToolChoice::Tool(name)) => {

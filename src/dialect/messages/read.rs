@@ -64,7 +64,10 @@ pub fn request<'b>(body: impl Into<Body<'b>>) -> Result<Request> {
             Some("auto") => Some(ToolChoice::Auto),
             Some("none") => Some(ToolChoice::None),
             Some("any") => Some(ToolChoice::Required),
-            Some("tool") => choice.full_text("name").map(ToolChoice::Tool),
+            Some("tool") => match choice.full_text("name") {
+                Some(name) if is_web_search(&name, &request) => Some(ToolChoice::WebSearch),
+                name => name.map(ToolChoice::Tool),
+            },
             _ => None,
         };
     }
@@ -115,14 +118,7 @@ fn text(block: Value) -> Option<Text> {
 fn tool(mut definition: Map<String, Value>, request: &mut Request) {
     let kind = definition.text("type").unwrap_or_default();
     if kind.starts_with("web_search") {
-        request.web_search = Some(WebSearch {
-            allowed_domains: definition
-                .list("allowed_domains")
-                .into_iter()
-                .filter_map(|domain| domain.as_str().map(str::to_owned))
-                .collect(),
-            user_location: definition.take("user_location"),
-        });
+        request.web_search = Some(WebSearch::read(definition));
         return;
     }
     let has_schema = definition.contains_key("input_schema");
@@ -141,6 +137,12 @@ fn tool(mut definition: Map<String, Value>, request: &mut Request) {
         cache: cache(&mut definition),
         ..Tool::default()
     });
+}
+
+/// Whether a name means the vendor's own tool.
+fn is_web_search(name: &str, request: &Request) -> bool {
+    let is_another = request.tools.iter().any(|tool| tool.name == name);
+    name == "web_search" && request.web_search.is_some() && !is_another
 }
 
 fn turn(mut message: Map<String, Value>, path: &str) -> Result<Turn> {

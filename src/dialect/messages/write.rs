@@ -393,6 +393,7 @@ fn tools(
         ToolChoice::None => json!({"type": "none"}),
         ToolChoice::Required => json!({"type": "any"}),
         ToolChoice::Tool(name) => json!({"type": "tool", "name": names.wire(&name)}),
+        ToolChoice::WebSearch => json!({"type": "tool", "name": "web_search"}),
     });
     if let Some(parallel) = parallel
         && choice
@@ -425,13 +426,18 @@ fn definition(tool: Tool, names: &Names) -> Value {
     block
 }
 
+/// The oldest version of the tool does for everybody.
 fn web_search(search: WebSearch) -> Value {
-    let mut tool = json!({"type": "web_search_20250305", "name": "web_search"});
+    let mut tool = Map::new();
+    tool.insert("type".to_owned(), "web_search_20250305".into());
+    tool.insert("name".to_owned(), "web_search".into());
+    set(&mut tool, "max_uses", search.max_uses);
+    set(&mut tool, "user_location", search.approximate());
+    // The vendor takes one list or the other.
     if !search.allowed_domains.is_empty() {
-        tool["allowed_domains"] = search.allowed_domains.into();
+        tool.insert("allowed_domains".to_owned(), search.allowed_domains.into());
+    } else if !search.blocked_domains.is_empty() {
+        tool.insert("blocked_domains".to_owned(), search.blocked_domains.into());
     }
-    if let Some(location) = search.user_location {
-        tool["user_location"] = location;
-    }
-    tool
+    tool.into()
 }

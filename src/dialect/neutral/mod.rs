@@ -16,11 +16,13 @@ pub mod names;
 pub mod parts;
 pub mod repair;
 pub mod schema;
+pub mod search;
 
 use serde_json::{Map, Value};
 
 pub use carrier::{Carrier, Family};
 pub use event::{Event, Finish};
+pub use search::WebSearch;
 
 /// A request for an answer.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -167,19 +169,13 @@ pub struct Grammar {
     pub syntax: String,
 }
 
-/// The one built-in tool that more than one dialect has.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct WebSearch {
-    pub allowed_domains: Vec<String>,
-    pub user_location: Option<Value>,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToolChoice {
     Auto,
     None,
     Required,
     Tool(String),
+    WebSearch,
     /// Only these, of all that are defined.
     Allowed {
         required: bool,

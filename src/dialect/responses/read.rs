@@ -104,7 +104,7 @@ fn tool(mut definition: Map<String, Value>, namespace: Option<&str>, request: &m
         "custom" => custom_tool(definition),
         "function" | "" => function(definition.object("function").unwrap_or(definition)),
         kind if kind.starts_with("web_search") => {
-            request.web_search = Some(web_search(definition));
+            request.web_search = Some(WebSearch::read(definition));
             return;
         }
         // The vendor's own tools, which others do not have.
@@ -133,20 +133,6 @@ pub fn in_namespace(namespace: Option<&str>, name: String) -> String {
     }
 }
 
-fn web_search(mut definition: Map<String, Value>) -> WebSearch {
-    let domains = definition
-        .object("filters")
-        .map(|mut filters| filters.list("allowed_domains"))
-        .unwrap_or_default();
-    WebSearch {
-        allowed_domains: domains
-            .into_iter()
-            .filter_map(|domain| domain.as_str().map(str::to_owned))
-            .collect(),
-        user_location: definition.take("user_location"),
-    }
-}
-
 fn choice(value: Value) -> Option<ToolChoice> {
     let mut object = match value {
         Value::String(word) => return choice_word(&word),
@@ -160,6 +146,7 @@ fn choice(value: Value) -> Option<ToolChoice> {
             let name = object.full_text("name")?;
             Some(ToolChoice::Tool(in_namespace(namespace.as_deref(), name)))
         }
+        Some(kind) if kind.starts_with("web_search") => Some(ToolChoice::WebSearch),
         _ => None,
     }
 }

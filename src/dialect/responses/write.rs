@@ -245,6 +245,7 @@ fn tools(
         ToolChoice::None => json!("none"),
         ToolChoice::Required => json!("required"),
         ToolChoice::Tool(name) => named(&name),
+        ToolChoice::WebSearch => json!({"type": "web_search"}),
         ToolChoice::Allowed {
             required,
             names: allowed,
@@ -293,14 +294,15 @@ fn definition(tool: Tool, names: &Names) -> Value {
 }
 
 fn web_search(search: WebSearch) -> Value {
-    let mut tool = json!({"type": "web_search"});
+    let mut tool = Map::new();
+    tool.insert("type".to_owned(), "web_search".into());
+    set(&mut tool, "user_location", search.approximate());
+    set(&mut tool, "search_context_size", search.context_size);
     if !search.allowed_domains.is_empty() {
-        tool["filters"] = json!({"allowed_domains": search.allowed_domains});
+        let filters = json!({"allowed_domains": search.allowed_domains});
+        tool.insert("filters".to_owned(), filters);
     }
-    if let Some(location) = search.user_location {
-        tool["user_location"] = location;
-    }
-    tool
+    tool.into()
 }
 
 fn output(output: Output) -> Option<Value> {
