@@ -4,6 +4,7 @@ mod answers;
 mod fixtures;
 mod grammar;
 mod hostile;
+mod losses;
 mod requests;
 mod round_trips;
 mod searches;

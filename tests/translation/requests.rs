@@ -1,5 +1,6 @@
 //! What a client says reaches the upstream, whatever its dialect.
 
+use holdfast::dialect::neutral::losses::Way;
 use holdfast::dialect::neutral::names::Names;
 use holdfast::dialect::neutral::{Part, Request, Role, Source, ToolChoice, repair};
 use holdfast::dialect::{Dialect, chat, gemini, messages, responses};
@@ -10,11 +11,12 @@ use super::grammar;
 
 pub fn read(dialect: Dialect, body: &[u8]) -> Request {
     let body: Map<String, Value> = serde_json::from_slice(body).unwrap();
+    let way = Way::within(dialect);
     match dialect {
-        Dialect::Chat => chat::read::request(body),
-        Dialect::Responses => responses::read::request(body),
-        Dialect::Messages => messages::read::request(body),
-        Dialect::Gemini => gemini::read::request(body, "m", true),
+        Dialect::Chat => chat::read::request(body, way),
+        Dialect::Responses => responses::read::request(body, way),
+        Dialect::Messages => messages::read::request(body, way),
+        Dialect::Gemini => gemini::read::request(body, way, "m", true),
     }
     .unwrap()
 }
@@ -122,9 +124,13 @@ fn medium(source: &Source) -> String {
 /// Fixtures that hold what the upstream cannot be told, with the word that the refusal must have.
 const REFUSED: [(&str, Dialect, &str); 4] = [
     ("chat-req-06-images-and-file", Dialect::Messages, "audio"),
-    ("gemini-req-06-media-thinking", Dialect::Chat, "video"),
+    ("gemini-req-06-media-thinking", Dialect::Chat, "provider"),
     ("gemini-req-06-media-thinking", Dialect::Messages, "audio"),
-    ("gemini-req-06-media-thinking", Dialect::Responses, "video"),
+    (
+        "gemini-req-06-media-thinking",
+        Dialect::Responses,
+        "provider",
+    ),
 ];
 
 #[test]

@@ -4,11 +4,12 @@ use serde_json::{Map, Value, json};
 
 use crate::dialect::Dialect;
 use crate::dialect::neutral::fields::{self, set};
+use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
-use crate::dialect::neutral::parts::object_of;
+use crate::dialect::neutral::parts::{asked_for, object_of};
 use crate::dialect::neutral::{
     Cache, Family, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice,
-    ToolResult, Turn, Untranslatable, WebSearch, ids, repair, schema,
+    ToolResult, Turn, Untranslatable, WebSearch, ids, media, repair, schema,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -28,6 +29,7 @@ pub fn request(
     names: &Names,
     most_tokens: Option<u64>,
 ) -> Result<Map<String, Value>> {
+    let request = losses::sayable(request, Dialect::Messages);
     let mut body = Map::new();
     body.insert("model".to_owned(), model.into());
     let most = most_tokens.unwrap_or(u64::MAX);
@@ -35,14 +37,11 @@ pub fn request(
     let max_tokens = sampling.max_tokens.unwrap_or(MAX_TOKENS).min(most);
     body.insert("max_tokens".to_owned(), max_tokens.into());
     let mut system = request.system;
-    system.extend(asked_for(&request.output));
-    let mut turns = request.turns;
-    if turns.is_empty() && !system.is_empty() {
-        turns.push(Turn {
-            role: Role::User,
-            parts: system.drain(..).map(Part::Text).collect(),
-        });
+    if request.output == Output::JsonObject {
+        system.extend(asked_for(&request.output));
     }
+    let mut turns = request.turns;
+    repair::begun(&mut system, &mut turns);
     let has_marks = has_marks(&system, &turns, &request.tools);
     if !system.is_empty() {
         let blocks: Vec<Value> = system.into_iter().map(text).collect();
@@ -59,9 +58,7 @@ pub fn request(
         "temperature",
         sampling.temperature.map(|t| t.min(1.0)),
     );
-    if sampling.temperature.is_none() {
-        set(&mut body, "top_p", sampling.top_p);
-    }
+    set(&mut body, "top_p", sampling.top_p);
     set(&mut body, "top_k", sampling.top_k);
     if !request.stop.is_empty() {
         body.insert("stop_sequences".to_owned(), request.stop.into());
@@ -97,10 +94,35 @@ pub fn request(
     Ok(body)
 }
 
-/// A form of output that has no field of its own is asked for in words.
-fn asked_for(output: &Output) -> Option<Text> {
-    matches!(output, Output::JsonObject)
-        .then(|| Text::new("Answer with one JSON object and nothing else."))
+/// What the vendor refuses of schemas for output. The model is told in words.
+const BOUNDS: [&str; 10] = [
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+];
+
+fn in_words(schema: &mut Map<String, Value>) {
+    let bounds = BOUNDS.iter().filter_map(|key| {
+        let bound = schema.shift_remove(*key)?;
+        Some(format!("{key}: {bound}"))
+    });
+    let bounds: Vec<String> = bounds.collect();
+    if bounds.is_empty() {
+        return;
+    }
+    let bounds = bounds.join(", ");
+    let description = match schema.get("description").and_then(Value::as_str) {
+        Some(before) => format!("{before} ({bounds})"),
+        None => bounds,
+    };
+    schema.insert("description".to_owned(), description.into());
 }
 
 /// Every object says that it takes no other members, as the vendor demands of schemas for output.
@@ -110,6 +132,7 @@ fn closed(mut schema: Value, depth: usize) -> Value {
         && let Some(object) = schema.as_object_mut()
     {
         let is_object = object.get("type").is_some_and(|kind| kind == "object");
+        in_words(object);
         for (key, value) in object.iter_mut() {
             match (key.as_str(), value) {
                 ("properties" | "$defs" | "definitions", Value::Object(schemas)) => {
@@ -269,21 +292,13 @@ fn message(turn: Turn, names: &Names) -> Result<Option<Value>> {
 }
 
 fn block(part: Part, names: &Names) -> Result<Option<Value>> {
-    let cannot = |what: &str| {
-        let why = format!("{what} cannot be sent to a messages upstream");
-        Err(Untranslatable::new("", why))
-    };
+    let cannot = |thing| Err(cannot(thing, Dialect::Messages));
     Ok(match part {
         // The vendor refuses text of nothing but white space.
         Part::Text(words) if words.text.trim().is_empty() => None,
         Part::Text(words) => Some(text(words)),
         Part::Refusal(refusal) => Some(json!({"type": "text", "text": refusal})),
         Part::Image { source, cache, .. } => {
-            if let Source::Data { mime, .. } = &source
-                && !["image/jpeg", "image/png", "image/gif", "image/webp"].contains(&mime.as_str())
-            {
-                return cannot(&format!("an image of type {mime}"));
-            }
             let mut block = json!({"type": "image", "source": self::source(source)});
             mark(&mut block, cache);
             Some(block)
@@ -305,8 +320,8 @@ fn block(part: Part, names: &Names) -> Result<Option<Value>> {
             mark(&mut block, cache);
             Some(block)
         }
-        Part::Audio { .. } => return cannot("audio"),
-        Part::Video(_) => return cannot("video"),
+        Part::Audio { .. } => return cannot(Thing::Audio),
+        Part::Video(_) => return cannot(Thing::Video),
         Part::Reasoning { text, carrier } => carrier
             .filter(|carrier| carrier.family == Family::Claude)
             .map(
@@ -321,9 +336,11 @@ fn block(part: Part, names: &Names) -> Result<Option<Value>> {
 
 fn source(source: Source) -> Value {
     match source {
-        Source::Data { mime, data } if mime == "text/plain" => {
-            json!({"type": "base64", "media_type": "text/plain", "data": data})
-        }
+        // The vendor takes text as it is only.
+        Source::Data { mime, data } if mime == "text/plain" => match media::text_of_base64(&data) {
+            Some(text) => self::source(Source::Text(text)),
+            None => json!({"type": "base64", "media_type": mime, "data": data}),
+        },
         Source::Data { mime, data } => json!({"type": "base64", "media_type": mime, "data": data}),
         Source::Url(url) => json!({"type": "url", "url": url}),
         Source::FileId(id) => json!({"type": "file", "file_id": id}),
