@@ -147,6 +147,18 @@ fn finish(native: &str, has_content: bool) -> Option<Finish> {
     })
 }
 
+/// Code that the vendor has run, and what it has put out, in words.
+fn fenced(part: &mut Map<String, Value>) -> Option<String> {
+    if let Some(mut code) = part.object("executableCode") {
+        let language = code.text("language").unwrap_or_default();
+        let language = language.to_ascii_lowercase();
+        let code = code.full_text("code")?;
+        return Some(format!("\n```{language}\n{}\n```\n", code.trim_end()));
+    }
+    let output = part.object("codeExecutionResult")?.full_text("output")?;
+    Some(format!("\n```\n{}\n```\n", output.trim_end()))
+}
+
 impl Choice {
     fn new_block(&mut self) -> u32 {
         self.blocks += 1;
@@ -202,6 +214,17 @@ impl Choice {
             if let Some(carrier) = carrier {
                 self.signed(carrier, events);
             }
+            return;
+        }
+        if let Some(words) = fenced(&mut part) {
+            self.running = None;
+            self.has_content = true;
+            let block = self.new_block();
+            events.push(Event::TextDelta {
+                choice,
+                block,
+                text: words,
+            });
             return;
         }
         if let Some(mut data) = part.object("inlineData") {
