@@ -8,6 +8,11 @@ use crate::dialect::neutral::event::{Citation, Event};
 use crate::dialect::neutral::fields::{Fields, object};
 use crate::dialect::neutral::search::{Found, Search, Texts, bytes, characters};
 
+/// Citations of an answer that are looked at: each takes a walk through the text, and names a page once more.
+const MOST_CITATIONS: usize = 500;
+/// Bytes of a page's URL.
+const LONGEST_URL: usize = 8 * 1024;
+
 /// Gathers what is to be written.
 #[derive(Debug, Default)]
 pub struct Grounding {
@@ -79,7 +84,8 @@ impl Grounding {
         let pages: Vec<Value> = pages
             .map(|page| json!({"web": {"uri": page.url, "title": page.title}}))
             .collect();
-        let supports = self.supports.iter().filter_map(|(range, page)| {
+        let supports = self.supports.iter().take(MOST_CITATIONS);
+        let supports = supports.filter_map(|(range, page)| {
             let (start, end) = bytes(&self.text, (*range)?);
             Some(json!({
                 "segment": {"startIndex": start, "endIndex": end, "text": self.text.get(start..end)?},
@@ -115,8 +121,9 @@ pub fn read(
             }
         })
         .collect();
+    let mut left = MOST_CITATIONS;
     let supports = metadata.list("groundingSupports").into_iter();
-    for mut support in supports.filter_map(object) {
+    for mut support in supports.take(MOST_CITATIONS).filter_map(object) {
         let mut segment = support.object("segment").unwrap_or_default();
         let end = segment.count("endIndex");
         let start = segment.count("startIndex").unwrap_or(0);
@@ -124,10 +131,11 @@ pub fn read(
         let Some((place, range)) = range.and_then(|range| texts.in_block(range)) else {
             continue;
         };
-        for index in support.list("groundingChunkIndices") {
+        for index in support.list("groundingChunkIndices").into_iter().take(left) {
+            left -= 1;
             let index = index.as_u64().and_then(|index| usize::try_from(index).ok());
             let page = index.and_then(|index| pages.get(index));
-            if let Some(page) = page.filter(|page| !page.url.is_empty()) {
+            if let Some(page) = page.filter(|page| is_page(page)) {
                 events.push(Event::Citation {
                     choice,
                     block: place,
@@ -150,7 +158,7 @@ pub fn read(
     }
     // Which query found what is not told.
     let mut found: Vec<Found> = pages;
-    found.retain(|page| !page.url.is_empty());
+    found.retain(is_page);
     let last = queries.len().saturating_sub(1);
     for (index, query) in queries.into_iter().enumerate() {
         let found = match index == last {
@@ -162,5 +170,35 @@ pub fn read(
             block: block(),
             search: Search { query, found },
         });
+    }
+}
+
+fn is_page(page: &Found) -> bool {
+    (1..=LONGEST_URL).contains(&page.url.len()) && page.title.len() <= LONGEST_URL
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_not_told_without_end() {
+        let indices = vec![0; 2_000];
+        let support = json!({"segment": {"endIndex": 4}, "groundingChunkIndices": indices});
+        let read_of = |url: &str| {
+            let metadata = json!({
+                "groundingChunks": [{"web": {"uri": url, "title": "t"}}],
+                "groundingSupports": vec![support.clone(); 20],
+            });
+            let mut texts = Texts::default();
+            texts.add(0, "said");
+            let mut events = Vec::new();
+            let metadata = metadata.as_object().cloned().unwrap_or_default();
+            read(metadata, 0, "said", &texts, || 1, &mut events);
+            events.len()
+        };
+        // And the search itself.
+        assert_eq!(read_of("https://a.example"), MOST_CITATIONS + 1);
+        assert_eq!(read_of(&"u".repeat(LONGEST_URL + 1)), 1);
     }
 }
