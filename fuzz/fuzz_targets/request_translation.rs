@@ -3,6 +3,7 @@
 
 #![no_main]
 
+use holdfast::dialect::neutral::losses::Way;
 use holdfast::dialect::translate::{self, Ask, Form};
 use holdfast::dialect::{Dialect, chat, gemini, messages, responses};
 use libfuzzer_sys::fuzz_target;
@@ -30,11 +31,12 @@ fuzz_target!(|input: &[u8]| {
         return;
     };
     let body: Map<String, Value> = serde_json::from_slice(&translated.body).expect("an object");
+    let way = Way::within(upstream);
     let again = match upstream {
-        Dialect::Chat => chat::read::request(body),
-        Dialect::Responses => responses::read::request(body),
-        Dialect::Messages => messages::read::request(body),
-        Dialect::Gemini => gemini::read::request(body, "upstream", false),
+        Dialect::Chat => chat::read::request(body, way),
+        Dialect::Responses => responses::read::request(body, way),
+        Dialect::Messages => messages::read::request(body, way),
+        Dialect::Gemini => gemini::read::request(body, way, "upstream", false),
     };
     if let Err(error) = again {
         panic!("what is written cannot be read: {error}");

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::neutral::fields::{Fields, object};
+use super::neutral::losses::Place;
 use super::neutral::{Grammar, Output, Source, Tier, Tool, ToolChoice, Untranslatable, media};
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -69,7 +70,7 @@ pub fn allowed_tools(mut allowed: Map<String, Value>) -> ToolChoice {
 }
 
 /// An image in any spelling that OpenAI's clients use.
-pub fn image_url(mut part: Map<String, Value>, path: &str) -> Result<(Source, Option<String>)> {
+pub fn image_url(mut part: Map<String, Value>, place: &Place) -> Result<(Source, Option<String>)> {
     let mut detail = part.full_text("detail");
     let url = match part.take_any(&["image_url", "url"]) {
         Some(Value::String(url)) => Some(url),
@@ -83,7 +84,7 @@ pub fn image_url(mut part: Map<String, Value>, path: &str) -> Result<(Source, Op
     let source = match (url, part.full_text("file_id")) {
         (Some(url), _) => media::source_of_url(url, "application/octet-stream"),
         (None, Some(id)) => Source::FileId(id),
-        (None, None) => return Err(Untranslatable::new(path, "has no image")),
+        (None, None) => return Err(place.refused("has no image")),
     };
     Ok((source, detail))
 }
@@ -92,7 +93,7 @@ pub fn image_url(mut part: Map<String, Value>, path: &str) -> Result<(Source, Op
 pub fn file_source(
     file: &mut Map<String, Value>,
     name: Option<&str>,
-    path: &str,
+    place: &Place,
 ) -> Result<Source> {
     if let Some(data) = file.full_text("file_data") {
         if media::data_url(&data).is_some() {
@@ -102,7 +103,7 @@ pub fn file_source(
         let mime = name
             .and_then(media::of_name)
             .or_else(|| media::sniffed(&data))
-            .ok_or_else(|| Untranslatable::new(path, "the type of the file is not known"))?;
+            .ok_or_else(|| place.refused("the type of the file is not known"))?;
         return Ok(Source::Data {
             mime: mime.to_owned(),
             data,
@@ -113,7 +114,7 @@ pub fn file_source(
     }
     file.full_text("file_id")
         .map(Source::FileId)
-        .ok_or_else(|| Untranslatable::new(path, "has no file"))
+        .ok_or_else(|| place.refused("has no file"))
 }
 
 pub fn tier_word(tier: Tier) -> &'static str {

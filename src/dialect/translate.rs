@@ -1,7 +1,7 @@
 //! From one dialect to another, by the neutral form: requests on their way to an upstream, answers on their way
 //! back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -11,8 +11,9 @@ use super::memory::{self, Keeper, Memory};
 use super::neutral::answer::{Answer, Ending, Head};
 use super::neutral::body::Body;
 use super::neutral::ids::{self, Mint};
+use super::neutral::losses::Way;
 use super::neutral::names::Names;
-use super::neutral::{Event, Part, Request, Untranslatable, estimate};
+use super::neutral::{Event, Part, Request, Tool, ToolChoice, Untranslatable, estimate, repair};
 use super::problem::{self, ErrorStatus, Problem};
 use super::thinking::{self, Amount, Level, Record, Target, Wish};
 use super::usage::{Meter, Usage};
@@ -183,6 +184,15 @@ pub fn remembering(
     if let Some(memory) = &memory {
         memory::restore(&mut request, ask.upstream, memory.as_ref());
     }
+    choose(&mut request, ask.client)?;
+    let record = ask.record.or_else(|| thinking::record(ask.upstream_model));
+    let goes_on = match ask.upstream {
+        Dialect::Gemini => false,
+        _ => record.is_none_or(|record| record.prefill),
+    };
+    if !goes_on {
+        repair::without_prefill(&mut request.turns);
+    }
     let says_length = request.sampling.max_tokens.is_some();
     let names = Names::new(ask.upstream, mentioned(&request));
     let head = Head {
@@ -199,7 +209,6 @@ pub fn remembering(
         _ => HashMap::new(),
     };
     let model = ask.upstream_model;
-    let record = ask.record.or_else(|| thinking::record(model));
     let most_tokens = record.and_then(|record| record.max_output);
     let mut body = match ask.upstream {
         Dialect::Chat => chat::write::request(request, model, &names),
@@ -302,13 +311,49 @@ fn turns(ask: &Ask<'_>) -> &'static str {
 }
 
 fn read(ask: &Ask<'_>, body: Body<'_>) -> Result<Request, Untranslatable> {
+    let way = Way {
+        client: ask.client,
+        upstream: ask.upstream,
+    };
     match (ask.client, ask.form) {
         (_, Form::Completions) => Ok(chat::completions::request(body)),
-        (_, Form::ResponsesBody) => responses::read::request(body),
-        (Dialect::Chat, _) => chat::read::request(body),
-        (Dialect::Responses, _) => responses::read::request(body),
-        (Dialect::Messages, _) => messages::read::request(body),
-        (Dialect::Gemini, _) => gemini::read::request(body, ask.model, ask.stream),
+        (_, Form::ResponsesBody) => responses::read::request(body, way),
+        (Dialect::Chat, _) => chat::read::request(body, way),
+        (Dialect::Responses, _) => responses::read::request(body, way),
+        (Dialect::Messages, _) => messages::read::request(body, way),
+        (Dialect::Gemini, _) => gemini::read::request(body, way, ask.model, ask.stream),
+    }
+}
+
+/// Of tools with one name the first one counts; the one that is chosen must be there.
+fn choose(request: &mut Request, client: Dialect) -> Result<(), Untranslatable> {
+    let mut known = HashSet::new();
+    request.tools.retain(|tool| known.insert(tool.name.clone()));
+    let has_tools = !request.tools.is_empty() || request.web_search.is_some();
+    let Some(ToolChoice::Tool(chosen)) = &mut request.tool_choice else {
+        return Ok(());
+    };
+    if !has_tools || known.contains(chosen) {
+        return Ok(());
+    }
+    let is_bare = |tool: &&Tool| {
+        let namespace = tool.namespace.as_ref();
+        namespace.is_some_and(|(_, bare)| bare == chosen)
+    };
+    let mut meant = request.tools.iter().filter(is_bare);
+    match (meant.next(), meant.next()) {
+        (Some(tool), None) => {
+            *chosen = tool.name.clone();
+            Ok(())
+        }
+        _ => {
+            let place = match client {
+                Dialect::Gemini => "toolConfig.functionCallingConfig.allowedFunctionNames[0]",
+                _ => "tool_choice",
+            };
+            let why = format!("there is no tool {chosen:?}");
+            Err(Untranslatable::new(place, why))
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Usage {
     pub cache_creation: u64,
     /// The part of `output` that was reasoning.
     pub reasoning: u64,
+    /// Searches of the web, which are paid for besides.
+    pub web_searches: u64,
 }
 
 /// Gathers the usage of an answer from its events. A field said again overrides what was said before.
@@ -118,6 +120,7 @@ struct Said {
     cache_creation: Option<u64>,
     reasoning: Option<u64>,
     tool_prompt: Option<u64>,
+    web_searches: Option<u64>,
     total: Option<u64>,
 }
 
@@ -129,6 +132,10 @@ impl Said {
         };
         let first = |paths: &[&str]| paths.iter().find_map(at);
         let keep = |field: &mut Option<u64>, paths: &[&str]| *field = first(paths).or(*field);
+        keep(
+            &mut self.web_searches,
+            &["server_tool_use/web_search_requests"],
+        );
         match dialect {
             // Compatible upstreams mix the two vocabularies.
             Dialect::Chat | Dialect::Responses => {
@@ -207,6 +214,7 @@ impl Said {
             cached_read,
             cache_creation,
             reasoning,
+            web_searches: self.web_searches.unwrap_or(0),
         })
     }
 }
@@ -222,6 +230,7 @@ mod tests {
         cached_read: 900,
         cache_creation: 60,
         reasoning: 50,
+        web_searches: 0,
     };
 
     #[test]

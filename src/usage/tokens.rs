@@ -31,6 +31,8 @@ impl Tokens {
             cached_read,
             cache_creation,
             reasoning,
+            // Counted apart from tokens by every vendor.
+            web_searches: _,
         } = usage;
         let total_tokens = input.saturating_add(output);
         match dialect {
@@ -97,6 +99,7 @@ mod tests {
             cached_read: 900,
             cache_creation: 60,
             reasoning: 50,
+            web_searches: 0,
         };
         let shown = |dialect, usage| {
             let tokens = Tokens::of(dialect, usage);

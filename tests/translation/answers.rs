@@ -25,7 +25,7 @@ pub fn way_back(client: Dialect, upstream: Dialect) -> WayBack {
 }
 
 /// The answer as a reader of its dialect understands it.
-fn understood<'d>(
+pub fn understood<'d>(
     dialect: Dialect,
     data: impl Iterator<Item = &'d str>,
 ) -> (Answer, Option<Usage>) {
@@ -82,20 +82,20 @@ fn essence(answer: &Answer) -> (String, String, Vec<(String, Value)>) {
                     serde_json::from_str(arguments).unwrap_or_default(),
                 ));
             }
-            Block::Opaque(_) | Block::Image { .. } => {}
+            Block::Opaque(_) | Block::Image { .. } | Block::Search(_) => {}
         }
     }
     let words = |text: String| text.split_whitespace().collect::<Vec<_>>().concat();
     (words(said), words(thought), called)
 }
 
-fn data_of(stream: &[u8]) -> Vec<String> {
+pub fn data_of(stream: &[u8]) -> Vec<String> {
     let text = std::str::from_utf8(stream).unwrap();
     let lines = text.lines().filter_map(|line| line.strip_prefix("data: "));
     lines.map(str::to_owned).collect()
 }
 
-fn streamed(fixture: &Fixture, client: Dialect, frames: usize) -> (Stream, Vec<u8>) {
+pub fn streamed(fixture: &Fixture, client: Dialect, frames: usize) -> (Stream, Vec<u8>) {
     let mut stream = Stream::new(way_back(client, fixture.dialect), false);
     let mut out = Vec::new();
     for data in fixture.data().iter().take(frames) {

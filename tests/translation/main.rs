@@ -5,6 +5,8 @@ mod dropped;
 mod fixtures;
 mod grammar;
 mod hostile;
+mod losses;
 mod requests;
 mod round_trips;
+mod searches;
 mod streams;

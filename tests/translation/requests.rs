@@ -1,20 +1,22 @@
 //! What a client says reaches the upstream, whatever its dialect.
 
+use holdfast::dialect::neutral::losses::Way;
 use holdfast::dialect::neutral::names::Names;
 use holdfast::dialect::neutral::{Part, Request, Role, Source, ToolChoice, repair};
 use holdfast::dialect::{Dialect, chat, gemini, messages, responses};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::fixtures::{of_kind, translated};
 use super::grammar;
 
 pub fn read(dialect: Dialect, body: &[u8]) -> Request {
     let body: Map<String, Value> = serde_json::from_slice(body).unwrap();
+    let way = Way::within(dialect);
     match dialect {
-        Dialect::Chat => chat::read::request(body),
-        Dialect::Responses => responses::read::request(body),
-        Dialect::Messages => messages::read::request(body),
-        Dialect::Gemini => gemini::read::request(body, "m", true),
+        Dialect::Chat => chat::read::request(body, way),
+        Dialect::Responses => responses::read::request(body, way),
+        Dialect::Messages => messages::read::request(body, way),
+        Dialect::Gemini => gemini::read::request(body, way, "m", true),
     }
     .unwrap()
 }
@@ -122,9 +124,13 @@ fn medium(source: &Source) -> String {
 /// Fixtures that hold what the upstream cannot be told, with the word that the refusal must have.
 const REFUSED: [(&str, Dialect, &str); 4] = [
     ("chat-req-06-images-and-file", Dialect::Messages, "audio"),
-    ("gemini-req-06-media-thinking", Dialect::Chat, "video"),
+    ("gemini-req-06-media-thinking", Dialect::Chat, "provider"),
     ("gemini-req-06-media-thinking", Dialect::Messages, "audio"),
-    ("gemini-req-06-media-thinking", Dialect::Responses, "video"),
+    (
+        "gemini-req-06-media-thinking",
+        Dialect::Responses,
+        "provider",
+    ),
 ];
 
 #[test]
@@ -194,7 +200,7 @@ fn tools_and_their_choice_arrive() {
                     assert!(sent.starts_with(described), "{what}");
                 }
             }
-            if asked.tools.is_empty() {
+            if asked.tools.is_empty() && asked.web_search.is_none() {
                 assert!(sent.tool_choice.is_none(), "{what}");
             }
             let number = |request: &Request| request.sampling.max_tokens;
@@ -249,10 +255,7 @@ fn schemas_are_fit_for_gemini_and_arguments_for_the_client() {
     let translated = translated(Dialect::Chat, Dialect::Gemini, body.as_bytes()).unwrap();
     let sent: Value = serde_json::from_slice(&translated.body).unwrap();
     let schema = &sent["tools"][0]["functionDeclarations"][0]["parametersJsonSchema"];
-    assert_eq!(
-        schema["properties"]["guests"]["enum"],
-        serde_json::json!(["2", "4"])
-    );
+    assert_eq!(schema["properties"]["guests"]["enum"], json!(["2", "4"]));
     assert_eq!(schema["properties"]["title"]["type"], "string");
     assert!(schema.get("$defs").is_none() && schema.get("additionalProperties").is_none());
     let answer = br#"{"candidates":[{"content":{"parts":[{"functionCall":{"name":"book","args":{"guests":"4","title":"t"}}}]},"finishReason":"STOP"}]}"#;
@@ -260,7 +263,7 @@ fn schemas_are_fit_for_gemini_and_arguments_for_the_client() {
     let answer: Value = serde_json::from_slice(&answer).unwrap();
     let call = &answer["choices"][0]["message"]["tool_calls"][0]["function"];
     let arguments: Value = serde_json::from_str(call["arguments"].as_str().unwrap()).unwrap();
-    assert_eq!(arguments, serde_json::json!({"guests": 4, "title": "t"}));
+    assert_eq!(arguments, json!({"guests": 4, "title": "t"}));
 }
 
 #[test]
@@ -293,4 +296,160 @@ fn a_loop_that_has_lost_its_thoughts_goes_on_without() {
     assert_eq!(thinking("", "claude-opus-4-6"), "adaptive");
     let next = r#",{"role":"assistant","content":"a"},{"role":"user","content":"next"}"#;
     assert_eq!(thinking(next, "claude-sonnet-4-5"), "enabled");
+}
+
+/// The body of an upstream for a client's, for a model.
+fn sent(client: Dialect, body: &Value, upstream: Dialect, model: &str) -> Result<Value, String> {
+    use holdfast::dialect::translate::{self, Ask, Form};
+    let body = body.to_string();
+    let ask = Ask {
+        client,
+        form: Form::Usual,
+        upstream,
+        body: body.as_bytes(),
+        model: "m",
+        upstream_model: model,
+        stream: false,
+        suffix: None,
+        record: None,
+        seed: "seed",
+        now: 1,
+    };
+    let translated = translate::request(&ask).map_err(|why| why.to_string())?;
+    Ok(serde_json::from_slice(&translated.body).unwrap())
+}
+
+#[test]
+fn a_tool_that_is_chosen_must_be_there() {
+    let function = |name: &str, description: &str| json!({"type": "function", "function": {"name": name, "description": description}});
+    let body = |chosen: &str, tools: Value| {
+        json!({"messages": [{"role": "user", "content": "x"}], "tools": tools,
+        "tool_choice": {"type": "function", "function": {"name": chosen}}})
+    };
+    for upstream in Dialect::ALL {
+        let tools = json!([function("f", "first"), function("f", "second")]);
+        let good = sent(Dialect::Chat, &body("f", tools.clone()), upstream, "m").unwrap();
+        let text = good.to_string();
+        assert!(text.contains("first") && !text.contains("second"), "{text}");
+        let why = sent(Dialect::Chat, &body("g", tools), upstream, "m").unwrap_err();
+        assert_eq!(why, "tool_choice: there is no tool \"g\"");
+        // Without tools there is nothing to choose.
+        assert!(sent(Dialect::Chat, &body("g", json!([])), upstream, "m").is_ok());
+    }
+    let body = json!({"input": "x", "tool_choice": {"type": "function", "name": "child"}, "tools": [
+        {"type": "namespace", "name": "crm", "tools": [{"type": "function", "name": "child"}]}]});
+    let sent = sent(Dialect::Responses, &body, Dialect::Messages, "m").unwrap();
+    assert_eq!(sent["tool_choice"]["name"], "crm__child");
+}
+
+#[test]
+fn only_some_models_go_on_from_what_was_begun() {
+    let body = json!({"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "{"}]});
+    for (upstream, model, expected) in [
+        (Dialect::Messages, "claude-sonnet-4-5", 2),
+        (Dialect::Messages, "claude-opus-4-7", 1),
+        (Dialect::Responses, "gpt-5.4", 2),
+        (Dialect::Gemini, "gemini-2.5-pro", 1),
+    ] {
+        let sent = sent(Dialect::Chat, &body, upstream, model).unwrap();
+        let turns = ["messages", "input", "contents"]
+            .iter()
+            .find_map(|key| sent[key].as_array());
+        assert_eq!(turns.map(Vec::len), Some(expected), "{model}");
+    }
+}
+
+#[test]
+fn instructions_alone_are_the_users() {
+    let body = json!({"messages": [{"role": "system", "content": "count to ten"}]});
+    for upstream in Dialect::ALL {
+        let sent = sent(Dialect::Chat, &body, upstream, "m").unwrap();
+        let mut checked = sent.clone();
+        checked["model"] = "m".into();
+        assert_eq!(
+            grammar::requests::check(upstream, &checked),
+            Ok(()),
+            "{sent}"
+        );
+        let turns = ["messages", "input", "contents"]
+            .iter()
+            .find_map(|key| sent[key].as_array());
+        let first = turns.and_then(|turns| turns.first()).unwrap();
+        assert_eq!(first["role"], "user", "{sent}");
+    }
+}
+
+#[test]
+fn forms_of_output_are_asked_for_as_far_as_they_can_be() {
+    let schema = json!({"type": "object", "properties": {"n": {"type": "integer", "minimum": 1, "description": "a number"},
+        "minimum": {"type": "string", "maxLength": 3}}});
+    let mut body = json!({"messages": [{"role": "user", "content": "x"}],
+        "response_format": {"type": "json_schema", "json_schema": {"name": "r", "schema": schema}}});
+    let told = sent(Dialect::Chat, &body, Dialect::Messages, "claude-opus-4-7").unwrap();
+    let properties = &told["output_config"]["format"]["schema"]["properties"];
+    let expected = json!({"n": {"type": "integer", "description": "a number (minimum: 1)"},
+        "minimum": {"type": "string", "description": "maxLength: 3"}});
+    assert_eq!(*properties, expected);
+
+    body["tools"] = json!([{"type": "function", "function": {"name": "f"}}]);
+    let old = sent(Dialect::Chat, &body, Dialect::Gemini, "gemini-2.5-pro").unwrap();
+    assert!(
+        old["generationConfig"]["responseMimeType"].is_null(),
+        "{old}"
+    );
+    let asked = old["systemInstruction"]["parts"][0]["text"]
+        .as_str()
+        .unwrap();
+    assert!(asked.contains("maxLength"), "{asked}");
+    let new = sent(Dialect::Chat, &body, Dialect::Gemini, "gemini-3-pro").unwrap();
+    assert_eq!(
+        new["generationConfig"]["responseMimeType"],
+        "application/json"
+    );
+    assert!(new["systemInstruction"].is_null(), "{new}");
+}
+
+#[test]
+fn texts_as_files_are_texts_where_files_are_pdfs() {
+    let file = json!({"type": "file", "file": {"filename": "a.txt", "file_data": "data:text/plain;base64,aMOp"}});
+    let body = json!({"messages": [{"role": "user", "content": [file]}]});
+    let sent = sent(Dialect::Chat, &body, Dialect::Messages, "m").unwrap();
+    let source = &sent["messages"][0]["content"][0]["source"];
+    assert_eq!(
+        *source,
+        json!({"type": "text", "media_type": "text/plain", "data": "hé"})
+    );
+}
+
+#[test]
+fn what_is_googles_in_a_chat_reaches_google() {
+    let body = json!({"messages": [{"role": "user", "content": "x"}], "temperature": 0.5,
+        "modalities": ["text", "image"], "image_config": {"aspect_ratio": "16:9"},
+        "generationConfig": {"temperature": 1, "mediaResolution": "MEDIA_RESOLUTION_LOW"},
+        "tools": [{"google_search": {}}, {"url_context": {}}, {"code_execution": {}}]});
+    let google = sent(Dialect::Chat, &body, Dialect::Gemini, "gemini-3-pro").unwrap();
+    assert_eq!(
+        google["generationConfig"],
+        json!({"temperature": 0.5, "mediaResolution": "MEDIA_RESOLUTION_LOW",
+            "responseModalities": ["TEXT", "IMAGE"], "imageConfig": {"aspectRatio": "16:9"}})
+    );
+    let tools = json!([{"googleSearch": {}}, {"urlContext": {}}, {"codeExecution": {}}]);
+    assert_eq!(google["tools"], tools);
+    let other = sent(Dialect::Chat, &body, Dialect::Messages, "m").unwrap();
+    assert_eq!(other["tools"].as_array().map(Vec::len), Some(1), "{other}");
+}
+
+#[test]
+fn a_clients_word_to_its_vendor_stays_there() {
+    let body = json!({"max_tokens": 9, "messages": [{"role": "user", "content": "x"}], "system": [
+        {"type": "text", "text": "x-anthropic-billing-header: cc_version=2"}, {"type": "text", "text": "be brief"}]});
+    for upstream in [Dialect::Chat, Dialect::Responses, Dialect::Gemini] {
+        let sent = sent(Dialect::Messages, &body, upstream, "m")
+            .unwrap()
+            .to_string();
+        assert!(
+            sent.contains("be brief") && !sent.contains("cc_version"),
+            "{sent}"
+        );
+    }
 }

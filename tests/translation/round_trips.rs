@@ -1,5 +1,6 @@
 //! A request that a dialect has written says, when it is read again, all that this dialect can say.
 
+use holdfast::dialect::neutral::losses::{Fate, Thing, fate};
 use holdfast::dialect::neutral::names::Names;
 use holdfast::dialect::neutral::{
     Output, Part, Request, Role, Sampling, Source, Text, Tool, ToolCall, ToolChoice, ToolResult,
@@ -12,60 +13,42 @@ use serde_json::{Value, json};
 use super::grammar::requests::check;
 use super::requests::{essence, read};
 
-/// What a dialect has no word for (spec/dialects.md 1.1, 1.10 to 1.14), by field.
-const LOST: [(Dialect, &[&str]); 4] = [
-    // Extensions of some upstreams, which OpenAI's own refuses, are written for none.
-    (Dialect::Chat, &["top_k"]),
-    (
-        Dialect::Responses,
-        &[
-            "top_k",
-            "frequency_penalty",
-            "presence_penalty",
-            "seed",
-            "n",
-            "stop",
-        ],
-    ),
-    (
-        Dialect::Messages,
-        &[
-            "frequency_penalty",
-            "presence_penalty",
-            "seed",
-            "n",
-            // Only one of the two goes to a model: the temperature.
-            "top_p",
-            // One object among the texts of the system prompt.
-            "json_object",
-            // Only the tools that are allowed are sent.
-            "allowed",
-            "cache_key",
-            "schema_name",
-            "metadata",
-            "verbosity",
-        ],
-    ),
-    (
-        Dialect::Gemini,
-        &[
-            "parallel",
-            "cache_key",
-            "user_id",
-            "schema_name",
-            "metadata",
-            "verbosity",
-            "strict",
-        ],
-    ),
-];
-
-fn is_lost(dialect: Dialect, field: &str) -> bool {
-    let lost = LOST.iter().find(|(known, _)| *known == dialect);
-    lost.is_some_and(|(_, fields)| fields.contains(&field))
+/// What of the table a field here is.
+fn thing(field: &str) -> Thing {
+    match field {
+        "max_tokens" => Thing::MaxTokens,
+        "temperature" => Thing::Temperature,
+        "top_p" => Thing::TopP,
+        "top_k" => Thing::TopK,
+        "frequency_penalty" | "presence_penalty" => Thing::Penalties,
+        "seed" => Thing::Seed,
+        "n" => Thing::Choices,
+        "stop" => Thing::Stop,
+        "parallel" => Thing::Parallel,
+        "cache_key" => Thing::CacheKey,
+        "user_id" => Thing::User,
+        "metadata" => Thing::Metadata,
+        "verbosity" => Thing::Verbosity,
+        "tool" => Thing::Tool,
+        "description" => Thing::ToolDescription,
+        "strict" => Thing::Strict,
+        "allowed" => Thing::AllowedTools,
+        "tool_choice" => Thing::ForcedTool,
+        "json_object" => Thing::JsonObject,
+        "schema_name" => Thing::SchemaName,
+        "schema" => Thing::JsonSchema,
+        other => panic!("{other} is in no table"),
+    }
 }
 
-fn write(dialect: Dialect, request: Request) -> Vec<u8> {
+/// Whether it does not come back as itself.
+fn is_lost(dialect: Dialect, field: &str) -> bool {
+    // Beside a temperature, which is there as often as not.
+    let is_beside = field == "top_p" && fate(Thing::TopPWithTemperature, dialect) != Fate::Said;
+    fate(thing(field), dialect) != Fate::Said || is_beside
+}
+
+pub fn write(dialect: Dialect, request: Request) -> Vec<u8> {
     let names = Names::new(dialect, request.tools.iter().map(|tool| tool.name.as_str()));
     let model = "gemini-3-pro";
     match dialect {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use holdfast::dialect::neutral::answer::{Ending, Head};
 use holdfast::dialect::neutral::event::Citation;
+use holdfast::dialect::neutral::search::{Found, Search};
 use holdfast::dialect::neutral::{Carrier, Event, Family, Finish};
 use holdfast::dialect::translate::{State, Stream};
 use holdfast::dialect::usage::Usage;
@@ -59,6 +60,8 @@ enum Piece {
     Opaque,
     Refusal(String),
     Image,
+    /// A search that found so many pages.
+    Search(usize),
     /// Calls that are open side by side, each with its arguments in so many deltas, told in turns or one by one.
     Calls(Vec<usize>, bool),
 }
@@ -80,6 +83,7 @@ fn pieces() -> impl proptest::strategy::Strategy<Value = Vec<Piece>> {
         1 => Just(Piece::Opaque),
         1 => "[a-z]{1,5}".prop_map(Piece::Refusal),
         1 => Just(Piece::Image),
+        1 => (0..3_usize).prop_map(Piece::Search),
         4 => (prop::collection::vec(0..4_usize, 1..4), any::<bool>()).prop_map(|(calls, mixed)| Piece::Calls(calls, mixed)),
     ];
     prop::collection::vec(piece, 0..6)
@@ -148,6 +152,19 @@ fn events(pieces: &[Piece]) -> Vec<Event> {
                 choice,
                 block,
                 text: text.clone(),
+            }),
+            Piece::Search(found) => events.push(Event::Search {
+                choice,
+                block,
+                search: Search {
+                    query: format!("query \"{found}\""),
+                    found: (0..*found)
+                        .map(|n| Found {
+                            url: format!("https://{n}.example"),
+                            title: "T".to_owned(),
+                        })
+                        .collect(),
+                },
             }),
             Piece::Image => events.push(Event::ImageOut {
                 choice,

@@ -3,12 +3,13 @@
 use serde_json::{Map, Value};
 
 use crate::dialect::neutral::body::{Body, Turns};
-use crate::dialect::neutral::fields::{Fields, list_of, object};
+use crate::dialect::neutral::fields::{self, Fields, list_of, object};
+use crate::dialect::neutral::losses::{Place, Way};
 use crate::dialect::neutral::media;
 use crate::dialect::neutral::parts::{cache, function, stops};
 use crate::dialect::neutral::{
-    Carrier, Family, Output, Part, Request, Role, Sampling, Text, Tool, ToolCall, ToolChoice,
-    ToolResult, Turn, Untranslatable, WebSearch,
+    Carrier, Family, Google, ImageShape, Output, Part, Request, Role, Sampling, Text, Tool,
+    ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch,
 };
 use crate::dialect::openai::{
     allowed_tools, choice_word, custom_tool, file_source, image_url, schema_output, tier,
@@ -20,7 +21,7 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 ///
 /// # Errors
 /// Where it says something that nobody else could be told.
-pub fn request<'b>(body: impl Into<Body<'b>>) -> Result<Request> {
+pub fn request<'b>(body: impl Into<Body<'b>>, way: Way) -> Result<Request> {
     let mut body = body.into();
     let mut request = Request {
         model: body.text("model").unwrap_or_default(),
@@ -31,7 +32,16 @@ pub fn request<'b>(body: impl Into<Body<'b>>) -> Result<Request> {
         user_id: body.text("user").or_else(|| body.text("safety_identifier")),
         metadata: body.object("metadata").unwrap_or_default(),
         service_tier: body.text("service_tier").as_deref().and_then(tier),
-        verbosity: body.text("verbosity"),
+        verbosity: body.text("verbosity").or_else(|| {
+            let mut text = body.object("text")?;
+            text.text("verbosity")
+        }),
+        modalities: stops(body.take("modalities")),
+        image_shape: image_shape(body.object("image_config").unwrap_or_default()),
+        google: Google {
+            generation_config: body.object("generationConfig").unwrap_or_default(),
+            tools: Vec::new(),
+        },
         include_usage: body
             .object("stream_options")
             .and_then(|mut options| options.flag("include_usage")),
@@ -54,7 +64,7 @@ pub fn request<'b>(body: impl Into<Body<'b>>) -> Result<Request> {
         ..Request::default()
     };
     if let Some(options) = body.object("web_search_options") {
-        request.web_search = Some(web_search(options));
+        request.web_search = Some(WebSearch::read(options));
     }
     for definition in body.list("tools").into_iter().filter_map(object) {
         tool(definition, &mut request);
@@ -72,10 +82,10 @@ pub fn request<'b>(body: impl Into<Body<'b>>) -> Result<Request> {
         Turns::Absent => return Ok(request),
     };
     for (index, message) in messages.enumerate() {
-        let path = format!("messages[{index}]");
+        let place = Place::new("messages", index, way);
         match message? {
-            Value::Object(message) => self::message(message, &path, &mut request)?,
-            _ => return Err(Untranslatable::new(path, "must be an object")),
+            Value::Object(message) => self::message(message, &place, &mut request)?,
+            _ => return Err(place.refused("must be an object")),
         }
     }
     Ok(request)
@@ -89,19 +99,31 @@ fn output(mut format: Map<String, Value>) -> Output {
     }
 }
 
-fn web_search(mut options: Map<String, Value>) -> WebSearch {
-    WebSearch {
-        allowed_domains: Vec::new(),
-        user_location: options
-            .object("user_location")
-            .and_then(|mut location| location.take("approximate")),
+fn image_shape(mut config: Map<String, Value>) -> ImageShape {
+    ImageShape {
+        aspect_ratio: config.full_text("aspect_ratio"),
+        size: config.full_text("image_size"),
     }
 }
 
 fn tool(mut definition: Map<String, Value>, request: &mut Request) {
+    for (key, name) in [
+        ("code_execution", "codeExecution"),
+        ("url_context", "urlContext"),
+    ] {
+        if let Some(given) = definition.object(key) {
+            let tool = fields::object_of([(name, given.into())]);
+            request.google.tools.push(tool);
+            return;
+        }
+    }
+    if definition.take("google_search").is_some() {
+        request.web_search.get_or_insert_default();
+        return;
+    }
     match definition.text("type").as_deref() {
-        Some("web_search") => {
-            request.web_search.get_or_insert_default();
+        Some(kind) if kind.starts_with("web_search") => {
+            request.web_search = Some(WebSearch::read(definition));
         }
         Some("custom") => {
             let custom = definition.object("custom").unwrap_or(definition);
@@ -136,10 +158,10 @@ fn choice(value: Value) -> Option<ToolChoice> {
     named.full_text("name").map(ToolChoice::Tool)
 }
 
-fn message(mut message: Map<String, Value>, path: &str, request: &mut Request) -> Result<()> {
+fn message(mut message: Map<String, Value>, place: &Place, request: &mut Request) -> Result<()> {
     let role = message.text("role").unwrap_or_default();
     let content = message.take("content");
-    let place = format!("{path}.content");
+    let said = place.member("content");
     match role.as_str() {
         "system" | "developer" => {
             let texts = texts(content);
@@ -168,7 +190,7 @@ fn message(mut message: Map<String, Value>, path: &str, request: &mut Request) -
             let result = ToolResult {
                 call_id,
                 name,
-                parts: parts(content, &place)?,
+                parts: parts(content, &said)?,
                 cache: cache(&mut message),
                 ..ToolResult::default()
             };
@@ -179,11 +201,11 @@ fn message(mut message: Map<String, Value>, path: &str, request: &mut Request) -
         }
         "user" => request.turns.push(Turn {
             role: Role::User,
-            parts: parts(content, &place)?,
+            parts: parts(content, &said)?,
         }),
         other => {
             let why = format!("there is no role {other:?}");
-            return Err(Untranslatable::new(format!("{path}.role"), why));
+            return Err(place.member("role").refused(why));
         }
     }
     Ok(())
@@ -298,7 +320,7 @@ fn call(mut call: Map<String, Value>) -> Option<ToolCall> {
 }
 
 /// The parts of what the user says or a tool answers.
-fn parts(content: Option<Value>, path: &str) -> Result<Vec<Part>> {
+fn parts(content: Option<Value>, place: &Place) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
     for (index, part) in content
         .map(list_of)
@@ -309,12 +331,9 @@ fn parts(content: Option<Value>, path: &str) -> Result<Vec<Part>> {
         match part {
             Value::String(text) if text.is_empty() => {}
             Value::String(text) => parts.push(Part::text(text)),
-            Value::Object(object) => parts.extend(self::part(object, &format!("{path}[{index}]"))?),
+            Value::Object(object) => parts.extend(self::part(object, &place.at(index))?),
             _ => {
-                return Err(Untranslatable::new(
-                    format!("{path}[{index}]"),
-                    "is no part",
-                ));
+                return Err(place.at(index).refused("is no part"));
             }
         }
     }
@@ -323,10 +342,10 @@ fn parts(content: Option<Value>, path: &str) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
-fn part(mut part: Map<String, Value>, path: &str) -> Result<Option<Part>> {
+fn part(mut part: Map<String, Value>, place: &Place) -> Result<Option<Part>> {
     let cache = cache(&mut part);
     let kind = part.text("type").unwrap_or_else(|| "text".to_owned());
-    Ok(Some(match kind.as_str() {
+    let part = match kind.as_str() {
         "text" | "input_text" | "output_text" => {
             let text = part.text("text").unwrap_or_default();
             if text.is_empty() {
@@ -335,7 +354,7 @@ fn part(mut part: Map<String, Value>, path: &str) -> Result<Option<Part>> {
             Part::Text(Text { text, cache })
         }
         "image_url" => {
-            let (source, detail) = image_url(part, path)?;
+            let (source, detail) = image_url(part, place)?;
             Part::Image {
                 source,
                 detail,
@@ -358,13 +377,13 @@ fn part(mut part: Map<String, Value>, path: &str) -> Result<Option<Part>> {
             };
             let url = url
                 .filter(|url| !url.is_empty())
-                .ok_or_else(|| Untranslatable::new(path, "has no URL"))?;
+                .ok_or_else(|| place.refused("has no URL"))?;
             Part::Video(media::source_of_url(url, "video/mp4"))
         }
         "file" => {
             let mut file = part.object("file").unwrap_or(part);
             let name = file.full_text("filename");
-            let source = file_source(&mut file, name.as_deref(), path)?;
+            let source = file_source(&mut file, name.as_deref(), place)?;
             Part::File {
                 source,
                 name,
@@ -374,7 +393,8 @@ fn part(mut part: Map<String, Value>, path: &str) -> Result<Option<Part>> {
         "refusal" => Part::Refusal(part.text("refusal").unwrap_or_default()),
         other => {
             let why = format!("the part type {other:?} is not known");
-            return Err(Untranslatable::new(path, why));
+            return Err(place.refused(why));
         }
-    }))
+    };
+    place.takes(part).map(Some)
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use crate::dialect::neutral::event::{self, Citation};
 use crate::dialect::neutral::fields::{Fields, list_of, object};
 use crate::dialect::neutral::ids::Mint;
+use crate::dialect::neutral::search::Texts;
 use crate::dialect::neutral::{Carrier, Event, Family, Finish, media};
 
 /// Reads the chunks of one answer.
@@ -20,6 +21,7 @@ struct Choice {
     index: u32,
     blocks: u32,
     running: Option<(Kind, u32)>,
+    texts: Texts,
     calls: Vec<Call>,
     has_finished: bool,
 }
@@ -198,6 +200,9 @@ impl Choice {
             return;
         }
         let block = self.block(kind);
+        if kind == Kind::Text {
+            self.texts.add(block, &text);
+        }
         let choice = self.index;
         events.push(match kind {
             Kind::Text => Event::TextDelta {
@@ -223,13 +228,15 @@ impl Choice {
             return;
         };
         let range = (citation.count("start_index"), citation.count("end_index"));
+        let range = range.0.zip(range.1).filter(|(start, end)| start < end);
+        let place = range.and_then(|range| self.texts.in_block(range));
         let citation = Citation {
             url: citation.text("url").unwrap_or_default(),
             title: citation.text("title").unwrap_or_default(),
             cited_text: String::new(),
-            range: range.0.zip(range.1),
+            range: place.map(|(_, range)| range),
         };
-        let block = self.block(Kind::Text);
+        let block = place.map_or_else(|| self.block(Kind::Text), |(block, _)| block);
         events.push(Event::Citation {
             choice: self.index,
             block,

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::dialect::Dialect;
 use crate::dialect::neutral::fields::{self, set};
+use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::texts_of;
 use crate::dialect::neutral::{
@@ -19,6 +20,8 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 /// # Errors
 /// For media that cannot be said.
 pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> {
+    let mut request = losses::sayable(request, Dialect::Chat);
+    repair::begun(&mut request.system, &mut request.turns);
     let mut body = Written::default();
     body.insert("model".to_owned(), model.into());
     let mut messages = Turns::default();
@@ -47,8 +50,14 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
         request.parallel,
         names,
     );
-    if request.web_search.is_some() {
-        body.insert("web_search_options".to_owned(), json!({}));
+    if let Some(search) = request.web_search {
+        let mut options = Map::new();
+        set(&mut options, "search_context_size", search.context_size);
+        if !search.location.is_empty() {
+            let location = json!({"type": "approximate", "approximate": search.location});
+            options.insert("user_location".to_owned(), location);
+        }
+        body.insert("web_search_options".to_owned(), options.into());
     }
     set(&mut body, "response_format", output(request.output));
     set(&mut body, "user", request.user_id);
@@ -59,6 +68,15 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
         request.service_tier.map(tier_word),
     );
     set(&mut body, "verbosity", request.verbosity);
+    if !request.modalities.is_empty() {
+        body.insert("modalities".to_owned(), request.modalities.into());
+    }
+    let mut shape = Map::new();
+    set(&mut shape, "aspect_ratio", request.image_shape.aspect_ratio);
+    set(&mut shape, "image_size", request.image_shape.size);
+    if !shape.is_empty() {
+        body.insert("image_config".to_owned(), shape.into());
+    }
     if request.stream {
         body.insert("stream".to_owned(), true.into());
         body.insert("stream_options".to_owned(), json!({"include_usage": true}));
@@ -138,12 +156,7 @@ fn plain(mut parts: Vec<Value>) -> Value {
 }
 
 fn content(part: Part) -> Result<Option<Value>> {
-    let cannot = |what: &str| {
-        Err(Untranslatable::new(
-            "",
-            format!("{what} cannot be sent to a chat upstream"),
-        ))
-    };
+    let cannot = |thing| Err(cannot(thing, Dialect::Chat));
     Ok(Some(match part {
         Part::Text(text) if text.text.is_empty() => return Ok(None),
         Part::Text(text) => json!({"type": "text", "text": text.text}),
@@ -152,8 +165,8 @@ fn content(part: Part) -> Result<Option<Value>> {
             let url = match source {
                 Source::Data { mime, data } => media::url_of(&mime, &data),
                 Source::Url(url) => url,
-                Source::FileId(_) => return cannot("an image that lies at another provider"),
-                Source::Text(_) => return cannot("an image of text"),
+                Source::FileId(_) => return cannot(Thing::KeptImage),
+                Source::Text(_) => return cannot(Thing::OddImage),
             };
             let mut image = json!({"url": url});
             if let Some(detail) = detail {
@@ -170,7 +183,7 @@ fn content(part: Part) -> Result<Option<Value>> {
                 Source::Data { mime, data } => media::url_of(&mime, &data),
                 Source::Url(url) => url,
                 Source::FileId(_) | Source::Text(_) => {
-                    return cannot("a video that lies at another provider");
+                    return cannot(Thing::Foreign);
                 }
             };
             json!({"type": "video_url", "video_url": {"url": url}})
@@ -184,7 +197,7 @@ fn content(part: Part) -> Result<Option<Value>> {
                     json!({"file_data": media::url_of("text/plain", &data)})
                 }
                 Source::FileId(id) => json!({"file_id": id}),
-                Source::Url(_) => return cannot("a file by its URL"),
+                Source::Url(_) => return cannot(Thing::FileUrl),
             };
             if let Some(mime) = mime {
                 file["filename"] = name.unwrap_or_else(|| media::name_for(&mime)).into();
@@ -281,7 +294,7 @@ fn tools(
         false => json!({"type": "function", "function": {"name": names.wire(name)}}),
     };
     let choice = choice.map(|choice| match choice {
-        ToolChoice::Auto => json!("auto"),
+        ToolChoice::Auto | ToolChoice::WebSearch => json!("auto"),
         ToolChoice::None => json!("none"),
         ToolChoice::Required => json!("required"),
         ToolChoice::Tool(name) => named(&name),

@@ -8,6 +8,7 @@ use crate::dialect::neutral::answer::{
     Answer, Block, Choice, Ending, Head, arguments, text_argument,
 };
 use crate::dialect::neutral::event::Citation;
+use crate::dialect::neutral::search::Texts;
 use crate::dialect::neutral::{Carrier, Event, Family, Finish, media};
 use crate::dialect::usage::Usage;
 
@@ -25,6 +26,7 @@ struct Progress {
     /// How many calls were begun.
     begun: usize,
     images: usize,
+    texts: Texts,
 }
 
 #[derive(Debug)]
@@ -46,7 +48,12 @@ impl Writer {
     /// Writes one event that is neither the end nor an error.
     pub fn put(&mut self, event: Event, out: &mut Vec<u8>) {
         match event {
-            Event::TextDelta { choice, text, .. } => {
+            Event::TextDelta {
+                choice,
+                block,
+                text,
+            } => {
+                self.progress(choice, out).texts.add(block, &text);
                 self.delta(choice, json!({"content": text}), out);
             }
             Event::ReasoningDelta {
@@ -103,9 +110,13 @@ impl Writer {
                 self.delta(choice, json!({"tool_calls": delta}), out);
             }
             Event::Citation {
-                choice, citation, ..
+                choice,
+                block,
+                citation,
             } => {
-                self.delta(choice, json!({"annotations": [annotation(&citation)]}), out);
+                let texts = &self.progress(choice, out).texts;
+                let annotation = annotation(&citation, block, texts);
+                self.delta(choice, json!({"annotations": [annotation]}), out);
             }
             Event::ImageOut {
                 choice, mime, data, ..
@@ -115,7 +126,9 @@ impl Writer {
                 progress.images += 1;
                 self.delta(choice, json!({"images": [image(index, &mime, &data)]}), out);
             }
+            // Searches are known by what is cited of them.
             Event::Start { .. }
+            | Event::Search { .. }
             | Event::ReasoningSignature { .. }
             | Event::ReasoningOpaque { .. }
             | Event::Usage(_)
@@ -236,8 +249,9 @@ fn extra_content(carrier: Option<Carrier>) -> Option<Value> {
     Some(json!({"google": {"thought_signature": carrier.value}}))
 }
 
-fn annotation(citation: &Citation) -> Value {
-    let (start, end) = citation.range.unwrap_or((0, 0));
+fn annotation(citation: &Citation, block: u32, texts: &Texts) -> Value {
+    let range = citation.range.map(|range| texts.of_all(block, range));
+    let (start, end) = range.unwrap_or((0, 0));
     json!({"type": "url_citation", "url_citation": {"start_index": start, "end_index": end,
         "title": citation.title, "url": citation.url}})
 }
@@ -303,18 +317,21 @@ fn message(choice: &Choice, head: &Head) -> Value {
     let mut text = String::new();
     let mut reasoning = Vec::new();
     let mut refusal = String::new();
+    let mut texts = Texts::default();
     let (mut calls, mut annotations, mut images) = (Vec::new(), Vec::new(), Vec::new());
-    for block in choice.blocks.values() {
+    for (index, block) in &choice.blocks {
         match block {
             Block::Text {
                 text: more,
                 citations,
             } => {
                 text.push_str(more);
-                annotations.extend(citations.iter().map(annotation));
+                texts.add(*index, more);
+                let cited = citations.iter();
+                annotations.extend(cited.map(|citation| annotation(citation, *index, &texts)));
             }
             Block::Reasoning { text, .. } if !text.is_empty() => reasoning.push(text.as_str()),
-            Block::Reasoning { .. } | Block::Opaque(_) => {}
+            Block::Reasoning { .. } | Block::Opaque(_) | Block::Search(_) => {}
             Block::Refusal(text) => refusal.push_str(text),
             Block::Tool {
                 id,

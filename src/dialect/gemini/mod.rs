@@ -1,5 +1,6 @@
 //! Gemini `generateContent` and its siblings.
 
+mod grounding;
 pub mod read;
 pub mod read_answer;
 pub mod schema;

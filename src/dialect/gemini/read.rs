@@ -6,10 +6,11 @@ use serde_json::{Map, Value};
 
 use crate::dialect::neutral::body::{Body, Elements, Turns};
 use crate::dialect::neutral::fields::{Fields, list_of, object};
+use crate::dialect::neutral::losses::{Place, Way};
 use crate::dialect::neutral::parts::{function, stops};
 use crate::dialect::neutral::{
-    Carrier, Output, Part, Request, Role, Sampling, Source, Text, Tier, ToolCall, ToolChoice,
-    ToolResult, Turn, Untranslatable, WebSearch,
+    Carrier, ImageShape, Output, Part, Request, Role, Sampling, Source, Text, Tier, ToolCall,
+    ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -41,7 +42,12 @@ fn either_text(map: &mut Map<String, Value>, camel: &str) -> Option<String> {
 ///
 /// # Errors
 /// Where it says something that nobody else could be told.
-pub fn request<'b>(body: impl Into<Body<'b>>, model: &str, stream: bool) -> Result<Request> {
+pub fn request<'b>(
+    body: impl Into<Body<'b>>,
+    way: Way,
+    model: &str,
+    stream: bool,
+) -> Result<Request> {
     let mut body = body.into();
     if let Some(inner) = either_object(&mut body, "generateContentRequest") {
         body = inner.into();
@@ -63,6 +69,11 @@ pub fn request<'b>(body: impl Into<Body<'b>>, model: &str, stream: bool) -> Resu
         },
         stop: stops(either(&mut config, "stopSequences")),
         output: output(&mut config),
+        modalities: stops(either(&mut config, "responseModalities"))
+            .into_iter()
+            .map(|modality| modality.to_ascii_lowercase())
+            .collect(),
+        image_shape: image_shape(&mut config),
         service_tier: match either_text(&mut body, "serviceTier").as_deref() {
             Some("standard") => Some(Tier::Default),
             Some("flex") => Some(Tier::Flex),
@@ -96,7 +107,7 @@ pub fn request<'b>(body: impl Into<Body<'b>>, model: &str, stream: bool) -> Resu
     request.tool_choice = either_object(&mut body, "toolConfig")
         .and_then(|mut config| either_object(&mut config, "functionCallingConfig"))
         .and_then(choice);
-    contents(body.turns("contents"), &mut request)?;
+    contents(body.turns("contents"), way, &mut request)?;
     Ok(request)
 }
 
@@ -112,6 +123,14 @@ fn output(config: &mut Map<String, Value>) -> Output {
         },
         (None, true) => Output::JsonObject,
         (None, false) => Output::Text,
+    }
+}
+
+fn image_shape(config: &mut Map<String, Value>) -> ImageShape {
+    let mut shape = either_object(config, "imageConfig").unwrap_or_default();
+    ImageShape {
+        aspect_ratio: either_text(&mut shape, "aspectRatio"),
+        size: either_text(&mut shape, "imageSize"),
     }
 }
 
@@ -176,7 +195,7 @@ impl Calls {
     }
 }
 
-fn contents(contents: Turns<'_>, request: &mut Request) -> Result<()> {
+fn contents(contents: Turns<'_>, way: Way, request: &mut Request) -> Result<()> {
     let contents = match contents {
         Turns::Other(Value::String(text)) => {
             request.turns.push(Turn {
@@ -191,9 +210,9 @@ fn contents(contents: Turns<'_>, request: &mut Request) -> Result<()> {
     };
     let mut calls = Calls::default();
     for (index, content) in contents.enumerate() {
-        let path = format!("contents[{index}]");
+        let place = Place::new("contents", index, way);
         let Value::Object(mut content) = content? else {
-            return Err(Untranslatable::new(path, "must be an object"));
+            return Err(place.refused("must be an object"));
         };
         let before = request.turns.last().map(|turn| turn.role);
         let role = match (content.text("role").as_deref(), before) {
@@ -205,13 +224,13 @@ fn contents(contents: Turns<'_>, request: &mut Request) -> Result<()> {
         let mut parts = Vec::new();
         let given = content.take("parts").map(list_of).unwrap_or_default();
         for (index, part) in given.into_iter().enumerate() {
-            let path = format!("{path}.parts[{index}]");
+            let place = place.member("parts").at(index);
             match part {
                 Value::String(text) => parts.push(Part::text(text)),
                 Value::Object(part) => {
-                    parts.extend(self::part(part, role, &path, &mut calls)?);
+                    parts.extend(self::part(part, role, &place, &mut calls)?);
                 }
-                _ => return Err(Untranslatable::new(path, "is no part")),
+                _ => return Err(place.refused("is no part")),
             }
         }
         // Of thousands of turns most have one part.
@@ -233,7 +252,7 @@ fn signature(part: &mut Map<String, Value>) -> Option<Carrier> {
 fn part(
     mut part: Map<String, Value>,
     role: Role,
-    path: &str,
+    place: &Place,
     calls: &mut Calls,
 ) -> Result<Option<Part>> {
     let carrier = signature(&mut part);
@@ -258,23 +277,24 @@ fn part(
         })));
     }
     if let Some(response) = either_object(&mut part, "functionResponse") {
-        return Ok(Some(Part::ToolResult(result(response, path, calls)?)));
+        return Ok(Some(Part::ToolResult(result(response, place, calls)?)));
     }
     if let Some(mut data) = either_object(&mut part, "inlineData") {
         let mime = either_text(&mut data, "mimeType").unwrap_or_default();
         let data = standard_base64(data.text("data").unwrap_or_default());
-        return Ok(Some(medium(mime.clone(), Source::Data { mime, data })));
+        let medium = medium(mime.clone(), Source::Data { mime, data });
+        return place.takes(medium).map(Some);
     }
     if let Some(mut file) = either_object(&mut part, "fileData") {
         let mime = either_text(&mut file, "mimeType").unwrap_or_default();
         let uri = either_text(&mut file, "fileUri")
             .filter(|uri| !uri.is_empty())
-            .ok_or_else(|| Untranslatable::new(path, "has no URI"))?;
-        let source = match uri.contains("generativelanguage.googleapis.com/") {
+            .ok_or_else(|| place.refused("has no URI"))?;
+        let source = match media::is_googles(&uri) {
             true => Source::FileId(uri),
             false => Source::Url(uri),
         };
-        return Ok(Some(medium(mime, source)));
+        return place.takes(medium(mime, source)).map(Some);
     }
     let is_known = ["executableCode", "codeExecutionResult"]
         .iter()
@@ -282,7 +302,7 @@ fn part(
     if role == Role::Assistant || is_known || part.is_empty() {
         return Ok(None);
     }
-    Err(Untranslatable::new(path, "the part is not known"))
+    Err(place.refused("the part is not known"))
 }
 
 /// Google's SDKs write bytes in the alphabet for URLs (RFC 4648 5), which nobody else takes.
@@ -317,7 +337,11 @@ fn medium(mime: String, source: Source) -> Part {
     }
 }
 
-fn result(mut response: Map<String, Value>, path: &str, calls: &mut Calls) -> Result<ToolResult> {
+fn result(
+    mut response: Map<String, Value>,
+    place: &Place,
+    calls: &mut Calls,
+) -> Result<ToolResult> {
     let name = response.full_text("name");
     let (call_id, name) = calls.result(response.full_text("id"), name.as_deref());
     let mut result = ToolResult {
@@ -349,8 +373,8 @@ fn result(mut response: Map<String, Value>, path: &str, calls: &mut Calls) -> Re
     }
     for (index, inner) in response.list("parts").into_iter().enumerate() {
         if let Some(inner) = object(inner) {
-            let path = format!("{path}.parts[{index}]");
-            result.parts.extend(part(inner, Role::User, &path, calls)?);
+            let place = place.member("parts").at(index);
+            result.parts.extend(part(inner, Role::User, &place, calls)?);
         }
     }
     Ok(result)

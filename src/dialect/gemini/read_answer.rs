@@ -2,9 +2,11 @@
 
 use serde_json::{Map, Value};
 
+use super::grounding;
 use crate::dialect::neutral::event;
 use crate::dialect::neutral::fields::{Fields, object};
 use crate::dialect::neutral::ids::Mint;
+use crate::dialect::neutral::search::Texts;
 use crate::dialect::neutral::{Carrier, Event, Family, Finish};
 
 /// Reads the chunks of one answer.
@@ -21,6 +23,10 @@ struct Choice {
     blocks: u32,
     running: Option<(Kind, u32)>,
     has_content: bool,
+    /// What has been said, which citations count the bytes of.
+    text: String,
+    texts: Texts,
+    grounding: Option<Map<String, Value>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +100,11 @@ impl Reader {
         for part in parts.into_iter().filter_map(object) {
             choice.part(part, &mut self.mint, events);
         }
+        choice.grounding = candidate
+            .object("groundingMetadata")
+            .or(choice.grounding.take());
         if let Some(native) = candidate.full_text("finishReason") {
+            choice.grounded(events);
             events.push(match finish(&native, choice.has_content) {
                 Some(finish) => Event::Finish {
                     choice: index,
@@ -137,6 +147,18 @@ fn finish(native: &str, has_content: bool) -> Option<Finish> {
     })
 }
 
+/// Code that the vendor has run, and what it has put out, in words.
+fn fenced(part: &mut Map<String, Value>) -> Option<String> {
+    if let Some(mut code) = part.object("executableCode") {
+        let language = code.text("language").unwrap_or_default();
+        let language = language.to_ascii_lowercase();
+        let code = code.full_text("code")?;
+        return Some(format!("\n```{language}\n{}\n```\n", code.trim_end()));
+    }
+    let output = part.object("codeExecutionResult")?.full_text("output")?;
+    Some(format!("\n```\n{}\n```\n", output.trim_end()))
+}
+
 impl Choice {
     fn new_block(&mut self) -> u32 {
         self.blocks += 1;
@@ -172,6 +194,10 @@ impl Choice {
                     Kind::Text
                 };
                 let block = self.block(kind);
+                if !is_thought {
+                    self.texts.add(block, &text);
+                    self.text.push_str(&text);
+                }
                 events.push(match is_thought {
                     true => Event::ReasoningDelta {
                         choice,
@@ -190,6 +216,17 @@ impl Choice {
             }
             return;
         }
+        if let Some(words) = fenced(&mut part) {
+            self.running = None;
+            self.has_content = true;
+            let block = self.new_block();
+            events.push(Event::TextDelta {
+                choice,
+                block,
+                text: words,
+            });
+            return;
+        }
         if let Some(mut data) = part.object("inlineData") {
             self.running = None;
             self.has_content = true;
@@ -200,6 +237,18 @@ impl Choice {
                 mime: data.text("mimeType").unwrap_or_default(),
                 data: data.text("data").unwrap_or_default(),
             });
+        }
+    }
+
+    fn grounded(&mut self, events: &mut Vec<Event>) {
+        if let Some(metadata) = self.grounding.take() {
+            let blocks = &mut self.blocks;
+            let block = || {
+                *blocks += 1;
+                *blocks - 1
+            };
+            let (text, texts) = (&self.text, &self.texts);
+            grounding::read(metadata, self.index, text, texts, block, events);
         }
     }
 

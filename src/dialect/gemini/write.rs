@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::schema::{Profile, clean};
+use crate::dialect::Dialect;
 use crate::dialect::neutral::fields::{self, set};
+use crate::dialect::neutral::losses::{self, Thing};
 use crate::dialect::neutral::names::Names;
-use crate::dialect::neutral::parts::{object_of, texts_of};
+use crate::dialect::neutral::parts::{asked_for, object_of, texts_of};
 use crate::dialect::neutral::{
     Family, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice,
     ToolResult, Turn, Turns, Untranslatable, Written, media, repair, schema,
@@ -23,16 +25,17 @@ const NO_SIGNATURE: &str = "skip_thought_signature_validator";
 /// # Errors
 /// For media that cannot be said.
 pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> {
+    let mut request = losses::sayable(request, Dialect::Gemini);
     let mut body = Written::default();
     let wants_signatures = !model.starts_with("gemini-2") && !model.starts_with("gemini-1");
+    if !wants_signatures && !request.tools.is_empty() {
+        // Older models take a form of output or functions, not both.
+        let output = std::mem::take(&mut request.output);
+        request.system.extend(asked_for(&output));
+    }
     let mut system = request.system;
     let mut turns: Vec<Turn> = request.turns.into_iter().map(without_system).collect();
-    if turns.is_empty() && !system.is_empty() {
-        turns.push(Turn {
-            role: Role::User,
-            parts: system.drain(..).map(Part::Text).collect(),
-        });
-    }
+    repair::begun(&mut system, &mut turns);
     if !system.is_empty() {
         let parts: Vec<Value> = system
             .into_iter()
@@ -56,10 +59,12 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
     body.set_turns("contents", contents);
     let has_tools = !request.tools.is_empty();
     tools(&mut body, request.tools, request.tool_choice, names);
-    if request.web_search.is_some() && !has_tools {
-        body.insert("tools".to_owned(), json!([{"googleSearch": {}}]));
+    let searches = request.web_search.map(|_| json!({"googleSearch": {}}));
+    let own: Vec<Value> = searches.into_iter().chain(request.google.tools).collect();
+    if !own.is_empty() && !has_tools {
+        body.insert("tools".to_owned(), own.into());
     }
-    let mut config = Map::new();
+    let mut config = request.google.generation_config;
     let sampling = request.sampling;
     set(&mut config, "maxOutputTokens", sampling.max_tokens);
     set(&mut config, "temperature", sampling.temperature);
@@ -72,6 +77,17 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
     if !request.stop.is_empty() {
         let stop: Vec<String> = request.stop.into_iter().take(5).collect();
         config.insert("stopSequences".to_owned(), stop.into());
+    }
+    if !request.modalities.is_empty() {
+        let modalities = request.modalities.iter();
+        let modalities = modalities.map(|modality| modality.to_ascii_uppercase());
+        config.insert("responseModalities".to_owned(), modalities.collect());
+    }
+    let mut shape = Map::new();
+    set(&mut shape, "aspectRatio", request.image_shape.aspect_ratio);
+    set(&mut shape, "imageSize", request.image_shape.size);
+    if !shape.is_empty() {
+        config.insert("imageConfig".to_owned(), shape.into());
     }
     match request.output {
         Output::Text => {}
@@ -156,10 +172,6 @@ fn content(
 }
 
 fn part(part: Part) -> Result<Option<Value>> {
-    let cannot = |what: &str| {
-        let why = format!("{what} cannot be sent to a gemini upstream");
-        Err(Untranslatable::new("", why))
-    };
     Ok(match part {
         Part::Text(Text { text, .. }) if text.is_empty() => None,
         Part::Text(Text { text, .. }) => Some(fields::object_of([("text", text.into())])),
@@ -179,10 +191,10 @@ fn part(part: Part) -> Result<Option<Value>> {
                     json!({"fileData": {"mimeType": mime, "fileUri": url}})
                 }
                 Source::Text(text) => inline("text/plain", media::base64(text.as_bytes())),
-                Source::FileId(id) if id.contains("generativelanguage.googleapis.com/") => {
+                Source::FileId(id) if media::is_googles(&id) => {
                     json!({"fileData": {"fileUri": id}})
                 }
-                Source::FileId(_) => return cannot("a file that lies at another provider"),
+                Source::FileId(_) => return Err(losses::cannot(Thing::Foreign, Dialect::Gemini)),
             })
         }
         Part::ToolCall(_) | Part::ToolResult(_) => None,
@@ -241,7 +253,7 @@ fn tools(
     names: &Names,
 ) {
     let config = match choice {
-        Some(ToolChoice::Auto) => Some(json!({"mode": "AUTO"})),
+        Some(ToolChoice::Auto | ToolChoice::WebSearch) => Some(json!({"mode": "AUTO"})),
         Some(ToolChoice::None) => Some(json!({"mode": "NONE"})),
         Some(ToolChoice::Required) => Some(json!({"mode": "ANY"})),
         Some(ToolChoice::Tool(name)) => {

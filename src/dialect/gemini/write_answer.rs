@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::grounding::Grounding;
 use crate::dialect::neutral::answer::{Answer, Block, Choice, Ending, Head};
 use crate::dialect::neutral::{Carrier, Event, Finish};
 use crate::dialect::usage::Usage;
@@ -16,6 +17,8 @@ pub struct Writer {
     calls: BTreeMap<(u32, u32), Call>,
     /// A signature that stands on the next call.
     carriers: BTreeMap<u32, Carrier>,
+    /// What was searched and cited, by choice: this dialect tells it last.
+    grounding: BTreeMap<u32, Grounding>,
 }
 
 #[derive(Debug)]
@@ -33,13 +36,24 @@ impl Writer {
             head,
             calls: BTreeMap::new(),
             carriers: BTreeMap::new(),
+            grounding: BTreeMap::new(),
         }
     }
 
     /// Writes one event that is neither the end nor an error.
     pub fn put(&mut self, event: Event, out: &mut Vec<Value>) {
         match event {
-            Event::TextDelta { choice, text, .. } | Event::RefusalDelta { choice, text, .. } => {
+            Event::TextDelta {
+                choice,
+                block,
+                text,
+            }
+            | Event::RefusalDelta {
+                choice,
+                block,
+                text,
+            } => {
+                self.grounding.entry(choice).or_default().said(block, &text);
                 self.part(choice, json!({"text": text}), out);
             }
             Event::ReasoningDelta { choice, text, .. } => {
@@ -86,6 +100,17 @@ impl Writer {
                 }
                 self.complete_calls(choice, out);
             }
+            Event::Search { choice, search, .. } => {
+                self.grounding.entry(choice).or_default().searched(search);
+            }
+            Event::Citation {
+                choice,
+                block,
+                citation,
+            } => {
+                let grounding = self.grounding.entry(choice).or_default();
+                grounding.cited(block, citation);
+            }
             Event::ImageOut {
                 choice, mime, data, ..
             } => {
@@ -111,8 +136,14 @@ impl Writer {
             .finishes
             .into_iter()
             .map(|(choice, (finish, _))| {
-                json!({"index": choice, "content": {"role": "model", "parts": [{"text": ""}]},
-                    "finishReason": finish_reason(&finish)})
+                let mut last = json!({"index": choice,
+                    "content": {"role": "model", "parts": [{"text": ""}]},
+                    "finishReason": finish_reason(&finish)});
+                let grounding = self.grounding.remove(&choice).unwrap_or_default();
+                if let Some(metadata) = grounding.metadata() {
+                    last["groundingMetadata"] = metadata;
+                }
+                last
             })
             .collect();
         let mut chunk = self.chunk(candidates);
@@ -197,11 +228,15 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
         .choices
         .iter()
         .map(|(index, choice)| {
-            json!({
+            let mut candidate = json!({
                 "index": index,
                 "content": {"role": "model", "parts": parts(choice)},
                 "finishReason": finish_reason(&choice.finish()),
-            })
+            });
+            if let Some(metadata) = Grounding::of(choice).metadata() {
+                candidate["groundingMetadata"] = metadata;
+            }
+            candidate
         })
         .collect();
     let mut body =
@@ -235,6 +270,7 @@ fn parts(choice: &Choice) -> Vec<Value> {
                 let carrier = carrier.clone().or_else(|| waiting.take());
                 parts.push(function_call(id, name, arguments, carrier.as_ref()));
             }
+            Block::Search(_) => {}
             Block::Image { mime, data } => {
                 parts.push(json!({"inlineData": {"mimeType": mime, "data": data}}));
             }

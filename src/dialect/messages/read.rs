@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::dialect::neutral::body::{Body, Turns};
 use crate::dialect::neutral::fields::{Fields, list_of, object};
+use crate::dialect::neutral::losses::{Place, Way};
 use crate::dialect::neutral::parts::{cache, stops};
 use crate::dialect::neutral::{
     Carrier, Family, Output, Part, Request, Role, Sampling, Source, Text, Tier, Tool, ToolCall,
@@ -16,7 +17,7 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 ///
 /// # Errors
 /// Where it says something that nobody else could be told.
-pub fn request<'b>(body: impl Into<Body<'b>>) -> Result<Request> {
+pub fn request<'b>(body: impl Into<Body<'b>>, way: Way) -> Result<Request> {
     let mut body = body.into();
     // A conversation that the provider keeps. Told so, Anthropic's SDK sends all of it instead.
     if body.take("thread").is_some() {
@@ -64,7 +65,10 @@ pub fn request<'b>(body: impl Into<Body<'b>>) -> Result<Request> {
             Some("auto") => Some(ToolChoice::Auto),
             Some("none") => Some(ToolChoice::None),
             Some("any") => Some(ToolChoice::Required),
-            Some("tool") => choice.full_text("name").map(ToolChoice::Tool),
+            Some("tool") => match choice.full_text("name") {
+                Some(name) if is_web_search(&name, &request) => Some(ToolChoice::WebSearch),
+                name => name.map(ToolChoice::Tool),
+            },
             _ => None,
         };
     }
@@ -72,11 +76,11 @@ pub fn request<'b>(body: impl Into<Body<'b>>) -> Result<Request> {
         return Ok(request);
     };
     for (index, message) in messages.enumerate() {
-        let path = format!("messages[{index}]");
+        let place = Place::new("messages", index, way);
         let Value::Object(message) = message? else {
-            return Err(Untranslatable::new(path, "must be an object"));
+            return Err(place.refused("must be an object"));
         };
-        request.turns.push(turn(message, &path)?);
+        request.turns.push(turn(message, &place)?);
     }
     Ok(request)
 }
@@ -115,14 +119,7 @@ fn text(block: Value) -> Option<Text> {
 fn tool(mut definition: Map<String, Value>, request: &mut Request) {
     let kind = definition.text("type").unwrap_or_default();
     if kind.starts_with("web_search") {
-        request.web_search = Some(WebSearch {
-            allowed_domains: definition
-                .list("allowed_domains")
-                .into_iter()
-                .filter_map(|domain| domain.as_str().map(str::to_owned))
-                .collect(),
-            user_location: definition.take("user_location"),
-        });
+        request.web_search = Some(WebSearch::read(definition));
         return;
     }
     let has_schema = definition.contains_key("input_schema");
@@ -143,30 +140,36 @@ fn tool(mut definition: Map<String, Value>, request: &mut Request) {
     });
 }
 
-fn turn(mut message: Map<String, Value>, path: &str) -> Result<Turn> {
+/// Whether a name means the vendor's own tool.
+fn is_web_search(name: &str, request: &Request) -> bool {
+    let is_another = request.tools.iter().any(|tool| tool.name == name);
+    name == "web_search" && request.web_search.is_some() && !is_another
+}
+
+fn turn(mut message: Map<String, Value>, place: &Place) -> Result<Turn> {
     let role = match message.text("role").as_deref() {
         Some("assistant") => Role::Assistant,
         Some("system") => Role::System,
         Some("user") | None => Role::User,
         Some(other) => {
             let why = format!("there is no role {other:?}");
-            return Err(Untranslatable::new(format!("{path}.role"), why));
+            return Err(place.member("role").refused(why));
         }
     };
     let content = message.take("content").map(list_of).unwrap_or_default();
-    let parts = parts(content, role, &format!("{path}.content"))?;
+    let parts = parts(content, role, &place.member("content"))?;
     Ok(Turn { role, parts })
 }
 
-fn parts(content: Vec<Value>, role: Role, path: &str) -> Result<Vec<Part>> {
+fn parts(content: Vec<Value>, role: Role, place: &Place) -> Result<Vec<Part>> {
     let mut parts = Vec::with_capacity(content.len());
     for (index, block) in content.into_iter().enumerate() {
-        let path = format!("{path}[{index}]");
+        let place = place.at(index);
         match block {
             Value::String(text) if text.is_empty() => {}
             Value::String(text) => parts.push(Part::text(text)),
-            Value::Object(block) => parts.extend(part(block, role, &path)?),
-            _ => return Err(Untranslatable::new(path, "is no block")),
+            Value::Object(block) => parts.extend(part(block, role, &place)?),
+            _ => return Err(place.refused("is no block")),
         }
     }
     // Of thousands of turns most have one part.
@@ -174,10 +177,10 @@ fn parts(content: Vec<Value>, role: Role, path: &str) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
-fn part(mut block: Map<String, Value>, role: Role, path: &str) -> Result<Option<Part>> {
+fn part(mut block: Map<String, Value>, role: Role, place: &Place) -> Result<Option<Part>> {
     let kind = block.text("type").unwrap_or_else(|| "text".to_owned());
     let mark = cache(&mut block);
-    Ok(Some(match kind.as_str() {
+    let part = match kind.as_str() {
         "text" => {
             let text = block.text("text").unwrap_or_default();
             if text.is_empty() {
@@ -186,14 +189,14 @@ fn part(mut block: Map<String, Value>, role: Role, path: &str) -> Result<Option<
             Part::Text(Text { text, cache: mark })
         }
         "image" => Part::Image {
-            source: source(block.object("source").unwrap_or_default(), path)?,
+            source: source(block.object("source").unwrap_or_default(), place)?,
             detail: None,
             cache: mark,
         },
         "document" => {
             let name = block.full_text("title");
             Part::File {
-                source: source(block.object("source").unwrap_or_default(), path)?,
+                source: source(block.object("source").unwrap_or_default(), place)?,
                 name,
                 cache: mark,
             }
@@ -224,7 +227,7 @@ fn part(mut block: Map<String, Value>, role: Role, path: &str) -> Result<Option<
             Part::ToolResult(ToolResult {
                 call_id: block.text("tool_use_id").unwrap_or_default(),
                 name: None,
-                parts: parts(content, Role::User, &format!("{path}.content"))?,
+                parts: parts(content, Role::User, &place.member("content"))?,
                 is_error: block.flag("is_error").unwrap_or(false),
                 cache: mark,
             })
@@ -239,9 +242,10 @@ fn part(mut block: Map<String, Value>, role: Role, path: &str) -> Result<Option<
         }
         other => {
             let why = format!("the block type {other:?} is not known");
-            return Err(Untranslatable::new(path, why));
+            return Err(place.refused(why));
         }
-    }))
+    };
+    place.takes(part).map(Some)
 }
 
 fn search_result(mut block: Map<String, Value>) -> String {
@@ -255,7 +259,7 @@ fn search_result(mut block: Map<String, Value>) -> String {
     lines.join("\n")
 }
 
-fn source(mut source: Map<String, Value>, path: &str) -> Result<Source> {
+fn source(mut source: Map<String, Value>, place: &Place) -> Result<Source> {
     let kind = source.text("type").unwrap_or_default();
     match kind.as_str() {
         "url" => source
@@ -289,5 +293,5 @@ fn source(mut source: Map<String, Value>, path: &str) -> Result<Source> {
             })
         }
     }
-    .ok_or_else(|| Untranslatable::new(format!("{path}.source"), "has no content"))
+    .ok_or_else(|| place.member("source").refused("has no content"))
 }

@@ -5,11 +5,12 @@ use serde_json::{Map, Value, json};
 use super::marks::{self, mark};
 use crate::dialect::Dialect;
 use crate::dialect::neutral::fields::{self, set};
+use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
-use crate::dialect::neutral::parts::object_of;
+use crate::dialect::neutral::parts::{asked_for, object_of};
 use crate::dialect::neutral::{
     Family, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice,
-    ToolResult, Turn, Turns, Untranslatable, WebSearch, Written, ids, repair, schema,
+    ToolResult, Turn, Turns, Untranslatable, WebSearch, Written, ids, media, repair, schema,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -27,6 +28,7 @@ pub fn request(
     names: &Names,
     most_tokens: Option<u64>,
 ) -> Result<Written> {
+    let request = losses::sayable(request, Dialect::Messages);
     let mut body = Written::default();
     body.insert("model".to_owned(), model.into());
     let most = most_tokens.unwrap_or(u64::MAX);
@@ -34,14 +36,11 @@ pub fn request(
     let max_tokens = sampling.max_tokens.unwrap_or(MAX_TOKENS).min(most);
     body.insert("max_tokens".to_owned(), max_tokens.into());
     let mut system = request.system;
-    system.extend(asked_for(&request.output));
-    let mut turns = request.turns;
-    if turns.is_empty() && !system.is_empty() {
-        turns.push(Turn {
-            role: Role::User,
-            parts: system.drain(..).map(Part::Text).collect(),
-        });
+    if request.output == Output::JsonObject {
+        system.extend(asked_for(&request.output));
     }
+    let mut turns = request.turns;
+    repair::begun(&mut system, &mut turns);
     let has_marks = marks::are_there(&system, &turns, &request.tools);
     let turns = turns.into_iter().map(without_system).collect();
     let mut turns = repair::merged(repair::tool_turns(turns));
@@ -65,9 +64,7 @@ pub fn request(
         "temperature",
         sampling.temperature.map(|t| t.min(1.0)),
     );
-    if sampling.temperature.is_none() {
-        set(&mut body, "top_p", sampling.top_p);
-    }
+    set(&mut body, "top_p", sampling.top_p);
     set(&mut body, "top_k", sampling.top_k);
     if !request.stop.is_empty() {
         body.insert("stop_sequences".to_owned(), request.stop.into());
@@ -101,10 +98,35 @@ pub fn request(
     Ok(body)
 }
 
-/// A form of output that has no field of its own is asked for in words.
-fn asked_for(output: &Output) -> Option<Text> {
-    matches!(output, Output::JsonObject)
-        .then(|| Text::new("Answer with one JSON object and nothing else."))
+/// What the vendor refuses of schemas for output. The model is told in words.
+const BOUNDS: [&str; 10] = [
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+];
+
+fn in_words(schema: &mut Map<String, Value>) {
+    let bounds = BOUNDS.iter().filter_map(|key| {
+        let bound = schema.shift_remove(*key)?;
+        Some(format!("{key}: {bound}"))
+    });
+    let bounds: Vec<String> = bounds.collect();
+    if bounds.is_empty() {
+        return;
+    }
+    let bounds = bounds.join(", ");
+    let description = match schema.get("description").and_then(Value::as_str) {
+        Some(before) => format!("{before} ({bounds})"),
+        None => bounds,
+    };
+    schema.insert("description".to_owned(), description.into());
 }
 
 /// Every object says that it takes no other members, as the vendor demands of schemas for output.
@@ -114,6 +136,7 @@ fn closed(mut schema: Value, depth: usize) -> Value {
         && let Some(object) = schema.as_object_mut()
     {
         let is_object = object.get("type").is_some_and(|kind| kind == "object");
+        in_words(object);
         for (key, value) in object.iter_mut() {
             match (key.as_str(), value) {
                 ("properties" | "$defs" | "definitions", Value::Object(schemas)) => {
@@ -187,21 +210,13 @@ fn message(turn: Turn, names: &Names) -> Result<Option<Value>> {
 }
 
 fn block(part: Part, names: &Names) -> Result<Option<Value>> {
-    let cannot = |what: &str| {
-        let why = format!("{what} cannot be sent to a messages upstream");
-        Err(Untranslatable::new("", why))
-    };
+    let cannot = |thing| Err(cannot(thing, Dialect::Messages));
     Ok(match part {
         // The vendor refuses text of nothing but white space.
         blank if marks::is_blank(&blank) => None,
         Part::Text(words) => Some(text(words)),
         Part::Refusal(refusal) => Some(json!({"type": "text", "text": refusal})),
         Part::Image { source, cache, .. } => {
-            if let Source::Data { mime, .. } = &source
-                && !["image/jpeg", "image/png", "image/gif", "image/webp"].contains(&mime.as_str())
-            {
-                return cannot(&format!("an image of type {mime}"));
-            }
             let mut block = json!({"type": "image", "source": self::source(source)});
             mark(&mut block, cache);
             Some(block)
@@ -223,8 +238,8 @@ fn block(part: Part, names: &Names) -> Result<Option<Value>> {
             mark(&mut block, cache);
             Some(block)
         }
-        Part::Audio { .. } => return cannot("audio"),
-        Part::Video(_) => return cannot("video"),
+        Part::Audio { .. } => return cannot(Thing::Audio),
+        Part::Video(_) => return cannot(Thing::Video),
         Part::Reasoning { text, carrier } => carrier
             .filter(|carrier| carrier.family == Family::Claude)
             .map(
@@ -239,9 +254,11 @@ fn block(part: Part, names: &Names) -> Result<Option<Value>> {
 
 fn source(source: Source) -> Value {
     match source {
-        Source::Data { mime, data } if mime == "text/plain" => {
-            json!({"type": "base64", "media_type": "text/plain", "data": data})
-        }
+        // The vendor takes text as it is only.
+        Source::Data { mime, data } if mime == "text/plain" => match media::text_of_base64(&data) {
+            Some(text) => self::source(Source::Text(text)),
+            None => json!({"type": "base64", "media_type": mime, "data": data}),
+        },
         Source::Data { mime, data } => json!({"type": "base64", "media_type": mime, "data": data}),
         Source::Url(url) => json!({"type": "url", "url": url}),
         Source::FileId(id) => json!({"type": "file", "file_id": id}),
@@ -313,6 +330,7 @@ fn tools(
         ToolChoice::None => json!({"type": "none"}),
         ToolChoice::Required => json!({"type": "any"}),
         ToolChoice::Tool(name) => json!({"type": "tool", "name": names.wire(&name)}),
+        ToolChoice::WebSearch => json!({"type": "tool", "name": "web_search"}),
     });
     if let Some(parallel) = parallel
         && choice
@@ -345,13 +363,18 @@ fn definition(tool: Tool, names: &Names) -> Value {
     block
 }
 
+/// The oldest version of the tool does for everybody.
 fn web_search(search: WebSearch) -> Value {
-    let mut tool = json!({"type": "web_search_20250305", "name": "web_search"});
+    let mut tool = Map::new();
+    tool.insert("type".to_owned(), "web_search_20250305".into());
+    tool.insert("name".to_owned(), "web_search".into());
+    set(&mut tool, "max_uses", search.max_uses);
+    set(&mut tool, "user_location", search.approximate());
+    // The vendor takes one list or the other.
     if !search.allowed_domains.is_empty() {
-        tool["allowed_domains"] = search.allowed_domains.into();
+        tool.insert("allowed_domains".to_owned(), search.allowed_domains.into());
+    } else if !search.blocked_domains.is_empty() {
+        tool.insert("blocked_domains".to_owned(), search.blocked_domains.into());
     }
-    if let Some(location) = search.user_location {
-        tool["user_location"] = location;
-    }
-    tool
+    tool.into()
 }

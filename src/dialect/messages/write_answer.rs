@@ -8,6 +8,7 @@ use crate::dialect::Dialect;
 use crate::dialect::neutral::answer::{Answer, Block, Ending, Head};
 use crate::dialect::neutral::event::Citation;
 use crate::dialect::neutral::parts::object_of;
+use crate::dialect::neutral::search::Search;
 use crate::dialect::neutral::{Carrier, Event, Family, Finish, ToolCall, ids};
 use crate::dialect::usage::Usage;
 
@@ -24,6 +25,9 @@ pub struct Writer {
     open: Option<Open>,
     waiting: VecDeque<Waiting>,
     has_calls: bool,
+    searches: usize,
+    /// Searches that came while a call was under way.
+    late: Vec<Search>,
     usage: Option<Usage>,
 }
 
@@ -62,6 +66,8 @@ impl Writer {
             open: None,
             waiting: VecDeque::new(),
             has_calls: false,
+            searches: 0,
+            late: Vec::new(),
             usage: None,
         }
     }
@@ -138,6 +144,9 @@ impl Writer {
                     out,
                 );
             }
+            Event::Search {
+                choice: 0, search, ..
+            } => self.search(search, out),
             Event::ImageOut {
                 choice: 0, block, ..
             } => {
@@ -153,12 +162,13 @@ impl Writer {
         self.start(out);
         self.close(out);
         self.next_waiting(true, out);
+        self.late_searches(out);
         let finish = ending.finishes.into_values().next();
         let finish = finish.map_or(Finish::EndTurn, |(finish, _)| finish);
         let (reason, sequence) = stop_reason(finish.given(self.has_calls));
         let usage = ending.usage.or(self.usage).unwrap_or_default();
         let delta = json!({"type": "message_delta",
-            "delta": {"stop_reason": reason, "stop_sequence": sequence}, "usage": self::usage(&usage)});
+            "delta": {"stop_reason": reason, "stop_sequence": sequence}, "usage": self::usage(&usage, self.searches)});
         write(&delta, out);
         write(&json!({"type": "message_stop"}), out);
     }
@@ -167,7 +177,7 @@ impl Writer {
         if std::mem::replace(&mut self.has_started, true) {
             return;
         }
-        let mut usage = usage(&self.usage.unwrap_or_default());
+        let mut usage = usage(&self.usage.unwrap_or_default(), 0);
         usage["output_tokens"] = 0.into();
         let message = json!({
             "id": self.head.id,
@@ -248,6 +258,41 @@ impl Writer {
         self.close(out);
     }
 
+    fn search(&mut self, search: Search, out: &mut Vec<u8>) {
+        if self
+            .open
+            .as_ref()
+            .is_some_and(|open| open.kind == Kind::Tool)
+        {
+            self.late.push(search);
+            return;
+        }
+        self.close(out);
+        let id = search_id(&self.head.id, self.searches);
+        self.searches += 1;
+        let called =
+            json!({"type": "server_tool_use", "id": id, "name": "web_search", "input": {}});
+        self.begin(u32::MAX, Kind::Tool, called, out);
+        if let Some(open) = &mut self.open {
+            open.has_arguments = true;
+        }
+        let query = json!({"query": search.query}).to_string();
+        self.delta(
+            json!({"type": "input_json_delta", "partial_json": query}),
+            out,
+        );
+        self.close(out);
+        self.whole(search_result(&id, &search), out);
+    }
+
+    fn late_searches(&mut self, out: &mut Vec<u8>) {
+        if self.open.is_none() {
+            for search in std::mem::take(&mut self.late) {
+                self.search(search, out);
+            }
+        }
+    }
+
     /// A signature that came with a call stands in the thoughts before it, or in empty ones of its own.
     fn signed(&mut self, carrier: &Carrier, out: &mut Vec<u8>) {
         let value = carrier.write(Family::Claude);
@@ -306,6 +351,7 @@ impl Writer {
         if is_open {
             self.close(out);
             self.next_waiting(false, out);
+            self.late_searches(out);
         } else if let Some(call) = self.waiting.iter_mut().find(|call| call.block == block) {
             call.is_complete = true;
         }
@@ -341,6 +387,24 @@ fn opaque(carrier: &Carrier) -> Value {
     json!({"type": "redacted_thinking", "data": carrier.write(Family::ClaudeRedacted)})
 }
 
+/// What this dialect calls a search; its ids have letters, digits and `_`.
+fn search_id(answer: &str, number: usize) -> String {
+    let base = answer.strip_prefix("msg_").unwrap_or(answer);
+    let legal = base.chars().filter(char::is_ascii_alphanumeric);
+    format!("srvtoolu_{}_{number}", legal.collect::<String>())
+}
+
+fn search_result(id: &str, search: &Search) -> Value {
+    let found = search.found.iter();
+    let content: Vec<Value> = found
+        .map(|page| {
+            json!({"type": "web_search_result", "title": page.title, "url": page.url,
+                "encrypted_content": "", "page_age": null})
+        })
+        .collect();
+    json!({"type": "web_search_tool_result", "tool_use_id": id, "content": content})
+}
+
 fn citation(citation: &Citation) -> Value {
     json!({"type": "web_search_result_location", "url": citation.url, "title": citation.title,
         "cited_text": citation.cited_text, "encrypted_index": ""})
@@ -358,7 +422,7 @@ fn stop_reason(finish: Finish) -> (&'static str, Option<String>) {
     }
 }
 
-fn usage(usage: &Usage) -> Value {
+fn usage(usage: &Usage, searches: usize) -> Value {
     let uncached = usage
         .input
         .saturating_sub(usage.cached_read)
@@ -373,6 +437,10 @@ fn usage(usage: &Usage) -> Value {
     if usage.reasoning > 0 {
         said["output_tokens_details"] = json!({"thinking_tokens": usage.reasoning});
     }
+    let searches = usage.web_searches.max(searches as u64);
+    if searches > 0 {
+        said["server_tool_use"] = json!({"web_search_requests": searches});
+    }
     said
 }
 
@@ -380,6 +448,7 @@ fn usage(usage: &Usage) -> Value {
 pub fn whole(answer: &Answer, head: &Head) -> Value {
     let choice = answer.choices.values().next();
     let mut content = Vec::new();
+    let mut searches = 0;
     for block in choice.iter().flat_map(|choice| choice.blocks.values()) {
         match block {
             Block::Text { text, citations } => {
@@ -417,6 +486,15 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
                     "name": name, "input": object_of(&call)}),
                 );
             }
+            Block::Search(search) => {
+                let id = search_id(&head.id, searches);
+                searches += 1;
+                content.push(
+                    json!({"type": "server_tool_use", "id": id, "name": "web_search",
+                    "input": {"query": search.query}}),
+                );
+                content.push(search_result(&id, search));
+            }
             Block::Image { .. } => content.push(json!({"type": "text", "text": NO_IMAGE})),
         }
     }
@@ -430,7 +508,7 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
         "content": content,
         "stop_reason": reason,
         "stop_sequence": sequence,
-        "usage": usage(&answer.usage.unwrap_or_default()),
+        "usage": usage(&answer.usage.unwrap_or_default(), searches),
     })
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::{Map, Value};
 
 use super::event::Citation;
+use super::search::Search;
 use super::{Carrier, Event, Finish};
 use crate::dialect::usage::Usage;
 
@@ -77,6 +78,7 @@ pub enum Block {
         mime: String,
         data: String,
     },
+    Search(Search),
 }
 
 impl Answer {
@@ -201,6 +203,13 @@ impl Answer {
                 if let Some(Block::Tool { is_complete, .. }) = self.known(choice, block) {
                     *is_complete = true;
                 }
+            }
+            Event::Search {
+                choice,
+                block,
+                search,
+            } => {
+                self.block(choice, block, || Block::Search(search));
             }
             Event::ImageOut {
                 choice,

@@ -1,6 +1,7 @@
 //! What an answer says, piece by piece.
 
 use super::Carrier;
+use super::search::Search;
 use crate::dialect::usage::Usage;
 
 /// One step of an answer. `block` is an ordinal that only grows within a choice: what belongs to one piece of
@@ -61,6 +62,12 @@ pub enum Event {
         block: u32,
         citation: Citation,
     },
+    /// Once it has been made.
+    Search {
+        choice: u32,
+        block: u32,
+        search: Search,
+    },
     ImageOut {
         choice: u32,
         block: u32,
@@ -100,7 +107,7 @@ pub struct Citation {
     pub url: String,
     pub title: String,
     pub cited_text: String,
-    /// Characters of the text, where known.
+    /// Characters of the block that it is of, where known.
     pub range: Option<(u64, u64)>,
 }
 

@@ -44,6 +44,16 @@ pub fn sniffed(data: &str) -> Option<&'static str> {
     .find_map(|(start, mime)| data.starts_with(start).then_some(mime))
 }
 
+/// The types of images that every vendor takes.
+pub fn is_common_image(mime: &str) -> bool {
+    ["image/jpeg", "image/png", "image/gif", "image/webp"].contains(&mime)
+}
+
+/// Whether an id is that of a file kept by Gemini, which is a URL.
+pub fn is_googles(id: &str) -> bool {
+    id.contains("generativelanguage.googleapis.com/")
+}
+
 /// The type of a file by the end of its name or URL.
 pub fn of_name(name: &str) -> Option<&'static str> {
     let path = name.split(['?', '#']).next().unwrap_or_default();

@@ -11,17 +11,20 @@ pub mod estimate;
 pub mod event;
 pub mod fields;
 pub mod ids;
+pub mod losses;
 pub mod media;
 pub mod names;
 pub mod parts;
 pub mod repair;
 pub mod schema;
+pub mod search;
 pub mod written;
 
 use serde_json::{Map, Value};
 
 pub use carrier::{Carrier, Family};
 pub use event::{Event, Finish};
+pub use search::WebSearch;
 pub use written::{Turns, Written};
 
 /// A request for an answer.
@@ -48,6 +51,10 @@ pub struct Request {
     pub service_tier: Option<Tier>,
     /// How much is to be said: `low`, `medium`, `high`.
     pub verbosity: Option<String>,
+    /// What the answer may consist of: `text`, `image`, `audio`.
+    pub modalities: Vec<String>,
+    pub image_shape: ImageShape,
+    pub google: Google,
     /// Whether usage is wanted in a stream, where the client said so.
     pub include_usage: Option<bool>,
 }
@@ -169,19 +176,13 @@ pub struct Grammar {
     pub syntax: String,
 }
 
-/// The one built-in tool that more than one dialect has.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct WebSearch {
-    pub allowed_domains: Vec<String>,
-    pub user_location: Option<Value>,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToolChoice {
     Auto,
     None,
     Required,
     Tool(String),
+    WebSearch,
     /// Only these, of all that are defined.
     Allowed {
         required: bool,
@@ -200,6 +201,22 @@ pub struct Sampling {
     pub seed: Option<i64>,
     /// Answers wanted side by side.
     pub n: Option<u64>,
+}
+
+/// How an image that is made is to look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageShape {
+    /// Like `16:9`.
+    pub aspect_ratio: Option<String>,
+    /// Like `2K`.
+    pub size: Option<String>,
+}
+
+/// What Gemini alone takes, as it is written there (spec/dialects.md 1.1, 1.16).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Google {
+    pub generation_config: Map<String, Value>,
+    pub tools: Vec<Value>,
 }
 
 /// The form of the answer.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{Fields, list_of};
-use super::{Cache, Part, Tool, ToolCall};
+use super::{Cache, Output, Part, Text, Tool, ToolCall};
 
 /// One sequence or several; empty ones mean nothing.
 pub fn stops(value: Option<Value>) -> Vec<String> {
@@ -57,6 +57,17 @@ pub fn texts_of(parts: Vec<Part>) -> (String, Vec<Part>) {
         }
     }
     (texts.join("\n"), others)
+}
+
+/// A form of output that has no field of its own, asked for in words.
+pub fn asked_for(output: &Output) -> Option<Text> {
+    Some(Text::new(match output {
+        Output::Text => return None,
+        Output::JsonObject => "Answer with one JSON object and nothing else.".to_owned(),
+        Output::JsonSchema { schema, .. } => {
+            format!("Answer with JSON of this schema and nothing else: {schema}")
+        }
+    }))
 }
 
 /// The arguments of a call as an object, as the dialects that take nothing else want them.

@@ -40,6 +40,25 @@ pub fn tool_turns(mut turns: Vec<Turn>) -> Vec<Turn> {
     out
 }
 
+/// Where only instructions are given, the user gives them: no vendor answers a conversation of nothing.
+pub fn begun(system: &mut Vec<Text>, turns: &mut Vec<Turn>) {
+    if turns.is_empty() && !system.is_empty() {
+        turns.push(Turn {
+            role: Role::User,
+            parts: system.drain(..).map(Part::Text).collect(),
+        });
+    }
+}
+
+/// Takes away what the model is to go on from, which not every model can; of a conversation of nothing else it
+/// leaves all.
+pub fn without_prefill(turns: &mut Vec<Turn>) {
+    let last = turns.iter().rposition(|turn| turn.role != Role::Assistant);
+    if let Some(last) = last {
+        turns.truncate(last + 1);
+    }
+}
+
 /// Empty turns vanish; what the user says right behind results belongs to the same turn.
 fn push(out: &mut Vec<Turn>, turn: Turn) {
     if turn.parts.is_empty() {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::dialect::neutral::answer::{arguments, text_argument};
 use crate::dialect::neutral::event::Citation;
+use crate::dialect::neutral::search::{Search, Texts};
 use crate::dialect::neutral::{Carrier, Family};
 
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub enum Kind {
     Call(Named),
     TextCall(Named),
     Image,
+    Search(Search),
 }
 
 /// A call by its id and the name of what it calls.
@@ -43,6 +45,7 @@ impl Kind {
             Self::Call(_) => "fc",
             Self::TextCall(_) => "ctc",
             Self::Image => "ig",
+            Self::Search(_) => "ws",
         }
     }
 }
@@ -95,6 +98,10 @@ impl Item {
                     "call_id": named.call_id, "name": named.name, "input": input}),
                 )
             }
+            Kind::Search(search) => {
+                json!({"id": id, "type": "web_search_call", "status": status,
+                    "action": search.action()})
+            }
             Kind::Image if !is_whole => {
                 json!({"id": id, "type": "image_generation_call", "status": "in_progress"})
             }
@@ -120,8 +127,9 @@ pub fn text_part(text: &str, annotations: &[Value]) -> Value {
     json!({"type": "output_text", "text": text, "annotations": annotations, "logprobs": []})
 }
 
-pub fn annotation(citation: &Citation) -> Value {
-    let (start, end) = citation.range.unwrap_or((0, 0));
+pub fn annotation(citation: &Citation, block: u32, texts: &Texts) -> Value {
+    let range = citation.range.map(|range| texts.of_all(block, range));
+    let (start, end) = range.unwrap_or((0, 0));
     json!({"type": "url_citation", "start_index": start, "end_index": end,
         "url": citation.url, "title": citation.title})
 }

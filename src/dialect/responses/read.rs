@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::dialect::neutral::body::{Body, Turns};
 use crate::dialect::neutral::fields::{Fields, list_of, object};
+use crate::dialect::neutral::losses::{Place, Way};
 use crate::dialect::neutral::parts::{cache, function, stops};
 use crate::dialect::neutral::{
     Carrier, Family, Output, Part, Request, Role, Sampling, Text, Tool, ToolCall, ToolChoice,
@@ -22,7 +23,7 @@ const STATEFUL: [&str; 3] = ["previous_response_id", "conversation", "prompt"];
 ///
 /// # Errors
 /// Where it says something that nobody else could be told.
-pub fn request<'b>(body: impl Into<Body<'b>>) -> Result<Request> {
+pub fn request<'b>(body: impl Into<Body<'b>>, way: Way) -> Result<Request> {
     let mut body = body.into();
     for key in STATEFUL {
         if body.take(key).is_some() {
@@ -67,10 +68,10 @@ pub fn request<'b>(body: impl Into<Body<'b>>) -> Result<Request> {
         }),
         Turns::List(items) => {
             for (index, item) in items.enumerate() {
-                let path = format!("input[{index}]");
+                let place = Place::new("input", index, way);
                 match item? {
-                    Value::Object(item) => self::item(item, &path, &mut request)?,
-                    _ => return Err(Untranslatable::new(path, "must be an object")),
+                    Value::Object(item) => self::item(item, &place, &mut request)?,
+                    _ => return Err(place.refused("must be an object")),
                 }
             }
         }
@@ -104,7 +105,7 @@ fn tool(mut definition: Map<String, Value>, namespace: Option<&str>, request: &m
         "custom" => custom_tool(definition),
         "function" | "" => function(definition.object("function").unwrap_or(definition)),
         kind if kind.starts_with("web_search") => {
-            request.web_search = Some(web_search(definition));
+            request.web_search = Some(WebSearch::read(definition));
             return;
         }
         // The vendor's own tools, which others do not have.
@@ -133,20 +134,6 @@ pub fn in_namespace(namespace: Option<&str>, name: String) -> String {
     }
 }
 
-fn web_search(mut definition: Map<String, Value>) -> WebSearch {
-    let domains = definition
-        .object("filters")
-        .map(|mut filters| filters.list("allowed_domains"))
-        .unwrap_or_default();
-    WebSearch {
-        allowed_domains: domains
-            .into_iter()
-            .filter_map(|domain| domain.as_str().map(str::to_owned))
-            .collect(),
-        user_location: definition.take("user_location"),
-    }
-}
-
 fn choice(value: Value) -> Option<ToolChoice> {
     let mut object = match value {
         Value::String(word) => return choice_word(&word),
@@ -160,14 +147,15 @@ fn choice(value: Value) -> Option<ToolChoice> {
             let name = object.full_text("name")?;
             Some(ToolChoice::Tool(in_namespace(namespace.as_deref(), name)))
         }
+        Some(kind) if kind.starts_with("web_search") => Some(ToolChoice::WebSearch),
         _ => None,
     }
 }
 
-fn item(mut item: Map<String, Value>, path: &str, request: &mut Request) -> Result<()> {
+fn item(mut item: Map<String, Value>, place: &Place, request: &mut Request) -> Result<()> {
     let kind = item.text("type").unwrap_or_else(|| "message".to_owned());
     match kind.as_str() {
-        "message" => return message(item, path, request),
+        "message" => return message(item, place, request),
         "function_call" | "custom_tool_call" => {
             let is_custom = kind == "custom_tool_call";
             let namespace = item.text("namespace");
@@ -195,7 +183,7 @@ fn item(mut item: Map<String, Value>, path: &str, request: &mut Request) -> Resu
             let output = item.take("output").map(list_of).unwrap_or_default();
             let result = ToolResult {
                 call_id: item.text("call_id").unwrap_or_default(),
-                parts: parts(output, Role::User, &format!("{path}.output"))?,
+                parts: parts(output, Role::User, &place.member("output"))?,
                 ..ToolResult::default()
             };
             request.turns.push(Turn {
@@ -215,7 +203,7 @@ fn item(mut item: Map<String, Value>, path: &str, request: &mut Request) -> Resu
         }
         "item_reference" => {
             let why = "is not supported where the upstream is not the Responses API";
-            return Err(Untranslatable::new(path, why));
+            return Err(place.refused(why));
         }
         // Records of the vendor's own tools.
         _ => {}
@@ -255,13 +243,13 @@ fn reasoning(mut item: Map<String, Value>) -> Option<Part> {
     }
 }
 
-fn message(mut item: Map<String, Value>, path: &str, request: &mut Request) -> Result<()> {
+fn message(mut item: Map<String, Value>, place: &Place, request: &mut Request) -> Result<()> {
     let content = item.take("content").map(list_of).unwrap_or_default();
-    let place = format!("{path}.content");
+    let said = place.member("content");
     match item.text("role").as_deref() {
         Some("system" | "developer") => {
             let mut texts: Vec<Text> = Vec::new();
-            for part in parts(content, Role::User, &place)? {
+            for part in parts(content, Role::User, &said)? {
                 if let Part::Text(text) = part {
                     texts.push(text);
                 }
@@ -276,12 +264,12 @@ fn message(mut item: Map<String, Value>, path: &str, request: &mut Request) -> R
             }
         }
         Some("assistant") => {
-            for part in parts(content, Role::Assistant, &place)? {
+            for part in parts(content, Role::Assistant, &said)? {
                 assistant(request, part);
             }
         }
         Some("user") | None => {
-            let parts = parts(content, Role::User, &place)?;
+            let parts = parts(content, Role::User, &said)?;
             request.turns.push(Turn {
                 role: Role::User,
                 parts,
@@ -289,21 +277,21 @@ fn message(mut item: Map<String, Value>, path: &str, request: &mut Request) -> R
         }
         Some(other) => {
             let why = format!("there is no role {other:?}");
-            return Err(Untranslatable::new(format!("{path}.role"), why));
+            return Err(place.member("role").refused(why));
         }
     }
     Ok(())
 }
 
-fn parts(content: Vec<Value>, role: Role, path: &str) -> Result<Vec<Part>> {
+fn parts(content: Vec<Value>, role: Role, place: &Place) -> Result<Vec<Part>> {
     let mut parts = Vec::with_capacity(content.len());
     for (index, part) in content.into_iter().enumerate() {
-        let path = format!("{path}[{index}]");
+        let place = place.at(index);
         match part {
             Value::String(text) if text.is_empty() => {}
             Value::String(text) => parts.push(Part::text(text)),
-            Value::Object(object) => parts.extend(self::part(object, role, &path)?),
-            _ => return Err(Untranslatable::new(path, "is no part")),
+            Value::Object(object) => parts.extend(self::part(object, role, &place)?),
+            _ => return Err(place.refused("is no part")),
         }
     }
     // Of thousands of turns most have one part.
@@ -311,10 +299,10 @@ fn parts(content: Vec<Value>, role: Role, path: &str) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
-fn part(mut part: Map<String, Value>, role: Role, path: &str) -> Result<Option<Part>> {
+fn part(mut part: Map<String, Value>, role: Role, place: &Place) -> Result<Option<Part>> {
     let cache = cache(&mut part);
     let kind = part.text("type").unwrap_or_else(|| "input_text".to_owned());
-    Ok(Some(match kind.as_str() {
+    let part = match kind.as_str() {
         "input_text" | "output_text" | "text" | "summary_text" => {
             let text = part.text("text").unwrap_or_default();
             if text.is_empty() {
@@ -324,7 +312,7 @@ fn part(mut part: Map<String, Value>, role: Role, path: &str) -> Result<Option<P
         }
         "refusal" => Part::Refusal(part.text("refusal").unwrap_or_default()),
         "input_image" | "image_url" => {
-            let (source, detail) = image_url(part, path)?;
+            let (source, detail) = image_url(part, place)?;
             Part::Image {
                 source,
                 detail,
@@ -341,7 +329,7 @@ fn part(mut part: Map<String, Value>, role: Role, path: &str) -> Result<Option<P
         }
         "input_file" => {
             let name = part.full_text("filename");
-            let source = file_source(&mut part, name.as_deref(), path)?;
+            let source = file_source(&mut part, name.as_deref(), place)?;
             Part::File {
                 source,
                 name,
@@ -351,7 +339,8 @@ fn part(mut part: Map<String, Value>, role: Role, path: &str) -> Result<Option<P
         _ if role == Role::Assistant => return Ok(None),
         other => {
             let why = format!("the part type {other:?} is not known");
-            return Err(Untranslatable::new(path, why));
+            return Err(place.refused(why));
         }
-    }))
+    };
+    place.takes(part).map(Some)
 }

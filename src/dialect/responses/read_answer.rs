@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use crate::dialect::neutral::event::{self, Citation};
 use crate::dialect::neutral::fields::{Fields, object};
 use crate::dialect::neutral::ids::Mint;
+use crate::dialect::neutral::search::{Found, Search};
 use crate::dialect::neutral::{Carrier, Event, Family, Finish};
 
 /// Reads the events of one answer.
@@ -29,6 +30,7 @@ struct Item {
     refusal: usize,
     refusal_block: Option<u32>,
     reasoning: usize,
+    annotations: usize,
     arguments: String,
     is_done: bool,
 }
@@ -38,6 +40,7 @@ enum Kind {
     Message,
     Reasoning,
     Call,
+    Search,
     #[default]
     Other,
 }
@@ -162,6 +165,7 @@ impl Reader {
             Some("message") => Kind::Message,
             Some("reasoning") => Kind::Reasoning,
             Some("function_call" | "custom_tool_call") => Kind::Call,
+            Some("web_search_call") => Kind::Search,
             _ => Kind::Other,
         };
         let id = item.text("id").unwrap_or_default();
@@ -315,7 +319,11 @@ impl Reader {
         mut annotation: Map<String, Value>,
         events: &mut Vec<Event>,
     ) {
-        let Some(block) = self.items.get(at).and_then(|item| item.block) else {
+        let Some(item) = self.items.get_mut(at) else {
+            return;
+        };
+        item.annotations += 1;
+        let Some(block) = item.block else {
             return;
         };
         let range = (
@@ -332,7 +340,7 @@ impl Reader {
                 url,
                 title: annotation.text("title").unwrap_or_default(),
                 cited_text: String::new(),
-                range: range.0.zip(range.1),
+                range: range.0.zip(range.1).filter(|(start, end)| start < end),
             },
         });
     }
@@ -373,12 +381,11 @@ impl Reader {
                     annotations.extend(part.list("annotations").into_iter().filter_map(object));
                 }
                 let (told, refused) = (place.text, place.refusal);
+                let annotated = place.annotations;
                 self.say(at, Kind::Message, rest(&text, told), events);
                 self.refuse(at, rest(&refusal, refused), events);
-                if known.is_none() {
-                    for annotation in annotations {
-                        self.annotation(at, annotation, events);
-                    }
+                for annotation in annotations.into_iter().skip(annotated) {
+                    self.annotation(at, annotation, events);
                 }
             }
             Kind::Reasoning => self.reasoning_done(at, item, events),
@@ -398,7 +405,45 @@ impl Reader {
                     events.push(Event::ToolEnd { choice: 0, block });
                 }
             }
+            Kind::Search => self.searched(item, events),
             Kind::Other => {}
+        }
+    }
+
+    /// Other things that are done on the web, like opening a page, are told nowhere else.
+    fn searched(&mut self, mut item: Map<String, Value>, events: &mut Vec<Event>) {
+        let mut action = item.object("action").unwrap_or_default();
+        if action.text("type").is_some_and(|kind| kind != "search") {
+            return;
+        }
+        let sources = action.list("sources").into_iter().filter_map(object);
+        let found: Vec<Found> = sources
+            .filter_map(|mut source| {
+                Some(Found {
+                    url: source.full_text("url")?,
+                    title: source.text("title").unwrap_or_default(),
+                })
+            })
+            .collect();
+        let queries = action.list("queries").into_iter();
+        let mut queries: Vec<String> = queries
+            .filter_map(|query| query.as_str().map(str::to_owned))
+            .collect();
+        if queries.is_empty() {
+            queries.extend(action.full_text("query"));
+        }
+        let last = queries.len().saturating_sub(1);
+        for (index, query) in queries.into_iter().enumerate() {
+            let found = match index == last {
+                true => found.clone(),
+                false => Vec::new(),
+            };
+            events.push(Event::Search {
+                choice: 0,
+                block: self.blocks,
+                search: Search { query, found },
+            });
+            self.blocks += 1;
         }
     }
 

@@ -94,6 +94,11 @@ fn events(block: u32, content: &Block) -> Vec<Event> {
             }
             events
         }
+        Block::Search(search) => vec![Event::Search {
+            choice,
+            block,
+            search,
+        }],
         Block::Image { mime, data } => vec![Event::ImageOut {
             choice,
             block,

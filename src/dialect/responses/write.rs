@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::dialect::Dialect;
 use crate::dialect::neutral::fields::{self, set};
+use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::texts_of;
 use crate::dialect::neutral::{
@@ -21,6 +22,8 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 /// # Errors
 /// For media that cannot be said.
 pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> {
+    let mut request = losses::sayable(request, Dialect::Responses);
+    repair::begun(&mut request.system, &mut request.turns);
     let mut body = Written::default();
     body.insert("model".to_owned(), model.into());
     let instructions: Vec<String> = request.system.into_iter().map(|text| text.text).collect();
@@ -130,10 +133,7 @@ fn say(role: &str, said: &mut Vec<Value>, input: &mut Turns) -> Result<()> {
 }
 
 fn content(part: Part, role: Role) -> Result<Option<Value>> {
-    let cannot = |what: &str| {
-        let why = format!("{what} cannot be sent to a responses upstream");
-        Err(Untranslatable::new("", why))
-    };
+    let cannot = |thing| Err(cannot(thing, Dialect::Responses));
     let text_type = match role {
         Role::Assistant => "output_text",
         Role::User | Role::System => "input_text",
@@ -153,14 +153,14 @@ fn content(part: Part, role: Role) -> Result<Option<Value>> {
                     image["image_url"] = media::url_of(&mime, &data).into();
                 }
                 Source::Url(url) => image["image_url"] = url.into(),
-                Source::FileId(_) => return cannot("an image that lies at another provider"),
-                Source::Text(_) => return cannot("an image of text"),
+                Source::FileId(id) => image["file_id"] = id.into(),
+                Source::Text(_) => return cannot(Thing::OddImage),
             }
             image
         }
         Part::Audio { mime, data } => json!({"type": "input_audio",
             "input_audio": {"data": data, "format": media::audio_format(&mime)}}),
-        Part::Video(_) => return cannot("video"),
+        Part::Video(_) => return cannot(Thing::Video),
         Part::File { source, name, .. } => {
             let mime = mime_of(&source);
             let mut file = json!({"type": "input_file"});
@@ -173,7 +173,7 @@ fn content(part: Part, role: Role) -> Result<Option<Value>> {
                     file["file_data"] = media::url_of("text/plain", &data).into();
                 }
                 Source::Url(url) => file["file_url"] = url.into(),
-                Source::FileId(_) => return cannot("a file that lies at another provider"),
+                Source::FileId(id) => file["file_id"] = id.into(),
             }
             if let Some(mime) = mime {
                 file["filename"] = name.unwrap_or_else(|| media::name_for(&mime)).into();
@@ -240,6 +240,7 @@ fn tools(
         ToolChoice::None => json!("none"),
         ToolChoice::Required => json!("required"),
         ToolChoice::Tool(name) => named(&name),
+        ToolChoice::WebSearch => json!({"type": "web_search"}),
         ToolChoice::Allowed {
             required,
             names: allowed,
@@ -288,14 +289,15 @@ fn definition(tool: Tool, names: &Names) -> Value {
 }
 
 fn web_search(search: WebSearch) -> Value {
-    let mut tool = json!({"type": "web_search"});
+    let mut tool = Map::new();
+    tool.insert("type".to_owned(), "web_search".into());
+    set(&mut tool, "user_location", search.approximate());
+    set(&mut tool, "search_context_size", search.context_size);
     if !search.allowed_domains.is_empty() {
-        tool["filters"] = json!({"allowed_domains": search.allowed_domains});
+        let filters = json!({"allowed_domains": search.allowed_domains});
+        tool.insert("filters".to_owned(), filters);
     }
-    if let Some(location) = search.user_location {
-        tool["user_location"] = location;
-    }
-    tool
+    tool.into()
 }
 
 fn output(output: Output) -> Option<Value> {

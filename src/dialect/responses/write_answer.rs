@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::envelope::response;
 use super::items::{Item, Kind, Named, annotation, text_part};
 use crate::dialect::neutral::answer::{Ending, Head, arguments, text_argument};
+use crate::dialect::neutral::search::Texts;
 use crate::dialect::neutral::{Carrier, Event, Finish};
 
 /// Writes the events of one answer.
@@ -23,6 +24,8 @@ pub struct Writer {
     calls: HashMap<u32, usize>,
     /// What belongs to the open item.
     block: u32,
+    /// Of the message that was begun last.
+    texts: Texts,
     has_calls: bool,
 }
 
@@ -36,6 +39,7 @@ impl Writer {
             open: None,
             calls: HashMap::new(),
             block: u32::MAX,
+            texts: Texts::default(),
             has_calls: false,
         }
     }
@@ -51,6 +55,7 @@ impl Writer {
                 text,
             } => {
                 let at = self.enter(Kind::Message, block, out);
+                self.texts.add(block, &text);
                 self.say(at, "response.output_text.delta", "content_index", text, out);
             }
             Event::RefusalDelta {
@@ -115,7 +120,15 @@ impl Writer {
                 citation,
             } => {
                 let at = self.enter(Kind::Message, block, out);
-                self.annotate(at, annotation(&citation), out);
+                let annotation = annotation(&citation, block, &self.texts);
+                self.annotate(at, annotation, out);
+            }
+            Event::Search {
+                choice: 0, search, ..
+            } => {
+                self.close(out);
+                let at = self.add(Kind::Search(search), out);
+                self.done(at, "completed", out);
             }
             Event::ImageOut {
                 choice: 0,
@@ -215,7 +228,10 @@ impl Writer {
         self.block = block;
         let id = self.id(at);
         let part = match kind {
-            Kind::Message => text_part("", &[]),
+            Kind::Message => {
+                self.texts = Texts::default();
+                text_part("", &[])
+            }
             Kind::Refusal => json!({"type": "refusal", "refusal": ""}),
             _ => return at,
         };
@@ -399,6 +415,12 @@ impl Writer {
                 self.write(name, place(json!({"delta": input})), out);
                 let name = "response.custom_tool_call_input.done";
                 self.write(name, place(json!({"input": input})), out);
+            }
+            Kind::Search(_) => {
+                for step in ["in_progress", "searching", "completed"] {
+                    let name = format!("response.web_search_call.{step}");
+                    self.write(&name, place(json!({})), out);
+                }
             }
             Kind::Image => {
                 for step in ["in_progress", "generating", "completed"] {

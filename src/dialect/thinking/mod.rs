@@ -8,7 +8,7 @@ mod settle;
 mod write;
 
 pub use read::read;
-pub use record::{Record, Thinking, record};
+pub use record::{Record, Switch, Thinking, record};
 pub use same::{fitted, refitted, suffixed};
 pub use settle::{Target, settle};
 pub use write::write;

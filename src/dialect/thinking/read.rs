@@ -71,6 +71,13 @@ fn chat(body: &Map<String, Value>) -> Result<Wish> {
             _ => None,
         };
     }
+    let template = body
+        .get("chat_template_kwargs")
+        .and_then(|given| given.get("enable_thinking")?.as_bool());
+    amount = amount.or_else(|| {
+        let amounts = |is_on| if is_on { Amount::Auto } else { Amount::None };
+        template.map(amounts)
+    });
     let said = body
         .get("include_reasoning")
         .and_then(Value::as_bool)

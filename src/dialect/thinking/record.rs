@@ -23,6 +23,24 @@ pub struct Record {
     pub sampling: bool,
     /// Takes a budget of tokens for its thoughts.
     pub manual_budget: bool,
+    /// Goes on from what the assistant has begun to say.
+    pub prefill: bool,
+    /// How a chat is told, where it is not by `reasoning_effort`.
+    pub switch: Option<Switch>,
+}
+
+/// What vendors of chats have in the place of an effort (spec/dialects.md 3.5).
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Switch {
+    /// `thinking`, on or off, with an effort in it.
+    Thinking,
+    /// `chat_template_kwargs.enable_thinking`, for whoever fills in the model's template.
+    Template,
+    /// The same; and thoughts of earlier turns are to stay.
+    KeepingTemplate,
+    /// `reasoning_split`: thoughts come apart from the answer.
+    Split,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -48,6 +66,8 @@ impl Default for Record {
             max_output: None,
             sampling: true,
             manual_budget: true,
+            prefill: true,
+            switch: None,
         }
     }
 }
@@ -91,6 +111,7 @@ fn is_variant(rest: &str, is_line: bool) -> bool {
     match first {
         ':' | '@' => true,
         '-' => is_line || is_date || STAGES.contains(&word),
+        '.' => is_line,
         _ => false,
     }
 }
@@ -113,11 +134,6 @@ impl Record {
                 !self.prefix.starts_with("claude") && !self.prefix.starts_with("gemini")
             }
         }
-    }
-
-    /// Whether the vendor has a switch of its own for thoughts in a chat (spec/dialects.md 3.5).
-    pub fn is_switched(&self) -> bool {
-        self.prefix.starts_with("kimi")
     }
 }
 
@@ -161,6 +177,11 @@ mod tests {
             ("gemini-3.1-pro-preview-customtools", Some("gemini-3.1-pro")),
             ("gemini-2.5-flash-lite", Some("gemini-2.5-flash-lite")),
             ("gpt-5.40", None),
+            ("zai-org/GLM-4.6-FP8", Some("glm-4.6")),
+            ("glm-5.1", Some("glm-5")),
+            ("glm-4-9b", None),
+            ("deepseek-ai/DeepSeek-V3.1-Terminus", Some("deepseek-v3.1")),
+            ("MiniMax-M2.5", Some("minimax-m2")),
             ("gemini-2.5-flash-image", None),
             ("kimi-k2.9", None),
         ] {

@@ -9,7 +9,13 @@ use crate::json::{self, Splice};
 /// The members that say, or limit, how much is thought.
 fn concerned(dialect: Dialect) -> &'static [&'static str] {
     match dialect {
-        Dialect::Chat => &["reasoning_effort", "reasoning", "thinking"],
+        Dialect::Chat => &[
+            "reasoning_effort",
+            "reasoning",
+            "thinking",
+            "chat_template_kwargs",
+            "reasoning_split",
+        ],
         Dialect::Responses => &["reasoning"],
         Dialect::Messages => &[
             "thinking",
@@ -200,6 +206,13 @@ mod tests {
                 "m",
                 "ultra",
                 r#"{"model":"m","reasoning":{"effort": "low" },"thinking":{"type":"disabled"}}"#,
+            ),
+            (
+                Dialect::Chat,
+                r#"{"model":"m","chat_template_kwargs":{"x": 1.50,"enable_thinking":false}}"#,
+                "glm-4.6",
+                "high",
+                r#"{"model":"glm-4.6","chat_template_kwargs":{"x":1.5,"enable_thinking":true,"clear_thinking":false}}"#,
             ),
             (
                 Dialect::Messages,

@@ -55,7 +55,12 @@ fn through(
     )?;
     if !settled.is_soft {
         write(upstream, settled, record, &mut again);
-        for key in ["reasoning_effort", "thinking"] {
+        for key in [
+            "reasoning_effort",
+            "thinking",
+            "chat_template_kwargs",
+            "reasoning_split",
+        ] {
             assert_eq!(again.get(key), out.get(key), "{model} {out:?}");
         }
     }
@@ -72,6 +77,10 @@ fn models_get_what_they_can() {
     let tokens = |tokens: i64| json!({"generationConfig": {"thinkingConfig": {"thinkingBudget": tokens, "includeThoughts": true}}});
     let adaptive =
         |word: &str| json!({"thinking": {"type": "adaptive"}, "output_config": {"effort": word}});
+    let template = |is_on: bool| json!({"chat_template_kwargs": {"enable_thinking": is_on}});
+    let keeping = |is_on: bool| json!({"chat_template_kwargs": {"enable_thinking": is_on, "clear_thinking": false}});
+    let split = |is_on: bool| json!({"reasoning_split": is_on});
+    let no_tokens = || json!({"generationConfig": {"thinkingConfig": {"thinkingBudget": 0, "includeThoughts": false}}});
     for (client, said, upstream, model, expected) in [
         // Nothing said, nothing sent.
         (Chat, json!({}), Gemini, "gemini-2.5-pro", json!({})),
@@ -267,6 +276,29 @@ fn models_get_what_they_can() {
             "kimi-k2.5",
             json!({"thinking": {"type": "disabled"}}),
         ),
+        (Messages, enabled(8192), Chat, "glm-4.6", keeping(true)),
+        (Chat, effort("none"), Chat, "glm-5.1", template(false)),
+        (
+            Chat,
+            effort("minimal"),
+            Chat,
+            "deepseek-v3.2",
+            template(true),
+        ),
+        (Gemini, tokens(-1), Chat, "deepseek-v3.1", template(true)),
+        (Gemini, tokens(0), Chat, "deepseek-v3.1", template(false)),
+        (Chat, effort("high"), Chat, "minimax-m2.1", split(true)),
+        (Messages, enabled(0), Chat, "minimax-m2", split(false)),
+        (Messages, json!({}), Chat, "glm-4.6", json!({})),
+        (
+            Chat,
+            template(false),
+            Gemini,
+            "gemini-2.5-flash",
+            no_tokens(),
+        ),
+        // Behind another dialect they are told as anybody is.
+        (Chat, effort("medium"), Messages, "glm-4.6", enabled(8192)),
         // Google's words in a chat; whole numbers that do not look it.
         (
             Chat,
@@ -418,7 +450,7 @@ proptest::proptest! {
     fn odd_wishes(
         pick in 0..4_usize,
         suffix in proptest::prop_oneof!["", "high", "8192", "none", "auto", "ultra"],
-        model in proptest::prop_oneof!["gpt-5.4", "claude-opus-4-7", "claude-sonnet-4-5", "gemini-2.5-pro", "kimi-k3", "x"],
+        model in proptest::prop_oneof!["gpt-5.4", "claude-opus-4-7", "claude-sonnet-4-5", "gemini-2.5-pro", "kimi-k3", "glm-4.6", "minimax-m2", "x"],
         tokens in proptest::prelude::any::<i64>(),
         odd in 0..6_usize,
     ) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Amount, Level, Record, Wish};
+use super::{Amount, Level, Record, Switch, Wish};
 use crate::dialect::Dialect;
 
 /// Puts what was settled into an upstream's body, in the place of what it says.
@@ -40,14 +40,31 @@ fn chat(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) {
     let Some(amount) = wish.amount else {
         return;
     };
-    if record.is_some_and(Record::is_switched) {
-        let thinking = match amount {
-            Amount::None => json!({"type": "disabled"}),
-            amount => json!({"type": "enabled", "effort": word(amount)}),
-        };
-        body.insert("thinking".to_owned(), thinking);
-    } else {
-        body.insert("reasoning_effort".to_owned(), word(amount).into());
+    let is_on = amount != Amount::None;
+    match record.and_then(|record| record.switch) {
+        None => {
+            body.insert("reasoning_effort".to_owned(), word(amount).into());
+        }
+        Some(Switch::Thinking) => {
+            let thinking = match amount {
+                Amount::None => json!({"type": "disabled"}),
+                amount => json!({"type": "enabled", "effort": word(amount)}),
+            };
+            body.insert("thinking".to_owned(), thinking);
+        }
+        Some(switch @ (Switch::Template | Switch::KeepingTemplate)) => {
+            let given = body.entry("chat_template_kwargs").or_insert(json!({}));
+            if !given.is_object() {
+                *given = json!({});
+            }
+            given["enable_thinking"] = is_on.into();
+            if switch == Switch::KeepingTemplate && is_on {
+                given["clear_thinking"] = false.into();
+            }
+        }
+        Some(Switch::Split) => {
+            body.insert("reasoning_split".to_owned(), is_on.into());
+        }
     }
 }
 

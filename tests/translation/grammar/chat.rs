@@ -11,6 +11,8 @@ struct Choice {
     has_role: bool,
     /// Arguments of each call.
     calls: Vec<String>,
+    /// Characters of its content.
+    content: u64,
     finish: Option<String>,
 }
 
@@ -80,8 +82,25 @@ fn take(known: &mut Choice, choice: &Value) -> Result<(), Complaint> {
             "role" => ensure(value == "assistant", || format!("role {value}"))?,
             "content" | "reasoning_content" | "refusal" => {
                 ensure(value.is_string(), || format!("{key} is {value}"))?;
+                if key == "content" {
+                    known.content += value.as_str().unwrap_or_default().chars().count() as u64;
+                }
             }
-            "annotations" | "images" | "reasoning_details" => {
+            "annotations" => {
+                for annotation in value.as_array().ok_or("annotations is no list")? {
+                    ensure(annotation["type"] == "url_citation", || {
+                        format!("no annotation: {annotation}")
+                    })?;
+                    let cited = &annotation["url_citation"];
+                    text(cited, "url")?;
+                    text(cited, "title")?;
+                    let (start, end) = (number(cited, "start_index")?, number(cited, "end_index")?);
+                    ensure(start <= end && end <= known.content, || {
+                        format!("{cited} of {} characters", known.content)
+                    })?;
+                }
+            }
+            "images" | "reasoning_details" => {
                 ensure(value.is_array(), || format!("{key} is {value}"))?;
             }
             "tool_calls" => {

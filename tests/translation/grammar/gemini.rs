@@ -7,6 +7,7 @@ use super::{Complaint, End, Frame, ensure, number, text};
 pub fn check(frames: &[Frame]) -> Result<End, Complaint> {
     let mut finished: Vec<u64> = Vec::new();
     let mut begun: Vec<u64> = Vec::new();
+    let mut said: std::collections::BTreeMap<u64, String> = Default::default();
     let mut identity = None;
     for (index, frame) in frames.iter().enumerate() {
         ensure(frame.data != "[DONE]", || "Gemini has no [DONE]".into())?;
@@ -41,6 +42,19 @@ pub fn check(frames: &[Frame]) -> Result<End, Complaint> {
             }
             if !candidate["content"].is_null() {
                 content(&candidate["content"])?;
+                let parts = candidate["content"]["parts"].as_array();
+                let parts = parts.into_iter().flatten();
+                for part in parts.filter(|part| part["thought"] != true) {
+                    let text = part["text"].as_str().unwrap_or_default();
+                    said.entry(at).or_default().push_str(text);
+                }
+            }
+            if !candidate["groundingMetadata"].is_null() {
+                ensure(!candidate["finishReason"].is_null(), || {
+                    "grounding before the end".into()
+                })?;
+                let text = said.get(&at).map(String::as_str).unwrap_or_default();
+                grounding(&candidate["groundingMetadata"], text)?;
             }
             if !candidate["finishReason"].is_null() {
                 let reason = text(candidate, "finishReason")?;
@@ -57,6 +71,43 @@ pub fn check(frames: &[Frame]) -> Result<End, Complaint> {
         "a candidate does not finish".into()
     })?;
     Ok(End::Good)
+}
+
+/// "GroundingMetadata": segments count the bytes of what was said.
+fn grounding(metadata: &Value, said: &str) -> Result<(), Complaint> {
+    for query in metadata["webSearchQueries"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
+        ensure(query.is_string(), || format!("no query: {query}"))?;
+    }
+    let chunks = metadata["groundingChunks"].as_array();
+    let chunks = chunks.map_or(&[][..], Vec::as_slice);
+    for chunk in chunks {
+        text(&chunk["web"], "uri")?;
+        text(&chunk["web"], "title")?;
+    }
+    for support in metadata["groundingSupports"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
+        let segment = &support["segment"];
+        let at = |key| number(segment, key).map(|at| usize::try_from(at).unwrap_or(usize::MAX));
+        let cited = said.get(at("startIndex")?..at("endIndex")?);
+        ensure(cited == Some(text(segment, "text")?), || {
+            format!("{cited:?} is not {segment}")
+        })?;
+        for index in support["groundingChunkIndices"]
+            .as_array()
+            .ok_or("no chunks")?
+        {
+            let index = index.as_u64().ok_or("no index")?;
+            ensure(index < chunks.len() as u64, || format!("no chunk {index}"))?;
+        }
+    }
+    Ok(())
 }
 
 fn content(content: &Value) -> Result<(), Complaint> {

@@ -12,6 +12,9 @@ struct State {
     has_delta: bool,
     has_stopped: bool,
     has_tool: bool,
+    /// Searches that were made, and those whose result has not come yet.
+    searches: u64,
+    searching: Vec<String>,
 }
 
 struct Open {
@@ -96,7 +99,33 @@ impl State {
                         })?;
                         ensure(block["input"].is_object(), || "input is no object".into())?;
                     }
-                    "server_tool_use" | "web_search_tool_result" => {}
+                    "server_tool_use" => {
+                        let id = text(block, "id")?;
+                        let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+                        ensure(
+                            id.starts_with("srvtoolu_") && id.bytes().all(is_legal),
+                            || format!("no id: {block}"),
+                        )?;
+                        ensure(block["name"] == "web_search", || {
+                            format!("no tool: {block}")
+                        })?;
+                        self.searching.push(id.to_owned());
+                        self.searches += 1;
+                    }
+                    "web_search_tool_result" => {
+                        let id = text(block, "tool_use_id")?;
+                        let at = self.searching.iter().position(|known| known == id);
+                        self.searching
+                            .remove(at.ok_or(format!("a result of nothing: {block}"))?);
+                        for page in block["content"].as_array().ok_or("no results")? {
+                            ensure(page["type"] == "web_search_result", || {
+                                format!("no result: {page}")
+                            })?;
+                            for key in ["url", "title", "encrypted_content"] {
+                                text(page, key)?;
+                            }
+                        }
+                    }
                     other => return Err(format!("no kind of block: {other}")),
                 }
                 self.open = Some(Open {
@@ -118,7 +147,13 @@ impl State {
                 match (open.kind.as_str(), kind) {
                     ("text", "text_delta") => text(delta, "text").map(drop),
                     ("text", "citations_delta") => {
-                        ensure(delta["citation"].is_object(), || "no citation".into())
+                        let citation = &delta["citation"];
+                        ensure(citation["type"] == "web_search_result_location", || {
+                            format!("no citation: {delta}")
+                        })?;
+                        let keys = ["url", "title", "cited_text", "encrypted_index"];
+                        keys.iter()
+                            .try_for_each(|key| text(citation, key).map(drop))
                     }
                     ("thinking", "thinking_delta") => text(delta, "thinking").map(drop),
                     ("thinking", "signature_delta") => {
@@ -141,6 +176,11 @@ impl State {
                 if open.kind == "tool_use" && !open.arguments.is_empty() {
                     arguments(&open.arguments)?;
                 }
+                if open.kind == "server_tool_use" {
+                    let input: Value = serde_json::from_str(&open.arguments)
+                        .map_err(|error| format!("{}: {error}", open.arguments))?;
+                    text(&input, "query")?;
+                }
                 Ok(())
             }
             "message_delta" => {
@@ -159,6 +199,13 @@ impl State {
                 ensure(known.contains(&reason), || format!("no reason: {reason}"))?;
                 ensure(reason != "tool_use" || self.has_tool, || {
                     "tool_use without one".into()
+                })?;
+                ensure(self.searching.is_empty(), || {
+                    format!("{:?} found nothing", self.searching)
+                })?;
+                let counted = &json["usage"]["server_tool_use"]["web_search_requests"];
+                ensure(counted.as_u64().unwrap_or(0) >= self.searches, || {
+                    format!("{} searches in {json}", self.searches)
                 })?;
                 number(&json["usage"], "output_tokens").map(drop)
             }

@@ -49,6 +49,14 @@ fn chat(body: &Value) -> Result<(), Complaint> {
         })?;
         named(text(&tool[kind], "name")?, 64)?;
     }
+    let search = &body["web_search_options"];
+    if !search["user_location"].is_null() {
+        let place = &search["user_location"];
+        ensure(
+            place["type"] == "approximate" && place["approximate"].is_object(),
+            || format!("no place: {place}"),
+        )?;
+    }
     let messages = list(body, "messages")?;
     ensure(!messages.is_empty(), || "no messages".into())?;
     let mut open: Vec<&str> = Vec::new();
@@ -111,8 +119,13 @@ fn said(content: &Value) -> Result<(), Complaint> {
 fn responses(body: &Value) -> Result<(), Complaint> {
     text(body, "model")?;
     for tool in body["tools"].as_array().into_iter().flatten() {
-        if tool["type"] == "function" {
-            named(text(tool, "name")?, 64)?;
+        match text(tool, "type")? {
+            "function" => named(text(tool, "name")?, 64)?,
+            "web_search" => {
+                placed(tool)?;
+                domains(&tool["filters"]["allowed_domains"])?;
+            }
+            _ => {}
         }
     }
     let (mut calls, mut results) = (Vec::new(), Vec::new());
@@ -148,6 +161,23 @@ fn responses(body: &Value) -> Result<(), Complaint> {
     answered(calls, results)
 }
 
+fn placed(search: &Value) -> Result<(), Complaint> {
+    let place = &search["user_location"];
+    ensure(
+        place.is_null() || (place["type"] == "approximate" && place["approximate"].is_null()),
+        || format!("no place: {place}"),
+    )
+}
+
+/// Empty lists are refused.
+fn domains(list: &Value) -> Result<(), Complaint> {
+    let is_full = |list: &Vec<Value>| !list.is_empty() && list.iter().all(Value::is_string);
+    ensure(
+        list.is_null() || list.as_array().is_some_and(is_full),
+        || format!("no domains: {list}"),
+    )
+}
+
 fn messages(body: &Value) -> Result<(), Complaint> {
     text(body, "model")?;
     let most = number(body, "max_tokens")?;
@@ -173,6 +203,16 @@ fn messages(body: &Value) -> Result<(), Complaint> {
             ensure(tool["input_schema"]["type"] == "object", || {
                 format!("no schema: {tool}")
             })?;
+        }
+        if tool["type"] == "web_search_20250305" {
+            ensure(tool["name"] == "web_search", || format!("no name: {tool}"))?;
+            placed(tool)?;
+            domains(&tool["allowed_domains"])?;
+            domains(&tool["blocked_domains"])?;
+            ensure(
+                tool["allowed_domains"].is_null() || tool["blocked_domains"].is_null(),
+                || format!("one list or the other: {tool}"),
+            )?;
         }
     }
     let messages = list(body, "messages")?;

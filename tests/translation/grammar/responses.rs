@@ -21,10 +21,15 @@ struct Item {
     /// What has been said in deltas, by the kind of delta.
     said: BTreeMap<&'static str, String>,
     part: Option<&'static str>,
+    annotations: Vec<Value>,
+    /// Steps of a search so far.
+    steps: usize,
     is_closed: bool,
 }
 
 const OPENING: [&str; 2] = ["response.created", "response.in_progress"];
+/// What becomes of a search.
+const SEARCH: [&str; 3] = [".in_progress", ".searching", ".completed"];
 /// Deltas, the event that repeats them, and the key under which it does.
 const SAID: [(&str, &str, &str, &str); 5] = [
     (
@@ -177,6 +182,13 @@ impl State {
                         ensure(texts == said("response.output_text.delta"), || {
                             format!("another text: {done}")
                         })?;
+                        let annotations = parts
+                            .iter()
+                            .filter_map(|part| part["annotations"].as_array());
+                        let annotations: Vec<Value> = annotations.flatten().cloned().collect();
+                        ensure(annotations == item.annotations, || {
+                            format!("other annotations: {done}")
+                        })?;
                     }
                     "reasoning" => {
                         let parts = done["summary"].as_array().ok_or("no summary")?;
@@ -202,6 +214,13 @@ impl State {
                             text(done, "input")? == said("response.custom_tool_call_input.delta"),
                             || format!("another input: {done}"),
                         )?;
+                    }
+                    "web_search_call" => {
+                        ensure(item.steps == SEARCH.len(), || "a search half told".into())?;
+                        ensure(done["action"]["type"] == "search", || {
+                            format!("no action: {done}")
+                        })?;
+                        text(&done["action"], "query")?;
                     }
                     _ => {}
                 }
@@ -231,12 +250,40 @@ impl State {
                 })
             }
             "response.output_text.annotation.added" => {
-                number(json, "annotation_index")?;
-                self.item(json).map(drop)
+                let index = number(json, "annotation_index")?;
+                let item = self.item(json)?;
+                ensure(index == item.annotations.len() as u64, || {
+                    format!("a gap at {json}")
+                })?;
+                let annotation = &json["annotation"];
+                ensure(annotation["type"] == "url_citation", || {
+                    format!("no annotation: {annotation}")
+                })?;
+                text(annotation, "url")?;
+                text(annotation, "title")?;
+                let said = item.said.get("response.output_text.delta");
+                let characters = said.map_or(0, |said| said.chars().count() as u64);
+                let range = (
+                    number(annotation, "start_index")?,
+                    number(annotation, "end_index")?,
+                );
+                ensure(range.0 <= range.1 && range.1 <= characters, || {
+                    format!("{annotation} of {characters} characters")
+                })?;
+                item.annotations.push(annotation.clone());
+                Ok(())
             }
-            kind if kind.starts_with("response.web_search_call.")
-                || kind.starts_with("response.image_generation_call.") =>
-            {
+            kind if kind.starts_with("response.web_search_call.") => {
+                let item = self.item(json)?;
+                let expected = SEARCH.get(item.steps).copied().unwrap_or_default();
+                ensure(
+                    item.kind == "web_search_call" && kind.ends_with(expected),
+                    || format!("{kind} in {} after {} steps", item.kind, item.steps),
+                )?;
+                item.steps += 1;
+                Ok(())
+            }
+            kind if kind.starts_with("response.image_generation_call.") => {
                 self.item(json).map(drop)
             }
             other => Err(format!("no event: {other}")),

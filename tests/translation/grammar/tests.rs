@@ -189,3 +189,91 @@ fn responses() {
     ];
     assert!(check(Dialect::Responses, &numbered(&changed)).is_err());
 }
+
+/// `good` passes, and not with the first of a pair in it replaced by the second.
+fn is_picky(
+    dialect: Dialect,
+    good: &[&str],
+    stream: impl Fn(&[&str]) -> Vec<u8>,
+    changes: &[(&str, &str)],
+) {
+    assert_eq!(check(dialect, &stream(good)), Ok(End::Good), "{dialect:?}");
+    for (from, to) in changes {
+        let changed: Vec<String> = good.iter().map(|event| event.replace(from, to)).collect();
+        let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
+        assert_ne!(changed, good, "{from}");
+        let verdict = check(dialect, &stream(&changed));
+        assert!(verdict.is_err(), "{dialect:?} with {to} for {from}");
+    }
+}
+
+#[test]
+fn searches_and_citations() {
+    let good = [
+        r#"{"type":"message_start","message":{"id":"m","type":"message","role":"assistant","model":"x","content":[],"usage":{"input_tokens":1,"output_tokens":0}}}"#,
+        r#"{"type":"content_block_start","index":0,"content_block":{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{}}}"#,
+        r#"{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"{\"query\":\"q\"}"}}"#,
+        r#"{"type":"content_block_stop","index":0}"#,
+        r#"{"type":"content_block_start","index":1,"content_block":{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":[{"type":"web_search_result","url":"u","title":"t","encrypted_content":""}]}}"#,
+        r#"{"type":"content_block_stop","index":1}"#,
+        r#"{"type":"content_block_start","index":2,"content_block":{"type":"text","text":""}}"#,
+        r#"{"type":"content_block_delta","index":2,"delta":{"type":"citations_delta","citation":{"type":"web_search_result_location","url":"u","title":"t","cited_text":"","encrypted_index":""}}}"#,
+        r#"{"type":"content_block_stop","index":2}"#,
+        r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":2,"server_tool_use":{"web_search_requests":1}}}"#,
+        r#"{"type":"message_stop"}"#,
+    ];
+    is_picky(
+        Dialect::Messages,
+        &good,
+        named,
+        &[
+            (r#""id":"srvtoolu_1""#, r#""id":"toolu_1""#),
+            (
+                r#""tool_use_id":"srvtoolu_1""#,
+                r#""tool_use_id":"srvtoolu_2""#,
+            ),
+            (r#""web_search_requests":1"#, r#""web_search_requests":0"#),
+            (r#","encrypted_index":"""#, ""),
+            (r#""encrypted_content":"""#, r#""encrypted_content":null"#),
+            (r#"\"query\""#, r#"\"q\""#),
+        ],
+    );
+    let chunk = |delta: &str, finish: &str| {
+        format!(
+            r#"{{"id":"i","object":"chat.completion.chunk","created":1,"model":"m","choices":[{{"index":0,"delta":{delta},"finish_reason":{finish}}}]}}"#
+        )
+    };
+    let annotation = r#"{"annotations":[{"type":"url_citation","url_citation":{"url":"u","title":"t","start_index":0,"end_index":4}}]}"#;
+    let chunks = [
+        chunk(r#"{"role":"assistant","content":""}"#, "null"),
+        chunk(r#"{"content":"said"}"#, "null"),
+        chunk(annotation, "null"),
+        chunk("{}", r#""stop""#),
+    ];
+    let mut good: Vec<&str> = chunks.iter().map(String::as_str).collect();
+    good.push("[DONE]");
+    is_picky(
+        Dialect::Chat,
+        &good,
+        plain,
+        &[
+            (r#""end_index":4"#, r#""end_index":5"#),
+            (r#""type":"url_citation""#, r#""type":"citation""#),
+            (r#""title":"t","#, ""),
+        ],
+    );
+    let good = [
+        r#"{"responseId":"r","modelVersion":"m","candidates":[{"content":{"role":"model","parts":[{"text":"hé said"}]}}]}"#,
+        r#"{"responseId":"r","modelVersion":"m","candidates":[{"content":{"role":"model","parts":[{"text":""}]},"finishReason":"STOP","groundingMetadata":{"webSearchQueries":["q"],"groundingChunks":[{"web":{"uri":"u","title":"t"}}],"groundingSupports":[{"segment":{"startIndex":4,"endIndex":8,"text":"said"},"groundingChunkIndices":[0]}]}}]}"#,
+    ];
+    is_picky(
+        Dialect::Gemini,
+        &good,
+        plain,
+        &[
+            (r#""startIndex":4"#, r#""startIndex":3"#),
+            ("[0]", "[1]"),
+            (r#""uri""#, r#""url""#),
+        ],
+    );
+}
