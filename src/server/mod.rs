@@ -263,7 +263,7 @@ impl Server {
             Route::UnknownGeminiMethod { path } => {
                 Reply::problem(dialect, &Problem::unknown_method(path))
             }
-            Route::GeminiCli => gemini_cli::reply(&inbound, snapshot.config.google.cli_endpoint),
+            Route::GeminiCli => gemini_cli::reply(inbound, snapshot.config.google.cli_endpoint),
             Route::ChatCompletions
             | Route::Completions
             | Route::Messages
