@@ -8,6 +8,7 @@ mod failures;
 #[allow(dead_code)] // What requests must look like is of no use here.
 mod grammar;
 mod harness;
+mod keys;
 mod library;
 mod models;
 mod network;
