@@ -2,6 +2,7 @@
 
 mod anything;
 mod channels;
+mod coverage;
 mod effective;
 mod entries;
 mod example;

@@ -194,3 +194,85 @@ fn parallel_first_requests_of_a_session_agree() {
     let keys: BTreeSet<String> = keys(&setup).into_iter().collect();
     assert_eq!(keys.len(), 1);
 }
+
+#[test]
+fn a_session_is_forgotten_in_its_time() {
+    let setup = Setup::with(Wish {
+        more: "",
+        ..Wish::default()
+    });
+    let text = configuration(setup.upstreams.address(), &Wish::default()).replace(
+        "session-affinity: true",
+        "session-affinity: true\n  session-affinity-ttl: 1ms",
+    );
+    setup.gateway().reload(parse(&text));
+    let count = std::cell::Cell::new(0);
+    super::harness::eventually(|| {
+        let session = format!("s{}", count.get());
+        for _ in 0..2 {
+            setup.ask_as(
+                Dialect::Chat,
+                &["hello"],
+                false,
+                &[("X-Session-ID", &session)],
+            );
+        }
+        count.set(count.get() + 2);
+        setup.reports(count.get())[count.get() - 1].decision == "new"
+    });
+}
+
+#[test]
+fn only_so_many_beginnings_are_remembered() {
+    let upstreams = holdfast::demo::Upstreams::start().unwrap();
+    let text = configuration(upstreams.address(), &Wish::default()).replace(
+        "session-affinity: true",
+        "session-affinity: true\n  session-affinity-names: 1024",
+    );
+    let setup = Setup::configured(upstreams, &text);
+    let mut asked = 0;
+    let mut decision = |texts: &[&str]| {
+        setup.ask(Dialect::Chat, texts, false);
+        asked += 1;
+        setup.reports(asked)[asked - 1].decision
+    };
+    let first = ["a first word", "an answer", "and another"];
+    assert_eq!(decision(&first[..1]), "new");
+    assert_eq!(decision(&first), "sticky");
+    for n in 0..1_100 {
+        decision(&[&format!("something else {n}")]);
+    }
+    assert_eq!(decision(&first), "new");
+}
+
+#[test]
+fn a_session_moves_to_a_higher_priority_where_that_is_asked_for() {
+    for (more, expected) in [
+        ("", Dialect::Messages.account(1)),
+        (
+            "\n  session-affinity-priority-failback: true",
+            "better".to_owned(),
+        ),
+    ] {
+        let setup = Setup::with(Wish {
+            accounts: 1,
+            ..Wish::default()
+        });
+        let ask = || {
+            let headers = [("X-Session-ID", "s")];
+            setup.ask_as(Dialect::Messages, &["hello"], false, &headers);
+            keys(&setup).pop().unwrap()
+        };
+        assert_eq!(ask(), Dialect::Messages.account(1));
+        let address = setup.upstreams.address();
+        let wish = Wish {
+            accounts: 1,
+            ..Wish::default()
+        };
+        let text = configuration(address, &wish)
+            .replace("session-affinity: true", &format!("session-affinity: true{more}"))
+            .replace("claude-api-key:\n", &format!("claude-api-key:\n  - {{api-key: better, priority: 9, base-url: \"http://{address}\", models: [{{name: demo-messages, alias: {}}}]}}\n", Dialect::Messages.model()));
+        setup.gateway().reload(parse(&text));
+        assert_eq!(ask(), expected, "{more}");
+    }
+}

@@ -5,6 +5,7 @@ mod environment;
 mod flags;
 mod harness;
 mod identify;
+mod listening;
 #[cfg(feature = "demo")]
 mod logs;
 mod manager;
