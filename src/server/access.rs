@@ -65,6 +65,7 @@ impl Access {
     }
 
     /// Writes the line.
+    #[inline(never)]
     pub fn tell(&self, inbound: &Inbound, status: u16, report: Option<&Report<'_>>) {
         self.status.set(Some(status));
         let level = match status {

@@ -141,6 +141,7 @@ impl Generation<'_> {
         self.route(inbound, &understood, lane)
     }
 
+    #[inline(never)]
     fn refuse(&self, problem: &Problem, lane: &mut dyn Write) -> io::Result<()> {
         self.access.failed(&problem.message);
         Reply::problem(self.operation.dialect, problem)
@@ -149,6 +150,7 @@ impl Generation<'_> {
     }
 
     /// The one pass over the body.
+    #[inline(never)]
     fn understand<'b>(&'b self, inbound: &'b Inbound) -> Result<Understood<'b>, Box<Problem>> {
         let scan = match self.wants_prefix(inbound) {
             true => scan::scan_with_turns(&inbound.body),
@@ -291,6 +293,7 @@ impl Generation<'_> {
     }
 
     /// The newest model that somebody can serve now (spec/routing.md 1.1).
+    #[inline(never)]
     fn newest(&self) -> Option<(&str, &Offer)> {
         let now = Instant::now();
         let offers = self.snapshot.catalog.offers();
@@ -306,6 +309,7 @@ impl Generation<'_> {
     }
 
     /// Tells the client why nobody served it.
+    #[inline(never)]
     fn tell(
         &self,
         model: &str,
@@ -349,6 +353,7 @@ impl Generation<'_> {
     }
 
     /// By what the request's session is found, if it belongs to one.
+    #[inline(never)]
     fn key(&self, understood: &Understood<'_>, model: &str) -> Option<Key> {
         let Understood {
             identity, prefix, ..
@@ -395,6 +400,7 @@ impl Generation<'_> {
         passthrough::passed_on(upstream.iter(), self.snapshot.config.passthrough_headers)
     }
 
+    #[inline(never)]
     fn report(&self, inbound: &Inbound, understood: &Understood<'_>, told: &Told<'_>) {
         let report = Report {
             dialect: self.operation.dialect,

@@ -58,6 +58,7 @@ impl Inbound {
     ///
     /// # Errors
     /// When they cannot be undone.
+    #[inline(never)]
     pub fn decode(&mut self, limit: u64) -> Result<(), Undecodable> {
         if self.coding != Coding::AsItCame {
             return Ok(());

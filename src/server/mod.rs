@@ -244,26 +244,7 @@ impl Server {
                 Err(refusal) => return reply(Reply::fixed(refusal)).write(lane),
             }
         };
-        let dialect = route.dialect();
-        let listed = &snapshot.listed;
-        let answer = match &route {
-            Route::Root => Reply::fixed(fixed::ROOT),
-            Route::Health if inbound.method == "HEAD" => Reply::fixed(fixed::HEALTH).head_only(),
-            Route::Health => Reply::fixed(fixed::HEALTH),
-            Route::Models => Reply::json(models::list(shape(inbound), listed)),
-            Route::Model(id) => match models::single(shape(inbound), listed, id) {
-                Some(body) => Reply::json(body),
-                None => Reply::problem(dialect, &Problem::model_not_listed(id)),
-            },
-            Route::GeminiModels => Reply::json(models::gemini_list(listed)),
-            Route::GeminiModel(name) => match models::gemini_single(listed, name) {
-                Some(body) => Reply::json(body),
-                None => Reply::fixed(fixed::GEMINI_MODEL_NOT_FOUND),
-            },
-            Route::UnknownGeminiMethod { path } => {
-                Reply::problem(dialect, &Problem::unknown_method(path))
-            }
-            Route::GeminiCli => gemini_cli::reply(inbound, snapshot.config.google.cli_endpoint),
+        match route {
             Route::ChatCompletions
             | Route::Completions
             | Route::Messages
@@ -280,10 +261,45 @@ impl Server {
                     operation,
                     carried: Cell::default(),
                 };
-                return generation.serve(inbound, lane);
+                generation.serve(inbound, lane)
             }
-        };
-        reply(answer).write(lane)
+            local => reply(from_memory(snapshot, inbound, &local)).write(lane),
+        }
+    }
+}
+
+/// What is answered without an upstream. Out of line, as all is that an upstream's answer does not need: a worker's
+/// stack is paid for by every stream.
+#[inline(never)]
+fn from_memory(snapshot: &Snapshot, inbound: &Inbound, route: &Route<'_>) -> Reply {
+    let dialect = route.dialect();
+    let listed = &snapshot.listed;
+    match route {
+        Route::Root => Reply::fixed(fixed::ROOT),
+        Route::Health if inbound.method == "HEAD" => Reply::fixed(fixed::HEALTH).head_only(),
+        Route::Health => Reply::fixed(fixed::HEALTH),
+        Route::Models => Reply::json(models::list(shape(inbound), listed)),
+        Route::Model(id) => match models::single(shape(inbound), listed, id) {
+            Some(body) => Reply::json(body),
+            None => Reply::problem(dialect, &Problem::model_not_listed(id)),
+        },
+        Route::GeminiModels => Reply::json(models::gemini_list(listed)),
+        Route::GeminiModel(name) => match models::gemini_single(listed, name) {
+            Some(body) => Reply::json(body),
+            None => Reply::fixed(fixed::GEMINI_MODEL_NOT_FOUND),
+        },
+        Route::UnknownGeminiMethod { path } => {
+            Reply::problem(dialect, &Problem::unknown_method(path))
+        }
+        Route::GeminiCli => gemini_cli::reply(inbound, snapshot.config.google.cli_endpoint),
+        // Answered by upstreams.
+        Route::ChatCompletions
+        | Route::Completions
+        | Route::Messages
+        | Route::CountTokens
+        | Route::Responses
+        | Route::Compact
+        | Route::Gemini { .. } => Reply::fixed(fixed::NOT_FOUND),
     }
 }
 

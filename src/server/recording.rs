@@ -26,6 +26,7 @@ pub struct Recording<'s> {
 }
 
 impl<'s> Recording<'s> {
+    #[inline(never)]
     pub fn begin(snapshot: &'s Snapshot, inbound: &Inbound, id: RequestId) -> Self {
         let Inbound { method, target, .. } = inbound;
         let upgrades = inbound.headers.get("upgrade");
@@ -44,6 +45,7 @@ impl<'s> Recording<'s> {
     }
 
     /// Writes the log, if there is to be one.
+    #[inline(never)]
     pub fn end(self, inbound: Inbound, access: &Access, sent: Sent) {
         let status = access.status();
         let is_wanted = match self.keep {
