@@ -1,12 +1,12 @@
-//! What a conversation carries of an upstream's own: signatures of thoughts, encrypted reasoning. Another
-//! credential may refuse them, and a conversation can go on without.
+//! What a conversation carries of an upstream's own: signatures of thoughts, encrypted reasoning, searches of
+//! another vendor. Another credential may refuse them, and a conversation can go on without.
+
+use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
 use super::Dialect;
-
-/// Google's word for a call whose signature is not to be checked ("Thought signatures", Gemini API).
-const UNCHECKED: &str = "skip_thought_signature_validator";
+use super::neutral::carrier::UNCHECKED;
 
 /// Whether a refusal is about what the conversation carries.
 pub fn are_refused(dialect: Dialect, body: &[u8]) -> bool {
@@ -14,7 +14,11 @@ pub fn are_refused(dialect: Dialect, body: &[u8]) -> bool {
     let says = |words: &[&str]| words.iter().all(|word| text.contains(word));
     match dialect {
         Dialect::Messages => {
-            says(&["signature", "thinking"]) || says(&["redacted_thinking", "invalid"])
+            says(&["signature", "thinking"])
+                || says(&["redacted_thinking", "invalid"])
+                || says(&["encrypted_content"])
+                || says(&["encrypted_index"])
+                || says(&["web_search_tool_result"])
         }
         Dialect::Responses => {
             says(&["invalid_encrypted_content"])
@@ -63,6 +67,42 @@ fn is_thinking(block: &Value) -> bool {
     )
 }
 
+/// The vendor encrypts what its searches find. Where nothing is, they were made by another, in whose answer they
+/// stood in this vendor's words.
+fn is_foreign(result: &Value) -> bool {
+    let pages = result["content"].as_array();
+    let is_encrypted = |page: &Value| page["encrypted_content"].as_str() != Some("");
+    result["type"] == "web_search_tool_result"
+        && pages.is_some_and(|pages| !pages.iter().any(is_encrypted))
+}
+
+/// Takes them away, the calls with their results, and what is cited of them. The words that cite it stay.
+fn lost_foreign_searches(blocks: &mut Vec<Value>) -> bool {
+    let foreign: HashSet<String> = blocks
+        .iter()
+        .filter(|block| is_foreign(block))
+        .filter_map(|block| block["tool_use_id"].as_str().map(str::to_owned))
+        .collect();
+    let before = blocks.len();
+    blocks.retain(|block| {
+        let is_call = block["type"] == "server_tool_use";
+        let call = block["id"].as_str().filter(|_| is_call);
+        !is_foreign(block) && call.is_none_or(|id| !foreign.contains(id))
+    });
+    let mut found = blocks.len() < before;
+    for block in blocks.iter_mut().filter_map(Value::as_object_mut) {
+        if let Some(Value::Array(citations)) = block.get_mut("citations") {
+            let before = citations.len();
+            citations.retain(|citation| citation["encrypted_index"] != "");
+            found |= citations.len() < before;
+            if citations.is_empty() {
+                block.shift_remove("citations");
+            }
+        }
+    }
+    found
+}
+
 fn messages(members: &mut Map<String, Value>) -> bool {
     let mut found = false;
     let mut loop_lost_its_thoughts = false;
@@ -74,6 +114,7 @@ fn messages(members: &mut Map<String, Value>) -> bool {
         blocks.retain(|block| !is_thinking(block));
         let lost = blocks.len() < before;
         found |= lost;
+        found |= lost_foreign_searches(blocks);
         if message["role"] == "assistant" {
             let calls = message["content"].as_array();
             let calls = calls.is_some_and(|c| c.iter().any(|block| block["type"] == "tool_use"));
@@ -188,6 +229,64 @@ mod tests {
     }
 
     #[test]
+    fn searches_of_another_vendor_go_and_their_words_stay() {
+        let call = |id: &str| json!({"type": "server_tool_use", "id": id, "name": "web_search", "input": {"query": "q"}});
+        let result = |id: &str, content: Value| json!({"type": "web_search_tool_result", "tool_use_id": id, "content": content});
+        let page = |encrypted: &str| json!({"type": "web_search_result", "url": "u", "title": "t", "encrypted_content": encrypted});
+        let cited = |index: &str| json!({"type": "web_search_result_location", "url": "u", "cited_text": "c", "encrypted_index": index});
+        let words = |citations: Value| json!({"type": "text", "text": "a", "citations": citations});
+        let plain = json!({"type": "text", "text": "a"});
+        let failed = json!({"type": "web_search_tool_result_error", "error_code": "unavailable"});
+        for (given, left) in [
+            (
+                json!([
+                    call("s1"),
+                    result("s1", json!([page("")])),
+                    words(json!([cited("")]))
+                ]),
+                Some(json!([plain])),
+            ),
+            (
+                json!([call("s1"), result("s1", json!([])), plain]),
+                Some(json!([plain])),
+            ),
+            (
+                json!([
+                    call("s1"),
+                    result("s1", json!([page("")])),
+                    call("s2"),
+                    result("s2", json!([page("E")])),
+                    words(json!([cited(""), cited("E")]))
+                ]),
+                Some(json!([
+                    call("s2"),
+                    result("s2", json!([page("E")])),
+                    words(json!([cited("E")]))
+                ])),
+            ),
+            (
+                json!([
+                    call("s1"),
+                    result("s1", json!([page("E")])),
+                    words(json!([cited("E")]))
+                ]),
+                None,
+            ),
+            (
+                json!([call("s1"), result("s1", failed), words(json!([])), 1]),
+                None,
+            ),
+        ] {
+            let body = |content: &Value| {
+                json!({"model": "upstream-name", "thinking": {"type": "enabled"},
+                    "messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": content}]})
+            };
+            let left = left.map(|left| body(&left));
+            assert_eq!(stripped(Dialect::Messages, body(&given)), left, "{given}");
+        }
+    }
+
+    #[test]
     fn thinking_stays_on_where_no_loop_is_open() {
         let body = json!({"thinking": {"type": "enabled"}, "messages": [
             {"role": "assistant", "content": [{"type": "thinking", "thinking": "t", "signature": "s"}, {"type": "text", "text": "a"}]},
@@ -248,6 +347,14 @@ mod tests {
             (
                 Dialect::Messages,
                 "messages.1.content.0: Invalid `signature` in `thinking` block",
+            ),
+            (
+                Dialect::Messages,
+                "messages.1.content.1.web_search_tool_result.content.0: Invalid `encrypted_content`",
+            ),
+            (
+                Dialect::Messages,
+                "messages.1.content.2.citations.0: Invalid `encrypted_index`",
             ),
             (
                 Dialect::Responses,

@@ -316,7 +316,7 @@ fn read(ask: &Ask<'_>, body: Body<'_>) -> Result<Request, Untranslatable> {
         upstream: ask.upstream,
     };
     match (ask.client, ask.form) {
-        (_, Form::Completions) => Ok(chat::completions::request(body)),
+        (_, Form::Completions) => chat::completions::request(body),
         (_, Form::ResponsesBody) => responses::read::request(body, way),
         (Dialect::Chat, _) => chat::read::request(body, way),
         (Dialect::Responses, _) => responses::read::request(body, way),

@@ -453,3 +453,105 @@ fn a_clients_word_to_its_vendor_stays_there() {
         );
     }
 }
+
+/// What goes to a Gemini upstream as the turn of the model behind the first question.
+fn models_turn(client: Dialect, body: &Value, model: &str) -> Value {
+    let sent = sent(client, body, Dialect::Gemini, model).unwrap();
+    sent["contents"][1]["parts"].clone()
+}
+
+#[test]
+fn calls_and_results_have_ids_where_the_model_takes_them() {
+    let body = json!({"messages": [{"role": "user", "content": "q"},
+        {"role": "assistant", "tool_calls": [
+            {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}},
+            {"id": "c2", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+        {"role": "tool", "tool_call_id": "c2", "content": "2"},
+        {"role": "tool", "tool_call_id": "c1", "content": "1"}]});
+    for (model, first, second) in [
+        ("gemini-3-pro-preview", json!("c1"), json!("c2")),
+        ("gemini-2.5-flash", Value::Null, Value::Null),
+        ("gemini-1.5-pro", Value::Null, Value::Null),
+    ] {
+        let sent = sent(Dialect::Chat, &body, Dialect::Gemini, model).unwrap();
+        for (turn, kind) in [(1, "functionCall"), (2, "functionResponse")] {
+            let parts = &sent["contents"][turn]["parts"];
+            assert_eq!(parts[0][kind]["id"], first, "{model}");
+            assert_eq!(parts[1][kind]["id"], second, "{model}");
+        }
+    }
+}
+
+#[test]
+fn geminis_signatures_go_back_to_where_they_were() {
+    const UNCHECKED: &str = "skip_thought_signature_validator";
+    let thought =
+        |signature: &str| json!({"type": "thinking", "thinking": "hm", "signature": signature});
+    let call = |id: &str| json!({"type": "tool_use", "id": id, "name": "f", "input": {}});
+    let text = json!({"type": "text", "text": "a"});
+    // Of each part that is sent: what it is, and its signature.
+    for (blocks, new, old) in [
+        (
+            json!([thought("gemini#S"), call("c1"), call("c2")]),
+            json!([["call", "S"], ["call", null]]),
+            json!([["call", "S"], ["call", null]]),
+        ),
+        (
+            json!([
+                thought("gemini#S"),
+                call("c1"),
+                thought("gemini#T"),
+                call("c2")
+            ]),
+            json!([["call", "S"], ["call", "T"]]),
+            json!([["call", "S"], ["call", "T"]]),
+        ),
+        (
+            json!([thought("gemini#S"), text, call("c1")]),
+            json!([["thought", "S"], ["text", null], ["call", UNCHECKED]]),
+            json!([["text", null], ["call", null]]),
+        ),
+        (
+            json!([thought("Eclaude"), call("c1")]),
+            json!([["call", UNCHECKED]]),
+            json!([["call", null]]),
+        ),
+        (
+            json!([thought("gemini#S"), text]),
+            json!([["thought", "S"], ["text", null]]),
+            json!([["text", null]]),
+        ),
+    ] {
+        let results: Vec<Value> = ["c1", "c2"]
+            .iter()
+            .map(|id| json!({"type": "tool_result", "tool_use_id": id, "content": "x"}))
+            .collect();
+        let body = json!({"max_tokens": 9, "messages": [{"role": "user", "content": "q"},
+            {"role": "assistant", "content": blocks}, {"role": "user", "content": results}]});
+        for (model, expected) in [("gemini-3-pro", new), ("gemini-2.5-pro", old)] {
+            let parts = models_turn(Dialect::Messages, &body, model);
+            let seen: Vec<Value> = parts
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|part| {
+                    let kind = match part {
+                        part if part["thought"] == true => "thought",
+                        part if part["functionCall"].is_object() => "call",
+                        _ => "text",
+                    };
+                    json!([kind, part["thoughtSignature"]])
+                })
+                .collect();
+            assert_eq!(Value::from(seen), expected, "{model}: {blocks}");
+        }
+    }
+    // A reasoning item stands for the same.
+    let body = json!({"input": [{"role": "user", "content": "q"},
+        {"type": "reasoning", "summary": [], "encrypted_content": "gemini#S"},
+        {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c1", "output": "x"}]});
+    let parts = models_turn(Dialect::Responses, &body, "gemini-3-pro");
+    assert_eq!(parts[0]["thoughtSignature"], "S", "{parts}");
+    assert_eq!(parts.as_array().map(Vec::len), Some(1));
+}

@@ -8,20 +8,27 @@ use crate::dialect::neutral::body::Body;
 use crate::dialect::neutral::event::Event;
 use crate::dialect::neutral::fields::Fields;
 use crate::dialect::neutral::parts::stops;
-use crate::dialect::neutral::{Part, Request, Role, Sampling, Turn};
+use crate::dialect::neutral::{Part, Request, Role, Sampling, Turn, Untranslatable};
 
 /// What a client that says nothing is taken to want.
 const NO_PROMPT: &str = "Complete this:";
 
 /// Reads a request.
-pub fn request<'b>(body: impl Into<Body<'b>>) -> Request {
+///
+/// # Errors
+/// Where it wants what no chat gives: several prompts or tokens completed, the prompt in the answer, what stands
+/// between two texts.
+pub fn request<'b>(body: impl Into<Body<'b>>) -> Result<Request, Untranslatable> {
     let mut body = body.into();
-    let prompt = match body.take("prompt") {
-        Some(Value::String(prompt)) if !prompt.is_empty() => prompt,
-        Some(Value::String(_)) | None => NO_PROMPT.to_owned(),
-        Some(other) => other.to_string(),
-    };
-    Request {
+    if body.flag("echo") == Some(true) {
+        return Err(Untranslatable::new("echo", "a prompt is not repeated"));
+    }
+    if body.full_text("suffix").is_some() {
+        let why = "only what follows a prompt can be completed";
+        return Err(Untranslatable::new("suffix", why));
+    }
+    let prompt = prompt(body.take("prompt"))?;
+    Ok(Request {
         model: body.text("model").unwrap_or_default(),
         stream: body.flag("stream").unwrap_or(false),
         turns: vec![Turn {
@@ -35,10 +42,27 @@ pub fn request<'b>(body: impl Into<Body<'b>>) -> Request {
             top_p: body.number("top_p"),
             frequency_penalty: body.number("frequency_penalty"),
             presence_penalty: body.number("presence_penalty"),
+            n: body.count("n"),
             ..Sampling::default()
         },
         ..Request::default()
-    }
+    })
+}
+
+fn prompt(given: Option<Value>) -> Result<String, Untranslatable> {
+    let text = match given {
+        Some(Value::String(text)) => text,
+        Some(Value::Array(mut prompts)) if prompts.len() == 1 => match prompts.pop() {
+            Some(Value::String(text)) => text,
+            _ => return Err(Untranslatable::new("prompt", "must be text, not tokens")),
+        },
+        Some(Value::Null) | None => String::new(),
+        Some(_) => return Err(Untranslatable::new("prompt", "must be one text")),
+    };
+    Ok(match text.is_empty() {
+        true => NO_PROMPT.to_owned(),
+        false => text,
+    })
 }
 
 /// Writes the chunks of one answer.
@@ -100,4 +124,58 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
         body["usage"] = usage(known);
     }
     body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: Value) -> Result<Request, String> {
+        let Value::Object(body) = body else {
+            return Err("no object".to_owned());
+        };
+        request(body).map_err(|why| why.to_string())
+    }
+
+    #[test]
+    fn one_text_is_completed() {
+        for (body, said) in [
+            (json!({"prompt": "Once"}), "Once"),
+            (
+                json!({"prompt": ["Once"], "echo": false, "suffix": ""}),
+                "Once",
+            ),
+            (json!({"prompt": "", "suffix": null}), NO_PROMPT),
+            (json!({"prompt": null}), NO_PROMPT),
+            (json!({}), NO_PROMPT),
+        ] {
+            let turns = read(body).unwrap().turns;
+            assert_eq!(turns[0].parts, [Part::text(said)]);
+        }
+        assert_eq!(read(json!({"n": 2})).unwrap().sampling.n, Some(2));
+    }
+
+    #[test]
+    fn what_no_chat_gives_is_refused_by_name() {
+        for (body, why) in [
+            (json!({"prompt": ["a", "b"]}), "prompt: must be one text"),
+            (json!({"prompt": []}), "prompt: must be one text"),
+            (json!({"prompt": [1, 2]}), "prompt: must be one text"),
+            (json!({"prompt": {"a": 1}}), "prompt: must be one text"),
+            (
+                json!({"prompt": [[1, 2]]}),
+                "prompt: must be text, not tokens",
+            ),
+            (
+                json!({"prompt": "a", "echo": true}),
+                "echo: a prompt is not repeated",
+            ),
+            (
+                json!({"prompt": "a", "suffix": "b"}),
+                "suffix: only what follows a prompt can be completed",
+            ),
+        ] {
+            assert_eq!(read(body).unwrap_err(), why);
+        }
+    }
 }

@@ -6,19 +6,33 @@ use serde_json::{Map, Value, json};
 
 use super::schema::{Profile, clean};
 use crate::dialect::Dialect;
+use crate::dialect::neutral::carrier::UNCHECKED;
 use crate::dialect::neutral::fields::{self, set};
 use crate::dialect::neutral::losses::{self, Thing};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::{asked_for, object_of, texts_of};
 use crate::dialect::neutral::{
-    Family, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice,
+    Carrier, Family, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice,
     ToolResult, Turn, Turns, Untranslatable, Written, media, repair, schema,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
-/// Stands where the first call of a turn has no signature, which newer models insist on (spec/dialects.md 3.7).
-const NO_SIGNATURE: &str = "skip_thought_signature_validator";
+/// Of models: those from Gemini 3 on want their calls signed and by ids (spec/dialects.md 2.2, 3.7).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Age {
+    Old,
+    New,
+}
+
+impl Age {
+    fn of(model: &str) -> Self {
+        match model.starts_with("gemini-2") || model.starts_with("gemini-1") {
+            true => Self::Old,
+            false => Self::New,
+        }
+    }
+}
 
 /// Writes a request for `model`, which stands in the path.
 ///
@@ -27,8 +41,8 @@ const NO_SIGNATURE: &str = "skip_thought_signature_validator";
 pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> {
     let mut request = losses::sayable(request, Dialect::Gemini);
     let mut body = Written::default();
-    let wants_signatures = !model.starts_with("gemini-2") && !model.starts_with("gemini-1");
-    if !wants_signatures && !request.tools.is_empty() {
+    let age = Age::of(model);
+    if age == Age::Old && !request.tools.is_empty() {
         // Older models take a form of output or functions, not both.
         let output = std::mem::take(&mut request.output);
         request.system.extend(asked_for(&output));
@@ -48,7 +62,7 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
     let mut contents = Turns::default();
     for turn in turns {
         let is_model = turn.role == Role::Assistant;
-        let Some(content) = content(turn, names, &called, wants_signatures)? else {
+        let Some(content) = content(turn, names, &called, age)? else {
             continue;
         };
         if contents.is_empty() && is_model {
@@ -142,25 +156,49 @@ fn names_of_calls(turns: &[Turn]) -> HashMap<String, String> {
         .collect()
 }
 
+/// Brings signatures to their calls. Clients whose calls have no place for one got it in the thoughts right before.
+fn sign_calls(parts: &mut [Part]) {
+    let mut thoughts: Option<&mut Option<Carrier>> = None;
+    for part in parts {
+        let before = thoughts.take();
+        match part {
+            Part::Reasoning { carrier, .. } => thoughts = Some(carrier),
+            Part::ToolCall(call) if !is_own(call.carrier.as_ref()) => {
+                if let Some(own) = before.filter(|carrier| is_own(carrier.as_ref())) {
+                    call.carrier = own.take();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn is_own(carrier: Option<&Carrier>) -> bool {
+    carrier.is_some_and(|carrier| carrier.family == Family::Gemini)
+}
+
 fn content(
-    turn: Turn,
+    mut turn: Turn,
     names: &Names,
     called: &HashMap<String, String>,
-    wants_signatures: bool,
+    age: Age,
 ) -> Result<Option<Value>> {
     let role = match turn.role {
         Role::Assistant => "model",
         Role::User | Role::System => "user",
     };
+    sign_calls(&mut turn.parts);
     let mut parts = Vec::with_capacity(turn.parts.len());
     let mut has_calls = false;
     for part in turn.parts {
         match part {
             Part::ToolCall(call) => {
-                let signs = wants_signatures && !std::mem::replace(&mut has_calls, true);
-                parts.push(function_call(call, names, signs));
+                let is_first = !std::mem::replace(&mut has_calls, true);
+                parts.push(function_call(call, names, age, is_first));
             }
-            Part::ToolResult(result) => function_response(result, names, called, &mut parts)?,
+            Part::ToolResult(result) => function_response(result, names, called, age, &mut parts)?,
+            // What older models thought, they do not take back.
+            Part::Reasoning { .. } if age == Age::Old => {}
             other => parts.extend(self::part(other)?),
         }
     }
@@ -205,16 +243,18 @@ fn inline(mime: &str, data: String) -> Value {
     json!({"inlineData": {"mimeType": mime, "data": data}})
 }
 
-fn function_call(call: ToolCall, names: &Names, signs: bool) -> Value {
-    let mut part =
-        json!({"functionCall": {"name": names.wire(&call.name), "args": object_of(&call)}});
-    match call
-        .carrier
-        .filter(|carrier| carrier.family == Family::Gemini)
-    {
-        Some(carrier) => part["thoughtSignature"] = carrier.value.into(),
-        None if signs => part["thoughtSignature"] = NO_SIGNATURE.into(),
-        None => {}
+fn function_call(call: ToolCall, names: &Names, age: Age, is_first: bool) -> Value {
+    let mut said = json!({"name": names.wire(&call.name), "args": object_of(&call)});
+    if age == Age::New && !call.id.is_empty() {
+        said["id"] = call.id.into();
+    }
+    let mut part = fields::object_of([("functionCall", said)]);
+    match call.carrier {
+        Some(carrier) if carrier.family == Family::Gemini => {
+            part["thoughtSignature"] = carrier.value.into();
+        }
+        _ if is_first && age == Age::New => part["thoughtSignature"] = UNCHECKED.into(),
+        _ => {}
     }
     part
 }
@@ -223,6 +263,7 @@ fn function_response(
     result: ToolResult,
     names: &Names,
     called: &HashMap<String, String>,
+    age: Age,
     parts: &mut Vec<Value>,
 ) -> Result<()> {
     let name = result
@@ -238,7 +279,11 @@ fn function_response(
         let structured = parsed.filter(|value: &Value| value.is_object() || value.is_array());
         json!({"result": structured.unwrap_or(Value::String(text))})
     };
-    let response = fields::object_of([("name", names.wire(name).into()), ("response", response)]);
+    let mut response =
+        fields::object_of([("name", names.wire(name).into()), ("response", response)]);
+    if age == Age::New && !result.call_id.is_empty() {
+        response["id"] = result.call_id.into();
+    }
     parts.push(fields::object_of([("functionResponse", response)]));
     for other in others {
         parts.extend(part(other)?);

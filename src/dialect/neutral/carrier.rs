@@ -4,6 +4,10 @@
 
 use super::media;
 
+/// Google's word for a call whose signature is not to be checked ("Thought signatures", Gemini API): it stands
+/// where a carrier would, and is none.
+pub const UNCHECKED: &str = "skip_thought_signature_validator";
+
 /// Whose a carrier is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
@@ -39,7 +43,7 @@ impl Family {
 impl Carrier {
     /// Reads one from a body of the dialect that `native` is at home in.
     pub fn read(value: &str, native: Family) -> Option<Self> {
-        if value.is_empty() {
+        if value.is_empty() || value == UNCHECKED {
             return None;
         }
         let tagged = Family::ALL
@@ -55,7 +59,11 @@ impl Carrier {
     /// As [`Carrier::read`], from a Gemini body: its clients take signatures for bytes, so a tagged one stands
     /// there in base64.
     pub fn read_bytes(value: &str) -> Option<Self> {
-        let tagged = media::text_of_base64(value)
+        let text = media::text_of_base64(value);
+        if text.as_deref() == Some(UNCHECKED) {
+            return None;
+        }
+        let tagged = text
             .and_then(|text| Self::read(&text, Family::Gemini))
             .filter(|carrier| carrier.family != Family::Gemini);
         tagged.or_else(|| Self::read(value, Family::Gemini))
@@ -102,5 +110,14 @@ mod tests {
             (google.family, google.write_bytes()),
             (Family::Gemini, "CiQBjz1rX7".to_owned())
         );
+    }
+
+    #[test]
+    fn the_word_for_none_is_none() {
+        let in_bytes = media::base64(UNCHECKED.as_bytes());
+        for value in ["", UNCHECKED, in_bytes.as_str()] {
+            assert_eq!(Carrier::read_bytes(value), None, "{value}");
+        }
+        assert_eq!(Carrier::read(UNCHECKED, Family::Gemini), None);
     }
 }
