@@ -115,7 +115,12 @@ impl Source {
     }
 
     fn hash_key(&self, config: &mut Config) {
-        let Ok(text) = fs::read_to_string(&self.path) else {
+        // A pipe has no text left, and nothing is written back to it.
+        let text = match is_ordinary(&self.path) {
+            true => fs::read_to_string(&self.path),
+            false => Ok(String::new()),
+        };
+        let Ok(text) = text else {
             return;
         };
         let complain = |why: &str| {
@@ -245,9 +250,17 @@ fn digest(files: &[PathBuf]) -> Digest {
 
 fn read(path: &Path) -> Option<Vec<u8>> {
     let mut content = Vec::new();
+    // What is no ordinary file is read once, as the configuration: a pipe would be emptied here, or never end.
+    if !is_ordinary(path) {
+        return None;
+    }
     let file = fs::File::open(path).ok()?;
     std::io::Read::read_to_end(&mut std::io::Read::take(file, LARGEST), &mut content).ok()?;
     Some(content)
+}
+
+fn is_ordinary(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.is_file())
 }
 
 #[cfg(test)]
@@ -260,6 +273,32 @@ mod tests {
             modified: None,
             inode: 0,
         })]
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_configuration_from_a_pipe_is_read_once() {
+        let folder = std::env::temp_dir().join(format!("holdfast-pipe-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("config.yaml");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        let writer = path.clone();
+        let writer = std::thread::spawn(move || {
+            fs::write(
+                writer,
+                "api-keys: [one]\nremote-management: {secret-key: plain}",
+            )
+        });
+        let source = Source::new(path, Box::new(|_| None));
+        let Reading::Config(config) = source.read(|_| {}) else {
+            panic!("the pipe was emptied before it was read");
+        };
+        assert_eq!(config.api_keys.len(), 1);
+        assert!(!config.management.secret_key.unwrap().matches("plain"));
+        assert!(matches!(source.read(|_| {}), Reading::Same));
+        writer.join().unwrap().unwrap();
+        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

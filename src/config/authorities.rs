@@ -14,6 +14,11 @@ use super::reader::Field;
 pub fn read(field: &Field<'_>, report: &Report) -> Option<PathBuf> {
     let path = paths::expand(&field.filled()?);
     report.note_file(&path);
+    // As with secrets: a pipe may keep whoever opens it waiting for ever.
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        field.error("names what is no file");
+        return None;
+    }
     match std::fs::read(&path) {
         Ok(pem) if CertificateDer::pem_slice_iter(&pem).any(|found| found.is_ok()) => Some(path),
         Ok(_) => {

@@ -1,6 +1,6 @@
 //! What is other in a configuration than in the one before (`spec/config.md` 4.1, "Diff log").
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::effective::{self, Leaf};
@@ -66,8 +66,8 @@ pub fn idle(config: &Config) -> Vec<String> {
     };
     let asked = changes(&Config::default(), config);
     let mut names: Vec<String> = asked.iter().map(|change| top(&change.path)).collect();
-    names.dedup();
-    names.retain(is_idle);
+    let mut seen = HashSet::new();
+    names.retain(|name| is_idle(name) && seen.insert(name.clone()));
     names
 }
 
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(of("debug: true\nrequest-log: true"), [""; 0]);
         assert_eq!(
             of(
-                "ws-auth: yes\nampcode: {upstream-url: https://a.example}\noauth-model-alias: {claude: [{name: a, alias: b}]}\nquota-exceeded: {switch-project: true}"
+                "ws-auth: yes\nampcode: {upstream-url: https://a.example, model-mappings: [{from: a, to: b}]}\noauth-model-alias: {claude: [{name: a, alias: b}]}\nquota-exceeded: {switch-project: true}"
             ),
             ["ws-auth", "ampcode", "oauth-model-alias"]
         );
