@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::reply::Reply;
 
-/// What the first call of an answer is signed with.
+/// What the first call of an answer is signed with that begins with thoughts.
 const SIGNATURE: &str =
     "CkQBZGVtbyBjYWxscyBhcmUgc2lnbmVkIGJ5IHRoZSBkZW1vLCBhcyBuZXdlciBtb2RlbHMgZG8=";
 
@@ -50,7 +50,8 @@ fn calls(reply: &Reply) -> Vec<Value> {
             json!({"functionCall": {"name": tool.name, "args": args}})
         })
         .collect();
-    if let Some(first) = calls.first_mut() {
+    // Only what was thought about is signed.
+    if let Some(first) = calls.first_mut().filter(|_| reply.reasoning.is_some()) {
         first["thoughtSignature"] = json!(SIGNATURE);
     }
     calls
