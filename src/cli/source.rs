@@ -1,6 +1,7 @@
 //! The configuration file over time: read at the start, read again when it, or a file it names, is another
 //! (`spec/config.md` 4.1).
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,7 +101,8 @@ impl Source {
             let known = state.files.iter().skip(1).cloned();
             files.extend(known);
         }
-        files.dedup();
+        let mut seen = HashSet::new();
+        files.retain(|file| seen.insert(file.clone()));
         let config = config.map(|mut config| {
             self.hash_key(&mut config);
             config

@@ -1,5 +1,7 @@
 //! From a file to a configuration and a list of problems.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::expand::{self, Lookup};
@@ -32,12 +34,10 @@ pub fn load(text: &str, file: &str) -> Loaded {
 
 /// As [`load`], with variables from `lookup`.
 pub fn load_with(text: &str, file: &str, lookup: Lookup<'_>) -> Loaded {
-    let report = Report::new(file);
     if text.len() > FILE_BYTES {
-        let message = format!("is larger than {} MiB", FILE_BYTES >> 20);
-        report.error(&Place::default(), message);
-        return unusable(report);
+        return too_large(file);
     }
+    let report = Report::new(file);
     let parsed = yaml::parse(text);
     for fault in parsed.faults {
         let place = Place {
@@ -92,8 +92,13 @@ pub fn read(path: &Path) -> Loaded {
 /// As [`read`], with variables from `lookup`.
 pub fn read_with(path: &Path, lookup: Lookup<'_>) -> Loaded {
     let file = path.display().to_string();
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
+    let mut bytes = Vec::new();
+    let read =
+        File::open(path).and_then(|file| file.take(FILE_BYTES as u64 + 1).read_to_end(&mut bytes));
+    let bytes = match read {
+        // Cut off where no character ends, it would be told to be no text.
+        Ok(length) if length > FILE_BYTES => return too_large(&file),
+        Ok(_) => bytes,
         Err(error) => {
             let report = Report::new(&file);
             report.error(&Place::default(), format!("cannot be read: {error}"));
@@ -115,6 +120,13 @@ pub fn read_with(path: &Path, lookup: Lookup<'_>) -> Loaded {
             unusable(report)
         }
     }
+}
+
+fn too_large(file: &str) -> Loaded {
+    let report = Report::new(file);
+    let message = format!("is larger than {} MiB", FILE_BYTES >> 20);
+    report.error(&Place::default(), message);
+    unusable(report)
 }
 
 /// The environment of the process.

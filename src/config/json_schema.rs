@@ -72,7 +72,11 @@ fn schema(kind: Kind) -> Value {
     match kind {
         Kind::Flag => json!({"type": ["boolean", "string", "null"]}),
         Kind::Integer(least, most) => {
-            json!({"type": ["integer", "string", "null"], "minimum": least, "maximum": most})
+            let mut number = json!({"type": ["integer", "string", "null"], "maximum": most});
+            if least > i64::MIN {
+                number["minimum"] = least.into();
+            }
+            number
         }
         Kind::Seconds | Kind::Duration | Kind::Size | Kind::Mebibytes => {
             json!({"type": ["integer", "string", "null"]})

@@ -191,15 +191,25 @@ impl<'a> Field<'a> {
         flag
     }
 
+    /// Whether there is a whole number.
+    pub fn is_whole(&self) -> bool {
+        let value = self.node.map(|node| &node.value);
+        matches!(value, Some(Value::Scalar(scalar)) if scalar.integer().is_ok())
+    }
+
+    fn warn_of_quotes(&self, scalar: &Scalar) {
+        if scalar.style == Style::Quoted && scalar.integer().is_ok() {
+            self.warn("is a number in quotes");
+        }
+    }
+
     pub fn integer(&self, range: RangeInclusive<i64>) -> Option<i64> {
         let scalar = self.scalar("a whole number")?;
         let Ok(value) = scalar.integer() else {
             self.error("must be a whole number");
             return None;
         };
-        if scalar.style == Style::Quoted {
-            self.warn("is a number in quotes");
-        }
+        self.warn_of_quotes(scalar);
         if !range.contains(&value) {
             let (low, high) = (range.start(), range.end());
             self.error(format!("must be between {low} and {high}"));
@@ -217,6 +227,7 @@ impl<'a> Field<'a> {
     /// A duration. For keys counted in seconds bare numbers keep that meaning, and less than none is none.
     pub fn duration(&self) -> Option<Duration> {
         let scalar = self.scalar("a duration such as `30s`")?;
+        self.warn_of_quotes(scalar);
         let text = scalar.text.trim();
         let whole = || match scalar.integer() {
             Ok(seconds) => quantity::duration(&seconds.max(0).to_string()),
@@ -258,6 +269,7 @@ impl<'a> Field<'a> {
     pub fn mebibytes(&self) -> Option<u64> {
         let scalar = self.scalar("a size such as `2GiB`")?;
         if let Ok(count) = scalar.integer() {
+            self.warn_of_quotes(scalar);
             let bytes = u64::try_from(count).unwrap_or(0).checked_mul(1 << 20);
             return bytes.filter(|bytes| *bytes > 0);
         }

@@ -175,12 +175,20 @@ fn interval(field: &Field<'_>) -> Option<Duration> {
     field.duration().filter(|every| !every.is_zero())
 }
 
-/// Seconds; 0 for the usual, less for none.
+/// Seconds or a duration, at most a day; 0 for the usual, less for none.
 fn transient(field: &Field<'_>) -> Option<Duration> {
-    match field.integer(i64::MIN..=MAX_COOLDOWN) {
-        None | Some(0) => Some(DEFAULT_COOLDOWN),
-        Some(seconds) => u64::try_from(seconds).ok().map(Duration::from_secs),
+    if field.is_whole() {
+        let seconds = field.integer(i64::MIN..=MAX_COOLDOWN).unwrap_or(0);
+        return match seconds {
+            0 => Some(DEFAULT_COOLDOWN),
+            seconds => u64::try_from(seconds).ok().map(Duration::from_secs),
+        };
     }
+    let time = field.duration().filter(|time| !time.is_zero());
+    if time.is_some_and(|time| time.as_secs() > MAX_COOLDOWN.unsigned_abs()) {
+        field.error("must not be more than a day");
+    }
+    Some(time.unwrap_or(DEFAULT_COOLDOWN))
 }
 
 /// The folder of credential files; one that does not exist yet is made when it is needed.

@@ -35,6 +35,10 @@ fn the_schema_has_every_key_and_says_what_it_is_for() {
     }
     assert_eq!(schema["properties"]["port"]["maximum"], 65_535);
     assert_eq!(schema["additionalProperties"], false);
+    // Less than none is none, for the loader too.
+    for key in ["error-logs-max-files", "request-retry"] {
+        assert!(schema["properties"][key].get("minimum").is_none(), "{key}");
+    }
 }
 
 #[test]

@@ -119,6 +119,37 @@ fn transient_cooldowns_have_two_special_values() {
 }
 
 #[test]
+fn units_may_stand_wherever_seconds_are_taken() {
+    for (value, seconds) in [
+        ("2m", Some(120)),
+        ("90", Some(90)),
+        ("0", Some(60)),
+        ("0s", Some(60)),
+        ("-1", None),
+    ] {
+        let text = format!("transient-error-cooldown-seconds: {value}");
+        let found = config(&text).transient_cooldown.map(|time| time.as_secs());
+        assert_eq!(found, seconds, "{value}");
+    }
+    for value in ["2d", "86401", "soon"] {
+        let text = format!("transient-error-cooldown-seconds: {value}");
+        assert!(load(&text).config.is_none(), "{value}");
+    }
+    for (text, place) in [
+        ("streaming: {keepalive-seconds: \"15\"}", "1:32"),
+        ("logs-max-total-size-mb: \"512\"", "1:25"),
+    ] {
+        let found = problems(&format!("{text}\napi-keys: [k]"));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].starts_with(&format!("c.yaml:{place} warning ")),
+            "{found:?}"
+        );
+        assert!(found[0].ends_with("is a number in quotes"), "{found:?}");
+    }
+}
+
+#[test]
 fn affinity_is_off_unless_asked_for_under_either_name() {
     for (text, expected) in [
         ("", false),

@@ -99,6 +99,33 @@ fn a_check_leaves_nothing_behind() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_cannot_be_printed_is_no_success() {
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let mut child = command(&["--schema"])
+        .stdout(full)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_never_ends_is_no_configuration() {
+    let (code, _, complaints) = outcome(&mut command(&[
+        "--print-effective",
+        "--config",
+        "/dev/zero",
+    ]));
+    assert_eq!(code, Some(1));
+    assert!(complaints.contains("is larger than 16 MiB"), "{complaints}");
+}
+
 #[test]
 fn a_file_that_is_missing_is_a_problem() {
     for flag in [

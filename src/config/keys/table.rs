@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::{Change, Key, Kind, Standing};
 
-const COUNT: Kind = Kind::Integer(0, u32::MAX as i64);
+/// Less than none is none.
+const COUNT: Kind = Kind::Integer(i64::MIN, u32::MAX as i64);
 const ANY_INTEGER: Kind = Kind::Integer(i32::MIN as i64, i32::MAX as i64);
 
 pub const fn key(path: &'static str, kind: Kind, about: &'static str) -> Key {
@@ -84,7 +85,7 @@ pub const TOP: &[Key] = &[
     key("max-retry-credentials", COUNT, "Credentials tried per round; 0 for all."),
     key("max-retry-interval", Kind::Seconds, "Longest wait for a credential between rounds."),
     key("disable-cooling", Kind::Flag, "Never leave a credential alone after a failure."),
-    key("transient-error-cooldown-seconds", Kind::Integer(-1, 86_400), "How long one is left alone that was overloaded; 0 for 60, -1 for not at all."),
+    key("transient-error-cooldown-seconds", Kind::Seconds, "How long one is left alone that was overloaded; 0 for 60, -1 for not at all."),
     key("quota-exceeded", Kind::Mapping, "What to do when an account's quota is used up."),
     idle("quota-exceeded.switch-project", Kind::Flag, "Go on with the next project of a Gemini CLI account."),
     idle("quota-exceeded.switch-preview-model", Kind::Flag, "Nothing has ever read it."),
@@ -218,7 +219,7 @@ pub const ENTRY: &[Key] = &[
     key("base-url", Kind::Text, "Where requests go; empty for the vendor's own address."),
     key("prefix", Kind::Text, "Clients can also ask for `prefix/model` to get this credential."),
     key("priority", ANY_INTEGER, "Higher is tried first."),
-    key("weight", Kind::Integer(0, 1_000_000), "Share under weighted-round-robin; 0 for none."),
+    key("weight", Kind::Integer(i64::MIN, 1_000_000), "Share under weighted-round-robin; 0 for none."),
     key("disable-cooling", Kind::Flag, "Other than what holds for all."),
     key("request-retry", COUNT, "Other than what holds for all."),
     key("headers", Kind::Table, "Added to every request; `$Name` copies the client's own header."),
@@ -276,7 +277,7 @@ pub const COMPAT: &[Key] = &[
     key("api-key-entries[].api-key-file", Kind::Text, "A file that holds the key."),
     key("api-key-entries[].proxy-url", Kind::Secret, "Proxy for this key."),
     key("api-key-entries[].proxy-url-file", Kind::Text, "A file that holds `proxy-url`."),
-    key("api-key-entries[].weight", Kind::Integer(0, 1_000_000), "Other than that of the provider."),
+    key("api-key-entries[].weight", Kind::Integer(i64::MIN, 1_000_000), "Other than that of the provider."),
     key("api-key-entries[].disable-cooling", Kind::Flag, "Other than that of the provider."),
     key("api-key-entries[].request-retry", COUNT, "Other than that of the provider."),
     idle("api-key-entries[].request-scoped-errors", Kind::Any, "Of a later version of the format."),

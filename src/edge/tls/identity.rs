@@ -85,7 +85,13 @@ impl Identity {
 }
 
 fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
-    fs::read(file)
+    // A pipe may keep whoever opens it waiting for ever.
+    let is_file = fs::metadata(file).map(|found| found.is_file());
+    is_file
+        .and_then(|is_file| match is_file {
+            true => fs::read(file),
+            false => Err(io::Error::other("it is no file")),
+        })
         .map(Zeroizing::new)
         .map_err(|error| Reason::Unreadable(error).of(file))
 }
@@ -130,3 +136,20 @@ impl fmt::Display for IdentityError {
 }
 
 impl std::error::Error for IdentityError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let path = std::env::temp_dir().join(format!("holdfast-identity-{}", std::process::id()));
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        let Err(error) = Identity::load(&path, &path) else {
+            panic!("a pipe is no certificate");
+        };
+        fs::remove_file(&path).unwrap();
+        assert!(error.to_string().contains("it is no file"), "{error}");
+    }
+}
