@@ -1,6 +1,7 @@
 //! The blocks of API keys: who may be called, with what, for which models (`spec/config.md` 2.1).
 
 use super::headers::{self, HeaderValueSource};
+use super::oauth::CHANNELS;
 use super::problem::Place;
 use super::reader::{Field, Mapping};
 use super::secret::Secret;
@@ -114,19 +115,6 @@ pub enum Kind {
     Codex,
 }
 
-/// Names an `openai-compatibility` provider may not take (`spec/config.md` 2.3).
-const BUILT_IN: [&str; 9] = [
-    "gemini",
-    "gemini-cli",
-    "vertex",
-    "aistudio",
-    "antigravity",
-    "claude",
-    "codex",
-    "iflow",
-    "kimi",
-];
-
 pub fn keys(root: &mut Mapping<'_>, block: &'static str, kind: Kind) -> Vec<KeyEntry> {
     let entries = root.field(block).mappings();
     entries
@@ -181,7 +169,7 @@ fn compat_entry(mut entry: Mapping<'_>) -> Option<CompatEntry> {
     let text = name
         .filled()
         .unwrap_or_else(|| "openai-compatibility".to_owned());
-    if BUILT_IN.contains(&text.to_lowercase().as_str()) {
+    if is_built_in(&text.to_lowercase()) {
         name.warn("is the name of a built-in provider: skipped");
         usable = false;
     }
@@ -205,6 +193,11 @@ fn compat_entry(mut entry: Mapping<'_>) -> Option<CompatEntry> {
         name: text,
         keys,
     })
+}
+
+/// Whether an `openai-compatibility` provider may not have the name (`spec/config.md` 2.3).
+fn is_built_in(name: &str) -> bool {
+    name == "gemini" || CHANNELS.contains(&name)
 }
 
 fn compat_key(mut entry: Mapping<'_>) -> Option<CompatKey> {

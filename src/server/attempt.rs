@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use memchr::memmem;
 use serde_json::json;
 
 use super::carried::Carried;
 use super::generation::{Generation, Understood, rename, told};
 use super::inbound::Inbound;
+use super::limits::{is_limited, record};
 use crate::dialect::Dialect;
 use crate::dialect::carriers;
 use crate::dialect::memory::Memory;
 use crate::dialect::neutral::Untranslatable;
 use crate::dialect::problem::{self, Problem};
-use crate::dialect::thinking::{self, Record};
+use crate::dialect::thinking;
 use crate::dialect::translate::{self, Ask, Form, Stream};
 use crate::logs;
 use crate::payload::Selected;
@@ -243,18 +243,4 @@ impl Generation<'_> {
         let body = problem::render(self.operation.dialect, &problem);
         Failure::of_status(400, Headers::default(), body, SystemTime::now())
     }
-}
-
-/// What a model can think: what the configuration says goes before what its name does.
-pub(super) fn record(member: &Member) -> Option<&Record> {
-    member
-        .record
-        .as_deref()
-        .or_else(|| thinking::record(&member.upstream))
-}
-
-/// Whether a body may ask for more than the configuration lets its model think.
-pub(super) fn is_limited(member: &Member, body: &[u8]) -> bool {
-    let says = |key: &str| memmem::find(body, key.as_bytes()).is_some();
-    member.record.is_some() && (says("\"reasoning") || says("\"thinking\""))
 }

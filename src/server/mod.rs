@@ -13,6 +13,7 @@ mod generation;
 pub mod head;
 pub mod headers;
 mod inbound;
+mod limits;
 pub mod models;
 mod noted;
 pub mod passthrough;

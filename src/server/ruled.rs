@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::attempt::{is_limited, record};
 use super::generation::{Generation, Understood};
+use super::limits::{is_limited, record};
 use crate::config::{Config, Place, Problem, Severity};
 use crate::credential::Provider;
 use crate::dialect::Dialect;
