@@ -5,6 +5,7 @@
 //! get a running gateway back. The rooms behind it, and what each may know, are in `ARCHITECTURE.md`.
 
 mod atomic_file;
+pub mod budget;
 pub mod cli;
 pub mod coding;
 pub mod config;
@@ -14,6 +15,7 @@ pub mod demo;
 pub mod diagnostics;
 pub mod dialect;
 pub mod edge;
+pub mod exchange;
 mod gateway;
 mod janitor;
 pub mod json;

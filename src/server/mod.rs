@@ -84,7 +84,7 @@ impl Server {
     pub fn new(config: Config, observer: Option<Observer>, variables: Variables) -> Self {
         let writable = variables.get("WRITABLE_PATH");
         let upstream = Upstream::new(Settings {
-            workers: config.limits.workers,
+            workers: config.limits.workers.unwrap_or(512),
             variables,
             ..Settings::default()
         });

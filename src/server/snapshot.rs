@@ -43,7 +43,7 @@ impl Snapshot {
             max_retry_credentials: config.max_retry_credentials,
             max_retry_interval: config.max_retry_interval,
             // Whoever waits holds a worker.
-            waiters: (config.limits.workers / 4).max(1),
+            waiters: (config.limits.workers.unwrap_or(512) / 4).max(1),
             disable_cooling: config.disable_cooling,
             transient_cooldown: config.transient_cooldown,
         };

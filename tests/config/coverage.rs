@@ -25,7 +25,11 @@ const SEEN: &[(&str, &str, &[&str])] = &[
     ("program/serve.rs", "a_hangup_reloads_the_file_and_a_bad_file_changes_nothing", &["api-keys"]),
     ("program/reload.rs", "a_file_that_is_named_counts_too", &["api-keys-file"]),
     ("gateway/keys.rs", "bodies_and_workers_have_limits", &["limits", "limits.body"]),
-    ("program/listening.rs", "what_there_may_be_at_once_is_limited", &["limits.workers", "limits.lane-wait", "limits.connections", "limits.head-timeout", "limits.idle-timeout", "limits.drain-timeout"]),
+    ("config/values.rs", "every_top_level_value_arrives", &["limits.lane-wait"]),
+    ("edge/limits.rs", "memory_is_bounded", &["limits.memory"]),
+    ("edge/limits.rs", "bodies_have_a_deadline", &["limits.body-timeout"]),
+    ("edge/limits.rs", "connections_of_one_address_are_bounded", &["limits.connections-per-address"]),
+    ("program/listening.rs", "what_there_may_be_at_once_is_limited", &["limits.workers", "limits.queue-timeout", "limits.connections", "limits.head-timeout", "limits.idle-timeout", "limits.drain-timeout"]),
     // Routing.
     ("gateway/sessions.rs", "new_sessions_take_turns", &["routing"]),
     ("gateway/sessions.rs", "fill_first_fills_the_first", &["routing.strategy"]),

@@ -40,7 +40,7 @@ fn every_top_level_value_arrives() {
          streaming: {keepalive-seconds: 15s}\n\
          routing: {strategy: ' RR ', session-affinity: true, session-affinity-ttl: 1d}\n\
          limits: {workers: 8, body: 1.5MiB, connections: 100, head-timeout: 1s, idle-timeout: 2m,\n\
-         \x20 lane-wait: 500ms, drain-timeout: 0}\n",
+         \x20 body-timeout: 3m, memory: 1GiB, connections-per-address: 7, lane-wait: 500ms, drain-timeout: 0}\n",
     );
     assert_eq!(config.host, "[::1]");
     assert_eq!(config.port, 80);
@@ -67,11 +67,16 @@ fn every_top_level_value_arrives() {
     let limits = config.limits;
     assert_eq!(
         (limits.workers, limits.body, limits.connections),
-        (8, 3 << 19, 100)
+        (Some(8), 3 << 19, Some(100))
     );
     assert_eq!(limits.head_timeout, Duration::from_secs(1));
     assert_eq!(limits.idle_timeout, Duration::from_secs(120));
-    assert_eq!(limits.lane_wait, Duration::from_millis(500));
+    assert_eq!(limits.queue_timeout, Duration::from_millis(500));
+    assert_eq!(limits.body_timeout, Duration::from_secs(180));
+    assert_eq!(
+        (limits.memory, limits.connections_per_address),
+        (Some(1 << 30), Some(7))
+    );
     assert_eq!(limits.drain_timeout, Duration::ZERO);
 }
 

@@ -191,7 +191,7 @@ fn bodies_and_workers_have_limits() {
     let entry = format!("api-key: a, {M}");
     let setup = setup(
         &[&entry],
-        "limits: {body: 100, workers: 1, lane-wait: 50ms}",
+        "limits: {body: 100, workers: 1, queue-timeout: 50ms}",
     );
     let long = BODY.replace("\"x\"", &format!("\"{}\"", "x".repeat(100)));
     let call = |body: &str| {

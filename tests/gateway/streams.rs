@@ -31,7 +31,7 @@ fn events_arrive_one_by_one() {
 #[test]
 fn health_is_told_while_every_worker_streams() {
     let setup = Setup::with(Wish {
-        more: "limits: {workers: 2, lane-wait: 200ms}",
+        more: "limits: {workers: 2, queue-timeout: 200ms}",
         ..Wish::default()
     });
     setup.all_accounts(Dialect::Chat, &Step::trickle(100, Duration::from_secs(60)));

@@ -177,7 +177,7 @@ fn what_there_may_be_at_once_is_limited() {
     };
 
     let (_folder, mut program) = start(
-        "workers: 1, lane-wait: 50ms, head-timeout: 100ms, idle-timeout: 100ms, drain-timeout: 50ms",
+        "workers: 1, queue-timeout: 50ms, head-timeout: 100ms, idle-timeout: 100ms, drain-timeout: 50ms",
     );
     let busy = streaming(&program);
     let (status, answer) = call(program.address(), "POST", "/v1/messages", "k", BODY);

@@ -185,21 +185,35 @@ fn limits(page: &mut Page<'_>, limits: &Limits) {
     let Limits {
         workers,
         body,
+        memory,
         connections,
+        connections_per_address,
         head_timeout,
+        body_timeout,
         idle_timeout,
-        lane_wait,
+        queue_timeout,
         drain_timeout,
     } = limits;
     page.block("limits", |page| {
-        page.plain("workers", workers);
+        page.plain("workers", or_automatic(*workers));
         page.plain("body", body);
-        page.plain("connections", connections);
+        page.plain("memory", or_automatic(*memory));
+        page.plain("connections", or_automatic(*connections));
+        page.plain(
+            "connections-per-address",
+            connections_per_address.unwrap_or(0),
+        );
         page.time("head-timeout", Some(*head_timeout));
+        page.time("body-timeout", Some(*body_timeout));
         page.time("idle-timeout", Some(*idle_timeout));
-        page.time("lane-wait", Some(*lane_wait));
+        page.time("queue-timeout", Some(*queue_timeout));
         page.time("drain-timeout", Some(*drain_timeout));
     });
+}
+
+/// A number that is worked out at the start unless it is given.
+fn or_automatic(given: Option<impl std::fmt::Display>) -> String {
+    given.map_or_else(|| "~".to_owned(), |given| given.to_string())
 }
 
 fn routing(page: &mut Page<'_>, routing: &Routing) {

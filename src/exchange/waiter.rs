@@ -1,0 +1,354 @@
+//! Waiting for an upstream and for the client at once, in one `poll(2)`.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::client::{Client, Gone};
+
+/// Why a wait ended without the upstream having said or done anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interruption {
+    /// The client has hung up.
+    ClientGone,
+    /// The time given to [`Waiter::wake_after`] has passed; reading may go on.
+    Awake,
+    /// The upstream has been silent for too long in the middle of a body, or has not taken a byte.
+    Idle,
+    /// The deadline of [`Waiter::hurry`] has passed.
+    Late,
+    /// The upstream has reset the connection.
+    Reset,
+}
+
+/// Something to be done while waiting, such as writing keep-alives. It does what is due at the given time and
+/// says when it wants to be called next, if at all.
+pub type KeepAliveTask = Rc<dyn Fn(Instant) -> Option<Instant>>;
+
+/// What every wait of one request heeds beside the upstream: the client, keep-alives that are due, deadlines.
+/// Clones share it; it belongs to the thread that serves the request.
+#[derive(Clone, Default)]
+pub struct Waiter(Rc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    client: Option<Rc<dyn Client>>,
+    task: RefCell<Option<KeepAliveTask>>,
+    wake_at: Cell<Option<Instant>>,
+    deadline: Cell<Option<Instant>>,
+}
+
+impl Waiter {
+    /// Waits for nobody but the upstream.
+    pub fn alone() -> Self {
+        Self::default()
+    }
+
+    /// Waits for `client` too.
+    pub fn of(client: Rc<dyn Client>) -> Self {
+        Self(Rc::new(Shared {
+            client: Some(client),
+            ..Shared::default()
+        }))
+    }
+
+    /// Has `task` called while waiting, until it is replaced or taken away with `None`.
+    pub fn keep_alive(&self, task: Option<KeepAliveTask>) {
+        self.0.task.replace(task);
+    }
+
+    /// Has waits end with [`Interruption::Awake`] after this time, so that the caller can do something else;
+    /// `None` for not at all.
+    pub fn wake_after(&self, time: Option<Duration>) {
+        self.0.wake_at.set(time.and_then(later));
+    }
+
+    /// Has waits end with [`Interruption::Late`] after this time; `None` lifts it again.
+    pub fn hurry(&self, time: Option<Duration>) {
+        self.0.deadline.set(time.and_then(later));
+    }
+
+    /// Whether the client is known to have hung up.
+    pub fn is_client_gone(&self) -> bool {
+        let client = self.0.client.as_ref();
+        client.is_some_and(|client| client.is_gone())
+    }
+
+    /// Waits until something of `events` holds of `upstream`, and says whether it did before `limit`.
+    ///
+    /// # Errors
+    /// An [`Interruption`]; [`Interruption::Idle`] also when the system refuses to wait.
+    pub fn wait(
+        &self,
+        upstream: Option<(BorrowedFd<'_>, PollFlags)>,
+        limit: Option<Instant>,
+    ) -> Result<bool, Interruption> {
+        loop {
+            let now = Instant::now();
+            let next = self.look(now, limit)?;
+            if limit.is_some_and(|limit| limit <= now) {
+                return Ok(false);
+            }
+            let timeout = next.map(|at| timespec(at.saturating_duration_since(now)));
+            let client = self.0.client.as_deref();
+            let (fd, events) = match upstream {
+                Some((fd, events)) => (Some(fd), events),
+                None => (None, PollFlags::empty()),
+            };
+            let (found, of_client) = match (fd, client) {
+                (None, None) => (PollFlags::empty(), ask(&mut [], timeout.as_ref())?[0]),
+                (Some(fd), None) => {
+                    let found = ask(
+                        &mut [PollFd::from_borrowed_fd(fd, events)],
+                        timeout.as_ref(),
+                    )?;
+                    (found[0], PollFlags::empty())
+                }
+                (None, Some(client)) => {
+                    let own = PollFd::from_borrowed_fd(client.fd(), client.interest());
+                    (PollFlags::empty(), ask(&mut [own], timeout.as_ref())?[0])
+                }
+                (Some(fd), Some(client)) => {
+                    let own = PollFd::from_borrowed_fd(client.fd(), client.interest());
+                    let theirs = PollFd::from_borrowed_fd(fd, events);
+                    let found = ask(&mut [theirs, own], timeout.as_ref())?;
+                    (found[0], found[1])
+                }
+            };
+            if let (Some(client), false) = (client, of_client.is_empty()) {
+                client.ready(of_client)?;
+            }
+            if !found.is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Waits for nothing but time; says whether the client is still there afterwards.
+    pub fn pause(&self, time: Duration) -> bool {
+        let limit = later(time);
+        loop {
+            match self.wait(None, limit) {
+                Ok(_) => return true,
+                Err(Interruption::Awake) => self.wake_after(None),
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Does what is due, and says until when to wait at most.
+    fn look(&self, now: Instant, limit: Option<Instant>) -> Result<Option<Instant>, Interruption> {
+        let Shared {
+            client,
+            task,
+            wake_at,
+            deadline,
+        } = &*self.0;
+        if let Some(client) = client {
+            if client.is_gone() {
+                return Err(Interruption::ClientGone);
+            }
+            if client.due().is_some_and(|due| due <= now) {
+                client.tick(now)?;
+            }
+        }
+        let task = task.borrow().clone();
+        let next_task = task.and_then(|task| task(now));
+        let passed = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if passed(deadline.get()) {
+            return Err(Interruption::Late);
+        }
+        if passed(wake_at.get()) {
+            return Err(Interruption::Awake);
+        }
+        let due = client.as_ref().and_then(|client| client.due());
+        let times = [due, next_task, deadline.get(), wake_at.get(), limit];
+        Ok(times.into_iter().flatten().min())
+    }
+}
+
+/// Polls, and says what was found of the first two.
+fn ask(fds: &mut [PollFd<'_>], timeout: Option<&Timespec>) -> Result<[PollFlags; 2], Interruption> {
+    match poll(fds, timeout) {
+        Ok(_) => {
+            let mut found = fds.iter().map(PollFd::revents);
+            let mut next = || found.next().unwrap_or(PollFlags::empty());
+            Ok([next(), next()])
+        }
+        Err(rustix::io::Errno::INTR) => Ok([PollFlags::empty(); 2]),
+        Err(error) => {
+            log::error!("cannot wait for an upstream: {error}");
+            Err(Interruption::Idle)
+        }
+    }
+}
+
+fn later(time: Duration) -> Option<Instant> {
+    Instant::now().checked_add(time)
+}
+
+fn timespec(time: Duration) -> Timespec {
+    // Longer than anybody waits, and within what every system takes.
+    let time = time.min(Duration::from_secs(24 * 60 * 60));
+    Timespec {
+        tv_sec: time.as_secs().try_into().unwrap_or(i64::from(i32::MAX)),
+        tv_nsec: time.subsec_nanos().into(),
+    }
+}
+
+impl fmt::Debug for Waiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiter")
+            .field("client", &self.0.client.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<Gone> for Interruption {
+    fn from(Gone: Gone) -> Self {
+        Self::ClientGone
+    }
+}
+
+impl From<Interruption> for io::Error {
+    fn from(interruption: Interruption) -> Self {
+        Self::other(interruption)
+    }
+}
+
+impl Interruption {
+    /// The interruption behind an error of a read or write that went through a [`Waiter`].
+    pub fn of(error: &io::Error) -> Option<Self> {
+        error.get_ref()?.downcast_ref().copied()
+    }
+}
+
+impl fmt::Display for Interruption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ClientGone => "the client has hung up",
+            Self::Awake => "the upstream is silent",
+            Self::Idle => "the upstream was silent for too long",
+            Self::Late => "the upstream did not end in time",
+            Self::Reset => "the upstream reset the connection",
+        })
+    }
+}
+
+impl std::error::Error for Interruption {}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    /// A client that is one end of a socket pair, gone when the other end is.
+    struct Peer {
+        socket: UnixStream,
+        gone: Cell<bool>,
+    }
+
+    impl Client for Peer {
+        fn fd(&self) -> BorrowedFd<'_> {
+            self.socket.as_fd()
+        }
+        fn interest(&self) -> PollFlags {
+            PollFlags::IN
+        }
+        fn ready(&self, found: PollFlags) -> Result<(), Gone> {
+            self.gone.set(found.contains(PollFlags::HUP));
+            match self.gone.get() {
+                true => Err(Gone),
+                false => Ok(()),
+            }
+        }
+        fn due(&self) -> Option<Instant> {
+            None
+        }
+        fn tick(&self, _: Instant) -> Result<(), Gone> {
+            Ok(())
+        }
+        fn is_gone(&self) -> bool {
+            self.gone.get()
+        }
+        fn send(&self, bytes: &[u8]) -> io::Result<()> {
+            (&self.socket).write_all(bytes)
+        }
+    }
+
+    fn pair() -> (Waiter, UnixStream) {
+        let (socket, other) = UnixStream::pair().unwrap();
+        let gone = Cell::new(false);
+        (Waiter::of(Rc::new(Peer { socket, gone })), other)
+    }
+
+    fn long() -> Option<Instant> {
+        later(Duration::from_secs(20))
+    }
+
+    #[test]
+    fn the_upstream_the_client_and_the_clock_end_a_wait() {
+        let (waiter, client) = pair();
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let upstream = Some((near.as_fd(), PollFlags::IN));
+        assert_eq!(waiter.wait(upstream, later(Duration::ZERO)), Ok(false));
+        far.write_all(b"x").unwrap();
+        assert_eq!(waiter.wait(upstream, long()), Ok(true));
+        drop(client);
+        assert_eq!(
+            waiter.wait(upstream, long()),
+            Err(Interruption::ClientGone),
+            "before what the upstream has said"
+        );
+        assert!(waiter.is_client_gone());
+        assert!(!waiter.pause(Duration::from_secs(20)));
+        assert_eq!(
+            waiter.clone().wait(None, None),
+            Err(Interruption::ClientGone)
+        );
+    }
+
+    #[test]
+    fn times_end_a_wait() {
+        let waiter = Waiter::alone();
+        waiter.wake_after(Some(Duration::from_millis(1)));
+        assert_eq!(waiter.wait(None, long()), Err(Interruption::Awake));
+        waiter.hurry(Some(Duration::ZERO));
+        assert_eq!(waiter.wait(None, long()), Err(Interruption::Late));
+        waiter.hurry(None);
+        assert!(waiter.pause(Duration::from_millis(1)));
+        assert_eq!(
+            waiter.wait(None, later(Duration::from_millis(1))),
+            Ok(false)
+        );
+    }
+
+    #[test]
+    fn keep_alives_are_written_while_waiting() {
+        let (waiter, _client) = pair();
+        let count = Rc::new(Cell::new(0));
+        let counted = Rc::clone(&count);
+        waiter.keep_alive(Some(Rc::new(move |now| {
+            counted.set(counted.get() + 1);
+            now.checked_add(Duration::from_millis(1))
+        })));
+        assert!(waiter.pause(Duration::from_millis(20)));
+        assert!(count.get() > 2);
+        waiter.keep_alive(None);
+    }
+
+    #[test]
+    fn interruptions_pass_through_io_errors() {
+        let error = io::Error::from(Interruption::Idle);
+        assert_eq!(Interruption::of(&error), Some(Interruption::Idle));
+        assert_eq!(Interruption::of(&io::Error::other("x")), None);
+    }
+}
