@@ -62,6 +62,21 @@ impl Budget {
         Ok(reservation)
     }
 
+    /// Takes `bytes` that are in memory already, whether there are so many left or not.
+    pub fn take_anyway(&self, bytes: usize) -> Reservation {
+        self.0.used.fetch_add(bytes, Ordering::SeqCst);
+        Reservation {
+            budget: self.clone(),
+            bytes,
+        }
+    }
+
+    /// Whether `bytes` are left.
+    pub fn has(&self, bytes: usize) -> bool {
+        let sum = self.used().checked_add(bytes);
+        sum.is_some_and(|sum| sum <= self.0.limit)
+    }
+
     /// A reservation that is still to grow.
     pub fn nothing(&self) -> Reservation {
         Reservation {

@@ -4,24 +4,23 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::budget::Budget;
+use crate::capacity::Capacity;
 use crate::config::{self, Config};
 use crate::diagnostics::Diagnostics;
-use crate::edge::{Edge, EdgeHandle, Hooks, Identity, IdentityError, Limits, listener};
+use crate::edge::{Edge, Identity, IdentityError, Limits, Refusal, Service, listener};
+use crate::exchange::{Admission, Client, Head, Request};
 use crate::janitor::{Janitor, Task};
 use crate::provider::Variables;
 use crate::server::report::Observer;
-use crate::server::workers::Workers;
-use crate::server::{Server, route, statistics};
+use crate::server::{Server, Ticket, statistics};
 use crate::usage;
-
-/// Lanes beside those of the workers, for what is answered from memory: a full pool still tells
-/// that it lives.
-const RESERVED_LANES: usize = 4;
 
 /// How often sessions are written down.
 const WRITE_INTERVAL: Duration = Duration::from_secs(60);
@@ -45,8 +44,7 @@ pub struct Running {
     addresses: Vec<SocketAddr>,
     server: Arc<Server>,
     started: Started,
-    edge: Option<EdgeHandle>,
-    workers: Arc<Workers>,
+    edge: Option<Edge<Front>>,
     janitor: Option<Janitor>,
     /// The debug server; held while a configuration is taken up, so that there is one at a time.
     debug: Mutex<Debug>,
@@ -176,34 +174,32 @@ impl Gateway {
             .iter()
             .map(TcpListener::local_addr)
             .collect::<io::Result<Vec<_>>>()?;
-        raise_file_limit();
-
+        let capacity = Capacity::of(&config.limits);
+        log::debug!("{capacity:?}");
         let limits = Limits {
             body_bytes: started.body,
-            connections: started.connections.unwrap_or(10_000),
-            lanes: started.workers.unwrap_or(512),
-            reserved_lanes: RESERVED_LANES,
-            head_timeout: config.limits.head_timeout,
-            idle: config.limits.idle_timeout,
-            lane_wait: config.limits.queue_timeout,
+            connections: capacity.connections,
+            connections_per_address: started.connections_per_address,
+            workers: capacity.workers,
+            head_timeout: started.head_timeout,
+            body_timeout: started.body_timeout,
+            idle: started.idle_timeout,
+            queue_timeout: started.queue_timeout,
             ..Limits::default()
         };
-        let server = Arc::new(Server::new(config, observer, variables));
+        let budget = Budget::new(capacity.budget);
+        let server = Arc::new(Server::new(
+            config,
+            observer,
+            variables,
+            capacity.workers,
+            budget.clone(),
+        ));
         server.remember();
         server.restore_usage();
         server.prune_logs();
-        let worker = Arc::clone(&server);
-        let workers = Arc::new(Workers::new(Arc::new(move |lane| worker.work(lane))));
-        let starter = Arc::clone(&workers);
-        let edge = Edge::start(
-            listeners,
-            limits,
-            Hooks {
-                is_cheap: route::is_cheap,
-                on_lane: Box::new(move |lane| starter.start(lane)),
-            },
-            identity,
-        )?;
+        let front = Front(Arc::clone(&server));
+        let edge = Edge::start(listeners, limits, front, budget, identity)?;
         tasks.extend([
             sweep_sessions(&server),
             sweep_carriers(&server),
@@ -217,7 +213,6 @@ impl Gateway {
             server,
             started,
             edge: Some(edge),
-            workers,
             janitor: Some(janitor),
             debug: Mutex::new(debug),
         })
@@ -365,7 +360,7 @@ impl Running {
 
     /// How many requests are under way.
     pub fn active(&self) -> usize {
-        self.edge.as_ref().map_or(0, EdgeHandle::active)
+        self.edge.as_ref().map_or(0, Edge::active)
     }
 
     /// The usage statistics, by attempts at upstreams; client keys are masked. Empty unless
@@ -402,12 +397,11 @@ impl Running {
     }
 
     fn shut_down(&mut self) {
-        // The edge first: with it go the lanes, and with them the workers.
+        // The edge first, and with it the workers.
         if let Some(edge) = self.edge.take() {
             edge.stop();
         }
         let was_running = self.janitor.take().is_some();
-        self.workers.join();
         if was_running {
             self.server.write_sessions();
             self.server.write_usage();
@@ -428,10 +422,22 @@ fn listen(started: &Started) -> Result<Vec<TcpListener>, StartError> {
     })
 }
 
-/// Ten thousand connections need more files than the usual soft limit of 1,024.
-fn raise_file_limit() {
-    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
-        log::warn!("cannot raise the limit of open files: {error}");
+/// The server as the edge sees it.
+struct Front(Arc<Server>);
+
+impl Service for Front {
+    type Ticket = Ticket;
+
+    fn admit(&self, head: &Head, peer: SocketAddr) -> Admission<Ticket> {
+        self.0.admit(head, peer)
+    }
+
+    fn serve(&self, ticket: Ticket, request: Request, client: Rc<dyn Client>) -> io::Result<()> {
+        self.0.serve(ticket, request, client)
+    }
+
+    fn refuse(&self, refusal: Refusal, head: Option<&Head>) -> Vec<u8> {
+        self.0.refuse(refusal.status(), &refusal.to_string(), head)
     }
 }
 

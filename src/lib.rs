@@ -6,6 +6,7 @@
 
 mod atomic_file;
 pub mod budget;
+mod capacity;
 pub mod cli;
 pub mod coding;
 pub mod config;
@@ -19,7 +20,6 @@ pub mod exchange;
 mod gateway;
 mod janitor;
 pub mod json;
-pub mod lane;
 mod local_time;
 pub mod logs;
 pub mod payload;

@@ -1,110 +1,190 @@
-//! Client bytes: listeners, the event loop, framing, limits, and handing on over lanes.
+//! Client bytes: listeners, connections, TLS, framing, limits, and the threads that serve them.
 //!
-//! One thread waits for readiness of all sockets. It reads each request head under strict limits, takes a
-//! free lane for it, and pumps bytes both ways, following the framing so that it knows where each message
-//! ends. It knows nothing of what the messages say.
+//! A connection is one value. While it waits it is with the poller ([`poller`]); when something arrives, one of the
+//! waiting threads takes it, moves it without blocking ([`movement`]), and either gives it back or has a complete
+//! request. Then the same thread has the server answer, which may block for as long as an upstream takes. A slow
+//! sender costs bytes, never a thread. The edge knows nothing of what messages say.
 
-mod client;
-mod deadlines;
-mod event_loop;
-mod exchange;
+mod accepting;
+mod addresses;
+mod connection;
+mod core;
+mod counters;
+mod downgrade;
 pub mod framing;
-mod lanes;
 mod limits;
 pub mod listener;
+mod movement;
+mod output;
+mod poller;
+mod queue;
 mod refusal;
-mod socket;
+mod refusals;
+mod responder;
+mod service;
+mod starving;
+mod stream;
+mod table;
+mod threads;
 mod tls;
+mod watching;
 
 use std::io;
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use crate::lane::WorkerEnd;
-use event_loop::{Control, EventLoop};
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+
+use crate::budget::Budget;
+use addresses::Addresses;
+use core::Core;
+use counters::Requests;
 pub use limits::Limits;
+use poller::{Interest, Poller};
+use queue::Queue;
 pub use refusal::Refusal;
+use refusals::Refusals;
+pub use service::Service;
+use starving::Starving;
+use table::Table;
+use threads::Threads;
 pub use tls::{Identity, IdentityError};
 
-/// What the edge has to ask or tell others.
-pub struct Hooks {
-    /// Whether a request is answered from memory, and may use a reserved lane. Asked with method and
-    /// target as they came.
-    pub is_cheap: fn(&[u8], &[u8]) -> bool,
-    /// Gets the other end of every lane that is opened, and has somebody work on it.
-    pub on_lane: Box<dyn FnMut(WorkerEnd) -> io::Result<()> + Send>,
+/// How long the threads of an edge that stops are waited for.
+const ENDING: Duration = Duration::from_secs(10);
+
+/// A running edge. Dropping it closes all connections.
+pub struct Edge<S: Service> {
+    core: Arc<Core<S>>,
+    watch: Option<JoinHandle<()>>,
 }
 
-/// The edge. There is nothing to hold of it but its [`EdgeHandle`].
-pub struct Edge;
-
-/// The running edge. Dropping it closes all connections.
-pub struct EdgeHandle {
-    control: Arc<Control>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Edge {
-    /// Serves what comes to `listeners` over lanes; over TLS if there is an `identity`.
+impl<S: Service> Edge<S> {
+    /// Serves what comes to `listeners` by `service`; over TLS if there is an `identity`. Bodies in memory take from
+    /// `budget`.
     ///
     /// # Errors
     /// When the system refuses a poller or a thread.
     pub fn start(
         listeners: Vec<TcpListener>,
         limits: Limits,
-        hooks: Hooks,
+        service: S,
+        budget: Budget,
         identity: Option<Identity>,
-    ) -> io::Result<EdgeHandle> {
-        let (event_loop, control) = EventLoop::new(listeners, limits, hooks, identity)?;
-        let thread = thread::Builder::new()
+    ) -> io::Result<Self> {
+        let (near, far) = UnixStream::pair()?;
+        let core = Arc::new(Core {
+            service,
+            poller: Poller::new()?,
+            // A few more, for telling those who are too many.
+            table: Table::new(limits.connections.saturating_add(64)),
+            queue: Queue::new(limits.workers),
+            budget,
+            starving: Starving::default(),
+            requests: Requests::default(),
+            refusals: Refusals::default(),
+            threads: Threads::new(limits.workers.saturating_add(limits.spare_threads)),
+            addresses: Addresses::new(limits.connections_per_address),
+            identity: identity.map(ArcSwap::from_pointee),
+            listeners: listeners.into_iter().map(|listener| Mutex::new(Some(listener))).collect(),
+            is_draining: Arc::default(),
+            is_stopping: AtomicBool::new(false),
+            stop: (near, Mutex::new(Some(far))),
+            limits,
+        });
+        core.poller.add(core.stop.0.as_fd(), Core::<S>::token_of_stop(), Interest::Read)?;
+        for (index, listener) in core.listeners.iter().enumerate() {
+            if let Some(listener) = &*listener.lock() {
+                listener.set_nonblocking(true)?;
+                let token = Core::<S>::token_of_listener(index);
+                core.poller.add(listener.as_fd(), token, Interest::Read)?;
+            }
+        }
+        let weak = Arc::downgrade(&core);
+        core.queue.connect(Box::new(move |entry, permit| match weak.upgrade() {
+            Some(core) => core.grant(entry, permit),
+            None => Err(permit),
+        }));
+        let weak: Weak<Core<S>> = Arc::downgrade(&core);
+        core.budget.on_release(move || {
+            if let Some(core) = weak.upgrade() {
+                core.feed();
+            }
+        });
+        let worker = Arc::clone(&core);
+        core.threads.start(Arc::new(move || worker.work()))?;
+        let watched = Arc::clone(&core);
+        let watch = thread::Builder::new()
             .name("edge".to_owned())
             .stack_size(256 * 1024)
-            .spawn(move || event_loop.run())?;
-        Ok(EdgeHandle {
-            control,
-            thread: Some(thread),
+            .spawn(move || watching::watch(&watched))?;
+        Ok(Self {
+            core,
+            watch: Some(watch),
         })
     }
-}
 
-impl EdgeHandle {
-    /// Stops accepting, closes idle connections, and lets what is under way finish.
+    /// Stops accepting, closes idle and unfinished connections, and lets what is under way finish.
     pub fn drain(&self) {
-        self.control.drain();
+        self.core.drain();
     }
 
     /// Opens connections with `identity` from now on; those that are open keep theirs. An edge that was
     /// started without one stays without.
     pub fn replace_identity(&self, identity: Identity) {
-        self.control.replace_identity(identity);
+        if let Some(current) = &self.core.identity {
+            current.store(Arc::new(identity));
+        }
     }
 
     /// How many requests are under way, their answers still being written included.
     pub fn active(&self) -> usize {
-        self.control.active()
+        self.core.requests.count()
     }
 
     /// How many connections are open.
     pub fn connections(&self) -> usize {
-        self.control.connections()
+        self.core.table.open()
     }
 
-    /// Closes everything.
+    /// How many threads wait for connections or serve them.
+    pub fn threads(&self) -> usize {
+        self.core.threads.running()
+    }
+
+    /// How many requests the edge has refused with this status.
+    pub fn refused(&self, status: u16) -> u64 {
+        self.core.refusals.count(status)
+    }
+
+    /// Closes everything, and waits for all threads to end.
     pub fn stop(mut self) {
-        self.shut_down();
+        self.end();
     }
 
-    fn shut_down(&mut self) {
-        self.control.stop();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+    fn end(&mut self) {
+        let Some(watch) = self.watch.take() else {
+            return;
+        };
+        self.core.stop();
+        watch.thread().unpark();
+        // It has told of its failures.
+        let _ = watch.join();
+        self.core.budget.disconnect();
+        if !self.core.threads.join(ENDING) {
+            log::error!("{} worker threads do not end", self.core.threads.running());
         }
     }
 }
 
-impl Drop for EdgeHandle {
+impl<S: Service> Drop for Edge<S> {
     fn drop(&mut self) {
-        self.shut_down();
+        self.end();
     }
 }

@@ -19,13 +19,47 @@ pub enum Refusal {
     BodyTooLarge,
     /// The head or the body did not come in time.
     Slow,
-    /// No lane became free in time, or there are too many connections.
+    /// There are too many connections.
+    Crowded,
+    /// No worker became free in time.
     Busy,
-    /// The lane broke before it answered.
-    LaneBroken,
+    /// Not enough memory became free in time.
+    NoMemory,
+    /// The server failed before it answered.
+    Broken,
 }
 
+/// One of each kind, in the order of [`Refusal::kind`].
+const ALL: [Refusal; Refusal::KINDS] = [
+    Refusal::Malformed(""),
+    Refusal::Version,
+    Refusal::TransferCoding,
+    Refusal::Expectation,
+    Refusal::HeadTooLarge,
+    Refusal::BodyTooLarge,
+    Refusal::Slow,
+    Refusal::Crowded,
+    Refusal::Busy,
+    Refusal::NoMemory,
+    Refusal::Broken,
+];
+
 impl Refusal {
+    /// How many kinds there are.
+    pub const KINDS: usize = 11;
+
+    /// A number below [`Refusal::KINDS`], the same for all malformed messages.
+    pub fn kind(self) -> usize {
+        let kind = std::mem::discriminant(&self);
+        let same = |other: &Self| std::mem::discriminant(other) == kind;
+        ALL.iter().position(same).unwrap_or_default()
+    }
+
+    /// The status of a kind.
+    pub fn status_of(kind: usize) -> Option<u16> {
+        ALL.get(kind).map(|refusal| refusal.status())
+    }
+
     pub fn status(self) -> u16 {
         match self {
             Self::Malformed(_) => 400,
@@ -34,8 +68,8 @@ impl Refusal {
             Self::Expectation => 417,
             Self::HeadTooLarge => 431,
             Self::TransferCoding => 501,
-            Self::LaneBroken => 502,
-            Self::Busy => 503,
+            Self::Broken => 500,
+            Self::Crowded | Self::Busy | Self::NoMemory => 503,
             Self::Version => 505,
         }
     }
@@ -48,8 +82,8 @@ impl Refusal {
             Self::Expectation => "Expectation Failed",
             Self::HeadTooLarge => "Request Header Fields Too Large",
             Self::TransferCoding => "Not Implemented",
-            Self::LaneBroken => "Bad Gateway",
-            Self::Busy => "Service Unavailable",
+            Self::Broken => "Internal Server Error",
+            Self::Crowded | Self::Busy | Self::NoMemory => "Service Unavailable",
             Self::Version => "HTTP Version Not Supported",
         }
     }
@@ -62,10 +96,9 @@ impl Refusal {
             "server_error"
         };
         let body = format!(r#"{{"error":{{"message":"{self}","type":"{kind}"}}}}"#);
-        let retry_after = if self == Self::Busy {
-            "Retry-After: 1\r\n"
-        } else {
-            ""
+        let retry_after = match self.status() {
+            503 => "Retry-After: 1\r\n",
+            _ => "",
         };
         format!(
             "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nAccess-Control-Allow-Origin: *\r\n{retry_after}Connection: close\r\n\r\n{body}",
@@ -87,8 +120,10 @@ impl fmt::Display for Refusal {
             Self::HeadTooLarge => "the request head is too large",
             Self::BodyTooLarge => "the request body is too large",
             Self::Slow => "the request did not arrive in time",
+            Self::Crowded => "the gateway has too many connections, try again",
             Self::Busy => "the gateway is at capacity, try again",
-            Self::LaneBroken => "the gateway failed to answer",
+            Self::NoMemory => "the gateway has no memory left for this request, try again",
+            Self::Broken => "the gateway failed to answer",
         })
     }
 }
@@ -109,15 +144,18 @@ mod tests {
             Refusal::HeadTooLarge,
             Refusal::BodyTooLarge,
             Refusal::Slow,
+            Refusal::Crowded,
             Refusal::Busy,
-            Refusal::LaneBroken,
+            Refusal::NoMemory,
+            Refusal::Broken,
         ] {
             let answer = String::from_utf8(refusal.answer()).unwrap();
             let (head, body) = answer.split_once("\r\n\r\n").unwrap();
             assert!(head.starts_with(&format!("HTTP/1.1 {} ", refusal.status())));
             assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())));
             assert!(head.ends_with("Connection: close"));
-            assert_eq!(head.contains("Retry-After"), refusal == Refusal::Busy);
+            assert_eq!(head.contains("Retry-After"), refusal.status() == 503);
+            assert_eq!(Refusal::status_of(refusal.kind()), Some(refusal.status()));
             let body: serde_json::Value = serde_json::from_str(body).unwrap();
             assert_eq!(body["error"]["message"], refusal.to_string());
         }

@@ -1,8 +1,9 @@
 //! The client's end of a request under way.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
+use std::rc::Rc;
 use std::time::Instant;
 
 use rustix::event::PollFlags;
@@ -45,6 +46,29 @@ pub trait Client {
     /// # Errors
     /// When the client has gone or takes too little.
     fn send(&self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Keeps up to this many bytes that the client has not taken before [`Client::send`] waits: for answers that
+    /// are not streams, whose worker is not to wait for a slow reader.
+    fn keep_up_to(&self, _bytes: usize) {}
+
+    /// What to write to a client that has shut down its side in the middle of the answer, to find out whether it
+    /// still reads: bytes that mean nothing at that place. Nothing is written without.
+    fn probe_with(&self, _bytes: &[u8]) {}
+}
+
+/// Writes to a client through [`Client::send`].
+#[derive(Clone)]
+pub struct Writer(pub Rc<dyn Client>);
+
+impl Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.send(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl fmt::Display for Gone {

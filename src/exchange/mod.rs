@@ -1,8 +1,17 @@
-//! One request and its client, as the rooms between the socket and the upstream see them: the client's end of
-//! the connection ([`Client`]), and waiting for an upstream and that client at once ([`Waiter`]).
+//! One request and its client, as the rooms between the socket and the upstream see them: the [`Request`], what is
+//! decided about it by its [`Head`], the client's end of the connection ([`Client`]), and waiting for an upstream and
+//! that client at once ([`Waiter`]).
 
+mod admission;
 mod client;
+mod head;
+mod headers;
+mod request;
 mod waiter;
 
-pub use client::{Client, Gone};
+pub use admission::Admission;
+pub use client::{Client, Gone, Writer};
+pub use head::Head;
+pub use headers::Headers;
+pub use request::Request;
 pub use waiter::{Interruption, KeepAliveTask, Waiter};

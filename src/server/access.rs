@@ -55,7 +55,7 @@ impl Access {
         if self.status.get().is_some() {
             return;
         }
-        let status = match (sent, inbound.client.is_gone()) {
+        let status = match (sent, inbound.is_client_gone()) {
             (Some(status), _) if is_whole => status,
             (_, true) => CLIENT_GONE,
             (Some(status), false) => status.max(500),

@@ -4,12 +4,17 @@
 use std::net::SocketAddr;
 
 use super::fixed::{CLI_DISABLED, CLI_NOT_LOCAL};
-use super::headers::Headers;
 use super::inbound::Inbound;
 use super::reply::Reply;
+use crate::exchange::Headers;
 use crate::dialect::Dialect;
 use crate::dialect::problem::{Problem, Unavailable};
 use crate::session::scan;
+
+/// Whether a request may ask anything.
+pub fn may_ask(peer: SocketAddr, headers: &Headers, is_enabled: bool) -> bool {
+    is_enabled && is_local(peer, headers)
+}
 
 /// The answer: nothing is served without a credential of Gemini CLI, and there are none yet.
 pub fn reply(inbound: &Inbound, is_enabled: bool) -> Reply {

@@ -137,7 +137,7 @@ impl Generation<'_> {
             Err(problem) => return self.refuse(&problem, lane),
         };
         let client = inbound.client.clone();
-        let _guard = watch::guard(Rc::new(move || client.is_gone()));
+        let _guard = watch::guard(Rc::new(move || client.as_ref().is_some_and(|client| client.is_gone())));
         self.route(inbound, &understood, lane)
     }
 

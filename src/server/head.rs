@@ -101,7 +101,6 @@ impl<'a> Head<'a> {
             header(out, "Content-Type", content_type);
             if content_type == EVENT_STREAM {
                 header(out, "Cache-Control", "no-cache");
-                header(out, "Connection", "keep-alive");
             }
         }
         match self.framing {
@@ -234,7 +233,7 @@ mod tests {
         let (_, headers) = parse(&Head::event_stream(), &[("Cache-Control", "max-age=1")]);
         assert_eq!(values(&headers, "content-type"), ["text/event-stream"]);
         assert_eq!(values(&headers, "cache-control"), ["no-cache"]);
-        assert_eq!(values(&headers, "connection"), ["keep-alive"]);
+        assert_eq!(values(&headers, "connection"), [""; 0]);
         assert_eq!(values(&headers, "transfer-encoding"), ["chunked"]);
 
         let (status, headers) = parse(&Head::preflight(), &[]);

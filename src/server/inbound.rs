@@ -1,24 +1,27 @@
-//! A request as it came over a lane.
+//! A request on its way through the server.
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Instant;
 
 use super::decoding::{self, Undecodable};
-use super::headers::Headers;
+use crate::budget::Reservation;
 use crate::dialect::problem;
-use crate::lane::{Client, Delivery};
+use crate::exchange::{Client, Head, Headers, Request};
 use crate::session::scan;
 
 /// A whole request.
-#[derive(Debug)]
 pub struct Inbound {
     pub method: String,
     pub target: String,
     pub headers: Headers,
     pub body: Vec<u8>,
+    /// What the body takes of the budget.
+    pub reservation: Option<Reservation>,
     pub coding: Coding,
     pub peer: SocketAddr,
-    pub client: Client,
+    /// `None` while nothing but the head is known.
+    pub client: Option<Rc<dyn Client>>,
     pub arrived: Instant,
 }
 
@@ -32,20 +35,36 @@ pub enum Coding {
 }
 
 impl Inbound {
-    pub fn of(delivery: Delivery, client: Client) -> Self {
-        let Delivery { peer, head, body } = delivery;
-        let (line, lines) = head.split_once("\r\n").unwrap_or_default();
-        let mut words = line.split(' ').map(str::to_owned);
+    /// A whole request.
+    pub fn of(request: Request, client: Rc<dyn Client>) -> Self {
         Self {
-            method: words.next().unwrap_or_default(),
-            target: words.next().unwrap_or_default(),
-            headers: Headers::of(lines),
-            body,
+            body: request.body,
+            reservation: Some(request.reservation),
+            client: Some(client),
+            arrived: request.arrived,
+            ..Self::of_head(request.head, request.peer)
+        }
+    }
+
+    /// A request of which there is no more than its head.
+    pub fn of_head(head: Head, peer: SocketAddr) -> Self {
+        Self {
+            method: head.method,
+            target: head.target,
+            headers: head.headers,
+            body: Vec::new(),
+            reservation: None,
             coding: Coding::AsItCame,
             peer,
-            client,
+            client: None,
             arrived: Instant::now(),
         }
+    }
+
+    /// Whether the client is known to have gone.
+    pub fn is_client_gone(&self) -> bool {
+        let client = self.client.as_ref();
+        client.is_some_and(|client| client.is_gone())
     }
 
     /// Whether the client is Codex.

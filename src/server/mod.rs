@@ -1,4 +1,4 @@
-//! What workers do with the requests that come over their lanes: routes, client keys, bodies, replies.
+//! What is done with requests: routes, client keys, bodies, replies.
 
 mod access;
 mod answering;
@@ -11,7 +11,6 @@ pub mod fixed;
 mod gemini_cli;
 mod generation;
 pub mod head;
-pub mod headers;
 mod inbound;
 mod limits;
 pub mod models;
@@ -28,21 +27,24 @@ mod signs_of_life;
 mod snapshot;
 pub mod statistics;
 mod unserved;
-pub mod workers;
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
-use std::io::Write;
+use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
-use crate::config::{self, Config};
+use crate::budget::Budget;
+use crate::config::{self, Config, Secret};
 use crate::credential::Credential;
-use crate::dialect::problem::Problem;
-use crate::lane::WorkerEnd;
+use crate::dialect::Dialect;
+use crate::dialect::problem::{ErrorStatus, Problem};
+use crate::exchange::{self, Admission, Head, Request, Writer};
 use crate::local_time::Zone;
 use crate::logs;
 use crate::logs::request_id::RequestId;
@@ -63,7 +65,14 @@ use report::Observer;
 use route::{Resolved, Route};
 use snapshot::Snapshot;
 
-/// What answers the requests that come over the lanes.
+/// A request that was admitted: what the server found out by its head.
+pub struct Ticket {
+    snapshot: Arc<Snapshot>,
+    /// The key that stands for the client, if it presented one.
+    client: Option<Secret>,
+}
+
+/// What answers requests.
 pub struct Server {
     snapshot: ArcSwap<Snapshot>,
     routing: State,
@@ -71,6 +80,8 @@ pub struct Server {
     upstream: Upstream,
     /// Bytes of a request body once it is decoded.
     body_limit: u64,
+    workers: usize,
+    budget: Budget,
     observer: Option<Observer>,
     written: Written,
     usage: Statistics,
@@ -81,10 +92,17 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn new(config: Config, observer: Option<Observer>, variables: Variables) -> Self {
+    /// `workers` is how many requests are served at once; what bodies and answers take is taken from `budget`.
+    pub fn new(
+        config: Config,
+        observer: Option<Observer>,
+        variables: Variables,
+        workers: usize,
+        budget: Budget,
+    ) -> Self {
         let writable = variables.get("WRITABLE_PATH");
         let upstream = Upstream::new(Settings {
-            workers: config.limits.workers.unwrap_or(512),
+            workers,
             variables,
             ..Settings::default()
         });
@@ -97,7 +115,10 @@ impl Server {
                 config,
                 &routing.holders,
                 writable.as_deref(),
+                workers,
             )),
+            workers,
+            budget,
             writable,
             routing,
             carriers: Arc::default(),
@@ -116,6 +137,7 @@ impl Server {
             config,
             &self.routing.holders,
             self.writable.as_deref(),
+            self.workers,
         ));
         let before = self.snapshot.swap(Arc::clone(&snapshot));
         self.compare(&before, &snapshot);
@@ -190,29 +212,95 @@ impl Server {
         }
     }
 
-    /// Answers the requests of a lane until it ends.
-    pub fn work(&self, mut lane: WorkerEnd) {
-        while let Ok(delivery) = lane.receive() {
-            let inbound = Inbound::of(delivery, lane.client());
-            // The client has gone, or must learn that its answer is not whole.
-            if self.serve(inbound, &mut lane).is_err() {
-                return;
+    /// Decides about a request by its head: answers what needs no upstream, refuses who may not ask.
+    pub fn admit(&self, head: &Head, peer: SocketAddr) -> Admission<Ticket> {
+        let snapshot = self.snapshot.load_full();
+        let resolved = route::resolve(&head.method, &head.target);
+        let (route, query) = match resolved {
+            Resolved::Serve { route, query } => (route, query),
+            Resolved::Preflight => return self.local(head, peer, |_| Reply::preflight()),
+            Resolved::Redirect { status, location } => {
+                return self.local(head, peer, |_| Reply::redirect(status, location));
+            }
+            Resolved::NotFound => {
+                return self.local(head, peer, |_| Reply::fixed(fixed::NOT_FOUND));
+            }
+        };
+        let client = match route.is_open() {
+            true => None,
+            false => match snapshot.keys.check(|name| head.header(name), query) {
+                Ok(Client::Anonymous) => None,
+                Ok(Client::Known(key)) => Some(key.clone()),
+                Err(refusal) => return self.local(head, peer, |_| Reply::fixed(refusal)),
+            },
+        };
+        let is_served = match route {
+            Route::GeminiCli => gemini_cli::may_ask(
+                peer,
+                &head.headers,
+                snapshot.config.google.cli_endpoint,
+            ),
+            _ => route.is_generation(),
+        };
+        match is_served {
+            true => Admission::Serve(Ticket { snapshot, client }),
+            false => {
+                self.local(head, peer, |inbound| from_memory(&snapshot, inbound, &route))
             }
         }
     }
 
-    /// Answers a request, and tells of it.
-    fn serve(&self, mut inbound: Inbound, lane: &mut dyn Write) -> std::io::Result<()> {
-        let snapshot = self.snapshot.load_full();
+    /// An answer that is given by the head of the request alone.
+    fn local(
+        &self,
+        head: &Head,
+        peer: SocketAddr,
+        reply: impl FnOnce(&Inbound) -> Reply,
+    ) -> Admission<Ticket> {
+        let inbound = Inbound::of_head(head.clone(), peer);
+        let access = Access::new(RequestId::fresh());
+        let reply = reply(&inbound).with_id(access.id);
+        access.close(&inbound, Some(reply.status()), true);
+        Admission::Answer(reply.into_bytes())
+    }
+
+    /// What a request gets that the edge refuses: in the dialect of its route, if that is known.
+    pub fn refuse(&self, status: u16, why: &str, head: Option<&Head>) -> Vec<u8> {
+        let dialect = head.and_then(|head| match route::resolve(&head.method, &head.target) {
+            Resolved::Serve { route, .. } => Some(route.dialect()),
+            _ => None,
+        });
+        let status = ErrorStatus::from_upstream(status);
+        let problem = Problem {
+            retry_after: (status == ErrorStatus::UNAVAILABLE).then_some(Duration::from_secs(1)),
+            ..Problem::new(status, why)
+        };
+        Reply::problem(dialect.unwrap_or(Dialect::Chat), &problem).into_bytes()
+    }
+
+    /// Answers a request that was admitted, and tells of it.
+    ///
+    /// # Errors
+    /// When the answer is not whole: the client has gone, or the upstream broke it off.
+    pub fn serve(
+        &self,
+        ticket: Ticket,
+        request: Request,
+        client: Rc<dyn exchange::Client>,
+    ) -> io::Result<()> {
+        let Ticket { snapshot, client: key } = ticket;
+        let mut writer = Writer(Rc::clone(&client));
+        let mut inbound = Inbound::of(request, client);
         let access = Access::new(RequestId::fresh());
         let recording = Recording::begin(&snapshot, &inbound, access.id);
-        let mut lane = recording.tee(lane);
+        let mut lane = recording.tee(&mut writer);
         let answered = catch_unwind(AssertUnwindSafe(|| {
-            self.answer(&snapshot, &mut inbound, &access, &mut lane)
+            let client = key.as_ref().map_or(Client::Anonymous, Client::Known);
+            self.answer(&snapshot, client, &mut inbound, &access, &mut lane)
         }));
         let answered = answered.unwrap_or_else(|_| {
             log::error!("a request handler panicked");
-            Err(std::io::ErrorKind::Other.into())
+            Err(io::ErrorKind::Other.into())
         });
         let sent = lane.sent();
         access.close(&inbound, sent.status, answered.is_ok());
@@ -223,49 +311,28 @@ impl Server {
     fn answer(
         &self,
         snapshot: &Snapshot,
+        client: Client<'_>,
         inbound: &mut Inbound,
         access: &Access,
         lane: &mut dyn Write,
-    ) -> std::io::Result<()> {
+    ) -> io::Result<()> {
         let target = inbound.target.clone();
-        let reply = |reply: Reply| reply.with_id(access.id);
-        let (route, query) = match route::resolve(&inbound.method, &target) {
-            Resolved::Serve { route, query } => (route, query),
-            Resolved::Preflight => return reply(Reply::preflight()).write(lane),
-            Resolved::Redirect { status, location } => {
-                return reply(Reply::redirect(status, location)).write(lane);
-            }
-            Resolved::NotFound => return reply(Reply::fixed(fixed::NOT_FOUND)).write(lane),
+        let Resolved::Serve { route, query } = route::resolve(&inbound.method, &target) else {
+            return Reply::fixed(fixed::NOT_FOUND).with_id(access.id).write(lane);
         };
-        let client = if route.is_open() {
-            Client::Anonymous
-        } else {
-            match snapshot.keys.check(|name| inbound.headers.get(name), query) {
-                Ok(client) => client,
-                Err(refusal) => return reply(Reply::fixed(refusal)).write(lane),
-            }
-        };
-        match route {
-            Route::ChatCompletions
-            | Route::Completions
-            | Route::Messages
-            | Route::CountTokens
-            | Route::Responses
-            | Route::Compact
-            | Route::Gemini { .. } => {
-                let operation = Operation::of(&route, query);
-                let generation = Generation {
-                    server: self,
-                    snapshot,
-                    client,
-                    access,
-                    operation,
-                    carried: Cell::default(),
-                };
-                generation.serve(inbound, lane)
-            }
-            local => reply(from_memory(snapshot, inbound, &local)).write(lane),
+        if !route.is_generation() {
+            let reply = from_memory(snapshot, inbound, &route);
+            return reply.with_id(access.id).write(lane);
         }
+        let generation = Generation {
+            server: self,
+            snapshot,
+            client,
+            access,
+            operation: Operation::of(&route, query),
+            carried: Cell::default(),
+        };
+        generation.serve(inbound, lane)
     }
 }
 

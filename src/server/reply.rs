@@ -95,16 +95,20 @@ impl Reply {
         self.body
     }
 
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Head and body, as they are sent.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes([])
+    }
+
     pub fn write(&self, lane: &mut dyn Write) -> io::Result<()> {
         self.write_with(lane, [])
     }
 
-    /// Writes it with headers of the upstream's.
-    pub fn write_with<'h>(
-        &self,
-        lane: &mut dyn Write,
-        passed_on: impl IntoIterator<Item = (&'h str, &'h str)>,
-    ) -> io::Result<()> {
+    fn bytes<'h>(&self, passed_on: impl IntoIterator<Item = (&'h str, &'h str)>) -> Vec<u8> {
         let head = Head {
             status: self.status,
             framing: match self.status {
@@ -121,6 +125,16 @@ impl Reply {
         if !self.head_only {
             bytes.extend_from_slice(&self.body);
         }
+        bytes
+    }
+
+    /// Writes it with headers of the upstream's.
+    pub fn write_with<'h>(
+        &self,
+        lane: &mut dyn Write,
+        passed_on: impl IntoIterator<Item = (&'h str, &'h str)>,
+    ) -> io::Result<()> {
+        let bytes = self.bytes(passed_on);
         lane.write_all(&bytes)?;
         lane.flush()
     }

@@ -14,7 +14,7 @@ use super::generation::{Generation, Understood};
 use super::head::{Framing, Head};
 use super::inbound::Inbound;
 use crate::dialect::Dialect;
-use crate::lane::Client;
+use crate::exchange::{Client, Writer};
 use crate::provider::{Action, watch};
 use crate::relay::{self, Chunks};
 
@@ -28,7 +28,7 @@ pub struct Signs {
 }
 
 struct Task {
-    client: Client,
+    client: Rc<dyn Client>,
     head: Vec<u8>,
     sign: &'static str,
     every: Duration,
@@ -61,7 +61,7 @@ impl Signs {
         let mut bytes = Vec::with_capacity(512);
         head.write(&mut bytes, SystemTime::now(), []);
         let task = Rc::new(Task {
-            client: inbound.client.clone(),
+            client: inbound.client.clone()?,
             head: bytes,
             sign: manner.sign,
             every: manner.every,
@@ -119,7 +119,7 @@ impl Task {
             true => Vec::new(),
             false => self.head.clone(),
         };
-        let mut client = self.client.clone();
+        let mut client = Writer(Rc::clone(&self.client));
         let mut chunks = Chunks::new(Prefixed::new(head, &mut client));
         chunks.put(self.sign.as_bytes());
         // A client that cannot be written to has gone, which the wait asks for itself.

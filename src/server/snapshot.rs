@@ -23,7 +23,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub fn new(config: Config, holders: &Holders, writable: Option<&str>) -> Self {
+    pub fn new(config: Config, holders: &Holders, writable: Option<&str>, workers: usize) -> Self {
         let (credentials, problems) = credential::from_config(&config);
         for problem in &problems {
             log::warn!("{problem}");
@@ -43,7 +43,7 @@ impl Snapshot {
             max_retry_credentials: config.max_retry_credentials,
             max_retry_interval: config.max_retry_interval,
             // Whoever waits holds a worker.
-            waiters: (config.limits.workers.unwrap_or(512) / 4).max(1),
+            waiters: (workers / 4).max(1),
             disable_cooling: config.disable_cooling,
             transient_cooldown: config.transient_cooldown,
         };

@@ -1,27 +1,35 @@
-//! An edge, workers that do what the path says, and a client without manners.
+//! An edge, a service that does what the path says, and a client without manners.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::marker::PhantomData;
 use std::net::{SocketAddr, TcpStream};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use holdfast::edge::{Edge, EdgeHandle, Hooks, Identity, Limits, listener};
-use holdfast::lane::{Delivery, WorkerEnd};
+use holdfast::budget::Budget;
+use holdfast::edge::{Edge, Identity, Limits, Service, listener};
+use holdfast::exchange::{Admission, Client as Responder, Head, Request, Waiter, Writer};
 
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Bytes of a body that no socket takes at once.
+pub const LARGE: usize = 32 * 1024 * 1024;
 
-/// An edge with its workers. `/echo` gives the request back, `/stream/N` writes N pieces, `/wait` answers when
-/// the client has gone, `/hold` when it is released, `/drip` partly before, `/break` never.
+/// An edge and its service. `/echo` gives the request back, `/large` a body that no socket takes at once, `/stream/N`
+/// writes N pieces, `/wait` answers when the client has gone, `/hold` when it is released, `/drip` partly before,
+/// `/break` never. `/cheap` is answered at once, `/closed` is refused.
 pub struct SetupOver<W> {
-    pub edge: Option<EdgeHandle>,
+    pub edge: Option<Edge<Shared>>,
     pub address: SocketAddr,
-    pub shared: Arc<Shared>,
-    workers: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    pub shared: Arc<State>,
+    pub budget: Budget,
     wire: PhantomData<W>,
 }
+
+/// What the service does, seen from outside.
+pub struct Shared(pub Arc<State>);
 
 /// By what clients reach an edge.
 pub trait Wire: Read + Write {
@@ -52,7 +60,9 @@ pub type Setup = SetupOver<TcpStream>;
 pub type Client = ClientOver<TcpStream>;
 
 #[derive(Default)]
-pub struct Shared {
+pub struct State {
+    /// Requests that were admitted.
+    pub admitted: AtomicUsize,
     /// Requests that reached a worker.
     pub served: AtomicUsize,
     /// Requests at `/hold` and `/wait` right now.
@@ -66,8 +76,8 @@ pub struct Shared {
 
 pub fn limits() -> Limits {
     Limits {
-        lanes: 4,
-        reserved_lanes: 1,
+        workers: 4,
+        spare_threads: 1,
         ..Limits::default()
     }
 }
@@ -78,31 +88,29 @@ impl<W: Wire> SetupOver<W> {
     }
 
     pub fn with(limits: Limits, identity: Option<Identity>) -> Self {
+        Self::start(limits, identity, Budget::unlimited())
+    }
+
+    pub fn within(limits: Limits, budget: Budget) -> Self {
+        Self::start(limits, W::identity(), budget)
+    }
+
+    fn start(limits: Limits, identity: Option<Identity>, budget: Budget) -> Self {
         let listeners = listener::bind("127.0.0.1", 0).unwrap();
         let address = listeners[0].local_addr().unwrap();
-        let shared = Arc::new(Shared::default());
-        let workers = Arc::new(Mutex::new(Vec::new()));
-        let (for_workers, started) = (Arc::clone(&shared), Arc::clone(&workers));
-        let hooks = Hooks {
-            is_cheap: |_, target| target == b"/cheap",
-            on_lane: Box::new(move |lane| {
-                let shared = Arc::clone(&for_workers);
-                let worker = thread::spawn(move || work(lane, &shared));
-                started.lock().unwrap().push(worker);
-                Ok(())
-            }),
-        };
-        let edge = Edge::start(listeners, limits, hooks, identity).unwrap();
+        let shared = Arc::new(State::default());
+        let service = Shared(Arc::clone(&shared));
+        let edge = Edge::start(listeners, limits, service, budget.clone(), identity).unwrap();
         Self {
             edge: Some(edge),
             address,
             shared,
-            workers,
+            budget,
             wire: PhantomData,
         }
     }
 
-    pub fn edge(&self) -> &EdgeHandle {
+    pub fn edge(&self) -> &Edge<Shared> {
         self.edge.as_ref().unwrap()
     }
 
@@ -119,81 +127,109 @@ impl<W> Drop for SetupOver<W> {
     fn drop(&mut self) {
         self.shared.release.store(true, Ordering::Release);
         self.edge.take();
-        for worker in self.workers.lock().unwrap().drain(..) {
-            let _ = worker.join();
-        }
     }
 }
 
-fn work(mut lane: WorkerEnd, shared: &Shared) {
-    while let Ok(delivery) = lane.receive() {
-        if !serve(delivery, &mut lane, shared) {
-            return;
+fn answer(text: &[u8]) -> Vec<u8> {
+    let length = text.len();
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+    [head.as_bytes(), text].concat()
+}
+
+impl Service for Shared {
+    type Ticket = ();
+
+    fn admit(&self, head: &Head, _: SocketAddr) -> Admission<()> {
+        match head.target.as_str() {
+            "/cheap" => Admission::Answer(answer(b"cheap")),
+            "/closed" => Admission::Answer(
+                b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno".to_vec(),
+            ),
+            _ => {
+                self.0.admitted.fetch_add(1, Ordering::AcqRel);
+                Admission::Serve(())
+            }
         }
+    }
+
+    fn serve(&self, (): (), request: Request, client: Rc<dyn Responder>) -> io::Result<()> {
+        self.0.serve(&request, &client)
     }
 }
 
-/// Whether the lane can go on.
-fn serve(delivery: Delivery, lane: &mut WorkerEnd, shared: &Shared) -> bool {
-    let client = lane.client();
-    let (line, lines) = delivery.head.split_once("\r\n").unwrap();
-    let line = line.strip_suffix(" HTTP/1.1").unwrap();
-    let path = line.split_once(' ').unwrap().1.to_owned();
-    shared.served.fetch_add(1, Ordering::AcqRel);
-    let answer = |text: &[u8]| {
-        [
-            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", text.len()).as_bytes(),
-            text,
-        ]
-        .concat()
-    };
-    if let Some(count) = path.strip_prefix("/stream/") {
-        let _ = lane.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-        for n in 0..count.parse::<usize>().unwrap() {
-            let piece = format!("piece {n}\n");
-            if write!(lane, "{:x}\r\n{piece}\r\n", piece.len()).is_err() {
-                return false;
+impl State {
+    fn hold(&self, client: &Rc<dyn Responder>) -> io::Result<()> {
+        self.holding.fetch_add(1, Ordering::AcqRel);
+        let waiter = Waiter::of(Rc::clone(client));
+        let is_there = loop {
+            if self.release.load(Ordering::Acquire) {
+                break true;
             }
-            shared.pieces.fetch_add(1, Ordering::AcqRel);
+            if !waiter.pause(Duration::from_millis(5)) {
+                break false;
+            }
+        };
+        self.holding.fetch_sub(1, Ordering::AcqRel);
+        match is_there {
+            true => Ok(()),
+            false => Err(io::ErrorKind::BrokenPipe.into()),
         }
-        return lane.write_all(b"0\r\n\r\n").is_ok();
     }
-    match path.as_str() {
-        "/wait" => {
-            shared.holding.fetch_add(1, Ordering::AcqRel);
-            while !client.is_gone() && !shared.release.load(Ordering::Acquire) {
-                thread::yield_now();
+
+    fn serve(&self, request: &Request, client: &Rc<dyn Responder>) -> io::Result<()> {
+        let mut out = Writer(Rc::clone(client));
+        let Head {
+            method,
+            target,
+            headers,
+        } = &request.head;
+        self.served.fetch_add(1, Ordering::AcqRel);
+        if let Some(count) = target.strip_prefix("/stream/") {
+            out.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+            for n in 0..count.parse::<usize>().unwrap() {
+                let piece = format!("piece {n}\n");
+                let chunk = format!("{:x}\r\n{piece}\r\n", piece.len());
+                out.write_all(chunk.as_bytes())?;
+                self.pieces.fetch_add(1, Ordering::AcqRel);
             }
-            if client.is_gone() {
-                shared.seen_gone.fetch_add(1, Ordering::AcqRel);
+            return out.write_all(b"0\r\n\r\n");
+        }
+        match target.as_str() {
+            "/wait" | "/hold" => {
+                let held = self.hold(client);
+                if held.is_err() {
+                    self.seen_gone.fetch_add(1, Ordering::AcqRel);
+                }
+                held?;
             }
-            shared.holding.fetch_sub(1, Ordering::AcqRel);
+            "/drip" => {
+                out.write_all(
+                    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nfirst\n\r\n",
+                )?;
+                client.probe_with(b"1\r\n\n\r\n");
+                self.hold(client)?;
+                return out.write_all(b"7\r\nsecond\n\r\n0\r\n\r\n");
+            }
+            "/large" => {
+                client.keep_up_to(LARGE);
+                return out.write_all(&answer(&vec![b'x'; LARGE]));
+            }
+            "/panic" => panic!("as asked"),
+            "/break" => return Err(io::ErrorKind::Other.into()),
+            "/half" => {
+                out.write_all(
+                    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhalf",
+                )?;
+                return Err(io::ErrorKind::Other.into());
+            }
+            _ => {}
         }
-        "/hold" => {
-            shared.holding.fetch_add(1, Ordering::AcqRel);
-            eventually(|| shared.release.load(Ordering::Acquire));
-            shared.holding.fetch_sub(1, Ordering::AcqRel);
-        }
-        "/drip" => {
-            let _ = lane.write_all(
-                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nfirst\n\r\n",
-            );
-            eventually(|| shared.release.load(Ordering::Acquire));
-            return lane.write_all(b"7\r\nsecond\n\r\n0\r\n\r\n").is_ok();
-        }
-        "/break" => return false,
-        "/half" => {
-            let _ =
-                lane.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhalf");
-            return false;
-        }
-        _ => {}
+        let headers = headers.iter().map(|(name, value)| format!("{name}: {value}\n"));
+        let headers = headers.collect::<String>();
+        let text = format!("{method} {target}\n{headers}peer: {}\n\n", request.peer);
+        let text = [text.as_bytes(), &request.body].concat();
+        out.write_all(&answer(&text))
     }
-    let lines = lines.replace("\r\n", "\n");
-    let (headers, peer) = (lines.trim_end(), delivery.peer);
-    let text = format!("{line}\n{headers}\npeer: {peer}\n\n");
-    let text = [text.as_bytes(), &delivery.body].concat();
-    lane.write_all(&answer(&text)).is_ok()
 }
 
 /// Waits for `condition`; panics if it does not come true.

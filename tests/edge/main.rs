@@ -1,4 +1,4 @@
-//! The edge with workers behind it, as clients see it.
+//! The edge with a service behind it, as clients see it.
 
 #![allow(
     clippy::duplicate_mod,
@@ -8,8 +8,9 @@
 mod crowded;
 mod harness;
 mod hostile;
-mod lanes;
+mod limits;
 mod ordinary;
 mod over_tls;
 mod tls;
 mod wire;
+mod workers;

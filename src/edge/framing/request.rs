@@ -1,5 +1,6 @@
-//! Request heads: read strictly, written anew for the lane.
+//! Request heads, read strictly.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use httparse::{Error, Header, Request, Status};
@@ -7,6 +8,7 @@ use memchr::memmem;
 
 use super::{Body, is_hop_by_hop, length, options};
 use crate::edge::refusal::Refusal;
+use crate::exchange::{Head, Headers};
 
 /// Empty lines before a request line that are passed over (RFC 9112 2.2 asks for at least one).
 const EMPTY_LINES: usize = 8;
@@ -23,13 +25,9 @@ pub struct RequestHead {
     pub keep_alive: bool,
     /// HTTP/1.0, which knows no chunks.
     pub is_http10: bool,
-    /// The answer has no body whatever its head says.
-    pub is_head: bool,
     pub expects_continue: bool,
-    /// Answered from memory, as the server says.
-    pub is_cheap: bool,
-    /// The head as the server gets it: in one form, and without what is about this connection.
-    pub for_lane: String,
+    /// What the server gets, without what is about this connection.
+    pub head: Head,
 }
 
 /// What is asked of a head beyond RFC 9112.
@@ -48,7 +46,6 @@ pub fn parse(
     bytes: &[u8],
     scanned: &mut usize,
     limits: HeadLimits,
-    is_cheap: fn(&[u8], &[u8]) -> bool,
 ) -> Result<Option<RequestHead>, Refusal> {
     let skipped = empty_lines(bytes)?;
     let head = bytes.get(skipped..).unwrap_or_default();
@@ -82,17 +79,19 @@ pub fn parse(
     else {
         return Err(Refusal::Malformed("the request line is malformed"));
     };
-    let target = origin_form(method, target)?;
+    let (authority, target) = split_target(method, target)?;
     let fields = Fields::read(request.headers, version == 0)?;
     Ok(Some(RequestHead {
         bytes: skipped + end,
         body: fields.body,
         keep_alive: version == 1 && !fields.close,
         is_http10: version == 0,
-        is_head: method == "HEAD",
         expects_continue: fields.expects_continue,
-        is_cheap: is_cheap(method.as_bytes(), target.as_bytes()),
-        for_lane: for_lane(method, target, request.headers, &fields),
+        head: Head {
+            method: method.to_owned(),
+            target: target.to_owned(),
+            headers: passed_on(authority, request.headers, &fields),
+        },
     }))
 }
 
@@ -129,8 +128,11 @@ fn find_end(head: &[u8], scanned: usize) -> Result<Option<usize>, Refusal> {
     Ok(end)
 }
 
-/// Path and query of the target (RFC 9112 3.2).
-fn origin_form<'t>(method: &str, target: &'t str) -> Result<&'t str, Refusal> {
+/// The authority of a target in absolute form, and path and query of any (RFC 9112 3.2).
+fn split_target<'t>(
+    method: &str,
+    target: &'t str,
+) -> Result<(Option<&'t str>, &'t str), Refusal> {
     const WRONG: Refusal = Refusal::Malformed("the request target is malformed");
     if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(WRONG);
@@ -139,7 +141,7 @@ fn origin_form<'t>(method: &str, target: &'t str) -> Result<&'t str, Refusal> {
         return Err(Refusal::Malformed("this is no proxy"));
     }
     if target.starts_with('/') || (target == "*" && method == "OPTIONS") {
-        return Ok(target);
+        return Ok((None, target));
     }
     let rest = ["http://", "https://"]
         .into_iter()
@@ -148,11 +150,44 @@ fn origin_form<'t>(method: &str, target: &'t str) -> Result<&'t str, Refusal> {
             start.eq_ignore_ascii_case(scheme).then_some(rest)
         })
         .ok_or(WRONG)?;
-    match rest.find(['/', '?']) {
-        Some(0) | None => Err(WRONG),
-        Some(at) if rest.as_bytes().get(at) == Some(&b'/') => rest.get(at..).ok_or(WRONG),
-        Some(_) => Err(WRONG),
+    let at = rest.find(['/', '?']).ok_or(WRONG)?;
+    let (authority, path) = rest.split_at_checked(at).ok_or(WRONG)?;
+    if authority.is_empty() || !path.starts_with('/') || !is_host(authority.as_bytes()) {
+        return Err(WRONG);
     }
+    Ok((Some(authority), path))
+}
+
+/// Whether this is `uri-host [ ":" port ]` (RFC 9110 7.2): a name, an address, an address in brackets, or nothing,
+/// and never user information.
+fn is_host(value: &[u8]) -> bool {
+    let (host, rest) = match value.strip_prefix(b"[") {
+        Some(rest) => {
+            let Some(end) = memchr::memchr(b']', rest) else {
+                return false;
+            };
+            let (address, rest) = rest.split_at(end);
+            let is_address = |byte: &u8| {
+                byte.is_ascii_alphanumeric() || b":.-_~%!$&'()*+,;=".contains(byte)
+            };
+            if address.is_empty() || !address.iter().all(is_address) {
+                return false;
+            }
+            (&b""[..], rest.get(1..).unwrap_or_default())
+        }
+        None => match memchr::memchr(b':', value) {
+            Some(colon) => value.split_at(colon),
+            None => (value, &b""[..]),
+        },
+    };
+    // Percent-encoded bytes are for names that DNS does not know; nobody needs them.
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(byte);
+    let is_port = match rest.split_first() {
+        None => true,
+        Some((b':', port)) => port.len() <= 5 && port.iter().all(u8::is_ascii_digit),
+        Some(_) => false,
+    };
+    host.iter().all(is_name) && is_port
 }
 
 /// What the header fields say about the message and the connection.
@@ -179,6 +214,9 @@ impl<'h> Fields<'h> {
             let is = |name: &str| header.name.eq_ignore_ascii_case(name);
             if is("host") {
                 hosts += 1;
+                if !is_host(header.value) {
+                    return Err(Refusal::Malformed("Host is malformed"));
+                }
             } else if is("content-length") {
                 lengths += 1;
                 fields.body = length(header.value)
@@ -231,28 +269,28 @@ impl<'h> Fields<'h> {
     }
 }
 
-fn for_lane(method: &str, target: &str, headers: &[Header<'_>], fields: &Fields<'_>) -> String {
-    let length: usize = headers
-        .iter()
-        .map(|header| header.name.len() + header.value.len() + 4)
-        .sum();
-    let mut out = String::with_capacity(length + method.len() + target.len() + 16);
-    out.extend([method, " ", target, " HTTP/1.1\r\n"]);
+/// The headers that go on. An authority in the target outranks `Host` (RFC 9112 3.2.2).
+fn passed_on(authority: Option<&str>, headers: &[Header<'_>], fields: &Fields<'_>) -> Headers {
+    let length = headers.iter().map(|header| header.name.len() + header.value.len());
+    let mut out = Headers::with_capacity(headers.len(), length.sum());
     for header in headers.iter().filter(|header| fields.passes(header.name)) {
-        out.extend([header.name, ": "]);
-        put_text(&mut out, header.value);
-        out.push_str("\r\n");
+        match authority {
+            Some(authority) if header.name.eq_ignore_ascii_case("host") => {
+                out.push(header.name, authority);
+            }
+            _ => out.push(header.name, &text(header.value)),
+        }
     }
-    out.push_str("\r\n");
     out
 }
 
 /// Behind the edge, values are text; of those that are not (obs-text, RFC 9110 5.5) the bytes beyond ASCII
 /// are percent-encoded, so that different values stay different.
-fn put_text(out: &mut String, value: &[u8]) {
+fn text(value: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(value) {
-        Ok(text) => out.push_str(text),
+        Ok(text) => Cow::Borrowed(text),
         Err(_) => {
+            let mut out = String::with_capacity(value.len() + 16);
             for byte in value {
                 if byte.is_ascii() {
                     out.push(char::from(*byte));
@@ -261,6 +299,7 @@ fn put_text(out: &mut String, value: &[u8]) {
                     let _ = write!(out, "%{byte:02X}");
                 }
             }
+            Cow::Owned(out)
         }
     }
 }
@@ -277,35 +316,31 @@ mod tests {
     };
 
     fn read(bytes: &[u8]) -> Result<Option<RequestHead>, Refusal> {
-        parse(bytes, &mut 0, LIMITS, |_, target| target == b"/cheap")
+        parse(bytes, &mut 0, LIMITS)
     }
 
     fn complete(text: &str) -> RequestHead {
         read(text.as_bytes()).unwrap().unwrap()
     }
 
-    fn lane_lines(head: &RequestHead) -> Vec<String> {
-        head.for_lane.lines().map(str::to_owned).collect()
-    }
-
     #[test]
-    fn what_goes_to_the_lane() {
-        let head = complete(
-            "POST http://h/v1/x?a=b HTTP/1.1\r\nHost: h\r\nConnection: X-Gone, keep-alive, host\r\nX-Gone: 1\r\nX-Kept:  a b \r\nContent-Length: 3\r\nTE: trailers\r\nUpgrade: websocket\r\n\r\nabc",
+    fn what_goes_on() {
+        let read = complete(
+            "POST http://h:1/v1/x?a=b HTTP/1.1\r\nHost: other\r\nConnection: X-Gone, keep-alive, host\r\nX-Gone: 1\r\nX-Kept:  a b \r\nContent-Length: 3\r\nTE: trailers\r\nUpgrade: websocket\r\n\r\nabc",
         );
-        assert_eq!(
-            lane_lines(&head),
-            ["POST /v1/x?a=b HTTP/1.1", "Host: h", "X-Kept: a b", "",]
-        );
-        assert_eq!(head.body, Body::Length(3));
-        assert!(head.keep_alive && !head.is_http10 && !head.is_cheap);
+        let head = &read.head;
+        assert_eq!((&*head.method, &*head.target), ("POST", "/v1/x?a=b"));
+        let headers: Vec<_> = head.headers.iter().collect();
+        assert_eq!(headers, [("Host", "h:1"), ("X-Kept", "a b")]);
+        assert_eq!(read.body, Body::Length(3));
+        assert!(read.keep_alive && !read.is_http10);
     }
 
     #[test]
     fn heads_that_are_fine() {
-        let simple = complete("\r\n\r\nGET /cheap HTTP/1.1\r\nHost:\r\n\r\n");
-        assert!(simple.is_cheap && simple.keep_alive && simple.body == Body::None);
-        assert_eq!(simple.bytes, 34);
+        let simple = complete("\r\n\r\nGET /simple HTTP/1.1\r\nHost:\r\n\r\n");
+        assert!(simple.keep_alive && simple.body == Body::None);
+        assert_eq!(simple.bytes, 35);
         let close = complete("GET / HTTP/1.1\r\nHost: h\r\nConnection: Close\r\n\r\n");
         assert!(!close.keep_alive);
         let old = complete("GET / HTTP/1.0\r\n\r\n");
@@ -315,10 +350,45 @@ mod tests {
         let waits = complete("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\n\r\n");
         assert!(waits.expects_continue);
         let text = complete("GET / HTTP/1.1\r\nHost: h\r\nX-Name: é\r\n\r\n");
-        assert!(lane_lines(&text).contains(&"X-Name: é".to_owned()));
+        assert_eq!(text.head.header("x-name"), Some("é"));
         let latin = read(b"GET / HTTP/1.1\r\nHost: h\r\nX-Name: \xe9a\r\n\r\n");
-        let latin = lane_lines(&latin.unwrap().unwrap());
-        assert!(latin.contains(&"X-Name: %E9a".to_owned()));
+        let latin = latin.unwrap().unwrap();
+        assert_eq!(latin.head.header("x-name"), Some("%E9a"));
+    }
+
+    #[test]
+    fn hosts() {
+        for (host, is_fine) in [
+            ("", true),
+            ("h", true),
+            ("h.example:8317", true),
+            ("h:", true),
+            ("127.0.0.1:1", true),
+            ("[::1]:8317", true),
+            ("[fe80::1%25eth0]", true),
+            ("a_b.c", true),
+            ("h:80:80", false),
+            ("h:port", false),
+            ("h:123456", false),
+            ("u@h", false),
+            ("u:p@h", false),
+            ("h/x", false),
+            ("h h", false),
+            ("h?x", false),
+            ("h\\x", false),
+            ("h%00", false),
+            ("[::1", false),
+            ("::1]", false),
+            ("[]", false),
+            ("[::1]x", false),
+            ("é", false),
+        ] {
+            let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            assert_eq!(read(head.as_bytes()).is_ok(), is_fine, "{host:?}");
+            let absolute = format!("GET http://{host}/ HTTP/1.1\r\nHost: h\r\n\r\n");
+            let is_fine = is_fine && !host.is_empty();
+            assert_eq!(read(absolute.as_bytes()).is_ok(), is_fine, "{host:?}");
+        }
     }
 
     #[test]
@@ -419,7 +489,7 @@ mod tests {
             let mut scanned = 0;
             let mut last = Ok(None);
             for end in ends {
-                last = parse(&bytes[..end], &mut scanned, LIMITS, |_, target| target == b"/cheap");
+                last = parse(&bytes[..end], &mut scanned, LIMITS);
                 if last != Ok(None) {
                     break;
                 }

@@ -1,10 +1,7 @@
-//! TLS, terminated in the event loop: what the edge proves itself with, the protocol, and a stream that may
-//! have it or not.
+//! TLS on clients' connections: what the edge proves itself with, and the session of a connection.
 
 mod identity;
 mod session;
-mod stream;
 
 pub use identity::{Identity, IdentityError};
 pub(super) use session::Session;
-pub(super) use stream::Stream;

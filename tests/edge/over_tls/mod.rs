@@ -2,7 +2,7 @@
 
 mod harness {
     use crate::harness::{ClientOver, SetupOver};
-    pub use crate::harness::{Wire, eventually, limits};
+    pub use crate::harness::{LARGE, Wire, eventually, limits};
     use crate::wire::Tls;
 
     pub type Setup = SetupOver<Tls>;
@@ -11,7 +11,9 @@ mod harness {
 
 #[path = "../hostile.rs"]
 mod hostile;
-#[path = "../lanes.rs"]
-mod lanes;
+#[path = "../workers.rs"]
+mod workers;
+#[path = "../limits.rs"]
+mod limits;
 #[path = "../ordinary.rs"]
 mod ordinary;

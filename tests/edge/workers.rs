@@ -1,4 +1,4 @@
-//! How requests share the lanes.
+//! How requests share the workers.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -22,7 +22,7 @@ fn hold(setup: &Setup, count: usize) -> Vec<Client> {
 #[test]
 fn a_burst_of_connections_is_served() {
     let setup = Setup::new(Limits {
-        lanes: 32,
+        workers: 32,
         ..limits()
     });
     let mut clients: Vec<_> = (0..300).map(|_| setup.client()).collect();
@@ -38,14 +38,14 @@ fn a_burst_of_connections_is_served() {
 }
 
 #[test]
-fn what_is_cheap_finds_a_lane_when_all_others_are_taken() {
+fn what_is_answered_at_once_needs_no_worker() {
     let setup = Setup::new(limits());
     let mut busy = hold(&setup, 4);
     assert_eq!(setup.client().get("/cheap").status, 200);
     let mut waiting = setup.client();
     waiting.send("GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_eq!(setup.client().get("/cheap").status, 200);
-    assert_eq!(setup.shared.served.load(Ordering::Acquire), 6);
+    assert_eq!(setup.shared.served.load(Ordering::Acquire), 4);
     setup.release();
     assert_eq!(waiting.answer().status, 200);
     for client in &mut busy {
@@ -54,9 +54,9 @@ fn what_is_cheap_finds_a_lane_when_all_others_are_taken() {
 }
 
 #[test]
-fn waiting_for_a_lane_is_bounded() {
+fn waiting_for_a_worker_is_bounded() {
     let setup = Setup::new(Limits {
-        lane_wait: Duration::from_millis(50),
+        queue_timeout: Duration::from_millis(50),
         ..limits()
     });
     let mut busy = hold(&setup, 4);

@@ -3,30 +3,37 @@
 use std::ops::Range;
 
 /// All headers of a request in the order in which they came.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Headers {
     text: String,
     fields: Vec<(Range<usize>, Range<usize>)>,
 }
 
 impl Headers {
-    /// Reads header lines, each `name: value` with its CR LF, as the edge writes them.
+    /// None, with room for as many lines and bytes.
+    pub fn with_capacity(fields: usize, bytes: usize) -> Self {
+        Self {
+            text: String::with_capacity(bytes),
+            fields: Vec::with_capacity(fields),
+        }
+    }
+
+    /// Puts a header behind the others.
+    pub fn push(&mut self, name: &str, value: &str) {
+        let start = self.text.len();
+        self.text.push_str(name);
+        let middle = self.text.len();
+        self.text.push_str(value);
+        self.fields.push((start..middle, middle..self.text.len()));
+    }
+
+    /// Reads header lines, each `name: value` with its CR LF.
     pub fn of(lines: &str) -> Self {
-        let mut headers = Self {
-            text: lines.to_owned(),
-            fields: Vec::with_capacity(16),
-        };
-        let mut start = 0;
-        for line in lines.split_inclusive("\r\n") {
-            let end = start + line.len();
+        let mut headers = Self::with_capacity(16, lines.len());
+        for line in lines.split("\r\n") {
             if let Some((name, value)) = line.split_once(": ") {
-                let value_start = start + name.len() + 2;
-                let value_end = value_start + value.trim_end().len();
-                headers
-                    .fields
-                    .push((start..start + name.len(), value_start..value_end));
+                headers.push(name, value.trim_end());
             }
-            start = end;
         }
         headers
     }
@@ -45,6 +52,14 @@ impl Headers {
     }
 }
 
+impl PartialEq for Headers {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Headers {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,5 +72,10 @@ mod tests {
         assert_eq!(headers.get("x-c"), None);
         assert_eq!(headers.iter().last(), Some(("x-a", "2: zwei")));
         assert_eq!(headers.iter().count(), 3);
+        let mut pushed = Headers::with_capacity(3, 20);
+        for (name, value) in headers.iter() {
+            pushed.push(name, value);
+        }
+        assert_eq!(pushed, headers);
     }
 }

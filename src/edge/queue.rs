@@ -1,0 +1,160 @@
+//! Complete requests that wait for a worker, in order.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
+
+/// A connection in the table: its key and serial number.
+pub type Entry = (usize, u64);
+
+/// Hands a permit to the connection that waits for it; gives it back if that has left.
+pub type Grant = dyn Fn(Entry, Permit) -> Result<(), Permit> + Send + Sync;
+
+/// As many requests at a time as there are workers; the others wait. Clones share it.
+#[derive(Clone)]
+pub struct Queue(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    grant: OnceLock<Box<Grant>>,
+}
+
+struct State {
+    free: usize,
+    waiting: VecDeque<Entry>,
+}
+
+/// The right to be served. Dropping it hands it to the next one that waits.
+pub struct Permit(Option<Queue>);
+
+impl Queue {
+    pub fn new(workers: usize) -> Self {
+        Self(Arc::new(Shared {
+            state: Mutex::new(State {
+                free: workers,
+                waiting: VecDeque::new(),
+            }),
+            grant: OnceLock::new(),
+        }))
+    }
+
+    /// Has permits handed to those who wait by `grant`.
+    pub fn connect(&self, grant: Box<Grant>) {
+        let _ = self.0.grant.set(grant);
+    }
+
+    /// A permit, if one is free and nobody waits for it.
+    pub fn enter(&self) -> Option<Permit> {
+        let mut state = self.0.state.lock();
+        if state.free == 0 || !state.waiting.is_empty() {
+            return None;
+        }
+        state.free -= 1;
+        Some(Permit(Some(self.clone())))
+    }
+
+    /// Waits for a permit. The connection must be in the table already.
+    pub fn wait(&self, entry: Entry) {
+        self.0.state.lock().waiting.push_back(entry);
+        self.serve();
+    }
+
+    /// Forgets those who wait.
+    pub fn clear(&self) {
+        self.0.state.lock().waiting.clear();
+    }
+
+    /// Hands free permits to those who wait.
+    fn serve(&self) {
+        loop {
+            let mut state = self.0.state.lock();
+            if state.free == 0 {
+                return;
+            }
+            let Some(entry) = state.waiting.pop_front() else {
+                return;
+            };
+            state.free -= 1;
+            drop(state);
+            let permit = Permit(Some(self.clone()));
+            let refused = match self.0.grant.get() {
+                Some(grant) => grant(entry, permit),
+                None => Err(permit),
+            };
+            if let Err(mut permit) = refused {
+                // Not by dropping it, which would come back here, one frame deeper.
+                permit.0 = None;
+                self.0.state.lock().free += 1;
+            }
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(queue) = self.0.take() {
+            queue.0.state.lock().free += 1;
+            queue.serve();
+        }
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Permit")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permits_go_round_in_order() {
+        let queue = Queue::new(2);
+        let granted = Arc::new(Mutex::new(Vec::new()));
+        let held = Arc::new(Mutex::new(Vec::new()));
+        let (seen, kept) = (Arc::clone(&granted), Arc::clone(&held));
+        queue.connect(Box::new(move |entry, permit| {
+            // Odd keys have left.
+            if entry.0 % 2 == 1 {
+                return Err(permit);
+            }
+            seen.lock().push(entry.0);
+            kept.lock().push(permit);
+            Ok(())
+        }));
+        let first = queue.enter().unwrap();
+        let second = queue.enter().unwrap();
+        assert!(queue.enter().is_none());
+        for key in 0..7 {
+            queue.wait((key, 0));
+        }
+        assert!(granted.lock().is_empty());
+        drop(first);
+        assert_eq!(*granted.lock(), [0]);
+        assert!(queue.enter().is_none(), "nobody overtakes");
+        drop(second);
+        assert_eq!(*granted.lock(), [0, 2]);
+        while let Some(permit) = { held.lock().pop() } {
+            drop(permit);
+        }
+        assert_eq!(*granted.lock(), [0, 2, 4, 6]);
+        let both = (queue.enter(), queue.enter());
+        assert!(both.0.is_some() && both.1.is_some() && queue.enter().is_none());
+    }
+
+    #[test]
+    fn many_who_have_left_are_passed_over() {
+        let queue = Queue::new(1);
+        queue.connect(Box::new(|_, permit| Err(permit)));
+        let permit = queue.enter().unwrap();
+        for key in 0..100_000 {
+            queue.wait((key, 0));
+        }
+        drop(permit);
+        assert!(queue.enter().is_some());
+    }
+}

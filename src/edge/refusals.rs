@@ -1,0 +1,77 @@
+//! Refusals are counted and told: at most one line a second for each kind.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use super::refusal::Refusal;
+
+/// Counts by kind.
+#[derive(Debug)]
+pub struct Refusals {
+    start: Instant,
+    kinds: [Kind; Refusal::KINDS],
+    /// The system had no descriptor for a connection, and a listener waits.
+    no_room: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Kind {
+    count: AtomicU64,
+    /// How many of them have been told.
+    told: AtomicU64,
+    /// The second in which the last line was written, counted from one.
+    second: AtomicU64,
+}
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self {
+            start: Instant::now(),
+            kinds: Default::default(),
+            no_room: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Refusals {
+    /// Counts a refusal, and tells of it if the last line is long enough ago.
+    pub fn note(&self, peer: SocketAddr, refusal: Refusal) {
+        let Some(kind) = self.kinds.get(refusal.kind()) else {
+            return;
+        };
+        let count = kind.count.fetch_add(1, Ordering::Relaxed) + 1;
+        let second = self.start.elapsed().as_secs() + 1;
+        if kind.second.swap(second, Ordering::Relaxed) == second {
+            return;
+        }
+        let before = kind.told.swap(count, Ordering::Relaxed);
+        let peer = peer.ip().to_canonical();
+        let status = refusal.status();
+        match count.saturating_sub(before) {
+            0 | 1 => log::info!("{status} to {peer}: {refusal}"),
+            more => log::info!("{status} to {peer}: {refusal} ({more} since the last such line)"),
+        }
+    }
+
+    /// The system has no descriptor for another connection.
+    pub fn no_room(&self, error: &io::Error) {
+        if !self.no_room.swap(true, Ordering::SeqCst) {
+            log::warn!("cannot accept connections: {error}");
+        }
+    }
+
+    /// Whether that has happened since it was last asked.
+    pub fn take_no_room(&self) -> bool {
+        self.no_room.swap(false, Ordering::SeqCst)
+    }
+
+    /// How many there were with this status.
+    pub fn count(&self, status: u16) -> u64 {
+        let all = self.kinds.iter().enumerate();
+        all.filter(|(kind, _)| Refusal::status_of(*kind) == Some(status))
+            .map(|(_, kind)| kind.count.load(Ordering::Relaxed))
+            .sum()
+    }
+}

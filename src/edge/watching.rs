@@ -1,0 +1,41 @@
+//! The thread that looks after deadlines.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::core::Core;
+use super::service::Service;
+
+/// How long it sleeps while there is no connection.
+const ASLEEP: Duration = Duration::from_secs(1);
+
+/// Looks after deadlines until the edge stops.
+pub fn watch<S: Service>(core: &Arc<Core<S>>) {
+    let tick = core.limits.tick();
+    while !core.is_stopping.load(Ordering::SeqCst) {
+        thread::park_timeout(match core.table.open() {
+            0 => ASLEEP.min(tick * 4),
+            _ => tick,
+        });
+        // A thread that is gone would be noticed by nobody.
+        if catch_unwind(AssertUnwindSafe(|| look(core))).is_err() {
+            log::error!("looking after deadlines failed, and goes on");
+        }
+    }
+}
+
+fn look<S: Service>(core: &Core<S>) {
+    core.expire(Instant::now());
+    if core.refusals.take_no_room() {
+        for index in 0..core.listeners.len() {
+            core.listen_on(index);
+        }
+    }
+    // Where the system refused a thread when one was needed.
+    if !core.is_stopping.load(Ordering::SeqCst) {
+        core.threads.relieve();
+    }
+}
