@@ -4,6 +4,7 @@
 //! [`envelope`]; the answer is an HTTP/1.1 response, whose end the edge finds by its framing. A lane that
 //! cannot carry another request is closed by whoever notices first, and its worker ends with it.
 
+mod client;
 pub mod envelope;
 
 use std::io::{self, Read, Write};

@@ -1,6 +1,6 @@
 //! The Anthropic API, and others that speak Messages (spec/providers.md 9.1).
 
-use ureq::http::Uri;
+use http::Uri;
 
 use super::failure::Failure;
 use super::headers::Headers;
@@ -115,6 +115,7 @@ impl Betas {
 mod tests {
     use super::*;
     use crate::config::Secret;
+    use crate::exchange::Waiter;
     use crate::provider::target::{Kind, ProxySetting, Target};
 
     fn headers(base_url: &str, key: &str, client: &[(&str, &str)], body: &str) -> Headers {
@@ -135,6 +136,7 @@ mod tests {
             client_headers: client,
             alt: None,
             is_flavoured: false,
+            waiter: &Waiter::alone(),
         };
         request(&call).unwrap().headers
     }

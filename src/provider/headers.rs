@@ -2,7 +2,7 @@
 //! the configured defaults for what it does not send, the credential's. A later source replaces what an
 //! earlier one said.
 
-use ureq::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::target::Call;
 

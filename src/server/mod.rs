@@ -34,6 +34,7 @@ use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,7 @@ use arc_swap::ArcSwap;
 use crate::config::{self, Config};
 use crate::credential::Credential;
 use crate::dialect::problem::Problem;
+use crate::exchange::Waiter;
 use crate::lane::WorkerEnd;
 use crate::local_time::Zone;
 use crate::logs;
@@ -260,6 +262,7 @@ impl Server {
                     client,
                     access,
                     operation,
+                    waiter: Waiter::of(Rc::new(inbound.client.clone())),
                     carried: Cell::default(),
                 };
                 generation.serve(inbound, lane)
