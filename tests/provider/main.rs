@@ -24,6 +24,7 @@ use holdfast::sse::MAX_EVENT;
 
 mod clients;
 mod compressed;
+mod network;
 mod proxies;
 mod tls;
 

@@ -218,3 +218,206 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::os::fd::BorrowedFd;
+    use std::rc::Rc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+    use crate::exchange::{Client, Gone, Interruption};
+
+    const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
+    /// A client whose other end is the second value.
+    fn client() -> (Waiter, UnixStream) {
+        struct Peer(UnixStream, Cell<bool>);
+
+        impl Client for Peer {
+            fn fd(&self) -> BorrowedFd<'_> {
+                self.0.as_fd()
+            }
+            fn interest(&self) -> PollFlags {
+                PollFlags::empty()
+            }
+            fn ready(&self, _: PollFlags) -> Result<(), Gone> {
+                self.1.set(true);
+                Err(Gone)
+            }
+            fn due(&self) -> Option<Instant> {
+                None
+            }
+            fn tick(&self, _: Instant) -> Result<(), Gone> {
+                Ok(())
+            }
+            fn is_gone(&self) -> bool {
+                self.1.get()
+            }
+            fn send(&self, _: &[u8]) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        let (near, far) = UnixStream::pair().unwrap();
+        let peer = Peer(near, Cell::new(false));
+        (Waiter::of(Rc::new(peer)), far)
+    }
+
+    /// A lookup that answers once for each message, and counts how often it is asked.
+    fn held() -> (Lookup, mpsc::Sender<()>, Arc<AtomicUsize>) {
+        let (go, gone) = mpsc::channel();
+        let (gone, count) = (Mutex::new(gone), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&count);
+        let lookup = Lookup::new(move |_| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let _ = gone.lock().recv();
+            Ok(vec![ADDRESS])
+        });
+        (lookup, go, count)
+    }
+
+    fn until(holds: impl Fn() -> bool) {
+        while !holds() {
+            thread::yield_now();
+        }
+    }
+
+    fn callers(lookup: &Lookup) -> usize {
+        let state = lookup.0.state.lock();
+        state.asked.values().map(|asked| asked.callers.len()).sum()
+    }
+
+    #[test]
+    fn a_remembered_name_is_not_asked_for_until_it_is_old() {
+        let lookup = Lookup::new(|_| Err(io::Error::other("down")));
+        let now = Instant::now();
+        let remember = |age| {
+            let since = now.checked_sub(age).unwrap();
+            let mut state = lookup.0.state.lock();
+            state.remember("h".to_owned(), Arc::new([ADDRESS]), since);
+        };
+        let waiter = Waiter::alone();
+        for (age, is_usable) in [
+            (Duration::ZERO, true),
+            (FRESH, true),
+            (USABLE / 2, true),
+            (USABLE, false),
+        ] {
+            remember(age);
+            assert_eq!(lookup.known("h", FRESH, now).is_some(), age < FRESH);
+            let found = lookup.find("h", &waiter);
+            assert_eq!(found.is_ok(), is_usable, "{age:?}");
+            if let Err(error) = found {
+                assert_eq!(error.to_string(), "down");
+            }
+        }
+    }
+
+    #[test]
+    fn addresses_need_no_lookup() {
+        let lookup = Lookup::new(|_| Err(io::Error::other("asked")));
+        let waiter = Waiter::alone();
+        for address in ["127.0.0.1", "::1"] {
+            let found = lookup.find(address, &waiter).unwrap();
+            assert_eq!(found[0].to_string(), address);
+        }
+        assert!(lookup.find("127.0.0.1.example", &waiter).is_err());
+    }
+
+    #[test]
+    fn names_without_addresses_are_not_known() {
+        let lookup = Lookup::new(|_| Ok(Vec::new()));
+        let error = lookup.find("h", &Waiter::alone()).unwrap_err();
+        assert_eq!(error.to_string(), "the name is not known");
+    }
+
+    #[test]
+    fn one_lookup_serves_all_who_ask_meanwhile() {
+        let (lookup, go, count) = held();
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                let lookup = lookup.clone();
+                thread::spawn(move || lookup.find("h", &Waiter::alone()).unwrap()[0])
+            })
+            .collect();
+        until(|| callers(&lookup) == 8);
+        go.send(()).unwrap();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), ADDRESS);
+        }
+        assert_eq!(lookup.find("h", &Waiter::alone()).unwrap()[0], ADDRESS);
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn so_many_are_looked_up_at_a_time_and_the_rest_later() {
+        let (lookup, go, count) = held();
+        let names = THREADS + 4;
+        let threads: Vec<_> = (0..names)
+            .map(|name| {
+                let lookup = lookup.clone();
+                thread::spawn(move || lookup.find(&format!("h{name}"), &Waiter::alone()).is_ok())
+            })
+            .collect();
+        until(|| callers(&lookup) == names && count.load(Ordering::SeqCst) == THREADS);
+        assert_eq!(lookup.0.state.lock().threads, THREADS);
+        for _ in 0..names {
+            go.send(()).unwrap();
+        }
+        for thread in threads {
+            assert!(thread.join().unwrap());
+        }
+        assert_eq!(count.load(Ordering::SeqCst), names);
+        until(|| lookup.0.state.lock().threads == 0);
+    }
+
+    #[test]
+    fn a_client_that_hangs_up_ends_its_wait_and_no_other() {
+        let (lookup, go, count) = held();
+        let staying = {
+            let lookup = lookup.clone();
+            thread::spawn(move || lookup.find("h", &Waiter::alone()).is_ok())
+        };
+        until(|| callers(&lookup) == 1);
+        let (waiter, other) = client();
+        let leaving = lookup.clone();
+        let hangs_up = thread::spawn(move || {
+            until(|| callers(&leaving) == 2);
+            drop(other);
+        });
+        let error = lookup.find("h", &waiter).unwrap_err();
+        assert_eq!(Interruption::of(&error), Some(Interruption::ClientGone));
+        hangs_up.join().unwrap();
+        assert_eq!(callers(&lookup), 1);
+        go.send(()).unwrap();
+        assert!(staying.join().unwrap());
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn what_nobody_waits_for_any_more_is_not_looked_up() {
+        let (lookup, go, count) = held();
+        let busy: Vec<_> = (0..THREADS)
+            .map(|name| {
+                let lookup = lookup.clone();
+                thread::spawn(move || lookup.find(&format!("h{name}"), &Waiter::alone()).is_ok())
+            })
+            .collect();
+        until(|| count.load(Ordering::SeqCst) == THREADS);
+        let (waiter, other) = client();
+        drop(other);
+        assert!(lookup.find("late", &waiter).is_err());
+        for _ in 0..THREADS {
+            go.send(()).unwrap();
+        }
+        for thread in busy {
+            assert!(thread.join().unwrap());
+        }
+        until(|| lookup.0.state.lock().threads == 0);
+        assert_eq!(count.load(Ordering::SeqCst), THREADS);
+    }
+}
