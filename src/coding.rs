@@ -46,7 +46,7 @@ impl Coding {
     }
 
     /// What `coded` stands for. Nothing is read before the reader is.
-    pub fn undone<'a>(self, coded: Box<dyn Read + Send + 'a>) -> Box<dyn Read + Send + 'a> {
+    pub fn undone<'a>(self, coded: Box<dyn Read + 'a>) -> Box<dyn Read + 'a> {
         Box::new(Undone {
             coding: self,
             coded: Some(coded),
@@ -60,8 +60,8 @@ const IS_BUILT: bool = cfg!(feature = "compression");
 struct Undone<'a> {
     coding: Coding,
     /// Until the first read.
-    coded: Option<Box<dyn Read + Send + 'a>>,
-    plain: Box<dyn Read + Send + 'a>,
+    coded: Option<Box<dyn Read + 'a>>,
+    plain: Box<dyn Read + 'a>,
 }
 
 impl Read for Undone<'_> {
@@ -74,15 +74,12 @@ impl Read for Undone<'_> {
 }
 
 #[cfg(not(feature = "compression"))]
-fn opened<'a>(_: Coding, _: Box<dyn Read + Send + 'a>) -> io::Result<Box<dyn Read + Send + 'a>> {
+fn opened<'a>(_: Coding, _: Box<dyn Read + 'a>) -> io::Result<Box<dyn Read + 'a>> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(feature = "compression")]
-fn opened<'a>(
-    coding: Coding,
-    mut coded: Box<dyn Read + Send + 'a>,
-) -> io::Result<Box<dyn Read + Send + 'a>> {
+fn opened<'a>(coding: Coding, mut coded: Box<dyn Read + 'a>) -> io::Result<Box<dyn Read + 'a>> {
     use brotli_decompressor::Decompressor;
     use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
@@ -119,8 +116,8 @@ const BROTLI_BUFFER: usize = 4096;
 /// The first bytes, fewer if there are no more, and the rest.
 #[cfg(feature = "compression")]
 fn begun<'a, const N: usize>(
-    mut coded: Box<dyn Read + Send + 'a>,
-) -> io::Result<(Vec<u8>, Box<dyn Read + Send + 'a>)> {
+    mut coded: Box<dyn Read + 'a>,
+) -> io::Result<(Vec<u8>, Box<dyn Read + 'a>)> {
     let mut start = Vec::with_capacity(N);
     coded.by_ref().take(N as u64).read_to_end(&mut start)?;
     Ok((start, coded))

@@ -25,6 +25,9 @@ use crate::usage;
 /// How often sessions are written down.
 const WRITE_INTERVAL: Duration = Duration::from_secs(60);
 
+/// How often idle connections to upstreams are looked at.
+const CONNECTIONS_INTERVAL: Duration = Duration::from_secs(5);
+
 /// How often the folder of logs is looked at (spec/config.md 6.1).
 const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -203,6 +206,7 @@ impl Gateway {
         tasks.extend([
             sweep_sessions(&server),
             sweep_carriers(&server),
+            sweep_connections(&server),
             write_sessions(&server),
             write_usage(&server),
             prune_logs(&server),
@@ -461,6 +465,15 @@ fn sweep_carriers(server: &Arc<Server>) -> Task {
         name: "sweep carriers",
         every: Box::new(|| crate::session::carriers::SWEEP),
         run: Box::new(move |now| server.sweep_carriers(now)),
+    }
+}
+
+fn sweep_connections(server: &Arc<Server>) -> Task {
+    let server = Arc::clone(server);
+    Task {
+        name: "sweep upstream connections",
+        every: Box::new(|| CONNECTIONS_INTERVAL),
+        run: Box::new(move |now| server.sweep_connections(now)),
     }
 }
 

@@ -163,8 +163,8 @@ pub fn request<'h>(
 pub fn answer<'h>(
     status: u16,
     headers: impl Iterator<Item = (&'h str, &'h str)>,
-    body: Box<dyn Read + Send>,
-) -> Box<dyn Read + Send> {
+    body: Box<dyn Read>,
+) -> Box<dyn Read> {
     let head = current::with(|upstream| {
         (upstream.keep == Keep::Everything).then(|| {
             let headers = headers.map(|(name, value)| (name, mask::header(name, value)));
@@ -191,7 +191,7 @@ pub fn failure(status: Option<u16>, text: &str) {
 
 /// Bytes of an answer are written down as they are read.
 struct Noted {
-    body: Box<dyn Read + Send>,
+    body: Box<dyn Read>,
     head: Option<String>,
 }
 

@@ -4,18 +4,17 @@ use std::io::{self, Cursor, Read};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use ureq::http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderValue};
-use ureq::http::{Method, Response};
-use ureq::{Agent, SendBody};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, EXPECT, HeaderValue};
+use http::{HeaderMap, Method, Response};
 
-use super::agent::{Agents, Settings};
 use super::failure::{ERROR_BODY, Failure, FailureKind};
 use super::headers::Headers;
-use super::progress::{self, Progress};
+use super::net::{CallError, Network, Settings, Stage};
 use super::request::Request;
 use super::target::{Action, Call, Kind};
 use super::{claude, codex, compat, compressed, gemini, vertex};
 use crate::coding::Coding;
+use crate::exchange::{Interruption, Waiter};
 use crate::logs;
 
 /// A pooled connection that breaks within this time has been closed by the upstream before it saw the
@@ -24,7 +23,7 @@ const STALE: Duration = Duration::from_secs(1);
 
 /// All upstreams.
 pub struct Upstream {
-    agents: Agents,
+    network: Network,
     event_bytes: usize,
 }
 
@@ -35,50 +34,80 @@ pub struct Answer {
     /// As they came, unfiltered; of a body that was compressed, without what they say of its coded form.
     pub headers: Headers,
     /// What it fails with is read by [`Failure::of_read`].
-    pub body: Box<dyn Read + Send>,
+    pub body: Box<dyn Read>,
+    /// Through which the body waits.
+    pub waiter: Waiter,
 }
 
 impl Upstream {
     pub fn new(settings: Settings) -> Self {
         Self {
             event_bytes: settings.event_bytes,
-            agents: Agents::new(settings),
+            network: Network::new(settings),
         }
     }
 
     /// Trusts the authorities in a file (PEM) from now on, beside those built in and the system's. Connections
     /// are kept while its content is the same; a file that cannot be read changes nothing.
     pub fn trust(&self, file: Option<&Path>) {
-        self.agents.trust(file);
+        self.network.trust(file);
+    }
+
+    /// Closes connections that nobody uses any more, and forgets what nobody asks for. To be called every few
+    /// seconds.
+    pub fn sweep(&self, now: Instant) {
+        self.network.sweep(now);
     }
 
     /// Calls an upstream and waits for the head of its answer, or for all of it if the upstream can only
-    /// stream and the client does not want that. Ends within a second when the client goes
-    /// ([`super::watch`]).
+    /// stream and the client does not want that. Ends at once when the client goes.
     ///
     /// # Errors
     /// Whatever keeps the client from getting an answer, error answers of the upstream included.
     pub fn call(&self, call: &Call) -> Result<Answer, Failure> {
-        let request = match call.target.kind {
-            Kind::Gemini => gemini::request(call),
-            Kind::Vertex => vertex::request(call),
-            Kind::Claude => claude::request(call),
-            Kind::Codex => codex::request(call),
-            Kind::Compat => compat::request(call),
-        }?;
-        let agent = self.agents.pick(call.target.proxy, &request.uri);
-        let agent = agent
-            .ok_or_else(|| Failure::new(FailureKind::Connect, "the proxy URL cannot be used"))?;
-        if logs::upstream::is_kept() {
-            let url = request.uri.to_string();
-            let headers = request.headers.iter();
-            logs::upstream::request("POST", &url, headers, &mut request.body.reader());
-        }
-        let answer = answered(send(&agent, &request)?)?;
+        call.waiter.wake_after(None);
+        let (response, body) = self.ask(call)?;
+        let answer = answered(response, body, call.waiter)?;
         let collects = call.target.kind == Kind::Codex && call.action == Action::Generate;
         match collects && !call.stream {
             true => self.collected(answer),
             false => Ok(answer),
+        }
+    }
+
+    /// Sends a request, a second time if the first met a connection that was closed already.
+    fn ask(&self, call: &Call) -> Result<(Response<()>, Box<dyn Read>), Failure> {
+        let mut is_fresh = false;
+        loop {
+            let started = Instant::now();
+            let request = request(call)?;
+            let origin = self.network.origin(call.target.proxy, &request.uri);
+            let origin = origin.ok_or_else(|| {
+                Failure::new(FailureKind::Connect, "the proxy URL cannot be used")
+            })?;
+            if !is_fresh && logs::upstream::is_kept() {
+                let url = request.uri.to_string();
+                let headers = request.headers.iter();
+                logs::upstream::request("POST", &url, headers, &mut request.body.reader());
+            }
+            let Request { uri, headers, body } = request;
+            let pieces: Vec<&[u8]> = body.pieces().collect();
+            let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+            let mut outgoing = http::Request::new(());
+            *outgoing.method_mut() = Method::POST;
+            *outgoing.uri_mut() = uri;
+            *outgoing.headers_mut() = sent(headers, length);
+            let asked = self
+                .network
+                .ask(&origin, outgoing, &pieces, call.waiter, is_fresh);
+            let failed = match asked {
+                Ok((response, body)) => return Ok((response, Box::new(body))),
+                Err(failed) => failed,
+            };
+            if is_fresh || !is_stale(&failed) || started.elapsed() >= STALE {
+                return Err(Failure::of_call(&failed, &origin.host));
+            }
+            is_fresh = true;
         }
     }
 
@@ -104,50 +133,46 @@ impl Answer {
     }
 }
 
-/// Sends a request, a second time if the first met a connection that was closed already.
-fn send(agent: &Agent, request: &Request) -> Result<Response<ureq::Body>, Failure> {
-    let mut is_first = true;
-    loop {
-        let started = Instant::now();
-        progress::begin();
-        let error = match run(agent, request) {
-            Ok(response) => return Ok(response),
-            Err(error) => error,
-        };
-        let host = request.uri.host().unwrap_or_default();
-        let failure = Failure::of_call(&error, progress::current(), host);
-        let is_stale = failure.kind == FailureKind::Broken
-            && progress::current() == Progress::Reused
-            && started.elapsed() < STALE;
-        if !(is_first && is_stale) {
-            return Err(failure);
-        }
-        is_first = false;
+/// The request that a call stands for.
+fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
+    match call.target.kind {
+        Kind::Gemini => gemini::request(call),
+        Kind::Vertex => vertex::request(call),
+        Kind::Claude => claude::request(call),
+        Kind::Codex => codex::request(call),
+        Kind::Compat => compat::request(call),
     }
 }
 
-fn run(agent: &Agent, request: &Request) -> Result<Response<ureq::Body>, ureq::Error> {
-    let mut reader = request.body.reader();
-    let mut outgoing = ureq::http::Request::new(SendBody::from_reader(&mut reader));
-    *outgoing.method_mut() = Method::POST;
-    *outgoing.uri_mut() = request.uri.clone();
-    let mut headers = request.headers.clone().into_map();
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(request.body.len()));
+/// The headers as they go out, with a body of `length` bytes.
+fn sent(headers: Headers, length: usize) -> HeaderMap {
+    let mut headers = headers.into_map();
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     // Whatever a credential's headers ask for: events are to come as they are made.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    *outgoing.headers_mut() = headers;
-    agent.run(outgoing)
+    // The body is sent at once.
+    headers.remove(EXPECT);
+    headers
+}
+
+/// Whether a connection of the pool broke before anything came.
+fn is_stale(CallError { error, stage }: &CallError) -> bool {
+    let is_broken = matches!(Interruption::of(error), None | Some(Interruption::Reset));
+    *stage == Stage::Reused && is_broken
 }
 
 /// The answer, or the failure that it is.
-fn answered(response: Response<ureq::Body>) -> Result<Answer, Failure> {
-    let (head, body) = response.into_parts();
+fn answered(
+    response: Response<()>,
+    body: Box<dyn Read>,
+    waiter: &Waiter,
+) -> Result<Answer, Failure> {
+    let (head, ()) = response.into_parts();
     let status = head.status.as_u16();
     let mut headers = Headers::from(head.headers);
-    let body: Box<dyn Read + Send> = Box::new(body.into_reader());
     let body = match headers.take_codings() {
         None => Ok(body),
-        Some(codings) => compressed::undone(&codings, body),
+        Some(codings) => compressed::undone(&codings, body, waiter),
     };
     if head.status.is_success() {
         let body = logs::upstream::answer(status, headers.iter(), body?);
@@ -155,6 +180,7 @@ fn answered(response: Response<ureq::Body>) -> Result<Answer, Failure> {
             status,
             headers,
             body,
+            waiter: waiter.clone(),
         });
     }
     let mut start = Vec::new();

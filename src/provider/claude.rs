@@ -1,6 +1,7 @@
 //! The Anthropic API, and others that speak Messages (spec/providers.md 9.1).
 
-use ureq::http::Uri;
+use http::Uri;
+use http::header::HeaderName;
 
 use super::failure::Failure;
 use super::headers::Headers;
@@ -10,6 +11,9 @@ use super::url;
 
 const BASE: &str = "https://api.anthropic.com";
 const HOST: &str = "api.anthropic.com";
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+const ANTHROPIC_BETA: HeaderName = HeaderName::from_static("anthropic-beta");
 /// The version of the API, unless the client names one.
 const VERSION: &str = "2023-06-01";
 /// What every token of the vendor's own login holds; an API key never does.
@@ -55,7 +59,9 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
         .key
         .is_some_and(|key| key.reveal().contains(TOKEN_MARK));
     match call.target.key {
-        Some(key) if is_vendor && !is_token => headers.set_secret("x-api-key", key.reveal()),
+        Some(key) if is_vendor && !is_token => {
+            headers.set_secret(X_API_KEY, key.reveal().to_owned())
+        }
         _ => headers.bearer(call),
     }
     if is_vendor {
@@ -71,9 +77,9 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
             }
         }
     }
-    headers.set("anthropic-version", VERSION);
+    headers.put(ANTHROPIC_VERSION, VERSION);
     if !betas.0.is_empty() {
-        headers.set("anthropic-beta", &betas.0.join(","));
+        headers.set(ANTHROPIC_BETA, &betas.0.join(","));
     }
     headers.forward(call, FORWARDED);
     headers.defaults(call);
@@ -115,6 +121,7 @@ impl Betas {
 mod tests {
     use super::*;
     use crate::config::Secret;
+    use crate::exchange::Waiter;
     use crate::provider::target::{Kind, ProxySetting, Target};
 
     fn headers(base_url: &str, key: &str, client: &[(&str, &str)], body: &str) -> Headers {
@@ -135,6 +142,7 @@ mod tests {
             client_headers: client,
             alt: None,
             is_flavoured: false,
+            waiter: &Waiter::alone(),
         };
         request(&call).unwrap().headers
     }

@@ -1,5 +1,7 @@
 //! Anything that speaks Chat Completions (spec/providers.md 11.3).
 
+use http::header::{ACCEPT, CACHE_CONTROL};
+
 use super::failure::Failure;
 use super::headers::Headers;
 use super::request::{self, Request};
@@ -26,8 +28,8 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     headers.bearer(call);
     headers.credential(call);
     if streams {
-        headers.set("accept", "text/event-stream");
-        headers.set("cache-control", "no-cache");
+        headers.put(ACCEPT, "text/event-stream");
+        headers.put(CACHE_CONTROL, "no-cache");
     }
     Ok(Request { uri, headers, body })
 }

@@ -1,17 +1,14 @@
 //! How an upstream call fails. What follows from it, another credential or an error for the client, is not
 //! decided here.
 
-use std::error::Error as _;
 use std::fmt;
 use std::io;
 use std::time::{Duration, SystemTime};
 
-use ureq::Timeout;
-
 use super::fault::time;
 use super::headers::Headers;
-use super::progress::Progress;
-use super::watch::{self, Interruption};
+use super::net::{CallError, Stage};
+use crate::exchange::Interruption;
 
 /// Bytes of an error's body that are read, the rest is left (spec/providers.md 2.3).
 pub const ERROR_BODY: u64 = 1024 * 1024;
@@ -96,51 +93,28 @@ impl Failure {
     }
 
     /// A call of `host` that ended before the head of an answer.
-    pub(super) fn of_call(error: &ureq::Error, progress: Progress, host: &str) -> Self {
-        let kind = match (error, progress) {
-            (ureq::Error::Other(_), _) => match interruption(error) {
-                Some(interruption) => kind_of(interruption),
-                None => FailureKind::Broken,
-            },
-            (ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve), _) => FailureKind::Connect,
-            (ureq::Error::Timeout(_), _) => FailureKind::Timeout,
-            (
-                ureq::Error::HostNotFound
-                | ureq::Error::ConnectionFailed
-                | ureq::Error::ConnectProxyFailed(_)
-                | ureq::Error::InvalidProxyUrl
-                | ureq::Error::Tls(_)
-                | ureq::Error::TlsRequired
-                | ureq::Error::BadUri(_),
-                _,
-            ) => FailureKind::Connect,
-            (_, Progress::Connecting) => FailureKind::Connect,
-            (_, Progress::Reused | Progress::Connected) => FailureKind::Broken,
-        };
-        let kind = match (kind, progress) {
-            (FailureKind::Broken | FailureKind::Timeout, Progress::Connecting) => {
-                FailureKind::Connect
+    pub(super) fn of_call(CallError { error, stage }: &CallError, host: &str) -> Self {
+        let kind = match (Interruption::of(error), stage) {
+            (Some(Interruption::ClientGone), _) => FailureKind::ClientGone,
+            (_, Stage::Connecting) => FailureKind::Connect,
+            (Some(interruption), _) => kind_of(interruption),
+            // The deadline of the head, not one of the system's.
+            (None, _) if error.kind() == io::ErrorKind::TimedOut && error.get_ref().is_some() => {
+                FailureKind::Timeout
             }
-            (kind, _) => kind,
+            (None, _) => FailureKind::Broken,
         };
         let doing = match kind {
             FailureKind::Connect => "connecting to",
             _ => "waiting for",
         };
-        Self::new(kind, format!("{doing} {host}: {}", describe(error)))
+        Self::new(kind, format!("{doing} {host}: {error}"))
     }
 
     /// A read of an answer's body that failed.
     pub fn of_read(error: &io::Error) -> Self {
-        let kind = match watch::interruption(error) {
-            Some(interruption) => kind_of(interruption),
-            None => FailureKind::Broken,
-        };
-        let message = match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-            Some(inner) => describe(inner),
-            None => error.to_string(),
-        };
-        Self::new(kind, format!("reading the answer: {message}"))
+        let kind = Interruption::of(error).map_or(FailureKind::Broken, kind_of);
+        Self::new(kind, format!("reading the answer: {error}"))
     }
 }
 
@@ -161,34 +135,11 @@ pub fn retry_after(headers: &Headers, now: SystemTime) -> Option<Duration> {
     time::ahead(hint)
 }
 
-fn interruption(error: &ureq::Error) -> Option<Interruption> {
-    match error {
-        ureq::Error::Other(other) => other.downcast_ref().copied(),
-        _ => None,
-    }
-}
-
 fn kind_of(interruption: Interruption) -> FailureKind {
     match interruption {
         Interruption::ClientGone => FailureKind::ClientGone,
         Interruption::Awake | Interruption::Idle | Interruption::Late => FailureKind::Timeout,
         Interruption::Reset => FailureKind::Broken,
-    }
-}
-
-/// An error in words, without what ureq quotes of a URL.
-fn describe(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::BadUri(_) => "the base URL cannot be used".to_owned(),
-        ureq::Error::HostNotFound => "the name is not known".to_owned(),
-        ureq::Error::Timeout(Timeout::RecvResponse) => "no answer in time".to_owned(),
-        ureq::Error::Timeout(_) => "not in time".to_owned(),
-        ureq::Error::Io(error) => error.to_string(),
-        ureq::Error::Other(error) => error.to_string(),
-        error => match error.source() {
-            Some(source) => source.to_string(),
-            None => error.to_string(),
-        },
     }
 }
 
@@ -235,9 +186,32 @@ mod tests {
     }
 
     #[test]
-    fn texts_hold_no_url() {
-        let error = ureq::Error::BadUri("https://user:secret@host/?key=secret".to_owned());
-        let failure = Failure::of_call(&error, Progress::Reused, "host");
-        assert!(!failure.to_string().contains("secret"));
+    fn what_it_means_depends_on_how_far_the_call_has_come() {
+        use FailureKind::{Broken, ClientGone, Connect, Timeout};
+        let late = || io::Error::new(io::ErrorKind::TimedOut, "no answer in time");
+        for (error, [reused, connecting, connected]) in [
+            (late as fn() -> io::Error, [Timeout, Connect, Timeout]),
+            (
+                || io::Error::from_raw_os_error(libc::ETIMEDOUT),
+                [Broken, Connect, Broken],
+            ),
+            (|| io::Error::other("x"), [Broken, Connect, Broken]),
+            (
+                || Interruption::ClientGone.into(),
+                [ClientGone, ClientGone, ClientGone],
+            ),
+            (|| Interruption::Idle.into(), [Timeout, Connect, Timeout]),
+            (|| Interruption::Reset.into(), [Broken, Connect, Broken]),
+        ] {
+            for (stage, kind) in [
+                (Stage::Reused, reused),
+                (Stage::Connecting, connecting),
+                (Stage::Connected, connected),
+            ] {
+                let error = error();
+                let failure = Failure::of_call(&CallError { error, stage }, "host");
+                assert_eq!(failure.kind, kind, "{failure}");
+            }
+        }
     }
 }

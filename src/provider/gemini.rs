@@ -1,11 +1,14 @@
 //! The Gemini API with a key (spec/providers.md 5.1).
 
+use http::header::HeaderName;
+
 use super::failure::Failure;
 use super::headers::Headers;
 use super::request::{self, Request};
 use super::target::{Action, Call};
 use super::url;
 
+const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 const BASE: &str = "https://generativelanguage.googleapis.com";
 
 pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
@@ -25,7 +28,7 @@ pub fn google<'a>(call: &Call<'a>, own_base: &str, models: &str) -> Result<Reque
 
     let mut headers = Headers::of_call(call, call.stream && call.action == Action::Generate);
     if let Some(key) = call.target.key {
-        headers.set_secret("x-goog-api-key", key.reveal());
+        headers.set_secret(X_GOOG_API_KEY, key.reveal().to_owned());
     }
     headers.forward(call, &["x-goog-api-client"]);
     headers.credential(call);

@@ -2,7 +2,7 @@
 //! the configured defaults for what it does not send, the credential's. A later source replaces what an
 //! earlier one said.
 
-use ureq::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::target::Call;
 
@@ -24,18 +24,18 @@ impl Headers {
     /// The headers a call to any upstream has.
     pub(super) fn of_call(call: &Call, streams: bool) -> Self {
         let mut headers = Self(Box::new(HeaderMap::with_capacity(16)));
-        headers.set("content-type", "application/json");
-        headers.set(
-            "accept",
+        headers.put(header::CONTENT_TYPE, "application/json");
+        headers.put(
+            header::ACCEPT,
             match streams {
                 true => "text/event-stream",
                 false => "application/json",
             },
         );
-        headers.set(
-            "user-agent",
-            call.client_header("user-agent").unwrap_or(PRODUCT),
-        );
+        match call.client_header("user-agent") {
+            Some(agent) => headers.set(header::USER_AGENT, agent),
+            None => headers.put(header::USER_AGENT, PRODUCT),
+        }
         headers
     }
 
@@ -50,18 +50,30 @@ impl Headers {
         pairs.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
     }
 
-    /// Sets a header; one that cannot be written is left out.
-    pub(super) fn set(&mut self, name: &str, value: &str) {
-        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+    /// Sets a header to a fixed value.
+    pub(super) fn put(&mut self, name: HeaderName, value: &'static str) {
+        self.0.insert(name, HeaderValue::from_static(value));
+    }
+
+    /// Sets a header; a value that cannot be written is left out.
+    pub(super) fn set(&mut self, name: HeaderName, value: &str) {
+        if let Ok(value) = HeaderValue::from_str(value) {
             self.0.insert(name, value);
         }
     }
 
+    /// Sets a header of any name; one that cannot be written is left out.
+    fn set_named(&mut self, name: &str, value: &str) {
+        if let Ok(name) = name.parse() {
+            self.set(name, value);
+        }
+    }
+
     /// Sets a header nobody may log.
-    pub(super) fn set_secret(&mut self, name: &'static str, value: &str) {
-        if let Ok(mut value) = HeaderValue::from_str(value) {
+    pub(super) fn set_secret(&mut self, name: HeaderName, value: String) {
+        if let Ok(mut value) = HeaderValue::try_from(value) {
             value.set_sensitive(true);
-            self.0.insert(HeaderName::from_static(name), value);
+            self.0.insert(name, value);
         }
     }
 
@@ -72,7 +84,7 @@ impl Headers {
             .key
             .filter(|key| !key.reveal().trim().is_empty())
         {
-            self.set_secret("authorization", &format!("Bearer {}", key.reveal()));
+            self.set_secret(header::AUTHORIZATION, format!("Bearer {}", key.reveal()));
         }
     }
 
@@ -100,7 +112,7 @@ impl Headers {
     pub(super) fn defaults(&mut self, call: &Call) {
         for (name, value) in call.target.defaults {
             if call.client_header(name).is_none() {
-                self.set(name, value);
+                self.set_named(name, value);
             }
         }
     }
@@ -112,7 +124,7 @@ impl Headers {
                 .iter()
                 .any(|refused| name.eq_ignore_ascii_case(refused.as_str()));
             if !refused {
-                self.set(name, value);
+                self.set_named(name, value);
             }
         }
     }
@@ -120,8 +132,9 @@ impl Headers {
     /// Makes them the headers of a JSON body of that length.
     pub(super) fn describe_json(&mut self, length: usize) {
         self.0.remove(header::TRANSFER_ENCODING);
-        self.set("content-type", "application/json");
-        self.set("content-length", &length.to_string());
+        self.put(header::CONTENT_TYPE, "application/json");
+        self.0
+            .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
 
     /// Takes out what is said of the coded form of a body: its codings, if it says any, and its length.
@@ -152,7 +165,7 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Headers {
     fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(pairs: I) -> Self {
         let mut headers = Self::default();
         for (name, value) in pairs {
-            headers.set(name, value);
+            headers.set_named(name, value);
         }
         headers
     }

@@ -4,34 +4,24 @@
 //! an [`Answer`] whose body is still to be read, or a [`Failure`]. Bodies are not parsed: the client's bytes
 //! go out with edits spliced in, the upstream's come back as they are, decompressed if need be.
 
-mod agent;
 mod call;
 mod claude;
 pub mod codex;
 mod compat;
 mod compressed;
-mod dial;
-mod environment;
 mod failure;
 pub mod fault;
 mod gemini;
 mod headers;
-mod progress;
+mod net;
 mod request;
-mod resolve;
-mod socks;
 mod target;
-mod tls;
-mod trust;
 mod url;
 mod vertex;
-pub mod watch;
-mod wire;
 
-pub use agent::Settings;
 pub use call::{Answer, Upstream};
-pub use environment::Variables;
 pub use failure::{ERROR_BODY, Failure, FailureKind, retry_after};
 pub use fault::{Class, Fault, Pause, Scope, Windows};
 pub use headers::Headers;
+pub use net::{Settings, Variables};
 pub use target::{Action, Call, Kind, ProxySetting, Target};

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use http::Uri;
 use memchr::memmem;
-use ureq::http::Uri;
 
 use super::failure::Failure;
 use super::headers::Headers;

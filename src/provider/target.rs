@@ -3,6 +3,7 @@
 use crate::config::{self, Config, Secret};
 use crate::credential::{Credential, Provider};
 use crate::dialect::Dialect;
+use crate::exchange::Waiter;
 use crate::json::Span;
 
 /// A kind of upstream.
@@ -75,6 +76,8 @@ pub struct Call<'a> {
     pub alt: Option<&'a str>,
     /// Whether the body has the upstream's flavour already: then only what must be is forced on it.
     pub is_flavoured: bool,
+    /// Through which all its waits go.
+    pub waiter: &'a Waiter,
 }
 
 impl<'a> Target<'a> {

@@ -1,7 +1,7 @@
 //! URLs of calls, put together from parts.
 
+use http::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use ureq::http::Uri;
 
 use super::failure::{Failure, FailureKind};
 

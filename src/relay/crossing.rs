@@ -10,7 +10,7 @@ use super::source::{closed, fill};
 use super::stream::{Opened, Primed};
 use super::whole::{self, Whole};
 use crate::dialect::translate::{self, State, Stream, WayBack};
-use crate::provider::watch::{self, Interruption};
+use crate::exchange::Interruption;
 use crate::provider::{Answer, Failure, FailureKind};
 use crate::sse::{Event, Splitter};
 
@@ -63,7 +63,6 @@ impl Crossing {
             Opened::Events(primed) => pump.events(primed),
             Opened::Whole(whole) => pump.whole(whole.held()),
         };
-        watch::wake_after(None);
         let (ended, failure) = ended.unwrap_or((Ended::ClientGone, None));
         Relayed {
             bytes: pump.out.bytes,
@@ -105,6 +104,7 @@ impl<W: Write> Pump<W> {
     }
 
     fn events(&mut self, mut primed: Primed) -> io::Result<Over> {
+        let waiter = primed.waiter.clone();
         let (first, splitter, body) = primed.parts();
         for event in first {
             self.event(&Event::of(event));
@@ -118,12 +118,12 @@ impl<W: Write> Pump<W> {
                 return self.end();
             }
             if let Some(interval) = self.keep_alive {
-                watch::wake_after(Some(interval.saturating_sub(self.last_written.elapsed())));
+                waiter.wake_after(Some(interval.saturating_sub(self.last_written.elapsed())));
             }
             match fill(splitter, body) {
                 Ok(0) => return self.end_of_body(splitter),
                 Ok(_) => {}
-                Err(error) => match watch::interruption(&error) {
+                Err(error) => match Interruption::of(&error) {
                     Some(Interruption::Awake) => {
                         let sign = closing::keep_alive(self.stream.client());
                         self.pending.extend_from_slice(sign.as_bytes());

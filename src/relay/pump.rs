@@ -13,7 +13,7 @@ use crate::dialect::event::{self, Meaning};
 use crate::dialect::output::OutputItems;
 use crate::dialect::problem::{self, ErrorStatus, Problem};
 use crate::dialect::usage::Meter;
-use crate::provider::watch::{self, Interruption};
+use crate::exchange::{Interruption, Waiter};
 use crate::provider::{Failure, FailureKind, Headers};
 use crate::sse::{self, Event, Splitter};
 
@@ -33,10 +33,11 @@ pub struct Pump<'a, W> {
     /// The client had all it wanted before the body ended, and left.
     is_cut: bool,
     last_written: Instant,
+    waiter: Waiter,
 }
 
 impl<'a, W: Write> Pump<'a, W> {
-    pub fn new(dialect: Dialect, style: Style<'a>, lane: W) -> Self {
+    pub fn new(dialect: Dialect, style: Style<'a>, lane: W, waiter: Waiter) -> Self {
         Self {
             dialect,
             style,
@@ -48,6 +49,7 @@ impl<'a, W: Write> Pump<'a, W> {
             is_finished: false,
             is_cut: false,
             last_written: Instant::now(),
+            waiter,
         }
     }
 
@@ -94,12 +96,13 @@ impl<'a, W: Write> Pump<'a, W> {
                 return Ok(over);
             }
             if let Some(interval) = self.style.keep_alive {
-                watch::wake_after(Some(interval.saturating_sub(self.last_written.elapsed())));
+                self.waiter
+                    .wake_after(Some(interval.saturating_sub(self.last_written.elapsed())));
             }
             match fill(splitter, body) {
                 Ok(0) => return self.end_of_body(&splitter.last_event()),
                 Ok(_) => {}
-                Err(error) => match watch::interruption(&error) {
+                Err(error) => match Interruption::of(&error) {
                     Some(Interruption::Awake) => self.keep_alive()?,
                     Some(Interruption::ClientGone) => return Ok((Ended::ClientGone, None)),
                     _ => return self.fail(Ended::Broken, Failure::of_read(&error)),

@@ -10,7 +10,7 @@ use super::source::{closed, fill};
 use super::style::Style;
 use super::whole::{self, Whole};
 use crate::dialect::Dialect;
-use crate::provider::watch::{self, Interruption};
+use crate::exchange::{Interruption, Waiter};
 use crate::provider::{Answer, Failure, Headers};
 use crate::sse::{Event, Splitter};
 
@@ -34,7 +34,9 @@ pub struct Primed {
     /// The headers of the upstream, unfiltered.
     pub headers: Headers,
     dialect: Dialect,
-    pub(super) body: Box<dyn Read + Send>,
+    pub(super) body: Box<dyn Read>,
+    /// Through which the body waits.
+    pub(super) waiter: Waiter,
     pub(super) splitter: Splitter,
     /// Comments that came before it.
     lead: Vec<u8>,
@@ -49,8 +51,9 @@ pub struct Primed {
 /// When the stream breaks or ends before, or its first payload is an error: then with the status that fits.
 /// When it ends as it should and has said nothing.
 pub fn open(answer: Answer, dialect: Dialect, event_bytes: usize) -> Result<Opened, Failure> {
+    let waiter = answer.waiter.clone();
     let opened = wait(answer, dialect, event_bytes);
-    watch::wake_after(None);
+    waiter.wake_after(None);
     opened
 }
 
@@ -59,16 +62,17 @@ fn wait(answer: Answer, dialect: Dialect, event_bytes: usize) -> Result<Opened, 
         status,
         headers,
         mut body,
+        waiter,
     } = answer;
     let mut splitter = Splitter::new(event_bytes);
     let mut held = Held::new(dialect);
     loop {
         if let Some(left) = held.patience() {
-            watch::wake_after(Some(left));
+            waiter.wake_after(Some(left));
         }
         let count = match fill(&mut splitter, &mut body) {
             Ok(count) => count,
-            Err(error) if watch::interruption(&error) == Some(Interruption::Awake) => break,
+            Err(error) if Interruption::of(&error) == Some(Interruption::Awake) => break,
             Err(error) => return Err(Failure::of_read(&error)),
         };
         if held.is_empty() && is_json(splitter.rest()) {
@@ -77,6 +81,7 @@ fn wait(answer: Answer, dialect: Dialect, event_bytes: usize) -> Result<Opened, 
                 status,
                 headers,
                 body: Box::new(start.chain(body)),
+                waiter,
             };
             return Ok(Opened::Whole(whole::open(answer, dialect, None)?));
         }
@@ -106,6 +111,7 @@ fn wait(answer: Answer, dialect: Dialect, event_bytes: usize) -> Result<Opened, 
         headers,
         dialect,
         body,
+        waiter,
         splitter,
         lead: held.lead,
         first: held.events,
@@ -118,29 +124,29 @@ fn is_json(start: &[u8]) -> bool {
 }
 
 /// Reads the end of a body behind a stream that is over.
-fn drain(body: &mut dyn Read) {
+fn drain(body: &mut dyn Read, waiter: &Waiter) {
     let mut scratch = [0; 1024];
     let mut left = DRAINED;
-    watch::hurry(Some(DRAIN));
+    waiter.hurry(Some(DRAIN));
     while let Ok(count @ 1..) = body.read(&mut scratch) {
         left = left.saturating_sub(count);
         if left == 0 {
             break;
         }
     }
-    watch::hurry(None);
+    waiter.hurry(None);
 }
 
 impl Primed {
     /// Writes the stream, chunked, to its end. The client gets exactly one end: the upstream's own, the
     /// missing one if the answer was complete, or an error.
     pub fn pump(mut self, lane: impl Write, style: Style) -> Relayed {
-        let mut pump = Pump::new(self.dialect, style, lane);
+        let mut pump = Pump::new(self.dialect, style, lane, self.waiter.clone());
         let over = pump.run(&self.lead, &self.first, &mut self.splitter, &mut self.body);
-        watch::wake_after(None);
+        self.waiter.wake_after(None);
         let over = over.unwrap_or((Ended::ClientGone, None));
         if over.0 == Ended::Terminal {
-            drain(&mut self.body);
+            drain(&mut self.body, &self.waiter);
         }
         pump.relayed(over)
     }

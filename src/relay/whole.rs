@@ -10,7 +10,7 @@ use super::source::silent;
 use crate::coding::Coding;
 use crate::dialect::usage::{self, Usage};
 use crate::dialect::{Dialect, event, opening};
-use crate::provider::watch::{self, Interruption};
+use crate::exchange::Interruption;
 use crate::provider::{Answer, Failure, FailureKind, Headers};
 
 /// Bytes of a body held back to see whether it is an error, and what it cost.
@@ -37,8 +37,8 @@ pub struct Whole {
 enum Rest {
     Nothing,
     /// The upstream told how many bytes there are in all.
-    Known(Box<dyn Read + Send>, u64),
-    Unknown(Box<dyn Read + Send>),
+    Known(Box<dyn Read>, u64),
+    Unknown(Box<dyn Read>),
 }
 
 /// Reads a body, or its beginning if it is long.
@@ -75,6 +75,7 @@ fn read(answer: Answer, dialect: Dialect, limit: u64) -> Result<Whole, Failure> 
         status,
         headers,
         mut body,
+        ..
     } = answer;
     let expected = length.unwrap_or(0).min(HELD);
     let mut held = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
@@ -219,7 +220,7 @@ impl Whole {
 /// Those of `write`. A body that breaks is noted in `relayed`.
 fn copy(
     held: Vec<u8>,
-    mut body: Box<dyn Read + Send>,
+    mut body: Box<dyn Read>,
     relayed: &mut Relayed,
     mut write: impl FnMut(&[u8], bool) -> io::Result<()>,
 ) -> io::Result<()> {
@@ -232,7 +233,7 @@ fn copy(
             Ok(0) => return write(&[], true),
             Ok(count) => count,
             Err(error) => {
-                relayed.ended = match watch::interruption(&error) {
+                relayed.ended = match Interruption::of(&error) {
                     Some(Interruption::ClientGone) => Ended::ClientGone,
                     _ => Ended::Broken,
                 };

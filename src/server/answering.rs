@@ -12,12 +12,29 @@ use super::report::short;
 use super::unserved;
 use crate::dialect::translate::{Stream, WayBack};
 use crate::provider::Headers;
-use crate::relay::{self, Crossing, Ended, Opened, Relayed, Style, Whole};
+use crate::relay::{self, Chunks, Crossing, Ended, Opened, Relayed, Style, Whole};
 use crate::routing::Placed;
 use crate::session::identity;
 use crate::session::name::Name;
 
+/// Bytes of an answer that is no stream that may wait for a slow reader, so that no worker does.
+const WHOLE: usize = 32 * 1024 * 1024;
+
 impl Generation<'_> {
+    /// A chunk that means nothing in a stream of this request.
+    fn probe(&self) -> Vec<u8> {
+        let mut probe = Vec::new();
+        let mut chunks = Chunks::new(&mut probe);
+        chunks.put(match self.wants_array() {
+            true => b"\n",
+            false => relay::keep_alive(self.operation.dialect).as_bytes(),
+        });
+        // Writing into memory does not fail.
+        let _ = chunks.flush();
+        drop(chunks);
+        probe
+    }
+
     /// Writes the answer to its end, and tells routing what came of it.
     pub(super) fn relay<'p>(
         &self,
@@ -43,6 +60,14 @@ impl Generation<'_> {
         };
         let stream = Head::new(200, content_type, Framing::Chunked);
         let Way { lane, has_begun } = way;
+        if let Some(client) = &inbound.client {
+            match &answer {
+                Opening::Same(Opened::Whole(_)) => client.keep_up_to(WHOLE),
+                Opening::Same(Opened::Events(_)) | Opening::Crossed(_) => {
+                    client.probe_with(&self.probe());
+                }
+            }
+        }
         let head = |head, headers: &Headers| match has_begun {
             true => Vec::new(),
             false => self.head(head, headers, candidate.id(), understood),

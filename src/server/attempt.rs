@@ -89,6 +89,7 @@ impl Generation<'_> {
             client_headers: headers,
             alt: self.operation.alt.as_deref(),
             is_flavoured: false,
+            waiter: &self.waiter,
         };
         let rules = self.rules(&call, member, understood);
         if upstream != dialect || understood.form != Form::Usual {

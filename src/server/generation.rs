@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::{self, Write};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -29,8 +28,9 @@ use crate::dialect::model_name::ModelName;
 use crate::dialect::problem::Problem;
 use crate::dialect::translate::Form;
 use crate::dialect::usage::Usage;
+use crate::exchange::Waiter;
 use crate::json::Span;
-use crate::provider::{Action, Headers, watch};
+use crate::provider::{Action, Headers};
 use crate::relay::{Chunks, Rename};
 use crate::routing::{Member, Offer, Order, Unserved};
 use crate::session::bindings::Key;
@@ -97,6 +97,8 @@ pub struct Generation<'a> {
     pub client: Client<'a>,
     pub access: &'a Access,
     pub operation: Operation<'a>,
+    /// Through which all waits for upstreams go.
+    pub waiter: Waiter,
     /// What the attempt under way was given of what the client had dropped.
     pub(super) carried: Cell<Option<Arc<Carried>>>,
 }
@@ -136,8 +138,6 @@ impl Generation<'_> {
             Ok(understood) => understood,
             Err(problem) => return self.refuse(&problem, lane),
         };
-        let client = inbound.client.clone();
-        let _guard = watch::guard(Rc::new(move || client.as_ref().is_some_and(|client| client.is_gone())));
         self.route(inbound, &understood, lane)
     }
 
@@ -269,7 +269,7 @@ impl Generation<'_> {
             opened
         };
         let routing = &self.server.routing;
-        let placed = routing.dispatch(order, Instant::now, watch::pause, attempt);
+        let placed = routing.dispatch(order, Instant::now, |time| self.waiter.pause(time), attempt);
         let way = Way {
             has_begun: signs.is_some_and(Signs::end),
             lane,

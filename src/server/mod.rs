@@ -44,7 +44,7 @@ use crate::config::{self, Config, Secret};
 use crate::credential::Credential;
 use crate::dialect::Dialect;
 use crate::dialect::problem::{ErrorStatus, Problem};
-use crate::exchange::{self, Admission, Head, Request, Writer};
+use crate::exchange::{self, Admission, Head, Request, Waiter, Writer};
 use crate::local_time::Zone;
 use crate::logs;
 use crate::logs::request_id::RequestId;
@@ -204,6 +204,11 @@ impl Server {
         }
     }
 
+    /// Closes connections to upstreams that have been idle for long enough.
+    pub fn sweep_connections(&self, now: Instant) {
+        self.upstream.sweep(now);
+    }
+
     /// Forgets carriers that have not been used for long enough.
     pub fn sweep_carriers(&self, now: Instant) {
         let swept = self.carriers.sweep(now);
@@ -330,6 +335,10 @@ impl Server {
             client,
             access,
             operation: Operation::of(&route, query),
+            waiter: match &inbound.client {
+                Some(client) => Waiter::of(Rc::clone(client)),
+                None => Waiter::alone(),
+            },
             carried: Cell::default(),
         };
         generation.serve(inbound, lane)

@@ -14,8 +14,8 @@ use super::generation::{Generation, Understood};
 use super::head::{Framing, Head};
 use super::inbound::Inbound;
 use crate::dialect::Dialect;
-use crate::exchange::{Client, Writer};
-use crate::provider::{Action, watch};
+use crate::exchange::{Client, Waiter, Writer};
+use crate::provider::Action;
 use crate::relay::{self, Chunks};
 
 /// JSON may begin with blank lines.
@@ -24,7 +24,7 @@ const BLANK_LINE: &str = "\n";
 /// The signs of life of one request.
 pub struct Signs {
     task: Rc<Task>,
-    _given: watch::Meanwhile,
+    waiter: Waiter,
 }
 
 struct Task {
@@ -69,14 +69,14 @@ impl Signs {
             has_begun: Cell::new(false),
         });
         let given = Rc::clone(&task);
-        Some(Self {
-            task,
-            _given: watch::meanwhile(Rc::new(move || given.give_if_due())),
-        })
+        let waiter = generation.waiter.clone();
+        waiter.keep_alive(Some(Rc::new(move |now| Some(given.give_if_due(now)))));
+        Some(Self { task, waiter })
     }
 
     /// Gives no more of them. Returns whether the client has got the head of an answer, and chunks.
     pub fn end(self) -> bool {
+        self.waiter.keep_alive(None);
         self.task.has_begun.get()
     }
 }
@@ -108,12 +108,10 @@ impl Manner {
 }
 
 impl Task {
-    /// Returns how long until the next one.
-    fn give_if_due(&self) -> Duration {
-        let now = Instant::now();
-        let left = self.due.get().saturating_duration_since(now);
-        if !left.is_zero() {
-            return left;
+    /// Returns when the next one is due.
+    fn give_if_due(&self, now: Instant) -> Instant {
+        if now < self.due.get() {
+            return self.due.get();
         }
         let head = match self.has_begun.replace(true) {
             true => Vec::new(),
@@ -125,6 +123,6 @@ impl Task {
         // A client that cannot be written to has gone, which the wait asks for itself.
         let _ = chunks.flush();
         self.due.set(now.checked_add(self.every).unwrap_or(now));
-        self.every
+        self.due.get()
     }
 }

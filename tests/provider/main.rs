@@ -13,15 +13,18 @@ use std::time::{Duration, Instant};
 
 use holdfast::config::Secret;
 use holdfast::dialect::Dialect;
+use holdfast::exchange::Waiter;
 use holdfast::json::Span;
 use holdfast::provider::{
     Action, Answer, Call, Failure, FailureKind, Headers, Kind, ProxySetting, Settings, Target,
-    Upstream, watch,
+    Upstream,
 };
 use holdfast::relay::{Ended, Framing, Opened, Relayed, Rename, Style, stream, whole};
 use holdfast::sse::MAX_EVENT;
 
+mod clients;
 mod compressed;
+mod network;
 mod proxies;
 mod tls;
 
@@ -159,6 +162,11 @@ fn key() -> &'static Secret {
     &KEY
 }
 
+/// Waits for no client.
+fn alone() -> &'static Waiter {
+    Box::leak(Box::default())
+}
+
 fn call<'a>(kind: Kind, base_url: &'a str, body: &'a str) -> Call<'a> {
     let model_span = body.find("\"model\"").map(|at| {
         let start = at + 7 + body[at + 7..].find('"').unwrap();
@@ -182,6 +190,7 @@ fn call<'a>(kind: Kind, base_url: &'a str, body: &'a str) -> Call<'a> {
         client_headers: &[],
         alt: None,
         is_flavoured: false,
+        waiter: alone(),
     }
 }
 
@@ -254,6 +263,7 @@ fn answer_in(parts: &[&[u8]], breaks: bool) -> Answer {
         status: 200,
         headers: Headers::default(),
         body: Box::new(Parts { parts, breaks }),
+        waiter: Waiter::alone(),
     }
 }
 
@@ -859,19 +869,16 @@ mod clients_that_go {
     const A_WHILE: Duration = Duration::from_millis(100);
     const A_SECOND: Duration = Duration::from_secs(1);
 
-    /// Watches a client that goes after a while.
-    fn going() -> watch::Guard {
-        let started = Instant::now();
-        watch::guard(Rc::new(move || started.elapsed() >= A_WHILE))
-    }
-
     fn ends_at_once(call: &Call) {
-        let guard = going();
+        let waiter = clients::going_after(A_WHILE);
         let started = Instant::now();
-        assert_eq!(failed(call).kind, FailureKind::ClientGone);
+        let call = Call {
+            waiter: &waiter,
+            ..*call
+        };
+        assert_eq!(failed(&call).kind, FailureKind::ClientGone);
         assert!(started.elapsed() < A_WHILE + A_SECOND);
-        drop(guard);
-        assert!(!watch::is_client_gone());
+        assert!(waiter.is_client_gone());
     }
 
     #[test]
@@ -949,8 +956,12 @@ mod clients_that_go {
     fn end_the_body() {
         let server = falls_silent();
         let base = server.base();
-        let primed = opened(upstream().call(&streaming(&base)).unwrap(), Dialect::Chat);
-        let _guard = going();
+        let waiter = clients::going_after(A_WHILE);
+        let call = Call {
+            waiter: &waiter,
+            ..streaming(&base)
+        };
+        let primed = opened(upstream().call(&call).unwrap(), Dialect::Chat);
         let started = Instant::now();
         let mut lane = Vec::new();
         let relayed = primed.pump(&mut lane, STYLE);

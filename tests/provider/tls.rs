@@ -194,13 +194,15 @@ fn ends_with_its_client() {
     let server = falls_silent();
     let (base, certificate) = in_front_of(server.address);
     let upstream = trusting(certificate);
-    let primed = opened(upstream.call(&streaming(&base)).unwrap(), Dialect::Chat);
+    let waiter = clients::going_after(Duration::from_millis(100));
+    let call = Call {
+        waiter: &waiter,
+        ..streaming(&base)
+    };
+    let primed = opened(upstream.call(&call).unwrap(), Dialect::Chat);
     let started = Instant::now();
-    let gone = move || started.elapsed() > Duration::from_millis(100);
-    let guard = watch::guard(Rc::new(gone));
     assert_eq!(primed.pump(io::sink(), STYLE).ended, Ended::ClientGone);
     assert!(started.elapsed() < Duration::from_secs(1));
-    drop(guard);
 }
 
 #[test]

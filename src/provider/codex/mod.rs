@@ -6,6 +6,8 @@ mod collect;
 
 pub use collect::collect;
 
+use http::header::HeaderName;
+
 use super::failure::Failure;
 use super::headers::Headers;
 use super::request::{self, Request};
@@ -13,6 +15,7 @@ use super::target::{Action, Call};
 use super::url;
 use crate::json::Splice;
 
+const SESSION_ID: HeaderName = HeaderName::from_static("session_id");
 /// Headers of the client that concern this API.
 const FORWARDED: &[&str] = &[
     "originator",
@@ -64,7 +67,7 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     let mut headers = Headers::of_call(call, call.action == Action::Generate);
     headers.bearer(call);
     if let Some(key) = cache_key {
-        headers.set("session_id", &key);
+        headers.set(SESSION_ID, &key);
     }
     headers.forward(call, FORWARDED);
     headers.credential(call);

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ureq::http::Uri;
+use http::Uri;
 
 use crate::config::{ProxySetting, ProxyUrl};
 
@@ -27,7 +27,7 @@ impl Variables {
     }
 
     /// The first of `names` that says something.
-    pub(super) fn first(&self, names: &[&str]) -> Option<String> {
+    pub(in crate::provider) fn first(&self, names: &[&str]) -> Option<String> {
         names.iter().find_map(|name| {
             let value = (self.0)(name)?.trim().to_owned();
             (!value.is_empty()).then_some(value)

@@ -1,0 +1,374 @@
+//! A connection to an upstream or a proxy: a nonblocking socket, with any number of TLS layers on it, all of
+//! whose waits go through a [`Waiter`].
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::PollFlags;
+use rustls::ClientConnection;
+use socket2::{SockRef, TcpKeepalive};
+
+use crate::exchange::{Interruption, Waiter};
+
+/// After how long without a byte the system asks whether the other end is still there (spec/config.md 5).
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// A connection.
+pub struct Connection(Layer);
+
+enum Layer {
+    Plain(TcpStream),
+    Tls(Box<Session>),
+}
+
+/// TLS over another layer.
+struct Session {
+    tls: ClientConnection,
+    under: Layer,
+    /// There may be decrypted bytes that nobody has read.
+    has_plain: bool,
+    /// The other end has said that nothing follows.
+    has_ended: bool,
+}
+
+impl Connection {
+    /// A connection over a connected socket.
+    ///
+    /// # Errors
+    /// When the system does not take its settings.
+    pub fn new(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        stream.set_nodelay(true)?;
+        let probes = TcpKeepalive::new().with_time(KEEP_ALIVE);
+        SockRef::from(&stream).set_tcp_keepalive(&probes)?;
+        Ok(Self(Layer::Plain(stream)))
+    }
+
+    /// Speaks TLS over this connection from now on. What ends the handshake goes out with the first write.
+    ///
+    /// # Errors
+    /// When the handshake fails or is not done at `deadline`, or the wait for it ends.
+    #[inline(never)]
+    pub fn with_tls(
+        self,
+        tls: ClientConnection,
+        waiter: &Waiter,
+        deadline: Option<Instant>,
+    ) -> io::Result<Self> {
+        let mut session = Box::new(Session {
+            tls,
+            under: self.0,
+            has_plain: true,
+            has_ended: false,
+        });
+        while session.tls.is_handshaking() {
+            let done = match session.shake() {
+                Ok(()) => continue,
+                Err(error) if is_pause(&error) => {
+                    let awaited = Some((session.under.fd(), session.awaited()));
+                    waiter.wait(awaited, deadline)?
+                }
+                Err(error) => {
+                    // The alert that says why, if it can be written at once.
+                    let _ = session.push();
+                    return Err(error);
+                }
+            };
+            if !done {
+                let message = "the handshake took too long";
+                return Err(io::Error::new(io::ErrorKind::TimedOut, message));
+            }
+        }
+        Ok(Self(Layer::Tls(session)))
+    }
+
+    /// The socket below it.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.0.fd()
+    }
+
+    /// Waits until there is something to read, the end included; whether it came before `limit`.
+    ///
+    /// # Errors
+    /// An [`Interruption`].
+    pub fn wait(&self, waiter: &Waiter, limit: Option<Instant>) -> io::Result<bool> {
+        if self.0.has_plain() {
+            return Ok(true);
+        }
+        Ok(waiter.wait(Some((self.fd(), self.0.awaited())), limit)?)
+    }
+
+    /// Reads what is there; 0 is the end.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is nothing yet, and what breaks the connection.
+    pub fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.0.read(room).map_err(told)
+    }
+
+    /// Writes all of `pieces`. Gives up when no byte was taken for `silence`, and at `deadline`.
+    ///
+    /// # Errors
+    /// What breaks the connection, and what ends the wait.
+    pub fn send(
+        &mut self,
+        mut pieces: &mut [IoSlice<'_>],
+        waiter: &Waiter,
+        silence: Option<Duration>,
+        deadline: Option<Instant>,
+    ) -> io::Result<()> {
+        IoSlice::advance_slices(&mut pieces, 0);
+        loop {
+            let written = match pieces.is_empty() {
+                true => self.0.flush().map(|()| None),
+                false => self.0.write_vectored(pieces).map(Some),
+            };
+            match written {
+                Ok(None) => return Ok(()),
+                Ok(Some(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(Some(count)) => IoSlice::advance_slices(&mut pieces, count),
+                Err(error) if is_pause(&error) => {
+                    let silent = silence.and_then(|time| Instant::now().checked_add(time));
+                    let limit = [silent, deadline].into_iter().flatten().min();
+                    if !waiter.wait(Some((self.fd(), PollFlags::OUT)), limit)? {
+                        return Err(match limit == deadline {
+                            true => late(),
+                            false => Interruption::Idle.into(),
+                        });
+                    }
+                }
+                Err(error) => return Err(told(error)),
+            }
+        }
+    }
+
+    /// It as something that is read and written until `deadline`.
+    pub fn blocking<'a>(
+        &'a mut self,
+        waiter: &'a Waiter,
+        deadline: Option<Instant>,
+    ) -> impl Read + Write + 'a {
+        Blocking {
+            connection: self,
+            waiter,
+            deadline,
+        }
+    }
+
+    /// Whether nothing has come that nobody asked for, not even the end.
+    pub fn is_quiet(&self) -> bool {
+        let peeked = self.0.socket().peek(&mut [0]);
+        matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+            && !self.0.has_plain()
+    }
+}
+
+struct Blocking<'a> {
+    connection: &'a mut Connection,
+    waiter: &'a Waiter,
+    deadline: Option<Instant>,
+}
+
+impl Read for Blocking<'_> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if !self.connection.wait(self.waiter, self.deadline)? {
+                return Err(late());
+            }
+            match self.connection.read(room) {
+                Err(error) if is_pause(&error) => {}
+                read => return read,
+            }
+        }
+    }
+}
+
+impl Write for Blocking<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut pieces = [IoSlice::new(bytes)];
+        let sent = self
+            .connection
+            .send(&mut pieces, self.waiter, None, self.deadline);
+        sent.map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Session {
+    /// One step of the handshake.
+    fn shake(&mut self) -> io::Result<()> {
+        self.push()?;
+        match self.tls.is_handshaking() {
+            true => self.pull(),
+            false => Ok(()),
+        }
+    }
+
+    /// Writes the records that are waiting.
+    fn push(&mut self) -> io::Result<()> {
+        while self.tls.wants_write() {
+            self.tls.write_tls(&mut self.under)?;
+        }
+        self.under.flush()
+    }
+
+    /// Reads records.
+    fn pull(&mut self) -> io::Result<()> {
+        if self.tls.read_tls(&mut self.under)? == 0 && self.tls.is_handshaking() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let read = self.tls.process_new_packets();
+        let state = read.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        self.has_ended |= state.peer_has_closed();
+        Ok(())
+    }
+
+    fn awaited(&self) -> PollFlags {
+        match self.tls.wants_write() {
+            true => PollFlags::IN | PollFlags::OUT,
+            false => self.under.awaited(),
+        }
+    }
+}
+
+impl Layer {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(session) => session.under.socket(),
+        }
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.socket().as_fd()
+    }
+
+    /// Whether a read gives something without a look at the socket.
+    fn has_plain(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(session) => {
+                session.has_plain || session.has_ended || session.under.has_plain()
+            }
+        }
+    }
+
+    /// What a read waits for: records that have not been written may be what keeps the other end from sending.
+    fn awaited(&self) -> PollFlags {
+        match self {
+            Self::Plain(_) => PollFlags::IN,
+            Self::Tls(session) => session.awaited(),
+        }
+    }
+}
+
+impl Read for Session {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.tls.reader().read(room) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.has_plain = false,
+                Ok(count) => {
+                    self.has_plain = count == room.len();
+                    return Ok(count);
+                }
+                Err(error) => return Err(error),
+            }
+            if self.tls.wants_write() {
+                match self.push() {
+                    Err(error) if !is_pause(&error) => return Err(error),
+                    _ => {}
+                }
+            }
+            self.pull()?;
+        }
+    }
+}
+
+impl Write for Session {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let taken = self.tls.writer().write_vectored(pieces)?;
+        match self.push() {
+            // What has been taken will be written.
+            Err(error) if is_pause(&error) && taken > 0 => Ok(taken),
+            Err(error) => Err(error),
+            Ok(()) if taken == 0 => self.tls.writer().write_vectored(pieces),
+            Ok(()) => Ok(taken),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.push()
+    }
+}
+
+impl Read for Layer {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(room),
+            Self::Tls(session) => session.read(room),
+        }
+    }
+}
+
+impl Write for Layer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(bytes),
+            Self::Tls(session) => session.write(bytes),
+        }
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write_vectored(pieces),
+            Self::Tls(session) => session.write_vectored(pieces),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(_) => Ok(()),
+            Self::Tls(session) => session.flush(),
+        }
+    }
+}
+
+/// Nothing can be moved now.
+pub fn is_pause(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}
+
+/// A deadline has passed.
+pub fn late() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "not in time")
+}
+
+/// A reset as the interruption that it is: no reader may take it for the end of a body.
+fn told(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
+            Interruption::Reset.into()
+        }
+        _ => error,
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("peer", &self.0.socket().peer_addr().ok())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,200 @@
+//! The way to upstreams: names, connections and those that are kept, proxies, TLS, and HTTP/1.1 on them. Every
+//! wait goes through the [`Waiter`] of its call, so it ends with the call's client.
+
+mod body;
+mod connection;
+mod dial;
+mod environment;
+mod http11;
+mod input;
+mod pool;
+mod proxy;
+mod resolve;
+mod settings;
+mod socks;
+mod tls;
+mod trust;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use http::{Request, Response, Uri};
+
+use super::target::ProxySetting;
+use crate::exchange::Waiter;
+use body::Body;
+use dial::Dial;
+use environment::Environment;
+use http11::Limits;
+use pool::{Name, Pool};
+use resolve::Lookup;
+use trust::{System, Trust};
+
+pub use environment::Variables;
+pub use pool::Origin;
+pub use settings::Settings;
+
+/// All that is needed to reach upstreams.
+pub struct Network {
+    settings: Settings,
+    environment: Environment,
+    system: Arc<System>,
+    trust: ArcSwap<Trust>,
+    pool: Pool,
+    dial: Dial,
+}
+
+/// How far a call has come: what its failure means depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It was given a connection of the pool, and nothing has come of an answer.
+    Reused,
+    /// It is opening a connection: names, proxies, TLS.
+    Connecting,
+    /// It has opened a connection, or something has come of an answer.
+    Connected,
+}
+
+/// Why a call has no answer.
+#[derive(Debug)]
+pub struct CallError {
+    pub error: io::Error,
+    pub stage: Stage,
+}
+
+impl Network {
+    pub fn new(settings: Settings) -> Self {
+        let system = Arc::new(System::of(&settings.variables));
+        let trust = Trust::new(Arc::clone(&system), Vec::new());
+        Self {
+            environment: Environment::of(&settings.variables),
+            system,
+            trust: ArcSwap::from_pointee(trust),
+            pool: Pool::new(settings.idle_per_origin, settings.workers),
+            dial: Dial {
+                lookup: Lookup::default(),
+                timeout: settings.connect_timeout,
+                handshake_timeout: settings.handshake_timeout,
+            },
+            settings,
+        }
+    }
+
+    /// Trusts the authorities in `file` (PEM) from now on, beside those that are always trusted. Connections
+    /// are kept if they are the same as before. A file that cannot be read changes nothing.
+    pub fn trust(&self, file: Option<&Path>) {
+        let more = match file.map(std::fs::read) {
+            None => Vec::new(),
+            Some(Ok(pem)) => pem,
+            Some(Err(error)) => {
+                log::error!("config: ca-file cannot be read, the old one stays: {error}");
+                return;
+            }
+        };
+        if self.trust.load().more() != more {
+            let trust = Trust::new(Arc::clone(&self.system), more);
+            self.trust.store(Arc::new(trust));
+            self.pool.clear();
+        }
+    }
+
+    /// Where a call to `uri` goes. `None` for a proxy that cannot be used: never a direct connection in its
+    /// place.
+    pub fn origin(&self, proxy: ProxySetting, uri: &Uri) -> Option<Arc<Origin>> {
+        let proxy = match proxy {
+            ProxySetting::Url(url) => Some(url),
+            ProxySetting::Direct => None,
+            ProxySetting::Inherit => self.environment.proxy(uri).ok()?,
+        };
+        let is_tls = uri.scheme_str() == Some("https");
+        let name = Name {
+            is_tls,
+            host: proxy::bare(uri.host()?),
+            port: uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 }),
+            proxy,
+        };
+        self.pool.origin(name, &self.trust.load())
+    }
+
+    /// Sends a request to `origin` and waits for the head of its answer; on a connection of its own if
+    /// `is_fresh`.
+    ///
+    /// # Errors
+    /// Whatever keeps the head from coming.
+    pub fn ask(
+        &self,
+        origin: &Arc<Origin>,
+        request: Request<()>,
+        body: &[&[u8]],
+        waiter: &Waiter,
+        is_fresh: bool,
+    ) -> Result<(Response<()>, Body), CallError> {
+        let reused = match is_fresh {
+            true => None,
+            false => origin.take(Instant::now()),
+        };
+        let (mut connection, mut stage) = match reused {
+            Some(connection) => (connection, Stage::Reused),
+            None => {
+                let opened = self.dial.open(origin, waiter);
+                let opened = opened.map_err(|error| CallError {
+                    error,
+                    stage: Stage::Connecting,
+                })?;
+                (opened, Stage::Connected)
+            }
+        };
+        let silence = self.settings.silence;
+        let exchange = || {
+            let mut limits = Limits {
+                silence: Some(silence),
+                deadline: None,
+                late: "no answer in time",
+            };
+            let call = http11::send(&mut connection, request, body, waiter, limits)?;
+            limits.deadline = Instant::now().checked_add(self.settings.head_timeout);
+            let mut has_begun = false;
+            let head = http11::read_head(&mut connection, call, waiter, limits, &mut has_begun);
+            if has_begun {
+                stage = Stage::Connected;
+            }
+            head
+        };
+        match exchange() {
+            Ok((response, next, input)) => {
+                let origin = Arc::clone(origin);
+                let waiter = waiter.clone();
+                let body = Body::new(next, connection, input, origin, waiter, silence);
+                Ok((response, body))
+            }
+            Err(error) => Err(CallError { error, stage }),
+        }
+    }
+
+    /// Closes connections that nobody uses any more. To be called every few seconds.
+    pub fn sweep(&self, now: Instant) {
+        self.pool.sweep(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_proxy_is_never_a_direct_connection() {
+        let network = Network::new(Settings::default());
+        let uri = Uri::from_static("http://127.0.0.1:1/");
+        for url in ["", "nowhere", "ftp://h:1", "socks4://h:1", "h:8080"] {
+            let proxy = ProxySetting::Url(url);
+            assert!(network.origin(proxy, &uri).is_none(), "{url}");
+        }
+        let origin = network.origin(ProxySetting::Url("SOCKS5://u:p@h:1080"), &uri);
+        assert!(origin.unwrap().proxy.is_some());
+        let origin = network.origin(ProxySetting::Direct, &uri).unwrap();
+        assert!(origin.proxy.is_none());
+    }
+}

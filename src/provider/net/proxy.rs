@@ -1,0 +1,193 @@
+//! Proxies: what their URLs say, and how those of HTTP are asked for a connection.
+
+use std::io;
+use std::time::Instant;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use http::header::{HeaderName, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
+use http::{Method, Request, Uri};
+use percent_encoding::percent_decode_str;
+
+use super::connection::Connection;
+use super::http11::{self, Limits};
+use crate::exchange::Waiter;
+use crate::provider::headers::PRODUCT;
+
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// A proxy.
+#[derive(Debug)]
+pub struct Proxy {
+    pub protocol: Protocol,
+    /// A name or an address without brackets.
+    pub host: String,
+    pub port: u16,
+    /// User name and password.
+    pub login: Option<Login>,
+}
+
+/// How a proxy is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// CONNECT.
+    Http,
+    /// CONNECT over TLS.
+    Https,
+    /// SOCKS 5. The proxy resolves names.
+    Socks,
+}
+
+/// User name and password.
+pub struct Login {
+    pub user: String,
+    pub password: String,
+}
+
+impl Proxy {
+    /// Reads a proxy URL: the four schemes of spec/config.md 5. With either SOCKS scheme the proxy resolves
+    /// names.
+    pub fn parse(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let (protocol, default_port) = match scheme.to_ascii_lowercase().as_str() {
+            "http" => (Protocol::Http, 80),
+            "https" => (Protocol::Https, 443),
+            "socks5" | "socks5h" => (Protocol::Socks, 1080),
+            _ => return None,
+        };
+        let uri: Uri = format!("http://{rest}").parse().ok()?;
+        let authority = uri.authority()?;
+        let host = bare(authority.host());
+        if host.is_empty() {
+            return None;
+        }
+        let login = authority.as_str().rsplit_once('@').map(|(login, _)| {
+            let (user, password) = login.split_once(':').unwrap_or((login, ""));
+            let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
+            Login {
+                user: decoded(user),
+                password: decoded(password),
+            }
+        });
+        Some(Self {
+            protocol,
+            host: host.to_owned(),
+            port: uri.port_u16().unwrap_or(default_port),
+            login,
+        })
+    }
+}
+
+/// A host without the brackets of an address.
+pub fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
+/// Has the proxy at the other end connect to `target`, a host and a port.
+///
+/// # Errors
+/// When the proxy refuses, misbehaves or breaks.
+#[inline(never)]
+pub fn connect(
+    connection: &mut Connection,
+    target: &str,
+    login: Option<&Login>,
+    waiter: &Waiter,
+    deadline: Option<Instant>,
+) -> io::Result<()> {
+    let mut request = Request::new(());
+    *request.method_mut() = Method::CONNECT;
+    *request.uri_mut() = target.parse().map_err(io::Error::other)?;
+    let headers = request.headers_mut();
+    headers.insert(USER_AGENT, HeaderValue::from_static(PRODUCT));
+    headers.insert(PROXY_CONNECTION, HeaderValue::from_static("keep-alive"));
+    if let Some(Login { user, password }) = login {
+        let login = BASE64_STANDARD.encode(format!("{user}:{password}"));
+        let mut login =
+            HeaderValue::try_from(format!("Basic {login}")).map_err(io::Error::other)?;
+        login.set_sensitive(true);
+        headers.insert(PROXY_AUTHORIZATION, login);
+    }
+    let limits = Limits {
+        silence: None,
+        deadline,
+        late: "not in time",
+    };
+    let call = http11::send(connection, request, &[], waiter, limits)?;
+    let (response, _, rest) = http11::read_head(connection, call, waiter, limits, &mut false)?;
+    let status = response.status();
+    if !status.is_success() {
+        let message = format!("the proxy answered {}", status.as_u16());
+        return Err(io::Error::new(io::ErrorKind::ConnectionRefused, message));
+    }
+    match rest.is_empty() {
+        true => Ok(()),
+        false => Err(io::Error::other("the proxy said more than it was asked")),
+    }
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Login(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_read() {
+        for (url, protocol, host, port, login) in [
+            ("http://h", Protocol::Http, "h", 80, None),
+            ("HTTPS://h:8/x?y", Protocol::Https, "h", 8, None),
+            (
+                "SOCKS5://u:p@h",
+                Protocol::Socks,
+                "h",
+                1080,
+                Some(("u", "p")),
+            ),
+            (
+                "socks5h://u@[::1]:2/",
+                Protocol::Socks,
+                "::1",
+                2,
+                Some(("u", "")),
+            ),
+            (
+                "http://u%3a:p%40ss@h:1",
+                Protocol::Http,
+                "h",
+                1,
+                Some(("u:", "p@ss")),
+            ),
+        ] {
+            let proxy = Proxy::parse(url).unwrap();
+            assert_eq!(
+                (proxy.protocol, proxy.host.as_str(), proxy.port),
+                (protocol, host, port),
+                "{url}"
+            );
+            let found = proxy.login.as_ref();
+            let found = found.map(|login| (login.user.as_str(), login.password.as_str()));
+            assert_eq!(found, login, "{url}");
+            assert!(!format!("{proxy:?}").contains("p@ss"));
+        }
+    }
+
+    #[test]
+    fn other_urls_are_none() {
+        for url in [
+            "",
+            "nowhere",
+            "ftp://h:1",
+            "socks4://h:1",
+            "http://",
+            "http://:1",
+            "h:8080",
+        ] {
+            assert!(Proxy::parse(url).is_none(), "{url}");
+        }
+    }
+}
