@@ -40,7 +40,8 @@ pub struct Responder<T> {
     is_gone: Cell<bool>,
     has_ended: Cell<bool>,
     probe_at: Cell<Option<Instant>>,
-    probe: RefCell<Option<Vec<u8>>>,
+    /// What a client is asked with in the middle of its answer.
+    probe: RefCell<Vec<u8>>,
     bound: Cell<usize>,
 }
 
@@ -63,7 +64,7 @@ impl<T> Responder<T> {
             is_gone: Cell::new(false),
             has_ended: Cell::new(false),
             probe_at: Cell::new(None),
-            probe: RefCell::new((!head.is_http10).then(|| PROBE.to_vec())),
+            probe: RefCell::default(),
             bound: Cell::new(BEHIND),
             connection: RefCell::new(connection),
         };
@@ -165,8 +166,12 @@ impl<T> Client for Responder<T> {
     fn tick(&self, now: Instant) -> Result<(), Gone> {
         if self.probe_at.get().is_some_and(|at| at <= now) {
             self.probe_at.set(None);
-            let probe = self.probe.borrow().clone();
-            if let Some(probe) = probe {
+            let probe = match self.has_begun.get() {
+                _ if self.is_http10 => Vec::new(),
+                true => self.probe.borrow().clone(),
+                false => PROBE.to_vec(),
+            };
+            if !probe.is_empty() {
                 self.put(&probe).map_err(|_| Gone)?;
             }
         }
@@ -200,8 +205,6 @@ impl<T> Client for Responder<T> {
         if self.has_begun.replace(true) {
             return self.put(bytes);
         }
-        // The answer's own bytes must follow, not those that ask before it.
-        self.probe.replace(None);
         match self.keep_alive && !self.is_draining.load(Ordering::SeqCst) {
             true => self.put(bytes),
             false => self.put(&closing(bytes)),
@@ -213,9 +216,7 @@ impl<T> Client for Responder<T> {
     }
 
     fn probe_with(&self, bytes: &[u8]) {
-        if !self.is_http10 {
-            self.probe.replace(Some(bytes.to_vec()));
-        }
+        self.probe.replace(bytes.to_vec());
     }
 }
 

@@ -386,6 +386,10 @@ mod tests {
             let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
             assert_eq!(read(head.as_bytes()).is_ok(), is_fine, "{host:?}");
             let absolute = format!("GET http://{host}/ HTTP/1.1\r\nHost: h\r\n\r\n");
+            // In a target, what follows a slash or a question mark is none of the host.
+            if host.contains(['/', '?']) {
+                continue;
+            }
             let is_fine = is_fine && !host.is_empty();
             assert_eq!(read(absolute.as_bytes()).is_ok(), is_fine, "{host:?}");
         }
