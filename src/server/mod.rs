@@ -1,6 +1,8 @@
 //! What workers do with the requests that come over their lanes: routes, client keys, bodies, replies.
 
 mod access;
+pub mod admission;
+pub mod anonymous;
 mod answering;
 mod attempt;
 mod carried;
@@ -33,6 +35,7 @@ pub mod workers;
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -52,7 +55,7 @@ use crate::session::bindings::Holder;
 use crate::session::carriers::Carriers;
 use crate::usage::Statistics;
 use access::Access;
-use client_key::Client;
+use admission::Admitted;
 use generation::{Generation, Operation};
 use inbound::Inbound;
 use models::ListShape;
@@ -60,12 +63,14 @@ use recording::Recording;
 use remembered::Written;
 use reply::Reply;
 use report::Observer;
-use route::{Resolved, Route};
+use route::Route;
 use snapshot::Snapshot;
 
 /// What answers the requests that come over the lanes.
 pub struct Server {
     snapshot: ArcSwap<Snapshot>,
+    /// Where the gateway listens.
+    local: Vec<SocketAddr>,
     routing: State,
     carriers: Arc<Carriers>,
     upstream: Upstream,
@@ -81,7 +86,14 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn new(config: Config, observer: Option<Observer>, variables: Variables) -> Self {
+    /// `local` are the addresses that are listened on.
+    pub fn new(
+        config: Config,
+        local: Vec<SocketAddr>,
+        observer: Option<Observer>,
+        variables: Variables,
+    ) -> Self {
+        client_key::announce(&config, &local);
         let writable = variables.get("WRITABLE_PATH");
         let upstream = Upstream::new(Settings {
             workers: config.limits.workers.unwrap_or(512),
@@ -91,6 +103,7 @@ impl Server {
         upstream.trust(config.ca_file.as_deref());
         let routing = State::new(config.routing.session_affinity_names, Instant::now());
         Self {
+            local,
             body_limit: config.limits.body,
             commercial: config.logs.commercial,
             snapshot: ArcSwap::from_pointee(Snapshot::new(
@@ -111,6 +124,7 @@ impl Server {
     /// Serves by `config` from now on; requests under way keep what they started with.
     pub fn reload(&self, mut config: Config) {
         config.logs.commercial = self.commercial;
+        client_key::settle(&mut config, &self.snapshot.load().config, &self.local);
         self.upstream.trust(config.ca_file.as_deref());
         let snapshot = Arc::new(Snapshot::new(
             config,
@@ -228,22 +242,28 @@ impl Server {
         lane: &mut dyn Write,
     ) -> std::io::Result<()> {
         let target = inbound.target.clone();
-        let reply = |reply: Reply| reply.with_id(access.id);
-        let (route, query) = match route::resolve(&inbound.method, &target) {
-            Resolved::Serve { route, query } => (route, query),
-            Resolved::Preflight => return reply(Reply::preflight()).write(lane),
-            Resolved::Redirect { status, location } => {
-                return reply(Reply::redirect(status, location)).write(lane);
-            }
-            Resolved::NotFound => return reply(Reply::fixed(fixed::NOT_FOUND)).write(lane),
+        let is_head = inbound.method == "HEAD";
+        let reply = |reply: Reply| match is_head {
+            true => reply.with_id(access.id).head_only(),
+            false => reply.with_id(access.id),
         };
-        let client = if route.is_open() {
-            Client::Anonymous
-        } else {
-            match snapshot.keys.check(|name| inbound.headers.get(name), query) {
-                Ok(client) => client,
-                Err(refusal) => return reply(Reply::fixed(refusal)).write(lane),
-            }
+        let admitted = admission::admit(
+            &admission::Head {
+                method: &inbound.method,
+                target: &target,
+                headers: inbound.headers.iter(),
+                peer: inbound.peer,
+                local: &self.local,
+            },
+            &snapshot.gate,
+        );
+        let Admitted {
+            route,
+            query,
+            client,
+        } = match admitted {
+            Ok(admitted) => admitted,
+            Err(answer) => return reply(answer).write(lane),
         };
         match route {
             Route::ChatCompletions
@@ -273,21 +293,24 @@ impl Server {
 /// stack is paid for by every stream.
 #[inline(never)]
 fn from_memory(snapshot: &Snapshot, inbound: &Inbound, route: &Route<'_>) -> Reply {
-    let dialect = route.dialect();
+    let dialect = route.dialect_for(|name| inbound.headers.get(name));
+    let unknown = |id| {
+        let near = models::nearest(&snapshot.listed, id);
+        Reply::problem(dialect, &Problem::unknown_model(id, &near))
+    };
     let listed = &snapshot.listed;
     match route {
         Route::Root => Reply::fixed(fixed::ROOT),
-        Route::Health if inbound.method == "HEAD" => Reply::fixed(fixed::HEALTH).head_only(),
         Route::Health => Reply::fixed(fixed::HEALTH),
         Route::Models => Reply::json(models::list(shape(inbound), listed)),
         Route::Model(id) => match models::single(shape(inbound), listed, id) {
             Some(body) => Reply::json(body),
-            None => Reply::problem(dialect, &Problem::model_not_listed(id)),
+            None => unknown(id),
         },
         Route::GeminiModels => Reply::json(models::gemini_list(listed)),
         Route::GeminiModel(name) => match models::gemini_single(listed, name) {
             Some(body) => Reply::json(body),
-            None => Reply::fixed(fixed::GEMINI_MODEL_NOT_FOUND),
+            None => unknown(name.strip_prefix("models/").unwrap_or(name)),
         },
         Route::UnknownGeminiMethod { path } => {
             Reply::problem(dialect, &Problem::unknown_method(path))
