@@ -11,7 +11,7 @@ const LONGEST: usize = 512;
 const COMPARED: usize = 256;
 
 /// The most similar of `known`, the best first, three at most. Case and the choice of `_`, `-` or a space are no
-/// difference. Ten thousand names take well under a millisecond.
+/// difference. Ten thousand names take about a millisecond.
 pub fn to<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Vec<&'k str> {
     if name.len() > LONGEST {
         return Vec::new();

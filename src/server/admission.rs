@@ -29,14 +29,15 @@ pub struct Admitted<'t, 'k> {
     pub client: Client<'k>,
 }
 
-/// Whether a request is served.
+/// Whether a request is served. Out of line: a worker's stack is paid for by every stream.
 ///
 /// # Errors
 /// The answer it gets instead; a preflight and a redirect are some, too.
+#[inline(never)]
 pub fn admit<'t, 'k, 'h, H>(
     head: &Head<'_, 't, H>,
     gate: &'k Gate,
-) -> Result<Admitted<'t, 'k>, Reply>
+) -> Result<Admitted<'t, 'k>, Box<Reply>>
 where
     H: Iterator<Item = (&'h str, &'h str)> + Clone,
 {
@@ -63,30 +64,17 @@ where
             Some(dialect) => Reply::problem(dialect, &problem),
             None => Reply::plain_problem(&problem),
         };
-        match refused.is_shared() {
+        Box::new(match refused.is_shared() {
             true => reply,
             false => reply.for_nobody_else(),
-        }
+        })
     };
     let authority = route::authority(head.target);
     gate.admit(head.peer, head.local, authority, head.headers.clone())
         .map_err(refuse)?;
     let (route, query) = match resolved {
         Resolved::Serve { route, query } => (route, query),
-        Resolved::Preflight { known } => {
-            let reply = Reply::preflight();
-            return Err(match known {
-                Some(Known { allow, .. }) => reply.with_header("Allow", allow),
-                None => reply,
-            });
-        }
-        Resolved::Redirect { status, location } => return Err(Reply::redirect(status, location)),
-        Resolved::NotAllowed(Known { route, allow }) => {
-            let problem = Problem::method_not_allowed(allow);
-            let reply = Reply::problem(route.dialect_for(header), &problem);
-            return Err(reply.with_header("Allow", allow));
-        }
-        Resolved::NotFound => return Err(Reply::fixed(fixed::NOT_FOUND)),
+        other => return Err(Box::new(unserved(other, header))),
     };
     let client = match route.is_open() {
         true => Client::Anonymous,
@@ -97,4 +85,20 @@ where
         query,
         client,
     })
+}
+
+/// The answer to what is no route.
+fn unserved<'h>(resolved: Resolved<'_>, header: impl Fn(&str) -> Option<&'h str>) -> Reply {
+    match resolved {
+        Resolved::Preflight { known: None } => Reply::preflight(),
+        Resolved::Preflight { known: Some(known) } => {
+            Reply::preflight().with_header("Allow", known.allow)
+        }
+        Resolved::Redirect { status, location } => Reply::redirect(status, location),
+        Resolved::NotAllowed(Known { route, allow }) => {
+            let problem = Problem::method_not_allowed(allow);
+            Reply::problem(route.dialect_for(header), &problem).with_header("Allow", allow)
+        }
+        Resolved::Serve { .. } | Resolved::NotFound => Reply::fixed(fixed::NOT_FOUND),
+    }
 }

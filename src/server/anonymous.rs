@@ -52,7 +52,8 @@ pub fn check<'h>(
     }
     let is_own = |authority: &str| Name::parse(authority).is_some_and(|name| asked.owns(&name));
     // What has no Host is no browser. Where others are served, nobody knows by which names.
-    if !is_open && !(values("host").all(is_own) && authority.is_none_or(is_own)) {
+    let are_own = || values("host").all(is_own) && authority.is_none_or(is_own);
+    if !is_open && !are_own() {
         return Err(Stranger::Host);
     }
     let mut origins = values("origin").peekable();

@@ -263,7 +263,7 @@ impl Server {
             client,
         } = match admitted {
             Ok(admitted) => admitted,
-            Err(answer) => return reply(answer).write(lane),
+            Err(answer) => return reply(*answer).write(lane),
         };
         match route {
             Route::ChatCompletions

@@ -193,6 +193,22 @@ fn what_is_open_to_others_needs_keys_or_the_wish_to_serve_everybody() {
 }
 
 #[test]
+fn a_file_of_the_reference_without_keys_starts_on_this_host() {
+    let keys = crate::FULL.find("api-keys:\n").unwrap();
+    let (before, rest) = crate::FULL.split_at(keys);
+    let (_, after) = rest.split_once("\n\n").unwrap();
+    let loaded = load(&format!("{before}{after}"));
+    let config = loaded.config.as_ref().unwrap();
+    assert!(config.is_anonymous() && config.host.is_empty());
+    assert_eq!(config.listen_hosts(), ["127.0.0.1", "[::1]"]);
+    let told = warnings(&loaded);
+    let told = told
+        .iter()
+        .find(|told| told.contains("127.0.0.1 and ::1 only"));
+    assert!(told.is_some_and(|told| told.contains("Set `api-keys`")));
+}
+
+#[test]
 fn the_effective_configuration_tells_lost_keys_from_none() {
     for (text, expected) in [
         ("api-keys: ['']\n", "api-keys: [null]"),
