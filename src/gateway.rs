@@ -62,7 +62,7 @@ struct Debug {
 /// What is fixed once the gateway runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Started {
-    host: String,
+    hosts: Vec<String>,
     port: u16,
     workers: Option<usize>,
     connections: Option<usize>,
@@ -84,6 +84,8 @@ struct Started {
 pub enum StartError {
     /// The configured address cannot be listened on.
     Bind { address: String, source: io::Error },
+    /// The configured host is open to others, there are no client keys, and `allow-anonymous` is off.
+    Unprotected { host: String },
     /// The configured certificate or its key cannot be used.
     Tls(IdentityError),
     /// The system refused something else: a thread, a socket, randomness.
@@ -94,6 +96,10 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bind { address, source } => write!(f, "cannot listen on {address}: {source}"),
+            Self::Unprotected { host } => write!(
+                f,
+                "cannot listen on {host} without client keys: it is open to others, and allow-anonymous is off"
+            ),
             Self::Tls(source) => write!(f, "tls: {source}"),
             Self::System(source) => write!(f, "cannot start: {source}"),
         }
@@ -104,6 +110,7 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Bind { source, .. } | Self::System(source) => Some(source),
+            Self::Unprotected { .. } => None,
             Self::Tls(source) => Some(source),
         }
     }
@@ -147,7 +154,7 @@ impl Gateway {
     /// Listens and serves until the returned value is stopped or dropped.
     ///
     /// # Errors
-    /// [`StartError`] when the address is taken, the certificate cannot be used, or the system refuses a
+    /// [`StartError`] when the address is taken or open to others without a key, the certificate cannot be used, or the system refuses a
     /// thread or a socket.
     pub fn start(config: Config) -> Result<Running, StartError> {
         Self::new(config).run()
@@ -164,6 +171,10 @@ impl Gateway {
             mut tasks,
             variables,
         } = self;
+        if config.is_unprotected() {
+            let host = config.host;
+            return Err(StartError::Unprotected { host });
+        }
         let started = Started::of(&config);
         let identity = started
             .tls
@@ -193,6 +204,7 @@ impl Gateway {
         let budget = Budget::new(capacity.budget);
         let server = Arc::new(Server::new(
             config,
+            addresses.clone(),
             observer,
             variables,
             capacity.workers,
@@ -239,7 +251,7 @@ impl Debug {
 impl Started {
     fn of(config: &Config) -> Self {
         Self {
-            host: config.host.clone(),
+            hosts: config.listen_hosts(),
             port: config.port,
             workers: config.limits.workers,
             connections: config.limits.connections,
@@ -261,7 +273,7 @@ impl Started {
     fn changes(&self, other: &Self) -> Vec<&'static str> {
         // Every field is named, so that a new one asks for its line here.
         let Self {
-            host,
+            hosts,
             port,
             workers,
             connections,
@@ -281,7 +293,7 @@ impl Started {
         let key = |tls: &Option<config::Tls>| tls.as_ref().map(|tls| tls.key.clone());
         let both = tls.is_some() && other.tls.is_some();
         [
-            ("host", *host != other.host),
+            ("host", *hosts != other.hosts),
             ("port", *port != other.port),
             ("limits.workers", *workers != other.workers),
             ("limits.connections", *connections != other.connections),
@@ -419,11 +431,25 @@ impl Drop for Running {
     }
 }
 
+/// The first host must be there; the others may be missing.
 fn listen(started: &Started) -> Result<Vec<TcpListener>, StartError> {
-    listener::bind(&started.host, started.port).map_err(|source| StartError::Bind {
-        address: format!("{}:{}", started.host, started.port),
-        source,
-    })
+    let mut listeners = Vec::new();
+    let mut port = started.port;
+    for host in &started.hosts {
+        match listener::bind(host, port) {
+            Ok(bound) => listeners.extend(bound),
+            Err(source) if listeners.is_empty() => {
+                let address = format!("{host}:{port}");
+                return Err(StartError::Bind { address, source });
+            }
+            Err(error) => log::debug!("cannot listen on {host}:{port}: {error}"),
+        }
+        // A free port is the same for all.
+        if let Some(first) = listeners.first().map(TcpListener::local_addr) {
+            port = first?.port();
+        }
+    }
+    Ok(listeners)
 }
 
 /// The server as the edge sees it.

@@ -28,6 +28,7 @@ pub mod relay;
 pub mod routing;
 pub mod server;
 pub mod session;
+mod similar;
 pub mod sse;
 pub mod usage;
 

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use lexopt::Arg;
 
 use super::flags::{Action, COMMANDS, Command, FORMATS, Flag, Id, SERVE, SHELLS, Support};
-use super::similar;
 use crate::config::Secret;
+use crate::similar;
 
 /// Where the demo listens unless told otherwise.
 #[cfg(feature = "demo")]

@@ -61,7 +61,9 @@ pub fn run(port: u16, json: bool) -> ExitCode {
         Err(error) => {
             let code = match error {
                 StartError::Bind { .. } => exit::BIND,
-                StartError::System(_) | StartError::Tls(_) => exit::INPUT,
+                StartError::System(_) | StartError::Tls(_) | StartError::Unprotected { .. } => {
+                    exit::INPUT
+                }
             };
             fail(&error.to_string(), code)
         }

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::similar;
 use crate::config::{Config, Problem, Strategy};
 use crate::credential::{Credential, Exclusion};
 use crate::dialect::model_name::ModelName;
 use crate::provider::{Action, Kind};
 use crate::routing::{Candidate, Catalog, Offer};
 use crate::server::ruled;
+use crate::similar;
 
 /// What is known when nothing runs.
 pub struct Known<'k> {

@@ -19,7 +19,6 @@ mod output;
 mod password;
 mod questions;
 mod serve;
-mod similar;
 mod source;
 mod version;
 mod waiting;

@@ -104,7 +104,9 @@ pub fn run(
             complain(format_args!("holdfast: {error}"));
             ExitCode::from(match error {
                 StartError::Bind { .. } => exit::BIND,
-                StartError::System(_) | StartError::Tls(_) => exit::INPUT,
+                StartError::System(_) | StartError::Tls(_) | StartError::Unprotected { .. } => {
+                    exit::INPUT
+                }
             })
         }
     }

@@ -296,7 +296,7 @@ mod tests {
         let Reading::Config(config) = source.read(|_| {}) else {
             panic!("the pipe was emptied before it was read");
         };
-        assert_eq!(config.api_keys.len(), 1);
+        assert_eq!(config.api_keys.keys().len(), 1);
         assert!(!config.management.secret_key.unwrap().matches("plain"));
         assert!(matches!(source.read(|_| {}), Reading::Same));
         writer.join().unwrap().unwrap();

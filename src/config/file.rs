@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::client_keys;
 use super::expand::{self, Lookup};
 use super::problem::{Place, Problem, Report};
 use super::reader::Mapping;
@@ -72,8 +73,9 @@ pub fn load_with(text: &str, file: &str, lookup: Lookup<'_>) -> Loaded {
     };
     let empty = entries.is_none();
     let mut entries = entries.unwrap_or_default();
+    let has_keys = client_keys::are_written(&entries);
     expand::document(&mut entries, lookup, &report);
-    let config = top::read(Mapping::root(&report, &entries), &report);
+    let config = top::read(Mapping::root(&report, &entries), has_keys, &report);
     let files = report.files();
     let (problems, failed) = report.finish();
     Loaded {

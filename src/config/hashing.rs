@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn what_cannot_be_replaced_is_hashed_in_memory() {
         let block = "remote-management:\n  secret-key: |\n    plain\n";
-        let shared = "host: &x plain\nremote-management: {secret-key: *x}\n";
+        let shared = "auth-dir: &x plain\nremote-management: {secret-key: *x}\n";
         for text in [block, shared] {
             let (config, rewrite) = hashed(text);
             assert!(matches!(rewrite, Rewrite::Impossible(_)), "{rewrite:?}");

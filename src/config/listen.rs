@@ -41,7 +41,7 @@ pub fn debug_server(mut block: Mapping<'_>) -> Option<String> {
     let address = field.filled().unwrap_or_else(|| DEBUG_ADDRESS.to_owned());
     block.finish();
     let host = address.rsplit_once(':').map_or("", |(host, _)| host);
-    if enabled && !super::top::is_loopback(host) {
+    if enabled && !super::client_keys::is_loopback(host) {
         field.warn("lets anybody who reaches this host look inside: use a loopback address");
     }
     enabled.then_some(address)

@@ -7,6 +7,7 @@
 mod amp;
 mod authorities;
 mod changes;
+mod client_keys;
 mod defaults;
 mod disguise;
 mod effective;
@@ -22,7 +23,6 @@ mod limits;
 mod listen;
 mod logs;
 mod management;
-mod nearest;
 mod oauth;
 mod paths;
 mod payload;
@@ -41,6 +41,7 @@ mod yaml;
 
 pub use amp::{Amp, AmpKey, AmpMapping};
 pub use changes::{Change, changes, idle};
+pub use client_keys::ClientKeys;
 pub use defaults::{CodexDefaults, HeaderDefault};
 pub use effective::render as effective;
 pub use entries::{Common, CompatEntry, CompatKey, KeyEntry, ModelRow, Tuning};

@@ -7,12 +7,12 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::keys::{self, Standing};
-use super::nearest::nearest;
 use super::problem::{Place, Report};
 use super::quantity;
 use super::secret::Secret;
 use super::secret_file;
 use super::yaml::{Entry, Node, Scalar, Style, Value, join};
+use crate::similar;
 
 /// One mapping. Call [`Mapping::finish`] when every known key has been asked for.
 pub struct Mapping<'a> {
@@ -98,7 +98,7 @@ impl<'a> Mapping<'a> {
 
     /// What is wrong with a key that is none: it is misspelt, or belongs somewhere else.
     fn unknown(&self, name: &str) -> String {
-        if let Some(known) = nearest(name, self.asked.iter().copied()) {
+        if let Some(known) = similar::to(name, self.asked.iter().copied()).first() {
             return format!("is not a known key, did you mean `{known}`?");
         }
         let elsewhere = keys::all().iter().filter(|key| {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::amp::Amp;
+use super::client_keys::ClientKeys;
 use super::defaults::{CodexDefaults, HeaderDefault};
 use super::entries::{CompatEntry, KeyEntry};
 use super::google::Google;
@@ -15,7 +16,6 @@ use super::management::Management;
 use super::oauth::{OauthAlias, OauthExclusion, PerChannel};
 use super::paths;
 use super::routing::Routing;
-use super::secret::Secret;
 use super::url::ProxySetting;
 use crate::payload::Rules;
 
@@ -29,14 +29,14 @@ pub(super) const REFRESH_WORKERS: usize = 16;
 pub struct Config {
     /// Name of the file, for messages.
     pub file: Arc<str>,
-    /// Interface to listen on; empty for all. An IPv6 address is in brackets.
+    /// Interface to listen on; empty for all, but see [`Config::listen_hosts`]. An IPv6 address is in brackets.
     pub host: String,
     /// 0 lets the system choose.
     pub port: u16,
-    /// What clients present. Empty: every endpoint is open.
-    pub api_keys: Vec<Secret>,
-    /// Whether `api_keys` holds keys of the shipped example, which everybody knows.
-    pub example_keys: bool,
+    /// What clients present.
+    pub api_keys: ClientKeys,
+    /// Whether others than programs of this host are served although there are no keys.
+    pub allow_anonymous: bool,
     pub tls: Option<Tls>,
     /// `host:port` of the debug server (`pprof`); `None` when it is off.
     pub debug_server: Option<String>,
@@ -103,8 +103,8 @@ impl Default for Config {
             file: "".into(),
             host: String::new(),
             port: 8317,
-            api_keys: Vec::new(),
-            example_keys: false,
+            api_keys: ClientKeys::NotConfigured,
+            allow_anonymous: false,
             tls: None,
             debug_server: None,
             management: Management::default(),

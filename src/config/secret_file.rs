@@ -51,7 +51,10 @@ fn is_open_to_others(_: &File) -> std::io::Result<bool> {
     Ok(false)
 }
 
-/// The lines of a file that holds one key each.
+/// The lines of a file that holds one key each. Blank lines and those that begin with `#` hold none.
 pub fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().map(str::trim).filter(|line| !line.is_empty())
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
 }

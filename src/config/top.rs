@@ -1,7 +1,6 @@
 //! The keys at the top of the file.
 
-use std::collections::HashSet;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,12 +11,9 @@ use super::schema::{AUTH_DIR, Config, DEFAULT_COOLDOWN};
 use super::secret::Secret;
 use super::url::ProxySetting;
 use super::{
-    amp, authorities, defaults, disguise, google, limits, listen, logs, management, oauth, paths,
-    payload, pending, routing, secret_file,
+    amp, authorities, client_keys, defaults, disguise, google, limits, listen, logs, management,
+    oauth, paths, payload, pending, routing,
 };
-
-/// Client keys of the shipped example.
-const EXAMPLE_KEYS: [&str; 3] = ["your-api-key-1", "your-api-key-2", "your-api-key-3"];
 
 /// More at once would be an attack on the vendor.
 const MOST_REFRESHES: i64 = 1_024;
@@ -25,30 +21,24 @@ const MOST_REFRESHES: i64 = 1_024;
 /// A day.
 const MAX_COOLDOWN: i64 = 24 * 3600;
 
-pub fn read(mut root: Mapping<'_>, report: &Report) -> Config {
+/// `has_keys`: see [`client_keys::are_written`].
+pub fn read(mut root: Mapping<'_>, has_keys: bool, report: &Report) -> Config {
     let default = Config::default();
-    let host = host(&root.field("host"));
+    let host_field = root.field("host");
+    let host = host(&host_field);
     let port = root.field("port").integer(0..=u16::MAX.into());
-    let keys = root.field("api-keys");
-    let api_keys = api_keys(&mut root, &keys, report);
-    let example_keys = api_keys
-        .iter()
-        .any(|key| EXAMPLE_KEYS.iter().any(|known| key.matches(known)));
-    if example_keys {
-        keys.warn("holds keys of the example, which anybody can guess");
-    } else if api_keys.is_empty() && !keys.is_no_list() && !is_loopback(&host) {
-        keys.warn("is empty: anybody who reaches this host can use it");
-    }
+    let api_keys = client_keys::read(&mut root, has_keys, report);
+    let allow_anonymous = root.field("allow-anonymous");
     let streaming = streaming(root.field("streaming").mapping());
     let tls = listen::tls(root.field("tls").mapping());
     let management = management::read(root.field("remote-management").mapping(), tls.is_some());
     let ws_field = root.field("ws-auth");
     let ws_auth = ws_field.flag();
-    if ws_auth == Some(false) && !is_loopback(&host) {
+    if ws_auth == Some(false) && !client_keys::is_loopback(&host) {
         ws_field.warn("lets anybody who reaches this host open WebSockets");
     }
     let amp = amp::Old::of(&mut root);
-    let amp = amp::read(root.field("ampcode").mapping(), &amp, &api_keys);
+    let amp = amp::read(root.field("ampcode").mapping(), &amp, api_keys.keys());
     let mut gemini = entries::keys(&mut root, "gemini-api-key", Kind::Gemini);
     let old = root.field("generative-language-api-key");
     gemini.extend(entries::old_gemini(&old, &gemini));
@@ -61,7 +51,7 @@ pub fn read(mut root: Mapping<'_>, report: &Report) -> Config {
             .and_then(|port| u16::try_from(port).ok())
             .unwrap_or(default.port),
         api_keys,
-        example_keys,
+        allow_anonymous: allow_anonymous.flag().unwrap_or(false),
         tls,
         debug_server: listen::debug_server(root.field("pprof").mapping()),
         management,
@@ -104,6 +94,7 @@ pub fn read(mut root: Mapping<'_>, report: &Report) -> Config {
         compat: entries::compat(&mut root),
         payload: payload::read(root.field("payload").mapping()),
     };
+    client_keys::check(&config, &host_field, &allow_anonymous);
     without_effect(&mut root);
     root.finish();
     config
@@ -116,30 +107,6 @@ fn host(field: &Field<'_>) -> String {
     } else {
         host
     }
-}
-
-pub(super) fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || bare
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
-}
-
-/// The keys in place and those of `api-keys-file`, one in a line.
-fn api_keys(root: &mut Mapping<'_>, field: &Field<'_>, report: &Report) -> Vec<Secret> {
-    let mut keys = field.texts();
-    let file = root.field("api-keys-file");
-    if let Some(path) = file.filled() {
-        if field.node().is_some() {
-            file.error("is given beside `api-keys`");
-        } else if let Some(text) = secret_file::read(&path, &file, report) {
-            keys.extend(secret_file::lines(&text).map(str::to_owned));
-        }
-    }
-    let mut seen = HashSet::new();
-    keys.retain(|key| seen.insert(key.clone()));
-    keys.into_iter().map(Secret::new).collect()
 }
 
 /// A proxy that cannot be used must not silently become a direct connection.

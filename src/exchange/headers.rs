@@ -45,7 +45,7 @@ impl Headers {
             .map(|(_, value)| value)
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         self.fields.iter().filter_map(|(name, value)| {
             Some((self.text.get(name.clone())?, self.text.get(value.clone())?))
         })

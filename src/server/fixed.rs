@@ -38,30 +38,12 @@ pub const ROOT: Fixed = Fixed::json(
 /// `GET /healthz`.
 pub const HEALTH: Fixed = Fixed::json(200, r#"{"status":"ok"}"#);
 
-/// Any path or method that is not served.
+/// Any path that is not served.
 pub const NOT_FOUND: Fixed = Fixed {
     status: 404,
     content_type: "text/plain",
     body: "404 page not found",
 };
-
-/// `GET /v1beta/models/{name}` for a name that is not listed.
-pub const GEMINI_MODEL_NOT_FOUND: Fixed = Fixed::json(
-    404,
-    r#"{"error":{"code":404,"message":"Not Found","status":"NOT_FOUND","type":"not_found"}}"#,
-);
-
-/// No key in any of the five places.
-pub const MISSING_KEY: Fixed = Fixed::json(401, r#"{"error":"Missing API key"}"#);
-
-/// A key that is not one of ours.
-pub const INVALID_KEY: Fixed = Fixed::json(401, r#"{"error":"Invalid API key"}"#);
-
-/// The configuration still has the keys that everybody knows (`spec/http.md` 14 row 19).
-pub const EXAMPLE_KEY: Fixed = Fixed::json(
-    403,
-    r#"{"error":"unsafe_example_api_key","message":"api-keys still holds an example key (your-api-key-1, -2 or -3); replace it in the configuration"}"#,
-);
 
 /// `/v1internal:*` while `enable-gemini-cli-endpoint` is off.
 pub const CLI_DISABLED: Fixed = Fixed::json(

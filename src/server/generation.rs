@@ -11,6 +11,7 @@ use super::access::Access;
 use super::carried::Carried;
 use super::client_key::Client;
 use super::inbound::Inbound;
+use super::models;
 use super::passthrough;
 use super::query::Query;
 use super::reply::Reply;
@@ -231,7 +232,8 @@ impl Generation<'_> {
             None => (name.full, catalog.offer(name.full)),
         };
         let Some(offer) = offer else {
-            return self.refuse(&Problem::unknown_model(&understood.model), lane);
+            let near = models::nearest(&self.snapshot.listed, name.base);
+            return self.refuse(&Problem::unknown_model(&understood.model, &near), lane);
         };
         let only = (self.operation.action == Action::Compact).then_some(self.operation.dialect);
         let config = &self.snapshot.config;

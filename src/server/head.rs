@@ -43,6 +43,8 @@ pub struct Head<'a> {
     pub retry_after: Option<Duration>,
     /// Target of a redirect.
     pub location: Option<&'a str>,
+    /// Whether web pages of any origin may read the answer ([`cors::HEADERS`]).
+    pub is_shared: bool,
 }
 
 impl<'a> Head<'a> {
@@ -54,6 +56,7 @@ impl<'a> Head<'a> {
             request_id: None,
             retry_after: None,
             location: None,
+            is_shared: true,
         }
     }
 
@@ -108,8 +111,10 @@ impl<'a> Head<'a> {
             Framing::Length(length) => put(out, format_args!("Content-Length: {length}\r\n")),
             Framing::Chunked => header(out, "Transfer-Encoding", "chunked"),
         }
-        for (name, value) in cors::HEADERS {
-            header(out, name, value);
+        if self.is_shared {
+            for (name, value) in cors::HEADERS {
+                header(out, name, value);
+            }
         }
         if let Some(location) = self.location {
             header(out, "Location", location);

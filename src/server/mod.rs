@@ -1,6 +1,8 @@
 //! What is done with requests: routes, client keys, bodies, replies.
 
 mod access;
+pub mod admission;
+pub mod anonymous;
 mod answering;
 mod attempt;
 mod carried;
@@ -54,6 +56,7 @@ use crate::session::bindings::Holder;
 use crate::session::carriers::Carriers;
 use crate::usage::Statistics;
 use access::Access;
+use admission::Admitted;
 use client_key::Client;
 use generation::{Generation, Operation};
 use inbound::Inbound;
@@ -75,6 +78,8 @@ pub struct Ticket {
 /// What answers requests.
 pub struct Server {
     snapshot: ArcSwap<Snapshot>,
+    /// Where the gateway listens.
+    local: Vec<SocketAddr>,
     routing: State,
     carriers: Arc<Carriers>,
     upstream: Upstream,
@@ -92,14 +97,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// `workers` is how many requests are served at once; what bodies and answers take is taken from `budget`.
+    /// `local` are the addresses that are listened on, `workers` is how many requests are served at once; what
+    /// bodies and answers take is taken from `budget`.
     pub fn new(
         config: Config,
+        local: Vec<SocketAddr>,
         observer: Option<Observer>,
         variables: Variables,
         workers: usize,
         budget: Budget,
     ) -> Self {
+        client_key::announce(&config, &local);
         let writable = variables.get("WRITABLE_PATH");
         let upstream = Upstream::new(Settings {
             workers,
@@ -109,6 +117,7 @@ impl Server {
         upstream.trust(config.ca_file.as_deref());
         let routing = State::new(config.routing.session_affinity_names, Instant::now());
         Self {
+            local,
             body_limit: config.limits.body,
             commercial: config.logs.commercial,
             snapshot: ArcSwap::from_pointee(Snapshot::new(
@@ -132,6 +141,7 @@ impl Server {
     /// Serves by `config` from now on; requests under way keep what they started with.
     pub fn reload(&self, mut config: Config) {
         config.logs.commercial = self.commercial;
+        client_key::settle(&mut config, &self.snapshot.load().config, &self.local);
         self.upstream.trust(config.ca_file.as_deref());
         let snapshot = Arc::new(Snapshot::new(
             config,
@@ -220,39 +230,35 @@ impl Server {
     /// Decides about a request by its head: answers what needs no upstream, refuses who may not ask.
     pub fn admit(&self, head: &Head, peer: SocketAddr) -> Admission<Ticket> {
         let snapshot = self.snapshot.load_full();
-        let resolved = route::resolve(&head.method, &head.target);
-        let (route, query) = match resolved {
-            Resolved::Serve { route, query } => (route, query),
-            Resolved::Preflight => return self.local(head, peer, |_| Reply::preflight()),
-            Resolved::Redirect { status, location } => {
-                return self.local(head, peer, |_| Reply::redirect(status, location));
-            }
-            Resolved::NotFound => {
-                return self.local(head, peer, |_| Reply::fixed(fixed::NOT_FOUND));
-            }
-        };
-        let client = match route.is_open() {
-            true => None,
-            false => match snapshot.keys.check(|name| head.header(name), query) {
-                Ok(Client::Anonymous) => None,
-                Ok(Client::Known(key)) => Some(key.clone()),
-                Err(refusal) => return self.local(head, peer, |_| Reply::fixed(refusal)),
-            },
-        };
-        let is_served = match route {
-            Route::GeminiCli => gemini_cli::may_ask(
+        let is_head = head.method == "HEAD";
+        let admitted = admission::admit(
+            &admission::Head {
+                method: &head.method,
+                target: &head.target,
+                headers: head.headers.iter(),
                 peer,
-                &head.headers,
-                snapshot.config.google.cli_endpoint,
-            ),
-            _ => route.is_generation(),
+                local: &self.local,
+            },
+            &snapshot.gate,
+        );
+        let Admitted { route, client, .. } = match admitted {
+            Ok(admitted) => admitted,
+            Err(answer) => return self.local(head, peer, is_head, |_| *answer),
         };
-        match is_served {
-            true => Admission::Serve(Ticket { snapshot, client }),
-            false => {
-                self.local(head, peer, |inbound| from_memory(&snapshot, inbound, &route))
-            }
+        let may_ask_cli = || {
+            let is_enabled = snapshot.config.google.cli_endpoint;
+            gemini_cli::may_ask(peer, &head.headers, is_enabled)
+        };
+        if route.is_generation() || (matches!(route, Route::GeminiCli) && may_ask_cli()) {
+            let client = match client {
+                Client::Anonymous => None,
+                Client::Known(key) => Some(key.clone()),
+            };
+            return Admission::Serve(Ticket { snapshot, client });
         }
+        self.local(head, peer, is_head, |inbound| {
+            from_memory(&snapshot, inbound, &route)
+        })
     }
 
     /// An answer that is given by the head of the request alone.
@@ -260,19 +266,24 @@ impl Server {
         &self,
         head: &Head,
         peer: SocketAddr,
+        is_head: bool,
         reply: impl FnOnce(&Inbound) -> Reply,
     ) -> Admission<Ticket> {
         let inbound = Inbound::of_head(head.clone(), peer);
         let access = Access::new(RequestId::fresh());
         let reply = reply(&inbound).with_id(access.id);
         access.close(&inbound, Some(reply.status()), true);
+        let reply = match is_head {
+            true => reply.head_only(),
+            false => reply,
+        };
         Admission::Answer(reply.into_bytes())
     }
 
     /// What a request gets that the edge refuses: in the dialect of its route, if that is known.
     pub fn refuse(&self, status: u16, why: &str, head: Option<&Head>) -> Vec<u8> {
         let dialect = head.and_then(|head| match route::resolve(&head.method, &head.target) {
-            Resolved::Serve { route, .. } => Some(route.dialect()),
+            Resolved::Serve { route, .. } => Some(route.dialect_for(|name| head.header(name))),
             _ => None,
         });
         let status = ErrorStatus::from_upstream(status);
@@ -349,21 +360,24 @@ impl Server {
 /// stack is paid for by every stream.
 #[inline(never)]
 fn from_memory(snapshot: &Snapshot, inbound: &Inbound, route: &Route<'_>) -> Reply {
-    let dialect = route.dialect();
+    let dialect = route.dialect_for(|name| inbound.headers.get(name));
+    let unknown = |id| {
+        let near = models::nearest(&snapshot.listed, id);
+        Reply::problem(dialect, &Problem::unknown_model(id, &near))
+    };
     let listed = &snapshot.listed;
     match route {
         Route::Root => Reply::fixed(fixed::ROOT),
-        Route::Health if inbound.method == "HEAD" => Reply::fixed(fixed::HEALTH).head_only(),
         Route::Health => Reply::fixed(fixed::HEALTH),
         Route::Models => Reply::json(models::list(shape(inbound), listed)),
         Route::Model(id) => match models::single(shape(inbound), listed, id) {
             Some(body) => Reply::json(body),
-            None => Reply::problem(dialect, &Problem::model_not_listed(id)),
+            None => unknown(id),
         },
         Route::GeminiModels => Reply::json(models::gemini_list(listed)),
         Route::GeminiModel(name) => match models::gemini_single(listed, name) {
             Some(body) => Reply::json(body),
-            None => Reply::fixed(fixed::GEMINI_MODEL_NOT_FOUND),
+            None => unknown(name.strip_prefix("models/").unwrap_or(name)),
         },
         Route::UnknownGeminiMethod { path } => {
             Reply::problem(dialect, &Problem::unknown_method(path))

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::similar;
+
 /// One model that clients may name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListedModel {
@@ -70,6 +72,11 @@ pub fn single(shape: ListShape, models: &[ListedModel], id: &str) -> Option<Vec<
         ListShape::OpenAi => json(&OpenAiModel::of(model)),
         ListShape::Claude => json(&ClaudeModel::of(model)),
     })
+}
+
+/// The names of models that are most like `id`, the best first.
+pub fn nearest<'m>(models: &'m [ListedModel], id: &str) -> Vec<&'m str> {
+    similar::to(id, models.iter().map(|model| model.id.as_str()))
 }
 
 /// `GET /v1beta/models`.

@@ -17,6 +17,10 @@ pub struct Reply {
     retry_after: Option<Duration>,
     request_id: Option<RequestId>,
     body: Vec<u8>,
+    /// One header more.
+    header: Option<(&'static str, &'static str)>,
+    /// Whether web pages of any origin may read it.
+    is_shared: bool,
     /// HEAD: the head of the answer without its body.
     head_only: bool,
 }
@@ -30,6 +34,8 @@ impl Reply {
             retry_after: None,
             request_id: None,
             body,
+            header: None,
+            is_shared: true,
             head_only: false,
         }
     }
@@ -69,6 +75,16 @@ impl Reply {
         }
     }
 
+    /// An error where nobody knows the caller's dialect.
+    pub fn plain_problem(problem: &Problem) -> Self {
+        let body = serde_json::json!({"error": problem.message});
+        Self::new(
+            problem.status.code(),
+            Some(JSON),
+            body.to_string().into_bytes(),
+        )
+    }
+
     /// An error of the upstream that is passed on in its own words.
     pub fn refusal(status: u16, retry_after: Option<Duration>, body: Vec<u8>) -> Self {
         Self {
@@ -80,6 +96,21 @@ impl Reply {
     pub fn with_id(self, id: RequestId) -> Self {
         Self {
             request_id: Some(id),
+            ..self
+        }
+    }
+
+    pub fn with_header(self, name: &'static str, value: &'static str) -> Self {
+        Self {
+            header: Some((name, value)),
+            ..self
+        }
+    }
+
+    /// Without the headers that let web pages read it.
+    pub fn for_nobody_else(self) -> Self {
+        Self {
+            is_shared: false,
             ..self
         }
     }
@@ -119,9 +150,11 @@ impl Reply {
             request_id: self.request_id,
             retry_after: self.retry_after,
             location: self.location.as_deref(),
+            is_shared: self.is_shared,
         };
         let mut bytes = Vec::with_capacity(512 + self.body.len());
-        head.write(&mut bytes, SystemTime::now(), passed_on);
+        let headers = self.header.into_iter().chain(passed_on);
+        head.write(&mut bytes, SystemTime::now(), headers);
         if !self.head_only {
             bytes.extend_from_slice(&self.body);
         }

@@ -7,16 +7,17 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
+use super::models::ListShape;
 use super::query::Query;
 use crate::dialect::Dialect;
 use crate::dialect::model_name::ModelName;
 
-/// What a request asks for.
+/// What a request asks for. `HEAD` is served wherever `GET` is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route<'t> {
     /// `GET /`
     Root,
-    /// `GET` and `HEAD /healthz`
+    /// `GET /healthz`
     Health,
     /// `GET /v1/models`
     Models,
@@ -65,7 +66,9 @@ pub enum Resolved<'t> {
         query: Query<'t>,
     },
     /// `OPTIONS`, any path: 204 with the CORS headers.
-    Preflight,
+    Preflight {
+        known: Option<Known<'t>>,
+    },
     /// The path is known without its last slash.
     Redirect {
         /// 301, or 307 where the method must stay what it is.
@@ -73,8 +76,33 @@ pub enum Resolved<'t> {
         /// Path and query for the `Location` header.
         location: String,
     },
-    /// 404 `text/plain`; there is no 405.
+    /// The path is there, but not for this method: 405.
+    NotAllowed(Known<'t>),
+    /// 404 `text/plain`.
     NotFound,
+}
+
+/// A path that is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known<'t> {
+    /// What one of its methods asks for.
+    pub route: Route<'t>,
+    /// Its methods, for the header `Allow`.
+    pub allow: &'static str,
+}
+
+impl<'t> Known<'t> {
+    fn of(path: &'t str) -> Option<Self> {
+        let post = lookup("POST", path)
+            .filter(|route| !matches!(route, Route::UnknownGeminiMethod { .. }));
+        let (route, allow) = match (lookup("GET", path), post) {
+            (Some(_), Some(route)) => (route, "GET, HEAD, POST, OPTIONS"),
+            (Some(route), None) => (route, "GET, HEAD, OPTIONS"),
+            (None, Some(route)) => (route, "POST, OPTIONS"),
+            (None, None) => return None,
+        };
+        Some(Self { route, allow })
+    }
 }
 
 impl Route<'_> {
@@ -94,6 +122,19 @@ impl Route<'_> {
             | Self::Gemini { .. }
             | Self::UnknownGeminiMethod { .. }
             | Self::GeminiCli => Dialect::Gemini,
+        }
+    }
+
+    /// The same for a client with these headers: lists of models speak two dialects. `header` gives a header's
+    /// value by its lower-case name.
+    pub fn dialect_for<'h>(&self, header: impl Fn(&str) -> Option<&'h str>) -> Dialect {
+        match self {
+            Self::Models | Self::Model(_)
+                if ListShape::for_client(&header) == ListShape::Claude =>
+            {
+                Dialect::Messages
+            }
+            _ => self.dialect(),
         }
     }
 
@@ -137,24 +178,41 @@ impl GeminiMethod {
 
 /// Reads a request target. `method` is compared as it is: methods are case-sensitive (RFC 9110 9.1).
 pub fn resolve<'t>(method: &str, target: &'t str) -> Resolved<'t> {
-    if method == "OPTIONS" {
-        return Resolved::Preflight;
-    }
     let (path, query) = split(target);
+    if method == "OPTIONS" {
+        let known = Known::of(path);
+        return Resolved::Preflight { known };
+    }
     if let Some(route) = lookup(method, path) {
         let query = Query::new(query);
         return Resolved::Serve { route, query };
     }
     match path.strip_suffix('/') {
         Some(shorter) if lookup(method, shorter).is_some() => Resolved::Redirect {
-            status: if method == "GET" { 301 } else { 307 },
+            status: if method == "POST" { 307 } else { 301 },
             location: match query {
                 "" => shorter.to_owned(),
                 query => format!("{shorter}?{query}"),
             },
         },
-        _ => Resolved::NotFound,
+        // The name of the model is none, which is not for want of a method.
+        _ if method == "POST" && is_below_models(path) => Resolved::NotFound,
+        _ => Known::of(path).map_or(Resolved::NotFound, Resolved::NotAllowed),
     }
+}
+
+/// The host, and perhaps port, of a target in absolute form.
+pub fn authority(target: &str) -> Option<&str> {
+    let (_, rest) = absolute(target)?;
+    rest.find(['/', '?'])
+        .map_or(Some(rest), |end| rest.get(..end))
+}
+
+/// Scheme and rest of a target in absolute form.
+fn absolute(target: &str) -> Option<(&str, &str)> {
+    target.split_once("://").filter(|(scheme, _)| {
+        scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
+    })
 }
 
 /// Whether a request is answered from memory, without an upstream. The edge asks this for every request,
@@ -165,11 +223,10 @@ pub fn is_cheap(method: &[u8], target: &[u8]) -> bool {
     };
     match method {
         b"OPTIONS" => true,
-        b"GET" => match split(target).0 {
+        b"GET" | b"HEAD" => match split(target).0 {
             "/" | "/healthz" | "/v1/models" | "/v1beta/models" => true,
-            path => path.starts_with(MODEL) || path.starts_with(GEMINI_MODEL),
+            path => is_below_models(path),
         },
-        b"HEAD" => split(target).0 == "/healthz",
         _ => false,
     }
 }
@@ -177,17 +234,18 @@ pub fn is_cheap(method: &[u8], target: &[u8]) -> bool {
 const MODEL: &str = "/v1/models/";
 const GEMINI_MODEL: &str = "/v1beta/models/";
 
+fn is_below_models(path: &str) -> bool {
+    path.starts_with(MODEL) || path.starts_with(GEMINI_MODEL)
+}
+
 /// Path and query of a target. A server must also accept the absolute form (RFC 9112 3.2.2).
 fn split(target: &str) -> (&str, &str) {
-    let local = match target.split_once("://") {
-        Some((scheme, rest))
-            if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") =>
-        {
-            rest.find(['/', '?'])
-                .and_then(|start| rest.get(start..))
-                .unwrap_or_default()
-        }
-        _ => target,
+    let local = match absolute(target) {
+        Some((_, rest)) => rest
+            .find(['/', '?'])
+            .and_then(|start| rest.get(start..))
+            .unwrap_or_default(),
+        None => target,
     };
     let (path, query) = local.split_once('?').unwrap_or((local, ""));
     (if path.is_empty() { "/" } else { path }, query)
@@ -195,7 +253,7 @@ fn split(target: &str) -> (&str, &str) {
 
 fn lookup<'t>(method: &str, path: &'t str) -> Option<Route<'t>> {
     match method {
-        "GET" => match path {
+        "GET" | "HEAD" => match path {
             "/" => Some(Route::Root),
             "/healthz" => Some(Route::Health),
             "/v1/models" => Some(Route::Models),
@@ -205,7 +263,6 @@ fn lookup<'t>(method: &str, path: &'t str) -> Option<Route<'t>> {
                 |id| name(id).map(Route::Model),
             ),
         },
-        "HEAD" => (path == "/healthz").then_some(Route::Health),
         "POST" => match path {
             "/v1/chat/completions" => Some(Route::ChatCompletions),
             "/v1/completions" => Some(Route::Completions),

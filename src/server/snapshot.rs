@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::client_key::ClientKeys;
+use super::client_key::Gate;
 use super::models::ListedModel;
 use super::ruled;
 use crate::config::Config;
@@ -14,7 +14,7 @@ use crate::routing::{Catalog, Holders, Policy};
 
 pub struct Snapshot {
     pub config: Config,
-    pub keys: ClientKeys,
+    pub gate: Gate,
     pub catalog: Catalog,
     pub policy: Policy,
     pub listed: Vec<ListedModel>,
@@ -64,7 +64,7 @@ impl Snapshot {
             })
             .collect();
         Self {
-            keys: ClientKeys::new(&config.api_keys),
+            gate: Gate::new(&config),
             catalog,
             policy,
             listed,

@@ -24,6 +24,7 @@ const SEEN: &[(&str, &str, &[&str])] = &[
     ("program/listening.rs", "the_debug_server_comes_and_goes", &["pprof", "pprof.enable", "pprof.addr"]),
     ("program/serve.rs", "a_hangup_reloads_the_file_and_a_bad_file_changes_nothing", &["api-keys"]),
     ("program/reload.rs", "a_file_that_is_named_counts_too", &["api-keys-file"]),
+    ("gateway/access.rs", "everybody_is_served_where_that_is_asked_for", &["allow-anonymous"]),
     ("gateway/keys.rs", "bodies_and_workers_have_limits", &["limits", "limits.body"]),
     ("config/values.rs", "every_top_level_value_arrives", &["limits.lane-wait"]),
     ("edge/limits.rs", "memory_is_bounded", &["limits.memory"]),

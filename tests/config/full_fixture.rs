@@ -44,7 +44,7 @@ fn the_full_fixture_loads_and_says_what_it_does_not_do() {
         let told = |warning: &String| warning.starts_with(hidden);
         assert!(warnings.iter().any(told), "{hidden} {warnings:#?}");
     }
-    assert!(config(FULL).example_keys);
+    assert!(config(FULL).api_keys.has_example());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod anything;
 mod channels;
+mod client_keys;
 mod coverage;
 mod effective;
 mod entries;

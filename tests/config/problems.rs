@@ -50,7 +50,7 @@ port-number: 1
             "c.yaml:19:5 error gemini-api-key[1].api-key must be text, not a mapping",
             "c.yaml:19:5 warning gemini-api-key[1] has no `api-key`: skipped",
             "c.yaml:20:15 error gemini-api-key[1].priority must be a whole number",
-            "c.yaml:21:1 warning port-number is not a known key",
+            "c.yaml:21:1 warning port-number is not a known key, did you mean `port`?",
         ]
     );
     assert!(load(text).config.is_none());

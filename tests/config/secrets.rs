@@ -50,7 +50,12 @@ fn variables_stand_for_values_of_every_kind() {
     assert_eq!(messages(&loaded), [""; 0]);
     let config = loaded.config.unwrap();
     assert_eq!(config.port, 4711);
-    let keys: Vec<&str> = config.api_keys.iter().map(|key| key.reveal()).collect();
+    let keys: Vec<&str> = config
+        .api_keys
+        .keys()
+        .iter()
+        .map(|key| key.reveal())
+        .collect();
     assert_eq!(keys, ["from-the-environment", "x-y", "${KEY}"]);
     assert_eq!(config.claude[0].key.reveal(), "from-the-environment");
     let source = &config.claude[0].common.headers[0].1;
@@ -79,7 +84,12 @@ fn every_secret_can_stand_in_a_file() {
     let loaded = loaded(&text);
     assert_eq!(messages(&loaded), [""; 0]);
     let config = loaded.config.unwrap();
-    let shown: Vec<&str> = config.api_keys.iter().map(|key| key.reveal()).collect();
+    let shown: Vec<&str> = config
+        .api_keys
+        .keys()
+        .iter()
+        .map(|key| key.reveal())
+        .collect();
     assert_eq!(shown, ["first", "second"]);
     assert_eq!(config.proxy_url.reveal(), "http://u:p@proxy:3128");
     assert_eq!(config.claude[0].proxy.reveal(), "http://u:p@proxy:3128");

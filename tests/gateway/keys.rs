@@ -74,12 +74,12 @@ fn prefixes_and_exclusions_say_what_is_offered() {
     assert_eq!(offered(&free), set(&["m", "team/m"]));
     assert_eq!(
         ["m", "team/m", "m-preview"].map(|model| ask(&free, model)),
-        [200, 200, 400]
+        [200, 200, 404]
     );
     free.stop();
     let forced = setup(&[entry], "force-model-prefix: true");
     assert_eq!(offered(&forced), set(&["team/m"]));
-    assert_eq!(["m", "team/m"].map(|model| ask(&forced, model)), [400, 200]);
+    assert_eq!(["m", "team/m"].map(|model| ask(&forced, model)), [404, 200]);
     forced.stop();
 }
 
@@ -230,7 +230,7 @@ fn a_provider_can_be_put_aside_and_have_old_keys() {
     assert_eq!(offered(&setup), set(&["bare", "old"]));
     assert_eq!(
         ["aside", "old", "bare"].map(|model| ask(&setup, model)),
-        [400, 200, 503]
+        [404, 200, 503]
     );
     assert_eq!(asked(&setup), ["b"]);
     setup.stop();

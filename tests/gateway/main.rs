@@ -1,5 +1,6 @@
 //! The whole gateway over real sockets, in front of the embedded upstreams.
 
+mod access;
 mod client;
 mod crossing;
 mod dropped;

@@ -26,11 +26,16 @@ fn a_key_counts_in_all_five_places() {
     ] {
         assert_eq!(get(path, &headers).0, 200, "{path} {headers:?}");
     }
-    let missing = (401, "{\"error\":\"Missing API key\"}".to_owned());
-    let invalid = (401, "{\"error\":\"Invalid API key\"}".to_owned());
-    assert_eq!(get(models, &[]), missing);
-    assert_eq!(get(models, &[("X-Api-Key", "client-ke")]), invalid);
-    assert_eq!(get("/v1/models?key=x", &[]), invalid);
+    for (path, headers, word) in [
+        (models, vec![], "Missing"),
+        (models, vec![("X-Api-Key", "")], "Missing"),
+        (models, vec![("X-Api-Key", "client-ke")], "Invalid"),
+        ("/v1/models?key=x", vec![], "Invalid"),
+    ] {
+        let (status, text) = get(path, &headers);
+        assert_eq!(status, 401, "{path} {headers:?}");
+        assert!(text.contains(&format!("\"{word} API key")), "{text}");
+    }
     for dialect in ALL {
         let answer = setup.client().call(
             "POST",
@@ -65,9 +70,8 @@ fn gemini_clis_own_endpoint_is_off_and_then_local() {
         more: "enable-gemini-cli-endpoint: true",
         ..Wish::default()
     });
-    // The test client calls the gateway by a name.
     assert_eq!(
-        ask(&setup, &[]),
+        ask(&setup, &[("Host", "gateway")]),
         refusal("CLI reply only allow local access")
     );
     let body = r#"{"model":"gemini-2.5-pro"}"#;
@@ -176,10 +180,6 @@ fn requests_that_cannot_be_understood() {
             "more than one",
         ),
         (b"{\"model\":\"../x\"}", "model"),
-        (
-            b"{\"model\":\"no-such-model\"}",
-            "unknown provider for model no-such-model",
-        ),
     ] {
         let (status, answer) = ask("/v1/chat/completions", body);
         assert_eq!(status, 400, "{answer}");

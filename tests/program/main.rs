@@ -1,5 +1,6 @@
 //! The program as a user runs it: arguments, signals, exit codes, what it prints.
 
+mod access;
 mod cloud;
 mod environment;
 mod flags;

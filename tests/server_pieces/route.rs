@@ -141,16 +141,6 @@ fn every_route() {
 fn what_is_not_served() {
     let long = format!("/v1/models/{}", "m".repeat(600));
     for (method, target) in [
-        ("POST", "/"),
-        ("HEAD", "/"),
-        ("HEAD", "/v1/models"),
-        ("get", "/healthz"),
-        ("PUT", "/v1/messages"),
-        ("GET", "/v1/messages"),
-        ("GET", "/v1/responses"),
-        ("POST", "/v1/models"),
-        ("POST", "/v1beta/models"),
-        ("POST", "/v1beta/models/"),
         ("GET", "/v1"),
         ("GET", "/V1/models"),
         ("GET", "//v1/models"),
@@ -191,6 +181,75 @@ fn what_is_not_served() {
 }
 
 #[test]
+fn known_paths_say_which_methods_they_have() {
+    const GET: &str = "GET, HEAD, OPTIONS";
+    const POST: &str = "POST, OPTIONS";
+    for (target, allow, dialect) in [
+        ("/", GET, Dialect::Chat),
+        ("/healthz?x", GET, Dialect::Chat),
+        ("/v1/models", GET, Dialect::Chat),
+        ("/v1/models/a/b", GET, Dialect::Chat),
+        ("/v1/chat/completions", POST, Dialect::Chat),
+        ("/v1/completions", POST, Dialect::Chat),
+        ("/v1/messages?beta=true", POST, Dialect::Messages),
+        ("/v1/messages/count_tokens", POST, Dialect::Messages),
+        ("/v1/responses", POST, Dialect::Responses),
+        ("/v1/responses/compact", POST, Dialect::Responses),
+        ("/backend-api/codex/responses", POST, Dialect::Responses),
+        ("/v1beta/models", GET, Dialect::Gemini),
+        ("/v1beta/models/g", GET, Dialect::Gemini),
+        ("/v1beta/models/g:embedContent", GET, Dialect::Gemini),
+        (
+            "/v1beta/models/g:generateContent",
+            "GET, HEAD, POST, OPTIONS",
+            Dialect::Gemini,
+        ),
+        ("/v1internal:generateContent", POST, Dialect::Gemini),
+    ] {
+        for method in ["PUT", "DELETE", "PATCH", "TRACE", "get", "BREW"] {
+            let Resolved::NotAllowed(known) = resolve(method, target) else {
+                panic!("{method} {target}");
+            };
+            assert_eq!(known.allow, allow, "{method} {target}");
+            assert_eq!(known.route.dialect(), dialect, "{method} {target}");
+        }
+        for method in ["GET", "HEAD", "POST"] {
+            let is_allowed = allow.split(", ").any(|allowed| allowed == method);
+            let is_served = matches!(resolve(method, target), Resolved::Serve { .. });
+            let is_unknown_method = method == "POST" && target.contains("/models/");
+            assert_eq!(
+                is_served,
+                is_allowed || is_unknown_method,
+                "{method} {target}"
+            );
+        }
+        let known = match resolve("OPTIONS", target) {
+            Resolved::Preflight { known } => known.map(|known| known.allow),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(known, Some(allow), "{target}");
+    }
+}
+
+#[test]
+fn the_host_of_an_absolute_target_is_found() {
+    use holdfast::server::route::authority;
+    for (target, expected) in [
+        ("/v1/models", None),
+        ("*", None),
+        ("/x://host/", None),
+        ("ftp://host/", None),
+        ("http://host", Some("host")),
+        ("HTTP://host:80/v1/models", Some("host:80")),
+        ("https://a@b/?x", Some("a@b")),
+        ("http://host?x=/", Some("host")),
+        ("http:///v1/models", Some("")),
+    ] {
+        assert_eq!(authority(target), expected, "{target}");
+    }
+}
+
+#[test]
 fn unknown_gemini_methods_name_their_path() {
     for path in [
         "/v1beta/models/g",
@@ -205,7 +264,7 @@ fn unknown_gemini_methods_name_their_path() {
 fn a_last_slash_is_redirected() {
     for (method, target, status, location) in [
         ("GET", "/healthz/", 301, "/healthz"),
-        ("HEAD", "/healthz/", 307, "/healthz"),
+        ("HEAD", "/healthz/", 301, "/healthz"),
         ("GET", "/v1/models/", 301, "/v1/models"),
         ("GET", "/v1/models/a/b/", 301, "/v1/models/a/b"),
         ("GET", "/v1beta/models/?key=k", 301, "/v1beta/models?key=k"),
@@ -233,8 +292,16 @@ fn a_last_slash_is_redirected() {
 
 #[test]
 fn preflights_are_answered_anywhere() {
-    for target in ["/", "*", "/v1/messages", "/no/such/path"] {
-        assert_eq!(resolve("OPTIONS", target), Resolved::Preflight);
+    for (target, is_known) in [
+        ("/", true),
+        ("*", false),
+        ("/v1/messages", true),
+        ("/no/such/path", false),
+    ] {
+        let Resolved::Preflight { known } = resolve("OPTIONS", target) else {
+            panic!("{target}");
+        };
+        assert_eq!(known.is_some(), is_known, "{target}");
     }
 }
 
@@ -252,6 +319,7 @@ fn cheap_is_what_asks_no_upstream() {
         ("GET", "/"),
         ("GET", "/healthz?x=1"),
         ("HEAD", "/healthz"),
+        ("HEAD", "/v1/models"),
         ("GET", "/v1/models"),
         ("GET", "/v1/models/a/b?key=k"),
         ("GET", "/v1beta/models?key=k"),
@@ -324,12 +392,18 @@ proptest! {
         match resolve(method, &target) {
             Resolved::Serve { route: Route::UnknownGeminiMethod { .. }, .. } => prop_assert!(!cheap),
             Resolved::Serve { route, .. } => prop_assert_eq!(cheap, !route.is_generation()),
-            Resolved::Preflight => prop_assert!(cheap),
+            Resolved::Preflight { .. } => prop_assert!(cheap),
             Resolved::Redirect { location, .. } => {
                 prop_assert!(location.starts_with('/') && !location.starts_with("//"));
             }
-            Resolved::NotFound => {}
+            Resolved::NotAllowed(_) | Resolved::NotFound => {}
         }
+    }
+
+    #[test]
+    fn head_is_served_where_get_is(target in targets()) {
+        prop_assert_eq!(resolve("HEAD", &target), resolve("GET", &target));
+        prop_assert_eq!(is_cheap(b"HEAD", target.as_bytes()), is_cheap(b"GET", target.as_bytes()));
     }
 
     #[test]

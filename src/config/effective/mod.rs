@@ -79,7 +79,7 @@ fn whole(page: &mut Page<'_>, config: &Config) {
         codex_headers,
         payload: rules,
         api_keys,
-        example_keys: _,
+        allow_anonymous,
         routing,
         limits,
         proxy_url,
@@ -104,7 +104,12 @@ fn whole(page: &mut Page<'_>, config: &Config) {
     page.text("host", host);
     page.plain("port", port);
     self::tls(page, tls.as_ref());
-    page.secrets("api-keys", api_keys);
+    match api_keys.is_lost() {
+        // An empty list would say that none are wanted.
+        true => page.plain("api-keys", "[null]"),
+        false => page.secrets("api-keys", api_keys.keys()),
+    }
+    page.plain("allow-anonymous", allow_anonymous);
     self::limits(page, limits);
     self::routing(page, routing);
     page.plain("request-retry", request_retry);

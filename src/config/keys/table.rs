@@ -53,14 +53,15 @@ const fn refused(path: &'static str, kind: Kind, about: &'static str) -> Key {
 #[rustfmt::skip]
 pub const TOP: &[Key] = &[
     // How the gateway is reached.
-    fixed("host", Kind::Text, "Interface to listen on; empty for all of them."),
+    fixed("host", Kind::Text, "Interface to listen on; empty for all of them, or for this host alone without client keys."),
     fixed("port", Kind::Integer(0, 65_535), "Port to listen on; 0 lets the system choose."),
     key("tls", Kind::Mapping, "HTTPS for clients."),
     fixed("tls.enable", Kind::Flag, "Serve HTTPS instead of HTTP."),
     fixed("tls.cert", Kind::Text, "Certificate chain, a PEM file."),
     fixed("tls.key", Kind::Text, "Private key of the certificate, a PEM file."),
-    key("api-keys", Kind::Secrets, "Keys that clients present; without any, everybody is let in."),
-    key("api-keys-file", Kind::Text, "A file with one client key per line, in place of `api-keys`."),
+    key("api-keys", Kind::Secrets, "Keys that clients present; `[]` for none, which serves programs of this host only."),
+    key("api-keys-file", Kind::Text, "A file with one client key per line, in place of `api-keys`; lines that begin with `#` are comments."),
+    key("allow-anonymous", Kind::Flag, "Without client keys, serve other hosts too."),
     key("limits", Kind::Mapping, "How much is taken on at once."),
     fixed("limits.workers", Kind::Integer(1, 16_384), "Requests served at the same time. Default: by memory and open files, 4096 from 1 GiB on."),
     fixed("limits.body", Kind::Size, "Largest request body."),

@@ -93,21 +93,41 @@ impl Problem {
         )
     }
 
-    /// 400, not a 5xx, which would make clients ask for ever (`spec/http.md` 14 row 7).
-    pub fn unknown_model(model: &str) -> Self {
+    /// 404: nobody serves the model. `near` are names like it that are served.
+    pub fn unknown_model(model: &str, near: &[&str]) -> Self {
+        let mut message = format!("The model `{model}` does not exist here");
+        if !near.is_empty() {
+            message.push_str(&format!("; did you mean `{}`?", near.join("`, `")));
+        }
         Self {
             code: Some("model_not_found".into()),
             param: Some("model"),
-            ..Self::invalid_request(format!("unknown provider for model {model}"))
+            ..Self::new(ErrorStatus::NOT_FOUND, message)
         }
     }
 
-    /// 404: the model list has no such entry.
-    pub fn model_not_listed(id: &str) -> Self {
-        Self::new(
-            ErrorStatus::NOT_FOUND,
-            format!("The model {id} does not exist"),
-        )
+    /// 401: the client's key is missing or wrong.
+    pub fn unauthorized(message: &str) -> Self {
+        Self::new(ErrorStatus::UNAUTHORIZED, message)
+    }
+
+    /// 403: the request is not served, whatever it asks for. `code` names the reason.
+    pub fn forbidden(code: &'static str, message: &str) -> Self {
+        Self {
+            code: Some(code.into()),
+            ..Self::new(ErrorStatus::FORBIDDEN, message)
+        }
+    }
+
+    /// 405: the path is there, but not for this method. `allow` are those it has.
+    pub fn method_not_allowed(allow: &str) -> Self {
+        Self {
+            code: Some("method_not_allowed".into()),
+            ..Self::new(
+                ErrorStatus::METHOD_NOT_ALLOWED,
+                format!("The method is not allowed for this path; allowed are {allow}"),
+            )
+        }
     }
 
     /// 404: a Gemini path whose method is unknown (`spec/http.md` 14 row 10).
@@ -137,15 +157,10 @@ impl Problem {
             Unavailable::NotFound => "auth_not_found",
             Unavailable::Blocked => "auth_unavailable",
         };
-        let mut message = format!(
+        let message = format!(
             "{word}: no auth available (providers={}, model={model})",
             providers.join(",")
         );
-        if providers.contains(&"claude") {
-            message.push_str(
-                "; check Claude auth/key session and cooldown state via /v0/management/auth-files",
-            );
-        }
         Self::new(ErrorStatus::UNAVAILABLE, message)
     }
 
@@ -255,15 +270,17 @@ mod tests {
     }
 
     #[test]
-    fn missing_credentials_point_claude_users_to_their_sessions() {
-        let problem = Problem::no_credential(Unavailable::NotFound, &["gemini", "vertex"], "m");
-        assert_eq!(
-            problem.message,
-            "auth_not_found: no auth available (providers=gemini,vertex, model=m)"
-        );
-        let problem = Problem::no_credential(Unavailable::Blocked, &["claude"], "m");
-        assert!(problem.message.starts_with("auth_unavailable: "));
-        assert!(problem.message.ends_with("/v0/management/auth-files"));
-        assert_eq!(problem.status.code(), 503);
+    fn missing_credentials_say_whose() {
+        for (why, word) in [
+            (Unavailable::NotFound, "auth_not_found"),
+            (Unavailable::Blocked, "auth_unavailable"),
+        ] {
+            let problem = Problem::no_credential(why, &["claude", "vertex"], "m");
+            assert_eq!(
+                problem.message,
+                format!("{word}: no auth available (providers=claude,vertex, model=m)")
+            );
+            assert_eq!(problem.status.code(), 503);
+        }
     }
 }

@@ -116,9 +116,7 @@ struct Envelope<E> {
 struct OpenAi<'a> {
     message: &'a str,
     r#type: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     param: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'a str>,
     #[serde(flatten)]
     details: &'a BTreeMap<&'static str, Value>,
@@ -212,21 +210,21 @@ mod tests {
 
     #[test]
     fn unknown_models_in_every_dialect() {
-        let problem = Problem::unknown_model("a\"b\\c\n");
-        let message = "unknown provider for model a\"b\\c\n";
+        let problem = Problem::unknown_model("a\"b\\c\n", &["a", "b"]);
+        let message = "The model `a\"b\\c\n` does not exist here; did you mean `a`, `b`?";
         let openai = json!({"error": {
             "message": message, "type": "invalid_request_error", "param": "model", "code": "model_not_found",
         }});
-        assert_eq!(problem.status.code(), 400);
+        assert_eq!(problem.status.code(), 404);
         assert_eq!(body(Dialect::Chat, &problem), openai);
         assert_eq!(body(Dialect::Responses, &problem), openai);
         assert_eq!(
             body(Dialect::Messages, &problem),
-            json!({"type": "error", "error": {"type": "invalid_request_error", "message": message}})
+            json!({"type": "error", "error": {"type": "not_found_error", "message": message}})
         );
         assert_eq!(
             body(Dialect::Gemini, &problem),
-            json!({"error": {"code": 400, "message": message, "status": "INVALID_ARGUMENT"}})
+            json!({"error": {"code": 404, "message": message, "status": "NOT_FOUND"}})
         );
     }
 

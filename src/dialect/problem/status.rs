@@ -9,6 +9,7 @@ impl ErrorStatus {
     pub const UNAUTHORIZED: Self = Self(401);
     pub const FORBIDDEN: Self = Self(403);
     pub const NOT_FOUND: Self = Self(404);
+    pub const METHOD_NOT_ALLOWED: Self = Self(405);
     pub const TIMEOUT: Self = Self(408);
     pub const TOO_LARGE: Self = Self(413);
     pub const TOO_MANY_REQUESTS: Self = Self(429);

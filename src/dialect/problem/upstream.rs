@@ -244,7 +244,7 @@ mod tests {
         );
         assert_eq!(
             reshaped(Dialect::Chat, 429, GEMINI),
-            json!({"error": {"message": "Quota", "type": "rate_limit_error", "code": "rate_limit_exceeded"}})
+            json!({"error": {"message": "Quota", "type": "rate_limit_error", "param": null, "code": "rate_limit_exceeded"}})
         );
         assert_eq!(
             reshaped(Dialect::Gemini, 529, CLAUDE),

@@ -2,10 +2,9 @@
 
 use super::status::ErrorStatus;
 
-/// `spec/http.md` 9.2.
+/// `spec/http.md` 9.2, but for 401, which is OpenAI's own.
 pub(super) fn openai_type(status: ErrorStatus) -> &'static str {
     match status.code() {
-        401 => "authentication_error",
         403 => "permission_error",
         429 => "rate_limit_error",
         500.. => "server_error",
@@ -76,7 +75,7 @@ mod tests {
     fn every_status_has_its_words() {
         let table = "
             400 invalid_request_error - invalid_request_error INVALID_ARGUMENT
-            401 authentication_error invalid_api_key authentication_error UNAUTHENTICATED
+            401 invalid_request_error invalid_api_key authentication_error UNAUTHENTICATED
             402 invalid_request_error - billing_error FAILED_PRECONDITION
             403 permission_error insufficient_quota permission_error PERMISSION_DENIED
             404 invalid_request_error model_not_found not_found_error NOT_FOUND

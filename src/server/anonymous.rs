@@ -1,0 +1,373 @@
+//! What is served without a client key: programs of this host, and nothing that a web page could send.
+//!
+//! A page may send a request to any address its reader can reach. Browsers then say from which origin
+//! (`Origin`, or `Sec-Fetch-Site` where they send none), and by which name the page has called us (`Host`), which
+//! may be a name of the page's own that it has made point to this host (DNS rebinding).
+
+use std::net::{IpAddr, SocketAddr};
+
+/// What decides about a request where there are no client keys.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'r> {
+    /// Who is connected.
+    pub peer: SocketAddr,
+    /// Where the gateway listens: all its addresses, or the one over which the request came.
+    pub local: &'r [SocketAddr],
+    /// The `host` of the configuration; may be empty.
+    pub host: &'r str,
+    /// `allow-anonymous` of the configuration.
+    pub allow_anonymous: bool,
+}
+
+/// Why a request is not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stranger {
+    /// It comes from another host.
+    Peer,
+    /// It calls the gateway by a name that is none of its own.
+    Host,
+    /// A web page of somebody else sends it.
+    Origin,
+}
+
+/// Whether a request without a key is served. `headers` are all its header lines; `authority` is the host of a
+/// target in absolute form, which counts like `Host`.
+///
+/// # Errors
+/// What is strange about it.
+pub fn check<'h>(
+    asked: &Asked<'_>,
+    authority: Option<&str>,
+    headers: impl Iterator<Item = (&'h str, &'h str)> + Clone,
+) -> Result<(), Stranger> {
+    let values = |name: &'static str| {
+        headers
+            .clone()
+            .filter(move |(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    };
+    let is_open = asked.allow_anonymous && !asked.local.iter().all(|at| is_loopback(at.ip()));
+    if !asked.allow_anonymous && !is_loopback(asked.peer.ip()) {
+        return Err(Stranger::Peer);
+    }
+    let is_own = |authority: &str| Name::parse(authority).is_some_and(|name| asked.owns(&name));
+    // What has no Host is no browser. Where others are served, nobody knows by which names.
+    let are_own = || values("host").all(is_own) && authority.is_none_or(is_own);
+    if !is_open && !are_own() {
+        return Err(Stranger::Host);
+    }
+    let mut origins = values("origin").peekable();
+    let is_strange = match origins.peek() {
+        Some(_) => !origins.all(|origin| self::authority(origin).is_some_and(is_own)),
+        None => values("sec-fetch-site").any(|site| site.trim().eq_ignore_ascii_case("cross-site")),
+    };
+    match is_strange {
+        true => Err(Stranger::Origin),
+        false => Ok(()),
+    }
+}
+
+impl Asked<'_> {
+    /// Whether a name is one of this gateway, or of this host for itself. Ports do not matter: they may be forwarded.
+    fn owns(&self, name: &Name) -> bool {
+        let is_local = match name {
+            Name::Address(address) => {
+                let address = address.to_canonical();
+                let mut local = self.local.iter().map(|at| at.ip().to_canonical());
+                is_loopback(address) || (!address.is_unspecified() && local.any(|at| at == address))
+            }
+            Name::Domain(domain) => {
+                let top = domain.rsplit('.').next().unwrap_or_default();
+                top == "localhost"
+            }
+        };
+        is_local
+            || (!is_unspecified(name) && Name::parse(self.host).is_some_and(|own| own == *name))
+    }
+}
+
+/// The host of an authority.
+#[derive(Debug, PartialEq, Eq)]
+enum Name {
+    Address(IpAddr),
+    /// In lower case, without a last dot.
+    Domain(String),
+}
+
+impl Name {
+    /// Reads `host` or `host:port`, IPv6 in brackets. `None` for everything else, user names and zones among it:
+    /// browsers send neither.
+    fn parse(authority: &str) -> Option<Self> {
+        if let Some(rest) = authority.strip_prefix('[') {
+            let (address, port) = rest.split_once(']')?;
+            let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+            let address = address.parse().ok().filter(|_| is_port)?;
+            return Some(Self::Address(IpAddr::V6(address)));
+        }
+        let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
+        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        let is_name = host
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+        if host.is_empty() || !is_name || !is_port(port) {
+            return None;
+        }
+        Some(match host.parse() {
+            Ok(address) => Self::Address(IpAddr::V4(address)),
+            Err(_) => Self::Domain(host),
+        })
+    }
+}
+
+fn is_port(text: &str) -> bool {
+    text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_unspecified(name: &Name) -> bool {
+    matches!(name, Name::Address(address) if address.to_canonical().is_unspecified())
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+/// The authority of an origin of the web; `None` for `null`, for those of other schemes, and for what is none.
+fn authority(origin: &str) -> Option<&str> {
+    let (scheme, authority) = origin.split_once("://")?;
+    let is_web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    is_web.then_some(authority)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LOCAL: &str = "127.0.0.1:8317";
+
+    fn asked<'r>(peer: &str, local: &'r [SocketAddr], host: &'r str, allow: bool) -> Asked<'r> {
+        Asked {
+            peer: peer.parse().unwrap(),
+            local,
+            host,
+            allow_anonymous: allow,
+        }
+    }
+
+    fn checked(asked: &Asked<'_>, headers: &[(&str, &str)]) -> Result<(), Stranger> {
+        check(asked, None, headers.iter().copied())
+    }
+
+    #[test]
+    fn only_this_host_is_served_unless_others_may_be() {
+        for (peer, allow, expected) in [
+            ("127.0.0.1:1", false, Ok(())),
+            ("127.8.9.1:1", false, Ok(())),
+            ("[::1]:1", false, Ok(())),
+            ("[::ffff:127.0.0.1]:1", false, Ok(())),
+            ("192.0.2.1:1", false, Err(Stranger::Peer)),
+            ("[::ffff:192.0.2.1]:1", false, Err(Stranger::Peer)),
+            ("[2001:db8::1]:1", false, Err(Stranger::Peer)),
+            ("0.0.0.0:1", false, Err(Stranger::Peer)),
+            ("192.0.2.1:1", true, Ok(())),
+        ] {
+            for local in ["0.0.0.0:8317", "[::]:8317", "192.0.2.9:8317", LOCAL] {
+                let local = [local.parse().unwrap()];
+                let asked = asked(peer, &local, "", allow);
+                let told = checked(&asked, &[("Host", "localhost:8317")]);
+                assert_eq!(told, expected, "{peer} at {local:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_gateway_is_called_by_its_own_names() {
+        let local =
+            ["127.0.0.1:8317", "[::1]:8317", "192.0.2.9:8317"].map(|at| at.parse().unwrap());
+        let asked = asked("127.0.0.1:1", &local, "gateway.test", false);
+        for own in [
+            "127.0.0.1",
+            "127.0.0.1:8317",
+            "127.0.0.1:1",
+            "127.0.0.1.",
+            "127.255.0.3:8317",
+            "localhost",
+            "LocalHost:8317",
+            "localhost.",
+            "localhost.:8317",
+            "localhost:",
+            "app.localhost:3000",
+            "[::1]",
+            "[::1]:8317",
+            "[0:0:0:0:0:0:0:1]:8317",
+            "[::ffff:127.0.0.1]:8317",
+            "192.0.2.9",
+            "[::ffff:192.0.2.9]",
+            "gateway.test:8317",
+            "GATEWAY.test.",
+        ] {
+            assert_eq!(checked(&asked, &[("hOST", own)]), Ok(()), "{own}");
+        }
+        for strange in [
+            "",
+            " ",
+            ".",
+            "evil.example",
+            "evil.example:8317",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example:8317",
+            "evillocalhost",
+            "localhost..",
+            "gateway.test.evil.example",
+            "agateway.test",
+            "192.0.2.10",
+            "0.0.0.0:8317",
+            "[::]:8317",
+            "0",
+            "127.1",
+            "2130706433",
+            "0x7f.0.0.1",
+            "0177.0.0.1",
+            "::1",
+            "[::1",
+            "::1]",
+            "[::1]x",
+            "[::1]:x",
+            "[::1%lo]:8317",
+            "[::1%25lo]:8317",
+            "[127.0.0.1]",
+            "localhost:80:80",
+            "localhost:123456",
+            "localhost:8317x",
+            "localhost/",
+            "localhost,evil.example",
+            "localhost evil.example",
+            "user@localhost",
+            "localhost@evil.example",
+            "localhost:8317@evil.example",
+            "localhost#.evil.example",
+            "localhost\\.evil.example",
+            "loc%61lhost",
+            "http://localhost",
+            "löcalhost",
+        ] {
+            let told = checked(&asked, &[("Host", strange)]);
+            assert_eq!(told, Err(Stranger::Host), "{strange}");
+            // Nor does it get in beside a right one, or as the host of an absolute target.
+            let told = checked(&asked, &[("Host", "localhost"), ("Host", strange)]);
+            assert_eq!(told, Err(Stranger::Host), "{strange}");
+            let told = check(&asked, Some(strange), [("Host", "localhost")].into_iter());
+            assert_eq!(told, Err(Stranger::Host), "{strange}");
+        }
+        // HTTP/1.0 knows no Host, and browsers no HTTP/1.0.
+        assert_eq!(checked(&asked, &[]), Ok(()));
+    }
+
+    #[test]
+    fn pages_of_others_are_refused_wherever_it_listens() {
+        let cases: &[(&[(&str, &str)], bool)] = &[
+            (&[], true),
+            (&[("Origin", "http://localhost:3000")], true),
+            (&[("Origin", "https://LOCALHOST")], true),
+            (&[("Origin", "http://app.localhost")], true),
+            (&[("Origin", "http://127.0.0.1:8317")], true),
+            (&[("Origin", "HTTP://[::1]:5173")], true),
+            (&[("Origin", "http://192.0.2.9:3000")], true),
+            (&[("Origin", "null")], false),
+            (&[("Origin", "")], false),
+            (&[("Origin", "https://evil.example")], false),
+            (&[("Origin", "http://localhost.evil.example")], false),
+            (&[("Origin", "http://localhost@evil.example")], false),
+            (&[("Origin", "http://evil.example@localhost")], false),
+            (&[("Origin", "http://localhost/")], false),
+            (&[("Origin", "http://localhost http://evil.example")], false),
+            (
+                &[("Origin", "http://localhost, https://evil.example")],
+                false,
+            ),
+            (&[("Origin", "localhost")], false),
+            (&[("Origin", "//localhost")], false),
+            (&[("Origin", "file://localhost")], false),
+            (&[("Origin", "chrome-extension://localhost")], false),
+            (&[("Origin", "http://192.0.2.10")], false),
+            (&[("Origin", "http://0.0.0.0:8317")], false),
+            (
+                &[
+                    ("Origin", "http://localhost"),
+                    ("origin", "https://evil.example"),
+                ],
+                false,
+            ),
+            (&[("Sec-Fetch-Site", "cross-site")], false),
+            (&[("sec-fetch-site", " Cross-Site ")], false),
+            (&[("Sec-Fetch-Site", "same-origin")], true),
+            (&[("Sec-Fetch-Site", "same-site")], true),
+            (&[("Sec-Fetch-Site", "none")], true),
+            // A page at 127.0.0.1 that calls localhost.
+            (
+                &[
+                    ("Sec-Fetch-Site", "cross-site"),
+                    ("Origin", "http://127.0.0.1"),
+                ],
+                true,
+            ),
+            (
+                &[
+                    ("Sec-Fetch-Site", "same-origin"),
+                    ("Origin", "https://evil.example"),
+                ],
+                false,
+            ),
+        ];
+        for (at, allow) in [
+            (LOCAL, false),
+            (LOCAL, true),
+            ("0.0.0.0:1", true),
+            ("192.0.2.9:1", true),
+        ] {
+            let local = [at.parse().unwrap(), "192.0.2.9:1".parse().unwrap()];
+            let asked = asked("127.0.0.1:1", &local, "", allow);
+            for (headers, is_served) in cases {
+                let told = checked(&asked, headers);
+                let expected = match is_served {
+                    true => Ok(()),
+                    false => Err(Stranger::Origin),
+                };
+                assert_eq!(told, expected, "{headers:?} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn by_which_names_others_call_it_is_not_known() {
+        let open = ["0.0.0.0:8317".parse().unwrap()];
+        let host = [("Host", "gateway.example")];
+        assert_eq!(
+            checked(&asked("192.0.2.1:1", &open, "", true), &host),
+            Ok(())
+        );
+        // On loopback nobody else calls it, whatever is allowed.
+        let local = [LOCAL.parse().unwrap()];
+        let told = checked(&asked("127.0.0.1:1", &local, "", true), &host);
+        assert_eq!(told, Err(Stranger::Host));
+    }
+
+    proptest! {
+        #[test]
+        fn no_name_below_another_is_own(
+            before in "([a-z0-9@.:\\[\\]%/-]{0,12})",
+            own in prop::sample::select(vec!["localhost", "127.0.0.1", "[::1]"]),
+            host in "[a-z]{1,8}\\.(com|test|example)",
+            port in "(:[0-9]{1,5})?",
+        ) {
+            let local = [LOCAL.parse().unwrap()];
+            let asked = asked("127.0.0.1:1", &local, "", false);
+            for name in [format!("{before}.{host}{port}"), format!("{before}{own}.{host}{port}"), format!("{own}{port}@{host}")] {
+                prop_assert!(checked(&asked, &[("Host", &name)]).is_err(), "{name}");
+                let origin = format!("http://{name}");
+                prop_assert!(checked(&asked, &[("Origin", &origin)]).is_err(), "{origin}");
+            }
+        }
+    }
+}
