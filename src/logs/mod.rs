@@ -20,9 +20,11 @@ pub mod request_id;
 mod rotated;
 mod sections;
 mod spool;
+mod stderr;
 mod tee;
 pub mod upstream;
 pub mod veil;
+mod writer;
 
 pub use folder::{folder, prune};
 pub use journal::Journal;
