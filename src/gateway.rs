@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use crate::config::{self, Config};
 use crate::diagnostics::Diagnostics;
 use crate::edge::{Edge, EdgeHandle, Hooks, Identity, IdentityError, Limits, listener};
 use crate::janitor::{Janitor, Task};
+use crate::logs::{self, Surroundings};
 use crate::provider::Variables;
 use crate::server::report::Observer;
 use crate::server::workers::Workers;
@@ -38,6 +40,7 @@ pub struct Gateway {
     observer: Option<Observer>,
     tasks: Vec<Task>,
     variables: Variables,
+    log_folder: Option<PathBuf>,
 }
 
 /// A gateway at work. Dropping it stops it at once.
@@ -121,6 +124,7 @@ impl Gateway {
             observer: None,
             tasks: Vec::new(),
             variables: Variables::default(),
+            log_folder: None,
         }
     }
 
@@ -128,6 +132,13 @@ impl Gateway {
     /// process's own environment.
     pub fn with_variables(mut self, variables: Variables) -> Self {
         self.variables = variables;
+        self
+    }
+
+    /// Has the logs of requests written into `folder`, which is made when there is one to write. Otherwise it
+    /// follows from the variables and `auth-dir` ([`logs::folder`]).
+    pub fn with_log_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.log_folder = Some(folder.into());
         self
     }
 
@@ -162,7 +173,12 @@ impl Gateway {
             observer,
             mut tasks,
             variables,
+            log_folder,
         } = self;
+        let log_folder = log_folder.unwrap_or_else(|| {
+            let variables = |name: &str| variables.get(name);
+            logs::folder(&Surroundings::here(&variables, None, &config.auth_dir))
+        });
         let started = Started::of(&config);
         let identity = started
             .tls
@@ -188,7 +204,11 @@ impl Gateway {
             lane_wait: config.limits.queue_timeout,
             ..Limits::default()
         };
-        let server = Arc::new(Server::new(config, observer, variables));
+        match config.logs.commercial {
+            true => log::info!("no logs of requests are kept: commercial-mode is on"),
+            false => log::info!("logs of requests go to {}", log_folder.display()),
+        }
+        let server = Arc::new(Server::new(config, observer, variables, log_folder.into()));
         server.remember();
         server.restore_usage();
         server.prune_logs();

@@ -34,6 +34,7 @@ use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -74,15 +75,20 @@ pub struct Server {
     observer: Option<Observer>,
     written: Written,
     usage: Statistics,
-    /// What `$WRITABLE_PATH` said at the start.
-    writable: Option<String>,
+    /// Where logs of requests go.
+    log_folder: Arc<Path>,
     /// `commercial-mode`, which stays as it was at the start.
     commercial: bool,
 }
 
 impl Server {
-    pub fn new(config: Config, observer: Option<Observer>, variables: Variables) -> Self {
-        let writable = variables.get("WRITABLE_PATH");
+    /// `log_folder` is where logs of requests go; it is made when there is one to write.
+    pub fn new(
+        config: Config,
+        observer: Option<Observer>,
+        variables: Variables,
+        log_folder: Arc<Path>,
+    ) -> Self {
         let upstream = Upstream::new(Settings {
             workers: config.limits.workers.unwrap_or(512),
             variables,
@@ -96,9 +102,9 @@ impl Server {
             snapshot: ArcSwap::from_pointee(Snapshot::new(
                 config,
                 &routing.holders,
-                writable.as_deref(),
+                Arc::clone(&log_folder),
             )),
-            writable,
+            log_folder,
             routing,
             carriers: Arc::default(),
             upstream,
@@ -115,7 +121,7 @@ impl Server {
         let snapshot = Arc::new(Snapshot::new(
             config,
             &self.routing.holders,
-            self.writable.as_deref(),
+            Arc::clone(&self.log_folder),
         ));
         let before = self.snapshot.swap(Arc::clone(&snapshot));
         self.compare(&before, &snapshot);
@@ -204,9 +210,10 @@ impl Server {
     /// Answers a request, and tells of it.
     fn serve(&self, mut inbound: Inbound, lane: &mut dyn Write) -> std::io::Result<()> {
         let snapshot = self.snapshot.load_full();
-        let access = Access::new(RequestId::fresh());
-        let recording = Recording::begin(&snapshot, &inbound, access.id);
-        let mut lane = recording.tee(lane);
+        let id = RequestId::fresh();
+        let recording = Recording::begin(&snapshot, &inbound, id);
+        let access = Access::new(id, recording.seen());
+        let mut lane = access.seen.tee(lane);
         let answered = catch_unwind(AssertUnwindSafe(|| {
             self.answer(&snapshot, &mut inbound, &access, &mut lane)
         }));
@@ -214,7 +221,7 @@ impl Server {
             log::error!("a request handler panicked");
             Err(std::io::ErrorKind::Other.into())
         });
-        let sent = lane.sent();
+        let sent = access.seen.sent();
         access.close(&inbound, sent.status, answered.is_ok());
         recording.end(inbound, &access, sent);
         answered
@@ -228,21 +235,26 @@ impl Server {
         lane: &mut dyn Write,
     ) -> std::io::Result<()> {
         let target = inbound.target.clone();
-        let reply = |reply: Reply| reply.with_id(access.id);
+        let answer = |reply: Reply, lane: &mut dyn Write| {
+            if let Some(why) = reply.failure() {
+                access.failed(why);
+            }
+            reply.with_id(access.id).write(lane)
+        };
         let (route, query) = match route::resolve(&inbound.method, &target) {
             Resolved::Serve { route, query } => (route, query),
-            Resolved::Preflight => return reply(Reply::preflight()).write(lane),
+            Resolved::Preflight => return answer(Reply::preflight(), lane),
             Resolved::Redirect { status, location } => {
-                return reply(Reply::redirect(status, location)).write(lane);
+                return answer(Reply::redirect(status, location), lane);
             }
-            Resolved::NotFound => return reply(Reply::fixed(fixed::NOT_FOUND)).write(lane),
+            Resolved::NotFound => return answer(Reply::fixed(fixed::NOT_FOUND), lane),
         };
         let client = if route.is_open() {
             Client::Anonymous
         } else {
             match snapshot.keys.check(|name| inbound.headers.get(name), query) {
                 Ok(client) => client,
-                Err(refusal) => return reply(Reply::fixed(refusal)).write(lane),
+                Err(refusal) => return answer(Reply::fixed(refusal), lane),
             }
         };
         match route {
@@ -253,6 +265,7 @@ impl Server {
             | Route::Responses
             | Route::Compact
             | Route::Gemini { .. } => {
+                access.admit();
                 let operation = Operation::of(&route, query);
                 let generation = Generation {
                     server: self,
@@ -264,7 +277,7 @@ impl Server {
                 };
                 generation.serve(inbound, lane)
             }
-            local => reply(from_memory(snapshot, inbound, &local)).write(lane),
+            local => answer(from_memory(snapshot, inbound, &local), lane),
         }
     }
 }

@@ -17,6 +17,8 @@ pub struct Reply {
     retry_after: Option<Duration>,
     request_id: Option<RequestId>,
     body: Vec<u8>,
+    /// Why it is a failure.
+    failure: Option<String>,
     /// HEAD: the head of the answer without its body.
     head_only: bool,
 }
@@ -30,16 +32,20 @@ impl Reply {
             retry_after: None,
             request_id: None,
             body,
+            failure: None,
             head_only: false,
         }
     }
 
     pub fn fixed(fixed: Fixed) -> Self {
-        Self::new(
-            fixed.status,
-            Some(fixed.content_type),
-            fixed.body.as_bytes().to_vec(),
-        )
+        Self {
+            failure: fixed.failure(),
+            ..Self::new(
+                fixed.status,
+                Some(fixed.content_type),
+                fixed.body.as_bytes().to_vec(),
+            )
+        }
     }
 
     pub fn json(body: Vec<u8>) -> Self {
@@ -61,6 +67,7 @@ impl Reply {
     pub fn problem(dialect: Dialect, problem: &Problem) -> Self {
         Self {
             retry_after: problem.retry_after,
+            failure: Some(problem.message.clone()),
             ..Self::new(
                 problem.status.code(),
                 Some(RELAYED_JSON),
@@ -89,6 +96,11 @@ impl Reply {
             head_only: true,
             ..self
         }
+    }
+
+    /// What logs say of it, if it is a failure.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
     }
 
     pub fn into_body(self) -> Vec<u8> {

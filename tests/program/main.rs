@@ -7,6 +7,8 @@ mod harness;
 mod identify;
 mod listening;
 #[cfg(feature = "demo")]
+mod logged;
+#[cfg(feature = "demo")]
 mod logs;
 mod manager;
 mod questions;
@@ -15,3 +17,4 @@ mod reload;
 mod reload_under_load;
 mod serve;
 mod try_out;
+mod unread;
