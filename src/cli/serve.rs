@@ -77,6 +77,13 @@ pub fn run(config: Option<PathBuf>, password: Option<&Secret>) -> ExitCode {
         Some(source.path()),
         &config.auth_dir,
     ));
+    if config.logs.to_file {
+        // Nothing more is told there.
+        complain(format_args!(
+            "holdfast: the log goes to {}",
+            folder.display()
+        ));
+    }
     let journal = Journal::start(&config.logs, &folder);
     for (level, text) in remarks {
         log::log!(level, "{text}");

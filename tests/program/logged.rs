@@ -191,6 +191,20 @@ fn signs_of_life_and_what_follows_them_are_logged() {
 }
 
 #[test]
+fn a_log_in_a_file_is_announced_elsewhere() {
+    let folder = Folder::new();
+    let text = "port: 0\nhost: 127.0.0.1\nlogging-to-file: true\ncommercial-mode: true\n";
+    let path = folder.write("config.yaml", text);
+    let program = Program::start(&["--config", path.to_str().unwrap()]);
+    let logs = program.writable().join("logs");
+    program.expect(&format!("the log goes to {}", logs.display()));
+    eventually(
+        || logs.join("main.log").exists(),
+        || "there is no log".to_owned(),
+    );
+}
+
+#[test]
 fn the_folder_is_announced_and_made_when_it_is_needed() {
     let upstreams = Upstreams::start().unwrap();
     let folder = Folder::new();
