@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,9 +18,10 @@ use crate::diagnostics::Diagnostics;
 use crate::edge::{Edge, Identity, IdentityError, Limits, Refusal, Service, listener};
 use crate::exchange::{Admission, Client, Head, Request};
 use crate::janitor::{Janitor, Task};
+use crate::logs::{self, Surroundings};
 use crate::provider::Variables;
 use crate::server::report::Observer;
-use crate::server::{Server, Ticket, statistics};
+use crate::server::{Server, Surrounds, Ticket, statistics};
 use crate::usage;
 
 /// How often sessions are written down.
@@ -40,6 +42,7 @@ pub struct Gateway {
     observer: Option<Observer>,
     tasks: Vec<Task>,
     variables: Variables,
+    log_folder: Option<PathBuf>,
 }
 
 /// A gateway at work. Dropping it stops it at once.
@@ -129,6 +132,7 @@ impl Gateway {
             observer: None,
             tasks: Vec::new(),
             variables: Variables::default(),
+            log_folder: None,
         }
     }
 
@@ -136,6 +140,13 @@ impl Gateway {
     /// process's own environment.
     pub fn with_variables(mut self, variables: Variables) -> Self {
         self.variables = variables;
+        self
+    }
+
+    /// Has the logs of requests written into `folder`, which is made when there is one to write. Otherwise it
+    /// follows from the variables and `auth-dir` ([`logs::folder`]).
+    pub fn with_log_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.log_folder = Some(folder.into());
         self
     }
 
@@ -170,11 +181,16 @@ impl Gateway {
             observer,
             mut tasks,
             variables,
+            log_folder,
         } = self;
         if config.is_unprotected() {
             let host = config.host;
             return Err(StartError::Unprotected { host });
         }
+        let log_folder = log_folder.unwrap_or_else(|| {
+            let variables = |name: &str| variables.get(name);
+            logs::folder(&Surroundings::here(&variables, None, &config.auth_dir))
+        });
         let started = Started::of(&config);
         let identity = started
             .tls
@@ -201,14 +217,21 @@ impl Gateway {
             queue_timeout: started.queue_timeout,
             ..Limits::default()
         };
+        match config.logs.commercial {
+            true => log::info!("no logs of requests are kept: commercial-mode is on"),
+            false => log::info!("logs of requests go to {}", log_folder.display()),
+        }
         let budget = Budget::new(capacity.budget);
         let server = Arc::new(Server::new(
             config,
-            addresses.clone(),
             observer,
-            variables,
-            capacity.workers,
-            budget.clone(),
+            Surrounds {
+                variables,
+                local: addresses.clone(),
+                log_folder: log_folder.into(),
+                workers: capacity.workers,
+                budget: budget.clone(),
+            },
         ));
         server.remember();
         server.restore_usage();

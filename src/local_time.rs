@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rustls::pki_types::UnixTime;
+use rustls::time_provider::TimeProvider;
 use tz::TimeZone;
 
 const DAY: i64 = 24 * 3600;
@@ -106,6 +108,17 @@ impl Zone {
     }
 }
 
+/// The clock of TLS. rustls's own panics when the system's is set before 1970.
+#[derive(Debug)]
+pub struct TlsClock;
+
+impl TimeProvider for TlsClock {
+    fn current_time(&self) -> Option<UnixTime> {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        Some(UnixTime::since_unix_epoch(since.unwrap_or_default()))
+    }
+}
+
 /// Year, month and day of a day counted from 1970-01-01. Years are counted from March, so that the odd day
 /// comes last, and in eras of 400 years, which all have as many days.
 pub fn date(day: i64) -> (i64, u8, u8) {
@@ -187,6 +200,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn every_clock_has_a_time(seconds in any::<i64>(), rules in proptest::sample::select(vec!["UTC0", "CET-1CEST,M3.5.0,M10.5.0/3", "NST3:30"])) {
+            let away = Duration::from_secs(seconds.unsigned_abs());
+            let time = match seconds < 0 {
+                true => UNIX_EPOCH.checked_sub(away),
+                false => UNIX_EPOCH.checked_add(away),
+            };
+            if let Some(time) = time {
+                let civil = zone(rules).civil(time);
+                prop_assert!((1..=12).contains(&civil.month) && (1..=31).contains(&civil.day));
+                prop_assert!(seconds >= 0 || civil.year <= 1970, "{civil:?}");
+            }
+        }
+
         #[test]
         fn it_agrees_with_the_dates_of_http(seconds in 0_u64..253_402_300_799) {
             let civil = Civil::utc(at(seconds));

@@ -80,7 +80,7 @@ fn what_is_no_request_is_refused() {
 }
 
 #[test]
-fn one_that_says_nothing_holds_nobody_up_for_long() {
+fn one_that_says_nothing_holds_nobody_up() {
     let server = Diagnostics::start("127.0.0.1:0").unwrap();
     let mut silent = TcpStream::connect(server.address()).unwrap();
     silent.write_all(b"GET /debug").unwrap();
@@ -90,6 +90,45 @@ fn one_that_says_nothing_holds_nobody_up_for_long() {
     let begun = Instant::now();
     drop(server);
     assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn many_that_say_nothing_hold_nobody_up() {
+    let server = Diagnostics::start("127.0.0.1:0").unwrap();
+    // More than are served at a time.
+    let silent: Vec<TcpStream> = (0..100)
+        .map(|n| {
+            let mut stream = TcpStream::connect(server.address()).unwrap();
+            if n % 2 == 0 {
+                stream.write_all(b"GET /debug").unwrap();
+            }
+            stream
+        })
+        .collect();
+    assert!(get(server.address(), "/debug/pprof/").contains("200 OK"));
+    // They do not stay.
+    for mut stream in silent {
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        match stream.read(&mut [0]) {
+            Ok(count) => assert_eq!(count, 0),
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
+        }
+    }
+}
+
+#[test]
+fn a_head_may_come_in_pieces() {
+    let server = Diagnostics::start("127.0.0.1:0").unwrap();
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    stream.set_nodelay(true).unwrap();
+    for byte in b"GET /debug/pprof/ HTTP/1.1\r\n\r\n" {
+        stream.write_all(&[*byte]).unwrap();
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `holdfast demo`: the gateway in front of embedded upstreams, to be tried with `curl`.
 
 use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,11 +9,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use super::notify::Manager;
 use super::output::{complain, print};
-use super::{exit, serve};
+use super::{exit, serve, signals};
 use crate::config;
 use crate::demo::{self, Upstreams};
 use crate::dialect::Dialect;
@@ -27,7 +27,7 @@ const CREDENTIALS: usize = 3;
 const DELTA_DELAY: Duration = Duration::from_millis(40);
 
 pub fn run(port: u16, json: bool) -> ExitCode {
-    let signals = match Signals::new([SIGINT, SIGTERM]) {
+    let signals = match signals::take(&[SIGINT, SIGTERM]) {
         Ok(signals) => signals,
         Err(error) => return fail(&format!("cannot take signals: {error}"), exit::INPUT),
     };
@@ -42,7 +42,7 @@ pub fn run(port: u16, json: bool) -> ExitCode {
         return fail("the demo's own configuration is broken", exit::INPUT);
     };
     let line: fn(&Report<'_>) -> String = if json { json_line } else { text_line };
-    let gateway = Gateway::new(config).observed(Arc::new(move |report| say(&line(report))));
+    let gateway = Gateway::new(config).observed(Arc::new(move |report| tell(&line(report))));
     match gateway.run() {
         Ok(running) => {
             say(&if json {
@@ -77,6 +77,11 @@ fn fail(message: &str, code: u8) -> ExitCode {
 
 fn say(text: &str) {
     print(&format!("{text}\n"));
+}
+
+/// As [`say`], of a request: if it cannot be written, requests go on.
+fn tell(text: &str) {
+    let _ = writeln!(io::stdout().lock(), "{text}");
 }
 
 /// The demo is configured as a user would do it.

@@ -35,6 +35,11 @@ pub const VARIABLES: &[Variable] = &[
     )
     .exact(),
     variable("WRITABLE_PATH", "the folder of what holdfast writes"),
+    variable(
+        "LOGS_DIRECTORY",
+        "the folder of logs, where neither WRITABLE_PATH nor the configuration's folder has one",
+    )
+    .exact(),
     variable("HTTP_PROXY", "the proxy for upstreams without TLS"),
     variable("HTTPS_PROXY", "the proxy for upstreams with TLS"),
     variable(

@@ -19,6 +19,7 @@ mod output;
 mod password;
 mod questions;
 mod serve;
+mod signals;
 mod source;
 mod version;
 mod waiting;
@@ -57,7 +58,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Request::Schema => questions::schema(),
         Request::Serve { config, password } => {
             let password = password::out_of_sight(password, config.as_deref());
-            return serve::run(config, password.as_ref(), &environment());
+            return serve::run(config, password.as_ref());
         }
         Request::Check {
             config,

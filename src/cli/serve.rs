@@ -1,12 +1,13 @@
 //! `holdfast`: serve until told to stop.
 
-use std::cell::Cell;
-use std::path::PathBuf;
+use std::cell::{Cell, RefCell};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use log::Level;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -14,25 +15,34 @@ use super::environment::Environment;
 use super::notify::Manager;
 use super::output::complain;
 use super::source::{self, Reading, Source};
-use super::{exit, locate, questions, version, waiting};
-use crate::config::{self, Config, Problem, Secret};
+use super::{exit, locate, questions, signals, version, waiting};
+use crate::config::{self, Config, Secret};
 use crate::gateway::{Gateway, Running, StartError};
-use crate::logs::{self, Journal};
+use crate::logs::{self, Journal, Surroundings};
 use crate::provider::Variables;
 
-pub fn run(
-    config: Option<PathBuf>,
-    password: Option<&Secret>,
-    environment: &Environment,
-) -> ExitCode {
+/// What there is to say of a configuration, and how bad it is.
+type Remark = (Level, String);
+
+pub fn run(config: Option<PathBuf>, password: Option<&Secret>) -> ExitCode {
+    // Also when this thread panics.
+    let _last_lines = Flushed;
+    let (environment, in_passing) = Environment::read();
+    let mut remarks: Vec<Remark> = in_passing
+        .into_iter()
+        .map(|warning| (Level::Warn, warning.to_string()))
+        .collect();
+    let environment = &environment;
     let in_vain = environment.problems();
     if !in_vain.is_empty() {
-        in_vain.iter().for_each(tell);
+        complain_of(remarks);
+        in_vain.iter().for_each(complain);
         return ExitCode::from(exit::INPUT);
     }
-    let mut signals = match Signals::new([SIGHUP, SIGINT, SIGTERM]) {
+    let mut signals = match signals::take(&[SIGHUP, SIGINT, SIGTERM]) {
         Ok(signals) => signals,
         Err(error) => {
+            complain_of(remarks);
             complain(format_args!("holdfast: cannot take signals: {error}"));
             return ExitCode::from(exit::INPUT);
         }
@@ -40,6 +50,7 @@ pub fn run(
     let manager = Manager::of_process();
     let places = locate::places(config, environment);
     let (source, config) = if environment.waits_for_configuration() {
+        complain_of(std::mem::take(&mut remarks));
         manager.ready("waiting for a configuration");
         match waiting::until_valid(&places, environment, &mut signals) {
             Some(found) => found,
@@ -47,17 +58,36 @@ pub fn run(
         }
     } else {
         let Some(path) = questions::found(places) else {
+            complain_of(remarks);
             return ExitCode::from(exit::INPUT);
         };
         let source = Arc::new(Source::new(path, Box::new(environment.lookup())));
-        match source.read(tell) {
+        // How the log looks is only known afterwards.
+        let told = RefCell::new(&mut remarks);
+        match source.read(|level, text| told.borrow_mut().push((level, text))) {
             Reading::Config(config) | Reading::Empty(config) => (source, *config),
-            Reading::Same | Reading::Unusable => return ExitCode::from(exit::INPUT),
+            Reading::Same | Reading::Unusable => {
+                complain_of(remarks);
+                return ExitCode::from(exit::INPUT);
+            }
         }
     };
-    let writable = environment.get("WRITABLE_PATH");
-    let folder = move |config: &Config| logs::folder(writable.as_deref(), &config.auth_dir);
-    let journal = Journal::start(&config.logs, &folder(&config));
+    let folder = logs::folder(&Surroundings::here(
+        &environment.lookup(),
+        Some(source.path()),
+        &config.auth_dir,
+    ));
+    if config.logs.to_file {
+        // Nothing more is told there.
+        complain(format_args!(
+            "holdfast: the log goes to {}",
+            folder.display()
+        ));
+    }
+    let journal = Journal::start(&config.logs, &folder);
+    for (level, text) in remarks {
+        log::log!(level, "{text}");
+    }
     tell_idle(&config);
     for name in environment.idle().chain(password.map(|_| "--password")) {
         log::warn!("{name} has no effect in this version");
@@ -75,6 +105,7 @@ pub fn run(
     let watch = source::watch(Arc::clone(&source), hang_up);
     match Gateway::new(config)
         .with_variables(Variables::new(environment.lookup()))
+        .with_log_folder(&folder)
         .with_task(watch)
         .run()
     {
@@ -101,7 +132,11 @@ pub fn run(
             })
         }
         Err(error) => {
-            complain(format_args!("holdfast: {error}"));
+            log::error!("{error}");
+            // Whoever has started it looks at standard error.
+            if journal.is_file() {
+                complain(format_args!("holdfast: {error}"));
+            }
             ExitCode::from(match error {
                 StartError::Bind { .. } => exit::BIND,
                 StartError::System(_) | StartError::Tls(_) | StartError::Unprotected { .. } => {
@@ -132,7 +167,7 @@ pub fn until_told(
     manager.stopping(status);
     let again = Arc::new(AtomicBool::new(false));
     let hurry = Arc::clone(&again);
-    thread::spawn(move || {
+    let listening = thread::Builder::new().spawn(move || {
         for signal in signals.forever() {
             if signal != SIGHUP {
                 hurry.store(true, Ordering::Release);
@@ -140,9 +175,13 @@ pub fn until_told(
             }
         }
     });
+    if let Err(error) = listening {
+        log::warn!("a second signal will not be heard: {error}");
+    }
     if !running.drain(drain_timeout, || again.load(Ordering::Acquire)) {
         log::warn!("{} requests did not finish", running.active());
         // Workers may wait for upstreams that never answer: leave them to the end of the process.
+        log::logger().flush();
         std::process::exit(0);
     }
     running.stop();
@@ -150,14 +189,9 @@ pub fn until_told(
 }
 
 /// Whether the gateway serves by what the file says now; `None` where nothing has changed.
-fn reload(
-    running: &Running,
-    journal: &Journal,
-    folder: impl Fn(&Config) -> PathBuf,
-    source: &Source,
-) -> Option<bool> {
+fn reload(running: &Running, journal: &Journal, folder: &Path, source: &Source) -> Option<bool> {
     let file = source.path().display();
-    match source.read(tell) {
+    match source.read(|level, text| log::log!(level, "{text}")) {
         Reading::Same => {
             running.reread_certificate();
             log::info!("config: {file} is the same");
@@ -166,7 +200,7 @@ fn reload(
         Reading::Empty(_) => log::warn!("config: {file} is empty, the old one stays"),
         Reading::Unusable => log::error!("config: {file} not reloaded, the old one stays"),
         Reading::Config(config) => {
-            journal.apply(&config.logs, &folder(&config));
+            journal.apply(&config.logs, folder);
             tell_idle(&config);
             running.reload(*config);
             log::info!("config: {file} reloaded");
@@ -187,6 +221,18 @@ fn tell_idle(config: &Config) {
     }
 }
 
-fn tell(problem: &Problem) {
-    complain(problem);
+/// Before there is a log.
+fn complain_of(remarks: Vec<Remark>) {
+    for (_, text) in remarks {
+        complain(text);
+    }
+}
+
+/// Writes the last lines of the log when it is dropped.
+struct Flushed;
+
+impl Drop for Flushed {
+    fn drop(&mut self) {
+        log::logger().flush();
+    }
 }

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use log::Level;
 use parking_lot::Mutex;
 use ring::digest::{Context, SHA256};
 
 use crate::atomic_file;
-use crate::config::{self, Config, Loaded, Rewrite};
+use crate::config::{self, Config, Loaded, Rewrite, Severity};
 use crate::janitor::Task;
 
 /// How often the files are looked at. A look is one call to the system for each.
@@ -68,7 +69,7 @@ impl Source {
     }
 
     /// Reads the files, and `tell`s of all problems. A plain management key is replaced by its hash.
-    pub fn read(&self, tell: impl Fn(&config::Problem)) -> Reading {
+    pub fn read(&self, tell: impl Fn(Level, String)) -> Reading {
         let mut state = self.state.lock();
         let before = digest(&state.files);
         if state.read == Some(before) {
@@ -79,7 +80,13 @@ impl Source {
         let loaded = config::read_with(&self.path, &self.variables);
         // Written meanwhile: what was read may be half of it.
         let is_torn = own() != own_before;
-        loaded.problems.iter().for_each(tell);
+        for problem in &loaded.problems {
+            let level = match problem.severity {
+                Severity::Error => Level::Error,
+                Severity::Warning => Level::Warn,
+            };
+            tell(level, problem.to_string());
+        }
         let Loaded {
             config,
             empty,
@@ -104,7 +111,7 @@ impl Source {
         let mut seen = HashSet::new();
         files.retain(|file| seen.insert(file.clone()));
         let config = config.map(|mut config| {
-            self.hash_key(&mut config);
+            self.hash_key(&mut config, &tell);
             config
         });
         state.read = (!is_torn).then(|| digest(&files));
@@ -116,7 +123,7 @@ impl Source {
         }
     }
 
-    fn hash_key(&self, config: &mut Config) {
+    fn hash_key(&self, config: &mut Config, tell: &impl Fn(Level, String)) {
         // A pipe has no text left, and nothing is written back to it.
         let text = match is_ordinary(&self.path) {
             true => fs::read_to_string(&self.path),
@@ -125,20 +132,19 @@ impl Source {
         let Ok(text) = text else {
             return;
         };
-        let complain = |why: &str| {
-            log::warn!(
-                "{}: remote-management.secret-key {why}",
-                self.path.display()
+        let say = |level, what: &str| {
+            let file = self.path.display();
+            tell(
+                level,
+                format!("{file}: remote-management.secret-key {what}"),
             );
         };
+        let complain = |why: &str| say(Level::Warn, why);
         match config::hash_management_key(config, &text, &self.variables) {
             Rewrite::Nothing => {}
             Rewrite::Impossible(why) => complain(why),
             Rewrite::Text(text) => match atomic_file::rewrite(&self.path, text.as_bytes()) {
-                Ok(()) => log::info!(
-                    "{}: remote-management.secret-key is now a hash",
-                    self.path.display()
-                ),
+                Ok(()) => say(Level::Info, "is now a hash"),
                 Err(error) => complain(&format!(
                     "is plain text, and its hash cannot be written: {error}"
                 )),
@@ -293,12 +299,12 @@ mod tests {
             )
         });
         let source = Source::new(path, Box::new(|_| None));
-        let Reading::Config(config) = source.read(|_| {}) else {
+        let Reading::Config(config) = source.read(|_, _| {}) else {
             panic!("the pipe was emptied before it was read");
         };
         assert_eq!(config.api_keys.keys().len(), 1);
         assert!(!config.management.secret_key.unwrap().matches("plain"));
-        assert!(matches!(source.read(|_| {}), Reading::Same));
+        assert!(matches!(source.read(|_, _| {}), Reading::Same));
         writer.join().unwrap().unwrap();
         fs::remove_dir_all(folder).unwrap();
     }

@@ -53,7 +53,7 @@ fn attempt(path: &Path, environment: &Environment) -> Option<(Arc<Source>, Confi
         return None;
     }
     let source = Source::new(path.to_owned(), Box::new(environment.lookup()));
-    match source.read(|problem| complain(problem)) {
+    match source.read(|_, text| complain(text)) {
         Reading::Config(config) => Some((Arc::new(source), *config)),
         Reading::Empty(_) | Reading::Same | Reading::Unusable => None,
     }

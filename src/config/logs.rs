@@ -21,13 +21,13 @@ pub struct Logs {
     pub debug: bool,
     /// `log-format`.
     pub format: LogFormat,
-    /// Whether the log goes to a rotated file instead of to standard output (`logging-to-file`).
+    /// Whether the log goes to a rotated file instead of to standard error (`logging-to-file`).
     pub to_file: bool,
     /// The most bytes that the folder of logs may hold (`logs-max-total-size-mb`); `None` for no bound.
     pub total: Option<u64>,
-    /// How many error logs are kept (`error-logs-max-files`); `None` for all.
+    /// How many files of failed requests are kept (`error-logs-max-files`); `None` for all.
     pub error_files: Option<usize>,
-    /// Whether every request is written to a file of its own (`request-log`).
+    /// Whether every request of an admitted client is written to a file of its own (`request-log`).
     pub requests: bool,
     /// Whether no request is, not even a failed one (`commercial-mode`).
     pub commercial: bool,

@@ -1,18 +1,21 @@
 //! The debug server: what an operator wants to know of the process, on an address of its own.
 //!
-//! One thread, one connection after another, each with a limit to its time: it is for a person with a
+//! One thread for a bounded number of connections, each with a limit to its time: it is for a person with a
 //! browser, and must be no way to hurt the gateway.
 
 mod pages;
 
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
+use slab::Slab;
 
 /// What a connection may take, so that stopping never takes the five seconds it may (spec/config.md 1.2).
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -21,8 +24,15 @@ const HEAD: usize = 8 * 1024;
 /// Its header lines.
 const HEADERS: usize = 64;
 
+/// Connections at a time; another one takes the place of the oldest.
+const CONNECTIONS: usize = 64;
+/// When what the system has refused is tried again.
+const AGAIN: Duration = Duration::from_millis(100);
+
 const WAKER: Token = Token(0);
 const LISTENER: Token = Token(1);
+/// The number of the first connection's token.
+const FIRST: usize = 2;
 
 /// The running server. Dropping it ends it.
 pub struct Diagnostics {
@@ -82,51 +92,129 @@ impl Drop for Diagnostics {
 }
 
 fn run(mut poll: Poll, listener: &mio::net::TcpListener, has_ended: &AtomicBool) {
-    let mut events = Events::with_capacity(4);
+    let mut events = Events::with_capacity(CONNECTIONS);
+    let mut connections = Slab::with_capacity(CONNECTIONS);
     while !has_ended.load(Ordering::Acquire) {
-        match listener.accept() {
-            Ok((stream, _)) => {
-                // Whoever breaks off gets no answer.
-                let _ = serve(&stream.into());
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let _ = poll.poll(&mut events, None);
-            }
+        let has_all = accept(listener, &poll, &mut connections);
+        let now = Instant::now();
+        connections.retain(|_, connection| connection.until > now);
+        let ends = connections.iter().map(|(_, connection)| connection.until);
+        let next = ends.min().map(|until| until.saturating_duration_since(now));
+        let pause = match has_all {
+            true => next,
             // No more files, say: not again at once.
-            Err(_) => thread::sleep(Duration::from_millis(100)),
+            false => Some(next.unwrap_or(AGAIN).min(AGAIN)),
+        };
+        if poll.poll(&mut events, pause).is_err() {
+            // Interrupted; or there are no events to go by.
+            events.clear();
+        }
+        for event in &events {
+            let Some(key) = event.token().0.checked_sub(FIRST) else {
+                continue;
+            };
+            let is_over = connections
+                .get_mut(key)
+                .is_some_and(|connection| !matches!(connection.go_on(), Ok(false)));
+            if is_over {
+                connections.remove(key);
+            }
         }
     }
 }
 
-fn serve(mut stream: &TcpStream) -> io::Result<()> {
-    stream.set_nonblocking(false)?;
-    let until = Instant::now() + PATIENCE;
-    let mut head = Vec::new();
-    let (status, kind, body) = loop {
-        // Zero would be no limit at all.
-        let left = until.saturating_duration_since(Instant::now());
-        stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
-        let mut piece = [0; 1024];
-        let count = stream.read(&mut piece)?;
-        head.extend_from_slice(piece.get(..count).unwrap_or_default());
-        if count == 0 || left.is_zero() {
-            return Ok(());
+/// Takes all who have come. Returns whether that was possible.
+fn accept(
+    listener: &mio::net::TcpListener,
+    poll: &Poll,
+    connections: &mut Slab<Connection>,
+) -> bool {
+    loop {
+        let mut stream = match listener.accept() {
+            Ok((stream, _)) => stream,
+            Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+        };
+        if connections.len() >= CONNECTIONS {
+            // Whoever has been silent the longest has least to say.
+            let oldest = connections.iter().min_by_key(|(_, known)| known.until);
+            if let Some(key) = oldest.map(|(key, _)| key) {
+                connections.remove(key);
+            }
         }
-        let mut headers = [httparse::EMPTY_HEADER; HEADERS];
-        let mut request = httparse::Request::new(&mut headers);
-        match request.parse(&head) {
-            Ok(httparse::Status::Complete(_)) => match (request.method, request.path) {
-                (Some("GET"), Some(path)) => break pages::answer(path),
-                _ => break pages::plain("405 Method Not Allowed", "only GET\n"),
-            },
-            Ok(httparse::Status::Partial) if head.len() < HEAD => {}
-            _ => break pages::plain("400 Bad Request", "not an HTTP request\n"),
+        let entry = connections.vacant_entry();
+        let token = Token(FIRST + entry.key());
+        let both = Interest::READABLE | Interest::WRITABLE;
+        if poll.registry().register(&mut stream, token, both).is_ok() {
+            entry.insert(Connection {
+                stream,
+                until: Instant::now() + PATIENCE,
+                head: Vec::new(),
+                answer: VecDeque::new(),
+            });
         }
+    }
+}
+
+/// Somebody who asks.
+struct Connection {
+    stream: TcpStream,
+    until: Instant,
+    head: Vec<u8>,
+    /// What is still to be sent; empty until the head is whole.
+    answer: VecDeque<u8>,
+}
+
+impl Connection {
+    /// Reads and writes what can be without waiting. Returns whether the answer has been sent.
+    ///
+    /// # Errors
+    /// Whoever breaks off gets no answer.
+    fn go_on(&mut self) -> io::Result<bool> {
+        match self.read().and_then(|()| self.write()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            done => done.map(|()| true),
+        }
+    }
+
+    /// Reads until there is an answer.
+    fn read(&mut self) -> io::Result<()> {
+        while self.answer.is_empty() {
+            let mut piece = [0; 1024];
+            let count = self.stream.read(&mut piece)?;
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let piece = piece.get(..count).unwrap_or_default();
+            self.head.extend_from_slice(piece);
+            self.answer.extend(answer(&self.head).into_iter().flatten());
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        while !self.answer.is_empty() {
+            let count = self.stream.write(self.answer.as_slices().0)?;
+            self.answer.drain(..count);
+        }
+        Ok(())
+    }
+}
+
+/// The answer to a request, once its head is whole or can no more become one.
+fn answer(head: &[u8]) -> Option<Vec<u8>> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let mut request = httparse::Request::new(&mut headers);
+    let (status, kind, body) = match request.parse(head) {
+        Ok(httparse::Status::Complete(_)) => match (request.method, request.path) {
+            (Some("GET"), Some(path)) => pages::answer(path),
+            _ => pages::plain("405 Method Not Allowed", "only GET\n"),
+        },
+        Ok(httparse::Status::Partial) if head.len() < HEAD => return None,
+        _ => pages::plain("400 Bad Request", "not an HTTP request\n"),
     };
-    stream.set_write_timeout(Some(PATIENCE))?;
     let length = body.len();
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Type: {kind}; charset=utf-8\r\nContent-Length: {length}\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
     );
-    stream.write_all(&[head.as_bytes(), body.as_bytes()].concat())
+    Some([head.as_bytes(), body.as_bytes()].concat())
 }

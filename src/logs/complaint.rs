@@ -1,4 +1,4 @@
-//! Logs that cannot be written: said once, and once more if it happens again after it had gone well.
+//! Files of requests that cannot be written: said once, and once more if it happens again after it had gone well.
 
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,10 +17,10 @@ impl Complaint {
         }
     }
 
-    /// Writing failed. Goes to standard error, since the log may be what fails.
+    /// Writing failed.
     pub fn make(&self, why: &dyn Display) {
         if !self.is_made.swap(true, Ordering::Relaxed) {
-            eprintln!("holdfast: cannot write {}: {why}", self.what);
+            log::error!("cannot write {}: {why}", self.what);
         }
     }
 

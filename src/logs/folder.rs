@@ -10,27 +10,89 @@ use super::files::{self, Found};
 
 static PRUNING: Complaint = Complaint::about("within the size of the folder of logs");
 
-/// Where logs go: `logs` under what `$WRITABLE_PATH` says, else here if it can be written to, else under
-/// `auth_dir`. Nothing is made yet.
-pub fn folder(writable: Option<&str>, auth_dir: &Path) -> PathBuf {
-    if let Some(path) = writable {
-        return Path::new(path).join("logs");
-    }
-    let here = Path::new("logs");
-    match is_writable(here) {
-        true => here.to_owned(),
-        false => auth_dir.join("logs"),
+/// What the folder of logs follows from.
+pub struct Surroundings<'a> {
+    /// Variables of the environment.
+    pub variables: &'a dyn Fn(&str) -> Option<String>,
+    /// The configuration file, if there is one.
+    pub config: Option<&'a Path>,
+    pub auth_dir: &'a Path,
+    pub is_root: bool,
+}
+
+impl<'a> Surroundings<'a> {
+    /// Those of this process.
+    pub fn here(
+        variables: &'a dyn Fn(&str) -> Option<String>,
+        config: Option<&'a Path>,
+        auth_dir: &'a Path,
+    ) -> Self {
+        Self {
+            variables,
+            config,
+            auth_dir,
+            is_root: rustix::process::geteuid().is_root(),
+        }
     }
 }
 
-/// The system says so best by doing it.
-fn is_writable(folder: &Path) -> bool {
-    let probe = folder.join(format!(".holdfast-{}", std::process::id()));
-    let is_writable = folder.is_dir() && private().create(true).open(&probe).is_ok();
-    if is_writable {
-        let _ = fs::remove_file(&probe);
+/// Where logs go: `logs` under what `$WRITABLE_PATH` says; else where there is such a folder already, beside the
+/// configuration or in `auth_dir`; else where the system has the logs of a service or the state of a user's
+/// programs. Nothing is made yet.
+pub fn folder(surroundings: &Surroundings<'_>) -> PathBuf {
+    let Surroundings {
+        variables,
+        config,
+        auth_dir,
+        is_root,
+    } = surroundings;
+    let variable = |name| variables(name).filter(|value| !value.is_empty());
+    if let Some(path) = variable("WRITABLE_PATH") {
+        return Path::new(&path).join("logs");
     }
-    is_writable
+    let beside = config.and_then(Path::parent).map(|at| at.join("logs"));
+    if let Some(beside) = beside.filter(|folder| is_writable(folder)) {
+        return beside;
+    }
+    // More than one is separated by colons.
+    let given = variable("LOGS_DIRECTORY");
+    if let Some(given) = given.iter().flat_map(|all| all.split(':')).next() {
+        return given.into();
+    }
+    let in_auth_dir = auth_dir.join("logs");
+    if is_writable(&in_auth_dir) {
+        return in_auth_dir;
+    }
+    let is_service = *is_root || variable("INVOCATION_ID").is_some();
+    let system = Path::new(SYSTEM);
+    // A terminal that was started as a service hands on its variables.
+    if is_service
+        && system
+            .ancestors()
+            .find(|at| at.exists())
+            .is_some_and(is_writable)
+    {
+        return system.to_owned();
+    }
+    let absolute = |name| {
+        variable(name)
+            .map(PathBuf::from)
+            .filter(|at| at.is_absolute())
+    };
+    let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
+    match state {
+        Some(state) => state.join("holdfast"),
+        None => system.to_owned(),
+    }
+}
+
+/// Where the logs of services are.
+const SYSTEM: &str = "/var/log/holdfast";
+
+/// Whether it is a folder in which this program can make files.
+fn is_writable(folder: &Path) -> bool {
+    use rustix::fs::{Access, access};
+    folder.is_dir() && access(folder, Access::WRITE_OK | Access::EXEC_OK).is_ok()
 }
 
 /// Options for a file that its owner alone can read.
@@ -150,9 +212,99 @@ pub(super) mod tests {
         assert_eq!(mode(&logs.join("x.log")), 0o600);
         assert_eq!(mode(&logs) & 0o700, 0o700);
         assert!(create(&logs, "x.log").is_err(), "nothing is overwritten");
-        assert!(is_writable(&logs));
-        assert!(!is_writable(&temporary.0.join("none")));
-        assert_eq!(fs::read_dir(&logs).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn logs_go_where_they_belong_and_nothing_is_made() {
+        let temporary = Temporary::new();
+        let there = |name: &str| {
+            let folder = temporary.0.join(name);
+            fs::create_dir_all(&folder).unwrap();
+            folder
+        };
+        let (beside, auth) = (there("beside"), there("auth"));
+        there("full/logs");
+        let full = temporary.0.join("full");
+        let path = |folder: &Path, more: &str| folder.join(more).to_str().unwrap().to_owned();
+        const HOME: (&str, &str) = ("HOME", "/home/u");
+        let state = "/home/u/.local/state/holdfast".to_owned();
+        type Case<'c> = (&'c [(&'c str, &'c str)], &'c Path, &'c Path, String);
+        let cases: Vec<Case<'_>> = vec![
+            (
+                &[("WRITABLE_PATH", "/w"), ("LOGS_DIRECTORY", "/l")],
+                &full,
+                &full,
+                "/w/logs".into(),
+            ),
+            (
+                &[("WRITABLE_PATH", ""), HOME],
+                &beside,
+                &auth,
+                state.clone(),
+            ),
+            (
+                &[("LOGS_DIRECTORY", "/l"), HOME],
+                &full,
+                &full,
+                path(&full, "logs"),
+            ),
+            (
+                &[("LOGS_DIRECTORY", "/l:/m"), HOME],
+                &beside,
+                &full,
+                "/l".into(),
+            ),
+            (&[HOME], &beside, &full, path(&full, "logs")),
+            (&[HOME], &beside, &auth, state.clone()),
+            (
+                &[("XDG_STATE_HOME", "/s"), HOME],
+                &beside,
+                &auth,
+                "/s/holdfast".into(),
+            ),
+            (&[("XDG_STATE_HOME", "s"), HOME], &beside, &auth, state),
+            (&[], &beside, &auth, SYSTEM.into()),
+        ];
+        for (variables, config, auth_dir, expected) in cases {
+            let config = config.join("config.yaml");
+            let found = folder(&Surroundings {
+                variables: &|name| {
+                    let value = variables.iter().find(|(known, _)| *known == name)?.1;
+                    Some(value.to_owned())
+                },
+                config: Some(&config),
+                auth_dir,
+                is_root: false,
+            });
+            assert_eq!(found, Path::new(&expected), "{variables:?} {config:?}");
+        }
+        assert!(!beside.join("logs").exists() && !auth.join("logs").exists());
+    }
+
+    #[test]
+    fn services_have_their_logs_where_the_system_has_them() {
+        // Whether this process may write there is the system's affair.
+        let may = Path::new(SYSTEM)
+            .ancestors()
+            .find(|at| at.exists())
+            .is_some_and(is_writable);
+        for (invocation, is_root, is_service) in [
+            (None, true, true),
+            (Some("i"), false, true),
+            (None, false, false),
+        ] {
+            let found = folder(&Surroundings {
+                variables: &|name| match name {
+                    "HOME" => Some("/home/u".to_owned()),
+                    "INVOCATION_ID" => invocation.map(str::to_owned),
+                    _ => None,
+                },
+                config: None,
+                auth_dir: Path::new("/nowhere"),
+                is_root,
+            });
+            assert_eq!(found == Path::new(SYSTEM), is_service && may);
+        }
     }
 
     #[test]

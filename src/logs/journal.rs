@@ -1,15 +1,19 @@
-//! The log of the program: where its lines go, and which.
+//! The log of the program: which lines it has, how they look, and where they go.
 
-use std::io::{self, Write};
-use std::path::Path;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io;
+use std::panic::PanicHookInfo;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use log::{LevelFilter, Log, Metadata, Record};
+use arc_swap::ArcSwap;
+use log::{Level, LevelFilter, Log, Metadata, Record};
 use parking_lot::Mutex;
 
-use super::complaint::Complaint;
 use super::rotated::{FULL, Rotated};
+use super::stderr::Stderr;
+use super::writer::{Output, Writer};
 use super::{current, line};
 use crate::config::{LogFormat, Logs};
 use crate::local_time::Zone;
@@ -17,7 +21,8 @@ use crate::local_time::Zone;
 /// Lines of others, whose words are not ours to answer for, are left out.
 const OURS: &str = "holdfast";
 
-static WRITING: Complaint = Complaint::about("the log");
+/// How long an end of the program waits for its last lines.
+const LAST: Duration = Duration::from_secs(1);
 
 /// The log of a program. There is one, and it stays.
 #[derive(Clone)]
@@ -26,49 +31,96 @@ pub struct Journal(Arc<Shared>);
 struct Shared {
     /// `RUST_LOG`, which wins over the configuration.
     level: Option<LevelFilter>,
-    sink: Mutex<Sink>,
+    place: ArcSwap<Place>,
+    way: Way,
 }
 
-struct Sink {
+/// How lines get to where they are written.
+enum Way {
+    Thread(Writer<Arc<Place>>),
+    /// The system has refused the thread.
+    Straight(Mutex<Places>),
+}
+
+/// Where a line goes, and how it looks.
+#[derive(Debug, PartialEq, Eq)]
+struct Place {
     format: LogFormat,
-    /// Standard error, if there is none.
-    file: Option<Rotated>,
+    /// The folder of its file; standard error if there is none.
+    folder: Option<PathBuf>,
+}
+
+impl Place {
+    fn of(logs: &Logs, folder: &Path) -> Self {
+        Self {
+            format: logs.format,
+            folder: logs.to_file.then(|| folder.to_owned()),
+        }
+    }
+
+    /// A line of the log's own.
+    fn line(&self, level: Level, text: std::fmt::Arguments<'_>) -> String {
+        let record = Record::builder()
+            .args(text)
+            .level(level)
+            .target(module_path!())
+            .file_static(Some(file!()))
+            .line(Some(line!()))
+            .build();
+        let time = Zone::here().civil(SystemTime::now());
+        line::of(&record, &time, None, self.format)
+    }
 }
 
 impl Journal {
-    /// Takes up what this program logs from now on. Of several journals the first one stays.
+    /// Takes up what this program logs from now on, panics among it. Of several journals the first one stays.
     pub fn start(logs: &Logs, folder: &Path) -> Self {
         let level = std::env::var("RUST_LOG").ok();
+        let place = Arc::new(Place::of(logs, folder));
+        let way = match Writer::start(Places::default(), Arc::clone(&place)) {
+            Ok(writer) => Way::Thread(writer),
+            Err(_) => Way::Straight(Mutex::default()),
+        };
         let journal = Self(Arc::new(Shared {
             level: level.as_deref().and_then(level_of),
-            sink: Mutex::new(Sink {
-                format: logs.format,
-                file: None,
-            }),
+            place: ArcSwap::new(place),
+            way,
         }));
         journal.apply(logs, folder);
-        let _ = log::set_boxed_logger(Box::new(journal.clone()));
+        if log::set_boxed_logger(Box::new(journal.clone())).is_ok() {
+            // Written by the thread that panics, it would wait for whoever reads standard error.
+            std::panic::set_hook(Box::new(log_panic));
+        }
         journal
     }
 
-    /// Goes by another configuration from now on.
+    /// Goes by another configuration from now on. Lines before it still go where they would have gone.
     pub fn apply(&self, logs: &Logs, folder: &Path) {
         let configured = match logs.debug {
             true => LevelFilter::Debug,
             false => LevelFilter::Info,
         };
         log::set_max_level(self.0.level.unwrap_or(configured));
-        let mut sink = self.0.sink.lock();
-        sink.format = logs.format;
-        let stays = sink
-            .file
-            .as_ref()
-            .is_some_and(|file| file.folder() == folder);
-        if !logs.to_file {
-            sink.file = None;
-        } else if !stays {
-            sink.file = Some(Rotated::new(folder.to_owned(), FULL));
+        let place = Place::of(logs, folder);
+        if **self.0.place.load() != place {
+            self.0.place.store(Arc::new(place));
         }
+    }
+
+    /// Whether lines go to a file.
+    pub fn is_file(&self) -> bool {
+        self.0.place.load().folder.is_some()
+    }
+}
+
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or("without a name");
+    // Only if `RUST_BACKTRACE` asks for it.
+    let trace = Backtrace::capture();
+    match trace.status() {
+        BacktraceStatus::Captured => log::error!("thread {name} {panic}\n{trace}"),
+        _ => log::error!("thread {name} {panic}"),
     }
 }
 
@@ -83,21 +135,74 @@ impl Log for Journal {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let now = SystemTime::now();
-        let time = Zone::here().civil(now);
-        let mut sink = self.0.sink.lock();
-        let line = line::of(record, &time, current::id(), sink.format);
-        if let Some(file) = &mut sink.file {
-            match file.write(line.as_bytes(), now) {
-                Ok(()) => return WRITING.withdraw(),
-                Err(error) => WRITING.make(&error),
+        let time = Zone::here().civil(SystemTime::now());
+        let place = self.0.place.load_full();
+        let line = line::of(record, &time, current::id(), place.format);
+        match &self.0.way {
+            Way::Thread(writer) => {
+                if let Err(line) = writer.put(place, line) {
+                    let _ = Stderr::default().write(line.as_bytes());
+                }
             }
+            Way::Straight(places) => drop(places.lock().write(&place, &line)),
         }
-        // Nobody may be left to read it.
-        let _ = io::stderr().write_all(line.as_bytes());
     }
 
-    fn flush(&self) {}
+    /// Waits until all lines before are written, but not for long.
+    fn flush(&self) {
+        if let Way::Thread(writer) = &self.0.way {
+            writer.flush(LAST);
+        }
+    }
+}
+
+/// The places as they are open.
+#[derive(Default)]
+struct Places {
+    file: Option<Rotated>,
+    /// Whether it has been said that the file cannot be written.
+    is_told: bool,
+    stderr: Stderr,
+}
+
+impl Output for Places {
+    type Target = Arc<Place>;
+
+    fn write(&mut self, to: &Arc<Place>, line: &str) -> io::Result<()> {
+        let Some(folder) = &to.folder else {
+            self.file = None;
+            return self.stderr.write(line.as_bytes());
+        };
+        let is_open = |file: &&mut Rotated| file.folder() == folder;
+        let written = match self.file.as_mut().filter(is_open) {
+            Some(file) => file.write(line.as_bytes(), SystemTime::now()),
+            None => self
+                .file
+                .insert(Rotated::new(folder.to_owned(), FULL))
+                .write(line.as_bytes(), SystemTime::now()),
+        };
+        match written {
+            Ok(()) => {
+                self.is_told = false;
+                return Ok(());
+            }
+            Err(error) if !self.is_told => {
+                self.is_told = true;
+                let why = format_args!("cannot write the log: {error}");
+                let _ = self.stderr.write(to.line(Level::Error, why).as_bytes());
+            }
+            Err(_) => {}
+        }
+        self.stderr.write(line.as_bytes())
+    }
+
+    fn dropped(&self, to: &Arc<Place>, count: u64) -> String {
+        let text = match count {
+            1 => "1 log line was dropped".to_owned(),
+            _ => format!("{count} log lines were dropped"),
+        };
+        to.line(Level::Warn, format_args!("{text}"))
+    }
 }
 
 /// The level that `RUST_LOG` asks for: that of the last directive that is about all or about us.
@@ -114,6 +219,7 @@ fn level_of(text: &str) -> Option<LevelFilter> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::folder::tests::Temporary;
     use super::*;
 
     #[test]
@@ -137,10 +243,8 @@ mod tests {
         let logs = Logs::default();
         let journal = Journal(Arc::new(Shared {
             level: None,
-            sink: Mutex::new(Sink {
-                format: logs.format,
-                file: None,
-            }),
+            place: ArcSwap::from_pointee(Place::of(&logs, Path::new(""))),
+            way: Way::Straight(Mutex::default()),
         }));
         let is_ours = |target: &str| {
             let metadata = Metadata::builder()
@@ -152,5 +256,39 @@ mod tests {
         };
         assert!(is_ours("holdfast") && is_ours("holdfast::server"));
         assert!(!is_ours("ureq::run") && !is_ours("holdfaster"));
+    }
+
+    #[test]
+    fn lines_go_to_the_file_that_was_theirs_when_they_were_logged() {
+        let folders = [Temporary::new(), Temporary::new()];
+        let to = |n: usize| {
+            let logs = Logs {
+                to_file: true,
+                ..Logs::default()
+            };
+            Arc::new(Place::of(&logs, &folders[n].0))
+        };
+        let mut places = Places::default();
+        for (n, line) in [(0, "a\n"), (1, "b\n"), (0, "c\n"), (0, "d\n")] {
+            places.write(&to(n), line).unwrap();
+        }
+        let read = |n: usize| std::fs::read_to_string(folders[n].0.join("main.log")).unwrap();
+        assert_eq!((read(0), read(1)), ("a\nc\nd\n".into(), "b\n".into()));
+    }
+
+    #[test]
+    fn dropped_lines_are_told_in_the_format_of_the_log() {
+        let place = |format| {
+            Arc::new(Place {
+                format,
+                folder: None,
+            })
+        };
+        let text = Places::default().dropped(&place(LogFormat::Text), 1);
+        assert!(text.contains("[warn ]") && text.ends_with(" 1 log line was dropped\n"));
+        let json = Places::default().dropped(&place(LogFormat::Json), 12);
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["level"], "warn");
+        assert_eq!(json["message"], "12 log lines were dropped");
     }
 }

@@ -6,28 +6,76 @@ use percent_encoding::percent_decode_str;
 
 use crate::config::Secret;
 
-/// Parts of names of headers whose values nobody is to read.
-const HEADERS: &[&str] = &[
-    "authorization",
-    "api-key",
-    "apikey",
-    "token",
+/// What a name of a secret contains somewhere, whatever stands between its words.
+const PARTS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
     "secret",
+    "token",
     "cookie",
-    "x-management-key",
+    "authorization",
+    "signature",
+    "apikey",
+    "codeverifier",
+    "bearer",
 ];
 
-/// Parts of such names of query parameters, beside `key` itself.
-const PARAMETERS: &[&str] = &["api-key", "apikey", "api_key", "token", "secret"];
+/// How one of its words ends, or what it is: `key`, `accesskey`, `oauth2`; not `keyword`, `author`.
+const ENDS: &[&str] = &["key", "keys", "sig", "auth"];
+
+/// What one of its words is.
+const WORDS: &[&str] = &["pass", "pwd", "jwt", "hmac", "assertion", "otp"];
+
+/// Whether the value of something called `name` is a secret.
+fn is_secret(name: &str) -> bool {
+    let letters = letters(name);
+    PARTS.iter().any(|part| letters.contains(part))
+        || words(name).any(|word| {
+            let word = word.trim_end_matches(|c: char| c.is_ascii_digit());
+            WORDS.contains(&word) || ENDS.iter().any(|end| word.ends_with(end))
+        })
+}
+
+/// The same of a header. Names of keys have words before them that nobody parts from them.
+fn is_secret_header(name: &str) -> bool {
+    is_secret(name) || letters(name).contains("key")
+}
+
+/// The same of a member of a query. A code is exchanged for a token; `country_code` is not.
+fn is_secret_member(name: &str) -> bool {
+    is_secret(name) || name.eq_ignore_ascii_case("code") || letters(name).contains("credential")
+}
+
+fn letters(name: &str) -> String {
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    letters.map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// The words of a name in lower case: `X-Goog-Api-Key`, `api_key` and `apiKey` have such as `key`.
+fn words(name: &str) -> impl Iterator<Item = String> {
+    let mut words = vec![String::new()];
+    let mut is_after_small = false;
+    for c in name.chars() {
+        let is_new = !c.is_alphanumeric() || (c.is_uppercase() && is_after_small);
+        is_after_small = c.is_lowercase() || c.is_numeric();
+        if is_new {
+            words.push(String::new());
+        }
+        if let (true, Some(word)) = (c.is_alphanumeric(), words.last_mut()) {
+            word.extend(c.to_lowercase());
+        }
+    }
+    words.into_iter()
+}
 
 /// The secret in a header, if it is one that holds any: its value without the scheme.
 pub fn secret_of<'v>(name: &str, value: &'v str) -> Option<&'v str> {
-    let name = name.to_ascii_lowercase();
-    if !HEADERS.iter().any(|part| name.contains(part)) {
+    if !is_secret_header(name) {
         return None;
     }
     match value.split_once(' ') {
-        Some((_, secret)) if name.contains("authorization") => Some(secret),
+        Some((_, secret)) if letters(name).contains("authorization") => Some(secret),
         _ => Some(value),
     }
 }
@@ -47,10 +95,7 @@ pub fn header<'v>(name: &str, value: &'v str) -> Cow<'v, str> {
 /// A URL, whole or only path and query, as logs show it: without the secrets of its query and without the
 /// user of its host.
 pub fn url(url: &str) -> String {
-    let (start, query) = match url.split_once('?') {
-        Some((start, query)) => (start, Some(query)),
-        None => (url, None),
-    };
+    let (start, query) = cut(url);
     let mut shown = match start.split_once("://") {
         Some((scheme, rest)) => {
             let host = rest.split('/').next().unwrap_or_default();
@@ -64,20 +109,16 @@ pub fn url(url: &str) -> String {
         }
         None => start.to_owned(),
     };
-    let Some(query) = query else {
-        return shown;
-    };
-    let mut between = '?';
-    for pair in query.split('&') {
-        shown.push(between);
-        between = '&';
-        match secret_parameter(pair) {
+    for piece in query.split_inclusive(BETWEEN) {
+        let pair = piece.strip_suffix(BETWEEN).unwrap_or(piece);
+        match secret_member(pair) {
             Some((name, value)) => {
                 shown.push_str(name);
                 shown.push('=');
                 shown.push_str(&Secret::new(value).masked());
+                shown.push_str(piece.get(pair.len()..).unwrap_or_default());
             }
-            None => shown.push_str(pair),
+            None => shown.push_str(piece),
         }
     }
     shown
@@ -85,17 +126,25 @@ pub fn url(url: &str) -> String {
 
 /// The secrets in the query of a URL, decoded.
 pub fn secrets_of(url: &str) -> impl Iterator<Item = String> {
-    let query = url.split_once('?').map_or("", |(_, query)| query);
-    let pairs = query.split('&').filter_map(secret_parameter);
+    let (_, query) = cut(url);
+    let pairs = query.split(BETWEEN).filter_map(secret_member);
     pairs.map(|(_, value)| value)
 }
 
-/// Name, as it stands, and value of a query's pair that is a secret.
-fn secret_parameter(pair: &str) -> Option<(&str, String)> {
+/// What stands between members of a query, for one server or another, and before those of a URL within it or of
+/// a fragment.
+const BETWEEN: [char; 4] = ['&', ';', '?', '#'];
+
+/// A URL before its query or fragment, and from there on.
+fn cut(url: &str) -> (&str, &str) {
+    let at = url.find(['?', '#']).unwrap_or(url.len());
+    url.split_at_checked(at).unwrap_or((url, ""))
+}
+
+/// Name, as it stands, and value of a query's member that is a secret.
+fn secret_member(pair: &str) -> Option<(&str, String)> {
     let (name, value) = pair.split_once('=')?;
-    let plain = decode(name).to_ascii_lowercase();
-    let is_secret = plain == "key" || PARAMETERS.iter().any(|part| plain.contains(part));
-    is_secret.then(|| (name, decode(value)))
+    is_secret_member(&decode(name)).then(|| (name, decode(value)))
 }
 
 /// `application/x-www-form-urlencoded`: `+` is a space.
@@ -106,6 +155,8 @@ fn decode(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -125,9 +176,109 @@ mod tests {
             ("Cookie", "session=1234", "sess...1234"),
             ("Set-Cookie", "session=1234", "sess...1234"),
             ("X-Management-Key", "management", "mana...ment"),
+            ("X-Password", "abcdef", "ab...ef"),
+            ("X-Hub-Signature-256", "abcdef", "ab...ef"),
+            ("X-Auth", "abcdef", "ab...ef"),
+            ("Ocp-Apim-Subscription-Key", "abcdef", "ab...ef"),
+            ("X-Masterkeyed", "abcdef", "ab...ef"),
             ("Content-Type", "application/json", "application/json"),
+            ("Accept-Encoding", "gzip", "gzip"),
+            ("X-Session-ID", "session", "session"),
+            ("X-Holdfast-Credential", "claude:1", "claude:1"),
+            ("User-Agent", "client/1.0", "client/1.0"),
         ] {
             assert_eq!(header(name, value), shown, "{name}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_known_by_their_names() {
+        for name in [
+            "key",
+            "KEY",
+            "api_key",
+            "api-key",
+            "apiKey",
+            "APIKEY",
+            "x-key",
+            "accesskey",
+            "key1",
+            "auth[key]",
+            "AWSAccessKeyId",
+            "Key-Pair-Id",
+            "sig",
+            "signature",
+            "X-Amz-Signature",
+            "X-Goog-Signature",
+            "X-Amz-Credential",
+            "X-Amz-Security-Token",
+            "token",
+            "access_token",
+            "auth_token",
+            "id_token",
+            "refreshToken",
+            "auth",
+            "oauth2",
+            "authorization",
+            "code",
+            "code_verifier",
+            "codeVerifier",
+            "password",
+            "pass",
+            "pwd",
+            "db_passwd",
+            "client_secret",
+            "client_assertion",
+            "jwt",
+            "hmac",
+            "set-cookie",
+        ] {
+            assert!(is_secret_member(name), "{name}");
+        }
+        for name in [
+            "",
+            "alt",
+            "keyword",
+            "keyboard",
+            "author",
+            "design",
+            "signal",
+            "country_code",
+            "encoding",
+            "compass",
+            "passage",
+            "model",
+            "pageSize",
+            "filter",
+            "beta",
+            "api-version",
+            "session_id",
+            "x-request-id",
+        ] {
+            assert!(!is_secret_member(name), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_way_to_write_a_name_hides_it(
+            name in proptest::sample::select(vec!["key", "sig", "X-Amz-Signature", "access_token", "password"]),
+            coded in proptest::collection::vec(any::<bool>(), 20),
+            before in "[a-z=&;]{0,8}",
+        ) {
+            let name: String = name
+                .bytes()
+                .zip(coded)
+                .map(|(byte, is_coded)| match is_coded {
+                    true => format!("%{byte:02x}"),
+                    false => char::from(byte).to_string(),
+                })
+                .collect();
+            let given = format!("/x?{before}&{name}=hush-hush-hush&z=1");
+            let shown = url(&given);
+            prop_assert!(!shown.contains("hush-hush-hush"), "{shown}");
+            prop_assert!(shown.ends_with("&z=1"));
+            prop_assert!(secrets_of(&given).any(|secret| secret == "hush-hush-hush"));
         }
     }
 
@@ -140,6 +291,11 @@ mod tests {
                 "/x?alt=sse&key=AIza0123456789&auth_token=abcdef&X-Api-Key=abc&flag&k%65y=AIza0123456789",
                 "/x?alt=sse&key=AIza...6789&auth_token=ab...ef&X-Api-Key=a...c&flag&k%65y=AIza...6789",
             ),
+            (
+                "/x?a=1;sig=abcdef#access_token=abcdef&b=http://h/?code=abcdef",
+                "/x?a=1;sig=ab...ef#access_token=ab...ef&b=http://h/?code=ab...ef",
+            ),
+            ("/x?key=&=abcdef&key", "/x?key=***&=abcdef&key"),
             (
                 "https://user:pass@h.test:1/a@b?api_key=0123456789",
                 "https://***@h.test:1/a@b?api_key=0123...6789",

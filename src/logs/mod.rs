@@ -20,11 +20,13 @@ pub mod request_id;
 mod rotated;
 mod sections;
 mod spool;
+mod stderr;
 mod tee;
 pub mod upstream;
 pub mod veil;
+mod writer;
 
-pub use folder::{folder, prune};
+pub use folder::{Surroundings, folder, prune};
 pub use journal::Journal;
 pub use keep::Keep;
-pub use tee::{Sent, Tee};
+pub use tee::{Seen, Sent, Tee};

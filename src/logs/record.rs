@@ -5,6 +5,8 @@ use std::io::{self, BufWriter, Write, copy};
 use std::path::Path;
 use std::time::SystemTime;
 
+use parking_lot::Mutex;
+
 use super::complaint::Complaint;
 use super::files;
 use super::folder;
@@ -57,16 +59,18 @@ pub fn write(folder: &Path, logs: &Logs, keep: Keep, record: Record<'_>) {
         Keep::Failures => true,
         Keep::Everything => false,
     };
-    match put(folder, is_error, record).and_then(|()| match (is_error, logs.error_files) {
-        (true, Some(count)) => folder::keep_errors(folder, count),
-        _ => Ok(()),
-    }) {
+    let most = logs.error_files.filter(|_| is_error);
+    match put(folder, is_error, most, record) {
         Ok(()) => RECORDING.withdraw(),
         Err(error) => RECORDING.make(&error),
     }
 }
 
-fn put(folder: &Path, is_error: bool, record: Record<'_>) -> io::Result<()> {
+/// Of error logs there are `most` at most.
+fn put(folder: &Path, is_error: bool, most: Option<usize>, record: Record<'_>) -> io::Result<()> {
+    /// Held while a file takes its place, so that there are never more than there may be.
+    static PLACES: Mutex<()> = Mutex::new(());
+
     let local = Zone::here().civil(SystemTime::now());
     let id = record.id;
     let name = files::of_request(record.target, &local, id.as_str(), is_error);
@@ -74,8 +78,13 @@ fn put(folder: &Path, is_error: bool, record: Record<'_>) -> io::Result<()> {
     let unfinished = format!(".{name}");
     let file = folder::create(folder, &unfinished)?;
     let unfinished = folder.join(unfinished);
-    let written = all(is_error, record, BufWriter::new(file))
-        .and_then(|()| fs::rename(&unfinished, folder.join(name)));
+    let written = all(is_error, record, BufWriter::new(file)).and_then(|()| {
+        let _place = PLACES.lock();
+        if let Some(most) = most {
+            folder::keep_errors(folder, most.saturating_sub(1))?;
+        }
+        fs::rename(&unfinished, folder.join(name))
+    });
     if written.is_err() {
         // The disk may be full: what was not written whole only takes room.
         let _ = fs::remove_file(unfinished);
@@ -170,7 +179,7 @@ mod tests {
 
     use super::super::current;
     use super::super::folder::tests::Temporary;
-    use super::super::tee::Tee;
+    use super::super::tee::Seen;
     use super::super::upstream::{self, Presented};
     use super::*;
     use crate::config::Secret;
@@ -212,9 +221,9 @@ mod tests {
             "no pass-word, no upstream-key-1, no sk-0123456789abc",
         );
         let mut lane = Vec::new();
-        let mut tee = Tee::new(&mut lane, keep, shared);
-        tee.write_all(answer.as_bytes()).unwrap();
-        let sent = tee.sent();
+        let seen = Seen::new(keep, shared);
+        seen.tee(&mut lane).write_all(answer.as_bytes()).unwrap();
+        let sent = seen.sent();
         let record = Record {
             id,
             method: "POST",
@@ -341,5 +350,43 @@ mod tests {
             &[("Content-Type", "Multipart/form-data; boundary=x")],
             b"x"
         ));
+    }
+
+    #[test]
+    fn there_are_never_more_error_logs_than_there_may_be() {
+        let folder = Temporary::new();
+        let logs = Logs {
+            error_files: Some(3),
+            ..Logs::default()
+        };
+        let write_one = || {
+            let id = RequestId::fresh();
+            let seen = Seen::new(Keep::Failures, folder.0.as_path().into());
+            let record = Record {
+                id,
+                method: "POST",
+                target: "/v1/messages",
+                headers: &[],
+                body: Body::Plain(BODY),
+                arrived: SystemTime::now(),
+                status: 502,
+                failure: None,
+                upstream: None,
+                sent: seen.sent(),
+            };
+            write(&folder.0, &logs, Keep::Failures, record);
+            let names = folder.names().into_iter();
+            names.filter(|name| name.starts_with("error-")).count()
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        assert!(write_one() <= 3);
+                    }
+                });
+            }
+        });
+        assert_eq!(folder.names().len(), 3);
     }
 }

@@ -54,7 +54,11 @@ impl Rotated {
             }
             false => (file, size),
         };
-        file.write_all(line)?;
+        if let Err(error) = file.write_all(line) {
+            // A full disk leaves no half of a line.
+            let _ = file.set_len(size);
+            return Err(error);
+        }
         self.open = Some((file, size + length));
         Ok(())
     }
@@ -70,9 +74,10 @@ impl Rotated {
 
     fn put_aside(&self, now: SystemTime) -> io::Result<()> {
         for later in 0..NAMES {
-            let name = files::rotated(&Civil::utc(now + Duration::from_millis(later)));
+            let later = now.checked_add(Duration::from_millis(later)).unwrap_or(now);
+            let name = files::rotated(&Civil::utc(later));
             let path = self.folder.join(name);
-            // Only this process writes here, and it does so under a lock.
+            // Only this process writes here, and one thread of it.
             if !path.exists() {
                 return fs::rename(self.folder.join(MAIN), path);
             }

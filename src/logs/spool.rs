@@ -39,6 +39,12 @@ impl Spool {
         self.memory.is_empty() && self.file.is_none() && self.lost == 0
     }
 
+    /// What was kept, and nothing is left.
+    pub fn take(&mut self) -> Self {
+        let empty = Self::new(Arc::clone(&self.folder));
+        std::mem::replace(self, empty)
+    }
+
     /// Keeps `bytes`. Once some are lost, so is the rest: what is kept has no holes.
     pub fn put(&mut self, bytes: &[u8]) {
         if self.lost > 0 {

@@ -1,7 +1,9 @@
 //! A client's answer on its way, looked at.
 
+use std::cell::RefCell;
 use std::io::{self, Write};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::keep::Keep;
@@ -12,13 +14,21 @@ const START: usize = 12;
 /// The least status that is a failure.
 const FAILED: u16 = 400;
 
-/// Passes bytes on, and keeps what the log of the request needs of them.
-pub struct Tee<'l> {
-    lane: &'l mut dyn Write,
+/// What has been seen of one answer. Clones share it: some of an answer may take another way to the client.
+#[derive(Clone)]
+pub struct Seen(Rc<RefCell<State>>);
+
+struct State {
     keep: Keep,
     start: [u8; START],
     bytes: usize,
     spool: Spool,
+}
+
+/// Passes bytes on, and keeps what the log of the request needs of them.
+pub struct Tee<'l> {
+    lane: &'l mut dyn Write,
+    seen: Seen,
 }
 
 /// What went to the client.
@@ -30,25 +40,37 @@ pub struct Sent {
     pub spool: Spool,
 }
 
-impl<'l> Tee<'l> {
-    pub fn new(lane: &'l mut dyn Write, keep: Keep, folder: Arc<Path>) -> Self {
-        Self {
-            lane,
+impl Seen {
+    /// Of an answer of which `keep` is kept, in `folder` if it is long.
+    pub fn new(keep: Keep, folder: Arc<Path>) -> Self {
+        Self(Rc::new(RefCell::new(State {
             keep,
             start: [0; START],
             bytes: 0,
             spool: Spool::new(folder),
+        })))
+    }
+
+    /// `lane`, with an eye on what goes over it.
+    pub fn tee<'l>(&self, lane: &'l mut dyn Write) -> Tee<'l> {
+        Tee {
+            lane,
+            seen: self.clone(),
         }
     }
 
-    pub fn sent(self) -> Sent {
+    /// What has gone to the client by now. What was kept of it is taken out.
+    pub fn sent(&self) -> Sent {
+        let mut state = self.0.borrow_mut();
         Sent {
-            status: self.status(),
-            bytes: self.bytes,
-            spool: self.spool,
+            status: state.status(),
+            bytes: state.bytes,
+            spool: state.spool.take(),
         }
     }
+}
 
+impl State {
     fn status(&self) -> Option<u16> {
         let start = str::from_utf8(&self.start).ok()?;
         start.strip_prefix("HTTP/1.1 ")?.parse().ok()
@@ -76,7 +98,8 @@ impl<'l> Tee<'l> {
 impl Write for Tee<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.lane.write(bytes)?;
-        self.note(bytes.get(..count).unwrap_or_default());
+        let mut state = self.seen.0.borrow_mut();
+        state.note(bytes.get(..count).unwrap_or_default());
         Ok(count)
     }
 
@@ -93,11 +116,12 @@ mod tests {
 
     fn kept(keep: Keep, writes: &[&str]) -> (Option<u16>, usize, String) {
         let mut lane = Vec::new();
-        let mut tee = Tee::new(&mut lane, keep, Path::new("none").into());
+        let seen = Seen::new(keep, Path::new("none").into());
         for write in writes {
-            tee.write_all(write.as_bytes()).unwrap();
+            // Whichever way they take.
+            seen.tee(&mut lane).write_all(write.as_bytes()).unwrap();
         }
-        let sent = tee.sent();
+        let sent = seen.sent();
         let mut text = String::new();
         sent.spool
             .read()

@@ -12,6 +12,7 @@ use log::{Level, Record};
 use super::inbound::Inbound;
 use super::report::{Report, short};
 use super::unserved::CLIENT_GONE;
+use crate::logs::Seen;
 use crate::logs::line::ACCESS;
 use crate::logs::mask;
 use crate::logs::request_id::RequestId;
@@ -22,17 +23,31 @@ const CLIENT_ID: usize = 64;
 /// What is known of a request when it ends. Its line is written once, by whoever knows most.
 pub struct Access {
     pub id: RequestId,
+    /// What has gone to the client, by whatever way.
+    pub seen: Seen,
+    is_admitted: Cell<bool>,
     failure: RefCell<Option<String>>,
     status: Cell<Option<u16>>,
 }
 
 impl Access {
-    pub fn new(id: RequestId) -> Self {
+    pub fn new(id: RequestId, seen: Seen) -> Self {
         Self {
             id,
+            seen,
+            is_admitted: Cell::default(),
             failure: RefCell::default(),
             status: Cell::default(),
         }
+    }
+
+    /// The request is one of a client that may ask, for something that upstreams answer.
+    pub fn admit(&self) {
+        self.is_admitted.set(true);
+    }
+
+    pub fn is_admitted(&self) -> bool {
+        self.is_admitted.get()
     }
 
     /// Says why the request fails. The last word counts.

@@ -23,6 +23,17 @@ impl Fixed {
             body,
         }
     }
+
+    /// What logs say of it, if it is a failure: its message.
+    pub fn failure(&self) -> Option<String> {
+        let is_failure = self.status >= 400;
+        is_failure.then(|| {
+            let json: serde_json::Value = serde_json::from_str(self.body).unwrap_or_default();
+            let texts = ["/error/message", "/message", "/error"];
+            let text = texts.iter().find_map(|path| json.pointer(path)?.as_str());
+            text.unwrap_or(self.body).to_owned()
+        })
+    }
 }
 
 /// `GET /`.
@@ -56,3 +67,24 @@ pub const CLI_NOT_LOCAL: Fixed = Fixed::json(
     403,
     r#"{"error":{"message":"CLI reply only allow local access","type":"forbidden"}}"#,
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_have_a_reason_for_the_log() {
+        for (fixed, reason) in [
+            (ROOT, None),
+            (HEALTH, None),
+            (NOT_FOUND, Some("404 page not found")),
+            (GEMINI_MODEL_NOT_FOUND, Some("Not Found")),
+            (MISSING_KEY, Some("Missing API key")),
+            (INVALID_KEY, Some("Invalid API key")),
+            (CLI_DISABLED, Some("Gemini CLI endpoint is disabled")),
+        ] {
+            assert_eq!(fixed.failure().as_deref(), reason);
+        }
+        assert!(EXAMPLE_KEY.failure().unwrap().contains("example key"));
+    }
+}

@@ -20,7 +20,7 @@ use super::route::{GeminiMethod, Route};
 use super::signs_of_life::Signs;
 use super::snapshot::Snapshot;
 use super::statistics::Began;
-use super::unserved;
+use super::unserved::{self, Words};
 use memchr::memmem;
 
 use crate::config::AffinityMode;
@@ -324,7 +324,11 @@ impl Generation<'_> {
         if let Some(failure) = &unserved.failure {
             self.access.failed(&failure.message);
         }
-        let (status, answered) = match unserved::words(model, unserved) {
+        let words = unserved::words(model, unserved);
+        if let (None, Some(Words::Ours(problem))) = (&unserved.failure, &words) {
+            self.access.failed(&problem.message);
+        }
+        let (status, answered) = match words {
             Some(words) if way.has_begun => {
                 let body = match understood.stream {
                     true => words.in_stream(dialect, inbound.is_codex()),

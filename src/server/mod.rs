@@ -35,6 +35,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,7 +49,7 @@ use crate::dialect::Dialect;
 use crate::dialect::problem::{ErrorStatus, Problem};
 use crate::exchange::{self, Admission, Head, Request, Waiter, Writer};
 use crate::local_time::Zone;
-use crate::logs;
+use crate::logs::{self, Keep, Seen};
 use crate::logs::request_id::RequestId;
 use crate::provider::{Settings, Upstream, Variables};
 use crate::routing::State;
@@ -75,6 +76,20 @@ pub struct Ticket {
     client: Option<Secret>,
 }
 
+/// What a server is given by whoever starts it.
+pub struct Surrounds {
+    /// Where the environment's proxies and authorities are looked up.
+    pub variables: Variables,
+    /// The addresses that are listened on.
+    pub local: Vec<SocketAddr>,
+    /// Where logs of requests go; it is made when there is one to write.
+    pub log_folder: Arc<Path>,
+    /// Requests that are served at once.
+    pub workers: usize,
+    /// What bodies and answers in memory are taken from.
+    pub budget: Budget,
+}
+
 /// What answers requests.
 pub struct Server {
     snapshot: ArcSwap<Snapshot>,
@@ -90,25 +105,22 @@ pub struct Server {
     observer: Option<Observer>,
     written: Written,
     usage: Statistics,
-    /// What `$WRITABLE_PATH` said at the start.
-    writable: Option<String>,
+    /// Where logs of requests go.
+    log_folder: Arc<Path>,
     /// `commercial-mode`, which stays as it was at the start.
     commercial: bool,
 }
 
 impl Server {
-    /// `local` are the addresses that are listened on, `workers` is how many requests are served at once; what
-    /// bodies and answers take is taken from `budget`.
-    pub fn new(
-        config: Config,
-        local: Vec<SocketAddr>,
-        observer: Option<Observer>,
-        variables: Variables,
-        workers: usize,
-        budget: Budget,
-    ) -> Self {
+    pub fn new(config: Config, observer: Option<Observer>, surrounds: Surrounds) -> Self {
+        let Surrounds {
+            variables,
+            local,
+            log_folder,
+            workers,
+            budget,
+        } = surrounds;
         client_key::announce(&config, &local);
-        let writable = variables.get("WRITABLE_PATH");
         let upstream = Upstream::new(Settings {
             workers,
             variables,
@@ -123,12 +135,12 @@ impl Server {
             snapshot: ArcSwap::from_pointee(Snapshot::new(
                 config,
                 &routing.holders,
-                writable.as_deref(),
+                Arc::clone(&log_folder),
                 workers,
             )),
+            log_folder,
             workers,
             budget,
-            writable,
             routing,
             carriers: Arc::default(),
             upstream,
@@ -146,7 +158,7 @@ impl Server {
         let snapshot = Arc::new(Snapshot::new(
             config,
             &self.routing.holders,
-            self.writable.as_deref(),
+            Arc::clone(&self.log_folder),
             self.workers,
         ));
         let before = self.snapshot.swap(Arc::clone(&snapshot));
@@ -270,8 +282,12 @@ impl Server {
         reply: impl FnOnce(&Inbound) -> Reply,
     ) -> Admission<Ticket> {
         let inbound = Inbound::of_head(head.clone(), peer);
-        let access = Access::new(RequestId::fresh());
+        let seen = Seen::new(Keep::Nothing, Arc::clone(&self.log_folder));
+        let access = Access::new(RequestId::fresh(), seen);
         let reply = reply(&inbound).with_id(access.id);
+        if let Some(why) = reply.failure() {
+            access.failed(why);
+        }
         access.close(&inbound, Some(reply.status()), true);
         let reply = match is_head {
             true => reply.head_only(),
@@ -307,9 +323,10 @@ impl Server {
         let Ticket { snapshot, client: key } = ticket;
         let mut writer = Writer(Rc::clone(&client));
         let mut inbound = Inbound::of(request, client);
-        let access = Access::new(RequestId::fresh());
-        let recording = Recording::begin(&snapshot, &inbound, access.id);
-        let mut lane = recording.tee(&mut writer);
+        let id = RequestId::fresh();
+        let recording = Recording::begin(&snapshot, &inbound, id);
+        let access = Access::new(id, recording.seen());
+        let mut lane = access.seen.tee(&mut writer);
         let answered = catch_unwind(AssertUnwindSafe(|| {
             let client = key.as_ref().map_or(Client::Anonymous, Client::Known);
             self.answer(&snapshot, client, &mut inbound, &access, &mut lane)
@@ -318,7 +335,7 @@ impl Server {
             log::error!("a request handler panicked");
             Err(io::ErrorKind::Other.into())
         });
-        let sent = lane.sent();
+        let sent = access.seen.sent();
         access.close(&inbound, sent.status, answered.is_ok());
         recording.end(inbound, &access, sent);
         answered
@@ -338,8 +355,12 @@ impl Server {
         };
         if !route.is_generation() {
             let reply = from_memory(snapshot, inbound, &route);
+            if let Some(why) = reply.failure() {
+                access.failed(why);
+            }
             return reply.with_id(access.id).write(lane);
         }
+        access.admit();
         let generation = Generation {
             server: self,
             snapshot,

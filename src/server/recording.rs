@@ -1,6 +1,5 @@
 //! The log of a request, from its beginning to its end.
 
-use std::io::Write;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -11,7 +10,7 @@ use super::unserved::CLIENT_GONE;
 use crate::logs::current::{self, Entered};
 use crate::logs::record::{self, Body, Record};
 use crate::logs::request_id::RequestId;
-use crate::logs::{Keep, Sent, Tee};
+use crate::logs::{Keep, Seen, Sent};
 
 /// The least status that is a failure.
 const FAILED: u16 = 400;
@@ -39,9 +38,9 @@ impl<'s> Recording<'s> {
         }
     }
 
-    /// `lane`, with an eye on what goes over it.
-    pub fn tee<'l>(&self, lane: &'l mut dyn Write) -> Tee<'l> {
-        Tee::new(lane, self.keep, Arc::clone(&self.snapshot.log_folder))
+    /// For what goes to the client.
+    pub fn seen(&self) -> Seen {
+        Seen::new(self.keep, Arc::clone(&self.snapshot.log_folder))
     }
 
     /// Writes the log, if there is to be one.
@@ -49,6 +48,8 @@ impl<'s> Recording<'s> {
     pub fn end(self, inbound: Inbound, access: &Access, sent: Sent) {
         let status = access.status();
         let is_wanted = match self.keep {
+            // Whoever is refused at the door could fill the disk, or push out the files of others.
+            _ if !access.is_admitted() => false,
             Keep::Nothing => false,
             // Whoever leaves early has not met a failure.
             Keep::Failures => status >= FAILED && status != CLIENT_GONE,

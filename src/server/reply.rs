@@ -21,6 +21,8 @@ pub struct Reply {
     header: Option<(&'static str, &'static str)>,
     /// Whether web pages of any origin may read it.
     is_shared: bool,
+    /// Why it is a failure.
+    failure: Option<String>,
     /// HEAD: the head of the answer without its body.
     head_only: bool,
 }
@@ -36,16 +38,20 @@ impl Reply {
             body,
             header: None,
             is_shared: true,
+            failure: None,
             head_only: false,
         }
     }
 
     pub fn fixed(fixed: Fixed) -> Self {
-        Self::new(
-            fixed.status,
-            Some(fixed.content_type),
-            fixed.body.as_bytes().to_vec(),
-        )
+        Self {
+            failure: fixed.failure(),
+            ..Self::new(
+                fixed.status,
+                Some(fixed.content_type),
+                fixed.body.as_bytes().to_vec(),
+            )
+        }
     }
 
     pub fn json(body: Vec<u8>) -> Self {
@@ -67,6 +73,7 @@ impl Reply {
     pub fn problem(dialect: Dialect, problem: &Problem) -> Self {
         Self {
             retry_after: problem.retry_after,
+            failure: Some(problem.message.clone()),
             ..Self::new(
                 problem.status.code(),
                 Some(RELAYED_JSON),
@@ -120,6 +127,11 @@ impl Reply {
             head_only: true,
             ..self
         }
+    }
+
+    /// What logs say of it, if it is a failure.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
     }
 
     pub fn into_body(self) -> Vec<u8> {

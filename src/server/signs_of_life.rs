@@ -15,6 +15,7 @@ use super::head::{Framing, Head};
 use super::inbound::Inbound;
 use crate::dialect::Dialect;
 use crate::exchange::{Client, Waiter, Writer};
+use crate::logs::Seen;
 use crate::provider::Action;
 use crate::relay::{self, Chunks};
 
@@ -29,6 +30,7 @@ pub struct Signs {
 
 struct Task {
     client: Rc<dyn Client>,
+    seen: Seen,
     head: Vec<u8>,
     sign: &'static str,
     every: Duration,
@@ -62,6 +64,7 @@ impl Signs {
         head.write(&mut bytes, SystemTime::now(), []);
         let task = Rc::new(Task {
             client: inbound.client.clone()?,
+            seen: generation.access.seen.clone(),
             head: bytes,
             sign: manner.sign,
             every: manner.every,
@@ -118,6 +121,7 @@ impl Task {
             false => self.head.clone(),
         };
         let mut client = Writer(Rc::clone(&self.client));
+        let mut client = self.seen.tee(&mut client);
         let mut chunks = Chunks::new(Prefixed::new(head, &mut client));
         chunks.put(self.sign.as_bytes());
         // A client that cannot be written to has gone, which the wait asks for itself.

@@ -9,7 +9,6 @@ use super::models::ListedModel;
 use super::ruled;
 use crate::config::Config;
 use crate::credential::{self, Credential};
-use crate::logs;
 use crate::routing::{Catalog, Holders, Policy};
 
 pub struct Snapshot {
@@ -23,7 +22,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub fn new(config: Config, holders: &Holders, writable: Option<&str>, workers: usize) -> Self {
+    pub fn new(
+        config: Config,
+        holders: &Holders,
+        log_folder: Arc<Path>,
+        workers: usize,
+    ) -> Self {
         let (credentials, problems) = credential::from_config(&config);
         for problem in &problems {
             log::warn!("{problem}");
@@ -68,7 +72,7 @@ impl Snapshot {
             catalog,
             policy,
             listed,
-            log_folder: logs::folder(writable, &config.auth_dir).into(),
+            log_folder,
             config,
         }
     }

@@ -30,6 +30,26 @@ fn it_starts_reloads_and_stops_again_and_again() {
 }
 
 #[test]
+fn logs_of_requests_go_where_its_program_wants_them() {
+    let name = format!("holdfast-library-{}", std::process::id());
+    let folder = std::env::temp_dir().join(name).join("logs");
+    let mut config = parse("host: 127.0.0.1\nport: 0\napi-keys: [a]\n");
+    config.logs.commercial = false;
+    let running = Gateway::new(config).with_log_folder(&folder).run().unwrap();
+    let ask = |key| {
+        let mut client = super::client::Client::connect(running.address());
+        client.call("POST", "/v1/messages", &[("X-Api-Key", key)], b"{}")
+    };
+    assert_eq!(ask("wrong").status(), 401);
+    assert!(!folder.exists(), "there is nothing to write");
+    assert_eq!(ask("a").status(), 400);
+    super::harness::eventually(|| folder.exists());
+    running.stop();
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    std::fs::remove_dir_all(folder.parent().unwrap()).unwrap();
+}
+
+#[test]
 fn a_taken_port_is_told() {
     let taken = Gateway::start(parse("host: 127.0.0.1\nport: 0\n")).unwrap();
     let port = taken.address().port();

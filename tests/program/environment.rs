@@ -85,12 +85,12 @@ fn a_file_that_cannot_be_read_is_no_reason_to_stop() {
     fs::create_dir(folder.path().join(".env")).unwrap();
     let program = Program::spawn(&mut at_home(&folder));
     assert!(accepts(&program, "k"));
-    program.expect("holdfast: .env: cannot be read");
+    program.expect(".env: cannot be read");
     fs::remove_dir(folder.path().join(".env")).unwrap();
     folder.write(".env", "A=1\nsome-secret nonsense\n");
     let program = Program::spawn(&mut at_home(&folder));
     assert!(accepts(&program, "k"));
-    program.expect("holdfast: .env:2: is not KEY=value");
+    program.expect(".env:2: is not KEY=value");
     assert!(!program.printed().contains("secret"));
 }
 

@@ -8,6 +8,8 @@ mod harness;
 mod identify;
 mod listening;
 #[cfg(feature = "demo")]
+mod logged;
+#[cfg(feature = "demo")]
 mod logs;
 mod manager;
 mod questions;
@@ -16,3 +18,4 @@ mod reload;
 mod reload_under_load;
 mod serve;
 mod try_out;
+mod unread;

@@ -43,6 +43,45 @@ fn terminating_ends_with_zero() {
 }
 
 #[test]
+fn signals_for_other_services_change_nothing() {
+    let folder = Folder::new();
+    let program = serving(&folder, PLAIN);
+    let address = program.address();
+    for signal in ["USR1", "USR2", "PIPE", "USR1"] {
+        program.signal(signal);
+        assert_eq!(call(address, "GET", "/healthz", "", "").0, 200, "{signal}");
+    }
+    // It still hears those that are for it, which come behind.
+    program.signal("HUP");
+    program.expect("is the same");
+}
+
+#[test]
+fn every_line_has_the_format_of_the_log() {
+    let folder = Folder::new();
+    let json = "log-format: json\n";
+    let odd = "no-such-key: 1\n";
+    let program = serving(&folder, &format!("{PLAIN}{json}{odd}"));
+    program.expect("no-such-key");
+    program.address();
+    folder.write("config.yaml", &format!("{PLAIN}{json}port: [1]\n"));
+    program.signal("HUP");
+    program.expect("not reloaded");
+    folder.write("config.yaml", &format!("{PLAIN}{json}{odd}# Changed.\n"));
+    program.signal("HUP");
+    program.expect(" reloaded\"");
+    for line in program.printed().lines() {
+        let parsed: Result<serde_json::Value, _> = serde_json::from_str(line);
+        assert!(parsed.is_ok_and(|line| line["level"].is_string()), "{line}");
+    }
+    let program = serving(&folder, &format!("{PLAIN}{json}"));
+    let port = format!("port: {}", program.address().port());
+    let mut second = serving(&folder, &format!("{PLAIN}{json}").replace("port: 0", &port));
+    assert_eq!(second.wait().code(), Some(3));
+    second.expect("\"message\":\"cannot listen on ");
+}
+
+#[test]
 fn problems_have_exit_codes() {
     let folder = Folder::new();
     let mut missing = Program::start(&["--config", "/no/such/file.yaml"]);

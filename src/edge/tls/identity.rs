@@ -14,6 +14,8 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{Error, InconsistentKeys};
 use zeroize::Zeroizing;
 
+use crate::local_time::TlsClock;
+
 /// A chain of certificates and the key of its first, with which connections are opened: TLS 1.2 and 1.3, and
 /// HTTP/1.1 where the client offers protocols (ALPN). Its clients can resume sessions; the last 256 are
 /// remembered (the default of rustls), and forgotten with it.
@@ -72,7 +74,7 @@ impl Identity {
             }
             Err(error) => return Err(Reason::UnusableCertificate(error).of(certificates)),
         }
-        let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
+        let mut config = ServerConfig::builder_with_details(Arc::new(provider), Arc::new(TlsClock))
             .with_safe_default_protocol_versions()
             .map_err(|error| Reason::UnusableCertificate(error).of(certificates))?
             .with_no_client_auth()

@@ -10,6 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore, crypto};
 
 use super::environment::Variables;
+use crate::local_time::TlsClock;
 
 /// Where systems keep their authorities in one file: Debian, Fedora, openSUSE, Red Hat, Alpine and the BSDs,
 /// OpenWrt.
@@ -97,7 +98,7 @@ impl Trust {
         add(&mut store, &self.more);
         store.roots.shrink_to_fit();
         let provider = Arc::new(crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
+        let config = ClientConfig::builder_with_details(provider, Arc::new(TlsClock))
             .with_protocol_versions(rustls::ALL_VERSIONS)?
             .with_root_certificates(store)
             .with_no_client_auth();
