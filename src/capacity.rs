@@ -65,7 +65,9 @@ impl Capacity {
 fn memory() -> u64 {
     let machine = machine_memory().unwrap_or(UNKNOWN_MEMORY);
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let limits = limit_files(&groups).into_iter().filter_map(|file| limit(&file));
+    let limits = limit_files(&groups)
+        .into_iter()
+        .filter_map(|file| limit(&file));
     limits.fold(machine, u64::min)
 }
 
@@ -99,7 +101,10 @@ fn limit_files(groups: &str) -> Vec<PathBuf> {
             _ => continue,
         };
         let own = Path::new(path.trim_start_matches('/'));
-        files.extend(own.ancestors().map(|group| Path::new(root).join(group).join(file)));
+        files.extend(
+            own.ancestors()
+                .map(|group| Path::new(root).join(group).join(file)),
+        );
     }
     files
 }

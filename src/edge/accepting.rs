@@ -102,7 +102,11 @@ impl<S: Service> Core<S> {
         if let Err(error) = socket.set_nonblocking(true) {
             return log::warn!("cannot take a connection: {error}");
         }
-        let session = match self.identity.as_ref().map(|identity| Session::new(&identity.load())) {
+        let session = match self
+            .identity
+            .as_ref()
+            .map(|identity| Session::new(&identity.load()))
+        {
             None => None,
             Some(Ok(session)) => Some(session),
             Some(Err(error)) => return log::warn!("cannot secure a connection: {error}"),
@@ -118,7 +122,9 @@ impl<S: Service> Core<S> {
         let Some(connection) = held.connection.as_deref_mut() else {
             return;
         };
-        let added = self.poller.add(connection.stream.fd(), key as u64, Interest::Broken);
+        let added = self
+            .poller
+            .add(connection.stream.fd(), key as u64, Interest::Broken);
         if let Err(error) = added {
             return log::warn!("cannot watch a connection: {error}");
         }
@@ -128,7 +134,10 @@ impl<S: Service> Core<S> {
                 return;
             }
             connection.phase = Phase::Flushing(Afterwards::Close);
-            if connection.put(&self.service.refuse(Refusal::Crowded, None)).is_ok() {
+            if connection
+                .put(&self.service.refuse(Refusal::Crowded, None))
+                .is_ok()
+            {
                 self.go_on(held);
             }
             return;

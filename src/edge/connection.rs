@@ -178,7 +178,10 @@ impl<T> Connection<T> {
         if poll(&mut fds, Some(&Timespec::default())).is_err() {
             return Ending::Broken;
         }
-        let found = fds.iter().map(PollFd::revents).fold(PollFlags::empty(), PollFlags::union);
+        let found = fds
+            .iter()
+            .map(PollFd::revents)
+            .fold(PollFlags::empty(), PollFlags::union);
         if found.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL) {
             return Ending::Broken;
         }

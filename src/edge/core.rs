@@ -207,7 +207,9 @@ impl<S: Service> Core<S> {
     pub fn feed(&self) {
         for (key, serial) in self.starving.next() {
             self.table.with_same(key, serial, |connection| {
-                let _ = self.poller.arm(connection.stream.fd(), key as u64, Interest::Write);
+                let _ = self
+                    .poller
+                    .arm(connection.stream.fd(), key as u64, Interest::Write);
             });
         }
     }
@@ -235,7 +237,10 @@ impl<S: Service> Core<S> {
             ..
         } = *pending;
         let peer = connection.peer;
-        let responder = Rc::new(Responder::new(connection, &head, self.limits.write_stall,
+        let responder = Rc::new(Responder::new(
+            connection,
+            &head,
+            self.limits.write_stall,
             Arc::clone(&self.is_draining),
         ));
         let request = Request {
@@ -246,7 +251,9 @@ impl<S: Service> Core<S> {
             arrived,
         };
         let client: Rc<dyn Client> = Rc::clone(&responder) as Rc<dyn Client>;
-        let answered = catch_unwind(AssertUnwindSafe(|| self.service.serve(ticket, request, client)));
+        let answered = catch_unwind(AssertUnwindSafe(|| {
+            self.service.serve(ticket, request, client)
+        }));
         drop(permit);
         let Ok(responder) = Rc::try_unwrap(responder) else {
             // It is closed when the last one lets go of it.
@@ -268,7 +275,11 @@ impl<S: Service> Core<S> {
         if answered.is_err() && !has_begun && !is_gone {
             let answer = self.service.refuse(Refusal::Broken, None);
             connection.phase = Phase::Flushing(Afterwards::Close);
-            if connection.output.send(&mut connection.stream, &answer).is_err() {
+            if connection
+                .output
+                .send(&mut connection.stream, &answer)
+                .is_err()
+            {
                 return held;
             }
         }
@@ -288,9 +299,17 @@ impl<S: Service> Core<S> {
         for key in self.table.due(now) {
             if let Some(connection) = self.table.take(key) {
                 let mut held = self.held(key, connection);
-                if held.connection.as_ref().is_some_and(|held| held.is_granted()) {
+                if held
+                    .connection
+                    .as_ref()
+                    .is_some_and(|held| held.is_granted())
+                {
                     held.park(Interest::Write);
-                } else if held.connection.as_deref_mut().is_some_and(|held| self.late(held)) {
+                } else if held
+                    .connection
+                    .as_deref_mut()
+                    .is_some_and(|held| self.late(held))
+                {
                     self.go_on(held);
                 }
             }
@@ -352,7 +371,8 @@ impl<S: Service> Held<'_, S> {
         let deadline = core.deadline(&connection);
         let key = self.key;
         let parked = core.table.park(key, connection, deadline, |connection| {
-            core.poller.arm(connection.stream.fd(), key as u64, interest)
+            core.poller
+                .arm(connection.stream.fd(), key as u64, interest)
         });
         match parked {
             Ok(()) => self.is_parked = true,

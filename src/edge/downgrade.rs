@@ -54,7 +54,8 @@ impl Downgrade {
             }
             State::Head(head) => {
                 head.extend_from_slice(bytes);
-                let Some(parsed) = response::parse(head, self.is_head, true).map_err(|_| broken())?
+                let Some(parsed) =
+                    response::parse(head, self.is_head, true).map_err(|_| broken())?
                 else {
                     return match head.len() > HEAD_BYTES {
                         true => Err(broken()),
@@ -92,10 +93,15 @@ mod tests {
                 for piece in answer.chunks(size) {
                     downgrade.put(piece, &mut out).unwrap();
                 }
-                let expected = format!("HTTP/1.1 200 OK\r\nA: b\r\n{length}Connection: close\r\n\r\nabcde");
+                let expected =
+                    format!("HTTP/1.1 200 OK\r\nA: b\r\n{length}Connection: close\r\n\r\nabcde");
                 assert_eq!(String::from_utf8(out).unwrap(), expected);
             }
         }
-        assert!(Downgrade::new(false).put(b"nonsense\r\n\r\n", &mut Vec::new()).is_err());
+        assert!(
+            Downgrade::new(false)
+                .put(b"nonsense\r\n\r\n", &mut Vec::new())
+                .is_err()
+        );
     }
 }

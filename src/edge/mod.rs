@@ -92,13 +92,20 @@ impl<S: Service> Edge<S> {
             threads: Threads::new(limits.workers.saturating_add(limits.spare_threads)),
             addresses: Addresses::new(limits.connections_per_address),
             identity: identity.map(ArcSwap::from_pointee),
-            listeners: listeners.into_iter().map(|listener| Mutex::new(Some(listener))).collect(),
+            listeners: listeners
+                .into_iter()
+                .map(|listener| Mutex::new(Some(listener)))
+                .collect(),
             is_draining: Arc::default(),
             is_stopping: AtomicBool::new(false),
             stop: (near, Mutex::new(Some(far))),
             limits,
         });
-        core.poller.add(core.stop.0.as_fd(), Core::<S>::token_of_stop(), Interest::Read)?;
+        core.poller.add(
+            core.stop.0.as_fd(),
+            Core::<S>::token_of_stop(),
+            Interest::Read,
+        )?;
         for (index, listener) in core.listeners.iter().enumerate() {
             if let Some(listener) = &*listener.lock() {
                 listener.set_nonblocking(true)?;
@@ -107,10 +114,11 @@ impl<S: Service> Edge<S> {
             }
         }
         let weak = Arc::downgrade(&core);
-        core.queue.connect(Box::new(move |entry, permit| match weak.upgrade() {
-            Some(core) => core.grant(entry, permit),
-            None => Err(permit),
-        }));
+        core.queue
+            .connect(Box::new(move |entry, permit| match weak.upgrade() {
+                Some(core) => core.grant(entry, permit),
+                None => Err(permit),
+            }));
         let weak: Weak<Core<S>> = Arc::downgrade(&core);
         core.budget.on_release(move || {
             if let Some(core) = weak.upgrade() {

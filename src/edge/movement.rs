@@ -3,9 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::connection::{
-    Afterwards, Connection, Ending, Incoming, Pending, Phase, Transfer,
-};
+use super::connection::{Afterwards, Connection, Ending, Incoming, Pending, Phase, Transfer};
 use super::core::{Core, Next};
 use super::framing::Body;
 use super::framing::chunked::{Decoder, NotChunked};
@@ -325,7 +323,10 @@ impl<S: Service> Core<S> {
                 connection.say_goodbye();
                 return false;
             }
-            Phase::Opening { .. } | Phase::Flushing(_) | Phase::Lingering { .. } | Phase::Serving => {
+            Phase::Opening { .. }
+            | Phase::Flushing(_)
+            | Phase::Lingering { .. }
+            | Phase::Serving => {
                 return false;
             }
         };
@@ -351,7 +352,9 @@ impl<S: Service> Core<S> {
                     (incoming.last, limits.body_idle),
                 ];
                 let ends = times.into_iter();
-                return ends.filter_map(|(since, time)| since.checked_add(time)).min();
+                return ends
+                    .filter_map(|(since, time)| since.checked_add(time))
+                    .min();
             }
             Phase::Ready(pending) => (pending.arrived, limits.queue_timeout),
             Phase::Flushing(_) => {
@@ -418,7 +421,9 @@ impl<T> Incoming<T> {
         let body = &mut self.request.body;
         match &mut self.transfer {
             Transfer::Length(left) => {
-                let count = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+                let count = usize::try_from(*left)
+                    .unwrap_or(usize::MAX)
+                    .min(bytes.len());
                 body.extend_from_slice(bytes.get(..count).unwrap_or_default());
                 *left -= count as u64;
                 Ok(count)
@@ -427,9 +432,9 @@ impl<T> Incoming<T> {
                 let mut taken = 0;
                 while !decoder.is_done() {
                     let rest = bytes.get(taken..).unwrap_or_default();
-                    let step = decoder.step(rest).map_err(|NotChunked| {
-                        Refusal::Malformed("the body is not chunked")
-                    })?;
+                    let step = decoder
+                        .step(rest)
+                        .map_err(|NotChunked| Refusal::Malformed("the body is not chunked"))?;
                     if step.taken == 0 {
                         break;
                     }

@@ -59,7 +59,10 @@ impl<T> Responder<T> {
             keep_alive: head.keep_alive,
             is_draining,
             is_http10: head.is_http10,
-            downgrade: RefCell::new(head.is_http10.then(|| Downgrade::new(head.head.method == "HEAD"))),
+            downgrade: RefCell::new(
+                head.is_http10
+                    .then(|| Downgrade::new(head.head.method == "HEAD")),
+            ),
             has_begun: Cell::new(false),
             is_gone: Cell::new(false),
             has_ended: Cell::new(false),

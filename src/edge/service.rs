@@ -19,8 +19,12 @@ pub trait Service: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the answer is not whole, so that the connection cannot be used again.
-    fn serve(&self, ticket: Self::Ticket, request: Request, client: Rc<dyn Client>)
-    -> io::Result<()>;
+    fn serve(
+        &self,
+        ticket: Self::Ticket,
+        request: Request,
+        client: Rc<dyn Client>,
+    ) -> io::Result<()>;
 
     /// The answer to a request that the edge refuses; `head` is there once it has been read. It closes the
     /// connection.

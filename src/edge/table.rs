@@ -64,7 +64,9 @@ impl<T> Table<T> {
     pub fn new(connections: usize) -> Self {
         Self {
             start: Instant::now(),
-            chunks: (0..connections.div_ceil(CHUNK)).map(|_| OnceLock::new()).collect(),
+            chunks: (0..connections.div_ceil(CHUNK))
+                .map(|_| OnceLock::new())
+                .collect(),
             free: Mutex::new(Free {
                 returned: Vec::new(),
                 next: 0,

@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use super::fixed::{CLI_DISABLED, CLI_NOT_LOCAL};
 use super::inbound::Inbound;
 use super::reply::Reply;
-use crate::exchange::Headers;
 use crate::dialect::Dialect;
 use crate::dialect::problem::{Problem, Unavailable};
+use crate::exchange::Headers;
 use crate::session::scan;
 
 /// Whether a request may ask anything.

@@ -49,8 +49,8 @@ use crate::dialect::Dialect;
 use crate::dialect::problem::{ErrorStatus, Problem};
 use crate::exchange::{self, Admission, Head, Request, Waiter, Writer};
 use crate::local_time::Zone;
-use crate::logs::{self, Keep, Seen};
 use crate::logs::request_id::RequestId;
+use crate::logs::{self, Keep, Seen};
 use crate::provider::{Settings, Upstream, Variables};
 use crate::routing::State;
 use crate::session::bindings::Holder;
@@ -320,7 +320,10 @@ impl Server {
         request: Request,
         client: Rc<dyn exchange::Client>,
     ) -> io::Result<()> {
-        let Ticket { snapshot, client: key } = ticket;
+        let Ticket {
+            snapshot,
+            client: key,
+        } = ticket;
         let mut writer = Writer(Rc::clone(&client));
         let mut inbound = Inbound::of(request, client);
         let id = RequestId::fresh();
@@ -351,7 +354,9 @@ impl Server {
     ) -> io::Result<()> {
         let target = inbound.target.clone();
         let Resolved::Serve { route, query } = route::resolve(&inbound.method, &target) else {
-            return Reply::fixed(fixed::NOT_FOUND).with_id(access.id).write(lane);
+            return Reply::fixed(fixed::NOT_FOUND)
+                .with_id(access.id)
+                .write(lane);
         };
         if !route.is_generation() {
             let reply = from_memory(snapshot, inbound, &route);

@@ -22,12 +22,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub fn new(
-        config: Config,
-        holders: &Holders,
-        log_folder: Arc<Path>,
-        workers: usize,
-    ) -> Self {
+    pub fn new(config: Config, holders: &Holders, log_folder: Arc<Path>, workers: usize) -> Self {
         let (credentials, problems) = credential::from_config(&config);
         for problem in &problems {
             log::warn!("{problem}");

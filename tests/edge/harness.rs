@@ -4,8 +4,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::marker::PhantomData;
 use std::net::{SocketAddr, TcpStream};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -217,14 +217,14 @@ impl State {
             "/panic" => panic!("as asked"),
             "/break" => return Err(io::ErrorKind::Other.into()),
             "/half" => {
-                out.write_all(
-                    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhalf",
-                )?;
+                out.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhalf")?;
                 return Err(io::ErrorKind::Other.into());
             }
             _ => {}
         }
-        let headers = headers.iter().map(|(name, value)| format!("{name}: {value}\n"));
+        let headers = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\n"));
         let headers = headers.collect::<String>();
         let text = format!("{method} {target}\n{headers}peer: {}\n\n", request.peer);
         let text = [text.as_bytes(), &request.body].concat();

@@ -33,7 +33,9 @@ fn who_may_not_ask_is_told_by_the_head() {
     let setup = Setup::new(limits());
     for framing in ["Content-Length: 1000000", "Transfer-Encoding: chunked"] {
         let mut client = setup.client();
-        client.send(format!("POST /closed HTTP/1.1\r\nHost: h\r\n{framing}\r\n\r\n"));
+        client.send(format!(
+            "POST /closed HTTP/1.1\r\nHost: h\r\n{framing}\r\n\r\n"
+        ));
         let answer = client.answer();
         assert_eq!((answer.status, answer.body.as_str()), (401, "no"));
         assert!(answer.head.contains("Connection: close"));
@@ -102,7 +104,11 @@ fn memory_is_bounded() {
     second.send(format!("{POST}Content-Length: 600000\r\n\r\n{half}"));
     let answer = second.answer();
     assert_eq!(answer.status, 503);
-    assert!(answer.head.contains("Retry-After: 1\r\n"), "{}", answer.head);
+    assert!(
+        answer.head.contains("Retry-After: 1\r\n"),
+        "{}",
+        answer.head
+    );
     // What it held has come back, and small requests need none.
     eventually(|| setup.budget.used() < 700_000);
     assert_eq!(setup.client().get("/echo").status, 200);
@@ -116,7 +122,9 @@ fn who_waits_for_memory_gets_it() {
     let setup = Setup::within(limits(), Budget::new(1 << 20));
     let body = "x".repeat(700_000);
     let mut held = setup.client();
-    held.send(format!("POST /hold HTTP/1.1\r\nHost: h\r\nContent-Length: 700000\r\n\r\n{body}"));
+    held.send(format!(
+        "POST /hold HTTP/1.1\r\nHost: h\r\nContent-Length: 700000\r\n\r\n{body}"
+    ));
     eventually(|| setup.shared.holding.load(Ordering::Acquire) == 1);
     let mut waiting = setup.client();
     waiting.send(format!("{POST}Content-Length: 700000\r\n\r\n{body}"));
@@ -138,7 +146,10 @@ fn connections_of_one_address_are_bounded() {
         assert_eq!(client.get("/echo").status, 200);
     }
     let mut more = std::net::TcpStream::connect(setup.address).unwrap();
-    assert!(matches!(std::io::Read::read(&mut more, &mut [0]), Ok(0) | Err(_)));
+    assert!(matches!(
+        std::io::Read::read(&mut more, &mut [0]),
+        Ok(0) | Err(_)
+    ));
     clients.pop();
     eventually(|| setup.edge().connections() == 2);
     assert_eq!(setup.client().get("/echo").status, 200);
@@ -205,7 +216,12 @@ fn a_client_that_has_ended_its_side_gets_its_answer() {
     let half_closed = |request: &str| {
         let mut client = setup.client();
         client.send(request);
-        client.stream.get_ref().tcp().shutdown(std::net::Shutdown::Write).unwrap();
+        client
+            .stream
+            .get_ref()
+            .tcp()
+            .shutdown(std::net::Shutdown::Write)
+            .unwrap();
         client
     };
     let mut quick = half_closed("GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -221,7 +237,11 @@ fn a_client_that_has_ended_its_side_gets_its_answer() {
     setup.release();
     assert_eq!(slow.answer().status, 200);
     stream.skip_to("second");
-    assert_eq!(old.answer().status, 200, "HTTP/1.0 knows no interim answers");
+    assert_eq!(
+        old.answer().status,
+        200,
+        "HTTP/1.0 knows no interim answers"
+    );
     eventually(|| setup.edge().connections() == 0);
 }
 

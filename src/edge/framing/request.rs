@@ -129,10 +129,7 @@ fn find_end(head: &[u8], scanned: usize) -> Result<Option<usize>, Refusal> {
 }
 
 /// The authority of a target in absolute form, and path and query of any (RFC 9112 3.2).
-fn split_target<'t>(
-    method: &str,
-    target: &'t str,
-) -> Result<(Option<&'t str>, &'t str), Refusal> {
+fn split_target<'t>(method: &str, target: &'t str) -> Result<(Option<&'t str>, &'t str), Refusal> {
     const WRONG: Refusal = Refusal::Malformed("the request target is malformed");
     if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(WRONG);
@@ -167,9 +164,8 @@ fn is_host(value: &[u8]) -> bool {
                 return false;
             };
             let (address, rest) = rest.split_at(end);
-            let is_address = |byte: &u8| {
-                byte.is_ascii_alphanumeric() || b":.-_~%!$&'()*+,;=".contains(byte)
-            };
+            let is_address =
+                |byte: &u8| byte.is_ascii_alphanumeric() || b":.-_~%!$&'()*+,;=".contains(byte);
             if address.is_empty() || !address.iter().all(is_address) {
                 return false;
             }
@@ -271,7 +267,9 @@ impl<'h> Fields<'h> {
 
 /// The headers that go on. An authority in the target outranks `Host` (RFC 9112 3.2.2).
 fn passed_on(authority: Option<&str>, headers: &[Header<'_>], fields: &Fields<'_>) -> Headers {
-    let length = headers.iter().map(|header| header.name.len() + header.value.len());
+    let length = headers
+        .iter()
+        .map(|header| header.name.len() + header.value.len());
     let mut out = Headers::with_capacity(headers.len(), length.sum());
     for header in headers.iter().filter(|header| fields.passes(header.name)) {
         match authority {

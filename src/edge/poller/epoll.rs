@@ -25,7 +25,12 @@ impl Poller {
     /// # Errors
     /// When the system refuses.
     pub fn add(&self, fd: BorrowedFd<'_>, key: u64, interest: Interest) -> io::Result<()> {
-        Ok(epoll::add(&self.0, fd, EventData::new_u64(key), flags(interest))?)
+        Ok(epoll::add(
+            &self.0,
+            fd,
+            EventData::new_u64(key),
+            flags(interest),
+        )?)
     }
 
     /// Has `fd` report once more.
@@ -33,7 +38,12 @@ impl Poller {
     /// # Errors
     /// When the system refuses.
     pub fn arm(&self, fd: BorrowedFd<'_>, key: u64, interest: Interest) -> io::Result<()> {
-        Ok(epoll::modify(&self.0, fd, EventData::new_u64(key), flags(interest))?)
+        Ok(epoll::modify(
+            &self.0,
+            fd,
+            EventData::new_u64(key),
+            flags(interest),
+        )?)
     }
 
     /// Waits for one socket to be ready; `None` when the time is over first.

@@ -76,7 +76,9 @@ mod tests {
         let poller = super::turns::Poller::new().unwrap();
         let pairs: Vec<_> = (0..50).map(|_| UnixStream::pair().unwrap()).collect();
         for (key, (near, _)) in pairs.iter().enumerate() {
-            poller.add(near.as_fd(), key as u64, Interest::Read).unwrap();
+            poller
+                .add(near.as_fd(), key as u64, Interest::Read)
+                .unwrap();
         }
         let mut seen: Vec<u64> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4)
@@ -93,7 +95,10 @@ mod tests {
             for (_, far) in &pairs {
                 (&*far).write_all(b"x").unwrap();
             }
-            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+            threads
+                .into_iter()
+                .flat_map(|thread| thread.join().unwrap())
+                .collect()
         });
         seen.sort_unstable();
         assert_eq!(seen, (0..50).collect::<Vec<u64>>());

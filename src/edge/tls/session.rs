@@ -94,7 +94,9 @@ impl Session {
         }
         if self.phase == Phase::Fresh {
             match first_byte(socket) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Received::Nothing,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Received::Nothing;
+                }
                 Err(_) | Ok(None) => return Received::End,
                 // No type of record has the number of a letter (RFC 8446, B.1).
                 Ok(Some(byte)) if byte.is_ascii_uppercase() => {
@@ -121,7 +123,9 @@ impl Session {
             match self.protocol.read_tls(&mut Wire(socket)) {
                 // What is told by the next look at the plain bytes.
                 Ok(count) => self.fruitless += count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Received::Nothing,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Received::Nothing;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => return Received::End,
             }

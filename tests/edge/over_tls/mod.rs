@@ -11,9 +11,9 @@ mod harness {
 
 #[path = "../hostile.rs"]
 mod hostile;
-#[path = "../workers.rs"]
-mod workers;
 #[path = "../limits.rs"]
 mod limits;
 #[path = "../ordinary.rs"]
 mod ordinary;
+#[path = "../workers.rs"]
+mod workers;
