@@ -78,13 +78,9 @@ mod tests {
             (ROOT, None),
             (HEALTH, None),
             (NOT_FOUND, Some("404 page not found")),
-            (GEMINI_MODEL_NOT_FOUND, Some("Not Found")),
-            (MISSING_KEY, Some("Missing API key")),
-            (INVALID_KEY, Some("Invalid API key")),
             (CLI_DISABLED, Some("Gemini CLI endpoint is disabled")),
         ] {
             assert_eq!(fixed.failure().as_deref(), reason);
         }
-        assert!(EXAMPLE_KEY.failure().unwrap().contains("example key"));
     }
 }
