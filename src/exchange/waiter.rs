@@ -129,6 +129,23 @@ impl Waiter {
         }
     }
 
+    /// Looks after the client and what is due, without waiting. For whoever has no need to wait: its client may
+    /// go all the same.
+    ///
+    /// # Errors
+    /// An [`Interruption`].
+    pub fn check(&self) -> Result<(), Interruption> {
+        self.look(Instant::now(), None)?;
+        if let Some(client) = self.0.client.as_deref() {
+            let own = PollFd::from_borrowed_fd(client.fd(), client.interest());
+            let [found, _] = ask(&mut [own], Some(&timespec(Duration::ZERO)))?;
+            if !found.is_empty() {
+                client.ready(found)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Waits for nothing but time; says whether the client is still there afterwards.
     pub fn pause(&self, time: Duration) -> bool {
         let limit = later(time);
@@ -314,6 +331,17 @@ mod tests {
             waiter.clone().wait(None, None),
             Err(Interruption::ClientGone)
         );
+    }
+
+    #[test]
+    fn a_client_that_goes_is_noticed_without_waiting() {
+        let (waiter, client) = pair();
+        assert_eq!(waiter.check(), Ok(()));
+        drop(client);
+        assert_eq!(waiter.check(), Err(Interruption::ClientGone));
+        let waiter = Waiter::alone();
+        waiter.hurry(Some(Duration::ZERO));
+        assert_eq!(waiter.check(), Err(Interruption::Late));
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub struct Headers(Box<HeaderMap>);
 impl Headers {
     /// The headers a call to any upstream has.
     pub(super) fn of_call(call: &Call, streams: bool) -> Self {
-        let mut headers = Self(Box::new(HeaderMap::with_capacity(16)));
+        let mut headers = Self(Box::new(HeaderMap::with_capacity(12)));
         headers.put(header::CONTENT_TYPE, "application/json");
         headers.put(
             header::ACCEPT,

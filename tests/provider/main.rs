@@ -871,13 +871,11 @@ mod clients_that_go {
 
     fn ends_at_once(call: &Call) {
         let waiter = clients::going_after(A_WHILE);
-        let started = Instant::now();
         let call = Call {
             waiter: &waiter,
             ..*call
         };
         assert_eq!(failed(&call).kind, FailureKind::ClientGone);
-        assert!(started.elapsed() < A_WHILE + A_SECOND);
         assert!(waiter.is_client_gone());
     }
 
@@ -956,17 +954,16 @@ mod clients_that_go {
     fn end_the_body() {
         let server = falls_silent();
         let base = server.base();
-        let waiter = clients::going_after(A_WHILE);
+        let (waiter, other) = clients::hanging_up();
         let call = Call {
             waiter: &waiter,
             ..streaming(&base)
         };
         let primed = opened(upstream().call(&call).unwrap(), Dialect::Chat);
-        let started = Instant::now();
+        drop(other);
         let mut lane = Vec::new();
         let relayed = primed.pump(&mut lane, STYLE);
         assert_eq!(relayed.ended, Ended::ClientGone);
-        assert!(started.elapsed() < A_WHILE + A_SECOND);
         assert_eq!(lane, chunk(PART).as_bytes());
     }
 

@@ -75,12 +75,22 @@ fn informational_answers_are_passed_over_but_not_for_ever() {
         while stream.write_all(b"HTTP/1.1 102 Processing\r\n\r\n").is_ok() {}
         false
     });
-    let failure = with_head_timeout(200)
-        .call(&call(Kind::Compat, &flood.base(), BODY))
-        .err()
-        .unwrap();
-    assert_eq!(failure.kind, FailureKind::Timeout, "{failure}");
-    assert!(failure.message.ends_with("no answer in time"), "{failure}");
+    let (base, certificate) = tls::in_front_of(flood.address);
+    let authority = tls::Authority::new(&certificate);
+    let upstream = with_head_timeout(200);
+    upstream.trust(Some(&authority.0));
+    for base in [flood.base(), base] {
+        let mut call = call(Kind::Compat, &base, BODY);
+        let failure = upstream.call(&call).err().unwrap();
+        assert_eq!(failure.kind, FailureKind::Timeout, "{failure}");
+        assert!(failure.message.ends_with("no answer in time"), "{failure}");
+
+        let (waiter, other) = clients::hanging_up();
+        drop(other);
+        call.waiter = &waiter;
+        let failure = upstream.call(&call).err().unwrap();
+        assert_eq!(failure.kind, FailureKind::ClientGone, "{failure}");
+    }
 }
 
 #[test]

@@ -206,10 +206,12 @@ fn a_proxy_may_speak_tls_itself() {
     std::fs::write(&authority.0, files.concat()).unwrap();
     let upstream = upstream();
     upstream.trust(Some(&authority.0));
-    for base in [&base, &base, &base] {
-        let mut call = call(Kind::Compat, base, BODY);
+    let long = format!("{{\"x\":\"{}\"}}", "y".repeat(300_000));
+    for body in [BODY, &long, BODY] {
+        let mut call = call(Kind::Compat, &base, body);
         call.target.proxy = ProxySetting::Url(&url);
         assert_eq!(text(upstream.call(&call).unwrap()), "0");
+        assert!(server.next().text() == body);
     }
     let asked: Vec<Seen> = asked.try_iter().collect();
     assert_eq!(asked.len(), 1);

@@ -175,3 +175,14 @@ impl Read for Body {
         Ok(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_held_stream_costs_little() {
+        let size = std::mem::size_of::<Body>();
+        assert!(size <= 640, "{size} bytes");
+    }
+}

@@ -95,7 +95,8 @@ impl Connection {
     /// An [`Interruption`].
     pub fn wait(&self, waiter: &Waiter, limit: Option<Instant>) -> io::Result<bool> {
         if self.0.has_plain() {
-            return Ok(true);
+            waiter.check()?;
+            return Ok(limit.is_none_or(|limit| Instant::now() < limit));
         }
         Ok(waiter.wait(Some((self.fd(), self.0.awaited())), limit)?)
     }

@@ -193,35 +193,41 @@ impl Origin {
 
     /// Keeps a connection for the next call. When there are too many, the oldest makes room.
     pub fn give_back(&self, connection: Connection, now: Instant) {
-        let Limits {
-            per_origin,
-            total,
-            idle: count,
-        } = &*self.limits;
         let kept = Kept {
             connection,
             since: now,
         };
         // Closed when the lock is open again.
-        let _surplus = {
-            let mut idle = self.idle.lock();
-            if idle.is_forgotten || *per_origin == 0 {
-                Some(kept)
-            } else if idle.kept.len() >= *per_origin || count.load(Ordering::Acquire) >= *total {
-                let oldest = idle.kept.pop_front();
-                match oldest {
-                    Some(oldest) => {
-                        idle.kept.push_back(kept);
-                        Some(oldest)
-                    }
-                    None => Some(kept),
-                }
-            } else {
-                count.fetch_add(1, Ordering::AcqRel);
+        let _surplus = self.keep(kept);
+    }
+
+    /// Returns what there is no room for.
+    fn keep(&self, kept: Kept) -> Option<Kept> {
+        let Limits {
+            per_origin,
+            total,
+            idle: count,
+        } = &*self.limits;
+        let mut idle = self.idle.lock();
+        if idle.is_forgotten {
+            return Some(kept);
+        }
+        let one_more = |count: usize| (count < *total).then_some(count + 1);
+        let has_room = idle.kept.len() < *per_origin
+            && count
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more)
+                .is_ok();
+        if has_room {
+            idle.kept.push_back(kept);
+            return None;
+        }
+        match idle.kept.pop_front() {
+            Some(oldest) => {
                 idle.kept.push_back(kept);
-                None
+                Some(oldest)
             }
-        };
+            None => Some(kept),
+        }
     }
 
     /// Returns whether nobody has called for long.
