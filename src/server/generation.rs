@@ -165,6 +165,10 @@ impl Generation<'_> {
             let what = format!("Invalid request: the body has more than one \"{name}\"");
             return Err(Problem::invalid_request(what).into());
         }
+        if let Some(name) = scan.misspelt {
+            let what = format!("Invalid request: the body has \"{name}\" in another spelling");
+            return Err(Problem::invalid_request(what).into());
+        }
         let identity = identity::identify(inbound.headers.iter(), &scan);
         let (model, stream) = match &self.operation.path {
             Some((model, stream)) => (Cow::Borrowed(model.as_ref()), *stream),
