@@ -36,7 +36,7 @@ use crate::routing::{Member, Offer, Order, Unserved};
 use crate::session::bindings::Key;
 use crate::session::decision::Decision;
 use crate::session::identity::{self, Identity};
-use crate::session::name::Name;
+use crate::session::name::{self, Name};
 use crate::session::prefix::Prefix;
 use crate::session::scan;
 
@@ -367,12 +367,14 @@ impl Generation<'_> {
         if prefix.is_empty() {
             let names: Vec<Name> = identity.names().map(name).collect();
             return (!names.is_empty()).then_some(Key {
+                client: name::Client::new(client),
                 names,
                 prefix: None,
             });
         }
         let named = identity.previous_response.iter().chain(&identity.others);
         Some(Key {
+            client: name::Client::new(client),
             names: named.map(|session| name(session)).collect(),
             prefix: Some((name(""), prefix.clone())),
         })
@@ -383,6 +385,7 @@ impl Generation<'_> {
         let routing = &self.snapshot.config.routing;
         let parent = understood.identity.parent.as_deref()?;
         routing.session_affinity_subagents.then(|| Key {
+            client: name::Client::new(self.client_name()),
             names: vec![Name::new(self.client_name(), parent, model)],
             prefix: None,
         })
