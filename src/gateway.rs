@@ -396,6 +396,13 @@ impl Running {
         true
     }
 
+    /// Writes sessions and usage statistics to their files, where those are configured. [`Running::stop`] does so
+    /// too; this is for who does not wait for the requests under way.
+    pub fn keep(&self) {
+        self.server.write_sessions();
+        self.server.write_usage();
+    }
+
     /// Closes every connection and ends all threads.
     pub fn stop(mut self) {
         self.shut_down();
@@ -407,10 +414,13 @@ impl Running {
             edge.stop();
         }
         let was_running = self.janitor.take().is_some();
+        if was_running {
+            // A worker may wait for long, and whoever started this process may not.
+            self.keep();
+        }
         self.workers.join();
         if was_running {
-            self.server.write_sessions();
-            self.server.write_usage();
+            self.keep();
         }
     }
 }
