@@ -261,9 +261,9 @@ impl Bindings {
         let Some(held) = self.clients.get_mut(slot) else {
             return;
         };
-        let before = held.names.len();
+        let before = held.names.count();
         change(held);
-        self.names.change(slot, before, held.names.len());
+        self.names.change(slot, before, held.names.count());
         while let Some(over @ 1..) = self.names.total().checked_sub(self.names_capacity) {
             let Some((most, more)) = self.names.most(slot) else {
                 return;
@@ -271,11 +271,11 @@ impl Bindings {
             let Some(held) = self.clients.get_mut(most) else {
                 return;
             };
-            let before = held.names.len();
+            let before = held.names.count();
             for _ in 0..over.min(more).max(1) {
                 held.names.forget_one();
             }
-            self.names.change(most, before, held.names.len());
+            self.names.change(most, before, held.names.count());
         }
     }
 
@@ -326,7 +326,7 @@ impl Bindings {
         };
         let left = held.table.len();
         self.sessions.change(slot, left + 1, left);
-        let before = held.names.len();
+        let before = held.names.count();
         if left == 0 {
             // All its names are of sessions that are gone.
             self.names.change(slot, before, 0);
@@ -344,7 +344,7 @@ impl Bindings {
                 held.names.remove(*name);
             }
         }
-        self.names.change(slot, before, held.names.len());
+        self.names.change(slot, before, held.names.count());
     }
 
     /// Forgets what has expired. Returns how many sessions that were.

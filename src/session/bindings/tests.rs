@@ -378,11 +378,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (1_u64..2_000).prop_map(Step::Pass),
         1 => Just(Step::Sweep),
     ];
-    prop::collection::vec(step, 1..150)
+    prop::collection::vec(step, 1..100)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     /// A list for each client, the least recently used first.
     #[test]
@@ -472,5 +472,5 @@ proptest! {
 fn names_of(bindings: &Bindings, client: &str) -> usize {
     let slot = bindings.slots.get(&Client::new(client));
     let held = slot.and_then(|slot| bindings.clients.get(*slot));
-    held.map_or(0, |held| held.names.len())
+    held.map_or(0, |held| held.names.count())
 }
