@@ -430,20 +430,29 @@ impl Running {
         true
     }
 
+    /// Writes sessions and usage statistics to their files, where those are configured. [`Running::stop`] does so
+    /// too; this is for who does not wait for the requests under way.
+    pub fn keep(&self) {
+        self.server.write_sessions();
+        self.server.write_usage();
+    }
+
     /// Closes every connection and ends all threads.
     pub fn stop(mut self) {
         self.shut_down();
     }
 
     fn shut_down(&mut self) {
-        // The edge first, and with it the workers.
+        let was_running = self.janitor.take().is_some();
+        if was_running {
+            // A worker may take long to end, and whoever started this process may not wait.
+            self.keep();
+        }
         if let Some(edge) = self.edge.take() {
             edge.stop();
         }
-        let was_running = self.janitor.take().is_some();
         if was_running {
-            self.server.write_sessions();
-            self.server.write_usage();
+            self.keep();
         }
     }
 }

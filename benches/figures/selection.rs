@@ -63,6 +63,7 @@ fn router(offer: &Offer, sessions: usize) -> Router {
 
 fn key(session: usize) -> Key {
     Key {
+        client: Default::default(),
         names: vec![Name::new("", &session.to_string(), "m")],
         prefix: None,
     }

@@ -184,6 +184,7 @@ fn key(way: Way, conversation: &Conversation) -> Option<Key> {
     let named = |session: String| Name::new("", &session, "m");
     if conversation.has_id {
         return Some(Key {
+            client: Default::default(),
             names: vec![named(format!("id:{}", conversation.id))],
             prefix: None,
         });
@@ -192,6 +193,7 @@ fn key(way: Way, conversation: &Conversation) -> Option<Key> {
         let (newest, first) = conversation.hashed();
         let names = [Some(newest), first].into_iter().flatten();
         return Some(Key {
+            client: Default::default(),
             names: names
                 .map(|hash| named(format!("msg:{hash:016x}")))
                 .collect(),
@@ -201,6 +203,7 @@ fn key(way: Way, conversation: &Conversation) -> Option<Key> {
     // The system prompt alone is nobody's beginning.
     let prompt = conversation.prompt().split_off(1);
     Some(Key {
+        client: Default::default(),
         names: Vec::new(),
         prefix: Some((named(String::new()), Prefix::of(prompt))),
     })

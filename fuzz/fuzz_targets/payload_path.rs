@@ -48,8 +48,9 @@ fuzz_target!(|input: &[u8]| {
                     let gone = delete(&changed, &path).expect("it is there");
                     assert!(is_json(&gone));
                 } else {
-                    let back = set(&changed, &path, found.as_deref().unwrap_or_default());
-                    assert_eq!(back.as_deref(), Some(document));
+                    // The document itself, unless members are repeated with other values.
+                    let found = found.as_deref().unwrap_or_default();
+                    assert_eq!(set(&changed, &path, found), set(document, &path, found));
                 }
             }
         }

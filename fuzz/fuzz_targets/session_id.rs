@@ -36,6 +36,8 @@ fuzz_target!(|body: &[u8]| {
         assert_eq!(identify([], &again), found);
     }
     assert_eq!(scanned.streams(), again.streams());
+    assert_eq!(scanned.duplicate, again.duplicate);
+    assert_eq!(scanned.misspelt, again.misspelt);
 });
 
 use serde::Deserialize;

@@ -180,6 +180,7 @@ pub fn until_told(
     }
     if !running.drain(drain_timeout, || again.load(Ordering::Acquire)) {
         log::warn!("{} requests did not finish", running.active());
+        running.keep();
         // Workers may wait for upstreams that never answer: leave them to the end of the process.
         log::logger().flush();
         std::process::exit(0);

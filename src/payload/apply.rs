@@ -62,28 +62,51 @@ impl Selected<'_> {
 }
 
 impl Row {
+    /// Whether all conditions hold for a reader who takes the first of equal members, or for one who takes the last.
     fn holds(&self, text: &str) -> bool {
-        self.conditions.iter().all(|condition| match condition {
-            Condition::Is(path, wanted) => is(text, path, wanted),
-            Condition::IsNot(path, wanted) => !is(text, path, wanted),
-            Condition::Exists(path) => has(text, path),
-            Condition::Lacks(path) => !has(text, path),
-        })
+        let mut both = [true; 2];
+        for condition in &self.conditions {
+            for (holds, now) in both.iter_mut().zip(condition.holds(text)) {
+                *holds &= now;
+            }
+        }
+        both.contains(&true)
     }
 }
 
-fn has(text: &str, path: &Path) -> bool {
-    read::get(text, path).is_some_and(|value| value != "null")
+impl Condition {
+    /// For each of both readers.
+    fn holds(&self, text: &str) -> [bool; 2] {
+        let found = read::readings(text, self.path()).unwrap_or_default();
+        found.both().map(|found| match self {
+            Self::Is(_, wanted) => is(found, wanted),
+            Self::IsNot(_, wanted) => !is(found, wanted),
+            Self::Exists(_) => has(found),
+            Self::Lacks(_) => !has(found),
+        })
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Is(path, _) | Self::IsNot(path, _) | Self::Exists(path) | Self::Lacks(path) => {
+                path
+            }
+        }
+    }
 }
 
-fn is(text: &str, path: &Path, wanted: &str) -> bool {
-    let Some(found) = read::get(text, path) else {
+fn has(found: Option<&str>) -> bool {
+    found.is_some_and(|value| value != "null")
+}
+
+fn is(found: Option<&str>, wanted: &str) -> bool {
+    let Some(found) = found else {
         return false;
     };
     if found == wanted {
         return true;
     }
-    let values = serde_json::from_str(&found).and_then(|a| Ok((a, serde_json::from_str(wanted)?)));
+    let values = serde_json::from_str(found).and_then(|a| Ok((a, serde_json::from_str(wanted)?)));
     match values {
         // 1 and 1.0 are one number.
         Ok((Value::Number(a), Value::Number(b))) => a.as_f64() == b.as_f64(),

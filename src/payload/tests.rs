@@ -102,7 +102,7 @@ fn values_are_set() {
             "a.b",
             "2",
             r#"{"a":{"b":1,"b":3},"a":4}"#,
-            r#"{"a":{"b":2,"b":3},"a":4}"#,
+            r#"{"a":{"b":2,"b":2},"a":{"b":2}}"#,
         ),
         (
             "b",
@@ -175,13 +175,95 @@ fn values_are_deleted() {
         ("a", "{ \"a\" : 1 , \"b\":2 }", "{ \"b\":2 }"),
         ("b", "{ \"a\" : 1 , \"b\":2 }", "{ \"a\" : 1 }"),
         ("b.c", r#"{"b":{"c":1}}"#, r#"{"b":{}}"#),
-        ("b", r#"{"b":1,"b":2}"#, r#"{"b":2}"#),
+        ("b", r#"{"b":1,"b":2}"#, "{}"),
+        ("b", r#"{"b":1,"a":0,"b":2}"#, r#"{"a":0}"#),
+        ("b", r#"{"b":1,"b":2,"a":0}"#, r#"{"a":0}"#),
+        ("b", r#"{"a":0,"b":1,"\u0062":2}"#, r#"{"a":0}"#),
+        (
+            "b.c",
+            r#"{"b":{"c":1},"b":7,"b":{"d":2,"c":1,"c":3}}"#,
+            r#"{"b":{},"b":7,"b":{"d":2}}"#,
+        ),
+        ("b.-1", r#"{"b":[1],"b":[2,3]}"#, r#"{"b":[],"b":[2]}"#),
         (r"a\.b", r#"{"a.b":1,"a":{"b":2}}"#, r#"{"a":{"b":2}}"#),
         ("x.y", r#"{"b":1}"#, r#"{"b":1}"#),
         ("a*", r#"{"ab":1}"#, r#"{"ab":1}"#),
         ("a.#(x==1)", r#"{"a":[{"x":1}]}"#, r#"{"a":[{"x":1}]}"#),
     ] {
         assert_eq!(delete_in(before, at), after, "{at} in {before}");
+    }
+}
+
+/// Of equal members some readers take the first, others the last.
+#[test]
+fn equal_members_are_all_found() {
+    let body = r#"{"a":{"b":1},"a":[],"a":{"c":2},"ab":3,"a":{"c":4},"l":[{"x":1,"x":2},{"x":2,"x":2},{"x":2}]}"#;
+    for (at, found) in [
+        ("a.b", Some("1")),
+        ("a.c", Some("4")),
+        ("a.d", None),
+        ("a?", Some("3")),
+        ("a*.c", Some("4")),
+        ("l.#.x", Some("[1,2,2]")),
+        ("l.#(x==1).x", Some("1")),
+        ("l.#(x==2)#.x", Some("[2,2]")),
+    ] {
+        assert_eq!(get(body, &path(at)).as_deref(), found, "{at}");
+        assert_eq!(exists(body, &path(at)), found.is_some(), "{at}");
+    }
+    for (at, changed) in [
+        (
+            "a*.c",
+            r#"{"a":{"b":1},"a":[],"a":{"c":0},"ab":3,"a":{"c":0},"l":[{"x":1,"x":2},{"x":2,"x":2},{"x":2}]}"#,
+        ),
+        (
+            "l.#.x",
+            r#"{"a":{"b":1},"a":[],"a":{"c":2},"ab":3,"a":{"c":4},"l":[{"x":0,"x":0},{"x":0,"x":0},{"x":0}]}"#,
+        ),
+        // One reader means the first element, the other the second.
+        (
+            "l.#(x==2).x",
+            r#"{"a":{"b":1},"a":[],"a":{"c":2},"ab":3,"a":{"c":4},"l":[{"x":0,"x":0},{"x":0,"x":0},{"x":2}]}"#,
+        ),
+    ] {
+        assert_eq!(set_in(body, at, "0"), changed, "{at}");
+    }
+}
+
+#[test]
+fn no_number_of_repeats_leaves_a_value_out() {
+    let value = format!("\"{}\"", "x".repeat(30_000));
+    for (at, one, expected) in [
+        (
+            "a.b",
+            r#""a":{"b":1}"#,
+            format!(r#"{{"z":0,"a":{{"b":{value}}}}}"#),
+        ),
+        (
+            "a.b",
+            r#""a":1"#,
+            format!(r#"{{"z":0,"a":{{"b":{value}}}}}"#),
+        ),
+        (
+            "a.1",
+            r#""a":[]"#,
+            format!(r#"{{"z":0,"a":[null,{value}]}}"#),
+        ),
+        ("a.b", r#""a":[]"#, String::new()),
+        ("a*", r#""ab":1"#, format!(r#"{{"z":0,"ab":{value}}}"#)),
+        (
+            "*.b",
+            r#""z":{"b":1}"#,
+            format!(r#"{{"z":0,"z":{{"b":{value}}}}}"#),
+        ),
+    ] {
+        let body = format!("{{\"z\":0,{}}}", vec![one; 2_000].join(","));
+        let changed = set(&body, &path(at), &value);
+        match at {
+            // The first `z` is no object, so nothing can be there.
+            "*.b" => assert_eq!(changed.as_deref(), Some(r#"{"z":0}"#)),
+            _ => assert_eq!(changed.unwrap_or_default(), expected, "{at}"),
+        }
     }
 }
 
@@ -422,6 +504,99 @@ fn tree(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|why| panic!("{text} {why}"))
 }
 
+/// A document whose objects can have equal members.
+#[derive(Clone, Debug)]
+enum Node {
+    Leaf(i64),
+    Array(Vec<Node>),
+    Object(Vec<(&'static str, Node)>),
+}
+
+fn repetitive() -> impl Strategy<Value = Node> {
+    let leaf = (0_i64..3).prop_map(Node::Leaf);
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        let keys = prop::sample::select(&["a", "b", "0"][..]);
+        prop_oneof![
+            1 => prop::collection::vec(inner.clone(), 0..3).prop_map(Node::Array),
+            3 => prop::collection::vec((keys, inner), 0..5).prop_map(Node::Object),
+        ]
+    })
+}
+
+impl Node {
+    /// As it is sent; every other key is escaped.
+    fn text(&self) -> String {
+        match self {
+            Self::Leaf(number) => number.to_string(),
+            Self::Array(items) => {
+                let items: Vec<String> = items.iter().map(Self::text).collect();
+                format!("[ {}]", items.join(" ,"))
+            }
+            Self::Object(members) => {
+                let members = members.iter().enumerate().map(|(at, (key, node))| {
+                    let escaped = format!("\\u{:04x}", key.as_bytes()[0]);
+                    let key = if at % 2 == 1 { &*escaped } else { key };
+                    format!("\"{key}\" : {}", node.text())
+                });
+                format!("{{ {} }}", members.collect::<Vec<_>>().join(" , "))
+            }
+        }
+    }
+
+    /// As a reader sees it who takes the first of equal members, or else the last.
+    fn seen(&self, first: bool) -> Value {
+        match self {
+            Self::Leaf(number) => (*number).into(),
+            Self::Array(items) => items.iter().map(|item| item.seen(first)).collect(),
+            Self::Object(members) => {
+                let mut object = Map::new();
+                for (key, node) in members {
+                    if !first || !object.contains_key(*key) {
+                        object.insert((*key).to_owned(), node.seen(first));
+                    }
+                }
+                object.into()
+            }
+        }
+    }
+}
+
+/// The same of a text.
+fn seen(text: &str, first: bool) -> Value {
+    let mut scanner = crate::json::Scanner::over(text);
+    let read = node(&mut scanner);
+    scanner.end().unwrap();
+    read.seen(first)
+}
+
+fn node(scanner: &mut crate::json::Scanner<'_>) -> Node {
+    match scanner.peek() {
+        Some(b'{') => {
+            let mut members = Vec::new();
+            let read = scanner.object(|scanner, key| {
+                let key = key.decode().into_owned();
+                members.push((&*key.leak(), node(scanner)));
+                Ok(())
+            });
+            read.unwrap();
+            Node::Object(members)
+        }
+        Some(b'[') => {
+            let mut items = Vec::new();
+            let read = scanner.array(|scanner| {
+                items.push(node(scanner));
+                Ok(())
+            });
+            read.unwrap();
+            Node::Array(items)
+        }
+        _ => {
+            let (value, _) = scanner.value().unwrap();
+            Node::Leaf(value.text().parse().unwrap_or(-1))
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -461,5 +636,34 @@ proptest! {
         if let Some(changed) = changed {
             prop_assert_eq!(tree(&changed), expected);
         }
+    }
+
+    /// Whatever a rule says holds for both readers as if there were but one of each member.
+    #[test]
+    fn rules_hold_for_whoever_reads(
+        document in repetitive(),
+        keys in prop::collection::vec(prop::sample::select(&["a", "b", "0", "-1"][..]), 1..4),
+        value in 5_i64..7,
+    ) {
+        let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
+        let (text, path) = (document.text(), written(&keys));
+        let is_set = set(&text, &path, &value.to_string());
+        let is_deleted = delete(&text, &path);
+        let mut found = false;
+        for first in [true, false] {
+            let before = document.seen(first);
+            prop_assert_eq!(&seen(&text, first), &before);
+            found |= model::get(&before, &keys).is_some();
+
+            let mut expected = before.clone();
+            model::set(&mut expected, &keys, value.into());
+            prop_assert_eq!(seen(is_set.as_ref().unwrap_or(&text), first), expected);
+
+            let now = seen(is_deleted.as_ref().unwrap_or(&text), first);
+            let mut expected = before;
+            model::delete(&mut expected, &keys);
+            prop_assert_eq!(now, expected);
+        }
+        prop_assert!(!found || exists(&text, &path));
     }
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::catalog::{Candidate, Member};
 use super::explain;
@@ -15,13 +15,16 @@ use super::serving::{Placed, Serving};
 use super::unserved::{Standstill, Unserved};
 use super::visit::{Unreachable, Visit, same_way};
 use crate::provider::{Class, Failure, FailureKind, Fault, Kind};
-use crate::session::bindings::{self, Bindings, Holder};
-use crate::session::name::{Mark, Name};
+use crate::session::bindings::{self, Bindings, Copies, Holder};
+use crate::session::name::{Client, Mark, Name};
 use crate::session::names::Id;
 use crate::session::store::{self, Moment};
 
 /// No new attempt is begun this long after a request came in (spec/routing.md D 43).
 pub const ADMISSION_LIMIT: Duration = Duration::from_secs(600);
+
+/// Names of sessions copied at a time: some 0.1 ms.
+const COPIED: usize = 512;
 
 /// What survives a reload of the configuration.
 #[derive(Debug)]
@@ -58,15 +61,25 @@ impl State {
         self.router.lock().retain(exists);
     }
 
-    /// All sessions, as text.
+    /// All sessions, as text. Requests are held up by no more than copying a few of them takes.
     pub fn sessions(&self, moment: Moment) -> String {
-        let id = |holder| self.holders.id(holder);
-        store::write(&self.router.lock().bindings, id, moment)
+        let mut copies = Copies::default();
+        loop {
+            let router = self.router.lock();
+            let has_more = router.bindings.copy(&mut copies, COPIED);
+            // Whoever waits is next.
+            MutexGuard::unlock_fair(router);
+            if !has_more {
+                break;
+            }
+        }
+        store::write(copies, |holder| self.holders.id(holder), moment)
     }
 
     /// Takes up a session that a file has kept.
-    pub fn restore(&self, holder: Holder, used: Instant, names: &[(Name, Mark)]) {
-        self.router.lock().bindings.restore(holder, used, names);
+    pub fn restore(&self, client: Client, holder: Holder, used: Instant, names: &[(Name, Mark)]) {
+        let mut router = self.router.lock();
+        router.bindings.restore(client, holder, used, names);
     }
 
     /// Calls `attempt` with one candidate after another until it succeeds, the failure is final, or

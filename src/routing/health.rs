@@ -26,7 +26,10 @@ impl Block {
 
     /// Whether the block is still there in `time` from now.
     pub fn outlasts(&self, time: Duration, now: Instant) -> bool {
-        self.until.is_none_or(|until| until > now + time)
+        // A moment that cannot be told comes after all others.
+        let end = now.checked_add(time);
+        self.until
+            .is_none_or(|until| end.is_some_and(|end| until > end))
     }
 
     /// Hard before soft, late before early.

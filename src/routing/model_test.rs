@@ -174,6 +174,7 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
             model: "m",
             only: None,
             key: Some(Key {
+                client: Default::default(),
                 names: vec![Name::new("", &session.to_string(), "m")],
                 prefix: None,
             }),

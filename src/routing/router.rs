@@ -139,7 +139,7 @@ impl Router {
             .place(order, visit, near, now)
             .or_else(|| self.better_than_nothing(order, visit, now))?;
         let holder = order.candidates().get(index)?.holder;
-        let id = self.bindings.insert(holder, now);
+        let id = self.bindings.insert(key.client, holder, now);
         self.bindings.attach(id, key);
         self.bindings
             .change(id, now, |binding| binding.in_flight = 1);

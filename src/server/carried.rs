@@ -38,7 +38,8 @@ impl Carried {
 
     /// The upstream has refused what this request was given: others are not to pay for it again.
     pub fn forget_given(&self) {
-        self.carriers.forget(&self.given.lock().places);
+        let given = self.given.lock();
+        self.carriers.forget(self.client, &given.places);
     }
 }
 

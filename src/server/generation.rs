@@ -37,7 +37,7 @@ use crate::routing::{Member, Offer, Order, Unserved};
 use crate::session::bindings::Key;
 use crate::session::decision::Decision;
 use crate::session::identity::{self, Identity};
-use crate::session::name::Name;
+use crate::session::name::{self, Name};
 use crate::session::prefix::Prefix;
 use crate::session::scan;
 
@@ -164,6 +164,10 @@ impl Generation<'_> {
         }
         if let Some(name) = scan.duplicate {
             let what = format!("Invalid request: the body has more than one \"{name}\"");
+            return Err(Problem::invalid_request(what).into());
+        }
+        if let Some(name) = scan.misspelt {
+            let what = format!("Invalid request: the body has \"{name}\" in another spelling");
             return Err(Problem::invalid_request(what).into());
         }
         let identity = identity::identify(inbound.headers.iter(), &scan);
@@ -369,12 +373,14 @@ impl Generation<'_> {
         if prefix.is_empty() {
             let names: Vec<Name> = identity.names().map(name).collect();
             return (!names.is_empty()).then_some(Key {
+                client: name::Client::new(client),
                 names,
                 prefix: None,
             });
         }
         let named = identity.previous_response.iter().chain(&identity.others);
         Some(Key {
+            client: name::Client::new(client),
             names: named.map(|session| name(session)).collect(),
             prefix: Some((name(""), prefix.clone())),
         })
@@ -385,6 +391,7 @@ impl Generation<'_> {
         let routing = &self.snapshot.config.routing;
         let parent = understood.identity.parent.as_deref()?;
         routing.session_affinity_subagents.then(|| Key {
+            client: name::Client::new(self.client_name()),
             names: vec![Name::new(self.client_name(), parent, model)],
             prefix: None,
         })

@@ -6,18 +6,23 @@ use std::path::Path;
 use std::time::{Instant, SystemTime};
 
 use parking_lot::Mutex;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::Server;
 use crate::atomic_file;
-use crate::session::identity::fnv1a;
 use crate::session::store::{self, Moment};
 
-/// Bytes of a file that are believed to be ours; the table at its largest needs less.
-const LARGEST: u64 = 64 * 1024 * 1024;
+/// Bytes of a file that are believed to be ours; the table at its usual size needs less.
+pub(super) const LARGEST: u64 = 64 * 1024 * 1024;
+/// Bytes that a name takes in the file, and more.
+const NAME_BYTES: u64 = 64;
 
-/// What was written last, so that nothing is written while nothing changes.
+/// What was written last, so that nothing is written while nothing changes, and by one thread at a time.
 #[derive(Debug, Default)]
-pub struct Written(Mutex<Option<u64>>);
+pub struct Written {
+    sessions: Mutex<Option<u64>>,
+    pub(super) usage: Mutex<()>,
+}
 
 impl Server {
     /// Takes up the sessions that a file kept. What cannot be read is forgotten: a gateway without memory is
@@ -28,8 +33,9 @@ impl Server {
         let (Some(path), true) = (&routing.session_affinity_file, routing.session_affinity) else {
             return;
         };
-        let text = match read(path) {
-            Ok(text) => text,
+        let largest = LARGEST.max(routing.session_affinity_names.get() as u64 * NAME_BYTES);
+        let file = match read(path, largest) {
+            Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
             Err(error) => {
                 log::warn!("{}: sessions are not remembered: {error}", path.display());
@@ -40,7 +46,7 @@ impl Server {
             now: Instant::now(),
             wall: SystemTime::now(),
         };
-        let (kept, unread) = store::read(&text, routing.session_affinity_ttl, moment);
+        let (kept, unread) = store::read(&file, routing.session_affinity_ttl, moment);
         if unread > 0 {
             log::warn!("{}: {unread} lines could not be read", path.display());
         }
@@ -52,7 +58,8 @@ impl Server {
                 .any(|known| known.id == session.credential)
             {
                 let holder = self.routing.holders.number(&session.credential);
-                self.routing.restore(holder, session.used, &session.names);
+                self.routing
+                    .restore(session.client, holder, session.used, &session.names);
                 count += 1;
             }
         }
@@ -69,9 +76,9 @@ impl Server {
             now: Instant::now(),
             wall: SystemTime::now(),
         };
+        let mut written = self.written.sessions.lock();
         let text = self.routing.sessions(moment);
-        let hash = fnv1a(text.as_bytes());
-        let mut written = self.written.0.lock();
+        let hash = xxh3_64(text.as_bytes());
         if *written == Some(hash) {
             return;
         }
@@ -82,11 +89,11 @@ impl Server {
     }
 }
 
-pub(super) fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
+pub(super) fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
     let file = File::open(path)?;
-    if file.take(LARGEST + 1).read_to_string(&mut text)? as u64 > LARGEST {
+    if file.take(largest + 1).read_to_end(&mut bytes)? as u64 > largest {
         return Err(io::Error::other("the file is too large"));
     }
-    Ok(text)
+    Ok(bytes)
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::Server;
 use super::generation::Generation;
-use super::remembered::read;
+use super::remembered::{LARGEST, read};
 use crate::atomic_file::replace;
 use crate::dialect::Dialect;
 use crate::dialect::translate::Form;
@@ -102,13 +102,10 @@ impl Server {
         let Some(path) = &snapshot.config.usage.file else {
             return;
         };
-        let restored = match read(path) {
+        let restored = match read(path, LARGEST) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
             Err(error) => Err(error),
-            Ok(text) => self
-                .usage
-                .restore(text.as_bytes())
-                .map_err(io::Error::other),
+            Ok(json) => self.usage.restore(&json).map_err(io::Error::other),
         };
         if let Err(error) = restored {
             let mut aside = path.as_os_str().to_owned();
@@ -126,6 +123,7 @@ impl Server {
         let Some(path) = &snapshot.config.usage.file else {
             return;
         };
+        let _writing = self.written.usage.lock();
         let Some(json) = self.usage.save(SystemTime::now()) else {
             return;
         };

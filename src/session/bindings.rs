@@ -8,26 +8,27 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use lru::LruCache;
+use slab::Slab;
 
 use super::load::Loads;
-use super::name::Mark;
-use super::name::Name;
-use super::names::{Id, Meant, Names};
+use super::name::{Client, Mark, Name};
+use super::names::{Id, Meant};
 use super::prefix::Prefix;
+use super::shares::Shares;
+use held::Held;
 
-/// How many sessions are remembered; beyond it the least recently used is forgotten
-/// (spec/routing.md D 12).
+pub use copies::{Copied, Copies};
+
+/// How many sessions are remembered; beyond it the least recently used of the client that has the most of them is
+/// forgotten (spec/routing.md D 12).
 pub const CAPACITY: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
-/// How many names are remembered, beginnings of conversations included.
+/// How many names are remembered, beginnings of conversations included; beyond it it is the same.
 pub const NAMES: NonZeroUsize = NonZeroUsize::new(262_144).unwrap();
-/// Names of one binding, beginnings not counted (spec/routing.md D 11).
-const NAMES_EACH: usize = 64;
 /// Beginnings looked up for one request, from the longest down: enough for any conversation that people or
 /// agents have, and an end for what was made to cost time.
 const LOOKED_UP: usize = 4_096;
-/// Beginnings remembered of one request.
-const REMEMBERED: usize = 256;
+/// Bits of an id that say in which slot its client is; the others count.
+const SLOT: u32 = 18;
 
 /// A credential, by the number that routing gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,6 +44,8 @@ impl Holder {
 /// By what a request's session is found.
 #[derive(Clone, Debug, Default)]
 pub struct Key {
+    /// Whose request it is. Sessions of other clients are not found.
+    pub client: Client,
     /// All of them name the same session.
     pub names: Vec<Name>,
     /// The client, the model, and the beginnings of the conversation.
@@ -91,29 +94,56 @@ impl Binding {
 /// The table of all sessions. Survives reloads of the configuration.
 #[derive(Debug)]
 pub struct Bindings {
-    table: LruCache<Id, Binding>,
+    clients: Slab<Held>,
+    slots: HashMap<Client, usize>,
+    /// How many of each there are by slot.
+    sessions: Shares<usize>,
+    names: Shares<usize>,
     capacity: usize,
-    names: Names,
+    names_capacity: usize,
     loads: Loads,
-    last_id: Id,
+    last: u64,
 }
 
 impl Bindings {
     pub fn new(capacity: NonZeroUsize, names: NonZeroUsize, now: Instant) -> Self {
         Self {
-            // Sized by use: the cache reserves its whole capacity up front if it is told of it.
-            table: LruCache::unbounded(),
-            capacity: capacity.get(),
-            names: Names::with_capacity(names),
+            clients: Slab::new(),
+            slots: HashMap::new(),
+            sessions: Shares::default(),
+            names: Shares::default(),
+            // Each client has a session, and one more has its first: the slots are enough for them.
+            capacity: capacity.get().min((1 << SLOT) - 1),
+            names_capacity: names.get(),
             loads: Loads::new(now),
-            last_id: 0,
+            last: 0,
         }
+    }
+
+    fn held(&self, id: Id) -> Option<&Held> {
+        self.clients.get(slot(id))
+    }
+
+    fn held_mut(&mut self, id: Id) -> Option<&mut Held> {
+        self.clients.get_mut(slot(id))
     }
 
     /// Finds the session of a request. One that has not been used for `ttl` is forgotten.
     pub fn find(&mut self, key: &Key, ttl: Duration, now: Instant) -> Known {
+        for client in [key.client, Client::UNKNOWN] {
+            if let Some(slot) = self.slots.get(&client).copied() {
+                let known = self.find_in(slot, key, ttl, now);
+                if known != Known::Nothing {
+                    return known;
+                }
+            }
+        }
+        Known::Nothing
+    }
+
+    fn find_in(&mut self, slot: usize, key: &Key, ttl: Duration, now: Instant) -> Known {
         for name in &key.names {
-            if let Some((meant, _)) = self.live(*name, ttl, now) {
+            if let Some((meant, _)) = self.live(slot, *name, ttl, now) {
                 return Known::Bound(meant.binding);
             }
         }
@@ -122,7 +152,8 @@ impl Bindings {
         };
         let beginnings = prefix.beginnings();
         for (back, beginning) in beginnings.iter().rev().enumerate().take(LOOKED_UP) {
-            let Some((meant, tip)) = self.live(scope.of_prefix(beginning.hash), ttl, now) else {
+            let name = scope.of_prefix(beginning.hash);
+            let Some((meant, tip)) = self.live(slot, name, ttl, now) else {
                 continue;
             };
             // The same request again, the next one after it, or one that was taken back and put otherwise.
@@ -140,9 +171,16 @@ impl Bindings {
     }
 
     /// What a name stands for, and where that session's latest request ended.
-    fn live(&mut self, name: Name, ttl: Duration, now: Instant) -> Option<(Meant, u64)> {
-        let meant = self.names.get(name)?;
-        let binding = self.table.peek(&meant.binding)?;
+    fn live(
+        &mut self,
+        slot: usize,
+        name: Name,
+        ttl: Duration,
+        now: Instant,
+    ) -> Option<(Meant, u64)> {
+        let held = self.clients.get_mut(slot)?;
+        let meant = held.names.get(name)?;
+        let binding = held.table.peek(&meant.binding)?;
         if binding.is_live(ttl, now) {
             return Some((meant, binding.tip));
         }
@@ -151,19 +189,30 @@ impl Bindings {
     }
 
     pub fn get(&self, id: Id) -> Option<&Binding> {
-        self.table.peek(&id)
+        self.held(id)?.table.peek(&id)
+    }
+
+    fn get_mut(&mut self, id: Id) -> Option<&mut Binding> {
+        self.held_mut(id)?.table.peek_mut(&id)
     }
 
     pub fn loads(&self) -> &Loads {
         &self.loads
     }
 
-    /// A new session of `holder`, until somebody answers a tentative one.
-    pub fn insert(&mut self, holder: Holder, now: Instant) -> Id {
-        if self.table.len() >= self.capacity {
-            self.evict();
+    /// A new session of `client` at `holder`, until somebody answers a tentative one.
+    pub fn insert(&mut self, client: Client, holder: Holder, now: Instant) -> Id {
+        if self.sessions.total() >= self.capacity {
+            let slot = self.slots.get(&client).copied().unwrap_or(usize::MAX);
+            self.evict(slot);
         }
-        self.last_id += 1;
+        let clients = &mut self.clients;
+        let slot = *self
+            .slots
+            .entry(client)
+            .or_insert_with(|| clients.insert(Held::of(client)));
+        self.last += 1;
+        let id = self.last << SLOT | slot as u64;
         let binding = Binding {
             primary: Some(holder),
             temporary: None,
@@ -174,105 +223,66 @@ impl Bindings {
             names: Vec::new(),
         };
         self.loads.add(holder, now);
-        self.table.put(self.last_id, binding);
-        self.last_id
+        if let Some(held) = self.clients.get_mut(slot) {
+            let before = held.table.len();
+            held.table.put(id, binding);
+            self.sessions.change(slot, before, before + 1);
+        }
+        id
     }
 
     /// One more request of a session that has just been used.
     pub fn enter(&mut self, id: Id) {
-        if let Some(binding) = self.table.peek_mut(&id) {
+        if let Some(binding) = self.get_mut(id) {
             binding.in_flight += 1;
         }
     }
 
     /// Somebody has answered.
     pub fn confirm(&mut self, id: Id) {
-        if let Some(binding) = self.table.peek_mut(&id) {
+        if let Some(binding) = self.get_mut(id) {
             binding.is_confirmed = true;
         }
     }
 
     /// Has the names and beginnings of `key` stand for `id`, unless they stand for another session.
     pub fn attach(&mut self, id: Id, key: &Key) {
-        for name in &key.names {
-            self.add_name(id, *name);
-        }
-        let Some((scope, prefix)) = &key.prefix else {
-            return;
-        };
-        let beginnings = prefix.beginnings();
-        let Some(last) = beginnings.last() else {
-            return;
-        };
-        for beginning in beginnings.iter().rev().take(REMEMBERED) {
-            let name = scope.of_prefix(beginning.hash);
-            let is_end = beginning.hash == last.hash;
-            let known = self.names.get(name);
-            let known = known.filter(|known| self.table.contains(&known.binding));
-            match known {
-                None => self.names.insert(
-                    name,
-                    Meant {
-                        binding: id,
-                        is_end,
-                    },
-                ),
-                Some(known) if is_end && !known.is_end => {
-                    self.names.insert(name, Meant { is_end, ..known })
-                }
-                // What comes before is known as well.
-                Some(_) if !is_end => break,
-                Some(_) => {}
-            }
-        }
-        if let Some(binding) = self.table.peek_mut(&id) {
-            binding.tip = last.hash;
-        }
+        self.name(id, |held| held.attach(id, key));
     }
 
     /// One more name of a session, unless it stands for another one.
     pub fn add_name(&mut self, id: Id, name: Name) {
-        let known = self.names.get(name);
-        let Some(binding) = self.table.peek_mut(&id) else {
+        self.name(id, |held| held.add_name(id, name));
+    }
+
+    /// Changes the names of the client of `id`, and makes room for them.
+    fn name(&mut self, id: Id, change: impl FnOnce(&mut Held)) {
+        let slot = slot(id);
+        let Some(held) = self.clients.get_mut(slot) else {
             return;
         };
-        if known.is_some_and(|known| known.binding == id) {
-            // The one used last is the last to be dropped.
-            if let Some(at) = binding.names.iter().position(|known| *known == name) {
-                binding.names.remove(at);
-                binding.names.push(name);
+        let before = held.names.count();
+        change(held);
+        self.names.change(slot, before, held.names.count());
+        while let Some(over @ 1..) = self.names.total().checked_sub(self.names_capacity) {
+            let Some((most, more)) = self.names.most(slot) else {
+                return;
+            };
+            let Some(held) = self.clients.get_mut(most) else {
+                return;
+            };
+            let before = held.names.count();
+            for _ in 0..over.min(more).max(1) {
+                held.names.forget_one();
             }
-            return;
+            self.names.change(most, before, held.names.count());
         }
-        if known.is_some_and(|known| self.table.contains(&known.binding)) {
-            return;
-        }
-        let Some(binding) = self.table.peek_mut(&id) else {
-            return;
-        };
-        if binding.names.len() >= NAMES_EACH {
-            let oldest = binding.names.remove(0);
-            if self
-                .names
-                .get(oldest)
-                .is_some_and(|meant| meant.binding == id)
-            {
-                self.names.remove(oldest);
-            }
-        }
-        binding.names.push(name);
-        self.names.insert(
-            name,
-            Meant {
-                binding: id,
-                is_end: false,
-            },
-        );
     }
 
     /// Changes a binding, which counts as its use.
     pub fn change(&mut self, id: Id, now: Instant, change: impl FnOnce(&mut Binding)) {
-        let Some(binding) = self.table.get_mut(&id) else {
+        let held = self.clients.get_mut(slot(id));
+        let Some(binding) = held.and_then(|held| held.table.get_mut(&id)) else {
             return;
         };
         if let Some(holder) = binding.serving() {
@@ -286,45 +296,81 @@ impl Bindings {
     }
 
     pub fn remove(&mut self, id: Id) {
-        if let Some(binding) = self.table.pop(&id) {
-            self.forget(id, &binding);
+        let slot = slot(id);
+        let Some(held) = self.clients.get_mut(slot) else {
+            return;
+        };
+        if let Some(binding) = held.table.pop(&id) {
+            self.forget(slot, id, &binding);
         }
     }
 
-    fn evict(&mut self) {
-        if let Some((id, binding)) = self.table.pop_lru() {
-            self.forget(id, &binding);
+    /// Makes room for one more session of the client in `slot`.
+    fn evict(&mut self, slot: usize) {
+        let Some((most, _)) = self.sessions.most(slot) else {
+            return;
+        };
+        let held = self.clients.get_mut(most);
+        if let Some((id, binding)) = held.and_then(|held| held.table.pop_lru()) {
+            self.forget(most, id, &binding);
         }
     }
 
-    fn forget(&mut self, id: Id, binding: &Binding) {
+    /// What has to be done when a session is no longer in the table.
+    fn forget(&mut self, slot: usize, id: Id, binding: &Binding) {
         if let Some(holder) = binding.serving() {
             self.loads.remove(holder, binding.used);
         }
+        let Some(held) = self.clients.get_mut(slot) else {
+            return;
+        };
+        let left = held.table.len();
+        self.sessions.change(slot, left + 1, left);
+        let before = held.names.count();
+        if left == 0 {
+            // All its names are of sessions that are gone.
+            self.names.change(slot, before, 0);
+            self.slots.remove(&held.client);
+            self.clients.remove(slot);
+            return;
+        }
         for name in &binding.names {
             // By now it may be the name of a later session.
-            if self
+            if held
                 .names
                 .get(*name)
                 .is_some_and(|meant| meant.binding == id)
             {
-                self.names.remove(*name);
+                held.names.remove(*name);
             }
         }
+        self.names.change(slot, before, held.names.count());
     }
 
     /// Forgets what has expired. Returns how many sessions that were.
     pub fn sweep(&mut self, ttl: Duration, now: Instant) -> usize {
+        let slots: Vec<usize> = self.slots.values().copied().collect();
+        let swept = slots
+            .into_iter()
+            .map(|slot| self.sweep_slot(slot, ttl, now));
+        swept.sum()
+    }
+
+    fn sweep_slot(&mut self, slot: usize, ttl: Duration, now: Instant) -> usize {
         let mut swept = 0;
+        let most = self.clients.get(slot).map_or(0, |held| held.table.len());
         // The order of the cache is the order of use, so the first live one ends the sweep. One in use is
         // moved out of the way once.
-        for _ in 0..self.table.len() {
-            let Some((id, oldest)) = self.table.peek_lru() else {
+        for _ in 0..most {
+            let Some(held) = self.clients.get_mut(slot) else {
+                break;
+            };
+            let Some((id, oldest)) = held.table.peek_lru() else {
                 break;
             };
             let id = *id;
             if oldest.in_flight > 0 {
-                self.table.promote(&id);
+                held.table.promote(&id);
             } else if oldest.is_live(ttl, now) {
                 break;
             } else {
@@ -339,13 +385,13 @@ impl Bindings {
     pub fn retain(&mut self, exists: impl Fn(Holder) -> bool) {
         let is_gone = |holder: Option<Holder>| holder.is_some_and(|holder| !exists(holder));
         let touched: Vec<Id> = self
-            .table
             .iter()
             .filter(|(_, binding)| is_gone(binding.primary) || is_gone(binding.temporary))
-            .map(|(id, _)| *id)
+            .map(|(id, _)| id)
             .collect();
         for id in touched {
-            let Some(binding) = self.table.peek_mut(&id) else {
+            let held = self.clients.get_mut(slot(id));
+            let Some(binding) = held.and_then(|held| held.table.peek_mut(&id)) else {
                 continue;
             };
             if let Some(holder) = binding.serving() {
@@ -368,44 +414,33 @@ impl Bindings {
         }
     }
 
-    /// All sessions that somebody holds, with the names that are known of them; the least recently used
-    /// first.
-    pub fn iter(&self) -> impl Iterator<Item = (Id, &Binding)> {
-        self.table.iter().rev().map(|(id, binding)| (*id, binding))
-    }
-
-    /// The names of each session, for keeping them.
-    pub fn names_by_binding(&self) -> HashMap<Id, Vec<(Name, Mark)>> {
-        let mut all: HashMap<Id, Vec<(Name, Mark)>> = HashMap::new();
-        for (name, meant) in self.names.iter() {
-            let Some(binding) = self.table.peek(&meant.binding) else {
-                continue;
-            };
-            let mark = match meant.is_end {
-                true if name.prefix() == binding.tip => Mark::Tip,
-                true => Mark::End,
-                false => Mark::Plain,
-            };
-            all.entry(meant.binding).or_default().push((name, mark));
-        }
-        all
+    /// All sessions that somebody holds; those of a client in the order of their use.
+    fn iter(&self) -> impl Iterator<Item = (Id, &Binding)> {
+        let clients = self.clients.iter();
+        clients.flat_map(|(_, held)| held.table.iter().rev().map(|(id, binding)| (*id, binding)))
     }
 
     /// Puts back what a file kept.
-    pub fn restore(&mut self, holder: Holder, used: Instant, names: &[(Name, Mark)]) {
-        let id = self.insert(holder, used);
-        let mut tip = 0;
-        for (name, mark) in names {
-            if *mark == Mark::Tip {
-                tip = name.prefix();
+    pub fn restore(
+        &mut self,
+        client: Client,
+        holder: Holder,
+        used: Instant,
+        names: &[(Name, Mark)],
+    ) {
+        let id = self.insert(client, holder, used);
+        let tip = names.iter().find(|(_, mark)| *mark == Mark::Tip);
+        let tip = tip.map_or(0, |(name, _)| name.prefix());
+        self.name(id, |held| {
+            for (name, mark) in names {
+                let meant = Meant {
+                    binding: id,
+                    is_end: *mark != Mark::Plain,
+                };
+                held.names.insert(*name, meant);
             }
-            let meant = Meant {
-                binding: id,
-                is_end: *mark != Mark::Plain,
-            };
-            self.names.insert(*name, meant);
-        }
-        if let Some(binding) = self.table.peek_mut(&id) {
+        });
+        if let Some(binding) = self.get_mut(id) {
             binding.is_confirmed = true;
             binding.tip = tip;
         }
@@ -413,7 +448,7 @@ impl Bindings {
 
     /// How many sessions are remembered.
     pub fn len(&self) -> usize {
-        self.table.len()
+        self.sessions.total()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -421,5 +456,11 @@ impl Bindings {
     }
 }
 
+fn slot(id: Id) -> usize {
+    usize::try_from(id & ((1 << SLOT) - 1)).unwrap_or(usize::MAX)
+}
+
+mod copies;
+mod held;
 #[cfg(test)]
 mod tests;

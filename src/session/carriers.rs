@@ -3,6 +3,7 @@
 //! It may be empty at any time: a conversation goes on without. What is kept is bounded in number, bytes and time;
 //! the keys are digests, so that neither the client's key nor an id or a thought can be read from them.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use lru::LruCache;
 use parking_lot::Mutex;
 use ring::digest;
 
+use super::shares::Shares;
 use crate::dialect::memory::{By, Kept, Key};
 
 /// How long something is kept after it was last used (spec/dialects.md 3.6).
@@ -21,7 +23,7 @@ pub const SWEEP: Duration = Duration::from_secs(10 * 60);
 /// What an entry takes beside its words and carriers: key, links, its place in the map; bytes.
 const OVERHEAD: usize = 256;
 
-/// How much is kept; beyond it the least recently used goes.
+/// How much is kept; beyond it the least recently used of the client goes that has the most.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     pub entries: usize,
@@ -48,15 +50,23 @@ pub struct Carriers {
 }
 
 /// A client, as the keys of its entries say it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Client([u8; 32]);
 
 /// The key of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place([u8; 16]);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Table {
+    clients: HashMap<Client, Held>,
+    entries: Shares<Client>,
+    bytes: Shares<Client>,
+}
+
+/// What is kept of one client.
+#[derive(Debug)]
+struct Held {
     entries: LruCache<Place, Entry>,
     bytes: usize,
 }
@@ -101,9 +111,10 @@ impl Carriers {
         }
         let place = client.place(key);
         let mut table = self.table.lock();
-        let entry = table.entries.get_mut(&place)?;
+        let held = table.clients.get_mut(&client)?;
+        let entry = held.entries.get_mut(&place)?;
         if !entry.is_live(now) {
-            table.remove(place);
+            table.change(client, |held| held.remove(place));
             return None;
         }
         entry.used = now;
@@ -118,38 +129,51 @@ impl Carriers {
             used: now,
         };
         let mut table = self.table.lock();
-        table.remove(place);
-        table.bytes += entry.bytes();
-        table.entries.put(place, entry);
-        while table.entries.len() > self.bounds.entries || table.bytes > self.bounds.bytes {
-            let Some((oldest, _)) = table.entries.peek_lru() else {
+        table.change(client, |held| {
+            held.remove(place);
+            held.bytes += entry.bytes();
+            held.entries.put(place, entry);
+        });
+        loop {
+            let most = if table.entries.total() > self.bounds.entries {
+                table.entries.most(client)
+            } else if table.bytes.total() > self.bounds.bytes {
+                table.bytes.most(client)
+            } else {
                 return;
             };
-            let oldest = *oldest;
-            table.remove(oldest);
+            let Some((most, _)) = most else {
+                return;
+            };
+            table.change(most, Held::remove_oldest);
         }
     }
 
     /// Forgets what turned out to be of no use.
-    pub fn forget<'p>(&self, places: impl IntoIterator<Item = &'p Place>) {
-        let mut table = self.table.lock();
-        for place in places {
-            table.remove(*place);
-        }
+    pub fn forget<'p>(&self, client: Client, places: impl IntoIterator<Item = &'p Place>) {
+        self.table.lock().change(client, |held| {
+            for place in places {
+                held.remove(*place);
+            }
+        });
     }
 
     /// Forgets what has not been used for long enough. Returns how much that was.
     pub fn sweep(&self, now: Instant) -> usize {
         let mut table = self.table.lock();
-        let before = table.entries.len();
-        while let Some((oldest, entry)) = table.entries.peek_lru()
-            && !entry.is_live(now)
-        {
-            let oldest = *oldest;
-            table.remove(oldest);
+        let before = table.entries.total();
+        let clients: Vec<Client> = table.clients.keys().copied().collect();
+        for client in clients {
+            table.change(client, |held| {
+                while let Some((_, oldest)) = held.entries.peek_lru()
+                    && !oldest.is_live(now)
+                {
+                    held.remove_oldest();
+                }
+            });
         }
-        let swept = before - table.entries.len();
-        if table.entries.is_empty() && swept > 0 {
+        let swept = before - table.entries.total();
+        if table.clients.is_empty() && swept > 0 {
             // A map keeps the room it once had.
             *table = Table::default();
         }
@@ -157,13 +181,13 @@ impl Carriers {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.table.lock().entries.is_empty()
+        self.table.lock().clients.is_empty()
     }
 
     /// How many entries there are, and their bytes.
     pub fn size(&self) -> (usize, usize) {
         let table = self.table.lock();
-        (table.entries.len(), table.bytes)
+        (table.entries.total(), table.bytes.total())
     }
 }
 
@@ -192,19 +216,33 @@ fn digest_of(parts: &[&[u8]]) -> digest::Digest {
     context.finish()
 }
 
-impl Default for Table {
-    fn default() -> Self {
-        Self {
+impl Table {
+    /// Changes what is kept of a client.
+    fn change(&mut self, client: Client, change: impl FnOnce(&mut Held)) {
+        let held = self.clients.entry(client).or_insert_with(|| Held {
             // Sized by use: the cache reserves its whole capacity up front if it is told of it.
             entries: LruCache::unbounded(),
             bytes: 0,
+        });
+        let (entries, bytes) = (held.entries.len(), held.bytes);
+        change(held);
+        self.entries.change(client, entries, held.entries.len());
+        self.bytes.change(client, bytes, held.bytes);
+        if held.entries.is_empty() {
+            self.clients.remove(&client);
         }
     }
 }
 
-impl Table {
+impl Held {
     fn remove(&mut self, place: Place) {
         if let Some(entry) = self.entries.pop(&place) {
+            self.bytes -= entry.bytes();
+        }
+    }
+
+    fn remove_oldest(&mut self) {
+        if let Some((_, entry)) = self.entries.pop_lru() {
             self.bytes -= entry.bytes();
         }
     }
@@ -340,7 +378,7 @@ mod tests {
         carriers.keep(client, by_call("a"), signed(60), now);
         carriers.keep(client, by_call("b"), signed(60), now);
         let (place, _) = carriers.find(client, by_call("a"), now).unwrap();
-        carriers.forget(&[place, place]);
+        carriers.forget(client, &[place, place]);
         assert!(!has(&carriers, client, "a", now));
         assert_eq!(carriers.size(), (1, OVERHEAD + 60));
     }
@@ -356,38 +394,80 @@ mod tests {
         }
     }
 
+    #[test]
+    fn nobody_is_put_out_by_another_client() {
+        let carriers = bounded(1_000, 1_000 * (OVERHEAD + 60));
+        let (quiet, flood) = (carriers.client("quiet"), carriers.client("flood"));
+        let now = Instant::now();
+        let ids: Vec<String> = (0..5_000).map(|n| n.to_string()).collect();
+        for id in &ids[..400] {
+            carriers.keep(quiet, by_call(id), signed(60), now);
+        }
+        for id in &ids {
+            carriers.keep(flood, by_call(id), signed(60), now);
+        }
+        carriers.keep(flood, by_call("large"), signed(100_000), now);
+        assert!(ids[..400].iter().all(|id| has(&carriers, quiet, id, now)));
+        assert!(has(&carriers, flood, "large", now));
+    }
+
     proptest! {
         #[test]
         fn it_never_outgrows_its_bounds(
-            entries in 0..6_usize,
-            bytes in 0..4000_usize,
-            steps in proptest::collection::vec((0..4_u8, 0..9_u8, 0..2000_usize, 0..7200_u64), 1..80),
+            entries in 0..9_usize,
+            bytes in 0..6000_usize,
+            steps in proptest::collection::vec(
+                (0..4_u8, 0..3_usize, 0..9_u8, 0..2000_usize, 0..7200_u64),
+                1..80,
+            ),
         ) {
             let carriers = bounded(entries, bytes);
-            let client = carriers.client("");
+            let clients = ["", "a", "b"].map(|name| carriers.client(name));
             let mut now = Instant::now();
-            for (step, id, size, seconds) in steps {
+            let held = |client: Client| {
+                let table = carriers.table.lock();
+                table.clients.get(&client).map_or((0, 0), |held| (held.entries.len(), held.bytes))
+            };
+            for (step, who, id, size, seconds) in steps {
                 now += Duration::from_secs(seconds);
                 let id = id.to_string();
+                let client = clients[who];
+                let before = clients.map(held);
                 match step {
                     0 => {
                         carriers.sweep(now);
                     }
                     1 => {
                         if let Some((place, _)) = carriers.find(client, by_call(&id), now) {
-                            carriers.forget(&[place]);
+                            carriers.forget(client, &[place]);
                         }
                     }
                     2 => {
                         carriers.find(client, by_call(&id), now);
                     }
-                    _ => carriers.keep(client, by_call(&id), signed(size), now),
+                    _ => {
+                        carriers.keep(client, by_call(&id), signed(size), now);
+                        // Who has less than an equal share loses nothing by what others keep.
+                        for (other, (count, sum)) in clients.into_iter().zip(before) {
+                            let is_modest = count <= entries / 3 && sum <= bytes / 3;
+                            if other != client && is_modest {
+                                prop_assert_eq!(held(other), (count, sum));
+                            }
+                        }
+                    }
                 }
-                let (count, held) = carriers.size();
-                prop_assert!(count <= entries && held <= bytes);
+                let (count, sum) = carriers.size();
+                prop_assert!(count <= entries && sum <= bytes);
                 let table = carriers.table.lock();
-                let sum: usize = table.entries.iter().map(|(_, entry)| entry.bytes()).sum();
-                prop_assert_eq!(sum, held);
+                let (mut all, mut counted) = (0, 0);
+                for held in table.clients.values() {
+                    let sum: usize = held.entries.iter().map(|(_, entry)| entry.bytes()).sum();
+                    prop_assert_eq!(sum, held.bytes);
+                    prop_assert!(!held.entries.is_empty());
+                    all += sum;
+                    counted += held.entries.len();
+                }
+                prop_assert_eq!((counted, all), (count, sum));
             }
         }
     }

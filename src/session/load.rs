@@ -33,11 +33,10 @@ impl Loads {
 
     /// A session of `holder` was last used at `used`.
     pub fn add(&mut self, holder: Holder, used: Instant) {
-        let mut weight = self.weight(used);
-        if weight.log2() > RENEWAL {
-            self.renew();
-            weight = self.weight(used);
+        if self.half_lives(used) > RENEWAL {
+            self.renew(used);
         }
+        let weight = self.weight(used);
         let index = holder.index();
         if self.weights.len() <= index {
             self.sessions.resize(index + 1, 0);
@@ -83,20 +82,31 @@ impl Loads {
     }
 
     fn weight(&self, used: Instant) -> f64 {
+        // After a long time in which nothing was used it would be more than a number can be, until the next
+        // renewal.
+        self.half_lives(used).min(2.0 * RENEWAL).exp2()
+    }
+
+    /// Since the epoch; before it, less than 0.
+    fn half_lives(&self, used: Instant) -> f64 {
         let (sign, age) = match used.checked_duration_since(self.epoch) {
             Some(age) => (1.0, age),
             None => (-1.0, self.epoch.saturating_duration_since(used)),
         };
-        (sign * age.as_secs_f64() / HALF_LIFE.as_secs_f64()).exp2()
+        sign * age.as_secs_f64() / HALF_LIFE.as_secs_f64()
     }
 
-    fn renew(&mut self) {
+    /// Moves the epoch to about `now`.
+    fn renew(&mut self, now: Instant) {
+        let age = now.saturating_duration_since(self.epoch);
         // A power of two, so that what is scaled and what is computed anew stay the same.
-        let doublings = 256;
+        let doublings = age.as_secs() / HALF_LIFE.as_secs();
+        let scale = (-(doublings as f64)).exp2();
         for weight in &mut self.weights {
-            *weight *= (-f64::from(doublings)).exp2();
+            *weight *= scale;
         }
-        self.epoch += HALF_LIFE * doublings;
+        let passed = Duration::from_secs(doublings * HALF_LIFE.as_secs());
+        self.epoch = self.epoch.checked_add(passed).unwrap_or(now);
     }
 }
 
@@ -135,5 +145,26 @@ mod tests {
             let weight = loads.weight_of(A) / loads.one(now);
             assert!((weight - 1.0).abs() < 1e-6, "{hour} {weight}");
         }
+    }
+
+    #[test]
+    fn years_without_a_request_do_no_harm() {
+        let start = Instant::now();
+        let mut loads = Loads::new(start);
+        loads.add(A, start);
+        let now = start + Duration::from_secs(5 * 365 * 86_400);
+        assert!(loads.one(now).is_finite());
+        assert!(loads.weight_of(A) < loads.one(now));
+        loads.add(B, now);
+        let weight = loads.weight_of(B) / loads.one(now);
+        assert!((weight - 1.0).abs() < 1e-6, "{weight}");
+        loads.remove(A, start);
+        loads.add(A, now);
+        assert!((loads.weight_of(A) / loads.one(now) - 1.0).abs() < 1e-6);
+        // And back.
+        loads.add(A, start);
+        loads.remove(A, now);
+        assert!(loads.weight_of(A).is_finite());
+        assert_eq!(loads.sessions(A), 1);
     }
 }

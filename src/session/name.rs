@@ -3,8 +3,32 @@
 
 use ring::digest;
 
+/// A client, by a digest of its key. What it holds is counted under it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Client(pub(super) u64);
+
+impl Client {
+    /// Whose the sessions are of which an older file does not say it.
+    pub const UNKNOWN: Self = Self(u64::MAX);
+
+    /// `key` is empty for anonymous clients, who are all one.
+    pub fn new(key: &str) -> Self {
+        if key.is_empty() {
+            return Self::default();
+        }
+        let mut context = digest::Context::new(&digest::SHA256);
+        context.update(b"client");
+        context.update(key.as_bytes());
+        let mut number = [0; 8];
+        for (byte, digest) in number.iter_mut().zip(context.finish().as_ref()) {
+            *byte = *digest;
+        }
+        Self(u64::from_le_bytes(number))
+    }
+}
+
 /// A session as one client names it, for one model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(pub(super) [u8; 16]);
 
 impl Name {

@@ -16,8 +16,12 @@ pub struct Scan<'a> {
     pub is_object: bool,
     pub model: Option<Field<'a>>,
     stream: Option<bool>,
-    /// `model` or `stream`, where it is given more than once: upstreams may read another one than we do.
+    /// `model` or `stream`, where it is given more than once, in any spelling that some upstream takes for it:
+    /// upstreams may read another one than we do.
     pub duplicate: Option<&'static str>,
+    /// `model` or `stream`, where it is there in another spelling alone. To us it says nothing, but an upstream
+    /// that ignores case reads it, and it would stand beside the one that we or a payload rule may write.
+    pub misspelt: Option<&'static str>,
     /// The text of `metadata.user_id`.
     pub user_id: Option<Cow<'a, str>>,
     /// The text of `conversation_id`.
@@ -104,6 +108,27 @@ impl Seen {
     }
 }
 
+/// The members by which we decide; they come first among those that are read.
+const OURS: [&str; 2] = ["model", "stream"];
+
+/// Whether `key` is `name`, which is in small letters, for a reader that ignores case: as RFC 8259 leaves open and
+/// Go's `encoding/json` does, which also takes U+017F for an `s` and U+212A for a `k`.
+fn folds_to(key: &Text<'_>, name: &str) -> bool {
+    // What nearly every key is told apart by.
+    let may_fold = match key.raw().as_bytes().first() {
+        Some(first) if first.is_ascii() => {
+            *first == b'\\' || name.as_bytes().first() == Some(&first.to_ascii_lowercase())
+        }
+        other => other.is_some(),
+    };
+    let fold = |c| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    };
+    may_fold && key.chars().map(fold).eq(name.chars())
+}
+
 fn root<'a>(scanner: &mut Scanner<'a>, scan: &mut Scan<'a>, wants_turns: bool) -> Result<()> {
     const KEYS: [&str; 15] = [
         "model",
@@ -125,10 +150,16 @@ fn root<'a>(scanner: &mut Scanner<'a>, scan: &mut Scan<'a>, wants_turns: bool) -
     let mut seen = Seen::default();
     scanner.object(|scanner, key| {
         let Some((bit, name)) = (0..).zip(KEYS).find(|(_, name)| key.is(name)) else {
+            if let Some((bit, name)) = (0..).zip(OURS).find(|(_, name)| folds_to(&key, name)) {
+                scan.misspelt = Some(name);
+                if !seen.first(bit) {
+                    scan.duplicate = Some(name);
+                }
+            }
             return scanner.skip();
         };
         if !seen.first(bit) {
-            if name == "model" || name == "stream" {
+            if OURS.contains(&name) {
                 scan.duplicate = Some(name);
             }
             return scanner.skip();
@@ -514,4 +545,85 @@ fn content(
         Ok(())
     })?;
     Ok(joined)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn named(body: &str) -> (Option<&'static str>, Option<&'static str>) {
+        let scan = scan(body.as_bytes()).unwrap();
+        (scan.duplicate, scan.misspelt)
+    }
+
+    #[test]
+    fn what_an_upstream_may_read_as_ours_is_told() {
+        for (body, duplicate, misspelt) in [
+            (r#"{"model":"a","stream":true}"#, None, None),
+            (r#"{"model":"a","\u006dodel":"b"}"#, Some("model"), None),
+            (r#"{"model":"a","MODEL":"b"}"#, Some("model"), Some("model")),
+            (r#"{"Model":"b","model":"a"}"#, Some("model"), Some("model")),
+            (r#"{"mOdel":"b","modeL":"a"}"#, Some("model"), Some("model")),
+            (r#"{"\u004dodel":"b"}"#, None, Some("model")),
+            (
+                r#"{"stream":false,"\u017Ftream":1}"#,
+                Some("stream"),
+                Some("stream"),
+            ),
+            ("{\"\u{17f}TREAM\":1}", None, Some("stream")),
+            (
+                r#"{"models":1,"mode":1,"streams":1,"m":1,"":1}"#,
+                None,
+                None,
+            ),
+            (
+                r#"{"x":{"MODEL":1,"Stream":1,"model":1,"model":1}}"#,
+                None,
+                None,
+            ),
+            (
+                "{\"m\u{f6}del\":1,\"\u{ff4d}odel\":1,\"model \":1}",
+                None,
+                None,
+            ),
+        ] {
+            assert_eq!(named(body), (duplicate, misspelt), "{body}");
+        }
+    }
+
+    proptest! {
+        /// In any mixture of cases and escapes, anywhere among other members.
+        #[test]
+        fn no_spelling_is_missed(
+            name in prop::sample::select(&OURS[..]),
+            spelling in prop::collection::vec(0..4_u8, 6),
+            before in prop::collection::vec("[a-zA-Z]{0,7}", 0..4),
+            comes_first in any::<bool>(),
+        ) {
+            let spelt: String = name
+                .chars()
+                .zip(spelling)
+                .map(|(c, how)| match (how, c) {
+                    (0, _) => c.to_string(),
+                    (1, _) => c.to_ascii_uppercase().to_string(),
+                    (2, _) => format!("\\u{:04x}", u32::from(c.to_ascii_uppercase())),
+                    (_, 's') => "\u{17f}".to_owned(),
+                    _ => format!("\\u{:04X}", u32::from(c)),
+                })
+                .collect();
+            let others = before
+                .iter()
+                .filter(|key| !OURS.contains(&&*key.to_ascii_lowercase()))
+                .map(|key| format!("\"{key}\":1"));
+            let both = [format!("\"{name}\":1"), format!("\"{spelt}\":2")];
+            let mut members: Vec<String> = others.chain(both).collect();
+            if comes_first {
+                members.reverse();
+            }
+            let body = format!("{{{}}}", members.join(","));
+            prop_assert_eq!(named(&body).0, Some(name), "{}", body);
+        }
+    }
 }

@@ -1,20 +1,28 @@
 //! Sessions as text, so that they survive a restart: a line each, the least recently used first.
 //!
-//! A line has the credential's id, when the session was last used (seconds since 1970), and its names in hex;
-//! `!` marks a beginning of a conversation at which a request ended, `*` the last of these.
+//! A line has the client's digest in hex, the credential's id, when the session was last used (seconds since 1970),
+//! its names in hex, and a check of all that; `!` marks a beginning of a conversation at which a request ended, `*`
+//! the last of these. Each line stands for itself, so that one that is damaged costs one session. The lines of
+//! version 1 have neither client nor check.
 
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::bindings::{Bindings, Holder};
-use super::name::{Mark, Name};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-const FIRST_LINE: &str = "holdfast sessions 1";
+use super::bindings::{Copies, Holder};
+use super::name::{Client, Mark, Name};
+
+const FIRST_LINE: &str = "holdfast sessions 2";
+const OLD_FIRST_LINE: &[u8] = b"holdfast sessions 1";
+/// Of the checks: a line of another version is none of this one.
+const SEED: u64 = 2;
 
 /// One session out of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
+    pub client: Client,
     pub credential: String,
     pub used: Instant,
     pub names: Vec<(Name, Mark)>,
@@ -29,65 +37,96 @@ pub struct Moment {
 
 /// All sessions that a credential holds. `id` gives the id of a credential that there still is.
 pub fn write(
-    bindings: &Bindings,
+    mut copies: Copies,
     id: impl Fn(Holder) -> Option<Arc<str>>,
     moment: Moment,
 ) -> String {
-    let mut names = bindings.names_by_binding();
-    let mut text = format!("{FIRST_LINE}\n");
-    for (binding_id, binding) in bindings.iter() {
-        let holder = binding.primary.filter(|_| binding.is_confirmed);
-        let Some(credential) = holder.and_then(&id) else {
+    let mut lines: Vec<(Instant, String)> = Vec::new();
+    for (copied, names) in copies.sessions() {
+        let Some(credential) = id(copied.holder) else {
             continue;
         };
-        let Some(names) = names.remove(&binding_id) else {
-            continue;
-        };
-        let age = moment.now.saturating_duration_since(binding.used);
+        let age = moment.now.saturating_duration_since(copied.used);
+        // A clock that was never set may stand before 1970.
         let used = moment.wall.checked_sub(age).unwrap_or(UNIX_EPOCH);
         let used = used.duration_since(UNIX_EPOCH).unwrap_or_default();
-        // Writing into memory does not fail.
-        let _ = write!(text, "{credential}\t{}\t", used.as_secs());
-        for (index, (name, mark)) in names.into_iter().enumerate() {
+        let client = copied.client.0;
+        let mut line = format!("{client:016x}\t{credential}\t{}\t", used.as_secs());
+        for (index, (name, mark)) in names.enumerate() {
             if index > 0 {
-                text.push(' ');
+                line.push(' ');
             }
             for byte in name.0 {
-                let _ = write!(text, "{byte:02x}");
+                // Writing into memory does not fail.
+                let _ = write!(line, "{byte:02x}");
             }
             match mark {
                 Mark::Plain => {}
-                Mark::End => text.push('!'),
-                Mark::Tip => text.push('*'),
+                Mark::End => line.push('!'),
+                Mark::Tip => line.push('*'),
             }
         }
-        text.push('\n');
+        let check = check(line.as_bytes());
+        line.push('\t');
+        line.push_str(&check);
+        lines.push((copied.used, line));
     }
+    lines.sort_by_key(|(used, _)| *used);
+    let length: usize = lines.iter().map(|(_, line)| line.len() + 1).sum();
+    let mut text = String::with_capacity(FIRST_LINE.len() + 1 + length);
+    text.push_str(FIRST_LINE);
+    for (_, line) in lines {
+        text.push('\n');
+        text.push_str(&line);
+    }
+    text.push('\n');
     text
 }
 
+fn check(line: &[u8]) -> String {
+    format!("{:016x}", xxh3_64_with_seed(line, SEED))
+}
+
 /// The sessions of a file that were used within `ttl`, and how many lines could not be read.
-pub fn read(text: &str, ttl: Duration, moment: Moment) -> (Vec<Kept>, usize) {
-    let mut lines = text.lines();
-    if lines.next() != Some(FIRST_LINE) {
-        return (Vec::new(), text.lines().count());
-    }
+pub fn read(file: &[u8], ttl: Duration, moment: Moment) -> (Vec<Kept>, usize) {
+    let mut lines = file.split(|byte| *byte == b'\n');
+    let first = lines.next().unwrap_or_default();
+    // The lines of this version say themselves that they are ours, whatever has become of the first one.
+    let session = match first == OLD_FIRST_LINE {
+        true => old_session,
+        false => session,
+    };
     let mut kept = Vec::new();
-    let mut unread = 0;
-    for line in lines {
+    let mut unread = usize::from(![b"", FIRST_LINE.as_bytes(), OLD_FIRST_LINE].contains(&first));
+    for line in lines.filter(|line| !line.is_empty()) {
         match session(line, moment) {
-            Some(session) => {
-                if moment.now.saturating_duration_since(session.used) <= ttl {
-                    kept.push(session);
-                }
-            }
+            Some((session, age)) if age <= ttl => kept.push(session),
+            Some(_) => {}
             None => unread += 1,
         }
     }
     (kept, unread)
 }
 
-fn session(line: &str, moment: Moment) -> Option<Kept> {
+/// A line of this version.
+fn session(line: &[u8], moment: Moment) -> Option<(Kept, Duration)> {
+    let (line, found) = line.split_at_checked(line.len().checked_sub(17)?)?;
+    let found = found.strip_prefix(b"\t")?;
+    if check(line).as_bytes() != found {
+        return None;
+    }
+    let (client, rest) = std::str::from_utf8(line).ok()?.split_once('\t')?;
+    let client = Client(u64::from_str_radix(client, 16).ok()?);
+    fields(client, rest, moment)
+}
+
+/// A line of version 1. Whose its session is it does not say.
+fn old_session(line: &[u8], moment: Moment) -> Option<(Kept, Duration)> {
+    fields(Client::UNKNOWN, std::str::from_utf8(line).ok()?, moment)
+}
+
+/// What both have, and how long ago the session was used.
+fn fields(client: Client, line: &str, moment: Moment) -> Option<(Kept, Duration)> {
     let mut fields = line.split('\t');
     let (credential, used, names) = (fields.next()?, fields.next()?, fields.next()?);
     if credential.is_empty() || fields.next().is_some() {
@@ -97,11 +136,14 @@ fn session(line: &str, moment: Moment) -> Option<Kept> {
     // What was used in the future was used just now.
     let age = moment.wall.duration_since(used).unwrap_or_default();
     let names: Vec<(Name, Mark)> = names.split(' ').map(name).collect::<Option<_>>()?;
-    Some(Kept {
+    let kept = Kept {
+        client,
         credential: credential.to_owned(),
-        used: moment.now.checked_sub(age)?,
+        // Some systems know no moment before their start.
+        used: moment.now.checked_sub(age).unwrap_or(moment.now),
         names,
-    })
+    };
+    Some((kept, age))
 }
 
 fn name(text: &str) -> Option<(Name, Mark)> {
@@ -124,8 +166,10 @@ fn name(text: &str) -> Option<(Name, Mark)> {
 mod tests {
     use std::num::NonZeroUsize;
 
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::session::bindings::{Key, Known};
+    use crate::session::bindings::{Bindings, Key, Known};
     use crate::session::prefix::{Digest, Turns};
 
     const TTL: Duration = Duration::from_secs(3600);
@@ -143,6 +187,7 @@ mod tests {
             turns.push(false, digest);
         }
         Key {
+            client: Client::new("k"),
             names: Vec::new(),
             prefix: Some((Name::new("", "", "m"), turns.prefix())),
         }
@@ -150,6 +195,7 @@ mod tests {
 
     fn named(session: &str) -> Key {
         Key {
+            client: Client::new("k"),
             names: vec![Name::new("", session, "m")],
             prefix: None,
         }
@@ -172,22 +218,24 @@ mod tests {
         ] {
             let id = match before.find(&key, TTL * 9, ago(age)) {
                 Known::Bound(id) => id,
-                _ => before.insert(Holder(holder), ago(age)),
+                _ => before.insert(key.client, Holder(holder), ago(age)),
             };
             before.attach(id, &key);
             before.change(id, ago(age), |binding| binding.is_confirmed = true);
         }
-        before.insert(Holder(1), ago(1));
+        before.insert(Client::new("k"), Holder(1), ago(1));
         let id = |holder: Holder| (holder.0 < 3).then(|| format!("c{}", holder.0).into());
-        let text = write(&before, id, moment);
+        let text = write(copied(&before, 1), id, moment);
+        assert_eq!(text, write(copied(&before, 100), id, moment));
         assert_eq!(text.lines().count(), 4, "{text}");
 
-        let (kept, unread) = read(&text, TTL, moment);
+        let (kept, unread) = read(text.as_bytes(), TTL, moment);
         assert_eq!((kept.len(), unread), (2, 0));
         let mut after = bindings(moment.now);
         for session in kept {
             let number = session.credential.strip_prefix('c').unwrap();
             after.restore(
+                session.client,
                 Holder(number.parse().unwrap()),
                 session.used,
                 &session.names,
@@ -208,6 +256,118 @@ mod tests {
         );
     }
 
+    fn copied(bindings: &Bindings, most: usize) -> Copies {
+        let mut copies = Copies::default();
+        while bindings.copy(&mut copies, most) {}
+        copies
+    }
+
+    #[test]
+    fn what_comes_and_goes_between_two_slices_does_no_harm() {
+        let now = Instant::now();
+        let mut bindings = bindings(now);
+        let open = |bindings: &mut Bindings, client: &str, session: &str| {
+            let client = Client::new(client);
+            let id = bindings.insert(client, Holder(1), now);
+            let key = Key {
+                client,
+                ..named(session)
+            };
+            bindings.attach(id, &key);
+            bindings.confirm(id);
+            id
+        };
+        let ids: Vec<_> = (0..50)
+            .map(|n| open(&mut bindings, "a", &n.to_string()))
+            .collect();
+        let other = open(&mut bindings, "b", "gone soon");
+        open(&mut bindings, "c", "stays");
+        let mut copies = Copies::default();
+        let mut round = 0;
+        while bindings.copy(&mut copies, 3) {
+            // Every even one of the first half goes, and new ones come.
+            if let Some(id) = ids[..25].get(2 * round) {
+                bindings.remove(*id);
+                open(&mut bindings, "a", &format!("new {round}"));
+            }
+            bindings.remove(other);
+            round += 1;
+        }
+        let moment = Moment {
+            now,
+            wall: SystemTime::now(),
+        };
+        let text = write(copies, |_| Some("c".into()), moment);
+        let (kept, unread) = read(text.as_bytes(), TTL, moment);
+        assert_eq!(unread, 0);
+        let names: Vec<Name> = kept.iter().map(|kept| kept.names[0].0).collect();
+        for n in (1..50).filter(|n| n % 2 == 1 || *n >= 26) {
+            assert!(names.contains(&Name::new("", &n.to_string(), "m")), "{n}");
+        }
+        assert!(names.contains(&Name::new("", "stays", "m")));
+    }
+
+    #[test]
+    fn the_old_format_is_still_read() {
+        let moment = Moment {
+            now: Instant::now() + TTL,
+            wall: UNIX_EPOCH + Duration::from_secs(2_000_000_000),
+        };
+        let name = Name::new("key", "s", "m");
+        let hex: String = name.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let file = format!("holdfast sessions 1\nc1\t1999999990\t{hex}\nc1\tx\t{hex}\n");
+        let (kept, unread) = read(file.as_bytes(), TTL, moment);
+        assert_eq!((kept.len(), unread), (1, 1));
+        let mut bindings = bindings(moment.now);
+        for session in &kept {
+            bindings.restore(session.client, Holder(7), session.used, &session.names);
+        }
+        let key = Key {
+            client: Client::new("key"),
+            names: vec![name],
+            prefix: None,
+        };
+        let Known::Bound(id) = bindings.find(&key, TTL, moment.now) else {
+            panic!("it is known");
+        };
+        assert_eq!(bindings.get(id).unwrap().primary, Some(Holder(7)));
+    }
+
+    #[test]
+    fn any_clock_will_do() {
+        let now = Instant::now();
+        let mut bindings = bindings(now);
+        let key = named("s");
+        let id = bindings.insert(key.client, Holder(1), now);
+        bindings.attach(id, &key);
+        bindings.confirm(id);
+        let day = Duration::from_secs(86_400);
+        let walls = [
+            UNIX_EPOCH - day * 400,
+            UNIX_EPOCH,
+            UNIX_EPOCH + day * 20_000,
+            UNIX_EPOCH + day * 4_000_000,
+        ];
+        for wrote in walls {
+            for reads in walls {
+                let wrote = Moment {
+                    now: now + TTL,
+                    wall: wrote,
+                };
+                let text = write(copied(&bindings, 9), |_| Some("c".into()), wrote);
+                let moment = Moment { now, wall: reads };
+                let (kept, unread) = read(text.as_bytes(), TTL, moment);
+                assert_eq!(unread, 0);
+                // Set back, the clock makes sessions younger, never older.
+                assert!(
+                    kept.len() == 1 || reads > wrote.wall,
+                    "{wrote:?} {moment:?}"
+                );
+                assert!(kept.iter().all(|kept| kept.used <= now));
+            }
+        }
+    }
+
     #[test]
     fn nonsense_is_passed_over() {
         let moment = Moment {
@@ -215,14 +375,106 @@ mod tests {
             wall: SystemTime::now(),
         };
         for text in ["", "something else\nc\t1\t00", "\u{0}\n"] {
-            assert!(read(text, TTL, moment).0.is_empty());
+            assert!(read(text.as_bytes(), TTL, moment).0.is_empty());
         }
         let name = "0".repeat(32);
         let soon = u64::MAX;
-        let text = format!(
-            "{FIRST_LINE}\nc\t99999999999\t{name}\nc\tx\t{name}\nc\t1\nc\t99999999999\t{name}?\n\t1\t{name}\nc\t{soon}\t{name}\nc\t1\té{name}\n"
-        );
-        let (kept, unread) = read(&text, TTL, moment);
+        let lines = [
+            format!("c\t99999999999\t{name}"),
+            format!("c\tx\t{name}"),
+            "c\t1".to_owned(),
+            format!("c\t99999999999\t{name}?"),
+            format!("\t1\t{name}"),
+            format!("c\t{soon}\t{name}"),
+            format!("c\t1\té{name}"),
+        ];
+        let old = format!("holdfast sessions 1\n{}\n", lines.join("\n"));
+        let (kept, unread) = read(old.as_bytes(), TTL, moment);
         assert_eq!((kept.len(), unread), (1, 6));
+        let lines = lines.map(|line| {
+            let line = format!("00000000000000ab\t{line}");
+            format!("{line}\t{}", check(line.as_bytes()))
+        });
+        let new = format!("{FIRST_LINE}\n{}\n", lines.join("\n"));
+        let (kept, unread) = read(new.as_bytes(), TTL, moment);
+        assert_eq!((kept.len(), unread), (1, 6));
+        assert_eq!(kept[0].client, Client(0xab));
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Damage {
+        Flip(u8),
+        Delete,
+        Insert(u8),
+        Truncate,
+    }
+
+    fn damage() -> impl Strategy<Value = Damage> {
+        prop_oneof![
+            (1..=255_u8).prop_map(Damage::Flip),
+            Just(Damage::Flip(b'\n' ^ b'0')),
+            Just(Damage::Delete),
+            any::<u8>().prop_map(Damage::Insert),
+            Just(Damage::Insert(b'\n')),
+            Just(Damage::Truncate),
+        ]
+    }
+
+    fn file(sessions: &[Vec<u8>], moment: Moment) -> Vec<u8> {
+        let mut bindings = bindings(moment.now);
+        for (number, names) in sessions.iter().enumerate() {
+            let client = Client::new(["", "a", "b"][number % 3]);
+            let id = bindings.insert(client, Holder(number as u32), moment.now);
+            for n in names {
+                bindings.add_name(id, Name::new("", &format!("{number} {n}"), "m"));
+            }
+            bindings.confirm(id);
+        }
+        let id = |holder: Holder| Some(format!("credential-{}", holder.0).into());
+        write(copied(&bindings, 7), id, moment).into_bytes()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        /// Whatever becomes of one byte costs one session, or two where lines are joined.
+        #[test]
+        fn one_byte_costs_one_session(
+            sessions in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..4), 1..12),
+            damage in damage(),
+            at in any::<prop::sample::Index>(),
+        ) {
+            let moment = Moment { now: Instant::now(), wall: SystemTime::now() };
+            let whole = file(&sessions, moment);
+            let (before, unread) = read(&whole, TTL, moment);
+            prop_assert_eq!((before.len(), unread), (sessions.len(), 0));
+            let mut damaged = whole.clone();
+            let at = at.index(whole.len());
+            let is_break = whole[at] == b'\n';
+            let mut most = 1;
+            match damage {
+                Damage::Flip(bits) => {
+                    damaged[at] ^= bits;
+                    most += usize::from(is_break);
+                }
+                Damage::Delete => {
+                    damaged.remove(at);
+                    most += usize::from(is_break);
+                }
+                Damage::Insert(byte) => damaged.insert(at, byte),
+                Damage::Truncate => {
+                    damaged.truncate(at);
+                    let lines = whole[at..].split(|byte| *byte == b'\n');
+                    most = lines.count();
+                }
+            }
+            let (after, unread) = read(&damaged, TTL, moment);
+            prop_assert!(after.len() + most >= before.len(), "{} of {}", after.len(), before.len());
+            prop_assert!(unread <= 2);
+            let mut left = before.iter();
+            for kept in &after {
+                prop_assert!(left.any(|known| known == kept), "{:?} is altered", kept);
+            }
+        }
     }
 }

@@ -29,6 +29,92 @@ fn applied(text: &str, body: &str) -> String {
     applied_to(text, &request(&["m"]), body)
 }
 
+/// A client that repeats a member gets past no rule, whichever of them its upstream reads.
+#[test]
+fn repeated_members_are_all_meant() {
+    for (section, params, body, expected) in [
+        ("filter", "[a]", r#"{"a":1,"b":2,"a":3}"#, r#"{"b":2}"#),
+        ("filter", "[a]", r#"{"a":1,"\u0061":3}"#, "{}"),
+        (
+            "filter",
+            "[a.b]",
+            r#"{"a":{"b":1,"c":1,"b":2},"a":{"b":3}}"#,
+            r#"{"a":{"c":1},"a":{}}"#,
+        ),
+        ("override", "{a: 9}", r#"{"a":1,"a":2}"#, r#"{"a":9,"a":9}"#),
+        (
+            "override",
+            "{a: 9}",
+            r#"{"\u0061":1,"b":0,"a":2}"#,
+            r#"{"\u0061":9,"b":0,"a":9}"#,
+        ),
+        (
+            "override",
+            "{a.b: 9}",
+            r#"{"a":{},"a":{"b":1,"b":2},"a":0}"#,
+            r#"{"a":{"b":9},"a":{"b":9,"b":9},"a":{"b":9}}"#,
+        ),
+        (
+            "override-raw",
+            "{a.0.b: '[9]'}",
+            r#"{"a":[{"b":1,"b":2}],"a":[]}"#,
+            r#"{"a":[{"b":[9],"b":[9]}],"a":[{"b":[9]}]}"#,
+        ),
+        (
+            "override",
+            "{\"a.#.b\": 9}",
+            r#"{"a":[{"b":1,"b":2}],"a":[{"b":3}]}"#,
+            r#"{"a":[{"b":9,"b":9}],"a":[{"b":9}]}"#,
+        ),
+        ("default", "{a: 9}", r#"{"a":1,"a":2}"#, r#"{"a":1,"a":2}"#),
+        (
+            "default",
+            "{a.b: 9}",
+            r#"{"a":{},"a":{"b":1},"a":{}}"#,
+            r#"{"a":{},"a":{"b":1},"a":{}}"#,
+        ),
+        (
+            "default-raw",
+            "{a.b: '9'}",
+            r#"{"a":{},"a":{"c":1}}"#,
+            r#"{"a":{"b":9},"a":{"c":1,"b":9}}"#,
+        ),
+    ] {
+        assert_eq!(
+            applied(&ruled(section, params), body),
+            expected,
+            "{section}"
+        );
+    }
+}
+
+/// A condition holds where it does for the reader of the first of equal members, or for that of the last.
+#[test]
+fn conditions_see_what_any_reader_sees() {
+    for (condition, body, holds) in [
+        ("match: [{a: 1}]", r#"{"a":1,"a":2}"#, true),
+        ("match: [{a: 1}]", r#"{"a":2,"a":1}"#, true),
+        ("match: [{a: 1}]", r#"{"a":2,"a":3}"#, false),
+        ("not-match: [{a: 1}]", r#"{"a":1,"a":2}"#, true),
+        ("not-match: [{a: 1}]", r#"{"a":1,"a":1}"#, false),
+        ("exist: [a.b]", r#"{"a":{},"a":{"b":1}}"#, true),
+        ("not-exist: [a.b]", r#"{"a":{},"a":{"b":1}}"#, true),
+        ("not-exist: [a.b]", r#"{"a":{"b":2},"a":{"b":1}}"#, false),
+        // No reader sees both.
+        (
+            "match: [{a: 1}, {b: 2}]",
+            r#"{"a":1,"a":0,"b":0,"b":2}"#,
+            false,
+        ),
+    ] {
+        let text = format!(
+            "payload:\n  override:\n    - models: [{{name: \"*\", {condition}}}]\n      params: {{x: 9}}\n"
+        );
+        let changed = applied(&text, body);
+        assert_eq!(changed.contains("\"x\":9"), holds, "{condition} {changed}");
+    }
+}
+
 /// The warnings about `payload`.
 fn warnings(text: &str) -> Vec<String> {
     let mut problems = problems(text);

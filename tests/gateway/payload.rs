@@ -249,6 +249,26 @@ fn parts_that_concern_thinking_are_made_to_fit() {
 }
 
 #[test]
+fn a_repeated_member_gets_past_no_rule() {
+    let setup = setup(
+        "payload:\n  override:\n    - {models: [{name: '*'}], params: {top_k: 77}}\n  filter:\n    - {models: [{name: '*'}], params: [gone]}\n",
+    );
+    let answer = r#","top_k":1,"gone":1,"messages":[{"role":"user","content":"hello"}],"gone":2,"\u0074op_k":9}"#;
+    for (path, model) in [
+        ("/v1/chat/completions", "my-chat"),
+        ("/v1/messages", "my-messages"),
+    ] {
+        let body = format!(r#"{{"model":"{model}","max_tokens":5{answer}"#);
+        send(&setup, path, &body);
+        let sent = String::from_utf8(last(&setup)).unwrap();
+        assert!(sent.contains(r#""top_k":77"#), "{sent}");
+        for passed in [r#""top_k":1"#, r#""top_k":9"#, r#"op_k":9"#, "gone"] {
+            assert!(!sent.contains(passed), "{passed} in {sent}");
+        }
+    }
+}
+
+#[test]
 fn compaction_has_rules_of_its_own() {
     let setup = setup(
         "payload:\n  override:\n    - {models: [{name: my-responses, protocol: openai-response}], params: {a: 1, stream: true, model: other}}\n    - {models: [{name: my-responses, protocol: codex}], params: {b: 1}}\n",

@@ -179,6 +179,23 @@ fn requests_that_cannot_be_understood() {
             b"{\"model\":\"my-chat\",\"model\":\"other\"}",
             "more than one",
         ),
+        (
+            b"{\"MODEL\":\"other\",\"model\":\"my-chat\"}",
+            "more than one \"model\"",
+        ),
+        (
+            br#"{"model":"my-chat","\u004dodel":"other"}"#,
+            "more than one \"model\"",
+        ),
+        (
+            "{\"model\":\"my-chat\",\"stream\":false,\"\u{17f}tream\":true}".as_bytes(),
+            "more than one \"stream\"",
+        ),
+        (
+            b"{\"model\":\"my-chat\",\"Stream\":true}",
+            "\"stream\" in another spelling",
+        ),
+        (b"{\"MODEL\":\"my-chat\"}", "\"model\" in another spelling"),
         (b"{\"model\":\"../x\"}", "model"),
     ] {
         let (status, answer) = ask("/v1/chat/completions", body);

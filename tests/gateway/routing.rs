@@ -693,6 +693,22 @@ fn sessions_survive_a_restart() {
         let now: Vec<String> = (0..7).rev().map(|n| ask(&setup, n, turns)).collect();
         assert!(now.iter().eq(homes.iter().rev()), "{turns}");
     }
+    // A damaged line is one session.
+    setup.stop_gateway();
+    let kept = std::fs::read(&file).unwrap();
+    let mut lines: Vec<Vec<u8>> = kept.split(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
+    assert_eq!(lines.len(), 9, "a first line and the end of the last one");
+    lines[3][40] = 0xff;
+    std::fs::write(&file, lines.join(&b'\n')).unwrap();
+    setup.restart(&text);
+    let decided = |setup: &Setup, n: usize| {
+        let asked = setup.records().len();
+        ask(setup, n, 3);
+        setup.reports(asked + 1)[asked].decision
+    };
+    let decisions: Vec<&str> = (0..7).map(|n| decided(&setup, n)).collect();
+    let lost = decisions.iter().filter(|decision| **decision == "new");
+    assert_eq!(lost.count(), 1, "{decisions:?}");
     // A file that is none is no reason not to start.
     setup.stop_gateway();
     std::fs::write(&file, b"\xff\x00 what is this").unwrap();

@@ -276,3 +276,31 @@ fn a_session_moves_to_a_higher_priority_where_that_is_asked_for() {
         assert_eq!(ask(), expected, "{more}");
     }
 }
+
+#[test]
+fn one_client_cannot_put_out_the_sessions_of_another() {
+    let upstreams = holdfast::demo::Upstreams::start().unwrap();
+    let text = configuration(upstreams.address(), &Wish::default()).replace(
+        "session-affinity: true",
+        "session-affinity: true\n  session-affinity-names: 1024",
+    );
+    let setup = Setup::configured(upstreams, &text);
+    let mut asked = 0;
+    let mut decision = |key: &str, texts: &[&str]| {
+        let body = Dialect::Chat.body(texts, false);
+        let bearer = format!("Bearer {key}");
+        let headers = [("Authorization", bearer.as_str())];
+        let answer = setup
+            .client()
+            .call("POST", "/v1/chat/completions", &headers, &body);
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        asked += 1;
+        setup.reports(asked)[asked - 1].decision
+    };
+    let first = ["a first word", "an answer", "and another"];
+    assert_eq!(decision("other-key", &first[..1]), "new");
+    for n in 0..1_100 {
+        decision("client-key", &[&format!("something else {n}")]);
+    }
+    assert_eq!(decision("other-key", &first), "sticky");
+}

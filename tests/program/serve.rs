@@ -177,6 +177,45 @@ mod with_upstreams {
         assert!(begun.elapsed() < Duration::from_secs(5));
     }
 
+    /// Neither a drain without end nor a second signal costs what is to outlive the process.
+    #[test]
+    fn what_is_kept_is_written_whatever_is_still_under_way() {
+        for second in [false, true] {
+            let upstreams = Upstreams::start().unwrap();
+            let endless = Script::always(Step::trickle(9, Duration::from_secs(600)));
+            upstreams.script("upstream-secret-2", endless);
+            let folder = Folder::new();
+            let (sessions, usage) = (folder.path().join("sessions"), folder.path().join("usage"));
+            let address = upstreams.address();
+            let limits = if second { "10m" } else { "0s" };
+            let text = format!(
+                "host: 127.0.0.1\nport: 0\napi-keys: [client-secret-1]\nusage-statistics-enabled: true\nusage-statistics-file: {usage:?}\nlimits: {{drain-timeout: {limits}}}\nrouting: {{session-affinity: true, session-affinity-file: {sessions:?}}}\nclaude-api-key:\n  - {{api-key: upstream-secret-1, base-url: \"http://{address}\", models: [{{name: demo-messages, alias: n}}]}}\n  - {{api-key: upstream-secret-2, base-url: \"http://{address}\", models: [{{name: demo-messages, alias: m}}]}}\n"
+            );
+            let mut program = serving(&folder, &text);
+            let whole = BODY.replace("\"m\"", "\"n\"").replace("true", "false");
+            let (status, answer) = call(
+                program.address(),
+                "POST",
+                "/v1/messages",
+                "client-secret-1",
+                &whole,
+            );
+            assert_eq!(status, 200, "{answer}");
+            let _stream = streaming(&program);
+            program.signal("TERM");
+            if second {
+                program.expect("under way");
+                program.signal("TERM");
+            }
+            program.expect("did not finish");
+            assert_eq!(program.wait().code(), Some(0));
+            let kept = std::fs::read_to_string(&sessions).unwrap();
+            assert!(kept.lines().count() > 1, "{kept}");
+            let kept = std::fs::read_to_string(&usage).unwrap();
+            assert!(kept.contains("\"total_requests\":1"), "{kept}");
+        }
+    }
+
     #[test]
     fn nothing_secret_is_ever_printed() {
         let upstreams = Upstreams::start().unwrap();

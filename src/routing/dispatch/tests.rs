@@ -32,6 +32,7 @@ fn broken() -> Failure {
 
 fn named(session: &str) -> Option<Key> {
     Some(Key {
+        client: Default::default(),
         names: vec![Name::new("", session, "m")],
         prefix: None,
     })

@@ -1,4 +1,7 @@
+use proptest::prelude::*;
+
 use super::*;
+use crate::session::prefix::Beginning;
 use crate::session::scan::scan_with_turns;
 
 const TTL: Duration = Duration::from_secs(3600);
@@ -12,6 +15,7 @@ fn bindings(capacity: usize) -> Bindings {
 
 fn named(session: &str) -> Key {
     Key {
+        client: Default::default(),
         names: vec![Name::new("", session, "m")],
         prefix: None,
     }
@@ -27,13 +31,14 @@ fn talk(system: &str, messages: &[&str]) -> Key {
     let body = serde_json::json!({"system": system, "messages": messages}).to_string();
     let prefix = scan_with_turns(body.as_bytes()).unwrap().turns.prefix();
     Key {
+        client: Default::default(),
         names: Vec::new(),
         prefix: Some((Name::new("", "", "m"), prefix)),
     }
 }
 
 fn insert(bindings: &mut Bindings, key: &Key, holder: Holder, now: Instant) -> Id {
-    let id = bindings.insert(holder, now);
+    let id = bindings.insert(key.client, holder, now);
     bindings.attach(id, key);
     id
 }
@@ -56,6 +61,7 @@ fn a_session_is_found_by_any_of_its_names() {
     let now = Instant::now();
     let id = insert(&mut bindings, &named("s"), A, now);
     let both = Key {
+        client: Default::default(),
         names: vec![named("other").names[0], named("s").names[0]],
         prefix: None,
     };
@@ -135,11 +141,11 @@ fn a_million_random_ids_cost_no_more_than_what_is_kept() {
     let mut name = [0; 16];
     for n in 0..1_000_000_u64 {
         name[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
-        let id = bindings.insert(A, now);
+        let id = bindings.insert(Client::default(), A, now);
         bindings.add_name(id, Name(name));
     }
     assert_eq!(bindings.len(), CAPACITY.get());
-    assert!(bindings.names.iter().count() <= NAMES.get());
+    assert!(bindings.names.total() <= NAMES.get());
     assert_eq!(bindings.loads().sessions(A) as usize, CAPACITY.get());
 }
 
@@ -282,10 +288,189 @@ fn an_expired_session_does_not_take_the_name_of_the_next_one_with_it() {
     let start = Instant::now();
     insert(&mut bindings, &named("s"), A, start);
     let late = start + TTL + TTL;
-    let id = bindings.insert(B, late);
+    let id = bindings.insert(Client::default(), B, late);
     bindings.attach(id, &named("t"));
     bindings.attach(id, &named("s"));
     assert_eq!(bindings.sweep(TTL, late), 1);
     let id = visit(&mut bindings, &named("s"), B, late);
     assert_eq!(bindings.find(&named("s"), TTL, late), Known::Bound(id));
+}
+
+fn of_client(client: &str, session: &str) -> Key {
+    Key {
+        client: Client::new(client),
+        names: vec![Name::new(client, session, "m")],
+        prefix: None,
+    }
+}
+
+/// A conversation of so many messages without a name.
+fn long(client: &str, talk: u64, messages: u64) -> Key {
+    let beginnings = (0..messages).map(|at| Beginning {
+        hash: talk << 32 | at,
+        size: at,
+    });
+    Key {
+        client: Client::new(client),
+        names: Vec::new(),
+        prefix: Some((Name::new(client, "", "m"), Prefix::of(beginnings.collect()))),
+    }
+}
+
+#[test]
+fn nobody_is_put_out_by_another_client() {
+    let now = Instant::now();
+    let mut bindings = Bindings::new(CAPACITY, NAMES, now);
+    let others: Vec<Key> = (0..40)
+        .map(|n| of_client(["b", "c", "", "d"][n % 4], &n.to_string()))
+        .chain((0..40).map(|n| long(["b", "e"][n % 2], n as u64, 9)))
+        .collect();
+    for key in &others {
+        visit(&mut bindings, key, B, now);
+    }
+    for n in 0..66_000 {
+        visit(&mut bindings, &of_client("flood", &n.to_string()), A, now);
+    }
+    let last = of_client("flood", "65999");
+    assert!(matches!(bindings.find(&last, TTL, now), Known::Bound(_)));
+    for n in 0..2_000 {
+        visit(&mut bindings, &long("flood", n, 250), A, now);
+    }
+    assert_eq!(bindings.len(), CAPACITY.get());
+    assert!(bindings.names.total() <= NAMES.get());
+    for key in &others {
+        let Known::Bound(id) = bindings.find(key, TTL, now) else {
+            panic!("{key:?} is forgotten");
+        };
+        assert_eq!(bindings.get(id).unwrap().primary, Some(B));
+    }
+}
+
+#[test]
+fn nothing_is_left_of_clients_that_are_gone() {
+    let start = Instant::now();
+    let mut bindings = bindings(1_000);
+    for n in 0..500 {
+        visit(&mut bindings, &long(&n.to_string(), n, 3), A, start);
+    }
+    assert_eq!(bindings.sweep(TTL, start + TTL * 2), 500);
+    assert!(bindings.slots.is_empty() && bindings.clients.is_empty());
+    assert_eq!((bindings.names.total(), bindings.len()), (0, 0));
+    assert_eq!(bindings.loads().sessions(A), 0);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// A request of a client's session.
+    Ask(usize, u8),
+    Remove(usize, u8),
+    Pass(u64),
+    Sweep,
+}
+
+const CLIENTS: [&str; 4] = ["", "a", "b", "flood"];
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (0..3_usize, 0..6_u8).prop_map(|(client, session)| Step::Ask(client, session)),
+        6 => any::<u8>().prop_map(|session| Step::Ask(3, session)),
+        1 => (0..4_usize, any::<u8>()).prop_map(|(client, session)| Step::Remove(client, session)),
+        1 => (1_u64..2_000).prop_map(Step::Pass),
+        1 => Just(Step::Sweep),
+    ];
+    prop::collection::vec(step, 1..100)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    /// A list for each client, the least recently used first.
+    #[test]
+    fn room_is_made_by_who_holds_the_most(steps in steps(), capacity in 1..20_usize) {
+        let mut bindings = bindings(capacity);
+        let mut model: [Vec<(u8, Instant)>; 4] = Default::default();
+        let mut now = Instant::now();
+        for step in steps {
+            match step {
+                Step::Ask(client, session) => {
+                    visit(&mut bindings, &of_client(CLIENTS[client], &session.to_string()), A, now);
+                    model[client].retain(|(known, used)| *known != session || now - *used > TTL);
+                    let is_known = model.iter().map(Vec::len).sum::<usize>() < bindings.len();
+                    // One that has expired is forgotten before room is made.
+                    model[client].retain(|(known, _)| *known != session);
+                    let total: usize = model.iter().map(Vec::len).sum();
+                    if !is_known && total >= capacity {
+                        let most = model.iter().map(Vec::len).max().unwrap();
+                        let full = |at: &usize| model[*at].len() == most;
+                        let own = Some(client).filter(full);
+                        // Which of several is left open.
+                        let who = own.or_else(|| {
+                            (0..4).filter(full).find(|at| {
+                                let (oldest, _) = model[*at][0];
+                                let key = of_client(CLIENTS[*at], &oldest.to_string());
+                                bindings.find(&key, TTL * 1_000, now) == Known::Nothing
+                            })
+                        });
+                        prop_assert!(who.is_some(), "another one has been put out");
+                        model[who.unwrap()].remove(0);
+                    }
+                    model[client].push((session, now));
+                }
+                Step::Remove(client, session) => {
+                    let key = of_client(CLIENTS[client], &session.to_string());
+                    if let Known::Bound(id) = bindings.find(&key, TTL * 1_000, now) {
+                        bindings.remove(id);
+                    }
+                    model[client].retain(|(known, _)| *known != session);
+                }
+                Step::Pass(time) => now += Duration::from_secs(time),
+                Step::Sweep => {
+                    bindings.sweep(TTL, now);
+                    for sessions in &mut model {
+                        sessions.retain(|(_, used)| now - *used <= TTL);
+                    }
+                }
+            }
+            prop_assert_eq!(bindings.len(), model.iter().map(Vec::len).sum::<usize>());
+            prop_assert_eq!(bindings.loads().sessions(A) as usize, bindings.len());
+            for (client, sessions) in CLIENTS.iter().zip(&model) {
+                for (session, _) in sessions {
+                    let key = of_client(client, &session.to_string());
+                    let known = bindings.find(&key, TTL * 1_000, now);
+                    prop_assert!(matches!(known, Known::Bound(_)), "{} {}", client, session);
+                }
+            }
+        }
+    }
+
+    /// Who holds less than an equal share of the names loses none.
+    #[test]
+    fn beginnings_of_others_are_not_put_out(
+        steps in prop::collection::vec((0..4_usize, 0..4_u64, 1..12_u64), 1..60),
+        capacity in 20..80_usize,
+    ) {
+        let now = Instant::now();
+        let size = |n| NonZeroUsize::new(n).unwrap();
+        let mut bindings = Bindings::new(size(1_000), size(capacity), now);
+        let mut held = [0; 4];
+        for (client, talk, messages) in steps {
+            let before: Vec<usize> = (0..4).map(|at| names_of(&bindings, CLIENTS[at])).collect();
+            let talk = if client == 3 { talk << 8 | messages } else { talk };
+            visit(&mut bindings, &long(CLIENTS[client], talk, messages), A, now);
+            prop_assert!(bindings.names.total() <= capacity);
+            for at in 0..4 {
+                held[at] = names_of(&bindings, CLIENTS[at]);
+                if at != client && before[at] <= capacity / 4 {
+                    prop_assert_eq!(held[at], before[at], "{} of {:?}", at, before);
+                }
+            }
+            prop_assert_eq!(held.iter().sum::<usize>(), bindings.names.total());
+        }
+    }
+}
+
+fn names_of(bindings: &Bindings, client: &str) -> usize {
+    let slot = bindings.slots.get(&Client::new(client));
+    let held = slot.and_then(|slot| bindings.clients.get(*slot));
+    held.map_or(0, |held| held.names.count())
 }
