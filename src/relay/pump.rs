@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::chunks::Chunks;
 use super::closing;
-use super::outcome::{Ended, Relayed};
+use super::outcome::{Ended, Relayed, Settle, Settlement};
 use super::source::{closed, error_of, fill};
 use super::style::{Framing, Style};
 use crate::dialect::Dialect;
@@ -34,10 +34,17 @@ pub struct Pump<'a, W> {
     is_cut: bool,
     last_written: Instant,
     waiter: Waiter,
+    settle: Settle<'a>,
 }
 
 impl<'a, W: Write> Pump<'a, W> {
-    pub fn new(dialect: Dialect, style: Style<'a>, lane: W, waiter: Waiter) -> Self {
+    pub fn new(
+        dialect: Dialect,
+        style: Style<'a>,
+        lane: W,
+        waiter: Waiter,
+        settle: Settle<'a>,
+    ) -> Self {
         Self {
             dialect,
             style,
@@ -50,6 +57,7 @@ impl<'a, W: Write> Pump<'a, W> {
             is_cut: false,
             last_written: Instant::now(),
             waiter,
+            settle,
         }
     }
 
@@ -81,7 +89,6 @@ impl<'a, W: Write> Pump<'a, W> {
             bytes: self.out.bytes,
             events: self.events,
             usage: self.meter.usage(),
-            response: self.response,
             ended,
             // Whatever breaks, events get their end, as long as there is somebody to get it.
             is_whole: ended != Ended::ClientGone && !self.is_cut,
@@ -227,6 +234,11 @@ impl<'a, W: Write> Pump<'a, W> {
 
     /// Ends the body.
     fn close(&mut self, over: Over) -> io::Result<Over> {
+        (self.settle)(&Settlement {
+            ended: over.0,
+            failure: over.1.as_ref(),
+            response: self.response.as_deref(),
+        });
         if self.style.framing == Framing::Array {
             self.out.put(b"]");
         }

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use super::held::Held;
-use super::outcome::{Ended, Relayed};
+use super::outcome::{Ended, Relayed, Settle};
 use super::pump::Pump;
 use super::source::{closed, fill};
 use super::style::Style;
@@ -140,8 +140,8 @@ fn drain(body: &mut dyn Read, waiter: &Waiter) {
 impl Primed {
     /// Writes the stream, chunked, to its end. The client gets exactly one end: the upstream's own, the
     /// missing one if the answer was complete, or an error.
-    pub fn pump(mut self, lane: impl Write, style: Style) -> Relayed {
-        let mut pump = Pump::new(self.dialect, style, lane, self.waiter.clone());
+    pub fn pump<'a>(mut self, lane: impl Write, style: Style<'a>, settle: Settle<'a>) -> Relayed {
+        let mut pump = Pump::new(self.dialect, style, lane, self.waiter.clone(), settle);
         let over = pump.run(&self.lead, &self.first, &mut self.splitter, &mut self.body);
         self.waiter.wake_after(None);
         let over = over.unwrap_or((Ended::ClientGone, None));
