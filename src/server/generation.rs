@@ -23,6 +23,7 @@ use super::statistics::Began;
 use super::unserved;
 use memchr::memmem;
 
+use crate::budget::Budget;
 use crate::config::AffinityMode;
 use crate::dialect::Dialect;
 use crate::dialect::model_name::ModelName;
@@ -128,7 +129,7 @@ impl Generation<'_> {
     /// # Errors
     /// When the answer is not whole: the client has gone, or the upstream broke it off.
     pub fn serve(&self, inbound: &mut Inbound, lane: &mut dyn Write) -> io::Result<()> {
-        if let Err(error) = inbound.decode(self.server.body_limit) {
+        if let Err(error) = inbound.decode(self.server.body_limit, &Budget::unlimited()) {
             return self.refuse(&error.problem(), lane);
         }
         let inbound = &*inbound;

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::decoding::{self, Undecodable};
+use super::decoding::{self, Decoded, Undecodable};
 use super::headers::Headers;
+use crate::budget::{Budget, Reservation};
 use crate::dialect::problem;
 use crate::lane::{Client, Delivery};
 use crate::session::scan;
@@ -17,6 +18,8 @@ pub struct Inbound {
     pub headers: Headers,
     pub body: Vec<u8>,
     pub coding: Coding,
+    /// What a decoded body takes of the budget, for as long as the body is there.
+    pub decoded: Option<Reservation>,
     pub peer: SocketAddr,
     pub client: Client,
     pub arrived: Instant,
@@ -42,6 +45,7 @@ impl Inbound {
             headers: Headers::of(lines),
             body,
             coding: Coding::AsItCame,
+            decoded: None,
             peer,
             client,
             arrived: Instant::now(),
@@ -54,12 +58,12 @@ impl Inbound {
         problem::is_codex_client(header("user-agent"), header("originator"))
     }
 
-    /// Undoes the body's content codings, once. It may then have `limit` bytes.
+    /// Undoes the body's content codings, once. It may then have `limit` bytes, which are taken from `budget`.
     ///
     /// # Errors
     /// When they cannot be undone.
     #[inline(never)]
-    pub fn decode(&mut self, limit: u64) -> Result<(), Undecodable> {
+    pub fn decode(&mut self, limit: u64, budget: &Budget) -> Result<(), Undecodable> {
         if self.coding != Coding::AsItCame {
             return Ok(());
         }
@@ -76,9 +80,10 @@ impl Inbound {
         let codings = codings.join(",");
         let body = std::mem::take(&mut self.body);
         let is_json = |body: &[u8]| scan::scan(body).is_ok();
-        match decoding::decode(&codings, body, limit, is_json) {
-            Ok(body) => {
+        match decoding::decode(&codings, body, limit, budget, is_json) {
+            Ok(Decoded { body, reservation }) => {
                 self.body = body;
+                self.decoded = Some(reservation);
                 Ok(())
             }
             Err(error) => {
