@@ -135,6 +135,13 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Passes over a comma, if there is one.
+    pub fn comma(&mut self) {
+        if self.peek() == Some(b',') {
+            self.at += 1;
+        }
+    }
+
     /// Takes the next value, whatever it is.
     ///
     /// # Errors

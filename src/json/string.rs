@@ -28,6 +28,11 @@ impl<'a> Text<'a> {
         self.raw.is_empty()
     }
 
+    /// Whether it is written with escapes.
+    pub fn is_escaped(&self) -> bool {
+        self.is_escaped
+    }
+
     /// As it stands between its quotes.
     pub fn raw(&self) -> &'a str {
         self.raw

@@ -3,8 +3,8 @@
 use holdfast::dialect::Dialect;
 use holdfast::dialect::neutral::losses::{Fate, TABLE, Thing, fate};
 use holdfast::dialect::neutral::{
-    Cache, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice, ToolResult,
-    Turn, WebSearch,
+    Cache, Json, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice,
+    ToolResult, Turn, WebSearch,
 };
 use serde_json::{Map, Value, json};
 
@@ -47,7 +47,7 @@ fn file(source: Source) -> Part {
 fn tool(name: &str) -> Tool {
     Tool {
         name: name.to_owned(),
-        schema: json!({"type": "object", "properties": {}}),
+        schema: json!({"type": "object", "properties": {}}).into(),
         ..Tool::default()
     }
 }
@@ -56,7 +56,7 @@ fn schema() -> Output {
     Output::JsonSchema {
         name: None,
         description: None,
-        schema: json!({"type": "object", "properties": {}, "additionalProperties": false}),
+        schema: json!({"type": "object", "properties": {}, "additionalProperties": false}).into(),
         strict: None,
     }
 }
@@ -130,7 +130,7 @@ fn say(thing: Thing, request: &mut Request) {
         }
         Thing::Stop => request.stop = vec!["END".into()],
         Thing::User => request.user_id = Some("somebody".into()),
-        Thing::Metadata => request.metadata = object(json!({"k": "v"})),
+        Thing::Metadata => request.metadata = Some(json!({"k": "v"}).into()),
         Thing::CacheKey => request.cache_key = Some("key".into()),
         Thing::DefaultTier => request.service_tier = Some(Tier::Default),
         Thing::FlexTier => request.service_tier = Some(Tier::Flex),
@@ -278,7 +278,7 @@ fn said(thing: Thing, request: &Request) -> Value {
         Thing::GoogleOnly => json!(request.google.generation_config),
         Thing::Stop => json!(request.stop),
         Thing::User => json!(request.user_id),
-        Thing::Metadata => json!(request.metadata),
+        Thing::Metadata => json!(request.metadata.as_ref().and_then(Json::tree)),
         Thing::CacheKey => json!(request.cache_key),
         Thing::DefaultTier | Thing::FlexTier | Thing::PriorityTier => {
             json!(format!("{:?}", request.service_tier))
@@ -317,7 +317,7 @@ fn said(thing: Thing, request: &Request) -> Value {
                     Thing::SchemaName => json!(name),
                     Thing::SchemaDescription => json!(description),
                     Thing::SchemaStrict => json!(strict),
-                    _ => schema["type"].clone(),
+                    _ => schema.tree().unwrap()["type"].clone(),
                 },
                 _ => Value::Null,
             }

@@ -2,7 +2,7 @@
 
 use holdfast::dialect::neutral::losses::Way;
 use holdfast::dialect::neutral::names::Names;
-use holdfast::dialect::neutral::{Part, Request, Role, Source, ToolChoice, repair};
+use holdfast::dialect::neutral::{Part, Request, Role, Source, ToolChoice, given, repair};
 use holdfast::dialect::{Dialect, chat, gemini, messages, responses};
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ use super::fixtures::{of_kind, translated};
 use super::grammar;
 
 pub fn read(dialect: Dialect, body: &[u8]) -> Request {
-    let body: Map<String, Value> = serde_json::from_slice(body).unwrap();
+    let body = given::open(body).unwrap();
     let way = Way::within(dialect);
     match dialect {
         Dialect::Chat => chat::read::request(body, way),

@@ -98,7 +98,11 @@ fn fields(request: &Request) -> Vec<(&'static str, String)> {
         ("user_id", some(request.user_id.clone())),
         (
             "metadata",
-            Value::Object(request.metadata.clone()).to_string(),
+            request
+                .metadata
+                .clone()
+                .map(String::from)
+                .unwrap_or_default(),
         ),
         ("verbosity", some(request.verbosity.clone())),
     ];
@@ -120,7 +124,10 @@ fn fields(request: &Request) -> Vec<(&'static str, String)> {
         Output::JsonObject => fields.push(("json_object", "yes".into())),
         Output::JsonSchema { name, schema, .. } => {
             fields.push(("schema_name", some(name.clone())));
-            fields.push(("schema", schema["properties"]["a"]["type"].to_string()));
+            fields.push((
+                "schema",
+                schema.tree().unwrap()["properties"]["a"]["type"].to_string(),
+            ));
         }
     }
     fields
@@ -222,7 +229,7 @@ fn requests() -> impl Strategy<Value = Request> {
         1 => Just(Output::JsonSchema {
             name: Some("answer".into()),
             description: None,
-            schema: schema(),
+            schema: schema().into(),
             strict: Some(true),
         }),
     ];
@@ -235,7 +242,7 @@ fn requests() -> impl Strategy<Value = Request> {
             let tool = |name: &str| Tool {
                 name: name.into(),
                 description: described.then(|| format!("does {name}")),
-                schema: schema(),
+                schema: schema().into(),
                 ..Tool::default()
             };
             let tools = if some {

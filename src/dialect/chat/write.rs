@@ -3,13 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use crate::dialect::Dialect;
-use crate::dialect::neutral::fields::{self, set};
+use crate::dialect::neutral::fields::set;
 use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::texts_of;
 use crate::dialect::neutral::{
-    Family, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice, ToolResult,
-    Turn, Turns, Untranslatable, Written, answer, ids, media, repair, schema,
+    Family, Item, List, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice,
+    ToolResult, Turn, Untranslatable, Written, answer, ids, media, repair, schema,
 };
 use crate::dialect::openai::{flagged, mime_of, output_name, tier_word};
 
@@ -24,12 +24,15 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
     repair::begun(&mut request.system, &mut request.turns);
     let mut body = Written::default();
     body.insert("model".to_owned(), model.into());
-    let mut messages = Turns::default();
-    messages.extend(system(&request.system, "system"))?;
-    for turn in repair::tool_turns(request.turns) {
+    let turns = repair::tool_turns(request.turns);
+    let mut messages = List::expecting(turns.iter().map(Turn::weight).sum());
+    system(request.system, &mut messages)?;
+    for turn in turns {
+        let weight = turn.weight();
         self::turn(turn, names, &mut messages)?;
+        messages.advance(weight);
     }
-    body.set_turns("messages", messages);
+    body.set_list("messages", messages);
     let sampling = request.sampling;
     set(&mut body, "max_tokens", sampling.max_tokens);
     set(&mut body, "temperature", sampling.temperature);
@@ -49,7 +52,7 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
         request.tool_choice,
         request.parallel,
         names,
-    );
+    )?;
     if let Some(search) = request.web_search {
         let mut options = Map::new();
         set(&mut options, "search_context_size", search.context_size);
@@ -59,7 +62,7 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
         }
         body.insert("web_search_options".to_owned(), options.into());
     }
-    set(&mut body, "response_format", output(request.output));
+    output(request.output, &mut body);
     set(&mut body, "user", request.user_id);
     set(&mut body, "prompt_cache_key", request.cache_key);
     set(
@@ -85,32 +88,32 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
 }
 
 /// A message of system text; none for none.
-fn system(texts: &[Text], role: &str) -> Option<Value> {
-    match texts {
-        [] => None,
-        [only] => Some(json!({"role": role, "content": only.text})),
-        several => {
-            let parts: Vec<Value> = several
-                .iter()
-                .map(|text| json!({"type": "text", "text": text.text}))
-                .collect();
-            Some(json!({"role": role, "content": parts}))
+fn system(mut texts: Vec<Text>, messages: &mut List) -> Result<()> {
+    let content = match texts.len() {
+        0 => return Ok(()),
+        1 => texts
+            .pop()
+            .map_or(Value::Null, |only| only.text.into())
+            .into(),
+        _ => {
+            let mut parts = List::default();
+            for text in texts {
+                parts.push(json!({"type": "text", "text": text.text}))?;
+            }
+            Item::List(parts)
         }
-    }
+    };
+    messages.push_object([("role", "system".into()), ("content", content)])
 }
 
-fn turn(turn: Turn, names: &Names, messages: &mut Turns) -> Result<()> {
+fn turn(turn: Turn, names: &Names, messages: &mut List) -> Result<()> {
     match turn.role {
         Role::System => {
-            let texts: Vec<Text> = turn
-                .parts
-                .into_iter()
-                .filter_map(|part| match part {
-                    Part::Text(text) => Some(text),
-                    _ => None,
-                })
-                .collect();
-            messages.extend(system(&texts, "system"))
+            let texts = turn.parts.into_iter().filter_map(|part| match part {
+                Part::Text(text) => Some(text),
+                _ => None,
+            });
+            system(texts.collect(), messages)
         }
         Role::Assistant => {
             let images = assistant(turn.parts, names, messages)?;
@@ -124,34 +127,36 @@ fn turn(turn: Turn, names: &Names, messages: &mut Turns) -> Result<()> {
 }
 
 /// Results first, each a message of its own; what they show that is no text comes behind the last of them.
-fn user(parts: Vec<Part>, messages: &mut Turns) -> Result<()> {
-    let mut said = Vec::new();
+fn user(parts: Vec<Part>, messages: &mut List) -> Result<()> {
+    let mut said = List::default();
     for part in parts {
         match part {
             Part::ToolResult(result) => {
-                let (message, shown) = tool_result(result)?;
-                messages.push(message)?;
-                said.extend(shown);
+                for shown in tool_result(result, messages)? {
+                    said.push(shown)?;
+                }
             }
-            other => said.extend(content(other)?),
+            other => {
+                if let Some(content) = content(other)? {
+                    said.push(content)?;
+                }
+            }
         }
     }
     if !said.is_empty() {
-        messages.push(fields::object_of([
-            ("role", "user".into()),
-            ("content", plain(said)),
-        ]))?;
+        messages.push_object([("role", "user".into()), ("content", plain(said))])?;
     }
     Ok(())
 }
 
 /// A string, where the content is one text.
-fn plain(mut parts: Vec<Value>) -> Value {
-    match parts.as_mut_slice() {
-        [Value::Object(only)] if only.get("type").is_some_and(|kind| kind == "text") => {
-            only.get_mut("text").map(Value::take).unwrap_or_default()
+fn plain(mut parts: List) -> Item {
+    match parts.take_only() {
+        Some(Value::Object(only)) if only.get("type").is_some_and(|kind| kind == "text") => {
+            let text = only.get_mut("text").map(Value::take);
+            text.unwrap_or_default().into()
         }
-        _ => parts.into(),
+        _ => Item::List(parts),
     }
 }
 
@@ -210,53 +215,57 @@ fn content(part: Part) -> Result<Option<Value>> {
     }))
 }
 
-/// The message of a result, and what of it is no text.
-fn tool_result(result: ToolResult) -> Result<(Value, Vec<Value>)> {
+/// Writes the message of a result. Returns what of it is no text.
+fn tool_result(result: ToolResult, messages: &mut List) -> Result<Vec<Value>> {
     let (text, others) = texts_of(result.parts);
     let shown = others
         .into_iter()
         .map(content)
         .filter_map(Result::transpose)
         .collect::<Result<Vec<_>>>()?;
-    let message = json!({
-        "role": "tool",
-        "tool_call_id": ids::call(Dialect::Chat, &result.call_id),
-        "content": flagged(text, result.is_error),
-    });
-    Ok((message, shown))
+    messages.push_object([
+        ("role", "tool".into()),
+        (
+            "tool_call_id",
+            ids::call(Dialect::Chat, &result.call_id).into(),
+        ),
+        ("content", flagged(text, result.is_error).into()),
+    ])?;
+    Ok(shown)
 }
 
 /// Writes what the model said. Returns the images among it, which only users can show.
-fn assistant(parts: Vec<Part>, names: &Names, messages: &mut Turns) -> Result<Vec<Value>> {
+fn assistant(parts: Vec<Part>, names: &Names, messages: &mut List) -> Result<Vec<Value>> {
     let mut text = String::new();
     let mut reasoning = Vec::new();
-    let mut calls = Vec::new();
+    let mut calls = List::default();
     let mut images = Vec::new();
     for part in parts {
         match part {
             Part::Text(more) => text.push_str(&more.text),
             Part::Refusal(more) => text.push_str(&more),
             Part::Reasoning { text, .. } if !text.is_empty() => reasoning.push(text),
-            Part::ToolCall(call) => calls.push(self::call(call, names)),
+            Part::ToolCall(call) => calls.push(self::call(call, names))?,
             image @ Part::Image { .. } => images.extend(content(image)?),
             _ => {}
         }
     }
-    let mut message = json!({"role": "assistant"});
-    message["content"] = match text.is_empty() {
+    if text.is_empty() && calls.is_empty() {
+        return Ok(images);
+    }
+    let content = match text.is_empty() {
         true => Value::Null,
         false => text.into(),
     };
+    let mut message: Vec<(_, Item)> =
+        vec![("role", "assistant".into()), ("content", content.into())];
     if !reasoning.is_empty() {
-        message["reasoning_content"] = reasoning.join("\n\n").into();
+        message.push(("reasoning_content", reasoning.join("\n\n").into()));
     }
-    let says_nothing = message["content"].is_null() && calls.is_empty();
     if !calls.is_empty() {
-        message["tool_calls"] = calls.into();
+        message.push(("tool_calls", Item::List(calls)));
     }
-    if !says_nothing {
-        messages.push(message)?;
-    }
+    messages.push_object(message)?;
     Ok(images)
 }
 
@@ -279,14 +288,14 @@ fn call(call: ToolCall, names: &Names) -> Value {
 }
 
 fn tools(
-    body: &mut Map<String, Value>,
+    body: &mut Written,
     tools: Vec<Tool>,
     choice: Option<ToolChoice>,
     parallel: Option<bool>,
     names: &Names,
-) {
+) -> Result<()> {
     if tools.is_empty() {
-        return;
+        return Ok(());
     }
     let is_custom = |name: &str| tools.iter().any(|tool| tool.name == name && tool.is_custom);
     let named = |name: &str| match is_custom(name) {
@@ -307,16 +316,19 @@ fn tools(
             json!({"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}})
         }
     });
-    let tools: Vec<Value> = tools
-        .into_iter()
-        .map(|tool| definition(tool, names))
-        .collect();
-    body.insert("tools".to_owned(), tools.into());
+    let mut definitions = List::expecting(tools.iter().map(Tool::weight).sum());
+    for tool in tools {
+        let weight = tool.weight();
+        definition(tool, names, &mut definitions)?;
+        definitions.advance(weight);
+    }
+    body.set_list("tools", definitions);
     set(body, "tool_choice", choice);
     set(body, "parallel_tool_calls", parallel);
+    Ok(())
 }
 
-fn definition(tool: Tool, names: &Names) -> Value {
+fn definition(tool: Tool, names: &Names, definitions: &mut List) -> Result<()> {
     let name = names.wire(&tool.name);
     if tool.is_custom {
         let mut custom = json!({"name": name});
@@ -327,37 +339,41 @@ fn definition(tool: Tool, names: &Names) -> Value {
             custom["format"] = json!({"type": "grammar",
                 "grammar": {"definition": grammar.definition, "syntax": grammar.syntax}});
         }
-        return json!({"type": "custom", "custom": custom});
+        return definitions.push(json!({"type": "custom", "custom": custom}));
     }
     let mut function = json!({"name": name});
     if let Some(description) = tool.description {
         function["description"] = description.into();
     }
-    function["parameters"] = schema::plain(tool.schema);
+    function["parameters"] = Value::Null;
     if let Some(strict) = tool.strict {
         function["strict"] = strict.into();
     }
-    json!({"type": "function", "function": function})
+    let definition = json!({"type": "function", "function": function});
+    let parameters = schema::plain(&tool.schema);
+    definitions.push_with(&definition, &["function", "parameters"], &parameters)
 }
 
-fn output(output: Output) -> Option<Value> {
-    match output {
-        Output::Text => None,
-        Output::JsonObject => Some(json!({"type": "json_object"})),
+fn output(output: Output, body: &mut Written) {
+    let format = match output {
+        Output::Text => return,
+        Output::JsonObject => json!({"type": "json_object"}),
         Output::JsonSchema {
             name,
             description,
             schema,
             strict,
         } => {
-            let mut inner = json!({"name": output_name(name), "schema": schema});
+            let mut inner = json!({"name": output_name(name), "schema": null});
             if let Some(description) = description {
                 inner["description"] = description.into();
             }
             if let Some(strict) = strict {
                 inner["strict"] = strict.into();
             }
-            Some(json!({"type": "json_schema", "json_schema": inner}))
+            body.set_deep(&["response_format", "json_schema", "schema"], schema);
+            json!({"type": "json_schema", "json_schema": inner})
         }
-    }
+    };
+    body.insert("response_format".to_owned(), format);
 }

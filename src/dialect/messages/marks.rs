@@ -1,6 +1,6 @@
 //! Marks for the prompt cache: those of the client, as many as are allowed, or else our own (spec/dialects.md 1.15).
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::dialect::neutral::{Cache, Part, Role, Text, Tool, Turn};
 
@@ -10,10 +10,14 @@ const MOST: usize = 4;
 /// Puts a mark on a written block.
 pub fn mark(block: &mut Value, cache: Option<Cache>) {
     if let Some(cache) = cache {
-        block["cache_control"] = match cache.is_long {
-            true => json!({"type": "ephemeral", "ttl": "1h"}),
-            false => json!({"type": "ephemeral"}),
-        };
+        block["cache_control"] = said(cache);
+    }
+}
+
+pub fn said(cache: Cache) -> Value {
+    match cache.is_long {
+        true => json!({"type": "ephemeral", "ttl": "1h"}),
+        false => json!({"type": "ephemeral"}),
     }
 }
 
@@ -30,7 +34,8 @@ pub fn are_there(system: &[Text], turns: &[Turn], tools: &[Tool]) -> bool {
         || turns.iter().flat_map(|turn| &turn.parts).any(marked)
 }
 
-/// Whoever says nothing of the prompt cache gets its use all the same: up to what the user said before last …
+/// Whoever says nothing of the prompt cache gets its use all the same: up to what the user said before last,
+/// and, where they are written, up to the last tool and the system text.
 pub fn mark_turns(turns: &mut [Turn]) {
     let said = turns
         .iter_mut()
@@ -44,16 +49,6 @@ pub fn mark_turns(turns: &mut [Turn]) {
         && let Some(cache) = place(last)
     {
         *cache = Some(Cache { is_long: false });
-    }
-}
-
-/// … and up to the last tool and the system text.
-pub fn mark_head(body: &mut Map<String, Value>) {
-    for key in ["tools", "system"] {
-        let list = body.get_mut(key).and_then(Value::as_array_mut);
-        if let Some(last) = list.and_then(|list| list.last_mut()) {
-            mark(last, Some(Cache { is_long: false }));
-        }
     }
 }
 

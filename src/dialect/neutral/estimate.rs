@@ -30,7 +30,7 @@ pub fn tokens(request: &Request) -> u64 {
         .iter()
         .map(|tool| {
             let description = tool.description.as_deref().unwrap_or_default();
-            MESSAGE + text(&tool.name) + text(description) + json(&tool.schema.to_string())
+            MESSAGE + text(&tool.name) + text(description) + json(tool.schema.as_str())
         })
         .sum();
     (system + turns + tools).ceil().max(1.0) as u64

@@ -225,7 +225,7 @@ fn leave_out(thing: Thing, request: &mut Request) {
         Thing::GoogleOnly => request.google = Google::default(),
         Thing::Stop => request.stop.clear(),
         Thing::User => request.user_id = None,
-        Thing::Metadata => request.metadata.clear(),
+        Thing::Metadata => request.metadata = None,
         Thing::CacheKey => request.cache_key = None,
         Thing::FlexTier => drop(request.service_tier.take_if(is_tier(Tier::Flex))),
         Thing::PriorityTier => drop(request.service_tier.take_if(is_tier(Tier::Priority))),

@@ -1,126 +1,244 @@
-//! The body of an upstream's request as it is written. Its conversation becomes text turn by turn, so that of a
-//! long one the tree is never there as a whole: it takes three times as much memory as the text.
+//! The body of an upstream's request as it is written. What can be long becomes text piece by piece, so that it is
+//! never there as a tree: that takes ten times as much memory as the text.
 
-use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::Untranslatable;
+use super::{Json, Untranslatable};
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
-/// Turns that stay open: whether a loop of tools goes on is to be seen in the last two.
-const OPEN: usize = 2;
-/// Bytes of room made at least for the next turn.
+/// Bytes of room made at least for what comes next.
 const LEAST_ROOM: usize = 8 * 1024;
 
-/// An object with one list that is text but for its last elements.
+/// An object whose long members are text.
 #[derive(Debug, Default)]
 pub struct Written {
-    /// The conversation has its place here, and `null` in it.
+    /// The lists have their places here, and `null` in them.
     fields: Map<String, Value>,
-    key: &'static str,
-    turns: Turns,
+    lists: Vec<(&'static str, List)>,
+    /// A value deep in a field, by the names that lead there.
+    deep: Option<(&'static [&'static str], Json)>,
+    /// The conversation goes on with results of calls that were made without a thought.
+    pub is_thoughtless_loop: bool,
 }
 
-/// A conversation as far as it is written.
+/// A list as far as it is written.
 #[derive(Debug, Default)]
-pub struct Turns {
-    /// What is done, each turn with a comma behind it.
+pub struct List {
+    /// What is done, element by element with commas between them.
     text: Vec<u8>,
-    open: VecDeque<Value>,
+    /// The first element, as long as it is the only one.
+    only: Option<Value>,
+    /// How much there is to be written and how much of it is done, in any unit.
+    work: (usize, usize),
 }
 
-impl Turns {
+/// A value of a member.
+#[derive(Debug)]
+pub enum Item {
+    Value(Value),
+    List(List),
+    Json(Json),
+}
+
+impl List {
+    /// One that is to be written from so much.
+    pub fn expecting(work: usize) -> Self {
+        Self {
+            work: (work, 0),
+            ..Self::default()
+        }
+    }
+
+    /// So much of what it is written from is done.
+    pub fn advance(&mut self, work: usize) {
+        self.work.1 += work;
+    }
+
     pub fn is_empty(&self) -> bool {
-        self.open.is_empty()
+        self.text.is_empty() && self.only.is_none()
+    }
+
+    /// Takes the only element.
+    pub fn take_only(&mut self) -> Option<&mut Value> {
+        self.only.as_mut()
     }
 
     /// # Errors
     /// When it cannot be said as JSON.
-    pub fn push(&mut self, turn: Value) -> Result<()> {
-        if self.open.len() == OPEN
-            && let Some(done) = self.open.pop_front()
-        {
-            self.close(done)?;
+    pub fn push(&mut self, value: Value) -> Result<()> {
+        if self.is_empty() {
+            self.only = Some(value);
+            return Ok(());
+        }
+        self.begin()?;
+        self.value(&value)
+    }
+
+    /// Adds an object.
+    ///
+    /// # Errors
+    /// As with [`Self::push`].
+    pub fn push_object(
+        &mut self,
+        members: impl IntoIterator<Item = (&'static str, Item)>,
+    ) -> Result<()> {
+        self.begin()?;
+        self.text.push(b'{');
+        let mut is_first = true;
+        for (key, item) in members {
+            if !std::mem::take(&mut is_first) {
+                self.text.push(b',');
+            }
+            write(&mut self.text, key)?;
+            self.text.push(b':');
+            match item {
+                Item::Value(value) => self.value(&value)?,
+                Item::Json(json) => self.extend(json.as_str().as_bytes()),
+                Item::List(list) => {
+                    self.text.push(b'[');
+                    let list = list.into_text()?;
+                    self.extend(&list);
+                    self.text.push(b']');
+                }
+            }
+        }
+        self.text.push(b'}');
+        Ok(())
+    }
+
+    /// Adds a value with `json` in the place of what the names in `path` lead to.
+    ///
+    /// # Errors
+    /// As with [`Self::push`].
+    pub fn push_with(&mut self, value: &Value, path: &[&str], json: &Json) -> Result<()> {
+        self.begin()?;
+        self.room(json.as_str().len() + LEAST_ROOM);
+        write_with(&mut self.text, value, path, json.as_str())
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        self.room(LEAST_ROOM);
+        if let Some(only) = self.only.take() {
+            write(&mut self.text, &only)?;
+        }
+        if !self.text.is_empty() {
             self.text.push(b',');
         }
-        self.open.push_back(turn);
         Ok(())
+    }
+
+    fn value(&mut self, value: &Value) -> Result<()> {
+        self.room(LEAST_ROOM + size(value));
+        write(&mut self.text, value)
+    }
+
+    fn extend(&mut self, bytes: &[u8]) {
+        self.room(bytes.len());
+        self.text.extend_from_slice(bytes);
+    }
+
+    /// Makes room. Doubling would take as much again as there is; a long list is expected to go on as it began.
+    fn room(&mut self, least: usize) {
+        let length = self.text.len();
+        if length + least <= 4 * LEAST_ROOM || self.text.capacity() - length >= least {
+            return;
+        }
+        let (all, done) = self.work;
+        let expected = match done > all / 64 {
+            true => {
+                let ratio = length as f64 / done as f64;
+                (ratio * all.saturating_sub(done) as f64 * 1.02) as usize + LEAST_ROOM
+            }
+            false => length / 4,
+        };
+        self.text.reserve_exact(expected.max(least));
     }
 
     /// # Errors
     /// As with [`Self::push`].
-    pub fn extend(&mut self, turns: impl IntoIterator<Item = Value>) -> Result<()> {
-        turns.into_iter().try_for_each(|turn| self.push(turn))
-    }
-
-    fn close(&mut self, turn: Value) -> Result<()> {
-        if self.text.capacity() - self.text.len() < LEAST_ROOM {
-            // Doubling would take as much again as there is.
-            let room = LEAST_ROOM.max(self.text.len() / 4);
-            self.text.reserve_exact(room);
-        }
-        write(&mut self.text, &turn)
+    pub fn into_json(self) -> Result<Json> {
+        let mut text = self.into_text()?;
+        text.reserve_exact(2);
+        text.insert(0, b'[');
+        text.push(b']');
+        let text = String::from_utf8(text).unwrap_or_default();
+        Ok(Json::compact(text))
     }
 
     fn into_text(mut self) -> Result<Vec<u8>> {
-        while let Some(turn) = self.open.pop_front() {
-            self.close(turn)?;
-            if !self.open.is_empty() {
-                self.text.push(b',');
-            }
+        if let Some(only) = self.only.take() {
+            write(&mut self.text, &only)?;
         }
         Ok(self.text)
     }
 }
 
 impl Written {
-    /// Puts the conversation in its place.
-    pub fn set_turns(&mut self, key: &'static str, turns: Turns) {
+    /// Puts a list in its place.
+    pub fn set_list(&mut self, key: &'static str, list: List) {
         self.fields.insert(key.to_owned(), Value::Null);
-        self.key = key;
-        self.turns = turns;
+        self.lists.push((key, list));
     }
 
-    /// The last two turns.
-    pub fn last_turns(&mut self) -> &[Value] {
-        self.turns.open.make_contiguous()
+    /// Puts a value in the place of what the names lead to.
+    pub fn set_deep(&mut self, path: &'static [&'static str], json: Json) {
+        self.deep = Some((path, json));
     }
 
     /// # Errors
     /// When it cannot be said as JSON.
-    pub fn into_text(self) -> Result<Vec<u8>> {
-        let mut before = vec![b'{'];
-        let mut behind = Vec::new();
-        let mut is_behind = false;
+    pub fn into_text(mut self) -> Result<Vec<u8>> {
+        let mut pieces: Vec<Vec<u8>> = Vec::new();
+        let mut text = vec![b'{'];
         for (index, (key, value)) in self.fields.iter().enumerate() {
-            let out = match is_behind {
-                true => &mut behind,
-                false => &mut before,
-            };
             if index > 0 {
-                out.push(b',');
+                text.push(b',');
             }
-            write(out, key)?;
-            out.push(b':');
-            if key == self.key {
-                out.push(b'[');
-                behind.push(b']');
-                is_behind = true;
-            } else {
-                write(out, value)?;
+            write(&mut text, key)?;
+            text.push(b':');
+            if let Some(at) = self.lists.iter().position(|(known, _)| known == key) {
+                let (_, list) = self.lists.swap_remove(at);
+                text.push(b'[');
+                pieces.push(std::mem::replace(&mut text, vec![b']']));
+                pieces.push(list.into_text()?);
+                continue;
+            }
+            match &self.deep {
+                Some((path, json)) if path.first().is_some_and(|first| first == key) => {
+                    text.reserve_exact(json.as_str().len() + LEAST_ROOM);
+                    let path = path.get(1..).unwrap_or_default();
+                    write_with(&mut text, value, path, json.as_str())?;
+                    self.deep = None;
+                }
+                _ => write(&mut text, value)?,
             }
         }
-        behind.push(b'}');
-        // Put around the conversation, which is by far the longest: it is not copied.
-        let mut text = self.turns.into_text()?;
-        text.reserve_exact(before.len() + behind.len());
-        text.extend(behind);
-        text.splice(..0, before);
-        Ok(text)
+        text.push(b'}');
+        pieces.push(text);
+        Ok(joined(pieces))
     }
+}
+
+/// One text of several. The longest is not copied where it has room for the others.
+fn joined(mut pieces: Vec<Vec<u8>>) -> Vec<u8> {
+    let longest = pieces
+        .iter()
+        .enumerate()
+        .max_by_key(|(_, piece)| piece.len());
+    let longest = longest.map_or(0, |(at, _)| at);
+    let behind = pieces.split_off((longest + 1).min(pieces.len()));
+    let mut text = pieces.pop().unwrap_or_default();
+    let all = |pieces: &[Vec<u8>]| pieces.iter().map(Vec::len).sum::<usize>();
+    text.reserve_exact(all(&behind) + all(&pieces));
+    for piece in behind {
+        text.extend_from_slice(&piece);
+    }
+    text.splice(..0, pieces.into_iter().flatten());
+    text
 }
 
 impl Deref for Written {
@@ -137,8 +255,58 @@ impl DerefMut for Written {
     }
 }
 
-fn write(out: &mut Vec<u8>, value: &(impl serde::Serialize + ?Sized)) -> Result<()> {
+impl<T: Into<Value>> From<T> for Item {
+    fn from(value: T) -> Self {
+        Self::Value(value.into())
+    }
+}
+
+/// Bytes of the texts in a value as JSON; of short ones about.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) if text.len() < LEAST_ROOM => text.len(),
+        Value::String(text) => text.bytes().map(escaped).sum(),
+        Value::Array(values) => values.iter().map(size).sum(),
+        Value::Object(members) => members.values().map(size).sum(),
+        _ => 0,
+    }
+}
+
+fn escaped(byte: u8) -> usize {
+    match byte {
+        b'"' | b'\\' | b'\n' | b'\t' | b'\r' => 2,
+        0..0x20 => 6,
+        _ => 1,
+    }
+}
+
+fn write(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) -> Result<()> {
     serde_json::to_writer(out, value).map_err(|error| Untranslatable::new("", error.to_string()))
+}
+
+/// Writes `value` with `json` in the place of what the names lead to.
+fn write_with(out: &mut Vec<u8>, value: &Value, path: &[&str], json: &str) -> Result<()> {
+    let Some((first, rest)) = path.split_first() else {
+        out.extend_from_slice(json.as_bytes());
+        return Ok(());
+    };
+    let Value::Object(members) = value else {
+        return write(out, value);
+    };
+    out.push(b'{');
+    for (index, (key, value)) in members.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write(out, key)?;
+        out.push(b':');
+        match key == first {
+            true => write_with(out, value, rest, json)?,
+            false => write(out, value)?,
+        }
+    }
+    out.push(b'}');
+    Ok(())
 }
 
 #[cfg(test)]
@@ -148,32 +316,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_conversation_stands_in_its_place() {
+    fn lists_stand_in_their_places() {
         for count in 0..4 {
             let mut body = Written::default();
             body.insert("model".to_owned(), "m".into());
-            let mut turns = Turns::default();
-            turns.extend((0..count).map(|n| json!({"n": n}))).unwrap();
+            let mut turns = List::default();
+            for n in 0..count {
+                turns.push(json!({"n": n})).unwrap();
+            }
             assert_eq!(turns.is_empty(), count == 0);
-            body.set_turns("turns", turns);
+            body.set_list("turns", turns);
             body.insert("stream".to_owned(), true.into());
+            let mut tools = List::default();
+            tools.push_object([("name", Item::from("t"))]).unwrap();
+            body.set_list("tools", tools);
             let text = String::from_utf8(body.into_text().unwrap()).unwrap();
             let turns: Vec<String> = (0..count).map(|n| format!(r#"{{"n":{n}}}"#)).collect();
             let turns = turns.join(",");
-            assert_eq!(
-                text,
-                format!(r#"{{"model":"m","turns":[{turns}],"stream":true}}"#)
+            let expected = format!(
+                r#"{{"model":"m","turns":[{turns}],"stream":true,"tools":[{{"name":"t"}}]}}"#
             );
+            assert_eq!(text, expected);
         }
     }
 
     #[test]
-    fn the_last_two_stay_open() {
+    fn what_is_text_already_stands_where_the_names_lead() {
         let mut body = Written::default();
-        let mut turns = Turns::default();
-        turns.extend([1, 2, 3].map(Value::from)).unwrap();
-        body.set_turns("turns", turns);
-        assert_eq!(body.last_turns(), [Value::from(2), Value::from(3)]);
-        assert_eq!(body.into_text().unwrap(), br#"{"turns":[1,2,3]}"#);
+        body.insert("a".to_owned(), json!({"b": 1, "c": {"d": null}, "e": 2}));
+        body.set_deep(&["a", "c", "d"], Json::from(json!([1, 2])));
+        let mut list = List::default();
+        let value = json!({"x": null, "y": 1});
+        list.push_with(&value, &["x"], &Json::from(json!({})))
+            .unwrap();
+        list.push_object([("z", Item::Json(Json::default()))])
+            .unwrap();
+        body.set_list("list", list);
+        assert_eq!(
+            String::from_utf8(body.into_text().unwrap()).unwrap(),
+            r#"{"a":{"b":1,"c":{"d":[1,2]},"e":2},"list":[{"x":{},"y":1},{"z":null}]}"#
+        );
     }
 }

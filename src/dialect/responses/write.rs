@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 
 use crate::dialect::Dialect;
-use crate::dialect::neutral::fields::{self, set};
+use crate::dialect::neutral::fields::set;
 use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::texts_of;
 use crate::dialect::neutral::{
-    Family, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice, ToolResult,
-    Turn, Turns, Untranslatable, WebSearch, Written, answer, ids, media, repair, schema,
+    Family, Item, List, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice,
+    ToolResult, Turn, Untranslatable, WebSearch, Written, answer, ids, media, repair, schema,
 };
 use crate::dialect::openai::{flagged, mime_of, output_name, tier_word};
 
@@ -30,12 +30,15 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
     if !instructions.is_empty() {
         body.insert("instructions".to_owned(), instructions.join("\n\n").into());
     }
-    let mut input = Turns::default();
     let text_calls = text_calls(&request.turns);
-    for turn in repair::tool_turns(request.turns) {
+    let turns = repair::tool_turns(request.turns);
+    let mut input = List::expecting(turns.iter().map(Turn::weight).sum());
+    for turn in turns {
+        let weight = turn.weight();
         self::turn(turn, names, &text_calls, &mut input)?;
+        input.advance(weight);
     }
-    body.set_turns("input", input);
+    body.set_list("input", input);
     let sampling = request.sampling;
     set(&mut body, "max_output_tokens", sampling.max_tokens);
     set(&mut body, "temperature", sampling.temperature);
@@ -47,9 +50,9 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
         request.tool_choice,
         request.parallel,
         names,
-    );
+    )?;
     let mut text = Map::new();
-    set(&mut text, "format", output(request.output));
+    set(&mut text, "format", output(request.output, &mut body));
     set(&mut text, "verbosity", request.verbosity);
     if !text.is_empty() {
         body.insert("text".to_owned(), text.into());
@@ -80,21 +83,21 @@ fn text_calls(turns: &[Turn]) -> HashSet<String> {
         .collect()
 }
 
-fn turn(turn: Turn, names: &Names, text_calls: &HashSet<String>, input: &mut Turns) -> Result<()> {
+fn turn(turn: Turn, names: &Names, text_calls: &HashSet<String>, input: &mut List) -> Result<()> {
     let role = match turn.role {
         Role::System => "developer",
         Role::User => "user",
         Role::Assistant => "assistant",
     };
-    let mut said = Vec::new();
-    let mut shown = Vec::new();
+    let mut said = List::default();
+    let mut shown = List::default();
     for part in turn.parts {
         match part {
             Part::ToolCall(call) => {
                 say(role, &mut said, input)?;
                 input.push(self::call(call, names))?;
             }
-            Part::ToolResult(result) => input.push(tool_result(result, text_calls)?)?,
+            Part::ToolResult(result) => tool_result(result, text_calls, input)?,
             Part::Reasoning { text, carrier } => {
                 let carrier = carrier.filter(|carrier| carrier.family == Family::Gpt);
                 if let Some(carrier) = carrier {
@@ -110,26 +113,30 @@ fn turn(turn: Turn, names: &Names, text_calls: &HashSet<String>, input: &mut Tur
             Part::Opaque(_) => {}
             // Only users can show pictures.
             image @ Part::Image { .. } if turn.role == Role::Assistant => {
-                shown.extend(content(image, turn.role)?);
+                if let Some(content) = content(image, turn.role)? {
+                    shown.push(content)?;
+                }
             }
-            other => said.extend(content(other, turn.role)?),
+            other => {
+                if let Some(content) = content(other, turn.role)? {
+                    said.push(content)?;
+                }
+            }
         }
     }
     say(role, &mut said, input)?;
     say("user", &mut shown, input)
 }
 
-fn say(role: &str, said: &mut Vec<Value>, input: &mut Turns) -> Result<()> {
-    if !said.is_empty() {
-        let mut content = std::mem::take(said);
-        content.shrink_to_fit();
-        input.push(fields::object_of([
-            ("type", "message".into()),
-            ("role", role.into()),
-            ("content", content.into()),
-        ]))?;
+fn say(role: &'static str, said: &mut List, input: &mut List) -> Result<()> {
+    if said.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    input.push_object([
+        ("type", "message".into()),
+        ("role", role.into()),
+        ("content", Item::List(std::mem::take(said))),
+    ])
 }
 
 fn content(part: Part, role: Role) -> Result<Option<Value>> {
@@ -197,7 +204,7 @@ fn call(call: ToolCall, names: &Names) -> Value {
     }
 }
 
-fn tool_result(result: ToolResult, text_calls: &HashSet<String>) -> Result<Value> {
+fn tool_result(result: ToolResult, text_calls: &HashSet<String>, input: &mut List) -> Result<()> {
     let kind = match text_calls.contains(&result.call_id) {
         true => "custom_tool_call_output",
         false => "function_call_output",
@@ -210,22 +217,30 @@ fn tool_result(result: ToolResult, text_calls: &HashSet<String>) -> Result<Value
         let (text, _) = texts_of(result.parts);
         flagged(text, result.is_error).into()
     } else {
-        let parts = result.parts.into_iter();
-        let parts = parts.map(|part| content(part, Role::User));
-        Value::Array(parts.filter_map(Result::transpose).collect::<Result<_>>()?)
+        let mut parts = List::default();
+        for part in result.parts {
+            if let Some(content) = content(part, Role::User)? {
+                parts.push(content)?;
+            }
+        }
+        Item::List(parts)
     };
     let id = ids::call(Dialect::Responses, &result.call_id);
-    Ok(json!({"type": kind, "call_id": id, "output": output}))
+    input.push_object([
+        ("type", kind.into()),
+        ("call_id", id.into()),
+        ("output", output),
+    ])
 }
 
 fn tools(
-    body: &mut Map<String, Value>,
+    body: &mut Written,
     tools: Vec<Tool>,
     search: Option<WebSearch>,
     choice: Option<ToolChoice>,
     parallel: Option<bool>,
     names: &Names,
-) {
+) -> Result<()> {
     let is_custom = |name: &str| tools.iter().any(|tool| tool.name == name && tool.is_custom);
     let named = |name: &str| {
         let kind = if is_custom(name) {
@@ -250,20 +265,25 @@ fn tools(
             json!({"type": "allowed_tools", "mode": mode, "tools": tools})
         }
     });
-    let mut definitions: Vec<Value> = tools
-        .into_iter()
-        .map(|tool| definition(tool, names))
-        .collect();
-    definitions.extend(search.map(web_search));
-    if definitions.is_empty() {
-        return;
+    let mut definitions = List::expecting(tools.iter().map(Tool::weight).sum());
+    for tool in tools {
+        let weight = tool.weight();
+        definition(tool, names, &mut definitions)?;
+        definitions.advance(weight);
     }
-    body.insert("tools".to_owned(), definitions.into());
+    if let Some(search) = search {
+        definitions.push(web_search(search))?;
+    }
+    if definitions.is_empty() {
+        return Ok(());
+    }
+    body.set_list("tools", definitions);
     set(body, "tool_choice", choice);
     set(body, "parallel_tool_calls", parallel);
+    Ok(())
 }
 
-fn definition(tool: Tool, names: &Names) -> Value {
+fn definition(tool: Tool, names: &Names, definitions: &mut List) -> Result<()> {
     let name = names.wire(&tool.name);
     let mut definition = match tool.is_custom {
         true => json!({"type": "custom", "name": name}),
@@ -276,16 +296,14 @@ fn definition(tool: Tool, names: &Names) -> Value {
         definition["format"] = json!({"type": "grammar", "definition": grammar.definition,
             "syntax": grammar.syntax});
     }
-    if !tool.is_custom {
-        let mut parameters = schema::plain(tool.schema);
-        if let Some(parameters) = parameters.as_object_mut() {
-            parameters.remove("$schema");
-        }
-        definition["parameters"] = parameters;
-        // Left out, it would mean true, which most schemas do not stand.
-        definition["strict"] = tool.strict.unwrap_or(false).into();
+    if tool.is_custom {
+        return definitions.push(definition);
     }
-    definition
+    definition["parameters"] = Value::Null;
+    // Left out, it would mean true, which most schemas do not stand.
+    definition["strict"] = tool.strict.unwrap_or(false).into();
+    let parameters = schema::without_dialect(&tool.schema);
+    definitions.push_with(&definition, &["parameters"], &parameters)
 }
 
 fn web_search(search: WebSearch) -> Value {
@@ -300,7 +318,7 @@ fn web_search(search: WebSearch) -> Value {
     tool.into()
 }
 
-fn output(output: Output) -> Option<Value> {
+fn output(output: Output, body: &mut Written) -> Option<Value> {
     match output {
         Output::Text => None,
         Output::JsonObject => Some(json!({"type": "json_object"})),
@@ -311,13 +329,14 @@ fn output(output: Output) -> Option<Value> {
             strict,
         } => {
             let mut format =
-                json!({"type": "json_schema", "name": output_name(name), "schema": schema});
+                json!({"type": "json_schema", "name": output_name(name), "schema": null});
             if let Some(description) = description {
                 format["description"] = description.into();
             }
             if let Some(strict) = strict {
                 format["strict"] = strict.into();
             }
+            body.set_deep(&["text", "format", "schema"], schema);
             Some(format)
         }
     }
