@@ -12,6 +12,7 @@ use super::neutral::answer::{Answer, Ending, Head};
 use super::neutral::ids::{self, Mint};
 use super::neutral::losses::Way;
 use super::neutral::names::Names;
+use super::neutral::turn::{MOST_TURNS, too_many};
 use super::neutral::{
     Event, Json, Object, Part, Request, Tool, ToolChoice, Untranslatable, estimate, given, repair,
 };
@@ -316,19 +317,24 @@ pub fn estimated_tokens(ask: &Ask<'_>) -> Result<u64, Untranslatable> {
     read(ask, given::open(ask.body)?).map(|request| estimate::tokens(&request))
 }
 
-fn read(ask: &Ask<'_>, body: Object<'_>) -> Result<Request, Untranslatable> {
+fn read<'a>(ask: &Ask<'a>, body: Object<'a>) -> Result<Request<'a>, Untranslatable> {
     let way = Way {
         client: ask.client,
         upstream: ask.upstream,
     };
-    match (ask.client, ask.form) {
+    let mut request = match (ask.client, ask.form) {
         (_, Form::Completions) => chat::completions::request(body),
         (_, Form::ResponsesBody) => responses::read::request(body, way),
         (Dialect::Chat, _) => chat::read::request(body, way),
         (Dialect::Responses, _) => responses::read::request(body, way),
         (Dialect::Messages, _) => messages::read::request(body, way),
         (Dialect::Gemini, _) => gemini::read::request(body, way, ask.model, ask.stream),
+    }?;
+    if request.turns.len() > MOST_TURNS {
+        return Err(too_many("the conversation", MOST_TURNS));
     }
+    request.turns.shrink_to_fit();
+    Ok(request)
 }
 
 /// Of tools with one name the first one counts; the one that is chosen must be there.
@@ -364,7 +370,7 @@ fn choose(request: &mut Request, client: Dialect) -> Result<(), Untranslatable> 
 }
 
 /// Every name of a tool in the order of the request.
-fn mentioned(request: &Request) -> Vec<&str> {
+fn mentioned<'r>(request: &'r Request<'_>) -> Vec<&'r str> {
     let called = request.turns.iter().flat_map(|turn| &turn.parts);
     let called = called.filter_map(|part| match part {
         Part::ToolCall(call) => Some(call.name.as_str()),

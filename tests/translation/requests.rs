@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::fixtures::{of_kind, translated};
 use super::grammar;
 
-pub fn read(dialect: Dialect, body: &[u8]) -> Request {
+pub fn read(dialect: Dialect, body: &[u8]) -> Request<'static> {
     let body = given::open(body).unwrap();
     let way = Way::within(dialect);
     match dialect {
@@ -19,6 +19,7 @@ pub fn read(dialect: Dialect, body: &[u8]) -> Request {
         Dialect::Gemini => gemini::read::request(body, way, "m", true),
     }
     .unwrap()
+    .into_owned()
 }
 
 /// What of a request must arrive everywhere, in its order: what was said by whom, what was called with what, and

@@ -133,7 +133,7 @@ fn fields(request: &Request) -> Vec<(&'static str, String)> {
     fields
 }
 
-fn conversations() -> impl Strategy<Value = Vec<Turn>> {
+fn conversations() -> impl Strategy<Value = Vec<Turn<'static>>> {
     let text = || "[a-z]{1,8}( [a-z\"\\\\é]{1,8}){0,3}".prop_map(Part::text);
     let image = Just(Part::Image {
         source: Source::Data {
@@ -147,10 +147,7 @@ fn conversations() -> impl Strategy<Value = Vec<Turn>> {
     // A step of tools: what is said with it, and how many are called.
     let step = (prop::option::of(text()), 0..4_usize, said(), any::<bool>());
     (said(), prop::collection::vec(step, 0..4)).prop_map(|(first, steps)| {
-        let user = |parts| Turn {
-            role: Role::User,
-            parts,
-        };
+        let user = |parts: Vec<Part>| Turn::new(Role::User, parts);
         let mut turns = vec![user(first)];
         for (index, (spoken, calls, next, is_error)) in steps.into_iter().enumerate() {
             let mut parts: Vec<Part> = spoken.into_iter().collect();
@@ -166,10 +163,7 @@ fn conversations() -> impl Strategy<Value = Vec<Turn>> {
             if parts.is_empty() {
                 parts.push(Part::text("hm"));
             }
-            turns.push(Turn {
-                role: Role::Assistant,
-                parts,
-            });
+            turns.push(Turn::new(Role::Assistant, parts));
             let results = ids.into_iter().map(|id| {
                 Part::ToolResult(ToolResult {
                     parts: vec![Part::text(format!("result of {id}"))],
@@ -210,7 +204,7 @@ fn samplings() -> impl Strategy<Value = Sampling> {
         )
 }
 
-fn requests() -> impl Strategy<Value = Request> {
+fn requests() -> impl Strategy<Value = Request<'static>> {
     let schema = || json!({"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": false});
     let choice = prop_oneof![
         Just(None),

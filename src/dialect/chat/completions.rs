@@ -16,7 +16,7 @@ const NO_PROMPT: &str = "Complete this:";
 /// # Errors
 /// Where it wants what no chat gives: several prompts or tokens completed, the prompt in the answer, what stands
 /// between two texts.
-pub fn request(mut body: Object<'_>) -> Result<Request, Untranslatable> {
+pub fn request(mut body: Object<'_>) -> Result<Request<'_>, Untranslatable> {
     if body.flag("echo") == Some(true) {
         return Err(Untranslatable::new("echo", "a prompt is not repeated"));
     }
@@ -28,10 +28,7 @@ pub fn request(mut body: Object<'_>) -> Result<Request, Untranslatable> {
     Ok(Request {
         model: body.text("model").unwrap_or_default(),
         stream: body.flag("stream").unwrap_or(false),
-        turns: vec![Turn {
-            role: Role::User,
-            parts: vec![Part::text(prompt)],
-        }],
+        turns: vec![Turn::new(Role::User, Part::text(prompt))],
         stop: stops(body.list_of("stop")),
         sampling: Sampling {
             max_tokens: body.count("max_tokens"),
@@ -131,10 +128,11 @@ mod tests {
     use super::*;
     use crate::dialect::neutral::given;
 
-    fn read(body: Value) -> Result<Request, String> {
+    fn read(body: Value) -> Result<Request<'static>, String> {
         let body = body.to_string();
         let body = given::open(body.as_bytes()).map_err(|why| why.to_string())?;
-        request(body).map_err(|why| why.to_string())
+        let request = request(body).map_err(|why| why.to_string())?;
+        Ok(request.into_owned())
     }
 
     #[test]
@@ -150,7 +148,7 @@ mod tests {
             (json!({}), NO_PROMPT),
         ] {
             let turns = read(body).unwrap().turns;
-            assert_eq!(turns[0].parts, [Part::text(said)]);
+            assert_eq!(turns[0].parts[..], [Part::text(said)]);
         }
         assert_eq!(read(json!({"n": 2})).unwrap().sampling.n, Some(2));
     }

@@ -6,8 +6,8 @@ use crate::dialect::neutral::losses::{Place, Way};
 use crate::dialect::neutral::media;
 use crate::dialect::neutral::parts::{cache, function, stops};
 use crate::dialect::neutral::{
-    Carrier, Family, Given, Google, ImageShape, Object, Output, Part, Request, Role, Sampling,
-    Text, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch,
+    Carrier, Family, Given, Google, ImageShape, Object, Output, Part, Parts, Request, Role,
+    Sampling, Text, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch,
 };
 use crate::dialect::openai::{
     allowed_tools, choice_word, custom_tool, file_source, image_url, schema_output, tier,
@@ -19,7 +19,7 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 ///
 /// # Errors
 /// Where it says something that nobody else could be told.
-pub fn request(mut body: Object<'_>, way: Way) -> Result<Request> {
+pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
     let mut request = Request {
         model: body.text("model").unwrap_or_default(),
         stream: body.flag("stream").unwrap_or(false),
@@ -156,7 +156,7 @@ fn choice(value: Given<'_>) -> Option<ToolChoice> {
     named.full_text("name").map(ToolChoice::Tool)
 }
 
-fn message(mut message: Object<'_>, place: &Place, request: &mut Request) -> Result<()> {
+fn message<'a>(mut message: Object<'a>, place: &Place, request: &mut Request<'a>) -> Result<()> {
     let role = message.text("role").unwrap_or_default();
     let content = message.list_of("content");
     let said = place.member("content");
@@ -166,18 +166,17 @@ fn message(mut message: Object<'_>, place: &Place, request: &mut Request) -> Res
             if request.turns.is_empty() {
                 request.system.extend(texts);
             } else if !texts.is_empty() {
-                request.turns.push(Turn {
-                    role: Role::System,
-                    parts: texts.into_iter().map(Part::Text).collect(),
-                });
+                let parts: Vec<Part> = texts.into_iter().map(Part::Text).collect();
+                request.turns.push(Turn::new(Role::System, parts));
             }
         }
         "assistant" => {
-            let parts = assistant(message, content);
-            request.turns.push(Turn {
-                role: Role::Assistant,
-                parts,
-            });
+            let plain = content.plain_text().filter(|_| message.is_empty());
+            let parts = match plain {
+                Some(text) => Parts::Plain(text),
+                None => assistant(message, content).into(),
+            };
+            request.turns.push(Turn::new(Role::Assistant, parts));
         }
         "tool" | "function" => {
             let name = message.full_text("name");
@@ -192,15 +191,16 @@ fn message(mut message: Object<'_>, place: &Place, request: &mut Request) -> Res
                 cache: cache(&mut message),
                 ..ToolResult::default()
             };
-            request.turns.push(Turn {
-                role: Role::User,
-                parts: vec![Part::ToolResult(result)],
-            });
+            let turn = Turn::new(Role::User, Part::ToolResult(result));
+            request.turns.push(turn);
         }
-        "user" => request.turns.push(Turn {
-            role: Role::User,
-            parts: parts(content, &said)?,
-        }),
+        "user" => {
+            let parts = match content.plain_text() {
+                Some(text) => Parts::Plain(text),
+                None => parts(content, &said)?.into(),
+            };
+            request.turns.push(Turn::new(Role::User, parts));
+        }
         other => {
             let why = format!("there is no role {other:?}");
             return Err(place.member("role").refused(why));
@@ -315,6 +315,7 @@ fn call(mut call: Object<'_>) -> Option<ToolCall> {
 fn parts(content: List<'_>, place: &Place) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
     for (index, part) in content.enumerate() {
+        place.bounds(index)?;
         match part {
             Given::String(text) if text.is_empty() => {}
             Given::String(text) => parts.push(Part::text(text)),

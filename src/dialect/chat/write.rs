@@ -8,7 +8,7 @@ use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::texts_of;
 use crate::dialect::neutral::{
-    Family, Item, List, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice,
+    Family, List, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice,
     ToolResult, Turn, Untranslatable, Written, answer, ids, media, repair, schema,
 };
 use crate::dialect::openai::{flagged, mime_of, output_name, tier_word};
@@ -25,7 +25,9 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
     let mut body = Written::default();
     body.insert("model".to_owned(), model.into());
     let turns = repair::tool_turns(request.turns);
-    let mut messages = List::expecting(turns.iter().map(Turn::weight).sum());
+    let above = request.system.iter().map(|text| text.text.len());
+    let weight = turns.iter().map(Turn::weight).chain(above).sum();
+    let mut messages = List::expecting(weight);
     system(request.system, &mut messages)?;
     for turn in turns {
         let weight = turn.weight();
@@ -89,21 +91,22 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
 
 /// A message of system text; none for none.
 fn system(mut texts: Vec<Text>, messages: &mut List) -> Result<()> {
-    let content = match texts.len() {
-        0 => return Ok(()),
-        1 => texts
-            .pop()
-            .map_or(Value::Null, |only| only.text.into())
-            .into(),
-        _ => {
-            let mut parts = List::default();
-            for text in texts {
-                parts.push(json!({"type": "text", "text": text.text}))?;
-            }
-            Item::List(parts)
+    let role = ("role", "system".into());
+    match texts.len() {
+        0 => Ok(()),
+        1 => {
+            let text = texts.pop().map(|only| only.text).unwrap_or_default();
+            messages.push_object([role, ("content", text.into())])
         }
-    };
-    messages.push_object([("role", "system".into()), ("content", content)])
+        _ => {
+            messages.open([role], "content")?;
+            for text in texts {
+                messages.advance(text.text.len());
+                messages.push(json!({"type": "text", "text": text.text}))?;
+            }
+            messages.close([])
+        }
+    }
 }
 
 fn turn(turn: Turn, names: &Names, messages: &mut List) -> Result<()> {
@@ -116,48 +119,47 @@ fn turn(turn: Turn, names: &Names, messages: &mut List) -> Result<()> {
             system(texts.collect(), messages)
         }
         Role::Assistant => {
-            let images = assistant(turn.parts, names, messages)?;
+            let images = assistant(turn.parts.into_iter().collect(), names, messages)?;
             if !images.is_empty() {
                 messages.push(json!({"role": "user", "content": images}))?;
             }
             Ok(())
         }
-        Role::User => user(turn.parts, messages),
+        Role::User => user(turn.parts.into_iter().collect(), messages),
     }
 }
 
 /// Results first, each a message of its own; what they show that is no text comes behind the last of them.
 fn user(parts: Vec<Part>, messages: &mut List) -> Result<()> {
-    let mut said = List::default();
+    let mut shown = Vec::new();
+    let mut said = Vec::with_capacity(parts.len());
     for part in parts {
         match part {
-            Part::ToolResult(result) => {
-                for shown in tool_result(result, messages)? {
-                    said.push(shown)?;
-                }
-            }
-            other => {
-                if let Some(content) = content(other)? {
-                    said.push(content)?;
-                }
-            }
+            Part::ToolResult(result) => shown.extend(tool_result(result, messages)?),
+            other => said.push(other),
         }
     }
-    if !said.is_empty() {
-        messages.push_object([("role", "user".into()), ("content", plain(said))])?;
+    let role = ("role", "user".into());
+    if let ([], [Part::Text(_) | Part::Refusal(_)]) = (shown.as_slice(), said.as_slice())
+        && let Some(Part::Text(Text { text, .. }) | Part::Refusal(text)) = said.pop()
+    {
+        return match text.is_empty() {
+            true => Ok(()),
+            false => messages.push_object([role, ("content", text.into())]),
+        };
     }
+    messages.push_list([role], "content", |content| {
+        for shown in shown {
+            content.push(shown)?;
+        }
+        for part in said {
+            if let Some(part) = self::content(part)? {
+                content.push(part)?;
+            }
+        }
+        Ok(())
+    })?;
     Ok(())
-}
-
-/// A string, where the content is one text.
-fn plain(mut parts: List) -> Item {
-    match parts.take_only() {
-        Some(Value::Object(only)) if only.get("type").is_some_and(|kind| kind == "text") => {
-            let text = only.get_mut("text").map(Value::take);
-            text.unwrap_or_default().into()
-        }
-        _ => Item::List(parts),
-    }
 }
 
 fn content(part: Part) -> Result<Option<Value>> {
@@ -238,14 +240,15 @@ fn tool_result(result: ToolResult, messages: &mut List) -> Result<Vec<Value>> {
 fn assistant(parts: Vec<Part>, names: &Names, messages: &mut List) -> Result<Vec<Value>> {
     let mut text = String::new();
     let mut reasoning = Vec::new();
-    let mut calls = List::default();
+    let mut calls = Vec::new();
     let mut images = Vec::new();
     for part in parts {
         match part {
+            Part::Text(more) if text.is_empty() => text = more.text,
             Part::Text(more) => text.push_str(&more.text),
             Part::Refusal(more) => text.push_str(&more),
             Part::Reasoning { text, .. } if !text.is_empty() => reasoning.push(text),
-            Part::ToolCall(call) => calls.push(self::call(call, names))?,
+            Part::ToolCall(call) => calls.push(call),
             image @ Part::Image { .. } => images.extend(content(image)?),
             _ => {}
         }
@@ -257,15 +260,19 @@ fn assistant(parts: Vec<Part>, names: &Names, messages: &mut List) -> Result<Vec
         true => Value::Null,
         false => text.into(),
     };
-    let mut message: Vec<(_, Item)> =
-        vec![("role", "assistant".into()), ("content", content.into())];
-    if !reasoning.is_empty() {
-        message.push(("reasoning_content", reasoning.join("\n\n").into()));
+    let reasoning =
+        (!reasoning.is_empty()).then(|| ("reasoning_content", reasoning.join("\n\n").into()));
+    let members = [("role", "assistant".into()), ("content", content.into())];
+    let members = members.into_iter().chain(reasoning);
+    if calls.is_empty() {
+        messages.push_object(members)?;
+        return Ok(images);
     }
-    if !calls.is_empty() {
-        message.push(("tool_calls", Item::List(calls)));
+    messages.open(members, "tool_calls")?;
+    for call in calls {
+        messages.push(self::call(call, names))?;
     }
-    messages.push_object(message)?;
+    messages.close([])?;
     Ok(images)
 }
 
@@ -351,6 +358,7 @@ fn definition(tool: Tool, names: &Names, definitions: &mut List) -> Result<()> {
     }
     let definition = json!({"type": "function", "function": function});
     let parameters = schema::plain(&tool.schema);
+    drop(tool.schema);
     definitions.push_with(&definition, &["function", "parameters"], &parameters)
 }
 

@@ -6,8 +6,8 @@ use crate::dialect::neutral::given::List;
 use crate::dialect::neutral::losses::{Place, Way};
 use crate::dialect::neutral::parts::{function, stops};
 use crate::dialect::neutral::{
-    Carrier, Given, ImageShape, Object, Output, Part, Request, Role, Sampling, Source, Text, Tier,
-    ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
+    Carrier, Given, ImageShape, Object, Output, Part, Parts, Request, Role, Sampling, Source, Text,
+    Tier, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -47,7 +47,12 @@ fn either_list<'a>(map: &mut Object<'a>, camel: &str) -> List<'a> {
 ///
 /// # Errors
 /// Where it says something that nobody else could be told.
-pub fn request(mut body: Object<'_>, way: Way, model: &str, stream: bool) -> Result<Request> {
+pub fn request<'a>(
+    mut body: Object<'a>,
+    way: Way,
+    model: &str,
+    stream: bool,
+) -> Result<Request<'a>> {
     if let Some(inner) = either_object(&mut body, "generateContentRequest") {
         body = inner;
     }
@@ -193,7 +198,7 @@ impl Calls {
     }
 }
 
-fn contents(body: &mut Object<'_>, way: Way, request: &mut Request) -> Result<()> {
+fn contents<'a>(body: &mut Object<'a>, way: Way, request: &mut Request<'a>) -> Result<()> {
     let contents = body.list_of("contents");
     let is_one = matches!(contents, List::One(_));
     let mut calls = Calls::default();
@@ -202,10 +207,7 @@ fn contents(body: &mut Object<'_>, way: Way, request: &mut Request) -> Result<()
         let mut content = match content {
             Given::Object(content) => content,
             Given::String(text) if is_one => {
-                request.turns.push(Turn {
-                    role: Role::User,
-                    parts: vec![Part::text(text)],
-                });
+                request.turns.push(Turn::new(Role::User, Part::text(text)));
                 continue;
             }
             _ => return Err(place.refused("must be an object")),
@@ -217,8 +219,14 @@ fn contents(body: &mut Object<'_>, way: Way, request: &mut Request) -> Result<()
             (_, Some(Role::User)) => Role::Assistant,
             _ => Role::User,
         };
+        let given = content.list_of("parts");
+        if let Some(text) = given.plain_text() {
+            request.turns.push(Turn::new(role, Parts::Plain(text)));
+            continue;
+        }
         let mut parts = Vec::new();
-        for (index, part) in content.list_of("parts").enumerate() {
+        for (index, part) in given.enumerate() {
+            place.bounds(index)?;
             let place = place.member("parts").at(index);
             match part {
                 Given::String(text) => parts.push(Part::text(text)),
@@ -230,7 +238,7 @@ fn contents(body: &mut Object<'_>, way: Way, request: &mut Request) -> Result<()
         }
         // Of thousands of turns most have one part.
         parts.shrink_to_fit();
-        request.turns.push(Turn { role, parts });
+        request.turns.push(Turn::new(role, parts));
     }
     Ok(())
 }

@@ -13,8 +13,8 @@ use crate::dialect::neutral::losses::{self, Thing};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::{asked_for, object_of, texts_of};
 use crate::dialect::neutral::{
-    Carrier, Family, Item, Json, List, Output, Part, Request, Role, Source, Text, Tier, Tool,
-    ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, Written, given, media, repair, schema,
+    Carrier, Family, Json, List, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall,
+    ToolChoice, ToolResult, Turn, Untranslatable, Wrap, Written, given, media, repair, schema,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -58,8 +58,7 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
             parts.push(json!({"text": text.text}))?;
             parts.advance(weight);
         }
-        body.insert("systemInstruction".to_owned(), json!({"parts": null}));
-        body.set_deep(&["systemInstruction", "parts"], parts.into_json()?);
+        body.set_wrapped("systemInstruction", Wrap::Object("parts"), parts);
     }
     let turns = repair::merged(repair::tool_turns(turns));
     let called = names_of_calls(&turns);
@@ -126,7 +125,7 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
 }
 
 /// Instructions in the middle of a conversation become words of the user that say what they are.
-fn without_system(turn: Turn) -> Turn {
+fn without_system(turn: Turn<'_>) -> Turn<'_> {
     if turn.role != Role::System {
         return turn;
     }
@@ -136,10 +135,7 @@ fn without_system(turn: Turn) -> Turn {
         ))),
         _ => None,
     });
-    Turn {
-        role: Role::User,
-        parts: texts.collect(),
-    }
+    Turn::new(Role::User, texts.collect::<Vec<_>>())
 }
 
 /// Results say the name of what was called.
@@ -186,31 +182,35 @@ fn content(
         Role::User | Role::System => "user",
     };
     sign_calls(&mut turn.parts);
-    let mut parts = List::default();
     let mut has_calls = false;
-    for part in turn.parts {
-        match part {
-            Part::ToolCall(call) => {
-                let is_first = !std::mem::replace(&mut has_calls, true);
-                function_call(call, names, age, is_first, &mut parts)?;
-            }
-            Part::ToolResult(result) => function_response(result, names, called, age, &mut parts)?,
-            // What older models thought, they do not take back.
-            Part::Reasoning { .. } if age == Age::Old => {}
-            other => {
-                if let Some(part) = self::part(other)? {
-                    parts.push(part)?;
-                }
-            }
-        }
-    }
-    if parts.is_empty() {
-        return Ok(());
-    }
+    let mark = contents.mark();
     if contents.is_empty() && turn.role == Role::Assistant {
         contents.push(json!({"role": "user", "parts": [{"text": ""}]}))?;
     }
-    contents.push_object([("role", role.into()), ("parts", Item::List(parts))])
+    let write = |parts: &mut List| {
+        for part in turn.parts {
+            match part {
+                Part::ToolCall(call) => {
+                    let is_first = !std::mem::replace(&mut has_calls, true);
+                    function_call(call, names, age, is_first, parts)?;
+                }
+                Part::ToolResult(result) => function_response(result, names, called, age, parts)?,
+                // What older models thought, they do not take back.
+                Part::Reasoning { .. } if age == Age::Old => {}
+                other => {
+                    if let Some(part) = self::part(other)? {
+                        parts.push(part)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    };
+    let role = ("role", role.into());
+    if !contents.push_list([role], "parts", write)? {
+        contents.reset(mark);
+    }
+    Ok(())
 }
 
 fn part(part: Part) -> Result<Option<Value>> {
@@ -345,9 +345,7 @@ fn tools(
         declared.push(declaration(tool, names)?)?;
         declared.advance(weight);
     }
-    let mut list = List::default();
-    list.push_object([("functionDeclarations", Item::List(declared))])?;
-    body.set_list("tools", list);
+    body.set_wrapped("tools", Wrap::List("functionDeclarations"), declared);
     if let Some(config) = config {
         body.insert(
             "toolConfig".to_owned(),

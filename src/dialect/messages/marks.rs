@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::dialect::neutral::{Cache, Part, Role, Text, Tool, Turn};
+use crate::dialect::neutral::{Cache, Given, Part, Parts, Role, Text, Tool, Turn};
 
 /// Marks for the prompt cache that one request may have.
 const MOST: usize = 4;
@@ -37,12 +37,17 @@ pub fn are_there(system: &[Text], turns: &[Turn], tools: &[Tool]) -> bool {
 /// Whoever says nothing of the prompt cache gets its use all the same: up to what the user said before last,
 /// and, where they are written, up to the last tool and the system text.
 pub fn mark_turns(turns: &mut [Turn]) {
+    let is_said = |turn: &Turn<'_>| match &turn.parts {
+        Parts::Plain(text) => !is_blank_text(text),
+        Parts::List(parts) => parts.iter().any(|part| !is_blank(part)),
+    };
     let said = turns
         .iter_mut()
-        .filter(|turn| turn.role == Role::User && turn.parts.iter().any(|part| !is_blank(part)));
+        .filter(|turn| turn.role == Role::User && is_said(turn));
     let Some(before_last) = said.rev().nth(1) else {
         return;
     };
+    before_last.parts.open();
     let parts = before_last.parts.iter_mut().filter(|part| !is_blank(part));
     // Results come first.
     if let Some(last) = parts.max_by_key(|part| !is_result(part))
@@ -92,6 +97,14 @@ fn is_result(part: &Part) -> bool {
     matches!(part, Part::ToolResult(_))
 }
 
+/// As [`is_blank`], of a text as it is written.
+fn is_blank_text(text: &str) -> bool {
+    match Given::of(text) {
+        Given::String(text) => text.trim().is_empty(),
+        _ => true,
+    }
+}
+
 /// Text of nothing but white space is not written.
 pub fn is_blank(part: &Part) -> bool {
     matches!(part, Part::Text(words) if words.text.trim().is_empty())
@@ -111,8 +124,8 @@ mod tests {
         }
     }
 
-    fn turn(role: Role, parts: Vec<Part>) -> Turn {
-        Turn { role, parts }
+    fn turn(role: Role, parts: Vec<Part>) -> Turn<'static> {
+        Turn::new(role, parts)
     }
 
     /// Which parts are marked, turn by turn.

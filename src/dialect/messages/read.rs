@@ -4,8 +4,8 @@ use crate::dialect::neutral::given::List;
 use crate::dialect::neutral::losses::{Place, Way};
 use crate::dialect::neutral::parts::{cache, stops};
 use crate::dialect::neutral::{
-    Carrier, Family, Given, Object, Output, Part, Request, Role, Sampling, Source, Text, Tier,
-    Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
+    Carrier, Family, Given, Object, Output, Part, Parts, Request, Role, Sampling, Source, Text,
+    Tier, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -14,7 +14,7 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 ///
 /// # Errors
 /// Where it says something that nobody else could be told.
-pub fn request(mut body: Object<'_>, way: Way) -> Result<Request> {
+pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
     // A conversation that the provider keeps. Told so, Anthropic's SDK sends all of it instead.
     if body.take("thread").is_some() {
         return Err(Untranslatable {
@@ -142,7 +142,7 @@ fn is_web_search(name: &str, request: &Request) -> bool {
     name == "web_search" && request.web_search.is_some() && !is_another
 }
 
-fn turn(mut message: Object<'_>, place: &Place) -> Result<Turn> {
+fn turn<'a>(mut message: Object<'a>, place: &Place) -> Result<Turn<'a>> {
     let role = match message.text("role").as_deref() {
         Some("assistant") => Role::Assistant,
         Some("system") => Role::System,
@@ -153,13 +153,17 @@ fn turn(mut message: Object<'_>, place: &Place) -> Result<Turn> {
         }
     };
     let content = message.list_of("content");
-    let parts = parts(content, role, &place.member("content"))?;
+    let parts = match content.plain_text() {
+        Some(text) if role != Role::System => Parts::Plain(text),
+        _ => parts(content, role, &place.member("content"))?.into(),
+    };
     Ok(Turn { role, parts })
 }
 
 fn parts(content: List<'_>, role: Role, place: &Place) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
     for (index, block) in content.enumerate() {
+        place.bounds(index)?;
         let place = place.at(index);
         match block {
             Given::String(text) if text.is_empty() => {}

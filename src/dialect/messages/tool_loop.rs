@@ -27,7 +27,7 @@ mod tests {
     };
 
     fn settled(asked: Vec<Part>, answered: Part, kind: &str) -> String {
-        let turn = |role, parts| Turn { role, parts };
+        let turn = |role, parts: Vec<Part>| Turn::new(role, parts);
         let turns = vec![
             turn(Role::User, vec![Part::text("q")]),
             turn(Role::Assistant, asked),

@@ -181,7 +181,7 @@ fn closed(mut schema: Value, depth: usize) -> Value {
 }
 
 /// Instructions in the middle of a conversation become words of the user that say what they are.
-fn without_system(turn: Turn) -> Turn {
+fn without_system(turn: Turn<'_>) -> Turn<'_> {
     if turn.role != Role::System {
         return turn;
     }
@@ -192,10 +192,7 @@ fn without_system(turn: Turn) -> Turn {
         ))),
         _ => None,
     });
-    Turn {
-        role: Role::User,
-        parts: texts.collect(),
-    }
+    Turn::new(Role::User, texts.collect::<Vec<_>>())
 }
 
 fn text(text: Text) -> Value {
@@ -216,7 +213,7 @@ enum Ending {
 /// Writes a message; none if nothing is left to say.
 fn message(turn: Turn, names: &Names, messages: &mut List) -> Result<Option<Ending>> {
     let is_assistant = turn.role == Role::Assistant;
-    let mut parts = turn.parts;
+    let mut parts: Vec<Part> = turn.parts.into_iter().collect();
     if is_assistant {
         // Thoughts, words, calls: the vendor takes them in this order only.
         parts.sort_by_key(|part| match part {
@@ -227,32 +224,26 @@ fn message(turn: Turn, names: &Names, messages: &mut List) -> Result<Option<Endi
     } else {
         parts.sort_by_key(|part| !matches!(part, Part::ToolResult(_)));
     }
-    let mut blocks = List::default();
+    let role = if is_assistant { "assistant" } else { "user" };
     let mut ending = Ending::Words;
     let mut has_thoughts = false;
-    for part in parts {
-        let is_first = blocks.is_empty();
-        let kind = match &part {
-            Part::ToolResult(_) if !is_assistant => Some(Ending::Results),
-            Part::ToolCall(_) if is_assistant => Some(Ending::ThoughtlessCalls),
-            _ => None,
-        };
-        let is_thought = matches!(part, Part::Reasoning { .. } | Part::Opaque(_));
-        let is_written = block(part, names, &mut blocks)?;
-        has_thoughts |= is_first && is_thought && is_written;
-        if let Some(kind) = kind {
-            ending = kind;
+    let is_there = messages.push_list([("role", role.into())], "content", |blocks| {
+        for part in parts {
+            let is_first = blocks.is_empty();
+            match &part {
+                Part::ToolResult(_) if !is_assistant => ending = Ending::Results,
+                Part::ToolCall(_) if is_assistant => ending = Ending::ThoughtlessCalls,
+                _ => {}
+            }
+            let is_thought = matches!(part, Part::Reasoning { .. } | Part::Opaque(_));
+            has_thoughts |= block(part, names, blocks)? && is_first && is_thought;
         }
-    }
-    if blocks.is_empty() {
-        return Ok(None);
-    }
+        Ok(())
+    })?;
     if has_thoughts && ending == Ending::ThoughtlessCalls {
         ending = Ending::Words;
     }
-    let role = if is_assistant { "assistant" } else { "user" };
-    messages.push_object([("role", role.into()), ("content", Item::List(blocks))])?;
-    Ok(Some(ending))
+    Ok(is_there.then_some(ending))
 }
 
 /// Writes a block. Returns whether there is one.
@@ -334,21 +325,17 @@ fn tool_use(call: &ToolCall, names: &Names, blocks: &mut List) -> Result<()> {
 }
 
 fn tool_result(result: ToolResult, names: &Names, blocks: &mut List) -> Result<()> {
-    let mut content = List::default();
-    for part in result.parts {
-        block(part, names, &mut content)?;
-    }
     let id = ids::call(Dialect::Messages, &result.call_id);
-    let members = [
-        ("type", "tool_result".into()),
-        ("tool_use_id", id.into()),
-        ("content", Item::List(content)),
-    ];
+    let members = [("type", "tool_result".into()), ("tool_use_id", id.into())];
+    blocks.open(members, "content")?;
+    for part in result.parts {
+        block(part, names, blocks)?;
+    }
     let error = result.is_error.then(|| ("is_error", true.into()));
     let mark = result
         .cache
         .map(|cache| ("cache_control", marks::said(cache).into()));
-    blocks.push_object(members.into_iter().chain(error).chain(mark))
+    blocks.close(error.into_iter().chain(mark))
 }
 
 /// Only those tools of all that are defined which may be called.

@@ -4,7 +4,7 @@
 //! characters to a token, other scripts about one and a half, JSON about three; each message costs four more.
 //! Images and pages are taken at the prices that vendors publish for middling ones (spec/dialects.md 6).
 
-use super::{Part, Request, Source, ToolResult};
+use super::{Part, Parts, Request, Source, ToolResult};
 
 /// Tokens around each message.
 const MESSAGE: f64 = 4.0;
@@ -23,7 +23,13 @@ pub fn tokens(request: &Request) -> u64 {
     let turns: f64 = request
         .turns
         .iter()
-        .map(|turn| MESSAGE + turn.parts.iter().map(part).sum::<f64>())
+        .map(|turn| {
+            MESSAGE
+                + match &turn.parts {
+                    Parts::Plain(said) => text(said),
+                    Parts::List(parts) => parts.iter().map(part).sum::<f64>(),
+                }
+        })
         .sum();
     let tools: f64 = request
         .tools
@@ -78,12 +84,9 @@ mod tests {
     use super::super::{Role, Turn};
     use super::*;
 
-    fn said(words: &str) -> Request {
+    fn said(words: &str) -> Request<'static> {
         Request {
-            turns: vec![Turn {
-                role: Role::User,
-                parts: vec![Part::text(words)],
-            }],
+            turns: vec![Turn::new(Role::User, Part::text(words))],
             ..Request::default()
         }
     }
@@ -101,14 +104,14 @@ mod tests {
     fn base64_is_not_text() {
         let mut request = said("look");
         let data = "A".repeat(4_000_000);
-        request.turns[0].parts.push(Part::Image {
+        request.turns[0].parts.extend([Part::Image {
             source: Source::Data {
                 mime: "image/png".to_owned(),
                 data,
             },
             detail: None,
             cache: None,
-        });
+        }]);
         assert!(tokens(&request) < 2000);
     }
 }

@@ -2,15 +2,13 @@
 //! passed on stays text: a tree takes ten times as much memory as its text.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::Untranslatable;
 use super::json_text::{Json, TOO_LARGE};
 use super::members::is_known;
-use crate::json::{self, Scanner, Span};
+use crate::json::{self, Oddities, Scanner, Span};
 
 /// A value; objects are open one level deep.
 #[derive(Clone, Debug)]
@@ -44,6 +42,9 @@ pub enum List<'a> {
 /// Members up to which an object is kept as it is. Beyond, only those stay that somebody reads, each once.
 const FEW: usize = 24;
 
+/// The types of pieces that are text and nothing else.
+const PLAIN: [&str; 3] = [r#""text""#, r#""input_text""#, r#""output_text""#];
+
 /// The longest setting that is looked at, bytes: no client sends a hundredth of it.
 const SETTING: usize = 16 * 1024;
 
@@ -52,20 +53,45 @@ const SETTING: usize = 16 * 1024;
 /// # Errors
 /// When it is not a JSON object, is deeper than 128 levels, or has numbers or characters that do not exist.
 pub fn open(body: &[u8]) -> Result<Object<'_>, Untranslatable> {
-    let refused = |error: &dyn fmt::Display| Untranslatable::new("", error.to_string());
-    serde_json::from_slice::<Valid>(body).map_err(|error| refused(&error))?;
-    let mut scanner = Scanner::new(body).map_err(|error| refused(&error))?;
-    Object::read(&mut scanner).map_err(|error| refused(&error))
+    let mut scanner = Scanner::new(body).map_err(malformed)?;
+    let object = Object::read(&mut scanner).map_err(malformed)?;
+    scanner.end().map_err(malformed)?;
+    match flaw(scanner.oddities()) {
+        None => Ok(object),
+        Some(flaw) => Err(Untranslatable::new("", flaw)),
+    }
 }
 
-/// Whether a text is JSON that could be opened.
+fn malformed(error: json::Invalid) -> Untranslatable {
+    Untranslatable::new("", error.to_string())
+}
+
+/// Why others could not read what is JSON. Our own trees are no deeper either.
+fn flaw(oddities: Oddities) -> Option<&'static str> {
+    const DEEPEST: usize = 112;
+    match oddities {
+        Oddities { depth, .. } if depth > DEEPEST => Some("it is nested too deeply"),
+        Oddities {
+            has_infinite: true, ..
+        } => Some("a number is out of range"),
+        Oddities {
+            has_lone_surrogate: true,
+            ..
+        } => Some("half of a surrogate pair"),
+        _ => None,
+    }
+}
+
+/// Whether a text is JSON that others can read.
 pub fn is_valid(text: &str) -> bool {
-    serde_json::from_str::<Valid>(text).is_ok()
+    let mut scanner = Scanner::over(text);
+    let is_whole = scanner.skip().is_ok() && scanner.end().is_ok();
+    is_whole && flaw(scanner.oddities()).is_none()
 }
 
 impl<'a> Given<'a> {
     /// What a text says that has been checked.
-    fn of(text: &'a str) -> Self {
+    pub fn of(text: &'a str) -> Self {
         Self::read(&mut Scanner::over(text)).unwrap_or(Self::Null)
     }
 
@@ -73,20 +99,14 @@ impl<'a> Given<'a> {
         if scanner.peek() == Some(b'{') {
             return Object::read(scanner).map(Self::Object);
         }
-        let (value, span) = scanner.value()?;
+        let (value, _) = scanner.value()?;
         Ok(match value {
             json::Value::Null => Self::Null,
             json::Value::True => Self::Flag(true),
             json::Value::False => Self::Flag(false),
             json::Value::Number(number) => Self::Number(number),
             json::Value::Container(text) => Self::List(List::of(text)),
-            json::Value::String(text) if text.is_escaped() => {
-                // Faster than character by character.
-                let text = serde_json::from_str(scanner.source(span))
-                    .unwrap_or_else(|_| text.decode().into_owned());
-                Self::String(text)
-            }
-            json::Value::String(text) => Self::String(text.raw().to_owned()),
+            json::Value::String(text) => Self::String(text.decode().into_owned()),
         })
     }
 
@@ -138,6 +158,33 @@ impl<'a> List<'a> {
             },
             None => Self::One(Some(text)),
         }
+    }
+}
+
+impl<'a> List<'a> {
+    /// The text that is all there is: the one thing in the place of the list, or in its only element, which says
+    /// nothing else. As it is written, and not empty.
+    pub fn plain_text(&self) -> Option<&'a str> {
+        let text = match self {
+            Self::One(text) => (*text)?,
+            Self::Elements { scanner, .. } => {
+                let mut scanner = scanner.clone();
+                if scanner.peek() != Some(b'{') {
+                    return None;
+                }
+                let only = Object::read(&mut scanner).ok()?;
+                if scanner.peek() != Some(b']') || only.is_partial {
+                    return None;
+                }
+                let is_plain = only.members.iter().all(|(name, value)| match &**name {
+                    "text" => true,
+                    "type" => PLAIN.contains(value),
+                    _ => false,
+                });
+                only.peek("text").filter(|_| is_plain)?
+            }
+        };
+        (text.starts_with('"') && text.len() > 2).then_some(text)
     }
 }
 
@@ -354,55 +401,4 @@ fn setting(text: &str, levels: usize) -> Option<Value> {
     let members = members
         .filter_map(|(name, text)| Some((name.clone().into_owned(), setting(text, levels - 1)?)));
     Some(Value::Object(members.collect()))
-}
-
-/// A JSON text that could be read into a tree, which is not made.
-struct Valid;
-
-impl<'de> Deserialize<'de> for Valid {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Self)
-    }
-}
-
-impl<'de> Visitor<'de> for Valid {
-    type Value = Self;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_str<E: Error>(self, _: &str) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self, A::Error> {
-        while elements.next_element::<Self>()?.is_some() {}
-        Ok(self)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
-        while members.next_entry::<Self, Self>()?.is_some() {}
-        Ok(self)
-    }
 }

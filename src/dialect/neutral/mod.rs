@@ -20,6 +20,7 @@ pub mod parts;
 pub mod repair;
 pub mod schema;
 pub mod search;
+pub mod turn;
 pub mod written;
 
 use serde_json::{Map, Value};
@@ -29,16 +30,17 @@ pub use event::{Event, Finish};
 pub use given::{Given, Object};
 pub use json_text::Json;
 pub use search::WebSearch;
-pub use written::{Item, List, Written};
+pub use turn::{Parts, Turn};
+pub use written::{Item, List, Wrap, Written};
 
 /// A request for an answer.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Request {
+pub struct Request<'a> {
     pub model: String,
     pub stream: bool,
     /// Text that stands above the conversation, block by block.
     pub system: Vec<Text>,
-    pub turns: Vec<Turn>,
+    pub turns: Vec<Turn<'a>>,
     pub tools: Vec<Tool>,
     pub web_search: Option<WebSearch>,
     pub tool_choice: Option<ToolChoice>,
@@ -82,12 +84,6 @@ pub enum Role {
     Assistant,
     /// Instructions in the middle of the conversation.
     System,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Turn {
-    pub role: Role,
-    pub parts: Vec<Part>,
 }
 
 /// A piece of a turn.
@@ -283,10 +279,33 @@ impl Tool {
     }
 }
 
-impl Turn {
-    /// About how many bytes it takes to say it.
-    pub fn weight(&self) -> usize {
-        self.parts.iter().map(Part::weight).sum()
+impl Request<'_> {
+    /// The same, independent of the body that it was read from.
+    pub fn into_owned(self) -> Request<'static> {
+        let turns = self.turns.into_iter();
+        let turns = turns.map(|turn| Turn::new(turn.role, turn.parts.into_owned()));
+        Request {
+            turns: turns.collect(),
+            model: self.model,
+            stream: self.stream,
+            system: self.system,
+            tools: self.tools,
+            web_search: self.web_search,
+            tool_choice: self.tool_choice,
+            parallel: self.parallel,
+            sampling: self.sampling,
+            output: self.output,
+            stop: self.stop,
+            cache_key: self.cache_key,
+            user_id: self.user_id,
+            metadata: self.metadata,
+            service_tier: self.service_tier,
+            verbosity: self.verbosity,
+            modalities: self.modalities,
+            image_shape: self.image_shape,
+            google: self.google,
+            include_usage: self.include_usage,
+        }
     }
 }
 

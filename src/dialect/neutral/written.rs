@@ -18,11 +18,21 @@ const LEAST_ROOM: usize = 8 * 1024;
 pub struct Written {
     /// The lists have their places here, and `null` in them.
     fields: Map<String, Value>,
-    lists: Vec<(&'static str, List)>,
+    lists: Vec<(&'static str, Wrap, List)>,
     /// A value deep in a field, by the names that lead there.
     deep: Option<(&'static [&'static str], Json)>,
     /// The conversation goes on with results of calls that were made without a thought.
     pub is_thoughtless_loop: bool,
+}
+
+/// What stands around a list in the place of a member.
+#[derive(Clone, Copy, Debug)]
+pub enum Wrap {
+    None,
+    /// An object with the list at this name.
+    Object(&'static str),
+    /// A list of one such object.
+    List(&'static str),
 }
 
 /// A list as far as it is written.
@@ -30,8 +40,8 @@ pub struct Written {
 pub struct List {
     /// What is done, element by element with commas between them.
     text: Vec<u8>,
-    /// The first element, as long as it is the only one.
-    only: Option<Value>,
+    /// The innermost list that is open has elements.
+    has_elements: bool,
     /// How much there is to be written and how much of it is done, in any unit.
     work: (usize, usize),
 }
@@ -40,7 +50,6 @@ pub struct List {
 #[derive(Debug)]
 pub enum Item {
     Value(Value),
-    List(List),
     Json(Json),
 }
 
@@ -59,22 +68,24 @@ impl List {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.text.is_empty() && self.only.is_none()
+        !self.has_elements
     }
 
-    /// Takes the only element.
-    pub fn take_only(&mut self) -> Option<&mut Value> {
-        self.only.as_mut()
+    /// How far it is, for [`Self::reset`].
+    pub fn mark(&self) -> (usize, bool) {
+        (self.text.len(), self.has_elements)
+    }
+
+    /// Takes back what was written since.
+    pub fn reset(&mut self, (length, has_elements): (usize, bool)) {
+        self.text.truncate(length);
+        self.has_elements = has_elements;
     }
 
     /// # Errors
     /// When it cannot be said as JSON.
     pub fn push(&mut self, value: Value) -> Result<()> {
-        if self.is_empty() {
-            self.only = Some(value);
-            return Ok(());
-        }
-        self.begin()?;
+        self.begin();
         self.value(&value)
     }
 
@@ -86,28 +97,88 @@ impl List {
         &mut self,
         members: impl IntoIterator<Item = (&'static str, Item)>,
     ) -> Result<()> {
-        self.begin()?;
+        self.begin();
         self.text.push(b'{');
-        let mut is_first = true;
+        self.members(members, false)?;
+        self.text.push(b'}');
+        Ok(())
+    }
+
+    /// Adds an object whose last member is a list at `key`. `elements` pushes what is in
+    /// the list. Where that is nothing, there is no object. Returns whether there is one.
+    ///
+    /// # Errors
+    /// As with [`Self::push`], and what `elements` returns.
+    pub fn push_list(
+        &mut self,
+        members: impl IntoIterator<Item = (&'static str, Item)>,
+        key: &'static str,
+        elements: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<bool> {
+        let mark = self.mark();
+        self.open(members, key)?;
+        elements(self)?;
+        if !self.has_elements {
+            self.reset(mark);
+            return Ok(false);
+        }
+        self.close([])?;
+        Ok(true)
+    }
+
+    /// Begins an object with a list at `key`; what is pushed is in that list until it is closed.
+    ///
+    /// # Errors
+    /// As with [`Self::push`].
+    pub fn open(
+        &mut self,
+        members: impl IntoIterator<Item = (&'static str, Item)>,
+        key: &'static str,
+    ) -> Result<()> {
+        self.begin();
+        self.text.push(b'{');
+        if self.members(members, false)? {
+            self.text.push(b',');
+        }
+        write(&mut self.text, key)?;
+        self.text.extend_from_slice(b":[");
+        self.has_elements = false;
+        Ok(())
+    }
+
+    /// Ends the list that was opened last, and its object with these members.
+    ///
+    /// # Errors
+    /// As with [`Self::push`].
+    pub fn close(&mut self, behind: impl IntoIterator<Item = (&'static str, Item)>) -> Result<()> {
+        self.text.push(b']');
+        self.members(behind, true)?;
+        self.text.push(b'}');
+        self.has_elements = true;
+        Ok(())
+    }
+
+    fn members(
+        &mut self,
+        members: impl IntoIterator<Item = (&'static str, Item)>,
+        mut has_some: bool,
+    ) -> Result<bool> {
         for (key, item) in members {
-            if !std::mem::take(&mut is_first) {
+            if std::mem::replace(&mut has_some, true) {
                 self.text.push(b',');
             }
             write(&mut self.text, key)?;
             self.text.push(b':');
             match item {
                 Item::Value(value) => self.value(&value)?,
-                Item::Json(json) => self.extend(json.as_str().as_bytes()),
-                Item::List(list) => {
-                    self.text.push(b'[');
-                    let list = list.into_text()?;
-                    self.extend(&list);
-                    self.text.push(b']');
+                Item::Json(json) => {
+                    let json = json.as_str().as_bytes();
+                    self.room(json.len() + LEAST_ROOM);
+                    self.text.extend_from_slice(json);
                 }
             }
         }
-        self.text.push(b'}');
-        Ok(())
+        Ok(has_some)
     }
 
     /// Adds a value with `json` in the place of what the names in `path` lead to.
@@ -115,30 +186,21 @@ impl List {
     /// # Errors
     /// As with [`Self::push`].
     pub fn push_with(&mut self, value: &Value, path: &[&str], json: &Json) -> Result<()> {
-        self.begin()?;
+        self.begin();
         self.room(json.as_str().len() + LEAST_ROOM);
         write_with(&mut self.text, value, path, json.as_str())
     }
 
-    fn begin(&mut self) -> Result<()> {
+    fn begin(&mut self) {
         self.room(LEAST_ROOM);
-        if let Some(only) = self.only.take() {
-            write(&mut self.text, &only)?;
-        }
-        if !self.text.is_empty() {
+        if std::mem::replace(&mut self.has_elements, true) {
             self.text.push(b',');
         }
-        Ok(())
     }
 
     fn value(&mut self, value: &Value) -> Result<()> {
         self.room(LEAST_ROOM + size(value));
         write(&mut self.text, value)
-    }
-
-    fn extend(&mut self, bytes: &[u8]) {
-        self.room(bytes.len());
-        self.text.extend_from_slice(bytes);
     }
 
     /// Makes room. Doubling would take as much again as there is; a long list is expected to go on as it began.
@@ -157,31 +219,18 @@ impl List {
         };
         self.text.reserve_exact(expected.max(least));
     }
-
-    /// # Errors
-    /// As with [`Self::push`].
-    pub fn into_json(self) -> Result<Json> {
-        let mut text = self.into_text()?;
-        text.reserve_exact(2);
-        text.insert(0, b'[');
-        text.push(b']');
-        let text = String::from_utf8(text).unwrap_or_default();
-        Ok(Json::compact(text))
-    }
-
-    fn into_text(mut self) -> Result<Vec<u8>> {
-        if let Some(only) = self.only.take() {
-            write(&mut self.text, &only)?;
-        }
-        Ok(self.text)
-    }
 }
 
 impl Written {
     /// Puts a list in its place.
     pub fn set_list(&mut self, key: &'static str, list: List) {
+        self.set_wrapped(key, Wrap::None, list);
+    }
+
+    /// Puts a list in its place, with something around it.
+    pub fn set_wrapped(&mut self, key: &'static str, wrap: Wrap, list: List) {
         self.fields.insert(key.to_owned(), Value::Null);
-        self.lists.push((key, list));
+        self.lists.push((key, wrap, list));
     }
 
     /// Puts a value in the place of what the names lead to.
@@ -200,11 +249,16 @@ impl Written {
             }
             write(&mut text, key)?;
             text.push(b':');
-            if let Some(at) = self.lists.iter().position(|(known, _)| known == key) {
-                let (_, list) = self.lists.swap_remove(at);
-                text.push(b'[');
-                pieces.push(std::mem::replace(&mut text, vec![b']']));
-                pieces.push(list.into_text()?);
+            if let Some(at) = self.lists.iter().position(|(known, ..)| known == key) {
+                let (_, wrap, list) = self.lists.swap_remove(at);
+                let (before, behind) = match wrap {
+                    Wrap::None => ("[".to_owned(), "]"),
+                    Wrap::Object(inner) => (format!(r#"{{"{inner}":["#), "]}"),
+                    Wrap::List(inner) => (format!(r#"[{{"{inner}":["#), "]}]"),
+                };
+                text.extend_from_slice(before.as_bytes());
+                pieces.push(std::mem::replace(&mut text, behind.as_bytes().to_vec()));
+                pieces.push(list.text);
                 continue;
             }
             match &self.deep {
@@ -237,7 +291,15 @@ fn joined(mut pieces: Vec<Vec<u8>>) -> Vec<u8> {
     for piece in behind {
         text.extend_from_slice(&piece);
     }
-    text.splice(..0, pieces.into_iter().flatten());
+    let (length, front) = (text.len(), all(&pieces));
+    text.resize(length + front, 0);
+    text.copy_within(..length, front);
+    let mut rest = text.as_mut_slice();
+    for piece in pieces {
+        let (place, behind) = rest.split_at_mut(piece.len().min(rest.len()));
+        place.copy_from_slice(piece.get(..place.len()).unwrap_or_default());
+        rest = behind;
+    }
     text
 }
 

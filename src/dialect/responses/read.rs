@@ -4,8 +4,8 @@ use crate::dialect::neutral::given::List;
 use crate::dialect::neutral::losses::{Place, Way};
 use crate::dialect::neutral::parts::{cache, function, stops};
 use crate::dialect::neutral::{
-    Carrier, Family, Given, Object, Output, Part, Request, Role, Sampling, Text, Tool, ToolCall,
-    ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
+    Carrier, Family, Given, Object, Output, Part, Parts, Request, Role, Sampling, Text, Tool,
+    ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
 };
 use crate::dialect::openai::{
     allowed_tools, choice_word, custom_tool, file_source, image_url, schema_output, tier,
@@ -20,7 +20,7 @@ const STATEFUL: [&str; 3] = ["previous_response_id", "conversation", "prompt"];
 ///
 /// # Errors
 /// Where it says something that nobody else could be told.
-pub fn request(mut body: Object<'_>, way: Way) -> Result<Request> {
+pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
     for key in STATEFUL {
         if body.take(key).is_some() {
             let why = "is not supported where the upstream is not the Responses API";
@@ -58,10 +58,9 @@ pub fn request(mut body: Object<'_>, way: Way) -> Result<Request> {
     }
     request.tool_choice = body.take("tool_choice").and_then(choice);
     match body.take("input") {
-        Some(Given::String(text)) => request.turns.push(Turn {
-            role: Role::User,
-            parts: vec![Part::text(text)],
-        }),
+        Some(Given::String(text)) => {
+            request.turns.push(Turn::new(Role::User, Part::text(text)));
+        }
         Some(Given::List(items)) => {
             for (index, item) in items.enumerate() {
                 let place = Place::new("input", index, way);
@@ -146,7 +145,7 @@ fn choice(value: Given<'_>) -> Option<ToolChoice> {
     }
 }
 
-fn item(mut item: Object<'_>, place: &Place, request: &mut Request) -> Result<()> {
+fn item<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) -> Result<()> {
     let kind = item.text("type").unwrap_or_else(|| "message".to_owned());
     match kind.as_str() {
         "message" => return message(item, place, request),
@@ -177,10 +176,8 @@ fn item(mut item: Object<'_>, place: &Place, request: &mut Request) -> Result<()
                 parts: parts(output, Role::User, &place.member("output"))?,
                 ..ToolResult::default()
             };
-            request.turns.push(Turn {
-                role: Role::User,
-                parts: vec![Part::ToolResult(result)],
-            });
+            let turn = Turn::new(Role::User, Part::ToolResult(result));
+            request.turns.push(turn);
         }
         "reasoning" => {
             if let Some(part) = reasoning(item) {
@@ -205,11 +202,8 @@ fn item(mut item: Object<'_>, place: &Place, request: &mut Request) -> Result<()
 /// Items of the model stand side by side; neighbours are one turn.
 fn assistant(request: &mut Request, part: Part) {
     match request.turns.last_mut() {
-        Some(turn) if turn.role == Role::Assistant => turn.parts.push(part),
-        _ => request.turns.push(Turn {
-            role: Role::Assistant,
-            parts: vec![part],
-        }),
+        Some(turn) if turn.role == Role::Assistant => turn.parts.extend([part]),
+        _ => request.turns.push(Turn::new(Role::Assistant, part)),
     }
 }
 
@@ -234,7 +228,7 @@ fn reasoning(mut item: Object<'_>) -> Option<Part> {
     }
 }
 
-fn message(mut item: Object<'_>, place: &Place, request: &mut Request) -> Result<()> {
+fn message<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) -> Result<()> {
     let content = item.list_of("content");
     let said = place.member("content");
     match item.text("role").as_deref() {
@@ -248,23 +242,29 @@ fn message(mut item: Object<'_>, place: &Place, request: &mut Request) -> Result
             if request.turns.is_empty() {
                 request.system.extend(texts);
             } else if !texts.is_empty() {
-                request.turns.push(Turn {
-                    role: Role::System,
-                    parts: texts.into_iter().map(Part::Text).collect(),
-                });
+                let parts: Vec<Part> = texts.into_iter().map(Part::Text).collect();
+                request.turns.push(Turn::new(Role::System, parts));
             }
         }
         Some("assistant") => {
+            let before = request.turns.last().map(|turn| turn.role);
+            if let Some(text) = content.plain_text()
+                && before != Some(Role::Assistant)
+            {
+                let turn = Turn::new(Role::Assistant, Parts::Plain(text));
+                request.turns.push(turn);
+                return Ok(());
+            }
             for part in parts(content, Role::Assistant, &said)? {
                 assistant(request, part);
             }
         }
         Some("user") | None => {
-            let parts = parts(content, Role::User, &said)?;
-            request.turns.push(Turn {
-                role: Role::User,
-                parts,
-            });
+            let parts = match content.plain_text() {
+                Some(text) => Parts::Plain(text),
+                None => parts(content, Role::User, &said)?.into(),
+            };
+            request.turns.push(Turn::new(Role::User, parts));
         }
         Some(other) => {
             let why = format!("there is no role {other:?}");
@@ -277,6 +277,7 @@ fn message(mut item: Object<'_>, place: &Place, request: &mut Request) -> Result
 fn parts(content: List<'_>, role: Role, place: &Place) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
     for (index, part) in content.enumerate() {
+        place.bounds(index)?;
         let place = place.at(index);
         match part {
             Given::String(text) if text.is_empty() => {}

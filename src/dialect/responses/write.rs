@@ -10,7 +10,7 @@ use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::texts_of;
 use crate::dialect::neutral::{
-    Family, Item, List, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice,
+    Family, List, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice,
     ToolResult, Turn, Untranslatable, WebSearch, Written, answer, ids, media, repair, schema,
 };
 use crate::dialect::openai::{flagged, mime_of, output_name, tier_word};
@@ -89,19 +89,22 @@ fn turn(turn: Turn, names: &Names, text_calls: &HashSet<String>, input: &mut Lis
         Role::User => "user",
         Role::Assistant => "assistant",
     };
-    let mut said = List::default();
-    let mut shown = List::default();
+    let mut shown = Vec::new();
+    let mut is_open = false;
     for part in turn.parts {
         match part {
             Part::ToolCall(call) => {
-                say(role, &mut said, input)?;
+                end(&mut is_open, input)?;
                 input.push(self::call(call, names))?;
             }
-            Part::ToolResult(result) => tool_result(result, text_calls, input)?,
+            Part::ToolResult(result) => {
+                end(&mut is_open, input)?;
+                tool_result(result, text_calls, input)?;
+            }
             Part::Reasoning { text, carrier } => {
                 let carrier = carrier.filter(|carrier| carrier.family == Family::Gpt);
                 if let Some(carrier) = carrier {
-                    say(role, &mut said, input)?;
+                    end(&mut is_open, input)?;
                     let summary: Vec<Value> = (!text.is_empty())
                         .then(|| json!({"type": "summary_text", "text": text}))
                         .into_iter()
@@ -113,30 +116,40 @@ fn turn(turn: Turn, names: &Names, text_calls: &HashSet<String>, input: &mut Lis
             Part::Opaque(_) => {}
             // Only users can show pictures.
             image @ Part::Image { .. } if turn.role == Role::Assistant => {
-                if let Some(content) = content(image, turn.role)? {
-                    shown.push(content)?;
-                }
+                shown.extend(content(image, turn.role)?);
             }
-            other => {
-                if let Some(content) = content(other, turn.role)? {
-                    said.push(content)?;
-                }
-            }
+            other => say(role, content(other, turn.role)?, &mut is_open, input)?,
         }
     }
-    say(role, &mut said, input)?;
-    say("user", &mut shown, input)
+    end(&mut is_open, input)?;
+    for image in shown {
+        say("user", Some(image), &mut is_open, input)?;
+    }
+    end(&mut is_open, input)
 }
 
-fn say(role: &'static str, said: &mut List, input: &mut List) -> Result<()> {
-    if said.is_empty() {
+/// Adds to the message that is open, or opens one.
+fn say(
+    role: &'static str,
+    content: Option<Value>,
+    is_open: &mut bool,
+    input: &mut List,
+) -> Result<()> {
+    let Some(content) = content else {
         return Ok(());
+    };
+    if !std::mem::replace(is_open, true) {
+        let members = [("type", "message".into()), ("role", role.into())];
+        input.open(members, "content")?;
     }
-    input.push_object([
-        ("type", "message".into()),
-        ("role", role.into()),
-        ("content", Item::List(std::mem::take(said))),
-    ])
+    input.push(content)
+}
+
+fn end(is_open: &mut bool, input: &mut List) -> Result<()> {
+    match std::mem::take(is_open) {
+        true => input.close([]),
+        false => Ok(()),
+    }
 }
 
 fn content(part: Part, role: Role) -> Result<Option<Value>> {
@@ -213,24 +226,20 @@ fn tool_result(result: ToolResult, text_calls: &HashSet<String>, input: &mut Lis
         .parts
         .iter()
         .all(|part| matches!(part, Part::Text(_)));
-    let output = if is_plain {
-        let (text, _) = texts_of(result.parts);
-        flagged(text, result.is_error).into()
-    } else {
-        let mut parts = List::default();
-        for part in result.parts {
-            if let Some(content) = content(part, Role::User)? {
-                parts.push(content)?;
-            }
-        }
-        Item::List(parts)
-    };
     let id = ids::call(Dialect::Responses, &result.call_id);
-    input.push_object([
-        ("type", kind.into()),
-        ("call_id", id.into()),
-        ("output", output),
-    ])
+    let members = [("type", kind.into()), ("call_id", id.into())];
+    if is_plain {
+        let (text, _) = texts_of(result.parts);
+        let output = ("output", flagged(text, result.is_error).into());
+        return input.push_object(members.into_iter().chain([output]));
+    }
+    input.open(members, "output")?;
+    for part in result.parts {
+        if let Some(content) = content(part, Role::User)? {
+            input.push(content)?;
+        }
+    }
+    input.close([])
 }
 
 fn tools(
@@ -303,6 +312,7 @@ fn definition(tool: Tool, names: &Names, definitions: &mut List) -> Result<()> {
     // Left out, it would mean true, which most schemas do not stand.
     definition["strict"] = tool.strict.unwrap_or(false).into();
     let parameters = schema::without_dialect(&tool.schema);
+    drop(tool.schema);
     definitions.push_with(&definition, &["parameters"], &parameters)
 }
 
