@@ -23,9 +23,8 @@ fn is_refused(upstream: Dialect, shape: Shape, bytes: usize) -> bool {
     match shape {
         Shape::OneTool => upstream == Dialect::Gemini,
         Shape::Output => matches!(upstream, Dialect::Gemini | Dialect::Messages),
-        // More messages and pieces than there may be.
+        // More messages than there may be.
         Shape::TinyMessages => bytes > 11 * 1024 * 1024,
-        Shape::TinyParts => bytes > 1024 * 1024,
         _ => false,
     }
 }

@@ -127,7 +127,8 @@ pub fn request(dialect: Dialect, bytes: usize, shape: Shape) -> Vec<u8> {
         }
         System => {
             body.system = filled(bytes, |n| {
-                let text = format!("Rule {n}: be brief.");
+                let text =
+                    format!("Rule {n}: be brief, and say nothing of what you were not asked.");
                 match dialect {
                     Dialect::Gemini => format!(r#"{{"text":"{text}"}}"#),
                     Dialect::Responses => text + "\\n",

@@ -6,8 +6,8 @@ use crate::dialect::neutral::losses::{Place, Way};
 use crate::dialect::neutral::media;
 use crate::dialect::neutral::parts::{cache, function, stops};
 use crate::dialect::neutral::{
-    Carrier, Family, Given, Google, ImageShape, Object, Output, Part, Parts, Request, Role,
-    Sampling, Text, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch,
+    Carrier, Family, Given, Google, ImageShape, Object, Output, Part, Request, Role, Sampling,
+    Text, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch,
 };
 use crate::dialect::openai::{
     allowed_tools, choice_word, custom_tool, file_source, image_url, schema_output, tier,
@@ -171,11 +171,8 @@ fn message<'a>(mut message: Object<'a>, place: &Place, request: &mut Request<'a>
             }
         }
         "assistant" => {
-            let plain = content.plain_text().filter(|_| message.is_empty());
-            let parts = match plain {
-                Some(text) => Parts::Plain(text),
-                None => assistant(message, content).into(),
-            };
+            let plain = content.plain().filter(|_| message.is_empty());
+            let parts = plain.unwrap_or_else(|| assistant(message, content).into());
             request.turns.push(Turn::new(Role::Assistant, parts));
         }
         "tool" | "function" => {
@@ -195,8 +192,8 @@ fn message<'a>(mut message: Object<'a>, place: &Place, request: &mut Request<'a>
             request.turns.push(turn);
         }
         "user" => {
-            let parts = match content.plain_text() {
-                Some(text) => Parts::Plain(text),
+            let parts = match content.plain() {
+                Some(plain) => plain,
                 None => parts(content, &said)?.into(),
             };
             request.turns.push(Turn::new(Role::User, parts));

@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use crate::dialect::Dialect;
-use crate::dialect::neutral::fields::set;
+use crate::dialect::neutral::fields::{object_of, set};
 use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::texts_of;
 use crate::dialect::neutral::{
-    Family, List, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice,
+    Family, List, Output, Part, Parts, Request, Role, Source, Text, Tool, ToolCall, ToolChoice,
     ToolResult, Turn, Untranslatable, Written, answer, ids, media, repair, schema,
 };
 use crate::dialect::openai::{flagged, mime_of, output_name, tier_word};
@@ -102,7 +102,7 @@ fn system(mut texts: Vec<Text>, messages: &mut List) -> Result<()> {
             messages.open([role], "content")?;
             for text in texts {
                 messages.advance(text.text.len());
-                messages.push(json!({"type": "text", "text": text.text}))?;
+                messages.push(self::text(text.text))?;
             }
             messages.close([])
         }
@@ -119,18 +119,28 @@ fn turn(turn: Turn, names: &Names, messages: &mut List) -> Result<()> {
             system(texts.collect(), messages)
         }
         Role::Assistant => {
-            let images = assistant(turn.parts.into_iter().collect(), names, messages)?;
+            let images = assistant(turn.parts, names, messages)?;
             if !images.is_empty() {
                 messages.push(json!({"role": "user", "content": images}))?;
             }
             Ok(())
         }
-        Role::User => user(turn.parts.into_iter().collect(), messages),
+        Role::User => user(turn.parts, messages),
     }
 }
 
 /// Results first, each a message of its own; what they show that is no text comes behind the last of them.
-fn user(parts: Vec<Part>, messages: &mut List) -> Result<()> {
+fn user(parts: Parts<'_>, messages: &mut List) -> Result<()> {
+    let role = ("role", "user".into());
+    if let Parts::Plains(_) = parts {
+        messages.open([role], "content")?;
+        for part in parts {
+            if let Some(part) = self::content(part)? {
+                messages.push(part)?;
+            }
+        }
+        return messages.close([]);
+    }
     let mut shown = Vec::new();
     let mut said = Vec::with_capacity(parts.len());
     for part in parts {
@@ -139,7 +149,6 @@ fn user(parts: Vec<Part>, messages: &mut List) -> Result<()> {
             other => said.push(other),
         }
     }
-    let role = ("role", "user".into());
     if let ([], [Part::Text(_) | Part::Refusal(_)]) = (shown.as_slice(), said.as_slice())
         && let Some(Part::Text(Text { text, .. }) | Part::Refusal(text)) = said.pop()
     {
@@ -162,12 +171,16 @@ fn user(parts: Vec<Part>, messages: &mut List) -> Result<()> {
     Ok(())
 }
 
+fn text(text: String) -> Value {
+    object_of([("type", "text".into()), ("text", text.into())])
+}
+
 fn content(part: Part) -> Result<Option<Value>> {
     let cannot = |thing| Err(cannot(thing, Dialect::Chat));
     Ok(Some(match part {
         Part::Text(text) if text.text.is_empty() => return Ok(None),
-        Part::Text(text) => json!({"type": "text", "text": text.text}),
-        Part::Refusal(text) => json!({"type": "text", "text": text}),
+        Part::Text(text) => self::text(text.text),
+        Part::Refusal(text) => self::text(text),
         Part::Image { source, detail, .. } => {
             let url = match source {
                 Source::Data { mime, data } => media::url_of(&mime, &data),
@@ -175,11 +188,11 @@ fn content(part: Part) -> Result<Option<Value>> {
                 Source::FileId(_) => return cannot(Thing::KeptImage),
                 Source::Text(_) => return cannot(Thing::OddImage),
             };
-            let mut image = json!({"url": url});
+            let mut image = object_of([("url", url.into())]);
             if let Some(detail) = detail {
                 image["detail"] = detail.into();
             }
-            json!({"type": "image_url", "image_url": image})
+            object_of([("type", "image_url".into()), ("image_url", image)])
         }
         Part::Audio { mime, data } => json!({
             "type": "input_audio",
@@ -209,7 +222,7 @@ fn content(part: Part) -> Result<Option<Value>> {
             if let Some(mime) = mime {
                 file["filename"] = name.unwrap_or_else(|| media::name_for(&mime)).into();
             }
-            json!({"type": "file", "file": file})
+            object_of([("type", "file".into()), ("file", file)])
         }
         Part::Reasoning { .. } | Part::Opaque(_) | Part::ToolCall(_) | Part::ToolResult(_) => {
             return Ok(None);
@@ -237,7 +250,7 @@ fn tool_result(result: ToolResult, messages: &mut List) -> Result<Vec<Value>> {
 }
 
 /// Writes what the model said. Returns the images among it, which only users can show.
-fn assistant(parts: Vec<Part>, names: &Names, messages: &mut List) -> Result<Vec<Value>> {
+fn assistant(parts: Parts<'_>, names: &Names, messages: &mut List) -> Result<Vec<Value>> {
     let mut text = String::new();
     let mut reasoning = Vec::new();
     let mut calls = Vec::new();

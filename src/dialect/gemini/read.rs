@@ -6,8 +6,8 @@ use crate::dialect::neutral::given::List;
 use crate::dialect::neutral::losses::{Place, Way};
 use crate::dialect::neutral::parts::{function, stops};
 use crate::dialect::neutral::{
-    Carrier, Given, ImageShape, Object, Output, Part, Parts, Request, Role, Sampling, Source, Text,
-    Tier, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
+    Carrier, Given, ImageShape, Object, Output, Part, Request, Role, Sampling, Source, Text, Tier,
+    ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -220,8 +220,8 @@ fn contents<'a>(body: &mut Object<'a>, way: Way, request: &mut Request<'a>) -> R
             _ => Role::User,
         };
         let given = content.list_of("parts");
-        if let Some(text) = given.plain_text() {
-            request.turns.push(Turn::new(role, Parts::Plain(text)));
+        if let (List::Elements { .. }, Some(plain)) = (&given, given.plain()) {
+            request.turns.push(Turn::new(role, plain));
             continue;
         }
         let mut parts = Vec::new();

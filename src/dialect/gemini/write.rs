@@ -55,7 +55,7 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
         let mut parts = List::expecting(system.iter().map(|text| text.text.len()).sum());
         for text in system {
             let weight = text.text.len();
-            parts.push(json!({"text": text.text}))?;
+            parts.push(fields::object_of([("text", text.text.into())]))?;
             parts.advance(weight);
         }
         body.set_wrapped("systemInstruction", Wrap::Object("parts"), parts);
@@ -244,7 +244,8 @@ fn part(part: Part) -> Result<Option<Value>> {
 }
 
 fn inline(mime: &str, data: String) -> Value {
-    json!({"inlineData": {"mimeType": mime, "data": data}})
+    let inline = [("mimeType", mime.into()), ("data", data.into())];
+    fields::object_of([("inlineData", fields::object_of(inline))])
 }
 
 fn function_call(

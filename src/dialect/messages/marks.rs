@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::dialect::neutral::{Cache, Given, Part, Parts, Role, Text, Tool, Turn};
+use crate::dialect::neutral::{Cache, Part, Role, Text, Tool, Turn};
 
 /// Marks for the prompt cache that one request may have.
 const MOST: usize = 4;
@@ -37,9 +37,9 @@ pub fn are_there(system: &[Text], turns: &[Turn], tools: &[Tool]) -> bool {
 /// Whoever says nothing of the prompt cache gets its use all the same: up to what the user said before last,
 /// and, where they are written, up to the last tool and the system text.
 pub fn mark_turns(turns: &mut [Turn]) {
-    let is_said = |turn: &Turn<'_>| match &turn.parts {
-        Parts::Plain(text) => !is_blank_text(text),
-        Parts::List(parts) => parts.iter().any(|part| !is_blank(part)),
+    let is_said = |turn: &Turn<'_>| match turn.parts.is_blank_text() {
+        Some(is_blank) => !is_blank,
+        None => turn.parts.iter().any(|part| !is_blank(part)),
     };
     let said = turns
         .iter_mut()
@@ -47,13 +47,17 @@ pub fn mark_turns(turns: &mut [Turn]) {
     let Some(before_last) = said.rev().nth(1) else {
         return;
     };
+    let own = Cache { is_long: false };
+    if before_last.parts.mark_plain(own) {
+        return;
+    }
     before_last.parts.open();
     let parts = before_last.parts.iter_mut().filter(|part| !is_blank(part));
     // Results come first.
     if let Some(last) = parts.max_by_key(|part| !is_result(part))
         && let Some(cache) = place(last)
     {
-        *cache = Some(Cache { is_long: false });
+        *cache = Some(own);
     }
 }
 
@@ -95,14 +99,6 @@ fn place(part: &mut Part) -> Option<&mut Option<Cache>> {
 
 fn is_result(part: &Part) -> bool {
     matches!(part, Part::ToolResult(_))
-}
-
-/// As [`is_blank`], of a text as it is written.
-fn is_blank_text(text: &str) -> bool {
-    match Given::of(text) {
-        Given::String(text) => text.trim().is_empty(),
-        _ => true,
-    }
 }
 
 /// Text of nothing but white space is not written.

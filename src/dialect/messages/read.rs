@@ -4,8 +4,8 @@ use crate::dialect::neutral::given::List;
 use crate::dialect::neutral::losses::{Place, Way};
 use crate::dialect::neutral::parts::{cache, stops};
 use crate::dialect::neutral::{
-    Carrier, Family, Given, Object, Output, Part, Parts, Request, Role, Sampling, Source, Text,
-    Tier, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
+    Carrier, Family, Given, Object, Output, Part, Request, Role, Sampling, Source, Text, Tier,
+    Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -153,8 +153,8 @@ fn turn<'a>(mut message: Object<'a>, place: &Place) -> Result<Turn<'a>> {
         }
     };
     let content = message.list_of("content");
-    let parts = match content.plain_text() {
-        Some(text) if role != Role::System => Parts::Plain(text),
+    let parts = match content.plain() {
+        Some(plain) => plain,
         _ => parts(content, role, &place.member("content"))?.into(),
     };
     Ok(Turn { role, parts })

@@ -213,7 +213,7 @@ enum Ending {
 /// Writes a message; none if nothing is left to say.
 fn message(turn: Turn, names: &Names, messages: &mut List) -> Result<Option<Ending>> {
     let is_assistant = turn.role == Role::Assistant;
-    let mut parts: Vec<Part> = turn.parts.into_iter().collect();
+    let mut parts = turn.parts;
     if is_assistant {
         // Thoughts, words, calls: the vendor takes them in this order only.
         parts.sort_by_key(|part| match part {
@@ -255,7 +255,7 @@ fn block(part: Part, names: &Names, blocks: &mut List) -> Result<bool> {
         Part::Text(words) => Some(text(words)),
         Part::Refusal(refusal) => Some(json!({"type": "text", "text": refusal})),
         Part::Image { source, cache, .. } => {
-            let mut block = json!({"type": "image", "source": self::source(source)});
+            let mut block = shown("image", source);
             mark(&mut block, cache);
             Some(block)
         }
@@ -266,9 +266,9 @@ fn block(part: Part, names: &Names, blocks: &mut List) -> Result<bool> {
         } => {
             let mut block = match source {
                 Source::Data { mime, data } if mime.starts_with("image/") => {
-                    json!({"type": "image", "source": self::source(Source::Data { mime, data })})
+                    shown("image", Source::Data { mime, data })
                 }
-                source => json!({"type": "document", "source": self::source(source)}),
+                source => shown("document", source),
             };
             if let Some(name) = name.filter(|_| block["type"] == "document") {
                 block["title"] = name.into();
@@ -301,17 +301,32 @@ fn block(part: Part, names: &Names, blocks: &mut List) -> Result<bool> {
     Ok(is_there)
 }
 
+fn shown(kind: &str, source: Source) -> Value {
+    fields::object_of([("type", kind.into()), ("source", self::source(source))])
+}
+
 fn source(source: Source) -> Value {
+    let base64 = |mime: String, data: String| {
+        fields::object_of([
+            ("type", "base64".into()),
+            ("media_type", mime.into()),
+            ("data", data.into()),
+        ])
+    };
     match source {
         // The vendor takes text as it is only.
         Source::Data { mime, data } if mime == "text/plain" => match media::text_of_base64(&data) {
             Some(text) => self::source(Source::Text(text)),
-            None => json!({"type": "base64", "media_type": mime, "data": data}),
+            None => base64(mime, data),
         },
-        Source::Data { mime, data } => json!({"type": "base64", "media_type": mime, "data": data}),
+        Source::Data { mime, data } => base64(mime, data),
         Source::Url(url) => json!({"type": "url", "url": url}),
         Source::FileId(id) => json!({"type": "file", "file_id": id}),
-        Source::Text(text) => json!({"type": "text", "media_type": "text/plain", "data": text}),
+        Source::Text(text) => fields::object_of([
+            ("type", "text".into()),
+            ("media_type", "text/plain".into()),
+            ("data", text.into()),
+        ]),
     }
 }
 
@@ -407,6 +422,7 @@ fn definition(tool: Tool, names: &Names, definitions: &mut List) -> Result<()> {
         ),
         false => (tool.description, schema::plain(&tool.schema)),
     };
+    drop(tool.schema);
     if let Some(description) = description {
         block["description"] = description.into();
     }

@@ -27,6 +27,7 @@ pub fn tokens(request: &Request) -> u64 {
             MESSAGE
                 + match &turn.parts {
                     Parts::Plain(said) => text(said),
+                    Parts::Plains(said) => said.texts.iter().map(|said| text(said)).sum(),
                     Parts::List(parts) => parts.iter().map(part).sum::<f64>(),
                 }
         })

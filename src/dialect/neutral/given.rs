@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::Untranslatable;
 use super::json_text::{Json, TOO_LARGE};
 use super::members::is_known;
+use super::turn::Parts;
 use crate::json::{self, Oddities, Scanner, Span};
 
 /// A value; objects are open one level deep.
@@ -162,30 +163,50 @@ impl<'a> List<'a> {
 }
 
 impl<'a> List<'a> {
-    /// The text that is all there is: the one thing in the place of the list, or in its only element, which says
-    /// nothing else. As it is written, and not empty.
-    pub fn plain_text(&self) -> Option<&'a str> {
-        let text = match self {
-            Self::One(text) => (*text)?,
-            Self::Elements { scanner, .. } => {
-                let mut scanner = scanner.clone();
-                if scanner.peek() != Some(b'{') {
-                    return None;
-                }
-                let only = Object::read(&mut scanner).ok()?;
-                if scanner.peek() != Some(b']') || only.is_partial {
-                    return None;
-                }
-                let is_plain = only.members.iter().all(|(name, value)| match &**name {
-                    "text" => true,
-                    "type" => PLAIN.contains(value),
-                    _ => false,
-                });
-                only.peek("text").filter(|_| is_plain)?
-            }
+    /// The texts that are all there is: the one thing in the place of the list, or elements that say nothing else.
+    pub fn plain(&self) -> Option<Parts<'a>> {
+        let is_text = |text: &&str| text.starts_with('"') && text.len() > 2;
+        let mut scanner = match self {
+            Self::One(text) => return text.filter(is_text).map(Parts::Plain),
+            Self::Elements { scanner, .. } => scanner.clone(),
         };
-        (text.starts_with('"') && text.len() > 2).then_some(text)
+        let mut only = None;
+        let mut texts = Vec::new();
+        loop {
+            match scanner.peek()? {
+                b'{' => {}
+                b']' => break,
+                _ => return None,
+            }
+            let text = plain_text(&Object::read(&mut scanner).ok()?)?;
+            // Empty ones are no pieces.
+            if text != "\"\"" {
+                match only {
+                    None => only = Some(text),
+                    Some(first) if texts.is_empty() => texts.extend([first, text]),
+                    Some(_) => texts.push(text),
+                }
+            }
+            scanner.comma();
+        }
+        match texts.is_empty() {
+            true => only.map(Parts::Plain),
+            false => Some(Parts::plain(texts)),
+        }
     }
+}
+
+/// The text of an element that says nothing else, as it is written.
+fn plain_text<'a>(element: &Object<'a>) -> Option<&'a str> {
+    let mut text = None;
+    for (name, value) in &element.members {
+        match &**name {
+            "text" if value.starts_with('"') => text = Some(*value),
+            "type" if PLAIN.contains(value) => {}
+            _ => return None,
+        }
+    }
+    text.filter(|_| !element.is_partial)
 }
 
 impl Default for List<'_> {

@@ -143,7 +143,7 @@ pub fn merged(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
     for turn in turns {
         match out.last_mut() {
             Some(before) if before.role == turn.role => {
-                before.parts.extend(turn.parts);
+                before.parts.append(turn.parts);
             }
             _ => out.push(turn),
         }

@@ -1,6 +1,6 @@
 //! A turn of a conversation, and what it consists of.
 
-use super::{Given, Part, Role, Text, Untranslatable};
+use super::{Cache, Given, Part, Role, Text, Untranslatable};
 
 /// Messages that a conversation may have. Each costs a model four tokens and more: no model takes half as many.
 pub const MOST_TURNS: usize = 400_000;
@@ -23,7 +23,16 @@ pub struct Turn<'a> {
 pub enum Parts<'a> {
     /// A text that is not empty, as it is written.
     Plain(&'a str),
+    /// Several of them.
+    Plains(Box<Plains<'a>>),
     List(Vec<Part>),
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plains<'a> {
+    pub texts: Vec<&'a str>,
+    /// The mark on the last one.
+    pub cache: Option<Cache>,
 }
 
 impl<'a> Turn<'a> {
@@ -38,16 +47,30 @@ impl<'a> Turn<'a> {
         const EACH: usize = 96;
         match &self.parts {
             Parts::Plain(text) => EACH + text.len(),
+            Parts::Plains(plains) => {
+                let texts = plains.texts.iter();
+                texts.map(|text| EACH / 2 + text.len()).sum()
+            }
             Parts::List(parts) => parts.iter().map(Part::weight).sum(),
         }
     }
 }
 
-impl Parts<'_> {
-    /// Makes a piece of a plain text.
+impl<'a> Parts<'a> {
+    /// Those of texts that are as they are written.
+    pub fn plain(texts: Vec<&'a str>) -> Self {
+        match texts.as_slice() {
+            [only] => Self::Plain(only),
+            _ => Self::Plains(Box::new(Plains { texts, cache: None })),
+        }
+    }
+
+    /// Makes pieces of plain texts.
     pub fn open(&mut self) {
-        let parts = std::mem::take(self);
-        *self = parts.into_iter().collect();
+        if !matches!(self, Self::List(_)) {
+            let parts = std::mem::take(self);
+            *self = parts.into_iter().collect();
+        }
     }
 
     /// Adds pieces behind those that are here.
@@ -58,9 +81,47 @@ impl Parts<'_> {
         }
     }
 
+    /// Adds those of another turn.
+    pub fn append(&mut self, more: Self) {
+        match (&mut *self, more) {
+            (Self::Plain(first), Self::Plain(second)) => *self = Self::plain(vec![first, second]),
+            (Self::Plains(plains), Self::Plain(text)) if plains.cache.is_none() => {
+                plains.texts.push(text);
+            }
+            (_, more) => self.extend(more),
+        }
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         matches!(self, Self::List(parts) if parts.is_empty())
+    }
+
+    /// Marks the last piece, where these are plain texts. Returns whether they are.
+    pub fn mark_plain(&mut self, cache: Cache) -> bool {
+        if let Self::Plain(text) = *self {
+            *self = Self::Plains(Box::new(Plains {
+                texts: vec![text],
+                cache: None,
+            }));
+        }
+        let Self::Plains(plains) = self else {
+            return false;
+        };
+        let is_said = plains.texts.last().is_some_and(|text| !is_blank(text));
+        if is_said {
+            plains.cache = Some(cache);
+        }
+        is_said
+    }
+
+    /// Whether all of it is white space.
+    pub fn is_blank_text(&self) -> Option<bool> {
+        match self {
+            Self::Plain(text) => Some(is_blank(text)),
+            Self::Plains(plains) => Some(plains.texts.iter().all(|text| is_blank(text))),
+            Self::List(_) => None,
+        }
     }
 
     /// The same, independent of the body.
@@ -72,6 +133,13 @@ impl Parts<'_> {
 /// Says that there are more pieces than there may be.
 pub fn too_many(what: &str, most: usize) -> Untranslatable {
     Untranslatable::new(what, format!("has more than {most} elements"))
+}
+
+fn is_blank(text: &str) -> bool {
+    match Given::of(text) {
+        Given::String(text) => text.trim().is_empty(),
+        _ => true,
+    }
 }
 
 fn said(text: &str) -> Part {
@@ -110,7 +178,7 @@ impl std::ops::Deref for Parts<'_> {
 
     fn deref(&self) -> &[Part] {
         match self {
-            Self::Plain(_) => &[],
+            Self::Plain(_) | Self::Plains(_) => &[],
             Self::List(parts) => parts,
         }
     }
@@ -119,20 +187,45 @@ impl std::ops::Deref for Parts<'_> {
 impl std::ops::DerefMut for Parts<'_> {
     fn deref_mut(&mut self) -> &mut [Part] {
         match self {
-            Self::Plain(_) => &mut [],
+            Self::Plain(_) | Self::Plains(_) => &mut [],
             Self::List(parts) => parts,
         }
     }
 }
 
-impl IntoIterator for Parts<'_> {
-    type Item = Part;
-    type IntoIter = std::vec::IntoIter<Part>;
+/// The pieces, each made when it is its turn.
+#[derive(Debug)]
+pub enum IntoIter<'a> {
+    Plains(std::vec::IntoIter<&'a str>, Option<Cache>),
+    List(std::vec::IntoIter<Part>),
+}
 
-    fn into_iter(self) -> Self::IntoIter {
+impl Iterator for IntoIter<'_> {
+    type Item = Part;
+
+    fn next(&mut self) -> Option<Part> {
         match self {
-            Self::Plain(text) => vec![said(text)].into_iter(),
-            Self::List(parts) => parts.into_iter(),
+            Self::List(parts) => parts.next(),
+            Self::Plains(texts, mark) => {
+                let mut part = said(texts.next()?);
+                if let (Part::Text(Text { cache, .. }), true) = (&mut part, texts.len() == 0) {
+                    *cache = *mark;
+                }
+                Some(part)
+            }
+        }
+    }
+}
+
+impl<'a> IntoIterator for Parts<'a> {
+    type Item = Part;
+    type IntoIter = IntoIter<'a>;
+
+    fn into_iter(self) -> IntoIter<'a> {
+        match self {
+            Self::Plain(text) => IntoIter::Plains(vec![text].into_iter(), None),
+            Self::Plains(plains) => IntoIter::Plains(plains.texts.into_iter(), plains.cache),
+            Self::List(parts) => IntoIter::List(parts.into_iter()),
         }
     }
 }

@@ -4,8 +4,8 @@ use crate::dialect::neutral::given::List;
 use crate::dialect::neutral::losses::{Place, Way};
 use crate::dialect::neutral::parts::{cache, function, stops};
 use crate::dialect::neutral::{
-    Carrier, Family, Given, Object, Output, Part, Parts, Request, Role, Sampling, Text, Tool,
-    ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
+    Carrier, Family, Given, Object, Output, Part, Request, Role, Sampling, Text, Tool, ToolCall,
+    ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
 };
 use crate::dialect::openai::{
     allowed_tools, choice_word, custom_tool, file_source, image_url, schema_output, tier,
@@ -248,11 +248,10 @@ fn message<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) -
         }
         Some("assistant") => {
             let before = request.turns.last().map(|turn| turn.role);
-            if let Some(text) = content.plain_text()
-                && before != Some(Role::Assistant)
+            if before != Some(Role::Assistant)
+                && let Some(plain) = content.plain()
             {
-                let turn = Turn::new(Role::Assistant, Parts::Plain(text));
-                request.turns.push(turn);
+                request.turns.push(Turn::new(Role::Assistant, plain));
                 return Ok(());
             }
             for part in parts(content, Role::Assistant, &said)? {
@@ -260,8 +259,8 @@ fn message<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) -
             }
         }
         Some("user") | None => {
-            let parts = match content.plain_text() {
-                Some(text) => Parts::Plain(text),
+            let parts = match content.plain() {
+                Some(plain) => plain,
                 None => parts(content, Role::User, &said)?.into(),
             };
             request.turns.push(Turn::new(Role::User, parts));

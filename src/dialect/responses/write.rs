@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 
 use crate::dialect::Dialect;
-use crate::dialect::neutral::fields::set;
+use crate::dialect::neutral::fields::{object_of, set};
 use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::texts_of;
@@ -160,7 +160,9 @@ fn content(part: Part, role: Role) -> Result<Option<Value>> {
     };
     Ok(Some(match part {
         Part::Text(Text { text, .. }) if text.is_empty() => return Ok(None),
-        Part::Text(Text { text, .. }) => json!({"type": text_type, "text": text}),
+        Part::Text(Text { text, .. }) => {
+            object_of([("type", text_type.into()), ("text", text.into())])
+        }
         Part::Refusal(text) if role == Role::Assistant => {
             json!({"type": "refusal", "refusal": text})
         }
