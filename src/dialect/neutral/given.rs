@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::Untranslatable;
 use super::json_text::{Json, TOO_LARGE};
 use super::members::is_known;
-use super::turn::Parts;
+use super::turn::{MOST_TURNS, Parts};
 use crate::json::{self, Oddities, Scanner, Span};
 
 /// A value; objects are open one level deep.
@@ -166,33 +166,30 @@ impl<'a> List<'a> {
     /// The texts that are all there is: the one thing in the place of the list, or elements that say nothing else.
     pub fn plain(&self) -> Option<Parts<'a>> {
         let is_text = |text: &&str| text.starts_with('"') && text.len() > 2;
-        let mut scanner = match self {
+        let (text, mut elements) = match self {
             Self::One(text) => return text.filter(is_text).map(Parts::Plain),
-            Self::Elements { scanner, .. } => scanner.clone(),
+            Self::Elements { text, .. } => (*text, self.clone()),
         };
-        let mut only = None;
-        let mut texts = Vec::new();
-        loop {
-            match scanner.peek()? {
-                b'{' => {}
-                b']' => break,
-                _ => return None,
-            }
-            let text = plain_text(&Object::read(&mut scanner).ok()?)?;
+        let (mut only, mut count) = (None, 0);
+        for element in &mut elements {
+            let said = plain_text(&element.object()?)?;
             // Empty ones are no pieces.
-            if text != "\"\"" {
-                match only {
-                    None => only = Some(text),
-                    Some(first) if texts.is_empty() => texts.extend([first, text]),
-                    Some(_) => texts.push(text),
-                }
+            if said != "\"\"" {
+                only = Some(said);
+                count += 1;
             }
-            scanner.comma();
         }
-        match texts.is_empty() {
-            true => only.map(Parts::Plain),
-            false => Some(Parts::plain(texts)),
+        match count {
+            0 | 1 => only.map(Parts::Plain),
+            2..=MOST_TURNS => Some(Parts::plain(vec![text])),
+            _ => None,
         }
+    }
+
+    /// The texts of elements that say nothing else, as they are written.
+    pub fn plain_texts(text: &'a str) -> impl Iterator<Item = &'a str> {
+        let texts = Self::of(text).filter_map(|element| plain_text(&element.object()?));
+        texts.filter(|said| *said != "\"\"")
     }
 }
 

@@ -1,11 +1,12 @@
 //! A turn of a conversation, and what it consists of.
 
+use super::given::List;
 use super::{Cache, Given, Part, Role, Text, Untranslatable};
 
 /// Messages that a conversation may have. Each costs a model four tokens and more: no model takes half as many.
 pub const MOST_TURNS: usize = 400_000;
 
-/// Pieces that one message may have. Vendors take a few hundred.
+/// Pieces that one message may have, where they are more than plain texts. Vendors take a few hundred.
 pub const MOST_PARTS: usize = 50_000;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +31,7 @@ pub enum Parts<'a> {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plains<'a> {
+    /// Each as it is written, or a list of pieces that are nothing but texts.
     pub texts: Vec<&'a str>,
     /// The mark on the last one.
     pub cache: Option<Cache>,
@@ -57,12 +59,9 @@ impl<'a> Turn<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Those of texts that are as they are written.
+    /// Those of texts, or of lists of them, that are as they are written.
     pub fn plain(texts: Vec<&'a str>) -> Self {
-        match texts.as_slice() {
-            [only] => Self::Plain(only),
-            _ => Self::Plains(Box::new(Plains { texts, cache: None })),
-        }
+        Self::Plains(Box::new(Plains { texts, cache: None }))
     }
 
     /// Makes pieces of plain texts.
@@ -85,8 +84,17 @@ impl<'a> Parts<'a> {
     pub fn append(&mut self, more: Self) {
         match (&mut *self, more) {
             (Self::Plain(first), Self::Plain(second)) => *self = Self::plain(vec![first, second]),
+            (Self::Plain(first), Self::Plains(mut more)) if more.cache.is_none() => {
+                more.texts.insert(0, first);
+                *self = Self::Plains(more);
+            }
             (Self::Plains(plains), Self::Plain(text)) if plains.cache.is_none() => {
                 plains.texts.push(text);
+            }
+            (Self::Plains(plains), Self::Plains(more))
+                if plains.cache.is_none() && more.cache.is_none() =>
+            {
+                plains.texts.extend(more.texts);
             }
             (_, more) => self.extend(more),
         }
@@ -108,7 +116,9 @@ impl<'a> Parts<'a> {
         let Self::Plains(plains) = self else {
             return false;
         };
-        let is_said = plains.texts.last().is_some_and(|text| !is_blank(text));
+        let last = plains.texts.last();
+        let last = last.and_then(|text| each(text).last());
+        let is_said = last.is_some_and(|text| !is_blank(text));
         if is_said {
             plains.cache = Some(cache);
         }
@@ -119,7 +129,10 @@ impl<'a> Parts<'a> {
     pub fn is_blank_text(&self) -> Option<bool> {
         match self {
             Self::Plain(text) => Some(is_blank(text)),
-            Self::Plains(plains) => Some(plains.texts.iter().all(|text| is_blank(text))),
+            Self::Plains(plains) => {
+                let mut texts = plains.texts.iter().flat_map(|text| each(text));
+                Some(texts.all(is_blank))
+            }
             Self::List(_) => None,
         }
     }
@@ -133,6 +146,14 @@ impl<'a> Parts<'a> {
 /// Says that there are more pieces than there may be.
 pub fn too_many(what: &str, most: usize) -> Untranslatable {
     Untranslatable::new(what, format!("has more than {most} elements"))
+}
+
+/// The texts of an entry of [`Plains`].
+fn each<'a>(text: &'a str) -> Box<dyn Iterator<Item = &'a str> + 'a> {
+    match text.starts_with('[') {
+        true => Box::new(List::plain_texts(text)),
+        false => Box::new(std::iter::once(text)),
+    }
 }
 
 fn is_blank(text: &str) -> bool {
@@ -194,9 +215,13 @@ impl std::ops::DerefMut for Parts<'_> {
 }
 
 /// The pieces, each made when it is its turn.
-#[derive(Debug)]
 pub enum IntoIter<'a> {
-    Plains(std::vec::IntoIter<&'a str>, Option<Cache>),
+    Plain(Option<&'a str>),
+    Plains {
+        texts: std::iter::Peekable<Box<dyn Iterator<Item = &'a str> + 'a>>,
+        /// Of the last one.
+        cache: Option<Cache>,
+    },
     List(std::vec::IntoIter<Part>),
 }
 
@@ -205,10 +230,11 @@ impl Iterator for IntoIter<'_> {
 
     fn next(&mut self) -> Option<Part> {
         match self {
+            Self::Plain(text) => text.take().map(said),
             Self::List(parts) => parts.next(),
-            Self::Plains(texts, mark) => {
+            Self::Plains { texts, cache: mark } => {
                 let mut part = said(texts.next()?);
-                if let (Part::Text(Text { cache, .. }), true) = (&mut part, texts.len() == 0) {
+                if let (Part::Text(Text { cache, .. }), None) = (&mut part, texts.peek()) {
                     *cache = *mark;
                 }
                 Some(part)
@@ -223,8 +249,15 @@ impl<'a> IntoIterator for Parts<'a> {
 
     fn into_iter(self) -> IntoIter<'a> {
         match self {
-            Self::Plain(text) => IntoIter::Plains(vec![text].into_iter(), None),
-            Self::Plains(plains) => IntoIter::Plains(plains.texts.into_iter(), plains.cache),
+            Self::Plain(text) => IntoIter::Plain(Some(text)),
+            Self::Plains(plains) => {
+                let texts: Box<dyn Iterator<Item = &'a str> + 'a> =
+                    Box::new(plains.texts.into_iter().flat_map(each));
+                IntoIter::Plains {
+                    texts: texts.peekable(),
+                    cache: plains.cache,
+                }
+            }
             Self::List(parts) => IntoIter::List(parts.into_iter()),
         }
     }
