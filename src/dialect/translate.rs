@@ -168,18 +168,21 @@ fn has_literals(schema: &str) -> bool {
 
 /// Bytes that translating a body of so many for `upstream` may take beside the body, the translated one included.
 ///
-/// Measured (`tests/translation_memory.rs`), it is at most three times the body, and nearly four times where that is
-/// hundreds of thousands of messages of one letter, of which 16 MiB are more than there may be. A schema that becomes a
-/// tree takes some twenty times its size, and has its own bound.
+/// Measured (`tests/translation_memory.rs`), it is at most three times the body, nearly four times where that is
+/// hundreds of thousands of messages of one letter, and five and a half times where it is tens of thousands of such
+/// pieces in one message; of either, 16 MiB are more than there may be. A schema that becomes a tree takes some twenty
+/// times its size, and has its own bound.
 pub fn memory_needed(upstream: Dialect, body: usize) -> usize {
-    const TINY: usize = 16 * 1024 * 1024;
+    const TINY_MESSAGES: usize = 16 * 1024 * 1024;
+    const TINY_PIECES: usize = 2 * 1024 * 1024;
     const TREE: usize = 24;
     let trees = match upstream {
         Dialect::Gemini | Dialect::Messages => TREE * body.min(MOST_TREE),
         Dialect::Chat | Dialect::Responses => 0,
     };
     body.saturating_mul(3)
-        .saturating_add(body.min(TINY))
+        .saturating_add(body.min(TINY_MESSAGES))
+        .saturating_add(2 * body.min(TINY_PIECES))
         .saturating_add(trees)
 }
 

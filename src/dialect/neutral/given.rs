@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::Untranslatable;
 use super::json_text::{Json, TOO_LARGE};
 use super::members::is_known;
-use super::turn::{MOST_TURNS, Parts};
+use super::turn::{MOST_PARTS, Parts};
 use crate::json::{self, Oddities, Scanner, Span};
 
 /// A value; objects are open one level deep.
@@ -181,7 +181,7 @@ impl<'a> List<'a> {
         }
         match count {
             0 | 1 => only.map(Parts::Plain),
-            2..=MOST_TURNS => Some(Parts::plain(vec![text])),
+            2..=MOST_PARTS => Some(Parts::plain(vec![text])),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use super::{Cache, Given, Part, Role, Text, Untranslatable};
 /// Messages that a conversation may have. Each costs a model four tokens and more: no model takes half as many.
 pub const MOST_TURNS: usize = 400_000;
 
-/// Pieces that one message may have, where they are more than plain texts. Vendors take a few hundred.
+/// Pieces that one message may have. Vendors take a few hundred.
 pub const MOST_PARTS: usize = 50_000;
 
 #[derive(Clone, Debug, PartialEq)]

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use crate::dialect::neutral::answer::Head;
-use crate::dialect::neutral::json_text::MOST_TREE;
 use crate::dialect::neutral::{Finish, Json, Object};
 use crate::dialect::usage::Usage;
 
@@ -79,11 +78,14 @@ const ECHOED: [&str; 16] = [
     "metadata",
 ];
 
-/// What an answer repeats of a request; of members that are too long for a tree nothing.
+/// The longest member that is repeated, bytes: a stream says it three times.
+const MOST_REPEATED: usize = 256 * 1024;
+
+/// What an answer repeats of a request; of longer members it says what stands for nothing.
 pub fn echo(body: &Object<'_>) -> Vec<(&'static str, Json)> {
     let said = ECHOED.iter().filter_map(|key| {
         let text = body.peek(key)?;
-        let is_repeated = text != "null" && text.len() <= MOST_TREE;
+        let is_repeated = text != "null" && text.len() <= MOST_REPEATED;
         is_repeated.then(|| (*key, Json::of(text)))
     });
     said.collect()
