@@ -234,7 +234,11 @@ impl<S: Service> Core<S> {
                 Received::End => return Some(Next::Close),
             }
         }
-        READ
+        // Others get their turn. Of what a TLS session has decrypted no event would tell.
+        match connection.stream.has_decrypted() {
+            true => Some(Next::Wait(Interest::Write)),
+            false => READ,
+        }
     }
 
     /// The whole request is here.
