@@ -11,8 +11,33 @@ pub const MODEL: &str = "figures-model";
 /// Path of every chat request, at the gateway and at the upstream.
 pub const PATH: &str = "/v1/chat/completions";
 
-/// What marks a streaming request for the upstream.
-pub const STREAM_FLAG: &[u8] = b"\"stream\":true";
+/// Stands before the pace of a stream in its request.
+const PACE_MARK: &[u8] = b"\"content\":\"Pace ";
+
+/// How an upstream sends a stream.
+#[derive(Clone, Copy)]
+pub struct Pace {
+    /// Events, without the closing one.
+    pub events: usize,
+    /// Shortest and longest pause between two events in milliseconds, so that streams do not march in step. Without
+    /// any, all events are sent in one write.
+    pub pause: (u64, u64),
+}
+
+impl Pace {
+    /// What a request asks for, if it asks for a stream.
+    pub fn asked(body: &[u8]) -> Option<Self> {
+        let at = memmem::find(body, PACE_MARK)? + PACE_MARK.len();
+        let rest = body.get(at..)?;
+        let words = rest.split(|byte| *byte == b'.').next()?;
+        let mut numbers = std::str::from_utf8(words).ok()?.split(' ');
+        let mut next = || numbers.next()?.parse::<u64>().ok();
+        Some(Self {
+            events: usize::try_from(next()?).ok()?,
+            pause: (next()?, next()?),
+        })
+    }
+}
 
 /// Stands before the time of sending in an event's text.
 const SENT_MARK: &[u8] = b"\"content\":\"sent ";
@@ -35,11 +60,27 @@ pub fn body(conversation: usize, size: usize) -> String {
 }
 
 /// A chat request for an event stream.
-pub fn stream_request(conversation: usize) -> Vec<u8> {
+pub fn stream_request(conversation: usize, pace: Pace) -> Vec<u8> {
+    let Pace { events, pause } = pace;
+    let (shortest, longest) = pause;
     post(&format!(
-        "{{\"model\":\"{MODEL}\",\"stream\":true,\"messages\":[\
-         {{\"role\":\"user\",\"content\":\"Stream {conversation}, please.\"}}]}}"
+        "{{\"model\":\"{MODEL}\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\
+         \"content\":\"Pace {events} {shortest} {longest}. Stream {conversation}, please.\"}}]}}"
     ))
+}
+
+/// The head of a chat request that claims a body of `length` bytes, with the clients' key or without any.
+pub fn head(length: usize, has_key: bool) -> Vec<u8> {
+    let key = match has_key {
+        true => format!("Authorization: Bearer {CLIENT_KEY}\r\n"),
+        false => String::new(),
+    };
+    format!(
+        "POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: figures/1\r\n\
+         Accept: application/json\r\n{key}\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    )
+    .into_bytes()
 }
 
 pub fn health_request() -> Vec<u8> {
@@ -119,11 +160,7 @@ fn turns(open: String, size: usize, close: &str) -> String {
 }
 
 fn post(body: &str) -> Vec<u8> {
-    format!(
-        "POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: figures/1\r\n\
-         Accept: application/json\r\nAuthorization: Bearer {CLIENT_KEY}\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
+    let mut request = head(body.len(), true);
+    request.extend_from_slice(body.as_bytes());
+    request
 }
