@@ -4,7 +4,7 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
-use crate::chat::{self, Pace};
+use crate::chat::{self, Pace, Text};
 use crate::client;
 use crate::proxy::Proxy;
 use crate::report::{Report, mebibytes};
@@ -51,7 +51,9 @@ fn at_once(bench: &Bench, report: &mut Report) -> io::Result<()> {
             used.threads(),
             used.descriptors()
         );
-        let requests: Vec<_> = (0..clients).map(|n| chat::request(n, 1024)).collect();
+        let requests: Vec<_> = (0..clients)
+            .map(|n| chat::request(n, 1024, Text::Prose))
+            .collect();
         let pairs = throughput::compare(bench, [&used, &fresh], &requests, LENGTH)?;
         let rates = middle_of(&pairs, Pair::rates);
         report.figure(
@@ -79,7 +81,7 @@ fn at_once(bench: &Bench, report: &mut Report) -> io::Result<()> {
 
 fn a_minute_later(bench: &Bench, report: &mut Report) -> io::Result<()> {
     let proxy = bench.start()?;
-    let request = chat::request(STREAMS.streams, 1024);
+    let request = chat::request(STREAMS.streams, 1024, Text::Prose);
     let status = client::exchange(&mut client::connect(proxy.address)?, &request)?;
     if status != 200 {
         return Err(io::Error::other(format!("status {status}")));

@@ -44,19 +44,42 @@ const SENT_MARK: &[u8] = b"\"content\":\"sent ";
 /// Decimal digits of a time of sending, in nanoseconds since 1970.
 const SENT_DIGITS: usize = 19;
 
+/// What a long conversation is about, in JSON: prose, and source code, in which every tenth byte or so begins an
+/// escape and every seventh or so is no ASCII.
+#[derive(Clone, Copy)]
+pub enum Text {
+    Prose,
+    Code,
+}
+
+impl Text {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Prose => {
+                "The quick brown fox jumps over the lazy dog, has a déjà vu,\\n\
+                and says \\\"naïve\\\". "
+            }
+            Self::Code => {
+                "fn grüße(an: &str) {\\n\\tlet text = \\\"välkommen\\\";\\n\\t\
+                println!(\\\"{text}, {an}\\\"); // どうも\\n}\\n"
+            }
+        }
+    }
+}
+
 /// A chat request whose body is `size` bytes long.
-pub fn request(conversation: usize, size: usize) -> Vec<u8> {
-    post(&body(conversation, size))
+pub fn request(conversation: usize, size: usize, text: Text) -> Vec<u8> {
+    post(&body(conversation, size, text))
 }
 
 /// The body of a chat request, `size` bytes long. Each `conversation` is a session of its own.
-pub fn body(conversation: usize, size: usize) -> String {
+pub fn body(conversation: usize, size: usize, text: Text) -> String {
     let open = format!(
         "{{\"model\":\"{MODEL}\",\"messages\":[\
          {{\"role\":\"system\",\"content\":\"You are a careful assistant.\"}},\
          {{\"role\":\"user\",\"content\":\"Conversation {conversation}. "
     );
-    turns(open, size, "\"}]}")
+    turns(open, size, text.words(), "\"}]}")
 }
 
 /// A chat request for an event stream.
@@ -134,9 +157,7 @@ pub fn now_nanos() -> u64 {
 }
 
 /// Fills the last user message, then further turns, until the body has `size` bytes.
-fn turns(open: String, size: usize, close: &str) -> String {
-    const WORDS: &str = "The quick brown fox jumps over the lazy dog, has a déjà vu,\\n\
-        and says \\\"naïve\\\". ";
+fn turns(open: String, size: usize, words: &str, close: &str) -> String {
     /// Bytes of text after which the other side speaks.
     const TURN: usize = 4096;
     const NEXT: [&str; 2] = [
@@ -148,12 +169,12 @@ fn turns(open: String, size: usize, close: &str) -> String {
     loop {
         let left = size.saturating_sub(body.len() + close.len());
         if left > TURN + 64 {
-            body.push_str(&WORDS.repeat(TURN / WORDS.len()));
+            body.push_str(&words.repeat(TURN / words.len()));
             body.push_str(NEXT[turn % 2]);
             turn += 1;
         } else {
-            body.push_str(&WORDS.repeat(left / WORDS.len()));
-            body.push_str(&".".repeat(left % WORDS.len()));
+            body.push_str(&words.repeat(left / words.len()));
+            body.push_str(&".".repeat(left % words.len()));
             return body + close;
         }
     }

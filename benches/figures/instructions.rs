@@ -8,6 +8,7 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
+use crate::chat::Text;
 use crate::client::{self, Until};
 use crate::proxy::{Options, Program};
 use crate::report::Report;
@@ -83,7 +84,7 @@ fn profile(bench: &Bench, program: &Program, requests: u64) -> io::Result<Profil
         ..Options::default()
     };
     let proxy = program.start(options, bench.upstream.address, &folder)?;
-    let request = [chat::request(0, 1024)];
+    let request = [chat::request(0, 1024, Text::Prose)];
     let streams = client::open(proxy.address, 1)?;
     client::closed_loop(streams, &request, Until::Each(requests))?.all_well()?;
     // The counts are written at the end of the process.

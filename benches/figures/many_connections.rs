@@ -9,6 +9,7 @@ use base64::Engine;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
+use crate::chat::Text;
 use crate::client::{self, Until};
 use crate::proxy::{Options, Proxy};
 use crate::report::{Report, mebibytes, median, micros, millis};
@@ -132,7 +133,9 @@ fn growth<S: Read + Write>(
 
 pub fn burst(bench: &Bench, report: &mut Report) -> io::Result<()> {
     let proxy = bench.start()?;
-    let requests: Vec<_> = (0..BURST).map(|n| chat::request(n, 1024)).collect();
+    let requests: Vec<_> = (0..BURST)
+        .map(|n| chat::request(n, 1024, Text::Prose))
+        .collect();
     let streams = client::open(proxy.address, BURST)?;
     let mut outcome = client::closed_loop(streams, &requests, Until::Each(1))?;
     report.figure(
@@ -153,7 +156,7 @@ pub fn burst(bench: &Bench, report: &mut Report) -> io::Result<()> {
 
 /// Median time from opening a connection to the answer of a chat request on it.
 fn probe(address: SocketAddr) -> io::Result<Duration> {
-    let request = chat::request(0, 1024);
+    let request = chat::request(0, 1024, Text::Prose);
     let mut times = Vec::with_capacity(PROBES);
     for _ in 0..PROBES {
         let began = Instant::now();

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::chat::{self, Pace};
+use crate::chat::{self, Pace, Text};
 use crate::client;
 use crate::proxy::Proxy;
 use crate::report::{Report, mebibytes, median, micros, millis, quantile};
@@ -149,7 +149,7 @@ fn held(proxy: &Proxy, plan: Plan) -> io::Result<(Watched, Meanwhile)> {
 /// From the end of the ramp on: short requests one after another, and the highest resident memory.
 fn look_after(proxy: &Proxy, plan: Plan, over: &AtomicBool) -> io::Result<Meanwhile> {
     let mut seen = Meanwhile::default();
-    let request = chat::request(plan.streams, 1024);
+    let request = chat::request(plan.streams, 1024, Text::Prose);
     std::thread::sleep(plan.ramp);
     let mut stream = client::connect(proxy.address)?;
     // Reading the memory map takes a lock in the measured process: seldom, and not during a request.

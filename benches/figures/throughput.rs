@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
 
+use crate::chat::Text;
 use crate::client::{self, Until};
 use crate::proxy::Proxy;
 use crate::report::{Report, median, micros, middle};
@@ -36,12 +37,13 @@ pub fn small(bench: &Bench, report: &mut Report) -> io::Result<()> {
         share: 0.4,
         multiple: 3.5,
     };
-    beside_nginx(bench, report, "1 KiB, 64 connections", 64, 1024, many)?;
+    let requests = |clients| requests(clients, 1024, Text::Prose);
+    beside_nginx(bench, report, "1 KiB, 64 connections", &requests(64), many)?;
     let one = Reach {
         share: 0.75,
         multiple: 2.0,
     };
-    beside_nginx(bench, report, "1 KiB, 1 connection", 1, 1024, one)
+    beside_nginx(bench, report, "1 KiB, 1 connection", &requests(1), one)
 }
 
 pub fn large(bench: &Bench, report: &mut Report) -> io::Result<()> {
@@ -49,22 +51,24 @@ pub fn large(bench: &Bench, report: &mut Report) -> io::Result<()> {
         share: 0.4,
         multiple: 4.5,
     };
-    let what = "512 KiB, 4 connections";
-    beside_nginx(bench, report, what, 4, 512 * 1024, reach)
+    let requests = requests(4, 512 * 1024, Text::Code);
+    beside_nginx(bench, report, "512 KiB, 4 connections", &requests, reach)
+}
+
+fn requests(clients: usize, size: usize, text: Text) -> Vec<Vec<u8>> {
+    (0..clients).map(|n| chat::request(n, size, text)).collect()
 }
 
 fn beside_nginx(
     bench: &Bench,
     report: &mut Report,
     what: &str,
-    clients: usize,
-    size: usize,
+    requests: &[Vec<u8>],
     reach: Reach,
 ) -> io::Result<()> {
     let Reach { share, multiple } = reach;
-    let requests: Vec<_> = (0..clients).map(|n| chat::request(n, size)).collect();
     let (gateway, nginx) = (bench.start()?, bench.start_nginx()?);
-    let pairs = compare(bench, [&gateway, &nginx], &requests, LENGTH)?;
+    let pairs = compare(bench, [&gateway, &nginx], requests, LENGTH)?;
     let rate = middle_of(&pairs, |pair| pair.measured.per_second);
     let rates = middle_of(&pairs, Pair::rates);
     report.figure(

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::chat::Text;
 use crate::proxy::{Options, Proxy};
 use crate::report::{Report, mebibytes, millis, quantile};
 use crate::{Bench, MIB, chat, client};
@@ -21,12 +22,11 @@ const GROWTH_BYTES: u64 = 8 * MIB;
 
 /// A total deadline, shorter than the default.
 const DEADLINE: Duration = Duration::from_secs(3);
-/// From the head on, at most: the default time in which the rate of a body does not count, and some room.
-const BY_RATE: Duration = Duration::from_secs(12);
-/// How much later than its deadline a body may be ended.
-const ROOM: Duration = Duration::from_secs(1);
-/// A client without a key is answered at once and then listened to for two seconds.
-const REFUSED: Duration = Duration::from_secs(4);
+/// By default, how long the rate of a body does not count.
+const BY_RATE: Duration = Duration::from_secs(10);
+/// How much later the connection may end: whoever is refused is listened to for two seconds, so that the answer
+/// arrives, and that the connection is closed shows only in the write after the next.
+const ROOM: Duration = Duration::from_secs(5);
 const GIVEN_UP: Duration = Duration::from_secs(20);
 
 pub fn bodies(bench: &Bench, report: &mut Report) -> io::Result<()> {
@@ -43,7 +43,7 @@ fn unfinished(proxy: &Proxy, report: &mut Report) -> io::Result<()> {
         stream.write_all(&start)?;
         open.push(stream);
     }
-    let request = chat::request(0, 1024);
+    let request = chat::request(0, 1024, Text::Prose);
     let mut times = Vec::with_capacity(GOOD_REQUESTS);
     for _ in 0..GOOD_REQUESTS {
         let began = Instant::now();
@@ -141,7 +141,7 @@ pub fn slow(bench: &Bench, report: &mut Report) -> io::Result<()> {
             trickle,
             BY_RATE,
         ),
-        ("1 byte/s, no key: ended", &usual, false, trickle, REFUSED),
+        ("1 byte/s, no key: ended", &usual, false, trickle, ROOM),
         (
             "4 KiB/s, with key: ended by deadline",
             &hasty,
@@ -149,7 +149,7 @@ pub fn slow(bench: &Bench, report: &mut Report) -> io::Result<()> {
             steady,
             DEADLINE + ROOM,
         ),
-        ("4 KiB/s, no key: ended", &hasty, false, steady, REFUSED),
+        ("4 KiB/s, no key: ended", &hasty, false, steady, ROOM),
     ];
     let ends = thread::scope(|scope| {
         let running = cases.map(|(.., proxy, has_key, pace, _)| {
@@ -175,7 +175,7 @@ struct End {
     status: u16,
 }
 
-/// Sends so many bytes at such intervals until the connection ends.
+/// Sends so many bytes at such intervals until they are no longer taken.
 fn send_slowly(proxy: &Proxy, has_key: bool, pace: (usize, Duration)) -> io::Result<End> {
     let (bytes, interval) = pace;
     let mut stream: TcpStream = client::connect(proxy.address)?;
@@ -185,14 +185,16 @@ fn send_slowly(proxy: &Proxy, has_key: bool, pace: (usize, Duration)) -> io::Res
     let mut answer = Vec::new();
     let mut buffer = [0; 4096];
     while began.elapsed() < GIVEN_UP {
-        // What comes of it shows when the answer is read.
-        stream.write_all(&vec![b' '; bytes]).ok();
+        let next = Instant::now() + interval;
+        if stream.write_all(&vec![b' '; bytes]).is_err() {
+            break;
+        }
         match stream.read(&mut buffer) {
-            Ok(0) => break,
             Ok(read) => answer.extend_from_slice(&buffer[..read]),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             Err(_) => break,
         }
+        thread::sleep(next.saturating_duration_since(Instant::now()));
     }
     let digits = answer.get(9..12).unwrap_or_default();
     let status = std::str::from_utf8(digits).ok();
