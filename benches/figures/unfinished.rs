@@ -139,7 +139,7 @@ pub fn slow(bench: &Bench, report: &mut Report) -> io::Result<()> {
             &usual,
             true,
             trickle,
-            BY_RATE,
+            BY_RATE + ROOM,
         ),
         ("1 byte/s, no key: ended", &usual, false, trickle, ROOM),
         (
