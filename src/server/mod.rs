@@ -286,7 +286,9 @@ impl Server {
     ) -> Admission<Ticket> {
         let inbound = Inbound::of_head(head.clone(), peer);
         let seen = Seen::new(Keep::Nothing, Arc::clone(&self.log_folder));
-        let access = Access::new(RequestId::fresh(), seen);
+        let id = RequestId::fresh();
+        let _entered = logs::current::enter(id, Keep::Nothing, &self.log_folder);
+        let access = Access::new(id, seen);
         let reply = reply(&inbound).with_id(access.id);
         // Strangers can have thousands of these.
         let told = match reply.status() {
