@@ -65,7 +65,7 @@ fn every_failure_has_its_reason_in_the_log() {
         ("POST", "/v1/messages", "wrong", BODY, "Invalid API key"),
         ("GET", "/nowhere", "", "", "404 page not found"),
         ("GET", "/v1/models/unknown", own, "", "unknown"),
-        ("GET", "/v1beta/models/unknown", own, "", "Not Found"),
+        ("GET", "/v1beta/models/unknown", own, "", "unknown"),
         ("POST", "/v1beta/models/m:sing", own, "{}", "sing"),
         ("POST", "/v1internal:generateContent", own, "{}", "disabled"),
         ("POST", "/v1/messages", own, "{", "Invalid"),
