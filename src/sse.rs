@@ -17,6 +17,8 @@ pub const MAX_EVENT: usize = 50 * 1024 * 1024;
 
 /// Bytes of buffer a stream starts with; most events of a chat are a few hundred.
 const FIRST_SPACE: usize = 4 * 1024;
+/// Bytes of buffer that are kept although nothing is in it.
+const LASTING: usize = 4 * FIRST_SPACE;
 /// The least room offered to a read.
 const LEAST_SPACE: usize = 1024;
 
@@ -93,6 +95,11 @@ impl Splitter {
         let pending = self.end - self.start;
         if pending >= self.limit {
             return Err(TooLarge { limit: self.limit });
+        }
+        if pending == 0 && self.bytes.len() > LASTING {
+            // One long event must not keep its memory while the stream is silent.
+            self.bytes = Vec::new();
+            (self.start, self.seen, self.end) = (0, 0, 0);
         }
         if self.bytes.len() - self.end < LEAST_SPACE {
             self.bytes.copy_within(self.start..self.end, 0);
@@ -242,6 +249,11 @@ impl<'a> Event<'a> {
         Some(data)
     }
 
+    /// Whether one of its lines is a comment.
+    pub fn has_comment(&self) -> bool {
+        Lines(self.lines).any(|line| line.starts_with(b":"))
+    }
+
     /// Name and value of every line that is not a comment.
     pub fn fields(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
         Lines(self.lines).filter_map(|line| {
@@ -271,6 +283,16 @@ pub fn with_data(event: &Event, old: &[u8], new: &[u8]) -> Vec<u8> {
     }
     for line in new.split(|&byte| byte == b'\n') {
         lines.extend_from_slice(&[b"data: ", line, b"\n"].concat());
+    }
+    lines.push(b'\n');
+    lines
+}
+
+/// The fields of `event` and nothing else.
+pub fn without_comments(event: &Event) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(event.raw.len());
+    for (name, value) in event.fields() {
+        lines.extend_from_slice(&[name, b": ", value, b"\n"].concat());
     }
     lines.push(b'\n');
     lines
@@ -375,6 +397,9 @@ mod tests {
         let two = "event: e\ndata: {1\ndata: 2}\n\n";
         assert_eq!(replaced(one, "{1\n2}"), two);
         assert_eq!(replaced(two, "{}"), "event: e\ndata: {}\n\n");
+        let event = Event::of(one.as_bytes());
+        assert!(event.has_comment() && !Event::of(two.as_bytes()).has_comment());
+        assert_eq!(without_comments(&event), b"event: e\ndata: {}\n\n");
     }
 
     #[test]
@@ -397,6 +422,16 @@ mod tests {
             assert!(splitter.next_event().is_some());
         }
         assert!(splitter.bytes.len() < 20_000);
+    }
+
+    #[test]
+    fn a_long_event_does_not_keep_its_memory() {
+        let mut splitter = Splitter::new(MAX_EVENT);
+        splitter.push(&[b'x'; 1_000_000]).unwrap();
+        splitter.push(b"\n\n").unwrap();
+        assert!(splitter.next_event().is_some());
+        splitter.space().unwrap();
+        assert!(splitter.bytes.capacity() <= LASTING);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Dialect;
-use crate::json;
+use crate::json::{self, Invalid, Scanner, Span, Text};
 use crate::sse::Event;
 
 /// What an event does to its stream.
@@ -36,10 +36,7 @@ pub fn meaning(dialect: Dialect, event: &Event, data: Option<&[u8]>) -> Meaning 
         _ if name == Some(b"error") => Meaning::Error,
         Dialect::Chat if data.trim_ascii() == b"[DONE]" => Meaning::End,
         Dialect::Chat | Dialect::Gemini if has_error(data) => Meaning::Error,
-        Dialect::Chat if has_text(data, "finish_reason") => Meaning::Finish,
-        Dialect::Gemini if has_text(data, "finishReason") || has_text(data, "blockReason") => {
-            Meaning::Finish
-        }
+        Dialect::Chat | Dialect::Gemini if finishes(dialect, data) => Meaning::Finish,
         Dialect::Chat | Dialect::Gemini => Meaning::Part,
         Dialect::Responses => match &*kind(name, data, RESPONSES_KINDS) {
             "response.completed"
@@ -54,7 +51,7 @@ pub fn meaning(dialect: Dialect, event: &Event, data: Option<&[u8]>) -> Meaning 
             "message_stop" => Meaning::End,
             "error" => Meaning::Error,
             "ping" => Meaning::Idle,
-            "message_delta" if has_text(data, "stop_reason") => Meaning::Finish,
+            "message_delta" if has_stop_reason(data) => Meaning::Finish,
             _ => Meaning::Part,
         },
     }
@@ -91,14 +88,14 @@ pub fn is_error_body(dialect: Dialect, body: &[u8]) -> bool {
     if has_error(body) {
         return true;
     }
-    if dialect != Dialect::Chat || memmem::find(body, b"\"choices\"").is_some() {
+    if dialect != Dialect::Chat {
         return false;
     }
     let Ok(members) = json::members(body) else {
         return false;
     };
     let has = |keys: [&str; 2]| members.iter().any(|member| keys.contains(&&*member.key));
-    has(["status", "code"]) && has(["msg", "message"])
+    !has(["choices"; 2]) && has(["status", "code"]) && has(["msg", "message"])
 }
 
 /// The id of an answer of Responses: in the event that ends its stream, or in the whole of it.
@@ -162,16 +159,184 @@ fn has_error(json: &[u8]) -> bool {
         })
 }
 
-/// Whether a key is there with a string behind it, at any depth. Inside a string its quotes would be escaped.
-fn has_text(json: &[u8], key: &str) -> bool {
-    memmem::find_iter(json, key.as_bytes()).any(|at| {
+/// Answers side by side in one stream: which of them have begun, and which have said why they end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Choices {
+    /// One bit for each; those beyond share the last.
+    begun: u128,
+    finished: u128,
+}
+
+impl Choices {
+    /// Takes note of the data of an event. JSON is read only where an answer ends, or is not the first.
+    pub fn see(&mut self, dialect: Dialect, data: &[u8]) {
+        let (content, finish) = match dialect {
+            Dialect::Chat => (&b"\"delta\""[..], &b"\"finish_reason\""[..]),
+            Dialect::Gemini => (&b"\"content\""[..], &b"\"finishReason\""[..]),
+            Dialect::Messages | Dialect::Responses => return,
+        };
+        let is_plain = !has_text(data, finish) && !has_later_index(data) && !is_blocked(data);
+        if is_plain {
+            self.begun |= u128::from(memmem::find(data, content).is_some());
+            return;
+        }
+        let mut seen = *self;
+        let looked = look(dialect, data, &mut |choice| match choice {
+            Choice::Blocked => seen.finished = u128::MAX,
+            Choice::One { index, is_finished } => {
+                let bit = 1 << index.min(127);
+                seen.begun |= bit;
+                if is_finished {
+                    seen.finished |= bit;
+                }
+            }
+        });
+        if looked.is_ok() {
+            *self = seen;
+        }
+    }
+
+    /// Whether all that have begun have said why they end.
+    pub fn are_finished(&self) -> bool {
+        self.finished != 0 && self.begun & !self.finished == 0
+    }
+}
+
+/// What an event says of one of the answers in it.
+enum Choice {
+    One {
+        index: u32,
+        is_finished: bool,
+    },
+    /// The prompt is refused (Gemini).
+    Blocked,
+}
+
+/// Whether an event of a chat or of Gemini says why an answer ends.
+fn finishes(dialect: Dialect, data: &[u8]) -> bool {
+    let may_finish = match dialect {
+        Dialect::Chat => has_text(data, b"\"finish_reason\""),
+        _ => has_text(data, b"\"finishReason\"") || is_blocked(data),
+    };
+    let mut finishes = false;
+    may_finish
+        && look(dialect, data, &mut |choice| {
+            finishes |= match choice {
+                Choice::One { is_finished, .. } => is_finished,
+                Choice::Blocked => true,
+            }
+        })
+        .is_ok()
+        && finishes
+}
+
+/// Whether the prompt may have been refused.
+fn is_blocked(data: &[u8]) -> bool {
+    has_text(data, b"\"blockReason\"")
+}
+
+/// Goes through the answers in an event, where its dialect has them.
+fn look(dialect: Dialect, data: &[u8], each: &mut dyn FnMut(Choice)) -> Result<(), Invalid> {
+    let mut scanner = Scanner::new(data)?;
+    look_in(dialect, &mut scanner, true, each)?;
+    scanner.end()
+}
+
+fn look_in(
+    dialect: Dialect,
+    scanner: &mut Scanner<'_>,
+    is_top: bool,
+    each: &mut dyn FnMut(Choice),
+) -> Result<(), Invalid> {
+    let (list, finish) = match dialect {
+        Dialect::Chat => ("choices", "finish_reason"),
+        _ => ("candidates", "finishReason"),
+    };
+    let is_gemini = dialect == Dialect::Gemini;
+    scanner.object(|scanner, key| {
+        let next = scanner.peek();
+        if next == Some(b'[') && key.is(list) {
+            return scanner.array(|scanner| {
+                if scanner.peek() != Some(b'{') {
+                    return scanner.skip();
+                }
+                let (mut index, mut is_finished) = (0, false);
+                scanner.object(|scanner, key| {
+                    let (value, _) = scanner.value()?;
+                    match value {
+                        json::Value::Number(number) if key.is("index") => {
+                            index = number.parse().unwrap_or(0);
+                        }
+                        json::Value::String(text) if key.is(finish) => {
+                            is_finished = !text.is_empty();
+                        }
+                        _ => {}
+                    }
+                    Ok(())
+                })?;
+                each(Choice::One { index, is_finished });
+                Ok(())
+            });
+        }
+        if is_gemini && next == Some(b'{') && key.is("promptFeedback") {
+            return scanner.object(|scanner, key| {
+                let (value, _) = scanner.value()?;
+                if says(&key, value, "blockReason") {
+                    each(Choice::Blocked);
+                }
+                Ok(())
+            });
+        }
+        if is_gemini && is_top && next == Some(b'{') && key.is("response") {
+            return look_in(dialect, scanner, false, each);
+        }
+        scanner.skip()
+    })
+}
+
+/// Whether this is the member `name`, and a text that says something.
+fn says(key: &Text<'_>, value: json::Value<'_>, name: &str) -> bool {
+    matches!(value, json::Value::String(text) if !text.is_empty()) && key.is(name)
+}
+
+/// Whether the delta of a message says why it ends.
+fn has_stop_reason(data: &[u8]) -> bool {
+    if !has_text(data, b"\"stop_reason\"") {
+        return false;
+    }
+    let mut found = false;
+    let mut look = || {
+        let mut scanner = Scanner::new(data)?;
+        scanner.object(|scanner, key| {
+            if scanner.peek() != Some(b'{') || !key.is("delta") {
+                return scanner.skip();
+            }
+            scanner.object(|scanner, key| {
+                let (value, _): (_, Span) = scanner.value()?;
+                found |= says(&key, value, "stop_reason");
+                Ok(())
+            })
+        })
+    };
+    look().is_ok() && found
+}
+
+/// Whether a key, given with its quotes, is there with a string behind it, at any depth. Inside a string its quotes
+/// would be escaped.
+fn has_text(json: &[u8], key: &[u8]) -> bool {
+    has_behind(json, key, |next| next == b'"')
+}
+
+/// Whether something has an index that is not 0.
+fn has_later_index(json: &[u8]) -> bool {
+    has_behind(json, b"\"index\"", |next| matches!(next, b'1'..=b'9'))
+}
+
+fn has_behind(json: &[u8], key: &[u8], is_so: impl Fn(u8) -> bool) -> bool {
+    memmem::find_iter(json, key).any(|at| {
         let after = json.get(at + key.len()..).unwrap_or_default();
-        let is_key = at.checked_sub(1).and_then(|at| json.get(at)) == Some(&b'"');
         let mut next = after.iter().filter(|byte| !byte.is_ascii_whitespace());
-        is_key
-            && next.next() == Some(&b'"')
-            && next.next() == Some(&b':')
-            && next.next() == Some(&b'"')
+        next.next() == Some(&b':') && next.next().is_some_and(|next| is_so(*next))
     })
 }
 
@@ -235,6 +400,12 @@ mod tests {
             (r#"{"error":{"message":"m"}}"#, Error),
             (r#"{"choices":[],"error":null}"#, Part),
             (r#"{"choices":[{"delta":{"x":{"error":1}}}]}"#, Part),
+            (
+                r#"{"choices":[{"delta":{"x":{"finish_reason":"stop"}},"finish_reason":null}]}"#,
+                Part,
+            ),
+            (r#"{"choices":[{"delta":{},"finish_reason":""}]}"#, Part),
+            (r#"{"x":{"choices":[{"finish_reason":"stop"}]}}"#, Part),
         ] {
             assert_eq!(
                 of(Dialect::Chat, &format!("data: {data}")),
@@ -268,6 +439,8 @@ mod tests {
             of(Dialect::Responses, r#"data: {"error":{"code":"x"}}"#),
             Error
         );
+        let nested = r#"data: {"type":"response.output_item.added","item":{"x":{"type":"response.completed"}}}"#;
+        assert_eq!(of(Dialect::Responses, nested), Part);
     }
 
     #[test]
@@ -285,6 +458,18 @@ mod tests {
             ),
             (
                 r#"{"type":"message_delta","delta":{"stop_reason":null}}"#,
+                Part,
+            ),
+            (
+                r#"{"type":"message_delta","delta":{"stop_reason":null,"x":{"stop_reason":"a"}}}"#,
+                Part,
+            ),
+            (
+                r#"{"type":"content_block_start","content_block":{"input":{"type":"message_stop"}}}"#,
+                Part,
+            ),
+            (
+                r#"{"type":"content_block_start","content_block":{"input":{"type":"error","error":{}}}}"#,
                 Part,
             ),
             (r#"{"type":"message_stop"}"#, End),
@@ -308,6 +493,15 @@ mod tests {
             (r#"{"candidates":[{"content":{}}]}"#, Part),
             (r#"{"candidates":[{"finishReason":"STOP"}]}"#, Finish),
             (r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#, Finish),
+            (
+                r#"{"response":{"candidates":[{"finishReason":"STOP"}]}}"#,
+                Finish,
+            ),
+            (
+                r#"{"candidates":[{"content":{"parts":[{"functionCall":{"args":{"finishReason":"STOP",
+                    "blockReason":"x","error":{"code":1},"promptFeedback":{"blockReason":"x"}}}}]}}]}"#,
+                Part,
+            ),
             (r#"{"error":{"code":503}}"#, Error),
         ] {
             assert_eq!(
@@ -316,6 +510,59 @@ mod tests {
                 "{data}"
             );
         }
+    }
+
+    #[test]
+    fn answers_side_by_side_finish_together() {
+        let chat = |index: u32, finish: &str| {
+            let finish = if finish.is_empty() {
+                "null"
+            } else {
+                "\"stop\""
+            };
+            format!(r#"{{"choices":[{{"index":{index},"delta":{{}},"finish_reason":{finish}}}]}}"#)
+        };
+        let gemini = |index: u32, finish: &str| {
+            let index = if index == 0 {
+                String::new()
+            } else {
+                format!(r#""index":{index},"#)
+            };
+            let finish = if finish.is_empty() {
+                String::new()
+            } else {
+                r#","finishReason":"STOP""#.to_owned()
+            };
+            format!(r#"{{"candidates":[{{{index}"content":{{"parts":[]}}{finish}}}]}}"#)
+        };
+        let usage = |_: u32, _: &str| r#"{"choices":[],"usage":{}}"#.to_owned();
+        type Write<'w> = &'w dyn Fn(u32, &str) -> String;
+        for (dialect, write) in [
+            (Dialect::Chat, &chat as Write<'_>),
+            (Dialect::Gemini, &gemini),
+        ] {
+            for (events, expected) in [
+                (&[(0, ""), (0, "stop")][..], true),
+                (&[(0, ""), (1, ""), (0, "stop")], false),
+                (&[(0, ""), (1, ""), (1, "stop")], false),
+                (&[(0, ""), (1, ""), (1, "stop"), (0, "stop")], true),
+                (&[(0, "stop"), (1, "")], false),
+                (&[(0, ""), (200, ""), (0, "stop"), (200, "stop")], true),
+            ] {
+                let mut choices = Choices::default();
+                for (index, finish) in events {
+                    choices.see(dialect, write(*index, finish).as_bytes());
+                }
+                choices.see(dialect, usage(0, "").as_bytes());
+                assert_eq!(choices.are_finished(), expected, "{dialect:?} {events:?}");
+            }
+        }
+        let mut choices = Choices::default();
+        choices.see(
+            Dialect::Gemini,
+            br#"{"promptFeedback":{"blockReason":"SAFETY"}}"#,
+        );
+        assert!(choices.are_finished());
     }
 
     #[test]
@@ -351,6 +598,7 @@ mod tests {
         assert!(is(r#"{"code":10004,"msg":"m"}"#));
         assert!(!is(r#"{"choices":[],"code":1,"msg":"m"}"#));
         assert!(!is(r#"{"choices":[],"error":null}"#));
+        assert!(is(r#"{"code":1,"msg":"m","data":{"choices":[]}}"#));
         let response = br#"{"id":"r","error":null,"output":[{"arguments":{"error":1}}]}"#;
         assert!(!is_error_body(Dialect::Responses, response));
         assert!(!is_error_body(

@@ -55,16 +55,18 @@ pub fn ends_silently(dialect: Dialect, event: &Event, data: &[u8]) -> bool {
     }
 }
 
-/// Whether a whole answer ends in the ordinary way and says nothing.
+/// Whether a whole answer ends in the ordinary way and says nothing. It may be one all the same, if the model has
+/// written something that is not shown: thoughts, or the end of its turn after the result of a tool (Messages).
 pub fn is_empty_body(dialect: Dialect, json: &Value) -> bool {
-    let is_empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
     match dialect {
-        Dialect::Messages => json["stop_reason"] == "end_turn" && is_empty(&json["content"]),
-        Dialect::Responses => json["status"] == "completed" && is_empty(&json["output"]),
+        Dialect::Messages => json["stop_reason"] == "end_turn" && all(&json["content"], is_no_text),
+        Dialect::Responses => is_completed(json) && all(&json["output"], is_no_message),
         Dialect::Chat => json["choices"].as_array().is_some_and(|choices| {
             !choices.is_empty()
                 && choices.iter().all(|choice| {
-                    choice["finish_reason"] == "stop" && is_silent(&choice["message"])
+                    choice["finish_reason"] == "stop"
+                        && is_silent(&choice["message"])
+                        && is_blank(&choice["text"])
                 })
         }),
         Dialect::Gemini => {
@@ -75,6 +77,55 @@ pub fn is_empty_body(dialect: Dialect, json: &Value) -> bool {
                     .all(|candidate| candidate["finishReason"] == "STOP" && has_no_parts(candidate))
         }
     }
+}
+
+/// Whether a whole answer lacks what its dialect answers with, and does not say why: no answer, whatever it says it
+/// cost. What is legal without content is not meant: an end by a limit or a refusal, a blocked prompt, a response
+/// that is still in progress.
+pub fn is_void_body(dialect: Dialect, json: &Value) -> bool {
+    match dialect {
+        Dialect::Messages => match json["content"].as_array() {
+            Some(content) => content.is_empty() && json["stop_reason"].is_null(),
+            None => true,
+        },
+        Dialect::Responses => is_completed(json) && !json["output"].is_array(),
+        Dialect::Chat => json["choices"].as_array().is_none_or(|choices| {
+            choices.iter().all(|choice| {
+                is_blank(&choice["finish_reason"])
+                    && is_silent(&choice["message"])
+                    && is_blank(&choice["text"])
+            })
+        }),
+        Dialect::Gemini => {
+            let is_blocked = [&json["promptFeedback"], &json["response"]["promptFeedback"]]
+                .iter()
+                .any(|feedback| !is_blank(&feedback["blockReason"]));
+            !is_blocked
+                && candidates(json).iter().all(|candidate| {
+                    is_blank(&candidate["finishReason"]) && has_no_parts(candidate)
+                })
+        }
+    }
+}
+
+/// Whether a response is over, and nothing kept it from its end.
+fn is_completed(response: &Value) -> bool {
+    response["status"].is_null() || response["status"] == "completed"
+}
+
+/// Whether this is an array, and all of it is so.
+fn all(array: &Value, is_so: fn(&Value) -> bool) -> bool {
+    array
+        .as_array()
+        .is_some_and(|items| items.iter().all(is_so))
+}
+
+fn is_no_text(block: &Value) -> bool {
+    matches!(block["type"].as_str(), Some("text" | "output_text")) && is_blank(&block["text"])
+}
+
+fn is_no_message(item: &Value) -> bool {
+    item["type"] == "message" && all(&item["content"], is_no_text)
 }
 
 fn kind(event: &Event, data: &[u8]) -> String {
@@ -204,6 +255,113 @@ mod tests {
             (Gemini, "[DONE]", false),
         ] {
             assert_eq!(opens(dialect, data), expected, "{data}");
+        }
+    }
+
+    #[test]
+    fn bodies_without_an_answer() {
+        use Dialect::*;
+        // Neither, empty, or void.
+        for (dialect, body, expected) in [
+            (Chat, r#"{}"#, "void"),
+            (Chat, r#"{"choices":[]}"#, "void"),
+            (
+                Chat,
+                r#"{"choices":[{"index":0,"message":{"role":"assistant","content":null}}]}"#,
+                "void",
+            ),
+            (
+                Chat,
+                r#"{"choices":[{"message":{"role":"assistant","content":""},"finish_reason":"stop"}]}"#,
+                "empty",
+            ),
+            (
+                Chat,
+                r#"{"choices":[{"message":{"content":""},"finish_reason":"length"}]}"#,
+                "",
+            ),
+            (
+                Chat,
+                r#"{"choices":[{"message":{"content":""},"finish_reason":"content_filter"}]}"#,
+                "",
+            ),
+            (
+                Chat,
+                r#"{"choices":[{"text":"a","finish_reason":"stop"}]}"#,
+                "",
+            ),
+            (
+                Chat,
+                r#"{"choices":[{"message":{"tool_calls":[{"id":"c"}]},"finish_reason":"stop"}]}"#,
+                "",
+            ),
+            (Responses, r#"{}"#, "void"),
+            (Responses, r#"{"status":"completed","output":null}"#, "void"),
+            (Responses, r#"{"status":"completed","output":[]}"#, "empty"),
+            (Responses, r#"{"output":[]}"#, "empty"),
+            (
+                Responses,
+                r#"{"status":"completed","output":[{"type":"message","content":[]}]}"#,
+                "empty",
+            ),
+            (
+                Responses,
+                r#"{"status":"completed","output":[{"type":"message","content":[{"type":"output_text","text":""}]}]}"#,
+                "empty",
+            ),
+            (Responses, r#"{"status":"queued","output":[]}"#, ""),
+            (Responses, r#"{"status":"incomplete","output":[]}"#, ""),
+            (
+                Responses,
+                r#"{"status":"completed","output":[{"type":"function_call"}]}"#,
+                "",
+            ),
+            (Messages, r#"{"type":"message"}"#, "void"),
+            (Messages, r#"{"content":[],"stop_reason":null}"#, "void"),
+            (
+                Messages,
+                r#"{"content":[],"stop_reason":"end_turn"}"#,
+                "empty",
+            ),
+            (
+                Messages,
+                r#"{"content":[{"type":"text","text":""}],"stop_reason":"end_turn"}"#,
+                "empty",
+            ),
+            (Messages, r#"{"content":[],"stop_reason":"refusal"}"#, ""),
+            (Messages, r#"{"content":[],"stop_reason":"max_tokens"}"#, ""),
+            (Gemini, r#"{}"#, "void"),
+            (Gemini, r#"{"candidates":[]}"#, "void"),
+            (
+                Gemini,
+                r#"{"candidates":[{"index":0,"content":{"role":"model"}}]}"#,
+                "void",
+            ),
+            (
+                Gemini,
+                r#"{"candidates":[{"finishReason":"STOP"}]}"#,
+                "empty",
+            ),
+            (
+                Gemini,
+                r#"{"candidates":[{"finishReason":"MAX_TOKENS"}]}"#,
+                "",
+            ),
+            (Gemini, r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#, ""),
+            (
+                Gemini,
+                r#"{"response":{"promptFeedback":{"blockReason":"SAFETY"}}}"#,
+                "",
+            ),
+        ] {
+            let json: Value = serde_json::from_str(body).unwrap();
+            let found = match (is_void_body(dialect, &json), is_empty_body(dialect, &json)) {
+                (true, false) => "void",
+                (false, true) => "empty",
+                (false, false) => "",
+                (true, true) => "both",
+            };
+            assert_eq!(found, expected, "{dialect:?} {body}");
         }
     }
 

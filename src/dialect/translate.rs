@@ -1,7 +1,7 @@
 //! From one dialect to another, by the neutral form: requests on their way to an upstream, answers on their way
 //! back.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -96,6 +96,15 @@ impl WayBack {
             schemas: HashMap::new(),
             calls: HashMap::new(),
             keeper: None,
+        }
+    }
+
+    /// For an answer of another dialect to a request that is not at hand.
+    #[cfg(test)]
+    pub fn between(upstream: Dialect, client: Dialect, model: &str) -> Self {
+        Self {
+            upstream,
+            ..Self::straight(client, model, "seed", 1)
         }
     }
 
@@ -477,7 +486,7 @@ impl Writer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     Running,
-    /// It has said why it ends; what follows can only be numbers.
+    /// All answers in it have said why they end; what follows can only be numbers.
     Finished,
     /// It ended with an error, which the client has been told.
     Failed {
@@ -495,6 +504,8 @@ pub struct Stream {
     writer: Option<Writer>,
     ending: Ending,
     state: State,
+    /// The answers side by side that have begun.
+    begun: BTreeSet<u32>,
     usage: Option<Usage>,
     /// Gemini's other framing: one JSON array.
     array: Option<Array>,
@@ -515,6 +526,7 @@ impl Stream {
             writer: None,
             ending: Ending::default(),
             state: State::Running,
+            begun: BTreeSet::new(),
             usage: None,
             array: is_array.then(Array::default),
             way_back,
@@ -523,6 +535,10 @@ impl Stream {
 
     pub fn client(&self) -> Dialect {
         self.way_back.client
+    }
+
+    pub fn upstream(&self) -> Dialect {
+        self.way_back.upstream
     }
 
     pub fn state(&self) -> &State {
@@ -557,6 +573,9 @@ impl Stream {
         if matches!(self.state, State::Failed { .. }) {
             return;
         }
+        if let Some(choice) = event.choice() {
+            self.begun.insert(choice);
+        }
         let event = match event {
             Event::Start { id, created } => {
                 self.start(id.as_deref(), created);
@@ -567,8 +586,8 @@ impl Stream {
                 finish,
                 native,
             } => {
-                self.state = State::Finished;
                 self.ending.finishes.insert(choice, (finish, native));
+                self.settle();
                 return;
             }
             Event::Error { status, message } => {
@@ -591,6 +610,23 @@ impl Stream {
             self.put(Event::Usage(usage), out);
         }
         self.put(event, out);
+        self.settle();
+    }
+
+    /// One answer may end before another begins.
+    fn settle(&mut self) {
+        if matches!(self.state, State::Failed { .. }) || self.ending.finishes.is_empty() {
+            return;
+        }
+        let finishes = &self.ending.finishes;
+        self.state = match self
+            .begun
+            .iter()
+            .all(|choice| finishes.contains_key(choice))
+        {
+            true => State::Finished,
+            false => State::Running,
+        };
     }
 
     fn start(&mut self, id: Option<&str>, created: Option<u64>) {
@@ -698,32 +734,93 @@ impl Stream {
 pub fn whole(body: &[u8], way_back: WayBack) -> Result<(Vec<u8>, Option<Usage>), (u16, String)> {
     let object = serde_json::from_slice(body)
         .map_err(|_| (502, "the upstream's answer is not a JSON object".to_owned()))?;
-    let mut way_back = way_back;
-    let mut reader = Reader::new(way_back.upstream, way_back.mint.clone());
-    let mut events = Vec::new();
-    reader.read(object, &mut events);
-    reader.done(&mut events);
-    for event in &mut events {
-        way_back.restore(event);
-    }
-    let mut answer = Answer::of(events);
-    if let Some(error) = answer.error {
-        return Err(error);
-    }
-    let mut meter = Meter::new(way_back.upstream);
-    meter.read(body);
-    answer.usage = meter.usage();
-    let mut head = way_back.head;
-    head.id = ids::answer(way_back.client, answer.id.as_deref(), &mut way_back.mint);
-    head.created = answer.created.unwrap_or(head.created);
-    let whole = match way_back.client {
-        Dialect::Chat if way_back.form == Form::Completions => {
-            chat::completions::whole(&answer, &head)
+    let mut gathered = Gathered::new(way_back);
+    gathered.take(body, object);
+    gathered.done();
+    gathered.end()
+}
+
+/// A streamed answer on its way to become a whole one.
+#[derive(Debug)]
+pub struct Gathered {
+    way_back: WayBack,
+    reader: Reader,
+    meter: Meter,
+    answer: Answer,
+}
+
+impl Gathered {
+    pub fn new(way_back: WayBack) -> Self {
+        Self {
+            reader: Reader::new(way_back.upstream, way_back.mint.clone()),
+            meter: Meter::new(way_back.upstream),
+            answer: Answer::default(),
+            way_back,
         }
-        Dialect::Chat => chat::write_answer::whole(&answer, &head),
-        Dialect::Responses => responses::whole::whole(&answer, &head),
-        Dialect::Messages => messages::write_answer::whole(&answer, &head),
-        Dialect::Gemini => gemini::write_answer::whole(&answer, &head),
-    };
-    Ok((whole.to_string().into_bytes(), answer.usage))
+    }
+
+    /// Takes the data of one event of the upstream.
+    pub fn read(&mut self, data: &[u8]) {
+        if data.trim_ascii() == b"[DONE]" {
+            self.done();
+        } else if let Ok(object) = serde_json::from_slice(data) {
+            self.take(data, object);
+        }
+    }
+
+    fn take(&mut self, data: &[u8], object: Map<String, Value>) {
+        let mut events = Vec::new();
+        self.meter.read(data);
+        self.reader.read(object, &mut events);
+        self.push(events);
+    }
+
+    fn done(&mut self) {
+        let mut events = Vec::new();
+        self.reader.done(&mut events);
+        self.push(events);
+    }
+
+    fn push(&mut self, events: Vec<Event>) {
+        for mut event in events {
+            self.way_back.restore(&mut event);
+            self.answer.push(event);
+        }
+    }
+
+    /// Whether all answers in it have said why they end.
+    pub fn is_complete(&self) -> bool {
+        let choices = &self.answer.choices;
+        !choices.is_empty() && choices.values().all(|choice| choice.finish.is_some())
+    }
+
+    /// The whole answer, and what it says it cost.
+    ///
+    /// # Errors
+    /// Status and message, when it is an error.
+    pub fn end(self) -> Result<(Vec<u8>, Option<Usage>), (u16, String)> {
+        let Self {
+            mut way_back,
+            meter,
+            mut answer,
+            ..
+        } = self;
+        if let Some(error) = answer.error {
+            return Err(error);
+        }
+        answer.usage = meter.usage();
+        let mut head = way_back.head;
+        head.id = ids::answer(way_back.client, answer.id.as_deref(), &mut way_back.mint);
+        head.created = answer.created.unwrap_or(head.created);
+        let whole = match way_back.client {
+            Dialect::Chat if way_back.form == Form::Completions => {
+                chat::completions::whole(&answer, &head)
+            }
+            Dialect::Chat => chat::write_answer::whole(&answer, &head),
+            Dialect::Responses => responses::whole::whole(&answer, &head),
+            Dialect::Messages => messages::write_answer::whole(&answer, &head),
+            Dialect::Gemini => gemini::write_answer::whole(&answer, &head),
+        };
+        Ok((whole.to_string().into_bytes(), answer.usage))
+    }
 }

@@ -23,7 +23,8 @@ pub struct Usage {
     pub web_searches: u64,
 }
 
-/// Gathers the usage of an answer from its events. A field said again overrides what was said before.
+/// Gathers the usage of an answer from its events. Of a number that is said more than once the largest counts: they
+/// only grow, and some upstreams end with zeros.
 #[derive(Clone, Debug)]
 pub struct Meter {
     dialect: Dialect,
@@ -130,8 +131,8 @@ impl Said {
             let mut keys = path.split('/');
             keys.try_fold(usage, |value, key| value.get(key))?.as_u64()
         };
-        let first = |paths: &[&str]| paths.iter().find_map(at);
-        let keep = |field: &mut Option<u64>, paths: &[&str]| *field = first(paths).or(*field);
+        let most = |paths: &[&str]| paths.iter().filter_map(at).max();
+        let keep = |field: &mut Option<u64>, paths: &[&str]| *field = most(paths).max(*field);
         keep(
             &mut self.web_searches,
             &["server_tool_use/web_search_requests"],
@@ -166,10 +167,21 @@ impl Said {
                 );
             }
             Dialect::Messages => {
-                keep(&mut self.input, &["input_tokens"]);
                 keep(&mut self.output, &["output_tokens"]);
-                keep(&mut self.cached_read, &["cache_read_input_tokens"]);
-                keep(&mut self.cache_creation, &["cache_creation_input_tokens"]);
+                // What is cached is no part of the rest, so that these are weighed together.
+                let read = [
+                    most(&["input_tokens"]).or(self.input),
+                    most(&["cache_read_input_tokens"]).or(self.cached_read),
+                    most(&["cache_creation_input_tokens"]).or(self.cache_creation),
+                ];
+                let known = [self.input, self.cached_read, self.cache_creation];
+                let sum = |numbers: [Option<u64>; 3]| {
+                    let said = numbers.into_iter().flatten();
+                    said.fold(0_u64, u64::saturating_add)
+                };
+                if sum(read) >= sum(known) {
+                    [self.input, self.cached_read, self.cache_creation] = read;
+                }
                 keep(
                     &mut self.reasoning,
                     &["output_tokens_details/thinking_tokens"],
@@ -273,6 +285,49 @@ mod tests {
             ..EXAMPLE
         };
         assert_eq!(meter.usage(), Some(expected));
+    }
+
+    #[test]
+    fn the_largest_known_number_stands() {
+        for (dialect, said, later) in [
+            (
+                Dialect::Chat,
+                r#"{"usage":{"prompt_tokens":7,"completion_tokens":3}}"#,
+                r#"{"usage":{"prompt_tokens":0,"completion_tokens":null}}"#,
+            ),
+            (
+                Dialect::Responses,
+                r#"{"response":{"usage":{"input_tokens":7,"output_tokens":3}}}"#,
+                r#"{"response":{"usage":{"input_tokens":0,"output_tokens":0}}}"#,
+            ),
+            (
+                Dialect::Messages,
+                r#"{"message":{"usage":{"input_tokens":7,"output_tokens":3}}}"#,
+                r#"{"usage":{"input_tokens":0,"output_tokens":0}}"#,
+            ),
+            (
+                Dialect::Gemini,
+                r#"{"usageMetadata":{"promptTokenCount":7,"candidatesTokenCount":3}}"#,
+                r#"{"usageMetadata":{"promptTokenCount":0,"candidatesTokenCount":null}}"#,
+            ),
+        ] {
+            for order in [[said, later], [later, said]] {
+                let mut meter = Meter::new(dialect);
+                order.iter().for_each(|json| meter.read(json.as_bytes()));
+                let usage = meter.usage().map(|usage| (usage.input, usage.output));
+                assert_eq!(usage, Some((7, 3)), "{dialect:?} {order:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_turns_out_to_be_cached_is_not_counted_twice() {
+        let mut meter = Meter::new(Dialect::Messages);
+        meter.read(br#"{"message":{"usage":{"input_tokens":12,"output_tokens":1}}}"#);
+        meter
+            .read(br#"{"usage":{"input_tokens":4,"cache_read_input_tokens":8,"output_tokens":7}}"#);
+        let usage = meter.usage().unwrap();
+        assert_eq!((usage.input, usage.cached_read, usage.output), (12, 8, 7));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The one place that calls upstreams.
 
-use std::io::{self, Cursor, Read};
+use std::io::{self, Read};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,7 +11,7 @@ use super::failure::{ERROR_BODY, Failure, FailureKind};
 use super::headers::Headers;
 use super::net::{CallError, Network, Settings, Stage};
 use super::request::Request;
-use super::target::{Action, Call, Kind};
+use super::target::{Call, Kind};
 use super::{claude, codex, compat, compressed, gemini, vertex};
 use crate::coding::Coding;
 use crate::exchange::{Interruption, Waiter};
@@ -24,7 +24,6 @@ const STALE: Duration = Duration::from_secs(1);
 /// All upstreams.
 pub struct Upstream {
     network: Network,
-    event_bytes: usize,
 }
 
 /// An answer of an upstream: its head, and a body that is still to be read.
@@ -42,7 +41,6 @@ pub struct Answer {
 impl Upstream {
     pub fn new(settings: Settings) -> Self {
         Self {
-            event_bytes: settings.event_bytes,
             network: Network::new(settings),
         }
     }
@@ -59,20 +57,15 @@ impl Upstream {
         self.network.sweep(now);
     }
 
-    /// Calls an upstream and waits for the head of its answer, or for all of it if the upstream can only
-    /// stream and the client does not want that. Ends at once when the client goes.
+    /// Calls an upstream and waits for the head of its answer. Ends at once when the client goes. An upstream that
+    /// can only stream does so, whatever the client wants.
     ///
     /// # Errors
     /// Whatever keeps the client from getting an answer, error answers of the upstream included.
     pub fn call(&self, call: &Call) -> Result<Answer, Failure> {
         call.waiter.wake_after(None);
         let (response, body) = self.ask(call)?;
-        let answer = answered(response, body, call.waiter)?;
-        let collects = call.target.kind == Kind::Codex && call.action == Action::Generate;
-        match collects && !call.stream {
-            true => self.collected(answer),
-            false => Ok(answer),
-        }
+        answered(response, body, call.waiter)
     }
 
     /// Sends a request, a second time if the first met a connection that was closed already.
@@ -109,17 +102,6 @@ impl Upstream {
             }
             is_fresh = true;
         }
-    }
-
-    fn collected(&self, answer: Answer) -> Result<Answer, Failure> {
-        let body = codex::collect(answer.body, self.event_bytes)?;
-        let mut headers = answer.headers;
-        headers.describe_json(body.len());
-        Ok(Answer {
-            body: Box::new(Cursor::new(body)),
-            headers,
-            ..answer
-        })
     }
 }
 

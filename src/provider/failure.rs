@@ -30,6 +30,8 @@ pub enum FailureKind {
     Unsupported,
     /// The client's request cannot be put into a call.
     Request,
+    /// There is no memory left to hold the answer. Neither the upstream nor the client is at fault.
+    Memory,
 }
 
 /// A call without an answer.
@@ -89,6 +91,18 @@ impl Failure {
         Self {
             status: Some(400),
             ..Self::new(FailureKind::Request, message)
+        }
+    }
+
+    /// The answer cannot be held for now; 503.
+    pub fn no_memory() -> Self {
+        Self {
+            status: Some(503),
+            retry_after: Some(Duration::from_secs(1)),
+            ..Self::new(
+                FailureKind::Memory,
+                "the memory for requests and answers is used up",
+            )
         }
     }
 

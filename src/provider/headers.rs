@@ -129,14 +129,6 @@ impl Headers {
         }
     }
 
-    /// Makes them the headers of a JSON body of that length.
-    pub(super) fn describe_json(&mut self, length: usize) {
-        self.0.remove(header::TRANSFER_ENCODING);
-        self.put(header::CONTENT_TYPE, "application/json");
-        self.0
-            .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    }
-
     /// Takes out what is said of the coded form of a body: its codings, if it says any, and its length.
     pub(super) fn take_codings(&mut self) -> Option<String> {
         let values = self.0.get_all(header::CONTENT_ENCODING).iter();

@@ -20,6 +20,7 @@ mod url;
 mod vertex;
 
 pub use call::{Answer, Upstream};
+pub use compressed::undone;
 pub use failure::{ERROR_BODY, Failure, FailureKind, retry_after};
 pub use fault::{Class, Fault, Pause, Scope, Windows};
 pub use headers::Headers;

@@ -63,7 +63,7 @@ impl<W: Write> Chunks<W> {
 }
 
 /// Bytes a buffer may keep between flushes.
-const LASTING: usize = 64 * 1024;
+const LASTING: usize = 4 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -1,31 +1,33 @@
 //! Answers on their way from one dialect to another.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
+use super::asked::Asked;
 use super::chunks::Chunks;
 use super::closing;
 use super::outcome::{Ended, Relayed, Settle, Settlement};
-use super::source::{closed, fill};
+use super::source::{closed, drain, error_of, fill, silent, unfinished};
 use super::stream::{Opened, Primed};
 use super::whole::{self, Whole};
+use crate::dialect::event::{self, Meaning};
 use crate::dialect::translate::{self, State, Stream, WayBack};
 use crate::exchange::Interruption;
-use crate::provider::{Answer, Failure, FailureKind};
+use crate::provider::{Answer, Failure, FailureKind, Headers};
 use crate::sse::{Event, Splitter};
 
 /// A whole answer in the client's dialect.
 ///
 /// # Errors
 /// When it breaks off, is too long to be held, or is an error.
-pub fn whole(answer: Answer, way_back: WayBack) -> Result<Whole, Failure> {
-    let read = whole::open_all(answer, way_back.upstream())?;
+pub fn whole(answer: Answer, way_back: WayBack, asked: &Asked<'_>) -> Result<Whole, Failure> {
+    let read = whole::open_all(answer, asked)?;
     let failed = |(status, message): (u16, String)| Failure {
         status: Some(status),
         ..Failure::new(FailureKind::Status, message)
     };
     let (body, usage) = translate::whole(read.held(), way_back).map_err(failed)?;
-    Ok(Whole::translated(read.headers, body, usage))
+    Ok(read.translated(body, usage))
 }
 
 /// A stream in the client's dialect, as far as it is known. Nothing of it has been written.
@@ -40,7 +42,7 @@ impl Crossing {
     }
 
     /// The headers of the upstream, unfiltered.
-    pub fn headers(&self) -> &crate::provider::Headers {
+    pub fn headers(&self) -> &Headers {
         match &self.opened {
             Opened::Events(primed) => &primed.headers,
             Opened::Whole(whole) => &whole.headers,
@@ -82,6 +84,9 @@ impl Crossing {
     }
 }
 
+/// Bytes a buffer may keep between events.
+const LASTING: usize = 4 * 1024;
+
 struct Pump<'a, W> {
     stream: Stream,
     out: Chunks<W>,
@@ -104,32 +109,39 @@ impl<W: Write> Pump<'_, W> {
         self.response = whole.into_response();
         self.stream.read(b"[DONE]", &mut self.pending);
         match self.stream.state() {
-            State::Running => {
-                let message = "the upstream's answer says nothing";
-                self.broken(Failure::new(FailureKind::Broken, message))
-            }
+            State::Running => self.broken(silent()),
             State::Finished | State::Failed { .. } => self.end(),
         }
     }
 
-    fn events(&mut self, mut primed: Primed) -> io::Result<Over> {
+    fn events(&mut self, mut primed: Box<Primed>) -> io::Result<Over> {
+        let over = self.pass(&mut primed)?;
+        if over.0 == Ended::Terminal {
+            primed.waiter.wake_after(None);
+            drain(&mut primed.body, &primed.waiter);
+        }
+        Ok(over)
+    }
+
+    fn pass(&mut self, primed: &mut Primed) -> io::Result<Over> {
         let waiter = primed.waiter.clone();
-        let (first, splitter, body) = primed.parts();
-        for event in first {
-            self.event(&Event::of(event));
+        let splitter = &mut primed.splitter;
+        for event in std::mem::take(&mut primed.first) {
+            if self.event(&Event::of(&event)) {
+                return self.end_marked();
+            }
         }
         loop {
             while let Some(event) = splitter.next_event() {
-                self.event(&event);
-            }
-            if let State::Failed { .. } = self.stream.state() {
-                return self.end();
+                if self.event(&event) {
+                    return self.end_marked();
+                }
             }
             self.flush()?;
             if let Some(interval) = self.keep_alive {
                 waiter.wake_after(Some(interval.saturating_sub(self.last_written.elapsed())));
             }
-            match fill(splitter, body) {
+            match fill(splitter, &mut primed.body) {
                 Ok(0) => return self.end_of_body(splitter),
                 Ok(_) => {}
                 Err(error) => match Interruption::of(&error) {
@@ -146,10 +158,27 @@ impl<W: Write> Pump<'_, W> {
         }
     }
 
-    fn event(&mut self, event: &Event) {
-        if let Some(data) = event.data() {
-            self.events += 1;
-            self.stream.read(&data, &mut self.pending);
+    /// Takes one event. Returns whether it is the upstream's last, whatever comes behind.
+    fn event(&mut self, event: &Event) -> bool {
+        let Some(data) = event.data() else {
+            return false;
+        };
+        self.events += 1;
+        let meaning = event::meaning(self.stream.upstream(), event, Some(&data));
+        self.stream.read(&data, &mut self.pending);
+        if meaning == Meaning::Error && *self.stream.state() == State::Running {
+            let failure = error_of(&data, &Headers::default());
+            let status = failure.status.unwrap_or(502);
+            self.stream
+                .fail(status, &failure.message, &mut self.pending);
+        }
+        meaning == Meaning::End || matches!(self.stream.state(), State::Failed { .. })
+    }
+
+    fn end_marked(&mut self) -> io::Result<Over> {
+        match self.stream.state() {
+            State::Running => self.broken(unfinished()),
+            State::Finished | State::Failed { .. } => self.end(),
         }
     }
 
@@ -157,14 +186,11 @@ impl<W: Write> Pump<'_, W> {
         if let Some(last) = closed(&splitter.last_event()) {
             self.event(&Event::of(&last));
         }
-        if *self.stream.state() == State::Running {
-            let message = "upstream closed the stream before completion";
-            return self.broken(Failure::new(FailureKind::Broken, message));
-        }
-        self.end()
+        self.end_marked()
     }
 
     /// The stream goes no further: if the answer was complete, it gets its end, else the client is told.
+    #[inline(never)]
     fn broken(&mut self, failure: Failure) -> io::Result<Over> {
         if *self.stream.state() != State::Running {
             return self.end();
@@ -209,14 +235,10 @@ impl<W: Write> Pump<'_, W> {
         if !self.pending.is_empty() {
             self.out.put(&self.pending);
             self.pending.clear();
+            // One giant event must not keep its memory for the rest of the stream.
+            self.pending.shrink_to(LASTING);
             self.last_written = Instant::now();
         }
         self.out.flush()
-    }
-}
-
-impl Primed {
-    fn parts(&mut self) -> (&[Vec<u8>], &mut Splitter, &mut dyn Read) {
-        (&self.first, &mut self.splitter, &mut self.body)
     }
 }

@@ -43,10 +43,6 @@ impl Held {
         }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.lead.is_empty() && self.events.is_empty()
-    }
-
     /// How much longer to hold back what has come.
     pub fn patience(&self) -> Option<Duration> {
         Some(HELD_FOR.saturating_sub(self.since?.elapsed()))
@@ -72,7 +68,8 @@ impl Held {
         self.meter.read(data);
         let is_said = match meaning {
             Meaning::End if self.ends_silently => self.has_output(),
-            // A chat that has not said anything has nothing to end.
+            // What has not said anything has nothing to end.
+            Meaning::End if self.dialect == Dialect::Messages => self.has_output(),
             Meaning::End if self.dialect == Dialect::Chat => return Ok(false),
             _ if self.ends_silently => self.has_output(),
             _ if opening::ends_silently(self.dialect, event, data) => {

@@ -5,10 +5,13 @@
 //! still move to another credential. Then the head of the answer is written (not here), and the rest is
 //! pumped: whole events, each flushed, or the bytes of the body.
 
+mod asked;
 mod chunks;
 mod closing;
 pub mod crossing;
+mod gathering;
 mod held;
+mod look;
 mod outcome;
 mod pump;
 mod rename;
@@ -17,6 +20,10 @@ pub mod stream;
 mod style;
 pub mod whole;
 
+#[cfg(test)]
+mod tests;
+
+pub use asked::Asked;
 pub use chunks::Chunks;
 pub use closing::keep_alive;
 pub use crossing::Crossing;

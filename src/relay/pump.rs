@@ -6,10 +6,10 @@ use std::time::Instant;
 use super::chunks::Chunks;
 use super::closing;
 use super::outcome::{Ended, Relayed, Settle, Settlement};
-use super::source::{closed, error_of, fill};
+use super::source::{closed, error_of, fill, unfinished};
 use super::style::{Framing, Style};
 use crate::dialect::Dialect;
-use crate::dialect::event::{self, Meaning};
+use crate::dialect::event::{self, Choices, Meaning};
 use crate::dialect::output::OutputItems;
 use crate::dialect::problem::{self, ErrorStatus, Problem};
 use crate::dialect::usage::Meter;
@@ -28,7 +28,8 @@ pub struct Pump<'a, W> {
     items: OutputItems,
     response: Option<String>,
     events: u64,
-    /// The answer has said why it ends.
+    choices: Choices,
+    /// The answer has said why it ends, and so have those beside it.
     is_finished: bool,
     /// The client had all it wanted before the body ended, and left.
     is_cut: bool,
@@ -53,6 +54,7 @@ impl<'a, W: Write> Pump<'a, W> {
             items: OutputItems::default(),
             response: None,
             events: 0,
+            choices: Choices::default(),
             is_finished: false,
             is_cut: false,
             last_written: Instant::now(),
@@ -67,16 +69,17 @@ impl<'a, W: Write> Pump<'a, W> {
     /// Those of the lane.
     pub fn run(
         &mut self,
-        lead: &[u8],
-        first: &[Vec<u8>],
+        lead: Vec<u8>,
+        first: Vec<Vec<u8>>,
         splitter: &mut Splitter,
         body: &mut dyn Read,
     ) -> io::Result<Over> {
-        if self.style.framing == Framing::Events {
-            self.out.put(lead);
+        if self.passes_comments() {
+            self.out.put(&lead);
         }
+        drop(lead);
         for event in first {
-            if let Some(over) = self.event(&Event::of(event)) {
+            if let Some(over) = self.event(&Event::of(&event)) {
                 return self.close(over);
             }
         }
@@ -134,7 +137,7 @@ impl<'a, W: Write> Pump<'a, W> {
         let data = event.data();
         let meaning = event::meaning(self.dialect, event, data.as_deref());
         let Some(data) = data else {
-            if self.style.framing == Framing::Events {
+            if self.passes_comments() {
                 self.out.put(event.raw);
             }
             return None;
@@ -147,15 +150,26 @@ impl<'a, W: Write> Pump<'a, W> {
         self.meter.read(&data);
         let edited = self.edited(&data, meaning);
         match (self.style.framing, &edited) {
-            (Framing::Events, None) => self.out.put(event.raw),
+            (Framing::Events, None) if self.passes_comments() || !event.has_comment() => {
+                self.out.put(event.raw);
+            }
+            (Framing::Events, None) => {
+                self.out.put(&sse::without_comments(event));
+            }
             (Framing::Events, Some(edited)) => self.out.put(&sse::with_data(event, &data, edited)),
             (Framing::Array, edited) => self.put_element(edited.as_deref().unwrap_or(&data)),
         }
         self.events += 1;
         match meaning {
-            Meaning::Idle | Meaning::Part => None,
-            Meaning::Finish => {
-                self.is_finished = true;
+            Meaning::Idle => None,
+            Meaning::Part | Meaning::Finish => {
+                self.choices.see(self.dialect, &data);
+                self.is_finished = match self.dialect {
+                    Dialect::Chat | Dialect::Gemini => self.choices.are_finished(),
+                    Dialect::Messages | Dialect::Responses => {
+                        self.is_finished || meaning == Meaning::Finish
+                    }
+                };
                 None
             }
             Meaning::End => Some((Ended::Terminal, None)),
@@ -185,6 +199,11 @@ impl<'a, W: Write> Pump<'a, W> {
         renamed.or(completed)
     }
 
+    /// Gemini's clients know none (spec/dialects.md 5.1).
+    fn passes_comments(&self) -> bool {
+        self.style.framing == Framing::Events && self.dialect != Dialect::Gemini
+    }
+
     fn put_element(&mut self, json: &[u8]) {
         self.out.put(if self.events == 0 { b"[" } else { b",\n" });
         self.out.put(json);
@@ -203,13 +222,12 @@ impl<'a, W: Write> Pump<'a, W> {
         if let Some(over) = last.and_then(|last| self.event(&Event::of(&last))) {
             return self.close(over);
         }
-        let message = "upstream closed the stream before completion";
-        let failure = Failure::new(FailureKind::Broken, message);
-        self.fail(Ended::NoTerminal, failure)
+        self.fail(Ended::NoTerminal, unfinished())
     }
 
     /// The stream goes no further. If the answer was complete, it gets its end (spec/dialects.md 5.7), else
     /// the client is told.
+    #[inline(never)]
     fn fail(&mut self, ended: Ended, failure: Failure) -> io::Result<Over> {
         if self.is_finished {
             self.put_end();

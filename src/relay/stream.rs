@@ -1,29 +1,25 @@
 //! Streams: whole events, as they came, each flushed.
 
-use std::io::{self, Read, Write};
-use std::time::Duration;
+use std::io::{self, Cursor, Read, Write};
 
+use super::asked::Asked;
 use super::held::Held;
 use super::outcome::{Ended, Relayed, Settle};
 use super::pump::Pump;
-use super::source::{closed, fill};
+use super::source::{self, Begun, closed, fill};
 use super::style::Style;
 use super::whole::{self, Whole};
+use crate::budget::Reservation;
 use crate::dialect::Dialect;
 use crate::exchange::{Interruption, Waiter};
 use crate::provider::{Answer, Failure, Headers};
 use crate::sse::{Event, Splitter};
 
-/// The longest wait for the end of a body whose stream has ended, so that its connection can be used again.
-const DRAIN: Duration = Duration::from_millis(500);
-/// Bytes read while waiting for that end.
-const DRAINED: usize = 64 * 1024;
-
 /// An answer to a request for a stream, as far as it is known.
 pub enum Opened {
     /// A stream, its first payload in hand.
-    Events(Primed),
-    /// The upstream answered with one body all the same.
+    Events(Box<Primed>),
+    /// The upstream answered with one body all the same, and all of it is in hand.
     Whole(Whole),
 }
 
@@ -42,6 +38,8 @@ pub struct Primed {
     lead: Vec<u8>,
     /// The events up to the first payload.
     pub(super) first: Vec<Vec<u8>>,
+    /// What all of it takes of the budget, if it came as one body.
+    _reservation: Option<Reservation>,
 }
 
 /// Waits for the first payload of a stream. Events that only open it are held back, because what follows
@@ -50,63 +48,73 @@ pub struct Primed {
 /// # Errors
 /// When the stream breaks or ends before, or its first payload is an error: then with the status that fits.
 /// When it ends as it should and has said nothing.
-pub fn open(answer: Answer, dialect: Dialect, event_bytes: usize) -> Result<Opened, Failure> {
+pub fn open(answer: Answer, asked: &Asked<'_>) -> Result<Opened, Failure> {
     let waiter = answer.waiter.clone();
-    let opened = wait(answer, dialect, event_bytes);
+    let opened = wait(answer, asked);
     waiter.wake_after(None);
     opened
 }
 
-fn wait(answer: Answer, dialect: Dialect, event_bytes: usize) -> Result<Opened, Failure> {
+fn wait(answer: Answer, asked: &Asked<'_>) -> Result<Opened, Failure> {
+    let dialect = asked.dialect;
     let Answer {
         status,
         headers,
-        mut body,
+        body,
         waiter,
     } = answer;
-    let mut splitter = Splitter::new(event_bytes);
+    let Begun {
+        mut start,
+        mut body,
+        ..
+    } = source::begin(body, &waiter)?;
+    if source::is_json(&start) && dialect != Dialect::Gemini {
+        let answer = Answer {
+            status,
+            headers,
+            body: Box::new(Cursor::new(start).chain(body)),
+            waiter,
+        };
+        return whole::open_all(answer, asked).map(Opened::Whole);
+    }
+    let mut reservation = None;
+    if source::is_json(&start) {
+        let events = whole::events(start, body, asked)?;
+        (start, reservation) = (events.0, Some(events.1));
+        body = Box::new(io::empty());
+    }
+    let mut splitter = Splitter::new(asked.event_bytes);
+    let pushed = splitter.push(&start);
+    pushed.map_err(|error| Failure::of_read(&io::Error::other(error)))?;
+    drop(start);
     let mut held = Held::new(dialect);
     loop {
-        if let Some(left) = held.patience() {
-            waiter.wake_after(Some(left));
-        }
-        let count = match fill(&mut splitter, &mut body) {
-            Ok(count) => count,
-            Err(error) if Interruption::of(&error) == Some(Interruption::Awake) => break,
-            Err(error) => return Err(Failure::of_read(&error)),
-        };
-        if held.is_empty() && is_json(splitter.rest()) {
-            let start = io::Cursor::new(splitter.rest().to_vec());
-            let answer = Answer {
-                status,
-                headers,
-                body: Box::new(start.chain(body)),
-                waiter,
-            };
-            return Ok(Opened::Whole(whole::open(answer, dialect, None)?));
-        }
         let mut is_payload = false;
-        while let Some(event) = splitter.next_event() {
+        while !is_payload && let Some(event) = splitter.next_event() {
             is_payload = held.take(&event, &headers)?;
-            if is_payload {
-                break;
-            }
         }
         if is_payload {
             break;
         }
-        if count == 0 {
-            if let Some(last) = closed(&splitter.last_event())
-                && held.take(&Event::of(&last), &headers)?
-            {
-                body = Box::new(io::empty());
-                splitter = Splitter::new(event_bytes);
-                break;
-            }
-            return Err(held.ended());
+        if let Some(left) = held.patience() {
+            waiter.wake_after(Some(left));
         }
+        match fill(&mut splitter, &mut body) {
+            Ok(0) => {}
+            Ok(_) => continue,
+            Err(error) if Interruption::of(&error) == Some(Interruption::Awake) => break,
+            Err(error) => return Err(Failure::of_read(&error)),
+        }
+        if let Some(last) = closed(&splitter.last_event())
+            && held.take(&Event::of(&last), &headers)?
+        {
+            body = Box::new(io::empty());
+            splitter = Splitter::new(asked.event_bytes);
+            break;
+        }
+        return Err(held.ended());
     }
-    Ok(Opened::Events(Primed {
+    Ok(Opened::Events(Box::new(Primed {
         status,
         headers,
         dialect,
@@ -115,26 +123,8 @@ fn wait(answer: Answer, dialect: Dialect, event_bytes: usize) -> Result<Opened, 
         splitter,
         lead: held.lead,
         first: held.events,
-    }))
-}
-
-/// Whether a body is JSON instead of events.
-fn is_json(start: &[u8]) -> bool {
-    matches!(start.trim_ascii_start().first(), Some(b'{' | b'['))
-}
-
-/// Reads the end of a body behind a stream that is over.
-fn drain(body: &mut dyn Read, waiter: &Waiter) {
-    let mut scratch = [0; 1024];
-    let mut left = DRAINED;
-    waiter.hurry(Some(DRAIN));
-    while let Ok(count @ 1..) = body.read(&mut scratch) {
-        left = left.saturating_sub(count);
-        if left == 0 {
-            break;
-        }
-    }
-    waiter.hurry(None);
+        _reservation: reservation,
+    })))
 }
 
 impl Primed {
@@ -142,11 +132,12 @@ impl Primed {
     /// missing one if the answer was complete, or an error.
     pub fn pump<'a>(mut self, lane: impl Write, style: Style<'a>, settle: Settle<'a>) -> Relayed {
         let mut pump = Pump::new(self.dialect, style, lane, self.waiter.clone(), settle);
-        let over = pump.run(&self.lead, &self.first, &mut self.splitter, &mut self.body);
+        let (lead, first) = (self.lead, self.first);
+        let over = pump.run(lead, first, &mut self.splitter, &mut self.body);
         self.waiter.wake_after(None);
         let over = over.unwrap_or((Ended::ClientGone, None));
         if over.0 == Ended::Terminal {
-            drain(&mut self.body, &self.waiter);
+            source::drain(&mut self.body, &self.waiter);
         }
         pump.relayed(over)
     }

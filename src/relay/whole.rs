@@ -1,23 +1,29 @@
 //! Answers that are one JSON body.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Cursor, Read, Write};
 use std::time::SystemTime;
 
+use serde::de::IgnoredAny;
+
+use super::asked::Asked;
 use super::chunks::Chunks;
+use super::gathering::{self, Bounded};
+use super::look::Look;
 use super::outcome::{Ended, Relayed, Settle, Settlement};
 use super::rename::Rename;
-use super::source::silent;
-use crate::coding::Coding;
+use super::source::{self, Begun, silent};
+use crate::budget::{Budget, Reservation};
 use crate::dialect::usage::{self, Usage};
 use crate::dialect::{Dialect, event, opening};
 use crate::exchange::Interruption;
+use crate::json;
 use crate::provider::{Answer, Failure, FailureKind, Headers};
 
 /// Bytes of a body held back to see whether it is an error, and what it cost.
-const HELD: u64 = 1024 * 1024;
+const HELD: usize = 1024 * 1024;
 /// The same when it is edited or translated: what matters can stand at the end.
-const HELD_TO_EDIT: u64 = 32 * 1024 * 1024;
-/// Bytes of one write of what is not held.
+const HELD_TO_EDIT: usize = 32 * 1024 * 1024;
+/// Bytes of one write of what is not held, and the least that is taken from the budget at a time.
 const PIECE: usize = 16 * 1024;
 
 /// A body of which at least the beginning is in hand. Nothing of it has been written.
@@ -27,29 +33,42 @@ pub struct Whole {
     /// The headers of the upstream, unfiltered.
     pub headers: Headers,
     /// The bytes to write first.
-    held: Vec<u8>,
+    held: Held,
     rest: Rest,
     usage: Option<Usage>,
     response: Option<String>,
+}
+
+/// Bytes in memory, and what they take of the budget.
+struct Held {
+    bytes: Vec<u8>,
+    reservation: Reservation,
 }
 
 /// What comes behind the held bytes.
 enum Rest {
     Nothing,
     /// The upstream told how many bytes there are in all.
-    Known(Box<dyn Read>, u64),
-    Unknown(Box<dyn Read>),
+    Known(Long, u64),
+    Unknown(Long),
+}
+
+/// What is still to be read of a body, and what is looked for in all of it, unless that is known.
+struct Long {
+    body: Box<dyn Read>,
+    look: Option<(Dialect, Box<Look>)>,
 }
 
 /// Reads a body, or its beginning if it is long.
 ///
 /// # Errors
-/// When it breaks before, or is an error in spite of its status (spec/providers.md 2.3).
-pub fn open(answer: Answer, dialect: Dialect, rename: Option<Rename>) -> Result<Whole, Failure> {
+/// When it breaks before, is an error in spite of its status (spec/providers.md 2.3), is not JSON or says nothing.
+/// When the budget is exhausted.
+pub fn open(answer: Answer, asked: &Asked<'_>, rename: Option<Rename>) -> Result<Whole, Failure> {
     let limit = if rename.is_some() { HELD_TO_EDIT } else { HELD };
-    let mut whole = read(answer, dialect, limit)?;
-    if let Some(renamed) = rename.and_then(|rename| rename.json(dialect, &whole.held)) {
-        whole.held = renamed;
+    let mut whole = read(answer, asked, limit)?;
+    if let Some(renamed) = rename.and_then(|rename| rename.json(asked.dialect, &whole.held.bytes)) {
+        whole.held.replace(renamed);
     }
     Ok(whole)
 }
@@ -58,61 +77,134 @@ pub fn open(answer: Answer, dialect: Dialect, rename: Option<Rename>) -> Result<
 ///
 /// # Errors
 /// Like [`open`], and when it is too long to be held.
-pub fn open_all(answer: Answer, dialect: Dialect) -> Result<Whole, Failure> {
-    let whole = read(answer, dialect, HELD_TO_EDIT)?;
+pub fn open_all(answer: Answer, asked: &Asked<'_>) -> Result<Whole, Failure> {
+    let whole = read(answer, asked, HELD_TO_EDIT)?;
     match whole.rest {
         Rest::Nothing => Ok(whole),
-        Rest::Known(..) | Rest::Unknown(_) => Err(Failure::new(
-            FailureKind::Broken,
-            "the answer is too long to be translated",
-        )),
+        Rest::Known(..) | Rest::Unknown(_) => Err(too_long()),
     }
 }
 
-fn read(answer: Answer, dialect: Dialect, limit: u64) -> Result<Whole, Failure> {
-    let mut length = answer.length();
+/// Makes events of all of a Gemini body that was to be a stream.
+///
+/// # Errors
+/// Like [`open_all`], but errors and silence are left to whoever reads the events.
+pub(super) fn events(
+    start: Vec<u8>,
+    mut body: Box<dyn Read>,
+    asked: &Asked<'_>,
+) -> Result<(Vec<u8>, Reservation), Failure> {
+    let mut held = Held::new(start, asked)?;
+    if held.fill(&mut body, HELD_TO_EDIT)? {
+        return Err(too_long());
+    }
+    let events = gathering::events(&held.bytes)?;
+    Ok((events, held.reservation))
+}
+
+fn too_long() -> Failure {
+    Failure::new(
+        FailureKind::Broken,
+        "the answer is too long to be translated",
+    )
+}
+
+fn read(answer: Answer, asked: &Asked<'_>, limit: usize) -> Result<Whole, Failure> {
+    let length = answer.length();
     let Answer {
         status,
         headers,
-        mut body,
-        ..
+        body,
+        waiter,
     } = answer;
-    let expected = length.unwrap_or(0).min(HELD);
-    let mut held = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
-    let mut is_long = hold(&mut body, limit, &mut held)?;
-    // Compressed, and not said to be.
-    if let Some(coding) = Coding::of_start(&held) {
-        body = coding.undone(Box::new(io::Cursor::new(held).chain(body)));
-        held = Vec::new();
-        length = None;
-        is_long = hold(&mut body, limit, &mut held)?;
+    let Begun {
+        start,
+        mut body,
+        was_coded,
+    } = source::begin(body, &waiter)?;
+    let length = length.filter(|_| !was_coded);
+    if asked.is_generation && source::is_events(&start) {
+        let held = gathered(start, &mut body, &headers, asked)?;
+        source::drain(&mut body, &waiter);
+        return judged(status, headers, held, asked);
     }
-    if is_long {
-        let rest = match length {
-            Some(length) => Rest::Known(body, length),
-            None => Rest::Unknown(body),
-        };
-        return Ok(Whole {
-            status,
-            headers,
-            held,
-            rest,
-            usage: None,
-            response: None,
+    let first = start.trim_ascii_start().first().copied();
+    // Gemini streams may be arrays.
+    let is_array = first == Some(b'[') && asked.dialect == Dialect::Gemini && asked.is_generation;
+    let limit = if is_array { HELD_TO_EDIT } else { limit };
+    let mut held = Held::new(start, asked)?;
+    let is_long = held.fill(&mut body, limit)?;
+    if is_array {
+        if is_long {
+            return Err(too_long());
+        }
+        let whole = gathering::whole_of_array(&held.bytes, asked)?;
+        held.replace(whole);
+    }
+    if !is_long {
+        return judged(status, headers, held, asked);
+    }
+    if first.is_some_and(|first| first != b'{') {
+        return Err(source::no_json());
+    }
+    let look = Some((asked.dialect, Box::new(Look::new(asked.dialect))));
+    let long = Long { body, look };
+    Ok(Whole {
+        status,
+        headers,
+        held,
+        rest: match length {
+            Some(length) => Rest::Known(long, length),
+            None => Rest::Unknown(long),
+        },
+        usage: None,
+        response: None,
+    })
+}
+
+/// An upstream that answered with events all the same.
+fn gathered(
+    start: Vec<u8>,
+    body: &mut dyn Read,
+    headers: &Headers,
+    asked: &Asked<'_>,
+) -> Result<Held, Failure> {
+    let mut reservation = asked.budget.nothing();
+    let mut all = Cursor::new(start).chain(body);
+    let mut bounded = Bounded {
+        body: &mut all,
+        left: HELD_TO_EDIT,
+        reservation: &mut reservation,
+        is_exhausted: false,
+    };
+    let bytes = gathering::whole(&mut bounded, headers, asked)?;
+    Ok(Held { bytes, reservation })
+}
+
+/// A body that is all there, unless it is no answer.
+fn judged(status: u16, headers: Headers, held: Held, asked: &Asked<'_>) -> Result<Whole, Failure> {
+    let Asked { dialect, .. } = *asked;
+    let bytes = &held.bytes;
+    if event::is_error_body(dialect, bytes) {
+        let status = event::error_status(bytes);
+        let now = SystemTime::now();
+        return Err(Failure::of_status(status, headers, held.bytes, now));
+    }
+    if bytes.trim_ascii().is_empty() {
+        return Err(silent());
+    }
+    if json::members(bytes).is_err() {
+        return Err(match serde_json::from_slice::<IgnoredAny>(bytes) {
+            Ok(_) => silent(),
+            Err(_) => source::no_json(),
         });
     }
-    if event::is_error_body(dialect, &held) {
-        let status = event::error_status(&held);
-        return Err(Failure::of_status(status, headers, held, SystemTime::now()));
-    }
-    let usage = usage::of_body(dialect, &held);
-    if usage.is_none_or(|usage| usage.output == 0)
-        && serde_json::from_slice(&held).is_ok_and(|json| opening::is_empty_body(dialect, &json))
-    {
+    let usage = usage::of_body(dialect, bytes);
+    if asked.is_generation && says_nothing(dialect, bytes, usage) {
         return Err(silent());
     }
     let response = (dialect == Dialect::Responses)
-        .then(|| event::response_id(&held))
+        .then(|| event::response_id(bytes))
         .flatten();
     Ok(Whole {
         status,
@@ -124,42 +216,89 @@ fn read(answer: Answer, dialect: Dialect, limit: u64) -> Result<Whole, Failure> 
     })
 }
 
-/// Reads up to `limit` bytes; whether there may be more.
-fn hold(body: &mut dyn Read, limit: u64, held: &mut Vec<u8>) -> Result<bool, Failure> {
-    let mut start = body.take(limit);
-    start
-        .read_to_end(held)
-        .map_err(|error| Failure::of_read(&error))?;
-    Ok(start.limit() == 0)
+/// Bytes of an answer that is taken apart to see whether it says anything; a longer one does.
+const SHORT: usize = 16 * 1024;
+
+fn says_nothing(dialect: Dialect, body: &[u8], usage: Option<Usage>) -> bool {
+    let has_output = usage.is_some_and(|usage| usage.output > 0);
+    body.len() <= SHORT
+        && serde_json::from_slice(body).is_ok_and(|json| {
+            opening::is_void_body(dialect, &json)
+                || !has_output && opening::is_empty_body(dialect, &json)
+        })
+}
+
+impl Held {
+    fn new(bytes: Vec<u8>, asked: &Asked<'_>) -> Result<Self, Failure> {
+        let reservation = asked.budget.reserve(bytes.len());
+        let reservation = reservation.map_err(|_| Failure::no_memory())?;
+        Ok(Self { bytes, reservation })
+    }
+
+    /// Other bytes in the place of these. They are there already, so they are counted as far as the budget goes.
+    fn replace(&mut self, bytes: Vec<u8>) {
+        let _ = self.reservation.resize(bytes.len());
+        self.bytes = bytes;
+    }
+
+    /// Reads until there are `limit` bytes; whether there may be more.
+    fn fill(&mut self, body: &mut dyn Read, limit: usize) -> Result<bool, Failure> {
+        loop {
+            let length = self.bytes.len();
+            let more = length.max(PIECE).min(limit.saturating_sub(length));
+            if more == 0 {
+                return Ok(true);
+            }
+            let reserved = self.reservation.resize(length + more);
+            reserved.map_err(|_| Failure::no_memory())?;
+            self.bytes.reserve_exact(more);
+            let mut piece = body.take(more as u64);
+            let read = piece.read_to_end(&mut self.bytes);
+            if read.map_err(|error| Failure::of_read(&error))? < more {
+                self.bytes.shrink_to_fit();
+                let _ = self.reservation.resize(self.bytes.len());
+                return Ok(false);
+            }
+        }
+    }
 }
 
 impl Whole {
-    /// An answer of which nothing but the headers is the upstream's.
-    pub(super) fn translated(headers: Headers, body: Vec<u8>, usage: Option<Usage>) -> Self {
+    /// The same with a translated body: nothing but the headers is the upstream's.
+    pub(super) fn translated(mut self, body: Vec<u8>, usage: Option<Usage>) -> Self {
+        self.held.replace(body);
         Self {
             status: 200,
-            headers,
-            held: body,
-            rest: Rest::Nothing,
             usage,
             response: None,
+            ..self
         }
     }
 
     /// An answer without an upstream.
-    pub fn made(body: Vec<u8>) -> Self {
-        Self::translated(Headers::default(), body, None)
+    pub fn made(bytes: Vec<u8>, budget: &Budget) -> Self {
+        Self {
+            status: 200,
+            headers: Headers::default(),
+            held: Held {
+                reservation: budget.take_anyway(bytes.len()),
+                bytes,
+            },
+            rest: Rest::Nothing,
+            usage: None,
+            response: None,
+        }
     }
 
     /// What is in hand.
     pub fn held(&self) -> &[u8] {
-        &self.held
+        &self.held.bytes
     }
 
     /// The length of the body as it will be written, if it is known; else it is written chunked.
     pub fn length(&self) -> Option<u64> {
         match &self.rest {
-            Rest::Nothing => Some(self.held.len() as u64),
+            Rest::Nothing => Some(self.held.bytes.len() as u64),
             Rest::Known(_, length) => Some(*length),
             Rest::Unknown(_) => None,
         }
@@ -168,8 +307,11 @@ impl Whole {
     /// The same, to be written chunked in any case.
     pub fn chunked(self) -> Self {
         let rest = match self.rest {
-            Rest::Nothing => Rest::Unknown(Box::new(io::empty())),
-            Rest::Known(body, _) | Rest::Unknown(body) => Rest::Unknown(body),
+            Rest::Nothing => Rest::Unknown(Long {
+                body: Box::new(io::empty()),
+                look: None,
+            }),
+            Rest::Known(long, _) | Rest::Unknown(long) => Rest::Unknown(long),
         };
         Self { rest, ..self }
     }
@@ -180,9 +322,11 @@ impl Whole {
     }
 
     /// Writes the body. If it breaks on the way, what was written is not whole.
+    #[inline(never)]
     pub fn pump(self, mut lane: impl Write, settle: Settle<'_>) -> Relayed {
         let mut copy = Copy {
             settle,
+            look: None,
             response: self.response,
             relayed: Relayed {
                 bytes: 0,
@@ -193,19 +337,20 @@ impl Whole {
                 failure: None,
             },
         };
+        let held = self.held;
         let written = match self.rest {
             Rest::Nothing => {
                 copy.settle();
-                copy.relayed.bytes = self.held.len() as u64;
-                lane.write_all(&self.held).and_then(|()| lane.flush())
+                copy.relayed.bytes = held.bytes.len() as u64;
+                lane.write_all(&held.bytes).and_then(|()| lane.flush())
             }
-            Rest::Known(body, length) => copy.all(self.held, body, Some(length), |piece, _| {
+            Rest::Known(long, length) => copy.all(held, long, Some(length), |piece, _| {
                 lane.write_all(piece)?;
                 lane.flush()
             }),
-            Rest::Unknown(body) => {
+            Rest::Unknown(long) => {
                 let mut chunks = Chunks::new(lane);
-                copy.all(self.held, body, None, |piece, is_last| {
+                copy.all(held, long, None, |piece, is_last| {
                     chunks.put(piece);
                     if is_last {
                         chunks.finish()
@@ -219,7 +364,7 @@ impl Whole {
         if written.is_err() {
             relayed.ended = Ended::ClientGone;
         }
-        relayed.is_whole = relayed.ended == Ended::Terminal;
+        relayed.is_whole = matches!(relayed.ended, Ended::Terminal | Ended::UpstreamError);
         relayed
     }
 }
@@ -227,12 +372,18 @@ impl Whole {
 /// A body on its way.
 struct Copy<'s> {
     settle: Settle<'s>,
+    look: Option<(Dialect, Box<Look>)>,
     response: Option<String>,
     relayed: Relayed,
 }
 
 impl Copy<'_> {
     fn settle(&mut self) {
+        if let Some((dialect, look)) = self.look.take()
+            && self.relayed.ended == Ended::Terminal
+        {
+            self.looked(dialect, *look);
+        }
         (self.settle)(&Settlement {
             ended: self.relayed.ended,
             failure: self.relayed.failure.as_ref(),
@@ -240,48 +391,84 @@ impl Copy<'_> {
         });
     }
 
-    /// Writes `held`, then all of `body`, then nothing, as the last piece. `length` is that of all, if it is known.
+    /// Takes up what was found in a body that has passed.
+    fn looked(&mut self, dialect: Dialect, look: Look) {
+        if !look.is_closed() {
+            self.relayed.ended = Ended::Broken;
+            self.relayed.failure = Some(source::no_json());
+            return;
+        }
+        let found = look.found();
+        self.relayed.usage = usage::of_body(dialect, &found);
+        if event::is_error_body(dialect, &found) {
+            self.relayed.ended = Ended::UpstreamError;
+            self.relayed.failure = Some(source::error_of(&found, &Headers::default()));
+        } else if dialect == Dialect::Responses {
+            self.response = event::response_id(&found);
+        }
+    }
+
+    /// Writes `held`, then all of the rest, then nothing, as the last piece. `length` is that of all, if it is
+    /// known.
     ///
     /// # Errors
     /// Those of `write`. A body that breaks is noted.
     fn all(
         &mut self,
-        held: Vec<u8>,
-        mut body: Box<dyn Read>,
+        held: Held,
+        Long { mut body, look }: Long,
         length: Option<u64>,
         mut write: impl FnMut(&[u8], bool) -> io::Result<()>,
     ) -> io::Result<()> {
-        let mut left = length.map(|length| length.saturating_sub(held.len() as u64));
-        if left == Some(0) {
-            self.settle();
-        }
-        write(&held, false)?;
-        self.relayed.bytes += held.len() as u64;
+        self.look = look;
+        let mut left = length;
+        self.pass(&held.bytes, &mut left, &mut write)?;
         drop(held);
         let mut piece = vec![0; PIECE];
         loop {
             let count = match body.read(&mut piece) {
-                Ok(0) => {
-                    if left != Some(0) {
-                        self.settle();
-                    }
-                    return write(&[], true);
-                }
+                Ok(0) => break,
                 Ok(count) => count,
                 Err(error) => {
                     self.broken(&error, left != Some(0));
                     return Ok(());
                 }
             };
-            if let Some(left) = left.as_mut().filter(|left| **left > 0) {
-                *left = left.saturating_sub(count as u64);
-                if *left == 0 {
-                    self.settle();
-                }
-            }
-            write(piece.get(..count).unwrap_or_default(), false)?;
-            self.relayed.bytes += count as u64;
+            self.pass(
+                piece.get(..count).unwrap_or_default(),
+                &mut left,
+                &mut write,
+            )?;
         }
+        if left != Some(0) {
+            self.settle();
+        }
+        match self.relayed.ended {
+            // It has broken off, so the client must not take it for whole.
+            Ended::Broken => Ok(()),
+            _ => write(&[], true),
+        }
+    }
+
+    /// Writes one piece; before it, all is settled if it is the last.
+    fn pass(
+        &mut self,
+        piece: &[u8],
+        left: &mut Option<u64>,
+        write: &mut impl FnMut(&[u8], bool) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if let Some((_, look)) = &mut self.look {
+            look.see(piece);
+        }
+        if let Some(left) = left.as_mut().filter(|left| **left > 0) {
+            *left = left.saturating_sub(piece.len() as u64);
+            if *left == 0 {
+                self.settle();
+            }
+        }
+        write(piece, false)?;
+        self.relayed.bytes += piece.len() as u64;
+        Ok(())
     }
 
     fn broken(&mut self, error: &io::Error, is_open: bool) {

@@ -73,7 +73,9 @@ impl Generation<'_> {
             false => self.head(head, headers, candidate.id(), understood),
         };
         let answer = match answer {
-            Opening::Same(Opened::Whole(whole)) if has_begun => self.late(whole, understood),
+            Opening::Same(Opened::Whole(whole)) if has_begun || understood.stream => {
+                self.late(whole, understood)
+            }
             answer => answer,
         };
         // Before the client can act on it, with its next turn for example.
@@ -133,12 +135,13 @@ impl Generation<'_> {
         (told, answered)
     }
 
-    /// A whole answer to a client that has got chunks already.
+    /// A whole answer to a client that has got chunks already, or is to get events.
+    #[inline(never)]
     fn late(&self, whole: Whole, understood: &Understood<'_>) -> Opening {
         if !understood.stream {
             return Opening::Same(Opened::Whole(whole.chunked()));
         }
-        // It was promised events, and the upstream knows none.
+        // The upstream knows none.
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let way_back = WayBack::straight(
             self.operation.dialect,

@@ -20,8 +20,9 @@ use crate::dialect::translate::{self, Ask, Form, Stream};
 use crate::logs;
 use crate::payload::Selected;
 use crate::provider::{Action, Answer, Call, Failure, FailureKind, Headers, Target};
-use crate::relay::{self, Crossing, Opened, Whole};
+use crate::relay::{self, Asked, Crossing, Opened, Whole};
 use crate::routing::{Candidate, Member};
+use crate::sse::MAX_EVENT;
 
 /// An answer of which nothing has been written.
 pub enum Opening {
@@ -112,9 +113,10 @@ impl Generation<'_> {
             }
         };
         let opened = if understood.stream {
-            relay::stream::open(answer, dialect, crate::sse::MAX_EVENT)
+            relay::stream::open(answer, &self.asked(dialect, member))
         } else {
-            relay::whole::open(answer, dialect, rename(member, understood)).map(Opened::Whole)
+            let asked = self.asked(dialect, member);
+            relay::whole::open(answer, &asked, rename(member, understood)).map(Opened::Whole)
         };
         opened.map(Opening::Same)
     }
@@ -149,14 +151,18 @@ impl Generation<'_> {
         };
         let memory = self.memory(understood.form);
         let translated = translate::remembering(&ask, memory).map_err(|why| self.refused(&why))?;
+        let asked = self.asked(upstream, member);
         if self.operation.action == Action::Count {
             let body = translate::to_count(upstream, &member.upstream, &translated.body);
             let tokens = match body {
-                Some(body) => self.counted(call, upstream, &body)?,
+                Some(body) => self.counted(call, &asked, &body)?,
                 None => translate::estimated_tokens(&ask).map_err(|why| self.refused(&why))?,
             };
             let body = translate::count_answer(self.operation.dialect, tokens);
-            return Ok(Opening::Same(Opened::Whole(Whole::made(body))));
+            return Ok(Opening::Same(Opened::Whole(Whole::made(
+                body,
+                &self.server.budget,
+            ))));
         }
         let outgoing = Call {
             body: &translated.body,
@@ -167,12 +173,23 @@ impl Generation<'_> {
         let answer = self.call_ruled(&outgoing, rules, member, suffix)?;
         drop(translated.body);
         if !understood.stream {
-            let whole = relay::crossing::whole(answer, translated.way_back)?;
+            let whole = relay::crossing::whole(answer, translated.way_back, &asked)?;
             return Ok(Opening::Same(Opened::Whole(whole)));
         }
-        let opened = relay::stream::open(answer, upstream, crate::sse::MAX_EVENT)?;
+        let opened = relay::stream::open(answer, &asked)?;
         let stream = Stream::new(translated.way_back, self.wants_array());
         Ok(Opening::Crossed(Box::new(Crossing::new(opened, stream))))
+    }
+
+    /// By what an answer is read.
+    fn asked<'a>(&'a self, dialect: Dialect, member: &'a Member) -> Asked<'a> {
+        Asked {
+            dialect,
+            model: &member.upstream,
+            is_generation: self.operation.action == Action::Generate,
+            event_bytes: MAX_EVENT,
+            budget: &self.server.budget,
+        }
     }
 
     /// What the client may have dropped. A prompt to be completed has no place for it.
@@ -215,15 +232,15 @@ impl Generation<'_> {
     }
 
     /// Has the upstream count.
-    fn counted(&self, call: &Call<'_>, upstream: Dialect, body: &[u8]) -> Result<u64, Failure> {
+    fn counted(&self, call: &Call<'_>, asked: &Asked<'_>, body: &[u8]) -> Result<u64, Failure> {
         let answer = self.server.upstream.call(&Call {
             body,
             model_span: None,
             alt: None,
             ..*call
         })?;
-        let whole = relay::whole::open_all(answer, upstream)?;
-        translate::counted(upstream, whole.held()).ok_or_else(|| {
+        let whole = relay::whole::open_all(answer, asked)?;
+        translate::counted(asked.dialect, whole.held()).ok_or_else(|| {
             Failure::new(
                 FailureKind::Broken,
                 "the upstream did not say how many tokens",

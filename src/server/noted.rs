@@ -37,7 +37,10 @@ impl Generation<'_> {
             | FailureKind::Timeout
             | FailureKind::Broken
             | FailureKind::Status => true,
-            FailureKind::ClientGone | FailureKind::Unsupported | FailureKind::Request => false,
+            FailureKind::ClientGone
+            | FailureKind::Unsupported
+            | FailureKind::Request
+            | FailureKind::Memory => false,
         };
         if !has_called {
             return;

@@ -82,6 +82,10 @@ pub fn words<'u>(model: &str, unserved: &'u Unserved) -> Option<Words<'u>> {
     let problem = match (failure.kind, failure.status) {
         (FailureKind::ClientGone, _) => return None,
         (FailureKind::Request, _) => Problem::invalid_request(&failure.message),
+        (FailureKind::Memory, _) => {
+            Problem::new(ErrorStatus::UNAVAILABLE, failure.message.as_str())
+                .with_retry_after(failure.retry_after)
+        }
         // Our credentials are not the client's: passed on, it would log its own user out.
         (FailureKind::Status, Some(status)) if unserved.is_refusal() && !is_quota => Problem::new(
             ErrorStatus::UNAVAILABLE,

@@ -13,6 +13,7 @@ mod keys;
 mod library;
 mod models;
 mod network;
+mod odd_answers;
 mod passthrough;
 mod payload;
 mod routes;

@@ -83,6 +83,14 @@ mod built {
         upstream().call(&call(Kind::Compat, &server.base(), BODY))
     }
 
+    /// Any JSON will do.
+    fn count() -> Asked<'static> {
+        Asked {
+            is_generation: false,
+            ..asked(Dialect::Chat, MAX_EVENT)
+        }
+    }
+
     #[test]
     fn every_coding_is_undone() {
         let plain = PLAIN.as_bytes();
@@ -107,7 +115,7 @@ mod built {
     #[test]
     fn codings_that_are_not_said_are_seen_in_whole_bodies() {
         for body in [gzip(PLAIN.as_bytes()), zstd(PLAIN.as_bytes())] {
-            let whole = whole::open(answer("", &body).unwrap(), Dialect::Chat, None).unwrap();
+            let whole = whole::open(answer("", &body).unwrap(), &count(), None).unwrap();
             assert_eq!(whole.length(), Some(PLAIN.len() as u64));
             assert_eq!(whole.held(), PLAIN.as_bytes());
         }
@@ -124,7 +132,7 @@ mod built {
             ("deflate", b"\xff\xff\xff"),
         ] {
             let answer = answer(&format!("Content-Encoding: {codings}\r\n"), body).unwrap();
-            let failure = whole::open(answer, Dialect::Chat, None).err().unwrap();
+            let failure = whole::open(answer, &count(), None).err().unwrap();
             assert_eq!(failure.kind, FailureKind::Broken, "{codings}");
         }
     }
@@ -152,7 +160,7 @@ mod built {
         let zeros = gzip(&vec![b' '; 80 << 20]);
         assert!(zeros.len() < 1 << 20);
         let answer = answer("Content-Encoding: gzip\r\n", &zeros).unwrap();
-        let failure = whole::open_all(answer, Dialect::Chat).err().unwrap();
+        let failure = whole::open_all(answer, &count()).err().unwrap();
         assert_eq!(failure.message, "the answer is too long to be translated");
     }
 

@@ -5,12 +5,13 @@ use std::collections::VecDeque;
 use std::io::{self, Cursor, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use holdfast::budget::Budget;
 use holdfast::config::Secret;
 use holdfast::dialect::Dialect;
 use holdfast::exchange::Waiter;
@@ -19,7 +20,7 @@ use holdfast::provider::{
     Action, Answer, Call, Failure, FailureKind, Headers, Kind, ProxySetting, Settings, Target,
     Upstream,
 };
-use holdfast::relay::{Ended, Framing, Opened, Relayed, Rename, Style, stream, whole};
+use holdfast::relay::{Asked, Ended, Framing, Opened, Relayed, Rename, Style, stream, whole};
 use holdfast::sse::MAX_EVENT;
 
 mod clients;
@@ -267,6 +268,18 @@ fn answer_in(parts: &[&[u8]], breaks: bool) -> Answer {
     }
 }
 
+/// What was asked for, where it matters little.
+fn asked(dialect: Dialect, event_bytes: usize) -> Asked<'static> {
+    static BUDGET: LazyLock<Budget> = LazyLock::new(Budget::unlimited);
+    Asked {
+        dialect,
+        model: "big-1",
+        is_generation: true,
+        event_bytes,
+        budget: &BUDGET,
+    }
+}
+
 /// The payload of a chunked body; `None` if its end is missing.
 fn dechunk(mut bytes: &[u8]) -> Option<String> {
     let mut payload = Vec::new();
@@ -284,15 +297,15 @@ fn dechunk(mut bytes: &[u8]) -> Option<String> {
 }
 
 fn opened(answer: Answer, dialect: Dialect) -> holdfast::relay::Primed {
-    match stream::open(answer, dialect, MAX_EVENT) {
-        Ok(Opened::Events(primed)) => primed,
+    match stream::open(answer, &asked(dialect, MAX_EVENT)) {
+        Ok(Opened::Events(primed)) => *primed,
         Ok(Opened::Whole(_)) => panic!("a body in place of a stream"),
         Err(failure) => panic!("{failure}"),
     }
 }
 
 fn relay(answer: Answer, dialect: Dialect, style: Style) -> Result<(String, Relayed), Failure> {
-    let Opened::Events(primed) = stream::open(answer, dialect, MAX_EVENT)? else {
+    let Opened::Events(primed) = stream::open(answer, &asked(dialect, MAX_EVENT))? else {
         panic!("a body in place of a stream");
     };
     let mut lane = Vec::new();
@@ -663,11 +676,8 @@ mod codex {
         let server = Server::answering(stream_answer(events));
         let base = server.base();
         let answer = upstream().call(&call(Kind::Codex, &base, BODY))?;
-        assert_eq!(answer.headers.get("content-type"), Some("application/json"));
-        let length = answer.length();
-        let text = text(answer);
-        assert_eq!(length, Some(text.len() as u64));
-        Ok(text)
+        let whole = whole::open(answer, &asked(Dialect::Responses, MAX_EVENT), None)?;
+        Ok(String::from_utf8(whole.held().to_vec()).unwrap())
     }
 
     #[test]
@@ -681,12 +691,15 @@ mod codex {
         let full = COMPLETED.replace("[]", "[7]");
         let expected = format!(r#"{{"id":"r","output":[7],{usage}}}"#);
         assert_eq!(collected(&[ITEM, &full]).unwrap(), expected);
-        let bare = "data: {\"type\":\"response.incomplete\",\"response\":{\"id\":\"r\"}}\n\n";
+        let bare = "data: {\"type\":\"response.incomplete\",\"response\":{\"id\":\"r\",\"status\":\"incomplete\"}}\n\n";
         assert_eq!(
             collected(&[ITEM, bare]).unwrap(),
-            r#"{"id":"r","output":[{"n": 1}]}"#
+            r#"{"id":"r","status":"incomplete","output":[{"n": 1}]}"#
         );
-        assert_eq!(collected(&[bare.trim_end()]).unwrap(), r#"{"id":"r"}"#);
+        assert_eq!(
+            collected(&[bare.trim_end()]).unwrap(),
+            r#"{"id":"r","status":"incomplete"}"#
+        );
     }
 
     #[test]
@@ -1104,7 +1117,7 @@ mod streams {
 
     fn refused(text: &str, dialect: Dialect) -> Failure {
         let answer = answer_in(&[text.as_bytes()], false);
-        stream::open(answer, dialect, MAX_EVENT)
+        stream::open(answer, &asked(dialect, MAX_EVENT))
             .err()
             .expect("a failure")
     }
@@ -1127,7 +1140,7 @@ mod streams {
             assert_eq!(failure.body, error.as_bytes());
         }
         let broken = answer_in(&[b": note\n\n"], true);
-        let failure = stream::open(broken, Dialect::Chat, MAX_EVENT)
+        let failure = stream::open(broken, &asked(Dialect::Chat, MAX_EVENT))
             .err()
             .unwrap();
         assert_eq!(failure.kind, FailureKind::Broken);
@@ -1137,9 +1150,10 @@ mod streams {
     fn may_turn_out_to_be_bodies() {
         let failure = refused(" {\"error\":{\"code\":429}}", Dialect::Gemini);
         assert_eq!(failure.status, Some(429));
-        let body = b"{\"choices\":[]}";
+        let body = br#"{"choices":[{"message":{"content":"a"}}]}"#;
         let answer = answer_in(&[&body[..3], &body[3..]], false);
-        let Ok(Opened::Whole(whole)) = stream::open(answer, Dialect::Chat, MAX_EVENT) else {
+        let Ok(Opened::Whole(whole)) = stream::open(answer, &asked(Dialect::Chat, MAX_EVENT))
+        else {
             panic!("a stream in place of a body");
         };
         let mut lane = Vec::new();
@@ -1152,7 +1166,8 @@ mod streams {
         let long = format!("{PART}data: \"{}\"\n\n", "x".repeat(200_000));
         let parts: Vec<&[u8]> = long.as_bytes().chunks(1000).collect();
         let answer = answer_in(&parts, false);
-        let Ok(Opened::Events(primed)) = stream::open(answer, Dialect::Chat, 100_000) else {
+        let Ok(Opened::Events(primed)) = stream::open(answer, &asked(Dialect::Chat, 100_000))
+        else {
             panic!("a failure");
         };
         let mut lane = Vec::new();
@@ -1416,7 +1431,7 @@ mod bodies {
     fn pump(server: &Server, rename: Option<Rename>) -> Result<Pumped, Failure> {
         let base = server.base();
         let answer = upstream().call(&call(Kind::Compat, &base, BODY))?;
-        let whole = whole::open(answer, Dialect::Chat, rename)?;
+        let whole = whole::open(answer, &asked(Dialect::Chat, MAX_EVENT), rename)?;
         let (length, mut lane) = (whole.length(), Vec::new());
         let relayed = whole.pump(&mut lane, &mut |_| {});
         Ok((length, lane, relayed))
@@ -1424,7 +1439,7 @@ mod bodies {
 
     #[test]
     fn pass_as_they_came() {
-        let body = "{\"model\":\"big-1\",\"choices\":[], \"usage\":{\"prompt_tokens\":7}}";
+        let body = r#"{"model":"big-1","choices":[{"text":"a"}], "usage":{"prompt_tokens":7}}"#;
         for answer in [json_answer(body), stream_answer(&[body])] {
             let server = Server::answering(answer);
             let (length, lane, relayed) = pump(&server, None).unwrap();
@@ -1492,11 +1507,12 @@ mod bodies {
 
     #[test]
     fn without_length_do_not_end_with_a_reset() {
+        let body = r#"{"choices":[{"text":"a"}]}"#;
         let resets = Arc::new(AtomicBool::new(false));
         let (go, gone) = mpsc::channel::<()>();
         let (flag, gone) = (resets.clone(), std::sync::Mutex::new(gone));
         let server = Server::start(move |_, stream| {
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n{}");
+            let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n\r\n{body}").as_bytes());
             if flag.load(Ordering::SeqCst) {
                 // A reset takes what has not been read with it.
                 let _ = gone.lock().unwrap().recv();
@@ -1504,11 +1520,11 @@ mod bodies {
             }
             false
         });
-        assert_eq!(pump(&server, None).unwrap().1, b"{}");
+        assert_eq!(pump(&server, None).unwrap().1, body.as_bytes());
         resets.store(true, Ordering::SeqCst);
         let base = server.base();
         let mut answer = upstream().call(&call(Kind::Compat, &base, BODY)).unwrap();
-        let mut start = [0; 2];
+        let mut start = vec![0; body.len()];
         answer.body.read_exact(&mut start).unwrap();
         drop(go);
         let rest = answer.body.read(&mut start).unwrap_err();
@@ -1520,7 +1536,16 @@ mod bodies {
         let mut made = answer_in(&[], false);
         made.body = Box::new(Cursor::new(b"{}"));
         assert_eq!(
-            whole::open(made, Dialect::Chat, None).unwrap().length(),
+            whole::open(
+                made,
+                &Asked {
+                    is_generation: false,
+                    ..asked(Dialect::Chat, MAX_EVENT)
+                },
+                None
+            )
+            .unwrap()
+            .length(),
             Some(2)
         );
     }

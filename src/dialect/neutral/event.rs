@@ -90,6 +90,25 @@ pub enum Event {
 }
 
 impl Event {
+    /// Which of the answers side by side it belongs to.
+    pub fn choice(&self) -> Option<u32> {
+        match self {
+            Self::Start { .. } | Self::Usage(_) | Self::Error { .. } => None,
+            Self::TextDelta { choice, .. }
+            | Self::ReasoningDelta { choice, .. }
+            | Self::ReasoningSignature { choice, .. }
+            | Self::ReasoningOpaque { choice, .. }
+            | Self::RefusalDelta { choice, .. }
+            | Self::ToolStart { choice, .. }
+            | Self::ToolArgs { choice, .. }
+            | Self::ToolEnd { choice, .. }
+            | Self::Citation { choice, .. }
+            | Self::Search { choice, .. }
+            | Self::ImageOut { choice, .. }
+            | Self::Finish { choice, .. } => Some(*choice),
+        }
+    }
+
     /// Whether it is a text without a word, which opens nothing.
     pub fn is_blank(&self) -> bool {
         match self {

@@ -1,6 +1,6 @@
 //! OpenAI's Codex, and others that speak its flavour of Responses (spec/providers.md 10.1).
 //!
-//! It only answers in streams. For a client that wants one body, the stream is [collected](collect()).
+//! It only answers in streams. For a client that wants one body, the relay [collects](collect()) it.
 
 mod collect;
 

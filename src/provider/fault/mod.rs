@@ -163,7 +163,8 @@ impl Fault {
     pub fn of(failure: &Failure, kind: Kind, model: &str, now: SystemTime) -> Self {
         match failure.kind {
             FailureKind::ClientGone => Class::ClientGone.usual(),
-            FailureKind::Request => Class::Request.usual(),
+            // Another credential would not help, and this one has done nothing.
+            FailureKind::Request | FailureKind::Memory => Class::Request.usual(),
             FailureKind::Unsupported => Class::Neutral.usual(),
             FailureKind::Connect | FailureKind::Timeout | FailureKind::Broken => {
                 Class::Transient.usual()

@@ -19,8 +19,6 @@ pub struct Settings {
     pub head_timeout: Duration,
     /// The longest silence in the body of an answer, and of an upstream that takes no bytes.
     pub silence: Duration,
-    /// The longest event of a stream, bytes.
-    pub event_bytes: usize,
     /// Where the environment's proxies and authorities are looked up, once.
     pub variables: Variables,
 }
@@ -34,7 +32,6 @@ impl Default for Settings {
             handshake_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(600),
             silence: Duration::from_secs(300),
-            event_bytes: crate::sse::MAX_EVENT,
             variables: Variables::default(),
         }
     }

@@ -1,0 +1,548 @@
+//! Answers of every dialect, streams and bodies, and what becomes of those that are not what was asked for.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io::{self, Cursor, Read, Write};
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::budget::Budget;
+use crate::dialect::Dialect::{self, Chat, Gemini, Messages, Responses};
+use crate::dialect::translate::{Stream, WayBack};
+use crate::exchange::Waiter;
+use crate::provider::{Answer, Failure, FailureKind, Headers};
+use crate::sse::MAX_EVENT;
+
+const STYLE: Style<'static> = Style {
+    framing: Framing::Events,
+    rename: None,
+    keep_alive: None,
+    is_codex: false,
+};
+
+/// Gives its pieces one by one.
+struct Pieces(VecDeque<Vec<u8>>);
+
+impl Read for Pieces {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let Some(mut piece) = self.0.pop_front() else {
+            return Ok(0);
+        };
+        let count = piece.len().min(room.len());
+        room[..count].copy_from_slice(&piece[..count]);
+        if count < piece.len() {
+            self.0.push_front(piece.split_off(count));
+        }
+        Ok(count)
+    }
+}
+
+fn answer(body: impl AsRef<[u8]>) -> Answer {
+    Answer {
+        status: 200,
+        headers: Headers::default(),
+        body: Box::new(Cursor::new(body.as_ref().to_vec())),
+        waiter: Waiter::alone(),
+    }
+}
+
+fn asked(dialect: Dialect, budget: &Budget) -> Asked<'_> {
+    Asked {
+        dialect,
+        model: "m",
+        is_generation: true,
+        event_bytes: MAX_EVENT,
+        budget,
+    }
+}
+
+fn open_whole(dialect: Dialect, body: impl AsRef<[u8]>) -> Result<Whole, Failure> {
+    whole::open(answer(body), &asked(dialect, &Budget::unlimited()), None)
+}
+
+fn open_stream(dialect: Dialect, body: impl AsRef<[u8]>) -> Result<Opened, Failure> {
+    stream::open(answer(body), &asked(dialect, &Budget::unlimited()))
+}
+
+/// A small whole answer.
+fn body(dialect: Dialect) -> Value {
+    match dialect {
+        Chat => {
+            json!({"id": "chat-1", "object": "chat.completion", "model": "m", "choices": [{"index": 0,
+            "message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 5, "completion_tokens": 2}})
+        }
+        Responses => {
+            json!({"id": "resp_1", "object": "response", "status": "completed", "model": "m",
+            "output": [{"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+                "content": [{"type": "output_text", "text": "hello", "annotations": []}]}],
+            "usage": {"input_tokens": 5, "output_tokens": 2}})
+        }
+        Messages => json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "m",
+            "content": [{"type": "text", "text": "hello"}], "stop_reason": "end_turn",
+            "usage": {"input_tokens": 5, "output_tokens": 2}}),
+        Gemini => {
+            json!({"candidates": [{"content": {"role": "model", "parts": [{"text": "hello"}]},
+            "finishReason": "STOP"}], "modelVersion": "m",
+            "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 2}})
+        }
+    }
+}
+
+/// The same as a stream.
+fn events(dialect: Dialect) -> String {
+    let events = match dialect {
+        Chat => vec![
+            json!({"id": "chat-1", "model": "m", "choices": [{"index": 0, "delta": {"role": "assistant"}}]}),
+            json!({"id": "chat-1", "model": "m", "choices": [{"index": 0, "delta": {"content": "hello"}}]}),
+            json!({"id": "chat-1", "model": "m", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}),
+            json!({"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2}}),
+        ],
+        Responses => vec![
+            json!({"type": "response.created", "response": {"id": "resp_1", "output": []}}),
+            json!({"type": "response.output_item.added", "output_index": 0,
+                "item": {"type": "message", "id": "msg_1"}}),
+            json!({"type": "response.output_text.delta", "output_index": 0, "item_id": "msg_1", "delta": "hello"}),
+            json!({"type": "response.completed", "response": body(Responses)}),
+        ],
+        Messages => vec![
+            json!({"type": "message_start", "message": {"id": "msg_1", "type": "message", "model": "m",
+                "content": [], "usage": {"input_tokens": 5, "output_tokens": 1}}}),
+            json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
+            json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "hello"}}),
+            json!({"type": "content_block_stop", "index": 0}),
+            json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}}),
+            json!({"type": "message_stop"}),
+        ],
+        Gemini => vec![
+            json!({"candidates": [{"content": {"role": "model", "parts": [{"text": "hel"}]}}], "modelVersion": "m"}),
+            json!({"candidates": [{"content": {"parts": [{"text": "lo"}]}, "finishReason": "STOP"}],
+                "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 2}}),
+        ],
+    };
+    let mut text: String = events
+        .iter()
+        .map(|event| format!("data: {event}\n\n"))
+        .collect();
+    if dialect == Chat {
+        text += "data: [DONE]\n\n";
+    }
+    text
+}
+
+/// What a whole answer says.
+fn said(dialect: Dialect, json: &Value) -> &Value {
+    match dialect {
+        Chat => &json["choices"][0]["message"]["content"],
+        Responses => &json["output"][0]["content"][0]["text"],
+        Messages => &json["content"][0]["text"],
+        Gemini => &json["candidates"][0]["content"]["parts"][0]["text"],
+    }
+}
+
+/// The mark of a stream's end.
+fn end_mark(dialect: Dialect) -> &'static str {
+    match dialect {
+        Chat => "[DONE]",
+        Responses => "response.completed",
+        Messages => "message_stop",
+        Gemini => "finishReason",
+    }
+}
+
+/// Takes what is written, and notes whether the end was settled before it was.
+#[derive(Default)]
+struct Lane {
+    written: Vec<u8>,
+    /// How much had been written when all was settled.
+    settled_at: Cell<Option<usize>>,
+}
+
+/// Pumps to an end, and checks that it was settled before the client could see `mark`.
+fn pumped(
+    mark: &str,
+    pump: impl FnOnce(&mut dyn Write, Settle<'_>) -> Relayed,
+) -> (String, Relayed, Option<String>) {
+    struct Shared<'l>(&'l std::cell::RefCell<Lane>);
+    impl Write for Shared<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.borrow_mut().written.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let lane = std::cell::RefCell::new(Lane::default());
+    let mut response = None;
+    let mut times = 0;
+    let relayed = pump(&mut Shared(&lane), &mut |end| {
+        times += 1;
+        response = end.response.map(str::to_owned);
+        let lane = lane.borrow();
+        lane.settled_at.set(Some(lane.written.len()));
+    });
+    let lane = lane.into_inner();
+    let text = String::from_utf8(lane.written).unwrap();
+    let shown: String = text.chars().rev().take(2000).collect();
+    let shown: String = shown.chars().rev().collect();
+    assert_eq!(times, 1, "{shown}");
+    let before = lane.settled_at.get().unwrap();
+    assert!(!text[..before].contains(mark), "{shown}");
+    (text, relayed, response)
+}
+
+fn pump_opened(dialect: Dialect, opened: Opened, mark: &str) -> (String, Relayed, Option<String>) {
+    pumped(mark, |lane, settle| match opened {
+        Opened::Events(primed) => primed.pump(lane, STYLE, settle),
+        Opened::Whole(whole) => {
+            let stream = Stream::new(WayBack::straight(dialect, "m", "seed", 1), false);
+            Crossing::new(Opened::Whole(whole), stream).pump(lane, None, settle)
+        }
+    })
+}
+
+#[test]
+fn all_is_settled_before_the_client_knows_the_end() {
+    for dialect in Dialect::ALL {
+        let expected = (dialect == Responses).then(|| "resp_1".to_owned());
+        let whole = open_whole(dialect, body(dialect).to_string()).unwrap();
+        let (_, relayed, response) = pumped("hello", |lane, settle| whole.pump(lane, settle));
+        assert_eq!(
+            (relayed.ended, response),
+            (Ended::Terminal, expected.clone())
+        );
+        // Byte by byte, and without the end.
+        for (text, mark, ended) in [
+            (events(dialect), end_mark(dialect), Ended::Terminal),
+            (
+                events(dialect).replace(end_mark(dialect), "other"),
+                "\"error\"",
+                Ended::NoTerminal,
+            ),
+        ] {
+            // What ends a Gemini stream is only the end of its body.
+            let mark = match (dialect, ended) {
+                (Gemini, Ended::Terminal) => "0\r\n\r\n",
+                _ => mark,
+            };
+            if dialect == Chat && ended == Ended::NoTerminal {
+                continue;
+            }
+            let pieces = text.bytes().map(|byte| vec![byte]).collect();
+            let answer = Answer {
+                body: Box::new(Pieces(pieces)),
+                ..answer("")
+            };
+            let opened = stream::open(answer, &asked(dialect, &Budget::unlimited())).unwrap();
+            let (text, relayed, response) = pump_opened(dialect, opened, mark);
+            if ended == Ended::Terminal {
+                assert_eq!(relayed.ended, ended, "{dialect:?} {text}");
+                assert_eq!(response, expected, "{dialect:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn translated_streams_end_at_the_upstreams_end() {
+    for upstream in [Chat, Responses, Messages] {
+        for client in Dialect::ALL {
+            // Whatever comes behind it.
+            let late = events(upstream).replace("hello", "late");
+            let text = format!("{}{late}", events(upstream));
+            let opened = open_stream(upstream, text).unwrap();
+            let way_back = WayBack::between(upstream, client, "m");
+            let stream = Stream::new(way_back, false);
+            let mark = match client {
+                Gemini => "0\r\n\r\n",
+                client => end_mark(client),
+            };
+            let (text, relayed, _) = pumped(mark, |lane, settle| {
+                Crossing::new(opened, stream).pump(lane, None, settle)
+            });
+            assert_eq!(relayed.ended, Ended::Terminal, "{upstream:?} {client:?}");
+            assert!(text.contains("hello") && !text.contains("late"), "{text}");
+            assert_eq!(relayed.usage.unwrap().output, 2);
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_says_nothing_is_a_failure() {
+    let html = "<html><body>Welcome</body></html>";
+    for dialect in Dialect::ALL {
+        let cut = body(dialect).to_string();
+        let own = match dialect {
+            Chat => r#"{"choices":[]}"#,
+            Responses => r#"{"status":"completed","output":[]}"#,
+            Messages => r#"{"type":"message","content":[],"stop_reason":"end_turn"}"#,
+            Gemini => r#"{"candidates":[]}"#,
+        };
+        for body in [
+            "",
+            " \n",
+            "[]",
+            "null",
+            "{}",
+            "7",
+            "text",
+            html,
+            own,
+            &cut[..cut.len() - 1],
+        ] {
+            let whole = open_whole(dialect, body).err();
+            let failure = whole.unwrap_or_else(|| panic!("{dialect:?} {body}"));
+            assert_eq!(failure.kind, FailureKind::Broken, "{dialect:?} {body}");
+            let stream = open_stream(dialect, body).err();
+            let failure = stream.unwrap_or_else(|| panic!("{dialect:?} stream {body}"));
+            assert_eq!(failure.kind, FailureKind::Broken, "{dialect:?} {body}");
+        }
+        let budget = Budget::unlimited();
+        let count = Asked {
+            is_generation: false,
+            ..asked(dialect, &budget)
+        };
+        assert!(whole::open(answer(r#"{"input_tokens":1}"#), &count, None).is_ok());
+    }
+    let silent = "data: {\"type\":\"message_start\",\"message\":{}}\n\ndata: {\"type\":\"message_stop\"}\n\n";
+    assert!(open_stream(Messages, silent).is_err());
+}
+
+#[test]
+fn what_is_legal_without_content_passes() {
+    for (dialect, body) in [
+        // After the result of a tool.
+        (
+            Messages,
+            json!({"content": [], "stop_reason": "end_turn", "usage": {"output_tokens": 3}}),
+        ),
+        (Messages, json!({"content": [], "stop_reason": "refusal"})),
+        (Responses, json!({"status": "queued", "output": []})),
+        (
+            Chat,
+            json!({"choices": [{"message": {"content": ""}, "finish_reason": "length"}]}),
+        ),
+        (Gemini, json!({"promptFeedback": {"blockReason": "SAFETY"}})),
+    ] {
+        assert!(open_whole(dialect, body.to_string()).is_ok(), "{body}");
+    }
+}
+
+#[test]
+fn events_in_place_of_a_body_become_one() {
+    for dialect in Dialect::ALL {
+        for end in ["", "data: {\"late\":1}\n\n"] {
+            let whole = open_whole(dialect, format!(": note\n\n{}{end}", events(dialect))).unwrap();
+            let json: Value = serde_json::from_slice(whole.held()).unwrap();
+            assert_eq!(said(dialect, &json), "hello", "{json}");
+            let (_, relayed, response) = pumped("hello", |lane, settle| whole.pump(lane, settle));
+            assert_eq!(
+                relayed.usage.map(|usage| (usage.input, usage.output)),
+                Some((5, 2))
+            );
+            assert_eq!(response.is_some(), dialect == Responses);
+        }
+        let torn = events(dialect);
+        let torn = &torn[..torn.find("hel").unwrap()];
+        let failure = open_whole(dialect, torn).err().unwrap();
+        assert_eq!(failure.kind, FailureKind::Broken, "{dialect:?}");
+        let error = "event: error\ndata: {\"type\":\"error\",\"error\":{\"code\":429}}\n\n";
+        assert_eq!(
+            open_whole(dialect, error).err().unwrap().status,
+            Some(429),
+            "{dialect:?}"
+        );
+    }
+    let array = format!("[{}\n]", body(Gemini));
+    let whole = open_whole(Gemini, array).unwrap();
+    let json: Value = serde_json::from_slice(whole.held()).unwrap();
+    assert_eq!(said(Gemini, &json), "hello");
+}
+
+#[test]
+fn a_body_in_place_of_events_becomes_some() {
+    for dialect in Dialect::ALL {
+        let pretty = serde_json::to_string_pretty(&body(dialect)).unwrap();
+        let opened = open_stream(dialect, pretty).unwrap();
+        let mark = match dialect {
+            Gemini => "0\r\n\r\n",
+            dialect => end_mark(dialect),
+        };
+        let (text, relayed, response) = pump_opened(dialect, opened, mark);
+        assert_eq!(relayed.ended, Ended::Terminal, "{text}");
+        assert!(text.contains("data: ") && text.contains("hello"), "{text}");
+        assert!(text.contains(end_mark(dialect)), "{text}");
+        assert_eq!(
+            relayed.usage.map(|usage| (usage.input, usage.output)),
+            Some((5, 2))
+        );
+        assert_eq!(response.is_some(), dialect == Responses);
+        let error = r#"{"error":{"code":429}}"#;
+        assert_eq!(open_stream(dialect, error).err().unwrap().status, Some(429));
+    }
+    let array = format!("[{},\n{}]", body(Gemini), body(Gemini));
+    let (text, ..) = pump_opened(Gemini, open_stream(Gemini, array).unwrap(), "0\r\n\r\n");
+    assert_eq!(text.matches("data: ").count(), 2);
+}
+
+#[test]
+fn long_answers_are_looked_at_while_they_pass() {
+    for dialect in Dialect::ALL {
+        let long = "x".repeat(3 << 20);
+        let text = body(dialect).to_string().replace("hello", &long);
+        for length in [None, Some(text.len())] {
+            let headers: Headers = length
+                .map(|length| ("content-length", length.to_string()))
+                .iter()
+                .map(|(name, value)| (*name, value.as_str()))
+                .collect();
+            let open = |body: &str| {
+                let answer = Answer {
+                    headers: headers.clone(),
+                    ..answer(body)
+                };
+                whole::open(answer, &asked(dialect, &Budget::unlimited()), None).unwrap()
+            };
+            let mark = if length.is_some() {
+                "usage"
+            } else {
+                "\r\n0\r\n"
+            };
+            let (written, relayed, response) =
+                pumped(mark, |lane, settle| open(&text).pump(lane, settle));
+            assert_eq!(relayed.ended, Ended::Terminal);
+            assert_eq!(
+                relayed.usage.map(|usage| (usage.input, usage.output)),
+                Some((5, 2))
+            );
+            assert_eq!(
+                response,
+                (dialect == Responses).then(|| "resp_1".to_owned())
+            );
+            if length.is_some() {
+                assert!(written == text, "as it came");
+            }
+        }
+        let cut = open_whole(dialect, &text[..text.len() - 1]).unwrap();
+        let (_, relayed, _) = pumped("\r\n0\r\n", |lane, settle| cut.pump(lane, settle));
+        assert_eq!((relayed.ended, relayed.is_whole), (Ended::Broken, false));
+        let failed = format!(r#"{{"x":"{long}","error":{{"code":429}}}}"#);
+        let failed = open_whole(dialect, failed).unwrap();
+        let (_, relayed, _) = pumped("\r\n0\r\n", |lane, settle| failed.pump(lane, settle));
+        assert_eq!(relayed.ended, Ended::UpstreamError);
+        assert_eq!(relayed.failure.unwrap().status, Some(429));
+    }
+}
+
+#[test]
+fn streams_with_several_answers_end_with_the_last() {
+    let chat = |index: u32, finish: Value| {
+        json!({"choices": [{"index": index,
+        "delta": {"content": "a"}, "finish_reason": finish}]})
+    };
+    let gemini = |index: u32, finish: Value| {
+        json!({"candidates": [{"index": index,
+        "content": {"parts": [{"text": "a"}]}, "finishReason": finish}]})
+    };
+    type Write<'w> = &'w dyn Fn(u32, Value) -> Value;
+    for (dialect, write, stop) in [
+        (Chat, &chat as Write<'_>, "stop"),
+        (Gemini, &gemini as Write<'_>, "STOP"),
+    ] {
+        let all = [
+            write(0, Value::Null),
+            write(1, Value::Null),
+            write(0, stop.into()),
+            write(1, stop.into()),
+        ];
+        for (count, ended) in [(3, Ended::NoTerminal), (4, Ended::Terminal)] {
+            let text: String = all[..count]
+                .iter()
+                .map(|event| format!("data: {event}\n\n"))
+                .collect();
+            let (_, relayed, _) =
+                pump_opened(dialect, open_stream(dialect, &text).unwrap(), "0\r\n\r\n");
+            assert_eq!(relayed.ended, ended, "{dialect:?} {count}");
+            let stream = Stream::new(WayBack::between(dialect, Messages, "m"), false);
+            let crossing = Crossing::new(open_stream(dialect, &text).unwrap(), stream);
+            let (_, relayed, _) = pumped("0\r\n\r\n", |lane, settle| {
+                crossing.pump(lane, None, settle)
+            });
+            assert_eq!(relayed.ended == Ended::Terminal, ended == Ended::Terminal);
+        }
+    }
+}
+
+#[test]
+fn comments_are_not_for_gemini_clients() {
+    for dialect in Dialect::ALL {
+        let text = format!(
+            ": before\n\n{}",
+            events(dialect).replace("\n\n", "\n\n: between\n\n")
+        );
+        let text = text.replacen("data:", ": within\ndata:", 1);
+        let (text, ..) = pump_opened(dialect, open_stream(dialect, text).unwrap(), "0\r\n\r\n");
+        for comment in ["before", "between", "within"] {
+            assert_eq!(
+                text.contains(comment),
+                dialect != Gemini,
+                "{dialect:?} {text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_budget_bounds_what_is_held() {
+    let budget = Budget::new(100_000);
+    let long = |dialect| {
+        body(dialect)
+            .to_string()
+            .replace("hello", &"x".repeat(200_000))
+    };
+    for dialect in Dialect::ALL {
+        let events = events(dialect).replace("hel", &"x".repeat(200_000));
+        let stream = stream::open(answer(long(dialect)), &asked(dialect, &budget)).err();
+        let bodies = [long(dialect), events];
+        let wholes =
+            bodies.map(|body| whole::open(answer(body), &asked(dialect, &budget), None).err());
+        for failure in wholes.into_iter().chain([stream]) {
+            let failure = failure.unwrap();
+            assert_eq!(
+                (failure.kind, failure.status),
+                (FailureKind::Memory, Some(503))
+            );
+            assert!(failure.retry_after.is_some());
+            assert_eq!(budget.used(), 0);
+        }
+        let whole = whole::open(
+            answer(body(dialect).to_string()),
+            &asked(dialect, &budget),
+            None,
+        );
+        let whole = whole.unwrap();
+        assert_eq!(budget.used(), whole.held().len());
+        drop(whole);
+        assert_eq!(budget.used(), 0);
+    }
+}
+
+#[cfg(feature = "compression")]
+#[test]
+fn compression_that_nobody_announced_is_undone() {
+    let gzip = |text: String| {
+        let mut coder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        coder.write_all(text.as_bytes()).unwrap();
+        coder.finish().unwrap()
+    };
+    for dialect in Dialect::ALL {
+        let opened = open_stream(dialect, gzip(events(dialect))).unwrap();
+        let (text, relayed, _) = pump_opened(dialect, opened, "0\r\n\r\n");
+        assert_eq!(relayed.ended, Ended::Terminal);
+        assert!(text.contains("hel"), "{text}");
+        let whole = open_whole(dialect, gzip(body(dialect).to_string())).unwrap();
+        assert_eq!(whole.held(), body(dialect).to_string().as_bytes());
+    }
+}
