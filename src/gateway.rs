@@ -17,6 +17,7 @@ use crate::config::{self, Config};
 use crate::diagnostics::Diagnostics;
 use crate::edge::{Edge, Identity, IdentityError, Limits, Refusal, Service, listener};
 use crate::exchange::{Admission, Client, Head, Request};
+use crate::heap;
 use crate::janitor::{Janitor, Task};
 use crate::logs::{self, Surroundings};
 use crate::provider::Variables;
@@ -29,6 +30,11 @@ const WRITE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How often idle connections to upstreams are looked at.
 const CONNECTIONS_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether memory can be given back.
+const MEMORY_INTERVAL: Duration = Duration::from_secs(10);
+/// Bytes of bodies and answers after which that is worth it.
+const MUCH: usize = 16 << 20;
 
 /// How often the folder of logs is looked at (spec/config.md 6.1).
 const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
@@ -237,11 +243,12 @@ impl Gateway {
         server.restore_usage();
         server.prune_logs();
         let front = Front(Arc::clone(&server));
-        let edge = Edge::start(listeners, limits, front, budget, identity)?;
+        let edge = Edge::start(listeners, limits, front, budget.clone(), identity)?;
         tasks.extend([
             sweep_sessions(&server),
             sweep_carriers(&server),
             sweep_connections(&server),
+            give_back_memory(&budget),
             write_sessions(&server),
             write_usage(&server),
             prune_logs(&server),
@@ -532,6 +539,24 @@ fn sweep_connections(server: &Arc<Server>) -> Task {
         name: "sweep upstream connections",
         every: Box::new(|| CONNECTIONS_INTERVAL),
         run: Box::new(move |now| server.sweep_connections(now)),
+    }
+}
+
+/// When little is in memory any more after there was much.
+fn give_back_memory(budget: &Budget) -> Task {
+    let budget = budget.clone();
+    let mut most = 0;
+    Task {
+        name: "give back memory",
+        every: Box::new(|| MEMORY_INTERVAL),
+        run: Box::new(move |_| {
+            let used = budget.used();
+            most = most.max(used);
+            if used < MUCH / 4 && most >= MUCH {
+                heap::give_back();
+                most = 0;
+            }
+        }),
     }
 }
 

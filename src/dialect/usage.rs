@@ -1,10 +1,9 @@
 //! What an answer says it cost, read from the vendors' own fields (spec/dialects.md 4.1).
 
 use memchr::memmem;
-use serde_json::Value;
 
 use super::Dialect;
-use crate::json::{Invalid, Scanner};
+use crate::json::{Invalid, Scanner, Text, Value};
 
 /// Tokens of one answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,12 +76,65 @@ fn has_usage(json: &[u8]) -> bool {
     })
 }
 
+/// The numbers of one usage object: those of its own, and those one level below.
+#[derive(Default)]
+struct Numbers<'a>(Vec<(Option<Text<'a>>, Text<'a>, u64)>);
+
+impl<'a> Numbers<'a> {
+    /// Reads the object at which `scanner` is.
+    fn read(scanner: &mut Scanner<'a>) -> Result<Self, Invalid> {
+        let mut numbers = Self::default();
+        numbers.members(scanner, None)?;
+        Ok(numbers)
+    }
+
+    fn members(
+        &mut self,
+        scanner: &mut Scanner<'a>,
+        outer: Option<Text<'a>>,
+    ) -> Result<(), Invalid> {
+        scanner.object(|scanner, key| {
+            if outer.is_none() && scanner.peek() == Some(b'{') {
+                return self.members(scanner, Some(key));
+            }
+            if let (Value::Number(number), _) = scanner.value()?
+                && let Ok(number) = number.parse()
+            {
+                self.0.push((outer, key, number));
+            }
+            Ok(())
+        })
+    }
+
+    /// The number at `name` or `object/name`.
+    fn at(&self, path: &str) -> Option<u64> {
+        let (object, name) = match path.split_once('/') {
+            Some((object, name)) => (Some(object), name),
+            None => (None, path),
+        };
+        let is_it = |outer: Option<Text<'_>>, key: Text<'_>| {
+            key.is(name)
+                && match (outer, object) {
+                    (Some(outer), Some(object)) => outer.is(object),
+                    (None, None) => true,
+                    _ => false,
+                }
+        };
+        let found = self
+            .0
+            .iter()
+            .rev()
+            .find(|(outer, key, _)| is_it(*outer, *key));
+        found.map(|(_, _, number)| *number)
+    }
+}
+
 /// The usage objects: at the top (chat, whole answers, the last Messages event) and in an envelope (the first
 /// Messages event, the events of Responses, Gemini's envelope).
-fn usages(json: &[u8]) -> Vec<Value> {
+fn usages(json: &[u8]) -> Vec<Numbers<'_>> {
     let mut found = Vec::new();
     if let Ok(mut scanner) = Scanner::new(json) {
-        let walked = look_for_usage(&mut scanner, json, true, &mut found);
+        let walked = look_for_usage(&mut scanner, true, &mut found);
         if walked.and_then(|()| scanner.end()).is_err() {
             found.clear();
         }
@@ -90,24 +142,23 @@ fn usages(json: &[u8]) -> Vec<Value> {
     found
 }
 
-fn look_for_usage(
-    scanner: &mut Scanner<'_>,
-    json: &[u8],
+fn look_for_usage<'a>(
+    scanner: &mut Scanner<'a>,
     is_top: bool,
-    found: &mut Vec<Value>,
+    found: &mut Vec<Numbers<'a>>,
 ) -> Result<(), Invalid> {
     scanner.object(|scanner, key| {
         let is = |names: &[&str]| names.iter().any(|name| key.is(name));
-        let opens = scanner.peek() == Some(b'{');
-        if opens && is_top && is(&["response", "message"]) {
-            return look_for_usage(scanner, json, false, found);
+        if scanner.peek() == Some(b'{') {
+            if is_top && is(&["response", "message"]) {
+                return look_for_usage(scanner, false, found);
+            }
+            if is(&["usage", "usageMetadata", "usage_metadata"]) {
+                found.push(Numbers::read(scanner)?);
+                return Ok(());
+            }
         }
-        let (_, span) = scanner.value()?;
-        if opens && is(&["usage", "usageMetadata", "usage_metadata"]) {
-            let object = json.get(span.start..span.end).unwrap_or_default();
-            found.extend(serde_json::from_slice::<Value>(object));
-        }
-        Ok(())
+        scanner.value().map(drop)
     })
 }
 
@@ -126,12 +177,8 @@ struct Said {
 }
 
 impl Said {
-    fn read(&mut self, dialect: Dialect, usage: &Value) {
-        let at = |path: &&str| -> Option<u64> {
-            let mut keys = path.split('/');
-            keys.try_fold(usage, |value, key| value.get(key))?.as_u64()
-        };
-        let most = |paths: &[&str]| paths.iter().filter_map(at).max();
+    fn read(&mut self, dialect: Dialect, usage: &Numbers<'_>) {
+        let most = |paths: &[&str]| paths.iter().filter_map(|path| usage.at(path)).max();
         let keep = |field: &mut Option<u64>, paths: &[&str]| *field = most(paths).max(*field);
         keep(
             &mut self.web_searches,

@@ -6,15 +6,18 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+/// Open connections by address.
+type Counts = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
 /// Counts by address, if there is a limit.
 #[derive(Clone, Debug)]
 pub struct Addresses {
-    counted: Option<(usize, Arc<Mutex<HashMap<IpAddr, usize>>>)>,
+    counted: Option<(usize, Counts)>,
 }
 
 /// A connection's place. Dropping it makes room for another one.
 #[derive(Debug)]
-pub struct Place(Option<(IpAddr, Arc<Mutex<HashMap<IpAddr, usize>>>)>);
+pub struct Place(Option<(IpAddr, Counts)>);
 
 impl Addresses {
     /// At most `limit` connections from one address.

@@ -335,18 +335,11 @@ impl<'a> Scanner<'a> {
         let mut is_escaped = false;
         loop {
             let rest = self.rest();
-            let Some(run) = memchr::memchr2(b'"', b'\\', rest) else {
-                return Err(match control_character(rest) {
-                    Some(at) => self.control_character(at),
-                    None => {
-                        self.at = self.text.len();
-                        self.invalid("unexpected end")
-                    }
-                });
+            let run = match short_run(rest) {
+                Some((run, byte)) if byte < b' ' => return Err(self.control_character(run)),
+                Some((run, _)) => run,
+                None => self.long_run(rest)?,
             };
-            if let Some(at) = control_character(rest.get(..run).unwrap_or_default()) {
-                return Err(self.control_character(at));
-            }
             self.at += run;
             if rest.get(run) == Some(&b'"') {
                 break;
@@ -358,6 +351,23 @@ impl<'a> Scanner<'a> {
         self.at += 1;
         let end = self.at;
         Ok(Text::new(raw, Span { start, end }, is_escaped))
+    }
+
+    /// Bytes up to the next quote or backslash.
+    fn long_run(&mut self, rest: &[u8]) -> Result<usize> {
+        let Some(run) = memchr::memchr2(b'"', b'\\', rest) else {
+            return Err(match control_character(rest) {
+                Some(at) => self.control_character(at),
+                None => {
+                    self.at = self.text.len();
+                    self.invalid("unexpected end")
+                }
+            });
+        };
+        match control_character(rest.get(..run).unwrap_or_default()) {
+            Some(at) => Err(self.control_character(at)),
+            None => Ok(run),
+        }
     }
 
     fn control_character(&mut self, at: usize) -> Invalid {
@@ -401,6 +411,18 @@ fn hex(digits: &[u8]) -> Option<u32> {
     digits
         .iter()
         .try_fold(0, |sum, digit| Some(sum << 4 | value(digit)?))
+}
+
+/// Bytes that are looked at one by one before the ways that are better for many are taken: in source code a quote, a
+/// backslash or the end comes sooner.
+const SHORT_RUN: usize = 16;
+
+/// How many bytes there are before a quote, a backslash or a control character, and which that is, if it comes soon.
+fn short_run(bytes: &[u8]) -> Option<(usize, u8)> {
+    let start = bytes.get(..SHORT_RUN).unwrap_or(bytes);
+    let ends = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    let mut found = start.iter().copied().enumerate();
+    found.find(|(_, byte)| ends(*byte))
 }
 
 /// Where the first byte below 0x20 is. Eight bytes at a time: borrowing from a byte sets its top bit, unless the

@@ -82,6 +82,14 @@ struct OneLine<'l>(&'l mut String);
 
 impl Write for OneLine<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        // 0xc2 begins the control characters beyond ASCII, among others.
+        if text
+            .bytes()
+            .all(|byte| byte >= b' ' && byte != 0x7f && byte != 0xc2)
+        {
+            self.0.push_str(text);
+            return Ok(());
+        }
         for c in text.chars() {
             match c.is_control() {
                 true => self.0.extend(c.escape_default()),

@@ -21,13 +21,16 @@ const GATHER: Duration = Duration::from_millis(2);
 /// Where lines are written.
 pub trait Output: Send + 'static {
     /// What tells this output where a line goes.
-    type Target: Clone + Send + 'static;
+    type Target: Clone + PartialEq + Send + 'static;
 
-    /// Writes one line, which has its end.
+    /// Bytes of lines that are written together at most, if they wait.
+    const TOGETHER: usize = 64 * 1024;
+
+    /// Writes lines, each with its end.
     ///
     /// # Errors
-    /// When it is not written.
-    fn write(&mut self, to: &Self::Target, line: &str) -> io::Result<()>;
+    /// When they are not written.
+    fn write(&mut self, to: &Self::Target, lines: &str) -> io::Result<()>;
 
     /// The line that says that `count` lines were dropped.
     fn dropped(&self, to: &Self::Target, count: u64) -> String;
@@ -122,7 +125,8 @@ fn run<O: Output>(
     mut output: O,
     mut current: O::Target,
 ) {
-    while let Ok(message) = next(receiver) {
+    let mut kept = None;
+    while let Ok(message) = kept.take().map_or_else(|| next(receiver), Ok) {
         if let Message::Line(line) = &message {
             current = line.0.clone();
         }
@@ -138,11 +142,25 @@ fn run<O: Output>(
         }
         match message {
             Message::Line(line) => {
-                let (to, line) = *line;
-                if !attempt(|| output.write(&to, &line)) {
-                    pending.dropped.fetch_add(1, Ordering::AcqRel);
+                let (to, mut lines) = *line;
+                let mut count = 1;
+                while lines.len() < O::TOGETHER {
+                    match receiver.try_recv() {
+                        Ok(Message::Line(more)) if more.0 == to => {
+                            lines.push_str(&more.1);
+                            count += 1;
+                        }
+                        Ok(other) => {
+                            kept = Some(other);
+                            break;
+                        }
+                        Err(_) => break,
+                    }
                 }
-                pending.bytes.fetch_sub(line.len(), Ordering::AcqRel);
+                if !attempt(|| output.write(&to, &lines)) {
+                    pending.dropped.fetch_add(count, Ordering::AcqRel);
+                }
+                pending.bytes.fetch_sub(lines.len(), Ordering::AcqRel);
             }
             Message::Dropped => {}
             Message::Flush(done) => drop(done.try_send(())),
@@ -179,6 +197,7 @@ mod tests {
 
     impl Output for Gate {
         type Target = &'static str;
+        const TOGETHER: usize = 0;
 
         fn write(&mut self, to: &&'static str, line: &str) -> io::Result<()> {
             match self.allowed.recv() {

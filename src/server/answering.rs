@@ -36,6 +36,8 @@ impl Generation<'_> {
     }
 
     /// Writes the answer to its end, and tells routing what came of it.
+    /// Out of line: its frame must not lie below the calls of upstreams.
+    #[inline(never)]
     pub(super) fn relay<'p>(
         &self,
         placed: Placed<'p, Opening>,

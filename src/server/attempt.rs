@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
@@ -10,6 +10,7 @@ use super::carried::Carried;
 use super::generation::{Generation, Understood, rename, told};
 use super::inbound::Inbound;
 use super::limits::{is_limited, record};
+use crate::budget::{Exhausted, Reservation};
 use crate::dialect::Dialect;
 use crate::dialect::carriers;
 use crate::dialect::memory::Memory;
@@ -23,6 +24,9 @@ use crate::provider::{Action, Answer, Call, Failure, FailureKind, Headers, Targe
 use crate::relay::{self, Asked, Crossing, Opened, Whole};
 use crate::routing::{Candidate, Member};
 use crate::sse::MAX_EVENT;
+
+/// How often it is tried again to take memory for a translation.
+const MEMORY_RETRY: Duration = Duration::from_millis(20);
 
 /// An answer of which nothing has been written.
 pub enum Opening {
@@ -149,8 +153,13 @@ impl Generation<'_> {
             seed: &seed,
             now: now.as_secs(),
         };
+        // For as long as both bodies are there.
+        let needed = translate::memory_needed(upstream, call.body.len());
+        let mut reservation = self.reserve(needed)?;
         let memory = self.memory(understood.form);
         let translated = translate::remembering(&ask, memory).map_err(|why| self.refused(&why))?;
+        // Less than was reserved.
+        let _ = reservation.resize(translated.body.capacity());
         let asked = self.asked(upstream, member);
         if self.operation.action == Action::Count {
             let body = translate::to_count(upstream, &member.upstream, &translated.body);
@@ -172,6 +181,7 @@ impl Generation<'_> {
         };
         let answer = self.call_ruled(&outgoing, rules, member, suffix)?;
         drop(translated.body);
+        drop(reservation);
         if !understood.stream {
             let whole = relay::crossing::whole(answer, translated.way_back, &asked)?;
             return Ok(Opening::Same(Opened::Whole(whole)));
@@ -189,6 +199,34 @@ impl Generation<'_> {
             is_generation: self.operation.action == Action::Generate,
             event_bytes: MAX_EVENT,
             budget: &self.server.budget,
+        }
+    }
+
+    /// Takes memory for a translation, or waits for it as long as a request waits for a worker.
+    fn reserve(&self, bytes: usize) -> Result<Reservation, Failure> {
+        let budget = &self.server.budget;
+        if bytes > budget.limit() {
+            let problem = Problem::too_large_to_translate();
+            let body = problem::render(self.operation.dialect, &problem);
+            let now = SystemTime::now();
+            return Err(Failure::of_status(
+                problem.status.code(),
+                Headers::default(),
+                body,
+                now,
+            ));
+        }
+        let limit = Instant::now() + self.snapshot.config.limits.queue_timeout;
+        loop {
+            match budget.reserve(bytes) {
+                Ok(reservation) => return Ok(reservation),
+                Err(Exhausted) if Instant::now() >= limit => return Err(Failure::no_memory()),
+                Err(Exhausted) if self.waiter.pause(MEMORY_RETRY) => {}
+                Err(Exhausted) => {
+                    let message = "the client has hung up";
+                    return Err(Failure::new(FailureKind::ClientGone, message));
+                }
+            }
         }
     }
 

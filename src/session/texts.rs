@@ -49,6 +49,7 @@ impl Beginning {
 
     fn push(&mut self, value: &Value<'_>) {
         match value {
+            Value::String(text) if !text.is_escaped() => self.push_bytes(text.raw().as_bytes()),
             // Only as much is decoded as counts.
             Value::String(text) => {
                 for char in text.chars() {
@@ -65,8 +66,8 @@ impl Beginning {
     fn push_bytes(&mut self, bytes: &[u8]) {
         let room = self.bytes.get_mut(self.length..).unwrap_or_default();
         let count = room.len().min(bytes.len());
-        for (slot, byte) in room.iter_mut().zip(bytes) {
-            *slot = *byte;
+        if let (Some(room), Some(bytes)) = (room.get_mut(..count), bytes.get(..count)) {
+            room.copy_from_slice(bytes);
         }
         self.length += count;
     }

@@ -93,6 +93,14 @@ impl Problem {
         )
     }
 
+    /// 413: the memory that there is (`limits.memory`) does not suffice to translate the body.
+    pub fn too_large_to_translate() -> Self {
+        Self::new(
+            ErrorStatus::TOO_LARGE,
+            "The request body is too large to be translated within the memory this gateway has (limits.memory)",
+        )
+    }
+
     /// 404: nobody serves the model. `near` are names like it that are served.
     pub fn unknown_model(model: &str, near: &[&str]) -> Self {
         let mut message = format!("The model `{model}` does not exist here");
