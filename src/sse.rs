@@ -87,6 +87,16 @@ impl Splitter {
         }
     }
 
+    /// Gives back the memory if nothing is pending. Whether that is so.
+    pub fn release(&mut self) -> bool {
+        if self.start < self.end {
+            return false;
+        }
+        self.bytes = Vec::new();
+        (self.start, self.seen, self.end) = (0, 0, 0);
+        true
+    }
+
     /// Room for the next bytes, never empty.
     ///
     /// # Errors

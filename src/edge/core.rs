@@ -224,7 +224,9 @@ impl<S: Service> Core<S> {
         }
     }
 
-    /// Has the server answer the request of a connection.
+    /// Has the server answer the request of a connection. Out of line, so that the frames of what comes before and
+    /// after do not lie below it.
+    #[inline(never)]
     fn serve<'c>(&'c self, mut held: Held<'c, S>, permit: Permit) -> Held<'c, S> {
         let Some(mut connection) = held.connection.take() else {
             return held;

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, EXPECT, HeaderValue};
@@ -9,12 +10,13 @@ use http::{HeaderMap, Method, Response};
 
 use super::failure::{ERROR_BODY, Failure, FailureKind};
 use super::headers::Headers;
-use super::net::{CallError, Network, Settings, Stage};
+use super::net::{CallError, Network, Origin, Settings, Stage};
 use super::request::Request;
 use super::target::{Call, Kind};
 use super::{claude, codex, compat, compressed, gemini, vertex};
 use crate::coding::Coding;
 use crate::exchange::{Interruption, Waiter};
+use crate::json::Splice;
 use crate::logs;
 
 /// A pooled connection that breaks within this time has been closed by the upstream before it saw the
@@ -73,26 +75,15 @@ impl Upstream {
         let mut is_fresh = false;
         loop {
             let started = Instant::now();
-            let request = request(call)?;
-            let origin = self.network.origin(call.target.proxy, &request.uri);
-            let origin = origin.ok_or_else(|| {
-                Failure::new(FailureKind::Connect, "the proxy URL cannot be used")
-            })?;
-            if !is_fresh && logs::upstream::is_kept() {
-                let url = request.uri.to_string();
-                let headers = request.headers.iter();
-                logs::upstream::request("POST", &url, headers, &mut request.body.reader());
-            }
-            let Request { uri, headers, body } = request;
+            let Prepared {
+                origin,
+                outgoing,
+                body,
+            } = self.prepare(call, !is_fresh)?;
             let pieces: Vec<&[u8]> = body.pieces().collect();
-            let length: usize = pieces.iter().map(|piece| piece.len()).sum();
-            let mut outgoing = http::Request::new(());
-            *outgoing.method_mut() = Method::POST;
-            *outgoing.uri_mut() = uri;
-            *outgoing.headers_mut() = sent(headers, length);
             let asked = self
                 .network
-                .ask(&origin, outgoing, &pieces, call.waiter, is_fresh);
+                .ask(&origin, *outgoing, &pieces, call.waiter, is_fresh);
             let failed = match asked {
                 Ok((response, body)) => return Ok((response, Box::new(body))),
                 Err(failed) => failed,
@@ -102,6 +93,39 @@ impl Upstream {
             }
             is_fresh = true;
         }
+    }
+}
+
+/// A request as it goes out, and where to.
+struct Prepared<'a> {
+    origin: Arc<Origin>,
+    outgoing: Box<http::Request<()>>,
+    body: Splice<'a>,
+}
+
+impl Upstream {
+    /// Out of line: its frame is not to lie below the call.
+    #[inline(never)]
+    fn prepare<'a>(&self, call: &Call<'a>, is_first: bool) -> Result<Prepared<'a>, Failure> {
+        let request = request(call)?;
+        let origin = self.network.origin(call.target.proxy, &request.uri);
+        let origin = origin
+            .ok_or_else(|| Failure::new(FailureKind::Connect, "the proxy URL cannot be used"))?;
+        if is_first && logs::upstream::is_kept() {
+            let url = request.uri.to_string();
+            let headers = request.headers.iter();
+            logs::upstream::request("POST", &url, headers, &mut request.body.reader());
+        }
+        let Request { uri, headers, body } = request;
+        let mut outgoing = Box::new(http::Request::new(()));
+        *outgoing.method_mut() = Method::POST;
+        *outgoing.uri_mut() = uri;
+        *outgoing.headers_mut() = sent(headers, body.len());
+        Ok(Prepared {
+            origin,
+            outgoing,
+            body,
+        })
     }
 }
 

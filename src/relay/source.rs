@@ -73,8 +73,12 @@ pub fn is_json(start: &[u8]) -> bool {
     matches!(start.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
-/// Reads once into `splitter`; 0 is the end.
+/// Reads once into `splitter`; 0 is the end. A stream that is silent holds no buffer: reading nothing from the body of
+/// an answer waits until something is there.
 pub fn fill(splitter: &mut Splitter, body: &mut dyn Read) -> io::Result<usize> {
+    if splitter.release() {
+        body.read(&mut [])?;
+    }
     let count = body.read(splitter.space().map_err(io::Error::other)?)?;
     splitter.filled(count);
     Ok(count)

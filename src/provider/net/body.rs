@@ -146,9 +146,16 @@ impl Open {
     }
 }
 
+/// A read without room waits until there is something to read, so that nobody needs a buffer meanwhile.
 impl Read for Body {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         if room.is_empty() {
+            if let Some(open) = &mut self.open
+                && open.input.is_empty()
+                && !open.has_ended()
+            {
+                open.fill(&self.waiter, self.silence, &mut self.silent_since)?;
+            }
             return Ok(0);
         }
         while let Some(open) = &mut self.open {
