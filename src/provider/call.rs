@@ -168,6 +168,7 @@ fn is_stale(CallError { error, stage }: &CallError) -> bool {
 }
 
 /// The answer, or the failure that it is.
+#[inline(never)]
 fn answered(
     response: Response<()>,
     body: Box<dyn Read>,

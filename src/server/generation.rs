@@ -31,6 +31,7 @@ use crate::dialect::translate::Form;
 use crate::dialect::usage::Usage;
 use crate::exchange::Waiter;
 use crate::json::Span;
+use crate::logs;
 use crate::provider::{Action, Headers};
 use crate::relay::{Chunks, Rename};
 use crate::routing::{Member, Offer, Order, Unserved};
@@ -134,7 +135,6 @@ impl Generation<'_> {
         if let Err(error) = inbound.decode(self.server.body_limit, &self.server.budget) {
             return self.refuse(&error.problem(), lane);
         }
-        let inbound = &*inbound;
         let understood = match self.understand(inbound) {
             Ok(understood) => understood,
             Err(problem) => return self.refuse(&problem, lane),
@@ -152,7 +152,7 @@ impl Generation<'_> {
 
     /// The one pass over the body.
     #[inline(never)]
-    fn understand<'b>(&'b self, inbound: &'b Inbound) -> Result<Understood<'b>, Box<Problem>> {
+    fn understand<'b>(&'b self, inbound: &Inbound) -> Result<Understood<'b>, Box<Problem>> {
         let scan = match self.wants_prefix(inbound) {
             true => scan::scan_with_turns(&inbound.body),
             false => scan::scan(&inbound.body),
@@ -176,7 +176,8 @@ impl Generation<'_> {
             None => {
                 let field = scan.model.as_ref().ok_or_else(Problem::missing_model)?;
                 let text = field.text.clone().ok_or_else(Problem::missing_model)?;
-                (text, scan.streams())
+                // The body does not stay for as long as its answer.
+                (Cow::Owned(text.into_owned()), scan.streams())
             }
         };
         if self.operation.action == Action::Compact && stream {
@@ -220,7 +221,7 @@ impl Generation<'_> {
 
     fn route(
         &self,
-        inbound: &Inbound,
+        inbound: &mut Inbound,
         understood: &Understood<'_>,
         lane: &mut dyn Write,
     ) -> io::Result<()> {
@@ -266,9 +267,10 @@ impl Generation<'_> {
         let is_recorded = self.is_recorded();
         let began = Cell::new(None);
         let signs = Signs::begin(self, inbound, understood);
+        let asked = &*inbound;
         let attempt = |candidate, member| {
             began.set(is_recorded.then(Began::now));
-            let opened = self.attempt(candidate, member, inbound, understood, suffix, &headers);
+            let opened = self.attempt(candidate, member, asked, understood, suffix, &headers);
             if let (Err(_), Some(began)) = (&opened, began.get()) {
                 self.record(candidate, member, began, None, true);
             }
@@ -276,6 +278,10 @@ impl Generation<'_> {
         };
         let routing = &self.server.routing;
         let placed = routing.dispatch(order, Instant::now, |time| self.waiter.pause(time), attempt);
+        drop(headers);
+        if placed.is_ok() && !logs::upstream::is_kept() {
+            inbound.release_body();
+        }
         let way = Way {
             has_begun: signs.is_some_and(Signs::end),
             lane,

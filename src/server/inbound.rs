@@ -10,6 +10,9 @@ use crate::dialect::problem;
 use crate::exchange::{Client, Head, Headers, Request};
 use crate::session::scan;
 
+/// Bytes from which on a body is not kept for the log of a request that may fail in the midst of its answer.
+const LONG: usize = 64 * 1024;
+
 /// A whole request.
 pub struct Inbound {
     pub method: String,
@@ -32,6 +35,10 @@ pub enum Coding {
     Undone,
     /// They could not be undone: there is no body.
     Broken(Undecodable),
+    /// The body was given up once it was answered.
+    Released {
+        bytes: usize,
+    },
 }
 
 impl Inbound {
@@ -65,6 +72,17 @@ impl Inbound {
     pub fn is_client_gone(&self) -> bool {
         let client = self.client.as_ref();
         client.is_some_and(|client| client.is_gone())
+    }
+
+    /// Gives back the memory of a long body that nobody needs any more: an answer can take minutes.
+    pub fn release_body(&mut self) {
+        if self.body.len() > LONG {
+            self.coding = Coding::Released {
+                bytes: self.body.len(),
+            };
+            self.body = Vec::new();
+            self.reservation = None;
+        }
     }
 
     /// Whether the client is Codex.

@@ -75,6 +75,10 @@ impl<'s> Recording<'s> {
             headers: &headers,
             body: match inbound.coding {
                 Coding::Broken(why) => Body::Undecodable(why.to_string()),
+                Coding::Released { bytes } => {
+                    let what = "bytes were not kept once the answer had begun";
+                    Body::Undecodable(format!("{bytes} {what}"))
+                }
                 Coding::AsItCame | Coding::Undone => Body::Plain(&inbound.body),
             },
             arrived: SystemTime::now()
