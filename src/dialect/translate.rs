@@ -492,6 +492,10 @@ impl Stream {
         self.way_back.client
     }
 
+    pub fn upstream(&self) -> Dialect {
+        self.way_back.upstream
+    }
+
     pub fn state(&self) -> &State {
         &self.state
     }

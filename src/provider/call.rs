@@ -2,6 +2,7 @@
 
 use std::io::{self, Cursor, Read};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, EXPECT, HeaderValue};
@@ -12,10 +13,11 @@ use super::headers::Headers;
 use super::net::{CallError, Network, Settings, Stage};
 use super::request::Request;
 use super::target::{Action, Call, Kind};
-use super::{claude, codex, compat, compressed, gemini, vertex};
+use super::{claude, codex, compat, compressed, gemini, presented, vertex};
 use crate::coding::Coding;
 use crate::exchange::{Interruption, Waiter};
 use crate::logs;
+use crate::redaction::Redaction;
 
 /// A pooled connection that breaks within this time has been closed by the upstream before it saw the
 /// request, and the call is made once more on another one. Later, it may have been at work.
@@ -37,7 +39,12 @@ pub struct Answer {
     pub body: Box<dyn Read>,
     /// Through which the body waits.
     pub waiter: Waiter,
+    /// What the attempt presented: whatever of the answer turns out to be an error, and its headers, go on
+    /// without it.
+    pub redaction: Arc<Redaction>,
 }
+
+type Asked = (Response<()>, Box<dyn Read>, Arc<Redaction>);
 
 impl Upstream {
     pub fn new(settings: Settings) -> Self {
@@ -66,8 +73,9 @@ impl Upstream {
     /// Whatever keeps the client from getting an answer, error answers of the upstream included.
     pub fn call(&self, call: &Call) -> Result<Answer, Failure> {
         call.waiter.wake_after(None);
-        let (response, body) = self.ask(call)?;
-        let answer = answered(response, body, call.waiter)?;
+        let (response, body, redaction) = self.ask(call)?;
+        let answer = answered(response, body, call.waiter, &redaction)
+            .map_err(|failure| failure.redacted(&redaction))?;
         let collects = call.target.kind == Kind::Codex && call.action == Action::Generate;
         match collects && !call.stream {
             true => self.collected(answer),
@@ -76,7 +84,7 @@ impl Upstream {
     }
 
     /// Sends a request, a second time if the first met a connection that was closed already.
-    fn ask(&self, call: &Call) -> Result<(Response<()>, Box<dyn Read>), Failure> {
+    fn ask(&self, call: &Call) -> Result<Asked, Failure> {
         let mut is_fresh = false;
         loop {
             let started = Instant::now();
@@ -85,8 +93,9 @@ impl Upstream {
             let origin = origin.ok_or_else(|| {
                 Failure::new(FailureKind::Connect, "the proxy URL cannot be used")
             })?;
+            let url = request.uri.to_string();
+            let redaction = presented::secrets(call, &url, &origin);
             if !is_fresh && logs::upstream::is_kept() {
-                let url = request.uri.to_string();
                 let headers = request.headers.iter();
                 logs::upstream::request("POST", &url, headers, &mut request.body.reader());
             }
@@ -101,18 +110,19 @@ impl Upstream {
                 .network
                 .ask(&origin, outgoing, &pieces, call.waiter, is_fresh);
             let failed = match asked {
-                Ok((response, body)) => return Ok((response, Box::new(body))),
+                Ok((response, body)) => return Ok((response, Box::new(body), redaction)),
                 Err(failed) => failed,
             };
             if is_fresh || !is_stale(&failed) || started.elapsed() >= STALE {
-                return Err(Failure::of_call(&failed, &origin.host));
+                return Err(Failure::of_call(&failed, &origin.host).redacted(&redaction));
             }
             is_fresh = true;
         }
     }
 
     fn collected(&self, answer: Answer) -> Result<Answer, Failure> {
-        let body = codex::collect(answer.body, self.event_bytes)?;
+        let body = codex::collect(answer.body, self.event_bytes)
+            .map_err(|failure| failure.redacted(&answer.redaction))?;
         let mut headers = answer.headers;
         headers.describe_json(body.len());
         Ok(Answer {
@@ -166,6 +176,7 @@ fn answered(
     response: Response<()>,
     body: Box<dyn Read>,
     waiter: &Waiter,
+    redaction: &Arc<Redaction>,
 ) -> Result<Answer, Failure> {
     let (head, ()) = response.into_parts();
     let status = head.status.as_u16();
@@ -181,12 +192,15 @@ fn answered(
             headers,
             body,
             waiter: waiter.clone(),
+            redaction: Arc::clone(redaction),
         });
     }
     let mut start = Vec::new();
     // An error that cannot be read still has its status.
     let body = body.unwrap_or_else(|_| Box::new(io::empty()));
-    if let Err(error) = body.take(ERROR_BODY).read_to_end(&mut start) {
+    let read = body.take(ERROR_BODY).read_to_end(&mut start);
+    let mut is_cut = read.is_err() || start.len() as u64 == ERROR_BODY;
+    if let Err(error) = read {
         let failure = Failure::of_read(&error);
         // Of an error that breaks off, the part that came still tells more than the break.
         if failure.kind == FailureKind::ClientGone {
@@ -197,11 +211,15 @@ fn answered(
         let mut plain = Vec::new();
         let coded = Box::new(start.as_slice());
         // What cannot be read of it is left.
-        let _ = coding
+        let read = coding
             .undone(coded)
             .take(ERROR_BODY)
             .read_to_end(&mut plain);
         start = plain;
+        is_cut |= read.is_err() || start.len() as u64 == ERROR_BODY;
+    }
+    if is_cut {
+        redaction.trim_cut(&mut start);
     }
     Err(Failure::of_status(
         status,

@@ -1,7 +1,10 @@
 //! Answers on their way from one dialect to another.
 
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use memchr::memmem;
 
 use super::chunks::Chunks;
 use super::closing;
@@ -9,9 +12,12 @@ use super::outcome::{Ended, Relayed};
 use super::source::{closed, fill};
 use super::stream::{Opened, Primed};
 use super::whole::{self, Whole};
+use crate::dialect::Dialect;
+use crate::dialect::event::{self, Meaning};
 use crate::dialect::translate::{self, State, Stream, WayBack};
 use crate::exchange::Interruption;
 use crate::provider::{Answer, Failure, FailureKind};
+use crate::redaction::Redaction;
 use crate::sse::{Event, Splitter};
 
 /// A whole answer in the client's dialect.
@@ -20,12 +26,15 @@ use crate::sse::{Event, Splitter};
 /// When it breaks off, is too long to be held, or is an error.
 pub fn whole(answer: Answer, way_back: WayBack) -> Result<Whole, Failure> {
     let read = whole::open_all(answer, way_back.upstream())?;
-    let failed = |(status, message): (u16, String)| Failure {
-        status: Some(status),
-        ..Failure::new(FailureKind::Status, message)
+    let failed = |(status, message): (u16, String)| {
+        let failure = Failure {
+            status: Some(status),
+            ..Failure::new(FailureKind::Status, message)
+        };
+        failure.redacted(&read.redaction)
     };
     let (body, usage) = translate::whole(read.held(), way_back).map_err(failed)?;
-    Ok(Whole::translated(read.headers, body, usage))
+    Ok(Whole::translated(read.headers, read.redaction, body, usage))
 }
 
 /// A stream in the client's dialect, as far as it is known. Nothing of it has been written.
@@ -47,10 +56,20 @@ impl Crossing {
         }
     }
 
+    /// What the attempt presented.
+    pub fn redaction(&self) -> &Arc<Redaction> {
+        match &self.opened {
+            Opened::Events(primed) => &primed.redaction,
+            Opened::Whole(whole) => &whole.redaction,
+        }
+    }
+
     /// Writes the stream, chunked, to its end. The client gets exactly one end.
     #[inline(never)]
     pub fn pump(self, lane: impl Write, keep_alive: Option<Duration>) -> Relayed {
         let mut pump = Pump {
+            redaction: Arc::clone(self.redaction()),
+            upstream: self.stream.upstream(),
             stream: self.stream,
             out: Chunks::new(lane),
             pending: Vec::new(),
@@ -77,6 +96,9 @@ impl Crossing {
 }
 
 struct Pump<W> {
+    /// What the attempt presented: errors are told without it.
+    redaction: Arc<Redaction>,
+    upstream: Dialect,
     stream: Stream,
     out: Chunks<W>,
     pending: Vec<u8>,
@@ -92,7 +114,7 @@ type Over = (Ended, Option<Failure>);
 impl<W: Write> Pump<W> {
     /// An upstream that answered with one body all the same.
     fn whole(&mut self, body: &[u8]) -> io::Result<Over> {
-        self.stream.read(body, &mut self.pending);
+        self.read(body);
         self.stream.read(b"[DONE]", &mut self.pending);
         match self.stream.state() {
             State::Running => {
@@ -140,7 +162,32 @@ impl<W: Write> Pump<W> {
     fn event(&mut self, event: &Event) {
         if let Some(data) = event.data() {
             self.events += 1;
-            self.stream.read(&data, &mut self.pending);
+            match self.is_error(event, &data) {
+                true => self.read(&self.redaction.bytes(&data).into_owned()),
+                false => self.read(&data),
+            }
+        }
+    }
+
+    /// Whether an event is an error. Most are seen not to be one at a glance.
+    fn is_error(&self, event: &Event, data: &[u8]) -> bool {
+        ["error", "fail", "message"]
+            .iter()
+            .any(|word| memmem::find(data, word.as_bytes()).is_some())
+            && event::meaning(self.upstream, event, Some(data)) == Meaning::Error
+    }
+
+    /// Has the client told what `data` says.
+    fn read(&mut self, data: &[u8]) {
+        let before = self.pending.len();
+        self.stream.read(data, &mut self.pending);
+        if let State::Failed { .. } = self.stream.state() {
+            let told = self
+                .redaction
+                .bytes(self.pending.get(before..).unwrap_or_default());
+            let told = told.into_owned();
+            self.pending.truncate(before);
+            self.pending.extend_from_slice(&told);
         }
     }
 
@@ -179,7 +226,10 @@ impl<W: Write> Pump<W> {
                     status: Some(*status),
                     ..Failure::new(FailureKind::Status, message.as_str())
                 };
-                (Ended::UpstreamError, Some(failure))
+                (
+                    Ended::UpstreamError,
+                    Some(failure.redacted(&self.redaction)),
+                )
             }
             State::Running | State::Finished => (Ended::Terminal, None),
         })

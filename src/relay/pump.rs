@@ -15,6 +15,7 @@ use crate::dialect::problem::{self, ErrorStatus, Problem};
 use crate::dialect::usage::Meter;
 use crate::exchange::{Interruption, Waiter};
 use crate::provider::{Failure, FailureKind, Headers};
+use crate::redaction::Redaction;
 use crate::sse::{self, Event, Splitter};
 
 /// How a stream ended, and why.
@@ -34,10 +35,18 @@ pub struct Pump<'a, W> {
     is_cut: bool,
     last_written: Instant,
     waiter: Waiter,
+    /// What the attempt presented: errors are told without it.
+    redaction: &'a Redaction,
 }
 
 impl<'a, W: Write> Pump<'a, W> {
-    pub fn new(dialect: Dialect, style: Style<'a>, lane: W, waiter: Waiter) -> Self {
+    pub fn new(
+        dialect: Dialect,
+        style: Style<'a>,
+        lane: W,
+        waiter: Waiter,
+        redaction: &'a Redaction,
+    ) -> Self {
         Self {
             dialect,
             style,
@@ -50,6 +59,7 @@ impl<'a, W: Write> Pump<'a, W> {
             is_cut: false,
             last_written: Instant::now(),
             waiter,
+            redaction,
         }
     }
 
@@ -126,6 +136,12 @@ impl<'a, W: Write> Pump<'a, W> {
     fn event(&mut self, event: &Event) -> Option<Over> {
         let data = event.data();
         let meaning = event::meaning(self.dialect, event, data.as_deref());
+        let clean = (meaning == Meaning::Error).then(|| self.redaction.bytes(event.raw));
+        let clean = clean.as_deref().map(Event::of);
+        let (event, data) = match &clean {
+            Some(clean) => (clean, clean.data()),
+            None => (event, data),
+        };
         let Some(data) = data else {
             if self.style.framing == Framing::Events {
                 self.out.put(event.raw);

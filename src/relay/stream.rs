@@ -1,6 +1,7 @@
 //! Streams: whole events, as they came, each flushed.
 
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::held::Held;
@@ -12,6 +13,7 @@ use super::whole::{self, Whole};
 use crate::dialect::Dialect;
 use crate::exchange::{Interruption, Waiter};
 use crate::provider::{Answer, Failure, Headers};
+use crate::redaction::Redaction;
 use crate::sse::{Event, Splitter};
 
 /// The longest wait for the end of a body whose stream has ended, so that its connection can be used again.
@@ -33,6 +35,8 @@ pub struct Primed {
     pub status: u16,
     /// The headers of the upstream, unfiltered.
     pub headers: Headers,
+    /// What the attempt presented.
+    pub redaction: Arc<Redaction>,
     dialect: Dialect,
     pub(super) body: Box<dyn Read>,
     /// Through which the body waits.
@@ -52,9 +56,10 @@ pub struct Primed {
 /// When it ends as it should and has said nothing.
 pub fn open(answer: Answer, dialect: Dialect, event_bytes: usize) -> Result<Opened, Failure> {
     let waiter = answer.waiter.clone();
+    let redaction = Arc::clone(&answer.redaction);
     let opened = wait(answer, dialect, event_bytes);
     waiter.wake_after(None);
-    opened
+    opened.map_err(|failure| failure.redacted(&redaction))
 }
 
 fn wait(answer: Answer, dialect: Dialect, event_bytes: usize) -> Result<Opened, Failure> {
@@ -63,6 +68,7 @@ fn wait(answer: Answer, dialect: Dialect, event_bytes: usize) -> Result<Opened, 
         headers,
         mut body,
         waiter,
+        redaction,
     } = answer;
     let mut splitter = Splitter::new(event_bytes);
     let mut held = Held::new(dialect);
@@ -82,6 +88,7 @@ fn wait(answer: Answer, dialect: Dialect, event_bytes: usize) -> Result<Opened, 
                 headers,
                 body: Box::new(start.chain(body)),
                 waiter,
+                redaction,
             };
             return Ok(Opened::Whole(whole::open(answer, dialect, None)?));
         }
@@ -109,6 +116,7 @@ fn wait(answer: Answer, dialect: Dialect, event_bytes: usize) -> Result<Opened, 
     Ok(Opened::Events(Primed {
         status,
         headers,
+        redaction,
         dialect,
         body,
         waiter,
@@ -141,7 +149,8 @@ impl Primed {
     /// Writes the stream, chunked, to its end. The client gets exactly one end: the upstream's own, the
     /// missing one if the answer was complete, or an error.
     pub fn pump(mut self, lane: impl Write, style: Style) -> Relayed {
-        let mut pump = Pump::new(self.dialect, style, lane, self.waiter.clone());
+        let waiter = self.waiter.clone();
+        let mut pump = Pump::new(self.dialect, style, lane, waiter, &self.redaction);
         let over = pump.run(&self.lead, &self.first, &mut self.splitter, &mut self.body);
         self.waiter.wake_after(None);
         let over = over.unwrap_or((Ended::ClientGone, None));

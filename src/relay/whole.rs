@@ -1,6 +1,7 @@
 //! Answers that are one JSON body.
 
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::chunks::Chunks;
@@ -12,6 +13,7 @@ use crate::dialect::usage::{self, Usage};
 use crate::dialect::{Dialect, event, opening};
 use crate::exchange::Interruption;
 use crate::provider::{Answer, Failure, FailureKind, Headers};
+use crate::redaction::Redaction;
 
 /// Bytes of a body held back to see whether it is an error, and what it cost.
 const HELD: u64 = 1024 * 1024;
@@ -26,6 +28,8 @@ pub struct Whole {
     pub status: u16,
     /// The headers of the upstream, unfiltered.
     pub headers: Headers,
+    /// What the attempt presented.
+    pub redaction: Arc<Redaction>,
     /// The bytes to write first.
     held: Vec<u8>,
     rest: Rest,
@@ -70,11 +74,17 @@ pub fn open_all(answer: Answer, dialect: Dialect) -> Result<Whole, Failure> {
 }
 
 fn read(answer: Answer, dialect: Dialect, limit: u64) -> Result<Whole, Failure> {
+    let redaction = Arc::clone(&answer.redaction);
+    take(answer, dialect, limit).map_err(|failure| failure.redacted(&redaction))
+}
+
+fn take(answer: Answer, dialect: Dialect, limit: u64) -> Result<Whole, Failure> {
     let mut length = answer.length();
     let Answer {
         status,
         headers,
         mut body,
+        redaction,
         ..
     } = answer;
     let expected = length.unwrap_or(0).min(HELD);
@@ -95,6 +105,7 @@ fn read(answer: Answer, dialect: Dialect, limit: u64) -> Result<Whole, Failure> 
         return Ok(Whole {
             status,
             headers,
+            redaction,
             held,
             rest,
             usage: None,
@@ -117,6 +128,7 @@ fn read(answer: Answer, dialect: Dialect, limit: u64) -> Result<Whole, Failure> 
     Ok(Whole {
         status,
         headers,
+        redaction,
         held,
         rest: Rest::Nothing,
         usage,
@@ -135,10 +147,16 @@ fn hold(body: &mut dyn Read, limit: u64, held: &mut Vec<u8>) -> Result<bool, Fai
 
 impl Whole {
     /// An answer of which nothing but the headers is the upstream's.
-    pub(super) fn translated(headers: Headers, body: Vec<u8>, usage: Option<Usage>) -> Self {
+    pub(super) fn translated(
+        headers: Headers,
+        redaction: Arc<Redaction>,
+        body: Vec<u8>,
+        usage: Option<Usage>,
+    ) -> Self {
         Self {
             status: 200,
             headers,
+            redaction,
             held: body,
             rest: Rest::Nothing,
             usage,
@@ -148,7 +166,7 @@ impl Whole {
 
     /// An answer without an upstream.
     pub fn made(body: Vec<u8>) -> Self {
-        Self::translated(Headers::default(), body, None)
+        Self::translated(Headers::default(), Arc::default(), body, None)
     }
 
     /// What is in hand.
