@@ -45,6 +45,21 @@ impl Coding {
         }
     }
 
+    /// Bytes of memory that a decoder takes which has `given` as many bytes out, at most: what it looks back at, which
+    /// is no more than that, and its tables.
+    pub fn room(self, coded: &[u8], given: usize) -> usize {
+        const TABLES: usize = 64 * 1024;
+        /// A block of zstd with its literals (RFC 8878 3.1.1.2.4), and as much for its sequences.
+        const ZSTD_TABLES: usize = 512 * 1024;
+        TABLES
+            + match self {
+                Self::Gzip | Self::Deflate => 0,
+                Self::Brotli => coded.first().map_or(0, |first| brotli_window(*first)),
+                // It is kept in a ring whose size is a power of two.
+                Self::Zstd => ZSTD_TABLES + 2 * given.min(MAX_ZSTD_WINDOW),
+            }
+    }
+
     /// What `coded` stands for. Nothing is read before the reader is.
     pub fn undone<'a>(self, coded: Box<dyn Read + 'a>) -> Box<dyn Read + 'a> {
         Box::new(Undone {
@@ -53,6 +68,20 @@ impl Coding {
             plain: Box::new(io::empty()),
         })
     }
+}
+
+/// What a zstd frame may ask for to look back, in bytes (RFC 9659: 8 MB for content codings).
+const MAX_ZSTD_WINDOW: usize = 8 << 20;
+
+/// Bytes that a brotli stream looks back, by its first byte (RFC 7932 9.1).
+fn brotli_window(first: u8) -> usize {
+    let bits = match (first & 1, first >> 1 & 7, first >> 4 & 7) {
+        (0, ..) => 16,
+        (_, 0, 0) => 17,
+        (_, 0, few) => 8 + few,
+        (_, many, _) => 17 + many,
+    };
+    1 << bits
 }
 
 const IS_BUILT: bool = cfg!(feature = "compression");
@@ -130,9 +159,6 @@ mod zstd {
     use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
     use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-    /// What a frame may ask for to look back, in bytes (RFC 9659: 8 MB for content codings).
-    const MAX_WINDOW: u64 = 8 << 20;
-
     /// One frame after another, skippable ones skipped (RFC 8878 3.1).
     pub struct Frames<R> {
         coded: BufReader<R>,
@@ -143,7 +169,7 @@ mod zstd {
     impl<R: Read> Frames<R> {
         pub fn new(coded: R) -> Self {
             let mut decoder = FrameDecoder::new();
-            decoder.set_max_window_size(MAX_WINDOW);
+            decoder.set_max_window_size(super::MAX_ZSTD_WINDOW as u64);
             Self {
                 coded: BufReader::new(coded),
                 decoder,

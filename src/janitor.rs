@@ -1,5 +1,6 @@
 //! One thread for what has to happen now and then. It knows when, not how.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -78,7 +79,10 @@ impl Schedule {
         for (due, task) in &mut self.tasks {
             if *due <= now {
                 log::trace!("janitor: {}", task.name);
-                (task.run)(now);
+                // One that fails must not keep the others from their turn.
+                if catch_unwind(AssertUnwindSafe(|| (task.run)(now))).is_err() {
+                    log::error!("janitor: {} failed; it is tried again", task.name);
+                }
                 *due = now + (task.every)();
             }
         }
@@ -117,6 +121,36 @@ mod tests {
         }
         assert_eq!(counts[0].load(Ordering::Relaxed), 6);
         assert_eq!(counts[1].load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn a_task_that_fails_is_tried_again_and_keeps_nobody_up() {
+        let start = Instant::now();
+        let count = Arc::new(AtomicUsize::new(0));
+        let every = || Box::new(|| Duration::from_secs(1));
+        let (failing, counted) = (Arc::clone(&count), Arc::clone(&count));
+        let tasks = vec![
+            Task {
+                name: "fail",
+                every: every(),
+                run: Box::new(move |_| {
+                    failing.fetch_add(1, Ordering::Relaxed);
+                    panic!("as planned");
+                }),
+            },
+            Task {
+                name: "count",
+                every: every(),
+                run: Box::new(move |_| {
+                    counted.fetch_add(100, Ordering::Relaxed);
+                }),
+            },
+        ];
+        let mut schedule = Schedule::new(tasks, start);
+        for second in 1..=3 {
+            schedule.run_due(start + Duration::from_secs(second));
+        }
+        assert_eq!(count.load(Ordering::Relaxed), 303);
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod dialect;
 pub mod edge;
 pub mod exchange;
 mod gateway;
+pub mod heap;
 mod janitor;
 pub mod json;
 mod local_time;

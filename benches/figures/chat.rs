@@ -11,35 +11,99 @@ pub const MODEL: &str = "figures-model";
 /// Path of every chat request, at the gateway and at the upstream.
 pub const PATH: &str = "/v1/chat/completions";
 
-/// What marks a streaming request for the upstream.
-pub const STREAM_FLAG: &[u8] = b"\"stream\":true";
+/// Stands before the pace of a stream in its request.
+const PACE_MARK: &[u8] = b"\"content\":\"Pace ";
+
+/// How an upstream sends a stream.
+#[derive(Clone, Copy)]
+pub struct Pace {
+    /// Events, without the closing one.
+    pub events: usize,
+    /// Shortest and longest pause between two events in milliseconds, so that streams do not march in step. Without
+    /// any, all events are sent in one write.
+    pub pause: (u64, u64),
+}
+
+impl Pace {
+    /// What a request asks for, if it asks for a stream.
+    pub fn asked(body: &[u8]) -> Option<Self> {
+        let at = memmem::find(body, PACE_MARK)? + PACE_MARK.len();
+        let rest = body.get(at..)?;
+        let words = rest.split(|byte| *byte == b'.').next()?;
+        let mut numbers = std::str::from_utf8(words).ok()?.split(' ');
+        let mut next = || numbers.next()?.parse::<u64>().ok();
+        Some(Self {
+            events: usize::try_from(next()?).ok()?,
+            pause: (next()?, next()?),
+        })
+    }
+}
 
 /// Stands before the time of sending in an event's text.
 const SENT_MARK: &[u8] = b"\"content\":\"sent ";
 /// Decimal digits of a time of sending, in nanoseconds since 1970.
 const SENT_DIGITS: usize = 19;
 
+/// What a long conversation is about, in JSON: prose, and source code, in which every tenth byte or so begins an
+/// escape and every seventh or so is no ASCII.
+#[derive(Clone, Copy)]
+pub enum Text {
+    Prose,
+    Code,
+}
+
+impl Text {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Prose => {
+                "The quick brown fox jumps over the lazy dog, has a déjà vu,\\n\
+                and says \\\"naïve\\\". "
+            }
+            Self::Code => {
+                "fn grüße(an: &str) {\\n\\tlet text = \\\"välkommen\\\";\\n\\t\
+                println!(\\\"{text}, {an}\\\"); // どうも\\n}\\n"
+            }
+        }
+    }
+}
+
 /// A chat request whose body is `size` bytes long.
-pub fn request(conversation: usize, size: usize) -> Vec<u8> {
-    post(&body(conversation, size))
+pub fn request(conversation: usize, size: usize, text: Text) -> Vec<u8> {
+    post(&body(conversation, size, text))
 }
 
 /// The body of a chat request, `size` bytes long. Each `conversation` is a session of its own.
-pub fn body(conversation: usize, size: usize) -> String {
+pub fn body(conversation: usize, size: usize, text: Text) -> String {
     let open = format!(
         "{{\"model\":\"{MODEL}\",\"messages\":[\
          {{\"role\":\"system\",\"content\":\"You are a careful assistant.\"}},\
          {{\"role\":\"user\",\"content\":\"Conversation {conversation}. "
     );
-    turns(open, size, "\"}]}")
+    turns(open, size, text.words(), "\"}]}")
 }
 
 /// A chat request for an event stream.
-pub fn stream_request(conversation: usize) -> Vec<u8> {
+pub fn stream_request(conversation: usize, pace: Pace) -> Vec<u8> {
+    let Pace { events, pause } = pace;
+    let (shortest, longest) = pause;
     post(&format!(
-        "{{\"model\":\"{MODEL}\",\"stream\":true,\"messages\":[\
-         {{\"role\":\"user\",\"content\":\"Stream {conversation}, please.\"}}]}}"
+        "{{\"model\":\"{MODEL}\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\
+         \"content\":\"Pace {events} {shortest} {longest}. Stream {conversation}, please.\"}}]}}"
     ))
+}
+
+/// The head of a chat request that claims a body of `length` bytes, with the clients' key or without any.
+pub fn head(length: usize, has_key: bool) -> Vec<u8> {
+    let key = match has_key {
+        true => format!("Authorization: Bearer {CLIENT_KEY}\r\n"),
+        false => String::new(),
+    };
+    format!(
+        "POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: figures/1\r\n\
+         Accept: application/json\r\n{key}\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    )
+    .into_bytes()
 }
 
 pub fn health_request() -> Vec<u8> {
@@ -93,9 +157,7 @@ pub fn now_nanos() -> u64 {
 }
 
 /// Fills the last user message, then further turns, until the body has `size` bytes.
-fn turns(open: String, size: usize, close: &str) -> String {
-    const WORDS: &str = "The quick brown fox jumps over the lazy dog, has a déjà vu,\\n\
-        and says \\\"naïve\\\". ";
+fn turns(open: String, size: usize, words: &str, close: &str) -> String {
     /// Bytes of text after which the other side speaks.
     const TURN: usize = 4096;
     const NEXT: [&str; 2] = [
@@ -107,23 +169,19 @@ fn turns(open: String, size: usize, close: &str) -> String {
     loop {
         let left = size.saturating_sub(body.len() + close.len());
         if left > TURN + 64 {
-            body.push_str(&WORDS.repeat(TURN / WORDS.len()));
+            body.push_str(&words.repeat(TURN / words.len()));
             body.push_str(NEXT[turn % 2]);
             turn += 1;
         } else {
-            body.push_str(&WORDS.repeat(left / WORDS.len()));
-            body.push_str(&".".repeat(left % WORDS.len()));
+            body.push_str(&words.repeat(left / words.len()));
+            body.push_str(&".".repeat(left % words.len()));
             return body + close;
         }
     }
 }
 
 fn post(body: &str) -> Vec<u8> {
-    format!(
-        "POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: figures/1\r\n\
-         Accept: application/json\r\nAuthorization: Bearer {CLIENT_KEY}\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
+    let mut request = head(body.len(), true);
+    request.extend_from_slice(body.as_bytes());
+    request
 }

@@ -119,7 +119,7 @@ pub fn closed_loop(
 }
 
 /// Sends one request on a blocking connection and waits for the whole answer; gives its status.
-pub fn exchange(stream: &mut TcpStream, request: &[u8]) -> io::Result<u16> {
+pub fn exchange(stream: &mut (impl Read + Write), request: &[u8]) -> io::Result<u16> {
     stream.write_all(request)?;
     let mut messages = Messages::default();
     let mut buffer = [0; 4096];

@@ -5,32 +5,47 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use crate::chat::Text;
 use crate::client::{self, Until};
-use crate::proxy::Program;
+use crate::proxy::{Options, Program};
 use crate::report::Report;
-use crate::{Bench, chat};
+use crate::{Bench, builds, chat};
 
-/// The Cargo profile that is the release profile plus names.
-const PROFILE: &str = "profiling";
 const REQUESTS: u64 = 1_000;
 /// How many parts and functions are named.
 const PARTS: usize = 8;
 const FUNCTIONS: usize = 24;
+/// Most instructions of a request.
+const INSTRUCTIONS: u64 = 130_000;
 /// Crates whose functions say which stage of a request they are.
-const STAGES: [&str; 5] = ["holdfast", "ureq", "serde_json", "log", "lru"];
+const STAGES: [&str; 8] = [
+    "holdfast",
+    "ureq_proto",
+    "httparse",
+    "http",
+    "serde_json",
+    "log",
+    "lru",
+    "rustix",
+];
 
 pub fn count(bench: &Bench, report: &mut Report) -> io::Result<()> {
     let program = match &bench.program {
-        Program::Gateway(_) => Program::Gateway(build_with_names()?),
+        Program::Gateway(_) => Program::Gateway(builds::with_names()?),
         Program::Nginx => return Err(io::Error::other("counts only the gateway")),
     };
     let once = profile(bench, &program, REQUESTS)?;
     let twice = profile(bench, &program, 2 * REQUESTS)?;
     let total = twice.total.saturating_sub(once.total) / REQUESTS;
-    report.note(&format!("{total} instructions per 1 KiB chat request"));
+    report.figure(
+        "1 KiB chat: instructions",
+        &total.to_string(),
+        "<= 130,000",
+        total <= INSTRUCTIONS,
+    );
 
     let mut parts = Counts::new();
     for (name, count) in difference(&once.own, &twice.own) {
@@ -64,8 +79,12 @@ fn profile(bench: &Bench, program: &Program, requests: u64) -> io::Result<Profil
         "--tool=callgrind".to_owned(),
         format!("--callgrind-out-file={}", counts.display()),
     ];
-    let proxy = program.start_under(&wrapper, bench.upstream.address, &folder)?;
-    let request = [chat::request(0, 1024)];
+    let options = Options {
+        wrapper: &wrapper,
+        ..Options::default()
+    };
+    let proxy = program.start(options, bench.upstream.address, &folder)?;
+    let request = [chat::request(0, 1024, Text::Prose)];
     let streams = client::open(proxy.address, 1)?;
     client::closed_loop(streams, &request, Until::Each(requests))?.all_well()?;
     // The counts are written at the end of the process.
@@ -161,26 +180,4 @@ fn list(report: &Report, counts: Counts, length: usize, total: u64) {
         let percent = *count as f64 * 100.0 / total.max(1) as f64;
         report.note(&format!("  {percent:5.1} %  {count:>7}  {name}"));
     }
-}
-
-/// Builds the shipped code with the names of its functions, and gives its path.
-fn build_with_names() -> io::Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args([
-            "build",
-            "--quiet",
-            "--bin",
-            "holdfast",
-            "--profile",
-            PROFILE,
-        ])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .status()?;
-    if !status.success() {
-        return Err(io::Error::other(format!("the {PROFILE} build failed")));
-    }
-    let shipped = Path::new(env!("CARGO_BIN_EXE_holdfast"));
-    let target = shipped.ancestors().nth(2).unwrap_or(Path::new("target"));
-    Ok(target.join(PROFILE).join("holdfast"))
 }

@@ -2,12 +2,14 @@
 //!
 //! `cargo bench --bench figures -- --help` says how; `benches/README.md` says what the figures mean.
 
+mod afterwards;
+mod builds;
 mod chat;
 mod client;
+mod events;
 mod footprint;
 mod framing;
 mod helper;
-mod hop;
 mod instructions;
 mod many_connections;
 mod process;
@@ -18,14 +20,16 @@ mod scratch;
 mod selection;
 mod streams;
 mod throughput;
+mod unfinished;
 mod upstream;
+mod watching;
 
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use helper::Helper;
-use proxy::{Program, Proxy};
+use proxy::{Options, Program, Proxy};
 use report::Report;
 use scratch::Scratch;
 
@@ -41,22 +45,26 @@ Usage: cargo bench --bench figures -- [options]
   --gateway PATH  measure this binary instead of the one just built
   --nginx         measure nginx in the gateway's place, to try the tool itself
 
-Needs nginx for `small` and `large`, valgrind for `instructions`.
+Needs nginx for what is compared with it, valgrind for `instructions`.
 Ends with 1 when a figure misses its target.";
 
 /// Measures one thing and reports it.
 type Scenario = fn(&Bench, &mut Report) -> io::Result<()>;
 
-const SCENARIOS: [(&str, Scenario); 12] = [
+const SCENARIOS: [(&str, Scenario); 16] = [
     ("size", footprint::size),
     ("start", footprint::start),
     ("memory", footprint::idle),
     ("idle", many_connections::idle),
     ("burst", many_connections::burst),
-    ("streams", streams::relay),
+    ("unfinished", unfinished::bodies),
+    ("slow", unfinished::slow),
     ("small", throughput::small),
     ("large", throughput::large),
-    ("hop", hop::measure),
+    ("events", events::relayed),
+    ("streams", streams::relay),
+    ("thousands", streams::thousands),
+    ("afterwards", afterwards::measure),
     ("scan", scan::rate),
     ("selection", selection::measure),
     ("instructions", instructions::count),
@@ -72,11 +80,18 @@ pub struct Bench {
 impl Bench {
     /// Starts the measured program in front of the upstream.
     pub fn start(&self) -> io::Result<Proxy> {
-        self.start_other(&self.program)
+        self.start_with(Options::default())
     }
 
-    pub fn start_other(&self, program: &Program) -> io::Result<Proxy> {
-        program.start(self.upstream.address, &self.scratch.folder()?)
+    pub fn start_with(&self, options: Options<'_>) -> io::Result<Proxy> {
+        let folder = self.scratch.folder()?;
+        self.program.start(options, self.upstream.address, &folder)
+    }
+
+    /// Starts the yardstick in front of the same upstream.
+    pub fn start_nginx(&self) -> io::Result<Proxy> {
+        let folder = self.scratch.folder()?;
+        Program::Nginx.start(Options::default(), self.upstream.address, &folder)
     }
 }
 
@@ -84,10 +99,6 @@ enum Action {
     Help,
     List,
     ServeUpstream,
-    ServeRelay {
-        way: String,
-        upstream: String,
-    },
     Measure {
         only: Vec<String>,
         gateway: Option<PathBuf>,
@@ -124,10 +135,6 @@ fn arguments() -> Result<Action, lexopt::Error> {
             Long("gateway") => gateway = Some(parser.value()?.into()),
             Long("nginx") => nginx = true,
             Value(word) if word == upstream::COMMAND => return Ok(Action::ServeUpstream),
-            Value(word) if word == hop::COMMAND => {
-                let (way, upstream) = (parser.value()?.string()?, parser.value()?.string()?);
-                return Ok(Action::ServeRelay { way, upstream });
-            }
             other => return Err(other.unexpected()),
         }
     }
@@ -155,7 +162,6 @@ fn act(action: Action) -> io::Result<ExitCode> {
             }
         }
         Action::ServeUpstream => upstream::serve()?,
-        Action::ServeRelay { way, upstream } => hop::serve(&way, &upstream)?,
         Action::Nothing => println!("figures: run by `cargo bench --bench figures`"),
         Action::Measure {
             only,

@@ -1,5 +1,6 @@
-//! What the kernel says about a process: its CPU time and its resident memory.
+//! What the kernel says about a process: its CPU time, its resident memory, its context switches.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::time::Duration;
@@ -40,6 +41,27 @@ pub fn resident(pid: u32) -> io::Result<u64> {
 /// Threads of `pid` now.
 pub fn threads(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
+}
+
+/// Open files and sockets of `pid` now.
+pub fn descriptors(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+/// Context switches so far of each thread that `pid` has now, voluntary and not.
+pub fn switches(pid: u32) -> io::Result<HashMap<String, u64>> {
+    let mut counts = HashMap::new();
+    for entry in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let thread = entry?.path();
+        // A thread may end between the listing and the look at it.
+        let status = fs::read_to_string(thread.join("status")).unwrap_or_default();
+        let count = (status.lines())
+            .filter_map(|line| line.split_once("ctxt_switches:"))
+            .filter_map(|(_, count)| count.trim().parse::<u64>().ok())
+            .sum();
+        counts.insert(thread.display().to_string(), count);
+    }
+    Ok(counts)
 }
 
 /// The processes whose parent is `pid`.

@@ -1,5 +1,6 @@
 //! What stands between the clients and the upstream: the gateway, or nginx as the yardstick.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -27,6 +28,17 @@ pub enum Program {
     Nginx,
 }
 
+/// How a program is started, beside its upstream.
+#[derive(Clone, Copy, Default)]
+pub struct Options<'a> {
+    /// Words of another command in front of the program's own (`valgrind …`).
+    pub wrapper: &'a [String],
+    /// Further lines of the gateway's configuration.
+    pub config: &'a str,
+    /// Clients speak TLS. Then nothing is asked before the start counts as done.
+    pub is_tls: bool,
+}
+
 impl Program {
     /// The gateway's binary, if this is the gateway.
     pub fn binary(&self) -> Option<&Path> {
@@ -38,24 +50,20 @@ impl Program {
 
     /// Starts it in front of `upstream` on a free port, with its files in `scratch`, and waits for the
     /// first answer.
-    pub fn start(&self, upstream: SocketAddr, scratch: &Path) -> io::Result<Proxy> {
-        self.start_under(&[], upstream, scratch)
-    }
-
-    /// As [`Program::start`], as the argument of another command (`valgrind …`).
-    pub fn start_under(
+    pub fn start(
         &self,
-        wrapper: &[String],
+        options: Options<'_>,
         upstream: SocketAddr,
         scratch: &Path,
     ) -> io::Result<Proxy> {
         let address = free_address()?;
-        let mut words = wrapper.to_vec();
+        let mut words = options.wrapper.to_vec();
         let log = scratch.join("log");
         match self {
             Self::Gateway(binary) => {
                 let config = scratch.join("gateway.yaml");
-                fs::write(&config, gateway_config(address, upstream))?;
+                let text = gateway_config(address, upstream) + options.config;
+                fs::write(&config, text)?;
                 words.push(binary.display().to_string());
                 words.push("--config".to_owned());
                 words.push(config.display().to_string());
@@ -81,7 +89,7 @@ impl Program {
             first_answer: Duration::ZERO,
             working: Vec::new(),
         };
-        if let Err(error) = proxy.wait_for_answer() {
+        if let Err(error) = proxy.wait_for_answer(options.is_tls) {
             let said = fs::read_to_string(&log).unwrap_or_default();
             let program = words.join(" ");
             return Err(io::Error::other(format!("{program}: {error}\n{said}")));
@@ -119,11 +127,28 @@ impl Proxy {
         self.working.iter().map(|pid| process::threads(*pid)).sum()
     }
 
-    fn wait_for_answer(&mut self) -> io::Result<()> {
+    /// Open files and sockets.
+    pub fn descriptors(&self) -> usize {
+        let each = self.working.iter();
+        each.map(|pid| process::descriptors(*pid)).sum()
+    }
+
+    /// Context switches so far, by thread.
+    pub fn switches(&self) -> io::Result<HashMap<String, u64>> {
+        let mut all = HashMap::new();
+        for pid in &self.working {
+            all.extend(process::switches(*pid)?);
+        }
+        Ok(all)
+    }
+
+    fn wait_for_answer(&mut self, is_tls: bool) -> io::Result<()> {
         let request = chat::health_request();
         while self.started.elapsed() < START_OR_END {
-            let answer = client::connect(self.address)
-                .and_then(|mut stream| client::exchange(&mut stream, &request));
+            let answer = client::connect(self.address).and_then(|mut stream| match is_tls {
+                true => Ok(200),
+                false => client::exchange(&mut stream, &request),
+            });
             match answer {
                 Ok(200) => {
                     self.first_answer = self.started.elapsed();

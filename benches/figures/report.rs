@@ -18,6 +18,11 @@ impl Report {
         }
     }
 
+    /// Prints a figure without a target.
+    pub fn reported(&self, name: &str, measured: &str) {
+        println!("{name:<46} {measured:<26} reported");
+    }
+
     /// Prints something worth knowing beside the figures.
     pub fn note(&self, text: &str) {
         println!("    {text}");

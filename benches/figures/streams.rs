@@ -1,72 +1,78 @@
-//! Five hundred conversations that are being answered slowly, at the same time.
-//!
-//! Every event carries the time at which the upstream made it. The delay is from there to the moment
-//! the client has read it, so it holds the upstream's write, the gateway, and the client's read.
+//! Hundreds and thousands of conversations that are being answered slowly, at the same time.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::SocketAddr;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use memchr::memmem;
-use mio::{Events, Interest, Poll, Token};
-
+use crate::chat::{self, Pace, Text};
 use crate::client;
-use crate::framing::Messages;
 use crate::proxy::Proxy;
 use crate::report::{Report, mebibytes, median, micros, millis, quantile};
-use crate::{Bench, MIB, chat, upstream};
+use crate::watching::{Plan, Watched};
+use crate::{Bench, MIB};
 
-const STREAMS: usize = 500;
-/// The streams are opened evenly over this time.
-const RAMP: Duration = Duration::from_secs(1);
-/// 50 events, 200 ms apart on average and 300 ms at most, after the ramp, with room to spare.
-const ALL_OVER: Duration = Duration::from_secs(25);
-const DELAY_P99: Duration = Duration::from_millis(2);
-const RESIDENT_BYTES: u64 = 40 * MIB;
+/// 200 ms between two events on average.
+const FIVE_HUNDRED: Plan = Plan {
+    streams: 500,
+    pace: Pace {
+        events: 50,
+        pause: (100, 300),
+    },
+    ramp: Duration::from_secs(1),
+};
+/// How much slower than through nginx the slowest events may be.
+const DELAY_MULTIPLE: f64 = 1.3;
+const RESIDENT_BYTES: u64 = 28 * MIB;
 const SHORT_MEDIAN: Duration = Duration::from_millis(2);
 /// Pause between two short requests.
 const SHORT_PAUSE: Duration = Duration::from_millis(20);
+/// Each stream outlasts the time in which all are opened.
+const TWO_THOUSAND: Plan = Plan {
+    streams: 2_000,
+    pace: SLOW,
+    ramp: Duration::from_secs(3),
+};
+const THREE_THOUSAND: Plan = Plan {
+    streams: 3_000,
+    ..TWO_THOUSAND
+};
+const SLOW: Pace = Pace {
+    events: 15,
+    pause: (300, 500),
+};
+const RESIDENT_BYTES_OF_TWO_THOUSAND: u64 = 90 * MIB;
 
 pub fn relay(bench: &Bench, report: &mut Report) -> io::Result<()> {
-    let mut direct = follow_streams(bench.upstream.address)?;
-    let proxy = bench.start()?;
-    let over = AtomicBool::new(false);
-    let (streams, meanwhile) = std::thread::scope(|scope| {
-        let meanwhile = scope.spawn(|| watch(&proxy, &over));
-        let streams = follow_streams(proxy.address);
-        over.store(true, Ordering::Release);
-        (streams, meanwhile.join())
-    });
-    let mut streams = streams?;
-    let mut meanwhile = meanwhile.map_err(|_| io::Error::other("the watching thread failed"))??;
+    let plan = FIVE_HUNDRED;
+    let mut direct = plan.watch(bench.upstream.address)?;
+    let mut yardstick = plan.watch(bench.start_nginx()?.address)?;
+    let (mut streams, mut meanwhile) = held(&bench.start()?, plan)?;
 
-    let complete = streams.complete == STREAMS;
-    report.figure(
-        "500 slow streams: complete",
-        &format!("{} with {} events", streams.complete, streams.delays.len()),
-        "all",
-        complete && streams.delays.len() == STREAMS * upstream::EVENTS,
-    );
+    complete(report, "500 slow streams", plan, &streams);
     let p99 = quantile(&mut streams.delays, 0.99);
+    let multiple = p99.as_secs_f64() / quantile(&mut yardstick.delays, 0.99).as_secs_f64();
     report.figure(
         "500 slow streams: relay delay p99",
-        &micros(p99),
-        "<= 2 ms",
-        p99 <= DELAY_P99,
+        &format!("{}, {multiple:.2} x nginx", micros(p99)),
+        "<= 1.3 x nginx",
+        multiple <= DELAY_MULTIPLE,
     );
-    report.note(&format!(
-        "median {}, slowest {}; without any proxy: median {}, p99 {}, slowest {}",
-        micros(median(&mut streams.delays)),
-        millis(quantile(&mut streams.delays, 1.0)),
-        micros(median(&mut direct.delays)),
-        micros(quantile(&mut direct.delays, 0.99)),
-        millis(quantile(&mut direct.delays, 1.0)),
-    ));
+    for (name, delays) in [
+        ("gateway", &mut streams.delays),
+        ("nginx", &mut yardstick.delays),
+        ("without any proxy", &mut direct.delays),
+    ] {
+        report.note(&format!(
+            "{name}: median {}, p99 {}, slowest {}",
+            micros(median(delays)),
+            micros(quantile(delays, 0.99)),
+            millis(quantile(delays, 1.0)),
+        ));
+    }
     report.figure(
         "500 slow streams: resident memory",
         &mebibytes(meanwhile.resident),
-        "<= 40 MiB",
+        "<= 28 MiB",
         meanwhile.resident <= RESIDENT_BYTES,
     );
     report.note(&format!("{} threads", meanwhile.threads));
@@ -86,6 +92,38 @@ pub fn relay(bench: &Bench, report: &mut Report) -> io::Result<()> {
     Ok(())
 }
 
+/// So many that a limit would show, with a configuration that names none.
+pub fn thousands(bench: &Bench, report: &mut Report) -> io::Result<()> {
+    let (streams, meanwhile) = held(&bench.start()?, TWO_THOUSAND)?;
+    complete(report, "2,000 slow streams", TWO_THOUSAND, &streams);
+    report.figure(
+        "2,000 slow streams: resident memory",
+        &mebibytes(meanwhile.resident),
+        "<= 90 MiB",
+        meanwhile.resident <= RESIDENT_BYTES_OF_TWO_THOUSAND,
+    );
+    report.note(&format!("{} threads", meanwhile.threads));
+    let (streams, meanwhile) = held(&bench.start()?, THREE_THOUSAND)?;
+    complete(report, "3,000 slow streams", THREE_THOUSAND, &streams);
+    report.note(&format!(
+        "{} resident, {} threads, {} of {} short requests failed",
+        mebibytes(meanwhile.resident),
+        meanwhile.threads,
+        meanwhile.failed,
+        meanwhile.latencies.len() + meanwhile.failed,
+    ));
+    Ok(())
+}
+
+fn complete(report: &mut Report, what: &str, plan: Plan, watched: &Watched) {
+    report.figure(
+        &format!("{what}: complete"),
+        &format!("{} with {} events", watched.complete, watched.delays.len()),
+        "all",
+        plan.is_fulfilled(watched),
+    );
+}
+
 /// What was seen of the gateway while the streams were running.
 #[derive(Default)]
 struct Meanwhile {
@@ -95,11 +133,24 @@ struct Meanwhile {
     threads: usize,
 }
 
+/// Reads all streams to their ends, and looks after the gateway meanwhile.
+fn held(proxy: &Proxy, plan: Plan) -> io::Result<(Watched, Meanwhile)> {
+    let over = AtomicBool::new(false);
+    let (streams, meanwhile) = std::thread::scope(|scope| {
+        let meanwhile = scope.spawn(|| look_after(proxy, plan, &over));
+        let streams = plan.watch(proxy.address);
+        over.store(true, Ordering::Release);
+        (streams, meanwhile.join())
+    });
+    let meanwhile = meanwhile.map_err(|_| io::Error::other("the watching thread failed"))?;
+    Ok((streams?, meanwhile?))
+}
+
 /// From the end of the ramp on: short requests one after another, and the highest resident memory.
-fn watch(proxy: &Proxy, over: &AtomicBool) -> io::Result<Meanwhile> {
+fn look_after(proxy: &Proxy, plan: Plan, over: &AtomicBool) -> io::Result<Meanwhile> {
     let mut seen = Meanwhile::default();
-    let request = chat::request(STREAMS, 1024);
-    std::thread::sleep(RAMP);
+    let request = chat::request(plan.streams, 1024, Text::Prose);
+    std::thread::sleep(plan.ramp);
     let mut stream = client::connect(proxy.address)?;
     // Reading the memory map takes a lock in the measured process: seldom, and not during a request.
     let mut next_look = Instant::now();
@@ -120,96 +171,4 @@ fn watch(proxy: &Proxy, over: &AtomicBool) -> io::Result<Meanwhile> {
         std::thread::sleep(SHORT_PAUSE);
     }
     Ok(seen)
-}
-
-struct Streams {
-    complete: usize,
-    delays: Vec<Duration>,
-}
-
-struct Stream {
-    socket: mio::net::TcpStream,
-    messages: Messages,
-    /// The start of an event whose end has not come yet.
-    partial: Vec<u8>,
-}
-
-/// Opens all streams and reads them to their ends.
-fn follow_streams(address: SocketAddr) -> io::Result<Streams> {
-    let mut poll = Poll::new()?;
-    let mut open: Vec<Option<Stream>> = Vec::with_capacity(STREAMS);
-    let mut followed = Streams {
-        complete: 0,
-        delays: Vec::with_capacity(STREAMS * upstream::EVENTS),
-    };
-    let mut events = Events::with_capacity(1024);
-    let mut buffer = vec![0; 64 * 1024];
-    let started = Instant::now();
-    let mut ended = 0;
-    while ended < STREAMS && started.elapsed() < ALL_OVER {
-        while open.len() < STREAMS && started.elapsed() >= opening(open.len()) {
-            let token = Token(open.len());
-            let mut socket = client::connect(address)?;
-            socket.write_all(&chat::stream_request(open.len()))?;
-            socket.set_nonblocking(true)?;
-            let mut socket = mio::net::TcpStream::from_std(socket);
-            poll.registry()
-                .register(&mut socket, token, Interest::READABLE)?;
-            open.push(Some(Stream {
-                socket,
-                messages: Messages::default(),
-                partial: Vec::new(),
-            }));
-        }
-        match poll.poll(&mut events, Some(Duration::from_millis(1))) {
-            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
-            _ => {}
-        }
-        for event in &events {
-            let slot = &mut open[event.token().0];
-            let Some(stream) = slot else { continue };
-            let complete = match stream.read(&mut buffer, &mut followed.delays) {
-                Ok(false) => continue,
-                Ok(true) => stream.messages.status() == 200,
-                Err(_) => false,
-            };
-            followed.complete += usize::from(complete);
-            ended += 1;
-            *slot = None;
-        }
-    }
-    Ok(followed)
-}
-
-/// When the stream with this index is opened.
-fn opening(index: usize) -> Duration {
-    RAMP.mul_f64(index as f64 / STREAMS as f64)
-}
-
-impl Stream {
-    /// Reads what is there and notes the delay of each event in it; true at the end of the answer.
-    fn read(&mut self, buffer: &mut [u8], delays: &mut Vec<Duration>) -> io::Result<bool> {
-        loop {
-            let read = match self.socket.read(buffer) {
-                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) => return Err(error),
-            };
-            let arrived = chat::now_nanos();
-            let partial = &mut self.partial;
-            let fed = self.messages.feed(&buffer[..read], |body| {
-                partial.extend_from_slice(body);
-                while let Some(end) = memmem::find(partial, b"\n\n") {
-                    if let Some(made) = chat::stamp(&partial[..end]) {
-                        delays.push(Duration::from_nanos(arrived.saturating_sub(made)));
-                    }
-                    partial.drain(..end + 2);
-                }
-            })?;
-            if fed.complete {
-                return Ok(true);
-            }
-        }
-    }
 }

@@ -6,25 +6,19 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use memchr::memmem;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
-use crate::chat;
+use crate::chat::{self, Pace};
 use crate::framing::Messages;
 use crate::helper;
 
-/// Events of one streamed answer, without the closing one.
-pub const EVENTS: usize = 50;
-/// Shortest and longest time between two events of a stream; 200 ms on average, so that the streams
-/// do not march in step.
-const PAUSE_MILLIS: (u64, u64) = (100, 300);
 /// The command under which this program is the upstream.
 pub const COMMAND: &str = "upstream";
 
 const LISTENER: Token = Token(0);
-/// How far into a request body the stream flag is looked for, in bytes.
-const FLAG_WITHIN: usize = 1024;
+/// How far into a request body the pace of a stream is looked for, in bytes.
+const PACE_WITHIN: usize = 1024;
 
 /// Serves until the parent ends.
 pub fn serve() -> io::Result<()> {
@@ -81,7 +75,9 @@ struct Connection {
     stream: TcpStream,
     messages: Messages,
     seen: usize,
-    wants_stream: bool,
+    /// Of the stream that is asked for.
+    asked: Option<Pace>,
+    pause: (u64, u64),
     events_left: usize,
     unsent: Vec<u8>,
 }
@@ -105,7 +101,8 @@ impl Server {
                 stream,
                 messages: Messages::default(),
                 seen: 0,
-                wants_stream: false,
+                asked: None,
+                pause: (0, 0),
                 events_left: 0,
                 unsent: Vec::new(),
             };
@@ -150,8 +147,9 @@ impl Server {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
-        let (shortest, longest) = PAUSE_MILLIS;
-        let pause = shortest + self.random % (longest - shortest + 1);
+        let pause = self.connections.get(&token).map(|one| one.pause);
+        let (shortest, longest) = pause.unwrap_or_default();
+        let pause = shortest + self.random % (longest.saturating_sub(shortest) + 1);
         let due = Instant::now() + Duration::from_millis(pause);
         self.timers.push(Reverse((due, token)));
     }
@@ -171,23 +169,35 @@ impl Connection {
             };
             let mut rest = &buffer[..read];
             while !rest.is_empty() {
-                let (seen, wants_stream) = (&mut self.seen, &mut self.wants_stream);
+                let (seen, asked) = (&mut self.seen, &mut self.asked);
                 let fed = self.messages.feed(rest, |body| {
-                    if *seen < FLAG_WITHIN {
-                        let start = &body[..body.len().min(FLAG_WITHIN)];
-                        *wants_stream |= memmem::find(start, chat::STREAM_FLAG).is_some();
+                    if *seen < PACE_WITHIN {
+                        let start = &body[..body.len().min(PACE_WITHIN)];
+                        *asked = asked.or_else(|| Pace::asked(start));
                         *seen += body.len();
                     }
                 })?;
                 rest = &rest[fed.used..];
                 if fed.complete {
                     self.seen = 0;
-                    if std::mem::take(&mut self.wants_stream) {
-                        self.events_left = EVENTS;
-                        self.send(chat::STREAM_HEAD)?;
-                        began = self.emit()?;
-                    } else {
-                        self.send(answer)?;
+                    match self.asked.take() {
+                        Some(Pace {
+                            events,
+                            pause: (0, 0),
+                        }) => {
+                            let mut all = chat::STREAM_HEAD.to_vec();
+                            for _ in 0..events {
+                                all.extend_from_slice(&chat::stamped_event());
+                            }
+                            all.extend_from_slice(chat::STREAM_END);
+                            self.send(&all)?;
+                        }
+                        Some(Pace { events, pause }) => {
+                            (self.events_left, self.pause) = (events, pause);
+                            self.send(chat::STREAM_HEAD)?;
+                            began = self.emit()?;
+                        }
+                        None => self.send(answer)?,
                     }
                 }
             }

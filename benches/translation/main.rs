@@ -13,12 +13,13 @@ use std::process::{Command, ExitCode};
 use conversation::Results;
 use holdfast::dialect::Dialect;
 use holdfast::dialect::translate::{self, Stream, WayBack};
-use memory::{LARGE_BYTES, MOST, ask};
+use memory::{MOST, ask};
 
 #[global_allocator]
 static ALLOCATOR: memory::Counting = memory::Counting::new();
 
 const REQUEST_BYTES: usize = 32 * 1024;
+const LARGE_BYTES: usize = 1024 * 1024;
 const PROBE: &str = "probe";
 
 fn main() -> ExitCode {

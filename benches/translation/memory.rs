@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use holdfast::dialect::Dialect;
 use holdfast::dialect::translate::{self, Ask, Form};
 
-pub const LARGE_BYTES: usize = 1024 * 1024;
 /// The memory that a conversation may take on its way, by its size.
 pub const MOST: f64 = 4.0;
 

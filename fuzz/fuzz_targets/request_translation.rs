@@ -3,11 +3,15 @@
 
 #![no_main]
 
+use holdfast::dialect::neutral::given;
 use holdfast::dialect::neutral::losses::Way;
 use holdfast::dialect::translate::{self, Ask, Form};
 use holdfast::dialect::{Dialect, chat, gemini, messages, responses};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value};
+
+/// What is written of its own accord, bytes.
+const SMALL: usize = 64 * 1024;
 
 fuzz_target!(|input: &[u8]| {
     let Some((first, body)) = input.split_first() else {
@@ -15,6 +19,7 @@ fuzz_target!(|input: &[u8]| {
     };
     let client = Dialect::ALL[usize::from(first & 3)];
     let upstream = Dialect::ALL[usize::from(first >> 2 & 3)];
+    let body_bytes = body.len();
     let Ok(translated) = translate::request(&Ask {
         client,
         form: Form::Usual,
@@ -31,6 +36,10 @@ fuzz_target!(|input: &[u8]| {
         return;
     };
     let body: Map<String, Value> = serde_json::from_slice(&translated.body).expect("an object");
+    drop(body);
+    let most = translate::memory_needed(upstream, body_bytes) + SMALL;
+    assert!(translated.body.capacity() <= most, "more memory than is said");
+    let body = given::open(&translated.body).expect("an object");
     let way = Way::within(upstream);
     let again = match upstream {
         Dialect::Chat => chat::read::request(body, way),

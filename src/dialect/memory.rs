@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::Dialect;
-use super::neutral::{Carrier, Event, Family, Part, Request, Role, ToolCall, Turn};
+use super::neutral::{Carrier, Event, Family, Part, Parts, Request, Role, ToolCall, Turn};
 
 /// Shorter carriers sign nothing that would be missed; bytes (spec/dialects.md 3.6).
 const SHORTEST: usize = 50;
@@ -128,7 +128,9 @@ pub fn restore(request: &mut Request, upstream: Dialect, memory: &dyn Memory) {
                         stretch = Stretch::default();
                         at += before.len();
                         let before = before.into_iter().map(Thought::into_part);
-                        turn.parts.splice(first..first, before);
+                        if let Parts::List(parts) = &mut turn.parts {
+                            parts.splice(first..first, before);
+                        }
                     }
                     first = at + 1;
                 }

@@ -1,10 +1,9 @@
 //! What Chat Completions and Responses, both OpenAI's, have in common.
 
-use serde_json::{Map, Value};
-
-use super::neutral::fields::{Fields, object};
 use super::neutral::losses::Place;
-use super::neutral::{Grammar, Output, Source, Tier, Tool, ToolChoice, Untranslatable, media};
+use super::neutral::{
+    Given, Grammar, Object, Output, Source, Tier, Tool, ToolChoice, Untranslatable, media,
+};
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
@@ -18,17 +17,17 @@ pub fn tier(word: &str) -> Option<Tier> {
 }
 
 /// What both OpenAI dialects say of a schema.
-pub fn schema_output(mut schema: Map<String, Value>) -> Output {
+pub fn schema_output(mut schema: Object<'_>) -> Output {
     Output::JsonSchema {
         name: schema.full_text("name"),
         description: schema.full_text("description"),
         strict: schema.flag("strict"),
-        schema: schema.take("schema").unwrap_or_default(),
+        schema: schema.json(&["schema"]).unwrap_or_default(),
     }
 }
 
 /// A tool that takes text.
-pub fn custom_tool(mut definition: Map<String, Value>) -> Option<Tool> {
+pub fn custom_tool(mut definition: Object<'_>) -> Option<Tool> {
     let grammar = definition.object("format").and_then(|mut format| {
         let mut grammar = format.object("grammar").unwrap_or(format);
         Some(Grammar {
@@ -54,9 +53,9 @@ pub fn choice_word(word: &str) -> Option<ToolChoice> {
     }
 }
 
-pub fn allowed_tools(mut allowed: Map<String, Value>) -> ToolChoice {
-    let name = |tool: Value| {
-        let mut tool = object(tool)?;
+pub fn allowed_tools(mut allowed: Object<'_>) -> ToolChoice {
+    let name = |tool: Given<'_>| {
+        let mut tool = tool.object()?;
         let mut named = tool
             .object("function")
             .or_else(|| tool.object("custom"))
@@ -65,16 +64,16 @@ pub fn allowed_tools(mut allowed: Map<String, Value>) -> ToolChoice {
     };
     ToolChoice::Allowed {
         required: allowed.text("mode").as_deref() == Some("required"),
-        names: allowed.list("tools").into_iter().filter_map(name).collect(),
+        names: allowed.list("tools").filter_map(name).collect(),
     }
 }
 
 /// An image in any spelling that OpenAI's clients use.
-pub fn image_url(mut part: Map<String, Value>, place: &Place) -> Result<(Source, Option<String>)> {
+pub fn image_url(mut part: Object<'_>, place: &Place) -> Result<(Source, Option<String>)> {
     let mut detail = part.full_text("detail");
     let url = match part.take_any(&["image_url", "url"]) {
-        Some(Value::String(url)) => Some(url),
-        Some(Value::Object(mut image)) => {
+        Some(Given::String(url)) => Some(url),
+        Some(Given::Object(mut image)) => {
             detail = image.full_text("detail").or(detail);
             image.text("url")
         }
@@ -90,11 +89,7 @@ pub fn image_url(mut part: Map<String, Value>, place: &Place) -> Result<(Source,
 }
 
 /// A file as both OpenAI dialects hand one in.
-pub fn file_source(
-    file: &mut Map<String, Value>,
-    name: Option<&str>,
-    place: &Place,
-) -> Result<Source> {
+pub fn file_source(file: &mut Object<'_>, name: Option<&str>, place: &Place) -> Result<Source> {
     if let Some(data) = file.full_text("file_data") {
         if media::data_url(&data).is_some() {
             let fallback = name.and_then(media::of_name).unwrap_or("application/pdf");

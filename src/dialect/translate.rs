@@ -9,11 +9,14 @@ use serde_json::{Map, Value, json};
 use super::gemini::schema::{Profile, restore};
 use super::memory::{self, Keeper, Memory};
 use super::neutral::answer::{Answer, Ending, Head};
-use super::neutral::body::Body;
 use super::neutral::ids::{self, Mint};
+use super::neutral::json_text::MOST_TREE;
 use super::neutral::losses::Way;
 use super::neutral::names::Names;
-use super::neutral::{Event, Part, Request, Tool, ToolChoice, Untranslatable, estimate, repair};
+use super::neutral::turn::{MOST_TURNS, too_many};
+use super::neutral::{
+    Event, Json, Object, Part, Request, Tool, ToolChoice, Untranslatable, estimate, given, repair,
+};
 use super::problem::{self, ErrorStatus, Problem};
 use super::thinking::{self, Amount, Level, Record, Target, Wish};
 use super::usage::{Meter, Usage};
@@ -69,7 +72,7 @@ pub struct WayBack {
     head: Head,
     mint: Mint,
     /// The client's own schemas of its tools, where the upstream got changed ones.
-    schemas: HashMap<String, Value>,
+    schemas: HashMap<String, Json>,
     /// The tools that calls under way are of, by choice and block.
     calls: HashMap<(u32, u32), String>,
     keeper: Option<Keeper>,
@@ -124,10 +127,11 @@ impl WayBack {
                 delta,
             } => {
                 let name = self.calls.get(&(*choice, *block));
-                if let Some(schema) = name.and_then(|name| self.schemas.get(name))
+                let schema = name.and_then(|name| self.schemas.get(name)?.tree());
+                if let Some(schema) = schema
                     && let Ok(arguments) = serde_json::from_str(delta)
                 {
-                    *delta = restore(arguments, schema, Profile::Public).to_string();
+                    *delta = restore(arguments, &schema, Profile::Public).to_string();
                 }
             }
             _ => {}
@@ -138,11 +142,48 @@ impl WayBack {
     }
 }
 
-fn schemas(request: &Request) -> HashMap<String, Value> {
+/// The schemas of tools by which arguments may have to be restored.
+fn schemas(request: &Request) -> HashMap<String, Json> {
     let tools = request.tools.iter().filter(|tool| !tool.is_custom);
     tools
+        .filter(|tool| has_literals(tool.schema.as_str()))
         .map(|tool| (tool.name.clone(), tool.schema.clone()))
         .collect()
+}
+
+/// Whether a schema may allow values that are no texts, one by one.
+fn has_literals(schema: &str) -> bool {
+    let is_said = |name: &str, texts: &str| {
+        let mut rest = schema;
+        while let Some((_, behind)) = rest.split_once(name) {
+            if !behind.starts_with(texts) {
+                return true;
+            }
+            rest = behind;
+        }
+        false
+    };
+    schema.contains('\\') || is_said("\"const\":", "\"") || schema.contains("\"enum\":")
+}
+
+/// Bytes that translating a body of so many for `upstream` may take beside the body, the translated one included.
+///
+/// Measured (`tests/translation_memory.rs`), it is at most three times the body, nearly four times where that is
+/// hundreds of thousands of messages of one letter, and five and a half times where it is tens of thousands of such
+/// pieces in one message; of either, 16 MiB are more than there may be. A schema that becomes a tree takes some twenty
+/// times its size, and has its own bound.
+pub fn memory_needed(upstream: Dialect, body: usize) -> usize {
+    const TINY_MESSAGES: usize = 16 * 1024 * 1024;
+    const TINY_PIECES: usize = 2 * 1024 * 1024;
+    const TREE: usize = 24;
+    let trees = match upstream {
+        Dialect::Gemini | Dialect::Messages => TREE * body.min(MOST_TREE),
+        Dialect::Chat | Dialect::Responses => 0,
+    };
+    body.saturating_mul(3)
+        .saturating_add(body.min(TINY_MESSAGES))
+        .saturating_add(2 * body.min(TINY_PIECES))
+        .saturating_add(trees)
 }
 
 /// Translates a request.
@@ -161,19 +202,16 @@ pub fn remembering(
     ask: &Ask<'_>,
     memory: Option<Arc<dyn Memory>>,
 ) -> Result<Translated, Untranslatable> {
-    let body = Body::parse(ask.body, turns(ask))?;
+    let body = given::open(ask.body)?;
     let echo = match ask.client {
-        Dialect::Responses => responses::envelope::ECHOED
-            .iter()
-            .filter_map(|key| Some(((*key).to_owned(), body.get(*key)?.clone())))
-            .filter(|(_, value)| !value.is_null())
-            .collect(),
-        _ => Map::new(),
+        Dialect::Responses => responses::envelope::echo(&body),
+        _ => Vec::new(),
     };
     let refused = |why: String| Untranslatable::new("", why);
+    let settings = body.settings(&thinking::SETTINGS);
     let mut wish = match ask.form {
-        Form::Usual => thinking::read(ask.client, &body).map_err(refused)?,
-        Form::ResponsesBody => thinking::read(Dialect::Responses, &body).map_err(refused)?,
+        Form::Usual => thinking::read(ask.client, &settings).map_err(refused)?,
+        Form::ResponsesBody => thinking::read(Dialect::Responses, &settings).map_err(refused)?,
         Form::Completions => Wish::default(),
     };
     if ask.upstream == Dialect::Responses && ask.client != Dialect::Responses {
@@ -297,32 +335,27 @@ pub fn count_answer(client: Dialect, tokens: u64) -> Vec<u8> {
 /// # Errors
 /// When the client's body cannot be read.
 pub fn estimated_tokens(ask: &Ask<'_>) -> Result<u64, Untranslatable> {
-    read(ask, Body::parse(ask.body, turns(ask))?).map(|request| estimate::tokens(&request))
+    read(ask, given::open(ask.body)?).map(|request| estimate::tokens(&request))
 }
 
-/// Where the conversation stands in the client's body.
-fn turns(ask: &Ask<'_>) -> &'static str {
-    match (ask.client, ask.form) {
-        (_, Form::Completions) => "",
-        (_, Form::ResponsesBody) | (Dialect::Responses, _) => "input",
-        (Dialect::Chat | Dialect::Messages, _) => "messages",
-        (Dialect::Gemini, _) => "contents",
-    }
-}
-
-fn read(ask: &Ask<'_>, body: Body<'_>) -> Result<Request, Untranslatable> {
+fn read<'a>(ask: &Ask<'a>, body: Object<'a>) -> Result<Request<'a>, Untranslatable> {
     let way = Way {
         client: ask.client,
         upstream: ask.upstream,
     };
-    match (ask.client, ask.form) {
+    let mut request = match (ask.client, ask.form) {
         (_, Form::Completions) => chat::completions::request(body),
         (_, Form::ResponsesBody) => responses::read::request(body, way),
         (Dialect::Chat, _) => chat::read::request(body, way),
         (Dialect::Responses, _) => responses::read::request(body, way),
         (Dialect::Messages, _) => messages::read::request(body, way),
         (Dialect::Gemini, _) => gemini::read::request(body, way, ask.model, ask.stream),
+    }?;
+    if request.turns.len() > MOST_TURNS {
+        return Err(too_many("the conversation", MOST_TURNS));
     }
+    request.turns.shrink_to_fit();
+    Ok(request)
 }
 
 /// Of tools with one name the first one counts; the one that is chosen must be there.
@@ -358,7 +391,7 @@ fn choose(request: &mut Request, client: Dialect) -> Result<(), Untranslatable> 
 }
 
 /// Every name of a tool in the order of the request.
-fn mentioned(request: &Request) -> Vec<&str> {
+fn mentioned<'r>(request: &'r Request<'_>) -> Vec<&'r str> {
     let called = request.turns.iter().flat_map(|turn| &turn.parts);
     let called = called.filter_map(|part| match part {
         Part::ToolCall(call) => Some(call.name.as_str()),

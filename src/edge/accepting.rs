@@ -118,16 +118,10 @@ impl<S: Service> Core<S> {
         };
         let stream = Stream::new(socket, session);
         let connection = Connection::new(stream, peer, place, Instant::now());
-        let mut held = self.held(key, Box::new(connection));
+        let mut held = self.held_first(key, Box::new(connection));
         let Some(connection) = held.connection.as_deref_mut() else {
             return;
         };
-        let added = self
-            .poller
-            .add(connection.stream.fd(), key as u64, Interest::Broken);
-        if let Err(error) = added {
-            return log::warn!("cannot watch a connection: {error}");
-        }
         if is_full {
             self.refusals.note(peer, Refusal::Crowded);
             if connection.stream.is_opening() {

@@ -62,6 +62,8 @@ pub struct Held<'c, S: Service> {
     pub core: &'c Core<S>,
     pub key: usize,
     pub connection: Option<Box<Connection<S::Ticket>>>,
+    /// The poller knows it.
+    is_watched: bool,
     is_parked: bool,
 }
 
@@ -133,8 +135,16 @@ impl<S: Service> Core<S> {
             core: self,
             key,
             connection: Some(connection),
+            is_watched: true,
             is_parked: false,
         }
+    }
+
+    /// A connection that is new.
+    pub fn held_first(&self, key: usize, connection: Box<Connection<S::Ticket>>) -> Held<'_, S> {
+        let mut held = self.held(key, connection);
+        held.is_watched = false;
+        held
     }
 
     /// Moves a connection as far as it goes.
@@ -370,9 +380,13 @@ impl<S: Service> Held<'_, S> {
         connection.settle();
         let deadline = core.deadline(&connection);
         let key = self.key;
+        let is_watched = std::mem::replace(&mut self.is_watched, true);
         let parked = core.table.park(key, connection, deadline, |connection| {
-            core.poller
-                .arm(connection.stream.fd(), key as u64, interest)
+            let fd = connection.stream.fd();
+            match is_watched {
+                true => core.poller.arm(fd, key as u64, interest),
+                false => core.poller.add(fd, key as u64, interest),
+            }
         });
         match parked {
             Ok(()) => self.is_parked = true,

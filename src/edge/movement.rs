@@ -23,8 +23,9 @@ const BODY_ROOM: usize = 64 * 1024;
 const FIRST_ROOM: u64 = 1024 * 1024;
 /// Reads of a body before others get their turn.
 const TURNS: usize = 64;
-/// Bytes read and dropped of a client that has got its last answer.
-const DROPPED: usize = 256 * 1024;
+/// Bytes read and dropped of a client that has got its last answer: all of the largest usual body, for a client that
+/// is cut off while it sends may never read the answer.
+const DROPPED: usize = 64 * 1024 * 1024;
 /// What a head in the making may take before it counts against the budget.
 const SMALL: usize = 8 * 1024;
 
@@ -115,7 +116,8 @@ impl<S: Service> Core<S> {
             Admission::Answer(answer) => return self.answer(connection, &head, &answer),
         };
         connection.is_known = true;
-        if matches!(head.body, Body::Length(length) if length > self.limits.body_bytes) {
+        let most = self.limits.body_bytes.min(self.budget.limit() as u64);
+        if matches!(head.body, Body::Length(length) if length > most) {
             return self.refuse(connection, Refusal::BodyTooLarge, Some(&head));
         }
         let waits = head.expects_continue && head.body != Body::None && connection.input.is_empty();
@@ -198,15 +200,14 @@ impl<S: Service> Core<S> {
             let Phase::Body(incoming) = &mut connection.phase else {
                 return AGAIN;
             };
-            // Rounded up, so that the budget is not asked for every byte.
-            let wanted = incoming.request.body.len().next_multiple_of(BODY_ROOM);
-            if incoming.request.body.len() > SMALL
-                && incoming.request.reservation.resize(wanted).is_err()
-            {
-                incoming.starved.get_or_insert_with(Instant::now);
-                return Some(Next::Starve(wanted));
+            let wanted = incoming.wanted();
+            if incoming.request.reservation.bytes() < wanted {
+                if incoming.request.reservation.resize(wanted).is_err() {
+                    incoming.starved.get_or_insert_with(Instant::now);
+                    return Some(Next::Starve(wanted));
+                }
+                incoming.starved = None;
             }
-            incoming.starved = None;
             if incoming.is_complete() {
                 return self.complete(connection);
             }
@@ -233,7 +234,11 @@ impl<S: Service> Core<S> {
                 Received::End => return Some(Next::Close),
             }
         }
-        READ
+        // Others get their turn. Of what a TLS session has decrypted no event would tell.
+        match connection.stream.has_decrypted() {
+            true => Some(Next::Wait(Interest::Write)),
+            false => READ,
+        }
     }
 
     /// The whole request is here.
@@ -402,7 +407,7 @@ fn linger<T>(connection: &mut Connection<T>) -> Step {
     let mut scratch = std::mem::take(&mut connection.input);
     loop {
         scratch.clear();
-        let received = connection.stream.receive(&mut scratch, HEAD_ROOM);
+        let received = connection.stream.receive(&mut scratch, BODY_ROOM);
         let Phase::Lingering { dropped, .. } = &mut connection.phase else {
             return AGAIN;
         };
@@ -416,6 +421,20 @@ fn linger<T>(connection: &mut Connection<T>) -> Step {
 }
 
 impl<T> Incoming<T> {
+    /// Bytes of the budget that it needs now. A body that has shown that it comes, and how long it is, needs all of
+    /// them: two that have half of what they need would wait for each other.
+    fn wanted(&self) -> usize {
+        let has = self.request.body.len();
+        match &self.transfer {
+            _ if has <= SMALL => 0,
+            Transfer::Length(left) if has > BODY_ROOM => {
+                has.saturating_add(usize::try_from(*left).unwrap_or(usize::MAX))
+            }
+            // Rounded up, so that the budget is not asked for every byte.
+            Transfer::Length(_) | Transfer::Chunked(_) => has.next_multiple_of(BODY_ROOM),
+        }
+    }
+
     /// Takes what belongs to the body from the front of `bytes`, and says how much that was.
     fn take(&mut self, bytes: &[u8], limit: u64) -> Result<usize, Refusal> {
         let body = &mut self.request.body;

@@ -2,37 +2,17 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::refusal::Refusal;
+use crate::logs::PerSecond;
 
 /// Counts by kind.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Refusals {
-    start: Instant,
-    kinds: [Kind; Refusal::KINDS],
+    kinds: [PerSecond; Refusal::KINDS],
     /// The system had no descriptor for a connection, and a listener waits.
     no_room: AtomicBool,
-}
-
-#[derive(Debug, Default)]
-struct Kind {
-    count: AtomicU64,
-    /// How many of them have been told.
-    told: AtomicU64,
-    /// The second in which the last line was written, counted from one.
-    second: AtomicU64,
-}
-
-impl Default for Refusals {
-    fn default() -> Self {
-        Self {
-            start: Instant::now(),
-            kinds: Default::default(),
-            no_room: AtomicBool::new(false),
-        }
-    }
 }
 
 impl Refusals {
@@ -41,16 +21,13 @@ impl Refusals {
         let Some(kind) = self.kinds.get(refusal.kind()) else {
             return;
         };
-        let count = kind.count.fetch_add(1, Ordering::Relaxed) + 1;
-        let second = self.start.elapsed().as_secs() + 1;
-        if kind.second.swap(second, Ordering::Relaxed) == second {
+        let Some(count) = kind.note() else {
             return;
-        }
-        let before = kind.told.swap(count, Ordering::Relaxed);
+        };
         let peer = peer.ip().to_canonical();
         let status = refusal.status();
-        match count.saturating_sub(before) {
-            0 | 1 => log::info!("{status} to {peer}: {refusal}"),
+        match count {
+            1 => log::info!("{status} to {peer}: {refusal}"),
             more => log::info!("{status} to {peer}: {refusal} ({more} since the last such line)"),
         }
     }
@@ -71,7 +48,7 @@ impl Refusals {
     pub fn count(&self, status: u16) -> u64 {
         let all = self.kinds.iter().enumerate();
         all.filter(|(kind, _)| Refusal::status_of(*kind) == Some(status))
-            .map(|(_, kind)| kind.count.load(Ordering::Relaxed))
+            .map(|(_, kind)| kind.count())
             .sum()
     }
 }

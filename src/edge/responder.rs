@@ -20,6 +20,8 @@ const BEHIND: usize = 256 * 1024;
 /// How long after a client has ended its side it is asked whether it still reads. Most answers to those who do come
 /// sooner.
 const PROBE_AFTER: Duration = Duration::from_millis(50);
+/// How long after that it is asked again, and again.
+const PROBE_AGAIN: Duration = Duration::from_secs(5);
 /// What it is asked with before the answer has begun (RFC 9110, 15.2: clients must understand it, expected or not).
 /// One that has closed the connection answers with a reset.
 pub const PROBE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -168,7 +170,7 @@ impl<T> Client for Responder<T> {
 
     fn tick(&self, now: Instant) -> Result<(), Gone> {
         if self.probe_at.get().is_some_and(|at| at <= now) {
-            self.probe_at.set(None);
+            self.probe_at.set(now.checked_add(PROBE_AGAIN));
             let probe = match self.has_begun.get() {
                 _ if self.is_http10 => Vec::new(),
                 true => self.probe.borrow().clone(),

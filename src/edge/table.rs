@@ -289,3 +289,58 @@ fn standing<T>(connection: &Connection<T>) -> (Standing, Instant) {
         Phase::Serving | Phase::Flushing(_) => (Standing::Busy, Instant::now()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{SocketAddr, TcpListener};
+
+    use super::super::addresses::Addresses;
+    use super::super::stream::Stream;
+    use super::*;
+
+    fn connection(peer: SocketAddr, socket: &Arc<TcpStream>) -> Box<Connection<()>> {
+        let place = Addresses::new(None).enter(peer.ip()).unwrap();
+        let stream = Stream::new(Arc::clone(socket), None);
+        Box::new(Connection::new(stream, peer, place, Instant::now()))
+    }
+
+    #[test]
+    fn a_key_that_comes_back_has_nothing_of_its_last_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let socket = Arc::new(TcpStream::connect(address).unwrap());
+        let table = Table::new(1);
+        let key = table.reserve(Arc::clone(&socket)).unwrap();
+        let serial = table.serial(key);
+        let past = Some(Instant::now());
+        let parked = table.park(key, connection(address, &socket), past, |_| Ok(()));
+        assert!(parked.is_ok());
+        let later = Instant::now() + Duration::from_secs(1);
+        assert_eq!(table.due(later).collect::<Vec<_>>(), [key]);
+        assert!(table.with_same(key, serial, |_| ()).is_some());
+        drop(table.take(key).unwrap());
+        assert_eq!(table.due(later).count(), 0);
+        table.release(key);
+        assert_eq!(table.open(), 0);
+
+        assert_eq!(table.reserve(Arc::clone(&socket)), Some(key));
+        let parked = table.park(key, connection(address, &socket), None, |_| Ok(()));
+        assert!(parked.is_ok());
+        assert_eq!(table.due(later).count(), 0);
+        assert!(table.with_same(key, serial, |_| ()).is_none());
+        assert!(table.take_dispensable().is_some());
+        assert!(table.take_dispensable().is_none());
+    }
+
+    #[test]
+    fn there_are_as_many_keys_as_there_is_room_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let socket = Arc::new(socket);
+        let table: Table<()> = Table::new(CHUNK + 1);
+        let keys: Vec<usize> = std::iter::from_fn(|| table.reserve(Arc::clone(&socket))).collect();
+        assert_eq!(keys, (0..2 * CHUNK).collect::<Vec<_>>());
+        table.release(300);
+        assert_eq!(table.reserve(socket), Some(300));
+    }
+}

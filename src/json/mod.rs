@@ -8,7 +8,7 @@ mod string;
 mod value;
 
 pub use members::{Member, members};
-pub use scanner::Scanner;
+pub use scanner::{Oddities, Scanner};
 pub use splice::Splice;
 pub use string::Text;
 pub use value::Value;

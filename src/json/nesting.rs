@@ -20,6 +20,10 @@ impl Nesting {
         self.depth += 1;
     }
 
+    pub fn depth(&self) -> usize {
+        self.depth
+    }
+
     /// The innermost level; `None` outside of everything.
     pub fn top(&self) -> Option<bool> {
         (self.depth > 0).then_some(self.near & 1 == 1)

@@ -13,6 +13,18 @@ use super::{Invalid, Span, Text};
 pub struct Scanner<'a> {
     text: &'a str,
     at: usize,
+    oddities: Oddities,
+}
+
+/// What a text had so far that is JSON and yet cannot be read by everybody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Oddities {
+    /// Levels of lists and objects within one value that was passed over.
+    pub depth: usize,
+    /// A number too large to be one.
+    pub has_infinite: bool,
+    /// Half of a pair of escapes.
+    pub has_lone_surrogate: bool,
 }
 
 type Result<T> = std::result::Result<T, Invalid>;
@@ -34,7 +46,16 @@ impl<'a> Scanner<'a> {
 
     /// A scanner at the beginning of `text`.
     pub fn over(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self {
+            text,
+            at: 0,
+            oddities: Oddities::default(),
+        }
+    }
+
+    /// Of all that was passed.
+    pub fn oddities(&self) -> Oddities {
+        self.oddities
     }
 
     /// What stands at `span`.
@@ -135,6 +156,13 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Passes over a comma, if there is one.
+    pub fn comma(&mut self) {
+        if self.peek() == Some(b',') {
+            self.at += 1;
+        }
+    }
+
     /// Takes the next value, whatever it is.
     ///
     /// # Errors
@@ -199,7 +227,7 @@ impl<'a> Scanner<'a> {
                     self.at += 1;
                     if self.peek() != Some(b'}') {
                         self.key()?;
-                        nesting.push(true);
+                        self.enter(&mut nesting, true);
                         continue;
                     }
                     self.at += 1;
@@ -207,7 +235,7 @@ impl<'a> Scanner<'a> {
                 Some(b'[') => {
                     self.at += 1;
                     if self.peek() != Some(b']') {
-                        nesting.push(false);
+                        self.enter(&mut nesting, false);
                         continue;
                     }
                     self.at += 1;
@@ -241,6 +269,11 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    fn enter(&mut self, nesting: &mut Nesting, is_object: bool) {
+        nesting.push(is_object);
+        self.oddities.depth = self.oddities.depth.max(nesting.depth());
+    }
+
     fn literal(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>> {
         if !self.rest().starts_with(word.as_bytes()) {
             return Err(self.invalid("expected a value"));
@@ -263,6 +296,8 @@ impl<'a> Scanner<'a> {
         if self.rest().first() == Some(&b'-') {
             self.at += 1;
         }
+        let start = self.at;
+        let mut has_exponent = false;
         let leads_with_zero = self.rest().first() == Some(&b'0');
         let digits = self.digits();
         if digits == 0 || (leads_with_zero && digits > 1) {
@@ -282,6 +317,13 @@ impl<'a> Scanner<'a> {
             if self.digits() == 0 {
                 return Err(self.invalid("malformed number"));
             }
+            has_exponent = true;
+        }
+        /// The largest number has 309 digits.
+        const SHORT: usize = 300;
+        if has_exponent || self.at - start > SHORT {
+            let number = self.text.get(start..self.at).unwrap_or_default();
+            self.oddities.has_infinite |= number.parse().is_ok_and(f64::is_infinite);
         }
         Ok(())
     }
@@ -323,22 +365,42 @@ impl<'a> Scanner<'a> {
         self.invalid("unescaped control character")
     }
 
+    /// The UTF-16 code unit of the escape that the scanner is at, if it is of one.
+    fn unit(&self) -> Option<u32> {
+        hex(self.rest().strip_prefix(b"\\u")?.get(..4)?)
+    }
+
     /// Passes over an escape; the scanner is at its backslash.
     fn escape(&mut self) -> Result<()> {
         match self.rest().get(1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
-            Some(b'u')
-                if self
-                    .rest()
-                    .get(2..6)
-                    .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) =>
-            {
+            Some(b'u') => {
+                let Some(unit) = self.unit() else {
+                    return Err(self.invalid("malformed escape"));
+                };
                 self.at += 6;
+                let is_pair = (0xd800..0xdc00).contains(&unit)
+                    && self
+                        .unit()
+                        .is_some_and(|low| (0xdc00..0xe000).contains(&low));
+                if is_pair {
+                    self.at += 6;
+                } else if (0xd800..0xe000).contains(&unit) {
+                    self.oddities.has_lone_surrogate = true;
+                }
             }
             _ => return Err(self.invalid("malformed escape")),
         }
         Ok(())
     }
+}
+
+/// The value of four hexadecimal digits.
+fn hex(digits: &[u8]) -> Option<u32> {
+    let value = |digit: &u8| char::from(*digit).to_digit(16);
+    digits
+        .iter()
+        .try_fold(0, |sum, digit| Some(sum << 4 | value(digit)?))
 }
 
 /// Where the first byte below 0x20 is. Eight bytes at a time: borrowing from a byte sets its top bit, unless the
@@ -397,6 +459,38 @@ mod tests {
             assert_eq!(check(text.as_bytes()).unwrap_err().offset, offset, "{text}");
         }
         assert_eq!(check(b"\"ab\xff\"").unwrap_err().offset, 3);
+    }
+
+    #[test]
+    fn what_not_everybody_can_read_is_noticed() {
+        let oddities = |text: &str| {
+            let mut scanner = Scanner::over(text);
+            scanner.skip().unwrap();
+            scanner.oddities()
+        };
+        for (text, is_lone) in [
+            (r#""\ud83d\ude00 \u00e9 \u0041""#, false),
+            (r#""\ud83d""#, true),
+            (r#""\ud83d\u0041""#, true),
+            (r#""\ud83dx""#, true),
+            (r#""\ude00""#, true),
+        ] {
+            let is_read = serde_json::from_str::<String>(text).is_ok();
+            assert_eq!(is_read, !is_lone, "{text}");
+            assert_eq!(oddities(text).has_lone_surrogate, is_lone, "{text}");
+        }
+        let long = "9".repeat(400);
+        for (text, is_infinite) in [
+            ("1e308", false),
+            ("-1e309", true),
+            ("0e999", false),
+            (&long, true),
+        ] {
+            let is_read = serde_json::from_str::<serde_json::Value>(text).is_ok();
+            assert_eq!(is_read, !is_infinite, "{text}");
+            assert_eq!(oddities(text).has_infinite, is_infinite, "{text}");
+        }
+        assert_eq!(oddities("[{\"a\":[1]},[]]").depth, 3);
     }
 
     /// Text that is JSON, nearly JSON, or nothing like it.

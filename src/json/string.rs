@@ -28,6 +28,11 @@ impl<'a> Text<'a> {
         self.raw.is_empty()
     }
 
+    /// Whether it is written with escapes.
+    pub fn is_escaped(&self) -> bool {
+        self.is_escaped
+    }
+
     /// As it stands between its quotes.
     pub fn raw(&self) -> &'a str {
         self.raw
@@ -45,10 +50,28 @@ impl<'a> Text<'a> {
     /// What it says. A lone surrogate becomes U+FFFD.
     pub fn decode(&self) -> Cow<'a, str> {
         if self.is_escaped {
-            Cow::Owned(Decoded { rest: self.raw }.collect())
+            Cow::Owned(self.unescaped())
         } else {
             Cow::Borrowed(self.raw)
         }
+    }
+
+    /// Runs without escapes are copied whole, into no more room than is needed.
+    fn unescaped(&self) -> String {
+        let mut out = String::with_capacity(self.raw.len());
+        let mut rest = self.raw;
+        while let Some(run) = memchr::memchr(b'\\', rest.as_bytes()) {
+            let (plain, escaped) = rest.split_at_checked(run).unwrap_or((rest, ""));
+            out.push_str(plain);
+            let mut decoded = Decoded { rest: escaped };
+            out.extend(decoded.next());
+            rest = decoded.rest;
+        }
+        out.push_str(rest);
+        if out.capacity() - out.len() > out.len() / 8 {
+            out.shrink_to_fit();
+        }
+        out
     }
 
     /// What it says, piece by piece: nothing is allocated, and one may stop at any time.

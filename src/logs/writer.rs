@@ -8,12 +8,15 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvError, Sender, TrySendError, bounded};
 
 /// Lines that wait to be written, at most.
 pub const LINES: usize = 4096;
 /// Bytes of such lines, at most.
 pub const BYTES: usize = 4 << 20;
+
+/// How long lines gather before they are written, if there was nothing to write.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// Where lines are written.
 pub trait Output: Send + 'static {
@@ -119,7 +122,7 @@ fn run<O: Output>(
     mut output: O,
     mut current: O::Target,
 ) {
-    for message in receiver {
+    while let Ok(message) = next(receiver) {
         if let Message::Line(line) = &message {
             current = line.0.clone();
         }
@@ -145,6 +148,16 @@ fn run<O: Output>(
             Message::Flush(done) => drop(done.try_send(())),
         }
     }
+}
+
+/// The next message. When none waits, those of the next moment are left to gather before this thread waits for one:
+/// whoever sends to a thread that waits has to wake it, which costs more than the line.
+fn next<T>(receiver: &Receiver<T>) -> Result<T, RecvError> {
+    if let Ok(message) = receiver.try_recv() {
+        return Ok(message);
+    }
+    thread::sleep(GATHER);
+    receiver.try_recv().or_else(|_| receiver.recv())
 }
 
 /// Whether it went well. A panic must not end the log: it costs a line.

@@ -8,7 +8,7 @@ use memchr::memmem;
 
 use super::chunks::Chunks;
 use super::closing;
-use super::outcome::{Ended, Relayed};
+use super::outcome::{Ended, Relayed, Settle, Settlement};
 use super::source::{closed, fill};
 use super::stream::{Opened, Primed};
 use super::whole::{self, Whole};
@@ -66,7 +66,12 @@ impl Crossing {
 
     /// Writes the stream, chunked, to its end. The client gets exactly one end.
     #[inline(never)]
-    pub fn pump(self, lane: impl Write, keep_alive: Option<Duration>) -> Relayed {
+    pub fn pump(
+        self,
+        lane: impl Write,
+        keep_alive: Option<Duration>,
+        settle: Settle<'_>,
+    ) -> Relayed {
         let mut pump = Pump {
             redaction: Arc::clone(self.redaction()),
             upstream: self.stream.upstream(),
@@ -77,17 +82,18 @@ impl Crossing {
             is_cut: false,
             keep_alive,
             last_written: Instant::now(),
+            response: None,
+            settle,
         };
         let ended = match self.opened {
             Opened::Events(primed) => pump.events(primed),
-            Opened::Whole(whole) => pump.whole(whole.held()),
+            Opened::Whole(whole) => pump.whole(whole),
         };
         let (ended, failure) = ended.unwrap_or((Ended::ClientGone, None));
         Relayed {
             bytes: pump.out.bytes,
             events: pump.events,
             usage: pump.stream.usage(),
-            response: None,
             is_whole: ended != Ended::ClientGone && !pump.is_cut,
             ended,
             failure,
@@ -95,7 +101,7 @@ impl Crossing {
     }
 }
 
-struct Pump<W> {
+struct Pump<'a, W> {
     /// What the attempt presented: errors are told without it.
     redaction: Arc<Redaction>,
     upstream: Dialect,
@@ -107,14 +113,17 @@ struct Pump<W> {
     is_cut: bool,
     keep_alive: Option<Duration>,
     last_written: Instant,
+    response: Option<String>,
+    settle: Settle<'a>,
 }
 
 type Over = (Ended, Option<Failure>);
 
-impl<W: Write> Pump<W> {
+impl<W: Write> Pump<'_, W> {
     /// An upstream that answered with one body all the same.
-    fn whole(&mut self, body: &[u8]) -> io::Result<Over> {
-        self.read(body);
+    fn whole(&mut self, whole: Whole) -> io::Result<Over> {
+        self.read(whole.held());
+        self.response = whole.into_response();
         self.stream.read(b"[DONE]", &mut self.pending);
         match self.stream.state() {
             State::Running => {
@@ -135,10 +144,10 @@ impl<W: Write> Pump<W> {
             while let Some(event) = splitter.next_event() {
                 self.event(&event);
             }
-            self.flush()?;
             if let State::Failed { .. } = self.stream.state() {
                 return self.end();
             }
+            self.flush()?;
             if let Some(interval) = self.keep_alive {
                 waiter.wake_after(Some(interval.saturating_sub(self.last_written.elapsed())));
             }
@@ -213,14 +222,12 @@ impl<W: Write> Pump<W> {
         };
         self.stream
             .fail(status, &failure.message, &mut self.pending);
-        self.close()?;
-        Ok((Ended::Broken, Some(failure)))
+        self.close((Ended::Broken, Some(failure)))
     }
 
     fn end(&mut self) -> io::Result<Over> {
         self.stream.end(&mut self.pending);
-        self.close()?;
-        Ok(match self.stream.state() {
+        let over = match self.stream.state() {
             State::Failed { status, message } => {
                 let failure = Failure {
                     status: Some(*status),
@@ -232,14 +239,20 @@ impl<W: Write> Pump<W> {
                 )
             }
             State::Running | State::Finished => (Ended::Terminal, None),
-        })
+        };
+        self.close(over)
     }
 
     /// Ends the body.
-    fn close(&mut self) -> io::Result<()> {
+    fn close(&mut self, over: Over) -> io::Result<Over> {
+        (self.settle)(&Settlement {
+            ended: over.0,
+            failure: over.1.as_ref(),
+            response: self.response.as_deref(),
+        });
         self.flush()?;
         self.is_cut = self.out.finish().is_err();
-        Ok(())
+        Ok(over)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -20,7 +20,7 @@ pub mod whole;
 pub use chunks::Chunks;
 pub use closing::keep_alive;
 pub use crossing::Crossing;
-pub use outcome::{Ended, Relayed};
+pub use outcome::{Ended, Relayed, Settle, Settlement};
 pub use rename::Rename;
 pub use stream::{Opened, Primed};
 pub use style::{Framing, Style};

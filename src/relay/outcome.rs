@@ -12,14 +12,26 @@ pub struct Relayed {
     pub events: u64,
     /// What the answer says it cost.
     pub usage: Option<Usage>,
-    /// The id under which the upstream keeps the answer (Responses).
-    pub response: Option<String>,
     pub ended: Ended,
     /// What was written has the end that its framing promises; otherwise the lane must be closed.
     pub is_whole: bool,
     /// Why it ended, unless it ended well or the client went.
     pub failure: Option<Failure>,
 }
+
+/// What has to be entered about an answer before its client can act on its end: its next request may follow at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Settlement<'a> {
+    pub ended: Ended,
+    /// Why it ended, unless it ended well.
+    pub failure: Option<&'a Failure>,
+    /// The id under which the upstream keeps the answer (Responses).
+    pub response: Option<&'a str>,
+}
+
+/// Is called once for an answer, as soon as its end is known and before the last of it is written; not at all if the
+/// client goes before.
+pub type Settle<'s> = &'s mut dyn FnMut(&Settlement<'_>);
 
 /// How an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::chunks::Chunks;
 use super::closing;
-use super::outcome::{Ended, Relayed};
+use super::outcome::{Ended, Relayed, Settle, Settlement};
 use super::source::{closed, error_of, fill};
 use super::style::{Framing, Style};
 use crate::dialect::Dialect;
@@ -37,6 +37,7 @@ pub struct Pump<'a, W> {
     waiter: Waiter,
     /// What the attempt presented: errors are told without it.
     redaction: &'a Redaction,
+    settle: Settle<'a>,
 }
 
 impl<'a, W: Write> Pump<'a, W> {
@@ -46,6 +47,7 @@ impl<'a, W: Write> Pump<'a, W> {
         lane: W,
         waiter: Waiter,
         redaction: &'a Redaction,
+        settle: Settle<'a>,
     ) -> Self {
         Self {
             dialect,
@@ -60,6 +62,7 @@ impl<'a, W: Write> Pump<'a, W> {
             last_written: Instant::now(),
             waiter,
             redaction,
+            settle,
         }
     }
 
@@ -91,7 +94,6 @@ impl<'a, W: Write> Pump<'a, W> {
             bytes: self.out.bytes,
             events: self.events,
             usage: self.meter.usage(),
-            response: self.response,
             ended,
             // Whatever breaks, events get their end, as long as there is somebody to get it.
             is_whole: ended != Ended::ClientGone && !self.is_cut,
@@ -243,6 +245,11 @@ impl<'a, W: Write> Pump<'a, W> {
 
     /// Ends the body.
     fn close(&mut self, over: Over) -> io::Result<Over> {
+        (self.settle)(&Settlement {
+            ended: over.0,
+            failure: over.1.as_ref(),
+            response: self.response.as_deref(),
+        });
         if self.style.framing == Framing::Array {
             self.out.put(b"]");
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::held::Held;
-use super::outcome::{Ended, Relayed};
+use super::outcome::{Ended, Relayed, Settle};
 use super::pump::Pump;
 use super::source::{closed, fill};
 use super::style::Style;
@@ -148,9 +148,10 @@ fn drain(body: &mut dyn Read, waiter: &Waiter) {
 impl Primed {
     /// Writes the stream, chunked, to its end. The client gets exactly one end: the upstream's own, the
     /// missing one if the answer was complete, or an error.
-    pub fn pump(mut self, lane: impl Write, style: Style) -> Relayed {
+    pub fn pump<'a>(mut self, lane: impl Write, style: Style<'a>, settle: Settle<'a>) -> Relayed {
         let waiter = self.waiter.clone();
-        let mut pump = Pump::new(self.dialect, style, lane, waiter, &self.redaction);
+        let redaction = Arc::clone(&self.redaction);
+        let mut pump = Pump::new(self.dialect, style, lane, waiter, &redaction, settle);
         let over = pump.run(&self.lead, &self.first, &mut self.splitter, &mut self.body);
         self.waiter.wake_after(None);
         let over = over.unwrap_or((Ended::ClientGone, None));

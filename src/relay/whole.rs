@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::chunks::Chunks;
-use super::outcome::{Ended, Relayed};
+use super::outcome::{Ended, Relayed, Settle, Settlement};
 use super::rename::Rename;
 use super::source::silent;
 use crate::coding::Coding;
@@ -192,29 +192,38 @@ impl Whole {
         Self { rest, ..self }
     }
 
+    /// The id under which the upstream keeps the answer (Responses).
+    pub(super) fn into_response(self) -> Option<String> {
+        self.response
+    }
+
     /// Writes the body. If it breaks on the way, what was written is not whole.
-    pub fn pump(self, mut lane: impl Write) -> Relayed {
-        let mut relayed = Relayed {
-            bytes: 0,
-            events: 0,
-            usage: self.usage,
+    pub fn pump(self, mut lane: impl Write, settle: Settle<'_>) -> Relayed {
+        let mut copy = Copy {
+            settle,
             response: self.response,
-            ended: Ended::Terminal,
-            is_whole: true,
-            failure: None,
+            relayed: Relayed {
+                bytes: 0,
+                events: 0,
+                usage: self.usage,
+                ended: Ended::Terminal,
+                is_whole: true,
+                failure: None,
+            },
         };
         let written = match self.rest {
-            Rest::Nothing => lane.write_all(&self.held).and_then(|()| {
-                relayed.bytes = self.held.len() as u64;
-                lane.flush()
-            }),
-            Rest::Known(body, _) => copy(self.held, body, &mut relayed, |piece, _| {
+            Rest::Nothing => {
+                copy.settle();
+                copy.relayed.bytes = self.held.len() as u64;
+                lane.write_all(&self.held).and_then(|()| lane.flush())
+            }
+            Rest::Known(body, length) => copy.all(self.held, body, Some(length), |piece, _| {
                 lane.write_all(piece)?;
                 lane.flush()
             }),
             Rest::Unknown(body) => {
                 let mut chunks = Chunks::new(lane);
-                copy(self.held, body, &mut relayed, |piece, is_last| {
+                copy.all(self.held, body, None, |piece, is_last| {
                     chunks.put(piece);
                     if is_last {
                         chunks.finish()
@@ -224,6 +233,7 @@ impl Whole {
                 })
             }
         };
+        let mut relayed = copy.relayed;
         if written.is_err() {
             relayed.ended = Ended::ClientGone;
         }
@@ -232,34 +242,74 @@ impl Whole {
     }
 }
 
-/// Writes `held`, then all of `body`, then nothing, as the last piece.
-///
-/// # Errors
-/// Those of `write`. A body that breaks is noted in `relayed`.
-fn copy(
-    held: Vec<u8>,
-    mut body: Box<dyn Read>,
-    relayed: &mut Relayed,
-    mut write: impl FnMut(&[u8], bool) -> io::Result<()>,
-) -> io::Result<()> {
-    write(&held, false)?;
-    relayed.bytes += held.len() as u64;
-    drop(held);
-    let mut piece = vec![0; PIECE];
-    loop {
-        let count = match body.read(&mut piece) {
-            Ok(0) => return write(&[], true),
-            Ok(count) => count,
-            Err(error) => {
-                relayed.ended = match Interruption::of(&error) {
-                    Some(Interruption::ClientGone) => Ended::ClientGone,
-                    _ => Ended::Broken,
-                };
-                relayed.failure = Some(Failure::of_read(&error));
-                return Ok(());
+/// A body on its way.
+struct Copy<'s> {
+    settle: Settle<'s>,
+    response: Option<String>,
+    relayed: Relayed,
+}
+
+impl Copy<'_> {
+    fn settle(&mut self) {
+        (self.settle)(&Settlement {
+            ended: self.relayed.ended,
+            failure: self.relayed.failure.as_ref(),
+            response: self.response.as_deref(),
+        });
+    }
+
+    /// Writes `held`, then all of `body`, then nothing, as the last piece. `length` is that of all, if it is known.
+    ///
+    /// # Errors
+    /// Those of `write`. A body that breaks is noted.
+    fn all(
+        &mut self,
+        held: Vec<u8>,
+        mut body: Box<dyn Read>,
+        length: Option<u64>,
+        mut write: impl FnMut(&[u8], bool) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut left = length.map(|length| length.saturating_sub(held.len() as u64));
+        if left == Some(0) {
+            self.settle();
+        }
+        write(&held, false)?;
+        self.relayed.bytes += held.len() as u64;
+        drop(held);
+        let mut piece = vec![0; PIECE];
+        loop {
+            let count = match body.read(&mut piece) {
+                Ok(0) => {
+                    if left != Some(0) {
+                        self.settle();
+                    }
+                    return write(&[], true);
+                }
+                Ok(count) => count,
+                Err(error) => {
+                    self.broken(&error, left != Some(0));
+                    return Ok(());
+                }
+            };
+            if let Some(left) = left.as_mut().filter(|left| **left > 0) {
+                *left = left.saturating_sub(count as u64);
+                if *left == 0 {
+                    self.settle();
+                }
             }
+            write(piece.get(..count).unwrap_or_default(), false)?;
+            self.relayed.bytes += count as u64;
+        }
+    }
+
+    fn broken(&mut self, error: &io::Error, is_open: bool) {
+        self.relayed.ended = match Interruption::of(error) {
+            Some(Interruption::ClientGone) => Ended::ClientGone,
+            _ => Ended::Broken,
         };
-        write(piece.get(..count).unwrap_or_default(), false)?;
-        relayed.bytes += count as u64;
+        self.relayed.failure = Some(Failure::of_read(error));
+        if is_open && self.relayed.ended != Ended::ClientGone {
+            self.settle();
+        }
     }
 }

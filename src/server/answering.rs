@@ -14,7 +14,7 @@ use super::unserved;
 use crate::dialect::translate::{Stream, WayBack};
 use crate::provider::Headers;
 use crate::redaction::Redaction;
-use crate::relay::{self, Chunks, Crossing, Ended, Opened, Relayed, Style, Whole};
+use crate::relay::{self, Chunks, Crossing, Ended, Opened, Relayed, Settlement, Style, Whole};
 use crate::routing::Placed;
 use crate::session::identity;
 use crate::session::name::Name;
@@ -79,6 +79,22 @@ impl Generation<'_> {
             Opening::Same(Opened::Whole(whole)) if has_begun => self.late(whole, understood),
             answer => answer,
         };
+        // Before the client can act on it, with its next turn for example.
+        let mut settle = |end: &Settlement<'_>| {
+            match (end.ended, end.failure) {
+                (Ended::Terminal, _) => serving.succeeded(),
+                (Ended::ClientGone, _) | (_, None) => {}
+                (_, Some(failure)) => {
+                    self.fails(&failure.message);
+                    self.note(candidate, failure);
+                    serving.failed(failure, Instant::now());
+                }
+            }
+            if let Some(response) = end.response {
+                let session = identity::response_name(response);
+                serving.add_name(Name::new(self.client_name(), &session, base));
+            }
+        };
         let relayed = match answer {
             Opening::Same(Opened::Events(primed)) => {
                 let head = head(stream, &primed.headers);
@@ -91,7 +107,7 @@ impl Generation<'_> {
                     keep_alive,
                     is_codex: inbound.is_codex(),
                 };
-                primed.pump(Prefixed::new(head, lane), style)
+                primed.pump(Prefixed::new(head, lane), style, &mut settle)
             }
             Opening::Same(Opened::Whole(whole)) => {
                 let framing = whole.length().map_or(Framing::Chunked, Framing::Length);
@@ -99,26 +115,13 @@ impl Generation<'_> {
                     Head::new(whole.status, RELAYED_JSON, framing),
                     &whole.headers,
                 );
-                whole.pump(Prefixed::new(head, lane))
+                whole.pump(Prefixed::new(head, lane), &mut settle)
             }
             Opening::Crossed(crossing) => {
                 let head = head(stream, crossing.headers());
-                crossing.pump(Prefixed::new(head, lane), keep_alive)
+                crossing.pump(Prefixed::new(head, lane), keep_alive, &mut settle)
             }
         };
-        match (relayed.ended, &relayed.failure) {
-            (Ended::Terminal, _) => serving.succeeded(),
-            (Ended::ClientGone, _) | (_, None) => {}
-            (_, Some(failure)) => {
-                self.fails(&failure.message);
-                self.note(candidate, failure);
-                serving.failed(failure, Instant::now());
-            }
-        }
-        if let Some(response) = &relayed.response {
-            let session = identity::response_name(response);
-            serving.add_name(Name::new(self.client_name(), &session, base));
-        }
         let told = Told {
             credential: Some(candidate.id()),
             decision,

@@ -131,7 +131,7 @@ impl Generation<'_> {
     /// # Errors
     /// When the answer is not whole: the client has gone, or the upstream broke it off.
     pub fn serve(&self, inbound: &mut Inbound, lane: &mut dyn Write) -> io::Result<()> {
-        if let Err(error) = inbound.decode(self.server.body_limit) {
+        if let Err(error) = inbound.decode(self.server.body_limit, &self.server.budget) {
             return self.refuse(&error.problem(), lane);
         }
         let inbound = &*inbound;

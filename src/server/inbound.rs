@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::decoding::{self, Undecodable};
-use crate::budget::Reservation;
+use super::decoding::{self, Decoded, Undecodable};
+use crate::budget::{Budget, Reservation};
 use crate::dialect::problem;
 use crate::exchange::{Client, Head, Headers, Request};
 use crate::session::scan;
@@ -16,7 +16,7 @@ pub struct Inbound {
     pub target: String,
     pub headers: Headers,
     pub body: Vec<u8>,
-    /// What the body takes of the budget.
+    /// What the body takes of the budget, for as long as it is there.
     pub reservation: Option<Reservation>,
     pub coding: Coding,
     pub peer: SocketAddr,
@@ -73,12 +73,12 @@ impl Inbound {
         problem::is_codex_client(header("user-agent"), header("originator"))
     }
 
-    /// Undoes the body's content codings, once. It may then have `limit` bytes.
+    /// Undoes the body's content codings, once. It may then have `limit` bytes, which are taken from `budget`.
     ///
     /// # Errors
     /// When they cannot be undone.
     #[inline(never)]
-    pub fn decode(&mut self, limit: u64) -> Result<(), Undecodable> {
+    pub fn decode(&mut self, limit: u64, budget: &Budget) -> Result<(), Undecodable> {
         if self.coding != Coding::AsItCame {
             return Ok(());
         }
@@ -95,9 +95,10 @@ impl Inbound {
         let codings = codings.join(",");
         let body = std::mem::take(&mut self.body);
         let is_json = |body: &[u8]| scan::scan(body).is_ok();
-        match decoding::decode(&codings, body, limit, is_json) {
-            Ok(body) => {
+        match decoding::decode(&codings, body, limit, budget, is_json) {
+            Ok(Decoded { body, reservation }) => {
                 self.body = body;
+                self.reservation = Some(reservation);
                 Ok(())
             }
             Err(error) => {

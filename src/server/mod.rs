@@ -50,7 +50,7 @@ use crate::dialect::problem::{ErrorStatus, Problem};
 use crate::exchange::{self, Admission, Head, Request, Waiter, Writer};
 use crate::local_time::Zone;
 use crate::logs::request_id::RequestId;
-use crate::logs::{self, Keep, Seen};
+use crate::logs::{self, Keep, PerSecond, Seen};
 use crate::provider::{Settings, Upstream, Variables};
 use crate::routing::State;
 use crate::session::bindings::Holder;
@@ -103,6 +103,8 @@ pub struct Server {
     workers: usize,
     budget: Budget,
     observer: Option<Observer>,
+    /// Requests of clients who may not ask.
+    refused: PerSecond,
     written: Written,
     usage: Statistics,
     /// Where logs of requests go.
@@ -145,6 +147,7 @@ impl Server {
             carriers: Arc::default(),
             upstream,
             observer,
+            refused: PerSecond::new(),
             written: Written::default(),
             usage: Statistics::new(|time| Zone::here().offset(time).unwrap_or(0)),
         }
@@ -285,10 +288,19 @@ impl Server {
         let seen = Seen::new(Keep::Nothing, Arc::clone(&self.log_folder));
         let access = Access::new(RequestId::fresh(), seen);
         let reply = reply(&inbound).with_id(access.id);
-        if let Some(why) = reply.failure() {
-            access.failed(why);
+        // Strangers can have thousands of these.
+        let told = match reply.status() {
+            401 | 403 => self.refused.note(),
+            _ => Some(1),
+        };
+        if let Some(count) = told {
+            match (reply.failure(), count) {
+                (Some(why), 1) => access.failed(why),
+                (Some(why), _) => access.failed(&format!("{why} ({count} since the last line)")),
+                (None, _) => {}
+            }
+            access.close(&inbound, Some(reply.status()), true);
         }
-        access.close(&inbound, Some(reply.status()), true);
         let reply = match is_head {
             true => reply.head_only(),
             false => reply,

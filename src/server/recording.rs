@@ -7,6 +7,7 @@ use super::access::Access;
 use super::inbound::{Coding, Inbound};
 use super::snapshot::Snapshot;
 use super::unserved::CLIENT_GONE;
+use crate::budget::Budget;
 use crate::logs::current::{self, Entered};
 use crate::logs::record::{self, Body, Record};
 use crate::logs::request_id::RequestId;
@@ -63,7 +64,7 @@ impl<'s> Recording<'s> {
     #[inline(never)]
     fn write(self, mut inbound: Inbound, access: &Access, sent: Sent) {
         // What it fails with is told in its place.
-        let _ = inbound.decode(BODY);
+        let _ = inbound.decode(BODY, &Budget::unlimited());
         let headers: Vec<(&str, &str)> = inbound.headers.iter().collect();
         let is_told = sent.status.is_none_or(|status| status >= FAILED);
         let failure = access.failure().filter(|_| !is_told);

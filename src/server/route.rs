@@ -215,22 +215,6 @@ fn absolute(target: &str) -> Option<(&str, &str)> {
     })
 }
 
-/// Whether a request is answered from memory, without an upstream. The edge asks this for every request,
-/// before it is known to be valid; nothing is allocated.
-pub fn is_cheap(method: &[u8], target: &[u8]) -> bool {
-    let Ok(target) = str::from_utf8(target) else {
-        return false;
-    };
-    match method {
-        b"OPTIONS" => true,
-        b"GET" | b"HEAD" => match split(target).0 {
-            "/" | "/healthz" | "/v1/models" | "/v1beta/models" => true,
-            path => is_below_models(path),
-        },
-        _ => false,
-    }
-}
-
 const MODEL: &str = "/v1/models/";
 const GEMINI_MODEL: &str = "/v1beta/models/";
 

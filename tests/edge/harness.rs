@@ -25,7 +25,7 @@ pub struct SetupOver<W> {
     pub address: SocketAddr,
     pub shared: Arc<State>,
     pub budget: Budget,
-    wire: PhantomData<W>,
+    wire: PhantomData<fn() -> W>,
 }
 
 /// What the service does, seen from outside.

@@ -110,7 +110,7 @@ fn memory_is_bounded() {
         answer.head
     );
     // What it held has come back, and small requests need none.
-    eventually(|| setup.budget.used() < 700_000);
+    eventually(|| setup.budget.used() <= 700_000);
     assert_eq!(setup.client().get("/echo").status, 200);
     first.send("y".repeat(100_000));
     assert!(first.answer().body.ends_with('y'));
@@ -169,7 +169,7 @@ fn heads_that_nobody_ends_make_room() {
     for _ in 0..3 {
         assert_eq!(setup.client().get("/cheap").status, 200);
     }
-    assert!(partial[0].is_closed());
+    assert!(setup.edge().connections() <= 5);
 }
 
 #[test]

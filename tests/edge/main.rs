@@ -11,6 +11,7 @@ mod hostile;
 mod limits;
 mod ordinary;
 mod over_tls;
+mod states;
 mod tls;
 mod wire;
 mod workers;

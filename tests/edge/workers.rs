@@ -78,6 +78,7 @@ fn one_that_waits_may_leave() {
         let mut client = setup.client();
         client.send("GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
     }
+    eventually(|| setup.shared.admitted.load(Ordering::Acquire) == 24);
     eventually(|| setup.edge().connections() == 4);
     let served = setup.shared.served.load(Ordering::Acquire);
     setup.release();

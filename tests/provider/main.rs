@@ -297,7 +297,7 @@ fn relay(answer: Answer, dialect: Dialect, style: Style) -> Result<(String, Rela
         panic!("a body in place of a stream");
     };
     let mut lane = Vec::new();
-    let relayed = primed.pump(&mut lane, style);
+    let relayed = primed.pump(&mut lane, style, &mut |_| {});
     Ok((dechunk(&lane).expect("a whole body"), relayed))
 }
 
@@ -963,7 +963,7 @@ mod clients_that_go {
         let primed = opened(upstream().call(&call).unwrap(), Dialect::Chat);
         drop(other);
         let mut lane = Vec::new();
-        let relayed = primed.pump(&mut lane, STYLE);
+        let relayed = primed.pump(&mut lane, STYLE, &mut |_| {});
         assert_eq!(relayed.ended, Ended::ClientGone);
         assert_eq!(lane, chunk(PART).as_bytes());
     }
@@ -981,7 +981,10 @@ mod clients_that_go {
         }
         let stream = format!("{PART}{DONE}");
         let primed = opened(answer_in(&[stream.as_bytes()], false), Dialect::Chat);
-        assert_eq!(primed.pump(Broken, STYLE).ended, Ended::ClientGone);
+        assert_eq!(
+            primed.pump(Broken, STYLE, &mut |_| {}).ended,
+            Ended::ClientGone
+        );
     }
 }
 
@@ -1141,7 +1144,7 @@ mod streams {
             panic!("a stream in place of a body");
         };
         let mut lane = Vec::new();
-        assert_eq!(whole.pump(&mut lane).ended, Ended::Terminal);
+        assert_eq!(whole.pump(&mut lane, &mut |_| {}).ended, Ended::Terminal);
         assert_eq!(lane, body);
     }
 
@@ -1154,7 +1157,7 @@ mod streams {
             panic!("a failure");
         };
         let mut lane = Vec::new();
-        let relayed = primed.pump(&mut lane, STYLE);
+        let relayed = primed.pump(&mut lane, STYLE, &mut |_| {});
         assert_eq!(relayed.ended, Ended::Broken);
         assert!(dechunk(&lane).unwrap().contains("more than 100000 bytes"));
     }
@@ -1241,7 +1244,7 @@ mod streams {
         ];
         let primed = opened(answer_in(&parts, false), Dialect::Chat);
         let writes = Rc::new(RefCell::new(Vec::new()));
-        primed.pump(Writes(writes.clone()), STYLE);
+        primed.pump(Writes(writes.clone()), STYLE, &mut |_| {});
         let mut expected = [PART, PART, FINISH, DONE].map(chunk).to_vec();
         expected.push("0\r\n\r\n".to_owned());
         assert_eq!(*writes.borrow(), expected);
@@ -1298,7 +1301,7 @@ mod streams {
             ..STYLE
         };
         let started = Instant::now();
-        let relayed = primed.pump(&mut lane, style);
+        let relayed = primed.pump(&mut lane, style, &mut |_| {});
         assert!(started.elapsed() >= Duration::from_millis(600));
         assert_eq!(relayed.ended, Ended::Terminal);
         let alive = ": keep-alive\n\n";
@@ -1416,7 +1419,7 @@ mod bodies {
         let answer = upstream().call(&call(Kind::Compat, &base, BODY))?;
         let whole = whole::open(answer, Dialect::Chat, rename)?;
         let (length, mut lane) = (whole.length(), Vec::new());
-        let relayed = whole.pump(&mut lane);
+        let relayed = whole.pump(&mut lane, &mut |_| {});
         Ok((length, lane, relayed))
     }
 

@@ -1,10 +1,12 @@
 //! Request bodies with a content coding.
 
 use std::io::Write;
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
-use holdfast::server::decoding::{Undecodable, decode};
+use holdfast::budget::Budget;
+use holdfast::server::decoding::{self, Undecodable};
 use proptest::prelude::*;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
@@ -64,6 +66,17 @@ fn brotli(plain: &[u8]) -> Vec<u8> {
     }
     coded.push(0b11 << window_bits);
     coded
+}
+
+/// Decodes with all the memory there is.
+fn decode(
+    header: &str,
+    coded: Vec<u8>,
+    limit: u64,
+    is_json: impl FnOnce(&[u8]) -> bool,
+) -> Result<Vec<u8>, Undecodable> {
+    let decoded = decoding::decode(header, coded, limit, &Budget::unlimited(), is_json);
+    decoded.map(|decoded| decoded.body)
 }
 
 fn never(_: &[u8]) -> bool {
@@ -139,6 +152,54 @@ fn bombs_stop_at_the_limit() {
         Ok(JSON)
     );
     assert!(decode("gzip", gzip(JSON), JSON.len() as u64 - 1, never).is_err());
+}
+
+#[test]
+fn what_is_decoded_is_taken_from_the_budget_for_as_long_as_it_is_there() {
+    const MOST: usize = 16 << 20;
+    let plain = b"some words that are said again and again ".repeat(50_000);
+    for (header, coded) in [
+        ("", plain.clone()),
+        ("gzip", gzip(&plain)),
+        ("deflate", zlib(&plain)),
+        ("br", brotli(&plain)),
+        ("zstd", zstd(&plain)),
+        ("gzip,zstd", zstd(&gzip(&plain))),
+    ] {
+        let budget = Budget::new(MOST);
+        let limit = plain.len() as u64;
+        let decoded = decoding::decode(header, coded, limit, &budget, never).unwrap();
+        assert_eq!(decoded.body, plain, "{header}");
+        let taken = match header {
+            "" => 0,
+            _ => decoded.body.capacity(),
+        };
+        assert_eq!(budget.used(), taken, "{header}");
+        assert!(taken <= plain.len() * 9 / 8, "{header}: {taken}");
+        drop(decoded);
+        assert_eq!(budget.used(), 0, "{header}");
+    }
+}
+
+#[test]
+fn bombs_stop_where_the_budget_ends() {
+    const LEFT: usize = 5 << 20;
+    let zeros = vec![0; 16 << 20];
+    for (header, coded) in [
+        ("gzip", gzip(&zeros)),
+        ("deflate", zlib(&zeros)),
+        ("br", brotli(&zeros)),
+        ("zstd", zstd(&zeros)),
+        ("gzip,gzip", gzip(&gzip(&zeros))),
+    ] {
+        let budget = Budget::new(LEFT);
+        let bomb = decoding::decode(header, coded, u64::MAX, &budget, |_| true);
+        assert_eq!(bomb.unwrap_err(), Undecodable::NoMemory, "{header}");
+        assert_eq!(budget.used(), 0, "{header}");
+    }
+    let problem = Undecodable::NoMemory.problem();
+    assert_eq!(problem.status.code(), 503);
+    assert_eq!(problem.retry_after, Some(Duration::from_secs(1)));
 }
 
 #[test]

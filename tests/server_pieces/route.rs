@@ -1,7 +1,7 @@
 //! Which target is which route, and what is none.
 
 use holdfast::dialect::Dialect;
-use holdfast::server::route::{GeminiMethod, Resolved, Route, is_cheap, resolve};
+use holdfast::server::route::{GeminiMethod, Resolved, Route, resolve};
 use proptest::prelude::*;
 
 fn route<'t>(method: &str, target: &'t str) -> Route<'t> {
@@ -313,41 +313,6 @@ fn the_query_comes_along() {
     assert_eq!(query.first("key").as_deref(), Some("a?b"));
 }
 
-#[test]
-fn cheap_is_what_asks_no_upstream() {
-    for (method, target) in [
-        ("GET", "/"),
-        ("GET", "/healthz?x=1"),
-        ("HEAD", "/healthz"),
-        ("HEAD", "/v1/models"),
-        ("GET", "/v1/models"),
-        ("GET", "/v1/models/a/b?key=k"),
-        ("GET", "/v1beta/models?key=k"),
-        ("GET", "/v1beta/models/g"),
-        ("OPTIONS", "/v1/messages"),
-        ("GET", "http://host/healthz"),
-    ] {
-        assert!(
-            is_cheap(method.as_bytes(), target.as_bytes()),
-            "{method} {target}"
-        );
-    }
-    for (method, target) in [
-        ("POST", "/v1/messages"),
-        ("POST", "/v1/models"),
-        ("POST", "/v1beta/models/g:generateContent"),
-        ("GET", "/v1/responses"),
-        ("GET", "/elsewhere"),
-        ("GET", "/v1/modelsx"),
-    ] {
-        assert!(
-            !is_cheap(method.as_bytes(), target.as_bytes()),
-            "{method} {target}"
-        );
-    }
-    assert!(!is_cheap(b"GET", b"/v1/models/\xff"));
-}
-
 /// Targets near the real ones, and some far from them.
 fn targets() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
@@ -388,11 +353,9 @@ proptest! {
         method in prop::sample::select(vec!["GET", "HEAD", "POST", "OPTIONS", "PUT"]),
         target in targets(),
     ) {
-        let cheap = is_cheap(method.as_bytes(), target.as_bytes());
         match resolve(method, &target) {
-            Resolved::Serve { route: Route::UnknownGeminiMethod { .. }, .. } => prop_assert!(!cheap),
-            Resolved::Serve { route, .. } => prop_assert_eq!(cheap, !route.is_generation()),
-            Resolved::Preflight { .. } => prop_assert!(cheap),
+            Resolved::Serve { route, .. } => prop_assert!(method == "POST" || !route.is_generation()),
+            Resolved::Preflight { .. } => prop_assert_eq!(method, "OPTIONS"),
             Resolved::Redirect { location, .. } => {
                 prop_assert!(location.starts_with('/') && !location.starts_with("//"));
             }
@@ -403,7 +366,6 @@ proptest! {
     #[test]
     fn head_is_served_where_get_is(target in targets()) {
         prop_assert_eq!(resolve("HEAD", &target), resolve("GET", &target));
-        prop_assert_eq!(is_cheap(b"HEAD", target.as_bytes()), is_cheap(b"GET", target.as_bytes()));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use holdfast::dialect::Dialect;
 use holdfast::dialect::neutral::losses::{Fate, TABLE, Thing, fate};
 use holdfast::dialect::neutral::{
-    Cache, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice, ToolResult,
-    Turn, WebSearch,
+    Cache, Json, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice,
+    ToolResult, Turn, WebSearch,
 };
 use serde_json::{Map, Value, json};
 
@@ -14,11 +14,8 @@ use super::round_trips::write;
 
 const KEPT: &str = "https://generativelanguage.googleapis.com/v1beta/files/a";
 
-fn turn(role: Role, part: Part) -> Turn {
-    Turn {
-        role,
-        parts: vec![part],
-    }
+fn turn(role: Role, part: Part) -> Turn<'static> {
+    Turn::new(role, part)
 }
 
 fn data(mime: &str) -> Source {
@@ -47,7 +44,7 @@ fn file(source: Source) -> Part {
 fn tool(name: &str) -> Tool {
     Tool {
         name: name.to_owned(),
-        schema: json!({"type": "object", "properties": {}}),
+        schema: json!({"type": "object", "properties": {}}).into(),
         ..Tool::default()
     }
 }
@@ -56,7 +53,7 @@ fn schema() -> Output {
     Output::JsonSchema {
         name: None,
         description: None,
-        schema: json!({"type": "object", "properties": {}, "additionalProperties": false}),
+        schema: json!({"type": "object", "properties": {}, "additionalProperties": false}).into(),
         strict: None,
     }
 }
@@ -66,7 +63,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// A request that says nothing of the thing but what it takes to say it.
-fn around(thing: Thing) -> Request {
+fn around(thing: Thing) -> Request<'static> {
     let mut request = Request {
         turns: vec![
             turn(Role::User, Part::text("one")),
@@ -93,8 +90,10 @@ fn around(thing: Thing) -> Request {
         Thing::SchemaName | Thing::SchemaDescription | Thing::SchemaStrict => {
             request.output = schema();
         }
-        Thing::ImageDetail => request.turns[2].parts.push(image(data("image/png"))),
-        Thing::FileName => request.turns[2].parts.push(file(data("application/pdf"))),
+        Thing::ImageDetail => request.turns[2].parts.extend([image(data("image/png"))]),
+        Thing::FileName => request.turns[2]
+            .parts
+            .extend([file(data("application/pdf"))]),
         Thing::CallResult | Thing::FailedResult | Thing::ShownResult => {
             say(Thing::Call, &mut request);
         }
@@ -130,7 +129,7 @@ fn say(thing: Thing, request: &mut Request) {
         }
         Thing::Stop => request.stop = vec!["END".into()],
         Thing::User => request.user_id = Some("somebody".into()),
-        Thing::Metadata => request.metadata = object(json!({"k": "v"})),
+        Thing::Metadata => request.metadata = Some(json!({"k": "v"}).into()),
         Thing::CacheKey => request.cache_key = Some("key".into()),
         Thing::DefaultTier => request.service_tier = Some(Tier::Default),
         Thing::FlexTier => request.service_tier = Some(Tier::Flex),
@@ -178,10 +177,11 @@ fn say(thing: Thing, request: &mut Request) {
             }
         }
         Thing::CacheMark => {
-            request.turns[0].parts = vec![Part::Text(Text {
+            let one = Text {
                 text: "one".into(),
                 cache: Some(Cache { is_long: true }),
-            })];
+            };
+            request.turns[0].parts = Part::Text(one).into();
         }
         Thing::Search | Thing::SearchWithTools => {
             request.web_search = Some(WebSearch::default());
@@ -191,26 +191,26 @@ fn say(thing: Thing, request: &mut Request) {
         Thing::SearchMost => search.unwrap().max_uses = Some(3),
         Thing::SearchLocation => search.unwrap().location = object(json!({"city": "Yerevan"})),
         Thing::SearchContext => search.unwrap().context_size = Some("high".into()),
-        Thing::Words => last.push(Part::text("four")),
-        Thing::Refusal => request.turns[1].parts = vec![Part::Refusal("no".into())],
-        Thing::Image => last.push(image(data("image/png"))),
-        Thing::ImageUrl => last.push(image(Source::Url("https://a.example/a.png".into()))),
-        Thing::OddImage => last.push(image(data("image/bmp"))),
-        Thing::KeptImage => last.push(image(Source::FileId(KEPT.into()))),
+        Thing::Words => last.extend([Part::text("four")]),
+        Thing::Refusal => request.turns[1].parts = Part::Refusal("no".into()).into(),
+        Thing::Image => last.extend([image(data("image/png"))]),
+        Thing::ImageUrl => last.extend([image(Source::Url("https://a.example/a.png".into()))]),
+        Thing::OddImage => last.extend([image(data("image/bmp"))]),
+        Thing::KeptImage => last.extend([image(Source::FileId(KEPT.into()))]),
         Thing::ImageDetail => {
             if let Some(Part::Image { detail, .. }) = last.last_mut() {
                 *detail = Some("low".into());
             }
         }
-        Thing::Audio => last.push(Part::Audio {
+        Thing::Audio => last.extend([Part::Audio {
             mime: "audio/mpeg".into(),
             data: "aGVsbG8=".into(),
-        }),
-        Thing::Video => last.push(Part::Video(data("video/mp4"))),
-        Thing::File => last.push(file(data("application/pdf"))),
-        Thing::FileUrl => last.push(file(Source::Url("https://a.example/a.pdf".into()))),
-        Thing::KeptFile => last.push(file(Source::FileId(KEPT.into()))),
-        Thing::Foreign => last.push(file(Source::FileId("file-1".into()))),
+        }]),
+        Thing::Video => last.extend([Part::Video(data("video/mp4"))]),
+        Thing::File => last.extend([file(data("application/pdf"))]),
+        Thing::FileUrl => last.extend([file(Source::Url("https://a.example/a.pdf".into()))]),
+        Thing::KeptFile => last.extend([file(Source::FileId(KEPT.into()))]),
+        Thing::Foreign => last.extend([file(Source::FileId("file-1".into()))]),
         Thing::FileName => {
             if let Some(Part::File { name, .. }) = last.last_mut() {
                 *name = Some("report.pdf".into());
@@ -223,13 +223,13 @@ fn say(thing: Thing, request: &mut Request) {
                 arguments: r#"{"a":1}"#.into(),
                 ..ToolCall::default()
             };
-            request.turns[1].parts = vec![Part::ToolCall(call)];
+            request.turns[1].parts = Part::ToolCall(call).into();
             let result = ToolResult {
                 call_id: "call_1".into(),
                 parts: vec![Part::text("done")],
                 ..ToolResult::default()
             };
-            request.turns[2].parts = vec![Part::ToolResult(result)];
+            request.turns[2].parts = Part::ToolResult(result).into();
         }
         Thing::CallResult | Thing::FailedResult | Thing::ShownResult => {
             let Some(Part::ToolResult(result)) = last.first_mut() else {
@@ -278,7 +278,7 @@ fn said(thing: Thing, request: &Request) -> Value {
         Thing::GoogleOnly => json!(request.google.generation_config),
         Thing::Stop => json!(request.stop),
         Thing::User => json!(request.user_id),
-        Thing::Metadata => json!(request.metadata),
+        Thing::Metadata => json!(request.metadata.as_ref().and_then(Json::tree)),
         Thing::CacheKey => json!(request.cache_key),
         Thing::DefaultTier | Thing::FlexTier | Thing::PriorityTier => {
             json!(format!("{:?}", request.service_tier))
@@ -317,7 +317,7 @@ fn said(thing: Thing, request: &Request) -> Value {
                     Thing::SchemaName => json!(name),
                     Thing::SchemaDescription => json!(description),
                     Thing::SchemaStrict => json!(strict),
-                    _ => schema["type"].clone(),
+                    _ => schema.tree().unwrap()["type"].clone(),
                 },
                 _ => Value::Null,
             }

@@ -2,15 +2,15 @@
 
 use holdfast::dialect::neutral::losses::Way;
 use holdfast::dialect::neutral::names::Names;
-use holdfast::dialect::neutral::{Part, Request, Role, Source, ToolChoice, repair};
+use holdfast::dialect::neutral::{Part, Request, Role, Source, ToolChoice, given, repair};
 use holdfast::dialect::{Dialect, chat, gemini, messages, responses};
 use serde_json::{Map, Value, json};
 
 use super::fixtures::{of_kind, translated};
 use super::grammar;
 
-pub fn read(dialect: Dialect, body: &[u8]) -> Request {
-    let body: Map<String, Value> = serde_json::from_slice(body).unwrap();
+pub fn read(dialect: Dialect, body: &[u8]) -> Request<'static> {
+    let body = given::open(body).unwrap();
     let way = Way::within(dialect);
     match dialect {
         Dialect::Chat => chat::read::request(body, way),
@@ -19,6 +19,7 @@ pub fn read(dialect: Dialect, body: &[u8]) -> Request {
         Dialect::Gemini => gemini::read::request(body, way, "m", true),
     }
     .unwrap()
+    .into_owned()
 }
 
 /// What of a request must arrive everywhere, in its order: what was said by whom, what was called with what, and

@@ -98,7 +98,11 @@ fn fields(request: &Request) -> Vec<(&'static str, String)> {
         ("user_id", some(request.user_id.clone())),
         (
             "metadata",
-            Value::Object(request.metadata.clone()).to_string(),
+            request
+                .metadata
+                .clone()
+                .map(String::from)
+                .unwrap_or_default(),
         ),
         ("verbosity", some(request.verbosity.clone())),
     ];
@@ -120,13 +124,16 @@ fn fields(request: &Request) -> Vec<(&'static str, String)> {
         Output::JsonObject => fields.push(("json_object", "yes".into())),
         Output::JsonSchema { name, schema, .. } => {
             fields.push(("schema_name", some(name.clone())));
-            fields.push(("schema", schema["properties"]["a"]["type"].to_string()));
+            fields.push((
+                "schema",
+                schema.tree().unwrap()["properties"]["a"]["type"].to_string(),
+            ));
         }
     }
     fields
 }
 
-fn conversations() -> impl Strategy<Value = Vec<Turn>> {
+fn conversations() -> impl Strategy<Value = Vec<Turn<'static>>> {
     let text = || "[a-z]{1,8}( [a-z\"\\\\é]{1,8}){0,3}".prop_map(Part::text);
     let image = Just(Part::Image {
         source: Source::Data {
@@ -140,10 +147,7 @@ fn conversations() -> impl Strategy<Value = Vec<Turn>> {
     // A step of tools: what is said with it, and how many are called.
     let step = (prop::option::of(text()), 0..4_usize, said(), any::<bool>());
     (said(), prop::collection::vec(step, 0..4)).prop_map(|(first, steps)| {
-        let user = |parts| Turn {
-            role: Role::User,
-            parts,
-        };
+        let user = |parts: Vec<Part>| Turn::new(Role::User, parts);
         let mut turns = vec![user(first)];
         for (index, (spoken, calls, next, is_error)) in steps.into_iter().enumerate() {
             let mut parts: Vec<Part> = spoken.into_iter().collect();
@@ -159,10 +163,7 @@ fn conversations() -> impl Strategy<Value = Vec<Turn>> {
             if parts.is_empty() {
                 parts.push(Part::text("hm"));
             }
-            turns.push(Turn {
-                role: Role::Assistant,
-                parts,
-            });
+            turns.push(Turn::new(Role::Assistant, parts));
             let results = ids.into_iter().map(|id| {
                 Part::ToolResult(ToolResult {
                     parts: vec![Part::text(format!("result of {id}"))],
@@ -203,7 +204,7 @@ fn samplings() -> impl Strategy<Value = Sampling> {
         )
 }
 
-fn requests() -> impl Strategy<Value = Request> {
+fn requests() -> impl Strategy<Value = Request<'static>> {
     let schema = || json!({"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": false});
     let choice = prop_oneof![
         Just(None),
@@ -222,7 +223,7 @@ fn requests() -> impl Strategy<Value = Request> {
         1 => Just(Output::JsonSchema {
             name: Some("answer".into()),
             description: None,
-            schema: schema(),
+            schema: schema().into(),
             strict: Some(true),
         }),
     ];
@@ -235,7 +236,7 @@ fn requests() -> impl Strategy<Value = Request> {
             let tool = |name: &str| Tool {
                 name: name.into(),
                 description: described.then(|| format!("does {name}")),
-                schema: schema(),
+                schema: schema().into(),
                 ..Tool::default()
             };
             let tools = if some {

@@ -10,7 +10,6 @@ use holdfast::dialect::translate::{State, Stream};
 use holdfast::dialect::usage::Usage;
 use holdfast::dialect::{Dialect, chat, gemini, messages, responses};
 use proptest::prelude::*;
-use serde_json::Map;
 
 use super::answers::way_back;
 use super::fixtures::of_kind;
@@ -221,7 +220,7 @@ fn head() -> Head {
         text_tools: Vec::new(),
         namespaces: HashMap::new(),
         include_usage: Some(true),
-        echo: Map::new(),
+        echo: Vec::new(),
     }
 }
 

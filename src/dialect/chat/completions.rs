@@ -4,11 +4,9 @@ use serde_json::{Value, json};
 
 use super::write_answer::{finish_reason, usage};
 use crate::dialect::neutral::answer::{Answer, Block, Ending, Head};
-use crate::dialect::neutral::body::Body;
 use crate::dialect::neutral::event::Event;
-use crate::dialect::neutral::fields::Fields;
 use crate::dialect::neutral::parts::stops;
-use crate::dialect::neutral::{Part, Request, Role, Sampling, Turn, Untranslatable};
+use crate::dialect::neutral::{Given, Object, Part, Request, Role, Sampling, Turn, Untranslatable};
 
 /// What a client that says nothing is taken to want.
 const NO_PROMPT: &str = "Complete this:";
@@ -18,8 +16,7 @@ const NO_PROMPT: &str = "Complete this:";
 /// # Errors
 /// Where it wants what no chat gives: several prompts or tokens completed, the prompt in the answer, what stands
 /// between two texts.
-pub fn request<'b>(body: impl Into<Body<'b>>) -> Result<Request, Untranslatable> {
-    let mut body = body.into();
+pub fn request(mut body: Object<'_>) -> Result<Request<'_>, Untranslatable> {
     if body.flag("echo") == Some(true) {
         return Err(Untranslatable::new("echo", "a prompt is not repeated"));
     }
@@ -31,11 +28,8 @@ pub fn request<'b>(body: impl Into<Body<'b>>) -> Result<Request, Untranslatable>
     Ok(Request {
         model: body.text("model").unwrap_or_default(),
         stream: body.flag("stream").unwrap_or(false),
-        turns: vec![Turn {
-            role: Role::User,
-            parts: vec![Part::text(prompt)],
-        }],
-        stop: stops(body.take("stop")),
+        turns: vec![Turn::new(Role::User, Part::text(prompt))],
+        stop: stops(body.list_of("stop")),
         sampling: Sampling {
             max_tokens: body.count("max_tokens"),
             temperature: body.number("temperature"),
@@ -49,15 +43,17 @@ pub fn request<'b>(body: impl Into<Body<'b>>) -> Result<Request, Untranslatable>
     })
 }
 
-fn prompt(given: Option<Value>) -> Result<String, Untranslatable> {
+fn prompt(given: Option<Given<'_>>) -> Result<String, Untranslatable> {
+    let refused = |why| Err(Untranslatable::new("prompt", why));
     let text = match given {
-        Some(Value::String(text)) => text,
-        Some(Value::Array(mut prompts)) if prompts.len() == 1 => match prompts.pop() {
-            Some(Value::String(text)) => text,
-            _ => return Err(Untranslatable::new("prompt", "must be text, not tokens")),
+        Some(Given::String(text)) => text,
+        Some(Given::List(mut prompts)) => match (prompts.next(), prompts.next()) {
+            (Some(Given::String(text)), None) => text,
+            (Some(_), None) => return refused("must be text, not tokens"),
+            _ => return refused("must be one text"),
         },
-        Some(Value::Null) | None => String::new(),
-        Some(_) => return Err(Untranslatable::new("prompt", "must be one text")),
+        None => String::new(),
+        Some(_) => return refused("must be one text"),
     };
     Ok(match text.is_empty() {
         true => NO_PROMPT.to_owned(),
@@ -128,13 +124,15 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
 
-    fn read(body: Value) -> Result<Request, String> {
-        let Value::Object(body) = body else {
-            return Err("no object".to_owned());
-        };
-        request(body).map_err(|why| why.to_string())
+    use super::*;
+    use crate::dialect::neutral::given;
+
+    fn read(body: Value) -> Result<Request<'static>, String> {
+        let body = body.to_string();
+        let body = given::open(body.as_bytes()).map_err(|why| why.to_string())?;
+        let request = request(body).map_err(|why| why.to_string())?;
+        Ok(request.into_owned())
     }
 
     #[test]
@@ -150,7 +148,7 @@ mod tests {
             (json!({}), NO_PROMPT),
         ] {
             let turns = read(body).unwrap().turns;
-            assert_eq!(turns[0].parts, [Part::text(said)]);
+            assert_eq!(turns[0].parts[..], [Part::text(said)]);
         }
         assert_eq!(read(json!({"n": 2})).unwrap().sampling.n, Some(2));
     }

@@ -1,15 +1,13 @@
 //! Chat requests, read (spec/dialects.md 1).
 
-use serde_json::{Map, Value};
-
-use crate::dialect::neutral::body::{Body, Turns};
-use crate::dialect::neutral::fields::{self, Fields, list_of, object};
+use crate::dialect::neutral::fields;
+use crate::dialect::neutral::given::List;
 use crate::dialect::neutral::losses::{Place, Way};
 use crate::dialect::neutral::media;
 use crate::dialect::neutral::parts::{cache, function, stops};
 use crate::dialect::neutral::{
-    Carrier, Family, Google, ImageShape, Output, Part, Request, Role, Sampling, Text, Tool,
-    ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch,
+    Carrier, Family, Given, Google, ImageShape, Object, Output, Part, Request, Role, Sampling,
+    Text, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch,
 };
 use crate::dialect::openai::{
     allowed_tools, choice_word, custom_tool, file_source, image_url, schema_output, tier,
@@ -21,25 +19,24 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 ///
 /// # Errors
 /// Where it says something that nobody else could be told.
-pub fn request<'b>(body: impl Into<Body<'b>>, way: Way) -> Result<Request> {
-    let mut body = body.into();
+pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
     let mut request = Request {
         model: body.text("model").unwrap_or_default(),
         stream: body.flag("stream").unwrap_or(false),
         parallel: body.flag("parallel_tool_calls"),
-        stop: stops(body.take("stop")),
+        stop: stops(body.list_of("stop")),
         cache_key: body.full_text("prompt_cache_key"),
         user_id: body.text("user").or_else(|| body.text("safety_identifier")),
-        metadata: body.object("metadata").unwrap_or_default(),
+        metadata: body.json(&["metadata"]),
         service_tier: body.text("service_tier").as_deref().and_then(tier),
         verbosity: body.text("verbosity").or_else(|| {
             let mut text = body.object("text")?;
             text.text("verbosity")
         }),
-        modalities: stops(body.take("modalities")),
+        modalities: stops(body.list_of("modalities")),
         image_shape: image_shape(body.object("image_config").unwrap_or_default()),
         google: Google {
-            generation_config: body.object("generationConfig").unwrap_or_default(),
+            generation_config: body.tree("generationConfig")?.unwrap_or_default(),
             tools: Vec::new(),
         },
         include_usage: body
@@ -54,7 +51,7 @@ pub fn request<'b>(body: impl Into<Body<'b>>, way: Way) -> Result<Request> {
             top_k: body.count("top_k"),
             frequency_penalty: body.number("frequency_penalty"),
             presence_penalty: body.number("presence_penalty"),
-            seed: body.take("seed").and_then(|seed| seed.as_i64()),
+            seed: body.integer("seed"),
             n: body.count("n"),
         },
         output: body
@@ -66,32 +63,32 @@ pub fn request<'b>(body: impl Into<Body<'b>>, way: Way) -> Result<Request> {
     if let Some(options) = body.object("web_search_options") {
         request.web_search = Some(WebSearch::read(options));
     }
-    for definition in body.list("tools").into_iter().filter_map(object) {
-        tool(definition, &mut request);
+    for definition in body.list("tools").filter_map(Given::object) {
+        tool(definition, &mut request)?;
     }
-    for definition in body.list("functions").into_iter().filter_map(object) {
+    for definition in body.list("functions").filter_map(Given::object) {
         request.tools.extend(function(definition));
     }
     request.tool_choice = body
         .take("tool_choice")
         .or_else(|| body.take("function_call"))
         .and_then(choice);
-    let messages = match body.turns("messages") {
-        Turns::List(messages) => messages,
-        Turns::Other(_) => return Err(Untranslatable::new("messages", "must be a list")),
-        Turns::Absent => return Ok(request),
+    let messages = match body.take("messages") {
+        Some(Given::List(messages)) => messages,
+        Some(_) => return Err(Untranslatable::new("messages", "must be a list")),
+        None => return Ok(request),
     };
     for (index, message) in messages.enumerate() {
         let place = Place::new("messages", index, way);
-        match message? {
-            Value::Object(message) => self::message(message, &place, &mut request)?,
+        match message {
+            Given::Object(message) => self::message(message, &place, &mut request)?,
             _ => return Err(place.refused("must be an object")),
         }
     }
     Ok(request)
 }
 
-fn output(mut format: Map<String, Value>) -> Output {
+fn output(mut format: Object<'_>) -> Output {
     match format.text("type").as_deref() {
         Some("json_object") => Output::JsonObject,
         Some("json_schema") => schema_output(format.object("json_schema").unwrap_or_default()),
@@ -99,27 +96,27 @@ fn output(mut format: Map<String, Value>) -> Output {
     }
 }
 
-fn image_shape(mut config: Map<String, Value>) -> ImageShape {
+fn image_shape(mut config: Object<'_>) -> ImageShape {
     ImageShape {
         aspect_ratio: config.full_text("aspect_ratio"),
         size: config.full_text("image_size"),
     }
 }
 
-fn tool(mut definition: Map<String, Value>, request: &mut Request) {
+fn tool(mut definition: Object<'_>, request: &mut Request) -> Result<()> {
     for (key, name) in [
         ("code_execution", "codeExecution"),
         ("url_context", "urlContext"),
     ] {
-        if let Some(given) = definition.object(key) {
+        if let Some(given) = definition.tree(key)? {
             let tool = fields::object_of([(name, given.into())]);
             request.google.tools.push(tool);
-            return;
+            return Ok(());
         }
     }
     if definition.take("google_search").is_some() {
         request.web_search.get_or_insert_default();
-        return;
+        return Ok(());
     }
     match definition.text("type").as_deref() {
         Some(kind) if kind.starts_with("web_search") => {
@@ -138,12 +135,13 @@ fn tool(mut definition: Map<String, Value>, request: &mut Request) {
             }));
         }
     }
+    Ok(())
 }
 
-fn choice(value: Value) -> Option<ToolChoice> {
+fn choice(value: Given<'_>) -> Option<ToolChoice> {
     let mut object = match value {
-        Value::String(word) => return choice_word(&word),
-        Value::Object(object) => object,
+        Given::String(word) => return choice_word(&word),
+        Given::Object(object) => object,
         _ => return None,
     };
     let kind = object.text("type").unwrap_or_default();
@@ -158,9 +156,9 @@ fn choice(value: Value) -> Option<ToolChoice> {
     named.full_text("name").map(ToolChoice::Tool)
 }
 
-fn message(mut message: Map<String, Value>, place: &Place, request: &mut Request) -> Result<()> {
+fn message<'a>(mut message: Object<'a>, place: &Place, request: &mut Request<'a>) -> Result<()> {
     let role = message.text("role").unwrap_or_default();
-    let content = message.take("content");
+    let content = message.list_of("content");
     let said = place.member("content");
     match role.as_str() {
         "system" | "developer" => {
@@ -168,18 +166,14 @@ fn message(mut message: Map<String, Value>, place: &Place, request: &mut Request
             if request.turns.is_empty() {
                 request.system.extend(texts);
             } else if !texts.is_empty() {
-                request.turns.push(Turn {
-                    role: Role::System,
-                    parts: texts.into_iter().map(Part::Text).collect(),
-                });
+                let parts: Vec<Part> = texts.into_iter().map(Part::Text).collect();
+                request.turns.push(Turn::new(Role::System, parts));
             }
         }
         "assistant" => {
-            let parts = assistant(message, content);
-            request.turns.push(Turn {
-                role: Role::Assistant,
-                parts,
-            });
+            let plain = content.plain().filter(|_| message.is_empty());
+            let parts = plain.unwrap_or_else(|| assistant(message, content).into());
+            request.turns.push(Turn::new(Role::Assistant, parts));
         }
         "tool" | "function" => {
             let name = message.full_text("name");
@@ -194,15 +188,16 @@ fn message(mut message: Map<String, Value>, place: &Place, request: &mut Request
                 cache: cache(&mut message),
                 ..ToolResult::default()
             };
-            request.turns.push(Turn {
-                role: Role::User,
-                parts: vec![Part::ToolResult(result)],
-            });
+            let turn = Turn::new(Role::User, Part::ToolResult(result));
+            request.turns.push(turn);
         }
-        "user" => request.turns.push(Turn {
-            role: Role::User,
-            parts: parts(content, &said)?,
-        }),
+        "user" => {
+            let parts = match content.plain() {
+                Some(plain) => plain,
+                None => parts(content, &said)?.into(),
+            };
+            request.turns.push(Turn::new(Role::User, parts));
+        }
         other => {
             let why = format!("there is no role {other:?}");
             return Err(place.member("role").refused(why));
@@ -235,14 +230,11 @@ fn open_call(turns: &[Turn], name: Option<&str>) -> Option<String> {
     only.filter(|_| open.next().is_none())
 }
 
-fn texts(content: Option<Value>) -> Vec<Text> {
+fn texts(content: List<'_>) -> Vec<Text> {
     content
-        .map(list_of)
-        .unwrap_or_default()
-        .into_iter()
         .filter_map(|part| match part {
-            Value::String(text) => Some(Text::new(text)),
-            Value::Object(mut part) => Some(Text {
+            Given::String(text) => Some(Text::new(text)),
+            Given::Object(mut part) => Some(Text {
                 text: part.text("text")?,
                 cache: cache(&mut part),
             }),
@@ -252,7 +244,7 @@ fn texts(content: Option<Value>) -> Vec<Text> {
         .collect()
 }
 
-fn assistant(mut message: Map<String, Value>, content: Option<Value>) -> Vec<Part> {
+fn assistant(mut message: Object<'_>, content: List<'_>) -> Vec<Part> {
     let mut parts = Vec::new();
     let reasoning = message
         .full_text("reasoning_content")
@@ -263,10 +255,10 @@ fn assistant(mut message: Map<String, Value>, content: Option<Value>) -> Vec<Par
             carrier: None,
         });
     }
-    for part in content.map(list_of).unwrap_or_default() {
+    for part in content {
         match part {
-            Value::String(text) if !text.is_empty() => parts.push(Part::text(text)),
-            Value::Object(mut part) => {
+            Given::String(text) if !text.is_empty() => parts.push(Part::text(text)),
+            Given::Object(mut part) => {
                 if let Some(refusal) = part.full_text("refusal") {
                     parts.push(Part::Refusal(refusal));
                 } else if let Some(text) = part.full_text("text") {
@@ -280,7 +272,7 @@ fn assistant(mut message: Map<String, Value>, content: Option<Value>) -> Vec<Par
         }
     }
     parts.extend(message.full_text("refusal").map(Part::Refusal));
-    let calls = message.list("tool_calls").into_iter().filter_map(object);
+    let calls = message.list("tool_calls").filter_map(Given::object);
     parts.extend(calls.filter_map(call).map(Part::ToolCall));
     if let Some(mut legacy) = message.object("function_call")
         && let Some(name) = legacy.full_text("name")
@@ -296,7 +288,7 @@ fn assistant(mut message: Map<String, Value>, content: Option<Value>) -> Vec<Par
     parts
 }
 
-fn call(mut call: Map<String, Value>) -> Option<ToolCall> {
+fn call(mut call: Object<'_>) -> Option<ToolCall> {
     let is_custom = call.text("type").as_deref() == Some("custom");
     let id = call.text("id").unwrap_or_default();
     let carrier = call
@@ -305,11 +297,8 @@ fn call(mut call: Map<String, Value>) -> Option<ToolCall> {
         .and_then(|mut google| google.text("thought_signature"))
         .and_then(|signature| Carrier::read(&signature, Family::Gemini));
     let mut function = call.object("function").or_else(|| call.object("custom"))?;
-    let arguments = match function.take_any(&["arguments", "input"]) {
-        Some(Value::String(text)) => text,
-        Some(other) => other.to_string(),
-        None => String::new(),
-    };
+    let arguments = function.take_any(&["arguments", "input"]);
+    let arguments = arguments.map(Given::into_text).unwrap_or_default();
     Some(ToolCall {
         id,
         name: function.full_text("name")?,
@@ -320,18 +309,14 @@ fn call(mut call: Map<String, Value>) -> Option<ToolCall> {
 }
 
 /// The parts of what the user says or a tool answers.
-fn parts(content: Option<Value>, place: &Place) -> Result<Vec<Part>> {
+fn parts(content: List<'_>, place: &Place) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
-    for (index, part) in content
-        .map(list_of)
-        .unwrap_or_default()
-        .into_iter()
-        .enumerate()
-    {
+    for (index, part) in content.enumerate() {
+        place.bounds(index)?;
         match part {
-            Value::String(text) if text.is_empty() => {}
-            Value::String(text) => parts.push(Part::text(text)),
-            Value::Object(object) => parts.extend(self::part(object, &place.at(index))?),
+            Given::String(text) if text.is_empty() => {}
+            Given::String(text) => parts.push(Part::text(text)),
+            Given::Object(object) => parts.extend(self::part(object, &place.at(index))?),
             _ => {
                 return Err(place.at(index).refused("is no part"));
             }
@@ -342,7 +327,7 @@ fn parts(content: Option<Value>, place: &Place) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
-fn part(mut part: Map<String, Value>, place: &Place) -> Result<Option<Part>> {
+fn part(mut part: Object<'_>, place: &Place) -> Result<Option<Part>> {
     let cache = cache(&mut part);
     let kind = part.text("type").unwrap_or_else(|| "text".to_owned());
     let part = match kind.as_str() {
@@ -371,8 +356,8 @@ fn part(mut part: Map<String, Value>, place: &Place) -> Result<Option<Part>> {
         }
         "video_url" => {
             let url = match part.take("video_url") {
-                Some(Value::String(url)) => Some(url),
-                Some(Value::Object(mut video)) => video.text("url"),
+                Some(Given::String(url)) => Some(url),
+                Some(Given::Object(mut video)) => video.text("url"),
                 _ => None,
             };
             let url = url

@@ -3,13 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use crate::dialect::Dialect;
-use crate::dialect::neutral::fields::{self, set};
+use crate::dialect::neutral::fields::{object_of, set};
 use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::texts_of;
 use crate::dialect::neutral::{
-    Family, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice, ToolResult,
-    Turn, Turns, Untranslatable, Written, answer, ids, media, repair, schema,
+    Family, List, Output, Part, Parts, Request, Role, Source, Text, Tool, ToolCall, ToolChoice,
+    ToolResult, Turn, Untranslatable, Written, answer, ids, media, repair, schema,
 };
 use crate::dialect::openai::{flagged, mime_of, output_name, tier_word};
 
@@ -24,12 +24,17 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
     repair::begun(&mut request.system, &mut request.turns);
     let mut body = Written::default();
     body.insert("model".to_owned(), model.into());
-    let mut messages = Turns::default();
-    messages.extend(system(&request.system, "system"))?;
-    for turn in repair::tool_turns(request.turns) {
+    let turns = repair::tool_turns(request.turns);
+    let above = request.system.iter().map(|text| text.text.len());
+    let weight = turns.iter().map(Turn::weight).chain(above).sum();
+    let mut messages = List::expecting(weight);
+    system(request.system, &mut messages)?;
+    for turn in turns {
+        let weight = turn.weight();
         self::turn(turn, names, &mut messages)?;
+        messages.advance(weight);
     }
-    body.set_turns("messages", messages);
+    body.set_list("messages", messages);
     let sampling = request.sampling;
     set(&mut body, "max_tokens", sampling.max_tokens);
     set(&mut body, "temperature", sampling.temperature);
@@ -49,7 +54,7 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
         request.tool_choice,
         request.parallel,
         names,
-    );
+    )?;
     if let Some(search) = request.web_search {
         let mut options = Map::new();
         set(&mut options, "search_context_size", search.context_size);
@@ -59,7 +64,7 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
         }
         body.insert("web_search_options".to_owned(), options.into());
     }
-    set(&mut body, "response_format", output(request.output));
+    output(request.output, &mut body);
     set(&mut body, "user", request.user_id);
     set(&mut body, "prompt_cache_key", request.cache_key);
     set(
@@ -85,32 +90,33 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
 }
 
 /// A message of system text; none for none.
-fn system(texts: &[Text], role: &str) -> Option<Value> {
-    match texts {
-        [] => None,
-        [only] => Some(json!({"role": role, "content": only.text})),
-        several => {
-            let parts: Vec<Value> = several
-                .iter()
-                .map(|text| json!({"type": "text", "text": text.text}))
-                .collect();
-            Some(json!({"role": role, "content": parts}))
+fn system(mut texts: Vec<Text>, messages: &mut List) -> Result<()> {
+    let role = ("role", "system".into());
+    match texts.len() {
+        0 => Ok(()),
+        1 => {
+            let text = texts.pop().map(|only| only.text).unwrap_or_default();
+            messages.push_object([role, ("content", text.into())])
+        }
+        _ => {
+            messages.open([role], "content")?;
+            for text in texts {
+                messages.advance(text.text.len());
+                messages.push(self::text(text.text))?;
+            }
+            messages.close([])
         }
     }
 }
 
-fn turn(turn: Turn, names: &Names, messages: &mut Turns) -> Result<()> {
+fn turn(turn: Turn, names: &Names, messages: &mut List) -> Result<()> {
     match turn.role {
         Role::System => {
-            let texts: Vec<Text> = turn
-                .parts
-                .into_iter()
-                .filter_map(|part| match part {
-                    Part::Text(text) => Some(text),
-                    _ => None,
-                })
-                .collect();
-            messages.extend(system(&texts, "system"))
+            let texts = turn.parts.into_iter().filter_map(|part| match part {
+                Part::Text(text) => Some(text),
+                _ => None,
+            });
+            system(texts.collect(), messages)
         }
         Role::Assistant => {
             let images = assistant(turn.parts, names, messages)?;
@@ -124,43 +130,57 @@ fn turn(turn: Turn, names: &Names, messages: &mut Turns) -> Result<()> {
 }
 
 /// Results first, each a message of its own; what they show that is no text comes behind the last of them.
-fn user(parts: Vec<Part>, messages: &mut Turns) -> Result<()> {
-    let mut said = Vec::new();
+fn user(parts: Parts<'_>, messages: &mut List) -> Result<()> {
+    let role = ("role", "user".into());
+    if let Parts::Plains(_) = parts {
+        messages.open([role], "content")?;
+        for part in parts {
+            if let Some(part) = self::content(part)? {
+                messages.push(part)?;
+            }
+        }
+        return messages.close([]);
+    }
+    let mut shown = Vec::new();
+    let mut said = Vec::with_capacity(parts.len());
     for part in parts {
         match part {
-            Part::ToolResult(result) => {
-                let (message, shown) = tool_result(result)?;
-                messages.push(message)?;
-                said.extend(shown);
-            }
-            other => said.extend(content(other)?),
+            Part::ToolResult(result) => shown.extend(tool_result(result, messages)?),
+            other => said.push(other),
         }
     }
-    if !said.is_empty() {
-        messages.push(fields::object_of([
-            ("role", "user".into()),
-            ("content", plain(said)),
-        ]))?;
+    if let ([], [Part::Text(_) | Part::Refusal(_)]) = (shown.as_slice(), said.as_slice())
+        && let Some(Part::Text(Text { text, .. }) | Part::Refusal(text)) = said.pop()
+    {
+        return match text.is_empty() {
+            true => Ok(()),
+            false => messages.push_object([role, ("content", text.into())]),
+        };
     }
+    messages.push_list([role], "content", |content| {
+        for shown in shown {
+            content.push(shown)?;
+        }
+        for part in said {
+            if let Some(part) = self::content(part)? {
+                content.push(part)?;
+            }
+        }
+        Ok(())
+    })?;
     Ok(())
 }
 
-/// A string, where the content is one text.
-fn plain(mut parts: Vec<Value>) -> Value {
-    match parts.as_mut_slice() {
-        [Value::Object(only)] if only.get("type").is_some_and(|kind| kind == "text") => {
-            only.get_mut("text").map(Value::take).unwrap_or_default()
-        }
-        _ => parts.into(),
-    }
+fn text(text: String) -> Value {
+    object_of([("type", "text".into()), ("text", text.into())])
 }
 
 fn content(part: Part) -> Result<Option<Value>> {
     let cannot = |thing| Err(cannot(thing, Dialect::Chat));
     Ok(Some(match part {
         Part::Text(text) if text.text.is_empty() => return Ok(None),
-        Part::Text(text) => json!({"type": "text", "text": text.text}),
-        Part::Refusal(text) => json!({"type": "text", "text": text}),
+        Part::Text(text) => self::text(text.text),
+        Part::Refusal(text) => self::text(text),
         Part::Image { source, detail, .. } => {
             let url = match source {
                 Source::Data { mime, data } => media::url_of(&mime, &data),
@@ -168,11 +188,11 @@ fn content(part: Part) -> Result<Option<Value>> {
                 Source::FileId(_) => return cannot(Thing::KeptImage),
                 Source::Text(_) => return cannot(Thing::OddImage),
             };
-            let mut image = json!({"url": url});
+            let mut image = object_of([("url", url.into())]);
             if let Some(detail) = detail {
                 image["detail"] = detail.into();
             }
-            json!({"type": "image_url", "image_url": image})
+            object_of([("type", "image_url".into()), ("image_url", image)])
         }
         Part::Audio { mime, data } => json!({
             "type": "input_audio",
@@ -202,7 +222,7 @@ fn content(part: Part) -> Result<Option<Value>> {
             if let Some(mime) = mime {
                 file["filename"] = name.unwrap_or_else(|| media::name_for(&mime)).into();
             }
-            json!({"type": "file", "file": file})
+            object_of([("type", "file".into()), ("file", file)])
         }
         Part::Reasoning { .. } | Part::Opaque(_) | Part::ToolCall(_) | Part::ToolResult(_) => {
             return Ok(None);
@@ -210,53 +230,62 @@ fn content(part: Part) -> Result<Option<Value>> {
     }))
 }
 
-/// The message of a result, and what of it is no text.
-fn tool_result(result: ToolResult) -> Result<(Value, Vec<Value>)> {
+/// Writes the message of a result. Returns what of it is no text.
+fn tool_result(result: ToolResult, messages: &mut List) -> Result<Vec<Value>> {
     let (text, others) = texts_of(result.parts);
     let shown = others
         .into_iter()
         .map(content)
         .filter_map(Result::transpose)
         .collect::<Result<Vec<_>>>()?;
-    let message = json!({
-        "role": "tool",
-        "tool_call_id": ids::call(Dialect::Chat, &result.call_id),
-        "content": flagged(text, result.is_error),
-    });
-    Ok((message, shown))
+    messages.push_object([
+        ("role", "tool".into()),
+        (
+            "tool_call_id",
+            ids::call(Dialect::Chat, &result.call_id).into(),
+        ),
+        ("content", flagged(text, result.is_error).into()),
+    ])?;
+    Ok(shown)
 }
 
 /// Writes what the model said. Returns the images among it, which only users can show.
-fn assistant(parts: Vec<Part>, names: &Names, messages: &mut Turns) -> Result<Vec<Value>> {
+fn assistant(parts: Parts<'_>, names: &Names, messages: &mut List) -> Result<Vec<Value>> {
     let mut text = String::new();
     let mut reasoning = Vec::new();
     let mut calls = Vec::new();
     let mut images = Vec::new();
     for part in parts {
         match part {
+            Part::Text(more) if text.is_empty() => text = more.text,
             Part::Text(more) => text.push_str(&more.text),
             Part::Refusal(more) => text.push_str(&more),
             Part::Reasoning { text, .. } if !text.is_empty() => reasoning.push(text),
-            Part::ToolCall(call) => calls.push(self::call(call, names)),
+            Part::ToolCall(call) => calls.push(call),
             image @ Part::Image { .. } => images.extend(content(image)?),
             _ => {}
         }
     }
-    let mut message = json!({"role": "assistant"});
-    message["content"] = match text.is_empty() {
+    if text.is_empty() && calls.is_empty() {
+        return Ok(images);
+    }
+    let content = match text.is_empty() {
         true => Value::Null,
         false => text.into(),
     };
-    if !reasoning.is_empty() {
-        message["reasoning_content"] = reasoning.join("\n\n").into();
+    let reasoning =
+        (!reasoning.is_empty()).then(|| ("reasoning_content", reasoning.join("\n\n").into()));
+    let members = [("role", "assistant".into()), ("content", content.into())];
+    let members = members.into_iter().chain(reasoning);
+    if calls.is_empty() {
+        messages.push_object(members)?;
+        return Ok(images);
     }
-    let says_nothing = message["content"].is_null() && calls.is_empty();
-    if !calls.is_empty() {
-        message["tool_calls"] = calls.into();
+    messages.open(members, "tool_calls")?;
+    for call in calls {
+        messages.push(self::call(call, names))?;
     }
-    if !says_nothing {
-        messages.push(message)?;
-    }
+    messages.close([])?;
     Ok(images)
 }
 
@@ -279,14 +308,14 @@ fn call(call: ToolCall, names: &Names) -> Value {
 }
 
 fn tools(
-    body: &mut Map<String, Value>,
+    body: &mut Written,
     tools: Vec<Tool>,
     choice: Option<ToolChoice>,
     parallel: Option<bool>,
     names: &Names,
-) {
+) -> Result<()> {
     if tools.is_empty() {
-        return;
+        return Ok(());
     }
     let is_custom = |name: &str| tools.iter().any(|tool| tool.name == name && tool.is_custom);
     let named = |name: &str| match is_custom(name) {
@@ -307,16 +336,19 @@ fn tools(
             json!({"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}})
         }
     });
-    let tools: Vec<Value> = tools
-        .into_iter()
-        .map(|tool| definition(tool, names))
-        .collect();
-    body.insert("tools".to_owned(), tools.into());
+    let mut definitions = List::expecting(tools.iter().map(Tool::weight).sum());
+    for tool in tools {
+        let weight = tool.weight();
+        definition(tool, names, &mut definitions)?;
+        definitions.advance(weight);
+    }
+    body.set_list("tools", definitions);
     set(body, "tool_choice", choice);
     set(body, "parallel_tool_calls", parallel);
+    Ok(())
 }
 
-fn definition(tool: Tool, names: &Names) -> Value {
+fn definition(tool: Tool, names: &Names, definitions: &mut List) -> Result<()> {
     let name = names.wire(&tool.name);
     if tool.is_custom {
         let mut custom = json!({"name": name});
@@ -327,37 +359,42 @@ fn definition(tool: Tool, names: &Names) -> Value {
             custom["format"] = json!({"type": "grammar",
                 "grammar": {"definition": grammar.definition, "syntax": grammar.syntax}});
         }
-        return json!({"type": "custom", "custom": custom});
+        return definitions.push(json!({"type": "custom", "custom": custom}));
     }
     let mut function = json!({"name": name});
     if let Some(description) = tool.description {
         function["description"] = description.into();
     }
-    function["parameters"] = schema::plain(tool.schema);
+    function["parameters"] = Value::Null;
     if let Some(strict) = tool.strict {
         function["strict"] = strict.into();
     }
-    json!({"type": "function", "function": function})
+    let definition = json!({"type": "function", "function": function});
+    let parameters = schema::plain(&tool.schema);
+    drop(tool.schema);
+    definitions.push_with(&definition, &["function", "parameters"], &parameters)
 }
 
-fn output(output: Output) -> Option<Value> {
-    match output {
-        Output::Text => None,
-        Output::JsonObject => Some(json!({"type": "json_object"})),
+fn output(output: Output, body: &mut Written) {
+    let format = match output {
+        Output::Text => return,
+        Output::JsonObject => json!({"type": "json_object"}),
         Output::JsonSchema {
             name,
             description,
             schema,
             strict,
         } => {
-            let mut inner = json!({"name": output_name(name), "schema": schema});
+            let mut inner = json!({"name": output_name(name), "schema": null});
             if let Some(description) = description {
                 inner["description"] = description.into();
             }
             if let Some(strict) = strict {
                 inner["strict"] = strict.into();
             }
-            Some(json!({"type": "json_schema", "json_schema": inner}))
+            body.set_deep(&["response_format", "json_schema", "schema"], schema);
+            json!({"type": "json_schema", "json_schema": inner})
         }
-    }
+    };
+    body.insert("response_format".to_owned(), format);
 }

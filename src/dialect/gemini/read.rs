@@ -2,21 +2,18 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Map, Value};
-
-use crate::dialect::neutral::body::{Body, Elements, Turns};
-use crate::dialect::neutral::fields::{Fields, list_of, object};
+use crate::dialect::neutral::given::List;
 use crate::dialect::neutral::losses::{Place, Way};
 use crate::dialect::neutral::parts::{function, stops};
 use crate::dialect::neutral::{
-    Carrier, ImageShape, Output, Part, Request, Role, Sampling, Source, Text, Tier, ToolCall,
-    ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
+    Carrier, Given, ImageShape, Object, Output, Part, Request, Role, Sampling, Source, Text, Tier,
+    ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
-/// Takes a member in either spelling: `camelCase`, or with underscores.
-fn either(map: &mut Map<String, Value>, camel: &str) -> Option<Value> {
+/// A member in either spelling: `camelCase`, or with underscores.
+fn spelt(camel: &str) -> [String; 2] {
     let mut snake = String::with_capacity(camel.len() + 4);
     for c in camel.chars() {
         if c.is_ascii_uppercase() {
@@ -24,52 +21,59 @@ fn either(map: &mut Map<String, Value>, camel: &str) -> Option<Value> {
         }
         snake.push(c.to_ascii_lowercase());
     }
-    map.take_any(&[camel, &snake])
+    [camel.to_owned(), snake]
 }
 
-fn either_object(map: &mut Map<String, Value>, camel: &str) -> Option<Map<String, Value>> {
-    either(map, camel).and_then(object)
+fn either<'a>(map: &mut Object<'a>, camel: &str) -> Option<Given<'a>> {
+    map.take_any(&spelt(camel).each_ref().map(String::as_str))
 }
 
-fn either_text(map: &mut Map<String, Value>, camel: &str) -> Option<String> {
+fn either_object<'a>(map: &mut Object<'a>, camel: &str) -> Option<Object<'a>> {
+    either(map, camel).and_then(Given::object)
+}
+
+fn either_text(map: &mut Object<'_>, camel: &str) -> Option<String> {
     match either(map, camel)? {
-        Value::String(text) => Some(text),
+        Given::String(text) => Some(text),
         _ => None,
     }
+}
+
+fn either_list<'a>(map: &mut Object<'a>, camel: &str) -> List<'a> {
+    map.list_of_any(&spelt(camel).each_ref().map(String::as_str))
 }
 
 /// Reads a request. The model, and whether to stream, stand in the path.
 ///
 /// # Errors
 /// Where it says something that nobody else could be told.
-pub fn request<'b>(
-    body: impl Into<Body<'b>>,
+pub fn request<'a>(
+    mut body: Object<'a>,
     way: Way,
     model: &str,
     stream: bool,
-) -> Result<Request> {
-    let mut body = body.into();
+) -> Result<Request<'a>> {
     if let Some(inner) = either_object(&mut body, "generateContentRequest") {
-        body = inner.into();
+        body = inner;
     }
     let mut config = either_object(&mut body, "generationConfig").unwrap_or_default();
-    let number = |config: &mut Map<String, Value>, key| either(config, key)?.as_f64();
+    let number = |config: &mut Object<'_>, key| either(config, key)?.number();
     let mut request = Request {
         model: model.to_owned(),
         stream,
         sampling: Sampling {
-            max_tokens: either(&mut config, "maxOutputTokens").and_then(|n| n.as_u64()),
+            max_tokens: either(&mut config, "maxOutputTokens").and_then(|n| n.count()),
             temperature: config.number("temperature"),
             top_p: number(&mut config, "topP"),
-            top_k: either(&mut config, "topK").and_then(|n| n.as_u64()),
+            top_k: either(&mut config, "topK").and_then(|n| n.count()),
             frequency_penalty: number(&mut config, "frequencyPenalty"),
             presence_penalty: number(&mut config, "presencePenalty"),
-            seed: config.take("seed").and_then(|seed| seed.as_i64()),
-            n: either(&mut config, "candidateCount").and_then(|n| n.as_u64()),
+            seed: config.integer("seed"),
+            n: either(&mut config, "candidateCount").and_then(|n| n.count()),
         },
-        stop: stops(either(&mut config, "stopSequences")),
+        stop: stops(either_list(&mut config, "stopSequences")),
         output: output(&mut config),
-        modalities: stops(either(&mut config, "responseModalities"))
+        modalities: stops(either_list(&mut config, "responseModalities"))
             .into_iter()
             .map(|modality| modality.to_ascii_lowercase())
             .collect(),
@@ -83,21 +87,18 @@ pub fn request<'b>(
         ..Request::default()
     };
     match either(&mut body, "systemInstruction") {
-        Some(Value::String(text)) => request.system.push(Text::new(text)),
-        Some(Value::Object(mut content)) => {
-            for mut part in content.take("parts").map(list_of).unwrap_or_default() {
-                if let Some(Value::String(text)) = part.get_mut("text").map(Value::take) {
-                    request.system.push(Text::new(text));
-                }
-            }
+        Some(Given::String(text)) => request.system.push(Text::new(text)),
+        Some(Given::Object(mut content)) => {
+            let parts = content.list_of("parts").filter_map(Given::object);
+            let texts = parts.filter_map(|mut part| part.text("text"));
+            request.system.extend(texts.map(Text::new));
         }
         _ => {}
     }
     request.system.retain(|text| !text.text.is_empty());
-    let tools = body.take("tools").map(list_of).unwrap_or_default();
-    for mut tool in tools.into_iter().filter_map(object) {
-        let declared = either(&mut tool, "functionDeclarations").map(list_of);
-        for definition in declared.unwrap_or_default().into_iter().filter_map(object) {
+    for mut tool in body.list_of("tools").filter_map(Given::object) {
+        let declared = either_list(&mut tool, "functionDeclarations");
+        for definition in declared.filter_map(Given::object) {
             request.tools.extend(function(definition));
         }
         if either(&mut tool, "googleSearch").is_some() {
@@ -107,18 +108,20 @@ pub fn request<'b>(
     request.tool_choice = either_object(&mut body, "toolConfig")
         .and_then(|mut config| either_object(&mut config, "functionCallingConfig"))
         .and_then(choice);
-    contents(body.turns("contents"), way, &mut request)?;
+    contents(&mut body, way, &mut request)?;
     Ok(request)
 }
 
-fn output(config: &mut Map<String, Value>) -> Output {
+fn output(config: &mut Object<'_>) -> Output {
     let is_json = either_text(config, "responseMimeType").as_deref() == Some("application/json");
-    let schema = either(config, "responseJsonSchema").or_else(|| either(config, "responseSchema"));
+    let schema = ["responseJsonSchema", "responseSchema"]
+        .into_iter()
+        .find_map(|key| config.json(&spelt(key).each_ref().map(String::as_str)));
     match (schema, is_json) {
         (Some(schema), _) => Output::JsonSchema {
             name: None,
             description: None,
-            schema: crate::dialect::neutral::schema::plain(schema),
+            schema: crate::dialect::neutral::schema::plain(&schema),
             strict: None,
         },
         (None, true) => Output::JsonObject,
@@ -126,7 +129,7 @@ fn output(config: &mut Map<String, Value>) -> Output {
     }
 }
 
-fn image_shape(config: &mut Map<String, Value>) -> ImageShape {
+fn image_shape(config: &mut Object<'_>) -> ImageShape {
     let mut shape = either_object(config, "imageConfig").unwrap_or_default();
     ImageShape {
         aspect_ratio: either_text(&mut shape, "aspectRatio"),
@@ -134,9 +137,9 @@ fn image_shape(config: &mut Map<String, Value>) -> ImageShape {
     }
 }
 
-fn choice(mut config: Map<String, Value>) -> Option<ToolChoice> {
+fn choice(mut config: Object<'_>) -> Option<ToolChoice> {
     let mode = config.text("mode").unwrap_or_default().to_ascii_uppercase();
-    let names: Vec<String> = stops(either(&mut config, "allowedFunctionNames"));
+    let names: Vec<String> = stops(either_list(&mut config, "allowedFunctionNames"));
     match (mode.as_str(), names.as_slice()) {
         ("NONE", _) => Some(ToolChoice::None),
         ("ANY", []) => Some(ToolChoice::Required),
@@ -195,24 +198,19 @@ impl Calls {
     }
 }
 
-fn contents(contents: Turns<'_>, way: Way, request: &mut Request) -> Result<()> {
-    let contents = match contents {
-        Turns::Other(Value::String(text)) => {
-            request.turns.push(Turn {
-                role: Role::User,
-                parts: vec![Part::text(text)],
-            });
-            return Ok(());
-        }
-        Turns::Other(value) => Elements::from(list_of(value)),
-        Turns::List(contents) => contents,
-        Turns::Absent => return Ok(()),
-    };
+fn contents<'a>(body: &mut Object<'a>, way: Way, request: &mut Request<'a>) -> Result<()> {
+    let contents = body.list_of("contents");
+    let is_one = matches!(contents, List::One(_));
     let mut calls = Calls::default();
     for (index, content) in contents.enumerate() {
         let place = Place::new("contents", index, way);
-        let Value::Object(mut content) = content? else {
-            return Err(place.refused("must be an object"));
+        let mut content = match content {
+            Given::Object(content) => content,
+            Given::String(text) if is_one => {
+                request.turns.push(Turn::new(Role::User, Part::text(text)));
+                continue;
+            }
+            _ => return Err(place.refused("must be an object")),
         };
         let before = request.turns.last().map(|turn| turn.role);
         let role = match (content.text("role").as_deref(), before) {
@@ -221,13 +219,18 @@ fn contents(contents: Turns<'_>, way: Way, request: &mut Request) -> Result<()> 
             (_, Some(Role::User)) => Role::Assistant,
             _ => Role::User,
         };
+        let given = content.list_of("parts");
+        if let (List::Elements { .. }, Some(plain)) = (&given, given.plain()) {
+            request.turns.push(Turn::new(role, plain));
+            continue;
+        }
         let mut parts = Vec::new();
-        let given = content.take("parts").map(list_of).unwrap_or_default();
-        for (index, part) in given.into_iter().enumerate() {
+        for (index, part) in given.enumerate() {
+            place.bounds(index)?;
             let place = place.member("parts").at(index);
             match part {
-                Value::String(text) => parts.push(Part::text(text)),
-                Value::Object(part) => {
+                Given::String(text) => parts.push(Part::text(text)),
+                Given::Object(part) => {
                     parts.extend(self::part(part, role, &place, &mut calls)?);
                 }
                 _ => return Err(place.refused("is no part")),
@@ -235,13 +238,13 @@ fn contents(contents: Turns<'_>, way: Way, request: &mut Request) -> Result<()> 
         }
         // Of thousands of turns most have one part.
         parts.shrink_to_fit();
-        request.turns.push(Turn { role, parts });
+        request.turns.push(Turn::new(role, parts));
     }
     Ok(())
 }
 
 /// A signature, wherever clients put it.
-fn signature(part: &mut Map<String, Value>) -> Option<Carrier> {
+fn signature(part: &mut Object<'_>) -> Option<Carrier> {
     let value = either_text(part, "thoughtSignature").or_else(|| {
         let mut extra = part.object("extra_content")?;
         extra.object("google")?.text("thought_signature")
@@ -250,7 +253,7 @@ fn signature(part: &mut Map<String, Value>) -> Option<Carrier> {
 }
 
 fn part(
-    mut part: Map<String, Value>,
+    mut part: Object<'_>,
     role: Role,
     place: &Place,
     calls: &mut Calls,
@@ -270,8 +273,8 @@ fn part(
             id,
             name,
             arguments: call
-                .take("args")
-                .map_or_else(|| "{}".to_owned(), |args| args.to_string()),
+                .json(&["args"])
+                .map_or_else(|| "{}".to_owned(), String::from),
             is_custom: false,
             carrier: carrier.or(nested),
         })));
@@ -298,7 +301,7 @@ fn part(
     }
     let is_known = ["executableCode", "codeExecutionResult"]
         .iter()
-        .any(|key| part.contains_key(*key));
+        .any(|key| part.contains(key));
     if role == Role::Assistant || is_known || part.is_empty() {
         return Ok(None);
     }
@@ -337,11 +340,7 @@ fn medium(mime: String, source: Source) -> Part {
     }
 }
 
-fn result(
-    mut response: Map<String, Value>,
-    place: &Place,
-    calls: &mut Calls,
-) -> Result<ToolResult> {
+fn result(mut response: Object<'_>, place: &Place, calls: &mut Calls) -> Result<ToolResult> {
     let name = response.full_text("name");
     let (call_id, name) = calls.result(response.full_text("id"), name.as_deref());
     let mut result = ToolResult {
@@ -350,40 +349,24 @@ fn result(
         ..ToolResult::default()
     };
     let text = match response.take("response") {
-        Some(Value::Object(object)) if object.len() == 1 => {
-            let (key, value) = object.into_iter().next().unwrap_or_default();
-            match key.as_str() {
-                "error" => {
-                    result.is_error = true;
-                    plain(value)
-                }
-                "result" | "output" | "content" => plain(value),
-                _ => {
-                    let mut whole = Map::new();
-                    whole.insert(key, value);
-                    Value::Object(whole).to_string()
-                }
+        Some(Given::Object(object)) => match object.only() {
+            Some((key @ ("error" | "result" | "output" | "content"), value)) => {
+                result.is_error = key == "error";
+                value.into_text()
             }
-        }
-        Some(value) => plain(value),
+            _ => Given::Object(object).into_text(),
+        },
+        Some(value) => value.into_text(),
         None => String::new(),
     };
     if !text.is_empty() {
         result.parts.push(Part::text(text));
     }
-    for (index, inner) in response.list("parts").into_iter().enumerate() {
-        if let Some(inner) = object(inner) {
+    for (index, inner) in response.list("parts").enumerate() {
+        if let Some(inner) = inner.object() {
             let place = place.member("parts").at(index);
             result.parts.extend(part(inner, Role::User, &place, calls)?);
         }
     }
     Ok(result)
-}
-
-/// A text as it is, anything else as JSON.
-fn plain(value: Value) -> String {
-    match value {
-        Value::String(text) => text,
-        other => other.to_string(),
-    }
 }

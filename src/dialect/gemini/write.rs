@@ -8,12 +8,13 @@ use super::schema::{Profile, clean};
 use crate::dialect::Dialect;
 use crate::dialect::neutral::carrier::UNCHECKED;
 use crate::dialect::neutral::fields::{self, set};
+use crate::dialect::neutral::json_text::TOO_LARGE;
 use crate::dialect::neutral::losses::{self, Thing};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::{asked_for, object_of, texts_of};
 use crate::dialect::neutral::{
-    Carrier, Family, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice,
-    ToolResult, Turn, Turns, Untranslatable, Written, media, repair, schema,
+    Carrier, Family, Json, List, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall,
+    ToolChoice, ToolResult, Turn, Untranslatable, Wrap, Written, given, media, repair, schema,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -51,28 +52,25 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
     let mut turns: Vec<Turn> = request.turns.into_iter().map(without_system).collect();
     repair::begun(&mut system, &mut turns);
     if !system.is_empty() {
-        let parts: Vec<Value> = system
-            .into_iter()
-            .map(|text| json!({"text": text.text}))
-            .collect();
-        body.insert("systemInstruction".to_owned(), json!({"parts": parts}));
+        let mut parts = List::expecting(system.iter().map(|text| text.text.len()).sum());
+        for text in system {
+            let weight = text.text.len();
+            parts.push(fields::object_of([("text", text.text.into())]))?;
+            parts.advance(weight);
+        }
+        body.set_wrapped("systemInstruction", Wrap::Object("parts"), parts);
     }
     let turns = repair::merged(repair::tool_turns(turns));
     let called = names_of_calls(&turns);
-    let mut contents = Turns::default();
+    let mut contents = List::expecting(turns.iter().map(Turn::weight).sum());
     for turn in turns {
-        let is_model = turn.role == Role::Assistant;
-        let Some(content) = content(turn, names, &called, age)? else {
-            continue;
-        };
-        if contents.is_empty() && is_model {
-            contents.push(json!({"role": "user", "parts": [{"text": ""}]}))?;
-        }
-        contents.push(content)?;
+        let weight = turn.weight();
+        content(turn, names, &called, age, &mut contents)?;
+        contents.advance(weight);
     }
-    body.set_turns("contents", contents);
+    body.set_list("contents", contents);
     let has_tools = !request.tools.is_empty();
-    tools(&mut body, request.tools, request.tool_choice, names);
+    tools(&mut body, request.tools, request.tool_choice, names)?;
     let searches = request.web_search.map(|_| json!({"googleSearch": {}}));
     let own: Vec<Value> = searches.into_iter().chain(request.google.tools).collect();
     if !own.is_empty() && !has_tools {
@@ -110,10 +108,8 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
         }
         Output::JsonSchema { schema, .. } => {
             config.insert("responseMimeType".to_owned(), "application/json".into());
-            config.insert(
-                "responseJsonSchema".to_owned(),
-                clean(&schema, Profile::Public),
-            );
+            let schema = cleaned(&schema, "the output")?;
+            config.insert("responseJsonSchema".to_owned(), schema);
         }
     }
     if !config.is_empty() {
@@ -129,7 +125,7 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
 }
 
 /// Instructions in the middle of a conversation become words of the user that say what they are.
-fn without_system(turn: Turn) -> Turn {
+fn without_system(turn: Turn<'_>) -> Turn<'_> {
     if turn.role != Role::System {
         return turn;
     }
@@ -139,10 +135,7 @@ fn without_system(turn: Turn) -> Turn {
         ))),
         _ => None,
     });
-    Turn {
-        role: Role::User,
-        parts: texts.collect(),
-    }
+    Turn::new(Role::User, texts.collect::<Vec<_>>())
 }
 
 /// Results say the name of what was called.
@@ -182,31 +175,42 @@ fn content(
     names: &Names,
     called: &HashMap<String, String>,
     age: Age,
-) -> Result<Option<Value>> {
+    contents: &mut List,
+) -> Result<()> {
     let role = match turn.role {
         Role::Assistant => "model",
         Role::User | Role::System => "user",
     };
     sign_calls(&mut turn.parts);
-    let mut parts = Vec::with_capacity(turn.parts.len());
     let mut has_calls = false;
-    for part in turn.parts {
-        match part {
-            Part::ToolCall(call) => {
-                let is_first = !std::mem::replace(&mut has_calls, true);
-                parts.push(function_call(call, names, age, is_first));
+    let mark = contents.mark();
+    if contents.is_empty() && turn.role == Role::Assistant {
+        contents.push(json!({"role": "user", "parts": [{"text": ""}]}))?;
+    }
+    let write = |parts: &mut List| {
+        for part in turn.parts {
+            match part {
+                Part::ToolCall(call) => {
+                    let is_first = !std::mem::replace(&mut has_calls, true);
+                    function_call(call, names, age, is_first, parts)?;
+                }
+                Part::ToolResult(result) => function_response(result, names, called, age, parts)?,
+                // What older models thought, they do not take back.
+                Part::Reasoning { .. } if age == Age::Old => {}
+                other => {
+                    if let Some(part) = self::part(other)? {
+                        parts.push(part)?;
+                    }
+                }
             }
-            Part::ToolResult(result) => function_response(result, names, called, age, &mut parts)?,
-            // What older models thought, they do not take back.
-            Part::Reasoning { .. } if age == Age::Old => {}
-            other => parts.extend(self::part(other)?),
         }
+        Ok(())
+    };
+    let role = ("role", role.into());
+    if !contents.push_list([role], "parts", write)? {
+        contents.reset(mark);
     }
-    if parts.is_empty() {
-        return Ok(None);
-    }
-    let content = [("role", role.into()), ("parts", parts.into())];
-    Ok(Some(fields::object_of(content)))
+    Ok(())
 }
 
 fn part(part: Part) -> Result<Option<Value>> {
@@ -240,11 +244,19 @@ fn part(part: Part) -> Result<Option<Value>> {
 }
 
 fn inline(mime: &str, data: String) -> Value {
-    json!({"inlineData": {"mimeType": mime, "data": data}})
+    let inline = [("mimeType", mime.into()), ("data", data.into())];
+    fields::object_of([("inlineData", fields::object_of(inline))])
 }
 
-fn function_call(call: ToolCall, names: &Names, age: Age, is_first: bool) -> Value {
-    let mut said = json!({"name": names.wire(&call.name), "args": object_of(&call)});
+fn function_call(
+    call: ToolCall,
+    names: &Names,
+    age: Age,
+    is_first: bool,
+    parts: &mut List,
+) -> Result<()> {
+    let args = object_of(&call);
+    let mut said = json!({"name": names.wire(&call.name), "args": null});
     if age == Age::New && !call.id.is_empty() {
         said["id"] = call.id.into();
     }
@@ -256,7 +268,7 @@ fn function_call(call: ToolCall, names: &Names, age: Age, is_first: bool) -> Val
         _ if is_first && age == Age::New => part["thoughtSignature"] = UNCHECKED.into(),
         _ => {}
     }
-    part
+    parts.push_with(&part, &["functionCall", "args"], &args)
 }
 
 fn function_response(
@@ -264,7 +276,7 @@ fn function_response(
     names: &Names,
     called: &HashMap<String, String>,
     age: Age,
-    parts: &mut Vec<Value>,
+    parts: &mut List,
 ) -> Result<()> {
     let name = result
         .name
@@ -272,31 +284,39 @@ fn function_response(
         .or_else(|| called.get(&result.call_id).map(String::as_str))
         .unwrap_or_default();
     let (text, others) = texts_of(result.parts);
-    let response = if result.is_error {
-        json!({"error": text})
-    } else {
-        let parsed = serde_json::from_str(&text).ok();
-        let structured = parsed.filter(|value: &Value| value.is_object() || value.is_array());
-        json!({"result": structured.unwrap_or(Value::String(text))})
+    let is_structured =
+        !result.is_error && text.trim_start().starts_with(['{', '[']) && given::is_valid(&text);
+    let key = if result.is_error { "error" } else { "result" };
+    let (value, structured) = match is_structured {
+        true => (Value::Null, Some(Json::of(&text))),
+        false => (text.into(), None),
     };
-    let mut response =
-        fields::object_of([("name", names.wire(name).into()), ("response", response)]);
+    let mut response = fields::object_of([
+        ("name", names.wire(name).into()),
+        ("response", fields::object_of([(key, value)])),
+    ]);
     if age == Age::New && !result.call_id.is_empty() {
         response["id"] = result.call_id.into();
     }
-    parts.push(fields::object_of([("functionResponse", response)]));
+    let part = fields::object_of([("functionResponse", response)]);
+    match structured {
+        Some(json) => parts.push_with(&part, &["functionResponse", "response", key], &json)?,
+        None => parts.push(part)?,
+    }
     for other in others {
-        parts.extend(part(other)?);
+        if let Some(part) = self::part(other)? {
+            parts.push(part)?;
+        }
     }
     Ok(())
 }
 
 fn tools(
-    body: &mut Map<String, Value>,
+    body: &mut Written,
     mut tools: Vec<Tool>,
     choice: Option<ToolChoice>,
     names: &Names,
-) {
+) -> Result<()> {
     let config = match choice {
         Some(ToolChoice::Auto | ToolChoice::WebSearch) => Some(json!({"mode": "AUTO"})),
         Some(ToolChoice::None) => Some(json!({"mode": "NONE"})),
@@ -318,36 +338,48 @@ fn tools(
         None => None,
     };
     if tools.is_empty() {
-        return;
+        return Ok(());
     }
-    let declared: Vec<Value> = tools
-        .into_iter()
-        .map(|tool| declaration(tool, names))
-        .collect();
-    body.insert(
-        "tools".to_owned(),
-        json!([{"functionDeclarations": declared}]),
-    );
+    let mut declared = List::expecting(tools.iter().map(Tool::weight).sum());
+    for tool in tools {
+        let weight = tool.weight();
+        declared.push(declaration(tool, names)?)?;
+        declared.advance(weight);
+    }
+    body.set_wrapped("tools", Wrap::List("functionDeclarations"), declared);
     if let Some(config) = config {
         body.insert(
             "toolConfig".to_owned(),
             json!({"functionCallingConfig": config}),
         );
     }
+    Ok(())
 }
 
-fn declaration(tool: Tool, names: &Names) -> Value {
+fn declaration(tool: Tool, names: &Names) -> Result<Value> {
     let mut declaration = json!({"name": names.wire(&tool.name)});
     let (description, parameters) = match tool.is_custom {
         true => (
             schema::text_description(tool.description, tool.grammar),
             schema::of_text(),
         ),
-        false => (tool.description, schema::plain(tool.schema)),
+        false => (tool.description, schema::plain(&tool.schema)),
     };
     if let Some(description) = description {
         declaration["description"] = description.into();
     }
-    declaration["parametersJsonSchema"] = clean(&parameters, Profile::Public);
-    declaration
+    let parameters = cleaned(&parameters, &format!("the tool {:?}", tool.name))?;
+    declaration["parametersJsonSchema"] = parameters;
+    Ok(declaration)
+}
+
+/// A schema as the vendor takes it; `of` is what it is the schema of.
+fn cleaned(schema: &Json, of: &str) -> Result<Value> {
+    match schema.tree() {
+        Some(schema) => Ok(clean(&schema, Profile::Public)),
+        None => {
+            let why = format!("the schema of {of} {TOO_LARGE}");
+            Err(Untranslatable::new("", why))
+        }
+    }
 }

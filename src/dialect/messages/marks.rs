@@ -1,6 +1,6 @@
 //! Marks for the prompt cache: those of the client, as many as are allowed, or else our own (spec/dialects.md 1.15).
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::dialect::neutral::{Cache, Part, Role, Text, Tool, Turn};
 
@@ -10,10 +10,14 @@ const MOST: usize = 4;
 /// Puts a mark on a written block.
 pub fn mark(block: &mut Value, cache: Option<Cache>) {
     if let Some(cache) = cache {
-        block["cache_control"] = match cache.is_long {
-            true => json!({"type": "ephemeral", "ttl": "1h"}),
-            false => json!({"type": "ephemeral"}),
-        };
+        block["cache_control"] = said(cache);
+    }
+}
+
+pub fn said(cache: Cache) -> Value {
+    match cache.is_long {
+        true => json!({"type": "ephemeral", "ttl": "1h"}),
+        false => json!({"type": "ephemeral"}),
     }
 }
 
@@ -30,30 +34,30 @@ pub fn are_there(system: &[Text], turns: &[Turn], tools: &[Tool]) -> bool {
         || turns.iter().flat_map(|turn| &turn.parts).any(marked)
 }
 
-/// Whoever says nothing of the prompt cache gets its use all the same: up to what the user said before last …
+/// Whoever says nothing of the prompt cache gets its use all the same: up to what the user said before last,
+/// and, where they are written, up to the last tool and the system text.
 pub fn mark_turns(turns: &mut [Turn]) {
+    let is_said = |turn: &Turn<'_>| match turn.parts.is_blank_text() {
+        Some(is_blank) => !is_blank,
+        None => turn.parts.iter().any(|part| !is_blank(part)),
+    };
     let said = turns
         .iter_mut()
-        .filter(|turn| turn.role == Role::User && turn.parts.iter().any(|part| !is_blank(part)));
+        .filter(|turn| turn.role == Role::User && is_said(turn));
     let Some(before_last) = said.rev().nth(1) else {
         return;
     };
+    let own = Cache { is_long: false };
+    if before_last.parts.mark_plain(own) {
+        return;
+    }
+    before_last.parts.open();
     let parts = before_last.parts.iter_mut().filter(|part| !is_blank(part));
     // Results come first.
     if let Some(last) = parts.max_by_key(|part| !is_result(part))
         && let Some(cache) = place(last)
     {
-        *cache = Some(Cache { is_long: false });
-    }
-}
-
-/// … and up to the last tool and the system text.
-pub fn mark_head(body: &mut Map<String, Value>) {
-    for key in ["tools", "system"] {
-        let list = body.get_mut(key).and_then(Value::as_array_mut);
-        if let Some(last) = list.and_then(|list| list.last_mut()) {
-            mark(last, Some(Cache { is_long: false }));
-        }
+        *cache = Some(own);
     }
 }
 
@@ -116,8 +120,8 @@ mod tests {
         }
     }
 
-    fn turn(role: Role, parts: Vec<Part>) -> Turn {
-        Turn { role, parts }
+    fn turn(role: Role, parts: Vec<Part>) -> Turn<'static> {
+        Turn::new(role, parts)
     }
 
     /// Which parts are marked, turn by turn.

@@ -1,14 +1,11 @@
 //! Messages requests, read (spec/dialects.md 1).
 
-use serde_json::{Map, Value};
-
-use crate::dialect::neutral::body::{Body, Turns};
-use crate::dialect::neutral::fields::{Fields, list_of, object};
+use crate::dialect::neutral::given::List;
 use crate::dialect::neutral::losses::{Place, Way};
 use crate::dialect::neutral::parts::{cache, stops};
 use crate::dialect::neutral::{
-    Carrier, Family, Output, Part, Request, Role, Sampling, Source, Text, Tier, Tool, ToolCall,
-    ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
+    Carrier, Family, Given, Object, Output, Part, Request, Role, Sampling, Source, Text, Tier,
+    Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -17,8 +14,7 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 ///
 /// # Errors
 /// Where it says something that nobody else could be told.
-pub fn request<'b>(body: impl Into<Body<'b>>, way: Way) -> Result<Request> {
-    let mut body = body.into();
+pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
     // A conversation that the provider keeps. Told so, Anthropic's SDK sends all of it instead.
     if body.take("thread").is_some() {
         return Err(Untranslatable {
@@ -32,7 +28,7 @@ pub fn request<'b>(body: impl Into<Body<'b>>, way: Way) -> Result<Request> {
     let mut request = Request {
         model: body.text("model").unwrap_or_default(),
         stream: body.flag("stream").unwrap_or(false),
-        stop: stops(body.take("stop_sequences")),
+        stop: stops(body.list_of("stop_sequences")),
         user_id: body
             .object("metadata")
             .and_then(|mut metadata| metadata.text("user_id")),
@@ -53,10 +49,10 @@ pub fn request<'b>(body: impl Into<Body<'b>>, way: Way) -> Result<Request> {
     if body.text("speed").as_deref() == Some("fast") {
         request.service_tier = Some(Tier::Priority);
     }
-    for block in body.take("system").map(list_of).unwrap_or_default() {
+    for block in body.list_of("system") {
         request.system.extend(text(block));
     }
-    for definition in body.list("tools").into_iter().filter_map(object) {
+    for definition in body.list("tools").filter_map(Given::object) {
         tool(definition, &mut request);
     }
     if let Some(mut choice) = body.object("tool_choice") {
@@ -72,12 +68,12 @@ pub fn request<'b>(body: impl Into<Body<'b>>, way: Way) -> Result<Request> {
             _ => None,
         };
     }
-    let Turns::List(messages) = body.turns("messages") else {
+    let Some(Given::List(messages)) = body.take("messages") else {
         return Ok(request);
     };
     for (index, message) in messages.enumerate() {
         let place = Place::new("messages", index, way);
-        let Value::Object(message) = message? else {
+        let Given::Object(message) = message else {
             return Err(place.refused("must be an object"));
         };
         request.turns.push(turn(message, &place)?);
@@ -85,7 +81,7 @@ pub fn request<'b>(body: impl Into<Body<'b>>, way: Way) -> Result<Request> {
     Ok(request)
 }
 
-fn output(body: &mut Map<String, Value>) -> Output {
+fn output(body: &mut Object<'_>) -> Output {
     let format = body
         .object("output_config")
         .and_then(|mut config| config.object("format"))
@@ -97,17 +93,17 @@ fn output(body: &mut Map<String, Value>) -> Output {
         Some("json_schema") => Output::JsonSchema {
             name: format.full_text("name"),
             description: None,
-            schema: format.take("schema").unwrap_or_default(),
+            schema: format.json(&["schema"]).unwrap_or_default(),
             strict: None,
         },
         _ => Output::Text,
     }
 }
 
-fn text(block: Value) -> Option<Text> {
+fn text(block: Given<'_>) -> Option<Text> {
     let text = match block {
-        Value::String(text) => Text::new(text),
-        Value::Object(mut block) => Text {
+        Given::String(text) => Text::new(text),
+        Given::Object(mut block) => Text {
             text: block.text("text")?,
             cache: cache(&mut block),
         },
@@ -116,13 +112,13 @@ fn text(block: Value) -> Option<Text> {
     (!text.text.is_empty()).then_some(text)
 }
 
-fn tool(mut definition: Map<String, Value>, request: &mut Request) {
+fn tool(mut definition: Object<'_>, request: &mut Request) {
     let kind = definition.text("type").unwrap_or_default();
     if kind.starts_with("web_search") {
         request.web_search = Some(WebSearch::read(definition));
         return;
     }
-    let has_schema = definition.contains_key("input_schema");
+    let has_schema = definition.contains("input_schema");
     if !has_schema && !kind.is_empty() && kind != "custom" {
         // The vendor's own tools, which others do not have.
         return;
@@ -133,7 +129,7 @@ fn tool(mut definition: Map<String, Value>, request: &mut Request) {
     request.tools.push(Tool {
         name,
         description: definition.full_text("description"),
-        schema: definition.take("input_schema").unwrap_or_default(),
+        schema: definition.json(&["input_schema"]).unwrap_or_default(),
         strict: definition.flag("strict"),
         cache: cache(&mut definition),
         ..Tool::default()
@@ -146,7 +142,7 @@ fn is_web_search(name: &str, request: &Request) -> bool {
     name == "web_search" && request.web_search.is_some() && !is_another
 }
 
-fn turn(mut message: Map<String, Value>, place: &Place) -> Result<Turn> {
+fn turn<'a>(mut message: Object<'a>, place: &Place) -> Result<Turn<'a>> {
     let role = match message.text("role").as_deref() {
         Some("assistant") => Role::Assistant,
         Some("system") => Role::System,
@@ -156,19 +152,23 @@ fn turn(mut message: Map<String, Value>, place: &Place) -> Result<Turn> {
             return Err(place.member("role").refused(why));
         }
     };
-    let content = message.take("content").map(list_of).unwrap_or_default();
-    let parts = parts(content, role, &place.member("content"))?;
+    let content = message.list_of("content");
+    let parts = match content.plain() {
+        Some(plain) => plain,
+        _ => parts(content, role, &place.member("content"))?.into(),
+    };
     Ok(Turn { role, parts })
 }
 
-fn parts(content: Vec<Value>, role: Role, place: &Place) -> Result<Vec<Part>> {
-    let mut parts = Vec::with_capacity(content.len());
-    for (index, block) in content.into_iter().enumerate() {
+fn parts(content: List<'_>, role: Role, place: &Place) -> Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    for (index, block) in content.enumerate() {
+        place.bounds(index)?;
         let place = place.at(index);
         match block {
-            Value::String(text) if text.is_empty() => {}
-            Value::String(text) => parts.push(Part::text(text)),
-            Value::Object(block) => parts.extend(part(block, role, &place)?),
+            Given::String(text) if text.is_empty() => {}
+            Given::String(text) => parts.push(Part::text(text)),
+            Given::Object(block) => parts.extend(part(block, role, &place)?),
             _ => return Err(place.refused("is no block")),
         }
     }
@@ -177,7 +177,7 @@ fn parts(content: Vec<Value>, role: Role, place: &Place) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
-fn part(mut block: Map<String, Value>, role: Role, place: &Place) -> Result<Option<Part>> {
+fn part(mut block: Object<'_>, role: Role, place: &Place) -> Result<Option<Part>> {
     let kind = block.text("type").unwrap_or_else(|| "text".to_owned());
     let mark = cache(&mut block);
     let part = match kind.as_str() {
@@ -218,12 +218,12 @@ fn part(mut block: Map<String, Value>, role: Role, place: &Place) -> Result<Opti
             id: block.text("id").unwrap_or_default(),
             name: block.text("name").unwrap_or_default(),
             arguments: block
-                .take("input")
-                .map_or_else(|| "{}".to_owned(), |input| input.to_string()),
+                .json(&["input"])
+                .map_or_else(|| "{}".to_owned(), String::from),
             ..ToolCall::default()
         }),
         "tool_result" => {
-            let content = block.take("content").map(list_of).unwrap_or_default();
+            let content = block.list_of("content");
             Part::ToolResult(ToolResult {
                 call_id: block.text("tool_use_id").unwrap_or_default(),
                 name: None,
@@ -248,18 +248,18 @@ fn part(mut block: Map<String, Value>, role: Role, place: &Place) -> Result<Opti
     place.takes(part).map(Some)
 }
 
-fn search_result(mut block: Map<String, Value>) -> String {
+fn search_result(mut block: Object<'_>) -> String {
     let mut lines: Vec<String> = ["title", "source"]
         .iter()
         .filter_map(|key| block.full_text(key))
         .collect();
-    for text in block.list("content").into_iter().filter_map(text) {
+    for text in block.list("content").filter_map(text) {
         lines.push(text.text);
     }
     lines.join("\n")
 }
 
-fn source(mut source: Map<String, Value>, place: &Place) -> Result<Source> {
+fn source(mut source: Object<'_>, place: &Place) -> Result<Source> {
     let kind = source.text("type").unwrap_or_default();
     match kind.as_str() {
         "url" => source
@@ -268,21 +268,17 @@ fn source(mut source: Map<String, Value>, place: &Place) -> Result<Source> {
         "file" => source.full_text("file_id").map(Source::FileId),
         "text" => source.text("data").map(Source::Text),
         "content" => {
-            let content = source.take("content").map(list_of).unwrap_or_default();
-            let texts: Vec<String> = content
-                .into_iter()
-                .filter_map(text)
-                .map(|text| text.text)
-                .collect();
+            let content = source.list_of("content");
+            let texts: Vec<String> = content.filter_map(text).map(|text| text.text).collect();
             Some(Source::Text(texts.join("\n")))
         }
         _ => {
             let data = match source.take_any(&["data", "base64"]) {
-                Some(Value::String(data)) => Some(data),
+                Some(Given::String(data)) => Some(data),
                 _ => None,
             };
             let mime = match source.take_any(&["media_type", "mime_type"]) {
-                Some(Value::String(mime)) => Some(mime),
+                Some(Given::String(mime)) => Some(mime),
                 _ => None,
             };
             data.map(|data| Source::Data {

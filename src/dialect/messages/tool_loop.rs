@@ -1,6 +1,6 @@
 //! A turn that goes on with results of tools, and whether it still has its thoughts.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::dialect::neutral::Written;
 
@@ -11,73 +11,76 @@ pub fn settle_thinking(body: &mut Written) {
     let is_enabled = body
         .get("thinking")
         .is_some_and(|thinking| thinking["type"] == "enabled");
-    if is_enabled && has_lost_its_thoughts(body.last_turns()) {
+    if is_enabled && body.is_thoughtless_loop {
         body.insert("thinking".to_owned(), json!({"type": "disabled"}));
-    }
-}
-
-fn has_lost_its_thoughts(messages: &[Value]) -> bool {
-    let [asked, answered] = messages else {
-        return false;
-    };
-    let is = |block: &Value, kinds: &[&str]| {
-        let kind = block["type"].as_str().unwrap_or_default();
-        kinds.contains(&kind)
-    };
-    let goes_on = blocks(answered, "user")
-        .iter()
-        .any(|block| is(block, &["tool_result"]));
-    let asked = blocks(asked, "assistant");
-    let calls = asked.iter().any(|block| is(block, &["tool_use"]));
-    let thought = asked
-        .first()
-        .is_some_and(|block| is(block, &["thinking", "redacted_thinking"]));
-    goes_on && calls && !thought
-}
-
-fn blocks<'m>(message: &'m Value, role: &str) -> &'m [Value] {
-    match &message["content"] {
-        Value::Array(blocks) if message["role"] == role => blocks,
-        _ => &[],
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::write;
     use super::*;
-    use crate::dialect::neutral::Turns;
+    use crate::dialect::Dialect;
+    use crate::dialect::neutral::names::Names;
+    use crate::dialect::neutral::{
+        Carrier, Family, Part, Request, Role, ToolCall, ToolResult, Turn,
+    };
 
-    fn settled(asked: Value, answered: Value, kind: &str) -> Value {
-        let mut messages = Turns::default();
-        let turns = [
-            json!({"role": "user", "content": "q"}),
-            json!({"role": "assistant", "content": asked}),
-            json!({"role": "user", "content": answered}),
+    fn settled(asked: Vec<Part>, answered: Part, kind: &str) -> String {
+        let turn = |role, parts: Vec<Part>| Turn::new(role, parts);
+        let turns = vec![
+            turn(Role::User, vec![Part::text("q")]),
+            turn(Role::Assistant, asked),
+            turn(Role::User, vec![answered]),
         ];
-        messages.extend(turns).unwrap();
-        let mut body = Written::default();
-        body.set_turns("messages", messages);
+        let request = Request {
+            turns,
+            ..Request::default()
+        };
+        let names = Names::new(Dialect::Messages, []);
+        let mut body = write::request(request, "m", &names, None).unwrap();
         body.insert("thinking".to_owned(), json!({"type": kind}));
         settle_thinking(&mut body);
-        body["thinking"]["type"].clone()
+        body["thinking"]["type"].as_str().unwrap().to_owned()
     }
 
     #[test]
     fn only_a_loop_without_its_thoughts_goes_on_without() {
-        let call = json!({"type": "tool_use", "id": "t", "name": "f", "input": {}});
-        let result = json!([{"type": "tool_result", "tool_use_id": "t", "content": "x"}]);
-        let thought = json!({"type": "thinking", "thinking": "hm", "signature": "s"});
-        let lost = json!([{"type": "text", "text": "a"}, call]);
-        assert_eq!(settled(lost.clone(), result.clone(), "enabled"), "disabled");
-        assert_eq!(
-            settled(lost.clone(), result.clone(), "adaptive"),
-            "adaptive"
-        );
-        assert_eq!(settled(lost, json!("next"), "enabled"), "enabled");
-        assert_eq!(
-            settled(json!([thought, call]), result.clone(), "enabled"),
-            "enabled"
-        );
-        assert_eq!(settled(json!("text"), result, "enabled"), "enabled");
+        let call = || {
+            Part::ToolCall(ToolCall {
+                id: "t".to_owned(),
+                name: "f".to_owned(),
+                arguments: "{}".to_owned(),
+                ..ToolCall::default()
+            })
+        };
+        let result = || {
+            Part::ToolResult(ToolResult {
+                call_id: "t".to_owned(),
+                parts: vec![Part::text("x")],
+                ..ToolResult::default()
+            })
+        };
+        let thought = Part::Reasoning {
+            text: "hm".to_owned(),
+            carrier: Some(Carrier {
+                family: Family::Claude,
+                value: "s".to_owned(),
+            }),
+        };
+        let foreign = Part::Reasoning {
+            text: "hm".to_owned(),
+            carrier: None,
+        };
+        let lost = || vec![Part::text("a"), call()];
+        for (asked, answered, kind, expected) in [
+            (lost(), result(), "enabled", "disabled"),
+            (lost(), result(), "adaptive", "adaptive"),
+            (vec![foreign, call()], result(), "enabled", "disabled"),
+            (vec![thought, call()], result(), "enabled", "enabled"),
+            (vec![Part::text("a")], Part::text("b"), "enabled", "enabled"),
+        ] {
+            assert_eq!(settled(asked, answered, kind), expected);
+        }
     }
 }

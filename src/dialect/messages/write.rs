@@ -5,12 +5,13 @@ use serde_json::{Map, Value, json};
 use super::marks::{self, mark};
 use crate::dialect::Dialect;
 use crate::dialect::neutral::fields::{self, set};
+use crate::dialect::neutral::json_text::TOO_LARGE;
 use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::{asked_for, object_of};
 use crate::dialect::neutral::{
-    Family, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice,
-    ToolResult, Turn, Turns, Untranslatable, WebSearch, Written, ids, media, repair, schema,
+    Cache, Family, Item, List, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall,
+    ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, Written, ids, media, repair, schema,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -45,20 +46,36 @@ pub fn request(
     let turns = turns.into_iter().map(without_system).collect();
     let mut turns = repair::merged(repair::tool_turns(turns));
     let (mut tools, choice) = allowed(request.tools, request.tool_choice);
+    // Whoever says nothing of the prompt cache gets its use all the same.
+    let own = (!has_marks).then_some(Cache { is_long: false });
     if has_marks {
         marks::limit(&mut system, &mut tools, &mut turns);
     } else {
         marks::mark_turns(&mut turns);
     }
     if !system.is_empty() {
-        let blocks: Vec<Value> = system.into_iter().map(text).collect();
-        body.insert("system".to_owned(), blocks.into());
+        if let Some(last) = system.last_mut() {
+            last.cache = last.cache.or(own);
+        }
+        let mut blocks = List::expecting(system.iter().map(|text| text.text.len()).sum());
+        for text in system {
+            let weight = text.text.len();
+            blocks.push(self::text(text))?;
+            blocks.advance(weight);
+        }
+        body.set_list("system", blocks);
     }
-    let mut messages = Turns::default();
+    let mut messages = List::expecting(turns.iter().map(Turn::weight).sum());
+    let mut last = [Ending::Words; 2];
     for turn in turns {
-        messages.extend(message(turn, names)?)?;
+        let weight = turn.weight();
+        if let Some(ending) = message(turn, names, &mut messages)? {
+            last = [last[1], ending];
+        }
+        messages.advance(weight);
     }
-    body.set_turns("messages", messages);
+    body.is_thoughtless_loop = last == [Ending::ThoughtlessCalls, Ending::Results];
+    body.set_list("messages", messages);
     set(
         &mut body,
         "temperature",
@@ -72,12 +89,18 @@ pub fn request(
     self::tools(
         &mut body,
         tools,
-        request.web_search,
+        (request.web_search, own),
         choice,
         request.parallel,
         names,
-    );
+    )?;
     if let Output::JsonSchema { schema, .. } = request.output {
+        let Some(schema) = schema.tree() else {
+            return Err(Untranslatable::new(
+                "",
+                format!("the schema of the output {TOO_LARGE}"),
+            ));
+        };
         body.insert(
             "output_config".to_owned(),
             json!({"format": {"type": "json_schema", "schema": closed(schema, 0)}}),
@@ -91,9 +114,6 @@ pub fn request(
     }
     if request.stream {
         body.insert("stream".to_owned(), true.into());
-    }
-    if !has_marks {
-        marks::mark_head(&mut body);
     }
     Ok(body)
 }
@@ -161,7 +181,7 @@ fn closed(mut schema: Value, depth: usize) -> Value {
 }
 
 /// Instructions in the middle of a conversation become words of the user that say what they are.
-fn without_system(turn: Turn) -> Turn {
+fn without_system(turn: Turn<'_>) -> Turn<'_> {
     if turn.role != Role::System {
         return turn;
     }
@@ -172,10 +192,7 @@ fn without_system(turn: Turn) -> Turn {
         ))),
         _ => None,
     });
-    Turn {
-        role: Role::User,
-        parts: texts.collect(),
-    }
+    Turn::new(Role::User, texts.collect::<Vec<_>>())
 }
 
 fn text(text: Text) -> Value {
@@ -184,40 +201,61 @@ fn text(text: Text) -> Value {
     block
 }
 
-/// A message; none if nothing is left to say.
-fn message(turn: Turn, names: &Names) -> Result<Option<Value>> {
+/// What a message comes to, as far as the next one depends on it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Words,
+    /// Calls, and no thoughts at the beginning.
+    ThoughtlessCalls,
+    Results,
+}
+
+/// Writes a message; none if nothing is left to say.
+fn message(turn: Turn, names: &Names, messages: &mut List) -> Result<Option<Ending>> {
     let is_assistant = turn.role == Role::Assistant;
-    let mut blocks = Vec::with_capacity(turn.parts.len());
-    for part in turn.parts {
-        blocks.extend(self::block(part, names)?);
-    }
+    let mut parts = turn.parts;
     if is_assistant {
         // Thoughts, words, calls: the vendor takes them in this order only.
-        blocks.sort_by_key(|block| match block["type"].as_str() {
-            Some("thinking" | "redacted_thinking") => 0,
-            Some("tool_use") => 2,
+        parts.sort_by_key(|part| match part {
+            Part::Reasoning { .. } | Part::Opaque(_) => 0,
+            Part::ToolCall(_) => 2,
             _ => 1,
         });
     } else {
-        blocks.sort_by_key(|block| block["type"] != "tool_result");
+        parts.sort_by_key(|part| !matches!(part, Part::ToolResult(_)));
     }
     let role = if is_assistant { "assistant" } else { "user" };
-    if blocks.is_empty() {
-        return Ok(None);
+    let mut ending = Ending::Words;
+    let mut has_thoughts = false;
+    let is_there = messages.push_list([("role", role.into())], "content", |blocks| {
+        for part in parts {
+            let is_first = blocks.is_empty();
+            match &part {
+                Part::ToolResult(_) if !is_assistant => ending = Ending::Results,
+                Part::ToolCall(_) if is_assistant => ending = Ending::ThoughtlessCalls,
+                _ => {}
+            }
+            let is_thought = matches!(part, Part::Reasoning { .. } | Part::Opaque(_));
+            has_thoughts |= block(part, names, blocks)? && is_first && is_thought;
+        }
+        Ok(())
+    })?;
+    if has_thoughts && ending == Ending::ThoughtlessCalls {
+        ending = Ending::Words;
     }
-    let message = [("role", role.into()), ("content", blocks.into())];
-    Ok(Some(fields::object_of(message)))
+    Ok(is_there.then_some(ending))
 }
 
-fn block(part: Part, names: &Names) -> Result<Option<Value>> {
+/// Writes a block. Returns whether there is one.
+fn block(part: Part, names: &Names, blocks: &mut List) -> Result<bool> {
     let cannot = |thing| Err(cannot(thing, Dialect::Messages));
-    Ok(match part {
+    let block = match part {
         // The vendor refuses text of nothing but white space.
         blank if marks::is_blank(&blank) => None,
         Part::Text(words) => Some(text(words)),
         Part::Refusal(refusal) => Some(json!({"type": "text", "text": refusal})),
         Part::Image { source, cache, .. } => {
-            let mut block = json!({"type": "image", "source": self::source(source)});
+            let mut block = shown("image", source);
             mark(&mut block, cache);
             Some(block)
         }
@@ -228,9 +266,9 @@ fn block(part: Part, names: &Names) -> Result<Option<Value>> {
         } => {
             let mut block = match source {
                 Source::Data { mime, data } if mime.starts_with("image/") => {
-                    json!({"type": "image", "source": self::source(Source::Data { mime, data })})
+                    shown("image", Source::Data { mime, data })
                 }
-                source => json!({"type": "document", "source": self::source(source)}),
+                source => shown("document", source),
             };
             if let Some(name) = name.filter(|_| block["type"] == "document") {
                 block["title"] = name.into();
@@ -247,50 +285,72 @@ fn block(part: Part, names: &Names) -> Result<Option<Value>> {
             ),
         Part::Opaque(carrier) => (carrier.family == Family::ClaudeRedacted)
             .then(|| json!({"type": "redacted_thinking", "data": carrier.value})),
-        Part::ToolCall(call) => Some(tool_use(call, names)),
-        Part::ToolResult(result) => Some(tool_result(result, names)?),
-    })
+        Part::ToolCall(call) => {
+            tool_use(&call, names, blocks)?;
+            return Ok(true);
+        }
+        Part::ToolResult(result) => {
+            tool_result(result, names, blocks)?;
+            return Ok(true);
+        }
+    };
+    let is_there = block.is_some();
+    if let Some(block) = block {
+        blocks.push(block)?;
+    }
+    Ok(is_there)
+}
+
+fn shown(kind: &str, source: Source) -> Value {
+    fields::object_of([("type", kind.into()), ("source", self::source(source))])
 }
 
 fn source(source: Source) -> Value {
+    let base64 = |mime: String, data: String| {
+        fields::object_of([
+            ("type", "base64".into()),
+            ("media_type", mime.into()),
+            ("data", data.into()),
+        ])
+    };
     match source {
         // The vendor takes text as it is only.
         Source::Data { mime, data } if mime == "text/plain" => match media::text_of_base64(&data) {
             Some(text) => self::source(Source::Text(text)),
-            None => json!({"type": "base64", "media_type": mime, "data": data}),
+            None => base64(mime, data),
         },
-        Source::Data { mime, data } => json!({"type": "base64", "media_type": mime, "data": data}),
+        Source::Data { mime, data } => base64(mime, data),
         Source::Url(url) => json!({"type": "url", "url": url}),
         Source::FileId(id) => json!({"type": "file", "file_id": id}),
-        Source::Text(text) => json!({"type": "text", "media_type": "text/plain", "data": text}),
+        Source::Text(text) => fields::object_of([
+            ("type", "text".into()),
+            ("media_type", "text/plain".into()),
+            ("data", text.into()),
+        ]),
     }
 }
 
-fn tool_use(call: ToolCall, names: &Names) -> Value {
-    fields::object_of([
+fn tool_use(call: &ToolCall, names: &Names, blocks: &mut List) -> Result<()> {
+    blocks.push_object([
         ("type", "tool_use".into()),
         ("id", ids::call(Dialect::Messages, &call.id).into()),
         ("name", names.wire(&call.name).into()),
-        ("input", object_of(&call)),
+        ("input", Item::Json(object_of(call))),
     ])
 }
 
-fn tool_result(result: ToolResult, names: &Names) -> Result<Value> {
-    let mut content = Vec::with_capacity(result.parts.len());
-    for part in result.parts {
-        content.extend(block(part, names)?);
-    }
+fn tool_result(result: ToolResult, names: &Names, blocks: &mut List) -> Result<()> {
     let id = ids::call(Dialect::Messages, &result.call_id);
-    let mut block = fields::object_of([
-        ("type", "tool_result".into()),
-        ("tool_use_id", id.into()),
-        ("content", content.into()),
-    ]);
-    if result.is_error {
-        block["is_error"] = true.into();
+    let members = [("type", "tool_result".into()), ("tool_use_id", id.into())];
+    blocks.open(members, "content")?;
+    for part in result.parts {
+        block(part, names, blocks)?;
     }
-    mark(&mut block, result.cache);
-    Ok(block)
+    let error = result.is_error.then(|| ("is_error", true.into()));
+    let mark = result
+        .cache
+        .map(|cache| ("cache_control", marks::said(cache).into()));
+    blocks.close(error.into_iter().chain(mark))
 }
 
 /// Only those tools of all that are defined which may be called.
@@ -309,22 +369,31 @@ fn allowed(mut tools: Vec<Tool>, choice: Option<ToolChoice>) -> (Vec<Tool>, Opti
 }
 
 fn tools(
-    body: &mut Map<String, Value>,
-    tools: Vec<Tool>,
-    search: Option<WebSearch>,
+    body: &mut Written,
+    mut tools: Vec<Tool>,
+    (search, own): (Option<WebSearch>, Option<Cache>),
     choice: Option<ToolChoice>,
     parallel: Option<bool>,
     names: &Names,
-) {
-    let mut definitions: Vec<Value> = tools
-        .into_iter()
-        .map(|tool| definition(tool, names))
-        .collect();
-    definitions.extend(search.map(web_search));
-    if definitions.is_empty() {
-        return;
+) -> Result<()> {
+    if let (None, Some(last)) = (&search, tools.last_mut()) {
+        last.cache = last.cache.or(own);
     }
-    body.insert("tools".to_owned(), definitions.into());
+    let mut definitions = List::expecting(tools.iter().map(Tool::weight).sum());
+    for tool in tools {
+        let weight = tool.weight();
+        definition(tool, names, &mut definitions)?;
+        definitions.advance(weight);
+    }
+    if let Some(search) = search {
+        let mut search = web_search(search);
+        mark(&mut search, own);
+        definitions.push(search)?;
+    }
+    if definitions.is_empty() {
+        return Ok(());
+    }
+    body.set_list("tools", definitions);
     let mut choice = choice.map(|choice| match choice {
         ToolChoice::Auto | ToolChoice::Allowed { .. } => json!({"type": "auto"}),
         ToolChoice::None => json!({"type": "none"}),
@@ -341,26 +410,28 @@ fn tools(
         choice["disable_parallel_tool_use"] = (!parallel).into();
     }
     set(body, "tool_choice", choice);
+    Ok(())
 }
 
-fn definition(tool: Tool, names: &Names) -> Value {
+fn definition(tool: Tool, names: &Names, definitions: &mut List) -> Result<()> {
     let mut block = json!({"name": names.wire(&tool.name)});
     let (description, input) = match tool.is_custom {
         true => (
             schema::text_description(tool.description, tool.grammar),
             schema::of_text(),
         ),
-        false => (tool.description, schema::plain(tool.schema)),
+        false => (tool.description, schema::plain(&tool.schema)),
     };
+    drop(tool.schema);
     if let Some(description) = description {
         block["description"] = description.into();
     }
-    block["input_schema"] = input;
+    block["input_schema"] = Value::Null;
     if let Some(strict) = tool.strict {
         block["strict"] = strict.into();
     }
     mark(&mut block, tool.cache);
-    block
+    definitions.push_with(&block, &["input_schema"], &input)
 }
 
 /// The oldest version of the tool does for everybody.

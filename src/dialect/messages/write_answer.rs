@@ -481,9 +481,11 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
                     arguments: arguments.clone(),
                     ..ToolCall::default()
                 };
+                let input: Value =
+                    serde_json::from_str(object_of(&call).as_str()).unwrap_or_default();
                 content.push(
                     json!({"type": "tool_use", "id": ids::call(Dialect::Messages, id),
-                    "name": name, "input": object_of(&call)}),
+                    "name": name, "input": input}),
                 );
             }
             Block::Search(search) => {

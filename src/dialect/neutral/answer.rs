@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::event::Citation;
 use super::search::Search;
-use super::{Carrier, Event, Finish};
+use super::{Carrier, Event, Finish, Json};
 use crate::dialect::usage::Usage;
 
 /// What stands over an answer as the client gets it.
@@ -24,7 +24,7 @@ pub struct Head {
     /// Whether usage is wanted in a stream, where the client said so.
     pub include_usage: Option<bool>,
     /// What of the client's request its answer repeats (Responses).
-    pub echo: Map<String, Value>,
+    pub echo: Vec<(&'static str, Json)>,
 }
 
 /// How a stream ends.

@@ -4,7 +4,7 @@
 //! characters to a token, other scripts about one and a half, JSON about three; each message costs four more.
 //! Images and pages are taken at the prices that vendors publish for middling ones (spec/dialects.md 6).
 
-use super::{Part, Request, Source, ToolResult};
+use super::{Part, Parts, Request, Source, ToolResult};
 
 /// Tokens around each message.
 const MESSAGE: f64 = 4.0;
@@ -23,14 +23,21 @@ pub fn tokens(request: &Request) -> u64 {
     let turns: f64 = request
         .turns
         .iter()
-        .map(|turn| MESSAGE + turn.parts.iter().map(part).sum::<f64>())
+        .map(|turn| {
+            MESSAGE
+                + match &turn.parts {
+                    Parts::Plain(said) => text(said),
+                    Parts::Plains(said) => said.texts.iter().map(|said| text(said)).sum(),
+                    Parts::List(parts) => parts.iter().map(part).sum::<f64>(),
+                }
+        })
         .sum();
     let tools: f64 = request
         .tools
         .iter()
         .map(|tool| {
             let description = tool.description.as_deref().unwrap_or_default();
-            MESSAGE + text(&tool.name) + text(description) + json(&tool.schema.to_string())
+            MESSAGE + text(&tool.name) + text(description) + json(tool.schema.as_str())
         })
         .sum();
     (system + turns + tools).ceil().max(1.0) as u64
@@ -78,12 +85,9 @@ mod tests {
     use super::super::{Role, Turn};
     use super::*;
 
-    fn said(words: &str) -> Request {
+    fn said(words: &str) -> Request<'static> {
         Request {
-            turns: vec![Turn {
-                role: Role::User,
-                parts: vec![Part::text(words)],
-            }],
+            turns: vec![Turn::new(Role::User, Part::text(words))],
             ..Request::default()
         }
     }
@@ -101,14 +105,14 @@ mod tests {
     fn base64_is_not_text() {
         let mut request = said("look");
         let data = "A".repeat(4_000_000);
-        request.turns[0].parts.push(Part::Image {
+        request.turns[0].parts.extend([Part::Image {
             source: Source::Data {
                 mime: "image/png".to_owned(),
                 data,
             },
             detail: None,
             cache: None,
-        });
+        }]);
         assert!(tokens(&request) < 2000);
     }
 }

@@ -4,6 +4,7 @@
 //! in the client's body (spec/dialects.md 1.17). The writers leave out what the table drops, the readers refuse
 //! what it refuses. Memories, which have rules of their own (spec/dialects.md 3.7), are not in it.
 
+use super::turn::{MOST_PARTS, too_many};
 use super::{
     Google, ImageShape, Output, Part, Request, Source, Text, Tier, ToolChoice, ToolResult,
     Untranslatable, media,
@@ -196,7 +197,7 @@ pub fn fate(thing: Thing, upstream: Dialect) -> Fate {
 }
 
 /// The request without what the upstream's dialect drops.
-pub fn sayable(mut request: Request, upstream: Dialect) -> Request {
+pub fn sayable(mut request: Request<'_>, upstream: Dialect) -> Request<'_> {
     let dropped = TABLE
         .iter()
         .filter(|(_, fates)| fates[upstream as usize] == Dropped);
@@ -225,7 +226,7 @@ fn leave_out(thing: Thing, request: &mut Request) {
         Thing::GoogleOnly => request.google = Google::default(),
         Thing::Stop => request.stop.clear(),
         Thing::User => request.user_id = None,
-        Thing::Metadata => request.metadata.clear(),
+        Thing::Metadata => request.metadata = None,
         Thing::CacheKey => request.cache_key = None,
         Thing::FlexTier => drop(request.service_tier.take_if(is_tier(Tier::Flex))),
         Thing::PriorityTier => drop(request.service_tier.take_if(is_tier(Tier::Priority))),
@@ -338,6 +339,15 @@ impl Place {
     pub fn member(&self, name: &str) -> Self {
         let path = format!("{}.{name}", self.path);
         Self { path, ..*self }
+    }
+
+    /// # Errors
+    /// When there are more pieces at this place than there may be.
+    pub fn bounds(&self, index: usize) -> Result<(), Untranslatable> {
+        match index < MOST_PARTS {
+            true => Ok(()),
+            false => Err(too_many(&self.path, MOST_PARTS)),
+        }
     }
 
     pub fn refused(&self, why: impl Into<String>) -> Untranslatable {

@@ -5,36 +5,42 @@
 //! a model is to think is not part of it: that is settled beside it.
 
 pub mod answer;
-pub mod body;
 pub mod carrier;
 pub mod estimate;
 pub mod event;
 pub mod fields;
+pub mod given;
 pub mod ids;
+pub mod json_text;
 pub mod losses;
 pub mod media;
+mod members;
 pub mod names;
 pub mod parts;
 pub mod repair;
 pub mod schema;
 pub mod search;
+pub mod turn;
 pub mod written;
 
 use serde_json::{Map, Value};
 
 pub use carrier::{Carrier, Family};
 pub use event::{Event, Finish};
+pub use given::{Given, Object};
+pub use json_text::Json;
 pub use search::WebSearch;
-pub use written::{Turns, Written};
+pub use turn::{Parts, Turn};
+pub use written::{Item, List, Wrap, Written};
 
 /// A request for an answer.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Request {
+pub struct Request<'a> {
     pub model: String,
     pub stream: bool,
     /// Text that stands above the conversation, block by block.
     pub system: Vec<Text>,
-    pub turns: Vec<Turn>,
+    pub turns: Vec<Turn<'a>>,
     pub tools: Vec<Tool>,
     pub web_search: Option<WebSearch>,
     pub tool_choice: Option<ToolChoice>,
@@ -47,7 +53,7 @@ pub struct Request {
     pub cache_key: Option<String>,
     /// The client's own user.
     pub user_id: Option<String>,
-    pub metadata: Map<String, Value>,
+    pub metadata: Option<Json>,
     pub service_tier: Option<Tier>,
     /// How much is to be said: `low`, `medium`, `high`.
     pub verbosity: Option<String>,
@@ -78,12 +84,6 @@ pub enum Role {
     Assistant,
     /// Instructions in the middle of the conversation.
     System,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Turn {
-    pub role: Role,
-    pub parts: Vec<Part>,
 }
 
 /// A piece of a turn.
@@ -159,7 +159,7 @@ pub struct Tool {
     pub namespace: Option<(String, String)>,
     pub description: Option<String>,
     /// JSON Schema of the arguments.
-    pub schema: Value,
+    pub schema: Json,
     pub strict: Option<bool>,
     /// Takes text instead of JSON.
     pub is_custom: bool,
@@ -228,7 +228,7 @@ pub enum Output {
     JsonSchema {
         name: Option<String>,
         description: Option<String>,
-        schema: Value,
+        schema: Json,
         strict: Option<bool>,
     },
 }
@@ -271,7 +271,67 @@ impl std::fmt::Display for Untranslatable {
 
 impl std::error::Error for Untranslatable {}
 
+impl Tool {
+    /// About how many bytes it takes to say it.
+    pub fn weight(&self) -> usize {
+        const EACH: usize = 128;
+        EACH + self.schema.as_str().len() + self.description.as_ref().map_or(0, String::len)
+    }
+}
+
+impl Request<'_> {
+    /// The same, independent of the body that it was read from.
+    pub fn into_owned(self) -> Request<'static> {
+        let turns = self.turns.into_iter();
+        let turns = turns.map(|turn| Turn::new(turn.role, turn.parts.into_owned()));
+        Request {
+            turns: turns.collect(),
+            model: self.model,
+            stream: self.stream,
+            system: self.system,
+            tools: self.tools,
+            web_search: self.web_search,
+            tool_choice: self.tool_choice,
+            parallel: self.parallel,
+            sampling: self.sampling,
+            output: self.output,
+            stop: self.stop,
+            cache_key: self.cache_key,
+            user_id: self.user_id,
+            metadata: self.metadata,
+            service_tier: self.service_tier,
+            verbosity: self.verbosity,
+            modalities: self.modalities,
+            image_shape: self.image_shape,
+            google: self.google,
+            include_usage: self.include_usage,
+        }
+    }
+}
+
 impl Part {
+    /// About how many bytes it takes to say it.
+    pub fn weight(&self) -> usize {
+        const EACH: usize = 48;
+        let source = |source: &Source| match source {
+            Source::Data { data, .. } => data.len(),
+            Source::Url(text) | Source::FileId(text) | Source::Text(text) => text.len(),
+        };
+        EACH + match self {
+            Self::Text(Text { text, .. }) | Self::Refusal(text) => text.len(),
+            Self::Image { source: of, .. } | Self::File { source: of, .. } | Self::Video(of) => {
+                source(of)
+            }
+            Self::Audio { data, .. } => data.len(),
+            Self::Reasoning { text, carrier } => {
+                text.len() + carrier.as_ref().map_or(0, |carrier| carrier.value.len())
+            }
+            Self::Opaque(carrier) => carrier.value.len(),
+            Self::ToolCall(call) => call.arguments.len(),
+            Self::ToolResult(result) => result.parts.iter().map(Self::weight).sum(),
+        }
+    }
+
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(Text::new(text))
     }

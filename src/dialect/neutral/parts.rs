@@ -1,25 +1,22 @@
 //! Pieces that dialects of different vendors read or write alike.
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::fields::{Fields, list_of};
-use super::{Cache, Output, Part, Text, Tool, ToolCall};
+use super::given::{self, List};
+use super::{Cache, Given, Json, Object, Output, Part, Text, Tool, ToolCall};
 
 /// One sequence or several; empty ones mean nothing.
-pub fn stops(value: Option<Value>) -> Vec<String> {
-    value
-        .map(list_of)
-        .unwrap_or_default()
-        .into_iter()
+pub fn stops(given: List<'_>) -> Vec<String> {
+    given
         .filter_map(|stop| match stop {
-            Value::String(stop) if !stop.is_empty() => Some(stop),
+            Given::String(stop) if !stop.is_empty() => Some(stop),
             _ => None,
         })
         .collect()
 }
 
 /// A mark for the prompt cache, in either spelling.
-pub fn cache(object: &mut Map<String, Value>) -> Option<Cache> {
+pub fn cache(object: &mut Object<'_>) -> Option<Cache> {
     let mut mark = object
         .object("cache_control")
         .or_else(|| object.object("prompt_cache_breakpoint"))?;
@@ -29,8 +26,8 @@ pub fn cache(object: &mut Map<String, Value>) -> Option<Cache> {
 }
 
 /// A function as OpenAI describes one, in any of the spellings in use.
-pub fn function(mut definition: Map<String, Value>) -> Option<Tool> {
-    let schema = definition.take_any(&[
+pub fn function(mut definition: Object<'_>) -> Option<Tool> {
+    let schema = definition.json(&[
         "parameters",
         "parametersJsonSchema",
         "parameters_json_schema",
@@ -65,22 +62,29 @@ pub fn asked_for(output: &Output) -> Option<Text> {
         Output::Text => return None,
         Output::JsonObject => "Answer with one JSON object and nothing else.".to_owned(),
         Output::JsonSchema { schema, .. } => {
-            format!("Answer with JSON of this schema and nothing else: {schema}")
+            format!(
+                "Answer with JSON of this schema and nothing else: {}",
+                schema.as_str()
+            )
         }
     }))
 }
 
 /// The arguments of a call as an object, as the dialects that take nothing else want them.
-pub fn object_of(call: &ToolCall) -> Value {
+pub fn object_of(call: &ToolCall) -> Json {
+    let in_object = |value: &str| Json::compact(format!(r#"{{"input":{value}}}"#));
+    let as_text = || in_object(&Value::from(call.arguments.as_str()).to_string());
     if call.is_custom {
-        return json!({"input": call.arguments});
+        return as_text();
     }
     if call.arguments.trim().is_empty() {
-        return json!({});
+        return Json::compact("{}".to_owned());
     }
-    match serde_json::from_str(&call.arguments) {
-        Ok(object @ Value::Object(_)) => object,
-        Ok(value) => json!({"input": value}),
-        Err(_) => json!({"input": call.arguments}),
+    match given::is_valid(&call.arguments) {
+        true => match Json::of(&call.arguments) {
+            object if object.is_object() => object,
+            value => in_object(value.as_str()),
+        },
+        false => as_text(),
     }
 }

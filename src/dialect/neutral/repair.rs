@@ -4,13 +4,13 @@
 use std::collections::HashMap;
 use std::collections::HashSet;
 
-use super::{Part, Role, Text, ToolResult, Turn};
+use super::{Part, Parts, Role, Text, ToolResult, Turn};
 
 /// Makes the history of calls whole: results go behind the turn with their calls, doubles and strays do not go
 /// on as results, calls that were never answered are.
-pub fn tool_turns(mut turns: Vec<Turn>) -> Vec<Turn> {
+pub fn tool_turns(mut turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
     let mut results = results(&mut turns);
-    let mut out: Vec<Turn> = Vec::with_capacity(turns.len());
+    let mut out: Vec<Turn<'_>> = Vec::with_capacity(turns.len());
     let last = turns.len().saturating_sub(1);
     for (index, mut turn) in turns.into_iter().enumerate() {
         match turn.role {
@@ -19,7 +19,9 @@ pub fn tool_turns(mut turns: Vec<Turn>) -> Vec<Turn> {
                 let answers = take(&mut results, &calls);
                 if answers.is_empty() && index == last && !calls.is_empty() {
                     // Nobody has run them, and the conversation ends here.
-                    turn.parts.retain(|part| !matches!(part, Part::ToolCall(_)));
+                    if let Parts::List(parts) = &mut turn.parts {
+                        parts.retain(|part| !matches!(part, Part::ToolCall(_)));
+                    }
                 }
                 let is_answered = !answers.is_empty() || index < last;
                 push(&mut out, turn);
@@ -43,10 +45,8 @@ pub fn tool_turns(mut turns: Vec<Turn>) -> Vec<Turn> {
 /// Where only instructions are given, the user gives them: no vendor answers a conversation of nothing.
 pub fn begun(system: &mut Vec<Text>, turns: &mut Vec<Turn>) {
     if turns.is_empty() && !system.is_empty() {
-        turns.push(Turn {
-            role: Role::User,
-            parts: system.drain(..).map(Part::Text).collect(),
-        });
+        let parts: Vec<Part> = system.drain(..).map(Part::Text).collect();
+        turns.push(Turn::new(Role::User, parts));
     }
 }
 
@@ -60,7 +60,7 @@ pub fn without_prefill(turns: &mut Vec<Turn>) {
 }
 
 /// Empty turns vanish; what the user says right behind results belongs to the same turn.
-fn push(out: &mut Vec<Turn>, turn: Turn) {
+fn push<'a>(out: &mut Vec<Turn<'a>>, turn: Turn<'a>) {
     if turn.parts.is_empty() {
         return;
     }
@@ -85,22 +85,16 @@ fn call_ids(turn: &Turn) -> Vec<String> {
         .collect()
 }
 
-fn results_turn(calls: &[String], mut answers: HashMap<String, ToolResult>) -> Turn {
-    let parts = calls
-        .iter()
-        .map(|id| {
-            Part::ToolResult(answers.remove(id).unwrap_or_else(|| ToolResult {
-                call_id: id.clone(),
-                parts: vec![Part::text("No result.")],
-                is_error: true,
-                ..ToolResult::default()
-            }))
-        })
-        .collect();
-    Turn {
-        role: Role::User,
-        parts,
-    }
+fn results_turn(calls: &[String], mut answers: HashMap<String, ToolResult>) -> Turn<'static> {
+    let parts = calls.iter().map(|id| {
+        Part::ToolResult(answers.remove(id).unwrap_or_else(|| ToolResult {
+            call_id: id.clone(),
+            parts: vec![Part::text("No result.")],
+            is_error: true,
+            ..ToolResult::default()
+        }))
+    });
+    Turn::new(Role::User, parts.collect::<Parts<'_>>())
 }
 
 fn stray(result: &ToolResult) -> String {
@@ -120,7 +114,10 @@ fn results(turns: &mut [Turn]) -> HashMap<String, ToolResult> {
     let known: HashSet<String> = turns.iter().flat_map(call_ids).collect();
     let mut by_call = HashMap::new();
     for turn in turns {
-        turn.parts.retain_mut(|part| match part {
+        let Parts::List(parts) = &mut turn.parts else {
+            continue;
+        };
+        parts.retain_mut(|part| match part {
             Part::ToolResult(result) if known.contains(&result.call_id) => {
                 // Of several, the last one is what the client means.
                 by_call.insert(result.call_id.clone(), std::mem::take(result));
@@ -141,11 +138,13 @@ fn take(
 }
 
 /// Neighbouring turns of one role become one.
-pub fn merged(turns: Vec<Turn>) -> Vec<Turn> {
-    let mut out: Vec<Turn> = Vec::with_capacity(turns.len());
+pub fn merged(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
+    let mut out: Vec<Turn<'_>> = Vec::with_capacity(turns.len());
     for turn in turns {
         match out.last_mut() {
-            Some(before) if before.role == turn.role => before.parts.extend(turn.parts),
+            Some(before) if before.role == turn.role => {
+                before.parts.append(turn.parts);
+            }
             _ => out.push(turn),
         }
     }
@@ -174,8 +173,8 @@ mod tests {
         })
     }
 
-    fn turn(role: Role, parts: Vec<Part>) -> Turn {
-        Turn { role, parts }
+    fn turn(role: Role, parts: Vec<Part>) -> Turn<'static> {
+        Turn::new(role, parts)
     }
 
     #[test]

@@ -1,70 +1,186 @@
 //! JSON Schemas of tools (spec/dialects.md 1.7).
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use super::Grammar;
+use super::{Grammar, Json};
+use crate::json::{self, Scanner, Text};
 
 /// A schema as everybody takes it: an object with properties, types in lower case, no boolean in the place of a
-/// property's schema.
-pub fn plain(schema: Value) -> Value {
-    let Value::Object(mut schema) = schema else {
-        return json!({"type": "object", "properties": {}});
-    };
-    schema.entry("type").or_insert_with(|| "object".into());
-    lower_types(&mut schema, 0);
-    if schema.get("type").is_some_and(|kind| kind == "object") {
-        match schema.get_mut("properties") {
-            Some(Value::Object(properties)) => {
-                for property in properties.values_mut() {
-                    if property.is_boolean() || property.is_null() {
-                        *property = json!({});
-                    }
-                }
-            }
-            _ => {
-                schema.insert("properties".to_owned(), json!({}));
-            }
-        }
-    }
-    Value::Object(schema)
+/// property's schema. It goes from text to text: some clients have schemas of many kilobytes in hundreds of tools.
+pub fn plain(schema: &Json) -> Json {
+    rewritten(schema, &[])
 }
+
+/// As [`plain`], without the name of the schema's own dialect.
+pub fn without_dialect(schema: &Json) -> Json {
+    rewritten(schema, &["$schema"])
+}
+
+fn rewritten(schema: &Json, left_out: &'static [&'static str]) -> Json {
+    let mut out = String::with_capacity(schema.as_str().len() + EMPTY.len());
+    let mut root = Root {
+        left_out,
+        ..Root::default()
+    };
+    let is_read = schema.is_object()
+        && root.read(schema.as_str()).is_ok()
+        && write(&mut Scanner::over(schema.as_str()), &mut out, &root, 0).is_ok();
+    match is_read {
+        true => Json::compact(out),
+        false => Json::compact(EMPTY.to_owned()),
+    }
+}
+
+const EMPTY: &str = r#"{"type":"object","properties":{}}"#;
 
 /// Levels that are looked at; no schema for a model is deeper.
 const DEPTH: usize = 64;
 
-/// Gemini's clients write types in capitals.
-fn lower_types(schema: &mut Map<String, Value>, depth: usize) {
-    if depth == DEPTH {
-        return;
-    }
-    if let Some(Value::String(kind)) = schema.get_mut("type")
-        && kind.bytes().any(|byte| byte.is_ascii_uppercase())
-    {
-        kind.make_ascii_lowercase();
-    }
-    for (key, value) in schema.iter_mut() {
-        match (key.as_str(), value) {
-            ("properties" | "$defs" | "definitions", Value::Object(schemas)) => {
-                for schema in schemas.values_mut().filter_map(Value::as_object_mut) {
-                    lower_types(schema, depth + 1);
+/// What the outermost object says of itself, wherever it stands in it.
+#[derive(Default)]
+struct Root {
+    has_type: bool,
+    is_object: bool,
+    has_properties: bool,
+    left_out: &'static [&'static str],
+}
+
+impl Root {
+    fn read(&mut self, schema: &str) -> Result<(), json::Invalid> {
+        Scanner::over(schema).object(|scanner, key| {
+            let (value, _) = scanner.value()?;
+            match value {
+                json::Value::String(kind) if key.is("type") => {
+                    self.has_type = true;
+                    self.is_object = kind.decode().eq_ignore_ascii_case("object");
                 }
+                _ if key.is("type") => self.has_type = true,
+                _ if key.is("properties") => self.has_properties = true,
+                _ => {}
             }
-            ("items" | "additionalProperties" | "not", Value::Object(schema)) => {
-                lower_types(schema, depth + 1);
-            }
-            ("anyOf" | "oneOf" | "allOf" | "prefixItems", Value::Array(schemas)) => {
-                for schema in schemas.iter_mut().filter_map(Value::as_object_mut) {
-                    lower_types(schema, depth + 1);
-                }
-            }
-            _ => {}
-        }
+            Ok(())
+        })?;
+        self.is_object |= !self.has_type;
+        Ok(())
     }
 }
 
+/// Writes the schema that the scanner is at.
+fn write(
+    scanner: &mut Scanner<'_>,
+    out: &mut String,
+    root: &Root,
+    depth: usize,
+) -> Result<(), json::Invalid> {
+    if depth == DEPTH || scanner.peek() != Some(b'{') {
+        return copy(scanner, out);
+    }
+    out.push('{');
+    let start = out.len();
+    scanner.object(|scanner, key| {
+        if depth == 0 && root.left_out.iter().any(|name| key.is(name)) {
+            return scanner.skip();
+        }
+        name(&key, start, out);
+        let first = scanner.peek();
+        match (&*key.decode(), first) {
+            ("type", Some(b'"')) => lower(scanner, out),
+            ("properties" | "$defs" | "definitions", Some(b'{')) => {
+                let is_root = depth == 0 && root.is_object && key.is("properties");
+                properties(scanner, out, root, depth, is_root)
+            }
+            ("properties", _) if depth == 0 && root.is_object => {
+                out.push_str("{}");
+                scanner.skip()
+            }
+            ("items" | "additionalProperties" | "not", Some(b'{')) => {
+                write(scanner, out, root, depth + 1)
+            }
+            ("anyOf" | "oneOf" | "allOf" | "prefixItems", Some(b'[')) => {
+                out.push('[');
+                let start = out.len();
+                scanner.array(|scanner| {
+                    comma(start, out);
+                    write(scanner, out, root, depth + 1)
+                })?;
+                out.push(']');
+                Ok(())
+            }
+            _ => copy(scanner, out),
+        }
+    })?;
+    if depth == 0 && !root.has_type {
+        comma(start, out);
+        out.push_str(r#""type":"object""#);
+    }
+    if depth == 0 && root.is_object && !root.has_properties {
+        comma(start, out);
+        out.push_str(r#""properties":{}"#);
+    }
+    out.push('}');
+    Ok(())
+}
+
+/// Writes the schemas of an object's members.
+fn properties(
+    scanner: &mut Scanner<'_>,
+    out: &mut String,
+    root: &Root,
+    depth: usize,
+    is_root: bool,
+) -> Result<(), json::Invalid> {
+    out.push('{');
+    let start = out.len();
+    scanner.object(|scanner, key| {
+        name(&key, start, out);
+        match scanner.peek() {
+            Some(b't' | b'f' | b'n') if is_root => {
+                out.push_str("{}");
+                scanner.skip()
+            }
+            _ => write(scanner, out, root, depth + 1),
+        }
+    })?;
+    out.push('}');
+    Ok(())
+}
+
+/// Gemini's clients write types in capitals.
+fn lower(scanner: &mut Scanner<'_>, out: &mut String) -> Result<(), json::Invalid> {
+    let (value, span) = scanner.value()?;
+    let kind = scanner.source(span);
+    match value {
+        json::Value::String(text) if !text.is_escaped() => {
+            out.extend(kind.chars().map(|c| c.to_ascii_lowercase()));
+        }
+        _ => out.push_str(kind),
+    }
+    Ok(())
+}
+
+fn copy(scanner: &mut Scanner<'_>, out: &mut String) -> Result<(), json::Invalid> {
+    let (_, span) = scanner.value()?;
+    out.push_str(scanner.source(span));
+    Ok(())
+}
+
+fn comma(start: usize, out: &mut String) {
+    if out.len() > start {
+        out.push(',');
+    }
+}
+
+fn name(key: &Text<'_>, start: usize, out: &mut String) {
+    comma(start, out);
+    out.push('"');
+    out.push_str(key.raw());
+    out.push_str("\":");
+}
+
 /// The schema of a tool that takes text, for upstreams whose tools take JSON.
-pub fn of_text() -> Value {
+pub fn of_text() -> Json {
     json!({"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]})
+        .into()
 }
 
 /// What a tool that takes text says of itself there.
@@ -93,7 +209,8 @@ mod tests {
                 json!({"properties": {"a": {"items": {"type": "number"}}}, "type": "object"}),
             ),
         ] {
-            assert_eq!(plain(schema), expected);
+            let plain = plain(&Json::from(schema));
+            assert_eq!(plain.tree(), Some(expected));
         }
     }
 }

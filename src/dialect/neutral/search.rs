@@ -3,7 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::fields::{Fields, object_of};
+use super::Object;
+use super::fields::object_of;
+use super::parts::stops;
 
 /// The tool, as far as more than one dialect can say it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,18 +22,14 @@ pub struct WebSearch {
 
 impl WebSearch {
     /// Reads the tool in any of the vendors' spellings.
-    pub fn read(mut tool: Map<String, Value>) -> Self {
+    pub fn read(mut tool: Object<'_>) -> Self {
         let mut filters = tool.object("filters").unwrap_or_default();
         let mut domains = |key: &str| -> Vec<String> {
-            let listed = match filters.list(key) {
-                listed if listed.is_empty() => tool.list(key),
-                listed => listed,
-            };
-            let texts = listed.into_iter().filter_map(|domain| match domain {
-                Value::String(domain) if !domain.is_empty() => Some(domain),
-                _ => None,
-            });
-            texts.collect()
+            let listed = stops(filters.list(key));
+            match listed.is_empty() {
+                true => stops(tool.list(key)),
+                false => listed,
+            }
         };
         let (allowed_domains, blocked_domains) =
             (domains("allowed_domains"), domains("blocked_domains"));
@@ -58,7 +56,7 @@ impl WebSearch {
     }
 }
 
-fn location(mut given: Map<String, Value>) -> Map<String, Value> {
+fn location(mut given: Object<'_>) -> Map<String, Value> {
     let mut given = given.object("approximate").unwrap_or(given);
     let known = ["city", "region", "country", "timezone"];
     let members = known
@@ -154,6 +152,7 @@ pub fn characters(text: &str, bytes: (u64, u64)) -> (u64, u64) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::given;
     use super::*;
 
     #[test]
@@ -171,7 +170,8 @@ mod tests {
             json!({"allowed_domains": ["a.example"], "search_context_size": "low", "blocked_domains": [],
                 "user_location": {"type": "approximate", "approximate": place}}),
         ] {
-            let tool = tool.as_object().cloned().unwrap();
+            let tool = tool.to_string();
+            let tool = given::open(tool.as_bytes()).unwrap();
             assert_eq!(WebSearch::read(tool), expected);
         }
     }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::dialect::neutral::Finish;
 use crate::dialect::neutral::answer::Head;
+use crate::dialect::neutral::{Finish, Json, Object};
 use crate::dialect::usage::Usage;
 
 /// The response object, with what it repeats of the request.
@@ -19,7 +19,12 @@ pub fn response(
         Finish::MaxTokens | Finish::ContextWindow => Some("max_output_tokens"),
         _ => Some("content_filter"),
     };
-    let echo = |key: &str, otherwise: Value| head.echo.get(key).cloned().unwrap_or(otherwise);
+    let echo = |key: &str, otherwise: Value| {
+        let known = head.echo.iter().find(|(known, _)| *known == key);
+        known
+            .and_then(|(_, value)| value.tree())
+            .unwrap_or(otherwise)
+    };
     json!({
         "id": head.id,
         "object": "response",
@@ -54,7 +59,7 @@ pub fn response(
 }
 
 /// The members of a request that its answer repeats.
-pub const ECHOED: [&str; 16] = [
+const ECHOED: [&str; 16] = [
     "instructions",
     "max_output_tokens",
     "max_tool_calls",
@@ -72,6 +77,19 @@ pub const ECHOED: [&str; 16] = [
     "user",
     "metadata",
 ];
+
+/// The longest member that is repeated, bytes: a stream says it three times.
+const MOST_REPEATED: usize = 256 * 1024;
+
+/// What an answer repeats of a request; of longer members it says what stands for nothing.
+pub fn echo(body: &Object<'_>) -> Vec<(&'static str, Json)> {
+    let said = ECHOED.iter().filter_map(|key| {
+        let text = body.peek(key)?;
+        let is_repeated = text != "null" && text.len() <= MOST_REPEATED;
+        is_repeated.then(|| (*key, Json::of(text)))
+    });
+    said.collect()
+}
 
 fn usage(usage: &Usage) -> Value {
     json!({

@@ -1,14 +1,11 @@
 //! Responses requests, read (spec/dialects.md 1).
 
-use serde_json::{Map, Value};
-
-use crate::dialect::neutral::body::{Body, Turns};
-use crate::dialect::neutral::fields::{Fields, list_of, object};
+use crate::dialect::neutral::given::List;
 use crate::dialect::neutral::losses::{Place, Way};
 use crate::dialect::neutral::parts::{cache, function, stops};
 use crate::dialect::neutral::{
-    Carrier, Family, Output, Part, Request, Role, Sampling, Text, Tool, ToolCall, ToolChoice,
-    ToolResult, Turn, Untranslatable, WebSearch, media,
+    Carrier, Family, Given, Object, Output, Part, Request, Role, Sampling, Text, Tool, ToolCall,
+    ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
 };
 use crate::dialect::openai::{
     allowed_tools, choice_word, custom_tool, file_source, image_url, schema_output, tier,
@@ -23,8 +20,7 @@ const STATEFUL: [&str; 3] = ["previous_response_id", "conversation", "prompt"];
 ///
 /// # Errors
 /// Where it says something that nobody else could be told.
-pub fn request<'b>(body: impl Into<Body<'b>>, way: Way) -> Result<Request> {
-    let mut body = body.into();
+pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
     for key in STATEFUL {
         if body.take(key).is_some() {
             let why = "is not supported where the upstream is not the Responses API";
@@ -39,10 +35,10 @@ pub fn request<'b>(body: impl Into<Body<'b>>, way: Way) -> Result<Request> {
         model: body.text("model").unwrap_or_default(),
         stream: body.flag("stream").unwrap_or(false),
         parallel: body.flag("parallel_tool_calls"),
-        stop: stops(body.take("stop").or_else(|| body.take("stop_sequences"))),
+        stop: stops(body.list_of_any(&["stop", "stop_sequences"])),
         cache_key: body.full_text("prompt_cache_key"),
         user_id: body.text("user").or_else(|| body.text("safety_identifier")),
-        metadata: body.object("metadata").unwrap_or_default(),
+        metadata: body.json(&["metadata"]),
         service_tier: body.text("service_tier").as_deref().and_then(tier),
         verbosity: text.text("verbosity"),
         sampling: Sampling {
@@ -57,33 +53,30 @@ pub fn request<'b>(body: impl Into<Body<'b>>, way: Way) -> Result<Request> {
     if let Some(instructions) = body.full_text("instructions") {
         request.system.push(Text::new(instructions));
     }
-    for definition in body.list("tools").into_iter().filter_map(object) {
+    for definition in body.list("tools").filter_map(Given::object) {
         tool(definition, None, &mut request);
     }
     request.tool_choice = body.take("tool_choice").and_then(choice);
-    match body.turns("input") {
-        Turns::Other(Value::String(text)) => request.turns.push(Turn {
-            role: Role::User,
-            parts: vec![Part::text(text)],
-        }),
-        Turns::List(items) => {
+    match body.take("input") {
+        Some(Given::String(text)) => {
+            request.turns.push(Turn::new(Role::User, Part::text(text)));
+        }
+        Some(Given::List(items)) => {
             for (index, item) in items.enumerate() {
                 let place = Place::new("input", index, way);
-                match item? {
-                    Value::Object(item) => self::item(item, &place, &mut request)?,
+                match item {
+                    Given::Object(item) => self::item(item, &place, &mut request)?,
                     _ => return Err(place.refused("must be an object")),
                 }
             }
         }
-        Turns::Other(_) => {
-            return Err(Untranslatable::new("input", "must be a string or a list"));
-        }
-        Turns::Absent => {}
+        Some(_) => return Err(Untranslatable::new("input", "must be a string or a list")),
+        None => {}
     }
     Ok(request)
 }
 
-fn output(mut format: Map<String, Value>) -> Output {
+fn output(mut format: Object<'_>) -> Output {
     match format.text("type").as_deref() {
         Some("json_object") => Output::JsonObject,
         Some("json_schema") => schema_output(format),
@@ -92,12 +85,12 @@ fn output(mut format: Map<String, Value>) -> Output {
 }
 
 /// A tool, under the name that it has on the wire: a namespace stands in front of it.
-fn tool(mut definition: Map<String, Value>, namespace: Option<&str>, request: &mut Request) {
+fn tool(mut definition: Object<'_>, namespace: Option<&str>, request: &mut Request) {
     let kind = definition.text("type").unwrap_or_default();
     let defined: Option<Tool> = match kind.as_str() {
         "namespace" => {
             let name = definition.text("name").unwrap_or_default();
-            for inner in definition.list("tools").into_iter().filter_map(object) {
+            for inner in definition.list("tools").filter_map(Given::object) {
                 tool(inner, Some(&name), request);
             }
             return;
@@ -134,10 +127,10 @@ pub fn in_namespace(namespace: Option<&str>, name: String) -> String {
     }
 }
 
-fn choice(value: Value) -> Option<ToolChoice> {
+fn choice(value: Given<'_>) -> Option<ToolChoice> {
     let mut object = match value {
-        Value::String(word) => return choice_word(&word),
-        Value::Object(object) => object,
+        Given::String(word) => return choice_word(&word),
+        Given::Object(object) => object,
         _ => return None,
     };
     match object.text("type").as_deref() {
@@ -152,7 +145,7 @@ fn choice(value: Value) -> Option<ToolChoice> {
     }
 }
 
-fn item(mut item: Map<String, Value>, place: &Place, request: &mut Request) -> Result<()> {
+fn item<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) -> Result<()> {
     let kind = item.text("type").unwrap_or_else(|| "message".to_owned());
     match kind.as_str() {
         "message" => return message(item, place, request),
@@ -160,11 +153,8 @@ fn item(mut item: Map<String, Value>, place: &Place, request: &mut Request) -> R
             let is_custom = kind == "custom_tool_call";
             let namespace = item.text("namespace");
             let name = item.text("name").unwrap_or_default();
-            let arguments = match item.take_any(&["arguments", "input"]) {
-                Some(Value::String(text)) => text,
-                Some(other) => other.to_string(),
-                None => String::new(),
-            };
+            let arguments = item.take_any(&["arguments", "input"]);
+            let arguments = arguments.map(Given::into_text).unwrap_or_default();
             assistant(
                 request,
                 Part::ToolCall(ToolCall {
@@ -180,16 +170,14 @@ fn item(mut item: Map<String, Value>, place: &Place, request: &mut Request) -> R
             );
         }
         "function_call_output" | "custom_tool_call_output" => {
-            let output = item.take("output").map(list_of).unwrap_or_default();
+            let output = item.list_of("output");
             let result = ToolResult {
                 call_id: item.text("call_id").unwrap_or_default(),
                 parts: parts(output, Role::User, &place.member("output"))?,
                 ..ToolResult::default()
             };
-            request.turns.push(Turn {
-                role: Role::User,
-                parts: vec![Part::ToolResult(result)],
-            });
+            let turn = Turn::new(Role::User, Part::ToolResult(result));
+            request.turns.push(turn);
         }
         "reasoning" => {
             if let Some(part) = reasoning(item) {
@@ -197,7 +185,7 @@ fn item(mut item: Map<String, Value>, place: &Place, request: &mut Request) -> R
             }
         }
         "additional_tools" => {
-            for definition in item.list("tools").into_iter().filter_map(object) {
+            for definition in item.list("tools").filter_map(Given::object) {
                 tool(definition, None, request);
             }
         }
@@ -214,21 +202,18 @@ fn item(mut item: Map<String, Value>, place: &Place, request: &mut Request) -> R
 /// Items of the model stand side by side; neighbours are one turn.
 fn assistant(request: &mut Request, part: Part) {
     match request.turns.last_mut() {
-        Some(turn) if turn.role == Role::Assistant => turn.parts.push(part),
-        _ => request.turns.push(Turn {
-            role: Role::Assistant,
-            parts: vec![part],
-        }),
+        Some(turn) if turn.role == Role::Assistant => turn.parts.extend([part]),
+        _ => request.turns.push(Turn::new(Role::Assistant, part)),
     }
 }
 
-fn reasoning(mut item: Map<String, Value>) -> Option<Part> {
+fn reasoning(mut item: Object<'_>) -> Option<Part> {
     let mut texts = Vec::new();
-    for part in item.list("summary").into_iter().filter_map(object) {
+    for part in item.list("summary").filter_map(Given::object) {
         texts.extend({ part }.full_text("text"));
     }
     if texts.is_empty() {
-        for part in item.list("content").into_iter().filter_map(object) {
+        for part in item.list("content").filter_map(Given::object) {
             texts.extend({ part }.full_text("text"));
         }
     }
@@ -243,8 +228,8 @@ fn reasoning(mut item: Map<String, Value>) -> Option<Part> {
     }
 }
 
-fn message(mut item: Map<String, Value>, place: &Place, request: &mut Request) -> Result<()> {
-    let content = item.take("content").map(list_of).unwrap_or_default();
+fn message<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) -> Result<()> {
+    let content = item.list_of("content");
     let said = place.member("content");
     match item.text("role").as_deref() {
         Some("system" | "developer") => {
@@ -257,23 +242,28 @@ fn message(mut item: Map<String, Value>, place: &Place, request: &mut Request) -
             if request.turns.is_empty() {
                 request.system.extend(texts);
             } else if !texts.is_empty() {
-                request.turns.push(Turn {
-                    role: Role::System,
-                    parts: texts.into_iter().map(Part::Text).collect(),
-                });
+                let parts: Vec<Part> = texts.into_iter().map(Part::Text).collect();
+                request.turns.push(Turn::new(Role::System, parts));
             }
         }
         Some("assistant") => {
+            let before = request.turns.last().map(|turn| turn.role);
+            if before != Some(Role::Assistant)
+                && let Some(plain) = content.plain()
+            {
+                request.turns.push(Turn::new(Role::Assistant, plain));
+                return Ok(());
+            }
             for part in parts(content, Role::Assistant, &said)? {
                 assistant(request, part);
             }
         }
         Some("user") | None => {
-            let parts = parts(content, Role::User, &said)?;
-            request.turns.push(Turn {
-                role: Role::User,
-                parts,
-            });
+            let parts = match content.plain() {
+                Some(plain) => plain,
+                None => parts(content, Role::User, &said)?.into(),
+            };
+            request.turns.push(Turn::new(Role::User, parts));
         }
         Some(other) => {
             let why = format!("there is no role {other:?}");
@@ -283,14 +273,15 @@ fn message(mut item: Map<String, Value>, place: &Place, request: &mut Request) -
     Ok(())
 }
 
-fn parts(content: Vec<Value>, role: Role, place: &Place) -> Result<Vec<Part>> {
-    let mut parts = Vec::with_capacity(content.len());
-    for (index, part) in content.into_iter().enumerate() {
+fn parts(content: List<'_>, role: Role, place: &Place) -> Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    for (index, part) in content.enumerate() {
+        place.bounds(index)?;
         let place = place.at(index);
         match part {
-            Value::String(text) if text.is_empty() => {}
-            Value::String(text) => parts.push(Part::text(text)),
-            Value::Object(object) => parts.extend(self::part(object, role, &place)?),
+            Given::String(text) if text.is_empty() => {}
+            Given::String(text) => parts.push(Part::text(text)),
+            Given::Object(object) => parts.extend(self::part(object, role, &place)?),
             _ => return Err(place.refused("is no part")),
         }
     }
@@ -299,7 +290,7 @@ fn parts(content: Vec<Value>, role: Role, place: &Place) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
-fn part(mut part: Map<String, Value>, role: Role, place: &Place) -> Result<Option<Part>> {
+fn part(mut part: Object<'_>, role: Role, place: &Place) -> Result<Option<Part>> {
     let cache = cache(&mut part);
     let kind = part.text("type").unwrap_or_else(|| "input_text".to_owned());
     let part = match kind.as_str() {

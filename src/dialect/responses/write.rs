@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 
 use crate::dialect::Dialect;
-use crate::dialect::neutral::fields::{self, set};
+use crate::dialect::neutral::fields::{object_of, set};
 use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::texts_of;
 use crate::dialect::neutral::{
-    Family, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice, ToolResult,
-    Turn, Turns, Untranslatable, WebSearch, Written, answer, ids, media, repair, schema,
+    Family, List, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice,
+    ToolResult, Turn, Untranslatable, WebSearch, Written, answer, ids, media, repair, schema,
 };
 use crate::dialect::openai::{flagged, mime_of, output_name, tier_word};
 
@@ -30,12 +30,15 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
     if !instructions.is_empty() {
         body.insert("instructions".to_owned(), instructions.join("\n\n").into());
     }
-    let mut input = Turns::default();
     let text_calls = text_calls(&request.turns);
-    for turn in repair::tool_turns(request.turns) {
+    let turns = repair::tool_turns(request.turns);
+    let mut input = List::expecting(turns.iter().map(Turn::weight).sum());
+    for turn in turns {
+        let weight = turn.weight();
         self::turn(turn, names, &text_calls, &mut input)?;
+        input.advance(weight);
     }
-    body.set_turns("input", input);
+    body.set_list("input", input);
     let sampling = request.sampling;
     set(&mut body, "max_output_tokens", sampling.max_tokens);
     set(&mut body, "temperature", sampling.temperature);
@@ -47,9 +50,9 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
         request.tool_choice,
         request.parallel,
         names,
-    );
+    )?;
     let mut text = Map::new();
-    set(&mut text, "format", output(request.output));
+    set(&mut text, "format", output(request.output, &mut body));
     set(&mut text, "verbosity", request.verbosity);
     if !text.is_empty() {
         body.insert("text".to_owned(), text.into());
@@ -80,25 +83,28 @@ fn text_calls(turns: &[Turn]) -> HashSet<String> {
         .collect()
 }
 
-fn turn(turn: Turn, names: &Names, text_calls: &HashSet<String>, input: &mut Turns) -> Result<()> {
+fn turn(turn: Turn, names: &Names, text_calls: &HashSet<String>, input: &mut List) -> Result<()> {
     let role = match turn.role {
         Role::System => "developer",
         Role::User => "user",
         Role::Assistant => "assistant",
     };
-    let mut said = Vec::new();
     let mut shown = Vec::new();
+    let mut is_open = false;
     for part in turn.parts {
         match part {
             Part::ToolCall(call) => {
-                say(role, &mut said, input)?;
+                end(&mut is_open, input)?;
                 input.push(self::call(call, names))?;
             }
-            Part::ToolResult(result) => input.push(tool_result(result, text_calls)?)?,
+            Part::ToolResult(result) => {
+                end(&mut is_open, input)?;
+                tool_result(result, text_calls, input)?;
+            }
             Part::Reasoning { text, carrier } => {
                 let carrier = carrier.filter(|carrier| carrier.family == Family::Gpt);
                 if let Some(carrier) = carrier {
-                    say(role, &mut said, input)?;
+                    end(&mut is_open, input)?;
                     let summary: Vec<Value> = (!text.is_empty())
                         .then(|| json!({"type": "summary_text", "text": text}))
                         .into_iter()
@@ -112,24 +118,38 @@ fn turn(turn: Turn, names: &Names, text_calls: &HashSet<String>, input: &mut Tur
             image @ Part::Image { .. } if turn.role == Role::Assistant => {
                 shown.extend(content(image, turn.role)?);
             }
-            other => said.extend(content(other, turn.role)?),
+            other => say(role, content(other, turn.role)?, &mut is_open, input)?,
         }
     }
-    say(role, &mut said, input)?;
-    say("user", &mut shown, input)
+    end(&mut is_open, input)?;
+    for image in shown {
+        say("user", Some(image), &mut is_open, input)?;
+    }
+    end(&mut is_open, input)
 }
 
-fn say(role: &str, said: &mut Vec<Value>, input: &mut Turns) -> Result<()> {
-    if !said.is_empty() {
-        let mut content = std::mem::take(said);
-        content.shrink_to_fit();
-        input.push(fields::object_of([
-            ("type", "message".into()),
-            ("role", role.into()),
-            ("content", content.into()),
-        ]))?;
+/// Adds to the message that is open, or opens one.
+fn say(
+    role: &'static str,
+    content: Option<Value>,
+    is_open: &mut bool,
+    input: &mut List,
+) -> Result<()> {
+    let Some(content) = content else {
+        return Ok(());
+    };
+    if !std::mem::replace(is_open, true) {
+        let members = [("type", "message".into()), ("role", role.into())];
+        input.open(members, "content")?;
     }
-    Ok(())
+    input.push(content)
+}
+
+fn end(is_open: &mut bool, input: &mut List) -> Result<()> {
+    match std::mem::take(is_open) {
+        true => input.close([]),
+        false => Ok(()),
+    }
 }
 
 fn content(part: Part, role: Role) -> Result<Option<Value>> {
@@ -140,7 +160,9 @@ fn content(part: Part, role: Role) -> Result<Option<Value>> {
     };
     Ok(Some(match part {
         Part::Text(Text { text, .. }) if text.is_empty() => return Ok(None),
-        Part::Text(Text { text, .. }) => json!({"type": text_type, "text": text}),
+        Part::Text(Text { text, .. }) => {
+            object_of([("type", text_type.into()), ("text", text.into())])
+        }
         Part::Refusal(text) if role == Role::Assistant => {
             json!({"type": "refusal", "refusal": text})
         }
@@ -197,7 +219,7 @@ fn call(call: ToolCall, names: &Names) -> Value {
     }
 }
 
-fn tool_result(result: ToolResult, text_calls: &HashSet<String>) -> Result<Value> {
+fn tool_result(result: ToolResult, text_calls: &HashSet<String>, input: &mut List) -> Result<()> {
     let kind = match text_calls.contains(&result.call_id) {
         true => "custom_tool_call_output",
         false => "function_call_output",
@@ -206,26 +228,30 @@ fn tool_result(result: ToolResult, text_calls: &HashSet<String>) -> Result<Value
         .parts
         .iter()
         .all(|part| matches!(part, Part::Text(_)));
-    let output = if is_plain {
-        let (text, _) = texts_of(result.parts);
-        flagged(text, result.is_error).into()
-    } else {
-        let parts = result.parts.into_iter();
-        let parts = parts.map(|part| content(part, Role::User));
-        Value::Array(parts.filter_map(Result::transpose).collect::<Result<_>>()?)
-    };
     let id = ids::call(Dialect::Responses, &result.call_id);
-    Ok(json!({"type": kind, "call_id": id, "output": output}))
+    let members = [("type", kind.into()), ("call_id", id.into())];
+    if is_plain {
+        let (text, _) = texts_of(result.parts);
+        let output = ("output", flagged(text, result.is_error).into());
+        return input.push_object(members.into_iter().chain([output]));
+    }
+    input.open(members, "output")?;
+    for part in result.parts {
+        if let Some(content) = content(part, Role::User)? {
+            input.push(content)?;
+        }
+    }
+    input.close([])
 }
 
 fn tools(
-    body: &mut Map<String, Value>,
+    body: &mut Written,
     tools: Vec<Tool>,
     search: Option<WebSearch>,
     choice: Option<ToolChoice>,
     parallel: Option<bool>,
     names: &Names,
-) {
+) -> Result<()> {
     let is_custom = |name: &str| tools.iter().any(|tool| tool.name == name && tool.is_custom);
     let named = |name: &str| {
         let kind = if is_custom(name) {
@@ -250,20 +276,25 @@ fn tools(
             json!({"type": "allowed_tools", "mode": mode, "tools": tools})
         }
     });
-    let mut definitions: Vec<Value> = tools
-        .into_iter()
-        .map(|tool| definition(tool, names))
-        .collect();
-    definitions.extend(search.map(web_search));
-    if definitions.is_empty() {
-        return;
+    let mut definitions = List::expecting(tools.iter().map(Tool::weight).sum());
+    for tool in tools {
+        let weight = tool.weight();
+        definition(tool, names, &mut definitions)?;
+        definitions.advance(weight);
     }
-    body.insert("tools".to_owned(), definitions.into());
+    if let Some(search) = search {
+        definitions.push(web_search(search))?;
+    }
+    if definitions.is_empty() {
+        return Ok(());
+    }
+    body.set_list("tools", definitions);
     set(body, "tool_choice", choice);
     set(body, "parallel_tool_calls", parallel);
+    Ok(())
 }
 
-fn definition(tool: Tool, names: &Names) -> Value {
+fn definition(tool: Tool, names: &Names, definitions: &mut List) -> Result<()> {
     let name = names.wire(&tool.name);
     let mut definition = match tool.is_custom {
         true => json!({"type": "custom", "name": name}),
@@ -276,16 +307,15 @@ fn definition(tool: Tool, names: &Names) -> Value {
         definition["format"] = json!({"type": "grammar", "definition": grammar.definition,
             "syntax": grammar.syntax});
     }
-    if !tool.is_custom {
-        let mut parameters = schema::plain(tool.schema);
-        if let Some(parameters) = parameters.as_object_mut() {
-            parameters.remove("$schema");
-        }
-        definition["parameters"] = parameters;
-        // Left out, it would mean true, which most schemas do not stand.
-        definition["strict"] = tool.strict.unwrap_or(false).into();
+    if tool.is_custom {
+        return definitions.push(definition);
     }
-    definition
+    definition["parameters"] = Value::Null;
+    // Left out, it would mean true, which most schemas do not stand.
+    definition["strict"] = tool.strict.unwrap_or(false).into();
+    let parameters = schema::without_dialect(&tool.schema);
+    drop(tool.schema);
+    definitions.push_with(&definition, &["parameters"], &parameters)
 }
 
 fn web_search(search: WebSearch) -> Value {
@@ -300,7 +330,7 @@ fn web_search(search: WebSearch) -> Value {
     tool.into()
 }
 
-fn output(output: Output) -> Option<Value> {
+fn output(output: Output, body: &mut Written) -> Option<Value> {
     match output {
         Output::Text => None,
         Output::JsonObject => Some(json!({"type": "json_object"})),
@@ -311,13 +341,14 @@ fn output(output: Output) -> Option<Value> {
             strict,
         } => {
             let mut format =
-                json!({"type": "json_schema", "name": output_name(name), "schema": schema});
+                json!({"type": "json_schema", "name": output_name(name), "schema": null});
             if let Some(description) = description {
                 format["description"] = description.into();
             }
             if let Some(strict) = strict {
                 format["strict"] = strict.into();
             }
+            body.set_deep(&["text", "format", "schema"], schema);
             Some(format)
         }
     }

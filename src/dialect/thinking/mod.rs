@@ -7,7 +7,7 @@ mod same;
 mod settle;
 mod write;
 
-pub use read::read;
+pub use read::{SETTINGS, read};
 pub use record::{Record, Switch, Thinking, record};
 pub use same::{fitted, refitted, suffixed};
 pub use settle::{Target, settle};

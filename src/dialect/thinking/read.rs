@@ -7,6 +7,20 @@ use crate::dialect::Dialect;
 
 type Result<T> = std::result::Result<T, String>;
 
+/// The members of a body in which a client says it.
+pub const SETTINGS: [&str; 10] = [
+    "chat_template_kwargs",
+    "extra_body",
+    "generationConfig",
+    "generation_config",
+    "google",
+    "include_reasoning",
+    "output_config",
+    "reasoning",
+    "reasoning_effort",
+    "thinking",
+];
+
 /// Reads the wish of a client's body.
 ///
 /// # Errors

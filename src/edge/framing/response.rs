@@ -1,4 +1,4 @@
-//! Heads of answers as they come from a lane, written anew for the client.
+//! Heads of answers, written anew for clients of HTTP/1.0.
 
 use std::io::Write;
 
