@@ -41,6 +41,7 @@ pub struct Needle {
     pub index: usize,
 }
 
+#[derive(Clone, Copy)]
 enum Form {
     /// As it stands.
     Raw,
@@ -64,67 +65,67 @@ pub struct Haystack<'t> {
     base64: Vec<u8>,
 }
 
+/// The forms of a secret, put together.
+struct Forms<'n> {
+    index: usize,
+    needles: &'n mut Vec<Needle>,
+}
+
 /// Adds the forms of `secret`.
 pub fn of(secret: &str, index: usize, needles: &mut Vec<Needle>) {
-    let mut add = |bytes: &[u8], form| {
-        if !bytes.is_empty() {
-            let finder = Finder::new(bytes).into_owned();
-            needles.push(Needle {
-                finder,
-                form,
-                index,
-            });
+    let mut forms = Forms { index, needles };
+    forms.add(secret);
+    if !secret.is_ascii() {
+        // Some servers take a header's bytes for Latin-1.
+        forms.add(&secret.bytes().map(char::from).collect::<String>());
+    }
+}
+
+impl Forms<'_> {
+    fn add(&mut self, secret: &str) {
+        match secret.len() < LEAST {
+            true => self.add_short(secret),
+            false => self.add_long(secret),
         }
-    };
-    // Some servers take a header's bytes for Latin-1.
-    let latin = match secret.is_ascii() {
-        true => None,
-        false => Some(secret.bytes().map(char::from).collect::<String>()),
-    };
-    for secret in [Some(secret), latin.as_deref()].into_iter().flatten() {
+    }
+
+    fn add_short(&mut self, secret: &str) {
         let bytes = secret.as_bytes();
-        let is_short = bytes.len() < LEAST;
-        let hexadecimal: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let upper = hexadecimal.to_ascii_uppercase();
-        if is_short {
-            add(&Unescaped::of(bytes).bytes, Form::Word);
-            add(hexadecimal.as_bytes(), Form::Word);
-            add(upper.as_bytes(), Form::Word);
-            let encoded = STANDARD.encode(bytes);
-            add(
-                &alphabet(encoded.trim_end_matches('=').as_bytes()),
-                Form::Base64Word,
-            );
-            // In the midst of base64 it cannot be told from other text, but with what comes before it in a header.
-            let shown = format!("Bearer {secret}");
-            for shift in 0..3 {
-                let (core, form) = in_base64(shown.as_bytes(), shift);
-                add(&core, form);
-            }
-            continue;
+        self.put(&Unescaped::of(bytes).bytes, Form::Word);
+        self.put_hexadecimal(bytes, Form::Word);
+        let encoded = STANDARD.encode(bytes);
+        let encoded = alphabet(encoded.trim_end_matches('=').as_bytes());
+        self.put(&encoded, Form::Base64Word);
+        // In the midst of base64 it cannot be told from other text, but with what comes before it in a header.
+        self.put_base64(&format!("Bearer {secret}"));
+    }
+
+    fn add_long(&mut self, secret: &str) {
+        let bytes = secret.as_bytes();
+        // In JSON the last of its backslashes may be one that escapes another.
+        let end = bytes.iter().rposition(|&byte| byte != b'\\');
+        let without_last = bytes.get(..end.map_or(0, |last| last + 1));
+        match without_last.unwrap_or_default() {
+            few if few.len() < ENOUGH => self.put(bytes, Form::Raw),
+            enough => self.put(enough, Form::Raw),
         }
-        add(bytes, Form::Raw);
-        add(hexadecimal.as_bytes(), Form::Unescaped);
-        add(upper.as_bytes(), Form::Unescaped);
-        let unescaped = Unescaped::of(bytes);
-        let settled = unescaped.bytes.get(..unescaped.settled());
-        match settled.unwrap_or_default() {
-            // Of mere escapes little is left.
-            few if few.len() < ENOUGH => add(few, Form::Word),
-            enough => add(enough, Form::Unescaped),
-        }
-        // What stands before it may make an escape of its beginning: `%`, or `%` and a digit.
-        let digits = bytes
-            .iter()
-            .take(2)
-            .take_while(|byte| byte.is_ascii_hexdigit());
-        let without_one = bytes.get(1..).unwrap_or_default().to_vec();
-        let with_percent = [b"%", bytes].concat();
-        for bytes in [without_one, with_percent].iter().take(digits.count()) {
-            let unescaped = Unescaped::of(bytes);
-            let settled = unescaped.bytes.get(..unescaped.settled());
-            if let Some(settled) = settled.filter(|settled| settled.len() >= ENOUGH) {
-                add(settled, Form::Unescaped);
+        self.put_hexadecimal(bytes, Form::Unescaped);
+        let plain = settled(bytes);
+        self.put(
+            &plain,
+            match plain.len() < ENOUGH {
+                // Of mere escapes little is left.
+                true => Form::Word,
+                false => Form::Unescaped,
+            },
+        );
+        // What stands before it may make an escape of its beginning: `%` and a digit, or `%`.
+        let is_digit = |at: usize| plain.get(at).is_some_and(u8::is_ascii_hexdigit);
+        let without_one = plain.get(1..).filter(|_| is_digit(0)).map(<[u8]>::to_vec);
+        let with_percent = (is_digit(0) && is_digit(1)).then(|| settled(&[b"%", bytes].concat()));
+        for rest in [without_one, with_percent].into_iter().flatten() {
+            if rest.len() >= ENOUGH {
+                self.put(&rest, Form::Unescaped);
             }
         }
         let json = serde_json::Value::from(secret).to_string();
@@ -132,13 +133,38 @@ pub fn of(secret: &str, index: usize, needles: &mut Vec<Needle>) {
         let url = utf8_percent_encode(secret, IN_URLS).to_string();
         let mut forms = vec![secret, json, &url];
         forms.dedup();
-        for form in forms {
-            for shift in 0..3 {
-                let (core, form) = in_base64(form.as_bytes(), shift);
-                add(&core, form);
-            }
+        forms.into_iter().for_each(|form| self.put_base64(form));
+    }
+
+    fn put_hexadecimal(&mut self, bytes: &[u8], form: Form) {
+        let lower: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.put(lower.as_bytes(), form);
+        self.put(lower.to_ascii_uppercase().as_bytes(), form);
+    }
+
+    fn put_base64(&mut self, text: &str) {
+        for shift in 0..3 {
+            let (core, form) = in_base64(text.as_bytes(), shift);
+            self.put(&core, form);
         }
     }
+
+    fn put(&mut self, bytes: &[u8], form: Form) {
+        if !bytes.is_empty() {
+            self.needles.push(Needle {
+                finder: Finder::new(bytes).into_owned(),
+                form,
+                index: self.index,
+            });
+        }
+    }
+}
+
+/// `bytes` unescaped, as far as it does not depend on what follows.
+fn settled(bytes: &[u8]) -> Vec<u8> {
+    let mut unescaped = Unescaped::of(bytes);
+    unescaped.bytes.truncate(unescaped.settled());
+    unescaped.bytes
 }
 
 /// The base64 of `bytes` where `shift` bytes of a group come before them, without the characters that are not all
@@ -152,7 +178,7 @@ fn in_base64(bytes: &[u8], shift: usize) -> (Vec<u8>, Form) {
     let core = encoded.get(first..last).unwrap_or_default().to_vec();
     let form = Form::Base64 {
         before: shift > 0,
-        after: all.len() % 3 > 0,
+        after: !all.len().is_multiple_of(3),
     };
     (core, form)
 }
@@ -290,22 +316,16 @@ impl<'t> Haystack<'t> {
 
     /// Whether no letter and no digit stand beside the bytes from `first` to `last`. What is escaped is neither.
     fn is_word(&self, first: usize, last: usize) -> bool {
-        let Unescaped { bytes, .. } = &self.unescaped;
-        let is_of_word = |at: usize| {
-            let place = self.unescaped.place(at, at + 1);
-            place.len() == 1 && bytes.get(at).is_some_and(u8::is_ascii_alphanumeric)
-        };
         let is_begun = match first.checked_sub(1) {
-            Some(at) => is_of_word(at) && !self.is_control(at),
+            Some(at) => self.is_of_word(at),
             None => self.before.is_some_and(|byte| byte.is_ascii_alphanumeric()),
         };
-        !is_begun && !(is_of_word(last) && !self.is_control(last))
+        !is_begun && !self.is_of_word(last)
     }
 
-    /// Whether a byte stands for a control character that is not escaped.
-    fn is_control(&self, at: usize) -> bool {
+    fn is_of_word(&self, at: usize) -> bool {
         let place = self.unescaped.place(at, at + 1);
-        let byte = self.text.get(place.start);
-        byte.is_some_and(u8::is_ascii_control)
+        let text = self.text.get(place).unwrap_or_default();
+        matches!(text, [byte] if byte.is_ascii_alphanumeric())
     }
 }

@@ -246,7 +246,7 @@ proptest! {
         prop_assume!(!secret.contains("\\u") && !secret.contains("\\x"));
         prop_assume!(secret.replace('\\', "").len() > 5);
         // Several `%` before it may make an escape of more of it than is provided for.
-        prop_assume!(before.matches('%').count() < 2);
+        prop_assume!(before.matches('%').count() < 2 && !before.contains("\\u"));
         let mut text = format!("{before}{secret}{after}");
         for encoding in &encodings {
             text = encoded(&text, encoding);
@@ -279,7 +279,7 @@ proptest! {
         flags in proptest::collection::vec(any::<u8>(), 1..20),
         is_doubled: bool,
     ) {
-        prop_assume!(!secret.contains("\\u") && secret.replace('\\', "").len() > 5);
+        prop_assume!(!secret.contains("\\u") && !secret.contains("\\x") && secret.replace('\\', "").len() > 5);
         let mut text = format!("{before}{secret}{after}");
         if is_doubled {
             text = format!("{{\"error\":\"{}\"}}", json(&text, &flags));

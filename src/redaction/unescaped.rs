@@ -68,17 +68,21 @@ impl Unescaped {
         start.copied().unwrap_or(0)
     }
 
-    /// How many of the bytes do not depend on what may follow.
+    /// How many of the bytes do not depend on what may follow: those before an escape that has only begun.
     pub fn settled(&self) -> usize {
         let length = self.bytes.len();
-        let tail = self.bytes.get(length.saturating_sub(2)..);
-        let tail = tail.unwrap_or_default();
-        let percent = tail.iter().position(|&byte| byte == b'%');
-        let percent = percent.map_or(length, |at| length - tail.len() + at);
-        match self.marks.last() {
-            Some(&(mark, _)) if mark + 5 > length => mark.min(percent),
-            _ => percent,
-        }
+        let is_begun = |&at: &usize| {
+            let rest = self.bytes.get(at..).unwrap_or_default();
+            let (digits, most) = match rest.split_first() {
+                Some((b'%', digits)) => (digits, 2),
+                Some((b'x', digits)) if self.is_marked(at) => (digits, 2),
+                Some((b'u', digits)) if self.is_marked(at) => (digits, 4),
+                _ => return false,
+            };
+            digits.len() < most && digits.iter().all(u8::is_ascii_hexdigit)
+        };
+        let mut last = length.saturating_sub(4)..length;
+        last.find(is_begun).unwrap_or(length)
     }
 
     fn end(&self, last: usize) -> usize {

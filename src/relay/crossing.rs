@@ -172,7 +172,7 @@ impl<W: Write> Pump<'_, W> {
         if let Some(data) = event.data() {
             self.events += 1;
             match self.is_error(event, &data) {
-                true => self.read(&self.redaction.bytes(&data).into_owned()),
+                true => self.read(&Arc::clone(&self.redaction).bytes(&data)),
                 false => self.read(&data),
             }
         }
