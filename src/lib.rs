@@ -25,6 +25,7 @@ mod local_time;
 pub mod logs;
 pub mod payload;
 pub mod provider;
+pub mod redaction;
 pub mod relay;
 pub mod routing;
 pub mod server;

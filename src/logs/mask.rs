@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 use crate::config::Secret;
+use crate::redaction::{LEAST, Redaction};
 
 /// What a name of a secret contains somewhere, whatever stands between its words.
 const PARTS: &[&str] = &[
@@ -26,6 +27,15 @@ const ENDS: &[&str] = &["key", "keys", "sig", "auth"];
 
 /// What one of its words is.
 const WORDS: &[&str] = &["pass", "pwd", "jwt", "hmac", "assertion", "otp"];
+
+/// The headers that hold keys of language-model APIs, and proxies' logins.
+const KEYS: [&str; 5] = [
+    "authorization",
+    "proxy-authorization",
+    "x-api-key",
+    "x-goog-api-key",
+    "api-key",
+];
 
 /// Whether the value of something called `name` is a secret.
 fn is_secret(name: &str) -> bool {
@@ -78,6 +88,44 @@ pub fn secret_of<'v>(name: &str, value: &'v str) -> Option<&'v str> {
         Some((_, secret)) if letters(name).contains("authorization") => Some(secret),
         _ => Some(value),
     }
+}
+
+/// Has `redaction` show `secret` by its mask.
+pub fn hide(redaction: &mut Redaction, secret: &str) {
+    redaction.add_masked(secret, &Secret::new(secret.trim()).masked());
+}
+
+/// The same, unless `secret` is so short that it may be a word of other text. Of a key that is no matter.
+pub fn hide_long(redaction: &mut Redaction, secret: &str) {
+    if secret.trim().len() >= LEAST {
+        hide(redaction, secret);
+    }
+}
+
+/// Has `redaction` hide the secrets that a request's headers and its target hold.
+pub fn hide_request<'h>(
+    redaction: &mut Redaction,
+    headers: impl IntoIterator<Item = (&'h str, &'h str)>,
+    url: &str,
+) {
+    for (name, value) in headers {
+        let is_key = KEYS.iter().any(|key| name.eq_ignore_ascii_case(key));
+        match secret_of(name, value) {
+            Some(key) if is_key => hide(redaction, key),
+            Some(secret) => hide_long(redaction, secret),
+            None => {}
+        }
+    }
+    for secret in secrets_of(url) {
+        hide(redaction, &secret);
+    }
+}
+
+/// User and password of a URL, as they stand there.
+pub fn login(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let (login, _) = rest.split('/').next()?.rsplit_once('@')?;
+    Some(login)
 }
 
 /// A header's value as logs show it.
@@ -280,6 +328,13 @@ mod tests {
             prop_assert!(shown.ends_with("&z=1"));
             prop_assert!(secrets_of(&given).any(|secret| secret == "hush-hush-hush"));
         }
+    }
+
+    #[test]
+    fn logins_are_found() {
+        assert_eq!(login("socks5://u:p@h:1/x@y"), Some("u:p"));
+        assert_eq!(login("http://h:1"), None);
+        assert_eq!(login("direct"), None);
     }
 
     #[test]

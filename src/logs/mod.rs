@@ -5,7 +5,7 @@
 //! kept while the request runs ([`Tee`], [`upstream`]) and becomes a file when it is over ([`record`]).
 //!
 //! No secret is written: headers and URLs are masked by name ([`mask`]), and whatever a request has shown or
-//! was shown is taken out of everything else ([`veil`]).
+//! was shown is taken out of everything else ([`crate::redaction`]).
 
 mod complaint;
 pub mod current;
@@ -24,7 +24,6 @@ mod spool;
 mod stderr;
 mod tee;
 pub mod upstream;
-pub mod veil;
 mod writer;
 
 pub use folder::{Surroundings, folder, prune};

@@ -17,9 +17,9 @@ use super::sections::{self, END, Info};
 use super::spool::Spool;
 use super::tee::Sent;
 use super::upstream::Upstream;
-use super::veil::Veil;
 use crate::config::Logs;
 use crate::local_time::Zone;
+use crate::redaction::Redaction;
 
 /// The least status of a request that has failed.
 const FAILED: u16 = 400;
@@ -96,18 +96,12 @@ fn all(is_error: bool, record: Record<'_>, out: impl Write) -> io::Result<()> {
     let Record {
         headers, target, ..
     } = record;
-    let (upstream, mut veil) = match record.upstream {
-        Some(upstream) => (Some(upstream.sections), upstream.veil),
-        None => (None, Veil::default()),
+    let (upstream, mut redaction) = match record.upstream {
+        Some(upstream) => (Some(upstream.sections), upstream.redaction),
+        None => (None, Redaction::default()),
     };
-    let own = headers.iter();
-    for secret in own.filter_map(|(name, value)| mask::secret_of(name, value)) {
-        veil.add(secret);
-    }
-    for secret in mask::secrets_of(target) {
-        veil.add(&secret);
-    }
-    let mut out = veil.writer(out);
+    mask::hide_request(&mut redaction, headers.iter().copied(), target);
+    let mut out = redaction.writer(out);
     let info = sections::info(&Info {
         url: &mask::url(target),
         method: record.method,

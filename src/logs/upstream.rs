@@ -14,16 +14,16 @@ use super::keep::Keep;
 use super::mask;
 use super::sections;
 use super::spool::Spool;
-use super::veil::Veil;
 use crate::config::Secret;
-use crate::dialect::problem::redact;
+use crate::redaction::Redaction;
+use crate::redaction::patterns::redact;
 
 /// What is kept of the upstreams of one request. Takes no memory until there is something to keep.
 pub struct Upstream {
     keep: Keep,
     pub(super) sections: Spool,
     /// What upstreams were shown, and may repeat.
-    pub(super) veil: Veil,
+    pub(super) redaction: Redaction,
     calls: usize,
     presented: String,
     hidden: Vec<String>,
@@ -46,7 +46,7 @@ impl Upstream {
         Self {
             keep,
             sections: Spool::new(folder),
-            veil: Veil::default(),
+            redaction: Redaction::default(),
             calls: 0,
             presented: String::new(),
             hidden: Vec::new(),
@@ -54,7 +54,7 @@ impl Upstream {
     }
 
     fn present(&mut self, presented: &Presented<'_>) {
-        presented.hide(&mut self.veil);
+        presented.hide(&mut self.redaction);
         let names = presented.headers.iter();
         self.hidden = names.map(|(name, _)| name.to_ascii_lowercase()).collect();
         self.presented = presented.to_string();
@@ -63,26 +63,20 @@ impl Upstream {
 
 impl Presented<'_> {
     /// All of it that is secret.
-    pub fn hide(&self, veil: &mut Veil) {
-        let headers = self.headers.iter().map(|(_, value)| *value);
-        for secret in headers.chain(self.key.map(Secret::reveal)) {
-            veil.add(secret);
+    fn hide(&self, redaction: &mut Redaction) {
+        if let Some(key) = self.key {
+            mask::hide(redaction, key.reveal());
         }
-        if let Some(user) = self.proxy.and_then(user) {
-            let (name, password) = user.split_once(':').unwrap_or((user, ""));
-            for secret in [user, name, password] {
-                veil.add(secret);
-                veil.add(&percent_encoding::percent_decode_str(secret).decode_utf8_lossy());
-            }
+        for (_, value) in self.headers {
+            mask::hide_long(redaction, value);
+        }
+        if let Some(login) = self.proxy.and_then(mask::login) {
+            let (user, password) = login.split_once(':').unwrap_or((login, ""));
+            mask::hide(redaction, password);
+            mask::hide_long(redaction, user);
+            mask::hide_long(redaction, login);
         }
     }
-}
-
-/// User and password of a URL.
-fn user(url: &str) -> Option<&str> {
-    let (_, rest) = url.split_once("://")?;
-    let (user, _) = rest.split('/').next()?.rsplit_once('@')?;
-    Some(user)
 }
 
 impl std::fmt::Display for Presented<'_> {
@@ -125,21 +119,18 @@ pub fn request<'h>(
             return;
         }
         upstream.calls += 1;
+        let headers: Vec<(&str, &str)> = headers.collect();
+        mask::hide_request(&mut upstream.redaction, headers.iter().copied(), url);
         let mut lines: Vec<(&str, Cow<'_, str>)> = headers
-            .map(|(name, value)| {
-                if let Some(secret) = mask::secret_of(name, value) {
-                    upstream.veil.add(secret);
-                }
-                match upstream.hidden.iter().any(|hidden| hidden == name) {
+            .into_iter()
+            .map(
+                |(name, value)| match upstream.hidden.iter().any(|hidden| hidden == name) {
                     true => (name, Secret::new(value).masked().into()),
                     false => (name, mask::header(name, value)),
-                }
-            })
+                },
+            )
             .collect();
         lines.sort();
-        for secret in mask::secrets_of(url) {
-            upstream.veil.add(&secret);
-        }
         let head = sections::api_request(&sections::ApiRequest {
             number: upstream.calls,
             time: SystemTime::now(),
@@ -215,17 +206,5 @@ impl Drop for Noted {
             upstream.sections.put(head.as_bytes());
             upstream.sections.put(sections::END.as_bytes());
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn users_of_proxies_are_found() {
-        assert_eq!(user("socks5://u:p@h:1/x@y"), Some("u:p"));
-        assert_eq!(user("http://h:1"), None);
-        assert_eq!(user("direct"), None);
     }
 }

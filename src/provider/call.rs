@@ -13,11 +13,12 @@ use super::headers::Headers;
 use super::net::{CallError, Network, Origin, Settings, Stage};
 use super::request::Request;
 use super::target::{Call, Kind};
-use super::{claude, codex, compat, compressed, gemini, vertex};
+use super::{claude, codex, compat, compressed, gemini, presented, vertex};
 use crate::coding::Coding;
 use crate::exchange::{Interruption, Waiter};
 use crate::json::Splice;
 use crate::logs;
+use crate::redaction::Redaction;
 
 /// A pooled connection that breaks within this time has been closed by the upstream before it saw the
 /// request, and the call is made once more on another one. Later, it may have been at work.
@@ -38,6 +39,9 @@ pub struct Answer {
     pub body: Box<dyn Read>,
     /// Through which the body waits.
     pub waiter: Waiter,
+    /// What the attempt presented: whatever of the answer turns out to be an error, and its headers, go on
+    /// without it.
+    pub redaction: Arc<Redaction>,
 }
 
 impl Upstream {
@@ -66,12 +70,13 @@ impl Upstream {
     /// Whatever keeps the client from getting an answer, error answers of the upstream included.
     pub fn call(&self, call: &Call) -> Result<Answer, Failure> {
         call.waiter.wake_after(None);
-        let (response, body) = self.ask(call)?;
-        answered(response, body, call.waiter)
+        let (response, body, redaction) = self.ask(call)?;
+        answered(response, body, call.waiter, &redaction)
+            .map_err(|failure| failure.redacted(&redaction))
     }
 
     /// Sends a request, a second time if the first met a connection that was closed already.
-    fn ask(&self, call: &Call) -> Result<(Response<()>, Box<dyn Read>), Failure> {
+    fn ask(&self, call: &Call) -> Result<Asked, Failure> {
         let mut is_fresh = false;
         loop {
             let started = Instant::now();
@@ -79,28 +84,34 @@ impl Upstream {
                 origin,
                 outgoing,
                 body,
+                redaction,
             } = self.prepare(call, !is_fresh)?;
             let pieces: Vec<&[u8]> = body.pieces().collect();
             let asked = self
                 .network
                 .ask(&origin, *outgoing, &pieces, call.waiter, is_fresh);
             let failed = match asked {
-                Ok((response, body)) => return Ok((response, Box::new(body))),
+                Ok((response, body)) => return Ok((response, Box::new(body), redaction)),
                 Err(failed) => failed,
             };
             if is_fresh || !is_stale(&failed) || started.elapsed() >= STALE {
-                return Err(Failure::of_call(&failed, &origin.host));
+                return Err(Failure::of_call(&failed, &origin.host).redacted(&redaction));
             }
             is_fresh = true;
         }
     }
 }
 
+/// The head of an answer, its body, and what was presented for it.
+type Asked = (Response<()>, Box<dyn Read>, Arc<Redaction>);
+
 /// A request as it goes out, and where to.
 struct Prepared<'a> {
     origin: Arc<Origin>,
     outgoing: Box<http::Request<()>>,
     body: Splice<'a>,
+    /// What it presents.
+    redaction: Arc<Redaction>,
 }
 
 impl Upstream {
@@ -111,8 +122,9 @@ impl Upstream {
         let origin = self.network.origin(call.target.proxy, &request.uri);
         let origin = origin
             .ok_or_else(|| Failure::new(FailureKind::Connect, "the proxy URL cannot be used"))?;
+        let url = request.uri.to_string();
+        let redaction = presented::secrets(call, &url, &origin);
         if is_first && logs::upstream::is_kept() {
-            let url = request.uri.to_string();
             let headers = request.headers.iter();
             logs::upstream::request("POST", &url, headers, &mut request.body.reader());
         }
@@ -125,6 +137,7 @@ impl Upstream {
             origin,
             outgoing,
             body,
+            redaction,
         })
     }
 }
@@ -173,6 +186,7 @@ fn answered(
     response: Response<()>,
     body: Box<dyn Read>,
     waiter: &Waiter,
+    redaction: &Arc<Redaction>,
 ) -> Result<Answer, Failure> {
     let (head, ()) = response.into_parts();
     let status = head.status.as_u16();
@@ -188,12 +202,15 @@ fn answered(
             headers,
             body,
             waiter: waiter.clone(),
+            redaction: Arc::clone(redaction),
         });
     }
     let mut start = Vec::new();
     // An error that cannot be read still has its status.
     let body = body.unwrap_or_else(|_| Box::new(io::empty()));
-    if let Err(error) = body.take(ERROR_BODY).read_to_end(&mut start) {
+    let read = body.take(ERROR_BODY).read_to_end(&mut start);
+    let mut is_cut = read.is_err() || start.len() as u64 == ERROR_BODY;
+    if let Err(error) = read {
         let failure = Failure::of_read(&error);
         // Of an error that breaks off, the part that came still tells more than the break.
         if failure.kind == FailureKind::ClientGone {
@@ -204,11 +221,15 @@ fn answered(
         let mut plain = Vec::new();
         let coded = Box::new(start.as_slice());
         // What cannot be read of it is left.
-        let _ = coding
+        let read = coding
             .undone(coded)
             .take(ERROR_BODY)
             .read_to_end(&mut plain);
         start = plain;
+        is_cut |= read.is_err() || start.len() as u64 == ERROR_BODY;
+    }
+    if is_cut {
+        redaction.trim_cut(&mut start);
     }
     Err(Failure::of_status(
         status,

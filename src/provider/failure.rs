@@ -1,6 +1,7 @@
 //! How an upstream call fails. What follows from it, another credential or an error for the client, is not
 //! decided here.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -9,6 +10,7 @@ use super::fault::time;
 use super::headers::Headers;
 use super::net::{CallError, Stage};
 use crate::exchange::Interruption;
+use crate::redaction::Redaction;
 
 /// Bytes of an error's body that are read, the rest is left (spec/providers.md 2.3).
 pub const ERROR_BODY: u64 = 1024 * 1024;
@@ -40,7 +42,7 @@ pub struct Failure {
     pub kind: FailureKind,
     /// Of the upstream, or the one that fits what it said.
     pub status: Option<u16>,
-    /// Of the upstream, unfiltered.
+    /// Of the upstream, unfiltered. Like the body and the message without what the attempt presented.
     pub headers: Headers,
     /// Of the upstream, at most [`ERROR_BODY`].
     pub body: Vec<u8>,
@@ -74,6 +76,22 @@ impl Failure {
                 FailureKind::Status,
                 format!("the upstream answered {status}"),
             )
+        }
+    }
+
+    /// Without the secrets of the attempt.
+    #[must_use]
+    pub fn redacted(self, redaction: &Redaction) -> Self {
+        let owned = |clean| match clean {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(clean) => Some(clean),
+        };
+        let body = owned(redaction.bytes(&self.body));
+        Self {
+            headers: self.headers.redacted(redaction),
+            body: body.unwrap_or(self.body),
+            message: redaction.text(&self.message).into_owned(),
+            ..self
         }
     }
 

@@ -2,9 +2,12 @@
 //! the configured defaults for what it does not send, the credential's. A later source replaces what an
 //! earlier one said.
 
+use std::borrow::Cow;
+
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::target::Call;
+use crate::redaction::{self, Redaction};
 
 /// What a call says it is when the client did not.
 pub(super) const PRODUCT: &str = concat!("holdfast/", env!("CARGO_PKG_VERSION"));
@@ -142,6 +145,28 @@ impl Headers {
         Some(codings)
     }
 
+    /// Without the secrets of `redaction`. A header whose name holds one goes.
+    #[must_use]
+    pub fn redacted(mut self, redaction: &Redaction) -> Self {
+        let is_told = |name: &HeaderName| matches!(redaction.text(name.as_str()), Cow::Owned(_));
+        let told: Vec<HeaderName> = self
+            .0
+            .keys()
+            .filter(|name| is_told(name))
+            .cloned()
+            .collect();
+        for name in told {
+            self.0.remove(name);
+        }
+        for value in self.0.values_mut() {
+            if let Cow::Owned(clean) = redaction.bytes(value.as_bytes()) {
+                *value = HeaderValue::from_bytes(&clean)
+                    .unwrap_or(HeaderValue::from_static(redaction::MASK));
+            }
+        }
+        self
+    }
+
     pub(super) fn into_map(self) -> HeaderMap {
         *self.0
     }
@@ -163,7 +188,8 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Headers {
     }
 }
 
-fn matches(pattern: &str, name: &str) -> bool {
+/// Whether `name` is `pattern`, or begins with it if it ends in `*`.
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(start) => name
             .get(..start.len())

@@ -14,6 +14,7 @@ pub mod fault;
 mod gemini;
 mod headers;
 mod net;
+mod presented;
 mod request;
 mod target;
 mod url;

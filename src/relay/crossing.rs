@@ -1,6 +1,7 @@
 //! Answers on their way from one dialect to another.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::asked::Asked;
@@ -14,6 +15,7 @@ use crate::dialect::event::{self, Meaning};
 use crate::dialect::translate::{self, State, Stream, WayBack};
 use crate::exchange::Interruption;
 use crate::provider::{Answer, Failure, FailureKind, Headers};
+use crate::redaction::Redaction;
 use crate::sse::{Event, Splitter};
 
 /// A whole answer in the client's dialect.
@@ -22,9 +24,12 @@ use crate::sse::{Event, Splitter};
 /// When it breaks off, is too long to be held, or is an error.
 pub fn whole(answer: Answer, way_back: WayBack, asked: &Asked<'_>) -> Result<Whole, Failure> {
     let read = whole::open_all(answer, asked)?;
-    let failed = |(status, message): (u16, String)| Failure {
-        status: Some(status),
-        ..Failure::new(FailureKind::Status, message)
+    let failed = |(status, message): (u16, String)| {
+        let failure = Failure {
+            status: Some(status),
+            ..Failure::new(FailureKind::Status, message)
+        };
+        failure.redacted(&read.redaction)
     };
     let (body, usage) = translate::whole(read.held(), way_back).map_err(failed)?;
     Ok(read.translated(body, usage))
@@ -49,6 +54,14 @@ impl Crossing {
         }
     }
 
+    /// What the attempt presented.
+    pub fn redaction(&self) -> &Arc<Redaction> {
+        match &self.opened {
+            Opened::Events(primed) => &primed.redaction,
+            Opened::Whole(whole) => &whole.redaction,
+        }
+    }
+
     /// Writes the stream, chunked, to its end. The client gets exactly one end.
     #[inline(never)]
     pub fn pump(
@@ -58,6 +71,7 @@ impl Crossing {
         settle: Settle<'_>,
     ) -> Relayed {
         let mut pump = Pump {
+            redaction: Arc::clone(self.redaction()),
             stream: self.stream,
             out: Chunks::new(lane),
             pending: Vec::new(),
@@ -88,6 +102,8 @@ impl Crossing {
 const LASTING: usize = 4 * 1024;
 
 struct Pump<'a, W> {
+    /// What the attempt presented: errors are told without it.
+    redaction: Arc<Redaction>,
     stream: Stream,
     out: Chunks<W>,
     pending: Vec<u8>,
@@ -105,7 +121,7 @@ type Over = (Ended, Option<Failure>);
 impl<W: Write> Pump<'_, W> {
     /// An upstream that answered with one body all the same.
     fn whole(&mut self, whole: Whole) -> io::Result<Over> {
-        self.stream.read(whole.held(), &mut self.pending);
+        self.read(whole.held());
         self.response = whole.into_response();
         self.stream.read(b"[DONE]", &mut self.pending);
         match self.stream.state() {
@@ -165,14 +181,29 @@ impl<W: Write> Pump<'_, W> {
         };
         self.events += 1;
         let meaning = event::meaning(self.stream.upstream(), event, Some(&data));
-        self.stream.read(&data, &mut self.pending);
+        match meaning == Meaning::Error {
+            true => self.read(&Arc::clone(&self.redaction).bytes(&data)),
+            false => self.read(&data),
+        }
         if meaning == Meaning::Error && *self.stream.state() == State::Running {
-            let failure = error_of(&data, &Headers::default());
+            let failure = error_of(&data, &Headers::default()).redacted(&self.redaction);
             let status = failure.status.unwrap_or(502);
             self.stream
                 .fail(status, &failure.message, &mut self.pending);
         }
         meaning == Meaning::End || matches!(self.stream.state(), State::Failed { .. })
+    }
+
+    /// Has the client told what `data` says.
+    fn read(&mut self, data: &[u8]) {
+        let before = self.pending.len();
+        self.stream.read(data, &mut self.pending);
+        if let State::Failed { .. } = self.stream.state() {
+            let told = self.pending.get(before..).unwrap_or_default();
+            let told = self.redaction.bytes(told).into_owned();
+            self.pending.truncate(before);
+            self.pending.extend_from_slice(&told);
+        }
     }
 
     fn end_marked(&mut self) -> io::Result<Over> {
@@ -212,7 +243,10 @@ impl<W: Write> Pump<'_, W> {
                     status: Some(*status),
                     ..Failure::new(FailureKind::Status, message.as_str())
                 };
-                (Ended::UpstreamError, Some(failure))
+                (
+                    Ended::UpstreamError,
+                    Some(failure.redacted(&self.redaction)),
+                )
             }
             State::Running | State::Finished => (Ended::Terminal, None),
         };

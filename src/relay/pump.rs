@@ -1,6 +1,7 @@
 //! The way of a stream from its first payload to its one end.
 
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::chunks::Chunks;
@@ -15,6 +16,7 @@ use crate::dialect::problem::{self, ErrorStatus, Problem};
 use crate::dialect::usage::Meter;
 use crate::exchange::{Interruption, Waiter};
 use crate::provider::{Failure, FailureKind, Headers};
+use crate::redaction::Redaction;
 use crate::sse::{self, Event, Splitter};
 
 /// How a stream ended, and why.
@@ -35,6 +37,8 @@ pub struct Pump<'a, W> {
     is_cut: bool,
     last_written: Instant,
     waiter: Waiter,
+    /// What the attempt presented: errors are told without it.
+    redaction: Arc<Redaction>,
     settle: Settle<'a>,
 }
 
@@ -44,6 +48,7 @@ impl<'a, W: Write> Pump<'a, W> {
         style: Style<'a>,
         lane: W,
         waiter: Waiter,
+        redaction: Arc<Redaction>,
         settle: Settle<'a>,
     ) -> Self {
         Self {
@@ -59,6 +64,7 @@ impl<'a, W: Write> Pump<'a, W> {
             is_cut: false,
             last_written: Instant::now(),
             waiter,
+            redaction,
             settle,
         }
     }
@@ -136,6 +142,12 @@ impl<'a, W: Write> Pump<'a, W> {
     fn event(&mut self, event: &Event) -> Option<Over> {
         let data = event.data();
         let meaning = event::meaning(self.dialect, event, data.as_deref());
+        let clean = (meaning == Meaning::Error).then(|| self.redaction.bytes(event.raw));
+        let clean = clean.as_deref().map(Event::of);
+        let (event, data) = match &clean {
+            Some(clean) => (clean, clean.data()),
+            None => (event, data),
+        };
         let Some(data) = data else {
             if self.passes_comments() {
                 self.out.put(event.raw);

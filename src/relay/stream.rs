@@ -1,6 +1,7 @@
 //! Streams: whole events, as they came, each flushed.
 
 use std::io::{self, Cursor, Read, Write};
+use std::sync::Arc;
 
 use super::asked::Asked;
 use super::held::Held;
@@ -13,6 +14,7 @@ use crate::budget::Reservation;
 use crate::dialect::Dialect;
 use crate::exchange::{Interruption, Waiter};
 use crate::provider::{Answer, Failure, Headers};
+use crate::redaction::Redaction;
 use crate::sse::{Event, Splitter};
 
 /// An answer to a request for a stream, as far as it is known.
@@ -29,6 +31,8 @@ pub struct Primed {
     pub status: u16,
     /// The headers of the upstream, unfiltered.
     pub headers: Headers,
+    /// What the attempt presented.
+    pub redaction: Arc<Redaction>,
     dialect: Dialect,
     pub(super) body: Box<dyn Read>,
     /// Through which the body waits.
@@ -50,9 +54,10 @@ pub struct Primed {
 /// When it ends as it should and has said nothing.
 pub fn open(answer: Answer, asked: &Asked<'_>) -> Result<Opened, Failure> {
     let waiter = answer.waiter.clone();
+    let redaction = Arc::clone(&answer.redaction);
     let opened = wait(answer, asked);
     waiter.wake_after(None);
-    opened
+    opened.map_err(|failure| failure.redacted(&redaction))
 }
 
 fn wait(answer: Answer, asked: &Asked<'_>) -> Result<Opened, Failure> {
@@ -62,6 +67,7 @@ fn wait(answer: Answer, asked: &Asked<'_>) -> Result<Opened, Failure> {
         headers,
         body,
         waiter,
+        redaction,
     } = answer;
     let Begun {
         mut start,
@@ -74,6 +80,7 @@ fn wait(answer: Answer, asked: &Asked<'_>) -> Result<Opened, Failure> {
             headers,
             body: Box::new(Cursor::new(start).chain(body)),
             waiter,
+            redaction,
         };
         return whole::open_all(answer, asked).map(Opened::Whole);
     }
@@ -117,6 +124,7 @@ fn wait(answer: Answer, asked: &Asked<'_>) -> Result<Opened, Failure> {
     Ok(Opened::Events(Box::new(Primed {
         status,
         headers,
+        redaction,
         dialect,
         body,
         waiter,
@@ -131,7 +139,9 @@ impl Primed {
     /// Writes the stream, chunked, to its end. The client gets exactly one end: the upstream's own, the
     /// missing one if the answer was complete, or an error.
     pub fn pump<'a>(mut self, lane: impl Write, style: Style<'a>, settle: Settle<'a>) -> Relayed {
-        let mut pump = Pump::new(self.dialect, style, lane, self.waiter.clone(), settle);
+        let waiter = self.waiter.clone();
+        let redaction = Arc::clone(&self.redaction);
+        let mut pump = Pump::new(self.dialect, style, lane, waiter, redaction, settle);
         let (lead, first) = (self.lead, self.first);
         let over = pump.run(lead, first, &mut self.splitter, &mut self.body);
         self.waiter.wake_after(None);

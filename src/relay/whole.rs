@@ -1,6 +1,7 @@
 //! Answers that are one JSON body.
 
 use std::io::{self, Cursor, Read, Write};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::de::IgnoredAny;
@@ -18,6 +19,7 @@ use crate::dialect::{Dialect, event, opening};
 use crate::exchange::Interruption;
 use crate::json;
 use crate::provider::{Answer, Failure, FailureKind, Headers};
+use crate::redaction::Redaction;
 
 /// Bytes of a body held back to see whether it is an error, and what it cost.
 const HELD: usize = 1024 * 1024;
@@ -32,6 +34,8 @@ pub struct Whole {
     pub status: u16,
     /// The headers of the upstream, unfiltered.
     pub headers: Headers,
+    /// What the attempt presented.
+    pub redaction: Arc<Redaction>,
     /// The bytes to write first.
     held: Held,
     rest: Rest,
@@ -110,12 +114,19 @@ fn too_long() -> Failure {
 }
 
 fn read(answer: Answer, asked: &Asked<'_>, limit: usize) -> Result<Whole, Failure> {
+    let redaction = Arc::clone(&answer.redaction);
+    let whole = take(answer, asked, limit).map_err(|failure| failure.redacted(&redaction))?;
+    Ok(Whole { redaction, ..whole })
+}
+
+fn take(answer: Answer, asked: &Asked<'_>, limit: usize) -> Result<Whole, Failure> {
     let length = answer.length();
     let Answer {
         status,
         headers,
         body,
         waiter,
+        ..
     } = answer;
     let Begun {
         start,
@@ -152,6 +163,7 @@ fn read(answer: Answer, asked: &Asked<'_>, limit: usize) -> Result<Whole, Failur
     Ok(Whole {
         status,
         headers,
+        redaction: Arc::default(),
         held,
         rest: match length {
             Some(length) => Rest::Known(long, length),
@@ -209,6 +221,7 @@ fn judged(status: u16, headers: Headers, held: Held, asked: &Asked<'_>) -> Resul
     Ok(Whole {
         status,
         headers,
+        redaction: Arc::default(),
         held,
         rest: Rest::Nothing,
         usage,
@@ -280,6 +293,7 @@ impl Whole {
         Self {
             status: 200,
             headers: Headers::default(),
+            redaction: Arc::default(),
             held: Held {
                 reservation: budget.take_anyway(bytes.len()),
                 bytes,

@@ -1,5 +1,6 @@
 //! The answer of an upstream on its way to the client, and what becomes of it.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -12,6 +13,7 @@ use super::report::short;
 use super::unserved;
 use crate::dialect::translate::{Stream, WayBack};
 use crate::provider::Headers;
+use crate::redaction::Redaction;
 use crate::relay::{self, Chunks, Crossing, Ended, Opened, Relayed, Settlement, Style, Whole};
 use crate::routing::Placed;
 use crate::session::identity;
@@ -55,6 +57,7 @@ impl Generation<'_> {
             mut serving,
         } = placed;
         serving.heard(answer.headers());
+        let redaction = answer.redaction();
         let keep_alive = self.snapshot.config.streaming_keepalive;
         let content_type = match self.wants_array() {
             true => RELAYED_JSON,
@@ -72,7 +75,7 @@ impl Generation<'_> {
         }
         let head = |head, headers: &Headers| match has_begun {
             true => Vec::new(),
-            false => self.head(head, headers, candidate.id(), understood),
+            false => self.head(head, headers, &redaction, candidate.id(), understood),
         };
         let answer = match answer {
             Opening::Same(Opened::Whole(whole)) if has_begun || understood.stream => {
@@ -86,7 +89,7 @@ impl Generation<'_> {
                 (Ended::Terminal, _) => serving.succeeded(),
                 (Ended::ClientGone, _) | (_, None) => {}
                 (_, Some(failure)) => {
-                    self.access.failed(&failure.message);
+                    self.fails(&failure.message);
                     self.note(candidate, failure);
                     serving.failed(failure, Instant::now());
                 }
@@ -159,6 +162,7 @@ impl Generation<'_> {
         &self,
         head: Head<'_>,
         upstream: &Headers,
+        redaction: &Redaction,
         credential: &str,
         understood: &Understood<'_>,
     ) -> Vec<u8> {
@@ -167,7 +171,16 @@ impl Generation<'_> {
             request_id: Some(self.access.id),
             ..head
         };
-        let mut headers = self.passed_on(upstream);
+        let passed_on = self.passed_on(upstream);
+        let passed_on: Vec<_> = passed_on
+            .into_iter()
+            .filter(|(name, _)| matches!(redaction.text(name), Cow::Borrowed(_)))
+            .map(|(name, value)| (name, redaction.text(value)))
+            .collect();
+        let mut headers: Vec<(&str, &str)> = passed_on
+            .iter()
+            .map(|(name, value)| (*name, &**value))
+            .collect();
         let session = understood.identity.primary.as_deref().map(short);
         if self.snapshot.config.logs.debug {
             headers.push(("X-Holdfast-Credential", credential));

@@ -21,6 +21,7 @@ use crate::dialect::translate::{self, Ask, Form, Stream};
 use crate::logs;
 use crate::payload::Selected;
 use crate::provider::{Action, Answer, Call, Failure, FailureKind, Headers, Target};
+use crate::redaction::Redaction;
 use crate::relay::{self, Asked, Crossing, Opened, Whole};
 use crate::routing::{Candidate, Member};
 use crate::sse::MAX_EVENT;
@@ -43,6 +44,17 @@ impl Opening {
             Self::Same(Opened::Events(primed)) => &primed.headers,
             Self::Same(Opened::Whole(whole)) => &whole.headers,
             Self::Crossed(crossing) => crossing.headers(),
+        }
+    }
+}
+
+impl Opening {
+    /// What the attempt presented.
+    pub fn redaction(&self) -> Arc<Redaction> {
+        match self {
+            Self::Same(Opened::Events(primed)) => Arc::clone(&primed.redaction),
+            Self::Same(Opened::Whole(whole)) => Arc::clone(&whole.redaction),
+            Self::Crossed(crossing) => Arc::clone(crossing.redaction()),
         }
     }
 }

@@ -144,7 +144,7 @@ impl Generation<'_> {
 
     #[inline(never)]
     fn refuse(&self, problem: &Problem, lane: &mut dyn Write) -> io::Result<()> {
-        self.access.failed(&problem.message);
+        self.fails(&problem.message);
         Reply::problem(self.operation.dialect, problem)
             .with_id(self.access.id)
             .write(lane)
@@ -332,11 +332,11 @@ impl Generation<'_> {
     ) -> (Told<'static>, io::Result<()>) {
         let dialect = self.operation.dialect;
         if let Some(failure) = &unserved.failure {
-            self.access.failed(&failure.message);
+            self.fails(&failure.message);
         }
         let words = unserved::words(model, unserved);
         if let (None, Some(Words::Ours(problem))) = (&unserved.failure, &words) {
-            self.access.failed(&problem.message);
+            self.fails(&problem.message);
         }
         let (status, answered) = match words {
             Some(words) if way.has_begun => {

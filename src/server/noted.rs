@@ -4,9 +4,10 @@ use super::generation::Generation;
 use crate::config::ProxySetting;
 use crate::dialect::problem::{self, ErrorStatus};
 use crate::logs;
+use crate::logs::mask;
 use crate::logs::upstream::Presented;
-use crate::logs::veil::Veil;
 use crate::provider::{Failure, FailureKind};
+use crate::redaction::Redaction;
 use crate::routing::{Candidate, Member};
 
 impl Generation<'_> {
@@ -54,18 +55,29 @@ impl Generation<'_> {
             };
             logs::upstream::failure(failure.status, said);
             if let (Some(status), true) = (failure.status, log::log_enabled!(log::Level::Debug)) {
-                let mut veil = Veil::default();
-                presented.hide(&mut veil);
                 let problem = problem::read_upstream(
                     candidate.credential.dialect(),
                     ErrorStatus::from_upstream(status),
                     &failure.body,
                     failure.headers.get("content-type"),
                 );
-                let said = veil.text(&problem.message);
+                let said = self.without_client_key(&problem.message);
                 log::debug!("{} answered {status}: {said}", candidate.id());
             }
         });
+    }
+
+    /// Says in the log why the request fails.
+    pub(super) fn fails(&self, why: &str) {
+        self.access.failed(&self.without_client_key(why));
+    }
+
+    /// `text` for the log. Upstreams may have been shown the client's key, and may say it; towards the client it is
+    /// no secret.
+    fn without_client_key(&self, text: &str) -> String {
+        let mut redaction = Redaction::default();
+        mask::hide(&mut redaction, self.client_name());
+        redaction.text(text).into_owned()
     }
 
     fn present(&self, candidate: &Candidate, tell: impl FnOnce(&Presented<'_>)) {

@@ -265,6 +265,7 @@ fn answer_in(parts: &[&[u8]], breaks: bool) -> Answer {
         headers: Headers::default(),
         body: Box::new(Parts { parts, breaks }),
         waiter: Waiter::alone(),
+        redaction: Default::default(),
     }
 }
 

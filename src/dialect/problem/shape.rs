@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::redact::redact;
 use super::report::{MAX_MESSAGE_CHARS, Problem};
 use super::status::{ErrorStatus, reason};
 use super::words;
 use crate::dialect::Dialect;
+use crate::redaction::patterns::redact;
 
 /// The body of an error answer, and of an error within a Gemini JSON array.
 pub fn render(dialect: Dialect, problem: &Problem) -> Vec<u8> {

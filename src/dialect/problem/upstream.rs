@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::redact::redact;
 use super::report::{MAX_MESSAGE_CHARS, Problem};
 use super::shape::render;
 use super::status::ErrorStatus;
 use crate::dialect::Dialect;
+use crate::redaction::patterns::redact;
 
 /// How often a message may be JSON that holds the message, as gateways in a row produce it.
 const MAX_NESTING: usize = 8;

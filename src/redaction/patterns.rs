@@ -5,8 +5,7 @@
 
 use std::borrow::Cow;
 
-/// What stands in the place of a secret.
-const MASK: &str = "[redacted]";
+use super::MASK;
 
 /// How vendors' keys begin, and how many key characters must follow for it to be one.
 const PREFIXES: &[(&[u8], usize)] = &[

@@ -1,0 +1,236 @@
+//! An upstream that repeats what it is shown.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use super::forms::forms;
+
+/// Where it repeats it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saying {
+    /// In an error of that status.
+    Status(u16),
+    /// The same, which is no JSON.
+    Text(u16),
+    /// In an error that is the first event of a stream.
+    FirstEvent,
+    /// In an error in the midst of a stream.
+    LaterEvent,
+    /// In an error whose status is 200.
+    ErrorInside,
+    /// In a header of an answer.
+    Header,
+    /// In an answer.
+    Success,
+}
+
+#[derive(Default)]
+struct State {
+    saying: Option<Saying>,
+    shown: String,
+    said: Vec<u8>,
+}
+
+pub struct Upstream {
+    pub address: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+impl Upstream {
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::clone(&state);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let shared = Arc::clone(&shared);
+                std::thread::spawn(move || serve(stream.unwrap(), &shared));
+            }
+        });
+        Self { address, state }
+    }
+
+    pub fn say(&self, saying: Saying) {
+        *self.state.lock().unwrap() = State {
+            saying: Some(saying),
+            ..State::default()
+        };
+    }
+
+    /// The headers that it was shown last.
+    pub fn shown(&self) -> String {
+        self.state.lock().unwrap().shown.clone()
+    }
+
+    /// The body that it answered last.
+    pub fn said(&self) -> Vec<u8> {
+        self.state.lock().unwrap().said.clone()
+    }
+}
+
+fn serve(stream: TcpStream, state: &Mutex<State>) {
+    let mut stream = BufReader::new(stream);
+    loop {
+        let mut head: Vec<String> = Vec::new();
+        loop {
+            let mut line = Vec::new();
+            match stream.read_until(b'\n', &mut line) {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+            if line.is_empty() {
+                break;
+            }
+            head.push(line);
+        }
+        let value = |name: &str| {
+            let pairs = head.iter().filter_map(|line| line.split_once(": "));
+            let mut values = pairs.filter(|(known, _)| known.eq_ignore_ascii_case(name));
+            values.next().map(|(_, value)| value.to_owned())
+        };
+        let length = value("content-length").map_or(0, |length| length.parse().unwrap());
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).unwrap();
+        let key = value("authorization").or_else(|| value("x-goog-api-key"));
+        let key = key.unwrap_or_default();
+        let key = key.strip_prefix("Bearer ").unwrap_or(&key);
+        let mut told = forms(key);
+        told.extend(value("x-tenant"));
+        let mut state = state.lock().unwrap();
+        let is_stream = String::from_utf8_lossy(&body).contains("\"stream\":true")
+            || head[0].contains("streamGenerateContent");
+        let Some(saying) = state.saying else { return };
+        let (answer, said) = answer(saying, is_stream, &head[0], &told);
+        state.shown = head.join("\n");
+        state.said = said;
+        drop(state);
+        if stream.get_mut().write_all(&answer).is_err() {
+            return;
+        }
+    }
+}
+
+fn answer(saying: Saying, is_stream: bool, line: &str, told: &[String]) -> (Vec<u8>, Vec<u8>) {
+    let text = told.join(" | ");
+    let message = serde_json::Value::from(format!("not with {text}!")).to_string();
+    let (error, event) = if line.contains("/v1/messages") {
+        let error = format!(
+            r#"{{"type":"error","error":{{"type":"api_error","message":{message},"echo":{message}}}}}"#
+        );
+        let event = format!("event: error\ndata: {error}\n\n");
+        (error, event)
+    } else if line.contains("/responses") {
+        let error = format!(
+            r#"{{"error":{{"message":{message},"type":"server_error","param":null,"code":null}}}}"#
+        );
+        let event = format!(
+            "event: response.failed\ndata: {{\"type\":\"response.failed\",\"sequence_number\":3,\"response\":{{\"id\":\"resp_1\",\"status\":\"failed\",\"error\":{{\"code\":\"server_error\",\"message\":{message}}}}}}}\n\n"
+        );
+        (error, event)
+    } else if line.contains("/v1beta") {
+        let error = format!(
+            r#"{{"error":{{"code":500,"message":{message},"status":"INTERNAL","details":[{message}]}}}}"#
+        );
+        let event = format!("data: {error}\n\n");
+        (error, event)
+    } else {
+        let error = format!(
+            r#"{{"error":{{"message":{message},"type":"server_error","param":null,"code":null}}}}"#
+        );
+        let event = format!("data: {error}\n\n");
+        (error, event)
+    };
+    let hello = match saying {
+        Saying::Success => serde_json::Value::from(text.as_str()).to_string(),
+        _ => "\"hello\"".to_owned(),
+    };
+    let (whole, events, end) = if line.contains("/v1/messages") {
+        (
+            format!(
+                r#"{{"id":"msg_1","type":"message","role":"assistant","model":"claude","content":[{{"type":"text","text":{hello}}}],"stop_reason":"end_turn","stop_sequence":null,"usage":{{"input_tokens":1,"output_tokens":1}}}}"#
+            ),
+            format!(
+                "event: message_start\ndata: {{\"type\":\"message_start\",\"message\":{{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude\",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{{\"input_tokens\":1,\"output_tokens\":1}}}}}}\n\nevent: content_block_start\ndata: {{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{{\"type\":\"text\",\"text\":\"\"}}}}\n\nevent: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"text_delta\",\"text\":{hello}}}}}\n\n"
+            ),
+            "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\nevent: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":1}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n".to_owned(),
+        )
+    } else if line.contains("/responses") {
+        let item = format!(
+            r#"{{"id":"msg_1","type":"message","status":"completed","role":"assistant","content":[{{"type":"output_text","text":{hello},"annotations":[]}}]}}"#
+        );
+        let response = format!(
+            r#"{{"id":"resp_1","object":"response","created_at":1,"status":"completed","model":"codex","output":[{item}]}}"#
+        );
+        (
+            response.clone(),
+            format!(
+                "event: response.created\ndata: {{\"type\":\"response.created\",\"sequence_number\":0,\"response\":{{\"id\":\"resp_1\",\"object\":\"response\",\"status\":\"in_progress\",\"output\":[]}}}}\n\nevent: response.output_text.delta\ndata: {{\"type\":\"response.output_text.delta\",\"sequence_number\":1,\"item_id\":\"msg_1\",\"output_index\":0,\"content_index\":0,\"delta\":{hello}}}\n\n"
+            ),
+            format!(
+                "event: response.completed\ndata: {{\"type\":\"response.completed\",\"sequence_number\":2,\"response\":{response}}}\n\n"
+            ),
+        )
+    } else if line.contains("/v1beta") {
+        (
+            format!(
+                r#"{{"candidates":[{{"content":{{"parts":[{{"text":{hello}}}],"role":"model"}},"finishReason":"STOP"}}]}}"#
+            ),
+            format!(
+                "data: {{\"candidates\":[{{\"content\":{{\"parts\":[{{\"text\":{hello}}}],\"role\":\"model\"}}}}]}}\n\n"
+            ),
+            "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"\"}],\"role\":\"model\"},\"finishReason\":\"STOP\"}]}\n\n".to_owned(),
+        )
+    } else {
+        (
+            format!(
+                r#"{{"id":"c","object":"chat.completion","created":1,"model":"chat","choices":[{{"index":0,"message":{{"role":"assistant","content":{hello}}},"finish_reason":"stop"}}]}}"#
+            ),
+            format!(
+                "data: {{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"chat\",\"choices\":[{{\"index\":0,\"delta\":{{\"role\":\"assistant\",\"content\":{hello}}}}}]}}\n\n"
+            ),
+            "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"chat\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n".to_owned(),
+        )
+    };
+    let (json, stream) = ("application/json", "text/event-stream");
+    let success = match is_stream {
+        true => (stream, events.clone() + &end),
+        false => (json, whole),
+    };
+    let (status, kind, body) = match saying {
+        Saying::Status(status) => (status, json, error),
+        Saying::Text(status) => (status, "text/plain", format!("not with {text}!")),
+        Saying::FirstEvent => (200, stream, event),
+        Saying::LaterEvent => (200, stream, events + &event),
+        Saying::ErrorInside => (200, json, error),
+        Saying::Header | Saying::Success => (200, success.0, success.1),
+    };
+    let headers: String = match saying {
+        Saying::Success => String::new(),
+        _ => told
+            .iter()
+            .filter(|form| form.is_ascii())
+            .enumerate()
+            .map(|(n, form)| format!("X-Echo-{n}: {form}\r\n"))
+            .collect(),
+    };
+    // All forms of the longest key are more than the head of an answer may have.
+    let headers = match headers.len() > 32 * 1024 {
+        true => headers
+            .lines()
+            .take(4)
+            .map(|line| format!("{line}\r\n"))
+            .collect(),
+        false => headers,
+    };
+    let head = format!(
+        "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n{headers}\r\n",
+        body.len()
+    );
+    (
+        [head.as_bytes(), body.as_bytes()].concat(),
+        body.into_bytes(),
+    )
+}
