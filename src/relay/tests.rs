@@ -44,6 +44,7 @@ fn answer(body: impl AsRef<[u8]>) -> Answer {
         headers: Headers::default(),
         body: Box::new(Cursor::new(body.as_ref().to_vec())),
         waiter: Waiter::alone(),
+        redaction: Default::default(),
     }
 }
 
