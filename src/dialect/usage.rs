@@ -3,7 +3,7 @@
 use memchr::memmem;
 
 use super::Dialect;
-use crate::json::{Invalid, Scanner, Text, Value};
+use crate::json::{Invalid, Member, Scanner, Text, Value};
 
 /// Tokens of one answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +36,29 @@ pub fn of_body(dialect: Dialect, body: &[u8]) -> Option<Usage> {
     meter.read(body);
     meter.usage()
 }
+
+/// The usage in the members of a whole JSON answer, which are those of `body`.
+pub fn of_members(dialect: Dialect, body: &[u8], members: &[Member<'_>]) -> Option<Usage> {
+    let mut meter = Meter::new(dialect);
+    for member in members
+        .iter()
+        .filter(|member| USAGE.contains(&&*member.key))
+    {
+        let span = member.value;
+        let value = body.get(span.start..span.end).unwrap_or_default();
+        if let Ok(mut scanner) = Scanner::new(value)
+            && scanner.peek() == Some(b'{')
+            && let Ok(numbers) = Numbers::read(&mut scanner)
+        {
+            let said = meter.said.get_or_insert_default();
+            said.read(dialect, &numbers);
+        }
+    }
+    meter.usage()
+}
+
+/// What usage is called.
+const USAGE: &[&str] = &["usage", "usageMetadata", "usage_metadata"];
 
 impl Meter {
     pub fn new(dialect: Dialect) -> Self {
@@ -153,7 +176,7 @@ fn look_for_usage<'a>(
             if is_top && is(&["response", "message"]) {
                 return look_for_usage(scanner, false, found);
             }
-            if is(&["usage", "usageMetadata", "usage_metadata"]) {
+            if is(USAGE) {
                 found.push(Numbers::read(scanner)?);
                 return Ok(());
             }

@@ -25,8 +25,13 @@ pub fn of(record: &Record<'_>, time: &Civil, id: Option<RequestId>, format: LogF
     line
 }
 
+/// Bytes of most lines.
+const LINE: usize = 384;
+
 fn text(record: &Record<'_>, time: &Civil, id: &str) -> String {
-    let mut line = format!(
+    let mut line = String::with_capacity(LINE);
+    let _ = write!(
+        line,
         "[{} {}] [{id}] [{:<5}] [{}:{}] ",
         time.date(),
         time.clock(":"),

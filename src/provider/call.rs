@@ -122,9 +122,9 @@ impl Upstream {
         let origin = self.network.origin(call.target.proxy, &request.uri);
         let origin = origin
             .ok_or_else(|| Failure::new(FailureKind::Connect, "the proxy URL cannot be used"))?;
-        let url = request.uri.to_string();
-        let redaction = presented::secrets(call, &url, &origin);
+        let redaction = presented::secrets(call, request.uri.query(), &origin);
         if is_first && logs::upstream::is_kept() {
+            let url = request.uri.to_string();
             let headers = request.headers.iter();
             logs::upstream::request("POST", &url, headers, &mut request.body.reader());
         }

@@ -33,8 +33,8 @@ const PUBLIC: &[&str] = &[
     "x-title",
 ];
 
-/// The secrets of `call`, which goes to `url` by `origin`. What the client itself has sent is none.
-pub fn secrets(call: &Call, url: &str, origin: &Origin) -> Arc<Redaction> {
+/// The secrets of `call`, which goes out with `query` by `origin`. What the client itself has sent is none.
+pub fn secrets(call: &Call, query: Option<&str>, origin: &Origin) -> Arc<Redaction> {
     let mut secrets = Redaction::default();
     if let Some(key) = call.target.key {
         secrets.add(key.reveal());
@@ -48,8 +48,10 @@ pub fn secrets(call: &Call, url: &str, origin: &Origin) -> Arc<Redaction> {
             header(&mut secrets, name, value);
         }
     }
-    for secret in mask::secrets_of(url) {
-        secrets.add(&secret);
+    if let Some(query) = query {
+        for secret in mask::secrets_of(&format!("?{query}")) {
+            secrets.add(&secret);
+        }
     }
     if let Some(login) = mask::login(call.target.base_url) {
         let login = percent_decode_str(login).decode_utf8_lossy();

@@ -4,6 +4,7 @@ use std::io::{self, Cursor, Read, Write};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use memchr::memmem;
 use serde::de::IgnoredAny;
 
 use super::asked::Asked;
@@ -197,6 +198,18 @@ fn gathered(
 fn judged(status: u16, headers: Headers, held: Held, asked: &Asked<'_>) -> Result<Whole, Failure> {
     let Asked { dialect, .. } = *asked;
     let bytes = &held.bytes;
+    if let Some(usage) = plain_answer(dialect, bytes) {
+        let response = response_of(dialect, bytes);
+        return Ok(Whole {
+            status,
+            headers,
+            redaction: Arc::default(),
+            held,
+            rest: Rest::Nothing,
+            usage: Some(usage),
+            response,
+        });
+    }
     if event::is_error_body(dialect, bytes) {
         let status = event::error_status(bytes);
         let now = SystemTime::now();
@@ -215,9 +228,7 @@ fn judged(status: u16, headers: Headers, held: Held, asked: &Asked<'_>) -> Resul
     if asked.is_generation && says_nothing(dialect, bytes, usage) {
         return Err(silent());
     }
-    let response = (dialect == Dialect::Responses)
-        .then(|| event::response_id(bytes))
-        .flatten();
+    let response = response_of(dialect, bytes);
     Ok(Whole {
         status,
         headers,
@@ -227,6 +238,36 @@ fn judged(status: u16, headers: Headers, held: Held, asked: &Asked<'_>) -> Resul
         usage,
         response,
     })
+}
+
+fn response_of(dialect: Dialect, body: &[u8]) -> Option<String> {
+    (dialect == Dialect::Responses)
+        .then(|| event::response_id(body))
+        .flatten()
+}
+
+/// The usage of a body that is seen to be an answer in one pass over it: it says nothing of errors, has output and ends.
+/// Of any other it must be found out what it is.
+fn plain_answer(dialect: Dialect, body: &[u8]) -> Option<Usage> {
+    let says = |text: &str| memmem::find(body, text.as_bytes()).is_some();
+    if says("\"error\"") {
+        return None;
+    }
+    let (name, ends) = match dialect {
+        Dialect::Chat => ("choices", says("\"finish_reason\":\"")),
+        Dialect::Messages => ("content", says("\"stop_reason\":\"")),
+        Dialect::Responses => ("output", says("\"status\":\"completed\"")),
+        Dialect::Gemini => ("candidates", says("\"finishReason\":\"")),
+    };
+    let members = json::members(body).ok().filter(|_| ends)?;
+    let main = members.iter().find(|member| member.key == name)?.value;
+    let items = body.get(main.start..main.end)?.strip_prefix(b"[")?;
+    let is_alone = !members
+        .iter()
+        .any(|member| ["message", "response"].contains(&&*member.key));
+    let usage = usage::of_members(dialect, body, &members)?;
+    let is_plain = is_alone && usage.output > 0 && items.trim_ascii_start().first() != Some(&b']');
+    is_plain.then_some(usage)
 }
 
 /// Bytes of an answer that is taken apart to see whether it says anything; a longer one does.
