@@ -4,9 +4,10 @@
 //! 64 MiB at the end of each arena. Twenty workers that had decoded a body of 16 MiB each kept 240 MiB so; with fixed
 //! thresholds 10 MiB are left, and the peak is half.
 
-/// Blocks from this size on are mapped on their own, and given back when they are freed; bytes.
+/// Blocks from this size on are mapped on their own, and given back when they are freed; bytes. Most conversations are
+/// shorter: a mapping costs a fault for each of its pages.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const OWN_MAPPING: i32 = 256 * 1024;
+const OWN_MAPPING: i32 = 1024 * 1024;
 
 /// What an arena may keep at its end, bytes.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

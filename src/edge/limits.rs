@@ -56,7 +56,7 @@ impl Default for Limits {
             body_rate: 256,
             idle: Duration::from_secs(75),
             write_stall: Duration::from_secs(60),
-            linger: Duration::from_secs(5),
+            linger: Duration::from_secs(2),
             connections: 10_000,
             connections_per_address: None,
             workers: 512,

@@ -8,13 +8,19 @@ use std::time::{Duration, Instant};
 
 use super::core::Core;
 use super::service::Service;
+use crate::heap;
 
 /// How long it sleeps while there is no connection.
 const ASLEEP: Duration = Duration::from_secs(1);
 
+/// After so many threads, memory is given back once there are only so few.
+const MANY_THREADS: usize = 64;
+const FEW_THREADS: usize = 8;
+
 /// Looks after deadlines until the edge stops.
 pub fn watch<S: Service>(core: &Arc<Core<S>>) {
     let tick = core.limits.tick();
+    let mut most_threads = 0;
     while !core.is_stopping.load(Ordering::SeqCst) {
         thread::park_timeout(match core.table.open() {
             0 => ASLEEP.min(tick * 4),
@@ -23,6 +29,12 @@ pub fn watch<S: Service>(core: &Arc<Core<S>>) {
         // A thread that is gone would be noticed by nobody.
         if catch_unwind(AssertUnwindSafe(|| look(core))).is_err() {
             log::error!("looking after deadlines failed, and goes on");
+        }
+        let threads = core.threads.running();
+        most_threads = most_threads.max(threads);
+        if most_threads >= MANY_THREADS && threads <= FEW_THREADS {
+            heap::give_back();
+            most_threads = 0;
         }
     }
 }

@@ -214,9 +214,9 @@ mod tests {
             Some(401),
             "no pass-word, no upstream-key-1, no sk-0123456789abc",
         );
-        let mut lane = Vec::new();
+        let mut out = Vec::new();
         let seen = Seen::new(keep, shared);
-        seen.tee(&mut lane).write_all(answer.as_bytes()).unwrap();
+        seen.tee(&mut out).write_all(answer.as_bytes()).unwrap();
         let sent = seen.sent();
         let record = Record {
             id,

@@ -27,7 +27,7 @@ struct State {
 
 /// Passes bytes on, and keeps what the log of the request needs of them.
 pub struct Tee<'l> {
-    lane: &'l mut dyn Write,
+    out: &'l mut dyn Write,
     seen: Seen,
 }
 
@@ -51,10 +51,10 @@ impl Seen {
         })))
     }
 
-    /// `lane`, with an eye on what goes over it.
-    pub fn tee<'l>(&self, lane: &'l mut dyn Write) -> Tee<'l> {
+    /// `out`, with an eye on what goes over it.
+    pub fn tee<'l>(&self, out: &'l mut dyn Write) -> Tee<'l> {
         Tee {
-            lane,
+            out,
             seen: self.clone(),
         }
     }
@@ -97,14 +97,14 @@ impl State {
 
 impl Write for Tee<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.lane.write(bytes)?;
+        let count = self.out.write(bytes)?;
         let mut state = self.seen.0.borrow_mut();
         state.note(bytes.get(..count).unwrap_or_default());
         Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.lane.flush()
+        self.out.flush()
     }
 }
 
@@ -115,11 +115,11 @@ mod tests {
     use super::*;
 
     fn kept(keep: Keep, writes: &[&str]) -> (Option<u16>, usize, String) {
-        let mut lane = Vec::new();
+        let mut out = Vec::new();
         let seen = Seen::new(keep, Path::new("none").into());
         for write in writes {
             // Whichever way they take.
-            seen.tee(&mut lane).write_all(write.as_bytes()).unwrap();
+            seen.tee(&mut out).write_all(write.as_bytes()).unwrap();
         }
         let sent = seen.sent();
         let mut text = String::new();
@@ -129,7 +129,7 @@ mod tests {
             .0
             .read_to_string(&mut text)
             .unwrap();
-        assert_eq!(lane, writes.concat().as_bytes());
+        assert_eq!(out, writes.concat().as_bytes());
         (sent.status, sent.bytes, text)
     }
 

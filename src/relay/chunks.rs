@@ -5,18 +5,18 @@ use std::io::{self, Write};
 /// Room in front of a chunk for its size, in hex, and CR LF.
 const FRONT: usize = 18;
 
-/// A chunked body on its way to a lane. What is put in goes out with the next flush as one chunk.
+/// A chunked body on its way to a client. What is put in goes out with the next flush as one chunk.
 pub struct Chunks<W> {
-    lane: W,
+    out: W,
     buffer: Vec<u8>,
     /// Bytes of payload written.
     pub bytes: u64,
 }
 
 impl<W: Write> Chunks<W> {
-    pub fn new(lane: W) -> Self {
+    pub fn new(out: W) -> Self {
         Self {
-            lane,
+            out,
             buffer: vec![0; FRONT],
             bytes: 0,
         }
@@ -29,7 +29,7 @@ impl<W: Write> Chunks<W> {
     /// Writes what was put in, if anything was.
     ///
     /// # Errors
-    /// Those of the lane.
+    /// Those of the client.
     pub fn flush(&mut self) -> io::Result<()> {
         let length = self.buffer.len() - FRONT;
         if length == 0 {
@@ -41,9 +41,9 @@ impl<W: Write> Chunks<W> {
             front.copy_from_slice(size.as_bytes());
         }
         self.buffer.extend_from_slice(b"\r\n");
-        self.lane
+        self.out
             .write_all(self.buffer.get(start..).unwrap_or_default())?;
-        self.lane.flush()?;
+        self.out.flush()?;
         self.bytes += length as u64;
         self.buffer.truncate(FRONT);
         // One giant event must not keep its memory for the rest of the stream.
@@ -54,11 +54,11 @@ impl<W: Write> Chunks<W> {
     /// Writes what was put in and the end of the body.
     ///
     /// # Errors
-    /// Those of the lane.
+    /// Those of the client.
     pub fn finish(&mut self) -> io::Result<()> {
         self.flush()?;
-        self.lane.write_all(b"0\r\n\r\n")?;
-        self.lane.flush()
+        self.out.write_all(b"0\r\n\r\n")?;
+        self.out.flush()
     }
 }
 

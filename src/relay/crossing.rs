@@ -66,14 +66,14 @@ impl Crossing {
     #[inline(never)]
     pub fn pump(
         self,
-        lane: impl Write,
+        out: impl Write,
         keep_alive: Option<Duration>,
         settle: Settle<'_>,
     ) -> Relayed {
         let mut pump = Pump {
             redaction: Arc::clone(self.redaction()),
             stream: self.stream,
-            out: Chunks::new(lane),
+            out: Chunks::new(out),
             pending: Vec::new(),
             events: 0,
             is_cut: false,

@@ -13,7 +13,7 @@ pub struct Relayed {
     /// What the answer says it cost.
     pub usage: Option<Usage>,
     pub ended: Ended,
-    /// What was written has the end that its framing promises; otherwise the lane must be closed.
+    /// What was written has the end that its framing promises; otherwise the connection must be closed.
     pub is_whole: bool,
     /// Why it ended, unless it ended well or the client went.
     pub failure: Option<Failure>,

@@ -46,7 +46,7 @@ impl<'a, W: Write> Pump<'a, W> {
     pub fn new(
         dialect: Dialect,
         style: Style<'a>,
-        lane: W,
+        out: W,
         waiter: Waiter,
         redaction: Arc<Redaction>,
         settle: Settle<'a>,
@@ -54,7 +54,7 @@ impl<'a, W: Write> Pump<'a, W> {
         Self {
             dialect,
             style,
-            out: Chunks::new(lane),
+            out: Chunks::new(out),
             meter: Meter::new(dialect),
             items: OutputItems::default(),
             response: None,
@@ -72,7 +72,7 @@ impl<'a, W: Write> Pump<'a, W> {
     /// Writes what has been read before, then all that is still to come.
     ///
     /// # Errors
-    /// Those of the lane.
+    /// Those of the client.
     pub fn run(
         &mut self,
         lead: Vec<u8>,

@@ -138,10 +138,10 @@ fn wait(answer: Answer, asked: &Asked<'_>) -> Result<Opened, Failure> {
 impl Primed {
     /// Writes the stream, chunked, to its end. The client gets exactly one end: the upstream's own, the
     /// missing one if the answer was complete, or an error.
-    pub fn pump<'a>(mut self, lane: impl Write, style: Style<'a>, settle: Settle<'a>) -> Relayed {
+    pub fn pump<'a>(mut self, out: impl Write, style: Style<'a>, settle: Settle<'a>) -> Relayed {
         let waiter = self.waiter.clone();
         let redaction = Arc::clone(&self.redaction);
-        let mut pump = Pump::new(self.dialect, style, lane, waiter, redaction, settle);
+        let mut pump = Pump::new(self.dialect, style, out, waiter, redaction, settle);
         let (lead, first) = (self.lead, self.first);
         let over = pump.run(lead, first, &mut self.splitter, &mut self.body);
         self.waiter.wake_after(None);

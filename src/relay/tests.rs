@@ -175,31 +175,31 @@ fn pumped(
             Ok(())
         }
     }
-    let lane = std::cell::RefCell::new(Lane::default());
+    let out = std::cell::RefCell::new(Lane::default());
     let mut response = None;
     let mut times = 0;
-    let relayed = pump(&mut Shared(&lane), &mut |end| {
+    let relayed = pump(&mut Shared(&out), &mut |end| {
         times += 1;
         response = end.response.map(str::to_owned);
-        let lane = lane.borrow();
-        lane.settled_at.set(Some(lane.written.len()));
+        let out = out.borrow();
+        out.settled_at.set(Some(out.written.len()));
     });
-    let lane = lane.into_inner();
-    let text = String::from_utf8(lane.written).unwrap();
+    let out = out.into_inner();
+    let text = String::from_utf8(out.written).unwrap();
     let shown: String = text.chars().rev().take(2000).collect();
     let shown: String = shown.chars().rev().collect();
     assert_eq!(times, 1, "{shown}");
-    let before = lane.settled_at.get().unwrap();
+    let before = out.settled_at.get().unwrap();
     assert!(!text[..before].contains(mark), "{shown}");
     (text, relayed, response)
 }
 
 fn pump_opened(dialect: Dialect, opened: Opened, mark: &str) -> (String, Relayed, Option<String>) {
-    pumped(mark, |lane, settle| match opened {
-        Opened::Events(primed) => primed.pump(lane, STYLE, settle),
+    pumped(mark, |out, settle| match opened {
+        Opened::Events(primed) => primed.pump(out, STYLE, settle),
         Opened::Whole(whole) => {
             let stream = Stream::new(WayBack::straight(dialect, "m", "seed", 1), false);
-            Crossing::new(Opened::Whole(whole), stream).pump(lane, None, settle)
+            Crossing::new(Opened::Whole(whole), stream).pump(out, None, settle)
         }
     })
 }
@@ -209,7 +209,7 @@ fn all_is_settled_before_the_client_knows_the_end() {
     for dialect in Dialect::ALL {
         let expected = (dialect == Responses).then(|| "resp_1".to_owned());
         let whole = open_whole(dialect, body(dialect).to_string()).unwrap();
-        let (_, relayed, response) = pumped("hello", |lane, settle| whole.pump(lane, settle));
+        let (_, relayed, response) = pumped("hello", |out, settle| whole.pump(out, settle));
         assert_eq!(
             (relayed.ended, response),
             (Ended::Terminal, expected.clone())
@@ -260,8 +260,8 @@ fn translated_streams_end_at_the_upstreams_end() {
                 Gemini => "0\r\n\r\n",
                 client => end_mark(client),
             };
-            let (text, relayed, _) = pumped(mark, |lane, settle| {
-                Crossing::new(opened, stream).pump(lane, None, settle)
+            let (text, relayed, _) = pumped(mark, |out, settle| {
+                Crossing::new(opened, stream).pump(out, None, settle)
             });
             assert_eq!(relayed.ended, Ended::Terminal, "{upstream:?} {client:?}");
             assert!(text.contains("hello") && !text.contains("late"), "{text}");
@@ -338,7 +338,7 @@ fn events_in_place_of_a_body_become_one() {
             let whole = open_whole(dialect, format!(": note\n\n{}{end}", events(dialect))).unwrap();
             let json: Value = serde_json::from_slice(whole.held()).unwrap();
             assert_eq!(said(dialect, &json), "hello", "{json}");
-            let (_, relayed, response) = pumped("hello", |lane, settle| whole.pump(lane, settle));
+            let (_, relayed, response) = pumped("hello", |out, settle| whole.pump(out, settle));
             assert_eq!(
                 relayed.usage.map(|usage| (usage.input, usage.output)),
                 Some((5, 2))
@@ -412,7 +412,7 @@ fn long_answers_are_looked_at_while_they_pass() {
                 "\r\n0\r\n"
             };
             let (written, relayed, response) =
-                pumped(mark, |lane, settle| open(&text).pump(lane, settle));
+                pumped(mark, |out, settle| open(&text).pump(out, settle));
             assert_eq!(relayed.ended, Ended::Terminal);
             assert_eq!(
                 relayed.usage.map(|usage| (usage.input, usage.output)),
@@ -427,11 +427,11 @@ fn long_answers_are_looked_at_while_they_pass() {
             }
         }
         let cut = open_whole(dialect, &text[..text.len() - 1]).unwrap();
-        let (_, relayed, _) = pumped("\r\n0\r\n", |lane, settle| cut.pump(lane, settle));
+        let (_, relayed, _) = pumped("\r\n0\r\n", |out, settle| cut.pump(out, settle));
         assert_eq!((relayed.ended, relayed.is_whole), (Ended::Broken, false));
         let failed = format!(r#"{{"x":"{long}","error":{{"code":429}}}}"#);
         let failed = open_whole(dialect, failed).unwrap();
-        let (_, relayed, _) = pumped("\r\n0\r\n", |lane, settle| failed.pump(lane, settle));
+        let (_, relayed, _) = pumped("\r\n0\r\n", |out, settle| failed.pump(out, settle));
         assert_eq!(relayed.ended, Ended::UpstreamError);
         assert_eq!(relayed.failure.unwrap().status, Some(429));
     }
@@ -468,9 +468,8 @@ fn streams_with_several_answers_end_with_the_last() {
             assert_eq!(relayed.ended, ended, "{dialect:?} {count}");
             let stream = Stream::new(WayBack::between(dialect, Messages, "m"), false);
             let crossing = Crossing::new(open_stream(dialect, &text).unwrap(), stream);
-            let (_, relayed, _) = pumped("0\r\n\r\n", |lane, settle| {
-                crossing.pump(lane, None, settle)
-            });
+            let (_, relayed, _) =
+                pumped("0\r\n\r\n", |out, settle| crossing.pump(out, None, settle));
             assert_eq!(relayed.ended == Ended::Terminal, ended == Ended::Terminal);
         }
     }

@@ -378,7 +378,7 @@ impl Whole {
 
     /// Writes the body. If it breaks on the way, what was written is not whole.
     #[inline(never)]
-    pub fn pump(self, mut lane: impl Write, settle: Settle<'_>) -> Relayed {
+    pub fn pump(self, mut out: impl Write, settle: Settle<'_>) -> Relayed {
         let mut copy = Copy {
             settle,
             look: None,
@@ -397,14 +397,14 @@ impl Whole {
             Rest::Nothing => {
                 copy.settle();
                 copy.relayed.bytes = held.bytes.len() as u64;
-                lane.write_all(&held.bytes).and_then(|()| lane.flush())
+                out.write_all(&held.bytes).and_then(|()| out.flush())
             }
             Rest::Known(long, length) => copy.all(held, long, Some(length), |piece, _| {
-                lane.write_all(piece)?;
-                lane.flush()
+                out.write_all(piece)?;
+                out.flush()
             }),
             Rest::Unknown(long) => {
-                let mut chunks = Chunks::new(lane);
+                let mut chunks = Chunks::new(out);
                 copy.all(held, long, None, |piece, is_last| {
                     chunks.put(piece);
                     if is_last {

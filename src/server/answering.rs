@@ -64,7 +64,7 @@ impl Generation<'_> {
             false => EVENT_STREAM,
         };
         let stream = Head::new(200, content_type, Framing::Chunked);
-        let Way { lane, has_begun } = way;
+        let Way { out, has_begun } = way;
         if let Some(client) = &inbound.client {
             match &answer {
                 Opening::Same(Opened::Whole(_)) => client.keep_up_to(WHOLE),
@@ -111,7 +111,7 @@ impl Generation<'_> {
                     keep_alive,
                     is_codex: inbound.is_codex(),
                 };
-                primed.pump(Prefixed::new(head, lane), style, &mut settle)
+                primed.pump(Prefixed::new(head, out), style, &mut settle)
             }
             Opening::Same(Opened::Whole(whole)) => {
                 let framing = whole.length().map_or(Framing::Chunked, Framing::Length);
@@ -119,11 +119,11 @@ impl Generation<'_> {
                     Head::new(whole.status, RELAYED_JSON, framing),
                     &whole.headers,
                 );
-                whole.pump(Prefixed::new(head, lane), &mut settle)
+                whole.pump(Prefixed::new(head, out), &mut settle)
             }
             Opening::Crossed(crossing) => {
                 let head = head(stream, crossing.headers());
-                crossing.pump(Prefixed::new(head, lane), keep_alive, &mut settle)
+                crossing.pump(Prefixed::new(head, out), keep_alive, &mut settle)
             }
         };
         let told = Told {
@@ -208,31 +208,31 @@ fn status(relayed: &Relayed) -> u16 {
 /// A writer that sends a head together with the first bytes of the body: one write instead of two.
 pub(super) struct Prefixed<'a> {
     head: Vec<u8>,
-    lane: &'a mut dyn Write,
+    out: &'a mut dyn Write,
 }
 
 impl<'a> Prefixed<'a> {
-    pub fn new(head: Vec<u8>, lane: &'a mut dyn Write) -> Self {
-        Self { head, lane }
+    pub fn new(head: Vec<u8>, out: &'a mut dyn Write) -> Self {
+        Self { head, out }
     }
 }
 
 impl Write for Prefixed<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.head.is_empty() {
-            return self.lane.write(bytes);
+            return self.out.write(bytes);
         }
         let mut joined = std::mem::take(&mut self.head);
         joined.extend_from_slice(bytes);
-        self.lane.write_all(&joined)?;
+        self.out.write_all(&joined)?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         if !self.head.is_empty() {
             let head = std::mem::take(&mut self.head);
-            self.lane.write_all(&head)?;
+            self.out.write_all(&head)?;
         }
-        self.lane.flush()
+        self.out.flush()
     }
 }

@@ -131,23 +131,23 @@ impl Generation<'_> {
     ///
     /// # Errors
     /// When the answer is not whole: the client has gone, or the upstream broke it off.
-    pub fn serve(&self, inbound: &mut Inbound, lane: &mut dyn Write) -> io::Result<()> {
+    pub fn serve(&self, inbound: &mut Inbound, out: &mut dyn Write) -> io::Result<()> {
         if let Err(error) = inbound.decode(self.server.body_limit, &self.server.budget) {
-            return self.refuse(&error.problem(), lane);
+            return self.refuse(&error.problem(), out);
         }
         let understood = match self.understand(inbound) {
             Ok(understood) => understood,
-            Err(problem) => return self.refuse(&problem, lane),
+            Err(problem) => return self.refuse(&problem, out),
         };
-        self.route(inbound, &understood, lane)
+        self.route(inbound, &understood, out)
     }
 
     #[inline(never)]
-    fn refuse(&self, problem: &Problem, lane: &mut dyn Write) -> io::Result<()> {
+    fn refuse(&self, problem: &Problem, out: &mut dyn Write) -> io::Result<()> {
         self.fails(&problem.message);
         Reply::problem(self.operation.dialect, problem)
             .with_id(self.access.id)
-            .write(lane)
+            .write(out)
     }
 
     /// The one pass over the body.
@@ -223,7 +223,7 @@ impl Generation<'_> {
         &self,
         inbound: &mut Inbound,
         understood: &Understood<'_>,
-        lane: &mut dyn Write,
+        out: &mut dyn Write,
     ) -> io::Result<()> {
         let name = ModelName::split(&understood.model);
         let catalog = &self.snapshot.catalog;
@@ -238,7 +238,7 @@ impl Generation<'_> {
         };
         let Some(offer) = offer else {
             let near = models::nearest(&self.snapshot.listed, name.base);
-            return self.refuse(&Problem::unknown_model(&understood.model, &near), lane);
+            return self.refuse(&Problem::unknown_model(&understood.model, &near), out);
         };
         let only = (self.operation.action == Action::Compact).then_some(self.operation.dialect);
         let config = &self.snapshot.config;
@@ -260,7 +260,7 @@ impl Generation<'_> {
             .iter()
             .any(|candidate| order.serves(candidate))
         {
-            return self.refuse(&Problem::compact_unsupported(), lane);
+            return self.refuse(&Problem::compact_unsupported(), out);
         }
         let suffix = name.suffix.filter(|_| base != name.full);
         let headers: Vec<(&str, &str)> = inbound.headers.iter().collect();
@@ -284,7 +284,7 @@ impl Generation<'_> {
         }
         let way = Way {
             has_begun: signs.is_some_and(Signs::end),
-            lane,
+            out,
         };
         let (told, answered) = match placed {
             Ok(placed) => {
@@ -344,7 +344,7 @@ impl Generation<'_> {
                     true => words.in_stream(dialect, inbound.is_codex()),
                     false => words.reply(dialect).into_body(),
                 };
-                let mut chunks = Chunks::new(way.lane);
+                let mut chunks = Chunks::new(way.out);
                 chunks.put(&body);
                 (words.status(), chunks.finish())
             }
@@ -354,7 +354,7 @@ impl Generation<'_> {
                     .iter()
                     .flat_map(|failure| self.passed_on(&failure.headers));
                 let reply = words.reply(dialect).with_id(self.access.id);
-                (words.status(), reply.write_with(way.lane, passed_on))
+                (words.status(), reply.write_with(way.out, passed_on))
             }
             None => (unserved::CLIENT_GONE, Err(io::ErrorKind::BrokenPipe.into())),
         };
@@ -441,7 +441,7 @@ impl Generation<'_> {
 
 /// Where an answer goes.
 pub(super) struct Way<'l> {
-    pub lane: &'l mut dyn Write,
+    pub out: &'l mut dyn Write,
     /// The client has the head of an answer already, and chunks.
     pub has_begun: bool,
 }

@@ -343,10 +343,10 @@ impl Server {
         let id = RequestId::fresh();
         let recording = Recording::begin(&snapshot, &inbound, id);
         let access = Access::new(id, recording.seen());
-        let mut lane = access.seen.tee(&mut writer);
+        let mut out = access.seen.tee(&mut writer);
         let answered = catch_unwind(AssertUnwindSafe(|| {
             let client = key.as_ref().map_or(Client::Anonymous, Client::Known);
-            self.answer(&snapshot, client, &mut inbound, &access, &mut lane)
+            self.answer(&snapshot, client, &mut inbound, &access, &mut out)
         }));
         let answered = answered.unwrap_or_else(|_| {
             log::error!("a request handler panicked");
@@ -364,20 +364,18 @@ impl Server {
         client: Client<'_>,
         inbound: &mut Inbound,
         access: &Access,
-        lane: &mut dyn Write,
+        out: &mut dyn Write,
     ) -> io::Result<()> {
         let target = inbound.target.clone();
         let Resolved::Serve { route, query } = route::resolve(&inbound.method, &target) else {
-            return Reply::fixed(fixed::NOT_FOUND)
-                .with_id(access.id)
-                .write(lane);
+            return Reply::fixed(fixed::NOT_FOUND).with_id(access.id).write(out);
         };
         if !route.is_generation() {
             let reply = from_memory(snapshot, inbound, &route);
             if let Some(why) = reply.failure() {
                 access.failed(why);
             }
-            return reply.with_id(access.id).write(lane);
+            return reply.with_id(access.id).write(out);
         }
         access.admit();
         let generation = Generation {
@@ -392,7 +390,7 @@ impl Server {
             },
             carried: Cell::default(),
         };
-        generation.serve(inbound, lane)
+        generation.serve(inbound, out)
     }
 }
 

@@ -147,8 +147,8 @@ impl Reply {
         self.bytes([])
     }
 
-    pub fn write(&self, lane: &mut dyn Write) -> io::Result<()> {
-        self.write_with(lane, [])
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.write_with(out, [])
     }
 
     fn bytes<'h>(&self, passed_on: impl IntoIterator<Item = (&'h str, &'h str)>) -> Vec<u8> {
@@ -176,11 +176,11 @@ impl Reply {
     /// Writes it with headers of the upstream's.
     pub fn write_with<'h>(
         &self,
-        lane: &mut dyn Write,
+        out: &mut dyn Write,
         passed_on: impl IntoIterator<Item = (&'h str, &'h str)>,
     ) -> io::Result<()> {
         let bytes = self.bytes(passed_on);
-        lane.write_all(&bytes)?;
-        lane.flush()
+        out.write_all(&bytes)?;
+        out.flush()
     }
 }

@@ -196,3 +196,36 @@ fn what_there_may_be_at_once_is_limited() {
     assert!(all(open(&program, "")).contains(" 503 "));
     drop(busy);
 }
+
+/// Connections that say nothing, or never all, as many as there may be files and more.
+#[cfg(target_os = "linux")]
+#[test]
+fn strangers_that_take_all_descriptors_make_room() {
+    let folder = Folder::new();
+    let text = "host: 127.0.0.1\nport: 0\napi-keys: [k]\n";
+    let config = folder.write("config.yaml", text);
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", "ulimit -n 100 && exec \"$@\"", "sh"])
+        .arg(env!("CARGO_BIN_EXE_holdfast"))
+        .arg("--config")
+        .arg(&config)
+        .env("WRITABLE_PATH", folder.path());
+    let program = Program::spawn(&mut command);
+    let address = program.address();
+    let strangers: Vec<_> = (0..300)
+        .map(|n| {
+            let mut stream = TcpStream::connect(address).unwrap();
+            if n % 2 == 0 {
+                // It may have had to make room already.
+                let _ = stream.write_all(b"GET /healthz HT");
+            }
+            stream
+        })
+        .collect();
+    for _ in 0..20 {
+        assert_eq!(call(address, "GET", "/healthz", "", "").0, 200);
+    }
+    drop(strangers);
+    assert_eq!(call(address, "GET", "/healthz", "", "").0, 200);
+}

@@ -159,7 +159,7 @@ fn one_that_cannot_be_written_ends_nothing() {
         .collect();
     drop(idle);
     for _ in 0..20 {
-        // While the others are being closed there may be no descriptor for a lane.
+        // While the others are being closed there may be no descriptor for this one.
         let is_answered = || call(address, "GET", "/nowhere", "", "").0 == 404;
         super::harness::eventually(is_answered, || "it does not answer".to_owned());
     }

@@ -130,7 +130,7 @@ pub const TOP: &[Key] = &[
     // Logs and statistics.
     key("debug", Kind::Flag, "Log more, and name credential and session in response headers."),
     key("log-format", Kind::Word(&["text", "json"]), "Lines for people, or one JSON object per line."),
-    key("logging-to-file", Kind::Flag, "Log to a rotated file instead of standard output."),
+    key("logging-to-file", Kind::Flag, "Log to a rotated file instead of standard error."),
     key("logs-max-total-size-mb", Kind::Mebibytes, "Largest size of the folder of logs; 0 for any."),
     key("request-log", Kind::Flag, "Write every request to a file of its own."),
     key("error-logs-max-files", COUNT, "How many logs of failed requests are kept; 0 for all."),

@@ -2,8 +2,7 @@
 //! until it is armed again, so that one thread at a time deals with a socket.
 //!
 //! On Linux the threads wait in `epoll_wait(2)` themselves, which wakes the one that began to wait last. Elsewhere
-//! they take turns with one `mio::Poll`. Measured on Linux (`benches/README.md`), waiting in the kernel takes a
-//! third less CPU per request than taking turns.
+//! they take turns with one `mio::Poll`, which costs a hand-over for each event.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod epoll;
