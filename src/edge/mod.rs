@@ -1,7 +1,7 @@
 //! Client bytes: listeners, connections, TLS, framing, limits, and the threads that serve them.
 //!
-//! A connection is one value. While it waits it is with the poller ([`poller`]); when something arrives, one of the
-//! waiting threads takes it, moves it without blocking ([`movement`]), and either gives it back or has a complete
+//! A connection is one value. While it waits it is with the poller (`poller`); when something arrives, one of the
+//! waiting threads takes it, moves it without blocking (`movement`), and either gives it back or has a complete
 //! request. Then the same thread has the server answer, which may block for as long as an upstream takes. A slow
 //! sender costs bytes, never a thread. The edge knows nothing of what messages say.
 
