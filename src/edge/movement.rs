@@ -268,10 +268,9 @@ impl<S: Service> Core<S> {
         match afterwards {
             Afterwards::BreakOff => Some(Next::Close),
             Afterwards::KeepAlive if !self.is_draining.load(Ordering::SeqCst) => {
-                if connection.has_ended && connection.input.is_empty() {
-                    return Some(Next::Close);
-                }
-                if connection.input.is_empty() && !connection.stream.has_decrypted() {
+                // Behind the end of its side an event may not tell of requests that it had sent before.
+                let is_quiet = !connection.has_ended && !connection.stream.has_decrypted();
+                if connection.input.is_empty() && is_quiet {
                     connection.phase = Phase::Idle { since: now };
                     return READ;
                 }

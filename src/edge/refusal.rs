@@ -136,19 +136,7 @@ mod tests {
 
     #[test]
     fn answers_are_whole_messages() {
-        for refusal in [
-            Refusal::Malformed("bare line feed"),
-            Refusal::Version,
-            Refusal::TransferCoding,
-            Refusal::Expectation,
-            Refusal::HeadTooLarge,
-            Refusal::BodyTooLarge,
-            Refusal::Slow,
-            Refusal::Crowded,
-            Refusal::Busy,
-            Refusal::NoMemory,
-            Refusal::Broken,
-        ] {
+        for refusal in ALL {
             let answer = String::from_utf8(refusal.answer()).unwrap();
             let (head, body) = answer.split_once("\r\n\r\n").unwrap();
             assert!(head.starts_with(&format!("HTTP/1.1 {} ", refusal.status())));

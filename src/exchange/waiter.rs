@@ -73,6 +73,13 @@ impl Waiter {
         self.0.deadline.set(time.and_then(later));
     }
 
+    /// The client has all of its answer: nothing more may be written to it.
+    pub fn answered(&self) {
+        if let Some(client) = &self.0.client {
+            client.probe_with(b"");
+        }
+    }
+
     /// Whether the client is known to have hung up.
     pub fn is_client_gone(&self) -> bool {
         let client = self.0.client.as_ref();

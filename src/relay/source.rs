@@ -89,6 +89,7 @@ pub fn fill(splitter: &mut Splitter, body: &mut dyn Read) -> io::Result<usize> {
 pub fn drain(body: &mut dyn Read, waiter: &Waiter) {
     let mut scratch = [0; 1024];
     let mut left = DRAINED;
+    waiter.answered();
     waiter.hurry(Some(DRAIN));
     while let Ok(count @ 1..) = body.read(&mut scratch) {
         left = left.saturating_sub(count);

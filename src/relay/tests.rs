@@ -546,3 +546,42 @@ fn compression_that_nobody_announced_is_undone() {
         assert_eq!(whole.held(), body(dialect).to_string().as_bytes());
     }
 }
+
+/// A client that remembers what it is to be probed with.
+struct Probed(std::cell::RefCell<Vec<u8>>, std::os::unix::net::UnixStream);
+
+impl crate::exchange::Client for Probed {
+    fn fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        std::os::fd::AsFd::as_fd(&self.1)
+    }
+    fn interest(&self) -> rustix::event::PollFlags {
+        rustix::event::PollFlags::empty()
+    }
+    fn ready(&self, _: rustix::event::PollFlags) -> Result<(), crate::exchange::Gone> {
+        Ok(())
+    }
+    fn due(&self) -> Option<std::time::Instant> {
+        None
+    }
+    fn tick(&self, _: std::time::Instant) -> Result<(), crate::exchange::Gone> {
+        Ok(())
+    }
+    fn is_gone(&self) -> bool {
+        false
+    }
+    fn send(&self, _: &[u8]) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn probe_with(&self, bytes: &[u8]) {
+        self.0.replace(bytes.to_vec());
+    }
+}
+
+#[test]
+fn nothing_is_written_behind_the_end_of_a_stream() {
+    let (near, _far) = std::os::unix::net::UnixStream::pair().unwrap();
+    let client = std::rc::Rc::new(Probed(b"a comment".to_vec().into(), near));
+    let waiter = Waiter::of(std::rc::Rc::clone(&client) as _);
+    super::source::drain(&mut std::io::empty(), &waiter);
+    assert!(client.0.borrow().is_empty());
+}

@@ -246,6 +246,26 @@ fn a_client_that_has_ended_its_side_gets_its_answer() {
 }
 
 #[test]
+fn requests_sent_ahead_of_the_end_are_answered_all() {
+    let setup = Setup::new(limits());
+    let mut client = setup.client();
+    let hold = "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n";
+    let count = 1000;
+    let ahead = "GET /cheap HTTP/1.1\r\nHost: h\r\n\r\n".repeat(count);
+    client.send(format!("{hold}{ahead}"));
+    let tcp = client.stream.get_ref().tcp();
+    tcp.shutdown(std::net::Shutdown::Write).unwrap();
+    // The end is seen while the first one is served.
+    assert_eq!(client.answer().status, 100);
+    setup.release();
+    assert_eq!(client.answer().status, 200);
+    for _ in 0..count {
+        assert_eq!(client.answer().body, "cheap");
+    }
+    assert!(client.is_closed());
+}
+
+#[test]
 fn a_request_that_panics_is_answered_and_costs_nothing_more() {
     let setup = Setup::new(limits());
     for _ in 0..10 {
