@@ -2,6 +2,7 @@
 
 mod access;
 mod cloud;
+mod commands;
 mod environment;
 mod flags;
 mod harness;
