@@ -3,6 +3,7 @@
 mod access;
 mod cloud;
 mod commands;
+mod documents;
 mod environment;
 mod flags;
 mod harness;
