@@ -26,7 +26,7 @@ impl Words<'_> {
     pub fn status(&self, dialect: Dialect) -> u16 {
         match self {
             Self::Ours(problem) => problem.status_in(dialect).code(),
-            Self::Upstream { .. } => self.problem(dialect).status_in(dialect).code(),
+            Self::Upstream { .. } => self.reply(dialect).status(),
         }
     }
 

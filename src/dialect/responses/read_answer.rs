@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::told::{About, Item, Kind};
 use crate::dialect::neutral::event::{self, Citation};
 use crate::dialect::neutral::fields::{Fields, object};
 use crate::dialect::neutral::ids::Mint;
@@ -14,66 +15,6 @@ pub struct Reader {
     mint: Mint,
     items: Vec<Item>,
     blocks: u32,
-}
-
-/// One item of the output, as far as it has been told.
-#[derive(Debug, Default)]
-struct Item {
-    id: String,
-    output_index: Option<u64>,
-    kind: Kind,
-    block: Option<u32>,
-    call_id: String,
-    name: String,
-    /// Characters told on, of each of its texts.
-    text: usize,
-    refusal: usize,
-    refusal_block: Option<u32>,
-    reasoning: usize,
-    annotations: usize,
-    arguments: String,
-    is_done: bool,
-    /// It has been found in the whole answer at the end.
-    is_listed: bool,
-}
-
-/// What an event says of the item that it is about. Any of it may be missing, and ids may be others in each event.
-#[derive(Clone, Copy, Debug)]
-struct About<'a> {
-    kind: Kind,
-    id: &'a str,
-    call_id: &'a str,
-    output_index: Option<u64>,
-}
-
-impl About<'_> {
-    /// Whether nothing that both say keeps the item from being this one. Only calls can be under way side by side.
-    fn may_be(&self, item: &Item) -> bool {
-        let indexes = self.output_index.zip(item.output_index);
-        indexes.is_none_or(|(one, other)| one == other)
-            && (self.kind != Kind::Call || agree(self.id, &item.id))
-            && self.may_be_listed(item)
-    }
-
-    /// The same of an item of the whole answer at the end, of which place and id may be others.
-    fn may_be_listed(&self, item: &Item) -> bool {
-        item.kind == self.kind && agree(self.call_id, &item.call_id)
-    }
-}
-
-/// Whether two ids may be one: either may be missing.
-fn agree(one: &str, other: &str) -> bool {
-    one.is_empty() || other.is_empty() || one == other
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Kind {
-    Message,
-    Reasoning,
-    Call,
-    Search,
-    #[default]
-    Other,
 }
 
 impl Reader {
@@ -175,7 +116,7 @@ impl Reader {
             call_id: "",
             output_index,
         };
-        self.find(&about).unwrap_or_else(|| {
+        about.among(&self.items).unwrap_or_else(|| {
             self.items.push(Item {
                 id,
                 output_index,
@@ -186,29 +127,13 @@ impl Reader {
         })
     }
 
-    /// By its id, else by its place, else the one under way that it may be.
-    fn find(&self, about: &About<'_>) -> Option<usize> {
-        let last = |is_it: &dyn Fn(&Item) -> bool| {
-            let same_kind = |item: &Item| item.kind == about.kind && is_it(item);
-            self.items.iter().rposition(same_kind)
-        };
-        let same = |one: &str, other: &str| !one.is_empty() && one == other;
-        let same_index =
-            |item: &Item| about.output_index.is_some() && item.output_index == about.output_index;
-        let may_be = |item: &Item| !item.is_done && about.may_be(item);
-        last(&|item| same(about.id, &item.id))
-            .or_else(|| last(&|item| same(about.call_id, &item.call_id)))
-            .or_else(|| last(&same_index))
-            .or_else(|| last(&may_be))
-    }
-
     fn added(
         &mut self,
         output_index: Option<u64>,
         mut item: Map<String, Value>,
         events: &mut Vec<Event>,
     ) -> usize {
-        let kind = kind_of(&item);
+        let kind = Kind::of(&item);
         let id = item.text("id").unwrap_or_default();
         let namespace = item.text("namespace");
         let name = item.text("name").unwrap_or_default();
@@ -382,14 +307,8 @@ impl Reader {
         item: Map<String, Value>,
         events: &mut Vec<Event>,
     ) {
-        let text = |key| item.get(key).and_then(Value::as_str).unwrap_or_default();
-        let about = About {
-            kind: kind_of(&item),
-            id: text("id"),
-            call_id: text("call_id"),
-            output_index,
-        };
-        let at = match self.find(&about) {
+        let about = About::of(&item, output_index);
+        let at = match about.among(&self.items) {
             Some(at) => at,
             None => self.added(output_index, item.clone(), events),
         };
@@ -398,15 +317,9 @@ impl Reader {
 
     /// An item of the whole answer at the end. Its place there need not be the one that its events have named.
     fn listed(&mut self, index: u64, item: Map<String, Value>, events: &mut Vec<Event>) {
-        let text = |key| item.get(key).and_then(Value::as_str).unwrap_or_default();
-        let about = About {
-            kind: kind_of(&item),
-            id: text("id"),
-            call_id: text("call_id"),
-            output_index: Some(index),
-        };
+        let about = About::of(&item, Some(index));
         let is_open = |at: &usize| self.items.get(*at).is_some_and(|item| !item.is_listed);
-        let known = self.find(&about).filter(is_open).or_else(|| {
+        let known = about.among(&self.items).filter(is_open).or_else(|| {
             let mut items = self.items.iter();
             items.position(|item| !item.is_listed && about.may_be_listed(item))
         });
@@ -456,6 +369,10 @@ impl Reader {
                     let name = item.full_text("name");
                     let name = name.unwrap_or_else(|| format!("tool_{at}"));
                     place.name = super::read::in_namespace(namespace.as_deref(), name);
+                }
+                // What has come before its name may be another call's too.
+                if place.block.is_none() && item.contains_key("arguments") {
+                    place.arguments.clear();
                 }
                 self.announce(at, events);
                 if let Some(Value::String(all)) = item.take_any(&["arguments", "input"]) {
@@ -573,16 +490,6 @@ impl Reader {
             finish,
             native: reason.unwrap_or(status),
         });
-    }
-}
-
-fn kind_of(item: &Map<String, Value>) -> Kind {
-    match item.get("type").and_then(Value::as_str) {
-        Some("message") => Kind::Message,
-        Some("reasoning") => Kind::Reasoning,
-        Some("function_call" | "custom_tool_call") => Kind::Call,
-        Some("web_search_call") => Kind::Search,
-        _ => Kind::Other,
     }
 }
 
