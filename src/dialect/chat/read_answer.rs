@@ -337,11 +337,12 @@ impl Choice {
         }?;
         let call = self.calls.get(at)?;
         // Some upstreams give all their calls one index. Others repeat the name with each delta, or change the id.
+        let has_other_name = !call.name.is_empty() && call.name != name;
         let is_another = !name.is_empty()
             && (told.contains(&at)
                 || match (call.id.as_str(), id) {
-                    ("", "") => call.has_all_arguments(),
-                    ("", _) | (_, "") => !call.name.is_empty() && call.name != name,
+                    ("", "") => has_other_name || call.has_all_arguments(),
+                    ("", _) | (_, "") => has_other_name,
                     (known, id) => known != id,
                 });
         (!is_another).then_some(at)
