@@ -32,7 +32,7 @@ pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
         user_id: body
             .object("metadata")
             .and_then(|mut metadata| metadata.text("user_id")),
-        service_tier: match body.text("service_tier").as_deref() {
+        service_tier: match body.word("service_tier").as_deref() {
             Some("standard_only") => Some(Tier::Default),
             _ => None,
         },
@@ -46,7 +46,7 @@ pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
         output: output(&mut body),
         ..Request::default()
     };
-    if body.text("speed").as_deref() == Some("fast") {
+    if body.word("speed").as_deref() == Some("fast") {
         request.service_tier = Some(Tier::Priority);
     }
     for block in body.list_of("system") {
@@ -57,7 +57,7 @@ pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
     }
     if let Some(mut choice) = body.object("tool_choice") {
         request.parallel = choice.flag("disable_parallel_tool_use").map(|no| !no);
-        request.tool_choice = match choice.text("type").as_deref() {
+        request.tool_choice = match choice.word("type").as_deref() {
             Some("auto") => Some(ToolChoice::Auto),
             Some("none") => Some(ToolChoice::None),
             Some("any") => Some(ToolChoice::Required),
@@ -89,7 +89,7 @@ fn output(body: &mut Object<'_>) -> Output {
     let Some(mut format) = format else {
         return Output::Text;
     };
-    match format.text("type").as_deref() {
+    match format.word("type").as_deref() {
         Some("json_schema") => Output::JsonSchema {
             name: format.full_text("name"),
             description: None,
@@ -113,7 +113,7 @@ fn text(block: Given<'_>) -> Option<Text> {
 }
 
 fn tool(mut definition: Object<'_>, request: &mut Request) {
-    let kind = definition.text("type").unwrap_or_default();
+    let kind = definition.word("type").unwrap_or_default();
     if kind.starts_with("web_search") {
         request.web_search = Some(WebSearch::read(definition));
         return;
@@ -143,7 +143,7 @@ fn is_web_search(name: &str, request: &Request) -> bool {
 }
 
 fn turn<'a>(mut message: Object<'a>, place: &Place) -> Result<Turn<'a>> {
-    let role = match message.text("role").as_deref() {
+    let role = match message.word("role").as_deref() {
         Some("assistant") => Role::Assistant,
         Some("system") => Role::System,
         Some("user") | None => Role::User,
@@ -178,7 +178,7 @@ fn parts(content: List<'_>, role: Role, place: &Place) -> Result<Vec<Part>> {
 }
 
 fn part(mut block: Object<'_>, role: Role, place: &Place) -> Result<Option<Part>> {
-    let kind = block.text("type").unwrap_or_else(|| "text".to_owned());
+    let kind = block.word("type").unwrap_or_else(|| "text".to_owned());
     let mark = cache(&mut block);
     let part = match kind.as_str() {
         "text" => {
@@ -260,7 +260,7 @@ fn search_result(mut block: Object<'_>) -> String {
 }
 
 fn source(mut source: Object<'_>, place: &Place) -> Result<Source> {
-    let kind = source.text("type").unwrap_or_default();
+    let kind = source.word("type").unwrap_or_default();
     match kind.as_str() {
         "url" => source
             .full_text("url")
@@ -283,6 +283,7 @@ fn source(mut source: Object<'_>, place: &Place) -> Result<Source> {
             };
             data.map(|data| Source::Data {
                 mime: mime
+                    .map(media::type_of)
                     .or_else(|| media::sniffed(&data).map(str::to_owned))
                     .unwrap_or_else(|| "application/octet-stream".to_owned()),
                 data,
