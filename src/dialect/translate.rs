@@ -13,9 +13,10 @@ use super::neutral::ids::{self, Mint};
 use super::neutral::json_text::MOST_TREE;
 use super::neutral::losses::Way;
 use super::neutral::names::Names;
+use super::neutral::prefill::{self, Join, Use};
 use super::neutral::turn::{MOST_TURNS, too_many};
 use super::neutral::{
-    Event, Json, Object, Part, Request, Tool, ToolChoice, Untranslatable, estimate, given, repair,
+    Event, Json, Object, Part, Request, Tool, ToolChoice, Untranslatable, estimate, given, losses,
 };
 use super::problem::{self, ErrorStatus, Problem};
 use super::thinking::{self, Amount, Level, Record, Target, Wish};
@@ -60,6 +61,8 @@ pub struct Ask<'a> {
 pub struct Translated {
     pub body: Vec<u8>,
     pub way_back: WayBack,
+    /// What of the client's request was left out, in short names that the client is told.
+    pub dropped: Vec<String>,
 }
 
 /// What it takes to bring an answer back.
@@ -76,6 +79,8 @@ pub struct WayBack {
     /// The tools that calls under way are of, by choice and block.
     calls: HashMap<(u32, u32), String>,
     keeper: Option<Keeper>,
+    /// Where the client has the beginning of the answer already.
+    join: Option<Join>,
 }
 
 impl WayBack {
@@ -96,6 +101,7 @@ impl WayBack {
             schemas: HashMap::new(),
             calls: HashMap::new(),
             keeper: None,
+            join: None,
         }
     }
 
@@ -127,6 +133,11 @@ impl WayBack {
                 *name = self.names.original(name).to_owned();
                 if self.schemas.contains_key(name) {
                     self.calls.insert((*choice, *block), name.clone());
+                }
+            }
+            Event::TextDelta { choice, text, .. } => {
+                if let Some(join) = &mut self.join {
+                    *text = join.told(*choice, std::mem::take(text));
                 }
             }
             // Gemini tells arguments whole.
@@ -233,12 +244,18 @@ pub fn remembering(
     }
     choose(&mut request, ask.client)?;
     let record = ask.record.or_else(|| thinking::record(ask.upstream_model));
-    let goes_on = match ask.upstream {
-        Dialect::Gemini => false,
-        _ => record.is_none_or(|record| record.prefill),
-    };
-    if !goes_on {
-        repair::without_prefill(&mut request.turns);
+    let target = Target::new(ask.client, ask.upstream, record);
+    let amount = ask.suffix.and_then(Amount::of_suffix);
+    let settled = thinking::settle(wish, amount, target).map_err(refused)?;
+    let mut dropped = Vec::new();
+    let join = prefill(ask, &mut request, settled, &mut dropped);
+    if ask.upstream == Dialect::Messages {
+        // The vendor refuses them, and others do not.
+        let count = request.stop.len();
+        request.stop.retain(|stop| !stop.trim().is_empty());
+        if request.stop.len() < count {
+            dropped.push("stop".to_owned());
+        }
     }
     let says_length = request.sampling.max_tokens.is_some();
     let names = Names::new(ask.upstream, mentioned(&request));
@@ -267,9 +284,6 @@ pub fn remembering(
         // Filled in for the vendor; it limits no thoughts.
         body.shift_remove("max_tokens");
     }
-    let target = Target::new(ask.client, ask.upstream, record);
-    let amount = ask.suffix.and_then(Amount::of_suffix);
-    let settled = thinking::settle(wish, amount, target).map_err(refused)?;
     thinking::write(ask.upstream, settled, record, &mut body);
     if ask.upstream == Dialect::Messages {
         messages::tool_loop::settle_thinking(&mut body);
@@ -286,8 +300,34 @@ pub fn remembering(
             schemas,
             calls: HashMap::new(),
             keeper: memory.map(|memory| Keeper::new(ask.upstream, memory)),
+            join,
         },
+        dropped,
     })
+}
+
+/// Leaves out what the assistant has begun to say, where the model takes none. Returns what joins an answer to it that
+/// is given anew.
+fn prefill(
+    ask: &Ask<'_>,
+    request: &mut Request<'_>,
+    thinks: Wish,
+    dropped: &mut Vec<String>,
+) -> Option<Join> {
+    let begun = prefill::text(&request.turns)?;
+    let is_thinking = thinks.amount.is_some_and(|amount| amount != Amount::None);
+    match Use::of(ask.upstream, ask.upstream_model, is_thinking) {
+        Use::GoesOn => {
+            prefill::trim(&mut request.turns);
+            return None;
+        }
+        Use::Anew => {}
+        Use::Refused => {
+            prefill::leave_out(&mut request.turns);
+            dropped.push("prefill".to_owned());
+        }
+    }
+    Join::new(&begun)
 }
 
 /// A translated request as the upstream's endpoint for counting takes it; `None` where there is none
@@ -360,6 +400,7 @@ fn read<'a>(ask: &Ask<'a>, body: Object<'a>) -> Result<Request<'a>, Untranslatab
         (Dialect::Messages, _) => messages::read::request(body, way),
         (Dialect::Gemini, _) => gemini::read::request(body, way, ask.model, ask.stream),
     }?;
+    losses::takes_choices(&request, way)?;
     if request.turns.len() > MOST_TURNS {
         return Err(too_many("the conversation", MOST_TURNS));
     }
@@ -518,7 +559,7 @@ struct Array {
 }
 
 impl Stream {
-    /// `is_array`: the client wants the events as one JSON array (Gemini with `alt=json`).
+    /// `is_array`: the client wants the events as one JSON array (Gemini without `alt=sse`).
     pub fn new(way_back: WayBack, is_array: bool) -> Self {
         Self {
             reader: Reader::new(way_back.upstream, way_back.mint.clone()),
@@ -535,6 +576,11 @@ impl Stream {
 
     pub fn client(&self) -> Dialect {
         self.way_back.client
+    }
+
+    /// Whether the array has elements, where it is one.
+    pub fn array_has_elements(&self) -> Option<bool> {
+        self.array.as_ref().map(|array| array.has_elements)
     }
 
     pub fn upstream(&self) -> Dialect {
@@ -602,6 +648,9 @@ impl Stream {
                 other
             }
         };
+        if matches!(&event, Event::TextDelta { text, .. } if text.is_empty()) {
+            return;
+        }
         let usage = self.meter.usage();
         if usage != self.usage
             && let Some(usage) = usage
@@ -721,8 +770,9 @@ impl Stream {
             None => {}
         }
         self.frame(chunks, out);
-        if self.array.is_some() {
-            out.extend_from_slice(b"]");
+        if let Some(array) = &self.array {
+            let end: &[u8] = if array.has_elements { b"]" } else { b"[]" };
+            out.extend_from_slice(end);
         }
     }
 }

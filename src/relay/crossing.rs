@@ -162,7 +162,11 @@ impl<W: Write> Pump<'_, W> {
                 Ok(_) => {}
                 Err(error) => match Interruption::of(&error) {
                     Some(Interruption::Awake) => {
-                        let sign = closing::keep_alive(self.stream.client());
+                        let sign = match self.stream.array_has_elements() {
+                            None => closing::keep_alive(self.stream.client()),
+                            Some(true) => "\n",
+                            Some(false) => "",
+                        };
                         self.pending.extend_from_slice(sign.as_bytes());
                         self.last_written = Instant::now();
                         self.flush()?;

@@ -278,9 +278,10 @@ impl<'a, W: Write> Pump<'a, W> {
     }
 
     fn keep_alive(&mut self) -> io::Result<()> {
-        if self.style.framing == Framing::Events {
-            self.out.put(closing::keep_alive(self.dialect).as_bytes());
-        }
+        self.out.put(match self.style.framing {
+            Framing::Events => closing::keep_alive(self.dialect).as_bytes(),
+            Framing::Array => b"\n",
+        });
         self.last_written = Instant::now();
         self.flush()
     }

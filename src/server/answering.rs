@@ -181,6 +181,10 @@ impl Generation<'_> {
             .iter()
             .map(|(name, value)| (*name, &**value))
             .collect();
+        let dropped = self.dropped.take().join(", ");
+        if !dropped.is_empty() {
+            headers.push(("X-Holdfast-Dropped", &dropped));
+        }
         let session = understood.identity.primary.as_deref().map(short);
         if self.snapshot.config.logs.debug {
             headers.push(("X-Holdfast-Credential", credential));

@@ -74,6 +74,7 @@ impl Generation<'_> {
         headers: &[(&str, &str)],
     ) -> Result<Opening, Failure> {
         self.carried.take();
+        self.dropped.take();
         self.announce(candidate, member);
         let opened = self.ask(candidate, member, inbound, understood, suffix, headers);
         if let Err(failure) = &opened {
@@ -169,7 +170,9 @@ impl Generation<'_> {
         let needed = translate::memory_needed(upstream, call.body.len());
         let mut reservation = self.reserve(needed)?;
         let memory = self.memory(understood.form);
-        let translated = translate::remembering(&ask, memory).map_err(|why| self.refused(&why))?;
+        let mut translated =
+            translate::remembering(&ask, memory).map_err(|why| self.refused(&why))?;
+        self.dropped.set(std::mem::take(&mut translated.dropped));
         // Less than was reserved.
         let _ = reservation.resize(translated.body.capacity());
         let asked = self.asked(upstream, member);

@@ -389,6 +389,7 @@ impl Server {
                 None => Waiter::alone(),
             },
             carried: Cell::default(),
+            dropped: Cell::default(),
         };
         generation.serve(inbound, out)
     }

@@ -13,7 +13,6 @@ use super::fixed::{EVENT_STREAM, RELAYED_JSON};
 use super::generation::{Generation, Understood};
 use super::head::{Framing, Head};
 use super::inbound::Inbound;
-use crate::dialect::Dialect;
 use crate::exchange::{Client, Waiter, Writer};
 use crate::logs::Seen;
 use crate::provider::Action;
@@ -90,10 +89,8 @@ impl Manner {
         let operation = &generation.operation;
         if understood.stream {
             let first = config.early_keepalive?;
-            // What is no event stream has no comments.
-            let is_framed_otherwise = operation.dialect == Dialect::Gemini
-                && operation.alt.as_deref().is_some_and(|alt| alt != "sse");
-            return (!is_framed_otherwise).then(|| Self {
+            // Google's own client for Python takes no array that begins with anything but `[`.
+            return (!generation.wants_array()).then(|| Self {
                 content_type: EVENT_STREAM,
                 sign: relay::keep_alive(operation.dialect),
                 first,

@@ -5,6 +5,7 @@ mod dropped;
 mod fixtures;
 mod grammar;
 mod hostile;
+mod legal;
 mod losses;
 mod requests;
 mod round_trips;

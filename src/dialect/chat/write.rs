@@ -11,7 +11,9 @@ use crate::dialect::neutral::{
     Family, List, Output, Part, Parts, Request, Role, Source, Text, Tool, ToolCall, ToolChoice,
     ToolResult, Turn, Untranslatable, Written, answer, ids, media, repair, schema,
 };
-use crate::dialect::openai::{flagged, mime_of, output_name, tier_word};
+use crate::dialect::openai::{
+    LONGEST_NAME, flagged, is_reasoning, mime_of, output_name, tier_word,
+};
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
@@ -36,7 +38,11 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
     }
     body.set_list("messages", messages);
     let sampling = request.sampling;
-    set(&mut body, "max_tokens", sampling.max_tokens);
+    let most = match is_reasoning(model) {
+        true => "max_completion_tokens",
+        false => "max_tokens",
+    };
+    set(&mut body, most, sampling.max_tokens);
     set(&mut body, "temperature", sampling.temperature);
     set(&mut body, "top_p", sampling.top_p);
     set(&mut body, "top_k", sampling.top_k);
@@ -65,8 +71,9 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
         body.insert("web_search_options".to_owned(), options.into());
     }
     output(request.output, &mut body);
-    set(&mut body, "user", request.user_id);
-    set(&mut body, "prompt_cache_key", request.cache_key);
+    let short = |name| ids::short(name, LONGEST_NAME);
+    set(&mut body, "user", request.user_id.map(short));
+    set(&mut body, "prompt_cache_key", request.cache_key.map(short));
     set(
         &mut body,
         "service_tier",

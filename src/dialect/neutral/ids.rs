@@ -87,6 +87,25 @@ pub fn call(dialect: Dialect, id: &str) -> String {
     }
 }
 
+/// A name of a user or a cache for whoever takes at most so many characters: a longer one is its hash, which is the same
+/// each time.
+pub fn short(name: String, most: usize) -> String {
+    match name.chars().nth(most) {
+        None => name,
+        Some(_) => hash(&name),
+    }
+}
+
+/// 64 characters that stand for a text.
+pub fn hash(text: &str) -> String {
+    let digest = digest(&SHA256, text.as_bytes());
+    digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
 fn short_hash(text: &str) -> String {
     digest(&SHA256, text.as_bytes())
         .as_ref()
@@ -113,6 +132,15 @@ mod tests {
         assert_eq!(short, call(Dialect::Responses, &long));
         assert_eq!(call(Dialect::Gemini, &long), long);
         assert_eq!(call(Dialect::Chat, &"é".repeat(40)).len(), 46 + 1 + 16);
+    }
+
+    #[test]
+    fn long_names_become_hashes() {
+        assert_eq!(short("é".repeat(64), 64), "é".repeat(64));
+        let long = short("x".repeat(65), 64);
+        assert_eq!(long.len(), 64);
+        assert_eq!(long, short("x".repeat(65), 64));
+        assert_ne!(long, short("x".repeat(66), 64));
     }
 
     #[test]
