@@ -237,9 +237,11 @@ impl<W: Write> Pump<'_, W> {
                 Ok(_) => {}
                 Err(error) => match Interruption::of(&error) {
                     Some(Interruption::Awake) => {
-                        match self.reading.stream.is_array() {
-                            true => self.out.put(b"\n"),
-                            false => self.out.keep_alive(self.reading.stream.client()),
+                        match self.reading.stream.array_has_elements() {
+                            None => self.out.keep_alive(self.reading.stream.client()),
+                            Some(true) => self.out.put(b"\n"),
+                            // Nothing may stand before the array.
+                            Some(false) => {}
                         }
                         self.last_written = Instant::now();
                         self.flush()?;

@@ -106,7 +106,7 @@ pub struct Generation<'a> {
     pub waiter: Waiter,
     /// What the attempt under way was given of what the client had dropped.
     pub(super) carried: Cell<Option<Arc<Carried>>>,
-    /// The types of the client's tools that it has left out.
+    /// What the attempt under way has left out of the request.
     pub(super) dropped: Cell<Vec<String>>,
 }
 
@@ -150,7 +150,7 @@ impl Generation<'_> {
     #[inline(never)]
     fn refuse(&self, problem: &Problem, out: &mut dyn Write) -> io::Result<()> {
         self.fails(&problem.message);
-        Reply::problem(self.operation.dialect, problem)
+        self.framed(Reply::problem(self.operation.dialect, problem))
             .with_id(self.access.id)
             .write(out)
     }
@@ -376,7 +376,7 @@ impl Generation<'_> {
                     .failure
                     .iter()
                     .flat_map(|failure| self.passed_on(&failure.headers));
-                let reply = words.reply(dialect).with_id(self.access.id);
+                let reply = self.framed(words.reply(dialect)).with_id(self.access.id);
                 (words.status(dialect), reply.write_with(way.out, passed_on))
             }
             None => (unserved::CLIENT_GONE, Err(io::ErrorKind::BrokenPipe.into())),
@@ -433,9 +433,18 @@ impl Generation<'_> {
         }
     }
 
-    /// Gemini's other framing of a stream.
+    /// Whether a stream is to be one JSON array, as Gemini's are unless they are asked for as events
+    /// (ai.google.dev, "Generating content", `streamGenerateContent`).
     pub(super) fn wants_array(&self) -> bool {
-        self.operation.dialect == Dialect::Gemini && self.operation.alt.as_deref() == Some("json")
+        self.operation.streams_by_path() && self.operation.alt.as_deref() != Some("sse")
+    }
+
+    /// An error as an answer to this request: an element where the answer would have been an array.
+    fn framed(&self, reply: Reply) -> Reply {
+        match self.wants_array() {
+            true => reply.in_array(),
+            false => reply,
+        }
     }
 
     pub(super) fn passed_on<'h>(&self, upstream: &'h Headers) -> Vec<(&'h str, &'h str)> {
