@@ -102,6 +102,23 @@ fn an_account_is_taken_down_and_brought_back() {
 
 #[cfg(feature = "demo")]
 #[test]
+fn a_refused_request_has_a_line() {
+    let program = Program::start(&["demo", "--port", "0"]);
+    let address = program.address();
+    assert_eq!(call(address, "POST", "/v1/messages", "wrong", "{}").0, 401);
+    program.expect("refused: 401 | ");
+    assert_eq!(call(address, "GET", "/nowhere", "demo-key", "").0, 404);
+    program.expect("\"/nowhere\" | 404 page not found");
+    let body = r#"{"model":"nobody","messages":[]}"#;
+    assert_eq!(
+        call(address, "POST", "/v1/messages", "demo-key", body).0,
+        404
+    );
+    program.expect("`nobody`");
+}
+
+#[cfg(feature = "demo")]
+#[test]
 fn the_demo_says_what_to_type() {
     let program = Program::start(&["demo", "--port", "0"]);
     program.expect("session  ");

@@ -12,6 +12,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 mod accounts;
 mod outages;
+mod refusals;
 
 use super::notify::Manager;
 use super::output::{complain, print};
@@ -58,6 +59,10 @@ pub fn run(port: u16, json: bool) -> ExitCode {
                 json_introduction(running.address())
             } else {
                 text_introduction(running.address(), upstreams.address())
+            });
+            refusals::watch(match json {
+                true => |text| tell(&json!({"message": text}).to_string()),
+                false => tell,
             });
             outages::watch(Arc::clone(&upstreams), move |text| {
                 tell(&match json {
