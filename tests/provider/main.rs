@@ -1073,7 +1073,7 @@ mod streams {
             (
                 Dialect::Gemini,
                 "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]}\n\n",
-                "event: error\ndata: {\"error\":{\"code\":502",
+                "data: {\"error\":{\"code\":502",
             ),
         ] {
             for (breaks, ended) in [(false, Ended::NoTerminal), (true, Ended::Broken)] {
