@@ -28,6 +28,13 @@ enum After {
     Gone,
 }
 
+/// When the events of a stream come.
+struct Pace {
+    between: Duration,
+    /// Half way through, behind a comment.
+    pause: Duration,
+}
+
 pub fn connection(stream: TcpStream, shared: &Shared) {
     let mut connection = Connection::new(stream);
     while let Some(request) = connection.request() {
@@ -126,7 +133,7 @@ fn perform(
         }
         Step::Answer(manner) => manner,
     };
-    if !connection.wait(manner.before_head) {
+    if !connection.wait(manner.before_head + ask.wishes.wait) {
         return After::Gone;
     }
     if let Some(raw) = &manner.raw {
@@ -156,7 +163,8 @@ fn perform(
                 Dialect::Messages => messages::body(&reply),
                 Dialect::Gemini => gemini::body(&reply),
             };
-            match manner.ending {
+            let ending = ask.wishes.broken.map_or(manner.ending, |how| how.after(0));
+            match ending {
                 Ending::Complete => respond(connection, 200, &[], &body),
                 Ending::Reset(_) => After::Reset,
                 // A length that is never reached.
@@ -181,8 +189,16 @@ fn perform(
                     return respond(connection, 200, &[], &body);
                 }
             };
-            let between = manner.between.unwrap_or(delay);
-            stream(connection, target.dialect, &events, manner.ending, between)
+            let half = events.len() / 2;
+            let ending = ask
+                .wishes
+                .broken
+                .map_or(manner.ending, |how| how.after(half));
+            let pace = Pace {
+                between: manner.between.unwrap_or(delay),
+                pause: ask.wishes.pause,
+            };
+            stream(connection, target.dialect, &events, ending, &pace)
         }
     }
 }
@@ -192,7 +208,7 @@ fn stream(
     dialect: Dialect,
     events: &[String],
     ending: Ending,
-    between: Duration,
+    pace: &Pace,
 ) -> After {
     let (count, after) = match ending {
         Ending::Complete => (events.len(), After::Keep),
@@ -204,8 +220,15 @@ fn stream(
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n",
     );
     for (index, event) in events.iter().take(count).enumerate() {
-        if index > 0 && !between.is_zero() && !connection.wait(between) {
+        if index > 0 && !pace.between.is_zero() && !connection.wait(pace.between) {
             return After::Gone;
+        }
+        if index == events.len() / 2 && !pace.pause.is_zero() {
+            put_chunk(&mut out, ": the demo pauses\n\n");
+            if connection.write(out.as_bytes()).is_err() || !connection.wait(pace.pause) {
+                return After::Gone;
+            }
+            out.clear();
         }
         put_chunk(&mut out, event);
         if connection.write(out.as_bytes()).is_err() {

@@ -1,12 +1,21 @@
-"""Which cells are not as they should be, for now, and in which words they say so.
+"""Which cells are not as they should be, for now, in which words they say so, and why.
 
 A cell in here passes only if it fails in these words. When it works it has to be taken out: that fails, too.
 """
 
-DIALECTS = ("chat", "responses", "messages", "gemini")
+from dataclasses import dataclass
 
-#: (client, upstream): the SDK raises its error for a 400 with these words.
-REFUSED = {}
 
-#: (client, upstream, scenario): faults of the gateway that are known.
-FAULTS = {}
+@dataclass(frozen=True)
+class Fault:
+    """A fault of the gateway that is known."""
+
+    #: The cells that show it: `CLIENT UPSTREAM SCENARIO`, where `*` stands for any and `[ab]*` for what begins so.
+    cells: str
+    #: What the cells say.
+    words: str
+    #: What is wrong, and what would be right.
+    why: str
+
+
+FAULTS = ()

@@ -1,0 +1,33 @@
+// Runs the cells that its input says, as ../programs.py asks for it.
+
+import { text } from "node:stream/consumers";
+
+import { asked } from "./asked.mjs";
+import * as scenarios from "./scenarios.mjs";
+
+// What SDKs advise is no result, and some of it would go to the output.
+for (const way of ["log", "info", "warn", "debug"]) console[way] = () => {};
+
+const given = JSON.parse(await text(process.stdin));
+Object.assign(asked, given.asked);
+
+async function run({ client, model, scenario }) {
+  const it = await import(client.startsWith("ai-") ? "./ai.mjs" : `./${client.slice("js-".length)}.mjs`);
+  const connected = it.connect(given.demo, client);
+  await (it[scenario] ? it[scenario](connected, model) : scenarios[scenario](it, connected, model));
+}
+
+async function answer(cell) {
+  let trouble = null;
+  try {
+    await run(cell);
+  } catch (error) {
+    trouble = String(error?.stack ?? JSON.stringify(error));
+  }
+  process.stdout.write(`${JSON.stringify({ cell: [cell.client, cell.upstream, cell.scenario], trouble })}\n`);
+}
+
+// All of a phase at the same time. Streams are timed, so they come alone.
+for (const phase of given.phases) {
+  await Promise.all(given.cells.filter(({ scenario }) => phase.includes(scenario)).map(answer));
+}
