@@ -11,6 +11,8 @@ REASONING = "I thought about it."
 STATUSES = (400, 429, 503)
 #: How an answer is made to break off half way.
 BREAKS = ("cut", "reset", "truncated", "error")
+#: Milliseconds, before an answer and in the middle of one, in which the gateway gives a sign of life.
+WAIT, PAUSE = 5500, 2500
 
 
 def fresh(text):
@@ -86,6 +88,8 @@ def told():
         "reasoning": REASONING,
         "statuses": STATUSES,
         "breaks": BREAKS,
+        "wait": WAIT,
+        "pause": PAUSE,
         "calls": [
             {"name": call.name, "arguments": call.arguments, "result": call.result, "wish": call.wish()}
             for call in PARALLEL_CALLS

@@ -37,11 +37,12 @@ def mark(cell, trouble):
 def print_table(clients, upstreams, marks):
     scenarios = [scenario for scenario in SCENARIOS if any(scenario in each for each in clients.values())]
     width = max(map(len, clients)) + 2
-    print("client".ljust(width) + "upstream  " + "  ".join(scenarios))
+    second = max(map(len, upstreams)) + 2
+    print("client".ljust(width) + "upstream".ljust(second) + "  ".join(scenarios))
     for client in clients:
         for upstream in upstreams:
             row = (marks.get((client, upstream, scenario), " ").center(len(scenario)) for scenario in scenarios)
-            print(client.ljust(width) + upstream.ljust(10) + "  ".join(row))
+            print(client.ljust(width) + upstream.ljust(second) + "  ".join(row))
     print(f"{PASSED} works, {KNOWN_FAULT} is at fault as expected.py says, {FAILED} fails")
 
 

@@ -10,9 +10,6 @@ BROKEN                                         the SDK's own error for a stream 
 import asked
 import check
 
-#: Milliseconds in which the gateway gives a sign of life and the upstream does not.
-SILENCE = 2500
-
 
 def plain(it, client, model):
     text = asked.fresh("hello")
@@ -26,7 +23,6 @@ def stream(it, client, model):
     for piece in it.pieces(client, model, text):
         arrivals.add(piece)
     arrivals.check(asked.answer(text))
-    arrivals.check_pace()
 
 
 def parallel(it, client, model):
@@ -48,7 +44,7 @@ def cut(it, client, model):
 
 def silence(it, client, model):
     """An upstream that says nothing for a while: what the gateway sends meanwhile must not disturb."""
-    text = asked.with_wishes("hello", f"wait {SILENCE}")
+    text = asked.with_wishes("hello", f"wait {asked.WAIT}")
     check.equal("text", it.converse(client, model, [text]), [asked.answer(text)])
-    text = asked.with_wishes("one two three", f"wait {SILENCE}", f"pause {SILENCE}")
+    text = asked.with_wishes("one two three", f"wait {asked.WAIT}", f"pause {asked.PAUSE}")
     check.equal("text", "".join(it.pieces(client, model, text)), asked.answer(text))

@@ -11,6 +11,8 @@ type asked struct {
 	System   string          `json:"system"`
 	Statuses []int           `json:"statuses"`
 	Breaks   []string        `json:"breaks"`
+	Wait     int             `json:"wait"`
+	Pause    int             `json:"pause"`
 	Calls    []wanted        `json:"calls"`
 	Tools    map[string]tool `json:"tools"`
 }

@@ -118,8 +118,7 @@ func (it responses) loop(ctx context.Context, model, prompt, after string, strea
 		if err := json.Unmarshal([]byte(call.Arguments), &arguments); err != nil {
 			return nil, nil, err
 		}
-		output := api.ResponseInputItemParamOfFunctionCallOutput(it.asked.Calls[len(got)].Result)
-		output.OfFunctionCallOutput.CallID = openai.String(call.CallID)
+		output := api.ResponseInputItemParamOfFunctionCallOutput(call.CallID, it.asked.Calls[len(got)].Result)
 		input = append(input, output)
 		got = append(got, called{call.CallID, call.Name, arguments})
 	}

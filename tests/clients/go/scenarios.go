@@ -9,9 +9,6 @@ import (
 	"time"
 )
 
-// silence is how long the gateway gives signs of life and the upstream does not, in milliseconds.
-const silence = 2500
-
 var scenarios = map[string]func(ctx context.Context, it client, asked asked, model string) error{
 	"plain":    plain,
 	"stream":   streamed,
@@ -123,8 +120,8 @@ func cut(ctx context.Context, it client, asked asked, model string) error {
 }
 
 // silent is an upstream that says nothing for a while: what the gateway sends meanwhile must not disturb.
-func silent(ctx context.Context, it client, _ asked, model string) error {
-	wait, pause := fmt.Sprintf("wait %d", silence), fmt.Sprintf("pause %d", silence)
+func silent(ctx context.Context, it client, asked asked, model string) error {
+	wait, pause := fmt.Sprintf("wait %d", asked.Wait), fmt.Sprintf("pause %d", asked.Pause)
 	text := withWishes("hello", wait)
 	got, err := it.converse(ctx, model, []string{text})
 	if err := equal("whole", got, []string{answer(text, 1)}, err); err != nil {

@@ -5,7 +5,7 @@ import OpenAI from "openai";
 import { asked, result } from "./asked.mjs";
 
 export const connect = (demo) =>
-  new OpenAI({ baseURL: `${demo.url}/v1`, apiKey: demo.api_key, maxRetries: 0, timeout: 20_000 });
+  new OpenAI({ baseURL: `${demo.url}/v1`, apiKey: demo.api_key, maxRetries: 0, timeout: 60_000 });
 
 export const refused = (error) => error instanceof OpenAI.APIError && error.status;
 export const broken = (error) => error instanceof OpenAI.APIError;

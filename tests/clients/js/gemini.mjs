@@ -5,7 +5,7 @@ import { ApiError, GoogleGenAI } from "@google/genai";
 import { asked, result } from "./asked.mjs";
 
 export const connect = (demo) =>
-  new GoogleGenAI({ apiKey: demo.api_key, vertexai: false, httpOptions: { baseUrl: demo.url, timeout: 20_000 } });
+  new GoogleGenAI({ apiKey: demo.api_key, vertexai: false, httpOptions: { baseUrl: demo.url, timeout: 60_000 } });
 
 export const refused = (error) => error instanceof ApiError && error.status;
 export const broken = (error) => error instanceof ApiError;

@@ -5,7 +5,7 @@ import Anthropic from "@anthropic-ai/sdk";
 import { asked, result } from "./asked.mjs";
 
 export const connect = (demo) =>
-  new Anthropic({ baseURL: demo.url, apiKey: demo.api_key, maxRetries: 0, timeout: 20_000 });
+  new Anthropic({ baseURL: demo.url, apiKey: demo.api_key, maxRetries: 0, timeout: 60_000 });
 
 export const refused = (error) => error instanceof Anthropic.APIError && error.status;
 export const broken = (error) => error instanceof Anthropic.APIError;
@@ -28,7 +28,7 @@ export async function converse(client, model, texts) {
 
 export async function* pieces(client, model, text) {
   for await (const event of client.messages.stream({ model, max_tokens: LONG, messages: [user(text)] })) {
-    if (event.type === "content_block_delta") yield event.delta.text;
+    if (event.type === "content_block_delta" && event.delta.type === "text_delta") yield event.delta.text;
   }
 }
 

@@ -14,9 +14,6 @@ import assert from "node:assert/strict";
 
 import { answer, asked, fresh, long, withWishes } from "./asked.mjs";
 
-/** Milliseconds in which the gateway gives a sign of life and the upstream does not. */
-const SILENCE = 2500;
-
 export async function plain(it, client, model) {
   const text = fresh("hello");
   assert.deepEqual(await it.converse(client, model, [text, "and again"]), [answer(text), answer("and again", 2)]);
@@ -80,8 +77,8 @@ export async function cut(it, client, model) {
 
 /** An upstream that says nothing for a while: what the gateway sends meanwhile must not disturb. */
 export async function silence(it, client, model) {
-  const text = withWishes("one two three", `wait ${SILENCE}`, `pause ${SILENCE}`);
-  const whole = withWishes("hello", `wait ${SILENCE}`);
+  const text = withWishes("one two three", `wait ${asked.wait}`, `pause ${asked.pause}`);
+  const whole = withWishes("hello", `wait ${asked.wait}`);
   const [streamed, answers] = await Promise.all([
     collect(it.pieces(client, model, text)),
     it.converse(client, model, [whole]),
