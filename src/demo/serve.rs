@@ -13,8 +13,11 @@ use super::cache::Hit;
 use super::http::{Connection, Request};
 use super::record::{Outcome, Record};
 use super::reply::Reply;
-use super::script::{Ending, Manner, Step};
+use super::script::{Ending, Gate, Manner, Step};
 use super::{chat, gemini, messages, responses};
+
+/// Time between two looks at a gate.
+const GATE_CHECK: Duration = Duration::from_millis(5);
 
 /// Answers are numbered, so that ids are unique.
 static NUMBER: AtomicUsize = AtomicUsize::new(1);
@@ -26,13 +29,6 @@ enum After {
     Reset,
     /// The client has left.
     Gone,
-}
-
-/// When the events of a stream come.
-struct Pace {
-    between: Duration,
-    /// Half way through, behind a comment.
-    pause: Duration,
 }
 
 pub fn connection(stream: TcpStream, shared: &Shared) {
@@ -196,10 +192,31 @@ fn perform(
                 .map_or(manner.ending, |how| how.after(half));
             let pace = Pace {
                 between: manner.between.unwrap_or(delay),
+                gate: manner.gate,
                 pause: ask.wishes.pause,
             };
             stream(connection, target.dialect, &events, ending, &pace)
         }
+    }
+}
+
+/// What a stream waits for between two events.
+struct Pace {
+    between: Duration,
+    gate: Option<Gate>,
+    /// Half way through, behind a comment.
+    pause: Duration,
+}
+
+impl Pace {
+    /// Whether the client is still there afterwards.
+    fn wait(&self, connection: &mut Connection) -> bool {
+        while self.gate.as_ref().is_some_and(|gate| !gate.is_open()) {
+            if !connection.wait(GATE_CHECK) {
+                return false;
+            }
+        }
+        self.between.is_zero() || connection.wait(self.between)
     }
 }
 
@@ -220,7 +237,7 @@ fn stream(
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n",
     );
     for (index, event) in events.iter().take(count).enumerate() {
-        if index > 0 && !pace.between.is_zero() && !connection.wait(pace.between) {
+        if index > 0 && !pace.wait(connection) {
             return After::Gone;
         }
         if index == events.len() / 2 && !pace.pause.is_zero() {
