@@ -23,6 +23,7 @@ host: 127.0.0.1
 port: {port}
 api-keys: [{key}]
 disable-cooling: true
+commercial-mode: true
 gemini-api-key: [{{api-key: a, base-url: "{url}", proxy-url: direct, models: [{{name: gemini}}]}}]
 claude-api-key: [{{api-key: a, base-url: "{url}", proxy-url: direct, models: [{{name: messages}}]}}]
 codex-api-key: [{{api-key: a, base-url: "{url}/v1", proxy-url: direct, models: [{{name: responses}}]}}]
@@ -51,11 +52,15 @@ class Gateway:
         self.folder = tempfile.TemporaryDirectory(prefix="holdfast-aimock-")
         config = pathlib.Path(self.folder.name) / "config.yaml"
         config.write_text(CONFIGURATION.format(port=port, key=KEY, url=self.mock.stdout.readline().strip()))
-        self.process = subprocess.Popen([program, "--config", str(config)], stdout=subprocess.PIPE, text=True)
+        self.log = config.with_name("log")
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [program, "--config", str(config)], stdout=subprocess.PIPE, stderr=log, text=True
+            )
         self.url = f"http://127.0.0.1:{port}"
         self.api_key = KEY
         self.models = {f"aimock-{dialect}": dialect for dialect in cells.UPSTREAMS}
-        wait_for(port, self.process)
+        self.wait_for(port)
 
     def drain(self):
         for _ in self.process.stdout:
@@ -69,14 +74,14 @@ class Gateway:
         self.folder.cleanup()
         return code
 
-
-def wait_for(port, process):
-    while process.poll() is None:
-        try:
-            return socket.create_connection(("127.0.0.1", port), timeout=20).close()
-        except ConnectionRefusedError:
-            time.sleep(0.05)
-    raise SystemExit(f"holdfast exited with {process.returncode}")
+    def wait_for(self, port):
+        while self.process.poll() is None:
+            try:
+                return socket.create_connection(("127.0.0.1", port), timeout=20).close()
+            except ConnectionRefusedError:
+                time.sleep(0.05)
+        self.mock.kill()
+        raise SystemExit(f"holdfast exited with {self.process.returncode}\n{self.log.read_text()}")
 
 
 if __name__ == "__main__":
