@@ -10,3 +10,4 @@ mod requests;
 mod round_trips;
 mod searches;
 mod streams;
+mod told_twice;
