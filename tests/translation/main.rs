@@ -1,13 +1,16 @@
 //! Every fixture from its dialect to every other one.
 
 mod answers;
+mod calls;
 mod dropped;
 mod fixtures;
 mod grammar;
 mod hostile;
 mod losses;
+mod odd_streams;
 mod requests;
 mod round_trips;
 mod searches;
 mod streams;
 mod told_twice;
+mod tools;
