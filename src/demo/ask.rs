@@ -235,7 +235,7 @@ impl Target {
 
 /// A text, shortened from the front.
 fn end_of(text: &str) -> String {
-    const LONGEST: usize = 80;
+    const LONGEST: usize = 240;
     let skipped = text.chars().count().saturating_sub(LONGEST);
     text.chars().skip(skipped).collect()
 }

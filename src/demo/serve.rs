@@ -135,7 +135,7 @@ fn perform(
         }
         Step::Answer(manner) => manner,
     };
-    if !connection.wait(manner.before_head) {
+    if !connection.wait(manner.before_head + ask.wishes.wait) {
         return After::Gone;
     }
     if let Some(raw) = &manner.raw {
@@ -165,7 +165,8 @@ fn perform(
                 Dialect::Messages => messages::body(&reply),
                 Dialect::Gemini => gemini::body(&reply),
             };
-            match manner.ending {
+            let ending = ask.wishes.broken.map_or(manner.ending, |how| how.after(0));
+            match ending {
                 Ending::Complete => respond(connection, 200, &[], &body),
                 Ending::Reset(_) => After::Reset,
                 // A length that is never reached.
@@ -190,11 +191,17 @@ fn perform(
                     return respond(connection, 200, &[], &body);
                 }
             };
+            let half = events.len() / 2;
+            let ending = ask
+                .wishes
+                .broken
+                .map_or(manner.ending, |how| how.after(half));
             let pace = Pace {
                 between: manner.between.unwrap_or(delay),
                 gate: manner.gate,
+                pause: ask.wishes.pause,
             };
-            stream(connection, target.dialect, &events, manner.ending, &pace)
+            stream(connection, target.dialect, &events, ending, &pace)
         }
     }
 }
@@ -203,6 +210,8 @@ fn perform(
 struct Pace {
     between: Duration,
     gate: Option<Gate>,
+    /// Half way through, behind a comment.
+    pause: Duration,
 }
 
 impl Pace {
@@ -236,6 +245,13 @@ fn stream(
     for (index, event) in events.iter().take(count).enumerate() {
         if index > 0 && !pace.wait(connection) {
             return After::Gone;
+        }
+        if index == events.len() / 2 && !pace.pause.is_zero() {
+            put_chunk(&mut out, ": the demo pauses\n\n");
+            if connection.write(out.as_bytes()).is_err() || !connection.wait(pace.pause) {
+                return After::Gone;
+            }
+            out.clear();
         }
         put_chunk(&mut out, event);
         if connection.write(out.as_bytes()).is_err() {

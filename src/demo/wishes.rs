@@ -2,12 +2,39 @@
 //!
 //! A wish is granted if the request allows it, as a vendor's model would not call a tool that nobody declared.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::offers::Offers;
+use super::script::Ending;
 
 /// What the reasoning says.
 pub const REASONING: &str = "I thought about it.";
+
+/// The longest wait that can be asked for, milliseconds.
+const LONGEST_WAIT: u64 = 60_000;
+
+/// How an answer breaks off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Break {
+    Cut,
+    Reset,
+    Truncated,
+    Error,
+}
+
+impl Break {
+    /// The same, after this many events.
+    pub fn after(self, events: usize) -> Ending {
+        match self {
+            Self::Cut => Ending::Cut(events),
+            Self::Reset => Ending::Reset(events),
+            Self::Truncated => Ending::TruncatedChunk(events),
+            Self::Error => Ending::Error(events),
+        }
+    }
+}
 
 /// How the answer shall be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +47,12 @@ pub struct Wishes {
     pub reasoning: bool,
     /// The text instead of the usual one.
     pub text: Option<String>,
+    /// How the answer breaks off, half way through its events.
+    pub broken: Option<Break>,
+    /// How long to wait before the head.
+    pub wait: Duration,
+    /// How long to wait half way through the events of a stream, behind a comment.
+    pub pause: Duration,
 }
 
 impl Wishes {
@@ -54,10 +87,30 @@ impl Wishes {
                     Some(picture) => wishes.text = Some(picture),
                     None => return Err("the last message has no picture".to_owned()),
                 },
+                "break" => {
+                    wishes.broken = Some(match rest.trim() {
+                        "cut" => Break::Cut,
+                        "reset" => Break::Reset,
+                        "truncated" => Break::Truncated,
+                        "error" => Break::Error,
+                        _ => return Err(format!("an answer cannot break by {rest}")),
+                    });
+                }
+                "wait" => wishes.wait = milliseconds(rest)?,
+                "pause" => wishes.pause = milliseconds(rest)?,
                 _ => return Err(format!("the demo cannot do demo:{wish}")),
             }
         }
         Ok(wishes)
+    }
+}
+
+fn milliseconds(text: &str) -> Result<Duration, String> {
+    match text.trim().parse() {
+        Ok(wait @ 0..=LONGEST_WAIT) => Ok(Duration::from_millis(wait)),
+        _ => Err(format!(
+            "{text} is no number of milliseconds up to {LONGEST_WAIT}"
+        )),
     }
 }
 
@@ -97,6 +150,10 @@ mod tests {
         assert_eq!(wishes(prompt, &body), Ok(wanted));
         assert_eq!(wishes("say demo:error 500", &body), Ok(Wishes::default()));
         assert_eq!(wishes("demo:error 503", &body).unwrap().error, Some(503));
+        let broken = wishes("demo:break cut\ndemo:wait 20\ndemo:pause 30", &body).unwrap();
+        assert_eq!(broken.broken, Some(Break::Cut));
+        assert_eq!(broken.wait, Duration::from_millis(20));
+        assert_eq!(broken.pause, Duration::from_millis(30));
     }
 
     #[test]
@@ -111,6 +168,9 @@ mod tests {
             "demo:json {\"b\":1}",
             "demo:image",
             "demo:error 200",
+            "demo:break in",
+            "demo:wait -1",
+            "demo:pause 60001",
             "demo:magic",
         ] {
             assert!(wishes(prompt, &body).is_err(), "{prompt}");

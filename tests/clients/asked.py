@@ -5,12 +5,14 @@ import struct
 import uuid
 import zlib
 
-from pydantic import BaseModel
-
 SYSTEM = "You are a demo. Be brief."
 REASONING = "I thought about it."
 #: Statuses that the upstream is made to answer: of a request at fault, of a quota, of a server.
 STATUSES = (400, 429, 503)
+#: How an answer is made to break off half way.
+BREAKS = ("cut", "reset", "truncated", "error")
+#: Milliseconds, before an answer and in the middle of one, in which the gateway gives a sign of life.
+WAIT, PAUSE = 5500, 2500
 
 
 def fresh(text):
@@ -79,19 +81,23 @@ def results(calls):
     return [call.result for call in calls]
 
 
-class Weather(BaseModel):
-    """The schema that an answer has to follow."""
-
-    city: str
-    degrees: int
-    windy: bool
-
-
-WEATHER = Weather(city="Saint-Malo", degrees=21, windy=True)
-
-
-def schema_prompt():
-    return with_wishes("how is it", f"json {WEATHER.model_dump_json()}")
+def told():
+    """What a program in another language has to know of this."""
+    return {
+        "system": SYSTEM,
+        "reasoning": REASONING,
+        "statuses": STATUSES,
+        "breaks": BREAKS,
+        "wait": WAIT,
+        "pause": PAUSE,
+        "calls": [
+            {"name": call.name, "arguments": call.arguments, "result": call.result, "wish": call.wish()}
+            for call in PARALLEL_CALLS
+        ],
+        "tools": {
+            name: {"description": DESCRIPTIONS[name], "schema": schema} for name, schema in TOOLS.items()
+        },
+    }
 
 
 def png():

@@ -6,21 +6,34 @@ import openai
 
 import asked
 import check
+import weather
 
 STOP, CALLS = "stop", "tool_calls"
+COMMON = ("cut", "silence")
+BROKEN = openai.APIError
 
 
 def connect(demo):
     return openai.OpenAI(base_url=f"{demo.url}/v1", api_key=demo.api_key, max_retries=0, timeout=20)
 
 
-def refusal(error):
-    """What the gateway says if it refuses the request, and nothing for any other error."""
-    return error.message if isinstance(error, openai.BadRequestError) and error.status_code == 400 else None
-
-
 def user(text):
     return {"role": "user", "content": text}
+
+
+def converse(client, model, texts):
+    messages, answers = [], []
+    for text in texts:
+        messages.append(user(text))
+        message = client.chat.completions.create(model=model, messages=messages).choices[0].message
+        messages.append(message)
+        answers.append(message.content)
+    return answers
+
+
+def pieces(client, model, text):
+    for chunk in client.chat.completions.create(model=model, messages=[user(text)], stream=True):
+        yield from (choice.delta.content for choice in chunk.choices if choice.delta.content)
 
 
 def tools(calls):
@@ -186,12 +199,12 @@ def reasoning(client, model):
 
 
 def schema(client, model):
-    request = {"model": model, "messages": [user(asked.schema_prompt())], "response_format": asked.Weather}
+    request = {"model": model, "messages": [user(weather.prompt())], "response_format": weather.Weather}
     completion = client.chat.completions.parse(**request)
-    check.equal("parsed", check_whole(completion, model, STOP).parsed, asked.WEATHER)
+    check.equal("parsed", check_whole(completion, model, STOP).parsed, weather.WEATHER)
     with client.chat.completions.stream(**request, stream_options={"include_usage": True}) as events:
         completion = events.get_final_completion()
-    check.equal("parsed", check_whole(completion, model, STOP).parsed, asked.WEATHER)
+    check.equal("parsed", check_whole(completion, model, STOP).parsed, weather.WEATHER)
 
 
 ERRORS = {400: openai.BadRequestError, 429: openai.RateLimitError, 503: openai.InternalServerError}

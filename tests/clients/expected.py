@@ -1,12 +1,62 @@
-"""Which cells are not as they should be, for now, and in which words they say so.
+"""Which cells are not as they should be, for now, in which words they say so, and why.
 
 A cell in here passes only if it fails in these words. When it works it has to be taken out: that fails, too.
 """
 
-DIALECTS = ("chat", "responses", "messages", "gemini")
+from dataclasses import dataclass
 
-#: (client, upstream): the SDK raises its error for a 400 with these words.
-REFUSED = {}
 
-#: (client, upstream, scenario): faults of the gateway that are known.
-FAULTS = {}
+@dataclass(frozen=True)
+class Fault:
+    """A fault of the gateway that is known."""
+
+    #: The cells that show it: `CLIENT UPSTREAM SCENARIO`, where `*` stands for any and `[ab]*` for what begins so.
+    cells: str
+    #: What the cells say.
+    words: str
+    #: What is wrong, and what would be right.
+    why: str
+
+
+FAULTS = (
+    Fault(
+        "gemini * cut",
+        "UnknownApiResponseError",
+        "An error in a stream for Gemini is written as `event: error`; a line `data:` with the error alone is right.",
+    ),
+    Fault("js-gemini * cut", "no error", "As above: the SDK passes the error over and takes the answer for complete."),
+    Fault("go-gemini * cut", "iterateResponseStream", "As above: the SDK finds an invalid chunk."),
+    Fault(
+        "gemini * silence",
+        "Failed to parse response as JSON",
+        "Comments in a stream for Gemini, the gateway's own and the upstream's: the SDK takes every line for data.",
+    ),
+    Fault("go-gemini * silence", "invalid stream chunk", "As above."),
+    *(
+        Fault(
+            f"go-{dialect} * silence",
+            "unexpected end of JSON input",
+            "openai-go, before some version after 3.20, takes the empty line behind a comment for an event without data."
+            " A comment needs no empty line.",
+        )
+        for dialect in ("chat", "responses")
+    ),
+    *(
+        Fault(
+            f"{language}-gemini [cmr]* parallel",
+            "17 degrees",
+            "The SDK's chat sends back each chunk of a stream as a content of its own. Calls in several `model` contents"
+            " in a row are calls of one turn; they become a turn each, with their results between them.",
+        )
+        for language in ("js", "go")
+    ),
+    *(
+        Fault(
+            f"ai-responses {upstream} {scenario}",
+            "is not supported where the upstream is not the Responses API",
+            "The provider sends back what was answered as `item_reference`, as is its default.",
+        )
+        for upstream in ("[cmg]*", "aimock-[cmg]*")
+        for scenario in ("plain", "parallel", "reasoning")
+    ),
+)

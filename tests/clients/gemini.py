@@ -7,8 +7,11 @@ from google.genai import errors, types
 
 import asked
 import check
+import weather
 
 STOP = types.FinishReason.STOP
+COMMON = ("cut", "silence")
+BROKEN = errors.APIError
 
 
 #: What the SDK calls unless told otherwise; most examples and older versions say v1beta.
@@ -20,13 +23,19 @@ def connect(demo):
     return genai.Client(api_key=demo.api_key, vertexai=False, http_options=options)
 
 
-def refusal(error):
-    """What the gateway says if it refuses the request, and nothing for any other error."""
-    return error.message if isinstance(error, errors.ClientError) and error.code == 400 else None
-
-
 def user(text):
     return types.UserContent(parts=[types.Part.from_text(text=text)])
+
+
+def converse(client, model, texts):
+    chat = client.chats.create(model=model)
+    return [chat.send_message(text).text for text in texts]
+
+
+def pieces(client, model, text):
+    for chunk in client.models.generate_content_stream(model=model, contents=text):
+        if chunk.text:
+            yield chunk.text
 
 
 def tools(calls):
@@ -228,17 +237,17 @@ def reasoning(client, model):
 
 
 def schema(client, model):
-    prompt = asked.schema_prompt()
+    prompt = weather.prompt()
     for setting in (
-        {"response_schema": asked.Weather},
-        {"response_json_schema": asked.Weather.model_json_schema()},
+        {"response_schema": weather.Weather},
+        {"response_json_schema": weather.Weather.model_json_schema()},
     ):
         config = types.GenerateContentConfig(response_mime_type="application/json", **setting)
         response = client.models.generate_content(model=model, contents=prompt, config=config)
-        check_text(response, model, asked.WEATHER.model_dump_json())
+        check_text(response, model, weather.WEATHER.model_dump_json())
         parsed = response.parsed
-        parsed = parsed if isinstance(parsed, asked.Weather) else asked.Weather.model_validate(parsed)
-        check.equal("parsed", parsed, asked.WEATHER)
+        parsed = parsed if isinstance(parsed, weather.Weather) else weather.Weather.model_validate(parsed)
+        check.equal("parsed", parsed, weather.WEATHER)
 
 
 #: By status: the class, and the name in the body.

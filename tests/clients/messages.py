@@ -6,23 +6,35 @@ import anthropic
 
 import asked
 import check
+import weather
 
 STOP, CALLS = "end_turn", "tool_use"
 LONG = 4096
+COMMON = ("cut", "silence")
+BROKEN = anthropic.APIError
 
 
 def connect(demo):
     return anthropic.Anthropic(base_url=demo.url, api_key=demo.api_key, max_retries=0, timeout=20)
 
 
-def refusal(error):
-    """What the gateway says if it refuses the request, and nothing for any other error."""
-    is_refusal = isinstance(error, anthropic.BadRequestError) and error.status_code == 400
-    return error.body["error"]["message"] if is_refusal else None
-
-
 def user(content):
     return {"role": "user", "content": content}
+
+
+def converse(client, model, texts):
+    conversation, answers = [], []
+    for text in texts:
+        conversation.append(user(text))
+        message = client.messages.create(model=model, max_tokens=LONG, messages=conversation)
+        conversation.append({"role": "assistant", "content": message.content})
+        answers.append("".join(block.text for block in message.content))
+    return answers
+
+
+def pieces(client, model, text):
+    with client.messages.stream(model=model, max_tokens=LONG, messages=[user(text)]) as stream:
+        yield from stream.text_stream
 
 
 def tools(calls):
@@ -228,15 +240,15 @@ def schema(client, model):
     request = {
         "model": model,
         "max_tokens": LONG,
-        "messages": [user(asked.schema_prompt())],
-        "output_format": asked.Weather,
+        "messages": [user(weather.prompt())],
+        "output_format": weather.Weather,
     }
     message = client.messages.parse(**request)
-    check_text(message, model, asked.WEATHER.model_dump_json())
-    check.equal("parsed", message.parsed_output, asked.WEATHER)
+    check_text(message, model, weather.WEATHER.model_dump_json())
+    check.equal("parsed", message.parsed_output, weather.WEATHER)
     with client.messages.stream(**request) as events:
         message = events.get_final_message()
-    check.equal("parsed", message.parsed_output, asked.WEATHER)
+    check.equal("parsed", message.parsed_output, weather.WEATHER)
 
 
 #: By status: the class, and the type in the body (docs: "Errors").

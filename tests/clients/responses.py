@@ -4,9 +4,33 @@ import base64
 
 import asked
 import check
-from chat import ERRORS, connect, refusal, user
+import weather
+from chat import COMMON, ERRORS, connect, user
 
-__all__ = ["connect", "refusal"]
+__all__ = ["COMMON", "connect"]
+
+
+class BROKEN(Exception):
+    """The SDK hands a failure on as an event."""
+
+
+def converse(client, model, texts):
+    conversation, answers = [], []
+    for text in texts:
+        response = client.responses.create(model=model, input=[*conversation, user(text)])
+        conversation += [user(text), *response.output]
+        answers.append(response.output_text)
+    return answers
+
+
+def pieces(client, model, text):
+    for event in client.responses.create(model=model, input=[user(text)], stream=True):
+        if event.type == "response.output_text.delta":
+            yield event.delta
+        elif event.type == "response.failed":
+            raise BROKEN(event.response.error.message)
+        elif event.type == "error":
+            raise BROKEN(event.message)
 
 
 def tools(calls):
@@ -192,13 +216,13 @@ def reasoning(client, model):
 
 
 def schema(client, model):
-    request = {"model": model, "input": [user(asked.schema_prompt())], "text_format": asked.Weather}
+    request = {"model": model, "input": [user(weather.prompt())], "text_format": weather.Weather}
     response = client.responses.parse(**request)
-    check_message(response, model, asked.WEATHER.model_dump_json())
-    check.equal("parsed", response.output_parsed, asked.WEATHER)
+    check_message(response, model, weather.WEATHER.model_dump_json())
+    check.equal("parsed", response.output_parsed, weather.WEATHER)
     with client.responses.stream(**request) as events:
         response = events.get_final_response()
-    check.equal("parsed", response.output_parsed, asked.WEATHER)
+    check.equal("parsed", response.output_parsed, weather.WEATHER)
 
 
 def error(client, model):

@@ -57,7 +57,7 @@ pub fn understood<'d>(
 }
 
 /// What of an answer must arrive everywhere: what the first choice says, thinks and calls.
-fn essence(answer: &Answer) -> (String, String, Vec<(String, Value)>) {
+pub fn essence(answer: &Answer) -> (String, String, Vec<(String, Value)>) {
     let (mut said, mut thought, mut called) = (String::new(), String::new(), Vec::new());
     for block in answer
         .choices

@@ -13,4 +13,5 @@ mod requests;
 mod round_trips;
 mod searches;
 mod streams;
+mod told_twice;
 mod tools;

@@ -112,6 +112,9 @@ fn configuration(port: u16, upstreams: SocketAddr) -> String {
     text.push_str("commercial-mode: true\n");
     // What fails here fails because a prompt asks for it: no account is to blame.
     text.push_str("disable-cooling: true\n");
+    // So that a prompt that asks for a long wait shows what a client hears meanwhile.
+    text.push_str("streaming: {keepalive-seconds: 2, early-keepalive-seconds: 5}\n");
+    text.push_str("nonstream-keepalive-interval: 5\n");
     for (section, dialect) in [
         ("gemini-api-key", Dialect::Gemini),
         ("claude-api-key", Dialect::Messages),

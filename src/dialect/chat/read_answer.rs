@@ -106,6 +106,12 @@ impl Reader {
             .count("index")
             .and_then(|index| u32::try_from(index).ok())
             .unwrap_or(0);
+        // The text of a completion. Together (recorded through Hugging Face's router by pydantic-ai) repeats there what
+        // it says in `delta`.
+        let text = match object.contains_key("delta") {
+            true => None,
+            false => object.full_text("text"),
+        };
         let at = match self.choices.iter().position(|known| known.index == index) {
             Some(at) => at,
             None => {
@@ -125,7 +131,7 @@ impl Reader {
         if let Some(delta) = delta {
             choice.delta(delta, &mut self.mint, events);
         }
-        if let Some(text) = object.full_text("text") {
+        if let Some(text) = text {
             choice.said(Kind::Text, text, events);
         }
         if let Some(reason) = object.full_text("finish_reason") {
