@@ -76,7 +76,6 @@ impl Crossing {
             out: Chunks::new(out),
             pending: Vec::new(),
             events: 0,
-            is_cut: false,
             keep_alive,
             last_written: Instant::now(),
             response: None,
@@ -91,7 +90,7 @@ impl Crossing {
             bytes: pump.out.bytes,
             events: pump.events,
             usage: pump.stream.usage(),
-            is_whole: ended != Ended::ClientGone && !pump.is_cut,
+            is_whole: ended != Ended::ClientGone,
             ended,
             failure,
         }
@@ -108,8 +107,6 @@ struct Pump<'a, W> {
     out: Chunks<W>,
     pending: Vec<u8>,
     events: u64,
-    /// The client had all it wanted before the body ended, and left.
-    is_cut: bool,
     keep_alive: Option<Duration>,
     last_written: Instant,
     response: Option<String>,
@@ -147,20 +144,29 @@ impl<W: Write> Pump<'_, W> {
                 return self.end_marked();
             }
         }
+        // As in the other pump: what has come together goes out together.
+        let mut may_have_more = true;
         loop {
             while let Some(event) = splitter.next_event() {
                 if self.event(&event) {
                     return self.end_marked();
                 }
             }
-            self.flush()?;
-            if let Some(interval) = self.keep_alive {
-                waiter.wake_after(Some(interval.saturating_sub(self.last_written.elapsed())));
-            }
+            let wait = match may_have_more {
+                true => Some(Duration::ZERO),
+                false => {
+                    self.flush()?;
+                    let left =
+                        |interval: Duration| interval.saturating_sub(self.last_written.elapsed());
+                    self.keep_alive.map(left)
+                }
+            };
+            waiter.wake_after(wait);
             match fill(splitter, &mut primed.body) {
                 Ok(0) => return self.end_of_body(splitter),
-                Ok(_) => {}
+                Ok(_) => may_have_more = splitter.is_full(),
                 Err(error) => match Interruption::of(&error) {
+                    Some(Interruption::Awake) if may_have_more => may_have_more = false,
                     Some(Interruption::Awake) => {
                         let sign = closing::keep_alive(self.stream.client());
                         self.pending.extend_from_slice(sign.as_bytes());
@@ -260,12 +266,17 @@ impl<W: Write> Pump<'_, W> {
             failure: over.1.as_ref(),
             response: self.response.as_deref(),
         });
-        self.flush()?;
-        self.is_cut = self.out.finish().is_err();
+        self.put_pending();
+        self.out.finish()?;
         Ok(over)
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.put_pending();
+        self.out.flush()
+    }
+
+    fn put_pending(&mut self) {
         if !self.pending.is_empty() {
             self.out.put(&self.pending);
             self.pending.clear();
@@ -273,6 +284,5 @@ impl<W: Write> Pump<'_, W> {
             self.pending.shrink_to(LASTING);
             self.last_written = Instant::now();
         }
-        self.out.flush()
     }
 }

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::{self, Cursor, Read, Write};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -584,4 +585,90 @@ fn nothing_is_written_behind_the_end_of_a_stream() {
     let waiter = Waiter::of(std::rc::Rc::clone(&client) as _);
     super::source::drain(&mut std::io::empty(), &waiter);
     assert!(client.0.borrow().is_empty());
+}
+
+/// Gives what has arrived without waiting; a wait for the next arrival ends as those of a socket do.
+struct Arrivals {
+    waiter: Waiter,
+    here: Vec<u8>,
+    later: VecDeque<Vec<u8>>,
+}
+
+impl Read for Arrivals {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        if self.here.is_empty() {
+            let limit = Instant::now() + Duration::from_millis(1);
+            self.waiter.wait(None, Some(limit))?;
+            self.here = self.later.pop_front().unwrap_or_default();
+        }
+        let count = room.len().min(self.here.len());
+        room[..count].copy_from_slice(&self.here[..count]);
+        self.here.drain(..count);
+        Ok(count)
+    }
+}
+
+/// Keeps its writes apart.
+struct Writes(Vec<Vec<u8>>);
+
+impl Write for &mut Writes {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.push(bytes.to_vec());
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_has_come_together_goes_out_in_one_write_and_before_anything_is_waited_for() {
+    let event = |text: &str| {
+        let event = json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
+            "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]});
+        format!("data: {event}\n\n")
+    };
+    let long = "x".repeat(30_000);
+    for arrivals in [
+        vec![event("one").repeat(100), event("two")],
+        vec![event("one"), event(&long) + &event("two"), event("three")],
+        // An event in two parts goes out when it is whole.
+        vec![event("one") + "data: {\"id", "\":1}\n\n".to_owned()],
+    ] {
+        for is_crossing in [false, true] {
+            let waiter = Waiter::alone();
+            let mut later: VecDeque<_> = arrivals
+                .iter()
+                .map(|text| text.as_bytes().to_vec())
+                .collect();
+            later
+                .back_mut()
+                .unwrap()
+                .extend_from_slice(b"data: [DONE]\n\n");
+            let body = Arrivals {
+                waiter: waiter.clone(),
+                here: Vec::new(),
+                later,
+            };
+            let answer = Answer {
+                body: Box::new(body),
+                waiter,
+                ..answer("")
+            };
+            let opened = stream::open(answer, &asked(Chat, &Budget::unlimited())).unwrap();
+            let mut out = Writes(Vec::new());
+            let settle: Settle<'_> = &mut |_| {};
+            let relayed = match opened {
+                opened if is_crossing => {
+                    let stream = Stream::new(WayBack::straight(Chat, "m", "seed", 1), false);
+                    Crossing::new(opened, stream).pump(&mut out, None, settle)
+                }
+                Opened::Events(primed) => primed.pump(&mut out, STYLE, settle),
+                Opened::Whole(_) => panic!("a stream"),
+            };
+            assert_ne!(relayed.ended, Ended::ClientGone);
+            assert_eq!(out.0.len(), arrivals.len(), "{is_crossing}");
+            assert!(out.0.last().unwrap().ends_with(b"\r\n0\r\n\r\n"));
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The chunked transfer coding (RFC 9112 7.1), taken apart as it comes.
+//! The chunked transfer coding (RFC 9112 7.1), taken apart as it comes: of clients' bodies and of upstreams'.
 
 /// Hex digits of a chunk size: enough for any length below 2^60.
 const SIZE_DIGITS: u32 = 15;
