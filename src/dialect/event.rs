@@ -22,7 +22,7 @@ static INDEX: Needle = LazyLock::new(|| Finder::new("\"index\""));
 static FINISH_CHAT: Needle = LazyLock::new(|| Finder::new("\"finish_reason\""));
 static FINISH_GEMINI: Needle = LazyLock::new(|| Finder::new("\"finishReason\""));
 static STOP: Needle = LazyLock::new(|| Finder::new("\"stop_reason\""));
-static COMPLETED: Needle = LazyLock::new(|| Finder::new("\"completed\""));
+static COMPLETED: Needle = LazyLock::new(|| Finder::new("\"status\":\"completed\""));
 static BLOCK: Needle = LazyLock::new(|| Finder::new("\"blockReason\""));
 
 /// What an event does to its stream.

@@ -26,6 +26,11 @@ impl<W: Write> Chunks<W> {
         self.buffer.extend_from_slice(payload);
     }
 
+    /// Bytes that were put in and not written.
+    pub fn waiting(&self) -> usize {
+        self.buffer.len() - FRONT
+    }
+
     /// Writes what was put in, if anything was.
     ///
     /// # Errors

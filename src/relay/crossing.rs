@@ -8,6 +8,7 @@ use super::asked::Asked;
 use super::chunks::Chunks;
 use super::closing;
 use super::outcome::{Ended, Relayed, Settle, Settlement};
+use super::pump::TOGETHER;
 use super::source::{closed, drain, error_of, fill, silent, unfinished};
 use super::stream::{Opened, Primed};
 use super::whole::{self, Whole};
@@ -152,9 +153,10 @@ impl<W: Write> Pump<'_, W> {
                     return self.end_marked();
                 }
             }
-            let wait = match may_have_more {
+            let wait = match may_have_more && self.pending.len() < TOGETHER {
                 true => Some(Duration::ZERO),
                 false => {
+                    may_have_more = false;
                     self.flush()?;
                     let left =
                         |interval: Duration| interval.saturating_sub(self.last_written.elapsed());

@@ -19,6 +19,9 @@ use crate::provider::{Failure, FailureKind, Headers};
 use crate::redaction::Redaction;
 use crate::sse::{self, Event, Splitter};
 
+/// Bytes of events that are written together at most; a compressed body can have many more in one read.
+pub(super) const TOGETHER: usize = 64 * 1024;
+
 /// How a stream ended, and why.
 pub type Over = (Ended, Option<Failure>);
 
@@ -111,9 +114,10 @@ impl<'a, W: Write> Pump<'a, W> {
                 return Ok(over);
             }
             // What has come together goes out together, and nothing waits while the upstream is waited for.
-            let wait = match may_have_more {
+            let wait = match may_have_more && self.out.waiting() < TOGETHER {
                 true => Some(Duration::ZERO),
                 false => {
+                    may_have_more = false;
                     self.flush()?;
                     let left =
                         |interval: Duration| interval.saturating_sub(self.last_written.elapsed());

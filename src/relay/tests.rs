@@ -621,26 +621,47 @@ impl Write for &mut Writes {
     }
 }
 
+fn chat_event(text: &str) -> String {
+    let event = json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
+        "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]});
+    format!("data: {event}\n\n")
+}
+
+/// The writes in which a stream of chat goes out, as it is or by way of a translation.
+fn writes(answer: Answer, is_crossing: bool) -> Vec<Vec<u8>> {
+    let opened = stream::open(answer, &asked(Chat, &Budget::unlimited())).unwrap();
+    let mut out = Writes(Vec::new());
+    let settle: Settle<'_> = &mut |_| {};
+    let relayed = match opened {
+        opened if is_crossing => {
+            let stream = Stream::new(WayBack::straight(Chat, "m", "seed", 1), false);
+            Crossing::new(opened, stream).pump(&mut out, None, settle)
+        }
+        Opened::Events(primed) => primed.pump(&mut out, STYLE, settle),
+        Opened::Whole(_) => panic!("a stream"),
+    };
+    assert_ne!(relayed.ended, Ended::ClientGone);
+    out.0
+}
+
 #[test]
 fn what_has_come_together_goes_out_in_one_write_and_before_anything_is_waited_for() {
-    let event = |text: &str| {
-        let event = json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
-            "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]});
-        format!("data: {event}\n\n")
-    };
     let long = "x".repeat(30_000);
     for arrivals in [
-        vec![event("one").repeat(100), event("two")],
-        vec![event("one"), event(&long) + &event("two"), event("three")],
+        vec![chat_event("one").repeat(100), chat_event("two")],
+        vec![
+            chat_event("one"),
+            chat_event(&long) + &chat_event("two"),
+            chat_event("three"),
+        ],
         // An event in two parts goes out when it is whole.
-        vec![event("one") + "data: {\"id", "\":1}\n\n".to_owned()],
+        vec![chat_event("one") + "data: {\"id", "\":1}\n\n".to_owned()],
     ] {
         for is_crossing in [false, true] {
             let waiter = Waiter::alone();
-            let mut later: VecDeque<_> = arrivals
-                .iter()
-                .map(|text| text.as_bytes().to_vec())
-                .collect();
+            let arrivals = arrivals.iter().map(|text| text.as_bytes().to_vec());
+            let mut later: VecDeque<_> = arrivals.collect();
+            let count = later.len();
             later
                 .back_mut()
                 .unwrap()
@@ -655,20 +676,19 @@ fn what_has_come_together_goes_out_in_one_write_and_before_anything_is_waited_fo
                 waiter,
                 ..answer("")
             };
-            let opened = stream::open(answer, &asked(Chat, &Budget::unlimited())).unwrap();
-            let mut out = Writes(Vec::new());
-            let settle: Settle<'_> = &mut |_| {};
-            let relayed = match opened {
-                opened if is_crossing => {
-                    let stream = Stream::new(WayBack::straight(Chat, "m", "seed", 1), false);
-                    Crossing::new(opened, stream).pump(&mut out, None, settle)
-                }
-                Opened::Events(primed) => primed.pump(&mut out, STYLE, settle),
-                Opened::Whole(_) => panic!("a stream"),
-            };
-            assert_ne!(relayed.ended, Ended::ClientGone);
-            assert_eq!(out.0.len(), arrivals.len(), "{is_crossing}");
-            assert!(out.0.last().unwrap().ends_with(b"\r\n0\r\n\r\n"));
+            let writes = writes(answer, is_crossing);
+            assert_eq!(writes.len(), count, "{is_crossing}");
+            assert!(writes.last().unwrap().ends_with(b"0\r\n\r\n"));
         }
+    }
+}
+
+#[test]
+fn what_has_come_together_is_not_gathered_without_bound() {
+    let events = chat_event("one").repeat(10_000) + "data: [DONE]\n\n";
+    for is_crossing in [false, true] {
+        let writes = writes(answer(&events), is_crossing);
+        let longest = writes.iter().map(Vec::len).max();
+        assert!(longest < Some(2 * super::pump::TOGETHER), "{longest:?}");
     }
 }
