@@ -541,6 +541,11 @@ impl Stream {
         self.way_back.upstream
     }
 
+    /// Whether the client gets one JSON array instead of events.
+    pub fn is_array(&self) -> bool {
+        self.array.is_some()
+    }
+
     pub fn state(&self) -> &State {
         &self.state
     }
@@ -590,10 +595,19 @@ impl Stream {
                 self.settle();
                 return;
             }
-            Event::Error { status, message } => {
+            Event::Error {
+                status,
+                message,
+                class,
+            } => {
                 // An answer that is complete stays so.
                 if self.state == State::Running {
-                    self.fail(status, &message, out);
+                    let status = ErrorStatus::from_upstream(status);
+                    let problem = Problem {
+                        class,
+                        ..Problem::new(status, message)
+                    };
+                    self.fail_with(&problem, out);
                 }
                 return;
             }
@@ -682,25 +696,30 @@ impl Stream {
     /// Writes an error as the end.
     pub fn fail(&mut self, status: u16, message: &str, out: &mut Vec<u8>) {
         let problem = Problem::new(ErrorStatus::from_upstream(status), message);
+        self.fail_with(&problem, out);
+    }
+
+    /// Writes an error as the end.
+    pub fn fail_with(&mut self, problem: &Problem, out: &mut Vec<u8>) {
         match (self.way_back.client, &mut self.array) {
             (Dialect::Responses, _) => {
-                let code = problem::stream_code(problem.status);
+                let (code, message) = problem::stream_words(Dialect::Responses, problem);
                 if let Some(Writer::Responses(writer)) = self.writer() {
-                    writer.fail(code, message, out);
+                    writer.fail(&code, &message, out);
                 }
             }
             (_, Some(_)) => {
-                let rendered = problem::render(Dialect::Gemini, &problem);
+                let rendered = problem::render(Dialect::Gemini, problem);
                 self.element(&rendered, out);
                 out.extend_from_slice(b"]");
             }
             (dialect, None) => {
-                out.extend_from_slice(&problem::render_in_stream(dialect, &problem, false, 0));
+                out.extend_from_slice(&problem::render_in_stream(dialect, problem, false, 0));
             }
         }
         self.state = State::Failed {
-            status,
-            message: message.to_owned(),
+            status: problem.status.code(),
+            message: problem.message.clone(),
         };
     }
 

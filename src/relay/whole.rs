@@ -16,7 +16,7 @@ use super::source::{self, Begun, silent};
 use crate::budget::{Budget, Reservation};
 use crate::dialect::usage::{self, Usage};
 use crate::dialect::{Dialect, event, opening};
-use crate::exchange::Interruption;
+use crate::exchange::{Interruption, Waiter};
 use crate::json;
 use crate::provider::{Answer, Failure, FailureKind, Headers};
 use crate::redaction::Redaction;
@@ -41,6 +41,8 @@ pub struct Whole {
     rest: Rest,
     usage: Option<Usage>,
     response: Option<String>,
+    /// What is left of a stream that has been made into this body.
+    behind: Option<(Box<dyn Read>, Waiter)>,
 }
 
 /// Bytes in memory, and what they take of the budget.
@@ -136,8 +138,11 @@ fn take(answer: Answer, asked: &Asked<'_>, limit: usize) -> Result<Whole, Failur
     let length = length.filter(|_| !was_coded);
     if asked.is_generation && source::is_events(&start) {
         let held = gathered(start, &mut body, &headers, asked)?;
-        source::drain(&mut body, &waiter);
-        return judged(status, headers, held, asked);
+        let whole = judged(status, headers, held, asked)?;
+        return Ok(Whole {
+            behind: Some((body, waiter)),
+            ..whole
+        });
     }
     let first = start.trim_ascii_start().first().copied();
     // Gemini streams may be arrays.
@@ -171,6 +176,7 @@ fn take(answer: Answer, asked: &Asked<'_>, limit: usize) -> Result<Whole, Failur
         },
         usage: None,
         response: None,
+        behind: None,
     })
 }
 
@@ -207,6 +213,7 @@ fn judged(status: u16, headers: Headers, held: Held, asked: &Asked<'_>) -> Resul
             rest: Rest::Nothing,
             usage: Some(usage),
             response,
+            behind: None,
         });
     }
     if event::is_error_body(dialect, bytes) {
@@ -236,6 +243,7 @@ fn judged(status: u16, headers: Headers, held: Held, asked: &Asked<'_>) -> Resul
         rest: Rest::Nothing,
         usage,
         response,
+        behind: None,
     })
 }
 
@@ -349,6 +357,7 @@ impl Whole {
             status: 200,
             usage,
             response: None,
+            behind: None,
             ..self
         }
     }
@@ -366,6 +375,7 @@ impl Whole {
             rest: Rest::Nothing,
             usage: None,
             response: None,
+            behind: None,
         }
     }
 
@@ -442,6 +452,8 @@ impl Whole {
         let mut relayed = copy.relayed;
         if written.is_err() {
             relayed.ended = Ended::ClientGone;
+        } else if let Some((mut body, waiter)) = self.behind {
+            source::drain(&mut body, &waiter);
         }
         relayed.is_whole = matches!(relayed.ended, Ended::Terminal | Ended::UpstreamError);
         relayed

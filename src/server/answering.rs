@@ -11,7 +11,9 @@ use super::head::{Framing, Head};
 use super::inbound::Inbound;
 use super::report::short;
 use super::unserved;
+use crate::dialect::Dialect;
 use crate::dialect::translate::{Stream, WayBack};
+use crate::exchange::ZERO;
 use crate::provider::Headers;
 use crate::redaction::Redaction;
 use crate::relay::{self, Chunks, Crossing, Ended, Opened, Relayed, Settlement, Style, Whole};
@@ -27,10 +29,12 @@ impl Generation<'_> {
     fn probe(&self) -> Vec<u8> {
         let mut probe = Vec::new();
         let mut chunks = Chunks::new(&mut probe);
-        chunks.put(match self.wants_array() {
-            true => b"\n",
-            false => relay::keep_alive(self.operation.dialect).as_bytes(),
-        });
+        match self.operation.dialect {
+            _ if self.wants_array() => chunks.put(b"\n"),
+            // What may stand there depends on what has been written.
+            Dialect::Gemini => return ZERO.to_vec(),
+            dialect => chunks.keep_alive(dialect),
+        }
         // Writing into memory does not fail.
         let _ = chunks.flush();
         drop(chunks);
@@ -65,6 +69,10 @@ impl Generation<'_> {
         };
         let stream = Head::new(200, content_type, Framing::Chunked);
         let Way { out, has_begun } = way;
+        let chunks = |out| match has_begun && understood.stream {
+            true => Chunks::kept_alive(out, self.operation.dialect),
+            false => Chunks::new(out),
+        };
         if let Some(client) = &inbound.client {
             match &answer {
                 Opening::Same(Opened::Whole(_)) => client.keep_up_to(WHOLE),
@@ -111,7 +119,7 @@ impl Generation<'_> {
                     keep_alive,
                     is_codex: inbound.is_codex(),
                 };
-                primed.pump(Prefixed::new(head, out), style, &mut settle)
+                primed.pump(chunks(Prefixed::new(head, out)), style, &mut settle)
             }
             Opening::Same(Opened::Whole(whole)) => {
                 let framing = whole.length().map_or(Framing::Chunked, Framing::Length);
@@ -123,7 +131,7 @@ impl Generation<'_> {
             }
             Opening::Crossed(crossing) => {
                 let head = head(stream, crossing.headers());
-                crossing.pump(Prefixed::new(head, out), keep_alive, &mut settle)
+                crossing.pump(chunks(Prefixed::new(head, out)), keep_alive, &mut settle)
             }
         };
         let told = Told {

@@ -200,7 +200,11 @@ impl Generation<'_> {
         }
         let opened = relay::stream::open(answer, &asked)?;
         let stream = Stream::new(translated.way_back, self.wants_array());
-        Ok(Opening::Crossed(Box::new(Crossing::new(opened, stream))))
+        let crossing = Crossing::new(opened, stream);
+        match crossing.failure() {
+            Some(failure) => Err(failure),
+            None => Ok(Opening::Crossed(Box::new(crossing))),
+        }
     }
 
     /// By what an answer is read.

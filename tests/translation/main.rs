@@ -6,6 +6,7 @@ mod fixtures;
 mod grammar;
 mod hostile;
 mod losses;
+mod odd_streams;
 mod requests;
 mod round_trips;
 mod searches;

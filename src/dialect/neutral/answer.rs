@@ -97,7 +97,9 @@ impl Answer {
                 self.created = self.created.or(created);
             }
             Event::Usage(usage) => self.usage = Some(usage),
-            Event::Error { status, message } => {
+            Event::Error {
+                status, message, ..
+            } => {
                 self.error.get_or_insert((status, message));
             }
             Event::Finish {
