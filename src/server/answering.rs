@@ -189,6 +189,12 @@ impl Generation<'_> {
             .iter()
             .map(|(name, value)| (*name, &**value))
             .collect();
+        let dropped = dropped(&self.dropped.take());
+        headers.extend(
+            dropped
+                .as_deref()
+                .map(|dropped| ("X-Holdfast-Dropped", dropped)),
+        );
         let session = understood.identity.primary.as_deref().map(short);
         if self.snapshot.config.logs.debug {
             headers.push(("X-Holdfast-Credential", credential));
@@ -198,6 +204,18 @@ impl Generation<'_> {
         head.write(&mut bytes, SystemTime::now(), headers);
         bytes
     }
+}
+
+/// The types of tools as the value of a header; none for none.
+fn dropped(kinds: &[String]) -> Option<String> {
+    /// Types that are told, and their longest name, bytes. Clients write them.
+    const MOST: usize = 16;
+    const LONGEST: usize = 64;
+    let is_shown = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let kinds = kinds.iter().take(MOST);
+    let kinds = kinds.map(|kind| kind.chars().filter(is_shown).take(LONGEST).collect());
+    let kinds: Vec<String> = kinds.filter(|kind: &String| !kind.is_empty()).collect();
+    (!kinds.is_empty()).then(|| kinds.join(", "))
 }
 
 /// What the client got, as far as a number can say it.

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::carried::Carried;
 use super::generation::{Generation, Understood, rename, told};
 use super::inbound::Inbound;
+use super::known::text_tools;
 use super::limits::{is_limited, record};
 use crate::budget::{Exhausted, Reservation};
 use crate::dialect::Dialect;
@@ -74,6 +75,7 @@ impl Generation<'_> {
         headers: &[(&str, &str)],
     ) -> Result<Opening, Failure> {
         self.carried.take();
+        self.dropped.take();
         self.announce(candidate, member);
         let opened = self.ask(candidate, member, inbound, understood, suffix, headers);
         if let Err(failure) = &opened {
@@ -169,7 +171,17 @@ impl Generation<'_> {
         let needed = translate::memory_needed(upstream, call.body.len());
         let mut reservation = self.reserve(needed)?;
         let memory = self.memory(understood.form);
-        let translated = translate::remembering(&ask, memory).map_err(|why| self.refused(&why))?;
+        let text_tools = text_tools(call.target.base_url, &member.upstream);
+        let translated = translate::for_provider(&ask, memory, text_tools);
+        let mut translated = translated.map_err(|why| self.refused(&why))?;
+        if !translated.dropped.is_empty() {
+            let dropped = translated.dropped.join(", ");
+            log::debug!(
+                "tools that a {} upstream does not have: {dropped}",
+                upstream.name()
+            );
+            self.dropped.set(std::mem::take(&mut translated.dropped));
+        }
         // Less than was reserved.
         let _ = reservation.resize(translated.body.capacity());
         let asked = self.asked(upstream, member);

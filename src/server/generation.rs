@@ -106,6 +106,8 @@ pub struct Generation<'a> {
     pub waiter: Waiter,
     /// What the attempt under way was given of what the client had dropped.
     pub(super) carried: Cell<Option<Arc<Carried>>>,
+    /// The types of the client's tools that it has left out.
+    pub(super) dropped: Cell<Vec<String>>,
 }
 
 /// A request that has been understood.

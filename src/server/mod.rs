@@ -14,6 +14,7 @@ mod gemini_cli;
 mod generation;
 pub mod head;
 mod inbound;
+mod known;
 mod limits;
 pub mod models;
 mod noted;
@@ -389,6 +390,7 @@ impl Server {
                 None => Waiter::alone(),
             },
             carried: Cell::default(),
+            dropped: Cell::default(),
         };
         generation.serve(inbound, out)
     }

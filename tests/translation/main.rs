@@ -1,6 +1,7 @@
 //! Every fixture from its dialect to every other one.
 
 mod answers;
+mod calls;
 mod dropped;
 mod fixtures;
 mod grammar;
@@ -11,3 +12,4 @@ mod requests;
 mod round_trips;
 mod searches;
 mod streams;
+mod tools;

@@ -117,7 +117,9 @@ impl Reader {
         let Some(choice) = self.choices.get_mut(at) else {
             return;
         };
-        let delta = object.object("delta").or_else(|| object.object("message"));
+        let delta = object
+            .object("delta")
+            .or_else(|| object.object("message").map(numbered));
         if let Some(delta) = delta {
             choice.delta(delta, &mut self.mint, events);
         }
@@ -134,6 +136,18 @@ impl Reader {
             });
         }
     }
+}
+
+/// A whole message, its calls by their places: their ids may be one.
+fn numbered(mut message: Map<String, Value>) -> Map<String, Value> {
+    if let Some(Value::Array(calls)) = message.get_mut("tool_calls") {
+        for (at, call) in calls.iter_mut().enumerate() {
+            if let Value::Object(call) = call {
+                call.insert("index".to_owned(), at.into());
+            }
+        }
+    }
+    message
 }
 
 fn finish(reason: &str) -> Finish {
