@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Instant, SystemTime};
 
 use super::Server;
@@ -24,7 +24,7 @@ use super::signs_of_life::Signs;
 use super::snapshot::Snapshot;
 use super::statistics::Began;
 use super::unserved::{self, Words};
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
 
 use crate::config::AffinityMode;
 use crate::dialect::Dialect;
@@ -215,10 +215,14 @@ impl Generation<'_> {
 
     /// Chat clients may send what is meant for Responses (spec/http.md 6.1).
     fn form(&self, body: &[u8]) -> Form {
+        static MESSAGES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"messages\""));
         let has = |key: &str| memmem::find(body, key.as_bytes()).is_some();
         let is_usual_chat =
             self.operation.dialect == Dialect::Chat && self.operation.form == Form::Usual;
-        if is_usual_chat && !has("\"messages\"") && (has("\"input\"") || has("\"instructions\"")) {
+        if is_usual_chat
+            && MESSAGES.find(body).is_none()
+            && (has("\"input\"") || has("\"instructions\""))
+        {
             return Form::ResponsesBody;
         }
         self.operation.form
