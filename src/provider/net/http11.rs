@@ -155,11 +155,11 @@ fn parsed(input: &[u8], is_connect: bool) -> io::Result<Option<(usize, Option<He
     };
     let status = response.code.unwrap_or_default();
     let is_http10 = response.version == Some(0);
-    match status {
-        ..100 => return Err(not_http("the status is none")),
-        101 => {}
-        ..200 => return Ok(Some((used, None))),
-        _ => {}
+    if status < 100 {
+        return Err(not_http("the status is none"));
+    }
+    if status < 200 && status != 101 {
+        return Ok(Some((used, None)));
     }
     let mut headers = Headers::with_capacity(response.headers.len());
     for line in &*response.headers {
