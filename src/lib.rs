@@ -32,6 +32,7 @@ pub mod server;
 pub mod session;
 mod similar;
 pub mod sse;
+pub mod stored;
 pub mod usage;
 
 pub use gateway::{Gateway, Running, StartError};

@@ -112,6 +112,11 @@ impl WayBack {
         self.upstream
     }
 
+    /// Has the answer repeat a member that the request had before it was translated (Responses).
+    pub fn repeat(&mut self, key: &'static str, value: &str) {
+        self.head.echo.push((key, Json::of(value)));
+    }
+
     /// A call of a tool as the client knows it: with its name, an id that it takes, and arguments that fit its
     /// own schema.
     fn restore(&mut self, event: &mut Event) {
@@ -334,6 +339,7 @@ pub fn count_answer(client: Dialect, tokens: u64) -> Vec<u8> {
     let answer = match client {
         Dialect::Gemini => json!({"totalTokens": tokens,
             "promptTokensDetails": [{"modality": "TEXT", "tokenCount": tokens}]}),
+        Dialect::Responses => json!({"object": "response.input_tokens", "input_tokens": tokens}),
         _ => json!({"input_tokens": tokens}),
     };
     answer.to_string().into_bytes()

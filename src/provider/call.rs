@@ -5,14 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, EXPECT, HeaderValue};
-use http::{HeaderMap, Method, Response};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue};
+use http::{HeaderMap, Response};
 
 use super::failure::{ERROR_BODY, Failure, FailureKind};
 use super::headers::Headers;
 use super::net::{CallError, Network, Origin, Settings, Stage};
 use super::request::Request;
-use super::target::{Call, Kind};
+use super::target::{Call, Kind, Verb};
 use super::{claude, codex, compat, compressed, gemini, presented, vertex};
 use crate::coding::Coding;
 use crate::exchange::{Interruption, Waiter};
@@ -126,13 +126,18 @@ impl Upstream {
         if is_first && logs::upstream::is_kept() {
             let url = request.uri.to_string();
             let headers = request.headers.iter();
-            logs::upstream::request("POST", &url, headers, &mut request.body.reader());
+            let method = call.method();
+            logs::upstream::request(method.as_str(), &url, headers, &mut request.body.reader());
         }
         let Request { uri, headers, body } = request;
         let mut outgoing = Box::new(http::Request::new(()));
-        *outgoing.method_mut() = Method::POST;
+        *outgoing.method_mut() = call.method();
         *outgoing.uri_mut() = uri;
         *outgoing.headers_mut() = sent(headers, body.len());
+        if call.stored.is_some_and(|stored| stored.verb != Verb::Post) {
+            outgoing.headers_mut().remove(CONTENT_LENGTH);
+            outgoing.headers_mut().remove(CONTENT_TYPE);
+        }
         Ok(Prepared {
             origin,
             outgoing,

@@ -10,7 +10,7 @@ use super::pump::Pump;
 use super::source::{self, Begun, closed, fill};
 use super::style::Style;
 use super::whole::{self, Whole};
-use crate::budget::Reservation;
+use crate::budget::{Budget, Reservation};
 use crate::dialect::Dialect;
 use crate::exchange::{Interruption, Waiter};
 use crate::provider::{Answer, Failure, Headers};
@@ -42,6 +42,8 @@ pub struct Primed {
     lead: Vec<u8>,
     /// The events up to the first payload.
     pub(super) first: Vec<Vec<u8>>,
+    /// What is kept of it is taken from here.
+    budget: Budget,
     /// What all of it takes of the budget, if it came as one body.
     _reservation: Option<Reservation>,
 }
@@ -131,6 +133,7 @@ fn wait(answer: Answer, asked: &Asked<'_>) -> Result<Opened, Failure> {
         splitter,
         lead: held.lead,
         first: held.events,
+        budget: asked.budget.clone(),
         _reservation: reservation,
     })))
 }
@@ -141,7 +144,8 @@ impl Primed {
     pub fn pump<'a>(mut self, out: impl Write, style: Style<'a>, settle: Settle<'a>) -> Relayed {
         let waiter = self.waiter.clone();
         let redaction = Arc::clone(&self.redaction);
-        let mut pump = Pump::new(self.dialect, style, out, waiter, redaction, settle);
+        let budget = self.budget.clone();
+        let mut pump = Pump::new(self.dialect, style, out, waiter, redaction, &budget, settle);
         let (lead, first) = (self.lead, self.first);
         let over = pump.run(lead, first, &mut self.splitter, &mut self.body);
         self.waiter.wake_after(None);

@@ -39,6 +39,10 @@ pub enum Route<'t> {
     Responses,
     /// `POST /v1/responses/compact`, `/backend-api/codex/responses/compact`
     Compact,
+    /// `POST /v1/responses/input_tokens`
+    InputTokens,
+    /// What is asked about an answer that was given before.
+    Stored { id: Cow<'t, str>, wish: StoredWish },
     /// `POST /v1beta/models/{model}:{method}`
     Gemini {
         model: Cow<'t, str>,
@@ -48,6 +52,19 @@ pub enum Route<'t> {
     UnknownGeminiMethod { path: &'t str },
     /// `POST /v1internal:{method}`, what Gemini CLI asks its own vendor.
     GeminiCli,
+}
+
+/// What is asked about an answer that was given before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredWish {
+    /// `GET /v1/responses/{id}`
+    Answer,
+    /// `GET /v1/responses/{id}/input_items`
+    InputItems,
+    /// `DELETE /v1/responses/{id}`
+    Delete,
+    /// `POST /v1/responses/{id}/cancel`
+    Cancel,
 }
 
 /// What a Gemini path asks of its model.
@@ -96,6 +113,9 @@ impl<'t> Known<'t> {
         let post = lookup("POST", path)
             .filter(|route| !matches!(route, Route::UnknownGeminiMethod { .. }));
         let (route, allow) = match (lookup("GET", path), post) {
+            (Some(route), None) if lookup("DELETE", path).is_some() => {
+                (route, "GET, HEAD, DELETE, OPTIONS")
+            }
             (Some(_), Some(route)) => (route, "GET, HEAD, POST, OPTIONS"),
             (Some(route), None) => (route, "GET, HEAD, OPTIONS"),
             (None, Some(route)) => (route, "POST, OPTIONS"),
@@ -115,7 +135,9 @@ impl Route<'_> {
             | Self::Model(_)
             | Self::ChatCompletions
             | Self::Completions => Dialect::Chat,
-            Self::Responses | Self::Compact => Dialect::Responses,
+            Self::Responses | Self::Compact | Self::InputTokens | Self::Stored { .. } => {
+                Dialect::Responses
+            }
             Self::Messages | Self::CountTokens => Dialect::Messages,
             Self::GeminiModels
             | Self::GeminiModel(_)
@@ -147,6 +169,7 @@ impl Route<'_> {
             | Self::CountTokens
             | Self::Responses
             | Self::Compact
+            | Self::InputTokens
             | Self::Gemini { .. } => true,
             Self::Root
             | Self::Health
@@ -155,6 +178,7 @@ impl Route<'_> {
             | Self::GeminiModels
             | Self::GeminiModel(_)
             | Self::UnknownGeminiMethod { .. }
+            | Self::Stored { .. }
             | Self::GeminiCli => false,
         }
     }
@@ -189,7 +213,10 @@ pub fn resolve<'t>(method: &str, target: &'t str) -> Resolved<'t> {
     }
     match path.strip_suffix('/') {
         Some(shorter) if lookup(method, shorter).is_some() => Resolved::Redirect {
-            status: if method == "POST" { 307 } else { 301 },
+            status: match method {
+                "GET" | "HEAD" => 301,
+                _ => 307,
+            },
             location: match query {
                 "" => shorter.to_owned(),
                 query => format!("{shorter}?{query}"),
@@ -217,6 +244,7 @@ fn absolute(target: &str) -> Option<(&str, &str)> {
 
 const MODEL: &str = "/v1/models/";
 const GEMINI_MODEL: &str = "/v1beta/models/";
+const STORED: &str = "/v1/responses/";
 
 fn is_below_models(path: &str) -> bool {
     path.starts_with(MODEL) || path.starts_with(GEMINI_MODEL)
@@ -242,6 +270,10 @@ fn lookup<'t>(method: &str, path: &'t str) -> Option<Route<'t>> {
             "/healthz" => Some(Route::Health),
             "/v1/models" => Some(Route::Models),
             "/v1beta/models" => Some(Route::GeminiModels),
+            _ if path.starts_with(STORED) => match path.strip_suffix("/input_items") {
+                Some(answer) => stored(answer, StoredWish::InputItems),
+                None => stored(path, StoredWish::Answer),
+            },
             _ => path.strip_prefix(MODEL).map_or_else(
                 || name(path.strip_prefix(GEMINI_MODEL)?).map(Route::GeminiModel),
                 |id| name(id).map(Route::Model),
@@ -256,6 +288,10 @@ fn lookup<'t>(method: &str, path: &'t str) -> Option<Route<'t>> {
             "/v1/responses/compact" | "/backend-api/codex/responses/compact" => {
                 Some(Route::Compact)
             }
+            "/v1/responses/input_tokens" => Some(Route::InputTokens),
+            _ if path.starts_with(STORED) => {
+                stored(path.strip_suffix("/cancel")?, StoredWish::Cancel)
+            }
             _ if path.starts_with("/v1internal:") => Some(Route::GeminiCli),
             // The newer version of Google's SDK says `v1`.
             _ => {
@@ -263,8 +299,25 @@ fn lookup<'t>(method: &str, path: &'t str) -> Option<Route<'t>> {
                 gemini(path, rest.or_else(|| path.strip_prefix(MODEL))?)
             }
         },
+        "DELETE" => stored(path, StoredWish::Delete),
         _ => None,
     }
+}
+
+/// `/v1/responses/{id}`. An id is one segment of letters, digits, dashes, underscores and dots.
+fn stored(path: &str, wish: StoredWish) -> Option<Route<'_>> {
+    /// The longest id, bytes.
+    const LONGEST: usize = 256;
+    let raw = path.strip_prefix(STORED)?;
+    if matches!(raw, "compact" | "input_tokens") {
+        return None;
+    }
+    let id = percent_decode_str(raw).decode_utf8().ok()?;
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    let is_id = (1..=LONGEST).contains(&id.len())
+        && id.bytes().all(is_legal)
+        && id.bytes().any(|byte| byte.is_ascii_alphanumeric());
+    is_id.then_some(Route::Stored { id, wish })
 }
 
 /// `{model}:{method}`, split at the last colon, since ids may hold one (`spec/http.md` 14 row 10).

@@ -24,10 +24,10 @@ pub fn render(dialect: Dialect, problem: &Problem) -> Vec<u8> {
                 message,
                 r#type: kind(problem, words::openai_type),
                 param: problem.param,
-                code: problem
-                    .code
-                    .as_deref()
-                    .or(words::openai_code(problem.status)),
+                code: match problem.code.as_deref() {
+                    Some(code) => Some(code).filter(|code| !code.is_empty()),
+                    None => words::openai_code(problem.status),
+                },
                 details,
             },
         }),
@@ -69,10 +69,8 @@ pub fn render_in_stream(
         }
         Dialect::Responses => {
             let message = &*message(problem);
-            let code = problem
-                .code
-                .as_deref()
-                .unwrap_or(words::stream_code(problem.status));
+            let code = problem.code.as_deref().filter(|code| !code.is_empty());
+            let code = code.unwrap_or(words::stream_code(problem.status));
             if codex_client {
                 let error = json!({"type": kind(problem, words::openai_type), "code": code, "message": message});
                 let failed = json!({
