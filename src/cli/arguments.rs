@@ -11,8 +11,11 @@ use std::path::PathBuf;
 
 use lexopt::Arg;
 
-use super::flags::{Action, COMMANDS, Command, FORMATS, Flag, Id, SERVE, SHELLS, Support};
-use crate::config::Secret;
+use super::client_settings::Client;
+use super::flags::{
+    Action, CLIENTS, COMMANDS, Command, FORMATS, Flag, Id, PROVIDERS, SERVE, SHELLS, Support,
+};
+use crate::config::{Config, Secret};
 use crate::similar;
 
 /// Where the demo listens unless told otherwise.
@@ -24,6 +27,7 @@ const DEMO_PORT: u16 = 8317;
 pub enum Request {
     Serve {
         config: Option<PathBuf>,
+        listen: Overrides,
         password: Option<Secret>,
     },
     Check {
@@ -39,6 +43,7 @@ pub enum Request {
         config: Option<PathBuf>,
     },
     Schema,
+    Init(Init),
     #[cfg(feature = "demo")]
     Demo {
         port: u16,
@@ -52,6 +57,54 @@ pub enum Request {
     Manual,
     Help(&'static Command),
     Version,
+}
+
+/// What `holdfast init` is told; what is `None` is asked for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Init {
+    pub file: Option<PathBuf>,
+    pub provider: Option<Provider>,
+    pub base_url: Option<String>,
+    /// The variable that will hold the API key.
+    pub key_variable: Option<String>,
+    pub port: Option<u16>,
+    pub client: Option<Client>,
+}
+
+/// What the command line says instead of the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    pub host: Option<String>,
+    pub port: Option<u16>,
+}
+
+impl Overrides {
+    pub fn apply(&self, config: &mut Config) {
+        if let Some(host) = &self.host {
+            config.host.clone_from(host);
+        }
+        config.port = self.port.unwrap_or(config.port);
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provider {
+    Claude,
+    OpenAi,
+    Gemini,
+    OpenAiCompatible,
+}
+
+impl Provider {
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "claude" => Some(Self::Claude),
+            "openai" => Some(Self::OpenAi),
+            "gemini" => Some(Self::Gemini),
+            "openai-compatible" => Some(Self::OpenAiCompatible),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,13 +138,28 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, M
     }
     let refused = |(flag, _): &&(&Flag, _)| flag.support == Support::Refused;
     if let Some((flag, _)) = line.given.iter().find(refused) {
-        return misuse(format!("--{} is not supported by this version", flag.long));
+        return misuse(format!("--{} is not implemented", flag.long));
     }
     match line.command.action {
         Action::Serve => line.serving(),
+        Action::Check => Ok(Request::Check {
+            config: line.configuration(),
+            json: line.format_is_json()?,
+            strict: line.has(Id::Strict),
+        }),
+        Action::Explain => Ok(Request::Explain {
+            config: line.last(Id::Config).map(PathBuf::from),
+            model: line.required()?,
+        }),
+        Action::Init => line.init(),
+        Action::Help => {
+            let name = line.word.as_deref().unwrap_or_default();
+            Ok(Request::Help(find(name)?))
+        }
+        Action::Version => Ok(Request::Version),
         #[cfg(feature = "demo")]
         Action::Demo => Ok(Request::Demo {
-            port: line.port()?,
+            port: line.port()?.unwrap_or(DEMO_PORT),
             json: line.has(Id::Json),
         }),
         Action::Identify => Ok(Request::Identify {
@@ -106,6 +174,20 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, M
         },
         Action::Manual => Ok(Request::Manual),
     }
+}
+
+/// The command of that name; with an empty name what is done without a command.
+fn find(name: &str) -> Result<&'static Command, Misuse> {
+    let mut commands = COMMANDS.iter();
+    if let Some(command) = commands.find(|command| command.name == name) {
+        return Ok(command);
+    }
+    let named = COMMANDS.iter().map(|command| command.name);
+    let near = similar::to(name, named.filter(|name| !name.is_empty()));
+    let hint = near
+        .first()
+        .map_or(String::new(), |near| format!(", did you mean '{near}'?"));
+    misuse(format!("there is no command '{name}'{hint}"))
 }
 
 fn misuse<T>(message: String) -> Result<T, Misuse> {
@@ -174,7 +256,7 @@ impl Line {
 
     fn add_word(&mut self, word: &str) -> Result<(), Misuse> {
         if !self.command.name.is_empty() {
-            if self.command.choices.is_empty() || self.word.is_some() {
+            if self.command.words.is_empty() || self.word.is_some() {
                 return misuse(format!("{} takes no '{word}'", self.command.name));
             }
             self.word = Some(word.to_owned());
@@ -184,20 +266,21 @@ impl Line {
         if let Some((flag, _)) = self.given.first() {
             return misuse(format!("'{word}' must not follow --{}", flag.long));
         }
-        let commands = || COMMANDS.iter().filter(|command| !command.name.is_empty());
-        match commands().find(|command| command.name == word) {
-            Some(command) => {
-                self.command = command;
-                Ok(())
-            }
-            None => {
-                let near = similar::to(word, commands().map(|command| command.name));
-                let hint = near
-                    .first()
-                    .map_or(String::new(), |near| format!(", did you mean '{near}'?"));
-                misuse(format!("there is no command '{word}'{hint}"))
-            }
-        }
+        self.command = find(word)?;
+        Ok(())
+    }
+
+    /// The word that the command cannot do without.
+    fn required(&self) -> Result<String, Misuse> {
+        let (name, words) = (self.command.name, self.command.words);
+        let word = self.word.clone();
+        word.ok_or_else(|| Misuse(format!("{name} takes a value: {words}")))
+    }
+
+    /// The configuration file, by its flag or as the word behind the command.
+    fn configuration(&self) -> Option<PathBuf> {
+        let flag = self.last(Id::Config).map(PathBuf::from);
+        flag.or_else(|| self.word.as_ref().map(PathBuf::from))
     }
 
     fn has(&self, id: Id) -> bool {
@@ -228,7 +311,7 @@ impl Line {
     }
 
     fn serving(&self) -> Result<Request, Misuse> {
-        let config = self.last(Id::Config).map(PathBuf::from);
+        let config = self.configuration();
         if self.has(Id::Schema) {
             return Ok(Request::Schema);
         }
@@ -251,8 +334,39 @@ impl Line {
         }
         Ok(Request::Serve {
             config,
+            listen: Overrides {
+                host: self.text(Id::Host)?,
+                port: self.port()?,
+            },
             password: self.text(Id::Password)?.map(Secret::new),
         })
+    }
+
+    fn init(&self) -> Result<Request, Misuse> {
+        Ok(Request::Init(Init {
+            file: self.word.as_ref().map(PathBuf::from),
+            provider: self.choice(Id::Provider, PROVIDERS, Provider::named)?,
+            base_url: self.text(Id::BaseUrl)?,
+            key_variable: self.text(Id::KeyEnv)?,
+            port: self.port()?,
+            client: self.choice(Id::Client, CLIENTS, Client::named)?,
+        }))
+    }
+
+    /// The value of a flag that takes one of `words`.
+    fn choice<T>(
+        &self,
+        id: Id,
+        words: &[&str],
+        named: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, Misuse> {
+        let Some(text) = self.text(id)? else {
+            return Ok(None);
+        };
+        match named(&text) {
+            Some(value) => Ok(Some(value)),
+            None => misuse(format!("'{text}' is not one of {}", words.join(", "))),
+        }
     }
 
     fn format_is_json(&self) -> Result<bool, Misuse> {
@@ -263,13 +377,12 @@ impl Line {
         }
     }
 
-    #[cfg(feature = "demo")]
-    fn port(&self) -> Result<u16, Misuse> {
+    fn port(&self) -> Result<Option<u16>, Misuse> {
         let Some(text) = self.text(Id::Port)? else {
-            return Ok(DEMO_PORT);
+            return Ok(None);
         };
         let complaint = |_| Misuse(format!("--port takes a number up to 65535, not '{text}'"));
-        text.parse().map_err(complaint)
+        text.parse().map(Some).map_err(complaint)
     }
 }
 
@@ -312,6 +425,7 @@ mod tests {
     fn serve(path: Option<&str>) -> Result<Request, String> {
         Ok(Request::Serve {
             config: path.map(PathBuf::from),
+            listen: Overrides::default(),
             password: None,
         })
     }
@@ -386,6 +500,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn commands_are_as_good_as_flags() {
+        for (command, flags) in [
+            ("serve", ""),
+            ("serve a.yaml", "--config a.yaml"),
+            ("serve --config a.yaml", "--config a.yaml"),
+            (
+                "serve a.yaml --port 1 --host ::1",
+                "-c a.yaml -host=::1 -port=1",
+            ),
+            ("check", "--check"),
+            (
+                "check a.yaml --strict --format json",
+                "-c a.yaml --check --strict --format=json",
+            ),
+            ("explain m(high) -c a.yaml", "-c a.yaml --explain m(high)"),
+            ("version", "--version"),
+            ("help", "--help"),
+            ("help check", "check --help"),
+            ("help help", "help --help"),
+        ] {
+            assert_eq!(parsed(command), parsed(flags), "{command}");
+            assert!(parsed(command).is_ok(), "{command}");
+        }
+    }
+
     #[cfg(feature = "demo")]
     #[test]
     fn the_demo_takes_a_port() {
@@ -405,14 +545,17 @@ mod tests {
         assert_eq!(password, Some(Secret::new("very-secret-word")));
         assert_eq!(
             parsed("-passwort=very-secret-word"),
-            Err("there is no --passwort".to_owned())
+            Err("there is no --passwort, did you mean --port?".to_owned())
         );
     }
 
     #[test]
     fn nonsense_is_refused() {
         for (line, message) in [
-            ("serve-me", "there is no command 'serve-me'"),
+            (
+                "serve-me",
+                "there is no command 'serve-me', did you mean 'serve'?",
+            ),
             (
                 "identfy",
                 "there is no command 'identfy', did you mean 'identify'?",
@@ -422,6 +565,17 @@ mod tests {
             ("--config", "--config takes a value: FILE"),
             ("identify extra", "identify takes no 'extra'"),
             ("identify --port 1", "there is no --port"),
+            (
+                "--port 65536",
+                "--port takes a number up to 65535, not '65536'",
+            ),
+            ("explain", "explain takes a value: MODEL"),
+            ("explain a b", "explain takes no 'b'"),
+            ("version 2", "version takes no '2'"),
+            (
+                "help chek",
+                "there is no command 'chek', did you mean 'check'?",
+            ),
             ("completions", "completions takes one of bash, zsh, fish"),
             (
                 "completions tcsh",
@@ -431,10 +585,7 @@ mod tests {
             ("--check --format=xml", "--format takes one of text, json"),
             ("--strict", "--strict needs --check"),
             ("--check=perhaps", "--check takes true or false, or nothing"),
-            (
-                "-codex-login",
-                "--codex-login is not supported by this version",
-            ),
+            ("-codex-login", "--codex-login is not implemented"),
         ] {
             assert_eq!(parsed(line), Err(message.to_owned()), "{line}");
         }
@@ -443,14 +594,20 @@ mod tests {
     #[test]
     fn every_flag_of_the_table_is_accepted() {
         for command in COMMANDS {
-            let word = command.choices.first().copied().unwrap_or_default();
+            let word = match command.choices.first() {
+                Some(word) => word,
+                None if command.words.is_empty() || command.words.starts_with('[') => "",
+                None => "word",
+            };
             for flag in command.flags {
                 for dashes in ["-", "--"] {
                     for separator in [" ", "="] {
                         let value = match flag.id {
-                            #[cfg(feature = "demo")]
                             Id::Port => "1",
-                            Id::Format => "json --check",
+                            Id::Provider => PROVIDERS[0],
+                            Id::Client => CLIENTS[0],
+                            Id::Format if command.name.is_empty() => "json --check",
+                            Id::Format => "json",
                             _ => flag.value,
                         };
                         let value = if flag.takes_value() {
@@ -458,7 +615,7 @@ mod tests {
                         } else {
                             String::new()
                         };
-                        let more = if flag.id == Id::Strict {
+                        let more = if flag.id == Id::Strict && command.name.is_empty() {
                             " --check"
                         } else {
                             ""

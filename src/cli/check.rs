@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::environment::Environment;
 use super::load::load;
-use crate::config::{Config, Place, Problem, Severity};
+use crate::config::{Config, Place, Problem, Severity, keys};
 use crate::credential;
 use crate::edge::Identity;
 use crate::routing::{Catalog, Holders};
@@ -20,6 +20,7 @@ pub fn problems(path: &Path, environment: &Environment) -> Vec<Problem> {
         let (credentials, mut problems) = credential::from_config(config);
         let catalog = Catalog::new(credentials, &Holders::default());
         problems.extend(ruled::idle(config, &catalog));
+        problems.extend(nobody(config, &catalog));
         problems
     };
     let more = loaded.config.as_ref().map(of_credentials);
@@ -33,6 +34,27 @@ pub fn problems(path: &Path, environment: &Environment) -> Vec<Problem> {
     });
     problems.extend(environment.problems());
     problems
+}
+
+/// A configuration that can serve no model at all.
+fn nobody(config: &Config, catalog: &Catalog) -> Option<Problem> {
+    let message = match catalog.credentials() {
+        [] => format!(
+            "there is no credential: no request can be served. Add one under {}",
+            keys::CREDENTIALS.join(", ")
+        ),
+        credentials if credentials.iter().all(|one| one.models.is_empty()) => {
+            "no credential offers a model: no request can be served. Add `models` to one".to_owned()
+        }
+        _ => return None,
+    };
+    let nowhere = Place::default();
+    Some(Problem::new(
+        &config.file,
+        &nowhere,
+        Severity::Error,
+        message,
+    ))
 }
 
 /// A certificate with which nothing would start.

@@ -13,8 +13,12 @@ pub enum Id {
     Schema,
     Help,
     Version,
-    #[cfg(feature = "demo")]
+    Host,
     Port,
+    Provider,
+    BaseUrl,
+    KeyEnv,
+    Client,
     Json,
     Header,
     Password,
@@ -63,8 +67,9 @@ pub struct Flag {
 pub struct Command {
     pub action: Action,
     pub name: &'static str,
-    /// What follows the name, beside flags.
+    /// What follows the name, beside flags: nothing, `NAME`, or `[NAME]` where it may be left out.
     pub words: &'static str,
+    /// What may follow; empty for anything.
     pub choices: &'static [&'static str],
     pub help: &'static str,
     pub more: &'static str,
@@ -76,6 +81,11 @@ pub struct Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     Serve,
+    Check,
+    Explain,
+    Init,
+    Help,
+    Version,
     #[cfg(feature = "demo")]
     Demo,
     Identify,
@@ -84,9 +94,48 @@ pub enum Action {
 }
 
 pub const SHELLS: &[&str] = &["bash", "zsh", "fish"];
+pub const PROVIDERS: &[&str] = &["claude", "openai", "gemini", "openai-compatible"];
+pub const CLIENTS: &[&str] = &[
+    "claude-code",
+    "codex",
+    "gemini-cli",
+    "opencode",
+    "openai-sdk",
+    "anthropic-sdk",
+    "google-sdk",
+    "vercel-ai-sdk",
+];
 pub const FORMATS: &[&str] = &["text", "json"];
 
-const HELP: Flag = switch(Id::Help, "help", "this text").short('h');
+const HELP: Flag = switch(Id::Help, "help", "print this help").short('h');
+const CONFIG: Flag = value(Id::Config, "config", "FILE", "the configuration file")
+    .short('c')
+    .files()
+    .more(
+        "Without it the first of these is used: $HOLDFAST_CONFIG, config.yaml in the working \
+         directory, holdfast/config.yaml in $XDG_CONFIG_HOME or ~/.config, \
+         /etc/holdfast/config.yaml.",
+    );
+const HOST: Flag = value(
+    Id::Host,
+    "host",
+    "ADDRESS",
+    "listen on this address instead of `host`",
+)
+.more("Overrides `host` of the configuration, also after a reload.");
+const PORT: Flag = value(
+    Id::Port,
+    "port",
+    "N",
+    "listen on this port instead of `port`",
+)
+.more("Overrides `port` of the configuration, also after a reload. 0 takes a free port.");
+const STRICT: Flag = switch(Id::Strict, "strict", "treat warnings as errors");
+const FORMAT: Flag = value(Id::Format, "format", "FORMAT", "text or json").words(FORMATS);
+const CHECKS: &str = "Prints one problem a line, as file:line:column severity path message. Writes nothing \
+                      and calls nobody. Exits with 1 if there is an error.";
+const EXPLAINS: &str = "Prints how the name is understood, which credentials serve it under which names, and \
+                        which do not. Calls nobody.";
 
 /// What `holdfast` does without a command comes first.
 pub const COMMANDS: &[Command] = &[
@@ -95,41 +144,63 @@ pub const COMMANDS: &[Command] = &[
         name: "",
         words: "",
         choices: &[],
-        help: "serve",
+        help: "start the gateway",
         more: "",
         flags: &[
-            value(Id::Config, "config", "FILE", "the configuration")
-                .short('c')
-                .files()
-                .more(
-                    "Without it the first of these is taken: $HOLDFAST_CONFIG, config.yaml in the working \
-                     directory, holdfast/config.yaml in $XDG_CONFIG_HOME or ~/.config, \
-                     /etc/holdfast/config.yaml.",
-                ),
-            switch(Id::Check, "check", "tell all problems of the configuration, and end").more(
-                "One problem a line, as file:line:column severity path message. Nothing is written, nothing \
-                 is called. Ends with 1 if there is an error.",
+            CONFIG,
+            HOST,
+            PORT,
+            switch(Id::Check, "check", "validate the configuration and exit").more(CHECKS),
+            switch(
+                Id::Strict,
+                "strict",
+                "with --check: treat warnings as errors",
             ),
-            switch(Id::Strict, "strict", "with --check: warnings are errors"),
-            value(Id::Format, "format", "FORMAT", "of --check: text or json").words(FORMATS),
-            value(Id::Explain, "explain", "MODEL", "who would serve a model, and why, and end").more(
-                "Shows how the name is understood, which credentials serve it under which names, and who \
-                 does not. Nothing is called.",
-            ),
+            value(Id::Format, "format", "FORMAT", "with --check: text or json").words(FORMATS),
+            value(
+                Id::Explain,
+                "explain",
+                "MODEL",
+                "print which credentials serve a model, and exit",
+            )
+            .more(EXPLAINS),
             switch(
                 Id::PrintEffective,
                 "print-effective",
-                "the configuration as it is understood, and end",
-            ).more("Secrets are masked."),
-            switch(Id::Schema, "schema", "a JSON Schema of the configuration, and end"),
+                "print the configuration with all defaults, and exit",
+            )
+            .more("Secrets are masked."),
+            switch(
+                Id::Schema,
+                "schema",
+                "print a JSON Schema of the configuration, and exit",
+            ),
             HELP,
-            switch(Id::Version, "version", "the version, and end").short('V'),
-            value(Id::Password, "password", "PASSWORD", "a management password for loopback").hidden(),
-            value(Id::Other, "vertex-import", "FILE", "store a service account").files().refused(),
+            switch(Id::Version, "version", "print the version, and exit").short('V'),
+            value(
+                Id::Password,
+                "password",
+                "PASSWORD",
+                "management password for loopback",
+            )
+            .hidden(),
+            value(
+                Id::Other,
+                "vertex-import",
+                "FILE",
+                "store a service account",
+            )
+            .files()
+            .refused(),
             switch(Id::Other, "login", "sign in to Google").refused(),
             switch(Id::Other, "antigravity-login", "sign in to Antigravity").refused(),
             switch(Id::Other, "codex-login", "sign in to Codex").refused(),
-            switch(Id::Other, "codex-device-login", "sign in to Codex by a code").refused(),
+            switch(
+                Id::Other,
+                "codex-device-login",
+                "sign in to Codex by a code",
+            )
+            .refused(),
             switch(Id::Other, "claude-login", "sign in to Claude").refused(),
             switch(Id::Other, "iflow-login", "sign in to iFlow").refused(),
             switch(Id::Other, "iflow-cookie", "sign in to iFlow by a cookie").refused(),
@@ -137,18 +208,110 @@ pub const COMMANDS: &[Command] = &[
             switch(Id::Other, "tui", "a terminal interface").refused(),
             value(Id::Other, "project_id", "ID", "with --login: the project").ignored(),
             switch(Id::Other, "no-browser", "with a login: print its address").ignored(),
-            value(Id::Other, "oauth-callback-port", "N", "with a login: where it comes back").ignored(),
-            value(Id::Other, "vertex-import-prefix", "PREFIX", "with --vertex-import").ignored(),
+            value(
+                Id::Other,
+                "oauth-callback-port",
+                "N",
+                "with a login: where it comes back",
+            )
+            .ignored(),
+            value(
+                Id::Other,
+                "vertex-import-prefix",
+                "PREFIX",
+                "with --vertex-import",
+            )
+            .ignored(),
             switch(Id::Other, "standalone", "with --tui").ignored(),
             switch(Id::Other, "local-model", "never fetch a list of models").ignored(),
         ],
         examples: &[
-            ("holdfast", "serve ./config.yaml"),
-            ("holdfast --check --strict", "is the configuration right?"),
-            ("holdfast --explain 'claude-sonnet-4-5(high)'", "where would that go?"),
+            ("holdfast", "start with ./config.yaml"),
+            ("holdfast check --strict", "validate the configuration"),
+            (
+                "holdfast explain 'claude-sonnet-4-5(high)'",
+                "see where requests for a model go",
+            ),
             #[cfg(feature = "demo")]
-            ("holdfast demo", "try it, with nothing configured"),
+            ("holdfast demo", "try it without a configuration"),
         ],
+    },
+    Command {
+        action: Action::Serve,
+        name: "serve",
+        words: "[FILE]",
+        choices: &[],
+        help: "start the gateway (the same as no command)",
+        more: "",
+        flags: &[CONFIG, HOST, PORT, HELP],
+        examples: &[("holdfast serve config.yaml --port 9000", "on another port")],
+    },
+    Command {
+        action: Action::Check,
+        name: "check",
+        words: "[FILE]",
+        choices: &[],
+        help: "validate the configuration",
+        more: CHECKS,
+        flags: &[CONFIG, STRICT, FORMAT, HELP],
+        examples: &[(
+            "holdfast check config.yaml --format json",
+            "for scripts and editors",
+        )],
+    },
+    Command {
+        action: Action::Explain,
+        name: "explain",
+        words: "MODEL",
+        choices: &[],
+        help: "show which credentials serve a model, and why",
+        more: EXPLAINS,
+        flags: &[CONFIG, HELP],
+        examples: &[("holdfast explain gpt-5-mini", "where do its requests go?")],
+    },
+    Command {
+        action: Action::Init,
+        name: "init",
+        words: "[FILE]",
+        choices: &[],
+        help: "write a small configuration and print how to point a client at it",
+        more: "Writes FILE (config.yaml) with one credential and a new client key, readable by its owner only; \
+               never overwrites a file. What is not given by an option is asked for on a terminal. The key is \
+               read without echo, or from a pipe.",
+        flags: &[
+            value(
+                Id::Provider,
+                "provider",
+                "NAME",
+                "whose API the credential is for",
+            )
+            .words(PROVIDERS),
+            value(
+                Id::BaseUrl,
+                "base-url",
+                "URL",
+                "with --provider openai-compatible: the base URL",
+            ),
+            value(
+                Id::KeyEnv,
+                "key-env",
+                "VARIABLE",
+                "take the API key from this variable at every start",
+            ),
+            value(Id::Port, "port", "N", "the port to listen on (8317)"),
+            value(
+                Id::Client,
+                "client",
+                "NAME",
+                "print the settings of this client",
+            )
+            .words(CLIENTS),
+            HELP,
+        ],
+        examples: &[(
+            "holdfast init --provider claude --client claude-code",
+            "asks for the API key",
+        )],
     },
     #[cfg(feature = "demo")]
     Command {
@@ -156,11 +319,16 @@ pub const COMMANDS: &[Command] = &[
         name: "demo",
         words: "",
         choices: &[],
-        help: "the gateway in front of embedded upstreams, to be tried with curl",
+        help: "run the gateway in front of built-in upstreams, to try it",
         more: "Prints a command to copy for each dialect, then a line for each request: its session, its \
                credential, how it came there and how much of it was cached.",
         flags: &[
-            value(Id::Port, "port", "N", "listen there instead of on 8317; 0 takes a free one"),
+            value(
+                Id::Port,
+                "port",
+                "N",
+                "listen on this port instead of 8317; 0 takes a free one",
+            ),
             switch(Id::Json, "json", "print JSON lines"),
             HELP,
         ],
@@ -171,25 +339,37 @@ pub const COMMANDS: &[Command] = &[
         name: "identify",
         words: "",
         choices: &[],
-        help: "which session the request on standard input belongs to",
-        more: "Reads the body of a request and prints the ids by which its conversation is known.",
+        help: "show which session a request belongs to",
+        more: "Reads the body of a request from standard input and prints the ids of its conversation.",
         flags: &[
-            value(Id::Header, "header", "'NAME: VALUE'", "a header of the request; may be repeated").short('H'),
+            value(
+                Id::Header,
+                "header",
+                "'NAME: VALUE'",
+                "a header of the request; may be repeated",
+            )
+            .short('H'),
             switch(Id::Json, "json", "print JSON"),
             HELP,
         ],
-        examples: &[("holdfast identify -H 'X-Session-ID: mine' < body.json", "why is this a session?")],
+        examples: &[(
+            "holdfast identify -H 'X-Session-ID: mine' < body.json",
+            "why do two requests share a session?",
+        )],
     },
     Command {
         action: Action::Completions,
         name: "completions",
         words: "SHELL",
         choices: SHELLS,
-        help: "a completion script for bash, zsh or fish",
+        help: "print a completion script for bash, zsh or fish",
         more: "",
         flags: &[HELP],
         examples: &[
-            ("source <(holdfast completions bash)", "in ~/.bashrc; zsh likewise"),
+            (
+                "source <(holdfast completions bash)",
+                "in ~/.bashrc; zsh likewise",
+            ),
             ("holdfast completions fish | source", "in config.fish"),
         ],
     },
@@ -198,10 +378,30 @@ pub const COMMANDS: &[Command] = &[
         name: "man",
         words: "",
         choices: &[],
-        help: "the manual page",
+        help: "print the manual page",
         more: "",
         flags: &[HELP],
         examples: &[("holdfast man > holdfast.1; man -l holdfast.1", "read it")],
+    },
+    Command {
+        action: Action::Help,
+        name: "help",
+        words: "[COMMAND]",
+        choices: &[],
+        help: "print the help of a command",
+        more: "",
+        flags: &[HELP],
+        examples: &[],
+    },
+    Command {
+        action: Action::Version,
+        name: "version",
+        words: "",
+        choices: &[],
+        help: "print the version",
+        more: "",
+        flags: &[HELP],
+        examples: &[],
     },
 ];
 
@@ -210,7 +410,7 @@ pub const SERVE: &Command = &COMMANDS[0];
 
 /// Exit codes and their meaning; part of the interface.
 pub const EXIT_CODES: &[(u8, &str)] = &[
-    (0, "fine"),
+    (0, "success"),
     (super::exit::INPUT, "configuration or input"),
     (super::exit::USAGE, "command line"),
     (super::exit::BIND, "cannot listen"),

@@ -48,9 +48,10 @@ pub fn text(command: &Command) -> String {
 fn introduction(text: &mut String) -> std::fmt::Result {
     writeln!(
         text,
-        "holdfast keeps every conversation on the credential that holds its prompt cache.\n\n\
-         Usage: holdfast [OPTIONS]    serve\n       \
-         holdfast COMMAND      something else"
+        "holdfast is a gateway for language-model APIs that keeps every conversation on the\n\
+         credential that holds its prompt cache.\n\n\
+         Usage: holdfast [OPTIONS]          start the gateway\n       \
+         holdfast COMMAND [OPTIONS]"
     )?;
     let commands = COMMANDS.iter().filter(|command| !command.name.is_empty());
     let calls = commands.map(|command| {
@@ -66,7 +67,7 @@ fn introduction(text: &mut String) -> std::fmt::Result {
 
 fn conclusion(text: &mut String) {
     for (support, title) in [
-        (Support::Refused, "Not supported by this version"),
+        (Support::Refused, "Not implemented"),
         (Support::Ignored, "Accepted without effect"),
     ] {
         let names = SERVE.shown(support).map(|flag| format!("--{}", flag.long));
@@ -80,8 +81,8 @@ fn conclusion(text: &mut String) {
         .collect();
     let _ = writeln!(
         text,
-        "\nSIGHUP reads the configuration again; SIGTERM and SIGINT finish running requests\n\
-         and end, a second one ends at once.\n\
+        "\nSIGHUP reloads the configuration. SIGTERM and SIGINT stop the gateway after running\n\
+         requests have finished; a second one stops it at once.\n\
          Exit codes: {}.",
         codes.join(", ")
     );

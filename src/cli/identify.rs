@@ -39,6 +39,9 @@ fn identify(headers: &[String], body: &[u8]) -> Result<Identity, String> {
                 .ok_or_else(|| format!("a header is 'Name: value', not '{line}'"))
         })
         .collect::<Result<Vec<_>, _>>()?;
+    if body.trim_ascii().is_empty() {
+        return Err("standard input is empty: pipe the JSON body of a request into it".to_owned());
+    }
     let scan = scan::scan(body).map_err(|error| format!("the body is not JSON: {error}"))?;
     Ok(identity::identify(headers, &scan))
 }
@@ -72,5 +75,6 @@ mod tests {
     fn nonsense_is_told() {
         assert!(identify(&["nonsense".to_owned()], b"{}").is_err());
         assert!(identify(&[], b"{").is_err());
+        assert!(identify(&[], b" \n").is_err());
     }
 }

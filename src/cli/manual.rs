@@ -68,7 +68,7 @@ pub fn page() -> String {
         page.command(command);
     }
     page.section("OPTIONS OF OTHER GATEWAYS");
-    page.text("Not supported by this version:");
+    page.text("Not implemented:");
     page.flags(SERVE, Support::Refused);
     page.macro_line(".PP");
     page.text("Accepted without effect:");

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod client_settings;
 mod completions;
 #[cfg(feature = "demo")]
 mod demo;
@@ -11,16 +12,19 @@ mod explain;
 mod flags;
 mod help;
 mod identify;
+mod init;
 mod load;
 mod locate;
 mod manual;
 mod notify;
 mod output;
 mod password;
+mod prompt;
 mod questions;
 mod serve;
 mod signals;
 mod source;
+mod summary;
 mod version;
 mod waiting;
 
@@ -56,9 +60,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Request::Completions(shell) => completions::script(shell),
         Request::Manual => manual::page(),
         Request::Schema => questions::schema(),
-        Request::Serve { config, password } => {
-            let password = password::out_of_sight(password, config.as_deref());
-            return serve::run(config, password.as_ref());
+        Request::Serve {
+            config,
+            listen,
+            password,
+        } => {
+            let password = password::out_of_sight(password, config.as_deref(), &listen);
+            return serve::run(config, listen, password.as_ref());
         }
         Request::Check {
             config,
@@ -73,6 +81,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         #[cfg(feature = "demo")]
         Request::Demo { port, json } => return demo::run(port, json),
+        Request::Init(init) => return init::run(init),
         Request::Identify { headers, json } => return identify::run(&headers, json),
     };
     print(&answer);

@@ -10,6 +10,7 @@ use super::explain::{self, Known};
 use super::load;
 use super::locate::{self, Places};
 use super::output::{complain, print};
+use super::summary;
 use crate::config;
 use crate::credential;
 use crate::routing::{Catalog, Holders};
@@ -32,16 +33,11 @@ pub fn check(
         complain(format_args!(
             "{}: {}, {}",
             path.display(),
-            counted(errors, "error"),
-            counted(warnings, "warning")
+            summary::counted(errors, "error"),
+            summary::counted(warnings, "warning")
         ));
     }
     code(errors == 0 && !(strict && warnings > 0))
-}
-
-fn counted(number: usize, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{plural}")
 }
 
 /// `--explain`.

@@ -11,11 +11,12 @@ use log::Level;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::arguments::Overrides;
 use super::environment::Environment;
 use super::notify::Manager;
 use super::output::complain;
 use super::source::{self, Reading, Source};
-use super::{exit, locate, questions, signals, version, waiting};
+use super::{exit, locate, questions, signals, summary, version, waiting};
 use crate::config::{self, Config, Secret};
 use crate::gateway::{Gateway, Running, StartError};
 use crate::logs::{self, Journal, Surroundings};
@@ -24,7 +25,7 @@ use crate::provider::Variables;
 /// What there is to say of a configuration, and how bad it is.
 type Remark = (Level, String);
 
-pub fn run(config: Option<PathBuf>, password: Option<&Secret>) -> ExitCode {
+pub fn run(config: Option<PathBuf>, listen: Overrides, password: Option<&Secret>) -> ExitCode {
     // Also when this thread panics.
     let _last_lines = Flushed;
     let (environment, in_passing) = Environment::read();
@@ -52,7 +53,7 @@ pub fn run(config: Option<PathBuf>, password: Option<&Secret>) -> ExitCode {
     let (source, config) = if environment.waits_for_configuration() {
         complain_of(std::mem::take(&mut remarks));
         manager.ready("waiting for a configuration");
-        match waiting::until_valid(&places, environment, &mut signals) {
+        match waiting::until_valid(&places, environment, &listen, &mut signals) {
             Some(found) => found,
             None => return ExitCode::SUCCESS,
         }
@@ -61,7 +62,7 @@ pub fn run(config: Option<PathBuf>, password: Option<&Secret>) -> ExitCode {
             complain_of(remarks);
             return ExitCode::from(exit::INPUT);
         };
-        let source = Arc::new(Source::new(path, Box::new(environment.lookup())));
+        let source = Arc::new(Source::new(path, Box::new(environment.lookup()), listen));
         // How the log looks is only known afterwards.
         let told = RefCell::new(&mut remarks);
         match source.read(|level, text| told.borrow_mut().push((level, text))) {
@@ -90,7 +91,7 @@ pub fn run(config: Option<PathBuf>, password: Option<&Secret>) -> ExitCode {
     }
     tell_idle(&config);
     for name in environment.idle().chain(password.map(|_| "--password")) {
-        log::warn!("{name} has no effect in this version");
+        log::warn!("{name} is not implemented and has no effect");
     }
     let drain_timeout = config.limits.drain_timeout;
     let scheme = if config.tls.is_some() {
@@ -102,7 +103,10 @@ pub fn run(config: Option<PathBuf>, password: Option<&Secret>) -> ExitCode {
     let hang_up = || {
         let _ = signal_hook::low_level::raise(SIGHUP);
     };
+    let providers = summary::providers(&config);
+    let is_anonymous = config.is_anonymous();
     let watch = source::watch(Arc::clone(&source), hang_up);
+    log::info!("configuration: {}", source.path().display());
     match Gateway::new(config)
         .with_variables(Variables::new(environment.lookup()))
         .with_log_folder(&folder)
@@ -116,6 +120,9 @@ pub fn run(config: Option<PathBuf>, password: Option<&Secret>) -> ExitCode {
                     version::short()
                 );
             }
+            log::info!("{providers}");
+            let call = summary::first_call(scheme, is_anonymous, running.address());
+            log::info!("try: {call}");
             let status = format!("listening on {scheme}://{}", running.address());
             manager.ready(&status);
             let is_current = Cell::new(true);
@@ -216,7 +223,7 @@ fn tell_idle(config: &Config) {
     let idle = config::idle(config);
     if !idle.is_empty() {
         log::warn!(
-            "config: this version does nothing by {} yet",
+            "config: not implemented and without effect: {}",
             idle.join(", ")
         );
     }

@@ -11,6 +11,7 @@ use log::Level;
 use parking_lot::Mutex;
 use ring::digest::{Context, SHA256};
 
+use super::arguments::Overrides;
 use crate::atomic_file;
 use crate::config::{self, Config, Loaded, Rewrite, Severity};
 use crate::janitor::Task;
@@ -29,6 +30,7 @@ pub type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 pub struct Source {
     path: PathBuf,
     variables: Variables,
+    listen: Overrides,
     state: Mutex<State>,
 }
 
@@ -54,12 +56,13 @@ pub enum Reading {
 }
 
 impl Source {
-    pub fn new(path: PathBuf, variables: Variables) -> Self {
+    pub fn new(path: PathBuf, variables: Variables, listen: Overrides) -> Self {
         let files = vec![path.clone()];
         let state = State { read: None, files };
         Self {
             path,
             variables,
+            listen,
             state: Mutex::new(state),
         }
     }
@@ -112,6 +115,7 @@ impl Source {
         files.retain(|file| seen.insert(file.clone()));
         let config = config.map(|mut config| {
             self.hash_key(&mut config, &tell);
+            self.listen.apply(&mut config);
             config
         });
         state.read = (!is_torn).then(|| digest(&files));
@@ -298,7 +302,7 @@ mod tests {
                 "api-keys: [one]\nremote-management: {secret-key: plain}",
             )
         });
-        let source = Source::new(path, Box::new(|_| None));
+        let source = Source::new(path, Box::new(|_| None), Overrides::default());
         let Reading::Config(config) = source.read(|_, _| {}) else {
             panic!("the pipe was emptied before it was read");
         };

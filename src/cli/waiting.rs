@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use signal_hook::consts::SIGHUP;
 use signal_hook::iterator::Signals;
 
+use super::arguments::Overrides;
 use super::environment::Environment;
 use super::locate::Places;
 use super::output::complain;
@@ -21,6 +22,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 pub fn until_valid(
     places: &Places,
     environment: &Environment,
+    listen: &Overrides,
     signals: &mut Signals,
 ) -> Option<(Arc<Source>, Config)> {
     let (mut seen, mut tried) = (None, None);
@@ -31,7 +33,7 @@ pub fn until_valid(
         let is_settled = seen.is_none() || seen == now;
         if is_settled && tried != now {
             tried.clone_from(&now);
-            match attempt(path, environment) {
+            match attempt(path, environment, listen) {
                 Some(found) => return Some(found),
                 None => complain(format_args!("holdfast: waiting for {}", path.display())),
             }
@@ -47,12 +49,20 @@ pub fn until_valid(
     }
 }
 
-fn attempt(path: &Path, environment: &Environment) -> Option<(Arc<Source>, Config)> {
+fn attempt(
+    path: &Path,
+    environment: &Environment,
+    listen: &Overrides,
+) -> Option<(Arc<Source>, Config)> {
     // What is not there yet is no problem: it is what is waited for.
     if !path.exists() {
         return None;
     }
-    let source = Source::new(path.to_owned(), Box::new(environment.lookup()));
+    let source = Source::new(
+        path.to_owned(),
+        Box::new(environment.lookup()),
+        listen.clone(),
+    );
     match source.read(|_, text| complain(text)) {
         Reading::Config(config) => Some((Arc::new(source), *config)),
         Reading::Empty(_) | Reading::Same | Reading::Unusable => None,

@@ -7,15 +7,6 @@ use super::effective::{self, Leaf};
 use super::keys::{self, Standing};
 use super::schema::Config;
 
-/// Blocks whose entries are credentials: those are compared by what they are, not by where they stand.
-const CREDENTIALS: [&str; 5] = [
-    "claude-api-key",
-    "gemini-api-key",
-    "vertex-api-key",
-    "codex-api-key",
-    "openai-compatibility",
-];
-
 /// One key that has another value. Prints as `path: old -> new`; of secrets only that they have changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -73,7 +64,7 @@ pub fn idle(config: &Config) -> Vec<String> {
 
 fn change(old: Option<&Leaf>, new: Option<&Leaf>) -> Option<Change> {
     let leaf = new.or(old)?;
-    let is_credential = CREDENTIALS.iter().any(|block| {
+    let is_credential = keys::CREDENTIALS.iter().any(|block| {
         let rest = leaf.path.strip_prefix(block);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
     });

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use super::key_check;
 use super::problem::Report;
 use super::reader::{Field, Mapping};
 use super::schema::Config;
@@ -119,7 +120,9 @@ pub(super) fn read(root: &mut Mapping<'_>, are_written: bool, report: &Report) -
         }
     }
     let mut seen = HashSet::new();
+    let written = keys.len();
     keys.retain(|key| seen.insert(key.clone()));
+    let is_repeated = keys.len() < written;
     if !are_written {
         return ClientKeys::NotConfigured;
     }
@@ -128,6 +131,13 @@ pub(super) fn read(root: &mut Mapping<'_>, are_written: bool, report: &Report) -
         true => &file,
         false => &field,
     };
+    if is_repeated {
+        place.warn("holds a key twice");
+    }
+    let oddity = |key: &Secret| key_check::oddity(key.reveal());
+    if let Some(oddity) = keys.keys().iter().find_map(oddity) {
+        place.warn(format!("holds a key that {oddity}"));
+    }
     if keys.has_example() {
         place.warn("holds keys of the example, which anybody can guess");
     } else if keys.is_lost() && is_usable {

@@ -7,7 +7,7 @@ use super::reader::{Field, Mapping};
 use super::secret::Secret;
 use super::thinking::{self, Thinking};
 use super::url::{self, ProxySetting};
-use super::{disguise, pending};
+use super::{disguise, key_check, pending};
 
 /// What all kinds of entries share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -131,7 +131,7 @@ pub fn compat(root: &mut Mapping<'_>) -> Vec<CompatEntry> {
 /// Every key is read before anything is dropped, so that all problems of an entry show at once.
 fn key_entry(mut entry: Mapping<'_>, kind: Kind) -> Option<KeyEntry> {
     let key = entry.secret("api-key", "api-key-file");
-    let (common, mut usable) = common(&mut entry, kind == Kind::Vertex);
+    let (common, usable) = common(&mut entry, kind == Kind::Vertex);
     let proxy = proxy(&mut entry);
     let mut excluded_models: Vec<String> = Vec::new();
     for pattern in entry.field("excluded-models").texts() {
@@ -146,12 +146,9 @@ fn key_entry(mut entry: Mapping<'_>, kind: Kind) -> Option<KeyEntry> {
         Kind::Claude => disguise::claude_entry(&mut entry),
         Kind::Gemini | Kind::Vertex => {}
     }
-    if key.is_none() {
-        entry.warn("has no `api-key`: skipped");
-    }
-    if kind == Kind::Codex && common.base_url.is_none() && usable {
-        entry.warn("has no `base-url`: skipped");
-        usable = false;
+    match &key {
+        Some(key) => check_key(&mut entry, key),
+        None => entry.warn("has no `api-key`: skipped"),
     }
     entry.finish();
     Some(KeyEntry {
@@ -204,6 +201,9 @@ fn compat_key(mut entry: Mapping<'_>) -> Option<CompatKey> {
     let key = entry.secret("api-key", "api-key-file");
     let proxy = proxy(&mut entry);
     let tuning = Tuning::read(&mut entry);
+    if let Some(key) = &key {
+        check_key(&mut entry, key);
+    }
     pending::check(&mut entry, pending::ENTRY);
     let place = entry.place().clone();
     entry.finish();
@@ -213,6 +213,12 @@ fn compat_key(mut entry: Mapping<'_>) -> Option<CompatKey> {
         proxy: proxy?,
         tuning,
     })
+}
+
+fn check_key(entry: &mut Mapping<'_>, key: &Secret) {
+    if let Some(oddity) = key_check::oddity(key.reveal()) {
+        entry.field("api-key").warn(oddity);
+    }
 }
 
 /// A key of a list that holds nothing else.

@@ -41,12 +41,14 @@ pub fn load_with(text: &str, file: &str, lookup: Lookup<'_>) -> Loaded {
     let report = Report::new(file);
     let parsed = yaml::parse(text);
     for fault in parsed.faults {
+        let advice = yaml::advice(text, &fault);
+        let advice = advice.map_or(String::new(), |advice| format!(": {advice}"));
         let place = Place {
             line: fault.line,
             column: fault.column,
             path: fault.path,
         };
-        report.error(&place, fault.message);
+        report.error(&place, fault.message + &advice);
     }
     if let Some(line) = parsed.second {
         let place = Place {

@@ -18,6 +18,7 @@ mod google;
 mod hashing;
 mod headers;
 mod json_schema;
+mod key_check;
 pub mod keys;
 mod limits;
 mod listen;

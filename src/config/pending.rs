@@ -36,7 +36,7 @@ pub fn check(block: &mut Mapping<'_>, keys: &[Silent]) {
     for (key, silent) in keys {
         let field = block.field(key);
         if asks(&field, silent) {
-            field.warn("is not supported by this version yet");
+            field.warn("is not implemented and has no effect");
         }
     }
 }

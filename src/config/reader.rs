@@ -92,8 +92,27 @@ impl<'a> Mapping<'a> {
                 column: entry.column,
                 path: join(&self.place.path, name),
             };
-            self.report.warn_with(&place, || self.unknown(name));
+            match self.misspelt_block(name) {
+                // All its credentials would be missing.
+                Some(block) => self.report.error(
+                    &place,
+                    format!("is not a known key, did you mean `{block}`?"),
+                ),
+                None => self.report.warn_with(&place, || self.unknown(name)),
+            }
         }
+    }
+
+    /// The block of credentials that differs from `name` only by case, `_` for `-` or an `s` at the end.
+    fn misspelt_block(&self, name: &str) -> Option<&'static str> {
+        let plain = |name: &str| {
+            let name = name.to_ascii_lowercase().replace('_', "-");
+            name.trim_end_matches('s').to_owned()
+        };
+        let wanted = plain(name);
+        let is_top = self.place.path.is_empty();
+        let mut blocks = keys::CREDENTIALS.iter().copied();
+        blocks.find(|block| is_top && plain(block) == wanted)
     }
 
     /// What is wrong with a key that is none: it is misspelt, or belongs somewhere else.
@@ -218,9 +237,12 @@ impl<'a> Field<'a> {
         Some(value)
     }
 
-    /// A number of things; less than none is none.
+    /// A number of things; less than none is none, with a warning.
     pub fn count(&self) -> Option<u32> {
         let value = self.integer(i64::MIN..=i64::from(u32::MAX))?;
+        if value < 0 {
+            self.warn("is negative: 0 is used");
+        }
         Some(u32::try_from(value).unwrap_or(0))
     }
 

@@ -49,7 +49,8 @@ impl Provider {
             Self::Gemini => Some("https://generativelanguage.googleapis.com"),
             Self::Vertex => Some("https://aiplatform.googleapis.com"),
             Self::Claude => Some("https://api.anthropic.com"),
-            Self::Codex | Self::Compat { .. } => None,
+            Self::Codex => Some("https://api.openai.com/v1"),
+            Self::Compat { .. } => None,
         }
     }
 }

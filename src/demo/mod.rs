@@ -33,7 +33,7 @@ use cache::PromptCache;
 use kept::KeptAnswers;
 use record::Records;
 pub use record::{Outcome, Record};
-pub use script::{Ending, Manner, Script, Step};
+pub use script::{Ending, Gate, Manner, Script, Step};
 
 /// Stack of a connection's thread, bytes. Debug builds need more.
 const STACK: usize = if cfg!(debug_assertions) {

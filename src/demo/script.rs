@@ -1,6 +1,8 @@
 //! How an account misbehaves.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What an account does with its next requests.
@@ -32,6 +34,8 @@ pub struct Manner {
     pub before_head: Duration,
     /// How long to wait before each further event; the general delay if there is none.
     pub between: Option<Duration>,
+    /// A stream stops after its first event until this gate is open.
+    pub gate: Option<Gate>,
     /// The text in this many pieces.
     pub pieces: Option<usize>,
     /// Calls of tools, name and JSON arguments, in the place of text.
@@ -39,6 +43,20 @@ pub struct Manner {
     /// The answer's bytes, whatever they are; the rest of the manner then only says when.
     pub raw: Option<String>,
     pub ending: Ending,
+}
+
+/// Closed until it is opened, for all clones at once.
+#[derive(Clone, Debug, Default)]
+pub struct Gate(Arc<AtomicBool>);
+
+impl Gate {
+    pub fn open(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 /// How a stream ends.
@@ -122,6 +140,14 @@ impl Step {
         Self::Answer(Manner {
             between: Some(between),
             pieces: Some(pieces),
+            ..Manner::default()
+        })
+    }
+
+    /// A stream that stops after its first event until `gate` is open.
+    pub fn gated(gate: &Gate) -> Self {
+        Self::Answer(Manner {
+            gate: Some(gate.clone()),
             ..Manner::default()
         })
     }

@@ -14,8 +14,11 @@ use super::http::{Connection, Request};
 use super::kept::Wish;
 use super::record::{Outcome, Record};
 use super::reply::Reply;
-use super::script::{Ending, Manner, Step};
+use super::script::{Ending, Gate, Manner, Step};
 use super::{chat, gemini, messages, responses};
+
+/// Time between two looks at a gate.
+const GATE_CHECK: Duration = Duration::from_millis(5);
 
 /// Answers are numbered, so that ids are unique.
 static NUMBER: AtomicUsize = AtomicUsize::new(1);
@@ -222,9 +225,30 @@ fn perform(
                     return respond(connection, 200, &[], &body);
                 }
             };
-            let between = manner.between.unwrap_or(delay);
-            stream(connection, target.dialect, &events, manner.ending, between)
+            let pace = Pace {
+                between: manner.between.unwrap_or(delay),
+                gate: manner.gate,
+            };
+            stream(connection, target.dialect, &events, manner.ending, &pace)
         }
+    }
+}
+
+/// What a stream waits for between two events.
+struct Pace {
+    between: Duration,
+    gate: Option<Gate>,
+}
+
+impl Pace {
+    /// Whether the client is still there afterwards.
+    fn wait(&self, connection: &mut Connection) -> bool {
+        while self.gate.as_ref().is_some_and(|gate| !gate.is_open()) {
+            if !connection.wait(GATE_CHECK) {
+                return false;
+            }
+        }
+        self.between.is_zero() || connection.wait(self.between)
     }
 }
 
@@ -233,7 +257,7 @@ fn stream(
     dialect: Dialect,
     events: &[String],
     ending: Ending,
-    between: Duration,
+    pace: &Pace,
 ) -> After {
     let (count, after) = match ending {
         Ending::Complete => (events.len(), After::Keep),
@@ -245,7 +269,7 @@ fn stream(
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n",
     );
     for (index, event) in events.iter().take(count).enumerate() {
-        if index > 0 && !between.is_zero() && !connection.wait(between) {
+        if index > 0 && !pace.wait(connection) {
             return After::Gone;
         }
         put_chunk(&mut out, event);

@@ -214,8 +214,12 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
                     prop_assert_eq!(chosen, expected);
                 }
                 match pick.decision {
-                    Decision::Sticky | Decision::Home => prop_assert_eq!(Some(chosen), known.home),
-                    Decision::Lent => prop_assert!(known.home.is_some_and(|home| home != chosen)),
+                    Decision::Sticky | Decision::Returned => {
+                        prop_assert_eq!(Some(chosen), known.home)
+                    }
+                    Decision::Failover => {
+                        prop_assert!(known.home.is_some_and(|home| home != chosen))
+                    }
                     Decision::Moved => prop_assert_eq!(known.home, None),
                     Decision::New | Decision::Unbound => prop_assert!(false, "it was known"),
                 }
@@ -224,7 +228,7 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
             }
             if let Some(known) = &mut known {
                 match pick.decision {
-                    Decision::Lent => known.stand_in = Some(chosen),
+                    Decision::Failover => known.stand_in = Some(chosen),
                     Decision::Moved => {
                         known.home = Some(chosen);
                         known.has_answered = false;

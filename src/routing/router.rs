@@ -200,14 +200,14 @@ impl Router {
             // The stand-in is let go once home has answered.
             let decision = match temporary {
                 None => Decision::Sticky,
-                Some(_) => Decision::Home,
+                Some(_) => Decision::Returned,
             };
             return Some((index, decision));
         }
         if let Some(index) = at(temporary)
             && self.is_free(order, visit, index, now)
         {
-            return Some((index, Decision::Lent));
+            return Some((index, Decision::Failover));
         }
         let index = self
             .place(order, visit, None, now)
@@ -217,7 +217,7 @@ impl Router {
             return Some((index, Decision::Sticky));
         }
         if order.is_counting {
-            return Some((index, Decision::Lent));
+            return Some((index, Decision::Failover));
         }
         self.bindings
             .change(id, now, |binding| match binding.primary {
@@ -226,7 +226,7 @@ impl Router {
             });
         let decision = match primary {
             None => Decision::Moved,
-            Some(_) => Decision::Lent,
+            Some(_) => Decision::Failover,
         };
         Some((index, decision))
     }

@@ -31,7 +31,8 @@ impl Fixed {
             let json: serde_json::Value = serde_json::from_str(self.body).unwrap_or_default();
             let texts = ["/error/message", "/message", "/error"];
             let text = texts.iter().find_map(|path| json.pointer(path)?.as_str());
-            text.unwrap_or(self.body).to_owned()
+            let first_line = self.body.lines().next().unwrap_or_default();
+            text.unwrap_or(first_line).to_owned()
         })
     }
 }
@@ -53,7 +54,15 @@ pub const HEALTH: Fixed = Fixed::json(200, r#"{"status":"ok"}"#);
 pub const NOT_FOUND: Fixed = Fixed {
     status: 404,
     content_type: "text/plain",
-    body: "404 page not found",
+    body: "404 page not found
+
+The APIs are at
+  /v1/chat/completions                      OpenAI Chat Completions
+  /v1/responses                             OpenAI Responses
+  /v1/messages                              Anthropic Messages
+  /v1beta/models/{model}:generateContent    Gemini
+and GET /v1/models lists the models.
+",
 };
 
 /// `/v1internal:*` while `enable-gemini-cli-endpoint` is off.

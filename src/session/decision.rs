@@ -8,10 +8,10 @@ pub enum Decision {
     New,
     /// The session's own credential.
     Sticky,
-    /// The session's credential cannot be used for the moment; another one stands in.
-    Lent,
+    /// The session's credential cannot be used for the moment; a standby answers.
+    Failover,
     /// Back on the session's own credential.
-    Home,
+    Returned,
     /// The session's credential is lost to it; this is its new one.
     Moved,
 }
@@ -22,8 +22,8 @@ impl Decision {
             Self::Unbound => "unbound",
             Self::New => "new",
             Self::Sticky => "sticky",
-            Self::Lent => "lent",
-            Self::Home => "home",
+            Self::Failover => "failover",
+            Self::Returned => "returned",
             Self::Moved => "moved",
         }
     }

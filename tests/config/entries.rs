@@ -18,11 +18,6 @@ fn entries_that_cannot_be_used_are_left_out_with_a_reason() {
             "vertex-api-key[0] has no `api-key`: skipped",
         ),
         (
-            "codex-api-key: [{api-key: k}]",
-            0,
-            "codex-api-key[0] has no `base-url`: skipped",
-        ),
-        (
             "claude-api-key: [{api-key: k, base-url: 'ftp://x'}]",
             0,
             "claude-api-key[0].base-url must start with http:// or https://: skipped",

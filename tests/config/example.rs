@@ -25,7 +25,10 @@ fn the_smallest_one_is_that_of_the_readme() {
     const README: &str = include_str!("../../README.md");
     assert!(README.contains(&format!("```yaml\n{SMALLEST}```")));
     assert!(SMALLEST.lines().count() < 15);
-    assert_eq!(credentials(SMALLEST).1, [""; 0]);
+    let (_, warnings) = credentials(SMALLEST);
+    let is_placeholder = |warning: &String| warning.contains(" a placeholder of an example");
+    assert_eq!(warnings.len(), 4);
+    assert!(warnings.iter().all(is_placeholder), "{warnings:#?}");
 }
 
 #[test]
@@ -42,7 +45,8 @@ fn the_shipped_example_can_be_uncommented() {
         .lines()
         .filter(|line| !line.starts_with("#   holdfast") && !line.contains("-file: \"/"));
     let text: Vec<&str> = lines.map(setting).collect();
-    let (credentials, warnings) = credentials(&text.join("\n"));
+    let (credentials, mut warnings) = credentials(&text.join("\n"));
+    warnings.retain(|warning| !warning.contains(" is a placeholder of an example"));
     assert_eq!(warnings.len(), 1, "{warnings:#?}");
     let mut providers: Vec<&str> = credentials.iter().map(|c| c.provider.key()).collect();
     providers.sort_unstable();

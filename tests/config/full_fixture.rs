@@ -30,10 +30,12 @@ fn the_full_fixture_loads_and_says_what_it_does_not_do() {
             "c.yaml:85:5 warning codex-api-key[0]"
         ]
     );
-    assert_eq!(ending(" is not supported by this version yet"), [""; 0]);
+    assert_eq!(ending(" is not implemented and has no effect"), [""; 0]);
     let keys = "c.yaml:21:1 warning api-keys holds keys of the example, which anybody can guess";
     assert!(warnings.contains(&keys.to_owned()), "{warnings:#?}");
-    assert_eq!(warnings.len(), 3 + 2 + 3 + 2, "{warnings:#?}");
+    let placeholder = " is a placeholder of an example: replace it with your own key";
+    assert_eq!(ending(placeholder).len(), 4);
+    assert_eq!(warnings.len(), 3 + 2 + 3 + 2 + 4, "{warnings:#?}");
     let sockets = "c.yaml:56:10 warning ws-auth lets anybody who reaches this host open WebSockets";
     assert!(warnings.contains(&sockets.to_owned()), "{warnings:#?}");
     for hidden in [

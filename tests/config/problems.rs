@@ -108,7 +108,7 @@ fn keys_that_do_nothing_yet_are_named_only_when_they_ask_for_something() {
         assert!(load(text).config.is_some(), "{text}");
         let expected = found
             .iter()
-            .all(|p| p.ends_with(" is not supported by this version yet"));
+            .all(|p| p.ends_with(" is not implemented and has no effect"));
         assert!(expected, "{text} {found:?}");
         found.len()
     };

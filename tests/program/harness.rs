@@ -85,11 +85,22 @@ impl Program {
         if command.get_envs().all(|(name, _)| name != "WRITABLE_PATH") {
             command.env("WRITABLE_PATH", &writable.0);
         }
-        let mut child = command
+        let child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        Self::of(child, writable)
+    }
+
+    /// As [`Program::spawn`], with something to write to its standard input.
+    pub fn spawn_with_input(command: &mut Command) -> (Self, std::process::ChildStdin) {
+        let mut program = Self::spawn(command);
+        let input = program.child.stdin.take().unwrap();
+        (program, input)
+    }
+
+    fn of(mut child: Child, writable: Folder) -> Self {
         let printed = Arc::new(Mutex::new(String::new()));
         let streams: [Box<dyn Read + Send>; 2] = [
             Box::new(child.stdout.take().unwrap()),

@@ -2,6 +2,8 @@
 
 mod access;
 mod cloud;
+mod commands;
+mod documents;
 mod environment;
 mod flags;
 mod harness;

@@ -52,9 +52,77 @@ fn the_demo_shows_a_session_stay() {
 
 #[cfg(feature = "demo")]
 #[test]
+fn an_account_is_taken_down_and_brought_back() {
+    use std::io::Write;
+    use std::process::Stdio;
+
+    use super::harness::{command, eventually};
+
+    let mut demo = command(&["demo", "--port", "0", "--json"]);
+    let (mut program, mut input) = Program::spawn_with_input(demo.stdin(Stdio::piped()));
+    program.expect("}\n");
+    let body = r#"{"model":"demo-chat","messages":[{"role":"user","content":"hi"}]}"#;
+    let ask = |count: usize| {
+        let (status, answer) = call(
+            program.address(),
+            "POST",
+            "/v1/chat/completions",
+            "demo-key",
+            body,
+        );
+        assert_eq!(status, 200, "{answer}");
+        eventually(
+            || program.printed().matches("\"decision\"").count() == count,
+            || program.printed(),
+        );
+        let printed = program.printed();
+        let line = printed.lines().rfind(|line| line.contains("decision"));
+        let line: serde_json::Value = serde_json::from_str(line.unwrap()).unwrap();
+        let text = |name: &str| line[name].as_str().unwrap().to_owned();
+        (text("account"), text("decision"))
+    };
+    let (account, decision) = ask(1);
+    assert_eq!(decision, "new");
+    let number = account.strip_prefix("account ").unwrap().to_owned();
+    writeln!(input, "{number}").unwrap();
+    program.expect("is down");
+    let (other, decision) = ask(2);
+    assert!(
+        other != account && decision == "failover",
+        "{other} {decision}"
+    );
+    writeln!(input, "{number}").unwrap();
+    program.expect("is back");
+    assert_eq!(ask(3), (account, "returned".to_owned()));
+    writeln!(input, "nonsense").unwrap();
+    program.expect("Type a number from 1 to 3.");
+    program.signal("INT");
+    assert_eq!(program.wait().code(), Some(0));
+}
+
+#[cfg(feature = "demo")]
+#[test]
+fn a_refused_request_has_a_line() {
+    let program = Program::start(&["demo", "--port", "0"]);
+    let address = program.address();
+    assert_eq!(call(address, "POST", "/v1/messages", "wrong", "{}").0, 401);
+    program.expect("refused: 401 | ");
+    assert_eq!(call(address, "GET", "/nowhere", "demo-key", "").0, 404);
+    program.expect("\"/nowhere\" | 404 page not found");
+    let body = r#"{"model":"nobody","messages":[]}"#;
+    assert_eq!(
+        call(address, "POST", "/v1/messages", "demo-key", body).0,
+        404
+    );
+    program.expect("`nobody`");
+}
+
+#[cfg(feature = "demo")]
+#[test]
 fn the_demo_says_what_to_type() {
     let program = Program::start(&["demo", "--port", "0"]);
     program.expect("session  ");
+    program.expect("Type 1, 2 or 3");
     let printed = program.printed();
     assert_eq!(printed.matches("curl ").count(), 4, "{printed}");
     assert_eq!(printed.matches("curl -N ").count(), 1, "{printed}");

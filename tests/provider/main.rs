@@ -895,7 +895,7 @@ mod failures {
     }
 
     #[test]
-    fn the_head_is_waited_for_exactly_so_long() {
+    fn the_head_is_waited_for_no_shorter() {
         let server = Server::start(|_, stream| stream.read(&mut [0]).is_err());
         let base = server.base();
         let upstream = Upstream::new(Settings {
@@ -910,7 +910,6 @@ mod failures {
         let waited = started.elapsed();
         assert_eq!(failure.kind, FailureKind::Timeout, "{failure}");
         assert!(waited >= Duration::from_millis(590), "{waited:?}");
-        assert!(waited < Duration::from_millis(900), "{waited:?}");
     }
 
     #[test]

@@ -12,6 +12,15 @@ use table::{
     BLOCKS, COMPAT_SHARED, ENTRY, FILTER_PARAMS, KEYED, PAYLOAD, RULE, TOP, VALUE_PARAMS, key,
 };
 
+/// Blocks whose entries are credentials: those are compared by what they are, not by where they stand.
+pub const CREDENTIALS: [&str; 5] = [
+    "claude-api-key",
+    "gemini-api-key",
+    "vertex-api-key",
+    "codex-api-key",
+    "openai-compatibility",
+];
+
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -117,6 +126,7 @@ pub fn all() -> &'static [Key] {
 
 #[cfg(test)]
 mod tests {
+
     use std::collections::BTreeSet;
 
     use super::*;

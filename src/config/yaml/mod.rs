@@ -3,11 +3,13 @@
 //! Scalars keep their source text: what `1.50` or `yes` means is decided by whoever reads the key, so
 //! that a text value arrives exactly as written (`spec/config.md` 1.1).
 
+mod advice;
 mod anchors;
 mod compose;
 mod scalar;
 mod tree;
 
+pub use advice::advice;
 pub use compose::parse;
 pub use scalar::{Scalar, Style};
 pub use tree::{Entry, Node, Value, join};

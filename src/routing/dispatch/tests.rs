@@ -180,10 +180,10 @@ fn a_passing_failure_lends_the_session_and_it_comes_home() {
     let lent = tried[1].clone();
     for _ in 0..5 {
         setup.pass(seconds(11));
-        assert_eq!(setup.who("s"), (lent.clone(), "lent"));
+        assert_eq!(setup.who("s"), (lent.clone(), "failover"));
     }
     setup.pass(seconds(5));
-    assert_eq!(setup.who("s"), (home.clone(), "home"));
+    assert_eq!(setup.who("s"), (home.clone(), "returned"));
     assert_eq!(setup.who("s"), (home, "sticky"));
 }
 
@@ -195,9 +195,9 @@ fn a_stand_in_that_fails_is_replaced_and_home_stays_home() {
     let (first, second) = (&tried[1], setup.fail("s", &tried[1], status(500)));
     assert_eq!(second[0], *first);
     assert_ne!(second[1], home);
-    assert_eq!(setup.who("s"), (second[1].clone(), "lent"));
+    assert_eq!(setup.who("s"), (second[1].clone(), "failover"));
     setup.pass(seconds(601));
-    assert_eq!(setup.who("s"), (home, "home"));
+    assert_eq!(setup.who("s"), (home, "returned"));
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn another_session_of_a_lost_credential_moves_too() {
     assert_eq!(s, u);
     setup.fail("s", &s, status(401));
     let (new, decision) = setup.who("u");
-    assert_eq!(decision, "lent", "it has not seen the failure itself");
+    assert_eq!(decision, "failover", "it has not seen the failure itself");
     setup.pass(seconds(3000));
     assert_eq!(setup.who("u"), (new, "sticky"));
 }
@@ -245,7 +245,7 @@ fn a_session_goes_back_to_its_priority_but_one_born_below_stays() {
     setup.fail("old", "a", quota(60));
     assert_eq!(setup.who("young"), ("b".to_owned(), "new"));
     setup.pass(seconds(61));
-    assert_eq!(setup.who("old"), ("a".to_owned(), "home"));
+    assert_eq!(setup.who("old"), ("a".to_owned(), "returned"));
     assert_eq!(setup.who("young"), ("b".to_owned(), "sticky"));
     setup.policy.failback = true;
     assert_eq!(setup.who("young"), ("a".to_owned(), "moved"));
@@ -349,7 +349,7 @@ fn overload_moves_on() {
         let setup = Setup::new();
         let (home, _) = setup.who("s");
         assert_eq!(setup.fail("s", &home, status(code)).len(), 2);
-        assert_eq!(setup.who("s").1, "lent");
+        assert_eq!(setup.who("s").1, "failover");
     }
 }
 
@@ -625,13 +625,13 @@ fn passing_failures_cool_as_long_as_configured() {
     setup.policy.transient_cooldown = None;
     let (home, _) = setup.who("s");
     setup.fail("s", &home, status(503));
-    assert_eq!(setup.who("s"), (home.clone(), "home"));
+    assert_eq!(setup.who("s"), (home.clone(), "returned"));
     setup.policy.transient_cooldown = Some(seconds(7));
     setup.fail("s", &home, status(503));
     setup.pass(seconds(6));
-    assert_eq!(setup.who("s").1, "lent");
+    assert_eq!(setup.who("s").1, "failover");
     setup.pass(seconds(2));
-    assert_eq!(setup.who("s"), (home, "home"));
+    assert_eq!(setup.who("s"), (home, "returned"));
 }
 
 #[test]
@@ -673,9 +673,9 @@ fn a_failure_within_an_answer_counts() {
         |_, _| Ok(()),
     );
     placed.unwrap().serving.failed(&broken(), setup.clock.get());
-    assert_eq!(setup.who("s").1, "lent");
+    assert_eq!(setup.who("s").1, "failover");
     setup.pass(seconds(61));
-    assert_eq!(setup.who("s"), (home, "home"));
+    assert_eq!(setup.who("s"), (home, "returned"));
 }
 
 #[test]
@@ -701,7 +701,7 @@ fn a_reload_keeps_what_is_known() {
         let (now, decision) = setup.who(&session);
         match place.as_str() {
             "c" => assert_eq!(decision, "new"),
-            place if place == failing => assert_eq!(decision, "lent"),
+            place if place == failing => assert_eq!(decision, "failover"),
             place => assert_eq!((now.as_str(), decision), (place, "sticky")),
         }
     }

@@ -10,6 +10,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+mod accounts;
+mod outages;
+mod refusals;
+
 use super::notify::Manager;
 use super::output::{complain, print};
 use super::{exit, serve, signals};
@@ -21,8 +25,6 @@ use crate::server::report::{self, Report};
 
 /// Not a secret: the demo listens on loopback and has nothing to protect.
 const API_KEY: &str = "demo-key";
-/// Enough to see sessions spread and stay.
-const CREDENTIALS: usize = 3;
 /// Slow enough to see a stream arrive in pieces.
 const DELTA_DELAY: Duration = Duration::from_millis(40);
 
@@ -32,7 +34,7 @@ pub fn run(port: u16, json: bool) -> ExitCode {
         Err(error) => return fail(&format!("cannot take signals: {error}"), exit::INPUT),
     };
     let upstreams = match Upstreams::start() {
-        Ok(upstreams) => upstreams,
+        Ok(upstreams) => Arc::new(upstreams),
         Err(error) => return fail(&format!("cannot start the upstreams: {error}"), exit::BIND),
     };
     upstreams.set_delta_delay(DELTA_DELAY);
@@ -41,14 +43,32 @@ pub fn run(port: u16, json: bool) -> ExitCode {
     let Some(config) = loaded.config else {
         return fail("the demo's own configuration is broken", exit::INPUT);
     };
-    let line: fn(&Report<'_>) -> String = if json { json_line } else { text_line };
-    let gateway = Gateway::new(config).observed(Arc::new(move |report| tell(&line(report))));
+    let names = accounts::names(&config);
+    let observer = move |report: &Report<'_>| {
+        let id = report.credential.unwrap_or("-");
+        let account = names.get(id).map_or(id, String::as_str);
+        tell(&match json {
+            true => json_line(report, account),
+            false => text_line(report, account),
+        });
+    };
+    let gateway = Gateway::new(config).observed(Arc::new(observer));
     match gateway.run() {
         Ok(running) => {
             say(&if json {
                 json_introduction(running.address())
             } else {
                 text_introduction(running.address(), upstreams.address())
+            });
+            refusals::watch(match json {
+                true => |text| tell(&json!({"message": text}).to_string()),
+                false => tell,
+            });
+            outages::watch(Arc::clone(&upstreams), move |text| {
+                tell(&match json {
+                    true => json!({"message": text}).to_string(),
+                    false => text.to_owned(),
+                });
             });
             serve::until_told(
                 signals,
@@ -104,11 +124,11 @@ fn configuration(port: u16, upstreams: SocketAddr) -> String {
             ""
         };
         let _ = writeln!(text, "{section}:");
-        for n in 1..=CREDENTIALS {
+        for n in 1..=accounts::COUNT {
             let _ = writeln!(
                 text,
-                "  - {{api-key: {name}-account-{n}, base-url: \"http://{upstreams}{path}\", proxy-url: direct, models: [{{name: {model}}}]}}",
-                name = dialect.name(),
+                "  - {{api-key: {key}, base-url: \"http://{upstreams}{path}\", proxy-url: direct, models: [{{name: {model}}}]}}",
+                key = accounts::key(dialect, n),
                 model = demo::model(dialect.name()),
             );
         }
@@ -118,11 +138,9 @@ fn configuration(port: u16, upstreams: SocketAddr) -> String {
         "openai-compatibility:\n  - name: demo\n    base-url: \"http://{upstreams}/v1\"\n    models: [{{name: {}}}]\n    api-key-entries:",
         demo::model(Dialect::Chat.name()),
     );
-    for n in 1..=CREDENTIALS {
-        let _ = writeln!(
-            text,
-            "      - {{api-key: chat-account-{n}, proxy-url: direct}}"
-        );
+    for n in 1..=accounts::COUNT {
+        let key = accounts::key(Dialect::Chat, n);
+        let _ = writeln!(text, "      - {{api-key: {key}, proxy-url: direct}}");
     }
     text
 }
@@ -155,7 +173,7 @@ fn text_introduction(address: SocketAddr, upstreams: SocketAddr) -> String {
         "\
 holdfast demo
   gateway    http://{address}   key: {API_KEY}
-  upstreams  http://{upstreams}   {CREDENTIALS} accounts for each of four dialects
+  upstreams  http://{upstreams}   {} accounts for each of four dialects
 
 Chat Completions, streaming
 {}
@@ -165,10 +183,12 @@ Messages
 {}
 Gemini
 {}
-Repeat one with more turns, or with -H 'X-Session-ID: mine', and watch where it goes.
-Ctrl-C ends it.
+Repeat one with more turns, or with -H 'X-Session-ID: mine', and see it stay on its account.
+Type 1, 2 or 3 and Enter to take that account down, and again to bring it back: the session
+fails over to another account and returns. Ctrl-C ends the demo.
 
 {HEADING}",
+        accounts::COUNT,
         curl(
             "/v1/chat/completions",
             &bearer,
@@ -199,16 +219,17 @@ Ctrl-C ends it.
     )
 }
 
-const HEADING: &str = "session               model           credential                            way      cached  status      time";
+const HEADING: &str =
+    "session               model           account    decision  cached  status      time";
 
-fn text_line(report: &Report<'_>) -> String {
+fn text_line(report: &Report<'_>, account: &str) -> String {
     let cached =
         cached_share(report).map_or("-".to_owned(), |share| format!("{:.0} %", share * 100.0));
     format!(
-        "{:<21} {:<15} {:<37} {:<8} {:>6}  {:>6} {:>6} ms",
+        "{:<21} {:<15} {:<10} {:<9} {:>6}  {:>6} {:>6} ms",
         report.session.map_or("-".into(), report::short),
         report.model,
-        report.credential.unwrap_or("-"),
+        account,
         report.decision.name(),
         cached,
         report.status,
@@ -216,7 +237,7 @@ fn text_line(report: &Report<'_>) -> String {
     )
 }
 
-fn json_line(report: &Report<'_>) -> String {
+fn json_line(report: &Report<'_>, account: &str) -> String {
     let time = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |time| time.as_millis() as u64);
@@ -225,6 +246,7 @@ fn json_line(report: &Report<'_>) -> String {
         "session": report.session.map(report::short),
         "model": report.model,
         "credential": report.credential,
+        "account": account,
         "decision": report.decision.name(),
         "cached_share": cached_share(report),
         "status": report.status,

@@ -1,0 +1,198 @@
+//! README.md and docs/: their commands run, their links lead somewhere, their keys and settings exist.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::harness::{Folder, Program, command, outcome};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Path from the root, and text.
+fn documents() -> Vec<(PathBuf, String)> {
+    let mut paths = vec![
+        PathBuf::from("README.md"),
+        PathBuf::from("packaging/README.md"),
+    ];
+    for entry in fs::read_dir(root().join("docs")).unwrap() {
+        paths.push(Path::new("docs").join(entry.unwrap().file_name()));
+    }
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(root().join(&path)).unwrap();
+        (path, text)
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// The blocks of code in one language.
+fn blocks<'t>(text: &'t str, language: &str) -> Vec<&'t str> {
+    let fence = format!("```{language}\n");
+    let ended = |block: &'t str| block.split("```").next().unwrap();
+    text.split(&*fence).skip(1).map(ended).collect()
+}
+
+#[test]
+fn every_command_runs() {
+    let config = "host: 127.0.0.1\nport: 0\napi-keys: [k]\nclaude-api-key: [{api-key: k, base-url: 'http://127.0.0.1:9'}]\n";
+    let (mut ran, mut served) = (0, 0);
+    for (path, text) in documents() {
+        for line in blocks(&text, "sh").into_iter().flat_map(str::lines) {
+            let word = line.split_whitespace().next().unwrap_or_default();
+            let place = format!("{}: {line}", path.display());
+            match word {
+                "holdfast" => {}
+                // Others' programs, and what builds this one.
+                "cargo" | "rustup" | "export" | "claude" | "codex" | "gemini" => continue,
+                _ if word.starts_with("packaging/") => {
+                    assert!(root().join(word).is_file(), "{place}");
+                    continue;
+                }
+                _ => panic!("{place}: neither run nor known"),
+            }
+            ran += 1;
+            let folder = Folder::new();
+            if !line.contains(" init ") {
+                folder.write("config.yaml", config);
+            }
+            folder.write("body.json", r#"{"model":"m","messages":[]}"#);
+            if line.ends_with(" serve") {
+                served += 1;
+                let path = folder.path().join("config.yaml");
+                let program = Program::start(&["serve", path.to_str().unwrap()]);
+                program.address();
+                continue;
+            }
+            let binary = Path::new(env!("CARGO_BIN_EXE_holdfast"));
+            let path_of_program = binary.parent().unwrap();
+            let status = Command::new("sh")
+                .args(["-c", &format!("echo sk-key | {line}")])
+                .current_dir(folder.path())
+                .env_clear()
+                .env(
+                    "PATH",
+                    format!("{}:/usr/bin:/bin", path_of_program.display()),
+                )
+                .stdout(Stdio::null())
+                .status()
+                .unwrap();
+            assert!(status.success(), "{place}");
+        }
+    }
+    assert!(ran >= 4 && served >= 1, "{ran} {served}");
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading() {
+    let anchor = |heading: &str| {
+        let letters = heading.to_lowercase().replace(' ', "-");
+        letters.replace(|c: char| !(c.is_alphanumeric() || c == '-' || c == '_'), "")
+    };
+    let mut count = 0;
+    for (path, text) in documents() {
+        for rest in text.split("](").skip(1) {
+            let target = rest.split(')').next().unwrap();
+            if target.contains("://") {
+                continue;
+            }
+            count += 1;
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let found = root().join(path.parent().unwrap()).join(file);
+            assert!(found.exists(), "{}: {target}", path.display());
+            if heading.is_empty() {
+                continue;
+            }
+            let text = fs::read_to_string(found).unwrap();
+            let mut headings = text.lines().filter_map(|line| line.strip_prefix('#'));
+            let is_there =
+                headings.any(|line| anchor(line.trim_start_matches('#').trim()) == heading);
+            assert!(is_there, "{}: {target}", path.display());
+        }
+    }
+    assert!(count > 20, "{count}");
+}
+
+/// First cells of tables whose heading is `key`.
+#[test]
+fn every_key_in_a_table_is_one() {
+    let mut count = 0;
+    for (path, text) in documents() {
+        let mut lines = text.lines();
+        let mut prefix = "";
+        while let Some(line) = lines.next() {
+            if line.starts_with("## ") {
+                prefix = if line.contains("`routing:`") {
+                    "routing."
+                } else {
+                    ""
+                };
+            }
+            if !line.starts_with("| key |") {
+                continue;
+            }
+            for row in lines
+                .by_ref()
+                .skip(1)
+                .take_while(|row| row.starts_with('|'))
+            {
+                let key = row.split('`').nth(1).unwrap();
+                let mut known = holdfast::config::keys::all().iter();
+                let wanted = format!("{prefix}{key}");
+                assert!(
+                    known.any(|known| known.path == wanted),
+                    "{}: {wanted}",
+                    path.display()
+                );
+                count += 1;
+            }
+        }
+    }
+    assert!(count >= 15, "{count}");
+}
+
+#[test]
+fn the_settings_of_clients_are_those_that_init_prints() {
+    let text = fs::read_to_string(root().join("docs/clients.md")).unwrap();
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    for client in [
+        "claude-code",
+        "codex",
+        "gemini-cli",
+        "opencode",
+        "openai-sdk",
+        "anthropic-sdk",
+        "google-sdk",
+        "vercel-ai-sdk",
+    ] {
+        let folder = Folder::new();
+        let line = [
+            "init",
+            "--provider",
+            "claude",
+            "--key-env",
+            "K",
+            "--client",
+            client,
+        ];
+        let (code, out, err) = outcome(command(&line).current_dir(folder.path()));
+        assert_eq!(code, Some(0), "{err}");
+        let written = fs::read_to_string(folder.path().join("config.yaml")).unwrap();
+        let key = written
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("- hf-"));
+        let key = format!("hf-{}", key.unwrap());
+        let (_, settings) = out.split_once("Point the client at it:\n\n").unwrap();
+        for line in settings.replace(&key, "KEY").lines() {
+            let line = line.trim().trim_start_matches("export ");
+            let is_said = line.is_empty() || line.starts_with('#') || text.contains(line);
+            assert!(is_said, "{client}: {line} is not in docs/clients.md");
+            if let Some((variable, _)) = line.split_once("=http") {
+                assert!(
+                    readme.contains(variable),
+                    "{client}: {variable} is not in README.md"
+                );
+            }
+        }
+    }
+}
