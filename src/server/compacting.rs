@@ -1,4 +1,4 @@
-//! Compacting and counting where an upstream has no word for it.
+//! Compacting and counting for upstreams that do neither.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,15 +19,15 @@ use crate::stored::summary::{self, Compacted};
 const ASKED: usize = 4 * 1024;
 
 impl Generation<'_> {
-    /// Whether an upstream has failed at what it does not do at all, and something else may be done in its place: many
-    /// that speak Responses speak no more than the first of its paths.
+    /// Whether an upstream does not have the path that was asked for, so that the gateway does the work: many servers
+    /// that speak Responses have `/responses` only.
     pub(super) fn is_unknown_there(&self, failure: &Failure) -> bool {
         let is_optional = matches!(self.operation.action, Action::Compact | Action::Count);
         let is_responses = self.operation.dialect == Dialect::Responses;
         is_responses && is_optional && matches!(failure.status, Some(404 | 405 | 501))
     }
 
-    /// Asks the conversation's own model for a summary, and makes the vendor's compaction of it.
+    /// Asks the model of the conversation for a summary, and answers with it in the shape of a compaction.
     #[inline(never)]
     pub(super) fn summarized(
         &self,

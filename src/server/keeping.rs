@@ -1,4 +1,4 @@
-//! Answers of Responses on their way to a client, kept for what refers to them later.
+//! Answers to Responses clients are kept, or noted, so that later requests can refer to them.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,10 +22,10 @@ pub(super) enum Keeping {
     Here(Turn),
 }
 
-/// What an answer will be the answer to.
+/// The conversation that an answer belongs to.
 pub(super) struct Turn {
     context: Vec<Arc<Item>>,
-    /// What of it is not kept already takes of the budget.
+    /// For the items that are not in the store already.
     _reservation: Reservation,
 }
 

@@ -1,4 +1,4 @@
-//! What a request of Responses refers to, put into it before anybody is asked, and who can be asked.
+//! References in a request of Responses are replaced before an upstream is chosen, and narrow the choice.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,10 +11,10 @@ use crate::session::name::Client;
 use crate::stored::sealed::Sealer;
 use crate::stored::{Found, Item, Put, References, There, What, summary};
 
-/// What a client has not waited for in vain: memory may be there again after so long.
+/// When a request for which there is no memory may be tried again.
 const MEMORY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Who can serve a request, and what it is told if nobody of them offers its model.
+/// Who can serve a request, and the error if none of them offers its model.
 #[derive(Debug, Default)]
 pub(super) struct Needs {
     pub servers: Servers,
@@ -22,17 +22,19 @@ pub(super) struct Needs {
 }
 
 impl Needs {
-    /// The request needs `servers`; what is needed first is what counts.
+    /// The request needs `servers`, too. One credential says more than all that keep answers; of two the first counts.
     fn add(&mut self, servers: Servers, problem: Problem) {
-        if self.servers == Servers::All {
-            self.servers = servers;
-        }
+        self.servers = match (self.servers, servers) {
+            (known @ Servers::One(_), _) => known,
+            (Servers::All | Servers::Keepers, servers) => servers,
+        };
         self.otherwise.get_or_insert_with(|| problem.into());
     }
 }
 
 impl Generation<'_> {
-    /// Puts in what is known here. What is not is left to the upstream that has it, if there is one.
+    /// Replaces references by what they refer to, as far as that is kept here. Other references are left to the
+    /// upstream that has what they refer to, if there is one.
     ///
     /// # Errors
     /// When the request becomes larger than it may be.
@@ -58,7 +60,7 @@ impl Generation<'_> {
         Ok(())
     }
 
-    /// The body with what is known in it; `None` if it stays as it is.
+    /// The body with its references replaced; `None` if it stays as it is.
     fn resolved(
         &self,
         references: &References<'_>,

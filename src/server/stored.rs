@@ -69,25 +69,23 @@ impl Server {
             Found::Here(answer) => self.from_store(client, asked, &answer),
             Found::There(there) => {
                 access.admit();
-                let credential = snapshot
-                    .credentials()
-                    .find(|(id, _)| *id == &*there.credential);
-                match credential {
-                    Some((_, credential)) => {
+                let credentials = snapshot.catalog.credentials();
+                match credentials.iter().find(|one| *one.id == *there.credential) {
+                    Some(credential) => {
                         let answered = self
                             .ask_about(snapshot, asked, inbound, credential)
                             .and_then(|answer| self.renamed(asked, &there, answer));
                         match answered {
                             Ok(answer) => {
-                                if asked.wish == StoredWish::Delete {
-                                    self.stored.delete(client, asked.id);
-                                }
+                                self.forget(client, asked, None);
                                 return pass_on(answer, inbound, access, out);
                             }
-                            Err(failure) => match told(&failure) {
-                                Some(words) => words.reply(Dialect::Responses),
-                                None => return Err(io::ErrorKind::BrokenPipe.into()),
-                            },
+                            Err(failure) => {
+                                self.forget(client, asked, Some(&failure));
+                                access.failed(&failure.message);
+                                let words = told(&failure).ok_or(io::ErrorKind::BrokenPipe)?;
+                                words.reply(Dialect::Responses)
+                            }
                         }
                     }
                     // It went with a reload.
@@ -103,6 +101,18 @@ impl Server {
         match inbound.method == "HEAD" {
             true => reply.head_only().write(out),
             false => reply.write(out),
+        }
+    }
+
+    /// Forgets an answer that the upstream has deleted, or does not have any more.
+    fn forget(&self, client: name::Client, asked: &Asked<'_>, failure: Option<&Failure>) {
+        let is_gone = match (asked.wish, failure) {
+            (StoredWish::Delete, None) => true,
+            (StoredWish::Answer | StoredWish::Delete, Some(failure)) => failure.status == Some(404),
+            _ => false,
+        };
+        if is_gone {
+            self.stored.delete(client, asked.id);
         }
     }
 

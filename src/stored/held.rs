@@ -112,7 +112,7 @@ impl Held {
         same.next().map(|used| Arc::clone(&used.item))
     }
 
-    /// Keeps an answer in the place of what was there before.
+    /// Keeps an answer, in place of an older one with the same id.
     pub fn keep(
         &mut self,
         parts: &Parts<'_>,
@@ -120,7 +120,7 @@ impl Held {
         output: &[Arc<Item>],
         now: Instant,
     ) {
-        // Before the one before is let go of: what both have stays.
+        // Before the old answer is removed, so that the items of both stay.
         let context = context.iter().map(|item| self.take(item)).collect();
         let output = output.iter().map(|item| self.take(item)).collect();
         let answer = Answer::new(parts, context, output);

@@ -50,7 +50,7 @@ impl<'q> Page<'q> {
     /// # Errors
     /// When there is no item after which it could begin.
     pub fn of(&self, items: &[Arc<Item>]) -> Result<String, Box<Problem>> {
-        // An item that is there twice would have whoever turns the pages go round in a circle.
+        // With an item that is listed twice, a client that reads page after page might never reach the end.
         let mut seen: HashSet<&str> = HashSet::new();
         let mut items: Vec<&Arc<Item>> =
             items.iter().filter(|item| seen.insert(item.id())).collect();

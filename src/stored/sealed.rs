@@ -1,10 +1,9 @@
-//! What a compacted conversation is handed out as: a text that nobody but this gateway reads, and only for the client
-//! it was made for.
+//! The `encrypted_content` of compaction items: a summary that only the gateway can read, for the same client key.
 //!
-//! It needs no state: the key follows from the client's own key (HKDF), so that the text can be read after a restart
-//! and by every gateway that has that client key, and by no other client. Whoever has a client key could make such a
-//! text; it says no more than a message that the same client could send. The text is encrypted and authenticated
-//! (ChaCha20-Poly1305): one that was changed, cut, or made with another key is not read.
+//! No state is needed: the encryption key is derived from the client's key (HKDF). So the text can be read after a
+//! restart and by every gateway with that client key, but not for another client. Whoever has the client key can make
+//! such a text; it says no more than a message that the same client can send. The text is authenticated
+//! (ChaCha20-Poly1305): one that was changed, cut, or made with another key is rejected.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -21,8 +21,8 @@ pub const LIFE: Duration = Duration::from_secs(24 * 3600);
 /// How often what is too old is looked for.
 pub const SWEEP: Duration = Duration::from_secs(10 * 60);
 
-/// How much is kept. Beyond what one client may have, its least recently used answer goes; beyond what there may be
-/// in all, that of the client that has the most.
+/// How much is kept. Beyond the bounds of one client its least recently used answer is removed; beyond the bounds of
+/// all, the least recently used answer of the client that has the most.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// Of one client.
@@ -139,7 +139,7 @@ impl Store {
         Ok((items.collect(), reservation))
     }
 
-    /// Keeps an answer here, in the place of what was there before.
+    /// Keeps an answer, in place of an older one with the same id.
     pub fn keep(&self, client: Client, new: NewAnswer<'_>, now: Instant) {
         let NewAnswer { parts, context } = new;
         let output = parts
@@ -216,7 +216,7 @@ impl Table {
         }
     }
 
-    /// Lets go of what is too much after `client` was given something.
+    /// Removes what is too much after something was added for `client`.
     fn make_room(&mut self, client: Client, bounds: &Bounds) {
         while self
             .clients

@@ -1,5 +1,5 @@
-//! Compacting a conversation where the upstream has no word for it: its own model is asked for a summary, which
-//! stands for the conversation from then on.
+//! Compacting a conversation at an upstream that has no such operation: the model is asked for a summary, which then
+//! replaces the conversation.
 
 use std::sync::Arc;
 
@@ -15,9 +15,9 @@ instead of the conversation, so include everything that is needed to go on: what
 constraint they gave, what was decided and why, what was done (files, commands and results that matter), what is \
 still open, and the next step. Answer with the summary only. Do not call tools.";
 
-/// What stands in front of a summary where a model reads it.
+/// The text in front of a summary in a later request.
 const LEAD: &str = "The conversation up to this point was replaced by this summary of it:";
-/// The same, where there is a summary that cannot be read.
+/// The text in place of a summary that cannot be read.
 const UNREADABLE: &str =
     "The conversation up to this point was replaced by a summary that cannot be read here.";
 
@@ -35,7 +35,7 @@ const LEFT_OUT: [&str; 10] = [
     "context_management",
 ];
 
-/// The words of users that are handed out beside the summary, bytes.
+/// Text of users that is returned together with the summary, bytes.
 const MOST_WORDS: usize = 64 * 1024;
 
 /// The request for a summary of the conversation in `body`; `None` if that is no JSON object.
@@ -87,8 +87,8 @@ pub struct Compacted<'a> {
 }
 
 impl Compacted<'_> {
-    /// The vendor's `response.compaction`: the users' own words, the newest as far as there is room, and the summary.
-    /// `None` when the model has said nothing, or the system has no randomness.
+    /// The vendor's `response.compaction`: the newest messages of the user, as many as fit, and the summary. `None`
+    /// when the model gave no text, or the system has no randomness.
     pub fn object(&self, sealer: &Sealer) -> Option<Vec<u8>> {
         let answer: Value = serde_json::from_slice(self.answer).ok()?;
         let summary = words(&answer);
