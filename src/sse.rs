@@ -259,9 +259,11 @@ impl<'a> Event<'a> {
         Some(data)
     }
 
-    /// Whether one of its lines is a comment.
-    pub fn has_comment(&self) -> bool {
-        Lines(self.lines).any(|line| line.starts_with(b":"))
+    /// Whether it is nothing but one line of data and a blank one.
+    pub fn is_data_line(&self) -> bool {
+        let end = memchr2(b'\n', b'\r', self.raw).unwrap_or(self.raw.len());
+        let end = self.raw.get(end..).unwrap_or_default();
+        self.raw.starts_with(b"data: ") && matches!(end, b"\n\n" | b"\r\n\r\n")
     }
 
     /// Name and value of every line that is not a comment.
@@ -298,14 +300,16 @@ pub fn with_data(event: &Event, old: &[u8], new: &[u8]) -> Vec<u8> {
     lines
 }
 
-/// The fields of `event` and nothing else.
-pub fn without_comments(event: &Event) -> Vec<u8> {
-    let mut lines = Vec::with_capacity(event.raw.len());
-    for (name, value) in event.fields() {
-        lines.extend_from_slice(&[name, b": ", value, b"\n"].concat());
-    }
-    lines.push(b'\n');
-    lines
+/// JSON as an event of one line. Between its values an end of a line is a space; within them it would be escaped.
+pub fn data_line(json: &[u8]) -> Vec<u8> {
+    let mut event = Vec::with_capacity(json.len() + 8);
+    event.extend_from_slice(b"data: ");
+    event.extend(json.iter().map(|byte| match byte {
+        b'\n' | b'\r' => b' ',
+        other => *other,
+    }));
+    event.extend_from_slice(b"\n\n");
+    event
 }
 
 /// The lines of some bytes, without their ends; blank ones are left out.
@@ -407,9 +411,28 @@ mod tests {
         let two = "event: e\ndata: {1\ndata: 2}\n\n";
         assert_eq!(replaced(one, "{1\n2}"), two);
         assert_eq!(replaced(two, "{}"), "event: e\ndata: {}\n\n");
-        let event = Event::of(one.as_bytes());
-        assert!(event.has_comment() && !Event::of(two.as_bytes()).has_comment());
-        assert_eq!(without_comments(&event), b"event: e\ndata: {}\n\n");
+    }
+
+    #[test]
+    fn a_line_of_data_is_told_from_more() {
+        for (raw, expected) in [
+            ("data: {}\n\n", true),
+            ("data: {}\r\n\r\n", true),
+            ("data:{}\n\n", false),
+            ("data: {}\r\r", false),
+            ("data: {\ndata: }\n\n", false),
+            ("event: e\ndata: {}\n\n", false),
+            ("data: {}\n: comment\n\n", false),
+            ("\u{feff}data: {}\n\n", false),
+            ("\n", false),
+        ] {
+            assert_eq!(
+                Event::of(raw.as_bytes()).is_data_line(),
+                expected,
+                "{raw:?}"
+            );
+        }
+        assert_eq!(data_line(b"{\r\n1}"), b"data: {  1}\n\n");
     }
 
     #[test]

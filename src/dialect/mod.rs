@@ -1,7 +1,9 @@
 //! The wire formats. Pure: no I/O, no clock.
 
+mod arguments;
 pub mod carriers;
 pub mod chat;
+mod choice;
 pub mod event;
 pub mod gemini;
 pub mod memory;
@@ -11,6 +13,7 @@ pub mod neutral;
 mod openai;
 pub mod opening;
 pub mod output;
+mod pieces;
 pub mod problem;
 pub mod responses;
 pub mod thinking;

@@ -56,11 +56,12 @@ pub fn choice_word(word: &str) -> Option<ToolChoice> {
 pub fn allowed_tools(mut allowed: Object<'_>) -> ToolChoice {
     let name = |tool: Given<'_>| {
         let mut tool = tool.object()?;
+        let kind = tool.full_text("type");
         let mut named = tool
             .object("function")
             .or_else(|| tool.object("custom"))
             .unwrap_or(tool);
-        named.full_text("name")
+        named.full_text("name").or(kind)
     };
     ToolChoice::Allowed {
         required: allowed.text("mode").as_deref() == Some("required"),

@@ -1,26 +1,27 @@
 //! From one dialect to another, by the neutral form: requests on their way to an upstream, answers on their way
 //! back.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::gemini::schema::{Profile, restore};
+use super::arguments::Arguments;
+pub use super::chat::write::TextTools;
 use super::memory::{self, Keeper, Memory};
 use super::neutral::answer::{Answer, Ending, Head};
-use super::neutral::ids::{self, Mint};
+use super::neutral::ids::{self, Mint, Shown};
 use super::neutral::json_text::MOST_TREE;
 use super::neutral::losses::Way;
 use super::neutral::names::Names;
 use super::neutral::turn::{MOST_TURNS, too_many};
 use super::neutral::{
-    Event, Json, Object, Part, Request, Tool, ToolChoice, Untranslatable, estimate, given, repair,
+    Event, Json, Object, Part, Request, Untranslatable, estimate, fold, given, repair,
 };
 use super::problem::{self, ErrorStatus, Problem};
 use super::thinking::{self, Amount, Level, Record, Target, Wish};
 use super::usage::{Meter, Usage};
-use super::{Dialect, chat, gemini, messages, responses};
+use super::{Dialect, chat, choice, gemini, messages, responses};
 
 /// How a client writes its dialect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct Ask<'a> {
 #[derive(Clone, Debug)]
 pub struct Translated {
     pub body: Vec<u8>,
+    /// The types of the tools that the upstream does not have and is not told of.
+    pub dropped: Vec<String>,
     pub way_back: WayBack,
 }
 
@@ -71,10 +74,8 @@ pub struct WayBack {
     names: Names,
     head: Head,
     mint: Mint,
-    /// The client's own schemas of its tools, where the upstream got changed ones.
-    schemas: HashMap<String, Json>,
-    /// The tools that calls under way are of, by choice and block.
-    calls: HashMap<(u32, u32), String>,
+    shown: Shown,
+    arguments: Arguments,
     keeper: Option<Keeper>,
 }
 
@@ -93,8 +94,8 @@ impl WayBack {
                 ..Head::default()
             },
             mint: Mint::new(seed),
-            schemas: HashMap::new(),
-            calls: HashMap::new(),
+            shown: Shown::as_they_are(),
+            arguments: Arguments::default(),
             keeper: None,
         }
     }
@@ -117,67 +118,18 @@ impl WayBack {
         self.head.echo.push((key, Json::of(value)));
     }
 
-    /// A call of a tool as the client knows it: with its name, an id that it takes, and arguments that fit its
-    /// own schema.
-    fn restore(&mut self, event: &mut Event) {
-        match event {
-            Event::ToolStart {
-                choice,
-                block,
-                id,
-                name,
-                ..
-            } => {
-                *id = ids::call(self.client, id);
-                *name = self.names.original(name).to_owned();
-                if self.schemas.contains_key(name) {
-                    self.calls.insert((*choice, *block), name.clone());
-                }
-            }
-            // Gemini tells arguments whole.
-            Event::ToolArgs {
-                choice,
-                block,
-                delta,
-            } => {
-                let name = self.calls.get(&(*choice, *block));
-                let schema = name.and_then(|name| self.schemas.get(name)?.tree());
-                if let Some(schema) = schema
-                    && let Ok(arguments) = serde_json::from_str(delta)
-                {
-                    *delta = restore(arguments, &schema, Profile::Public).to_string();
-                }
-            }
-            _ => {}
+    /// Gives what the client is told for an event: calls of tools have the name by which it knows the tool, an id that
+    /// it has not seen, and arguments that fit its own schema.
+    fn restore(&mut self, mut event: Event, each: &mut impl FnMut(Event)) {
+        if let Event::ToolStart { id, name, .. } = &mut event {
+            *id = self.shown.show(id, &mut self.mint);
+            *name = self.names.original(name).to_owned();
         }
         if let Some(keeper) = &mut self.keeper {
-            keeper.see(event);
+            keeper.see(&event);
         }
+        self.arguments.take(event, each);
     }
-}
-
-/// The schemas of tools by which arguments may have to be restored.
-fn schemas(request: &Request) -> HashMap<String, Json> {
-    let tools = request.tools.iter().filter(|tool| !tool.is_custom);
-    tools
-        .filter(|tool| has_literals(tool.schema.as_str()))
-        .map(|tool| (tool.name.clone(), tool.schema.clone()))
-        .collect()
-}
-
-/// Whether a schema may allow values that are no texts, one by one.
-fn has_literals(schema: &str) -> bool {
-    let is_said = |name: &str, texts: &str| {
-        let mut rest = schema;
-        while let Some((_, behind)) = rest.split_once(name) {
-            if !behind.starts_with(texts) {
-                return true;
-            }
-            rest = behind;
-        }
-        false
-    };
-    schema.contains('\\') || is_said("\"const\":", "\"") || schema.contains("\"enum\":")
 }
 
 /// Bytes that translating a body of so many for `upstream` may take beside the body, the translated one included.
@@ -190,9 +142,10 @@ pub fn memory_needed(upstream: Dialect, body: usize) -> usize {
     const TINY_MESSAGES: usize = 16 * 1024 * 1024;
     const TINY_PIECES: usize = 2 * 1024 * 1024;
     const TREE: usize = 24;
+    // Of a schema that is folded there are two for a moment.
     let trees = match upstream {
-        Dialect::Gemini | Dialect::Messages => TREE * body.min(MOST_TREE),
-        Dialect::Chat | Dialect::Responses => 0,
+        Dialect::Gemini => TREE * body.min(MOST_TREE),
+        _ => 2 * TREE * body.min(fold::most_tree(upstream)),
     };
     body.saturating_mul(3)
         .saturating_add(body.min(TINY_MESSAGES))
@@ -216,8 +169,20 @@ pub fn remembering(
     ask: &Ask<'_>,
     memory: Option<Arc<dyn Memory>>,
 ) -> Result<Translated, Untranslatable> {
+    for_provider(ask, memory, TextTools::default())
+}
+
+/// As [`remembering`], for a provider of whom more is known than its dialect.
+///
+/// # Errors
+/// See [`request`].
+pub fn for_provider(
+    ask: &Ask<'_>,
+    memory: Option<Arc<dyn Memory>>,
+    text_tools: TextTools,
+) -> Result<Translated, Untranslatable> {
     let body = given::open(ask.body)?;
-    let echo = match ask.client {
+    let mut echo = match ask.client {
         Dialect::Responses => responses::envelope::echo(&body),
         _ => Vec::new(),
     };
@@ -236,7 +201,8 @@ pub fn remembering(
     if let Some(memory) = &memory {
         memory::restore(&mut request, ask.upstream, memory.as_ref());
     }
-    choose(&mut request, ask.client)?;
+    let dropped = choice::settle(&mut request, ask.client, ask.upstream)?;
+    responses::envelope::leave_out(&dropped, &mut echo);
     let record = ask.record.or_else(|| thinking::record(ask.upstream_model));
     let goes_on = match ask.upstream {
         Dialect::Gemini => false,
@@ -251,19 +217,22 @@ pub fn remembering(
         id: String::new(),
         created: ask.now,
         model: ask.model.to_owned(),
-        text_tools: text_tools(&request),
+        text_tools: tools_of_text(&request),
         namespaces: namespaces(&request),
         include_usage: request.include_usage,
         echo,
     };
-    let schemas = match ask.upstream {
-        Dialect::Gemini => schemas(&request),
-        _ => HashMap::new(),
+    let wraps_texts = match ask.upstream {
+        Dialect::Chat => text_tools == TextTools::AsFunctions,
+        Dialect::Responses => false,
+        Dialect::Messages | Dialect::Gemini => true,
     };
+    let arguments = Arguments::new(&request, ask.client, ask.upstream, wraps_texts);
+    let shown = Shown::after(ask.client, &request.turns);
     let model = ask.upstream_model;
     let most_tokens = record.and_then(|record| record.max_output);
     let mut body = match ask.upstream {
-        Dialect::Chat => chat::write::request(request, model, &names),
+        Dialect::Chat => chat::write::request(request, model, &names, text_tools),
         Dialect::Responses => responses::write::request(request, model, &names),
         Dialect::Messages => messages::write::request(request, model, &names, most_tokens),
         Dialect::Gemini => gemini::write::request(request, model, &names),
@@ -281,6 +250,7 @@ pub fn remembering(
     }
     Ok(Translated {
         body: body.into_text()?,
+        dropped,
         way_back: WayBack {
             client: ask.client,
             form: ask.form,
@@ -288,8 +258,8 @@ pub fn remembering(
             names,
             head,
             mint: Mint::new(ask.seed),
-            schemas,
-            calls: HashMap::new(),
+            shown,
+            arguments,
             keeper: memory.map(|memory| Keeper::new(ask.upstream, memory)),
         },
     })
@@ -373,38 +343,6 @@ fn read<'a>(ask: &Ask<'a>, body: Object<'a>) -> Result<Request<'a>, Untranslatab
     Ok(request)
 }
 
-/// Of tools with one name the first one counts; the one that is chosen must be there.
-fn choose(request: &mut Request, client: Dialect) -> Result<(), Untranslatable> {
-    let mut known = HashSet::new();
-    request.tools.retain(|tool| known.insert(tool.name.clone()));
-    let has_tools = !request.tools.is_empty() || request.web_search.is_some();
-    let Some(ToolChoice::Tool(chosen)) = &mut request.tool_choice else {
-        return Ok(());
-    };
-    if !has_tools || known.contains(chosen) {
-        return Ok(());
-    }
-    let is_bare = |tool: &&Tool| {
-        let namespace = tool.namespace.as_ref();
-        namespace.is_some_and(|(_, bare)| bare == chosen)
-    };
-    let mut meant = request.tools.iter().filter(is_bare);
-    match (meant.next(), meant.next()) {
-        (Some(tool), None) => {
-            *chosen = tool.name.clone();
-            Ok(())
-        }
-        _ => {
-            let place = match client {
-                Dialect::Gemini => "toolConfig.functionCallingConfig.allowedFunctionNames[0]",
-                _ => "tool_choice",
-            };
-            let why = format!("there is no tool {chosen:?}");
-            Err(Untranslatable::new(place, why))
-        }
-    }
-}
-
 /// Every name of a tool in the order of the request.
 fn mentioned<'r>(request: &'r Request<'_>) -> Vec<&'r str> {
     let called = request.turns.iter().flat_map(|turn| &turn.parts);
@@ -416,7 +354,7 @@ fn mentioned<'r>(request: &'r Request<'_>) -> Vec<&'r str> {
     defined.chain(called).collect()
 }
 
-fn text_tools(request: &Request) -> Vec<String> {
+fn tools_of_text(request: &Request) -> Vec<String> {
     let text_tools = request.tools.iter().filter(|tool| tool.is_custom);
     text_tools.map(|tool| tool.name.clone()).collect()
 }
@@ -547,6 +485,11 @@ impl Stream {
         self.way_back.upstream
     }
 
+    /// Whether the client gets one JSON array instead of events.
+    pub fn is_array(&self) -> bool {
+        self.array.is_some()
+    }
+
     pub fn state(&self) -> &State {
         &self.state
     }
@@ -587,27 +530,43 @@ impl Stream {
                 self.start(id.as_deref(), created);
                 return;
             }
-            Event::Finish {
-                choice,
-                finish,
-                native,
+            Event::Error {
+                status,
+                message,
+                class,
             } => {
-                self.ending.finishes.insert(choice, (finish, native));
-                self.settle();
-                return;
-            }
-            Event::Error { status, message } => {
                 // An answer that is complete stays so.
                 if self.state == State::Running {
-                    self.fail(status, &message, out);
+                    let status = ErrorStatus::from_upstream(status);
+                    let problem = Problem {
+                        class,
+                        ..Problem::new(status, message)
+                    };
+                    self.fail_with(&problem, out);
                 }
                 return;
             }
-            mut other => {
-                self.way_back.restore(&mut other);
-                other
-            }
+            other => other,
         };
+        let mut restored = Vec::new();
+        self.way_back
+            .restore(event, &mut |event| restored.push(event));
+        for event in restored {
+            self.tell(event, out);
+        }
+        self.settle();
+    }
+
+    fn tell(&mut self, event: Event, out: &mut Vec<u8>) {
+        if let Event::Finish {
+            choice,
+            finish,
+            native,
+        } = event
+        {
+            self.ending.finishes.insert(choice, (finish, native));
+            return;
+        }
         let usage = self.meter.usage();
         if usage != self.usage
             && let Some(usage) = usage
@@ -616,7 +575,6 @@ impl Stream {
             self.put(Event::Usage(usage), out);
         }
         self.put(event, out);
-        self.settle();
     }
 
     /// One answer may end before another begins.
@@ -688,25 +646,30 @@ impl Stream {
     /// Writes an error as the end.
     pub fn fail(&mut self, status: u16, message: &str, out: &mut Vec<u8>) {
         let problem = Problem::new(ErrorStatus::from_upstream(status), message);
+        self.fail_with(&problem, out);
+    }
+
+    /// Writes an error as the end.
+    pub fn fail_with(&mut self, problem: &Problem, out: &mut Vec<u8>) {
         match (self.way_back.client, &mut self.array) {
             (Dialect::Responses, _) => {
-                let code = problem::stream_code(problem.status);
+                let (code, message) = problem::stream_words(Dialect::Responses, problem);
                 if let Some(Writer::Responses(writer)) = self.writer() {
-                    writer.fail(code, message, out);
+                    writer.fail(&code, &message, out);
                 }
             }
             (_, Some(_)) => {
-                let rendered = problem::render(Dialect::Gemini, &problem);
+                let rendered = problem::render(Dialect::Gemini, problem);
                 self.element(&rendered, out);
                 out.extend_from_slice(b"]");
             }
             (dialect, None) => {
-                out.extend_from_slice(&problem::render_in_stream(dialect, &problem, false, 0));
+                out.extend_from_slice(&problem::render_in_stream(dialect, problem, false, 0));
             }
         }
         self.state = State::Failed {
-            status,
-            message: message.to_owned(),
+            status: problem.status.code(),
+            message: problem.message.clone(),
         };
     }
 
@@ -788,9 +751,11 @@ impl Gathered {
     }
 
     fn push(&mut self, events: Vec<Event>) {
-        for mut event in events {
-            self.way_back.restore(&mut event);
-            self.answer.push(event);
+        let Self {
+            way_back, answer, ..
+        } = self;
+        for event in events {
+            way_back.restore(event, &mut |event| answer.push(event));
         }
     }
 

@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::connection::Connection;
 use super::downgrade::Downgrade;
 use super::framing::request::RequestHead;
-use crate::exchange::{Client, Gone};
+use crate::exchange::{Client, Gone, ZERO};
 
 /// Bytes that a client may be behind before a stream waits for it.
 const BEHIND: usize = 256 * 1024;
@@ -173,6 +173,7 @@ impl<T> Client for Responder<T> {
             self.probe_at.set(now.checked_add(PROBE_AGAIN));
             let probe = match self.has_begun.get() {
                 _ if self.is_http10 => Vec::new(),
+                true if *self.probe.borrow() == ZERO => self.probe.take(),
                 true => self.probe.borrow().clone(),
                 false => PROBE.to_vec(),
             };

@@ -56,6 +56,10 @@ pub trait Client {
     fn probe_with(&self, _bytes: &[u8]) {}
 }
 
+/// What may be written between two chunks of a body: a zero before the size of the next one, which means nothing (RFC
+/// 9112, 7.1). Readers take only so many digits, so it is written once.
+pub const ZERO: &[u8] = b"0";
+
 /// Writes to a client through [`Client::send`].
 #[derive(Clone)]
 pub struct Writer(pub Rc<dyn Client>);

@@ -10,7 +10,7 @@ mod request;
 mod waiter;
 
 pub use admission::Admission;
-pub use client::{Client, Gone, Writer};
+pub use client::{Client, Gone, Writer, ZERO};
 pub use head::Head;
 pub use headers::Headers;
 pub use request::Request;

@@ -2,6 +2,9 @@
 
 use std::io::{self, Write};
 
+use super::closing::{self, KeepAlive};
+use crate::dialect::Dialect;
+
 /// Room in front of a chunk for its size, in hex, and CR LF.
 const FRONT: usize = 18;
 
@@ -11,6 +14,8 @@ pub struct Chunks<W> {
     buffer: Vec<u8>,
     /// Bytes of payload written.
     pub bytes: u64,
+    /// The beginning of the next event's line has been written, to keep the connection alive.
+    has_line: bool,
 }
 
 impl<W: Write> Chunks<W> {
@@ -19,11 +24,36 @@ impl<W: Write> Chunks<W> {
             out,
             buffer: vec![0; FRONT],
             bytes: 0,
+            has_line: false,
         }
     }
 
-    pub fn put(&mut self, payload: &[u8]) {
+    /// A stream of `dialect` in which [`keep_alive`](Self::keep_alive) has been used before.
+    pub fn kept_alive(out: W, dialect: Dialect) -> Self {
+        Self {
+            has_line: matches!(closing::keep_alive(dialect), KeepAlive::InLine),
+            ..Self::new(out)
+        }
+    }
+
+    pub fn put(&mut self, mut payload: &[u8]) {
+        if self.has_line && !payload.is_empty() {
+            self.has_line = false;
+            payload = payload.strip_prefix(b"data:").unwrap_or(payload);
+        }
         self.buffer.extend_from_slice(payload);
+    }
+
+    /// Puts in what clients of `dialect` take no notice of.
+    pub fn keep_alive(&mut self, dialect: Dialect) {
+        match closing::keep_alive(dialect) {
+            KeepAlive::Event(event) => self.put(event.as_bytes()),
+            KeepAlive::InLine if self.has_line => self.buffer.push(b' '),
+            KeepAlive::InLine => {
+                self.buffer.extend_from_slice(b"data: ");
+                self.has_line = true;
+            }
+        }
     }
 
     /// Writes what was put in, if anything was.

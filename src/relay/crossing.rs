@@ -8,13 +8,13 @@ use memchr::memmem;
 
 use super::asked::Asked;
 use super::chunks::Chunks;
-use super::closing;
 use super::outcome::{Ended, Relayed, Settle, Settlement};
-use super::source::{closed, drain, error_of, fill, silent, unfinished};
+use super::source::{closed, drain, fill, silent, unfinished};
 use super::stream::{Opened, Primed};
 use super::whole::{self, Whole};
 use crate::dialect::Dialect;
 use crate::dialect::event::{self, Meaning};
+use crate::dialect::problem::{self, ErrorStatus};
 use crate::dialect::translate::{self, State, Stream, WayBack};
 use crate::exchange::Interruption;
 use crate::provider::{Answer, Failure, FailureKind, Headers};
@@ -27,26 +27,64 @@ use crate::sse::{Event, Splitter};
 /// When it breaks off, is too long to be held, or is an error.
 pub fn whole(answer: Answer, way_back: WayBack, asked: &Asked<'_>) -> Result<Whole, Failure> {
     let read = whole::open_all(answer, asked)?;
-    let failed = |(status, message): (u16, String)| {
-        let failure = Failure {
-            status: Some(status),
-            ..Failure::new(FailureKind::Status, message)
-        };
+    let translated = translate::whole(read.held(), way_back);
+    let (body, usage) = translated.map_err(|(status, message)| {
+        let failure = no_answer(status, &message);
         failure.redacted(&read.redaction)
-    };
-    let (body, usage) = translate::whole(read.held(), way_back).map_err(failed)?;
+    })?;
     Ok(read.translated(body, usage))
+}
+
+/// The failure of an upstream that has answered with one, in the words of its answer.
+fn no_answer(status: u16, message: &str) -> Failure {
+    Failure {
+        status: Some(status),
+        body: message.as_bytes().to_vec(),
+        ..Failure::new(FailureKind::Status, message)
+    }
 }
 
 /// A stream in the client's dialect, as far as it is known. Nothing of it has been written.
 pub struct Crossing {
     opened: Opened,
-    stream: Stream,
+    reading: Reading,
+    /// What has come of it was its end.
+    is_over: bool,
 }
 
 impl Crossing {
-    pub fn new(opened: Opened, stream: Stream) -> Self {
-        Self { opened, stream }
+    pub fn new(mut opened: Opened, stream: Stream) -> Self {
+        let redaction = match &opened {
+            Opened::Events(primed) => &primed.redaction,
+            Opened::Whole(whole) => &whole.redaction,
+        };
+        let mut reading = Reading {
+            redaction: Arc::clone(redaction),
+            stream,
+            pending: Vec::new(),
+            events: 0,
+        };
+        let is_over = match &mut opened {
+            Opened::Events(primed) => {
+                let first = std::mem::take(&mut primed.first);
+                first.iter().any(|event| reading.event(&Event::of(event)))
+            }
+            Opened::Whole(whole) => {
+                reading.read(whole.held());
+                reading.stream.read(b"[DONE]", &mut reading.pending);
+                true
+            }
+        };
+        Self {
+            opened,
+            reading,
+            is_over,
+        }
+    }
+
+    /// What it begins with, if that is a failure, so that another upstream can be asked instead.
+    pub fn failure(&self) -> Option<Failure> {
+        self.reading.failure()
     }
 
     /// The headers of the upstream, unfiltered.
@@ -59,26 +97,20 @@ impl Crossing {
 
     /// What the attempt presented.
     pub fn redaction(&self) -> &Arc<Redaction> {
-        match &self.opened {
-            Opened::Events(primed) => &primed.redaction,
-            Opened::Whole(whole) => &whole.redaction,
-        }
+        &self.reading.redaction
     }
 
     /// Writes the stream, chunked, to its end. The client gets exactly one end.
     #[inline(never)]
-    pub fn pump(
+    pub fn pump<W: Write>(
         self,
-        out: impl Write,
+        out: Chunks<W>,
         keep_alive: Option<Duration>,
         settle: Settle<'_>,
     ) -> Relayed {
         let mut pump = Pump {
-            redaction: Arc::clone(self.redaction()),
-            stream: self.stream,
-            out: Chunks::new(out),
-            pending: Vec::new(),
-            events: 0,
+            reading: self.reading,
+            out,
             is_cut: false,
             keep_alive,
             last_written: Instant::now(),
@@ -86,14 +118,14 @@ impl Crossing {
             settle,
         };
         let ended = match self.opened {
-            Opened::Events(primed) => pump.events(primed),
+            Opened::Events(primed) => pump.events(primed, self.is_over),
             Opened::Whole(whole) => pump.whole(whole),
         };
         let (ended, failure) = ended.unwrap_or((Ended::ClientGone, None));
         Relayed {
             bytes: pump.out.bytes,
-            events: pump.events,
-            usage: pump.stream.usage(),
+            events: pump.reading.events,
+            usage: pump.reading.stream.usage(),
             is_whole: ended != Ended::ClientGone && !pump.is_cut,
             ended,
             failure,
@@ -111,13 +143,19 @@ fn last_response(events: &[u8]) -> Option<&[u8]> {
 /// Bytes a buffer may keep between events.
 const LASTING: usize = 4 * 1024;
 
-struct Pump<'a, W> {
+/// The way of events into the client's dialect.
+struct Reading {
     /// What the attempt presented: errors are told without it.
     redaction: Arc<Redaction>,
     stream: Stream,
-    out: Chunks<W>,
+    /// What the client is to get.
     pending: Vec<u8>,
     events: u64,
+}
+
+struct Pump<'a, W> {
+    reading: Reading,
+    out: Chunks<W>,
     /// The client had all it wanted before the body ended, and left.
     is_cut: bool,
     keep_alive: Option<Duration>,
@@ -128,62 +166,7 @@ struct Pump<'a, W> {
 
 type Over = (Ended, Option<Failure>);
 
-impl<W: Write> Pump<'_, W> {
-    /// An upstream that answered with one body all the same.
-    fn whole(&mut self, whole: Whole) -> io::Result<Over> {
-        self.read(whole.held());
-        self.response = whole.into_response();
-        self.stream.read(b"[DONE]", &mut self.pending);
-        match self.stream.state() {
-            State::Running => self.broken(silent()),
-            State::Finished | State::Failed { .. } => self.end(),
-        }
-    }
-
-    fn events(&mut self, mut primed: Box<Primed>) -> io::Result<Over> {
-        let over = self.pass(&mut primed)?;
-        if over.0 == Ended::Terminal {
-            primed.waiter.wake_after(None);
-            drain(&mut primed.body, &primed.waiter);
-        }
-        Ok(over)
-    }
-
-    fn pass(&mut self, primed: &mut Primed) -> io::Result<Over> {
-        let waiter = primed.waiter.clone();
-        let splitter = &mut primed.splitter;
-        for event in std::mem::take(&mut primed.first) {
-            if self.event(&Event::of(&event)) {
-                return self.end_marked();
-            }
-        }
-        loop {
-            while let Some(event) = splitter.next_event() {
-                if self.event(&event) {
-                    return self.end_marked();
-                }
-            }
-            self.flush()?;
-            if let Some(interval) = self.keep_alive {
-                waiter.wake_after(Some(interval.saturating_sub(self.last_written.elapsed())));
-            }
-            match fill(splitter, &mut primed.body) {
-                Ok(0) => return self.end_of_body(splitter),
-                Ok(_) => {}
-                Err(error) => match Interruption::of(&error) {
-                    Some(Interruption::Awake) => {
-                        let sign = closing::keep_alive(self.stream.client());
-                        self.pending.extend_from_slice(sign.as_bytes());
-                        self.last_written = Instant::now();
-                        self.flush()?;
-                    }
-                    Some(Interruption::ClientGone) => return Ok((Ended::ClientGone, None)),
-                    _ => return self.broken(Failure::of_read(&error)),
-                },
-            }
-        }
-    }
-
+impl Reading {
     /// Takes one event. Returns whether it is the upstream's last, whatever comes behind.
     fn event(&mut self, event: &Event) -> bool {
         let Some(data) = event.data() else {
@@ -196,10 +179,10 @@ impl<W: Write> Pump<'_, W> {
             false => self.read(&data),
         }
         if meaning == Meaning::Error && *self.stream.state() == State::Running {
-            let failure = error_of(&data, &Headers::default()).redacted(&self.redaction);
-            let status = failure.status.unwrap_or(502);
-            self.stream
-                .fail(status, &failure.message, &mut self.pending);
+            let data = self.redaction.bytes(&data);
+            let status = ErrorStatus::from_upstream(event::error_status(&data));
+            let problem = problem::read_upstream(self.stream.client(), status, &data, None);
+            self.stream.fail_with(&problem, &mut self.pending);
         }
         meaning == Meaning::End || matches!(self.stream.state(), State::Failed { .. })
     }
@@ -216,8 +199,70 @@ impl<W: Write> Pump<'_, W> {
         }
     }
 
+    fn failure(&self) -> Option<Failure> {
+        let State::Failed { status, message } = self.stream.state() else {
+            return None;
+        };
+        Some(no_answer(*status, message).redacted(&self.redaction))
+    }
+}
+
+impl<W: Write> Pump<'_, W> {
+    /// An upstream that answered with one body all the same.
+    fn whole(&mut self, whole: Whole) -> io::Result<Over> {
+        self.response = whole.into_response();
+        match self.reading.stream.state() {
+            State::Running => self.broken(silent()),
+            State::Finished | State::Failed { .. } => self.end(),
+        }
+    }
+
+    fn events(&mut self, mut primed: Box<Primed>, is_over: bool) -> io::Result<Over> {
+        let over = match is_over {
+            true => self.end_marked(),
+            false => self.pass(&mut primed),
+        }?;
+        if over.0 == Ended::Terminal {
+            primed.waiter.wake_after(None);
+            drain(&mut primed.body, &primed.waiter);
+        }
+        Ok(over)
+    }
+
+    fn pass(&mut self, primed: &mut Primed) -> io::Result<Over> {
+        let waiter = primed.waiter.clone();
+        let splitter = &mut primed.splitter;
+        loop {
+            while let Some(event) = splitter.next_event() {
+                if self.reading.event(&event) {
+                    return self.end_marked();
+                }
+            }
+            self.flush()?;
+            if let Some(interval) = self.keep_alive {
+                waiter.wake_after(Some(interval.saturating_sub(self.last_written.elapsed())));
+            }
+            match fill(splitter, &mut primed.body) {
+                Ok(0) => return self.end_of_body(splitter),
+                Ok(_) => {}
+                Err(error) => match Interruption::of(&error) {
+                    Some(Interruption::Awake) => {
+                        match self.reading.stream.is_array() {
+                            true => self.out.put(b"\n"),
+                            false => self.out.keep_alive(self.reading.stream.client()),
+                        }
+                        self.last_written = Instant::now();
+                        self.flush()?;
+                    }
+                    Some(Interruption::ClientGone) => return Ok((Ended::ClientGone, None)),
+                    _ => return self.broken(Failure::of_read(&error)),
+                },
+            }
+        }
+    }
+
     fn end_marked(&mut self) -> io::Result<Over> {
-        match self.stream.state() {
+        match self.reading.stream.state() {
             State::Running => self.broken(unfinished()),
             State::Finished | State::Failed { .. } => self.end(),
         }
@@ -225,7 +270,7 @@ impl<W: Write> Pump<'_, W> {
 
     fn end_of_body(&mut self, splitter: &Splitter) -> io::Result<Over> {
         if let Some(last) = closed(&splitter.last_event()) {
-            self.event(&Event::of(&last));
+            self.reading.event(&Event::of(&last));
         }
         self.end_marked()
     }
@@ -233,46 +278,39 @@ impl<W: Write> Pump<'_, W> {
     /// The stream goes no further: if the answer was complete, it gets its end, else the client is told.
     #[inline(never)]
     fn broken(&mut self, failure: Failure) -> io::Result<Over> {
-        if *self.stream.state() != State::Running {
+        let Reading {
+            stream, pending, ..
+        } = &mut self.reading;
+        if *stream.state() != State::Running {
             return self.end();
         }
         let status = match failure.kind {
             FailureKind::Timeout => 504,
             _ => 502,
         };
-        self.stream
-            .fail(status, &failure.message, &mut self.pending);
+        stream.fail(status, &failure.message, pending);
         self.close((Ended::Broken, Some(failure)))
     }
 
     fn end(&mut self) -> io::Result<Over> {
-        let before = self.pending.len();
-        self.stream.end(&mut self.pending);
-        let over = match self.stream.state() {
-            State::Failed { status, message } => {
-                let failure = Failure {
-                    status: Some(*status),
-                    ..Failure::new(FailureKind::Status, message.as_str())
-                };
-                (
-                    Ended::UpstreamError,
-                    Some(failure.redacted(&self.redaction)),
-                )
-            }
-            State::Running | State::Finished => (Ended::Terminal, None),
+        let before = self.reading.pending.len();
+        self.reading.stream.end(&mut self.reading.pending);
+        let over = match self.reading.failure() {
+            Some(failure) => (Ended::UpstreamError, Some(failure)),
+            None => (Ended::Terminal, None),
         };
         self.close_with(over, before)
     }
 
     /// Ends the body.
     fn close(&mut self, over: Over) -> io::Result<Over> {
-        self.close_with(over, self.pending.len())
+        self.close_with(over, self.reading.pending.len())
     }
 
     /// The same; the end of the stream stands from `end` on in what is still to be written.
     fn close_with(&mut self, over: Over, end: usize) -> io::Result<Over> {
-        let whole = match self.stream.client() {
-            Dialect::Responses => self.pending.get(end..).and_then(last_response),
+        let whole = match self.reading.stream.client() {
+            Dialect::Responses => self.reading.pending.get(end..).and_then(last_response),
             Dialect::Chat | Dialect::Messages | Dialect::Gemini => None,
         };
         (self.settle)(&Settlement {
@@ -287,11 +325,12 @@ impl<W: Write> Pump<'_, W> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if !self.pending.is_empty() {
-            self.out.put(&self.pending);
-            self.pending.clear();
+        let pending = &mut self.reading.pending;
+        if !pending.is_empty() {
+            self.out.put(pending);
+            pending.clear();
             // One giant event must not keep its memory for the rest of the stream.
-            self.pending.shrink_to(LASTING);
+            pending.shrink_to(LASTING);
             self.last_written = Instant::now();
         }
         self.out.flush()

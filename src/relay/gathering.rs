@@ -12,7 +12,7 @@ use crate::dialect::Dialect;
 use crate::dialect::event::{self, Meaning};
 use crate::dialect::translate::{Gathered, WayBack};
 use crate::provider::{Failure, FailureKind, Headers, codex};
-use crate::sse::{Event, Splitter};
+use crate::sse::{self, Event, Splitter};
 
 /// A body of which only so much is read, and all that is is taken from the budget.
 pub struct Bounded<'b> {
@@ -125,14 +125,7 @@ pub fn whole_of_array(json: &[u8], asked: &Asked<'_>) -> Result<Vec<u8>, Failure
 pub fn events(json: &[u8]) -> Result<Vec<u8>, Failure> {
     let mut events = Vec::with_capacity(json.len() + 64);
     for element in elements(json)? {
-        events.extend_from_slice(b"data: ");
-        // Between its values; within them it would be escaped.
-        let bytes = element.get().bytes();
-        events.extend(bytes.map(|byte| match byte {
-            b'\n' | b'\r' => b' ',
-            other => other,
-        }));
-        events.extend_from_slice(b"\n\n");
+        events.extend_from_slice(&sse::data_line(element.get().as_bytes()));
     }
     Ok(events)
 }

@@ -25,7 +25,6 @@ mod tests;
 
 pub use asked::Asked;
 pub use chunks::Chunks;
-pub use closing::keep_alive;
 pub use crossing::Crossing;
 pub use outcome::{Ended, Relayed, Settle, Settlement};
 pub use rename::Rename;

@@ -48,7 +48,7 @@ impl<'a, W: Write> Pump<'a, W> {
     pub fn new(
         dialect: Dialect,
         style: Style<'a>,
-        out: W,
+        out: Chunks<W>,
         waiter: Waiter,
         redaction: Arc<Redaction>,
         budget: &Budget,
@@ -57,7 +57,7 @@ impl<'a, W: Write> Pump<'a, W> {
         Self {
             dialect,
             style,
-            out: Chunks::new(out),
+            out,
             meter: Meter::new(dialect),
             items: OutputItems::new(budget),
             response: None,
@@ -164,6 +164,14 @@ impl<'a, W: Write> Pump<'a, W> {
             return Some((Ended::Terminal, Some(failure)));
         }
         self.meter.read(&data);
+        if meaning == Meaning::Error
+            && let Some(problem) = problem::retold(self.dialect, &data)
+        {
+            self.put_problem(&problem);
+            self.events += 1;
+            let failure = error_of(&data, &Headers::default());
+            return Some((Ended::UpstreamError, Some(failure)));
+        }
         let edited = self.edited(&data, meaning);
         if (self.dialect, meaning) == (Dialect::Responses, Meaning::End) {
             let told = edited.as_deref().unwrap_or(&data);
@@ -171,14 +179,18 @@ impl<'a, W: Write> Pump<'a, W> {
             self.settle(&(Ended::Terminal, None), whole);
         }
         match (self.style.framing, &edited) {
-            (Framing::Events, None) if self.passes_comments() || !event.has_comment() => {
+            (Framing::Array, edited) => self.put_element(edited.as_deref().unwrap_or(&data)),
+            (Framing::Events, None) if self.dialect != Dialect::Gemini || event.is_data_line() => {
                 self.out.put(event.raw);
             }
-            (Framing::Events, None) => {
-                self.out.put(&sse::without_comments(event));
+            (Framing::Events, edited) if self.dialect == Dialect::Gemini => {
+                let data = edited.as_deref().unwrap_or(&data);
+                self.out.put(&sse::data_line(data));
             }
-            (Framing::Events, Some(edited)) => self.out.put(&sse::with_data(event, &data, edited)),
-            (Framing::Array, edited) => self.put_element(edited.as_deref().unwrap_or(&data)),
+            (Framing::Events, edited) => {
+                let edited = edited.as_deref().unwrap_or(&data);
+                self.out.put(&sse::with_data(event, &data, edited));
+            }
         }
         self.events += 1;
         match meaning {
@@ -220,7 +232,7 @@ impl<'a, W: Write> Pump<'a, W> {
         renamed.or(completed)
     }
 
-    /// Gemini's clients know none (spec/dialects.md 5.1).
+    /// Gemini's clients know none ([`closing::keep_alive`]).
     fn passes_comments(&self) -> bool {
         self.style.framing == Framing::Events && self.dialect != Dialect::Gemini
     }
@@ -260,15 +272,19 @@ impl<'a, W: Write> Pump<'a, W> {
             _ => ErrorStatus::BAD_GATEWAY,
         };
         let problem = Problem::new(status, failure.message.as_str());
+        self.put_problem(&problem);
+        self.close((ended, Some(failure)))
+    }
+
+    fn put_problem(&mut self, problem: &Problem) {
         match self.style.framing {
             Framing::Events => {
                 let (dialect, is_codex) = (self.dialect, self.style.is_codex);
-                let event = problem::render_in_stream(dialect, &problem, is_codex, self.events);
+                let event = problem::render_in_stream(dialect, problem, is_codex, self.events);
                 self.out.put(&event);
             }
-            Framing::Array => self.put_element(&problem::render(self.dialect, &problem)),
+            Framing::Array => self.put_element(&problem::render(self.dialect, problem)),
         }
-        self.close((ended, Some(failure)))
     }
 
     /// Has the end entered, once.
@@ -295,8 +311,11 @@ impl<'a, W: Write> Pump<'a, W> {
     }
 
     fn keep_alive(&mut self) -> io::Result<()> {
-        if self.style.framing == Framing::Events {
-            self.out.put(closing::keep_alive(self.dialect).as_bytes());
+        match self.style.framing {
+            Framing::Array => self.out.put(b"\n"),
+            // There may be no further event.
+            Framing::Events if self.dialect == Dialect::Gemini && self.is_finished => {}
+            Framing::Events => self.out.keep_alive(self.dialect),
         }
         self.last_written = Instant::now();
         self.flush()

@@ -4,6 +4,7 @@ use std::io::{self, Cursor, Read, Write};
 use std::sync::Arc;
 
 use super::asked::Asked;
+use super::chunks::Chunks;
 use super::held::Held;
 use super::outcome::{Ended, Relayed, Settle};
 use super::pump::Pump;
@@ -141,7 +142,12 @@ fn wait(answer: Answer, asked: &Asked<'_>) -> Result<Opened, Failure> {
 impl Primed {
     /// Writes the stream, chunked, to its end. The client gets exactly one end: the upstream's own, the
     /// missing one if the answer was complete, or an error.
-    pub fn pump<'a>(mut self, out: impl Write, style: Style<'a>, settle: Settle<'a>) -> Relayed {
+    pub fn pump<'a, W: Write>(
+        mut self,
+        out: Chunks<W>,
+        style: Style<'a>,
+        settle: Settle<'a>,
+    ) -> Relayed {
         let waiter = self.waiter.clone();
         let redaction = Arc::clone(&self.redaction);
         let budget = self.budget.clone();

@@ -196,10 +196,10 @@ fn pumped(
 
 fn pump_opened(dialect: Dialect, opened: Opened, mark: &str) -> (String, Relayed, Option<String>) {
     pumped(mark, |out, settle| match opened {
-        Opened::Events(primed) => primed.pump(out, STYLE, settle),
+        Opened::Events(primed) => primed.pump(Chunks::new(out), STYLE, settle),
         Opened::Whole(whole) => {
             let stream = Stream::new(WayBack::straight(dialect, "m", "seed", 1), false);
-            Crossing::new(Opened::Whole(whole), stream).pump(out, None, settle)
+            Crossing::new(Opened::Whole(whole), stream).pump(Chunks::new(out), None, settle)
         }
     })
 }
@@ -263,12 +263,12 @@ fn whole_told(
     let opened = stream::open(answer(events), &asked(upstream, budget)).unwrap();
     match opened {
         Opened::Events(primed) if upstream == client => {
-            primed.pump(io::sink(), STYLE, &mut settle);
+            primed.pump(Chunks::new(io::sink()), STYLE, &mut settle);
         }
         opened => {
             let way_back = WayBack::between(upstream, client, "m");
             let stream = Stream::new(way_back, false);
-            Crossing::new(opened, stream).pump(io::sink(), None, &mut settle);
+            Crossing::new(opened, stream).pump(Chunks::new(io::sink()), None, &mut settle);
         }
     }
     whole
@@ -319,7 +319,7 @@ fn translated_streams_end_at_the_upstreams_end() {
                 client => end_mark(client),
             };
             let (text, relayed, _) = pumped(mark, |out, settle| {
-                Crossing::new(opened, stream).pump(out, None, settle)
+                Crossing::new(opened, stream).pump(Chunks::new(out), None, settle)
             });
             assert_eq!(relayed.ended, Ended::Terminal, "{upstream:?} {client:?}");
             assert!(text.contains("hello") && !text.contains("late"), "{text}");
@@ -526,8 +526,9 @@ fn streams_with_several_answers_end_with_the_last() {
             assert_eq!(relayed.ended, ended, "{dialect:?} {count}");
             let stream = Stream::new(WayBack::between(dialect, Messages, "m"), false);
             let crossing = Crossing::new(open_stream(dialect, &text).unwrap(), stream);
-            let (_, relayed, _) =
-                pumped("0\r\n\r\n", |out, settle| crossing.pump(out, None, settle));
+            let (_, relayed, _) = pumped("0\r\n\r\n", |out, settle| {
+                crossing.pump(Chunks::new(out), None, settle)
+            });
             assert_eq!(relayed.ended == Ended::Terminal, ended == Ended::Terminal);
         }
     }
@@ -642,4 +643,224 @@ fn nothing_is_written_behind_the_end_of_a_stream() {
     let waiter = Waiter::of(std::rc::Rc::clone(&client) as _);
     super::source::drain(&mut std::io::empty(), &waiter);
     assert!(client.0.borrow().is_empty());
+}
+
+/// Gives its pieces one by one; `None` is a silence.
+struct Pausing(VecDeque<Option<String>>);
+
+impl Read for Pausing {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        if room.is_empty() {
+            return Ok(0);
+        }
+        match self.0.pop_front() {
+            None => Ok(0),
+            Some(None) => Err(io::Error::other(crate::exchange::Interruption::Awake)),
+            Some(Some(piece)) => Cursor::new(piece).read(room),
+        }
+    }
+}
+
+/// What Google's SDKs can read: lines of data, each with one blank line behind it.
+fn lines_of_data(text: &str) -> Vec<&str> {
+    let events = text.strip_suffix("\n\n").expect("an end");
+    events
+        .split("\n\n")
+        .map(|event| {
+            let data = event.strip_prefix("data: ");
+            let data = data.unwrap_or_else(|| panic!("{event:?} in {text:?}"));
+            assert!(!data.contains('\n'), "{event:?}");
+            data
+        })
+        .collect()
+}
+
+/// The payload of a chunked body.
+fn unchunked(mut body: &str) -> String {
+    let mut payload = String::new();
+    while let Some((size, rest)) = body.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).unwrap();
+        payload += &rest[..size];
+        body = &rest[size + 2..];
+    }
+    payload
+}
+
+#[test]
+fn streams_are_kept_alive_with_what_their_clients_ignore() {
+    let last =
+        r#"data: {"candidates":[{"content":{"parts":[{"text":"b"}]},"finishReason":"STOP"}]}"#;
+    let error = r#"{"error":{"code":503,"message":"down","status":"UNAVAILABLE"}}"#;
+    for (behind, ended) in [
+        (format!("{last}\n\n"), Ended::Terminal),
+        (format!("{last}\r\n\r\n"), Ended::Terminal),
+        (
+            format!("event: message\n: comment\nid: 1\n{last}\n\n"),
+            Ended::Terminal,
+        ),
+        (format!(": comment\n\n\n\n{last}\n\n"), Ended::Terminal),
+        (
+            last.replace("\"finish", "\ndata: \"finish") + "\n\n",
+            Ended::Terminal,
+        ),
+        (last.replace("data: ", "data:"), Ended::Terminal),
+        (
+            format!("event: error\ndata: {error}\n\n"),
+            Ended::UpstreamError,
+        ),
+        (format!("data: {error}\n\n"), Ended::UpstreamError),
+        (String::new(), Ended::NoTerminal),
+    ] {
+        let first = r#"data: {"candidates":[{"content":{"parts":[{"text":"a"}]}}]}"#;
+        let pieces = [
+            Some(format!("{first}\n\n")),
+            None,
+            None,
+            Some(behind.clone()),
+            None,
+        ];
+        let answer = Answer {
+            body: Box::new(Pausing(pieces.into())),
+            ..answer("")
+        };
+        let opened = stream::open(answer, &asked(Gemini, &Budget::unlimited())).unwrap();
+        let Opened::Events(primed) = opened else {
+            panic!("a stream")
+        };
+        let style = Style {
+            keep_alive: Some(std::time::Duration::from_secs(600)),
+            ..STYLE
+        };
+        let (text, relayed, _) = pumped("0\r\n\r\n", |out, settle| {
+            primed.pump(Chunks::new(out), style, settle)
+        });
+        assert_eq!(relayed.ended, ended, "{behind:?} {text:?}");
+        assert!(
+            text.contains("7\r\ndata:  \r\n") || text.contains("6\r\ndata: \r\n1\r\n \r\n"),
+            "{text:?}"
+        );
+        let text = unchunked(&text);
+        let events = lines_of_data(&text);
+        assert_eq!(events.len(), 2, "{text:?}");
+        let json: Vec<Value> = events
+            .iter()
+            .map(|data| serde_json::from_str(data).unwrap())
+            .collect();
+        assert_eq!(json[1]["error"].is_object(), ended != Ended::Terminal);
+    }
+    // From every other dialect.
+    for upstream in [Chat, Responses, Messages] {
+        let text = events(upstream);
+        // In the middle of the answer.
+        let middle = text.match_indices("data: ").nth(2).unwrap().0;
+        let (one, two) = text.split_at(middle);
+        let pieces = [Some(one.to_owned()), None, None, Some(two.to_owned()), None];
+        let pieces = pieces.into();
+        let answer = Answer {
+            body: Box::new(Pausing(pieces)),
+            ..answer("")
+        };
+        let opened = stream::open(answer, &asked(upstream, &Budget::unlimited())).unwrap();
+        let stream = Stream::new(WayBack::between(upstream, Gemini, "m"), false);
+        let every = Some(std::time::Duration::from_secs(600));
+        let (text, relayed, _) = pumped("0\r\n\r\n", |out, settle| {
+            Crossing::new(opened, stream).pump(Chunks::new(out), every, settle)
+        });
+        assert_eq!(relayed.ended, Ended::Terminal, "{text}");
+        let text = unchunked(&text);
+        assert!(
+            lines_of_data(&text)
+                .iter()
+                .all(|data| serde_json::from_str::<Value>(data).is_ok())
+        );
+    }
+}
+
+#[test]
+fn a_translated_stream_that_begins_with_a_failure_is_one() {
+    let opening = r#"data: {"candidates":[{"content":{"role":"model"}}],"responseId":"r"}"#;
+    for failure in [
+        "MALFORMED_FUNCTION_CALL",
+        "UNEXPECTED_TOOL_CALL",
+        "TOO_MANY_TOOL_CALLS",
+        "MISSING_THOUGHT_SIGNATURE",
+        "MALFORMED_RESPONSE",
+    ] {
+        let first = format!(r#"data: {{"candidates":[{{"finishReason":"{failure}"}}]}}"#);
+        for text in [format!("{first}\n\n"), format!("{opening}\n\n{first}\n\n")] {
+            for client in Dialect::ALL {
+                let opened = open_stream(Gemini, &text).unwrap();
+                let stream = Stream::new(WayBack::between(Gemini, client, "m"), false);
+                let failed = Crossing::new(opened, stream).failure().unwrap();
+                assert_eq!(failed.status, Some(502));
+                assert!(String::from_utf8_lossy(&failed.body).contains(failure));
+                let body = first.strip_prefix("data: ").unwrap();
+                let way_back = WayBack::between(Gemini, client, "m");
+                let budget = Budget::unlimited();
+                let whole = crossing::whole(answer(body), way_back, &asked(Gemini, &budget));
+                assert_eq!(
+                    whole.err().unwrap().status,
+                    failed.status,
+                    "as a whole answer"
+                );
+            }
+        }
+    }
+    let good = open_stream(Gemini, events(Gemini)).unwrap();
+    let stream = Stream::new(WayBack::between(Gemini, Chat, "m"), false);
+    assert!(Crossing::new(good, stream).failure().is_none());
+}
+
+/// An upstream that holds its connection open behind the end of its answer: reading on is noted.
+struct Holding(Cursor<Vec<u8>>, std::rc::Rc<Cell<bool>>);
+
+impl Read for Holding {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let count = self.0.read(room)?;
+        self.1.set(self.1.get() || count == 0 && !room.is_empty());
+        Ok(count)
+    }
+}
+
+#[test]
+fn an_answer_does_not_wait_for_what_is_behind_its_end() {
+    for upstream in [Chat, Responses, Messages] {
+        let holding = || {
+            let is_waited_for = std::rc::Rc::new(Cell::new(false));
+            let body = Holding(
+                Cursor::new(events(upstream).into_bytes()),
+                is_waited_for.clone(),
+            );
+            let answer = Answer {
+                body: Box::new(body),
+                ..answer("")
+            };
+            (answer, is_waited_for)
+        };
+        let budget = Budget::unlimited();
+        let asked = asked(upstream, &budget);
+        // Events in place of a body.
+        let (answer, is_waited_for) = holding();
+        let whole = whole::open(answer, &asked, None).unwrap();
+        assert!(!is_waited_for.get(), "{upstream:?}");
+        whole.pump(io::sink(), &mut |_| assert!(!is_waited_for.get()));
+        assert!(
+            is_waited_for.get(),
+            "so that its connection can be used again"
+        );
+        for client in Dialect::ALL {
+            let way_back = || WayBack::between(upstream, client, "m");
+            let (answer, is_waited_for) = holding();
+            let whole = crossing::whole(answer, way_back(), &asked).unwrap();
+            assert!(!is_waited_for.get(), "{upstream:?} {client:?}");
+            drop(whole);
+            let (answer, is_waited_for) = holding();
+            let opened = stream::open(answer, &asked).unwrap();
+            let crossing = Crossing::new(opened, Stream::new(way_back(), false));
+            crossing.pump(Chunks::new(io::sink()), None, &mut |_| {
+                assert!(!is_waited_for.get(), "{upstream:?} {client:?}");
+            });
+            assert!(is_waited_for.get());
+        }
+    }
 }

@@ -17,7 +17,7 @@ use super::source::{self, Begun, silent};
 use crate::budget::{Budget, Reservation};
 use crate::dialect::usage::{self, Usage};
 use crate::dialect::{Dialect, event, opening};
-use crate::exchange::Interruption;
+use crate::exchange::{Interruption, Waiter};
 use crate::json;
 use crate::provider::{Answer, Failure, FailureKind, Headers};
 use crate::redaction::Redaction;
@@ -42,6 +42,8 @@ pub struct Whole {
     rest: Rest,
     usage: Option<Usage>,
     response: Option<String>,
+    /// What is left of a stream that has been made into this body.
+    behind: Option<(Box<dyn Read>, Waiter)>,
 }
 
 /// Bytes in memory, and what they take of the budget.
@@ -137,8 +139,11 @@ fn take(answer: Answer, asked: &Asked<'_>, limit: usize) -> Result<Whole, Failur
     let length = length.filter(|_| !was_coded);
     if asked.is_generation && source::is_events(&start) {
         let held = gathered(start, &mut body, &headers, asked)?;
-        source::drain(&mut body, &waiter);
-        return judged(status, headers, held, asked);
+        let whole = judged(status, headers, held, asked)?;
+        return Ok(Whole {
+            behind: Some((body, waiter)),
+            ..whole
+        });
     }
     let first = start.trim_ascii_start().first().copied();
     // Gemini streams may be arrays.
@@ -172,6 +177,7 @@ fn take(answer: Answer, asked: &Asked<'_>, limit: usize) -> Result<Whole, Failur
         },
         usage: None,
         response: None,
+        behind: None,
     })
 }
 
@@ -208,6 +214,7 @@ fn judged(status: u16, headers: Headers, held: Held, asked: &Asked<'_>) -> Resul
             rest: Rest::Nothing,
             usage: Some(usage),
             response,
+            behind: None,
         });
     }
     if event::is_error_body(dialect, bytes) {
@@ -237,6 +244,7 @@ fn judged(status: u16, headers: Headers, held: Held, asked: &Asked<'_>) -> Resul
         rest: Rest::Nothing,
         usage,
         response,
+        behind: None,
     })
 }
 
@@ -325,6 +333,7 @@ impl Whole {
             status: 200,
             usage,
             response: None,
+            behind: None,
             ..self
         }
     }
@@ -348,6 +357,7 @@ impl Whole {
             rest: Rest::Nothing,
             usage: None,
             response: None,
+            behind: None,
         }
     }
 
@@ -424,6 +434,8 @@ impl Whole {
         let mut relayed = copy.relayed;
         if written.is_err() {
             relayed.ended = Ended::ClientGone;
+        } else if let Some((mut body, waiter)) = self.behind {
+            source::drain(&mut body, &waiter);
         }
         relayed.is_whole = matches!(relayed.ended, Ended::Terminal | Ended::UpstreamError);
         relayed

@@ -121,6 +121,15 @@ impl Standstill {
         self.is_complete() && self.blocked.iter().any(|(class, _)| *class == Class::Quota)
     }
 
+    /// Whether all are blocked, and none for anything but that nobody has paid.
+    pub fn is_unpaid(&self) -> bool {
+        self.is_complete()
+            && self
+                .blocked
+                .iter()
+                .all(|(class, _)| *class == Class::Payment)
+    }
+
     /// Whether all are blocked, and for more than a passing illness.
     pub fn is_complete(&self) -> bool {
         let blocked: usize = self.blocked.iter().map(|(_, count)| count).sum();

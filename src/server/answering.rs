@@ -12,7 +12,9 @@ use super::inbound::Inbound;
 use super::keeping::Keeping;
 use super::report::short;
 use super::unserved;
+use crate::dialect::Dialect;
 use crate::dialect::translate::{Stream, WayBack};
+use crate::exchange::ZERO;
 use crate::provider::Headers;
 use crate::redaction::Redaction;
 use crate::relay::{self, Chunks, Crossing, Ended, Opened, Relayed, Settlement, Style, Whole};
@@ -28,10 +30,12 @@ impl Generation<'_> {
     fn probe(&self) -> Vec<u8> {
         let mut probe = Vec::new();
         let mut chunks = Chunks::new(&mut probe);
-        chunks.put(match self.wants_array() {
-            true => b"\n",
-            false => relay::keep_alive(self.operation.dialect).as_bytes(),
-        });
+        match self.operation.dialect {
+            _ if self.wants_array() => chunks.put(b"\n"),
+            // What may stand there depends on what has been written.
+            Dialect::Gemini => return ZERO.to_vec(),
+            dialect => chunks.keep_alive(dialect),
+        }
         // Writing into memory does not fail.
         let _ = chunks.flush();
         drop(chunks);
@@ -67,6 +71,10 @@ impl Generation<'_> {
         };
         let stream = Head::new(200, content_type, Framing::Chunked);
         let Way { out, has_begun } = way;
+        let chunks = |out| match has_begun && understood.stream {
+            true => Chunks::kept_alive(out, self.operation.dialect),
+            false => Chunks::new(out),
+        };
         if let Some(client) = &inbound.client {
             match &answer {
                 Opening::Same(Opened::Whole(_)) => client.keep_up_to(WHOLE),
@@ -117,7 +125,7 @@ impl Generation<'_> {
                     keep_alive,
                     is_codex: inbound.is_codex(),
                 };
-                primed.pump(Prefixed::new(head, out), style, &mut settle)
+                primed.pump(chunks(Prefixed::new(head, out)), style, &mut settle)
             }
             Opening::Same(Opened::Whole(whole)) => {
                 let framing = whole.length().map_or(Framing::Chunked, Framing::Length);
@@ -129,7 +137,7 @@ impl Generation<'_> {
             }
             Opening::Crossed(crossing) => {
                 let head = head(stream, crossing.headers());
-                crossing.pump(Prefixed::new(head, out), keep_alive, &mut settle)
+                crossing.pump(chunks(Prefixed::new(head, out)), keep_alive, &mut settle)
             }
         };
         let told = Told {
@@ -187,6 +195,12 @@ impl Generation<'_> {
             .iter()
             .map(|(name, value)| (*name, &**value))
             .collect();
+        let dropped = dropped(&self.dropped.take());
+        headers.extend(
+            dropped
+                .as_deref()
+                .map(|dropped| ("X-Holdfast-Dropped", dropped)),
+        );
         let session = understood.identity.primary.as_deref().map(short);
         if self.snapshot.config.logs.debug {
             headers.push(("X-Holdfast-Credential", credential));
@@ -196,6 +210,18 @@ impl Generation<'_> {
         head.write(&mut bytes, SystemTime::now(), headers);
         bytes
     }
+}
+
+/// The types of tools as the value of a header; none for none.
+fn dropped(kinds: &[String]) -> Option<String> {
+    /// Types that are told, and their longest name, bytes. Clients write them.
+    const MOST: usize = 16;
+    const LONGEST: usize = 64;
+    let is_shown = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let kinds = kinds.iter().take(MOST);
+    let kinds = kinds.map(|kind| kind.chars().filter(is_shown).take(LONGEST).collect());
+    let kinds: Vec<String> = kinds.filter(|kind: &String| !kind.is_empty()).collect();
+    (!kinds.is_empty()).then(|| kinds.join(", "))
 }
 
 /// What the client got, as far as a number can say it.

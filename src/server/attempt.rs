@@ -9,6 +9,7 @@ use serde_json::json;
 use super::carried::Carried;
 use super::generation::{Generation, Understood, rename, told};
 use super::inbound::Inbound;
+use super::known::text_tools;
 use super::limits::{is_limited, record};
 use crate::budget::{Exhausted, Reservation};
 use crate::dialect::Dialect;
@@ -74,6 +75,7 @@ impl Generation<'_> {
         headers: &[(&str, &str)],
     ) -> Result<Opening, Failure> {
         self.carried.take();
+        self.dropped.take();
         self.announce(candidate, member);
         let opened = self.ask(candidate, member, inbound, understood, suffix, headers);
         if let Err(failure) = &opened {
@@ -169,20 +171,29 @@ impl Generation<'_> {
         let needed = translate::memory_needed(upstream, call.body.len());
         let mut reservation = self.reserve(needed)?;
         let memory = self.memory(understood.form);
-        let mut translated =
-            translate::remembering(&ask, memory).map_err(|why| self.refused(&why))?;
-        if self.is_referable(understood.form) {
-            let way_back = &mut translated.way_back;
-            way_back.repeat(
-                "store",
-                if understood.is_stored {
-                    "true"
-                } else {
-                    "false"
-                },
+        let text_tools = text_tools(call.target.base_url, &member.upstream);
+        let translated = translate::for_provider(&ask, memory, text_tools);
+        let mut translated = translated.map_err(|why| self.refused(&why))?;
+        if !translated.dropped.is_empty() {
+            let dropped = translated.dropped.join(", ");
+            log::debug!(
+                "tools that a {} upstream does not have: {dropped}",
+                upstream.name()
             );
+            self.dropped.set(std::mem::take(&mut translated.dropped));
+        }
+        if self.is_referable(understood.form) {
+            let stored = if understood.is_stored {
+                "true"
+            } else {
+                "false"
+            };
+            translated.way_back.repeat("store", stored);
             if let Some(previous) = &understood.previous {
-                way_back.repeat("previous_response_id", &json!(previous).to_string());
+                let previous = json!(previous).to_string();
+                translated
+                    .way_back
+                    .repeat("previous_response_id", &previous);
             }
         }
         // Less than was reserved.
@@ -211,7 +222,11 @@ impl Generation<'_> {
         }
         let opened = relay::stream::open(answer, &asked)?;
         let stream = Stream::new(translated.way_back, self.wants_array());
-        Ok(Opening::Crossed(Box::new(Crossing::new(opened, stream))))
+        let crossing = Crossing::new(opened, stream);
+        match crossing.failure() {
+            Some(failure) => Err(failure),
+            None => Ok(Opening::Crossed(Box::new(crossing))),
+        }
     }
 
     /// What is to be translated.

@@ -11,5 +11,8 @@ pub const HEADERS: [(&str, &str); 4] = [
         "GET, POST, PUT, PATCH, DELETE, OPTIONS",
     ),
     ("Access-Control-Allow-Headers", "*, Authorization"),
-    ("Access-Control-Expose-Headers", "Retry-After, X-Request-Id"),
+    (
+        "Access-Control-Expose-Headers",
+        "Retry-After, X-Request-Id, X-Holdfast-Dropped",
+    ),
 ];

@@ -4,12 +4,15 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use super::Server;
 use super::access::Access;
+use super::answering::Prefixed;
 use super::carried::Carried;
 use super::client_key::Client;
+use super::fixed::EVENT_STREAM;
+use super::head::{Framing, Head};
 use super::inbound::Inbound;
 use super::keeping::Keeping;
 use super::models;
@@ -106,6 +109,8 @@ pub struct Generation<'a> {
     pub waiter: Waiter,
     /// What the attempt under way was given of what the client had dropped.
     pub(super) carried: Cell<Option<Arc<Carried>>>,
+    /// The types of the client's tools that it has left out.
+    pub(super) dropped: Cell<Vec<String>>,
 }
 
 /// A request that has been understood.
@@ -366,14 +371,32 @@ impl Generation<'_> {
             self.fails(&problem.message);
         }
         let (status, answered) = match words {
-            Some(words) if way.has_begun => {
-                let body = match understood.stream {
-                    true => words.in_stream(dialect, inbound.is_codex()),
-                    false => words.reply(dialect).into_body(),
+            Some(words)
+                if !way.has_begun
+                    && understood.stream
+                    && inbound.is_codex()
+                    && words.is_known_in_streams_only(dialect) =>
+            {
+                let head = Head {
+                    request_id: Some(self.access.id),
+                    ..Head::new(200, EVENT_STREAM, Framing::Chunked)
                 };
-                let mut chunks = Chunks::new(way.out);
+                let mut bytes = Vec::with_capacity(1024);
+                head.write(&mut bytes, SystemTime::now(), []);
+                let mut chunks = Chunks::new(Prefixed::new(bytes, way.out));
+                chunks.put(&words.in_stream(dialect, true));
+                (words.status(dialect), chunks.finish())
+            }
+            Some(words) if way.has_begun => {
+                let (mut chunks, body) = match understood.stream {
+                    true => (
+                        Chunks::kept_alive(way.out, dialect),
+                        words.in_stream(dialect, inbound.is_codex()),
+                    ),
+                    false => (Chunks::new(way.out), words.reply(dialect).into_body()),
+                };
                 chunks.put(&body);
-                (words.status(), chunks.finish())
+                (words.status(dialect), chunks.finish())
             }
             Some(words) => {
                 let passed_on = unserved
@@ -381,7 +404,7 @@ impl Generation<'_> {
                     .iter()
                     .flat_map(|failure| self.passed_on(&failure.headers));
                 let reply = words.reply(dialect).with_id(self.access.id);
-                (words.status(), reply.write_with(way.out, passed_on))
+                (words.status(dialect), reply.write_with(way.out, passed_on))
             }
             None => (unserved::CLIENT_GONE, Err(io::ErrorKind::BrokenPipe.into())),
         };

@@ -16,6 +16,7 @@ mod generation;
 pub mod head;
 mod inbound;
 mod keeping;
+mod known;
 mod limits;
 pub mod models;
 mod noted;
@@ -423,6 +424,7 @@ impl Server {
                 None => Waiter::alone(),
             },
             carried: Cell::default(),
+            dropped: Cell::default(),
         };
         generation.serve(inbound, out)
     }

@@ -9,6 +9,11 @@ use crate::dialect::Dialect;
 use crate::dialect::problem::{self, Problem};
 use crate::logs::request_id::RequestId;
 
+/// When to ask again after a 429 that does not say it. Clients that are told nothing come back at once, or never.
+fn usual_pause(status: u16) -> Option<Duration> {
+    (status == 429).then_some(Duration::from_secs(5))
+}
+
 /// A whole answer.
 pub struct Reply {
     status: u16,
@@ -71,11 +76,12 @@ impl Reply {
 
     /// An error, in the dialect of the caller.
     pub fn problem(dialect: Dialect, problem: &Problem) -> Self {
+        let status = problem.status_in(dialect).code();
         Self {
-            retry_after: problem.retry_after,
+            retry_after: problem.retry_after.or(usual_pause(status)),
             failure: Some(problem.message.clone()),
             ..Self::new(
-                problem.status.code(),
+                status,
                 Some(RELAYED_JSON),
                 problem::render(dialect, problem),
             )
@@ -95,7 +101,7 @@ impl Reply {
     /// An error of the upstream that is passed on in its own words.
     pub fn refusal(status: u16, retry_after: Option<Duration>, body: Vec<u8>) -> Self {
         Self {
-            retry_after,
+            retry_after: retry_after.or(usual_pause(status)),
             ..Self::new(status, Some(RELAYED_JSON), body)
         }
     }

@@ -17,10 +17,16 @@ use crate::dialect::Dialect;
 use crate::exchange::{Client, Waiter, Writer};
 use crate::logs::Seen;
 use crate::provider::Action;
-use crate::relay::{self, Chunks};
+use crate::relay::Chunks;
 
-/// JSON may begin with blank lines.
-const BLANK_LINE: &str = "\n";
+/// What is given.
+#[derive(Clone, Copy)]
+enum Sign {
+    /// JSON may begin with blank lines.
+    BlankLine,
+    /// What keeps a stream of the dialect alive.
+    OfStream(Dialect),
+}
 
 /// The signs of life of one request.
 pub struct Signs {
@@ -32,7 +38,7 @@ struct Task {
     client: Rc<dyn Client>,
     seen: Seen,
     head: Vec<u8>,
-    sign: &'static str,
+    sign: Sign,
     every: Duration,
     due: Cell<Instant>,
     has_begun: Cell<bool>,
@@ -41,7 +47,7 @@ struct Task {
 /// How a request is kept alive.
 struct Manner {
     content_type: &'static str,
-    sign: &'static str,
+    sign: Sign,
     first: Duration,
     every: Duration,
 }
@@ -95,7 +101,7 @@ impl Manner {
                 && operation.alt.as_deref().is_some_and(|alt| alt != "sse");
             return (!is_framed_otherwise).then(|| Self {
                 content_type: EVENT_STREAM,
-                sign: relay::keep_alive(operation.dialect),
+                sign: Sign::OfStream(operation.dialect),
                 first,
                 every: config.streaming_keepalive.unwrap_or(first).min(first),
             });
@@ -103,7 +109,7 @@ impl Manner {
         let every = config.nonstream_keepalive?;
         (operation.action != Action::Count).then_some(Self {
             content_type: RELAYED_JSON,
-            sign: BLANK_LINE,
+            sign: Sign::BlankLine,
             first: every,
             every,
         })
@@ -116,14 +122,22 @@ impl Task {
         if now < self.due.get() {
             return self.due.get();
         }
-        let head = match self.has_begun.replace(true) {
+        let has_begun = self.has_begun.replace(true);
+        let head = match has_begun {
             true => Vec::new(),
             false => self.head.clone(),
         };
         let mut client = Writer(Rc::clone(&self.client));
         let mut client = self.seen.tee(&mut client);
-        let mut chunks = Chunks::new(Prefixed::new(head, &mut client));
-        chunks.put(self.sign.as_bytes());
+        let out = Prefixed::new(head, &mut client);
+        let mut chunks = match self.sign {
+            Sign::OfStream(dialect) if has_begun => Chunks::kept_alive(out, dialect),
+            _ => Chunks::new(out),
+        };
+        match self.sign {
+            Sign::BlankLine => chunks.put(b"\n"),
+            Sign::OfStream(dialect) => chunks.keep_alive(dialect),
+        }
         // A client that cannot be written to has gone, which the wait asks for itself.
         let _ = chunks.flush();
         self.due.set(now.checked_add(self.every).unwrap_or(now));

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::reply::Reply;
 use crate::dialect::Dialect;
-use crate::dialect::problem::{self, ErrorStatus, Problem, Unavailable};
-use crate::provider::{Failure, FailureKind};
+use crate::dialect::problem::{self, Class, ErrorStatus, Problem, Unavailable};
+use crate::provider::{self, Failure, FailureKind};
 use crate::routing::{Standstill, Unserved};
 
 /// In logs: the client left before there was an answer. nginx's number.
@@ -23,11 +23,33 @@ pub enum Words<'u> {
 }
 
 impl Words<'_> {
-    pub fn status(&self) -> u16 {
+    pub fn status(&self, dialect: Dialect) -> u16 {
         match self {
-            Self::Ours(problem) => problem.status.code(),
-            Self::Upstream { status, .. } => status.code(),
+            Self::Ours(problem) => problem.status_in(dialect).code(),
+            Self::Upstream { .. } => self.reply(dialect).status(),
         }
+    }
+
+    fn problem(&self, dialect: Dialect) -> Problem {
+        match self {
+            Self::Ours(problem) => problem.clone(),
+            Self::Upstream {
+                status,
+                retry_after,
+                failure,
+            } => {
+                let kind = failure.headers.get("content-type");
+                problem::read_upstream(dialect, *status, &failure.body, kind)
+                    .with_retry_after(*retry_after)
+            }
+        }
+    }
+
+    /// Whether Codex acts on it only as an event of a stream: as an answer it takes any 400 for a wrong request, and any
+    /// 429 but that of a ChatGPT plan for one that may pass (`codex-api`, `api_bridge.rs`).
+    pub fn is_known_in_streams_only(&self, dialect: Dialect) -> bool {
+        let class = self.problem(dialect).class;
+        matches!(class, Some(Class::ContextTooLong | Class::Unpaid))
     }
 
     /// As an answer.
@@ -40,7 +62,8 @@ impl Words<'_> {
                 failure,
             } => {
                 let kind = failure.headers.get("content-type");
-                let body = problem::from_upstream(dialect, *status, &failure.body, kind);
+                let (status, body) =
+                    problem::from_upstream(dialect, *status, &failure.body, kind, *retry_after);
                 Reply::refusal(status.code(), *retry_after, body.into_owned())
             }
         }
@@ -48,21 +71,7 @@ impl Words<'_> {
 
     /// As the only event of a stream.
     pub fn in_stream(&self, dialect: Dialect, is_codex: bool) -> Vec<u8> {
-        let event = |problem| problem::render_in_stream(dialect, problem, is_codex, 0);
-        match self {
-            Self::Ours(problem) => event(problem),
-            Self::Upstream {
-                status, failure, ..
-            } => {
-                let kind = failure.headers.get("content-type");
-                event(&problem::read_upstream(
-                    dialect,
-                    *status,
-                    &failure.body,
-                    kind,
-                ))
-            }
-        }
+        problem::render_in_stream(dialect, &self.problem(dialect), is_codex, 0)
     }
 }
 
@@ -87,9 +96,8 @@ pub fn words<'u>(model: &str, unserved: &'u Unserved) -> Option<Words<'u>> {
                 .with_retry_after(failure.retry_after)
         }
         // Our credentials are not the client's: passed on, it would log its own user out.
-        (FailureKind::Status, Some(status)) if unserved.is_refusal() && !is_quota => Problem::new(
-            ErrorStatus::UNAVAILABLE,
-            format!(
+        (FailureKind::Status, Some(status)) if unserved.is_refusal() && !is_quota => {
+            let why = format!(
                 "the upstream refused {} of {} credentials tried for {model}, the last with {status}{}",
                 unserved.refused,
                 unserved.attempts,
@@ -97,9 +105,14 @@ pub fn words<'u>(model: &str, unserved: &'u Unserved) -> Option<Words<'u>> {
                     true => String::new(),
                     false => format!(" ({})", standstill.describe()),
                 }
-            ),
-        )
-        .with_retry_after(earliest),
+            );
+            let is_unpaid = unserved.class == Some(provider::Class::Payment);
+            Problem {
+                class: is_unpaid.then_some(Class::Unpaid),
+                ..Problem::new(ErrorStatus::UNAVAILABLE, why)
+            }
+            .with_retry_after(earliest)
+        }
         (FailureKind::Status, Some(status))
             if !unserved.is_refusal() && (is_final(status) || !is_quota || status == 429) =>
         {
@@ -144,6 +157,9 @@ fn blocked(model: &str, standstill: &Standstill) -> Problem {
         return Problem::no_credential(Unavailable::NotFound, &providers, model);
     }
     let mut problem = Problem::no_credential(Unavailable::Blocked, &providers, model);
+    if standstill.is_unpaid() {
+        problem.class = Some(Class::Unpaid);
+    }
     problem.message = format!("{}; {}", problem.message, standstill.describe());
     problem.with_retry_after(standstill.earliest)
 }

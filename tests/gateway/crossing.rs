@@ -423,3 +423,29 @@ fn a_suffix_says_how_much_to_think() {
         }
     }
 }
+
+#[test]
+fn tools_that_are_left_out_are_named() {
+    let setup = Setup::new();
+    let tools = r#","tools":[{"type":"bash_20250124","name":"bash"},{"type":"web\r\n: x","name":"y"},
+        {"type":"text_editor_20250728","name":"edit"},{"name":"f","input_schema":{"type":"object"}}]}"#;
+    for upstream in [
+        Dialect::Chat,
+        Dialect::Responses,
+        Dialect::Gemini,
+        Dialect::Messages,
+    ] {
+        for streams in [false, true] {
+            let body = String::from_utf8(body(Dialect::Messages, upstream, streams)).unwrap();
+            let body = body.strip_suffix('}').unwrap().to_owned() + tools;
+            let path = path(Dialect::Messages, upstream, streams);
+            let answer = setup.client().call("POST", &path, &[KEY], body.as_bytes());
+            assert_eq!(answer.status(), 200, "{}", answer.text());
+            let named = answer.header("X-Holdfast-Dropped");
+            let expected = "bash_20250124, text_editor_20250728, webx";
+            // Its own vendor has them all.
+            let expected = (upstream != Dialect::Messages).then_some(expected);
+            assert_eq!(named, expected, "{upstream:?}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! The whole gateway over real sockets, in front of the embedded upstreams.
 
 mod access;
+mod agents;
 mod client;
 mod crossing;
 mod dropped;

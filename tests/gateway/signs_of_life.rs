@@ -28,12 +28,18 @@ fn setup_of(accounts: usize) -> Setup {
 fn sign(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Messages => "event: ping\ndata: {\"type\":\"ping\"}\n\n",
-        _ => ": keep-alive\n\n",
+        Dialect::Chat | Dialect::Responses => ": keep-alive\n\n",
+        // In the line of the next event.
+        Dialect::Gemini => " ",
     }
 }
 
 /// What comes behind the signs of life at the beginning, of which there must be some.
 fn behind<'t>(text: &'t str, sign: &str) -> &'t str {
+    let text = match sign {
+        " " => text.strip_prefix("data: ").unwrap(),
+        _ => text,
+    };
     let mut rest = text;
     while let Some(next) = rest.strip_prefix(sign) {
         rest = next;
@@ -325,7 +331,9 @@ fn without_being_asked_for_there_are_none() {
     with_each(|dialect| {
         setup.all_accounts(dialect, &Step::slow(A_WHILE));
         let answer = setup.ask(dialect, &["hello"], true);
+        let spaced = format!("data: {}", sign(Dialect::Gemini));
         assert!(!answer.text().starts_with(sign(dialect)));
+        assert!(!answer.text().starts_with(&spaced));
         let answer = setup.ask(dialect, &["hello"], false);
         assert_eq!(
             answer.header("content-length"),

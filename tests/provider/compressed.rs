@@ -185,7 +185,7 @@ mod built {
         let primed = opened(upstream.call(&streaming(&base)).unwrap(), Dialect::Chat);
         go.send(()).unwrap();
         let mut lane = Vec::new();
-        let relayed = primed.pump(&mut lane, STYLE, &mut |_| {});
+        let relayed = primed.pump(Chunks::new(&mut lane), STYLE, &mut |_| {});
         assert_eq!(relayed.ended, Ended::Terminal);
         assert_eq!(dechunk(&lane).unwrap(), format!("{PART}{FINISH}{DONE}"));
     }

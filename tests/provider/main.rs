@@ -20,7 +20,9 @@ use holdfast::provider::{
     Action, Answer, Call, Failure, FailureKind, Headers, Kind, ProxySetting, Settings, Stored,
     Target, Upstream, Verb,
 };
-use holdfast::relay::{Asked, Ended, Framing, Opened, Relayed, Rename, Style, stream, whole};
+use holdfast::relay::{
+    Asked, Chunks, Ended, Framing, Opened, Relayed, Rename, Style, stream, whole,
+};
 use holdfast::sse::MAX_EVENT;
 
 mod clients;
@@ -311,7 +313,7 @@ fn relay(answer: Answer, dialect: Dialect, style: Style) -> Result<(String, Rela
         panic!("a body in place of a stream");
     };
     let mut lane = Vec::new();
-    let relayed = primed.pump(&mut lane, style, &mut |_| {});
+    let relayed = primed.pump(Chunks::new(&mut lane), style, &mut |_| {});
     Ok((dechunk(&lane).expect("a whole body"), relayed))
 }
 
@@ -1062,7 +1064,7 @@ mod clients_that_go {
         let primed = opened(upstream().call(&call).unwrap(), Dialect::Chat);
         drop(other);
         let mut lane = Vec::new();
-        let relayed = primed.pump(&mut lane, STYLE, &mut |_| {});
+        let relayed = primed.pump(Chunks::new(&mut lane), STYLE, &mut |_| {});
         assert_eq!(relayed.ended, Ended::ClientGone);
         assert_eq!(lane, chunk(PART).as_bytes());
     }
@@ -1081,7 +1083,7 @@ mod clients_that_go {
         let stream = format!("{PART}{DONE}");
         let primed = opened(answer_in(&[stream.as_bytes()], false), Dialect::Chat);
         assert_eq!(
-            primed.pump(Broken, STYLE, &mut |_| {}).ended,
+            primed.pump(Chunks::new(Broken), STYLE, &mut |_| {}).ended,
             Ended::ClientGone
         );
     }
@@ -1258,7 +1260,7 @@ mod streams {
             panic!("a failure");
         };
         let mut lane = Vec::new();
-        let relayed = primed.pump(&mut lane, STYLE, &mut |_| {});
+        let relayed = primed.pump(Chunks::new(&mut lane), STYLE, &mut |_| {});
         assert_eq!(relayed.ended, Ended::Broken);
         assert!(dechunk(&lane).unwrap().contains("more than 100000 bytes"));
     }
@@ -1345,7 +1347,7 @@ mod streams {
         ];
         let primed = opened(answer_in(&parts, false), Dialect::Chat);
         let writes = Rc::new(RefCell::new(Vec::new()));
-        primed.pump(Writes(writes.clone()), STYLE, &mut |_| {});
+        primed.pump(Chunks::new(Writes(writes.clone())), STYLE, &mut |_| {});
         let mut expected = [PART, PART, FINISH, DONE].map(chunk).to_vec();
         expected.push("0\r\n\r\n".to_owned());
         assert_eq!(*writes.borrow(), expected);
@@ -1402,7 +1404,7 @@ mod streams {
             ..STYLE
         };
         let started = Instant::now();
-        let relayed = primed.pump(&mut lane, style, &mut |_| {});
+        let relayed = primed.pump(Chunks::new(&mut lane), style, &mut |_| {});
         assert!(started.elapsed() >= Duration::from_millis(600));
         assert_eq!(relayed.ended, Ended::Terminal);
         let alive = ": keep-alive\n\n";

@@ -162,7 +162,7 @@ fn goes_on_after_silence() {
             keep_alive: Some(Duration::from_millis(100)),
             ..STYLE
         };
-        let relayed = primed.pump(&mut lane, style, &mut |_| {});
+        let relayed = primed.pump(Chunks::new(&mut lane), style, &mut |_| {});
         assert_eq!(relayed.ended, Ended::Terminal);
         let text = dechunk(&lane.0).unwrap().replace(": keep-alive\n\n", "");
         assert_eq!(text, format!("{PART}{FINISH}{DONE}"));
@@ -202,7 +202,9 @@ fn ends_with_its_client() {
     let primed = opened(upstream.call(&call).unwrap(), Dialect::Chat);
     drop(other);
     assert_eq!(
-        primed.pump(io::sink(), STYLE, &mut |_| {}).ended,
+        primed
+            .pump(Chunks::new(io::sink()), STYLE, &mut |_| {})
+            .ended,
         Ended::ClientGone
     );
 }

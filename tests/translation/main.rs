@@ -1,12 +1,15 @@
 //! Every fixture from its dialect to every other one.
 
 mod answers;
+mod calls;
 mod dropped;
 mod fixtures;
 mod grammar;
 mod hostile;
 mod losses;
+mod odd_streams;
 mod requests;
 mod round_trips;
 mod searches;
 mod streams;
+mod tools;

@@ -33,7 +33,7 @@ pub fn essence(request: Request, names: &Names) -> Vec<String> {
             .lines()
             .map(|line| format!("system {line}")),
     );
-    let mut turns = repair::tool_turns(request.turns);
+    let mut turns = repair::tool_turns(request.turns, Dialect::Responses);
     for turn in &mut turns {
         if turn.role == Role::System {
             turn.role = Role::User;
@@ -436,8 +436,12 @@ fn what_is_googles_in_a_chat_reaches_google() {
     );
     let tools = json!([{"googleSearch": {}}, {"urlContext": {}}, {"codeExecution": {}}]);
     assert_eq!(google["tools"], tools);
-    let other = sent(Dialect::Chat, &body, Dialect::Messages, "m").unwrap();
-    assert_eq!(other["tools"].as_array().map(Vec::len), Some(1), "{other}");
+    // The others have what they have of it.
+    for (upstream, count) in [(Dialect::Messages, 3), (Dialect::Responses, 2)] {
+        let other = sent(Dialect::Chat, &body, upstream, "m").unwrap();
+        let tools = other["tools"].as_array().map(Vec::len);
+        assert_eq!(tools, Some(count), "{other}");
+    }
 }
 
 #[test]

@@ -1,17 +1,15 @@
 //! Chat requests, read (spec/dialects.md 1).
 
-use crate::dialect::neutral::fields;
+use crate::dialect::Dialect;
 use crate::dialect::neutral::given::List;
 use crate::dialect::neutral::losses::{Place, Way};
-use crate::dialect::neutral::media;
 use crate::dialect::neutral::parts::{cache, function, stops};
 use crate::dialect::neutral::{
-    Carrier, Family, Given, Google, ImageShape, Object, Output, Part, Request, Role, Sampling,
-    Text, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch,
+    Carrier, Family, Given, Google, Hosted, ImageShape, Object, Output, Part, Request, Role,
+    Sampling, Text, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch,
 };
-use crate::dialect::openai::{
-    allowed_tools, choice_word, custom_tool, file_source, image_url, schema_output, tier,
-};
+use crate::dialect::openai::{allowed_tools, choice_word, custom_tool, schema_output, tier};
+use crate::dialect::pieces::{By, pieces, text};
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
@@ -37,7 +35,6 @@ pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
         image_shape: image_shape(body.object("image_config").unwrap_or_default()),
         google: Google {
             generation_config: body.tree("generationConfig")?.unwrap_or_default(),
-            tools: Vec::new(),
         },
         include_usage: body
             .object("stream_options")
@@ -64,7 +61,7 @@ pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
         request.web_search = Some(WebSearch::read(options));
     }
     for definition in body.list("tools").filter_map(Given::object) {
-        tool(definition, &mut request)?;
+        tool(definition, &mut request);
     }
     for definition in body.list("functions").filter_map(Given::object) {
         request.tools.extend(function(definition));
@@ -103,28 +100,39 @@ fn image_shape(mut config: Object<'_>) -> ImageShape {
     }
 }
 
-fn tool(mut definition: Object<'_>, request: &mut Request) -> Result<()> {
+fn tool(mut definition: Object<'_>, request: &mut Request) {
     for (key, name) in [
         ("code_execution", "codeExecution"),
         ("url_context", "urlContext"),
     ] {
-        if let Some(given) = definition.tree(key)? {
-            let tool = fields::object_of([(name, given.into())]);
-            request.google.tools.push(tool);
-            return Ok(());
+        if let Some(given) = definition.json(&[key]) {
+            let tool = Hosted::of_google(name, given.as_str());
+            request.hosted.push(tool);
+            return;
         }
     }
     if definition.take("google_search").is_some() {
         request.web_search.get_or_insert_default();
-        return Ok(());
+        return;
     }
-    match definition.text("type").as_deref() {
-        Some(kind) if kind.starts_with("web_search") => {
+    let kind = definition.text("type").unwrap_or_default();
+    let has_schema = SCHEMAS.iter().any(|key| definition.contains(key));
+    match kind.as_str() {
+        kind if kind.starts_with("web_search") => {
             request.web_search = Some(WebSearch::read(definition));
         }
-        Some("custom") => {
+        "custom" if !has_schema => {
             let custom = definition.object("custom").unwrap_or(definition);
             request.tools.extend(custom_tool(custom));
+        }
+        kind if !matches!(kind, "" | "function" | "custom") && !has_schema => {
+            // Anthropic's have the date of their version behind them, but for one.
+            let is_dated = kind.ends_with(|c: char| c.is_ascii_digit());
+            let home = match is_dated || kind == "mcp_toolset" {
+                true => Dialect::Messages,
+                false => Dialect::Responses,
+            };
+            request.hosted.push(Hosted::new(kind, home, definition));
         }
         _ => {
             let cache = cache(&mut definition);
@@ -135,8 +143,10 @@ fn tool(mut definition: Object<'_>, request: &mut Request) -> Result<()> {
             }));
         }
     }
-    Ok(())
 }
+
+/// Members by which a tool is a function, whatever its type.
+const SCHEMAS: [&str; 3] = ["function", "parameters", "input_schema"];
 
 fn choice(value: Given<'_>) -> Option<ToolChoice> {
     let mut object = match value {
@@ -153,7 +163,11 @@ fn choice(value: Given<'_>) -> Option<ToolChoice> {
         .object("function")
         .or_else(|| object.object("custom"))
         .unwrap_or(object);
-    named.full_text("name").map(ToolChoice::Tool)
+    match named.full_text("name") {
+        Some(name) => Some(ToolChoice::Tool(name)),
+        None if kind.starts_with("web_search") => Some(ToolChoice::WebSearch),
+        None => choice_word(&kind).or(Some(ToolChoice::Hosted(kind))),
+    }
 }
 
 fn message<'a>(mut message: Object<'a>, place: &Place, request: &mut Request<'a>) -> Result<()> {
@@ -162,7 +176,7 @@ fn message<'a>(mut message: Object<'a>, place: &Place, request: &mut Request<'a>
     let said = place.member("content");
     match role.as_str() {
         "system" | "developer" => {
-            let texts = texts(content);
+            let texts: Vec<Text> = content.filter_map(text).collect();
             if request.turns.is_empty() {
                 request.system.extend(texts);
             } else if !texts.is_empty() {
@@ -172,19 +186,17 @@ fn message<'a>(mut message: Object<'a>, place: &Place, request: &mut Request<'a>
         }
         "assistant" => {
             let plain = content.plain().filter(|_| message.is_empty());
-            let parts = plain.unwrap_or_else(|| assistant(message, content).into());
+            let parts = match plain {
+                Some(plain) => plain,
+                None => assistant(message, content, &said)?.into(),
+            };
             request.turns.push(Turn::new(Role::Assistant, parts));
         }
         "tool" | "function" => {
-            let name = message.full_text("name");
-            let call_id = message
-                .full_text("tool_call_id")
-                .or_else(|| open_call(&request.turns, name.as_deref()))
-                .unwrap_or_default();
             let result = ToolResult {
-                call_id,
-                name,
-                parts: parts(content, &said)?,
+                call_id: message.text("tool_call_id").unwrap_or_default(),
+                name: message.full_text("name"),
+                parts: pieces(content, By::Tool, &said)?,
                 cache: cache(&mut message),
                 ..ToolResult::default()
             };
@@ -194,7 +206,7 @@ fn message<'a>(mut message: Object<'a>, place: &Place, request: &mut Request<'a>
         "user" => {
             let parts = match content.plain() {
                 Some(plain) => plain,
-                None => parts(content, &said)?.into(),
+                None => pieces(content, By::User, &said)?.into(),
             };
             request.turns.push(Turn::new(Role::User, parts));
         }
@@ -206,45 +218,7 @@ fn message<'a>(mut message: Object<'a>, place: &Place, request: &mut Request<'a>
     Ok(())
 }
 
-/// The call that a result without an id can only mean.
-fn open_call(turns: &[Turn], name: Option<&str>) -> Option<String> {
-    let asked = turns
-        .iter()
-        .rev()
-        .find(|turn| turn.role == Role::Assistant)?;
-    let answered = |id: &str| {
-        turns
-            .iter()
-            .flat_map(|turn| &turn.parts)
-            .any(|part| matches!(part, Part::ToolResult(result) if result.call_id == id))
-    };
-    let mut open = asked.parts.iter().filter_map(|part| match part {
-        Part::ToolCall(call)
-            if !answered(&call.id) && name.is_none_or(|name| name == call.name) =>
-        {
-            Some(call.id.clone())
-        }
-        _ => None,
-    });
-    let only = open.next();
-    only.filter(|_| open.next().is_none())
-}
-
-fn texts(content: List<'_>) -> Vec<Text> {
-    content
-        .filter_map(|part| match part {
-            Given::String(text) => Some(Text::new(text)),
-            Given::Object(mut part) => Some(Text {
-                text: part.text("text")?,
-                cache: cache(&mut part),
-            }),
-            _ => None,
-        })
-        .filter(|text| !text.text.is_empty())
-        .collect()
-}
-
-fn assistant(mut message: Object<'_>, content: List<'_>) -> Vec<Part> {
+fn assistant(mut message: Object<'_>, content: List<'_>, place: &Place) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
     let reasoning = message
         .full_text("reasoning_content")
@@ -255,22 +229,7 @@ fn assistant(mut message: Object<'_>, content: List<'_>) -> Vec<Part> {
             carrier: None,
         });
     }
-    for part in content {
-        match part {
-            Given::String(text) if !text.is_empty() => parts.push(Part::text(text)),
-            Given::Object(mut part) => {
-                if let Some(refusal) = part.full_text("refusal") {
-                    parts.push(Part::Refusal(refusal));
-                } else if let Some(text) = part.full_text("text") {
-                    parts.push(Part::Text(Text {
-                        text,
-                        cache: cache(&mut part),
-                    }));
-                }
-            }
-            _ => {}
-        }
-    }
+    parts.extend(pieces(content, By::Model, place)?);
     parts.extend(message.full_text("refusal").map(Part::Refusal));
     let calls = message.list("tool_calls").filter_map(Given::object);
     parts.extend(calls.filter_map(call).map(Part::ToolCall));
@@ -278,14 +237,13 @@ fn assistant(mut message: Object<'_>, content: List<'_>) -> Vec<Part> {
         && let Some(name) = legacy.full_text("name")
     {
         parts.push(Part::ToolCall(ToolCall {
-            id: format!("call_{name}"),
             name,
             arguments: legacy.text("arguments").unwrap_or_default(),
             ..ToolCall::default()
         }));
     }
     parts.shrink_to_fit();
-    parts
+    Ok(parts)
 }
 
 fn call(mut call: Object<'_>) -> Option<ToolCall> {
@@ -306,80 +264,4 @@ fn call(mut call: Object<'_>) -> Option<ToolCall> {
         is_custom,
         carrier,
     })
-}
-
-/// The parts of what the user says or a tool answers.
-fn parts(content: List<'_>, place: &Place) -> Result<Vec<Part>> {
-    let mut parts = Vec::new();
-    for (index, part) in content.enumerate() {
-        place.bounds(index)?;
-        match part {
-            Given::String(text) if text.is_empty() => {}
-            Given::String(text) => parts.push(Part::text(text)),
-            Given::Object(object) => parts.extend(self::part(object, &place.at(index))?),
-            _ => {
-                return Err(place.at(index).refused("is no part"));
-            }
-        }
-    }
-    // Of thousands of turns most have one part.
-    parts.shrink_to_fit();
-    Ok(parts)
-}
-
-fn part(mut part: Object<'_>, place: &Place) -> Result<Option<Part>> {
-    let cache = cache(&mut part);
-    let kind = part.text("type").unwrap_or_else(|| "text".to_owned());
-    let part = match kind.as_str() {
-        "text" | "input_text" | "output_text" => {
-            let text = part.text("text").unwrap_or_default();
-            if text.is_empty() {
-                return Ok(None);
-            }
-            Part::Text(Text { text, cache })
-        }
-        "image_url" => {
-            let (source, detail) = image_url(part, place)?;
-            Part::Image {
-                source,
-                detail,
-                cache,
-            }
-        }
-        "input_audio" => {
-            let mut audio = part.object("input_audio").unwrap_or(part);
-            let format = audio.text("format").unwrap_or_default();
-            Part::Audio {
-                mime: media::of_audio_format(&format),
-                data: audio.text("data").unwrap_or_default(),
-            }
-        }
-        "video_url" => {
-            let url = match part.take("video_url") {
-                Some(Given::String(url)) => Some(url),
-                Some(Given::Object(mut video)) => video.text("url"),
-                _ => None,
-            };
-            let url = url
-                .filter(|url| !url.is_empty())
-                .ok_or_else(|| place.refused("has no URL"))?;
-            Part::Video(media::source_of_url(url, "video/mp4"))
-        }
-        "file" => {
-            let mut file = part.object("file").unwrap_or(part);
-            let name = file.full_text("filename");
-            let source = file_source(&mut file, name.as_deref(), place)?;
-            Part::File {
-                source,
-                name,
-                cache,
-            }
-        }
-        "refusal" => Part::Refusal(part.text("refusal").unwrap_or_default()),
-        other => {
-            let why = format!("the part type {other:?} is not known");
-            return Err(place.refused(why));
-        }
-    };
-    place.takes(part).map(Some)
 }

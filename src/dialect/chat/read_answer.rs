@@ -1,5 +1,6 @@
 //! Chat answers, read: streams chunk by chunk, and whole ones (spec/dialects.md 5.6).
 
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::dialect::neutral::event::{self, Citation};
@@ -80,9 +81,10 @@ impl Reader {
             if choice.has_finished {
                 continue;
             }
-            let is_call = choice.calls.last().is_some_and(|call| {
-                serde_json::from_str::<serde::de::IgnoredAny>(&call.arguments).is_ok()
-            });
+            let is_call = choice
+                .calls
+                .last()
+                .is_some_and(|call| serde_json::from_str::<IgnoredAny>(&call.arguments).is_ok());
             choice.end_calls(&mut self.mint, events);
             choice.has_finished = true;
             events.push(Event::Finish {
@@ -115,7 +117,9 @@ impl Reader {
         let Some(choice) = self.choices.get_mut(at) else {
             return;
         };
-        let delta = object.object("delta").or_else(|| object.object("message"));
+        let delta = object
+            .object("delta")
+            .or_else(|| object.object("message").map(numbered));
         if let Some(delta) = delta {
             choice.delta(delta, &mut self.mint, events);
         }
@@ -134,12 +138,31 @@ impl Reader {
     }
 }
 
+/// A whole message, its calls by their places: their ids may be one.
+fn numbered(mut message: Map<String, Value>) -> Map<String, Value> {
+    if let Some(Value::Array(calls)) = message.get_mut("tool_calls") {
+        for (at, call) in calls.iter_mut().enumerate() {
+            if let Value::Object(call) = call {
+                call.insert("index".to_owned(), at.into());
+            }
+        }
+    }
+    message
+}
+
 fn finish(reason: &str) -> Finish {
     match reason {
         "tool_calls" | "function_call" => Finish::ToolCalls,
         "length" | "max_tokens" => Finish::MaxTokens,
         "content_filter" => Finish::ContentFilter,
         _ => Finish::EndTurn,
+    }
+}
+
+impl Call {
+    fn has_all_arguments(&self) -> bool {
+        let arguments = self.arguments.trim_end();
+        arguments.ends_with('}') && serde_json::from_str::<IgnoredAny>(arguments).is_ok()
     }
 }
 
@@ -167,14 +190,15 @@ impl Choice {
         for image in delta.list("images").into_iter().filter_map(object) {
             self.image(image, events);
         }
+        let mut told = Vec::new();
         for call in delta.list("tool_calls").into_iter().filter_map(object) {
-            self.call(call, mint, events);
+            self.call(call, &mut told, mint, events);
         }
         if let Some(legacy) = delta.object("function_call") {
             let mut call = Map::new();
             call.insert("index".to_owned(), 0.into());
             call.insert("function".to_owned(), legacy.into());
-            self.call(call, mint, events);
+            self.call(call, &mut told, mint, events);
         }
     }
 
@@ -261,7 +285,14 @@ impl Choice {
         });
     }
 
-    fn call(&mut self, mut delta: Map<String, Value>, mint: &mut Mint, events: &mut Vec<Event>) {
+    /// `told`: the calls that the same chunk has told of.
+    fn call(
+        &mut self,
+        mut delta: Map<String, Value>,
+        told: &mut Vec<usize>,
+        mint: &mut Mint,
+        events: &mut Vec<Event>,
+    ) {
         let id = delta.text("id").unwrap_or_default();
         let carrier = delta
             .object("extra_content")
@@ -279,7 +310,21 @@ impl Choice {
             Some(other) => other.to_string(),
             None => String::new(),
         };
-        let at = self.place(index, &id, &name, mint, events);
+        let at = match self.place(index, &id, &name, told) {
+            Some(at) => at,
+            None => {
+                let is_at_known_index = self.calls.iter().any(|call| Some(call.index) == index);
+                if index.is_none() || is_at_known_index {
+                    self.end_calls(mint, events);
+                }
+                self.calls.push(Call {
+                    index: index.unwrap_or(self.calls.len() as u64),
+                    ..Call::default()
+                });
+                self.calls.len() - 1
+            }
+        };
+        told.push(at);
         let Some(call) = self.calls.get_mut(at) else {
             return;
         };
@@ -296,38 +341,25 @@ impl Choice {
         }
     }
 
-    /// Which call a delta goes on with.
-    fn place(
-        &mut self,
-        index: Option<u64>,
-        id: &str,
-        name: &str,
-        mint: &mut Mint,
-        events: &mut Vec<Event>,
-    ) -> usize {
-        let known = match index {
+    /// Which call a delta goes on with; `None` for a new one.
+    fn place(&self, index: Option<u64>, id: &str, name: &str, told: &[usize]) -> Option<usize> {
+        let at = match index {
             Some(index) => self.calls.iter().rposition(|call| call.index == index),
             None if !id.is_empty() => self.calls.iter().rposition(|call| call.id == id),
             None if !name.is_empty() => None,
             None => self.calls.len().checked_sub(1),
-        };
-        // Some upstreams give all their calls one index.
-        let is_another = known.and_then(|at| self.calls.get(at)).is_some_and(|call| {
-            !id.is_empty() && !call.id.is_empty() && call.id != id && !call.arguments.is_empty()
-        });
-        match known {
-            Some(at) if !is_another => at,
-            _ => {
-                if index.is_none() || is_another {
-                    self.end_calls(mint, events);
-                }
-                self.calls.push(Call {
-                    index: index.unwrap_or(self.calls.len() as u64),
-                    ..Call::default()
+        }?;
+        let call = self.calls.get(at)?;
+        // Some upstreams give all their calls one index. Others repeat the name with each delta, or change the id.
+        let has_other_name = !call.name.is_empty() && call.name != name;
+        let is_another = !name.is_empty()
+            && (told.contains(&at)
+                || match (call.id.as_str(), id) {
+                    ("", "") => has_other_name || call.has_all_arguments(),
+                    ("", _) | (_, "") => has_other_name,
+                    (known, id) => known != id,
                 });
-                self.calls.len() - 1
-            }
-        }
+        (!is_another).then_some(at)
     }
 
     fn announce(&mut self, at: usize, mint: &mut Mint, events: &mut Vec<Event>) {

@@ -6,25 +6,42 @@ use crate::dialect::Dialect;
 use crate::dialect::neutral::fields::{object_of, set};
 use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
-use crate::dialect::neutral::parts::texts_of;
+use crate::dialect::neutral::parts::{self, function_arguments, texts_of};
 use crate::dialect::neutral::{
     Family, List, Output, Part, Parts, Request, Role, Source, Text, Tool, ToolCall, ToolChoice,
-    ToolResult, Turn, Untranslatable, Written, answer, ids, media, repair, schema,
+    ToolResult, Turn, Untranslatable, Written, fold, media, repair, schema,
 };
 use crate::dialect::openai::{flagged, mime_of, output_name, tier_word};
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
+/// How an upstream is told of tools that take text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TextTools {
+    /// As functions with one text.
+    #[default]
+    AsFunctions,
+    AsTheyAre,
+}
+
 /// Writes a request for `model`.
 ///
 /// # Errors
 /// For media that cannot be said.
-pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> {
+pub fn request(
+    request: Request,
+    model: &str,
+    names: &Names,
+    text_tools: TextTools,
+) -> Result<Written> {
     let mut request = losses::sayable(request, Dialect::Chat);
+    if text_tools == TextTools::AsFunctions {
+        as_functions(&mut request);
+    }
     repair::begun(&mut request.system, &mut request.turns);
     let mut body = Written::default();
     body.insert("model".to_owned(), model.into());
-    let turns = repair::tool_turns(request.turns);
+    let turns = repair::tool_turns(request.turns, Dialect::Chat);
     let above = request.system.iter().map(|text| text.text.len());
     let weight = turns.iter().map(Turn::weight).chain(above).sum();
     let mut messages = List::expecting(weight);
@@ -87,6 +104,23 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
         body.insert("stream_options".to_owned(), json!({"include_usage": true}));
     }
     Ok(body)
+}
+
+/// Makes functions of tools of text, also where they have been called.
+fn as_functions(request: &mut Request) {
+    for tool in request.tools.iter_mut().filter(|tool| tool.is_custom) {
+        tool.is_custom = false;
+        tool.description = schema::text_description(tool.description.take(), tool.grammar.take());
+        tool.schema = schema::of_text();
+    }
+    for part in request.turns.iter_mut().flat_map(|turn| &mut turn.parts) {
+        if let Part::ToolCall(call) = part
+            && call.is_custom
+        {
+            call.arguments = parts::object_of(call).into();
+            call.is_custom = false;
+        }
+    }
 }
 
 /// A message of system text; none for none.
@@ -240,10 +274,7 @@ fn tool_result(result: ToolResult, messages: &mut List) -> Result<Vec<Value>> {
         .collect::<Result<Vec<_>>>()?;
     messages.push_object([
         ("role", "tool".into()),
-        (
-            "tool_call_id",
-            ids::call(Dialect::Chat, &result.call_id).into(),
-        ),
+        ("tool_call_id", result.call_id.into()),
         ("content", flagged(text, result.is_error).into()),
     ])?;
     Ok(shown)
@@ -290,13 +321,13 @@ fn assistant(parts: Parts<'_>, names: &Names, messages: &mut List) -> Result<Vec
 }
 
 fn call(call: ToolCall, names: &Names) -> Value {
-    let id = ids::call(Dialect::Chat, &call.id);
+    let id = call.id;
     let name = names.wire(&call.name);
     let mut value = match call.is_custom {
         true => json!({"id": id, "type": "custom",
             "custom": {"name": name, "input": call.arguments}}),
         false => json!({"id": id, "type": "function",
-            "function": {"name": name, "arguments": answer::arguments(&call.arguments)}}),
+            "function": {"name": name, "arguments": function_arguments(call.arguments)}}),
     };
     if let Some(carrier) = call
         .carrier
@@ -323,7 +354,7 @@ fn tools(
         false => json!({"type": "function", "function": {"name": names.wire(name)}}),
     };
     let choice = choice.map(|choice| match choice {
-        ToolChoice::Auto | ToolChoice::WebSearch => json!("auto"),
+        ToolChoice::Auto | ToolChoice::WebSearch | ToolChoice::Hosted(_) => json!("auto"),
         ToolChoice::None => json!("none"),
         ToolChoice::Required => json!("required"),
         ToolChoice::Tool(name) => named(&name),
@@ -370,7 +401,7 @@ fn definition(tool: Tool, names: &Names, definitions: &mut List) -> Result<()> {
         function["strict"] = strict.into();
     }
     let definition = json!({"type": "function", "function": function});
-    let parameters = schema::plain(&tool.schema);
+    let parameters = fold::object(&tool.schema, Dialect::Chat).unwrap_or_default();
     drop(tool.schema);
     definitions.push_with(&definition, &["function", "parameters"], &parameters)
 }

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Value, json};
 
-use crate::dialect::neutral::answer::{
-    Answer, Block, Choice, Ending, Head, arguments, text_argument,
-};
+use crate::dialect::neutral::answer::{Answer, Block, Choice, Ending, Head, arguments};
 use crate::dialect::neutral::event::Citation;
 use crate::dialect::neutral::search::Texts;
 use crate::dialect::neutral::{Carrier, Event, Family, Finish, media};
@@ -32,8 +30,7 @@ struct Progress {
 #[derive(Debug)]
 struct Call {
     place: usize,
-    /// What a tool of text is called with, gathered.
-    text: Option<String>,
+    is_text: bool,
     has_arguments: bool,
 }
 
@@ -87,26 +84,21 @@ impl Writer {
                     return;
                 };
                 call.has_arguments = true;
-                if let Some(text) = &mut call.text {
-                    text.push_str(&delta);
-                    return;
-                }
-                let place = call.place;
-                let delta = json!([{"index": place, "function": {"arguments": delta}}]);
+                let (place, is_text) = (call.place, call.is_text);
+                let delta = match is_text {
+                    true => json!([{"index": place, "custom": {"input": delta}}]),
+                    false => json!([{"index": place, "function": {"arguments": delta}}]),
+                };
                 self.delta(choice, json!({"tool_calls": delta}), out);
             }
             Event::ToolEnd { choice, block } => {
                 let Some(call) = self.call(choice, block) else {
                     return;
                 };
-                let place = call.place;
-                let delta = match (call.text.take(), call.has_arguments) {
-                    (Some(text), _) => {
-                        json!([{"index": place, "custom": {"input": text_argument(&text)}}])
-                    }
-                    (None, false) => json!([{"index": place, "function": {"arguments": "{}"}}]),
-                    (None, true) => return,
-                };
+                if call.is_text || call.has_arguments {
+                    return;
+                }
+                let delta = json!([{"index": call.place, "function": {"arguments": "{}"}}]);
                 self.delta(choice, json!({"tool_calls": delta}), out);
             }
             Event::Citation {
@@ -203,7 +195,7 @@ impl Writer {
             block,
             Call {
                 place,
-                text: is_text.then(String::new),
+                is_text,
                 has_arguments: false,
             },
         );
@@ -342,7 +334,7 @@ fn message(choice: &Choice, head: &Head) -> Value {
             } => {
                 let mut call = match text_tools.contains(name.as_str()) {
                     true => json!({"id": id, "type": "custom",
-                        "custom": {"name": name, "input": text_argument(given)}}),
+                        "custom": {"name": name, "input": given}}),
                     false => json!({"id": id, "type": "function",
                         "function": {"name": name, "arguments": arguments(given)}}),
                 };

@@ -1,14 +1,13 @@
 //! Gemini requests, read (spec/dialects.md 1). Every key comes in two spellings.
 
-use std::collections::HashMap;
-
 use crate::dialect::neutral::given::List;
 use crate::dialect::neutral::losses::{Place, Way};
 use crate::dialect::neutral::parts::{function, stops};
 use crate::dialect::neutral::{
-    Carrier, Given, ImageShape, Object, Output, Part, Request, Role, Sampling, Source, Text, Tier,
-    ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
+    Carrier, Given, Hosted, ImageShape, Object, Output, Part, Request, Role, Sampling, Source,
+    Text, Tier, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
 };
+use crate::dialect::pieces::shown;
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
@@ -104,6 +103,9 @@ pub fn request<'a>(
         if either(&mut tool, "googleSearch").is_some() {
             request.web_search = Some(WebSearch::default());
         }
+        let others = tool.members().filter(|(_, given)| *given != "null");
+        let others = others.map(|(member, given)| Hosted::of_google(member, given));
+        request.hosted.extend(others);
     }
     request.tool_choice = either_object(&mut body, "toolConfig")
         .and_then(|mut config| either_object(&mut config, "functionCallingConfig"))
@@ -153,55 +155,9 @@ fn choice(mut config: Object<'_>) -> Option<ToolChoice> {
     }
 }
 
-/// Calls as they are counted and matched: this dialect need not give them ids.
-#[derive(Default)]
-struct Calls {
-    made: usize,
-    /// Name and id of those without a result.
-    open: Vec<(String, String)>,
-    names: HashMap<String, String>,
-}
-
-impl Calls {
-    fn call(&mut self, id: Option<String>, name: &str) -> String {
-        self.made += 1;
-        let id = id.unwrap_or_else(|| format!("call_g{}", self.made));
-        self.open.push((name.to_owned(), id.clone()));
-        self.names.insert(id.clone(), name.to_owned());
-        id
-    }
-
-    /// The call that a result answers: by id, else the oldest of that name, else the oldest.
-    fn result(&mut self, id: Option<String>, name: Option<&str>) -> (String, Option<String>) {
-        let by_id = id
-            .as_ref()
-            .and_then(|id| self.open.iter().position(|(_, open)| open == id));
-        let at = by_id.or_else(|| match (&id, name) {
-            (Some(_), _) => None,
-            (None, Some(name)) => self
-                .open
-                .iter()
-                .position(|(open, _)| open == name)
-                .or((!self.open.is_empty()).then_some(0)),
-            (None, None) => (!self.open.is_empty()).then_some(0),
-        });
-        match at {
-            Some(at) => {
-                let (known, id) = self.open.remove(at);
-                (id, Some(name.map_or(known, str::to_owned)))
-            }
-            None => (
-                id.unwrap_or_else(|| format!("call_g{}", self.made + 1)),
-                name.map(str::to_owned),
-            ),
-        }
-    }
-}
-
 fn contents<'a>(body: &mut Object<'a>, way: Way, request: &mut Request<'a>) -> Result<()> {
     let contents = body.list_of("contents");
     let is_one = matches!(contents, List::One(_));
-    let mut calls = Calls::default();
     for (index, content) in contents.enumerate() {
         let place = Place::new("contents", index, way);
         let mut content = match content {
@@ -231,7 +187,8 @@ fn contents<'a>(body: &mut Object<'a>, way: Way, request: &mut Request<'a>) -> R
             match part {
                 Given::String(text) => parts.push(Part::text(text)),
                 Given::Object(part) => {
-                    parts.extend(self::part(part, role, &place, &mut calls)?);
+                    let part = self::part(part, role, &place)?;
+                    parts.extend(part.map(|part| place.takes(part)).transpose()?);
                 }
                 _ => return Err(place.refused("is no part")),
             }
@@ -252,12 +209,7 @@ fn signature(part: &mut Object<'_>) -> Option<Carrier> {
     Carrier::read_bytes(&value)
 }
 
-fn part(
-    mut part: Object<'_>,
-    role: Role,
-    place: &Place,
-    calls: &mut Calls,
-) -> Result<Option<Part>> {
+fn part(mut part: Object<'_>, role: Role, place: &Place) -> Result<Option<Part>> {
     let carrier = signature(&mut part);
     if let Some(text) = part.text("text") {
         if part.flag("thought") == Some(true) {
@@ -266,12 +218,10 @@ fn part(
         return Ok((!text.is_empty()).then(|| Part::text(text)));
     }
     if let Some(mut call) = either_object(&mut part, "functionCall") {
-        let name = call.text("name").unwrap_or_default();
-        let id = calls.call(call.full_text("id"), &name);
         let nested = signature(&mut call);
         return Ok(Some(Part::ToolCall(ToolCall {
-            id,
-            name,
+            id: call.text("id").unwrap_or_default(),
+            name: call.text("name").unwrap_or_default(),
             arguments: call
                 .json(&["args"])
                 .map_or_else(|| "{}".to_owned(), String::from),
@@ -280,13 +230,13 @@ fn part(
         })));
     }
     if let Some(response) = either_object(&mut part, "functionResponse") {
-        return Ok(Some(Part::ToolResult(result(response, place, calls)?)));
+        return Ok(Some(Part::ToolResult(result(response, place)?)));
     }
     if let Some(mut data) = either_object(&mut part, "inlineData") {
         let mime = either_text(&mut data, "mimeType").unwrap_or_default();
         let data = standard_base64(data.text("data").unwrap_or_default());
         let medium = medium(mime.clone(), Source::Data { mime, data });
-        return place.takes(medium).map(Some);
+        return Ok(Some(medium));
     }
     if let Some(mut file) = either_object(&mut part, "fileData") {
         let mime = either_text(&mut file, "mimeType").unwrap_or_default();
@@ -297,7 +247,7 @@ fn part(
             true => Source::FileId(uri),
             false => Source::Url(uri),
         };
-        return place.takes(medium(mime, source)).map(Some);
+        return Ok(Some(medium(mime, source)));
     }
     let is_known = ["executableCode", "codeExecutionResult"]
         .iter()
@@ -340,12 +290,10 @@ fn medium(mime: String, source: Source) -> Part {
     }
 }
 
-fn result(mut response: Object<'_>, place: &Place, calls: &mut Calls) -> Result<ToolResult> {
-    let name = response.full_text("name");
-    let (call_id, name) = calls.result(response.full_text("id"), name.as_deref());
+fn result(mut response: Object<'_>, place: &Place) -> Result<ToolResult> {
     let mut result = ToolResult {
-        call_id,
-        name,
+        call_id: response.text("id").unwrap_or_default(),
+        name: response.full_text("name"),
         ..ToolResult::default()
     };
     let text = match response.take("response") {
@@ -365,7 +313,11 @@ fn result(mut response: Object<'_>, place: &Place, calls: &mut Calls) -> Result<
     for (index, inner) in response.list("parts").enumerate() {
         if let Some(inner) = inner.object() {
             let place = place.member("parts").at(index);
-            result.parts.extend(part(inner, Role::User, &place, calls)?);
+            let whole = inner.clone();
+            result.parts.extend(match part(inner, Role::User, &place) {
+                Ok(part) => part.map(|part| shown(part, &place)),
+                Err(_) => Some(Part::text(String::from(whole.into_json()))),
+            });
         }
     }
     Ok(result)

@@ -114,6 +114,7 @@ impl Reader {
                 None => Event::Error {
                     status: 502,
                     message: format!("the upstream gave no answer: {native}"),
+                    class: None,
                 },
             });
         }
@@ -184,31 +185,32 @@ impl Choice {
             self.call(call, carrier, mint, events);
             return;
         }
+        if part.flag("thought") == Some(true) {
+            // Of what is no text, like the pictures of a draft, nothing is told.
+            let text = part.text("text").or_else(|| fenced(&mut part));
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                let block = self.block(Kind::Thought);
+                events.push(Event::ReasoningDelta {
+                    choice,
+                    block,
+                    text,
+                });
+            }
+            if let Some(carrier) = carrier {
+                self.signed(carrier, events);
+            }
+            return;
+        }
         if let Some(text) = part.text("text") {
-            let is_thought = part.flag("thought") == Some(true);
             if !text.is_empty() {
-                self.has_content |= !is_thought;
-                let kind = if is_thought {
-                    Kind::Thought
-                } else {
-                    Kind::Text
-                };
-                let block = self.block(kind);
-                if !is_thought {
-                    self.texts.add(block, &text);
-                    self.text.push_str(&text);
-                }
-                events.push(match is_thought {
-                    true => Event::ReasoningDelta {
-                        choice,
-                        block,
-                        text,
-                    },
-                    false => Event::TextDelta {
-                        choice,
-                        block,
-                        text,
-                    },
+                self.has_content = true;
+                let block = self.block(Kind::Text);
+                self.texts.add(block, &text);
+                self.text.push_str(&text);
+                events.push(Event::TextDelta {
+                    choice,
+                    block,
+                    text,
                 });
             }
             if let Some(carrier) = carrier {

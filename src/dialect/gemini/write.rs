@@ -60,7 +60,7 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
         }
         body.set_wrapped("systemInstruction", Wrap::Object("parts"), parts);
     }
-    let turns = repair::merged(repair::tool_turns(turns));
+    let turns = repair::merged(repair::tool_turns(turns, Dialect::Gemini));
     let called = names_of_calls(&turns);
     let mut contents = List::expecting(turns.iter().map(Turn::weight).sum());
     for turn in turns {
@@ -72,7 +72,9 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
     let has_tools = !request.tools.is_empty();
     tools(&mut body, request.tools, request.tool_choice, names)?;
     let searches = request.web_search.map(|_| json!({"googleSearch": {}}));
-    let own: Vec<Value> = searches.into_iter().chain(request.google.tools).collect();
+    let hosted = request.hosted.iter();
+    let hosted = hosted.filter_map(|tool| tool.written(Dialect::Gemini)?.tree());
+    let own: Vec<Value> = searches.into_iter().chain(hosted).collect();
     if !own.is_empty() && !has_tools {
         body.insert("tools".to_owned(), own.into());
     }
@@ -278,11 +280,7 @@ fn function_response(
     age: Age,
     parts: &mut List,
 ) -> Result<()> {
-    let name = result
-        .name
-        .as_deref()
-        .or_else(|| called.get(&result.call_id).map(String::as_str))
-        .unwrap_or_default();
+    let name = called.get(&result.call_id).map_or("", String::as_str);
     let (text, others) = texts_of(result.parts);
     let is_structured =
         !result.is_error && text.trim_start().starts_with(['{', '[']) && given::is_valid(&text);
@@ -318,7 +316,9 @@ fn tools(
     names: &Names,
 ) -> Result<()> {
     let config = match choice {
-        Some(ToolChoice::Auto | ToolChoice::WebSearch) => Some(json!({"mode": "AUTO"})),
+        Some(ToolChoice::Auto | ToolChoice::WebSearch | ToolChoice::Hosted(_)) => {
+            Some(json!({"mode": "AUTO"}))
+        }
         Some(ToolChoice::None) => Some(json!({"mode": "NONE"})),
         Some(ToolChoice::Required) => Some(json!({"mode": "ANY"})),
         Some(ToolChoice::Tool(name)) => {

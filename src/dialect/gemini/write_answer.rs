@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::grounding::Grounding;
 use crate::dialect::neutral::answer::{Answer, Block, Choice, Ending, Head};
+use crate::dialect::neutral::parts::object_of_text;
 use crate::dialect::neutral::{Carrier, Event, Finish};
 use crate::dialect::usage::Usage;
 
@@ -190,7 +191,9 @@ impl Writer {
 }
 
 fn function_call(id: &str, name: &str, arguments: &str, carrier: Option<&Carrier>) -> Value {
-    let args = serde_json::from_str::<Map<String, Value>>(arguments).unwrap_or_default();
+    let args = object_of_text(arguments)
+        .tree()
+        .unwrap_or_else(|| json!({}));
     let mut part = json!({"functionCall": {"id": id, "name": name, "args": args}});
     if let Some(carrier) = carrier {
         part["thoughtSignature"] = carrier.write_bytes().into();

@@ -1,12 +1,13 @@
 //! Messages requests, read (spec/dialects.md 1).
 
-use crate::dialect::neutral::given::List;
+use crate::dialect::Dialect;
 use crate::dialect::neutral::losses::{Place, Way};
 use crate::dialect::neutral::parts::{cache, stops};
 use crate::dialect::neutral::{
-    Carrier, Family, Given, Object, Output, Part, Request, Role, Sampling, Source, Text, Tier,
-    Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
+    Given, Hosted, Object, Output, Request, Role, Sampling, Tier, Tool, ToolChoice, Turn,
+    Untranslatable, WebSearch,
 };
+use crate::dialect::pieces::{By, pieces, text};
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
@@ -100,18 +101,6 @@ fn output(body: &mut Object<'_>) -> Output {
     }
 }
 
-fn text(block: Given<'_>) -> Option<Text> {
-    let text = match block {
-        Given::String(text) => Text::new(text),
-        Given::Object(mut block) => Text {
-            text: block.text("text")?,
-            cache: cache(&mut block),
-        },
-        _ => return None,
-    };
-    (!text.text.is_empty()).then_some(text)
-}
-
 fn tool(mut definition: Object<'_>, request: &mut Request) {
     let kind = definition.text("type").unwrap_or_default();
     if kind.starts_with("web_search") {
@@ -120,7 +109,8 @@ fn tool(mut definition: Object<'_>, request: &mut Request) {
     }
     let has_schema = definition.contains("input_schema");
     if !has_schema && !kind.is_empty() && kind != "custom" {
-        // The vendor's own tools, which others do not have.
+        let tool = Hosted::new(&kind, Dialect::Messages, definition);
+        request.hosted.push(tool);
         return;
     }
     let Some(name) = definition.full_text("name") else {
@@ -155,139 +145,13 @@ fn turn<'a>(mut message: Object<'a>, place: &Place) -> Result<Turn<'a>> {
     let content = message.list_of("content");
     let parts = match content.plain() {
         Some(plain) => plain,
-        _ => parts(content, role, &place.member("content"))?.into(),
+        _ => {
+            let by = match role {
+                Role::Assistant => By::Model,
+                Role::User | Role::System => By::User,
+            };
+            pieces(content, by, &place.member("content"))?.into()
+        }
     };
     Ok(Turn { role, parts })
-}
-
-fn parts(content: List<'_>, role: Role, place: &Place) -> Result<Vec<Part>> {
-    let mut parts = Vec::new();
-    for (index, block) in content.enumerate() {
-        place.bounds(index)?;
-        let place = place.at(index);
-        match block {
-            Given::String(text) if text.is_empty() => {}
-            Given::String(text) => parts.push(Part::text(text)),
-            Given::Object(block) => parts.extend(part(block, role, &place)?),
-            _ => return Err(place.refused("is no block")),
-        }
-    }
-    // Of thousands of turns most have one part.
-    parts.shrink_to_fit();
-    Ok(parts)
-}
-
-fn part(mut block: Object<'_>, role: Role, place: &Place) -> Result<Option<Part>> {
-    let kind = block.text("type").unwrap_or_else(|| "text".to_owned());
-    let mark = cache(&mut block);
-    let part = match kind.as_str() {
-        "text" => {
-            let text = block.text("text").unwrap_or_default();
-            if text.is_empty() {
-                return Ok(None);
-            }
-            Part::Text(Text { text, cache: mark })
-        }
-        "image" => Part::Image {
-            source: source(block.object("source").unwrap_or_default(), place)?,
-            detail: None,
-            cache: mark,
-        },
-        "document" => {
-            let name = block.full_text("title");
-            Part::File {
-                source: source(block.object("source").unwrap_or_default(), place)?,
-                name,
-                cache: mark,
-            }
-        }
-        "thinking" => Part::Reasoning {
-            text: block.text("thinking").unwrap_or_default(),
-            carrier: block
-                .text("signature")
-                .and_then(|signature| Carrier::read(&signature, Family::Claude)),
-        },
-        "redacted_thinking" => {
-            let data = block.text("data").unwrap_or_default();
-            match Carrier::read(&data, Family::ClaudeRedacted) {
-                Some(carrier) => Part::Opaque(carrier),
-                None => return Ok(None),
-            }
-        }
-        "tool_use" => Part::ToolCall(ToolCall {
-            id: block.text("id").unwrap_or_default(),
-            name: block.text("name").unwrap_or_default(),
-            arguments: block
-                .json(&["input"])
-                .map_or_else(|| "{}".to_owned(), String::from),
-            ..ToolCall::default()
-        }),
-        "tool_result" => {
-            let content = block.list_of("content");
-            Part::ToolResult(ToolResult {
-                call_id: block.text("tool_use_id").unwrap_or_default(),
-                name: None,
-                parts: parts(content, Role::User, &place.member("content"))?,
-                is_error: block.flag("is_error").unwrap_or(false),
-                cache: mark,
-            })
-        }
-        "search_result" => Part::text(search_result(block)),
-        // What the vendor's own tools left behind is of no use elsewhere.
-        _ if role == Role::Assistant || kind.ends_with("_tool_result") => {
-            match block.full_text("text") {
-                Some(text) => Part::text(text),
-                None => return Ok(None),
-            }
-        }
-        other => {
-            let why = format!("the block type {other:?} is not known");
-            return Err(place.refused(why));
-        }
-    };
-    place.takes(part).map(Some)
-}
-
-fn search_result(mut block: Object<'_>) -> String {
-    let mut lines: Vec<String> = ["title", "source"]
-        .iter()
-        .filter_map(|key| block.full_text(key))
-        .collect();
-    for text in block.list("content").filter_map(text) {
-        lines.push(text.text);
-    }
-    lines.join("\n")
-}
-
-fn source(mut source: Object<'_>, place: &Place) -> Result<Source> {
-    let kind = source.text("type").unwrap_or_default();
-    match kind.as_str() {
-        "url" => source
-            .full_text("url")
-            .map(|url| media::source_of_url(url, "application/octet-stream")),
-        "file" => source.full_text("file_id").map(Source::FileId),
-        "text" => source.text("data").map(Source::Text),
-        "content" => {
-            let content = source.list_of("content");
-            let texts: Vec<String> = content.filter_map(text).map(|text| text.text).collect();
-            Some(Source::Text(texts.join("\n")))
-        }
-        _ => {
-            let data = match source.take_any(&["data", "base64"]) {
-                Some(Given::String(data)) => Some(data),
-                _ => None,
-            };
-            let mime = match source.take_any(&["media_type", "mime_type"]) {
-                Some(Given::String(mime)) => Some(mime),
-                _ => None,
-            };
-            data.map(|data| Source::Data {
-                mime: mime
-                    .or_else(|| media::sniffed(&data).map(str::to_owned))
-                    .unwrap_or_else(|| "application/octet-stream".to_owned()),
-                data,
-            })
-        }
-    }
-    .ok_or_else(|| place.member("source").refused("has no content"))
 }

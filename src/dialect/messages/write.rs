@@ -10,8 +10,9 @@ use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::{asked_for, object_of};
 use crate::dialect::neutral::{
-    Cache, Family, Item, List, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall,
-    ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, Written, ids, media, repair, schema,
+    Cache, Family, Hosted, Item, List, Output, Part, Request, Role, Source, Text, Tier, Tool,
+    ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, Written, fold, media,
+    repair, schema,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -44,7 +45,7 @@ pub fn request(
     repair::begun(&mut system, &mut turns);
     let has_marks = marks::are_there(&system, &turns, &request.tools);
     let turns = turns.into_iter().map(without_system).collect();
-    let mut turns = repair::merged(repair::tool_turns(turns));
+    let mut turns = repair::merged(repair::tool_turns(turns, Dialect::Messages));
     let (mut tools, choice) = allowed(request.tools, request.tool_choice);
     // Whoever says nothing of the prompt cache gets its use all the same.
     let own = (!has_marks).then_some(Cache { is_long: false });
@@ -89,7 +90,7 @@ pub fn request(
     self::tools(
         &mut body,
         tools,
-        (request.web_search, own),
+        (request.web_search, request.hosted, own),
         choice,
         request.parallel,
         names,
@@ -333,15 +334,17 @@ fn source(source: Source) -> Value {
 fn tool_use(call: &ToolCall, names: &Names, blocks: &mut List) -> Result<()> {
     blocks.push_object([
         ("type", "tool_use".into()),
-        ("id", ids::call(Dialect::Messages, &call.id).into()),
+        ("id", call.id.as_str().into()),
         ("name", names.wire(&call.name).into()),
         ("input", Item::Json(object_of(call))),
     ])
 }
 
 fn tool_result(result: ToolResult, names: &Names, blocks: &mut List) -> Result<()> {
-    let id = ids::call(Dialect::Messages, &result.call_id);
-    let members = [("type", "tool_result".into()), ("tool_use_id", id.into())];
+    let members = [
+        ("type", "tool_result".into()),
+        ("tool_use_id", result.call_id.into()),
+    ];
     blocks.open(members, "content")?;
     for part in result.parts {
         block(part, names, blocks)?;
@@ -371,7 +374,7 @@ fn allowed(mut tools: Vec<Tool>, choice: Option<ToolChoice>) -> (Vec<Tool>, Opti
 fn tools(
     body: &mut Written,
     mut tools: Vec<Tool>,
-    (search, own): (Option<WebSearch>, Option<Cache>),
+    (search, hosted, own): (Option<WebSearch>, Vec<Hosted>, Option<Cache>),
     choice: Option<ToolChoice>,
     parallel: Option<bool>,
     names: &Names,
@@ -385,6 +388,15 @@ fn tools(
         definition(tool, names, &mut definitions)?;
         definitions.advance(weight);
     }
+    let choice = choice.map(|choice| match choice {
+        ToolChoice::Hosted(kind) => {
+            let chosen = hosted.iter().find(|tool| tool.kind == kind);
+            let chosen = chosen.and_then(|tool| tool.chosen(Dialect::Messages));
+            chosen.map_or(ToolChoice::Auto, |(_, name)| ToolChoice::Tool(name))
+        }
+        other => other,
+    });
+    definitions.push_hosted(hosted, Dialect::Messages)?;
     if let Some(search) = search {
         let mut search = web_search(search);
         mark(&mut search, own);
@@ -395,7 +407,9 @@ fn tools(
     }
     body.set_list("tools", definitions);
     let mut choice = choice.map(|choice| match choice {
-        ToolChoice::Auto | ToolChoice::Allowed { .. } => json!({"type": "auto"}),
+        ToolChoice::Auto | ToolChoice::Allowed { .. } | ToolChoice::Hosted(_) => {
+            json!({"type": "auto"})
+        }
         ToolChoice::None => json!({"type": "none"}),
         ToolChoice::Required => json!({"type": "any"}),
         ToolChoice::Tool(name) => json!({"type": "tool", "name": names.wire(&name)}),
@@ -420,7 +434,13 @@ fn definition(tool: Tool, names: &Names, definitions: &mut List) -> Result<()> {
             schema::text_description(tool.description, tool.grammar),
             schema::of_text(),
         ),
-        false => (tool.description, schema::plain(&tool.schema)),
+        false => {
+            let Some(object) = fold::object(&tool.schema, Dialect::Messages) else {
+                let why = format!("the schema of the tool {:?} {TOO_LARGE}", tool.name);
+                return Err(Untranslatable::new("", why));
+            };
+            (tool.description, object)
+        }
     };
     drop(tool.schema);
     if let Some(description) = description {

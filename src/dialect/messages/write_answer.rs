@@ -4,12 +4,11 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
-use crate::dialect::Dialect;
 use crate::dialect::neutral::answer::{Answer, Block, Ending, Head};
 use crate::dialect::neutral::event::Citation;
-use crate::dialect::neutral::parts::object_of;
+use crate::dialect::neutral::parts::object_of_text;
 use crate::dialect::neutral::search::Search;
-use crate::dialect::neutral::{Carrier, Event, Family, Finish, ToolCall, ids};
+use crate::dialect::neutral::{Carrier, Event, Family, Finish};
 use crate::dialect::usage::Usage;
 
 /// Stands where an image was, which the dialect has no block for.
@@ -360,8 +359,8 @@ impl Writer {
     /// Begins the calls that wait, up to and with the first that is not complete; at the end, all.
     fn next_waiting(&mut self, is_end: bool, out: &mut Vec<u8>) {
         while let Some(call) = self.waiting.pop_front() {
-            let id = ids::call(Dialect::Messages, &call.id);
-            let content = json!({"type": "tool_use", "id": id, "name": call.name, "input": {}});
+            let content =
+                json!({"type": "tool_use", "id": call.id, "name": call.name, "input": {}});
             self.begin(call.block, Kind::Tool, content, out);
             if !call.arguments.is_empty() {
                 if let Some(open) = &mut self.open {
@@ -477,16 +476,10 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
                         None => content.push(thinking("", Some(carrier))),
                     }
                 }
-                let call = ToolCall {
-                    arguments: arguments.clone(),
-                    ..ToolCall::default()
-                };
-                let input: Value =
-                    serde_json::from_str(object_of(&call).as_str()).unwrap_or_default();
-                content.push(
-                    json!({"type": "tool_use", "id": ids::call(Dialect::Messages, id),
-                    "name": name, "input": input}),
-                );
+                let input = object_of_text(arguments);
+                let input: Value = serde_json::from_str(input.as_str()).unwrap_or_default();
+                content.push(json!({"type": "tool_use", "id": id,
+                    "name": name, "input": input}));
             }
             Block::Search(search) => {
                 let id = search_id(&head.id, searches);

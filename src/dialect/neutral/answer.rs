@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::Value;
-
 use super::event::Citation;
 use super::search::Search;
 use super::{Carrier, Event, Finish, Json};
@@ -97,7 +95,9 @@ impl Answer {
                 self.created = self.created.or(created);
             }
             Event::Usage(usage) => self.usage = Some(usage),
-            Event::Error { status, message } => {
+            Event::Error {
+                status, message, ..
+            } => {
                 self.error.get_or_insert((status, message));
             }
             Event::Finish {
@@ -253,14 +253,6 @@ impl Choice {
             .unwrap_or(Finish::EndTurn)
             .given(has_calls)
     }
-}
-
-/// The text that a tool of text was called with, out of the JSON that stands for it elsewhere.
-pub fn text_argument(arguments: &str) -> String {
-    let input = serde_json::from_str::<Value>(arguments)
-        .ok()
-        .and_then(|value| Some(value.get("input")?.as_str()?.to_owned()));
-    input.unwrap_or_else(|| arguments.to_owned())
 }
 
 /// Arguments as JSON text: of none, an empty object.

@@ -2,6 +2,7 @@
 
 use super::Carrier;
 use super::search::Search;
+use crate::dialect::problem::{Class, ErrorStatus};
 use crate::dialect::usage::Usage;
 
 /// One step of an answer. `block` is an ordinal that only grows within a choice: what belongs to one piece of
@@ -86,6 +87,7 @@ pub enum Event {
     Error {
         status: u16,
         message: String,
+        class: Option<Class>,
     },
 }
 
@@ -170,8 +172,14 @@ pub fn error_of(error: serde_json::Value) -> Event {
         .find_map(|path| error.pointer(path)?.as_str())
         .or_else(|| error.as_str())
         .map_or_else(|| text.chars().take(512).collect(), str::to_owned);
+    let status = crate::dialect::event::error_status(text.as_bytes());
+    let object = match error.get("error") {
+        Some(inner) if inner.is_object() => inner,
+        _ => &error,
+    };
     Event::Error {
-        status: crate::dialect::event::error_status(text.as_bytes()),
+        status,
+        class: Class::of(ErrorStatus::from_upstream(status), object, &message),
         message,
     }
 }

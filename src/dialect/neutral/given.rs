@@ -371,6 +371,12 @@ impl<'a> Object<'a> {
         self.members.iter().any(|(name, _)| name == key)
     }
 
+    /// The names of its members, and what is written there.
+    pub fn members(&self) -> impl Iterator<Item = (&str, &'a str)> {
+        let members = self.members.iter();
+        members.map(|(name, text)| (&**name, *text))
+    }
+
     /// Whether nothing of it is left.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty() && !self.is_partial

@@ -4,10 +4,11 @@
 //! in the client's body (spec/dialects.md 1.17). The writers leave out what the table drops, the readers refuse
 //! what it refuses. Memories, which have rules of their own (spec/dialects.md 3.7), are not in it.
 
+use super::hosted::Common;
 use super::turn::{MOST_PARTS, too_many};
 use super::{
-    Google, ImageShape, Output, Part, Request, Source, Text, Tier, ToolChoice, ToolResult,
-    Untranslatable, media,
+    Google, Hosted, ImageShape, Json, Output, Part, Request, Source, Text, Tier, ToolChoice,
+    ToolResult, Untranslatable, media,
 };
 use crate::dialect::Dialect;
 
@@ -59,6 +60,11 @@ pub enum Thing {
     /// One of these may be called.
     OptionalTools,
     ForcedSearch,
+    /// Tools of a vendor: to run code, to read pages, and others.
+    CodeExecution,
+    PageFetch,
+    HostedTool,
+    HostedWithTools,
     JsonObject,
     JsonSchema,
     SchemaName,
@@ -98,7 +104,7 @@ pub enum Thing {
 use Fate::{Dropped, InOtherWords, Refused, Said};
 
 /// What becomes of each thing: for Chat, Responses, Messages, Gemini.
-pub const TABLE: [(Thing, [Fate; 4]); 62] = [
+pub const TABLE: [(Thing, [Fate; 4]); 66] = [
     // 1.1
     (Thing::MaxTokens, [Said, Said, Said, Said]),
     (Thing::Temperature, [Said, Said, Said, Said]),
@@ -142,7 +148,11 @@ pub const TABLE: [(Thing, [Fate; 4]); 62] = [
     (Thing::Tool, [Said, Said, Said, Said]),
     (Thing::ToolDescription, [Said, Said, Said, Said]),
     (Thing::Strict, [Said, Said, Said, Dropped]),
-    (Thing::TextTool, [Said, Said, InOtherWords, InOtherWords]),
+    // In a chat, a function with one text; as it is where the provider is known to take it.
+    (
+        Thing::TextTool,
+        [InOtherWords, Said, InOtherWords, InOtherWords],
+    ),
     // 1.10, 1.11
     (Thing::ForcedTool, [Said, Said, Said, Said]),
     (Thing::AllowedTools, [Said, Said, InOtherWords, Said]),
@@ -189,6 +199,11 @@ pub const TABLE: [(Thing, [Fate; 4]); 62] = [
     (Thing::SearchMost, [Dropped, Dropped, Said, Dropped]),
     (Thing::SearchLocation, [Said, Said, Said, Dropped]),
     (Thing::SearchContext, [Said, Said, Dropped, Dropped]),
+    (Thing::CodeExecution, [Dropped, Said, Said, Said]),
+    (Thing::PageFetch, [Dropped, Dropped, Said, Said]),
+    // But where it is at home.
+    (Thing::HostedTool, [Dropped, Dropped, Dropped, Dropped]),
+    (Thing::HostedWithTools, [Dropped, Said, Said, Dropped]),
 ];
 
 pub fn fate(thing: Thing, upstream: Dialect) -> Fate {
@@ -202,12 +217,41 @@ pub fn sayable(mut request: Request<'_>, upstream: Dialect) -> Request<'_> {
         .iter()
         .filter(|(_, fates)| fates[upstream as usize] == Dropped);
     for (thing, _) in dropped {
-        leave_out(*thing, &mut request);
+        leave_out(*thing, &mut request, upstream);
     }
     request
 }
 
-fn leave_out(thing: Thing, request: &mut Request) {
+/// Leaves out the tools of vendors that the upstream's dialect does not have. Returns them.
+pub fn left_out(request: &mut Request, upstream: Dialect) -> Vec<Hosted> {
+    let mut before = request.hosted.clone();
+    if request.web_search.is_some() {
+        before.push(Hosted {
+            kind: "web_search".to_owned(),
+            name: None,
+            home: upstream,
+            given: Json::default(),
+        });
+    }
+    for thing in [
+        Thing::CodeExecution,
+        Thing::PageFetch,
+        Thing::HostedTool,
+        Thing::HostedWithTools,
+        Thing::SearchWithTools,
+    ] {
+        if fate(thing, upstream) == Dropped {
+            leave_out(thing, request, upstream);
+        }
+    }
+    before.retain(|tool| match tool.kind.as_str() {
+        "web_search" => request.web_search.is_none(),
+        _ => !request.hosted.contains(tool),
+    });
+    before
+}
+
+fn leave_out(thing: Thing, request: &mut Request, upstream: Dialect) {
     let sampling = &mut request.sampling;
     let search = request.web_search.as_mut();
     let is_tier = |tier| move |known: &mut Tier| *known == tier;
@@ -236,6 +280,16 @@ fn leave_out(thing: Thing, request: &mut Request) {
             let is_forced = |choice: &mut ToolChoice| *choice == ToolChoice::WebSearch;
             request.tool_choice.take_if(is_forced);
         }
+        Thing::CodeExecution | Thing::PageFetch | Thing::HostedTool => {
+            let kind = |tool: &Hosted| match tool.common() {
+                Some(Common::CodeExecution) => Thing::CodeExecution,
+                Some(Common::PageFetch) => Thing::PageFetch,
+                None => Thing::HostedTool,
+            };
+            let stays = |tool: &Hosted| tool.home == upstream || kind(tool) != thing;
+            request.hosted.retain(stays);
+        }
+        Thing::HostedWithTools if !request.tools.is_empty() => request.hosted.clear(),
         Thing::SearchWithTools if !request.tools.is_empty() => request.web_search = None,
         Thing::SearchDomains => search.into_iter().for_each(|s| s.allowed_domains.clear()),
         Thing::SearchBlockedDomains => search.into_iter().for_each(|s| s.blocked_domains.clear()),

@@ -1,7 +1,9 @@
 //! The names of members that somebody reads.
 
 /// In their order. Where an object has very many members, the others are passed over.
-const KNOWN: [&str; 184] = [
+const KNOWN: [&str; 190] = [
+    "action",
+    "actions",
     "allowedFunctionNames",
     "allowed_domains",
     "allowed_function_names",
@@ -36,6 +38,7 @@ const KNOWN: [&str; 184] = [
     "effort",
     "enabled",
     "encrypted_content",
+    "error",
     "executableCode",
     "extra_body",
     "extra_content",
@@ -102,6 +105,7 @@ const KNOWN: [&str; 184] = [
     "n",
     "name",
     "namespace",
+    "operation",
     "output",
     "output_config",
     "output_format",
@@ -136,6 +140,7 @@ const KNOWN: [&str; 184] = [
     "schema",
     "search_context_size",
     "seed",
+    "server_label",
     "serviceTier",
     "service_tier",
     "signature",
@@ -169,6 +174,7 @@ const KNOWN: [&str; 184] = [
     "tool_calls",
     "tool_choice",
     "tool_config",
+    "tool_name",
     "tool_use_id",
     "tools",
     "topK",

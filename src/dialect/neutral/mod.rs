@@ -9,7 +9,9 @@ pub mod carrier;
 pub mod estimate;
 pub mod event;
 pub mod fields;
+pub mod fold;
 pub mod given;
+pub mod hosted;
 pub mod ids;
 pub mod json_text;
 pub mod losses;
@@ -28,6 +30,7 @@ use serde_json::{Map, Value};
 pub use carrier::{Carrier, Family};
 pub use event::{Event, Finish};
 pub use given::{Given, Object};
+pub use hosted::Hosted;
 pub use json_text::Json;
 pub use search::WebSearch;
 pub use turn::{Parts, Turn};
@@ -42,6 +45,8 @@ pub struct Request<'a> {
     pub system: Vec<Text>,
     pub turns: Vec<Turn<'a>>,
     pub tools: Vec<Tool>,
+    /// Tools of vendors.
+    pub hosted: Vec<Hosted>,
     pub web_search: Option<WebSearch>,
     pub tool_choice: Option<ToolChoice>,
     /// Whether several tools may be called at once.
@@ -183,6 +188,8 @@ pub enum ToolChoice {
     Required,
     Tool(String),
     WebSearch,
+    /// A tool of a vendor, by its type.
+    Hosted(String),
     /// Only these, of all that are defined.
     Allowed {
         required: bool,
@@ -216,7 +223,6 @@ pub struct ImageShape {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Google {
     pub generation_config: Map<String, Value>,
-    pub tools: Vec<Value>,
 }
 
 /// The form of the answer.
@@ -290,6 +296,7 @@ impl Request<'_> {
             stream: self.stream,
             system: self.system,
             tools: self.tools,
+            hosted: self.hosted,
             web_search: self.web_search,
             tool_choice: self.tool_choice,
             parallel: self.parallel,
@@ -334,6 +341,13 @@ impl Part {
 
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(Text::new(text))
+    }
+}
+
+impl Request<'_> {
+    /// Whether there is anything that the model can use.
+    pub fn has_tools(&self) -> bool {
+        !self.tools.is_empty() || !self.hosted.is_empty() || self.web_search.is_some()
     }
 }
 

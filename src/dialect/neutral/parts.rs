@@ -72,19 +72,38 @@ pub fn asked_for(output: &Output) -> Option<Text> {
 
 /// The arguments of a call as an object, as the dialects that take nothing else want them.
 pub fn object_of(call: &ToolCall) -> Json {
-    let in_object = |value: &str| Json::compact(format!(r#"{{"input":{value}}}"#));
-    let as_text = || in_object(&Value::from(call.arguments.as_str()).to_string());
-    if call.is_custom {
-        return as_text();
+    match call.is_custom {
+        true => in_object(&Value::from(call.arguments.as_str()).to_string()),
+        false => object_of_text(&call.arguments),
     }
-    if call.arguments.trim().is_empty() {
+}
+
+/// Arguments of a function as an object: what is none becomes its `input`. Nothing is an empty one.
+pub fn object_of_text(arguments: &str) -> Json {
+    if arguments.trim().is_empty() {
         return Json::compact("{}".to_owned());
     }
-    match given::is_valid(&call.arguments) {
-        true => match Json::of(&call.arguments) {
+    match given::is_valid(arguments) {
+        true => match Json::of(arguments) {
             object if object.is_object() => object,
             value => in_object(value.as_str()),
         },
-        false => as_text(),
+        false => in_object(&Value::from(arguments).to_string()),
     }
+}
+
+/// Arguments of a function as the text of an object. Those that are one stay as they are written.
+pub fn function_arguments(arguments: String) -> String {
+    match is_object(&arguments) {
+        true => arguments,
+        false => object_of_text(&arguments).into(),
+    }
+}
+
+pub fn is_object(arguments: &str) -> bool {
+    arguments.trim_start().starts_with('{') && given::is_valid(arguments)
+}
+
+fn in_object(value: &str) -> Json {
+    Json::compact(format!(r#"{{"input":{value}}}"#))
 }

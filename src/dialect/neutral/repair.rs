@@ -1,43 +1,39 @@
 //! Calls of tools and their results, brought into the one order that every upstream takes (spec/dialects.md
 //! 1.12): each turn with calls is followed by a turn that begins with all their results.
 
-use std::collections::HashMap;
-use std::collections::HashSet;
-
+use super::ids::{Distinct, Pairs};
+use super::parts::texts_of;
 use super::{Part, Parts, Role, Text, ToolResult, Turn};
+use crate::dialect::Dialect;
 
-/// Makes the history of calls whole: results go behind the turn with their calls, doubles and strays do not go
-/// on as results, calls that were never answered are.
-pub fn tool_turns(mut turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
-    let mut results = results(&mut turns);
+/// Makes the history of calls whole, with ids as `upstream` takes them: results go behind the turn with their calls,
+/// results that belong to no call become words of the user, and calls that were never answered are answered.
+pub fn tool_turns(mut turns: Vec<Turn<'_>>, upstream: Dialect) -> Vec<Turn<'_>> {
+    let mut results = results(&mut turns).into_iter();
+    let mut ids = Distinct::new(upstream);
     let mut out: Vec<Turn<'_>> = Vec::with_capacity(turns.len());
     let last = turns.len().saturating_sub(1);
     for (index, mut turn) in turns.into_iter().enumerate() {
-        match turn.role {
-            Role::Assistant => {
-                let calls = call_ids(&turn);
-                let answers = take(&mut results, &calls);
-                if answers.is_empty() && index == last && !calls.is_empty() {
-                    // Nobody has run them, and the conversation ends here.
-                    if let Parts::List(parts) = &mut turn.parts {
-                        parts.retain(|part| !matches!(part, Part::ToolCall(_)));
-                    }
-                }
-                let is_answered = !answers.is_empty() || index < last;
-                push(&mut out, turn);
-                if is_answered && !calls.is_empty() {
-                    push(&mut out, results_turn(&calls, answers));
-                }
-            }
-            Role::User | Role::System => {
-                for part in &mut turn.parts {
-                    if let Part::ToolResult(result) = part {
-                        *part = Part::text(stray(result));
-                    }
-                }
-                push(&mut out, turn);
+        let mut answers = Vec::new();
+        let mut is_answered = index < last;
+        for part in &mut turn.parts {
+            if let Part::ToolCall(call) = part {
+                call.id = ids.give(&call.id);
+                let result = results.next().flatten();
+                is_answered |= result.is_some();
+                answers.push((call.id.clone(), result));
             }
         }
+        let strays = strays(&mut turn);
+        if !is_answered && let Parts::List(parts) = &mut turn.parts {
+            // Nobody has run them, and the conversation ends here.
+            parts.retain(|part| !matches!(part, Part::ToolCall(_)));
+        }
+        push(&mut out, turn);
+        if is_answered && !answers.is_empty() {
+            push(&mut out, results_turn(answers));
+        }
+        push(&mut out, Turn::new(Role::User, strays));
     }
     out
 }
@@ -75,66 +71,83 @@ fn push<'a>(out: &mut Vec<Turn<'a>>, turn: Turn<'a>) {
     out.push(turn);
 }
 
-fn call_ids(turn: &Turn) -> Vec<String> {
-    turn.parts
-        .iter()
-        .filter_map(|part| match part {
-            Part::ToolCall(call) => Some(call.id.clone()),
-            _ => None,
-        })
-        .collect()
-}
-
-fn results_turn(calls: &[String], mut answers: HashMap<String, ToolResult>) -> Turn<'static> {
-    let parts = calls.iter().map(|id| {
-        Part::ToolResult(answers.remove(id).unwrap_or_else(|| ToolResult {
-            call_id: id.clone(),
+fn results_turn(answers: Vec<(String, Option<ToolResult>)>) -> Turn<'static> {
+    let parts = answers.into_iter().map(|(id, result)| {
+        let unanswered = || ToolResult {
             parts: vec![Part::text("No result.")],
             is_error: true,
             ..ToolResult::default()
-        }))
+        };
+        let result = result.unwrap_or_else(unanswered);
+        Part::ToolResult(ToolResult {
+            call_id: id,
+            ..result
+        })
     });
     Turn::new(Role::User, parts.collect::<Parts<'_>>())
 }
 
-fn stray(result: &ToolResult) -> String {
-    let text: Vec<&str> = result
-        .parts
-        .iter()
-        .filter_map(|part| match part {
-            Part::Text(Text { text, .. }) => Some(text.as_str()),
-            _ => None,
-        })
-        .collect();
-    format!("Tool result for {}: {}", result.call_id, text.join("\n"))
+/// Makes words of the results that are left in a turn, and keeps what they show. What the model's own turns hold of
+/// them is returned: it is the user's.
+fn strays(turn: &mut Turn) -> Vec<Part> {
+    let is_result = |part: &Part| matches!(part, Part::ToolResult(_));
+    if !turn.parts.iter().any(is_result) {
+        return Vec::new();
+    }
+    let (results, others): (Vec<Part>, Vec<Part>) = match turn.role {
+        Role::Assistant => std::mem::take(&mut turn.parts)
+            .into_iter()
+            .partition(is_result),
+        Role::User | Role::System => {
+            let parts = std::mem::take(&mut turn.parts).into_iter();
+            turn.parts = parts.flat_map(in_words).collect();
+            return Vec::new();
+        }
+    };
+    turn.parts = others.into();
+    results.into_iter().flat_map(in_words).collect()
 }
 
-/// Takes the results out of a conversation, by the call they answer. Strays, which answer none, stay.
-fn results(turns: &mut [Turn]) -> HashMap<String, ToolResult> {
-    let known: HashSet<String> = turns.iter().flat_map(call_ids).collect();
-    let mut by_call = HashMap::new();
+/// A result that belongs to no call, as the user could say it.
+fn in_words(part: Part) -> Vec<Part> {
+    let Part::ToolResult(result) = part else {
+        return vec![part];
+    };
+    let (texts, shown) = texts_of(result.parts);
+    let failed = if result.is_error { " (failed)" } else { "" };
+    let said = Part::Text(Text {
+        text: format!("Tool result for {}{failed}: {texts}", result.call_id),
+        cache: result.cache.filter(|_| shown.is_empty()),
+    });
+    std::iter::once(said).chain(shown).collect()
+}
+
+/// Takes the results out of a conversation: of each call, in their order. Those of no call stay.
+fn results(turns: &mut [Turn]) -> Vec<Option<ToolResult>> {
+    let pairs = Pairs::of(turns);
+    let mut by_call: Vec<Option<ToolResult>> = (0..pairs.count).map(|_| None).collect();
+    let mut calls = pairs.calls.into_iter();
     for turn in turns {
         let Parts::List(parts) = &mut turn.parts else {
             continue;
         };
-        parts.retain_mut(|part| match part {
-            Part::ToolResult(result) if known.contains(&result.call_id) => {
+        parts.retain_mut(|part| {
+            let Part::ToolResult(result) = part else {
+                return true;
+            };
+            let place = calls
+                .next()
+                .flatten()
+                .and_then(|call| by_call.get_mut(call));
+            match place {
                 // Of several, the last one is what the client means.
-                by_call.insert(result.call_id.clone(), std::mem::take(result));
-                false
+                Some(place) => *place = Some(std::mem::take(result)),
+                None => return true,
             }
-            _ => true,
+            false
         });
     }
     by_call
-}
-
-fn take(
-    results: &mut HashMap<String, ToolResult>,
-    calls: &[String],
-) -> HashMap<String, ToolResult> {
-    let calls = calls.iter();
-    calls.filter_map(|id| results.remove_entry(id)).collect()
 }
 
 /// Neighbouring turns of one role become one.
@@ -177,10 +190,14 @@ mod tests {
         Turn::new(role, parts)
     }
 
+    fn repaired(turns: Vec<Turn<'static>>) -> Vec<Turn<'static>> {
+        tool_turns(turns, Dialect::Responses)
+    }
+
     #[test]
     fn results_go_behind_their_calls() {
         use Role::{Assistant, User};
-        let repaired = tool_turns(vec![
+        let repaired = repaired(vec![
             turn(User, vec![Part::text("go")]),
             turn(Assistant, vec![call("a"), call("b")]),
             turn(User, vec![result("b", "2"), result("b", "two")]),
@@ -202,7 +219,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_made_to_fit() {
         use Role::{Assistant, User};
-        let repaired = tool_turns(vec![
+        let repaired = repaired(vec![
             turn(User, vec![Part::text("go"), result("x", "lost")]),
             turn(Assistant, vec![Part::text("hm"), call("a")]),
             turn(User, vec![Part::text("well?")]),
@@ -215,5 +232,39 @@ mod tests {
         };
         assert!(missing.is_error && missing.call_id == "a");
         assert_eq!(repaired[2].parts[1], Part::text("well?"));
+    }
+
+    #[test]
+    fn strays_are_kept_whole() {
+        let image = || Part::Image {
+            source: super::super::Source::Url("https://a.example/a.png".to_owned()),
+            detail: None,
+            cache: None,
+        };
+        let stray = || {
+            Part::ToolResult(ToolResult {
+                call_id: "x".to_owned(),
+                parts: vec![Part::text("a"), image(), Part::text("b")],
+                is_error: true,
+                ..ToolResult::default()
+            })
+        };
+        let words = || Part::text("Tool result for x (failed): a\nb");
+        for (role, expected) in [
+            (
+                Role::User,
+                vec![turn(Role::User, vec![words(), image(), Part::text("c")])],
+            ),
+            (
+                Role::Assistant,
+                vec![
+                    turn(Role::Assistant, vec![Part::text("c")]),
+                    turn(Role::User, vec![words(), image()]),
+                ],
+            ),
+        ] {
+            let turns = vec![turn(role, vec![stray(), Part::text("c")])];
+            assert_eq!(repaired(turns), expected);
+        }
     }
 }

@@ -6,7 +6,8 @@ use std::ops::{Deref, DerefMut};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Json, Untranslatable};
+use super::{Hosted, Json, Untranslatable};
+use crate::dialect::Dialect;
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
@@ -189,6 +190,17 @@ impl List {
         self.begin();
         self.room(json.as_str().len() + LEAST_ROOM);
         write_with(&mut self.text, value, path, json.as_str())
+    }
+
+    /// Adds those tools of vendors that the upstream has.
+    ///
+    /// # Errors
+    /// As with [`Self::push`].
+    pub fn push_hosted(&mut self, tools: Vec<Hosted>, upstream: Dialect) -> Result<()> {
+        let written = tools.iter().filter_map(|tool| tool.written(upstream));
+        written
+            .into_iter()
+            .try_for_each(|tool| self.push_with(&Value::Null, &[], &tool))
     }
 
     fn begin(&mut self) {

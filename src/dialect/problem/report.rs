@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::class::Class;
 use super::status::ErrorStatus;
+use crate::dialect::Dialect;
 
 /// The longest message a caller gets, in characters (`spec/http.md` 14a).
 pub const MAX_MESSAGE_CHARS: usize = 2048;
@@ -28,6 +30,8 @@ pub struct Problem {
     pub retry_after: Option<Duration>,
     /// Further members of the error object.
     pub details: BTreeMap<&'static str, Value>,
+    /// What it is, if agents act on it: then each dialect has its own status, type and code for it.
+    pub class: Option<Class>,
 }
 
 /// Why no credential could be asked (`spec/routing.md` 1.4).
@@ -49,7 +53,14 @@ impl Problem {
             param: None,
             retry_after: None,
             details: BTreeMap::new(),
+            class: None,
         }
+    }
+
+    /// The status with which clients of `dialect` get it.
+    pub fn status_in(&self, dialect: Dialect) -> ErrorStatus {
+        self.class
+            .map_or(self.status, |class| class.status(dialect))
     }
 
     #[must_use]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::class::Class;
 use super::report::{MAX_MESSAGE_CHARS, Problem};
 use super::status::{ErrorStatus, reason};
 use super::words;
@@ -15,16 +16,16 @@ use crate::redaction::patterns::redact;
 
 /// The body of an error answer, and of an error within a Gemini JSON array.
 pub fn render(dialect: Dialect, problem: &Problem) -> Vec<u8> {
-    let message = &*message(problem);
+    let message = &*message(dialect, problem);
     let details = &problem.details;
     match dialect {
         Dialect::Chat | Dialect::Responses => json(&Envelope {
             r#type: None,
             error: OpenAi {
                 message,
-                r#type: kind(problem, words::openai_type),
+                r#type: kind(dialect, problem, words::openai_type),
                 param: problem.param,
-                code: match problem.code.as_deref() {
+                code: match code(dialect, problem) {
                     Some(code) => Some(code).filter(|code| !code.is_empty()),
                     None => words::openai_code(problem.status),
                 },
@@ -34,7 +35,7 @@ pub fn render(dialect: Dialect, problem: &Problem) -> Vec<u8> {
         Dialect::Messages => json(&Envelope {
             r#type: Some("error"),
             error: Claude {
-                r#type: kind(problem, words::claude_type),
+                r#type: kind(dialect, problem, words::claude_type),
                 message,
                 details,
             },
@@ -42,9 +43,9 @@ pub fn render(dialect: Dialect, problem: &Problem) -> Vec<u8> {
         Dialect::Gemini => json(&Envelope {
             r#type: None,
             error: Gemini {
-                code: problem.status.code(),
+                code: problem.status_in(dialect).code(),
                 message,
-                status: kind(problem, words::google_status),
+                status: kind(dialect, problem, words::google_status),
                 retry: problem.retry_after.map(|after| [retry_info(after)]),
                 details,
             },
@@ -63,33 +64,52 @@ pub fn render_in_stream(
     sequence_number: u64,
 ) -> Vec<u8> {
     match dialect {
-        Dialect::Chat => event("data: ", &render(dialect, problem)),
-        Dialect::Messages | Dialect::Gemini => {
-            event("event: error\ndata: ", &render(dialect, problem))
-        }
+        // Google's SDKs raise their error for this form and no other (`relay::closing`).
+        Dialect::Chat | Dialect::Gemini => event("data: ", &render(dialect, problem)),
+        Dialect::Messages => event("event: error\ndata: ", &render(dialect, problem)),
         Dialect::Responses => {
-            let message = &*message(problem);
-            let code = problem.code.as_deref().filter(|code| !code.is_empty());
-            let code = code.unwrap_or(words::stream_code(problem.status));
+            let (code, message) = stream_words(dialect, problem);
+            let kind = kind(dialect, problem, words::openai_type);
             if codex_client {
-                let error = json!({"type": kind(problem, words::openai_type), "code": code, "message": message});
                 let failed = json!({
                     "type": "response.failed",
                     "sequence_number": sequence_number,
-                    "response": {"status": "failed", "error": error},
+                    "response": {
+                        "status": "failed",
+                        "error": {"type": kind, "code": code, "message": message},
+                    },
                 });
                 event("\nevent: response.failed\ndata: ", &json(&failed))
             } else {
+                // As OpenAI's OpenAPI document has it, and as its servers send it: OpenCode and OpenAI's own SDKs look for
+                // the object.
                 let error = json!({
                     "type": "error",
                     "code": code,
                     "message": message,
+                    "param": problem.param,
                     "sequence_number": sequence_number,
+                    "error": {"type": kind, "code": code, "message": message, "param": problem.param},
                 });
                 event("\nevent: error\ndata: ", &json(&error))
             }
         }
     }
+}
+
+/// Code and message of an error within a stream of Responses.
+pub fn stream_words(dialect: Dialect, problem: &Problem) -> (String, String) {
+    let code = code(dialect, problem).filter(|code| !code.is_empty());
+    let code = code.unwrap_or_else(|| words::stream_code(problem.status));
+    let message = message(dialect, problem).into_owned();
+    // OpenAI's words for when to come back, which Codex waits for.
+    let message = match (problem.class, problem.retry_after) {
+        (Some(Class::Quota), Some(after)) if !message.contains("try again in") => {
+            format!("{message} Please try again in {}s.", seconds(after))
+        }
+        _ => message,
+    };
+    (code.to_owned(), message)
 }
 
 /// Whether a client is Codex, which knows no `error` event and waits for `response.failed`
@@ -148,21 +168,44 @@ fn event(lead: &str, data: &[u8]) -> Vec<u8> {
     [lead.as_bytes(), data, b"\n\n"].concat()
 }
 
-/// The error's type: the upstream's own word, else that of the status.
-fn kind(problem: &Problem, of_status: fn(ErrorStatus) -> &'static str) -> &str {
-    problem
-        .kind
-        .as_deref()
-        .unwrap_or_else(|| of_status(problem.status))
+/// The error's type: that of its class, else the upstream's own word, else that of the status.
+fn kind(dialect: Dialect, problem: &Problem, of_status: fn(ErrorStatus) -> &'static str) -> &str {
+    match problem.class {
+        Some(class) => class.kind(dialect),
+        None => problem
+            .kind
+            .as_deref()
+            .unwrap_or_else(|| of_status(problem.status)),
+    }
+}
+
+fn code(dialect: Dialect, problem: &Problem) -> Option<&str> {
+    let said = problem.code.as_deref();
+    match problem.class {
+        Some(class) => Some(class.code(dialect, said)),
+        None => said,
+    }
 }
 
 /// The message as callers may see it.
-fn message(problem: &Problem) -> Cow<'_, str> {
-    if problem.message.is_empty() {
-        let phrase = reason(problem.status.code());
+fn message(dialect: Dialect, problem: &Problem) -> Cow<'_, str> {
+    let classed = problem
+        .class
+        .map(|class| class.message(dialect, &problem.message));
+    match classed {
+        Some(message) => presentable(&message, problem.status_in(dialect))
+            .into_owned()
+            .into(),
+        None => presentable(&problem.message, problem.status),
+    }
+}
+
+fn presentable(message: &str, status: ErrorStatus) -> Cow<'_, str> {
+    if message.is_empty() {
+        let phrase = reason(status.code());
         return Cow::Borrowed(if phrase.is_empty() { "Error" } else { phrase });
     }
-    let clean = redact(&problem.message);
+    let clean = redact(message);
     match clean.char_indices().nth(MAX_MESSAGE_CHARS) {
         None => clean,
         Some(_) => clean
@@ -177,8 +220,12 @@ fn message(problem: &Problem) -> Cow<'_, str> {
 fn retry_info(after: Duration) -> Value {
     json!({
         "@type": "type.googleapis.com/google.rpc.RetryInfo",
-        "retryDelay": format!("{}s", after.as_secs() + u64::from(after.subsec_nanos() > 0)),
+        "retryDelay": format!("{}s", seconds(after)),
     })
+}
+
+fn seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
 #[cfg(test)]
@@ -270,13 +317,13 @@ mod tests {
         let problem = Problem::broken_stream();
         let message = problem.message.as_str();
 
-        let (lead, data) = parts(&render_in_stream(Dialect::Chat, &problem, true, 7));
-        assert_eq!(lead, "");
-        assert_eq!(data, body(Dialect::Chat, &problem));
-
-        for dialect in [Dialect::Messages, Dialect::Gemini] {
-            let (lead, data) = parts(&render_in_stream(dialect, &problem, false, 7));
-            assert_eq!(lead, "event: error\n");
+        for (dialect, expected) in [
+            (Dialect::Chat, ""),
+            (Dialect::Gemini, ""),
+            (Dialect::Messages, "event: error\n"),
+        ] {
+            let (lead, data) = parts(&render_in_stream(dialect, &problem, true, 7));
+            assert_eq!(lead, expected);
             assert_eq!(data, body(dialect, &problem));
         }
 
@@ -284,7 +331,9 @@ mod tests {
         assert_eq!(lead, "\nevent: error\n");
         assert_eq!(
             data,
-            json!({"type": "error", "code": "internal_server_error", "message": message, "sequence_number": 7})
+            json!({"type": "error", "code": "internal_server_error", "message": message, "param": null,
+                "sequence_number": 7, "error": {"type": "server_error", "code": "internal_server_error",
+                "message": message, "param": null}})
         );
 
         let (lead, data) = parts(&render_in_stream(Dialect::Responses, &problem, true, 7));

@@ -7,6 +7,7 @@ pub struct ErrorStatus(u16);
 impl ErrorStatus {
     pub const BAD_REQUEST: Self = Self(400);
     pub const UNAUTHORIZED: Self = Self(401);
+    pub const PAYMENT_REQUIRED: Self = Self(402);
     pub const FORBIDDEN: Self = Self(403);
     pub const NOT_FOUND: Self = Self(404);
     pub const METHOD_NOT_ALLOWED: Self = Self(405);
@@ -20,6 +21,8 @@ impl ErrorStatus {
     pub const BAD_GATEWAY: Self = Self(502);
     pub const UNAVAILABLE: Self = Self(503);
     pub const GATEWAY_TIMEOUT: Self = Self(504);
+    /// Anthropic's number.
+    pub const OVERLOADED: Self = Self(529);
 
     /// `None` for anything that is not an error.
     pub fn new(status: u16) -> Option<Self> {

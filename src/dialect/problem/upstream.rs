@@ -1,13 +1,15 @@
 //! What an upstream's refusal says, and how much of it goes on as it is.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde_json::Value;
 
+use super::class::Class;
 use super::report::{MAX_MESSAGE_CHARS, Problem};
 use super::shape::render;
 use super::status::ErrorStatus;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, event};
 use crate::redaction::patterns::redact;
 
 /// How often a message may be JSON that holds the message, as gateways in a row produce it.
@@ -31,23 +33,47 @@ const CLAUDE_TYPES: &[&str] = &[
     "overloaded_error",
 ];
 
-/// An upstream's error body as the caller gets it: verbatim if it is a JSON object in the caller's dialect
-/// that gives no secret away and rambles not, else written anew with what it says.
+/// An upstream's error as the caller gets it, status and body: verbatim if it is a JSON object in the caller's dialect
+/// that gives no secret away, rambles not, and is known to the caller's dialect for what it is; else written anew with
+/// what it says.
 pub fn from_upstream<'b>(
     dialect: Dialect,
     status: ErrorStatus,
     body: &'b [u8],
     content_type: Option<&str>,
-) -> Cow<'b, [u8]> {
+    retry_after: Option<Duration>,
+) -> (ErrorStatus, Cow<'b, [u8]>) {
     let parsed = parse(body);
+    let problem = problem_of(dialect, status, parsed.as_ref(), body, content_type)
+        .with_retry_after(retry_after);
     if let Some(value) = &parsed
         && in_shape(dialect, value)
         && is_presentable(value)
+        && problem
+            .class
+            .is_none_or(|class| class.is_told_by(dialect, status, &value["error"]))
     {
-        return Cow::Borrowed(body);
+        let status = match dialect {
+            Dialect::Chat | Dialect::Responses => problem.status_in(dialect),
+            // The body names it too, or the vendor has several.
+            Dialect::Messages | Dialect::Gemini => status,
+        };
+        return (status, Cow::Borrowed(body));
     }
-    let problem = problem_of(dialect, status, parsed.as_ref(), body, content_type);
-    Cow::Owned(render(dialect, &problem))
+    (
+        problem.status_in(dialect),
+        Cow::Owned(render(dialect, &problem)),
+    )
+}
+
+/// An error event of a stream in its own dialect, if the clients of that would not know it for what it is.
+pub fn retold(dialect: Dialect, data: &[u8]) -> Option<Problem> {
+    let value = parse(data)?;
+    let status = ErrorStatus::from_upstream(event::error_status(data));
+    let problem = problem_of(dialect, status, Some(&value), data, None);
+    let class = problem.class?;
+    let is_told = class.is_told_by(dialect, status, error_object(&value));
+    (!is_told).then_some(problem)
 }
 
 /// What an upstream's error body says, for where it cannot go on as it is: within a stream, in a log.
@@ -103,7 +129,11 @@ fn problem_of(
     content_type: Option<&str>,
 ) -> Problem {
     let Some(value) = parsed else {
-        return Problem::new(status, plain_text(body, content_type));
+        let message = plain_text(body, content_type);
+        return Problem {
+            class: Class::of(status, &Value::Null, &message),
+            ..Problem::new(status, message)
+        };
     };
     let error = error_object(value);
     let message = inner_message(value, MAX_NESTING).unwrap_or_else(|| match value {
@@ -113,6 +143,7 @@ fn problem_of(
     Problem {
         kind: kind(dialect, error),
         code: word(&error["code"]).map(Cow::Owned),
+        class: Class::of(status, error, &message),
         ..Problem::new(status, message)
     }
 }
@@ -212,7 +243,7 @@ mod tests {
     }
 
     fn reshaped(dialect: Dialect, code: u16, body: &str) -> Value {
-        match from_upstream(dialect, status(code), body.as_bytes(), None) {
+        match from_upstream(dialect, status(code), body.as_bytes(), None, None).1 {
             Cow::Borrowed(_) => panic!("passed on as it is: {body}"),
             Cow::Owned(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
         }
@@ -229,7 +260,7 @@ mod tests {
                 (CLAUDE, dialect == Dialect::Messages),
                 (GEMINI, dialect == Dialect::Gemini),
             ] {
-                let answer = from_upstream(dialect, status(429), body.as_bytes(), None);
+                let (_, answer) = from_upstream(dialect, status(429), body.as_bytes(), None, None);
                 let verbatim = matches!(answer, Cow::Borrowed(same) if same == body.as_bytes());
                 assert_eq!(verbatim, own, "{dialect:?} {body}");
             }
@@ -248,7 +279,7 @@ mod tests {
         );
         assert_eq!(
             reshaped(Dialect::Gemini, 529, CLAUDE),
-            json!({"error": {"code": 529, "message": "Overloaded", "status": "UNAVAILABLE"}})
+            json!({"error": {"code": 503, "message": "Overloaded", "status": "UNAVAILABLE"}})
         );
     }
 
@@ -287,12 +318,8 @@ mod tests {
             let error = reshaped(Dialect::Messages, 400, body);
             assert_eq!(error["error"]["message"], message, "{body}");
         }
-        let page = from_upstream(
-            Dialect::Chat,
-            status(502),
-            b"oops",
-            Some("Text/HTML; charset=utf-8"),
-        );
+        let html = Some("Text/HTML; charset=utf-8");
+        let (_, page) = from_upstream(Dialect::Chat, status(502), b"oops", html, None);
         let page: Value = serde_json::from_slice(&page).expect("JSON");
         assert_eq!(page["error"]["message"], "Bad Gateway");
     }
@@ -307,7 +334,7 @@ mod tests {
         let body = r#"{"error":{"type":"insufficient_quota","message":"x"}}"#;
         assert_eq!(
             reshaped(Dialect::Messages, 429, body)["error"]["type"],
-            "rate_limit_error"
+            "billing_error"
         );
         let body = r#"{"type":"error","code":"context_length_exceeded","message":"x","sequence_number":3}"#;
         let problem = read_upstream(Dialect::Responses, status(400), body.as_bytes(), None);
@@ -363,7 +390,7 @@ mod tests {
             code: u16,
             body in prop::collection::vec(any::<u8>(), 0..200),
         ) {
-            let answer = from_upstream(dialect, status(code), &body, None);
+            let (_, answer) = from_upstream(dialect, status(code), &body, None, None);
             prop_assert!(serde_json::from_slice::<Value>(&answer).is_ok());
         }
     }

@@ -25,7 +25,7 @@ pub(super) fn openai_code(status: ErrorStatus) -> Option<&'static str> {
 }
 
 /// `spec/http.md` 9.3: unlike bodies, events always carry a code.
-pub fn stream_code(status: ErrorStatus) -> &'static str {
+pub(super) fn stream_code(status: ErrorStatus) -> &'static str {
     match status.code() {
         408 => "request_timeout",
         _ => openai_code(status).unwrap_or("invalid_request_error"),

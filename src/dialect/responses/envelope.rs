@@ -91,6 +91,24 @@ pub fn echo(body: &Object<'_>) -> Vec<(&'static str, Json)> {
     said.collect()
 }
 
+/// Takes the tools of these types out of what an answer repeats: they are not active.
+pub fn leave_out(kinds: &[String], echo: &mut [(&'static str, Json)]) {
+    let tools = echo.iter_mut().find(|(key, _)| *key == "tools");
+    let Some((_, json)) = tools.filter(|_| !kinds.is_empty()) else {
+        return;
+    };
+    if let Some(Value::Array(mut tools)) = json.tree() {
+        tools.retain(|tool| {
+            let kind = tool["type"].as_str().unwrap_or_default();
+            let is_search = kind.starts_with("web_search");
+            !kinds
+                .iter()
+                .any(|left| left == kind || (is_search && left == "web_search"))
+        });
+        *json = Value::from(tools).into();
+    }
+}
+
 fn usage(usage: &Usage) -> Value {
     json!({
         "input_tokens": usage.input,

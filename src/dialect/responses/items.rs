@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::dialect::neutral::answer::{arguments, text_argument};
+use crate::dialect::neutral::answer::arguments;
 use crate::dialect::neutral::event::Citation;
 use crate::dialect::neutral::search::{Search, Texts};
 use crate::dialect::neutral::{Carrier, Family};
@@ -89,10 +89,7 @@ impl Item {
                     "call_id": named.call_id, "name": named.name, "arguments": given}))
             }
             Kind::TextCall(named) => {
-                let input = match is_whole {
-                    true => text_argument(&self.text),
-                    false => String::new(),
-                };
+                let input = if is_whole { &self.text } else { "" };
                 named.in_namespace(
                     json!({"id": id, "type": "custom_tool_call", "status": status,
                     "call_id": named.call_id, "name": named.name, "input": input}),

@@ -4,6 +4,7 @@ pub mod envelope;
 mod items;
 pub mod read;
 pub mod read_answer;
+mod told;
 pub mod whole;
 pub mod write;
 pub mod write_answer;

@@ -1,15 +1,14 @@
 //! Responses requests, read (spec/dialects.md 1).
 
-use crate::dialect::neutral::given::List;
+use crate::dialect::Dialect;
 use crate::dialect::neutral::losses::{Place, Way};
-use crate::dialect::neutral::parts::{cache, function, stops};
+use crate::dialect::neutral::parts::{function, stops};
 use crate::dialect::neutral::{
-    Carrier, Family, Given, Object, Output, Part, Request, Role, Sampling, Text, Tool, ToolCall,
-    ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
+    Carrier, Family, Given, Hosted, Object, Output, Part, Request, Role, Sampling, Text, Tool,
+    ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch,
 };
-use crate::dialect::openai::{
-    allowed_tools, choice_word, custom_tool, file_source, image_url, schema_output, tier,
-};
+use crate::dialect::openai::{allowed_tools, choice_word, custom_tool, schema_output, tier};
+use crate::dialect::pieces::{By, pieces};
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
@@ -101,8 +100,11 @@ fn tool(mut definition: Object<'_>, namespace: Option<&str>, request: &mut Reque
             request.web_search = Some(WebSearch::read(definition));
             return;
         }
-        // The vendor's own tools, which others do not have.
-        _ => return,
+        kind => {
+            let tool = Hosted::new(kind, Dialect::Responses, definition);
+            request.hosted.push(tool);
+            return;
+        }
     };
     if let Some(mut tool) = defined {
         let bare = tool.name.clone();
@@ -141,7 +143,8 @@ fn choice(value: Given<'_>) -> Option<ToolChoice> {
             Some(ToolChoice::Tool(in_namespace(namespace.as_deref(), name)))
         }
         Some(kind) if kind.starts_with("web_search") => Some(ToolChoice::WebSearch),
-        _ => None,
+        Some(kind) => Some(ToolChoice::Hosted(kind.to_owned())),
+        None => None,
     }
 }
 
@@ -150,30 +153,34 @@ fn item<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) -> R
     match kind.as_str() {
         "message" => return message(item, place, request),
         "function_call" | "custom_tool_call" => {
-            let is_custom = kind == "custom_tool_call";
             let namespace = item.text("namespace");
             let name = item.text("name").unwrap_or_default();
             let arguments = item.take_any(&["arguments", "input"]);
-            let arguments = arguments.map(Given::into_text).unwrap_or_default();
-            assistant(
-                request,
-                Part::ToolCall(ToolCall {
-                    id: item
-                        .full_text("call_id")
-                        .or_else(|| item.text("id"))
-                        .unwrap_or_default(),
-                    name: in_namespace(namespace.as_deref(), name),
-                    arguments,
-                    is_custom,
-                    carrier: None,
-                }),
-            );
+            let call = ToolCall {
+                id: call_id(&mut item),
+                name: in_namespace(namespace.as_deref(), name),
+                arguments: arguments.map(Given::into_text).unwrap_or_default(),
+                is_custom: kind == "custom_tool_call",
+                carrier: None,
+            };
+            assistant(request, Part::ToolCall(call));
         }
-        "function_call_output" | "custom_tool_call_output" => {
+        "local_shell_call" | "shell_call" | "apply_patch_call" | "computer_call" => {
+            let arguments = item.json(&["action", "operation", "actions"]);
+            let call = ToolCall {
+                id: call_id(&mut item),
+                name: kind.trim_end_matches("_call").to_owned(),
+                arguments: arguments.map(String::from).unwrap_or_default(),
+                ..ToolCall::default()
+            };
+            assistant(request, Part::ToolCall(call));
+        }
+        "mcp_call" => mcp_call(item, request),
+        kind if kind.ends_with("_call_output") => {
             let output = item.list_of("output");
             let result = ToolResult {
-                call_id: item.text("call_id").unwrap_or_default(),
-                parts: parts(output, Role::User, &place.member("output"))?,
+                call_id: call_id(&mut item),
+                parts: pieces(output, By::Tool, &place.member("output"))?,
                 ..ToolResult::default()
             };
             let turn = Turn::new(Role::User, Part::ToolResult(result));
@@ -197,6 +204,37 @@ fn item<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) -> R
         _ => {}
     }
     Ok(())
+}
+
+/// The id of a call, in the call and in its output.
+fn call_id(item: &mut Object<'_>) -> String {
+    let id = item.full_text("call_id").or_else(|| item.text("id"));
+    id.unwrap_or_default()
+}
+
+/// A call that the vendor has run, and what came of it.
+fn mcp_call(mut item: Object<'_>, request: &mut Request<'_>) {
+    let id = call_id(&mut item);
+    let server = item.text("server_label");
+    let name = item.text("name").unwrap_or_default();
+    let arguments = item.take("arguments").map(Given::into_text);
+    let error = item.take("error").map(Given::into_text);
+    let output = item.take("output").map(Given::into_text);
+    let result = ToolResult {
+        call_id: id.clone(),
+        is_error: error.is_some(),
+        parts: error.or(output).map(Part::text).into_iter().collect(),
+        ..ToolResult::default()
+    };
+    let call = ToolCall {
+        id,
+        name: in_namespace(server.as_deref(), name),
+        arguments: arguments.unwrap_or_default(),
+        ..ToolCall::default()
+    };
+    assistant(request, Part::ToolCall(call));
+    let turn = Turn::new(Role::User, Part::ToolResult(result));
+    request.turns.push(turn);
 }
 
 /// Items of the model stand side by side; neighbours are one turn.
@@ -234,7 +272,7 @@ fn message<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) -
     match item.text("role").as_deref() {
         Some("system" | "developer") => {
             let mut texts: Vec<Text> = Vec::new();
-            for part in parts(content, Role::User, &said)? {
+            for part in pieces(content, By::User, &said)? {
                 if let Part::Text(text) = part {
                     texts.push(text);
                 }
@@ -254,14 +292,14 @@ fn message<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) -
                 request.turns.push(Turn::new(Role::Assistant, plain));
                 return Ok(());
             }
-            for part in parts(content, Role::Assistant, &said)? {
+            for part in pieces(content, By::Model, &said)? {
                 assistant(request, part);
             }
         }
         Some("user") | None => {
             let parts = match content.plain() {
                 Some(plain) => plain,
-                None => parts(content, Role::User, &said)?.into(),
+                None => pieces(content, By::User, &said)?.into(),
             };
             request.turns.push(Turn::new(Role::User, parts));
         }
@@ -271,67 +309,4 @@ fn message<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) -
         }
     }
     Ok(())
-}
-
-fn parts(content: List<'_>, role: Role, place: &Place) -> Result<Vec<Part>> {
-    let mut parts = Vec::new();
-    for (index, part) in content.enumerate() {
-        place.bounds(index)?;
-        let place = place.at(index);
-        match part {
-            Given::String(text) if text.is_empty() => {}
-            Given::String(text) => parts.push(Part::text(text)),
-            Given::Object(object) => parts.extend(self::part(object, role, &place)?),
-            _ => return Err(place.refused("is no part")),
-        }
-    }
-    // Of thousands of turns most have one part.
-    parts.shrink_to_fit();
-    Ok(parts)
-}
-
-fn part(mut part: Object<'_>, role: Role, place: &Place) -> Result<Option<Part>> {
-    let cache = cache(&mut part);
-    let kind = part.text("type").unwrap_or_else(|| "input_text".to_owned());
-    let part = match kind.as_str() {
-        "input_text" | "output_text" | "text" | "summary_text" => {
-            let text = part.text("text").unwrap_or_default();
-            if text.is_empty() {
-                return Ok(None);
-            }
-            Part::Text(Text { text, cache })
-        }
-        "refusal" => Part::Refusal(part.text("refusal").unwrap_or_default()),
-        "input_image" | "image_url" => {
-            let (source, detail) = image_url(part, place)?;
-            Part::Image {
-                source,
-                detail,
-                cache,
-            }
-        }
-        "input_audio" => {
-            let mut audio = part.object("input_audio").unwrap_or(part);
-            let format = audio.text("format").unwrap_or_default();
-            Part::Audio {
-                mime: media::of_audio_format(&format),
-                data: audio.text("data").unwrap_or_default(),
-            }
-        }
-        "input_file" => {
-            let name = part.full_text("filename");
-            let source = file_source(&mut part, name.as_deref(), place)?;
-            Part::File {
-                source,
-                name,
-                cache,
-            }
-        }
-        _ if role == Role::Assistant => return Ok(None),
-        other => {
-            let why = format!("the part type {other:?} is not known");
-            return Err(place.refused(why));
-        }
-    };
-    place.takes(part).map(Some)
 }

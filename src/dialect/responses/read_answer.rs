@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::told::{About, Item, Kind};
 use crate::dialect::neutral::event::{self, Citation};
 use crate::dialect::neutral::fields::{Fields, object};
 use crate::dialect::neutral::ids::Mint;
@@ -14,35 +15,6 @@ pub struct Reader {
     mint: Mint,
     items: Vec<Item>,
     blocks: u32,
-}
-
-/// One item of the output, as far as it has been told.
-#[derive(Debug, Default)]
-struct Item {
-    id: String,
-    output_index: Option<u64>,
-    kind: Kind,
-    block: Option<u32>,
-    call_id: String,
-    name: String,
-    /// Characters told on, of each of its texts.
-    text: usize,
-    refusal: usize,
-    refusal_block: Option<u32>,
-    reasoning: usize,
-    annotations: usize,
-    arguments: String,
-    is_done: bool,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Kind {
-    Message,
-    Reasoning,
-    Call,
-    Search,
-    #[default]
-    Other,
 }
 
 impl Reader {
@@ -94,21 +66,18 @@ impl Reader {
             }
             "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
                 let delta = data.text("delta").unwrap_or_default();
-                if let Some(at) = self.place(&mut data) {
-                    self.arguments(at, delta, events);
-                }
+                let at = self.item(&mut data, Kind::Call);
+                self.arguments(at, delta, events);
             }
             "response.function_call_arguments.done" | "response.custom_tool_call_input.done" => {
-                if let Some(Value::String(all)) = data.take_any(&["arguments", "input"])
-                    && let Some(at) = self.place(&mut data)
-                {
+                if let Some(Value::String(all)) = data.take_any(&["arguments", "input"]) {
+                    let at = self.item(&mut data, Kind::Call);
                     self.all_arguments(at, &all, events);
                 }
             }
             "response.output_text.annotation.added" => {
-                if let Some(annotation) = data.object("annotation")
-                    && let Some(at) = self.place(&mut data)
-                {
+                if let Some(annotation) = data.object("annotation") {
+                    let at = self.item(&mut data, Kind::Message);
                     self.annotation(at, annotation, events);
                 }
             }
@@ -137,22 +106,25 @@ impl Reader {
         }
     }
 
-    /// The item that an event is about: by its id, else by its place, else the last one.
-    fn place(&mut self, data: &mut Map<String, Value>) -> Option<usize> {
+    /// The item that an event is about, which need not have been announced.
+    fn item(&mut self, data: &mut Map<String, Value>, kind: Kind) -> usize {
         let id = data.text("item_id").unwrap_or_default();
-        let index = data.count("output_index");
-        let by_id = self
-            .items
-            .iter()
-            .rposition(|item| !id.is_empty() && item.id == id);
-        by_id
-            .or_else(|| {
-                let index = index?;
-                self.items
-                    .iter()
-                    .rposition(|item| item.output_index == Some(index))
-            })
-            .or_else(|| self.items.len().checked_sub(1))
+        let output_index = data.count("output_index");
+        let about = About {
+            kind,
+            id: &id,
+            call_id: "",
+            output_index,
+        };
+        about.among(&self.items).unwrap_or_else(|| {
+            self.items.push(Item {
+                id,
+                output_index,
+                kind,
+                ..Item::default()
+            });
+            self.items.len() - 1
+        })
     }
 
     fn added(
@@ -161,13 +133,7 @@ impl Reader {
         mut item: Map<String, Value>,
         events: &mut Vec<Event>,
     ) -> usize {
-        let kind = match item.text("type").as_deref() {
-            Some("message") => Kind::Message,
-            Some("reasoning") => Kind::Reasoning,
-            Some("function_call" | "custom_tool_call") => Kind::Call,
-            Some("web_search_call") => Kind::Search,
-            _ => Kind::Other,
-        };
+        let kind = Kind::of(&item);
         let id = item.text("id").unwrap_or_default();
         let namespace = item.text("namespace");
         let name = item.text("name").unwrap_or_default();
@@ -245,17 +211,7 @@ impl Reader {
         delta: String,
         events: &mut Vec<Event>,
     ) {
-        let at = match self.place(data) {
-            Some(at) if self.items.get(at).is_some_and(|item| item.kind == kind) => at,
-            // An event whose item has not been told of.
-            _ => {
-                self.items.push(Item {
-                    kind,
-                    ..Item::default()
-                });
-                self.items.len() - 1
-            }
-        };
+        let at = self.item(data, kind);
         self.say(at, kind, delta, events);
     }
 
@@ -289,9 +245,8 @@ impl Reader {
     }
 
     fn refusal(&mut self, data: &mut Map<String, Value>, text: String, events: &mut Vec<Event>) {
-        if let Some(at) = self.place(data) {
-            self.refuse(at, text, events);
-        }
+        let at = self.item(data, Kind::Message);
+        self.refuse(at, text, events);
     }
 
     fn refuse(&mut self, at: usize, text: String, events: &mut Vec<Event>) {
@@ -349,28 +304,47 @@ impl Reader {
     fn done(
         &mut self,
         output_index: Option<u64>,
-        mut item: Map<String, Value>,
+        item: Map<String, Value>,
         events: &mut Vec<Event>,
     ) {
-        let id = item.get("id").and_then(Value::as_str).unwrap_or_default();
-        let known = self
-            .items
-            .iter()
-            .rposition(|known| !id.is_empty() && known.id == id)
-            .or_else(|| {
-                output_index?;
-                self.items
-                    .iter()
-                    .rposition(|known| known.output_index == output_index)
-            });
-        let at = match known {
+        let about = About::of(&item, output_index);
+        let at = match about.among(&self.items) {
             Some(at) => at,
             None => self.added(output_index, item.clone(), events),
         };
+        self.complete(at, item, events);
+    }
+
+    /// An item of the whole answer at the end. Its place there need not be the one that its events have named.
+    fn listed(&mut self, index: u64, item: Map<String, Value>, events: &mut Vec<Event>) {
+        let about = About::of(&item, Some(index));
+        let is_open = |at: &usize| self.items.get(*at).is_some_and(|item| !item.is_listed);
+        let known = about.among(&self.items).filter(is_open).or_else(|| {
+            let mut items = self.items.iter();
+            items.position(|item| !item.is_listed && about.may_be_listed(item))
+        });
+        let at = match known {
+            Some(at) => at,
+            None => self.added(Some(index), item.clone(), events),
+        };
+        if let Some(item) = self.items.get_mut(at) {
+            item.is_listed = true;
+        }
+        self.complete(at, item, events);
+    }
+
+    fn complete(&mut self, at: usize, mut item: Map<String, Value>, events: &mut Vec<Event>) {
         let Some(place) = self.items.get_mut(at).filter(|item| !item.is_done) else {
             return;
         };
         place.is_done = true;
+        // It may not have been announced.
+        if place.id.is_empty() {
+            place.id = item.text("id").unwrap_or_default();
+        }
+        if place.call_id.is_empty() {
+            place.call_id = item.text("call_id").unwrap_or_default();
+        }
         match place.kind {
             Kind::Message => {
                 let (mut text, mut refusal) = (String::new(), String::new());
@@ -391,11 +365,14 @@ impl Reader {
             Kind::Reasoning => self.reasoning_done(at, item, events),
             Kind::Call => {
                 if place.name.is_empty() {
-                    let name = item.text("name").unwrap_or_default();
-                    place.name = match name.is_empty() {
-                        true => format!("tool_{at}"),
-                        false => name,
-                    };
+                    let namespace = item.text("namespace");
+                    let name = item.full_text("name");
+                    let name = name.unwrap_or_else(|| format!("tool_{at}"));
+                    place.name = super::read::in_namespace(namespace.as_deref(), name);
+                }
+                // What has come before its name may be another call's too.
+                if place.block.is_none() && item.contains_key("arguments") {
+                    place.arguments.clear();
                 }
                 self.announce(at, events);
                 if let Some(Value::String(all)) = item.take_any(&["arguments", "input"]) {
@@ -492,7 +469,7 @@ impl Reader {
             return;
         }
         for (index, item) in (0..).zip(response.list("output").into_iter().filter_map(object)) {
-            self.done(Some(index), item, events);
+            self.listed(index, item, events);
         }
         for item in self.items.iter_mut().filter(|item| !item.is_done) {
             item.is_done = true;

@@ -8,10 +8,10 @@ use crate::dialect::Dialect;
 use crate::dialect::neutral::fields::{object_of, set};
 use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
-use crate::dialect::neutral::parts::texts_of;
+use crate::dialect::neutral::parts::{function_arguments, texts_of};
 use crate::dialect::neutral::{
-    Family, List, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice,
-    ToolResult, Turn, Untranslatable, WebSearch, Written, answer, ids, media, repair, schema,
+    Family, Hosted, List, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice,
+    ToolResult, Turn, Untranslatable, WebSearch, Written, fold, media, repair,
 };
 use crate::dialect::openai::{flagged, mime_of, output_name, tier_word};
 
@@ -30,8 +30,8 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
     if !instructions.is_empty() {
         body.insert("instructions".to_owned(), instructions.join("\n\n").into());
     }
-    let text_calls = text_calls(&request.turns);
-    let turns = repair::tool_turns(request.turns);
+    let turns = repair::tool_turns(request.turns, Dialect::Responses);
+    let text_calls = text_calls(&turns);
     let mut input = List::expecting(turns.iter().map(Turn::weight).sum());
     for turn in turns {
         let weight = turn.weight();
@@ -46,7 +46,7 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
     tools(
         &mut body,
         request.tools,
-        request.web_search,
+        (request.web_search, request.hosted),
         request.tool_choice,
         request.parallel,
         names,
@@ -209,13 +209,13 @@ fn content(part: Part, role: Role) -> Result<Option<Value>> {
 }
 
 fn call(call: ToolCall, names: &Names) -> Value {
-    let id = ids::call(Dialect::Responses, &call.id);
+    let id = call.id;
     let name = names.wire(&call.name);
     match call.is_custom {
         true => json!({"type": "custom_tool_call", "call_id": id, "name": name,
             "input": call.arguments}),
         false => json!({"type": "function_call", "call_id": id, "name": name,
-            "arguments": answer::arguments(&call.arguments)}),
+            "arguments": function_arguments(call.arguments)}),
     }
 }
 
@@ -228,8 +228,7 @@ fn tool_result(result: ToolResult, text_calls: &HashSet<String>, input: &mut Lis
         .parts
         .iter()
         .all(|part| matches!(part, Part::Text(_)));
-    let id = ids::call(Dialect::Responses, &result.call_id);
-    let members = [("type", kind.into()), ("call_id", id.into())];
+    let members = [("type", kind.into()), ("call_id", result.call_id.into())];
     if is_plain {
         let (text, _) = texts_of(result.parts);
         let output = ("output", flagged(text, result.is_error).into());
@@ -247,7 +246,7 @@ fn tool_result(result: ToolResult, text_calls: &HashSet<String>, input: &mut Lis
 fn tools(
     body: &mut Written,
     tools: Vec<Tool>,
-    search: Option<WebSearch>,
+    (search, hosted): (Option<WebSearch>, Vec<Hosted>),
     choice: Option<ToolChoice>,
     parallel: Option<bool>,
     names: &Names,
@@ -267,6 +266,11 @@ fn tools(
         ToolChoice::Required => json!("required"),
         ToolChoice::Tool(name) => named(&name),
         ToolChoice::WebSearch => json!({"type": "web_search"}),
+        ToolChoice::Hosted(kind) => {
+            let chosen = hosted.iter().find(|tool| tool.kind == kind);
+            let chosen = chosen.and_then(|tool| tool.chosen(Dialect::Responses));
+            chosen.map_or(json!("auto"), |(kind, _)| json!({"type": kind}))
+        }
         ToolChoice::Allowed {
             required,
             names: allowed,
@@ -285,6 +289,7 @@ fn tools(
     if let Some(search) = search {
         definitions.push(web_search(search))?;
     }
+    definitions.push_hosted(hosted, Dialect::Responses)?;
     if definitions.is_empty() {
         return Ok(());
     }
@@ -313,7 +318,7 @@ fn definition(tool: Tool, names: &Names, definitions: &mut List) -> Result<()> {
     definition["parameters"] = Value::Null;
     // Left out, it would mean true, which most schemas do not stand.
     definition["strict"] = tool.strict.unwrap_or(false).into();
-    let parameters = schema::without_dialect(&tool.schema);
+    let parameters = fold::object(&tool.schema, Dialect::Responses).unwrap_or_default();
     drop(tool.schema);
     definitions.push_with(&definition, &["parameters"], &parameters)
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::envelope::response;
 use super::items::{Item, Kind, Named, annotation, text_part};
-use crate::dialect::neutral::answer::{Ending, Head, arguments, text_argument};
+use crate::dialect::neutral::answer::{Ending, Head, arguments};
 use crate::dialect::neutral::search::Texts;
 use crate::dialect::neutral::{Carrier, Event, Finish};
 
@@ -343,10 +343,12 @@ impl Writer {
             return;
         };
         item.text.push_str(&delta);
-        if matches!(item.kind, Kind::Call(_)) {
-            let members = json!({"item_id": item.id, "output_index": at, "delta": delta});
-            self.write("response.function_call_arguments.delta", members, out);
-        }
+        let name = match item.kind {
+            Kind::TextCall(_) => "response.custom_tool_call_input.delta",
+            _ => "response.function_call_arguments.delta",
+        };
+        let members = json!({"item_id": item.id, "output_index": at, "delta": delta});
+        self.write(name, members, out);
     }
 
     fn close(&mut self, out: &mut Vec<u8>) {
@@ -410,11 +412,8 @@ impl Writer {
                 self.write("response.function_call_arguments.done", place(told), out);
             }
             Kind::TextCall(_) => {
-                let input = text_argument(&text);
-                let name = "response.custom_tool_call_input.delta";
-                self.write(name, place(json!({"delta": input})), out);
                 let name = "response.custom_tool_call_input.done";
-                self.write(name, place(json!({"input": input})), out);
+                self.write(name, place(json!({"input": text})), out);
             }
             Kind::Search(_) => {
                 for step in ["in_progress", "searching", "completed"] {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Class, Fault, Refusal};
+use crate::dialect::problem::{self, ErrorStatus};
 
 /// What says, in a 400 or 422, that the model is not there (spec/routing.md 5.2).
 const NO_SUCH_MODEL: &[&str] = &[
@@ -74,7 +75,7 @@ impl Refusal<'_> {
             404 if self.is_unstored_item() => Class::Request,
             // Some label it as the request's fault, but it only took too long.
             408 => Class::Transient,
-            _ if self.is_at_fault() => Class::Request,
+            _ if self.is_at_fault() || self.is_too_long_or_refused() => Class::Request,
             403 => Class::Permission,
             500 | 502..=504 | 520..=526 | 529 => Class::Transient,
             _ => Class::Neutral,
@@ -110,6 +111,20 @@ impl Refusal<'_> {
 
     fn is_at_fault(&self) -> bool {
         REQUEST_CODES.contains(&self.code()) || REQUEST_TYPES.contains(&self.word("type"))
+    }
+
+    /// Whether every credential would get the same answer, whatever its status.
+    fn is_too_long_or_refused(&self) -> bool {
+        let status = ErrorStatus::from_upstream(self.status);
+        let message = match self.word("message") {
+            "" => self.text.as_str(),
+            message => message,
+        };
+        let class = problem::Class::of(status, self.error(), message);
+        matches!(
+            class,
+            Some(problem::Class::ContextTooLong | problem::Class::ContentPolicy)
+        )
     }
 
     /// The code of the error, wherever this upstream puts it.

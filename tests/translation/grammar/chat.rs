@@ -9,8 +9,8 @@ use super::{Complaint, End, Frame, arguments, ensure, number, text};
 #[derive(Default)]
 struct Choice {
     has_role: bool,
-    /// Arguments of each call.
-    calls: Vec<String>,
+    /// The type of each call, and its arguments or its text.
+    calls: Vec<(String, String)>,
     /// Characters of its content.
     content: u64,
     finish: Option<String>,
@@ -32,7 +32,8 @@ pub fn check(frames: &[Frame]) -> Result<End, Complaint> {
                 ensure(finish != "tool_calls" || !choice.calls.is_empty(), || {
                     "tool_calls without one".into()
                 })?;
-                choice.calls.iter().try_for_each(|text| arguments(text))?;
+                let mut functions = choice.calls.iter().filter(|(kind, _)| kind == "function");
+                functions.try_for_each(|(_, text)| arguments(text))?;
             }
             return Ok(End::Good);
         }
@@ -124,26 +125,32 @@ fn take(known: &mut Choice, choice: &Value) -> Result<(), Complaint> {
 
 fn call(known: &mut Choice, call: &Value) -> Result<(), Complaint> {
     let index = usize::try_from(number(call, "index")?).map_err(|error| error.to_string())?;
-    let function = &call["function"];
+    let argument = |kind: &str| match kind {
+        "function" => Ok("arguments"),
+        "custom" => Ok("input"),
+        _ => Err(format!("no type: {call}")),
+    };
     if index == known.calls.len() {
-        ensure(call["type"] == "function", || format!("no type: {call}"))?;
+        let kind = text(call, "type")?;
         ensure(!text(call, "id")?.is_empty(), || "a call without id".into())?;
-        ensure(!text(function, "name")?.is_empty(), || {
+        ensure(!text(&call[kind], "name")?.is_empty(), || {
             "a call without name".into()
         })?;
-        known.calls.push(text(function, "arguments")?.to_owned());
+        let begun = text(&call[kind], argument(kind)?)?;
+        known.calls.push((kind.to_owned(), begun.to_owned()));
         return Ok(());
     }
-    ensure(call["id"].is_null() && function["name"].is_null(), || {
-        format!("named again: {call}")
-    })?;
-    let so_far = known
+    let (kind, so_far) = known
         .calls
         .get_mut(index)
         .ok_or(format!("a gap at {call}"))?;
-    match (function.is_null(), call["extra_content"].is_object()) {
+    let of = &call[kind.as_str()];
+    ensure(call["id"].is_null() && of["name"].is_null(), || {
+        format!("named again: {call}")
+    })?;
+    match (of.is_null(), call["extra_content"].is_object()) {
         (true, true) => {}
-        _ => so_far.push_str(text(function, "arguments")?),
+        _ => so_far.push_str(text(of, argument(kind)?)?),
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ pub fn check(frames: &[Frame]) -> Result<End, Complaint> {
     let mut identity = None;
     for (index, frame) in frames.iter().enumerate() {
         ensure(frame.data != "[DONE]", || "Gemini has no [DONE]".into())?;
+        ensure(frame.name.is_none(), || "events have no names".into())?;
         let json = frame.json()?;
         if json["error"].is_object() {
             number(&json["error"], "code")?;
@@ -21,7 +22,6 @@ pub fn check(frames: &[Frame]) -> Result<End, Complaint> {
             })?;
             return Ok(End::Error);
         }
-        ensure(frame.name.is_none(), || "chunks have no names".into())?;
         let own = (
             text(&json, "responseId")?.to_owned(),
             text(&json, "modelVersion")?.to_owned(),

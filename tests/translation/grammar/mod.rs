@@ -63,11 +63,27 @@ pub fn frames(stream: &[u8]) -> Result<Vec<Frame>, Complaint> {
 /// Reads a whole stream.
 pub fn check(dialect: Dialect, stream: &[u8]) -> Result<End, Complaint> {
     let frames = frames(stream)?;
+    if dialect == Dialect::Gemini {
+        only_data(stream)?;
+    }
     match dialect {
         Dialect::Chat => chat::check(&frames),
         Dialect::Responses => responses::check(&frames),
         Dialect::Messages => messages::check(&frames),
         Dialect::Gemini => gemini::check(&frames),
+    }
+}
+
+/// Google's SDKs read lines of data and single blank ones between them, and nothing else.
+fn only_data(stream: &[u8]) -> Result<(), Complaint> {
+    let text = String::from_utf8_lossy(stream);
+    let events = text.strip_suffix("\n\n").unwrap_or(&text);
+    let mut odd = events
+        .split("\n\n")
+        .filter(|event| !event.starts_with("data: ") || event.contains('\n'));
+    match odd.next() {
+        Some(odd) if !text.is_empty() => Err(format!("no line of data: {odd:?}")),
+        _ => Ok(()),
     }
 }
 

@@ -40,6 +40,31 @@ fn answered(mut calls: Vec<&str>, mut results: Vec<&str>) -> Result<(), Complain
     })
 }
 
+/// Notes the id of a call: no vendor takes one twice, an empty one, or one that is longer.
+fn new_id<'v>(ids: &mut Vec<&'v str>, id: &'v str, longest: usize) -> Result<(), Complaint> {
+    ensure((1..=longest).contains(&id.len()), || {
+        format!("no id: {id:?}")
+    })?;
+    ensure(!ids.contains(&id), || format!("{id:?} again"))?;
+    ids.push(id);
+    Ok(())
+}
+
+/// The schema of a tool is an object at its root, and combines nothing there.
+fn rooted(schema: &Value, refused: &[&str]) -> Result<(), Complaint> {
+    ensure(schema["type"] == "object", || {
+        format!("no object: {schema}")
+    })?;
+    let found = refused.iter().find(|key| schema.get(**key).is_some());
+    ensure(found.is_none(), || {
+        format!("{found:?} at the root of {schema}")
+    })
+}
+
+/// Anthropic, and OpenAI: see `neutral::fold`.
+const COMBINED: [&str; 4] = ["$ref", "oneOf", "anyOf", "allOf"];
+const COMBINED_AT_OPENAI: [&str; 6] = ["$ref", "oneOf", "anyOf", "allOf", "enum", "not"];
+
 fn chat(body: &Value) -> Result<(), Complaint> {
     text(body, "model")?;
     for tool in body["tools"].as_array().into_iter().flatten() {
@@ -48,6 +73,9 @@ fn chat(body: &Value) -> Result<(), Complaint> {
             format!("no tool: {tool}")
         })?;
         named(text(&tool[kind], "name")?, 64)?;
+        if kind == "function" {
+            rooted(&tool[kind]["parameters"], &COMBINED_AT_OPENAI)?;
+        }
     }
     let search = &body["web_search_options"];
     if !search["user_location"].is_null() {
@@ -59,7 +87,7 @@ fn chat(body: &Value) -> Result<(), Complaint> {
     }
     let messages = list(body, "messages")?;
     ensure(!messages.is_empty(), || "no messages".into())?;
-    let mut open: Vec<&str> = Vec::new();
+    let (mut open, mut ids): (Vec<&str>, Vec<&str>) = Default::default();
     for message in messages {
         let role = text(message, "role")?;
         if role != "tool" {
@@ -85,6 +113,7 @@ fn chat(body: &Value) -> Result<(), Complaint> {
                         other => return Err(format!("no call: {other}")),
                     }
                     open.push(text(call, "id")?);
+                    new_id(&mut ids, text(call, "id")?, 40)?;
                 }
             }
             "tool" => {
@@ -120,7 +149,10 @@ fn responses(body: &Value) -> Result<(), Complaint> {
     text(body, "model")?;
     for tool in body["tools"].as_array().into_iter().flatten() {
         match text(tool, "type")? {
-            "function" => named(text(tool, "name")?, 64)?,
+            "function" => {
+                named(text(tool, "name")?, 64)?;
+                rooted(&tool["parameters"], &COMBINED_AT_OPENAI)?;
+            }
             "web_search" => {
                 placed(tool)?;
                 domains(&tool["filters"]["allowed_domains"])?;
@@ -140,11 +172,11 @@ fn responses(body: &Value) -> Result<(), Complaint> {
             "function_call" => {
                 named(text(item, "name")?, 64)?;
                 arguments(text(item, "arguments")?)?;
-                calls.push(text(item, "call_id")?);
+                new_id(&mut calls, text(item, "call_id")?, 64)?;
             }
             "custom_tool_call" => {
                 text(item, "input")?;
-                calls.push(text(item, "call_id")?);
+                new_id(&mut calls, text(item, "call_id")?, 64)?;
             }
             "function_call_output" | "custom_tool_call_output" => {
                 let id = text(item, "call_id")?;
@@ -200,9 +232,7 @@ fn messages(body: &Value) -> Result<(), Complaint> {
     for tool in body["tools"].as_array().into_iter().flatten() {
         if tool["type"].is_null() || tool["type"] == "custom" {
             named(text(tool, "name")?, 128)?;
-            ensure(tool["input_schema"]["type"] == "object", || {
-                format!("no schema: {tool}")
-            })?;
+            rooted(&tool["input_schema"], &COMBINED)?;
         }
         if tool["type"] == "web_search_20250305" {
             ensure(tool["name"] == "web_search", || format!("no name: {tool}"))?;
@@ -222,7 +252,7 @@ fn messages(body: &Value) -> Result<(), Complaint> {
             .is_some_and(|first| first["role"] == "user"),
         || "does not begin with the user".into(),
     )?;
-    let mut called: Vec<&str> = Vec::new();
+    let (mut called, mut ids): (Vec<&str>, Vec<&str>) = Default::default();
     for message in messages {
         let role = text(message, "role")?;
         said(&message["content"])?;
@@ -252,6 +282,7 @@ fn messages(body: &Value) -> Result<(), Complaint> {
                     let id = text(block, "id")?;
                     ensure(is_name(id, 64), || format!("no id: {id}"))?;
                     called.push(id);
+                    new_id(&mut ids, id, 64)?;
                 }
             }
             other => return Err(format!("no role: {other}")),

@@ -1,8 +1,21 @@
-//! Identifiers of answers and calls (spec/dialects.md 2).
+//! Identifiers of answers and of calls of tools (spec/dialects.md 2).
+//!
+//! Everything about ids of calls is here: what each dialect takes ([`rule`]), which result belongs to which call of a
+//! conversation ([`pairs`]), the ids that an upstream is sent ([`Distinct`]) and those that a client is shown
+//! ([`Shown`]).
+
+mod distinct;
+pub mod pairs;
+pub mod rule;
+mod shown;
 
 use ring::digest::{SHA256, digest};
 
 use crate::dialect::Dialect;
+
+pub use distinct::Distinct;
+pub use pairs::Pairs;
+pub use shown::Shown;
 
 /// Makes ids that nobody else has: from a seed that is unique to the request.
 #[derive(Clone, Debug)]
@@ -59,61 +72,9 @@ pub fn answer(dialect: Dialect, upstream: Option<&str>, mint: &mut Mint) -> Stri
     format!("{prefix}{bare}")
 }
 
-/// The longest id of a call that OpenAI takes.
-const OPENAI_CALL: usize = 64;
-
-/// The id of a call as `dialect` takes it. The same id gives the same result, so calls and results still meet.
-pub fn call(dialect: Dialect, id: &str) -> String {
-    match dialect {
-        Dialect::Messages => {
-            let is_legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-            if !id.is_empty() && id.chars().all(is_legal) {
-                return id.to_owned();
-            }
-            let legal: String = id
-                .chars()
-                .map(|c| if is_legal(c) { c } else { '_' })
-                .collect();
-            legal
-        }
-        Dialect::Chat | Dialect::Responses if id.len() > OPENAI_CALL => {
-            let mut cut = 47;
-            while !id.is_char_boundary(cut) {
-                cut -= 1;
-            }
-            format!("{}_{}", id.get(..cut).unwrap_or_default(), short_hash(id))
-        }
-        _ => id.to_owned(),
-    }
-}
-
-fn short_hash(text: &str) -> String {
-    digest(&SHA256, text.as_bytes())
-        .as_ref()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_fit_where_they_go() {
-        assert_eq!(
-            call(Dialect::Messages, "functions.Bash:0"),
-            "functions_Bash_0"
-        );
-        assert_eq!(call(Dialect::Messages, "toolu_1-a"), "toolu_1-a");
-        let long = "x".repeat(80);
-        let short = call(Dialect::Responses, &long);
-        assert_eq!(short.len(), 64);
-        assert_eq!(short, call(Dialect::Responses, &long));
-        assert_eq!(call(Dialect::Gemini, &long), long);
-        assert_eq!(call(Dialect::Chat, &"é".repeat(40)).len(), 46 + 1 + 16);
-    }
 
     #[test]
     fn answers_keep_their_id_under_the_usual_prefix() {

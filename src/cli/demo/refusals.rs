@@ -1,0 +1,39 @@
+//! A line for each request that is refused before it reaches a model.
+
+use log::kv::Key;
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+use crate::logs::line::ACCESS;
+
+/// What reports of requests have and refusals have not.
+const OF_REPORTS: &str = "decision";
+
+struct Refusals {
+    tell: fn(&str),
+}
+
+/// Has `tell` told of refused requests from now on.
+pub fn watch(tell: fn(&str)) {
+    // Another program's logger stays.
+    if log::set_boxed_logger(Box::new(Refusals { tell })).is_ok() {
+        log::set_max_level(LevelFilter::Warn);
+    }
+}
+
+impl Log for Refusals {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == ACCESS && metadata.level() <= Level::Warn
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let has_report = || {
+            let pairs = record.key_values();
+            pairs.get(Key::from_str(OF_REPORTS)).is_some()
+        };
+        if self.enabled(record.metadata()) && !has_report() {
+            (self.tell)(&format!("refused: {}", record.args()));
+        }
+    }
+
+    fn flush(&self) {}
+}

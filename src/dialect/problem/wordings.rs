@@ -1,0 +1,148 @@
+//! In which words and codes upstreams tell of the failures that agents act on.
+//!
+//! Collected from the vendors' pages and from what clients look for: Claude Code 2.1.332, Codex 0.171, Gemini CLI
+//! 0.61, OpenCode 1.18.34 and pi-ai 0.73 (npm; the lists of the last two name the upstream of each wording), and
+//! LiteLLM's `exception_mapping_utils.py` (PyPI).
+
+use super::class::Class;
+
+/// Codes, types and reasons, in lower case.
+pub const CODES: &[(&str, Class)] = &[
+    // OpenAI, and most that imitate it.
+    ("context_length_exceeded", Class::ContextTooLong),
+    // LiteLLM, llama.cpp's server, Z.ai.
+    ("contextwindowexceedederror", Class::ContextTooLong),
+    ("exceed_context_size_error", Class::ContextTooLong),
+    ("model_context_window_exceeded", Class::ContextTooLong),
+    // OpenAI's "Error codes" page, ChatGPT's plans (Codex), Anthropic's "Errors" page, Google (Gemini CLI).
+    ("insufficient_quota", Class::Unpaid),
+    ("billing_hard_limit_reached", Class::Unpaid),
+    ("billing_not_active", Class::Unpaid),
+    ("usage_not_included", Class::Unpaid),
+    ("billing_error", Class::Unpaid),
+    ("insufficient_g1_credits_balance", Class::Unpaid),
+    // OpenAI, ChatGPT's plans (Codex), Anthropic, Google (google/rpc/code.proto), Amazon Bedrock.
+    ("rate_limit_exceeded", Class::Quota),
+    ("usage_limit_reached", Class::Quota),
+    ("rate_limit_error", Class::Quota),
+    ("resource_exhausted", Class::Quota),
+    ("throttlingexception", Class::Quota),
+    // OpenAI (Codex), Anthropic, Moonshot, Google (Gemini CLI).
+    ("server_is_overloaded", Class::Overloaded),
+    ("slow_down", Class::Overloaded),
+    ("overloaded_error", Class::Overloaded),
+    ("engine_overloaded_error", Class::Overloaded),
+    ("model_capacity_exhausted", Class::Overloaded),
+    // OpenAI (Codex), Azure's "Content filtering" page, Alibaba's Model Studio.
+    ("content_policy_violation", Class::ContentPolicy),
+    ("cyber_policy", Class::ContentPolicy),
+    ("bio_policy", Class::ContentPolicy),
+    ("misalignment_policy_violation", Class::ContentPolicy),
+    ("content_filter", Class::ContentPolicy),
+    ("responsibleaipolicyviolation", Class::ContentPolicy),
+    ("data_inspection_failed", Class::ContentPolicy),
+    ("datainspectionfailed", Class::ContentPolicy),
+];
+
+/// What messages say, in lower case: the pieces in this order. The first one that fits counts.
+pub const MESSAGES: &[(&[&str], Class)] = &[
+    // Limits of tokens per minute are told much like limits of length: OpenAI, Groq, Amazon Bedrock.
+    (&["rate limit"], Class::Quota),
+    (&["too many requests"], Class::Quota),
+    (&["throttl"], Class::Quota),
+    (&["tokens per m"], Class::Quota),
+    (&["per minute"], Class::Quota),
+    (&["too many tokens", "wait"], Class::Quota),
+    // Anthropic, Amazon Bedrock.
+    (&["prompt is too long"], Class::ContextTooLong),
+    (&["exceed context limit"], Class::ContextTooLong),
+    (
+        &["input is too long for requested model"],
+        Class::ContextTooLong,
+    ),
+    // OpenAI: Responses; Chat, and with it vLLM, OpenRouter, DeepSeek and Mistral; GPT-5.
+    (&["exceeds the context window"], Class::ContextTooLong),
+    (&["maximum context length"], Class::ContextTooLong),
+    (
+        &["input tokens exceed the configured limit"],
+        Class::ContextTooLong,
+    ),
+    // Google.
+    (
+        &["input token count", "exceeds the maximum"],
+        Class::ContextTooLong,
+    ),
+    (
+        &["exceeds the maximum number of tokens"],
+        Class::ContextTooLong,
+    ),
+    // xAI, Groq, Copilot, Kimi, MiniMax, Z.ai, Alibaba.
+    (&["maximum prompt length"], Class::ContextTooLong),
+    (
+        &["reduce the length of the messages"],
+        Class::ContextTooLong,
+    ),
+    (
+        &["token count", "exceeds the limit of"],
+        Class::ContextTooLong,
+    ),
+    (&["exceeded model token limit"], Class::ContextTooLong),
+    (&["context window exceeds limit"], Class::ContextTooLong),
+    (&["prompt exceeds max length"], Class::ContextTooLong),
+    (&["range of input length should be"], Class::ContextTooLong),
+    // llama.cpp, LM Studio, Ollama, vLLM, SGLang, TGI, Together.
+    (
+        &["exceeds the available context size"],
+        Class::ContextTooLong,
+    ),
+    (&["greater than the context length"], Class::ContextTooLong),
+    (&["prompt too long; exceeded"], Class::ContextTooLong),
+    (
+        &["longer than the maximum model length"],
+        Class::ContextTooLong,
+    ),
+    (
+        &["longer than the model's context length"],
+        Class::ContextTooLong,
+    ),
+    (&["maximum allowed input length"], Class::ContextTooLong),
+    (
+        &["inputs", "tokens + ", "max_new_tokens", "must be"],
+        Class::ContextTooLong,
+    ),
+    (
+        &["tokens in request more than max tokens allowed"],
+        Class::ContextTooLong,
+    ),
+    (
+        &["prompt has", "but the configured context size is"],
+        Class::ContextTooLong,
+    ),
+    (&["context length is only"], Class::ContextTooLong),
+    (&["maximum context limit"], Class::ContextTooLong),
+    (&["model only supports up to"], Class::ContextTooLong),
+    (&["context exceeds your deployment"], Class::ContextTooLong),
+    // Anthropic, DeepSeek, OpenRouter, Google. OpenAI's words for it are Google's for a limit of requests.
+    (&["credit balance is too low"], Class::Unpaid),
+    (&["insufficient balance"], Class::Unpaid),
+    (&["insufficient credits"], Class::Unpaid),
+    (&["prepayment credits are depleted"], Class::Unpaid),
+    // Anthropic, OpenAI, Google.
+    (&["overloaded"], Class::Overloaded),
+    (&["currently experiencing high demand"], Class::Overloaded),
+    (&["currently at capacity"], Class::Overloaded),
+    (&["model is at capacity"], Class::Overloaded),
+    (&["no capacity available"], Class::Overloaded),
+    // Anthropic, OpenAI, Azure.
+    (
+        &["blocked by content filtering policy"],
+        Class::ContentPolicy,
+    ),
+    (
+        &["limited access to this content for safety reasons"],
+        Class::ContentPolicy,
+    ),
+    (&["violating our usage policy"], Class::ContentPolicy),
+    (&["rejected by the safety system"], Class::ContentPolicy),
+    (&["content management policy"], Class::ContentPolicy),
+];

@@ -1,0 +1,628 @@
+//! What one dialect knows of tools and another does not.
+
+use holdfast::dialect::Dialect;
+use holdfast::dialect::translate::{self, Ask, Form, TextTools, Translated};
+use serde_json::{Value, json};
+
+use super::calls::{after_call, answer, shown, unchecked};
+use super::fixtures::translated;
+use super::grammar::requests::check;
+
+const PATCH: &str = "*** Begin Patch\n*** End Patch";
+
+/// Translates, and sees to it that the vendor would take it.
+fn sent(client: Dialect, upstream: Dialect, body: &Value) -> (Value, Translated) {
+    let translated = translated(client, upstream, body.to_string().as_bytes());
+    let translated =
+        translated.unwrap_or_else(|why| panic!("{} to {}: {why}", client.name(), upstream.name()));
+    let sent: Value = serde_json::from_slice(&translated.body).unwrap();
+    let mut checked = sent.clone();
+    checked["model"] = "m".into();
+    assert_eq!(check(upstream, &checked), Ok(()), "{sent}");
+    (sent, translated)
+}
+
+fn others(client: Dialect) -> impl Iterator<Item = Dialect> {
+    Dialect::ALL
+        .into_iter()
+        .filter(move |upstream| *upstream != client)
+}
+
+/// One question of a client, with tools.
+fn asked(client: Dialect, tools: Value) -> Value {
+    match client {
+        Dialect::Chat => json!({"messages": [{"role": "user", "content": "q"}], "tools": tools}),
+        Dialect::Responses => json!({"input": "q", "tools": tools}),
+        Dialect::Messages => {
+            json!({"max_tokens": 9, "messages": [{"role": "user", "content": "q"}], "tools": tools})
+        }
+        Dialect::Gemini => {
+            json!({"contents": [{"role": "user", "parts": [{"text": "q"}]}], "tools": tools})
+        }
+    }
+}
+
+/// A tool of text, called once.
+fn with_text_tool(client: Dialect) -> Value {
+    match client {
+        Dialect::Chat => json!({"messages": [{"role": "user", "content": "q"},
+            {"role": "assistant", "content": null, "tool_calls": [{"id": "c1", "type": "custom",
+                "custom": {"name": "patch", "input": PATCH}}]},
+            {"role": "tool", "tool_call_id": "c1", "content": "x"}],
+            "tools": [{"type": "custom", "custom": {"name": "patch", "description": "patches"}}]}),
+        _ => json!({"input": [{"role": "user", "content": "q"},
+            {"type": "custom_tool_call", "call_id": "c1", "name": "patch", "input": PATCH},
+            {"type": "custom_tool_call_output", "call_id": "c1", "output": "x"}],
+            "tools": [{"type": "custom", "name": "patch", "description": "patches"}]}),
+    }
+}
+
+#[test]
+fn tools_of_text_are_functions_where_there_are_only_those() {
+    let wrapped = json!({"input": PATCH});
+    for client in [Dialect::Chat, Dialect::Responses] {
+        for upstream in others(client) {
+            if upstream == Dialect::Responses {
+                continue;
+            }
+            let what = format!("{} at {}", client.name(), upstream.name());
+            let (sent, translated) = sent(client, upstream, &with_text_tool(client));
+            let (tool, call) = match upstream {
+                Dialect::Chat => {
+                    let call = &sent["messages"][1]["tool_calls"][0]["function"]["arguments"];
+                    let call = serde_json::from_str(call.as_str().unwrap()).unwrap();
+                    (sent["tools"][0]["function"]["parameters"].clone(), call)
+                }
+                Dialect::Messages => (
+                    sent["tools"][0]["input_schema"].clone(),
+                    sent["messages"][1]["content"][0]["input"].clone(),
+                ),
+                _ => (
+                    sent["tools"][0]["functionDeclarations"][0]["parametersJsonSchema"].clone(),
+                    sent["contents"][1]["parts"][0]["functionCall"]["args"].clone(),
+                ),
+            };
+            assert_eq!(
+                tool["properties"]["input"]["type"], "string",
+                "{what}: {sent}"
+            );
+            assert_eq!(call, wrapped, "{what}: {sent}");
+            let answer = answer(upstream, &[("c2", "patch", &wrapped.to_string())]);
+            let shown = shown(&translated.way_back, client, &answer);
+            assert_eq!(
+                shown,
+                [("c2".into(), "patch".into(), PATCH.into())],
+                "{what}"
+            );
+        }
+    }
+}
+
+#[test]
+fn tools_of_text_stay_where_they_are_known() {
+    let body = with_text_tool(Dialect::Responses).to_string();
+    let ask = Ask {
+        client: Dialect::Responses,
+        form: Form::Usual,
+        upstream: Dialect::Chat,
+        body: body.as_bytes(),
+        model: "m",
+        upstream_model: "gpt-5.2",
+        stream: true,
+        suffix: None,
+        record: None,
+        seed: "seed",
+        now: 1,
+    };
+    let translated = translate::for_provider(&ask, None, TextTools::AsTheyAre).unwrap();
+    let sent: Value = serde_json::from_slice(&translated.body).unwrap();
+    assert_eq!(sent["tools"][0]["type"], "custom", "{sent}");
+    let call = &sent["messages"][1]["tool_calls"][0];
+    assert_eq!(call["custom"]["input"], PATCH, "{sent}");
+    // What looks as if it were wrapped is the text itself.
+    let text = r#"{"input":"x"}"#;
+    let answer = json!({"id": "c", "choices": [{"index": 0, "finish_reason": "tool_calls", "message":
+        {"role": "assistant", "tool_calls": [{"id": "c2", "type": "custom", "custom": {"name": "patch", "input": text}}]}}]});
+    let shown = shown(&translated.way_back, Dialect::Responses, &answer);
+    assert_eq!(shown, [("c2".into(), "patch".into(), text.into())]);
+}
+
+#[test]
+fn arguments_that_are_no_object_are_one_for_the_upstream_and_none_for_the_client() {
+    for client in [Dialect::Chat, Dialect::Responses] {
+        for upstream in others(client) {
+            let what = format!("{} at {}", client.name(), upstream.name());
+            for (has_input, expected) in [
+                (false, PATCH),
+                (true, r#"{"input":"*** Begin Patch\n*** End Patch"}"#),
+            ] {
+                let mut body = after_call(client, "c1", PATCH);
+                let schema = match has_input {
+                    true => json!({"type": "object", "properties": {"input": {"type": "string"}}}),
+                    false => json!({"type": "object", "properties": {}}),
+                };
+                body["tools"] = match client {
+                    Dialect::Chat => {
+                        json!([{"type": "function", "function": {"name": "f", "parameters": schema}}])
+                    }
+                    _ => json!([{"type": "function", "name": "f", "parameters": schema}]),
+                };
+                let (sent, translated) = sent(client, upstream, &body);
+                assert!(
+                    sent.to_string().contains("*** Begin Patch"),
+                    "{what}: {sent}"
+                );
+                let wrapped = json!({"input": PATCH}).to_string();
+                let answer = answer(upstream, &[("c2", "f", &wrapped)]);
+                let (shown, _) = unchecked(&translated.way_back, client, &answer);
+                assert_eq!(
+                    shown,
+                    [("c2".into(), "f".into(), expected.into())],
+                    "{what}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn answers_arguments_that_are_no_object_are_not_dropped() {
+    let cases = [
+        (PATCH, json!({"input": PATCH})),
+        ("[1]", json!({"input": [1]})),
+        (" 7", json!({"input": 7})),
+        ("", json!({})),
+        (" {\"a\": 1}", json!({"a": 1})),
+    ];
+    for client in [Dialect::Messages, Dialect::Gemini] {
+        for upstream in [Dialect::Chat, Dialect::Responses] {
+            for (arguments, expected) in &cases {
+                let body = asked(client, json!([]));
+                let (_, translated) = sent(client, upstream, &body);
+                let answer = answer(upstream, &[("c", "f", arguments), ("d", "f", "{\"b\":2}")]);
+                let shown = shown(&translated.way_back, client, &answer);
+                let got: Vec<Value> = shown
+                    .iter()
+                    .map(|(_, _, text)| serde_json::from_str(text).unwrap())
+                    .collect();
+                assert_eq!(
+                    got,
+                    [expected.clone(), json!({"b": 2})],
+                    "{} of {}",
+                    client.name(),
+                    upstream.name()
+                );
+            }
+        }
+    }
+}
+
+/// Tools of vendors: of whom, how they are defined, what they are called where they are left out, and the upstreams
+/// that have them.
+fn hosted() -> Vec<(Dialect, Value, &'static str, &'static [Dialect])> {
+    use Dialect::{Gemini, Messages, Responses};
+    vec![
+        (
+            Messages,
+            json!({"type": "bash_20250124", "name": "bash"}),
+            "bash_20250124",
+            &[],
+        ),
+        (
+            Messages,
+            json!({"type": "text_editor_20250728", "name": "str_replace_based_edit_tool"}),
+            "text_editor_20250728",
+            &[],
+        ),
+        (
+            Messages,
+            json!({"type": "mcp_toolset", "mcp_server_name": "x"}),
+            "mcp_toolset",
+            &[],
+        ),
+        (
+            Messages,
+            json!({"type": "code_execution_20250825", "name": "code_execution"}),
+            "code_execution_20250825",
+            &[Responses, Gemini],
+        ),
+        (
+            Messages,
+            json!({"type": "web_fetch_20250910", "name": "web_fetch"}),
+            "web_fetch_20250910",
+            &[Gemini],
+        ),
+        (
+            Responses,
+            json!({"type": "local_shell"}),
+            "local_shell",
+            &[],
+        ),
+        (
+            Responses,
+            json!({"type": "file_search", "vector_store_ids": ["v"]}),
+            "file_search",
+            &[],
+        ),
+        (
+            Responses,
+            json!({"type": "mcp", "server_label": "x", "authorization": "secret"}),
+            "mcp",
+            &[],
+        ),
+        (
+            Responses,
+            json!({"type": "image_generation"}),
+            "image_generation",
+            &[],
+        ),
+        (
+            Responses,
+            json!({"type": "code_interpreter", "container": {"type": "auto"}}),
+            "code_interpreter",
+            &[Messages, Gemini],
+        ),
+        (
+            Gemini,
+            json!({"codeExecution": {}}),
+            "codeExecution",
+            &[Messages, Responses],
+        ),
+        (Gemini, json!({"urlContext": {}}), "urlContext", &[Messages]),
+        (Gemini, json!({"googleMaps": {}}), "googleMaps", &[]),
+    ]
+}
+
+/// The same in a chat.
+fn in_chat(home: Dialect, tool: &Value) -> Option<Value> {
+    match home {
+        Dialect::Gemini => match tool.as_object()?.keys().next()?.as_str() {
+            "codeExecution" => Some(json!({"code_execution": {}})),
+            "urlContext" => Some(json!({"url_context": {}})),
+            _ => None,
+        },
+        _ => Some(tool.clone()),
+    }
+}
+
+fn word(upstream: Dialect, name: &str) -> &'static str {
+    let is_code = name.starts_with("code");
+    match (upstream, is_code) {
+        (Dialect::Messages, true) => "\"code_execution_20250825\"",
+        (Dialect::Messages, false) => "\"web_fetch_20250910\"",
+        (Dialect::Responses, _) => "\"code_interpreter\"",
+        (_, true) => "\"codeExecution\"",
+        (_, false) => "\"urlContext\"",
+    }
+}
+
+#[test]
+fn tools_of_vendors_are_mapped_or_named() {
+    for (home, tool, name, upstreams) in hosted() {
+        let mut clients = vec![(home, tool.clone())];
+        clients.extend(in_chat(home, &tool).map(|tool| (Dialect::Chat, tool)));
+        for (client, tool) in clients {
+            for upstream in others(client) {
+                if upstream == home && client != home && home != Dialect::Gemini {
+                    // Known by its type, it is passed on.
+                    let (sent, translated) = sent(client, upstream, &asked(client, json!([tool])));
+                    assert_eq!(sent["tools"][0]["type"], name, "{sent}");
+                    assert!(translated.dropped.is_empty());
+                    continue;
+                }
+                let what = format!("{name} from {} to {}", client.name(), upstream.name());
+                let (sent, translated) = sent(client, upstream, &asked(client, json!([tool])));
+                let has = upstreams.contains(&upstream) || upstream == home;
+                match has {
+                    true => {
+                        assert!(
+                            sent["tools"].to_string().contains(word(upstream, name)),
+                            "{what}: {sent}"
+                        );
+                        assert!(translated.dropped.is_empty(), "{what}");
+                    }
+                    false => {
+                        assert!(sent["tools"].is_null(), "{what}: {sent}");
+                        assert_eq!(translated.dropped, [name], "{what}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_left_out_is_not_repeated_as_if_it_were_active() {
+    let function = json!({"type": "function", "name": "f", "parameters": {"type": "object"}});
+    let tools = json!([function, {"type": "mcp", "server_label": "x"}, {"type": "web_search"}]);
+    for (upstream, kept) in [
+        (Dialect::Chat, 2),
+        (Dialect::Messages, 2),
+        (Dialect::Gemini, 1),
+    ] {
+        let (_, translated) = sent(
+            Dialect::Responses,
+            upstream,
+            &asked(Dialect::Responses, tools.clone()),
+        );
+        let answer = answer(upstream, &[("c", "f", "{}")]).to_string();
+        let (whole, _) = translate::whole(answer.as_bytes(), translated.way_back).unwrap();
+        let whole: Value = serde_json::from_slice(&whole).unwrap();
+        let repeated = whole["tools"].as_array().unwrap();
+        assert_eq!(repeated.len(), kept, "{repeated:?}");
+        assert_eq!(repeated[0], function);
+    }
+}
+
+#[test]
+fn a_tool_that_is_left_out_cannot_be_forced() {
+    let named = |name: &str| json!({"type": "tool", "name": name});
+    let typed = |kind: &str| json!({"type": kind});
+    let allowed = |mode: &str| json!({"type": "allowed_tools", "mode": mode, "tools": [{"type": "mcp", "server_label": "x"}]});
+    let bash = json!([{"type": "bash_20250124", "name": "bash"}]);
+    let mcp = json!([{"type": "mcp", "server_label": "x"}, {"type": "function", "name": "f"}]);
+    for (client, tools, choice, word) in [
+        (Dialect::Messages, bash.clone(), named("bash"), "bash"),
+        (
+            Dialect::Messages,
+            bash,
+            json!({"type": "any"}),
+            "bash_20250124",
+        ),
+        (Dialect::Responses, mcp.clone(), typed("mcp"), "mcp"),
+        (Dialect::Responses, mcp.clone(), allowed("required"), "mcp"),
+        (
+            Dialect::Chat,
+            json!([{"type": "file_search"}]),
+            typed("file_search"),
+            "file_search",
+        ),
+    ] {
+        for upstream in others(client)
+            .filter(|upstream| (client, *upstream) != (Dialect::Chat, Dialect::Responses))
+        {
+            let mut body = asked(client, tools.clone());
+            body["tool_choice"] = choice.clone();
+            let why = translated(client, upstream, body.to_string().as_bytes());
+            let why = why
+                .map(|translated| String::from_utf8(translated.body))
+                .unwrap_err();
+            assert_eq!(why.path, "tool_choice", "{why}");
+            assert!(
+                why.why.contains(word) && why.why.contains(upstream.name()),
+                "{why}"
+            );
+        }
+    }
+    // Where nothing need be called, nothing is.
+    let mut body = asked(Dialect::Responses, mcp);
+    body["tool_choice"] = allowed("auto");
+    let (sent, _) = sent(Dialect::Responses, Dialect::Messages, &body);
+    assert_eq!(sent["tool_choice"]["type"], "none", "{sent}");
+}
+
+#[test]
+fn a_tool_that_both_have_can_be_forced() {
+    let code = json!([{"type": "code_interpreter", "container": {"type": "auto"}}]);
+    let mut body = asked(Dialect::Responses, code);
+    body["tool_choice"] = json!({"type": "code_interpreter"});
+    let (to_messages, _) = sent(Dialect::Responses, Dialect::Messages, &body);
+    assert_eq!(
+        to_messages["tool_choice"],
+        json!({"type": "tool", "name": "code_execution"})
+    );
+    let mut body = asked(
+        Dialect::Messages,
+        json!([{"type": "code_execution_20250825", "name": "code_execution"}]),
+    );
+    body["tool_choice"] = json!({"type": "tool", "name": "code_execution"});
+    let (to_responses, _) = sent(Dialect::Messages, Dialect::Responses, &body);
+    assert_eq!(
+        to_responses["tool_choice"],
+        json!({"type": "code_interpreter"})
+    );
+}
+
+#[test]
+fn calls_of_vendors_tools_become_calls_and_results() {
+    let items = [
+        (
+            json!({"type": "local_shell_call", "id": "l", "call_id": "c", "action": {"type": "exec", "command": ["ls"]}}),
+            json!({"type": "local_shell_call_output", "call_id": "c", "output": "a.txt"}),
+            "ls",
+            "a.txt",
+        ),
+        (
+            json!({"type": "local_shell_call", "call_id": "c", "action": {"type": "exec", "command": ["ls"]}}),
+            json!({"type": "function_call_output", "call_id": "c", "output": "a.txt"}),
+            "ls",
+            "a.txt",
+        ),
+        (
+            json!({"type": "shell_call", "call_id": "c", "action": {"commands": ["ls"]}}),
+            json!({"type": "shell_call_output", "call_id": "c", "output": [{"stdout": "a.txt", "outcome": {"type": "exit"}}]}),
+            "ls",
+            "a.txt",
+        ),
+        (
+            json!({"type": "apply_patch_call", "call_id": "c", "operation": {"type": "delete_file", "path": "b"}}),
+            json!({"type": "apply_patch_call_output", "call_id": "c", "status": "completed", "output": "gone"}),
+            "delete_file",
+            "gone",
+        ),
+        (
+            json!({"type": "mcp_call", "id": "m", "server_label": "s", "name": "look", "arguments": "{\"at\":1}", "output": "seen"}),
+            json!({"type": "reasoning", "summary": []}),
+            "at",
+            "seen",
+        ),
+    ];
+    for (call, output, word, result) in items {
+        for upstream in others(Dialect::Responses) {
+            let body = json!({"input": [{"role": "user", "content": "q"}, call, output, {"role": "user", "content": "go on"}]});
+            let (sent, _) = sent(Dialect::Responses, upstream, &body);
+            let text = sent.to_string();
+            assert!(text.contains(word) && text.contains(result), "{text}");
+            // Not as words of the user.
+            assert!(!text.contains("Tool result for"), "{text}");
+            let kind = match upstream {
+                Dialect::Chat => "tool_calls",
+                Dialect::Messages => "tool_use",
+                _ => "functionCall",
+            };
+            assert!(text.contains(kind), "{text}");
+        }
+    }
+}
+
+/// A conversation with a result of these pieces.
+fn with_result(client: Dialect, pieces: &Value) -> Value {
+    let mut body = after_call(client, "c1", "{}");
+    match client {
+        Dialect::Chat => body["messages"][2]["content"] = pieces.clone(),
+        Dialect::Responses => body["input"][2]["output"] = pieces.clone(),
+        Dialect::Messages => body["messages"][2]["content"][0]["content"] = pieces.clone(),
+        Dialect::Gemini => {
+            body["contents"][2]["parts"][0]["functionResponse"]["parts"] = pieces.clone();
+        }
+    }
+    body
+}
+
+#[test]
+fn pieces_of_results_never_end_a_session() {
+    let pieces = [
+        (
+            json!([{"type": "tool_reference", "tool_name": "look_up"}]),
+            "look_up",
+        ),
+        (
+            json!([{"type": "brand_new", "value": {"deep": "inside"}}]),
+            "inside",
+        ),
+        (json!([{"stdout": "without a type"}]), "without a type"),
+        (
+            json!([{"type": "image_url", "image_url": {}}, 7]),
+            "image_url",
+        ),
+        (
+            json!([{"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav"}}]),
+            "au",
+        ),
+        (
+            json!([{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}]),
+            "iVBORw0KGgo=",
+        ),
+        (
+            json!([{"type": "image", "data": "iVBORw0KGgo=", "mimeType": "image/png"}]),
+            "iVBORw0KGgo=",
+        ),
+        (
+            json!([{"type": "image", "source": {"type": "base64", "media_type": "image/bmp", "data": "Qk0="}}]),
+            "im",
+        ),
+    ];
+    for client in Dialect::ALL {
+        for upstream in others(client) {
+            for (pieces, word) in &pieces {
+                let is_typed = client != Dialect::Gemini;
+                let (sent, _) = sent(client, upstream, &with_result(client, pieces));
+                assert!(!is_typed || sent.to_string().contains(word), "{sent}");
+            }
+        }
+    }
+    let pieces = json!([{"newPart": {"deep": "inside"}}, {"inlineData": {"mimeType": "audio/wav", "data": "aGk="}}]);
+    for upstream in others(Dialect::Gemini) {
+        let (sent, _) = sent(
+            Dialect::Gemini,
+            upstream,
+            &with_result(Dialect::Gemini, &pieces),
+        );
+        assert!(sent.to_string().contains("inside"), "{sent}");
+    }
+}
+
+#[test]
+fn blocks_of_messages_are_understood_in_other_bodies() {
+    let call = json!([{"type": "text", "text": "hm"}, {"type": "tool_use", "id": "t1", "name": "f", "input": {"a": 1}}]);
+    let result = json!([{"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "done"}]},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}},
+        {"type": "text", "text": "and?"}]);
+    let turns = json!([{"role": "user", "content": "q"}, {"role": "assistant", "content": call}, {"role": "user", "content": result}]);
+    let tools = json!([{"name": "f", "description": "does f", "input_schema": {"type": "object", "properties": {"a": {"type": "integer"}}}}]);
+    for (client, body) in [
+        (
+            Dialect::Chat,
+            json!({"messages": turns, "tools": tools, "tool_choice": {"type": "auto"}}),
+        ),
+        (Dialect::Responses, json!({"input": turns})),
+    ] {
+        for upstream in others(client) {
+            let (sent, _) = sent(client, upstream, &body);
+            let text = sent.to_string();
+            for word in ["hm", "done", "and?", "iVBORw0KGgo="] {
+                assert!(text.contains(word), "{word} in {text}");
+            }
+            assert!(!text.contains("Tool result for"), "{text}");
+            assert!(
+                client == Dialect::Responses || text.contains("does f"),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn results_without_their_calls_are_kept_whole() {
+    let png = "data:image/png;base64,iVBORw0KGgo=";
+    let stray = json!({"input": [{"role": "user", "content": "q"}, {"type": "function_call_output", "call_id": "lost",
+        "output": [{"type": "input_text", "text": "here"}, {"type": "input_image", "image_url": png}]}]});
+    let in_blocks = json!({"max_tokens": 9, "messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "lost", "content": [
+        {"type": "text", "text": "here"},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}]}]}]});
+    for (client, body) in [(Dialect::Responses, stray), (Dialect::Messages, in_blocks)] {
+        for upstream in others(client) {
+            let (sent, _) = sent(client, upstream, &body);
+            let text = sent.to_string();
+            assert!(
+                text.contains("Tool result for lost: here") && text.contains("iVBORw0KGgo="),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn roots_of_schemas_are_objects_everywhere() {
+    let schemas = [
+        json!({"anyOf": [{"type": "object", "properties": {"a": {"type": "string"}}}, {"type": "null"}]}),
+        json!({"oneOf": [{"properties": {"a": {"const": 1}}}, {"properties": {"a": {"const": 2}}}]}),
+        json!({"allOf": [{"properties": {"a": {}}}, {"required": ["a"]}]}),
+        json!({"$ref": "#/$defs/x", "$defs": {"x": {"type": "object", "properties": {"a": {}}}}}),
+        json!({"properties": {"a": {}}}),
+        json!({"type": ["object", "null"], "properties": {"a": {}}}),
+    ];
+    for schema in schemas {
+        for client in Dialect::ALL {
+            let tools = match client {
+                Dialect::Chat => {
+                    json!([{"type": "function", "function": {"name": "f", "parameters": schema}}])
+                }
+                Dialect::Responses => {
+                    json!([{"type": "function", "name": "f", "parameters": schema}])
+                }
+                Dialect::Messages => json!([{"name": "f", "input_schema": schema}]),
+                Dialect::Gemini => {
+                    json!([{"functionDeclarations": [{"name": "f", "parametersJsonSchema": schema}]}])
+                }
+            };
+            for upstream in others(client) {
+                let (sent, _) = sent(client, upstream, &asked(client, tools.clone()));
+                assert!(
+                    sent["tools"].to_string().contains("\"a\""),
+                    "{schema}: {sent}"
+                );
+            }
+        }
+    }
+}
