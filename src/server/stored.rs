@@ -66,7 +66,7 @@ impl Server {
             Client::Known(key) => key.reveal(),
         });
         let reply = match self.stored.answer(client, asked.id, Instant::now()) {
-            Found::Here(answer) => self.from_store(client, asked, &answer),
+            Found::Here(answer) => self.kept_answer(client, asked, &answer),
             Found::There(there) => {
                 access.admit();
                 let credentials = snapshot.catalog.credentials();
@@ -116,7 +116,7 @@ impl Server {
         }
     }
 
-    fn from_store(
+    fn kept_answer(
         &self,
         client: name::Client,
         asked: &Asked<'_>,

@@ -68,7 +68,7 @@ impl<'b> References<'b> {
             sealed::PREFIX,
         ];
         let may_refer = |mark: &&str| memmem::find(body, mark.as_bytes()).is_some();
-        MARKS.iter().any(|mark| may_refer(&mark)).then_some(())?;
+        MARKS.iter().any(|mark| may_refer(mark)).then_some(())?;
         let text = std::str::from_utf8(body).ok()?;
         let members = json::members(body).ok()?;
         let value = |name: &str| {
