@@ -247,8 +247,9 @@ impl Gateway {
         tasks.extend([
             sweep_sessions(&server),
             sweep_carriers(&server),
+            sweep_stored(&server),
             sweep_connections(&server),
-            give_back_memory(&budget),
+            give_back_memory(&server, &budget),
             write_sessions(&server),
             write_usage(&server),
             prune_logs(&server),
@@ -533,6 +534,15 @@ fn sweep_carriers(server: &Arc<Server>) -> Task {
     }
 }
 
+fn sweep_stored(server: &Arc<Server>) -> Task {
+    let server = Arc::clone(server);
+    Task {
+        name: "sweep stored answers",
+        every: Box::new(|| crate::stored::SWEEP),
+        run: Box::new(move |now| server.sweep_stored(now)),
+    }
+}
+
 fn sweep_connections(server: &Arc<Server>) -> Task {
     let server = Arc::clone(server);
     Task {
@@ -543,14 +553,15 @@ fn sweep_connections(server: &Arc<Server>) -> Task {
 }
 
 /// When little is in memory any more after there was much.
-fn give_back_memory(budget: &Budget) -> Task {
-    let budget = budget.clone();
+fn give_back_memory(server: &Arc<Server>, budget: &Budget) -> Task {
+    let (server, budget) = (Arc::clone(server), budget.clone());
     let mut most = 0;
     Task {
         name: "give back memory",
         every: Box::new(|| MEMORY_INTERVAL),
         run: Box::new(move |_| {
-            let used = budget.used();
+            // What is kept for later stays.
+            let used = budget.used().saturating_sub(server.stored_bytes());
             most = most.max(used);
             if used < MUCH / 4 && most >= MUCH {
                 heap::give_back();

@@ -33,6 +33,7 @@ pub mod server;
 pub mod session;
 mod similar;
 pub mod sse;
+pub mod stored;
 pub mod usage;
 
 pub use gateway::{Gateway, Running, StartError};

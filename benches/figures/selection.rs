@@ -5,7 +5,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use holdfast::routing::{Catalog, Holders, Offer, Order, Policy, Router, Visit};
+use holdfast::routing::{Catalog, Holders, Offer, Order, Policy, Router, Servers, Visit};
 use holdfast::session::bindings::{Bindings, Key};
 use holdfast::session::name::Name;
 use holdfast::{config, credential};
@@ -75,7 +75,7 @@ fn ask(router: &mut Router, offer: &Offer, key: Key) -> Duration {
     let order = Order {
         offer,
         model: "m",
-        only: None,
+        servers: Servers::All,
         key: Some(key),
         parent: None,
         policy: Policy {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use holdfast::config::{self, Strategy};
 use holdfast::credential;
 use holdfast::provider::{Failure, Fault, Headers, Kind};
-use holdfast::routing::{Catalog, Holders, Order, Pick, Policy, Router, Visit};
+use holdfast::routing::{Catalog, Holders, Order, Pick, Policy, Router, Servers, Visit};
 use holdfast::session::bindings::{self, Bindings, Key};
 use holdfast::session::name::Name;
 use holdfast::session::prefix::Prefix;
@@ -167,7 +167,7 @@ fn order(catalog: &Catalog, policy: Policy, key: Option<Key>) -> Order<'_> {
     Order {
         offer: catalog.offer("m").expect("a model"),
         model: "m",
-        only: None,
+        servers: Servers::All,
         key,
         parent: None,
         policy,

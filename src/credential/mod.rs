@@ -18,4 +18,4 @@ pub use channel::Channel;
 pub use exclusion::Exclusion;
 pub use model::Model;
 pub use name::{split as split_thinking, split_configured};
-pub use presented::{Credential, Provider, Resolved};
+pub use presented::{Credential, Provider, Resolved, is_chatgpt};

@@ -55,6 +55,25 @@ impl Provider {
     }
 }
 
+/// Whether Responses at this address are those of ChatGPT, which keeps no answers and refuses some members: at the
+/// vendor's own host, or below the path that it has there.
+pub fn is_chatgpt(base_url: &str) -> bool {
+    let base = base_url.trim();
+    let rest = base.split_once("://").map_or(base, |(_, rest)| rest);
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = host
+        .split(':')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let is_vendors = ["chatgpt.com", "chat.openai.com"]
+        .iter()
+        .any(|vendor| host == *vendor || host.ends_with(&format!(".{vendor}")));
+    let path = path.split('?').next().unwrap_or_default();
+    is_vendors || path.split('/').any(|part| part == "backend-api")
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
     /// Stable across reloads and restarts; may be shown.
@@ -102,6 +121,12 @@ pub struct Resolved<'a> {
 impl Credential {
     pub fn dialect(&self) -> Dialect {
         self.provider.dialect()
+    }
+
+    /// Whether its upstream keeps answers, so that later requests can refer to them: where Responses are spoken, but
+    /// not the backend of ChatGPT.
+    pub fn keeps_answers(&self) -> bool {
+        self.provider == Provider::Codex && !is_chatgpt(&self.base_url)
     }
 
     /// Its own headers, for a client that sent `client_headers`.
@@ -195,6 +220,31 @@ impl Model {
             model: self,
             upstream,
             thinking: own.or(suffix),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_backend_of_chatgpt_is_known_by_its_address() {
+        for (base, expected) in [
+            ("https://chatgpt.com/backend-api/codex", true),
+            ("https://CHATGPT.com:443", true),
+            ("https://eu.chatgpt.com/x", true),
+            ("https://chat.openai.com/backend-api/codex", true),
+            ("http://127.0.0.1:1/backend-api/codex", true),
+            ("https://user:word@chatgpt.com/", true),
+            ("https://api.openai.com/v1", false),
+            ("https://chatgpt.com.example/v1", false),
+            ("https://notchatgpt.com/v1", false),
+            ("https://proxy/v1?to=/backend-api/", false),
+            ("https://proxy/my-backend-api/v1", false),
+            ("", false),
+        ] {
+            assert_eq!(is_chatgpt(base), expected, "{base}");
         }
     }
 }

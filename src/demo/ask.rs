@@ -47,6 +47,8 @@ pub struct Ask {
     pub model: String,
     pub streaming: Option<Streaming>,
     pub include_usage: bool,
+    /// Whether the answer is to be kept (Responses).
+    pub stores: bool,
     /// Tools, system text and messages, one by one: what a prompt cache compares.
     pub parts: Vec<String>,
     /// How many times the user has spoken.
@@ -123,6 +125,7 @@ impl Target {
             ("/chat/completions", Dialect::Chat, Action::Generate),
             ("/responses", Dialect::Responses, Action::Generate),
             ("/responses/compact", Dialect::Responses, Action::Compact),
+            ("/responses/input_tokens", Dialect::Responses, Action::Count),
             ("/messages", Dialect::Messages, Action::Generate),
             ("/messages/count_tokens", Dialect::Messages, Action::Count),
         ] {
@@ -151,13 +154,11 @@ impl Target {
         })
     }
 
-    /// Reads the body of a request.
+    /// Reads the body of a request, what it refers to put in.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn read(&self, body: &[u8]) -> Result<Ask, Fault> {
-        let mut body: Value = serde_json::from_slice(body)
-            .map_err(|_| "We could not parse the JSON body of your request.")?;
+    pub fn read(&self, mut body: Value) -> Result<Ask, Fault> {
         // Gemini counts a whole request as well as its contents.
         if let Some(inner) = body.get_mut("generateContentRequest") {
             body = inner.take();
@@ -221,6 +222,7 @@ impl Target {
             model,
             streaming: self.streams.or(streams.then_some(Streaming::Events)),
             include_usage: body["stream_options"]["include_usage"] == true,
+            stores: body["store"] != false,
             parts,
             turn: by_user.len(),
             last_words: if results.is_empty() {

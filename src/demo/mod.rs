@@ -9,6 +9,7 @@ mod cache;
 mod chat;
 mod gemini;
 mod http;
+mod kept;
 mod messages;
 mod offers;
 mod record;
@@ -30,6 +31,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use cache::PromptCache;
+use kept::KeptAnswers;
 use record::Records;
 pub use record::{Outcome, Record};
 pub use script::{Ending, Gate, Manner, Script, Step};
@@ -62,6 +64,7 @@ pub struct Upstreams {
 struct Shared {
     scripts: Mutex<HashMap<String, Script>>,
     cache: Mutex<PromptCache>,
+    kept: Mutex<KeptAnswers>,
     records: Records,
     /// Between two events of a stream, microseconds.
     delta_delay: AtomicU64,
@@ -80,6 +83,7 @@ impl Upstreams {
         let shared = Arc::new(Shared {
             scripts: Mutex::default(),
             cache: Mutex::default(),
+            kept: Mutex::default(),
             records: Records::default(),
             delta_delay: AtomicU64::new(0),
             connections: Mutex::default(),

@@ -13,6 +13,8 @@ pub struct Reply {
     pub model: String,
     /// Unix seconds.
     pub created: u64,
+    /// Whether it is kept (Responses).
+    pub is_stored: bool,
     /// What precedes the answer.
     pub reasoning: Option<&'static str>,
     /// The text, in the pieces in which it is streamed.
@@ -64,6 +66,7 @@ impl Reply {
             id: format!("{number:012x}"),
             model: ask.model.clone(),
             created,
+            is_stored: ask.stores,
             reasoning,
             output_tokens: reasoning_tokens + tools.len() as u64 * 8 + pieces_tokens(&pieces),
             reasoning_tokens,

@@ -76,7 +76,7 @@ fn response(reply: &Reply, status: &str, output: Vec<Value>, usage: Value) -> Va
         "previous_response_id": null,
         "reasoning": {"effort": null, "summary": null},
         "service_tier": "default",
-        "store": false,
+        "store": reply.is_stored,
         "temperature": 1.0,
         "text": {"format": {"type": "text"}},
         "tool_choice": "auto",
@@ -91,6 +91,10 @@ fn response(reply: &Reply, status: &str, output: Vec<Value>, usage: Value) -> Va
 
 pub fn body(reply: &Reply) -> Value {
     response(reply, "completed", output(reply), usage(reply))
+}
+
+pub fn counted(reply: &Reply) -> Value {
+    json!({"object": "response.input_tokens", "input_tokens": reply.hit.total})
 }
 
 pub fn compacted(reply: &Reply) -> Value {

@@ -11,6 +11,7 @@ use super::Shared;
 use super::ask::{Action, Ask, Dialect, Streaming, Target};
 use super::cache::Hit;
 use super::http::{Connection, Request};
+use super::kept::Wish;
 use super::record::{Outcome, Record};
 use super::reply::Reply;
 use super::script::{Ending, Gate, Manner, Step};
@@ -47,6 +48,26 @@ fn exchange(connection: &mut Connection, request: Request, shared: &Shared) -> A
     if request.method == "GET" && path.ends_with("/models") {
         return respond(connection, 200, &[], &model_list());
     }
+    if let Some(wish) = Wish::of(&request.method, &request.path) {
+        let key = request.key();
+        let (status, body) = shared.kept.lock().about(&key, wish);
+        let number = shared.records.add(Record {
+            key,
+            dialect: Dialect::Responses.name(),
+            method: request.method,
+            path: request.path,
+            headers: request.headers,
+            body: request.body,
+            model: String::new(),
+            input_tokens: 0,
+            cached_tokens: 0,
+            at: Instant::now(),
+            outcome: Outcome::UnderWay,
+        });
+        let after = respond(connection, status, &[], &body);
+        shared.records.end(number, matches!(after, After::Gone));
+        return after;
+    }
     let target = match (request.method.as_str(), Target::of(&request.path)) {
         ("POST", Some(target)) => target,
         _ => {
@@ -63,7 +84,17 @@ fn exchange(connection: &mut Connection, request: Request, shared: &Shared) -> A
         let body = error(target.dialect, 401, "There is no API key in this request.");
         return respond(connection, 401, &[], &body);
     }
-    let ask = match target.read(&request.body) {
+    let Ok(mut body) = serde_json::from_slice(&request.body) else {
+        let words = "We could not parse the JSON body of your request.";
+        return respond(connection, 400, &[], &error(target.dialect, 400, words));
+    };
+    // The backend of ChatGPT keeps none.
+    let keeps = target.dialect == Dialect::Responses && !request.path.contains("/backend-api/");
+    if keeps && let Err((status, error)) = shared.kept.lock().put_in(&key, &mut body) {
+        return respond(connection, status, &[], &error);
+    }
+    let given = keeps.then(|| body.clone());
+    let ask = match target.read(body) {
         Ok(ask) => ask,
         Err(fault) => {
             let mut body = error(target.dialect, 400, &fault.message);
@@ -90,7 +121,7 @@ fn exchange(connection: &mut Connection, request: Request, shared: &Shared) -> A
         .and_then(super::Script::next)
         .unwrap_or_else(|| Step::Answer(Manner::default()));
     let number = shared.records.add(Record {
-        key,
+        key: key.clone(),
         dialect: target.dialect.name(),
         method: request.method,
         path: request.path,
@@ -103,7 +134,12 @@ fn exchange(connection: &mut Connection, request: Request, shared: &Shared) -> A
         outcome: Outcome::UnderWay,
     });
     let delay = Duration::from_micros(shared.delta_delay.load(Ordering::Acquire));
-    let after = perform(connection, &target, &ask, hit, step, delay);
+    let keep = |answer: Value| {
+        if let Some(given) = given.as_ref().filter(|_| ask.stores) {
+            shared.kept.lock().keep(&key, answer, given);
+        }
+    };
+    let after = perform(connection, &target, &ask, hit, step, delay, keep);
     shared.records.end(number, matches!(after, After::Gone));
     after
 }
@@ -115,6 +151,7 @@ fn perform(
     hit: Hit,
     step: Step,
     delay: Duration,
+    keep: impl FnOnce(Value),
 ) -> After {
     let step = match (step, ask.wishes.error) {
         (Step::Answer(_), Some(status)) => Step::status(status),
@@ -149,10 +186,14 @@ fn perform(
         .duration_since(UNIX_EPOCH)
         .map_or(0, |time| time.as_secs());
     let reply = Reply::new(ask, hit, &manner, number, created);
+    if (target.dialect, target.action) == (Dialect::Responses, Action::Generate) {
+        keep(responses::body(&reply));
+    }
     match (target.action, ask.streaming) {
         (Action::Count, _) => {
             let body = match target.dialect {
                 Dialect::Gemini => gemini::counted(&reply),
+                Dialect::Responses => responses::counted(&reply),
                 _ => messages::counted(&reply),
             };
             respond(connection, 200, &[], &body)

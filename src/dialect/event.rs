@@ -131,6 +131,16 @@ pub fn response_id(json: &[u8]) -> Option<String> {
     id.or(answer.id).map(Cow::into_owned)
 }
 
+/// The response in an event of Responses.
+pub fn response_in(data: &[u8]) -> Option<&[u8]> {
+    let members = json::members(data).ok()?;
+    let response = members
+        .iter()
+        .find(|member| member.key == "response")?
+        .value;
+    data.get(response.start..response.end)
+}
+
 /// With the quotes that they have in JSON.
 const RESPONSES_KINDS: &[&str] = &[
     "\"response.completed\"",

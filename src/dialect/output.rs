@@ -7,6 +7,7 @@ use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::budget::{Budget, Reservation};
 use crate::json::{self, Splice};
 
 /// Bytes of items kept; of a longer answer none are.
@@ -14,11 +15,12 @@ const LIMIT: usize = 64 * 1024 * 1024;
 
 const DONE: &str = "response.output_item.done";
 
-/// The output items of a stream that are done.
-#[derive(Default)]
+/// The output items of a stream that are done, as far as the budget has room for them.
 pub struct OutputItems {
     items: Vec<(u64, String)>,
-    bytes: usize,
+    reservation: Reservation,
+    /// They were too long: none are kept any more.
+    is_given_up: bool,
 }
 
 #[derive(Deserialize)]
@@ -31,23 +33,40 @@ struct Event<'a> {
 }
 
 impl OutputItems {
+    pub fn new(budget: &Budget) -> Self {
+        Self {
+            items: Vec::new(),
+            reservation: budget.nothing(),
+            is_given_up: false,
+        }
+    }
+
     /// Takes note of the data of an event, if it is about an item that is done.
     pub fn note(&mut self, data: &[u8]) {
-        if memmem::find(data, DONE.as_bytes()).is_none() || self.bytes > LIMIT {
+        if memmem::find(data, DONE.as_bytes()).is_none() || self.is_given_up {
             return;
         }
         let Ok(event) = serde_json::from_slice::<Event>(data) else {
             return;
         };
         if let (DONE, Some(item)) = (event.kind.as_str(), event.item) {
-            self.bytes += item.get().len();
-            if self.bytes > LIMIT {
+            let bytes = item.get().len();
+            let is_too_much = self.reservation.bytes() + bytes > LIMIT;
+            if is_too_much || self.reservation.grow(bytes).is_err() {
+                self.is_given_up = true;
                 self.items = Vec::new();
+                // Giving bytes back does not fail.
+                let _ = self.reservation.resize(0);
                 return;
             }
             let index = event.output_index.unwrap_or(u64::MAX);
             self.items.push((index, item.get().to_owned()));
         }
+    }
+
+    /// Whether a response that tells its output item by item can be completed.
+    pub fn are_whole(&self) -> bool {
+        !self.is_given_up
     }
 
     /// `response` with the items as its output, by their `output_index`, those without one last; `None` if
@@ -103,7 +122,7 @@ mod tests {
     use super::*;
 
     fn completed(response: &str) -> Option<String> {
-        let mut items = OutputItems::default();
+        let mut items = OutputItems::new(&Budget::unlimited());
         for (index, item) in [
             ("", "2"),
             ("\"output_index\":1,", "{\"n\": 1}"),
@@ -137,6 +156,27 @@ mod tests {
     fn an_output_is_left_alone() {
         assert_eq!(completed(r#"{"output":[7]}"#), None);
         assert_eq!(completed("no json"), None);
-        assert_eq!(OutputItems::default().complete(br#"{"output":[]}"#), None);
+        let mut none = OutputItems::new(&Budget::unlimited());
+        assert_eq!(none.complete(br#"{"output":[]}"#), None);
+    }
+
+    #[test]
+    fn items_are_kept_within_the_budget() {
+        let budget = Budget::new(100);
+        let done = |item: &str| {
+            format!(r#"{{"type":"response.output_item.done","output_index":0,"item":"{item}"}}"#)
+        };
+        let mut items = OutputItems::new(&budget);
+        items.note(done(&"x".repeat(50)).as_bytes());
+        assert_eq!((budget.used(), items.are_whole()), (52, true));
+        items.note(done(&"x".repeat(50)).as_bytes());
+        assert_eq!((budget.used(), items.are_whole()), (0, false));
+        items.note(done("x").as_bytes());
+        assert_eq!(items.complete(br#"{"output":[]}"#), None);
+        let mut others = OutputItems::new(&budget);
+        others.note(done("x").as_bytes());
+        assert_eq!(budget.used(), 3);
+        drop(others);
+        assert_eq!(budget.used(), 0);
     }
 }

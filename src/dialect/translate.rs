@@ -16,7 +16,9 @@ use super::neutral::losses::Way;
 use super::neutral::names::Names;
 use super::neutral::prefill::{self, Join, Use};
 use super::neutral::turn::{MOST_TURNS, too_many};
-use super::neutral::{Event, Object, Part, Request, Untranslatable, estimate, fold, given, losses};
+use super::neutral::{
+    Event, Json, Object, Part, Request, Untranslatable, estimate, fold, given, losses,
+};
 use super::problem::{self, ErrorStatus, Problem};
 use super::thinking::{self, Amount, Level, Record, Target, Wish};
 use super::usage::{Meter, Usage};
@@ -113,6 +115,11 @@ impl WayBack {
 
     pub fn upstream(&self) -> Dialect {
         self.upstream
+    }
+
+    /// Has the answer repeat a member that the request had before it was translated (Responses).
+    pub fn repeat(&mut self, key: &'static str, value: &str) {
+        self.head.echo.push((key, Json::of(value)));
     }
 
     /// Gives what the client is told for an event: calls of tools have the name by which it knows the tool, an id that
@@ -341,6 +348,7 @@ pub fn count_answer(client: Dialect, tokens: u64) -> Vec<u8> {
     let answer = match client {
         Dialect::Gemini => json!({"totalTokens": tokens,
             "promptTokensDetails": [{"modality": "TEXT", "tokenCount": tokens}]}),
+        Dialect::Responses => json!({"object": "response.input_tokens", "input_tokens": tokens}),
         _ => json!({"input_tokens": tokens}),
     };
     answer.to_string().into_bytes()

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use http::Uri;
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, EXPECT, HeaderValue};
+use http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue,
+};
+use http::{Method, Uri};
 
 use super::failure::{ERROR_BODY, Failure, FailureKind};
 use super::headers::Headers;
@@ -130,13 +132,19 @@ impl Upstream {
         if is_first && logs::upstream::is_kept() {
             let url = request.uri.to_string();
             let headers = request.headers.iter();
-            logs::upstream::request("POST", &url, headers, &mut request.body.reader());
+            let method = call.method();
+            logs::upstream::request(method.as_str(), &url, headers, &mut request.body.reader());
         }
         let Request { uri, headers, body } = request;
-        let headers = sent(headers, &uri, body.len());
+        let mut headers = sent(headers, &uri, body.len());
+        let method = call.method();
+        if method != Method::POST {
+            headers.remove(&CONTENT_LENGTH);
+            headers.remove(&CONTENT_TYPE);
+        }
         Ok(Prepared {
             origin,
-            head: net::post(&uri, &headers),
+            head: net::request(method.as_str(), &uri, &headers),
             body,
             redaction,
         })

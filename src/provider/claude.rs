@@ -136,6 +136,7 @@ mod tests {
             },
             model: "m",
             action: Action::Generate,
+            stored: None,
             stream: false,
             body: body.as_bytes(),
             model_span: None,

@@ -17,7 +17,7 @@ mod net;
 mod presented;
 mod request;
 mod target;
-mod url;
+pub mod url;
 mod vertex;
 
 pub use call::{Answer, Upstream};
@@ -26,4 +26,4 @@ pub use failure::{ERROR_BODY, Failure, FailureKind, retry_after};
 pub use fault::{Class, Fault, Pause, Scope, Windows};
 pub use headers::Headers;
 pub use net::{Settings, Variables};
-pub use target::{Action, Call, Kind, ProxySetting, Target};
+pub use target::{Action, Call, Kind, ProxySetting, Stored, Target, Verb};

@@ -1,5 +1,7 @@
 //! What a call is made of: which upstream, which operation, what the client sent.
 
+use http::Method;
+
 use crate::config::{self, Config, Secret};
 use crate::credential::{Credential, Provider};
 use crate::dialect::Dialect;
@@ -57,6 +59,22 @@ pub enum Action {
     Compact,
 }
 
+/// What is asked about an answer that an upstream of Responses keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored<'a> {
+    pub verb: Verb,
+    /// Behind `/responses/`, query included.
+    pub path: &'a str,
+}
+
+/// The method of a call that is about a kept answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    Get,
+    Delete,
+    Post,
+}
+
 /// One call of an upstream.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
@@ -64,6 +82,8 @@ pub struct Call<'a> {
     /// The model's name at the upstream.
     pub model: &'a str,
     pub action: Action,
+    /// Set where it is about an answer that the upstream keeps; then there is no body, and `action` does not count.
+    pub stored: Option<Stored<'a>>,
     /// Whether the client wants a stream.
     pub stream: bool,
     /// The client's body.
@@ -133,7 +153,23 @@ impl Kind {
     }
 }
 
+impl Verb {
+    pub fn method(self) -> Method {
+        match self {
+            Self::Get => Method::GET,
+            Self::Delete => Method::DELETE,
+            Self::Post => Method::POST,
+        }
+    }
+}
+
 impl<'a> Call<'a> {
+    /// The method of the request that it is.
+    pub fn method(&self) -> Method {
+        self.stored
+            .map_or(Method::POST, |stored| stored.verb.method())
+    }
+
     /// The client's header of that name; the first one, if there are several.
     pub fn client_header(&self, name: &str) -> Option<&'a str> {
         self.client_headers_named(name).next()

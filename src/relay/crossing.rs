@@ -4,6 +4,8 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use memchr::memmem;
+
 use super::asked::Asked;
 use super::chunks::Chunks;
 use super::outcome::{Ended, Relayed, Settle, Settlement};
@@ -11,6 +13,7 @@ use super::pump::TOGETHER;
 use super::source::{closed, drain, fill, silent, unfinished};
 use super::stream::{Opened, Primed};
 use super::whole::{self, Whole};
+use crate::dialect::Dialect;
 use crate::dialect::event::{self, Meaning};
 use crate::dialect::problem::{self, ErrorStatus};
 use crate::dialect::translate::{self, State, Stream, WayBack};
@@ -128,6 +131,13 @@ impl Crossing {
             failure,
         }
     }
+}
+
+/// The response in the last of some events.
+fn last_response(events: &[u8]) -> Option<&[u8]> {
+    const DATA: &[u8] = b"\ndata: ";
+    let start = memmem::rfind(events, DATA)? + DATA.len();
+    event::response_in(events.get(start..)?.trim_ascii_end())
 }
 
 /// Bytes a buffer may keep between events.
@@ -293,20 +303,31 @@ impl<W: Write> Pump<'_, W> {
     }
 
     fn end(&mut self) -> io::Result<Over> {
+        let before = self.reading.pending.len();
         self.reading.stream.end(&mut self.reading.pending);
         let over = match self.reading.failure() {
             Some(failure) => (Ended::UpstreamError, Some(failure)),
             None => (Ended::Terminal, None),
         };
-        self.close(over)
+        self.close_with(over, before)
     }
 
     /// Ends the body.
     fn close(&mut self, over: Over) -> io::Result<Over> {
+        self.close_with(over, self.reading.pending.len())
+    }
+
+    /// The same; the end of the stream stands from `end` on in what is still to be written.
+    fn close_with(&mut self, over: Over, end: usize) -> io::Result<Over> {
+        let whole = match self.reading.stream.client() {
+            Dialect::Responses => self.reading.pending.get(end..).and_then(last_response),
+            Dialect::Chat | Dialect::Messages | Dialect::Gemini => None,
+        };
         (self.settle)(&Settlement {
             ended: over.0,
             failure: over.1.as_ref(),
             response: self.response.as_deref(),
+            whole,
         });
         self.put_pending();
         self.out.finish()?;

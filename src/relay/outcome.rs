@@ -27,6 +27,9 @@ pub struct Settlement<'a> {
     pub failure: Option<&'a Failure>,
     /// The id under which the upstream keeps the answer (Responses).
     pub response: Option<&'a str>,
+    /// The whole answer as its client gets it: a body that is in memory, or the response in the last event of a stream
+    /// of Responses.
+    pub whole: Option<&'a [u8]>,
 }
 
 /// Is called once for an answer, as soon as its end is known and before the last of it is written; not at all if the

@@ -9,6 +9,7 @@ use super::closing;
 use super::outcome::{Ended, Relayed, Settle, Settlement};
 use super::source::{closed, error_of, fill, unfinished};
 use super::style::{Framing, Style};
+use crate::budget::Budget;
 use crate::dialect::Dialect;
 use crate::dialect::event::{self, Choices, Meaning};
 use crate::dialect::output::OutputItems;
@@ -41,6 +42,7 @@ pub struct Pump<'a, W> {
     /// What the attempt presented: errors are told without it.
     redaction: Arc<Redaction>,
     settle: Settle<'a>,
+    is_settled: bool,
 }
 
 impl<'a, W: Write> Pump<'a, W> {
@@ -50,6 +52,7 @@ impl<'a, W: Write> Pump<'a, W> {
         out: Chunks<W>,
         waiter: Waiter,
         redaction: Arc<Redaction>,
+        budget: &Budget,
         settle: Settle<'a>,
     ) -> Self {
         Self {
@@ -57,7 +60,7 @@ impl<'a, W: Write> Pump<'a, W> {
             style,
             out,
             meter: Meter::new(dialect),
-            items: OutputItems::default(),
+            items: OutputItems::new(budget),
             response: None,
             events: 0,
             choices: Choices::default(),
@@ -66,6 +69,7 @@ impl<'a, W: Write> Pump<'a, W> {
             waiter,
             redaction,
             settle,
+            is_settled: false,
         }
     }
 
@@ -179,6 +183,11 @@ impl<'a, W: Write> Pump<'a, W> {
             return Some((Ended::UpstreamError, Some(failure)));
         }
         let edited = self.edited(&data, meaning);
+        if (self.dialect, meaning) == (Dialect::Responses, Meaning::End) {
+            let told = edited.as_deref().unwrap_or(&data);
+            let whole = event::response_in(told).filter(|_| self.items.are_whole());
+            self.settle(&(Ended::Terminal, None), whole);
+        }
         match (self.style.framing, &edited) {
             (Framing::Array, edited) => self.put_element(edited.as_deref().unwrap_or(&data)),
             (Framing::Events, None) if self.dialect != Dialect::Gemini || event.is_data_line() => {
@@ -288,13 +297,21 @@ impl<'a, W: Write> Pump<'a, W> {
         }
     }
 
+    /// Has the end entered, once.
+    fn settle(&mut self, (ended, failure): &Over, whole: Option<&[u8]>) {
+        if !std::mem::replace(&mut self.is_settled, true) {
+            (self.settle)(&Settlement {
+                ended: *ended,
+                failure: failure.as_ref(),
+                response: self.response.as_deref(),
+                whole,
+            });
+        }
+    }
+
     /// Ends the body.
     fn close(&mut self, over: Over) -> io::Result<Over> {
-        (self.settle)(&Settlement {
-            ended: over.0,
-            failure: over.1.as_ref(),
-            response: self.response.as_deref(),
-        });
+        self.settle(&over, None);
         if self.style.framing == Framing::Array {
             self.out.put(b"]");
         }

@@ -11,7 +11,7 @@ use super::pump::Pump;
 use super::source::{self, Begun, closed, fill};
 use super::style::Style;
 use super::whole::{self, Whole};
-use crate::budget::Reservation;
+use crate::budget::{Budget, Reservation};
 use crate::dialect::Dialect;
 use crate::exchange::{Interruption, Waiter};
 use crate::provider::{Answer, Failure, Headers};
@@ -43,6 +43,8 @@ pub struct Primed {
     lead: Vec<u8>,
     /// The events up to the first payload.
     pub(super) first: Vec<Vec<u8>>,
+    /// What is kept of it is taken from here.
+    budget: Budget,
     /// What all of it takes of the budget, if it came as one body.
     _reservation: Option<Reservation>,
 }
@@ -134,6 +136,7 @@ fn wait(answer: Answer, asked: &Asked<'_>) -> Result<Opened, Failure> {
         splitter,
         lead: held.lead,
         first: held.events,
+        budget: asked.budget.clone(),
         _reservation: reservation,
     })))
 }
@@ -149,7 +152,8 @@ impl Primed {
     ) -> Relayed {
         let waiter = self.waiter.clone();
         let redaction = Arc::clone(&self.redaction);
-        let mut pump = Pump::new(self.dialect, style, out, waiter, redaction, settle);
+        let budget = self.budget.clone();
+        let mut pump = Pump::new(self.dialect, style, out, waiter, redaction, &budget, settle);
         let (lead, first) = (self.lead, self.first);
         let over = pump.run(lead, first, &mut self.splitter, &mut self.body);
         self.waiter.wake_after(None);

@@ -247,6 +247,64 @@ fn all_is_settled_before_the_client_knows_the_end() {
     }
 }
 
+/// The whole answer that the end of a stream for a client of `client` tells of.
+fn whole_told(
+    upstream: Dialect,
+    client: Dialect,
+    events: String,
+    budget: &Budget,
+) -> Option<Value> {
+    let mut whole = None;
+    let mut settle = |end: &Settlement<'_>| {
+        assert_eq!(end.ended, Ended::Terminal);
+        whole = end
+            .whole
+            .map(|whole| serde_json::from_slice(whole).unwrap());
+    };
+    let opened = stream::open(answer(events), &asked(upstream, budget)).unwrap();
+    match opened {
+        Opened::Events(primed) if upstream == client => {
+            primed.pump(Chunks::new(io::sink()), STYLE, &mut settle);
+        }
+        opened => {
+            let way_back = WayBack::between(upstream, client, "m");
+            let stream = Stream::new(way_back, false);
+            Crossing::new(opened, stream).pump(Chunks::new(io::sink()), None, &mut settle);
+        }
+    }
+    whole
+}
+
+#[test]
+fn the_end_of_responses_tells_of_the_whole_answer() {
+    let budget = Budget::unlimited();
+    for upstream in Dialect::ALL {
+        let whole = whole_told(upstream, Responses, events(upstream), &budget).unwrap();
+        assert_eq!(said(Responses, &whole), "hello", "{upstream:?}");
+        assert!(whole["id"].is_string(), "{upstream:?}");
+        for client in [Chat, Messages, Gemini] {
+            let whole = whole_told(upstream, client, events(upstream), &budget);
+            assert_eq!(whole, None, "{upstream:?} {client:?}");
+        }
+    }
+    let whole = open_whole(Responses, body(Responses).to_string()).unwrap();
+    let mut told = None;
+    whole.pump(io::sink(), &mut |end| told = end.whole.map(<[u8]>::to_vec));
+    assert_eq!(told, Some(body(Responses).to_string().into_bytes()));
+    // Told item by item only, and without room for the items.
+    let item = body(Responses)["output"][0].clone();
+    let done = json!({"type": "response.output_item.done", "output_index": 0, "item": item});
+    let mut bare = body(Responses);
+    bare["output"] = json!([]);
+    let completed = json!({"type": "response.completed", "response": bare});
+    let text = format!("data: {done}\n\ndata: {completed}\n\n");
+    let whole = whole_told(Responses, Responses, text.clone(), &budget).unwrap();
+    assert_eq!(said(Responses, &whole), "hello");
+    let whole = whole_told(Responses, Responses, text, &Budget::new(10));
+    assert_eq!(whole, None);
+    assert_eq!(budget.used(), 0);
+}
+
 #[test]
 fn translated_streams_end_at_the_upstreams_end() {
     for upstream in [Chat, Responses, Messages] {

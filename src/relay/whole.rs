@@ -362,6 +362,12 @@ impl Whole {
         }
     }
 
+    /// The same with another body: what it cost stays.
+    pub fn replaced(self, body: Vec<u8>) -> Self {
+        let usage = self.usage;
+        self.translated(body, usage)
+    }
+
     /// An answer without an upstream.
     pub fn made(bytes: Vec<u8>, budget: &Budget) -> Self {
         Self {
@@ -429,7 +435,7 @@ impl Whole {
         let held = self.held;
         let written = match self.rest {
             Rest::Nothing => {
-                copy.settle();
+                copy.settle(Some(&held.bytes));
                 copy.relayed.bytes = held.bytes.len() as u64;
                 out.write_all(&held.bytes).and_then(|()| out.flush())
             }
@@ -469,7 +475,7 @@ struct Copy<'s> {
 }
 
 impl Copy<'_> {
-    fn settle(&mut self) {
+    fn settle(&mut self, whole: Option<&[u8]>) {
         if let Some((dialect, look)) = self.look.take()
             && self.relayed.ended == Ended::Terminal
         {
@@ -479,6 +485,7 @@ impl Copy<'_> {
             ended: self.relayed.ended,
             failure: self.relayed.failure.as_ref(),
             response: self.response.as_deref(),
+            whole,
         });
     }
 
@@ -532,7 +539,7 @@ impl Copy<'_> {
             )?;
         }
         if left != Some(0) {
-            self.settle();
+            self.settle(None);
         }
         match self.relayed.ended {
             // It has broken off, so the client must not take it for whole.
@@ -554,7 +561,7 @@ impl Copy<'_> {
         if let Some(left) = left.as_mut().filter(|left| **left > 0) {
             *left = left.saturating_sub(piece.len() as u64);
             if *left == 0 {
-                self.settle();
+                self.settle(None);
             }
         }
         write(piece, false)?;
@@ -569,7 +576,7 @@ impl Copy<'_> {
         };
         self.relayed.failure = Some(Failure::of_read(error));
         if is_open && self.relayed.ended != Ended::ClientGone {
-            self.settle();
+            self.settle(None);
         }
     }
 }

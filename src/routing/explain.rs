@@ -21,7 +21,7 @@ pub fn line(router: &Router, order: &Order<'_>, visit: &Visit, now: Instant) -> 
         let what = match (picked, visit.class(index)) {
             (Some(pick), None) => pick.decision.name().to_owned(),
             (_, Some(class)) => format!("failed ({})", class.name()),
-            (None, None) if !order.serves(candidate) => "passed over (dialect)".to_owned(),
+            (None, None) if !order.serves(candidate) => "passed over (cannot serve it)".to_owned(),
             (None, None) => match router.block(candidate, now) {
                 Some(block) => {
                     let left = block

@@ -24,7 +24,7 @@ pub use catalog::{Candidate, Catalog, Member, Offer};
 pub use dispatch::State;
 pub use holders::Holders;
 pub use policy::Policy;
-pub use router::{Order, Router};
+pub use router::{Order, Router, Servers};
 pub use serving::{Placed, Serving};
 pub use unserved::{Standstill, Unserved};
 pub use visit::{Pick, Visit};

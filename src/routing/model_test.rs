@@ -172,7 +172,7 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
         let order = Order {
             offer,
             model: "m",
-            only: None,
+            servers: Servers::All,
             key: Some(Key {
                 client: Default::default(),
                 names: vec![Name::new("", &session.to_string(), "m")],

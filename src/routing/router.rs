@@ -9,7 +9,6 @@ use super::policy::Policy;
 use super::selection::Rotations;
 use super::visit::{Pick, Visit};
 use crate::config::Strategy;
-use crate::dialect::Dialect;
 use crate::provider::{Class, Fault, Pause, Windows};
 use crate::session::bindings::{Binding, Bindings, Holder, Key, Known};
 use crate::session::decision::Decision;
@@ -18,14 +17,26 @@ use crate::session::names::Id;
 /// A branch of a conversation goes where its beginning is cached, unless there is so much more to do than
 /// elsewhere: this many sessions for a wholly shared request.
 const BRANCH_SLACK: f64 = 3.0;
+
+/// Who of a model's candidates can serve a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Servers {
+    #[default]
+    All,
+    /// Those whose upstream keeps answers: the request refers to one that is not known here.
+    Keepers,
+    /// The one that has what the request refers to.
+    One(Holder),
+}
+
 /// One request, as far as routing is concerned.
 #[derive(Debug)]
 pub struct Order<'a> {
     pub offer: &'a Offer,
     /// The base name of the model asked for.
     pub model: &'a str,
-    /// Only upstreams of this dialect can serve it.
-    pub only: Option<Dialect>,
+    /// Who can serve it.
+    pub servers: Servers,
     /// By what its session is found, if it belongs to one.
     pub key: Option<Key>,
     /// The session whose credential a new session is to start on.
@@ -44,8 +55,11 @@ impl<'a> Order<'a> {
     }
 
     pub fn serves(&self, candidate: &Candidate) -> bool {
-        self.only
-            .is_none_or(|dialect| candidate.credential.dialect() == dialect)
+        match self.servers {
+            Servers::All => true,
+            Servers::Keepers => candidate.credential.keeps_answers(),
+            Servers::One(holder) => candidate.holder == holder,
+        }
     }
 }
 

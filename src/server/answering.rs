@@ -9,6 +9,7 @@ use super::fixed::{EVENT_STREAM, RELAYED_JSON};
 use super::generation::{Generation, Told, Understood, Way, rename};
 use super::head::{Framing, Head};
 use super::inbound::Inbound;
+use super::keeping::Keeping;
 use super::report::short;
 use super::unserved;
 use crate::dialect::Dialect;
@@ -49,6 +50,7 @@ impl Generation<'_> {
         placed: Placed<'p, Opening>,
         inbound: &Inbound,
         understood: &Understood<'_>,
+        mut keeping: Keeping,
         base: &str,
         way: Way<'_>,
     ) -> (Told<'p>, io::Result<()>) {
@@ -102,8 +104,12 @@ impl Generation<'_> {
                     serving.failed(failure, Instant::now());
                 }
             }
-            if let Some(response) = end.response {
-                let session = identity::response_name(response);
+            let response = match end.ended {
+                Ended::Terminal => self.keep(&mut keeping, end),
+                _ => end.response.map(str::to_owned),
+            };
+            if let Some(response) = response {
+                let session = identity::response_name(&response);
                 serving.add_name(Name::new(self.client_name(), &session, base));
             }
         };

@@ -23,7 +23,7 @@ use crate::logs;
 use crate::payload::Selected;
 use crate::provider::{Action, Answer, Call, Failure, FailureKind, Headers, Target};
 use crate::redaction::Redaction;
-use crate::relay::{self, Asked, Crossing, Opened, Whole};
+use crate::relay::{self, Asked, Crossing, Opened};
 use crate::routing::{Candidate, Member};
 use crate::sse::MAX_EVENT;
 
@@ -102,22 +102,24 @@ impl Generation<'_> {
             target: Target::of(&candidate.credential, &own_headers, &self.snapshot.config),
             model: &member.upstream,
             action: self.operation.action,
+            stored: None,
             stream: understood.stream,
-            body: &inbound.body,
+            body: inbound.sent(),
             model_span: understood.model_span,
             client_headers: headers,
             alt: self.operation.alt.as_deref(),
             is_flavoured: false,
             waiter: &self.waiter,
         };
+        if call.action == Action::Compact && upstream != dialect {
+            return self.summarized(&call, member, upstream, understood, suffix);
+        }
         let rules = self.rules(&call, member, understood);
         if upstream != dialect || understood.form != Form::Usual {
             return self.translated(&call, member, upstream, understood, suffix, &rules);
         }
-        let answer = match suffix {
-            None if !is_limited(member, call.body) => {
-                self.call_ruled(&call, &rules, member, None)?
-            }
+        let called = match suffix {
+            None if !is_limited(member, call.body) => self.call_ruled(&call, &rules, member, None),
             suffix => {
                 let record = record(member);
                 let body = thinking::fitted(dialect, call.body, &member.upstream, suffix, record)
@@ -127,13 +129,23 @@ impl Generation<'_> {
                     model_span: None,
                     ..call
                 };
-                self.call_ruled(&call, &rules, member, suffix)?
+                self.call_ruled(&call, &rules, member, suffix)
             }
         };
+        let answer = match called {
+            Err(failure) if self.is_unknown_there(&failure) => {
+                log::debug!("{} cannot do it: {failure}", candidate.id());
+                return match call.action {
+                    Action::Count => self.estimated(&call, member, upstream, understood),
+                    _ => self.summarized(&call, member, upstream, understood, suffix),
+                };
+            }
+            called => called?,
+        };
+        let asked = self.asked(dialect, member, call.action);
         let opened = if understood.stream {
-            relay::stream::open(answer, &self.asked(dialect, member))
+            relay::stream::open(answer, &asked)
         } else {
-            let asked = self.asked(dialect, member);
             relay::whole::open(answer, &asked, rename(member, understood))
                 .map(Box::new)
                 .map(Opened::Whole)
@@ -143,7 +155,7 @@ impl Generation<'_> {
 
     /// Out of line: its frame is large, and a worker's stack is paid for by every stream that goes on.
     #[inline(never)]
-    fn translated(
+    pub(super) fn translated(
         &self,
         call: &Call<'_>,
         member: &Member,
@@ -156,19 +168,7 @@ impl Generation<'_> {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let seed = format!("{}{}", self.access.id, now.as_nanos());
-        let ask = Ask {
-            client: self.operation.dialect,
-            form: understood.form,
-            upstream,
-            body: call.body,
-            model: told(member, understood),
-            upstream_model: &member.upstream,
-            stream: understood.stream,
-            suffix,
-            record: record(member),
-            seed: &seed,
-            now: now.as_secs(),
-        };
+        let ask = self.asking(call, member, upstream, understood, suffix, &seed);
         // For as long as both bodies are there.
         let needed = translate::memory_needed(upstream, call.body.len());
         let mut reservation = self.reserve(needed)?;
@@ -181,20 +181,30 @@ impl Generation<'_> {
             log::debug!("left out for a {} upstream: {dropped}", upstream.name());
         }
         self.dropped.set(std::mem::take(&mut translated.dropped));
+        if self.is_referable(understood.form) {
+            let stored = if understood.is_stored {
+                "true"
+            } else {
+                "false"
+            };
+            translated.way_back.repeat("store", stored);
+            if let Some(previous) = &understood.previous {
+                let previous = json!(previous).to_string();
+                translated
+                    .way_back
+                    .repeat("previous_response_id", &previous);
+            }
+        }
         // Less than was reserved.
         let _ = reservation.resize(translated.body.capacity());
-        let asked = self.asked(upstream, member);
-        if self.operation.action == Action::Count {
+        let asked = self.asked(upstream, member, call.action);
+        if call.action == Action::Count {
             let body = translate::to_count(upstream, &member.upstream, &translated.body);
             let tokens = match body {
                 Some(body) => self.counted(call, &asked, &body)?,
                 None => translate::estimated_tokens(&ask).map_err(|why| self.refused(&why))?,
             };
-            let body = translate::count_answer(self.operation.dialect, tokens);
-            return Ok(Opening::Same(Opened::Whole(Box::new(Whole::made(
-                body,
-                &self.server.budget,
-            )))));
+            return Ok(self.number(tokens));
         }
         let outgoing = Call {
             body: &translated.body,
@@ -218,19 +228,52 @@ impl Generation<'_> {
         }
     }
 
-    /// By what an answer is read.
-    fn asked<'a>(&'a self, dialect: Dialect, member: &'a Member) -> Asked<'a> {
+    /// What is to be translated.
+    pub(super) fn asking<'a>(
+        &'a self,
+        call: &Call<'a>,
+        member: &'a Member,
+        upstream: Dialect,
+        understood: &'a Understood<'_>,
+        suffix: Option<&'a str>,
+        seed: &'a str,
+    ) -> Ask<'a> {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Ask {
+            client: self.operation.dialect,
+            form: understood.form,
+            upstream,
+            body: call.body,
+            model: told(member, understood),
+            upstream_model: &member.upstream,
+            stream: understood.stream,
+            suffix,
+            record: record(member),
+            seed,
+            now: now.as_secs(),
+        }
+    }
+
+    /// By what an answer to `action` is read.
+    pub(super) fn asked<'a>(
+        &'a self,
+        dialect: Dialect,
+        member: &'a Member,
+        action: Action,
+    ) -> Asked<'a> {
         Asked {
             dialect,
             model: &member.upstream,
-            is_generation: self.operation.action == Action::Generate,
+            is_generation: action == Action::Generate,
             event_bytes: MAX_EVENT,
             budget: &self.server.budget,
         }
     }
 
     /// Takes memory for a translation, or waits for it as long as a request waits for a worker.
-    fn reserve(&self, bytes: usize) -> Result<Reservation, Failure> {
+    pub(super) fn reserve(&self, bytes: usize) -> Result<Reservation, Failure> {
         let budget = &self.server.budget;
         if bytes > budget.limit() {
             let problem = Problem::too_large_to_translate();
@@ -314,7 +357,7 @@ impl Generation<'_> {
     }
 
     /// What cannot be said is the client's fault, told in its own dialect.
-    fn refused(&self, why: &Untranslatable) -> Failure {
+    pub(super) fn refused(&self, why: &Untranslatable) -> Failure {
         let Some(code) = why.code else {
             return Failure::new(FailureKind::Request, why.to_string());
         };

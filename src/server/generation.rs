@@ -14,8 +14,10 @@ use super::client_key::Client;
 use super::fixed::EVENT_STREAM;
 use super::head::{Framing, Head};
 use super::inbound::Inbound;
+use super::keeping::Keeping;
 use super::models;
 use super::passthrough;
+use super::putting_in::Needs;
 use super::query::Query;
 use super::reply::Reply;
 use super::report::Report;
@@ -37,7 +39,7 @@ use crate::json::Span;
 use crate::logs;
 use crate::provider::{Action, Headers};
 use crate::relay::{Chunks, Rename};
-use crate::routing::{Member, Offer, Order, Unserved};
+use crate::routing::{Member, Offer, Order, Servers, Unserved};
 use crate::session::bindings::Key;
 use crate::session::decision::Decision;
 use crate::session::identity::{self, Identity};
@@ -63,6 +65,7 @@ impl<'t> Operation<'t> {
     pub fn of(route: &Route<'t>, query: Query<'t>) -> Self {
         let action = match route {
             Route::CountTokens
+            | Route::InputTokens
             | Route::Gemini {
                 method: GeminiMethod::CountTokens,
                 ..
@@ -118,6 +121,12 @@ pub(super) struct Understood<'a> {
     pub stream: bool,
     pub form: Form,
     pub identity: Identity,
+    /// Whether its answer is to be kept (Responses).
+    pub is_stored: bool,
+    pub background: bool,
+    /// The answer from which it goes on, if it says so.
+    pub previous: Option<String>,
+    pub needs: Needs,
     /// The beginnings of the conversation, where it is known by them.
     prefix: Prefix,
 }
@@ -140,10 +149,15 @@ impl Generation<'_> {
         if let Err(error) = inbound.decode(self.server.body_limit, &self.server.budget) {
             return self.refuse(&error.problem(), out);
         }
-        let understood = match self.understand(inbound) {
+        let mut understood = match self.understand(inbound) {
             Ok(understood) => understood,
             Err(problem) => return self.refuse(&problem, out),
         };
+        if self.operation.dialect == Dialect::Responses
+            && let Err(problem) = self.put_in(inbound, &mut understood)
+        {
+            return self.refuse(&problem, out);
+        }
         self.route(inbound, &understood, out)
     }
 
@@ -197,6 +211,10 @@ impl Generation<'_> {
             model_span: scan.model.map(|field| field.span),
             stream: stream && self.operation.action == Action::Generate,
             form: self.form(&inbound.body),
+            is_stored: scan.store != Some(false),
+            background: scan.background == Some(true),
+            previous: None,
+            needs: Needs::default(),
             prefix: match identity.is_named {
                 true => Prefix::default(),
                 false => scan.turns.prefix(),
@@ -249,12 +267,15 @@ impl Generation<'_> {
             let near = models::nearest(&self.snapshot.listed, name.base);
             return self.refuse(&Problem::unknown_model(&understood.model, &near), out);
         };
-        let only = (self.operation.action == Action::Compact).then_some(self.operation.dialect);
         let config = &self.snapshot.config;
         let order = Order {
             offer,
             model: base,
-            only,
+            servers: match understood.needs.servers {
+                // It was asked for another model then.
+                Servers::One(holder) if offer.position(holder).is_none() => Servers::Keepers,
+                servers => servers,
+            },
             key: self.key(understood, base),
             parent: self.parent(understood, base),
             policy: self.snapshot.policy,
@@ -268,8 +289,9 @@ impl Generation<'_> {
             .candidates()
             .iter()
             .any(|candidate| order.serves(candidate))
+            && let Some(problem) = &understood.needs.otherwise
         {
-            return self.refuse(&Problem::compact_unsupported(), out);
+            return self.refuse(problem, out);
         }
         let suffix = name.suffix.filter(|_| base != name.full);
         let headers: Vec<(&str, &str)> = inbound.headers.iter().collect();
@@ -288,6 +310,11 @@ impl Generation<'_> {
         let routing = &self.server.routing;
         let placed = routing.dispatch(order, Instant::now, |time| self.waiter.pause(time), attempt);
         drop(headers);
+        let keeping = match &placed {
+            Ok(placed) => self.keeping(placed.candidate, placed.member, inbound, understood),
+            Err(_) => Keeping::Nobody,
+        };
+        inbound.put_in = None;
         if placed.is_ok() && !logs::upstream::is_kept() {
             inbound.release_body();
         }
@@ -298,7 +325,7 @@ impl Generation<'_> {
         let (told, answered) = match placed {
             Ok(placed) => {
                 let (candidate, member) = (placed.candidate, placed.member);
-                let (told, answered) = self.relay(placed, inbound, understood, base, way);
+                let (told, answered) = self.relay(placed, inbound, understood, keeping, base, way);
                 if let Some(began) = began.get() {
                     self.record(candidate, member, began, told.usage, told.status >= 400);
                 }

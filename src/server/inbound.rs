@@ -22,10 +22,19 @@ pub struct Inbound {
     /// What the body takes of the budget, for as long as it is there.
     pub reservation: Option<Reservation>,
     pub coding: Coding,
+    /// What is sent in the place of the body.
+    pub put_in: Option<PutIn>,
     pub peer: SocketAddr,
     /// `None` while nothing but the head is known.
     pub client: Option<Rc<dyn Client>>,
     pub arrived: Instant,
+}
+
+/// A body with what it refers to in it.
+pub struct PutIn {
+    pub body: Vec<u8>,
+    /// What it takes of the budget.
+    pub _reservation: Reservation,
 }
 
 /// What has become of the content codings of a body.
@@ -62,9 +71,18 @@ impl Inbound {
             body: Vec::new(),
             reservation: None,
             coding: Coding::AsItCame,
+            put_in: None,
             peer,
             client: None,
             arrived: Instant::now(),
+        }
+    }
+
+    /// The body as upstreams are to get it.
+    pub fn sent(&self) -> &[u8] {
+        match &self.put_in {
+            Some(put_in) => &put_in.body,
+            None => &self.body,
         }
     }
 

@@ -7,6 +7,7 @@ mod answering;
 mod attempt;
 mod carried;
 pub mod client_key;
+mod compacting;
 pub mod cors;
 pub mod decoding;
 pub mod fixed;
@@ -14,11 +15,13 @@ mod gemini_cli;
 mod generation;
 pub mod head;
 mod inbound;
+mod keeping;
 mod known;
 mod limits;
 pub mod models;
 mod noted;
 pub mod passthrough;
+mod putting_in;
 pub mod query;
 mod recording;
 mod remembered;
@@ -29,6 +32,7 @@ pub mod ruled;
 mod signs_of_life;
 mod snapshot;
 pub mod statistics;
+mod stored;
 mod unserved;
 
 use std::cell::Cell;
@@ -56,6 +60,7 @@ use crate::provider::{Settings, Upstream, Variables};
 use crate::routing::State;
 use crate::session::bindings::Holder;
 use crate::session::carriers::Carriers;
+use crate::stored::{Bounds, Store};
 use crate::usage::Statistics;
 use access::Access;
 use admission::Admitted;
@@ -98,6 +103,8 @@ pub struct Server {
     local: Vec<SocketAddr>,
     routing: State,
     carriers: Arc<Carriers>,
+    /// Answers that clients refer to later.
+    stored: Store,
     upstream: Upstream,
     /// Bytes of a request body once it is decoded.
     body_limit: u64,
@@ -143,6 +150,7 @@ impl Server {
             )),
             log_folder,
             workers,
+            stored: Store::new(Bounds::within(budget.limit()), &budget),
             budget,
             routing,
             carriers: Arc::default(),
@@ -243,6 +251,19 @@ impl Server {
         }
     }
 
+    /// Forgets answers that have not been used for long enough.
+    pub fn sweep_stored(&self, now: Instant) {
+        let swept = self.stored.sweep(now);
+        if swept > 0 {
+            log::debug!("{swept} stored answers expired");
+        }
+    }
+
+    /// Bytes of the budget that answers take which are kept for later.
+    pub fn stored_bytes(&self) -> usize {
+        self.stored.size().1
+    }
+
     /// Decides about a request by its head: answers what needs no upstream, refuses who may not ask.
     pub fn admit(&self, head: &Head, peer: SocketAddr) -> Admission<Ticket> {
         let snapshot = self.snapshot.load_full();
@@ -265,7 +286,11 @@ impl Server {
             let is_enabled = snapshot.config.google.cli_endpoint;
             gemini_cli::may_ask(peer, &head.headers, is_enabled)
         };
-        if route.is_generation() || (matches!(route, Route::GeminiCli) && may_ask_cli()) {
+        let is_stored = matches!(route, Route::Stored { .. });
+        if is_stored
+            || route.is_generation()
+            || (matches!(route, Route::GeminiCli) && may_ask_cli())
+        {
             let client = match client {
                 Client::Anonymous => None,
                 Client::Known(key) => Some(key.clone()),
@@ -371,6 +396,15 @@ impl Server {
         let Resolved::Serve { route, query } = route::resolve(&inbound.method, &target) else {
             return Reply::fixed(fixed::NOT_FOUND).with_id(access.id).write(out);
         };
+        if let Route::Stored { id, wish } = &route {
+            let asked = stored::Asked {
+                client,
+                id,
+                wish: *wish,
+                query,
+            };
+            return self.about_stored(snapshot, &asked, inbound, access, out);
+        }
         if !route.is_generation() {
             let reply = from_memory(snapshot, inbound, &route);
             if let Some(why) = reply.failure() {
@@ -430,6 +464,8 @@ fn from_memory(snapshot: &Snapshot, inbound: &Inbound, route: &Route<'_>) -> Rep
         | Route::CountTokens
         | Route::Responses
         | Route::Compact
+        | Route::InputTokens
+        | Route::Stored { .. }
         | Route::Gemini { .. } => Reply::fixed(fixed::NOT_FOUND),
     }
 }

@@ -24,6 +24,13 @@ impl<'t> Query<'t> {
             .map(|(_, value)| decode(value.unwrap_or_default()))
     }
 
+    /// All values given under `name`, form-decoded.
+    pub fn all(self, name: &str) -> impl Iterator<Item = Cow<'t, str>> {
+        pairs(self.0)
+            .filter(move |(key, _)| decode(key) == name)
+            .map(|(_, value)| decode(value.unwrap_or_default()))
+    }
+
     /// The format that a Gemini client asks for: `alt`, else `$alt` (Google, "System parameters").
     pub fn alt(self) -> Option<Cow<'t, str>> {
         ["alt", "$alt"]

@@ -39,6 +39,10 @@ pub enum Route<'t> {
     Responses,
     /// `POST /v1/responses/compact`, `/backend-api/codex/responses/compact`
     Compact,
+    /// `POST /v1/responses/input_tokens`
+    InputTokens,
+    /// What is asked about an answer that was given before.
+    Stored { id: Cow<'t, str>, wish: StoredWish },
     /// `POST /v1beta/models/{model}:{method}`
     Gemini {
         model: Cow<'t, str>,
@@ -48,6 +52,19 @@ pub enum Route<'t> {
     UnknownGeminiMethod { path: &'t str },
     /// `POST /v1internal:{method}`, what Gemini CLI asks its own vendor.
     GeminiCli,
+}
+
+/// What is asked about an answer that was given before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredWish {
+    /// `GET /v1/responses/{id}`
+    Answer,
+    /// `GET /v1/responses/{id}/input_items`
+    InputItems,
+    /// `DELETE /v1/responses/{id}`
+    Delete,
+    /// `POST /v1/responses/{id}/cancel`
+    Cancel,
 }
 
 /// What a Gemini path asks of its model.
@@ -96,6 +113,9 @@ impl<'t> Known<'t> {
         let post = lookup("POST", path)
             .filter(|route| !matches!(route, Route::UnknownGeminiMethod { .. }));
         let (route, allow) = match (lookup("GET", path), post) {
+            (Some(route), None) if lookup("DELETE", path).is_some() => {
+                (route, "GET, HEAD, DELETE, OPTIONS")
+            }
             (Some(_), Some(route)) => (route, "GET, HEAD, POST, OPTIONS"),
             (Some(route), None) => (route, "GET, HEAD, OPTIONS"),
             (None, Some(route)) => (route, "POST, OPTIONS"),
@@ -115,7 +135,9 @@ impl Route<'_> {
             | Self::Model(_)
             | Self::ChatCompletions
             | Self::Completions => Dialect::Chat,
-            Self::Responses | Self::Compact => Dialect::Responses,
+            Self::Responses | Self::Compact | Self::InputTokens | Self::Stored { .. } => {
+                Dialect::Responses
+            }
             Self::Messages | Self::CountTokens => Dialect::Messages,
             Self::GeminiModels
             | Self::GeminiModel(_)
@@ -147,6 +169,7 @@ impl Route<'_> {
             | Self::CountTokens
             | Self::Responses
             | Self::Compact
+            | Self::InputTokens
             | Self::Gemini { .. } => true,
             Self::Root
             | Self::Health
@@ -155,6 +178,7 @@ impl Route<'_> {
             | Self::GeminiModels
             | Self::GeminiModel(_)
             | Self::UnknownGeminiMethod { .. }
+            | Self::Stored { .. }
             | Self::GeminiCli => false,
         }
     }
@@ -189,7 +213,10 @@ pub fn resolve<'t>(method: &str, target: &'t str) -> Resolved<'t> {
     }
     match path.strip_suffix('/') {
         Some(shorter) if lookup(method, shorter).is_some() => Resolved::Redirect {
-            status: if method == "POST" { 307 } else { 301 },
+            status: match method {
+                "GET" | "HEAD" => 301,
+                _ => 307,
+            },
             location: match query {
                 "" => shorter.to_owned(),
                 query => format!("{shorter}?{query}"),
@@ -216,6 +243,7 @@ fn absolute(target: &str) -> Option<(&str, &str)> {
 }
 
 const MODELS: &str = "/models/";
+const STORED: &str = "/responses/";
 
 fn is_below_models(path: &str) -> bool {
     versioned(path).1.starts_with(MODELS)
@@ -262,6 +290,12 @@ fn lookup<'t>(method: &str, path: &'t str) -> Option<Route<'t>> {
             ("/healthz", _) => Some(Route::Health),
             (_, (Version::V1, "/models")) => Some(Route::Models),
             (_, (Version::V1Beta, "/models")) => Some(Route::GeminiModels),
+            (_, (Version::V1, rest)) if rest.starts_with(STORED) => {
+                match rest.strip_suffix("/input_items") {
+                    Some(answer) => stored(answer, StoredWish::InputItems),
+                    None => stored(rest, StoredWish::Answer),
+                }
+            }
             (_, (version, rest)) => {
                 let id = name(rest.strip_prefix(MODELS)?)?;
                 Some(match version {
@@ -281,12 +315,36 @@ fn lookup<'t>(method: &str, path: &'t str) -> Option<Route<'t>> {
                 (Version::V1, "/messages/count_tokens") => Some(Route::CountTokens),
                 (Version::V1, "/responses") => Some(Route::Responses),
                 (Version::V1, "/responses/compact") => Some(Route::Compact),
+                (Version::V1, "/responses/input_tokens") => Some(Route::InputTokens),
+                (Version::V1, rest) if rest.starts_with(STORED) => {
+                    stored(rest.strip_suffix("/cancel")?, StoredWish::Cancel)
+                }
                 // The newer version of Google's SDK says `v1`.
                 (_, rest) => gemini(path, rest.strip_prefix(MODELS)?),
             },
         },
+        "DELETE" => match versioned(path) {
+            (Version::V1, rest) => stored(rest, StoredWish::Delete),
+            (Version::V1Beta, _) => None,
+        },
         _ => None,
     }
+}
+
+/// `/responses/{id}`. An id is one segment of letters, digits, dashes, underscores and dots.
+fn stored(path: &str, wish: StoredWish) -> Option<Route<'_>> {
+    /// The longest id, bytes.
+    const LONGEST: usize = 256;
+    let raw = path.strip_prefix(STORED)?;
+    if matches!(raw, "compact" | "input_tokens") {
+        return None;
+    }
+    let id = percent_decode_str(raw).decode_utf8().ok()?;
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    let is_id = (1..=LONGEST).contains(&id.len())
+        && id.bytes().all(is_legal)
+        && id.bytes().any(|byte| byte.is_ascii_alphanumeric());
+    is_id.then_some(Route::Stored { id, wish })
 }
 
 /// `{model}:{method}`, split at the last colon, since ids may hold one (`spec/http.md` 14 row 10).

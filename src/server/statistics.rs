@@ -77,6 +77,7 @@ impl Generation<'_> {
             (Dialect::Chat, _) => "POST /v1/chat/completions",
             (Dialect::Messages, _) => "POST /v1/messages",
             (Dialect::Responses, Action::Compact) => "POST /v1/responses/compact",
+            (Dialect::Responses, Action::Count) => "POST /v1/responses/input_tokens",
             (Dialect::Responses, _) => "POST /v1/responses",
             (Dialect::Gemini, _) => match operation.streams_by_path() {
                 true => "POST /v1beta/models/{model}:streamGenerateContent",

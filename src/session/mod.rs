@@ -9,7 +9,7 @@ pub mod name;
 pub mod names;
 pub mod prefix;
 pub mod scan;
-mod shares;
+pub mod shares;
 mod signals;
 pub mod store;
 pub mod texts;

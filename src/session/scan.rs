@@ -16,6 +16,9 @@ pub struct Scan<'a> {
     pub is_object: bool,
     pub model: Option<Field<'a>>,
     stream: Option<bool>,
+    /// `store` and `background` of Responses.
+    pub store: Option<bool>,
+    pub background: Option<bool>,
     /// `model` or `stream`, where it is given more than once, in any spelling that some upstream takes for it:
     /// upstreams may read another one than we do.
     pub duplicate: Option<&'static str>,
@@ -96,7 +99,7 @@ fn walk(body: &[u8], wants_turns: bool) -> Result<Scan<'_>> {
 
 /// Which members of one object have been seen.
 #[derive(Default)]
-struct Seen(u16);
+struct Seen(u32);
 
 impl Seen {
     /// Whether this is the first time for `bit`.
@@ -130,7 +133,7 @@ fn folds_to(key: &Text<'_>, name: &str) -> bool {
 }
 
 fn root<'a>(scanner: &mut Scanner<'a>, scan: &mut Scan<'a>, wants_turns: bool) -> Result<()> {
-    const KEYS: [&str; 15] = [
+    const KEYS: [&str; 17] = [
         "model",
         "stream",
         "messages",
@@ -146,6 +149,8 @@ fn root<'a>(scanner: &mut Scanner<'a>, scan: &mut Scan<'a>, wants_turns: bool) -
         "prompt_cache_key",
         "conversation",
         "previous_response_id",
+        "store",
+        "background",
     ];
     let mut seen = Seen::default();
     scanner.object(|scanner, key| {
@@ -175,13 +180,9 @@ fn root<'a>(scanner: &mut Scanner<'a>, scan: &mut Scan<'a>, wants_turns: bool) -
                 };
                 scan.model = Some(Field { span, text });
             }
-            "stream" => {
-                scan.stream = match scanner.value()?.0 {
-                    Value::True => Some(true),
-                    Value::False => Some(false),
-                    _ => None,
-                }
-            }
+            "stream" => scan.stream = flag(scanner)?,
+            "store" => scan.store = flag(scanner)?,
+            "background" => scan.background = flag(scanner)?,
             "messages" => each(scanner, |scanner, index| {
                 element(scanner, index, &CHAT, &mut heard.messages, turns)
             })?,
@@ -265,6 +266,15 @@ fn metadata<'a>(scanner: &mut Scanner<'a>) -> Result<Option<Cow<'a, str>>> {
         }
     })?;
     Ok(user_id)
+}
+
+/// A flag; anything else is none.
+fn flag(scanner: &mut Scanner<'_>) -> Result<Option<bool>> {
+    Ok(match scanner.value()?.0 {
+        Value::True => Some(true),
+        Value::False => Some(false),
+        _ => None,
+    })
 }
 
 /// A string; anything else is none.

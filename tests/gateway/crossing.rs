@@ -430,22 +430,6 @@ fn a_suffix_says_how_much_to_think() {
 }
 
 #[test]
-fn only_upstreams_of_responses_compact() {
-    let setup = Setup::new();
-    for upstream in ALL {
-        let body = format!(r#"{{"model":"{}","input":"hello"}}"#, upstream.model());
-        let answer = setup
-            .client()
-            .call("POST", "/v1/responses/compact", &[KEY], body.as_bytes());
-        let expected = match upstream {
-            Dialect::Responses => 200,
-            _ => 501,
-        };
-        assert_eq!(answer.status(), expected, "{upstream:?}: {}", answer.text());
-    }
-}
-
-#[test]
 fn tools_that_are_left_out_are_named() {
     let setup = Setup::new();
     let tools = r#","tools":[{"type":"bash_20250124","name":"bash"},{"type":"web\r\n: x","name":"y"},

@@ -242,6 +242,17 @@ impl Setup {
         Self::configured(upstreams, &text)
     }
 
+    /// As [`Setup::with`], but the upstreams of Responses are the backend of ChatGPT.
+    pub fn with_chatgpt(wish: Wish) -> Self {
+        let upstreams = Upstreams::start().unwrap();
+        let address = upstreams.address();
+        let text = configuration(address, &wish).replace(
+            &format!("\"http://{address}/v1\", models: [{{name: demo-responses"),
+            &format!("\"http://{address}/backend-api/codex\", models: [{{name: demo-responses"),
+        );
+        Self::configured(upstreams, &text)
+    }
+
     pub fn configured(upstreams: Upstreams, text: &str) -> Self {
         let reports: Arc<Mutex<Vec<Reported>>> = Arc::default();
         Self {

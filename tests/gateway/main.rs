@@ -22,5 +22,6 @@ mod routes;
 mod routing;
 mod sessions;
 mod signs_of_life;
+mod stored;
 mod streams;
 mod usage;

@@ -114,8 +114,8 @@ fn without_an_alias_a_stream_is_the_upstreams_bytes() {
 }
 
 #[test]
-fn codex_upstreams_get_their_flavour_and_clients_get_their_form() {
-    let setup = Setup::new();
+fn the_backend_of_chatgpt_gets_its_flavour_and_clients_get_their_form() {
+    let setup = Setup::with_chatgpt(Wish::default());
     let body = json!({"model": "my-responses", "input": "hello", "temperature": 0.5,
         "user": "u", "store": true, "stream": false});
     let answer = setup.client().call(

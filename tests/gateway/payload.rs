@@ -81,9 +81,9 @@ fn every_kind_of_upstream_gets_the_changed_body() {
                     assert_eq!(sent["reasoning"]["effort"], "high");
                     assert_eq!(sent["model"], "demo-responses");
                     assert_eq!(sent["temperature"], 0.5);
-                    assert_eq!(sent["stream"], true);
-                    assert_eq!(sent["instructions"], "");
-                    assert_eq!(sent.get("safety_identifier"), None);
+                    assert_eq!(sent["stream"] == true, streams);
+                    assert_eq!(sent.get("instructions"), None);
+                    assert_eq!(sent["safety_identifier"], "x");
                 }
                 Dialect::Chat => {
                     assert_eq!(sent["temperature"], 0.5);
@@ -91,6 +91,27 @@ fn every_kind_of_upstream_gets_the_changed_body() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn the_backend_of_chatgpt_gets_its_flavour_behind_the_rules() {
+    let wish = Wish {
+        accounts: 1,
+        more: EVERY_SECTION,
+        ..Wish::default()
+    };
+    let setup = Setup::with_chatgpt(wish);
+    for streams in [false, true] {
+        let answer = setup.ask(Dialect::Responses, &["hello"], streams);
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        let sent = sent(&setup);
+        assert_eq!(sent["reasoning"]["effort"], "high");
+        assert_eq!(sent["model"], "demo-responses");
+        assert_eq!(sent["temperature"], 0.5);
+        assert_eq!(sent["stream"], true);
+        assert_eq!(sent["instructions"], "");
+        assert_eq!(sent.get("safety_identifier"), None);
     }
 }
 
@@ -285,7 +306,7 @@ fn compaction_has_rules_of_its_own() {
     assert_eq!(sent.get("b"), None);
     assert_eq!(sent.get("stream"), None);
     assert_eq!(sent["model"], "demo-responses");
-    assert_eq!(sent["instructions"], "");
+    assert_eq!(sent.get("instructions"), None);
 }
 
 #[test]

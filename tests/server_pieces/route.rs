@@ -1,7 +1,7 @@
 //! Which target is which route, and what is none.
 
 use holdfast::dialect::Dialect;
-use holdfast::server::route::{GeminiMethod, Resolved, Route, resolve};
+use holdfast::server::route::{GeminiMethod, Resolved, Route, StoredWish, resolve};
 use proptest::prelude::*;
 
 fn route<'t>(method: &str, target: &'t str) -> Route<'t> {
@@ -15,6 +15,13 @@ fn gemini(model: &str, method: GeminiMethod) -> Route<'_> {
     Route::Gemini {
         model: model.into(),
         method,
+    }
+}
+
+fn stored(wish: StoredWish) -> Route<'static> {
+    Route::Stored {
+        id: "resp_1".into(),
+        wish,
     }
 }
 
@@ -67,6 +74,36 @@ fn every_route() {
             "POST",
             "/v1/responses/compact",
             Route::Compact,
+            Dialect::Responses,
+        ),
+        (
+            "POST",
+            "/v1/responses/input_tokens",
+            Route::InputTokens,
+            Dialect::Responses,
+        ),
+        (
+            "GET",
+            "/v1/responses/resp_1",
+            stored(StoredWish::Answer),
+            Dialect::Responses,
+        ),
+        (
+            "GET",
+            "/v1/responses/resp_1/input_items?limit=3",
+            stored(StoredWish::InputItems),
+            Dialect::Responses,
+        ),
+        (
+            "DELETE",
+            "/v1/responses/resp%5F1",
+            stored(StoredWish::Delete),
+            Dialect::Responses,
+        ),
+        (
+            "POST",
+            "/v1/responses/resp_1/cancel",
+            stored(StoredWish::Cancel),
             Dialect::Responses,
         ),
         (
@@ -226,6 +263,14 @@ fn what_is_not_served() {
         ("POST", "/v1beta/models/(high):generateContent"),
         ("POST", "/v1beta/models/a%2f%2e%2e%2fb:countTokens"),
         ("GET", "ftp://host/healthz"),
+        ("GET", "/v1/responses/"),
+        ("GET", "/v1/responses/.."),
+        ("GET", "/v1/responses/%2e%2e"),
+        ("GET", "/v1/responses/a%2Fb"),
+        ("GET", "/v1/responses/a/b"),
+        ("GET", "/v1/responses/a%20b"),
+        ("GET", "/v1/responses//input_items"),
+        ("DELETE", "/v1/responses/a/cancel"),
         ("GET", "/healthz#top"),
         ("GET", "*"),
         ("CONNECT", "host:443"),
@@ -253,6 +298,9 @@ fn known_paths_say_which_methods_they_have() {
         ("/v1/messages/count_tokens", POST, Dialect::Messages),
         ("/v1/responses", POST, Dialect::Responses),
         ("/v1/responses/compact", POST, Dialect::Responses),
+        ("/v1/responses/input_tokens", POST, Dialect::Responses),
+        ("/v1/responses/resp_1/input_items", GET, Dialect::Responses),
+        ("/v1/responses/resp_1/cancel", POST, Dialect::Responses),
         ("/backend-api/codex/responses", POST, Dialect::Responses),
         ("/v1beta/models", GET, Dialect::Gemini),
         ("/v1beta/models/g", GET, Dialect::Gemini),

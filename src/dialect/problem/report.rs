@@ -22,7 +22,7 @@ pub struct Problem {
     pub message: String,
     /// The error type in the caller's dialect, where it is known better than the status tells.
     pub kind: Option<Cow<'static, str>>,
-    /// The machine-readable code, where it is known better than the status tells.
+    /// The machine-readable code, where it is known better than the status tells; empty for none.
     pub code: Option<Cow<'static, str>>,
     /// The request field that is at fault.
     pub param: Option<&'static str>,
@@ -104,6 +104,16 @@ impl Problem {
         )
     }
 
+    /// 413: what the body refers to makes it larger than `limit` bytes.
+    pub fn too_large_with_references(limit: u64) -> Self {
+        Self::new(
+            ErrorStatus::TOO_LARGE,
+            format!(
+                "With what it refers to, the request is larger than the {limit} bytes this gateway accepts"
+            ),
+        )
+    }
+
     /// 413: the memory that there is (`limits.memory`) does not suffice to translate the body.
     pub fn too_large_to_translate() -> Self {
         Self::new(
@@ -162,12 +172,57 @@ impl Problem {
         }
     }
 
-    /// 501: the upstream that serves the model cannot compact.
-    pub fn compact_unsupported() -> Self {
-        Self::new(
-            ErrorStatus::NOT_IMPLEMENTED,
-            "/responses/compact not supported",
-        )
+    /// 400: nobody knows the answer that a request goes on from. In the vendor's words (OpenAI's guide on conversation
+    /// state over WebSocket, and what its API answers).
+    pub fn previous_response_not_found(id: &str) -> Self {
+        Self {
+            code: Some("previous_response_not_found".into()),
+            param: Some("previous_response_id"),
+            ..Self::invalid_request(format!("Previous response with id '{id}' not found."))
+        }
+    }
+
+    /// 404: nobody knows the item that a request refers to. In the vendor's words, as its API answers them.
+    pub fn item_not_found(id: &str, is_unstored: bool) -> Self {
+        let mut message = format!("Item with id '{id}' not found.");
+        if is_unstored {
+            message.push_str(
+                " Items are not persisted when `store` is set to false. Try again with `store` set to true, or \
+                 remove this item from your input.",
+            );
+        }
+        Self {
+            code: Some("".into()),
+            param: Some("input"),
+            ..Self::new(ErrorStatus::NOT_FOUND, message)
+        }
+    }
+
+    /// 404: there is no such answer.
+    pub fn response_not_found(id: &str) -> Self {
+        Self {
+            code: Some("".into()),
+            ..Self::new(
+                ErrorStatus::NOT_FOUND,
+                format!("Response with id '{id}' not found."),
+            )
+        }
+    }
+
+    /// 400: an answer that was not made in the background is over by the time its client knows of it. In the vendor's
+    /// words.
+    pub fn synchronous_response() -> Self {
+        Self::invalid_request("Cannot cancel a synchronous response.")
+    }
+
+    /// 400: an answer is made while its client waits for it, unless the upstream itself can do otherwise.
+    pub fn no_background() -> Self {
+        Self {
+            param: Some("background"),
+            ..Self::invalid_request(
+                "`background` is not supported for this model: its upstream does not keep responses",
+            )
+        }
     }
 
     /// 503: there is no credential to ask. `providers` are the kinds that offer `model`.

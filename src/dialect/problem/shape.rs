@@ -25,7 +25,10 @@ pub fn render(dialect: Dialect, problem: &Problem) -> Vec<u8> {
                 message,
                 r#type: kind(dialect, problem, words::openai_type),
                 param: problem.param,
-                code: code(dialect, problem).or(words::openai_code(problem.status)),
+                code: match code(dialect, problem) {
+                    Some(code) => Some(code).filter(|code| !code.is_empty()),
+                    None => words::openai_code(problem.status),
+                },
                 details,
             },
         }),
@@ -96,7 +99,8 @@ pub fn render_in_stream(
 
 /// Code and message of an error within a stream of Responses.
 pub fn stream_words(dialect: Dialect, problem: &Problem) -> (String, String) {
-    let code = code(dialect, problem).unwrap_or_else(|| words::stream_code(problem.status));
+    let code = code(dialect, problem).filter(|code| !code.is_empty());
+    let code = code.unwrap_or_else(|| words::stream_code(problem.status));
     let message = message(dialect, problem).into_owned();
     // OpenAI's words for when to come back, which Codex waits for.
     let message = match (problem.class, problem.retry_after) {

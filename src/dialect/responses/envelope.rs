@@ -39,7 +39,7 @@ pub fn response(
         "model": head.model,
         "output": output,
         "parallel_tool_calls": echo("parallel_tool_calls", true.into()),
-        "previous_response_id": null,
+        "previous_response_id": echo("previous_response_id", Value::Null),
         "prompt_cache_key": echo("prompt_cache_key", Value::Null),
         "reasoning": echo("reasoning", json!({"effort": null, "summary": null})),
         "safety_identifier": echo("safety_identifier", Value::Null),

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::budget::Budget;
 use crate::dialect::event;
 use crate::dialect::output::OutputItems;
 use crate::provider::failure::{Failure, FailureKind};
@@ -20,7 +21,8 @@ use crate::sse::Splitter;
 /// event is 408; so is, with its own kind, a read that fails.
 pub fn collect(mut body: impl Read, event_bytes: usize) -> Result<Vec<u8>, Failure> {
     let mut splitter = Splitter::new(event_bytes);
-    let mut items = OutputItems::default();
+    // Whoever reads the body counts all that is read of it.
+    let mut items = OutputItems::new(&Budget::unlimited());
     loop {
         let space = splitter.space();
         let space = space.map_err(|error| Failure::new(FailureKind::Broken, error.to_string()))?;

@@ -1,6 +1,8 @@
-//! OpenAI's Codex, and others that speak its flavour of Responses (spec/providers.md 10.1).
+//! Upstreams of Responses.
 //!
-//! It only answers in streams. For a client that wants one body, the relay [collects](collect()) it.
+//! The backend of ChatGPT has a flavour of its own (spec/providers.md 10.1): it answers in streams only, keeps no
+//! answers, and refuses some members. For a client that wants one body, the relay [collects](collect()) it. To all
+//! other upstreams the client's bytes go as they are, but for the model's name.
 
 mod collect;
 
@@ -11,8 +13,9 @@ use http::header::HeaderName;
 use super::failure::Failure;
 use super::headers::Headers;
 use super::request::{self, Request};
-use super::target::{Action, Call};
+use super::target::{Action, Call, Stored};
 use super::url;
+use crate::credential::is_chatgpt;
 use crate::json::Splice;
 
 const SESSION_ID: HeaderName = HeaderName::from_static("session_id");
@@ -50,21 +53,28 @@ const REMOVED: &[&str] = &[
 const ENCRYPTED_REASONING: &str = "reasoning.encrypted_content";
 
 pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
+    if let Some(stored) = call.stored {
+        return self::stored(call, stored);
+    }
+    let is_chatgpt = is_chatgpt(call.target.base_url);
     let path = match call.action {
         Action::Generate => "/responses",
         Action::Compact => "/responses/compact",
-        Action::Count => return Err(Failure::unsupported("token counting")),
+        Action::Count if is_chatgpt => return Err(Failure::unsupported("token counting")),
+        Action::Count => "/responses/input_tokens",
     };
     if call.action == Action::Compact && call.stream {
         return Err(Failure::request("compaction cannot be streamed"));
     }
     let uri = url::under(call.target.base_url, path)?;
     let (body, cache_key) = match call.action {
-        Action::Compact => compacting(call)?,
+        Action::Compact => compacting(call, is_chatgpt)?,
+        _ if !is_chatgpt => (request::renamed(call, call.model), None),
         _ if call.is_flavoured => forced(call)?,
         _ => flavoured(call)?,
     };
-    let mut headers = Headers::of_call(call, call.action == Action::Generate);
+    let streams = call.action == Action::Generate && (call.stream || is_chatgpt);
+    let mut headers = Headers::of_call(call, streams);
     headers.bearer(call);
     if let Some(key) = cache_key {
         headers.set(SESSION_ID, &key);
@@ -74,12 +84,29 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     Ok(Request { uri, headers, body })
 }
 
-/// The client's body in this flavour, to be changed further and sent with [`Call::is_flavoured`].
+/// A request about an answer that is kept.
+fn stored<'a>(call: &Call<'a>, stored: Stored<'_>) -> Result<Request<'a>, Failure> {
+    let uri = url::under(call.target.base_url, &format!("/responses/{}", stored.path))?;
+    let mut headers = Headers::of_call(call, call.stream);
+    headers.bearer(call);
+    headers.forward(call, FORWARDED);
+    headers.credential(call);
+    Ok(Request {
+        uri,
+        headers,
+        body: Splice::new(call.body),
+    })
+}
+
+/// The client's body in the flavour of its upstream, to be changed further and sent with [`Call::is_flavoured`].
 ///
 /// # Errors
 /// When the body is not a JSON object.
 pub fn flavour(call: &Call) -> Result<Vec<u8>, Failure> {
-    let (body, _) = flavoured(call)?;
+    let body = match is_chatgpt(call.target.base_url) {
+        true => flavoured(call)?.0,
+        false => request::renamed(call, call.model),
+    };
     Ok(body.pieces().collect::<Vec<_>>().concat())
 }
 
@@ -157,14 +184,17 @@ fn flavoured<'a>(call: &Call<'a>) -> Result<(Splice<'a>, Option<String>), Failur
     Ok((body, cache_key))
 }
 
-/// The body of a compaction.
-fn compacting<'a>(call: &Call<'a>) -> Result<(Splice<'a>, Option<String>), Failure> {
+/// The body of a compaction, which has no stream. ChatGPT wants instructions.
+fn compacting<'a>(
+    call: &Call<'a>,
+    is_chatgpt: bool,
+) -> Result<(Splice<'a>, Option<String>), Failure> {
     let mut body = request::renamed(call, call.model);
-    let mut has_instructions = false;
+    let mut has_instructions = !is_chatgpt;
     for member in request::members(call)? {
         match &*member.key {
             "stream" => body.remove(&member),
-            "instructions" => {
+            "instructions" if is_chatgpt => {
                 has_instructions = true;
                 if request::raw(call, &member) == b"null" {
                     body.replace(member.value, &b"\"\""[..]);

@@ -106,9 +106,7 @@ impl Refusal<'_> {
     }
 
     fn is_unstored_item(&self) -> bool {
-        self.says(&["item with id"])
-            && self.says(&["not found"])
-            && self.says(&["items are not persisted when `store` is set to false"])
+        self.says(&["item with id"]) && self.says(&["not found"])
     }
 
     fn is_at_fault(&self) -> bool {

@@ -51,8 +51,8 @@ pub enum End {
     Close,
 }
 
-/// The head of a POST to `uri`, as bytes.
-pub fn post(uri: &Uri, headers: &Headers) -> Vec<u8> {
+/// The head of a request for `uri`, as bytes.
+pub fn request(method: &str, uri: &Uri, headers: &Headers) -> Vec<u8> {
     let target = uri.path_and_query().map_or("/", uri::PathAndQuery::as_str);
     let authority = uri.authority().map_or("", uri::Authority::as_str);
     let authority = authority
@@ -66,7 +66,7 @@ pub fn post(uri: &Uri, headers: &Headers) -> Vec<u8> {
         Some(port) if port != usual => authority,
         _ => uri.host().unwrap_or_default(),
     };
-    head("POST", target, host, headers)
+    head(method, target, host, headers)
 }
 
 /// The head of a request, as bytes. Target and host are parts of a URI.

@@ -35,7 +35,7 @@ use resolve::Lookup;
 use trust::{System, Trust};
 
 pub use environment::Variables;
-pub use http11::post;
+pub use http11::request;
 pub use pool::Origin;
 pub use settings::Settings;
 
@@ -121,7 +121,7 @@ impl Network {
         self.pool.origin(name, &self.trust.load())
     }
 
-    /// Sends a request, its head as bytes ([`post`]), to `origin` and waits for the head of its answer; on a connection of its own if
+    /// Sends a request, its head as bytes ([`request`]), to `origin` and waits for the head of its answer; on a connection of its own if
     /// `is_fresh`.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use super::*;
 use crate::config::Strategy;
 use crate::provider::Headers;
-use crate::routing::{Catalog, Policy};
+use crate::routing::{Catalog, Policy, Servers};
 use crate::session::bindings::Key;
 use crate::session::name::Name;
 
@@ -98,7 +98,7 @@ impl Setup {
         Order {
             offer: self.catalog.offer(model).unwrap(),
             model,
-            only: None,
+            servers: Servers::All,
             key: session,
             parent: None,
             policy: self.policy,

@@ -1,0 +1,251 @@
+//! What is kept of one client.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lru::LruCache;
+
+use super::answer::{Answer, Parts};
+use super::item::Item;
+
+/// What a note takes beside its texts, and each item that it names; bytes.
+const NOTE: usize = 384;
+const NAMED: usize = 192;
+
+/// Where something is that was asked for by its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found<T> {
+    Here(T),
+    There(Arc<There>),
+    Nowhere,
+}
+
+/// An upstream that keeps an answer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct There {
+    /// The id of the credential that has it.
+    pub credential: Arc<str>,
+    /// The upstream's name of the model and the client's, where they differ.
+    pub names: Option<(Box<str>, Box<str>)>,
+}
+
+#[derive(Debug)]
+pub(super) struct Held {
+    /// In the order of their use.
+    answers: LruCache<Box<str>, Kept>,
+    /// All items, by the hash of their text.
+    items: HashMap<u64, Vec<Used>>,
+    /// The newest item of each id.
+    ids: HashMap<Box<str>, Found<Arc<Item>>>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Kept {
+    used: Instant,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Here(Arc<Answer>),
+    There {
+        there: Arc<There>,
+        items: Box<[Box<str>]>,
+    },
+}
+
+/// An item, and how many places in answers it has.
+#[derive(Debug)]
+struct Used {
+    item: Arc<Item>,
+    places: usize,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self {
+            // Sized by use: the cache reserves its whole capacity up front if it is told of it.
+            answers: LruCache::unbounded(),
+            items: HashMap::new(),
+            ids: HashMap::new(),
+            bytes: 0,
+        }
+    }
+}
+
+impl Held {
+    pub fn count(&self) -> usize {
+        self.answers.len()
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// An answer. Finding it renews its life.
+    pub fn answer(&mut self, id: &str, life: Duration, now: Instant) -> Found<Arc<Answer>> {
+        let Some(kept) = self.answers.get_mut(id) else {
+            return Found::Nowhere;
+        };
+        if now.saturating_duration_since(kept.used) > life {
+            self.remove(id);
+            return Found::Nowhere;
+        }
+        kept.used = kept.used.max(now);
+        match &kept.what {
+            What::Here(answer) => Found::Here(Arc::clone(answer)),
+            What::There { there, .. } => Found::There(Arc::clone(there)),
+        }
+    }
+
+    /// The newest item of that id.
+    pub fn item(&self, id: &str) -> Found<Arc<Item>> {
+        self.ids.get(id).cloned().unwrap_or(Found::Nowhere)
+    }
+
+    /// The item of that text and hash, if some answer has it.
+    pub fn known(&self, text: &str, hash: u64) -> Option<Arc<Item>> {
+        let alike = self.items.get(&hash)?.iter();
+        let mut same = alike.filter(|used| used.item.text() == text);
+        same.next().map(|used| Arc::clone(&used.item))
+    }
+
+    /// Keeps an answer, in place of an older one with the same id.
+    pub fn keep(
+        &mut self,
+        parts: &Parts<'_>,
+        context: &[Arc<Item>],
+        output: &[Arc<Item>],
+        now: Instant,
+    ) {
+        // Before the old answer is removed, so that the items of both stay.
+        let context = context.iter().map(|item| self.take(item)).collect();
+        let output = output.iter().map(|item| self.take(item)).collect();
+        let answer = Answer::new(parts, context, output);
+        let id = &*parts.id;
+        self.remove(id);
+        self.bytes += id.len() + answer.bytes();
+        let what = What::Here(Arc::new(answer));
+        self.answers.put(id.into(), Kept { used: now, what });
+    }
+
+    /// Notes an answer that an upstream keeps.
+    pub fn note(&mut self, id: &str, items: Vec<Box<str>>, there: There, now: Instant) {
+        let there = Arc::new(there);
+        self.remove(id);
+        self.bytes += note_bytes(id, &items, &there);
+        for item in &items {
+            self.ids
+                .insert(item.clone(), Found::There(Arc::clone(&there)));
+        }
+        let what = What::There {
+            there,
+            items: items.into(),
+        };
+        self.answers.put(id.into(), Kept { used: now, what });
+    }
+
+    /// Forgets an answer; whether there was one.
+    pub fn remove(&mut self, id: &str) -> bool {
+        let kept = self.answers.pop(id);
+        kept.map(|kept| self.gone(id, &kept)).is_some()
+    }
+
+    pub fn remove_oldest(&mut self) {
+        if let Some((id, kept)) = self.answers.pop_lru() {
+            self.gone(&id, &kept);
+        }
+    }
+
+    /// Forgets what has not been used for `life`.
+    pub fn sweep(&mut self, life: Duration, now: Instant) {
+        while let Some((_, oldest)) = self.answers.peek_lru()
+            && now.saturating_duration_since(oldest.used) > life
+        {
+            self.remove_oldest();
+        }
+    }
+
+    fn gone(&mut self, id: &str, kept: &Kept) {
+        match &kept.what {
+            What::Here(answer) => {
+                self.bytes -= id.len() + answer.bytes();
+                for item in answer.items() {
+                    self.release(item);
+                }
+            }
+            What::There { there, items } => {
+                self.bytes -= note_bytes(id, items, there);
+                for item in items {
+                    if matches!(self.ids.get(item), Some(Found::There(_))) {
+                        self.ids.remove(item);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One more place for an item, which is the newest of its id. Returns the one of that text that is kept.
+    fn take(&mut self, item: &Arc<Item>) -> Arc<Item> {
+        let alike = self.items.entry(item.hash()).or_default();
+        let known = alike
+            .iter_mut()
+            .find(|used| used.item.text() == item.text());
+        let item = match known {
+            Some(used) => {
+                used.places += 1;
+                Arc::clone(&used.item)
+            }
+            None => {
+                self.bytes += item.bytes();
+                alike.push(Used {
+                    item: Arc::clone(item),
+                    places: 1,
+                });
+                Arc::clone(item)
+            }
+        };
+        let here = Found::Here(Arc::clone(&item));
+        self.ids.insert(item.id().into(), here);
+        item
+    }
+
+    fn release(&mut self, item: &Arc<Item>) {
+        let Some(alike) = self.items.get_mut(&item.hash()) else {
+            return;
+        };
+        let Some(at) = alike
+            .iter()
+            .position(|used| used.item.text() == item.text())
+        else {
+            return;
+        };
+        if let Some(used) = alike.get_mut(at)
+            && used.places > 1
+        {
+            used.places -= 1;
+            return;
+        }
+        let used = alike.swap_remove(at);
+        if alike.is_empty() {
+            self.items.remove(&item.hash());
+        }
+        self.bytes -= used.item.bytes();
+        let is_meant = match self.ids.get(item.id()) {
+            Some(Found::Here(meant)) => meant.text() == item.text(),
+            _ => false,
+        };
+        if is_meant {
+            self.ids.remove(item.id());
+        }
+    }
+}
+
+fn note_bytes(id: &str, items: &[Box<str>], there: &There) -> usize {
+    let items = items.iter().map(|item| NAMED + 2 * item.len());
+    let names = there.names.as_ref();
+    let names = names.map_or(0, |(upstream, client)| upstream.len() + client.len());
+    NOTE + id.len() + names + items.sum::<usize>()
+}
