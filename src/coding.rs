@@ -32,6 +32,8 @@ impl Coding {
         match body {
             [0x1f, 0x8b, ..] if IS_BUILT => Some(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] if IS_BUILT => Some(Self::Zstd),
+            // zlib (RFC 1950 2.2) at its usual levels.
+            [0x78, 0x01 | 0x9c | 0xda, ..] if IS_BUILT => Some(Self::Deflate),
             _ => None,
         }
     }

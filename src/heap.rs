@@ -13,6 +13,14 @@ const OWN_MAPPING: i32 = 1024 * 1024;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const KEPT: i32 = 1024 * 1024;
 
+/// How many arenas there are at most. Each keeps what is free at its end, and no call takes that away but for the first.
+/// By itself glibc makes eight for each core; more threads than there are cores cannot run at once.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn arenas() -> i32 {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    i32::try_from(cores.max(2)).unwrap_or(i32::MAX)
+}
+
 /// Fixes the thresholds. For the beginning of a program. Returns whether the allocator takes them.
 #[allow(unsafe_code)]
 pub fn settle() -> bool {
@@ -21,6 +29,7 @@ pub fn settle() -> bool {
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, OWN_MAPPING) == 1
             && libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT) == 1
+            && libc::mallopt(libc::M_ARENA_MAX, arenas()) == 1
     }
     #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
     true

@@ -7,6 +7,7 @@
 mod atomic_file;
 pub mod budget;
 mod capacity;
+pub mod chunked;
 pub mod cli;
 pub mod coding;
 pub mod config;

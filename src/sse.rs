@@ -129,6 +129,11 @@ impl Splitter {
         self.end = (self.end + count).min(self.bytes.len());
     }
 
+    /// Whether the last read has left no room.
+    pub fn is_full(&self) -> bool {
+        self.end == self.bytes.len()
+    }
+
     /// Copies `bytes` in, for sources that bring their own buffer.
     ///
     /// # Errors

@@ -21,9 +21,8 @@ const FUNCTIONS: usize = 24;
 /// Most instructions of a request.
 const INSTRUCTIONS: u64 = 130_000;
 /// Crates whose functions say which stage of a request they are.
-const STAGES: [&str; 8] = [
+const STAGES: [&str; 7] = [
     "holdfast",
-    "ureq_proto",
     "httparse",
     "http",
     "serde_json",

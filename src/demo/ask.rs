@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::offers::{self, Offers};
+use super::rules::{self, Asked};
 use super::wishes::Wishes;
 
 /// A dialect, by the shape of its requests.
@@ -60,7 +61,11 @@ pub struct Ask {
 pub struct Fault {
     pub message: String,
     /// For programs.
-    pub details: Option<Value>,
+    pub details: Option<Box<Value>>,
+    /// Where OpenAI says what is wrong.
+    pub param: Option<String>,
+    /// OpenAI's word for it.
+    pub code: Option<&'static str>,
 }
 
 impl From<&str> for Fault {
@@ -74,6 +79,8 @@ impl From<String> for Fault {
         Self {
             message,
             details: None,
+            param: None,
+            code: None,
         }
     }
 }
@@ -82,11 +89,11 @@ impl Fault {
     /// Conversations kept by the server. With this code Anthropic's SDK sends all of the conversation instead.
     fn threads() -> Self {
         Self {
-            message: "The demo keeps no threads.".to_owned(),
-            details: Some(
-                serde_json::json!({"error_code": "thread_unsupported_request",
-                "unsupported": ["thread"]}),
-            ),
+            details: Some(Box::new(serde_json::json!({
+                "error_code": "thread_unsupported_request",
+                "unsupported": ["thread"],
+            }))),
+            ..Self::from("The demo keeps no threads.")
         }
     }
 }
@@ -171,6 +178,11 @@ impl Target {
                 .ok_or("you must provide a model parameter")?
                 .to_owned(),
         };
+        let asked = Asked {
+            model: &model,
+            body: &body,
+        };
+        rules::check(self.dialect, self.action, asked)?;
         let mut parts: Vec<String> = [&body[tools], &body[system]]
             .into_iter()
             .filter(|part| !part.is_null())

@@ -14,6 +14,7 @@ mod offers;
 mod record;
 mod reply;
 mod responses;
+mod rules;
 mod script;
 mod serve;
 mod wishes;

@@ -68,7 +68,13 @@ fn exchange(connection: &mut Connection, request: Request, shared: &Shared) -> A
         Err(fault) => {
             let mut body = error(target.dialect, 400, &fault.message);
             if let Some(details) = fault.details {
-                body["error"]["details"] = details;
+                body["error"]["details"] = *details;
+            }
+            if let Some(param) = fault.param {
+                body["error"]["param"] = param.into();
+            }
+            if let Some(code) = fault.code {
+                body["error"]["code"] = code.into();
             }
             return respond(connection, 400, &[], &body);
         }

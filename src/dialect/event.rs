@@ -2,14 +2,28 @@
 //! failed. And which answers are errors although they came as a success.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::Dialect;
 use crate::json::{self, Invalid, Scanner, Span, Text};
 use crate::sse::Event;
+
+/// A text that every event is searched for. What its search needs is made once.
+pub type Needle = LazyLock<Finder<'static>>;
+
+static ERROR: Needle = LazyLock::new(|| Finder::new("\"error\""));
+static DELTA: Needle = LazyLock::new(|| Finder::new("\"delta\""));
+static CONTENT: Needle = LazyLock::new(|| Finder::new("\"content\""));
+static INDEX: Needle = LazyLock::new(|| Finder::new("\"index\""));
+static FINISH_CHAT: Needle = LazyLock::new(|| Finder::new("\"finish_reason\""));
+static FINISH_GEMINI: Needle = LazyLock::new(|| Finder::new("\"finishReason\""));
+static STOP: Needle = LazyLock::new(|| Finder::new("\"stop_reason\""));
+static COMPLETED: Needle = LazyLock::new(|| Finder::new("\"status\":\"completed\""));
+static BLOCK: Needle = LazyLock::new(|| Finder::new("\"blockReason\""));
 
 /// What an event does to its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,15 +131,21 @@ pub fn response_id(json: &[u8]) -> Option<String> {
     id.or(answer.id).map(Cow::into_owned)
 }
 
+/// With the quotes that they have in JSON.
 const RESPONSES_KINDS: &[&str] = &[
-    "response.completed",
-    "response.incomplete",
-    "response.done",
-    "response.cancelled",
-    "response.failed",
-    "error",
+    "\"response.completed\"",
+    "\"response.incomplete\"",
+    "\"response.done\"",
+    "\"response.cancelled\"",
+    "\"response.failed\"",
+    "\"error\"",
 ];
-const MESSAGES_KINDS: &[&str] = &["message_stop", "message_delta", "error", "ping"];
+const MESSAGES_KINDS: &[&str] = &[
+    "\"message_stop\"",
+    "\"message_delta\"",
+    "\"error\"",
+    "\"ping\"",
+];
 
 /// The kind of an event: its name, else the `type` in its data. The data is read only if one of `known` can
 /// be its type.
@@ -140,7 +160,7 @@ fn kind<'a>(name: Option<&'a [u8]>, data: &'a [u8], known: &[&str]) -> Cow<'a, s
     }
     if !known
         .iter()
-        .any(|kind| memmem::find(data, format!("\"{kind}\"").as_bytes()).is_some())
+        .any(|kind| memmem::find(data, kind.as_bytes()).is_some())
     {
         return Cow::Borrowed("other");
     }
@@ -148,9 +168,24 @@ fn kind<'a>(name: Option<&'a [u8]>, data: &'a [u8], known: &[&str]) -> Cow<'a, s
     Cow::Owned(typed.map(|typed| typed.kind).unwrap_or_default())
 }
 
+/// Whether an object can have an `error`, at any depth.
+pub fn may_be_error(json: &[u8]) -> bool {
+    ERROR.find(json).is_some()
+}
+
+/// Whether a whole answer can say that it has ended, at any depth.
+pub fn may_be_finished(dialect: Dialect, body: &[u8]) -> bool {
+    match dialect {
+        Dialect::Chat => has_text(body, &FINISH_CHAT),
+        Dialect::Messages => has_text(body, &STOP),
+        Dialect::Responses => COMPLETED.find(body).is_some(),
+        Dialect::Gemini => has_text(body, &FINISH_GEMINI),
+    }
+}
+
 /// Whether the object has an `error` at its top that is not null.
 fn has_error(json: &[u8]) -> bool {
-    memmem::find(json, b"\"error\"").is_some()
+    may_be_error(json)
         && json::members(json).is_ok_and(|members| {
             members.iter().any(|member| {
                 let value = json.get(member.value.start..member.value.end);
@@ -171,13 +206,16 @@ impl Choices {
     /// Takes note of the data of an event. JSON is read only where an answer ends, or is not the first.
     pub fn see(&mut self, dialect: Dialect, data: &[u8]) {
         let (content, finish) = match dialect {
-            Dialect::Chat => (&b"\"delta\""[..], &b"\"finish_reason\""[..]),
-            Dialect::Gemini => (&b"\"content\""[..], &b"\"finishReason\""[..]),
+            Dialect::Chat => (&DELTA, &FINISH_CHAT),
+            Dialect::Gemini => (&CONTENT, &FINISH_GEMINI),
             Dialect::Messages | Dialect::Responses => return,
         };
         let is_plain = !has_text(data, finish) && !has_later_index(data) && !is_blocked(data);
         if is_plain {
-            self.begun |= u128::from(memmem::find(data, content).is_some());
+            // What has begun need not be looked for again.
+            if self.begun & 1 == 0 {
+                self.begun |= u128::from(content.find(data).is_some());
+            }
             return;
         }
         let mut seen = *self;
@@ -215,8 +253,8 @@ enum Choice {
 /// Whether an event of a chat or of Gemini says why an answer ends.
 fn finishes(dialect: Dialect, data: &[u8]) -> bool {
     let may_finish = match dialect {
-        Dialect::Chat => has_text(data, b"\"finish_reason\""),
-        _ => has_text(data, b"\"finishReason\"") || is_blocked(data),
+        Dialect::Chat => has_text(data, &FINISH_CHAT),
+        _ => has_text(data, &FINISH_GEMINI) || is_blocked(data),
     };
     let mut finishes = false;
     may_finish
@@ -232,7 +270,7 @@ fn finishes(dialect: Dialect, data: &[u8]) -> bool {
 
 /// Whether the prompt may have been refused.
 fn is_blocked(data: &[u8]) -> bool {
-    has_text(data, b"\"blockReason\"")
+    has_text(data, &BLOCK)
 }
 
 /// Goes through the answers in an event, where its dialect has them.
@@ -301,7 +339,7 @@ fn says(key: &Text<'_>, value: json::Value<'_>, name: &str) -> bool {
 
 /// Whether the delta of a message says why it ends.
 fn has_stop_reason(data: &[u8]) -> bool {
-    if !has_text(data, b"\"stop_reason\"") {
+    if !has_text(data, &STOP) {
         return false;
     }
     let mut found = false;
@@ -323,18 +361,18 @@ fn has_stop_reason(data: &[u8]) -> bool {
 
 /// Whether a key, given with its quotes, is there with a string behind it, at any depth. Inside a string its quotes
 /// would be escaped.
-fn has_text(json: &[u8], key: &[u8]) -> bool {
+pub(super) fn has_text(json: &[u8], key: &Finder<'_>) -> bool {
     has_behind(json, key, |next| next == b'"')
 }
 
 /// Whether something has an index that is not 0.
 fn has_later_index(json: &[u8]) -> bool {
-    has_behind(json, b"\"index\"", |next| matches!(next, b'1'..=b'9'))
+    has_behind(json, &INDEX, |next| matches!(next, b'1'..=b'9'))
 }
 
-fn has_behind(json: &[u8], key: &[u8], is_so: impl Fn(u8) -> bool) -> bool {
-    memmem::find_iter(json, key).any(|at| {
-        let after = json.get(at + key.len()..).unwrap_or_default();
+fn has_behind(json: &[u8], key: &Finder<'_>, is_so: impl Fn(u8) -> bool) -> bool {
+    key.find_iter(json).any(|at| {
+        let after = json.get(at + key.needle().len()..).unwrap_or_default();
         let mut next = after.iter().filter(|byte| !byte.is_ascii_whitespace());
         next.next() == Some(&b':') && next.next().is_some_and(|next| is_so(*next))
     })

@@ -45,7 +45,7 @@ pub fn custom_tool(mut definition: Object<'_>) -> Option<Tool> {
 }
 
 pub fn choice_word(word: &str) -> Option<ToolChoice> {
-    match word {
+    match word.to_ascii_lowercase().as_str() {
         "auto" => Some(ToolChoice::Auto),
         "none" => Some(ToolChoice::None),
         "required" | "any" => Some(ToolChoice::Required),
@@ -64,18 +64,18 @@ pub fn allowed_tools(mut allowed: Object<'_>) -> ToolChoice {
         named.full_text("name").or(kind)
     };
     ToolChoice::Allowed {
-        required: allowed.text("mode").as_deref() == Some("required"),
+        required: allowed.word("mode").as_deref() == Some("required"),
         names: allowed.list("tools").filter_map(name).collect(),
     }
 }
 
 /// An image in any spelling that OpenAI's clients use.
 pub fn image_url(mut part: Object<'_>, place: &Place) -> Result<(Source, Option<String>)> {
-    let mut detail = part.full_text("detail");
+    let mut detail = part.word("detail");
     let url = match part.take_any(&["image_url", "url"]) {
         Some(Given::String(url)) => Some(url),
         Some(Given::Object(mut image)) => {
-            detail = image.full_text("detail").or(detail);
+            detail = image.word("detail").or(detail);
             image.text("url")
         }
         _ => None,
@@ -111,6 +111,31 @@ pub fn file_source(file: &mut Object<'_>, name: Option<&str>, place: &Place) -> 
     file.full_text("file_id")
         .map(Source::FileId)
         .ok_or_else(|| place.refused("has no file"))
+}
+
+/// Characters that the names of users and of caches may have there (OpenAI's OpenAPI document, `safety_identifier`,
+/// `prompt_cache_key`; longer ones are refused as `string_above_max_length`). OpenRouter takes 128.
+pub const LONGEST_NAME: usize = 64;
+
+/// Whether a model thinks before it answers, so that a chat says `max_completion_tokens` to it: it refuses `max_tokens`
+/// (OpenAI's OpenAPI document, `CreateChatCompletionRequest.max_tokens`).
+pub fn is_reasoning(model: &str) -> bool {
+    let name = model
+        .rsplit('/')
+        .next()
+        .unwrap_or(model)
+        .to_ascii_lowercase();
+    let number = |text: &str| {
+        let end = text
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len());
+        text.get(..end)?.parse::<u32>().ok()
+    };
+    match (name.strip_prefix("gpt-"), name.strip_prefix('o')) {
+        (Some(version), _) => number(version).is_some_and(|major| major >= 5),
+        (None, Some(version)) => number(version).is_some(),
+        (None, None) => false,
+    }
 }
 
 pub fn tier_word(tier: Tier) -> &'static str {
@@ -157,5 +182,36 @@ pub fn output_name(name: Option<String>) -> String {
     match legal.is_empty() {
         true => "response".to_owned(),
         false => legal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_that_think_are_known_by_their_names() {
+        for model in [
+            "gpt-5",
+            "gpt-5.2-codex",
+            "openai/gpt-5-mini",
+            "o1",
+            "o3-pro",
+            "O4-mini",
+            "gpt-6",
+        ] {
+            assert!(is_reasoning(model), "{model}");
+        }
+        for model in [
+            "gpt-4o",
+            "gpt-4.1",
+            "gpt-oss-120b",
+            "omni",
+            "qwen3",
+            "gpt-",
+            "",
+        ] {
+            assert!(!is_reasoning(model), "{model}");
+        }
     }
 }

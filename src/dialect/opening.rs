@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::Dialect;
+use super::event;
 use crate::sse::Event;
 
 /// Keys of a chat's delta that say nothing about its content.
@@ -35,16 +36,20 @@ pub fn is_opening(dialect: Dialect, event: &Event, data: &[u8]) -> bool {
 
 /// Whether an event ends an answer in the ordinary way without saying anything itself.
 pub fn ends_silently(dialect: Dialect, event: &Event, data: &[u8]) -> bool {
-    let Ok(json) = serde_json::from_slice::<Value>(data) else {
+    let may_end = match dialect {
+        Dialect::Messages => kind(event, data) == "message_delta",
+        Dialect::Responses => kind(event, data) == "response.completed",
+        Dialect::Chat | Dialect::Gemini => event::may_be_finished(dialect, data),
+    };
+    let Some(json) = may_end
+        .then(|| serde_json::from_slice::<Value>(data).ok())
+        .flatten()
+    else {
         return false;
     };
     match dialect {
-        Dialect::Messages => {
-            kind(event, data) == "message_delta" && json["delta"]["stop_reason"] == "end_turn"
-        }
-        Dialect::Responses => {
-            kind(event, data) == "response.completed" && is_empty_body(dialect, &json["response"])
-        }
+        Dialect::Messages => json["delta"]["stop_reason"] == "end_turn",
+        Dialect::Responses => is_empty_body(dialect, &json["response"]),
         Dialect::Chat => json["choices"].as_array().is_some_and(|choices| {
             !choices.is_empty()
                 && choices

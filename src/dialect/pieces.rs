@@ -65,7 +65,7 @@ pub fn shown(part: Part, place: &Place) -> Part {
 
 fn read(mut piece: Object<'_>, by: By, place: &Place) -> Result<Option<Part>> {
     let cache = cache(&mut piece);
-    let kind = piece.text("type").unwrap_or_else(|| "text".to_owned());
+    let kind = piece.word("type").unwrap_or_else(|| "text".to_owned());
     Ok(Some(match kind.as_str() {
         "text" | "input_text" | "output_text" | "summary_text" => {
             let text = match piece.text("text") {
@@ -98,7 +98,7 @@ fn read(mut piece: Object<'_>, by: By, place: &Place) -> Result<Option<Part>> {
         }
         "input_audio" => {
             let mut audio = piece.object("input_audio").unwrap_or(piece);
-            let format = audio.text("format").unwrap_or_default();
+            let format = audio.word("format").unwrap_or_default();
             Part::Audio {
                 mime: media::of_audio_format(&format),
                 data: audio.text("data").unwrap_or_default(),
@@ -207,7 +207,7 @@ pub fn text(piece: Given<'_>) -> Option<Text> {
 
 /// Where the bytes of a medium are, as Messages says it.
 fn source(mut source: Object<'_>, place: &Place) -> Result<Source> {
-    let kind = source.text("type").unwrap_or_default();
+    let kind = source.word("type").unwrap_or_default();
     match kind.as_str() {
         "url" => source
             .full_text("url")
@@ -230,6 +230,7 @@ fn source(mut source: Object<'_>, place: &Place) -> Result<Source> {
             };
             data.map(|data| Source::Data {
                 mime: mime
+                    .map(media::type_of)
                     .or_else(|| media::sniffed(&data).map(str::to_owned))
                     .unwrap_or_else(|| "application/octet-stream".to_owned()),
                 data,

@@ -14,8 +14,9 @@ use super::neutral::ids::{self, Mint, Shown};
 use super::neutral::json_text::MOST_TREE;
 use super::neutral::losses::Way;
 use super::neutral::names::Names;
+use super::neutral::prefill::{self, Join, Use};
 use super::neutral::turn::{MOST_TURNS, too_many};
-use super::neutral::{Event, Object, Part, Request, Untranslatable, estimate, fold, given, repair};
+use super::neutral::{Event, Object, Part, Request, Untranslatable, estimate, fold, given, losses};
 use super::problem::{self, ErrorStatus, Problem};
 use super::thinking::{self, Amount, Level, Record, Target, Wish};
 use super::usage::{Meter, Usage};
@@ -58,9 +59,9 @@ pub struct Ask<'a> {
 #[derive(Clone, Debug)]
 pub struct Translated {
     pub body: Vec<u8>,
-    /// The types of the tools that the upstream does not have and is not told of.
-    pub dropped: Vec<String>,
     pub way_back: WayBack,
+    /// What of the client's request was left out, in short names that the client is told.
+    pub dropped: Vec<String>,
 }
 
 /// What it takes to bring an answer back.
@@ -75,6 +76,8 @@ pub struct WayBack {
     shown: Shown,
     arguments: Arguments,
     keeper: Option<Keeper>,
+    /// Where the client has the beginning of the answer already.
+    join: Option<Join>,
 }
 
 impl WayBack {
@@ -95,6 +98,7 @@ impl WayBack {
             shown: Shown::as_they_are(),
             arguments: Arguments::default(),
             keeper: None,
+            join: None,
         }
     }
 
@@ -112,11 +116,19 @@ impl WayBack {
     }
 
     /// Gives what the client is told for an event: calls of tools have the name by which it knows the tool, an id that
-    /// it has not seen, and arguments that fit its own schema.
+    /// it has not seen, and arguments that fit its own schema; of the text what it does not have already.
     fn restore(&mut self, mut event: Event, each: &mut impl FnMut(Event)) {
-        if let Event::ToolStart { id, name, .. } = &mut event {
-            *id = self.shown.show(id, &mut self.mint);
-            *name = self.names.original(name).to_owned();
+        match &mut event {
+            Event::ToolStart { id, name, .. } => {
+                *id = self.shown.show(id, &mut self.mint);
+                *name = self.names.original(name).to_owned();
+            }
+            Event::TextDelta { choice, text, .. } => {
+                if let Some(join) = &mut self.join {
+                    *text = join.told(*choice, std::mem::take(text));
+                }
+            }
+            _ => {}
         }
         if let Some(keeper) = &mut self.keeper {
             keeper.see(&event);
@@ -194,15 +206,20 @@ pub fn for_provider(
     if let Some(memory) = &memory {
         memory::restore(&mut request, ask.upstream, memory.as_ref());
     }
-    let dropped = choice::settle(&mut request, ask.client, ask.upstream)?;
+    let mut dropped = choice::settle(&mut request, ask.client, ask.upstream)?;
     responses::envelope::leave_out(&dropped, &mut echo);
     let record = ask.record.or_else(|| thinking::record(ask.upstream_model));
-    let goes_on = match ask.upstream {
-        Dialect::Gemini => false,
-        _ => record.is_none_or(|record| record.prefill),
-    };
-    if !goes_on {
-        repair::without_prefill(&mut request.turns);
+    let target = Target::new(ask.client, ask.upstream, record);
+    let amount = ask.suffix.and_then(Amount::of_suffix);
+    let settled = thinking::settle(wish, amount, target).map_err(refused)?;
+    let join = prefill(ask, &mut request, settled, &mut dropped);
+    if ask.upstream == Dialect::Messages {
+        // The vendor refuses them, and others do not.
+        let count = request.stop.len();
+        request.stop.retain(|stop| !stop.trim().is_empty());
+        if request.stop.len() < count {
+            dropped.push("stop".to_owned());
+        }
     }
     let says_length = request.sampling.max_tokens.is_some();
     let names = Names::new(ask.upstream, mentioned(&request));
@@ -234,16 +251,12 @@ pub fn for_provider(
         // Filled in for the vendor; it limits no thoughts.
         body.shift_remove("max_tokens");
     }
-    let target = Target::new(ask.client, ask.upstream, record);
-    let amount = ask.suffix.and_then(Amount::of_suffix);
-    let settled = thinking::settle(wish, amount, target).map_err(refused)?;
     thinking::write(ask.upstream, settled, record, &mut body);
     if ask.upstream == Dialect::Messages {
         messages::tool_loop::settle_thinking(&mut body);
     }
     Ok(Translated {
         body: body.into_text()?,
-        dropped,
         way_back: WayBack {
             client: ask.client,
             form: ask.form,
@@ -254,8 +267,34 @@ pub fn for_provider(
             shown,
             arguments,
             keeper: memory.map(|memory| Keeper::new(ask.upstream, memory)),
+            join,
         },
+        dropped,
     })
+}
+
+/// Leaves out what the assistant has begun to say, where the model takes none. Returns what joins an answer to it that
+/// is given anew.
+fn prefill(
+    ask: &Ask<'_>,
+    request: &mut Request<'_>,
+    thinks: Wish,
+    dropped: &mut Vec<String>,
+) -> Option<Join> {
+    let begun = prefill::text(&request.turns)?;
+    let is_thinking = thinks.amount.is_some_and(|amount| amount != Amount::None);
+    match Use::of(ask.upstream, ask.upstream_model, is_thinking) {
+        Use::GoesOn => {
+            prefill::trim(&mut request.turns);
+            return None;
+        }
+        Use::Anew => {}
+        Use::Refused => {
+            prefill::leave_out(&mut request.turns);
+            dropped.push("prefill".to_owned());
+        }
+    }
+    Join::new(&begun)
 }
 
 /// A translated request as the upstream's endpoint for counting takes it; `None` where there is none
@@ -328,6 +367,7 @@ fn read<'a>(ask: &Ask<'a>, body: Object<'a>) -> Result<Request<'a>, Untranslatab
         (Dialect::Messages, _) => messages::read::request(body, way),
         (Dialect::Gemini, _) => gemini::read::request(body, way, ask.model, ask.stream),
     }?;
+    losses::takes_choices(&request, way)?;
     if request.turns.len() > MOST_TURNS {
         return Err(too_many("the conversation", MOST_TURNS));
     }
@@ -454,7 +494,7 @@ struct Array {
 }
 
 impl Stream {
-    /// `is_array`: the client wants the events as one JSON array (Gemini with `alt=json`).
+    /// `is_array`: the client wants the events as one JSON array (Gemini without `alt=sse`).
     pub fn new(way_back: WayBack, is_array: bool) -> Self {
         Self {
             reader: Reader::new(way_back.upstream, way_back.mint.clone()),
@@ -471,6 +511,11 @@ impl Stream {
 
     pub fn client(&self) -> Dialect {
         self.way_back.client
+    }
+
+    /// Whether the array has elements, where it is one.
+    pub fn array_has_elements(&self) -> Option<bool> {
+        self.array.as_ref().map(|array| array.has_elements)
     }
 
     pub fn upstream(&self) -> Dialect {
@@ -550,6 +595,9 @@ impl Stream {
     }
 
     fn tell(&mut self, event: Event, out: &mut Vec<u8>) {
+        if matches!(&event, Event::TextDelta { text, .. } if text.is_empty()) {
+            return;
+        }
         if let Event::Finish {
             choice,
             finish,
@@ -682,8 +730,9 @@ impl Stream {
             None => {}
         }
         self.frame(chunks, out);
-        if self.array.is_some() {
-            out.extend_from_slice(b"]");
+        if let Some(array) = &self.array {
+            let end: &[u8] = if array.has_elements { b"]" } else { b"[]" };
+            out.extend_from_slice(end);
         }
     }
 }

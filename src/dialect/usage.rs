@@ -1,8 +1,11 @@
 //! What an answer says it cost, read from the vendors' own fields (spec/dialects.md 4.1).
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::Dialect;
+use super::event::Needle;
 use crate::json::{Invalid, Member, Scanner, Text, Value};
 
 /// Tokens of one answer.
@@ -88,7 +91,8 @@ impl Meter {
 /// Whether a usage object can be in `json`: a `"usage…"` key with an object behind it. Most chunks of a
 /// stream have none, or a `null`.
 fn has_usage(json: &[u8]) -> bool {
-    memmem::find_iter(json, b"\"usage").any(|at| {
+    static KEY: Needle = LazyLock::new(|| Finder::new("\"usage"));
+    KEY.find_iter(json).any(|at| {
         let after = json.get(at + 1..).unwrap_or_default();
         let key_end = memchr::memchr(b'"', after).unwrap_or(after.len());
         let mut next = after

@@ -12,12 +12,10 @@ use parking_lot::{Condvar, Mutex};
 /// Threads that stay though they have nothing to do.
 const KEPT: usize = 2;
 
-/// A call over TLS runs in 48 KiB of stack when optimised; a debug build needs over 128 KiB (measured).
-const STACK_BYTES: usize = if cfg!(debug_assertions) {
-    1024 * 1024
-} else {
-    256 * 1024
-};
+/// Address space of a thread's stack; it takes only as much memory as is used. A call over TLS uses 48 KiB when optimised
+/// and over 128 KiB in a debug build (measured). It is a multiple of that because glibc keeps the stacks of ended threads,
+/// up to 40 MiB of addresses, with the top 20 KiB or so of each in memory: the larger they are, the fewer are kept.
+const STACK_BYTES: usize = 1024 * 1024;
 
 /// What a thread does until it ends.
 pub type Work = dyn Fn() + Send + Sync;

@@ -56,6 +56,34 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// Writes the beginning of what it says into `room`, as many bytes as it holds, and says how many that was.
+    pub fn start(&self, room: &mut [u8]) -> usize {
+        let mut written = 0;
+        let mut put = |bytes: &[u8]| {
+            let free = room.get_mut(written..).unwrap_or_default();
+            let count = free.len().min(bytes.len());
+            if let (Some(free), Some(bytes)) = (free.get_mut(..count), bytes.get(..count)) {
+                free.copy_from_slice(bytes);
+            }
+            written += count;
+            written < room.len()
+        };
+        let mut rest = self.raw;
+        while !rest.is_empty() {
+            let run = memchr::memchr(b'\\', rest.as_bytes()).unwrap_or(rest.len());
+            let (plain, escaped) = rest.split_at_checked(run).unwrap_or((rest, ""));
+            let mut decoded = Decoded { rest: escaped };
+            let char = decoded.next();
+            rest = decoded.rest;
+            let is_full = !put(plain.as_bytes())
+                || char.is_some_and(|char| !put(char.encode_utf8(&mut [0; 4]).as_bytes()));
+            if is_full {
+                break;
+            }
+        }
+        written
+    }
+
     /// Runs without escapes are copied whole, into no more room than is needed.
     fn unescaped(&self) -> String {
         let mut out = String::with_capacity(self.raw.len());

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use log::kv::{self, Key, Value, VisitSource};
+use log::kv::{self, Key, Value, VisitSource, VisitValue};
 use log::{Level, Record};
 use serde_json::Value as Json;
 
@@ -30,17 +30,21 @@ const LINE: usize = 384;
 
 fn text(record: &Record<'_>, time: &Civil, id: &str) -> String {
     let mut line = String::with_capacity(LINE);
-    let _ = write!(
-        line,
-        "[{} {}] [{id}] [{:<5}] [{}:{}] ",
-        time.date(),
-        time.clock(":"),
-        level(record.level()),
-        file(record),
-        record.line().unwrap_or_default()
-    );
     // Writing to memory cannot fail.
-    let _ = write!(OneLine(&mut line), "{}", record.args());
+    let _ = write!(line, "[{} {}] [", time.date(), time.clock(":"));
+    let level = match record.level() {
+        Level::Error => "] [error] [",
+        Level::Warn => "] [warn ] [",
+        Level::Info => "] [info ] [",
+        Level::Debug => "] [debug] [",
+        Level::Trace => "] [trace] [",
+    };
+    let mut number = itoa::Buffer::new();
+    let place = number.format(record.line().unwrap_or_default());
+    for part in [id, level, file(record), ":", place, "] "] {
+        line.push_str(part);
+    }
+    let _ = fmt::write(&mut OneLine(&mut line), *record.args());
     let _ = record.key_values().visit(&mut Fields {
         line: &mut line,
         is_access: record.target() == ACCESS,
@@ -85,15 +89,15 @@ fn file<'r>(record: &Record<'r>) -> &'r str {
 /// Keeps what clients and upstreams say from ending the line or steering a terminal.
 struct OneLine<'l>(&'l mut String);
 
-impl Write for OneLine<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
+impl OneLine<'_> {
+    fn put(&mut self, text: &str) {
         // 0xc2 begins the control characters beyond ASCII, among others.
         if text
             .bytes()
             .all(|byte| byte >= b' ' && byte != 0x7f && byte != 0xc2)
         {
             self.0.push_str(text);
-            return Ok(());
+            return;
         }
         for c in text.chars() {
             match c.is_control() {
@@ -101,6 +105,29 @@ impl Write for OneLine<'_> {
                 false => self.0.push(c),
             }
         }
+    }
+}
+
+impl Write for OneLine<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.put(text);
+        Ok(())
+    }
+}
+
+/// Texts and numbers, which most values are, need nothing of what formatting can do.
+impl VisitValue<'_> for OneLine<'_> {
+    fn visit_any(&mut self, value: Value<'_>) -> Result<(), kv::Error> {
+        Ok(write!(self, "{value}")?)
+    }
+
+    fn visit_str(&mut self, text: &str) -> Result<(), kv::Error> {
+        self.put(text);
+        Ok(())
+    }
+
+    fn visit_u64(&mut self, number: u64) -> Result<(), kv::Error> {
+        self.0.push_str(itoa::Buffer::new().format(number));
         Ok(())
     }
 }
@@ -113,7 +140,11 @@ struct Fields<'l> {
 impl<'kvs> VisitSource<'kvs> for Fields<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
         if !(self.is_access && SHOWN.contains(&key.as_str())) {
-            write!(OneLine(self.line), " {key}={value}")?;
+            let mut line = OneLine(self.line);
+            line.0.push(' ');
+            line.put(key.as_str());
+            line.0.push('=');
+            value.visit(line)?;
         }
         Ok(())
     }

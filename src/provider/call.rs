@@ -5,12 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, EXPECT, HeaderValue};
-use http::{HeaderMap, Method, Response};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use http::Uri;
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, EXPECT, HeaderValue};
 
 use super::failure::{ERROR_BODY, Failure, FailureKind};
 use super::headers::Headers;
-use super::net::{CallError, Network, Origin, Settings, Stage};
+use super::net::{self, CallError, Network, Origin, Settings, Stage};
 use super::request::Request;
 use super::target::{Call, Kind};
 use super::{claude, codex, compat, compressed, gemini, presented, vertex};
@@ -70,8 +72,8 @@ impl Upstream {
     /// Whatever keeps the client from getting an answer, error answers of the upstream included.
     pub fn call(&self, call: &Call) -> Result<Answer, Failure> {
         call.waiter.wake_after(None);
-        let (response, body, redaction) = self.ask(call)?;
-        answered(response, body, call.waiter, &redaction)
+        let (status, headers, body, redaction) = self.ask(call)?;
+        answered(status, headers, body, call.waiter, &redaction)
             .map_err(|failure| failure.redacted(&redaction))
     }
 
@@ -82,16 +84,18 @@ impl Upstream {
             let started = Instant::now();
             let Prepared {
                 origin,
-                outgoing,
+                head,
                 body,
                 redaction,
             } = self.prepare(call, !is_fresh)?;
             let pieces: Vec<&[u8]> = body.pieces().collect();
             let asked = self
                 .network
-                .ask(&origin, *outgoing, &pieces, call.waiter, is_fresh);
+                .ask(&origin, &head, &pieces, call.waiter, is_fresh);
             let failed = match asked {
-                Ok((response, body)) => return Ok((response, Box::new(body), redaction)),
+                Ok((status, headers, body)) => {
+                    return Ok((status, headers, Box::new(body), redaction));
+                }
                 Err(failed) => failed,
             };
             if is_fresh || !is_stale(&failed) || started.elapsed() >= STALE {
@@ -102,13 +106,13 @@ impl Upstream {
     }
 }
 
-/// The head of an answer, its body, and what was presented for it.
-type Asked = (Response<()>, Box<dyn Read>, Arc<Redaction>);
+/// The status and the headers of an answer, its body, and what was presented for it.
+type Asked = (u16, Headers, Box<dyn Read>, Arc<Redaction>);
 
 /// A request as it goes out, and where to.
 struct Prepared<'a> {
     origin: Arc<Origin>,
-    outgoing: Box<http::Request<()>>,
+    head: Vec<u8>,
     body: Splice<'a>,
     /// What it presents.
     redaction: Arc<Redaction>,
@@ -129,13 +133,10 @@ impl Upstream {
             logs::upstream::request("POST", &url, headers, &mut request.body.reader());
         }
         let Request { uri, headers, body } = request;
-        let mut outgoing = Box::new(http::Request::new(()));
-        *outgoing.method_mut() = Method::POST;
-        *outgoing.uri_mut() = uri;
-        *outgoing.headers_mut() = sent(headers, body.len());
+        let headers = sent(headers, &uri, body.len());
         Ok(Prepared {
             origin,
-            outgoing,
+            head: net::post(&uri, &headers),
             body,
             redaction,
         })
@@ -163,14 +164,21 @@ fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     }
 }
 
-/// The headers as they go out, with a body of `length` bytes.
-fn sent(headers: Headers, length: usize) -> HeaderMap {
-    let mut headers = headers.into_map();
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+/// The headers as they go out to `uri`, with a body of `length` bytes.
+fn sent(mut headers: Headers, uri: &Uri, length: usize) -> Headers {
+    headers.replace(CONTENT_LENGTH, HeaderValue::from(length));
     // Whatever a credential's headers ask for: events are to come as they are made.
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.put(ACCEPT_ENCODING, "identity");
     // The body is sent at once.
-    headers.remove(EXPECT);
+    headers.remove(&EXPECT);
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    if let Some((login, _)) = authority.rsplit_once('@')
+        && !headers.has(&AUTHORIZATION)
+    {
+        let end = if login.contains(':') { "" } else { ":" };
+        let login = BASE64_STANDARD.encode(format!("{login}{end}"));
+        headers.set_secret(AUTHORIZATION, format!("Basic {login}"));
+    }
     headers
 }
 
@@ -183,19 +191,17 @@ fn is_stale(CallError { error, stage }: &CallError) -> bool {
 /// The answer, or the failure that it is.
 #[inline(never)]
 fn answered(
-    response: Response<()>,
+    status: u16,
+    mut headers: Headers,
     body: Box<dyn Read>,
     waiter: &Waiter,
     redaction: &Arc<Redaction>,
 ) -> Result<Answer, Failure> {
-    let (head, ()) = response.into_parts();
-    let status = head.status.as_u16();
-    let mut headers = Headers::from(head.headers);
     let body = match headers.take_codings() {
         None => Ok(body),
         Some(codings) => compressed::undone(&codings, body, waiter),
     };
-    if head.status.is_success() {
+    if (200..300).contains(&status) {
         let body = logs::upstream::answer(status, headers.iter(), body?);
         return Ok(Answer {
             status,

@@ -51,7 +51,7 @@ pub fn google<'a>(call: &Call<'a>, own_base: &str, models: &str) -> Result<Reque
 }
 
 /// The last part of the path. A client's `alt` goes on as `$alt`, except towards a stream, which is always
-/// asked for as events (spec/http.md B 11).
+/// asked for as events (spec/http.md B 11). `json` may have parameters, such as how enumerations are written.
 fn method(call: &Call) -> Result<String, Failure> {
     let plain = match (call.action, call.stream) {
         (Action::Generate, true) => "streamGenerateContent",
@@ -59,9 +59,10 @@ fn method(call: &Call) -> Result<String, Failure> {
         (Action::Count, _) => return Ok("countTokens".to_owned()),
         (Action::Compact, _) => return Err(Failure::unsupported("compaction")),
     };
+    let is_json = |alt: &str| matches!(alt.split(';').next(), Some("" | "sse" | "json"));
     Ok(match (call.alt, call.stream) {
-        (None | Some("" | "sse" | "json"), true) => format!("{plain}?alt=sse"),
-        (None | Some("" | "sse"), false) => plain.to_owned(),
+        (alt, true) if alt.is_none_or(is_json) => format!("{plain}?alt=sse"),
+        (None | Some("" | "sse"), _) => plain.to_owned(),
         (Some(alt), _) => format!("{plain}?$alt={}", url::value(alt)),
     })
 }

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 
 use super::target::Call;
 use crate::redaction::{self, Redaction};
@@ -19,14 +19,14 @@ const REFUSED: [HeaderName; 4] = [
     header::CONNECTION,
 ];
 
-/// The headers of a message, names in any case.
+/// The headers of a message, names in any case. They are so few that looking through them is the fastest way to one.
 #[derive(Clone, Debug, Default)]
-pub struct Headers(Box<HeaderMap>);
+pub struct Headers(Vec<(HeaderName, HeaderValue)>);
 
 impl Headers {
     /// The headers a call to any upstream has.
     pub(super) fn of_call(call: &Call, streams: bool) -> Self {
-        let mut headers = Self(Box::new(HeaderMap::with_capacity(12)));
+        let mut headers = Self(Vec::with_capacity(12));
         headers.put(header::CONTENT_TYPE, "application/json");
         headers.put(
             header::ACCEPT,
@@ -42,9 +42,52 @@ impl Headers {
         headers
     }
 
+    /// None, with room for so many.
+    pub(super) fn with_capacity(fields: usize) -> Self {
+        Self(Vec::with_capacity(fields))
+    }
+
     /// The value of a header; the first one, if there are several, and only if it is ASCII.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name)?.to_str().ok()
+        let mut fields = self.0.iter();
+        let (_, value) = fields.find(|(own, _)| own.as_str().eq_ignore_ascii_case(name))?;
+        value.to_str().ok()
+    }
+
+    /// Whether there is such a header.
+    pub(super) fn has(&self, name: &HeaderName) -> bool {
+        self.0.iter().any(|(own, _)| own == name)
+    }
+
+    /// All of them, in their order.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.0.iter().map(|(name, value)| (name, value))
+    }
+
+    /// Puts one behind the others.
+    pub(super) fn push(&mut self, name: HeaderName, value: HeaderValue) {
+        self.0.push((name, value));
+    }
+
+    /// Puts one in the place of those of its name.
+    pub(super) fn replace(&mut self, name: HeaderName, value: HeaderValue) {
+        match self.0.iter().position(|(own, _)| *own == name) {
+            None => self.0.push((name, value)),
+            Some(first) => {
+                let mut index = 0;
+                self.0.retain(|(own, _)| {
+                    index += 1;
+                    index <= first + 1 || *own != name
+                });
+                if let Some(field) = self.0.get_mut(first) {
+                    field.1 = value;
+                }
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, name: &HeaderName) {
+        self.0.retain(|(own, _)| own != name);
     }
 
     /// Names, in lower case, and values, without those that are not ASCII.
@@ -55,13 +98,13 @@ impl Headers {
 
     /// Sets a header to a fixed value.
     pub(super) fn put(&mut self, name: HeaderName, value: &'static str) {
-        self.0.insert(name, HeaderValue::from_static(value));
+        self.replace(name, HeaderValue::from_static(value));
     }
 
     /// Sets a header; a value that cannot be written is left out.
     pub(super) fn set(&mut self, name: HeaderName, value: &str) {
         if let Ok(value) = HeaderValue::from_str(value) {
-            self.0.insert(name, value);
+            self.replace(name, value);
         }
     }
 
@@ -76,7 +119,7 @@ impl Headers {
     pub(super) fn set_secret(&mut self, name: HeaderName, value: String) {
         if let Ok(mut value) = HeaderValue::try_from(value) {
             value.set_sensitive(true);
-            self.0.insert(name, value);
+            self.replace(name, value);
         }
     }
 
@@ -103,9 +146,9 @@ impl Headers {
                 continue;
             };
             if taken.contains(&name) {
-                self.0.append(name, value);
+                self.push(name, value);
             } else {
-                self.0.insert(name.clone(), value);
+                self.replace(name.clone(), value);
                 taken.push(name);
             }
         }
@@ -134,47 +177,30 @@ impl Headers {
 
     /// Takes out what is said of the coded form of a body: its codings, if it says any, and its length.
     pub(super) fn take_codings(&mut self) -> Option<String> {
-        let values = self.0.get_all(header::CONTENT_ENCODING).iter();
-        let values: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
+        let coded = self.0.iter();
+        let coded = coded.filter(|(name, _)| *name == header::CONTENT_ENCODING);
+        let values: Vec<&str> = coded.filter_map(|(_, value)| value.to_str().ok()).collect();
         if values.is_empty() {
             return None;
         }
         let codings = values.join(",");
-        self.0.remove(header::CONTENT_ENCODING);
-        self.0.remove(header::CONTENT_LENGTH);
+        self.remove(&header::CONTENT_ENCODING);
+        self.remove(&header::CONTENT_LENGTH);
         Some(codings)
     }
 
     /// Without the secrets of `redaction`. A header whose name holds one goes.
     #[must_use]
     pub fn redacted(mut self, redaction: &Redaction) -> Self {
-        let is_told = |name: &HeaderName| matches!(redaction.text(name.as_str()), Cow::Owned(_));
-        let told: Vec<HeaderName> = self
-            .0
-            .keys()
-            .filter(|name| is_told(name))
-            .cloned()
-            .collect();
-        for name in told {
-            self.0.remove(name);
-        }
-        for value in self.0.values_mut() {
+        self.0
+            .retain(|(name, _)| matches!(redaction.text(name.as_str()), Cow::Borrowed(_)));
+        for (_, value) in &mut self.0 {
             if let Cow::Owned(clean) = redaction.bytes(value.as_bytes()) {
                 *value = HeaderValue::from_bytes(&clean)
                     .unwrap_or(HeaderValue::from_static(redaction::MASK));
             }
         }
         self
-    }
-
-    pub(super) fn into_map(self) -> HeaderMap {
-        *self.0
-    }
-}
-
-impl From<HeaderMap> for Headers {
-    fn from(map: HeaderMap) -> Self {
-        Self(Box::new(map))
     }
 }
 

@@ -14,13 +14,18 @@ const VALUE: &AsciiSet = &NON_ALPHANUMERIC
 /// The same, but the slashes of a name stay.
 const NAME: &AsciiSet = &VALUE.remove(b'/');
 
-/// `path` under `base`. The base's own path is kept, without a closing slash, and so is its query.
+/// `path` under `base`. The base's own path is kept, without a closing slash, and so is its query. Where it ends with a
+/// version of the API, that stands for the one at the beginning of the path.
 ///
 /// # Errors
 /// When the base is no http(s) URL.
 pub fn under(base: &str, path: &str) -> Result<Uri, Failure> {
     let (base, own_query) = base.trim().split_once('?').unwrap_or((base.trim(), ""));
     let base = base.trim_end_matches('/');
+    let path = match has_version(base) {
+        true => without_version(path),
+        false => path,
+    };
     let joint = match (own_query.is_empty(), path.contains('?')) {
         (true, _) => "",
         (false, true) => "&",
@@ -31,6 +36,30 @@ pub fn under(base: &str, path: &str) -> Result<Uri, Failure> {
         .ok();
     uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
         .ok_or_else(|| Failure::new(FailureKind::Connect, "the base URL cannot be used"))
+}
+
+fn has_version(base: &str) -> bool {
+    let last = base.rsplit_once('/');
+    last.is_some_and(|(before, last)| !before.ends_with('/') && is_version(last))
+}
+
+fn without_version(path: &str) -> &str {
+    let first = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+    match first {
+        Some((first, _)) if is_version(first) => path.get(1 + first.len()..).unwrap_or(path),
+        _ => path,
+    }
+}
+
+/// Whether a word is one like `v1` or `v1beta1`.
+fn is_version(word: &str) -> bool {
+    let number = word.strip_prefix('v').unwrap_or_default();
+    let stage = number.trim_start_matches(|c: char| c.is_ascii_digit());
+    let stage = match stage.len() < number.len() {
+        true => stage.trim_end_matches(|c: char| c.is_ascii_digit()),
+        false => return false,
+    };
+    matches!(stage, "" | "alpha" | "beta")
 }
 
 /// A model's name as part of a path.
@@ -65,6 +94,40 @@ mod tests {
         }
         let both = under("https://h/?v=1", "/m?alt=sse").unwrap();
         assert_eq!(both.to_string(), "https://h/m?alt=sse&v=1");
+    }
+
+    #[test]
+    fn a_version_is_said_once() {
+        for (base, path, expected) in [
+            ("https://h/v1", "/v1/messages", "https://h/v1/messages"),
+            ("https://h/a/v1/", "/v1/messages", "https://h/a/v1/messages"),
+            (
+                "https://h/v1?x=1",
+                "/v1/messages",
+                "https://h/v1/messages?x=1",
+            ),
+            (
+                "https://h/v1beta",
+                "/v1beta/models/g:c",
+                "https://h/v1beta/models/g:c",
+            ),
+            (
+                "https://h/v1",
+                "/v1beta/models/g:c",
+                "https://h/v1/models/g:c",
+            ),
+            (
+                "https://h/v1beta1",
+                "/v1/publishers/p",
+                "https://h/v1beta1/publishers/p",
+            ),
+            ("https://h/v1", "/responses", "https://h/v1/responses"),
+            ("https://h/vx", "/v1/messages", "https://h/vx/v1/messages"),
+            ("https://h/v1x", "/v1/messages", "https://h/v1x/v1/messages"),
+            ("https://v1", "/v1/messages", "https://v1/v1/messages"),
+        ] {
+            assert_eq!(under(base, path).unwrap().to_string(), expected);
+        }
     }
 
     #[test]

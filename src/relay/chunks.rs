@@ -56,21 +56,39 @@ impl<W: Write> Chunks<W> {
         }
     }
 
+    /// Bytes that were put in and not written.
+    pub fn waiting(&self) -> usize {
+        self.buffer.len() - FRONT
+    }
+
     /// Writes what was put in, if anything was.
     ///
     /// # Errors
     /// Those of the client.
     pub fn flush(&mut self) -> io::Result<()> {
+        self.write(b"")
+    }
+
+    /// Writes what was put in and the end of the body.
+    ///
+    /// # Errors
+    /// Those of the client.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.write(b"0\r\n\r\n")
+    }
+
+    /// Writes what was put in as one chunk, and `end`.
+    fn write(&mut self, end: &[u8]) -> io::Result<()> {
         let length = self.buffer.len() - FRONT;
-        if length == 0 {
-            return Ok(());
-        }
-        let size = format!("{length:x}\r\n");
-        let start = FRONT - size.len();
-        if let Some(front) = self.buffer.get_mut(start..FRONT) {
-            front.copy_from_slice(size.as_bytes());
-        }
-        self.buffer.extend_from_slice(b"\r\n");
+        let start = match length {
+            0 if end.is_empty() => return Ok(()),
+            0 => FRONT,
+            length => {
+                self.buffer.extend_from_slice(b"\r\n");
+                self.put_size(length)
+            }
+        };
+        self.buffer.extend_from_slice(end);
         self.out
             .write_all(self.buffer.get(start..).unwrap_or_default())?;
         self.out.flush()?;
@@ -81,14 +99,28 @@ impl<W: Write> Chunks<W> {
         Ok(())
     }
 
-    /// Writes what was put in and the end of the body.
-    ///
-    /// # Errors
-    /// Those of the client.
-    pub fn finish(&mut self) -> io::Result<()> {
-        self.flush()?;
-        self.out.write_all(b"0\r\n\r\n")?;
-        self.out.flush()
+    /// Writes the size of a chunk in front of it. Returns where that begins.
+    fn put_size(&mut self, length: usize) -> usize {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let mut left = length;
+        let mut start = FRONT;
+        let front = self.buffer.iter_mut().take(FRONT).rev();
+        for (place, byte) in front.enumerate() {
+            *byte = match place {
+                0 => b'\n',
+                1 => b'\r',
+                _ => {
+                    let digit = HEX.get(left % 16).copied().unwrap_or_default();
+                    left /= 16;
+                    digit
+                }
+            };
+            start -= 1;
+            if place > 1 && left == 0 {
+                break;
+            }
+        }
+        start
     }
 }
 
@@ -100,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flush_is_one_chunk_in_one_write() {
+    fn a_flush_is_one_chunk_in_one_write_and_so_is_the_last_with_the_end() {
         struct Writes(Vec<Vec<u8>>);
         impl Write for &mut Writes {
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -120,12 +152,11 @@ mod tests {
         chunks.put(&[b'x'; 300]);
         chunks.finish().unwrap();
         assert_eq!(chunks.bytes, 318);
-        assert_eq!(writes.0.len(), 3);
+        assert_eq!(writes.0.len(), 2);
         assert_eq!(writes.0[0], b"12\r\ndata: a\n\ndata: b\n\n\r\n");
         assert_eq!(
             writes.0[1],
-            [b"12c\r\n", &[b'x'; 300][..], b"\r\n"].concat()
+            [b"12c\r\n", &[b'x'; 300][..], b"\r\n0\r\n\r\n"].concat()
         );
-        assert_eq!(writes.0[2], b"0\r\n\r\n");
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::asked::Asked;
 use super::chunks::Chunks;
 use super::outcome::{Ended, Relayed, Settle, Settlement};
+use super::pump::TOGETHER;
 use super::source::{closed, drain, fill, silent, unfinished};
 use super::stream::{Opened, Primed};
 use super::whole::{self, Whole};
@@ -108,7 +109,6 @@ impl Crossing {
         let mut pump = Pump {
             reading: self.reading,
             out,
-            is_cut: false,
             keep_alive,
             last_written: Instant::now(),
             response: None,
@@ -123,7 +123,7 @@ impl Crossing {
             bytes: pump.out.bytes,
             events: pump.reading.events,
             usage: pump.reading.stream.usage(),
-            is_whole: ended != Ended::ClientGone && !pump.is_cut,
+            is_whole: ended != Ended::ClientGone,
             ended,
             failure,
         }
@@ -146,8 +146,6 @@ struct Reading {
 struct Pump<'a, W> {
     reading: Reading,
     out: Chunks<W>,
-    /// The client had all it wanted before the body ended, and left.
-    is_cut: bool,
     keep_alive: Option<Duration>,
     last_written: Instant,
     response: Option<String>,
@@ -222,24 +220,36 @@ impl<W: Write> Pump<'_, W> {
     fn pass(&mut self, primed: &mut Primed) -> io::Result<Over> {
         let waiter = primed.waiter.clone();
         let splitter = &mut primed.splitter;
+        // As in the other pump: what has come together goes out together.
+        let mut may_have_more = true;
         loop {
             while let Some(event) = splitter.next_event() {
                 if self.reading.event(&event) {
                     return self.end_marked();
                 }
             }
-            self.flush()?;
-            if let Some(interval) = self.keep_alive {
-                waiter.wake_after(Some(interval.saturating_sub(self.last_written.elapsed())));
-            }
+            let wait = match may_have_more && self.reading.pending.len() < TOGETHER {
+                true => Some(Duration::ZERO),
+                false => {
+                    may_have_more = false;
+                    self.flush()?;
+                    let left =
+                        |interval: Duration| interval.saturating_sub(self.last_written.elapsed());
+                    self.keep_alive.map(left)
+                }
+            };
+            waiter.wake_after(wait);
             match fill(splitter, &mut primed.body) {
                 Ok(0) => return self.end_of_body(splitter),
-                Ok(_) => {}
+                Ok(_) => may_have_more = splitter.is_full(),
                 Err(error) => match Interruption::of(&error) {
+                    Some(Interruption::Awake) if may_have_more => may_have_more = false,
                     Some(Interruption::Awake) => {
-                        match self.reading.stream.is_array() {
-                            true => self.out.put(b"\n"),
-                            false => self.out.keep_alive(self.reading.stream.client()),
+                        match self.reading.stream.array_has_elements() {
+                            None => self.out.keep_alive(self.reading.stream.client()),
+                            Some(true) => self.out.put(b"\n"),
+                            // Nothing may stand before the array.
+                            Some(false) => {}
                         }
                         self.last_written = Instant::now();
                         self.flush()?;
@@ -298,12 +308,17 @@ impl<W: Write> Pump<'_, W> {
             failure: over.1.as_ref(),
             response: self.response.as_deref(),
         });
-        self.flush()?;
-        self.is_cut = self.out.finish().is_err();
+        self.put_pending();
+        self.out.finish()?;
         Ok(over)
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.put_pending();
+        self.out.flush()
+    }
+
+    fn put_pending(&mut self) {
         let pending = &mut self.reading.pending;
         if !pending.is_empty() {
             self.out.put(pending);
@@ -312,6 +327,5 @@ impl<W: Write> Pump<'_, W> {
             pending.shrink_to(LASTING);
             self.last_written = Instant::now();
         }
-        self.out.flush()
     }
 }

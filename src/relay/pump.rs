@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::chunks::Chunks;
 use super::closing;
@@ -19,6 +19,9 @@ use crate::provider::{Failure, FailureKind, Headers};
 use crate::redaction::Redaction;
 use crate::sse::{self, Event, Splitter};
 
+/// Bytes of events that are written together at most; a compressed body can have many more in one read.
+pub(super) const TOGETHER: usize = 64 * 1024;
+
 /// How a stream ended, and why.
 pub type Over = (Ended, Option<Failure>);
 
@@ -33,8 +36,6 @@ pub struct Pump<'a, W> {
     choices: Choices,
     /// The answer has said why it ends, and so have those beside it.
     is_finished: bool,
-    /// The client had all it wanted before the body ended, and left.
-    is_cut: bool,
     last_written: Instant,
     waiter: Waiter,
     /// What the attempt presented: errors are told without it.
@@ -61,7 +62,6 @@ impl<'a, W: Write> Pump<'a, W> {
             events: 0,
             choices: Choices::default(),
             is_finished: false,
-            is_cut: false,
             last_written: Instant::now(),
             waiter,
             redaction,
@@ -100,25 +100,36 @@ impl<'a, W: Write> Pump<'a, W> {
             usage: self.meter.usage(),
             ended,
             // Whatever breaks, events get their end, as long as there is somebody to get it.
-            is_whole: ended != Ended::ClientGone && !self.is_cut,
+            is_whole: ended != Ended::ClientGone,
             failure,
         }
     }
 
     /// Reads and writes until the stream is over.
     fn go_on(&mut self, splitter: &mut Splitter, body: &mut dyn Read) -> io::Result<Over> {
+        // More may have come than has been taken: with the head, and where a read had no room for all.
+        let mut may_have_more = true;
         loop {
             if let Some(over) = self.take(splitter)? {
                 return Ok(over);
             }
-            if let Some(interval) = self.style.keep_alive {
-                self.waiter
-                    .wake_after(Some(interval.saturating_sub(self.last_written.elapsed())));
-            }
+            // What has come together goes out together, and nothing waits while the upstream is waited for.
+            let wait = match may_have_more && self.out.waiting() < TOGETHER {
+                true => Some(Duration::ZERO),
+                false => {
+                    may_have_more = false;
+                    self.flush()?;
+                    let left =
+                        |interval: Duration| interval.saturating_sub(self.last_written.elapsed());
+                    self.style.keep_alive.map(left)
+                }
+            };
+            self.waiter.wake_after(wait);
             match fill(splitter, body) {
                 Ok(0) => return self.end_of_body(&splitter.last_event()),
-                Ok(_) => {}
+                Ok(_) => may_have_more = splitter.is_full(),
                 Err(error) => match Interruption::of(&error) {
+                    Some(Interruption::Awake) if may_have_more => may_have_more = false,
                     Some(Interruption::Awake) => self.keep_alive()?,
                     Some(Interruption::ClientGone) => return Ok((Ended::ClientGone, None)),
                     _ => return self.fail(Ended::Broken, Failure::of_read(&error)),
@@ -127,14 +138,13 @@ impl<'a, W: Write> Pump<'a, W> {
         }
     }
 
-    /// Writes the whole events of `splitter`, all that one read brought in one write.
+    /// Puts the whole events of `splitter` into the next write.
     fn take(&mut self, splitter: &mut Splitter) -> io::Result<Option<Over>> {
         while let Some(event) = splitter.next_event() {
             if let Some(over) = self.event(&event) {
                 return self.close(over).map(Some);
             }
         }
-        self.flush()?;
         Ok(None)
     }
 
@@ -288,8 +298,7 @@ impl<'a, W: Write> Pump<'a, W> {
         if self.style.framing == Framing::Array {
             self.out.put(b"]");
         }
-        self.out.flush()?;
-        self.is_cut = self.out.finish().is_err();
+        self.out.finish()?;
         Ok(over)
     }
 

@@ -48,7 +48,7 @@ pub fn begin(mut body: Box<dyn Read>, waiter: &Waiter) -> Result<Begun, Failure>
             continue;
         }
         // The first bytes of what may be compressed.
-        let may_be_coded = start.len() < 4 && matches!(start.first(), Some(0x1f | 0x28));
+        let may_be_coded = start.len() < 4 && matches!(start.first(), Some(0x1f | 0x28 | 0x78));
         let says_something = !start.trim_ascii_start().is_empty() && !may_be_coded;
         if count == 0 || says_something || start.len() >= BLANK {
             return Ok(Begun {

@@ -21,6 +21,6 @@ pub struct Style<'a> {
 pub enum Framing {
     /// As they came.
     Events,
-    /// The data of all of them as one JSON array (Gemini with `alt=json`, spec/http.md B 11).
+    /// The data of all of them as one JSON array (Gemini without `alt=sse`).
     Array,
 }

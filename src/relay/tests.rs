@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::{self, Cursor, Read, Write};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -587,7 +588,7 @@ fn nothing_is_written_behind_the_end_of_a_stream() {
     assert!(client.0.borrow().is_empty());
 }
 
-/// Gives its pieces one by one; `None` is a silence.
+/// Gives its pieces one by one; `None` is a silence. The first one is met by the look for more that may have come already.
 struct Pausing(VecDeque<Option<String>>);
 
 impl Read for Pausing {
@@ -658,6 +659,7 @@ fn streams_are_kept_alive_with_what_their_clients_ignore() {
             Some(format!("{first}\n\n")),
             None,
             None,
+            None,
             Some(behind.clone()),
             None,
         ];
@@ -681,7 +683,7 @@ fn streams_are_kept_alive_with_what_their_clients_ignore() {
             text.contains("7\r\ndata:  \r\n") || text.contains("6\r\ndata: \r\n1\r\n \r\n"),
             "{text:?}"
         );
-        let text = unchunked(&text);
+        let text = unchunked(&text).replace("\r\n", "\n");
         let events = lines_of_data(&text);
         assert_eq!(events.len(), 2, "{text:?}");
         let json: Vec<Value> = events
@@ -696,7 +698,14 @@ fn streams_are_kept_alive_with_what_their_clients_ignore() {
         // In the middle of the answer.
         let middle = text.match_indices("data: ").nth(2).unwrap().0;
         let (one, two) = text.split_at(middle);
-        let pieces = [Some(one.to_owned()), None, None, Some(two.to_owned()), None];
+        let pieces = [
+            Some(one.to_owned()),
+            None,
+            None,
+            None,
+            Some(two.to_owned()),
+            None,
+        ];
         let pieces = pieces.into();
         let answer = Answer {
             body: Box::new(Pausing(pieces)),
@@ -804,5 +813,111 @@ fn an_answer_does_not_wait_for_what_is_behind_its_end() {
             });
             assert!(is_waited_for.get());
         }
+    }
+}
+
+/// Gives what has arrived without waiting; a wait for the next arrival ends as those of a socket do.
+struct Arrivals {
+    waiter: Waiter,
+    here: Vec<u8>,
+    later: VecDeque<Vec<u8>>,
+}
+
+impl Read for Arrivals {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        if self.here.is_empty() {
+            let limit = Instant::now() + Duration::from_millis(1);
+            self.waiter.wait(None, Some(limit))?;
+            self.here = self.later.pop_front().unwrap_or_default();
+        }
+        let count = room.len().min(self.here.len());
+        room[..count].copy_from_slice(&self.here[..count]);
+        self.here.drain(..count);
+        Ok(count)
+    }
+}
+
+/// Keeps its writes apart.
+struct Writes(Vec<Vec<u8>>);
+
+impl Write for &mut Writes {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.push(bytes.to_vec());
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn chat_event(text: &str) -> String {
+    let event = json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
+        "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]});
+    format!("data: {event}\n\n")
+}
+
+/// The writes in which a stream of chat goes out, as it is or by way of a translation.
+fn writes(answer: Answer, is_crossing: bool) -> Vec<Vec<u8>> {
+    let opened = stream::open(answer, &asked(Chat, &Budget::unlimited())).unwrap();
+    let mut out = Writes(Vec::new());
+    let settle: Settle<'_> = &mut |_| {};
+    let relayed = match opened {
+        opened if is_crossing => {
+            let stream = Stream::new(WayBack::straight(Chat, "m", "seed", 1), false);
+            Crossing::new(opened, stream).pump(Chunks::new(&mut out), None, settle)
+        }
+        Opened::Events(primed) => primed.pump(Chunks::new(&mut out), STYLE, settle),
+        Opened::Whole(_) => panic!("a stream"),
+    };
+    assert_ne!(relayed.ended, Ended::ClientGone);
+    out.0
+}
+
+#[test]
+fn what_has_come_together_goes_out_in_one_write_and_before_anything_is_waited_for() {
+    let long = "x".repeat(30_000);
+    for arrivals in [
+        vec![chat_event("one").repeat(100), chat_event("two")],
+        vec![
+            chat_event("one"),
+            chat_event(&long) + &chat_event("two"),
+            chat_event("three"),
+        ],
+        // An event in two parts goes out when it is whole.
+        vec![chat_event("one") + "data: {\"id", "\":1}\n\n".to_owned()],
+    ] {
+        for is_crossing in [false, true] {
+            let waiter = Waiter::alone();
+            let arrivals = arrivals.iter().map(|text| text.as_bytes().to_vec());
+            let mut later: VecDeque<_> = arrivals.collect();
+            let count = later.len();
+            later
+                .back_mut()
+                .unwrap()
+                .extend_from_slice(b"data: [DONE]\n\n");
+            let body = Arrivals {
+                waiter: waiter.clone(),
+                here: Vec::new(),
+                later,
+            };
+            let answer = Answer {
+                body: Box::new(body),
+                waiter,
+                ..answer("")
+            };
+            let writes = writes(answer, is_crossing);
+            assert_eq!(writes.len(), count, "{is_crossing}");
+            assert!(writes.last().unwrap().ends_with(b"0\r\n\r\n"));
+        }
+    }
+}
+
+#[test]
+fn what_has_come_together_is_not_gathered_without_bound() {
+    let events = chat_event("one").repeat(10_000) + "data: [DONE]\n\n";
+    for is_crossing in [false, true] {
+        let writes = writes(answer(&events), is_crossing);
+        let longest = writes.iter().map(Vec::len).max();
+        assert!(longest < Some(2 * super::pump::TOGETHER), "{longest:?}");
     }
 }

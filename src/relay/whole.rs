@@ -4,7 +4,6 @@ use std::io::{self, Cursor, Read, Write};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use memchr::memmem;
 use serde::de::IgnoredAny;
 
 use super::asked::Asked;
@@ -102,7 +101,7 @@ pub(super) fn events(
     asked: &Asked<'_>,
 ) -> Result<(Vec<u8>, Reservation), Failure> {
     let mut held = Held::new(start, asked)?;
-    if held.fill(&mut body, HELD_TO_EDIT)? {
+    if held.fill(&mut body, HELD_TO_EDIT, None)? {
         return Err(too_long());
     }
     let events = gathering::events(&held.bytes)?;
@@ -150,7 +149,7 @@ fn take(answer: Answer, asked: &Asked<'_>, limit: usize) -> Result<Whole, Failur
     let is_array = first == Some(b'[') && asked.dialect == Dialect::Gemini && asked.is_generation;
     let limit = if is_array { HELD_TO_EDIT } else { limit };
     let mut held = Held::new(start, asked)?;
-    let is_long = held.fill(&mut body, limit)?;
+    let is_long = held.fill(&mut body, limit, length)?;
     if is_array {
         if is_long {
             return Err(too_long());
@@ -257,17 +256,16 @@ fn response_of(dialect: Dialect, body: &[u8]) -> Option<String> {
 /// The usage of a body that is seen to be an answer in one pass over it: it says nothing of errors, has output and ends.
 /// Of any other it must be found out what it is.
 fn plain_answer(dialect: Dialect, body: &[u8]) -> Option<Usage> {
-    let says = |text: &str| memmem::find(body, text.as_bytes()).is_some();
-    if says("\"error\"") {
+    if event::may_be_error(body) || !event::may_be_finished(dialect, body) {
         return None;
     }
-    let (name, ends) = match dialect {
-        Dialect::Chat => ("choices", says("\"finish_reason\":\"")),
-        Dialect::Messages => ("content", says("\"stop_reason\":\"")),
-        Dialect::Responses => ("output", says("\"status\":\"completed\"")),
-        Dialect::Gemini => ("candidates", says("\"finishReason\":\"")),
+    let name = match dialect {
+        Dialect::Chat => "choices",
+        Dialect::Messages => "content",
+        Dialect::Responses => "output",
+        Dialect::Gemini => "candidates",
     };
-    let members = json::members(body).ok().filter(|_| ends)?;
+    let members = json::members(body).ok()?;
     let main = members.iter().find(|member| member.key == name)?.value;
     let items = body.get(main.start..main.end)?.strip_prefix(b"[")?;
     let is_alone = !members
@@ -290,6 +288,20 @@ fn says_nothing(dialect: Dialect, body: &[u8], usage: Option<Usage>) -> bool {
         })
 }
 
+/// Reads until `room` is full or the body has ended, and says how much that was.
+fn read_all(body: &mut dyn Read, room: &mut [u8]) -> io::Result<usize> {
+    let mut read = 0;
+    while let Some(left) = room.get_mut(read..).filter(|left| !left.is_empty()) {
+        match body.read(left) {
+            Ok(0) => break,
+            Ok(count) => read += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
+}
+
 impl Held {
     fn new(bytes: Vec<u8>, asked: &Asked<'_>) -> Result<Self, Failure> {
         let reservation = asked.budget.reserve(bytes.len());
@@ -303,21 +315,33 @@ impl Held {
         self.bytes = bytes;
     }
 
-    /// Reads until there are `limit` bytes; whether there may be more.
-    fn fill(&mut self, body: &mut dyn Read, limit: usize) -> Result<bool, Failure> {
+    /// Reads until there are `limit` bytes; whether there may be more. `length` is that of the body, if it is known.
+    fn fill(
+        &mut self,
+        body: &mut dyn Read,
+        limit: usize,
+        length: Option<u64>,
+    ) -> Result<bool, Failure> {
+        let length = length.and_then(|length| usize::try_from(length).ok());
         loop {
-            let length = self.bytes.len();
-            let more = length.max(PIECE).min(limit.saturating_sub(length));
+            let start = self.bytes.len();
+            // With room for one byte more, the read that finds the end needs no other room.
+            let left = length.map_or(usize::MAX, |length| length.saturating_sub(start) + 1);
+            let more = start.max(PIECE).min(left).min(limit.saturating_sub(start));
             if more == 0 {
                 return Ok(true);
             }
-            let reserved = self.reservation.resize(length + more);
+            let reserved = self.reservation.resize(start + more);
             reserved.map_err(|_| Failure::no_memory())?;
             self.bytes.reserve_exact(more);
-            let mut piece = body.take(more as u64);
-            let read = piece.read_to_end(&mut self.bytes);
-            if read.map_err(|error| Failure::of_read(&error))? < more {
-                self.bytes.shrink_to_fit();
+            self.bytes.resize(start + more, 0);
+            let room = self.bytes.get_mut(start..).unwrap_or_default();
+            let read = read_all(body, room).map_err(|error| Failure::of_read(&error))?;
+            if read < more {
+                self.bytes.truncate(start + read);
+                if more - read > 1 {
+                    self.bytes.shrink_to_fit();
+                }
                 let _ = self.reservation.resize(self.bytes.len());
                 return Ok(false);
             }

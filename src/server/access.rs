@@ -145,24 +145,45 @@ impl fmt::Display for Line<'_> {
             path,
             ..
         } = self;
-        let latency = latency(self.latency);
-        write!(
-            f,
-            "{status:>3} | {latency:>13} | {:>15} | {method:<7} \"{path}\"",
-            client.to_string()
-        )?;
+        let (latency, unit) = latency(self.latency);
+        let mut number = itoa::Buffer::new();
+        f.write_str(number.format(*status))?;
+        f.write_str(" | ")?;
+        let latency = number.format(latency);
+        pad(f, 13, latency.len() + unit.len())?;
+        f.write_str(latency)?;
+        f.write_str(unit)?;
+        f.write_str(" | ")?;
+        let client = client.to_string();
+        pad(f, 15, client.len())?;
+        f.write_str(&client)?;
+        f.write_str(" | ")?;
+        f.write_str(method)?;
+        pad(f, 7, method.len())?;
+        f.write_str(" \"")?;
+        f.write_str(path)?;
+        f.write_str("\"")?;
         match self.failure {
-            Some(failure) => write!(f, " | {failure}"),
+            Some(failure) => {
+                f.write_str(" | ")?;
+                f.write_str(failure)
+            }
             None => Ok(()),
         }
     }
 }
 
+/// Blanks that bring a text of `length` bytes to `width`.
+fn pad(f: &mut fmt::Formatter<'_>, width: usize, length: usize) -> fmt::Result {
+    const BLANKS: &str = "               ";
+    f.write_str(BLANKS.get(..width.saturating_sub(length)).unwrap_or(BLANKS))
+}
+
 /// In milliseconds, above a minute in seconds.
-fn latency(latency: Duration) -> String {
+fn latency(latency: Duration) -> (u64, &'static str) {
     match latency.as_secs() {
-        0..60 => format!("{}ms", latency.as_millis()),
-        seconds => format!("{seconds}s"),
+        0..60 => (u64::try_from(latency.as_millis()).unwrap_or(u64::MAX), "ms"),
+        seconds => (seconds, "s"),
     }
 }
 

@@ -176,12 +176,9 @@ impl Generation<'_> {
         let mut translated = translated.map_err(|why| self.refused(&why))?;
         if !translated.dropped.is_empty() {
             let dropped = translated.dropped.join(", ");
-            log::debug!(
-                "tools that a {} upstream does not have: {dropped}",
-                upstream.name()
-            );
-            self.dropped.set(std::mem::take(&mut translated.dropped));
+            log::debug!("left out for a {} upstream: {dropped}", upstream.name());
         }
+        self.dropped.set(std::mem::take(&mut translated.dropped));
         // Less than was reserved.
         let _ = reservation.resize(translated.body.capacity());
         let asked = self.asked(upstream, member);

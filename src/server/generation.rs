@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Instant, SystemTime};
 
 use super::Server;
@@ -24,7 +24,7 @@ use super::signs_of_life::Signs;
 use super::snapshot::Snapshot;
 use super::statistics::Began;
 use super::unserved::{self, Words};
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
 
 use crate::config::AffinityMode;
 use crate::dialect::Dialect;
@@ -106,7 +106,7 @@ pub struct Generation<'a> {
     pub waiter: Waiter,
     /// What the attempt under way was given of what the client had dropped.
     pub(super) carried: Cell<Option<Arc<Carried>>>,
-    /// The types of the client's tools that it has left out.
+    /// What the attempt under way has left out of the request.
     pub(super) dropped: Cell<Vec<String>>,
 }
 
@@ -150,7 +150,7 @@ impl Generation<'_> {
     #[inline(never)]
     fn refuse(&self, problem: &Problem, out: &mut dyn Write) -> io::Result<()> {
         self.fails(&problem.message);
-        Reply::problem(self.operation.dialect, problem)
+        self.framed(Reply::problem(self.operation.dialect, problem))
             .with_id(self.access.id)
             .write(out)
     }
@@ -215,10 +215,14 @@ impl Generation<'_> {
 
     /// Chat clients may send what is meant for Responses (spec/http.md 6.1).
     fn form(&self, body: &[u8]) -> Form {
+        static MESSAGES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"messages\""));
         let has = |key: &str| memmem::find(body, key.as_bytes()).is_some();
         let is_usual_chat =
             self.operation.dialect == Dialect::Chat && self.operation.form == Form::Usual;
-        if is_usual_chat && !has("\"messages\"") && (has("\"input\"") || has("\"instructions\"")) {
+        if is_usual_chat
+            && MESSAGES.find(body).is_none()
+            && (has("\"input\"") || has("\"instructions\""))
+        {
             return Form::ResponsesBody;
         }
         self.operation.form
@@ -376,7 +380,7 @@ impl Generation<'_> {
                     .failure
                     .iter()
                     .flat_map(|failure| self.passed_on(&failure.headers));
-                let reply = words.reply(dialect).with_id(self.access.id);
+                let reply = self.framed(words.reply(dialect)).with_id(self.access.id);
                 (words.status(dialect), reply.write_with(way.out, passed_on))
             }
             None => (unserved::CLIENT_GONE, Err(io::ErrorKind::BrokenPipe.into())),
@@ -433,9 +437,18 @@ impl Generation<'_> {
         }
     }
 
-    /// Gemini's other framing of a stream.
+    /// Whether a stream is to be one JSON array, as Gemini's are unless they are asked for as events
+    /// (ai.google.dev, "Generating content", `streamGenerateContent`).
     pub(super) fn wants_array(&self) -> bool {
-        self.operation.dialect == Dialect::Gemini && self.operation.alt.as_deref() == Some("json")
+        self.operation.streams_by_path() && self.operation.alt.as_deref() != Some("sse")
+    }
+
+    /// An error as an answer to this request: an element where the answer would have been an array.
+    fn framed(&self, reply: Reply) -> Reply {
+        match self.wants_array() {
+            true => reply.in_array(),
+            false => reply,
+        }
     }
 
     pub(super) fn passed_on<'h>(&self, upstream: &'h Headers) -> Vec<(&'h str, &'h str)> {

@@ -95,35 +95,35 @@ impl<'a> Head<'a> {
         now: SystemTime,
         passed_on: impl IntoIterator<Item = (&'h str, &'h str)>,
     ) {
-        put(
-            out,
-            format_args!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status)),
-        );
-        put(out, format_args!("Date: {}\r\n", date(now)));
+        out.extend_from_slice(b"HTTP/1.1 ");
+        number(out, self.status.into());
+        out.push(b' ');
+        out.extend_from_slice(reason(self.status).as_bytes());
+        out.extend_from_slice(b"\r\nDate: ");
+        // Writing to memory cannot fail.
+        let _ = write!(out, "{}", date(now));
+        out.extend_from_slice(b"\r\n");
         if let Some(content_type) = self.content_type {
             header(out, "Content-Type", content_type);
             if content_type == EVENT_STREAM {
-                header(out, "Cache-Control", "no-cache");
+                line(out, "Cache-Control", b"no-cache");
             }
         }
         match self.framing {
             Framing::None => {}
-            Framing::Length(length) => put(out, format_args!("Content-Length: {length}\r\n")),
-            Framing::Chunked => header(out, "Transfer-Encoding", "chunked"),
+            Framing::Length(length) => numbered(out, "Content-Length", length),
+            Framing::Chunked => line(out, "Transfer-Encoding", b"chunked"),
         }
         if self.is_shared {
             for (name, value) in cors::HEADERS {
-                header(out, name, value);
+                line(out, name, value.as_bytes());
             }
         }
         if let Some(location) = self.location {
             header(out, "Location", location);
         }
         if let Some(after) = self.retry_after {
-            put(
-                out,
-                format_args!("Retry-After: {}\r\n", retry_after_seconds(after)),
-            );
+            numbered(out, "Retry-After", retry_after_seconds(after));
         }
         let mut upstream_id = false;
         for (name, value) in passed_on {
@@ -176,17 +176,31 @@ fn header(out: &mut Vec<u8>, name: &str, value: &str) {
         .bytes()
         .all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f));
     if token && text {
-        put(out, format_args!("{name}: {value}\r\n"));
+        line(out, name, value.as_bytes());
     }
+}
+
+/// Writes a header that is known to be one.
+fn line(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
+}
+
+fn numbered(out: &mut Vec<u8>, name: &str, value: u64) {
+    for part in [name.as_bytes(), b": "] {
+        out.extend_from_slice(part);
+    }
+    number(out, value);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn number(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
-fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
-    // Writing to memory cannot fail.
-    let _ = out.write_fmt(text);
 }
 
 #[cfg(test)]

@@ -24,13 +24,11 @@ impl<'t> Query<'t> {
             .map(|(_, value)| decode(value.unwrap_or_default()))
     }
 
-    /// The stream format a Gemini client asks for: `alt`, else `$alt`; `sse` is what it gets anyway
-    /// (`spec/http.md` 6).
+    /// The format that a Gemini client asks for: `alt`, else `$alt` (Google, "System parameters").
     pub fn alt(self) -> Option<Cow<'t, str>> {
         ["alt", "$alt"]
             .into_iter()
             .find_map(|name| self.first(name).filter(|value| !value.is_empty()))
-            .filter(|value| value != "sse")
     }
 }
 
@@ -67,14 +65,22 @@ mod tests {
     }
 
     #[test]
-    fn alt_falls_back_and_sse_is_none() {
+    fn alt_falls_back() {
         for (raw, alt) in [
             ("alt=json", Some("json")),
-            ("alt=sse", None),
+            ("alt=sse", Some("sse")),
+            (
+                "$alt=json;enum-encoding=int",
+                Some("json;enum-encoding=int"),
+            ),
+            (
+                "%24alt=json%3Benum-encoding%3Dint",
+                Some("json;enum-encoding=int"),
+            ),
             ("%24alt=json", Some("json")),
             ("$alt=json", Some("json")),
             ("alt=&$alt=proto", Some("proto")),
-            ("alt=sse&$alt=json", None),
+            ("alt=sse&$alt=json", Some("sse")),
             ("", None),
         ] {
             assert_eq!(Query::new(raw).alt().as_deref(), alt, "{raw}");

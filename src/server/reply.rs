@@ -106,6 +106,13 @@ impl Reply {
         }
     }
 
+    /// As the only element of a JSON array.
+    pub fn in_array(mut self) -> Self {
+        self.body.insert(0, b'[');
+        self.body.push(b']');
+        self
+    }
+
     pub fn with_id(self, id: RequestId) -> Self {
         Self {
             request_id: Some(id),

@@ -215,11 +215,31 @@ fn absolute(target: &str) -> Option<(&str, &str)> {
     })
 }
 
-const MODEL: &str = "/v1/models/";
-const GEMINI_MODEL: &str = "/v1beta/models/";
+const MODELS: &str = "/models/";
 
 fn is_below_models(path: &str) -> bool {
-    path.starts_with(MODEL) || path.starts_with(GEMINI_MODEL)
+    versioned(path).1.starts_with(MODELS)
+}
+
+/// The versions of the vendors' APIs that paths begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Version {
+    V1,
+    V1Beta,
+}
+
+/// The version of a path, and what comes behind it. Clients whose base URL has a version too many say two, of which the
+/// last one is the SDK's own; those whose base URL lacks it say none, which is as good as the first.
+fn versioned(path: &str) -> (Version, &str) {
+    const VERSIONS: [(&str, Version); 2] = [("/v1beta", Version::V1Beta), ("/v1", Version::V1)];
+    let (mut version, mut rest) = (Version::V1, path);
+    while let Some((next, behind)) = VERSIONS.iter().find_map(|(name, version)| {
+        let behind = rest.strip_prefix(name)?;
+        behind.starts_with('/').then_some((*version, behind))
+    }) {
+        (version, rest) = (next, behind);
+    }
+    (version, rest)
 }
 
 /// Path and query of a target. A server must also accept the absolute form (RFC 9112 3.2.2).
@@ -237,31 +257,33 @@ fn split(target: &str) -> (&str, &str) {
 
 fn lookup<'t>(method: &str, path: &'t str) -> Option<Route<'t>> {
     match method {
-        "GET" | "HEAD" => match path {
-            "/" => Some(Route::Root),
-            "/healthz" => Some(Route::Health),
-            "/v1/models" => Some(Route::Models),
-            "/v1beta/models" => Some(Route::GeminiModels),
-            _ => path.strip_prefix(MODEL).map_or_else(
-                || name(path.strip_prefix(GEMINI_MODEL)?).map(Route::GeminiModel),
-                |id| name(id).map(Route::Model),
-            ),
+        "GET" | "HEAD" => match (path, versioned(path)) {
+            ("/", _) => Some(Route::Root),
+            ("/healthz", _) => Some(Route::Health),
+            (_, (Version::V1, "/models")) => Some(Route::Models),
+            (_, (Version::V1Beta, "/models")) => Some(Route::GeminiModels),
+            (_, (version, rest)) => {
+                let id = name(rest.strip_prefix(MODELS)?)?;
+                Some(match version {
+                    Version::V1 => Route::Model(id),
+                    Version::V1Beta => Route::GeminiModel(id),
+                })
+            }
         },
         "POST" => match path {
-            "/v1/chat/completions" => Some(Route::ChatCompletions),
-            "/v1/completions" => Some(Route::Completions),
-            "/v1/messages" => Some(Route::Messages),
-            "/v1/messages/count_tokens" => Some(Route::CountTokens),
-            "/v1/responses" | "/backend-api/codex/responses" => Some(Route::Responses),
-            "/v1/responses/compact" | "/backend-api/codex/responses/compact" => {
-                Some(Route::Compact)
-            }
+            "/backend-api/codex/responses" => Some(Route::Responses),
+            "/backend-api/codex/responses/compact" => Some(Route::Compact),
             _ if path.starts_with("/v1internal:") => Some(Route::GeminiCli),
-            // The newer version of Google's SDK says `v1`.
-            _ => {
-                let rest = path.strip_prefix(GEMINI_MODEL);
-                gemini(path, rest.or_else(|| path.strip_prefix(MODEL))?)
-            }
+            _ => match versioned(path) {
+                (Version::V1, "/chat/completions") => Some(Route::ChatCompletions),
+                (Version::V1, "/completions") => Some(Route::Completions),
+                (Version::V1, "/messages") => Some(Route::Messages),
+                (Version::V1, "/messages/count_tokens") => Some(Route::CountTokens),
+                (Version::V1, "/responses") => Some(Route::Responses),
+                (Version::V1, "/responses/compact") => Some(Route::Compact),
+                // The newer version of Google's SDK says `v1`.
+                (_, rest) => gemini(path, rest.strip_prefix(MODELS)?),
+            },
         },
         _ => None,
     }

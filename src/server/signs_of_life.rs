@@ -96,10 +96,8 @@ impl Manner {
         let operation = &generation.operation;
         if understood.stream {
             let first = config.early_keepalive?;
-            // What is no event stream has no comments.
-            let is_framed_otherwise = operation.dialect == Dialect::Gemini
-                && operation.alt.as_deref().is_some_and(|alt| alt != "sse");
-            return (!is_framed_otherwise).then(|| Self {
+            // Google's own client for Python takes no array that begins with anything but `[`.
+            return (!generation.wants_array()).then(|| Self {
                 content_type: EVENT_STREAM,
                 sign: Sign::OfStream(operation.dialect),
                 first,

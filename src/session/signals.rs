@@ -53,7 +53,9 @@ impl<'h> Signals<'h> {
         let named = slots
             .into_iter()
             .find(|(known, _)| name.eq_ignore_ascii_case(known));
-        if let (Some((_, slot)), Some(value)) = (named, valid(value)) {
+        if let Some((_, slot)) = named
+            && let Some(value) = valid(value)
+        {
             slot.get_or_insert(value);
         }
     }

@@ -52,12 +52,8 @@ impl Beginning {
             Value::String(text) if !text.is_escaped() => self.push_bytes(text.raw().as_bytes()),
             // Only as much is decoded as counts.
             Value::String(text) => {
-                for char in text.chars() {
-                    if self.length == LENGTH {
-                        return;
-                    }
-                    self.push_bytes(char.encode_utf8(&mut [0; 4]).as_bytes());
-                }
+                let room = self.bytes.get_mut(self.length..).unwrap_or_default();
+                self.length += text.start(room);
             }
             other => self.push_bytes(other.text().as_bytes()),
         }

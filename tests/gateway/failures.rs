@@ -147,17 +147,18 @@ fn when_all_fail_the_client_hears_the_most_useful_answer() {
 
 #[test]
 fn a_refusal_of_our_credentials_is_not_the_clients() {
-    for status in [401, 402, 403] {
+    // That nobody has paid is told as OpenAI tells it; it logs nobody out.
+    for (status, told) in [(401, 503), (402, 429), (403, 503)] {
         let setup = Setup::new();
         setup.all_accounts(Dialect::Chat, &Step::status(status));
         let answer = setup.ask(Dialect::Chat, &["hello"], false);
-        assert_eq!(answer.status(), 503);
+        assert_eq!(answer.status(), told);
         let message = answer.json()["error"]["message"].to_string();
         assert!(message.contains("3 of 3"), "{message}");
         assert!(message.contains(&status.to_string()), "{message}");
         // Nobody is asked again for the time being, and the client hears for how long.
         let answer = setup.ask(Dialect::Chat, &["hello"], false);
-        assert_eq!((answer.status(), setup.records().len()), (503, 3));
+        assert_eq!((answer.status(), setup.records().len()), (told, 3));
         assert!(
             answer.text().contains("3 candidates: 3 "),
             "{}",
@@ -169,19 +170,22 @@ fn a_refusal_of_our_credentials_is_not_the_clients() {
 
 #[test]
 fn nor_is_one_in_other_words() {
-    for (dialect, status, body) in [
+    for (dialect, status, told, body) in [
         (
             Dialect::Gemini,
             400,
+            503,
             r#"{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT"}}"#,
         ),
         (
             Dialect::Messages,
             400,
+            402,
             r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low"}}"#,
         ),
         (
             Dialect::Chat,
+            429,
             429,
             r#"{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}"#,
         ),
@@ -194,7 +198,7 @@ fn nor_is_one_in_other_words() {
         };
         setup.all_accounts(dialect, &step);
         let answer = setup.ask(dialect, &["hello"], false);
-        assert_eq!(answer.status(), 503, "{}", answer.text());
+        assert_eq!(answer.status(), told, "{}", answer.text());
         assert_eq!(setup.records().len(), 3);
         assert!(
             answer.text().contains("refused 3 of 3"),

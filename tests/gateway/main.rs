@@ -17,6 +17,7 @@ mod network;
 mod odd_answers;
 mod passthrough;
 mod payload;
+mod requests;
 mod routes;
 mod routing;
 mod sessions;

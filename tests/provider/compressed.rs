@@ -114,7 +114,11 @@ mod built {
 
     #[test]
     fn codings_that_are_not_said_are_seen_in_whole_bodies() {
-        for body in [gzip(PLAIN.as_bytes()), zstd(PLAIN.as_bytes())] {
+        for body in [
+            gzip(PLAIN.as_bytes()),
+            zlib(PLAIN.as_bytes()),
+            zstd(PLAIN.as_bytes()),
+        ] {
             let whole = whole::open(answer("", &body).unwrap(), &count(), None).unwrap();
             assert_eq!(whole.length(), Some(PLAIN.len() as u64));
             assert_eq!(whole.held(), PLAIN.as_bytes());

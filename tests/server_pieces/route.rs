@@ -130,6 +130,58 @@ fn every_route() {
             Dialect::Messages,
         ),
         ("GET", "HTTPS://host", Route::Root, Dialect::Chat),
+        // A base URL with a version too many, or without one.
+        ("GET", "/v1/v1/models", Route::Models, Dialect::Chat),
+        ("GET", "/models", Route::Models, Dialect::Chat),
+        ("GET", "/models/m", Route::Model("m".into()), Dialect::Chat),
+        (
+            "GET",
+            "/v1/v1beta/models",
+            Route::GeminiModels,
+            Dialect::Gemini,
+        ),
+        (
+            "POST",
+            "/v1/v1/messages",
+            Route::Messages,
+            Dialect::Messages,
+        ),
+        (
+            "POST",
+            "/v1/v1/v1/responses",
+            Route::Responses,
+            Dialect::Responses,
+        ),
+        (
+            "POST",
+            "/v1beta/v1/chat/completions",
+            Route::ChatCompletions,
+            Dialect::Chat,
+        ),
+        (
+            "POST",
+            "/chat/completions",
+            Route::ChatCompletions,
+            Dialect::Chat,
+        ),
+        (
+            "POST",
+            "/messages/count_tokens",
+            Route::CountTokens,
+            Dialect::Messages,
+        ),
+        (
+            "POST",
+            "/models/g:generateContent",
+            gemini("g", GenerateContent),
+            Dialect::Gemini,
+        ),
+        (
+            "POST",
+            "/v1/v1beta/models/g:generateContent",
+            gemini("g", GenerateContent),
+            Dialect::Gemini,
+        ),
     ] {
         let found = route(method, target);
         assert_eq!(found, expected, "{method} {target}");
@@ -142,6 +194,12 @@ fn what_is_not_served() {
     let long = format!("/v1/models/{}", "m".repeat(600));
     for (method, target) in [
         ("GET", "/v1"),
+        ("GET", "/v1/v1"),
+        ("GET", "/v1models"),
+        ("GET", "/v1/models/v1/.."),
+        ("GET", "/models/.."),
+        ("POST", "/v1beta/messages"),
+        ("POST", "/models/..:generateContent"),
         ("GET", "/V1/models"),
         ("GET", "//v1/models"),
         ("GET", "/v1//models"),

@@ -471,6 +471,8 @@ fn what_is_refused_is_refused_by_its_place() {
                 let refusal = translated(client, upstream, body.as_bytes());
                 let refusal = refusal.map(|_| what.clone()).unwrap_err();
                 let place = match client {
+                    Dialect::Gemini if thing == Thing::Choices => "generationConfig.candidateCount",
+                    _ if thing == Thing::Choices => "n",
                     Dialect::Chat => "messages[2].content[1]",
                     Dialect::Responses => "input[2].content[1]",
                     Dialect::Messages => "messages[2].content[1]",

@@ -6,6 +6,7 @@ mod dropped;
 mod fixtures;
 mod grammar;
 mod hostile;
+mod legal;
 mod losses;
 mod odd_streams;
 mod requests;

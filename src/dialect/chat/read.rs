@@ -26,12 +26,15 @@ pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
         cache_key: body.full_text("prompt_cache_key"),
         user_id: body.text("user").or_else(|| body.text("safety_identifier")),
         metadata: body.json(&["metadata"]),
-        service_tier: body.text("service_tier").as_deref().and_then(tier),
-        verbosity: body.text("verbosity").or_else(|| {
+        service_tier: body.word("service_tier").as_deref().and_then(tier),
+        verbosity: body.word("verbosity").or_else(|| {
             let mut text = body.object("text")?;
-            text.text("verbosity")
+            text.word("verbosity")
         }),
-        modalities: stops(body.list_of("modalities")),
+        modalities: stops(body.list_of("modalities"))
+            .into_iter()
+            .map(|modality| modality.to_ascii_lowercase())
+            .collect(),
         image_shape: image_shape(body.object("image_config").unwrap_or_default()),
         google: Google {
             generation_config: body.tree("generationConfig")?.unwrap_or_default(),
@@ -86,7 +89,7 @@ pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
 }
 
 fn output(mut format: Object<'_>) -> Output {
-    match format.text("type").as_deref() {
+    match format.word("type").as_deref() {
         Some("json_object") => Output::JsonObject,
         Some("json_schema") => schema_output(format.object("json_schema").unwrap_or_default()),
         _ => Output::Text,
@@ -115,7 +118,7 @@ fn tool(mut definition: Object<'_>, request: &mut Request) {
         request.web_search.get_or_insert_default();
         return;
     }
-    let kind = definition.text("type").unwrap_or_default();
+    let kind = definition.word("type").unwrap_or_default();
     let has_schema = SCHEMAS.iter().any(|key| definition.contains(key));
     match kind.as_str() {
         kind if kind.starts_with("web_search") => {
@@ -154,7 +157,7 @@ fn choice(value: Given<'_>) -> Option<ToolChoice> {
         Given::Object(object) => object,
         _ => return None,
     };
-    let kind = object.text("type").unwrap_or_default();
+    let kind = object.word("type").unwrap_or_default();
     if kind == "allowed_tools" {
         let allowed = object.object("allowed_tools").unwrap_or(object);
         return Some(allowed_tools(allowed));
@@ -171,7 +174,7 @@ fn choice(value: Given<'_>) -> Option<ToolChoice> {
 }
 
 fn message<'a>(mut message: Object<'a>, place: &Place, request: &mut Request<'a>) -> Result<()> {
-    let role = message.text("role").unwrap_or_default();
+    let role = message.word("role").unwrap_or_default();
     let content = message.list_of("content");
     let said = place.member("content");
     match role.as_str() {
@@ -247,7 +250,7 @@ fn assistant(mut message: Object<'_>, content: List<'_>, place: &Place) -> Resul
 }
 
 fn call(mut call: Object<'_>) -> Option<ToolCall> {
-    let is_custom = call.text("type").as_deref() == Some("custom");
+    let is_custom = call.word("type").as_deref() == Some("custom");
     let id = call.text("id").unwrap_or_default();
     let carrier = call
         .object("extra_content")

@@ -38,6 +38,8 @@ enum Kind {
 struct Call {
     index: u64,
     id: String,
+    /// The id is the upstream's, not made here.
+    has_id: bool,
     name: String,
     /// Arguments that came before the name.
     waiting: String,
@@ -335,6 +337,7 @@ impl Choice {
             return;
         };
         if call.id.is_empty() {
+            call.has_id = !id.is_empty();
             call.id = id;
         }
         if call.name.is_empty() {
@@ -360,10 +363,10 @@ impl Choice {
         let has_other_name = !call.name.is_empty() && call.name != name;
         let is_another = !name.is_empty()
             && (told.contains(&at)
-                || match (call.id.as_str(), id) {
-                    ("", "") => has_other_name || call.has_all_arguments(),
-                    ("", _) | (_, "") => has_other_name,
-                    (known, id) => known != id,
+                || match (call.has_id, id) {
+                    (true, "") => has_other_name,
+                    (true, id) => call.id != id,
+                    (false, _) => has_other_name || call.has_all_arguments(),
                 });
         (!is_another).then_some(at)
     }

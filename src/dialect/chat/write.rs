@@ -9,9 +9,11 @@ use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::{self, function_arguments, texts_of};
 use crate::dialect::neutral::{
     Family, List, Output, Part, Parts, Request, Role, Source, Text, Tool, ToolCall, ToolChoice,
-    ToolResult, Turn, Untranslatable, Written, fold, media, repair, schema,
+    ToolResult, Turn, Untranslatable, Written, fold, ids, media, repair, schema,
 };
-use crate::dialect::openai::{flagged, mime_of, output_name, tier_word};
+use crate::dialect::openai::{
+    LONGEST_NAME, flagged, is_reasoning, mime_of, output_name, tier_word,
+};
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
@@ -53,7 +55,11 @@ pub fn request(
     }
     body.set_list("messages", messages);
     let sampling = request.sampling;
-    set(&mut body, "max_tokens", sampling.max_tokens);
+    let most = match is_reasoning(model) {
+        true => "max_completion_tokens",
+        false => "max_tokens",
+    };
+    set(&mut body, most, sampling.max_tokens);
     set(&mut body, "temperature", sampling.temperature);
     set(&mut body, "top_p", sampling.top_p);
     set(&mut body, "top_k", sampling.top_k);
@@ -82,8 +88,9 @@ pub fn request(
         body.insert("web_search_options".to_owned(), options.into());
     }
     output(request.output, &mut body);
-    set(&mut body, "user", request.user_id);
-    set(&mut body, "prompt_cache_key", request.cache_key);
+    let short = |name| ids::short(name, LONGEST_NAME);
+    set(&mut body, "user", request.user_id.map(short));
+    set(&mut body, "prompt_cache_key", request.cache_key.map(short));
     set(
         &mut body,
         "service_tier",

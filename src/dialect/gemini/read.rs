@@ -38,6 +38,13 @@ fn either_text(map: &mut Object<'_>, camel: &str) -> Option<String> {
     }
 }
 
+/// One of a few words, in lower case.
+fn either_word(map: &mut Object<'_>, camel: &str) -> Option<String> {
+    let mut word = either_text(map, camel)?;
+    word.make_ascii_lowercase();
+    Some(word)
+}
+
 fn either_list<'a>(map: &mut Object<'a>, camel: &str) -> List<'a> {
     map.list_of_any(&spelt(camel).each_ref().map(String::as_str))
 }
@@ -77,7 +84,7 @@ pub fn request<'a>(
             .map(|modality| modality.to_ascii_lowercase())
             .collect(),
         image_shape: image_shape(&mut config),
-        service_tier: match either_text(&mut body, "serviceTier").as_deref() {
+        service_tier: match either_word(&mut body, "serviceTier").as_deref() {
             Some("standard") => Some(Tier::Default),
             Some("flex") => Some(Tier::Flex),
             Some("priority") => Some(Tier::Priority),
@@ -115,7 +122,7 @@ pub fn request<'a>(
 }
 
 fn output(config: &mut Object<'_>) -> Output {
-    let is_json = either_text(config, "responseMimeType").as_deref() == Some("application/json");
+    let is_json = either_word(config, "responseMimeType").as_deref() == Some("application/json");
     let schema = ["responseJsonSchema", "responseSchema"]
         .into_iter()
         .find_map(|key| config.json(&spelt(key).each_ref().map(String::as_str)));
@@ -139,8 +146,21 @@ fn image_shape(config: &mut Object<'_>) -> ImageShape {
     }
 }
 
+/// `FunctionCallingConfig.Mode` by its numbers (googleapis, `google/ai/generativelanguage/v1beta/content.proto`).
+const MODES: [&str; 5] = ["", "AUTO", "ANY", "NONE", "VALIDATED"];
+
 fn choice(mut config: Object<'_>) -> Option<ToolChoice> {
-    let mode = config.text("mode").unwrap_or_default().to_ascii_uppercase();
+    let mode = match config.take("mode") {
+        Some(Given::String(mode)) => mode.to_ascii_uppercase(),
+        // Google's generated clients send the numbers of the enumeration.
+        Some(number) => {
+            let known = number
+                .count()
+                .and_then(|at| MODES.get(at as usize).copied());
+            known.unwrap_or_default().to_owned()
+        }
+        None => String::new(),
+    };
     let names: Vec<String> = stops(either_list(&mut config, "allowedFunctionNames"));
     match (mode.as_str(), names.as_slice()) {
         ("NONE", _) => Some(ToolChoice::None),
@@ -169,7 +189,7 @@ fn contents<'a>(body: &mut Object<'a>, way: Way, request: &mut Request<'a>) -> R
             _ => return Err(place.refused("must be an object")),
         };
         let before = request.turns.last().map(|turn| turn.role);
-        let role = match (content.text("role").as_deref(), before) {
+        let role = match (content.word("role").as_deref(), before) {
             (Some("model"), _) => Role::Assistant,
             (Some("user" | "function" | "tool"), _) => Role::User,
             (_, Some(Role::User)) => Role::Assistant,
@@ -233,13 +253,13 @@ fn part(mut part: Object<'_>, role: Role, place: &Place) -> Result<Option<Part>>
         return Ok(Some(Part::ToolResult(result(response, place)?)));
     }
     if let Some(mut data) = either_object(&mut part, "inlineData") {
-        let mime = either_text(&mut data, "mimeType").unwrap_or_default();
+        let mime = media::type_of(either_text(&mut data, "mimeType").unwrap_or_default());
         let data = standard_base64(data.text("data").unwrap_or_default());
         let medium = medium(mime.clone(), Source::Data { mime, data });
         return Ok(Some(medium));
     }
     if let Some(mut file) = either_object(&mut part, "fileData") {
-        let mime = either_text(&mut file, "mimeType").unwrap_or_default();
+        let mime = media::type_of(either_text(&mut file, "mimeType").unwrap_or_default());
         let uri = either_text(&mut file, "fileUri")
             .filter(|uri| !uri.is_empty())
             .ok_or_else(|| place.refused("has no URI"))?;

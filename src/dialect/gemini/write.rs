@@ -187,7 +187,7 @@ fn content(
     let mut has_calls = false;
     let mark = contents.mark();
     if contents.is_empty() && turn.role == Role::Assistant {
-        contents.push(json!({"role": "user", "parts": [{"text": ""}]}))?;
+        contents.push(json!({"role": "user", "parts": [{"text": repair::OPENING}]}))?;
     }
     let write = |parts: &mut List| {
         for part in turn.parts {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::dialect::neutral::{Cache, Part, Role, Text, Tool, Turn};
+use crate::dialect::neutral::{Cache, Part, Parts, Role, Text, Tool, Turn};
 
 /// Marks for the prompt cache that one request may have.
 const MOST: usize = 4;
@@ -23,11 +23,15 @@ pub fn said(cache: Cache) -> Value {
 
 /// Whether the client says anything of the prompt cache.
 pub fn are_there(system: &[Text], turns: &[Turn], tools: &[Tool]) -> bool {
-    let marked = |part: &Part| match part {
+    let has_mark = |part: &Part| match part {
         Part::Text(text) => text.cache.is_some(),
         Part::Image { cache, .. } | Part::File { cache, .. } => cache.is_some(),
         Part::ToolResult(result) => result.cache.is_some(),
         _ => false,
+    };
+    let marked = |part: &Part| match part {
+        Part::ToolResult(result) => has_mark(part) || result.parts.iter().any(has_mark),
+        part => has_mark(part),
     };
     system.iter().any(|text| text.cache.is_some())
         || tools.iter().any(|tool| tool.cache.is_some())
@@ -61,30 +65,122 @@ pub fn mark_turns(turns: &mut [Turn]) {
     }
 }
 
-/// Takes marks away until there are as many as are allowed: the oldest of the conversation first, and of system
-/// text and tools all but the last.
-pub fn limit(system: &mut [Text], tools: &mut [Tool], turns: &mut [Turn]) {
-    let mut groups: [Vec<&mut Option<Cache>>; 3] = Default::default();
-    groups[0].extend(system.iter_mut().map(|text| &mut text.cache));
-    groups[1].extend(tools.iter_mut().map(|tool| &mut tool.cache));
+/// A mark, and how much of the prompt stands before it.
+struct Mark<'m> {
+    cache: &'m mut Option<Cache>,
+    end: usize,
+    /// It stays, whatever the others are worth.
+    is_kept: bool,
+}
+
+/// Makes the marks of a client legal: at most four, those inside results counted too, and none for an hour behind one
+/// for five minutes (platform.claude.com, "Prompt caching").
+pub fn settle(system: &mut [Text], tools: &mut [Tool], turns: &mut [Turn]) {
+    let mut marks = Vec::new();
+    let mut end = 0;
+    for tool in tools {
+        end += tool.weight();
+        marks.extend(Mark::of(&mut tool.cache, end));
+    }
+    for text in system {
+        end += text.text.len();
+        marks.extend(Mark::of(&mut text.cache, end));
+    }
+    // Every conversation begins with this.
+    if let Some(shared) = marks.last_mut() {
+        shared.is_kept = true;
+    }
     for turn in turns {
+        let weight = turn.weight();
+        let Parts::List(parts) = &mut turn.parts else {
+            end += weight;
+            continue;
+        };
         let (results, others): (Vec<_>, Vec<_>) =
-            turn.parts.iter_mut().partition(|part| is_result(part));
-        let parts = results.into_iter().chain(others);
-        groups[2].extend(parts.filter(|part| !is_blank(part)).filter_map(place));
-    }
-    for group in &mut groups {
-        group.retain(|cache| cache.is_some());
-    }
-    let count: usize = groups.iter().map(Vec::len).sum();
-    let mut surplus = count.saturating_sub(MOST);
-    for group in &mut groups {
-        let removable = group.len().saturating_sub(1).min(surplus);
-        for cache in group.drain(..removable) {
-            *cache = None;
-            surplus -= 1;
+            parts.iter_mut().partition(|part| is_result(part));
+        for part in results.into_iter().chain(others) {
+            collect(part, &mut end, &mut marks);
         }
     }
+    // The next turn begins with this.
+    if let Some(last) = marks.last_mut() {
+        last.is_kept = true;
+    }
+    limit(&mut marks);
+    // Up to the last mark for an hour, the vendor charges for an hour in any case.
+    if let Some(last) = marks.iter().rposition(Mark::is_long) {
+        for mark in marks.iter_mut().take(last) {
+            *mark.cache = Some(Cache { is_long: true });
+        }
+    }
+}
+
+impl<'m> Mark<'m> {
+    fn of(cache: &'m mut Option<Cache>, end: usize) -> Option<Self> {
+        cache.is_some().then_some(Self {
+            cache,
+            end,
+            is_kept: false,
+        })
+    }
+
+    fn is_long(&self) -> bool {
+        self.cache.is_some_and(|cache| cache.is_long)
+    }
+}
+
+/// The marks of a part that is written, in the order in which they are.
+fn collect<'m>(part: &'m mut Part, end: &mut usize, marks: &mut Vec<Mark<'m>>) {
+    if is_blank(part) {
+        return;
+    }
+    if let Part::ToolResult(result) = part {
+        for inner in &mut result.parts {
+            collect(inner, end, marks);
+        }
+        marks.extend(Mark::of(&mut result.cache, *end));
+        return;
+    }
+    *end += part.weight();
+    if let Some(cache) = place(part) {
+        marks.extend(Mark::of(cache, *end));
+    }
+}
+
+/// Takes away the marks that pay least, until there are as many as are allowed.
+fn limit(marks: &mut Vec<Mark<'_>>) {
+    /// Marks of which the best are looked for. Nobody needs more than four.
+    const COMPARED: usize = 64;
+    if marks.len() > COMPARED {
+        let middle = COMPARED / 2..marks.len() - COMPARED / 2;
+        let mut at = 0;
+        marks.retain_mut(|mark| {
+            let stays = mark.is_kept || !middle.contains(&at);
+            at += 1;
+            if !stays {
+                *mark.cache = None;
+            }
+            stays
+        });
+    }
+    while marks.len() > MOST {
+        let removable =
+            (0..marks.len()).filter(|at| marks.get(*at).is_some_and(|mark| !mark.is_kept));
+        let Some(least) = removable.min_by_key(|at| worth(marks, *at)) else {
+            return;
+        };
+        *marks.remove(least).cache = None;
+    }
+}
+
+/// What a mark is worth: of the prompts that differ behind it and before the next mark, as many as there are bytes
+/// between the two, it spares what stands between it and the mark before.
+fn worth(marks: &[Mark<'_>], at: usize) -> u128 {
+    let end = |at: usize| marks.get(at).map_or(0, |mark| mark.end);
+    let before = at.checked_sub(1).map_or(0, end);
+    let spared = end(at).saturating_sub(before);
+    let prompts = end(at + 1).saturating_sub(end(at));
+    spared as u128 * prompts as u128
 }
 
 /// Where a part's mark stands.
@@ -166,24 +262,113 @@ mod tests {
         assert_eq!(marked(&results), [vec![false, true], vec![false]]);
     }
 
+    const HOUR: Option<Cache> = Some(Cache { is_long: true });
+
+    fn said(length: usize, cache: Option<Cache>) -> Part {
+        Part::Text(text(&"a".repeat(length), cache))
+    }
+
     #[test]
-    fn of_too_many_marks_the_oldest_go() {
-        let said = |cache| Part::Text(text("a", cache));
-        let mut system = [text("s", MARK), text("s", MARK)];
+    fn of_too_many_marks_those_stay_that_pay_most() {
+        let mut system = [text(&"s".repeat(900), MARK), text("s", MARK)];
         let mut tools = [Tool {
             cache: MARK,
             ..Tool::default()
         }];
         let mut turns = [
-            turn(Role::User, vec![said(MARK), Part::Text(text(" ", MARK))]),
-            turn(Role::User, vec![said(MARK), said(None), said(MARK)]),
+            turn(
+                Role::User,
+                vec![
+                    said(10, MARK),
+                    said(4000, None),
+                    Part::Text(text(" ", MARK)),
+                ],
+            ),
+            turn(
+                Role::User,
+                vec![said(4000, MARK), said(5, None), said(1, MARK)],
+            ),
         ];
         assert!(are_there(&system, &turns, &tools));
-        limit(&mut system, &mut tools, &mut turns);
+        settle(&mut system, &mut tools, &mut turns);
+        // What every conversation begins with, and what the next turn begins with.
         assert_eq!(system.map(|text| text.cache), [None, MARK]);
-        assert_eq!(tools.map(|tool| tool.cache), [MARK]);
+        assert_eq!(tools.map(|tool| tool.cache), [None]);
         // What is blank is not written, nor counted.
-        let expected = [vec![false, true], vec![true, false, true]];
+        let expected = [vec![true, false, true], vec![true, false, true]];
         assert_eq!(marked(&turns), expected);
+    }
+
+    #[test]
+    fn marks_inside_results_count() {
+        let result = |cache, inner| {
+            Part::ToolResult(ToolResult {
+                parts: vec![said(3000, inner)],
+                cache,
+                ..ToolResult::default()
+            })
+        };
+        let mut turns = vec![turn(
+            Role::User,
+            vec![
+                said(5, MARK),
+                result(MARK, MARK),
+                result(None, MARK),
+                result(MARK, None),
+                said(5, MARK),
+            ],
+        )];
+        assert!(are_there(
+            &[],
+            &[turn(Role::User, vec![result(None, MARK)])],
+            &[]
+        ));
+        settle(&mut [], &mut [], &mut turns);
+        let mut count = 0;
+        for part in &turns[0].parts {
+            count += usize::from(place(&mut part.clone()).is_some_and(|cache| cache.is_some()));
+            if let Part::ToolResult(result) = part {
+                let inner = result.parts.iter();
+                count += inner
+                    .filter(|part| place(&mut (*part).clone()).unwrap().is_some())
+                    .count();
+            }
+        }
+        assert_eq!(count, MOST);
+        assert_eq!(
+            place(&mut turns[0].parts[4].clone()),
+            Some(&mut MARK.clone())
+        );
+    }
+
+    #[test]
+    fn what_stands_before_an_hour_is_kept_for_an_hour() {
+        let mut system = [text("s", MARK)];
+        let mut turns = [
+            turn(Role::User, vec![said(5, HOUR), said(5, MARK)]),
+            turn(Role::User, vec![said(5, None)]),
+        ];
+        settle(&mut system, &mut [], &mut turns);
+        assert_eq!(system[0].cache, HOUR);
+        assert_eq!(
+            turns[0].parts,
+            Parts::List(vec![said(5, HOUR), said(5, MARK)])
+        );
+    }
+
+    #[test]
+    fn thousands_of_marks_take_no_time() {
+        let parts: Vec<Part> = (0..50_000).map(|_| said(1, MARK)).collect();
+        let mut system: Vec<Text> = (0..100).map(|_| text("s", MARK)).collect();
+        let mut turns = [turn(Role::User, parts)];
+        settle(&mut system, &mut [], &mut turns);
+        let of_turns = marked(&turns).concat().into_iter();
+        let of_system = system.iter().map(|text| text.cache.is_some());
+        let count = of_turns
+            .chain(of_system)
+            .filter(|is_marked| *is_marked)
+            .count();
+        assert_eq!(count, MOST);
+        assert_eq!(system.last().unwrap().cache, MARK);
     }
 }

@@ -33,7 +33,7 @@ pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
         user_id: body
             .object("metadata")
             .and_then(|mut metadata| metadata.text("user_id")),
-        service_tier: match body.text("service_tier").as_deref() {
+        service_tier: match body.word("service_tier").as_deref() {
             Some("standard_only") => Some(Tier::Default),
             _ => None,
         },
@@ -47,7 +47,7 @@ pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
         output: output(&mut body),
         ..Request::default()
     };
-    if body.text("speed").as_deref() == Some("fast") {
+    if body.word("speed").as_deref() == Some("fast") {
         request.service_tier = Some(Tier::Priority);
     }
     for block in body.list_of("system") {
@@ -58,7 +58,7 @@ pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
     }
     if let Some(mut choice) = body.object("tool_choice") {
         request.parallel = choice.flag("disable_parallel_tool_use").map(|no| !no);
-        request.tool_choice = match choice.text("type").as_deref() {
+        request.tool_choice = match choice.word("type").as_deref() {
             Some("auto") => Some(ToolChoice::Auto),
             Some("none") => Some(ToolChoice::None),
             Some("any") => Some(ToolChoice::Required),
@@ -90,7 +90,7 @@ fn output(body: &mut Object<'_>) -> Output {
     let Some(mut format) = format else {
         return Output::Text;
     };
-    match format.text("type").as_deref() {
+    match format.word("type").as_deref() {
         Some("json_schema") => Output::JsonSchema {
             name: format.full_text("name"),
             description: None,
@@ -102,7 +102,7 @@ fn output(body: &mut Object<'_>) -> Output {
 }
 
 fn tool(mut definition: Object<'_>, request: &mut Request) {
-    let kind = definition.text("type").unwrap_or_default();
+    let kind = definition.word("type").unwrap_or_default();
     if kind.starts_with("web_search") {
         request.web_search = Some(WebSearch::read(definition));
         return;
@@ -133,7 +133,7 @@ fn is_web_search(name: &str, request: &Request) -> bool {
 }
 
 fn turn<'a>(mut message: Object<'a>, place: &Place) -> Result<Turn<'a>> {
-    let role = match message.text("role").as_deref() {
+    let role = match message.word("role").as_deref() {
         Some("assistant") => Role::Assistant,
         Some("system") => Role::System,
         Some("user") | None => Role::User,

@@ -11,8 +11,8 @@ use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::{asked_for, object_of};
 use crate::dialect::neutral::{
     Cache, Family, Hosted, Item, List, Output, Part, Request, Role, Source, Text, Tier, Tool,
-    ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, Written, fold, media,
-    repair, schema,
+    ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, Written, fold, ids, media,
+    prefill, repair, schema,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -41,16 +41,19 @@ pub fn request(
     if request.output == Output::JsonObject {
         system.extend(asked_for(&request.output));
     }
+    // The vendor refuses text of nothing but white space.
+    system.retain(|text| !text.text.trim().is_empty());
     let mut turns = request.turns;
     repair::begun(&mut system, &mut turns);
     let has_marks = marks::are_there(&system, &turns, &request.tools);
     let turns = turns.into_iter().map(without_system).collect();
     let mut turns = repair::merged(repair::tool_turns(turns, Dialect::Messages));
+    prefill::trim(&mut turns);
     let (mut tools, choice) = allowed(request.tools, request.tool_choice);
     // Whoever says nothing of the prompt cache gets its use all the same.
     let own = (!has_marks).then_some(Cache { is_long: false });
     if has_marks {
-        marks::limit(&mut system, &mut tools, &mut turns);
+        marks::settle(&mut system, &mut tools, &mut turns);
     } else {
         marks::mark_turns(&mut turns);
     }
@@ -68,12 +71,19 @@ pub fn request(
     }
     let mut messages = List::expecting(turns.iter().map(Turn::weight).sum());
     let mut last = [Ending::Words; 2];
+    let mut last_role = None;
+    let ends_with = turns.last().map(|turn| turn.role);
     for turn in turns {
-        let weight = turn.weight();
+        let (role, weight) = (turn.role, turn.weight());
         if let Some(ending) = message(turn, names, &mut messages)? {
             last = [last[1], ending];
+            last_role = Some(role);
         }
         messages.advance(weight);
+    }
+    if ends_with == Some(Role::User) && last_role != ends_with {
+        // The user has said nothing but white space, and the conversation must not end with the assistant.
+        messages.push(user(prefill::GO_ON))?;
     }
     body.is_thoughtless_loop = last == [Ending::ThoughtlessCalls, Ending::Results];
     body.set_list("messages", messages);
@@ -107,7 +117,7 @@ pub fn request(
             json!({"format": {"type": "json_schema", "schema": closed(schema, 0)}}),
         );
     }
-    if let Some(user) = request.user_id.or(request.cache_key) {
+    if let Some(user) = request.user_id.or(request.cache_key).map(user_id) {
         body.insert("metadata".to_owned(), json!({"user_id": user}));
     }
     if request.service_tier == Some(Tier::Default) {
@@ -117,6 +127,21 @@ pub fn request(
         body.insert("stream".to_owned(), true.into());
     }
     Ok(body)
+}
+
+/// A name of the client's user as the vendor takes it: of 256 characters at most (platform.claude.com, "Messages",
+/// `metadata`), and no address of a person, which it refuses.
+fn user_id(name: String) -> String {
+    const LONGEST: usize = 256;
+    match name.contains('@') {
+        true => ids::hash(&name),
+        false => ids::short(name, LONGEST),
+    }
+}
+
+/// A message of the user with one text.
+fn user(text: &str) -> Value {
+    json!({"role": "user", "content": [{"type": "text", "text": text}]})
 }
 
 /// What the vendor refuses of schemas for output. The model is told in words.
@@ -216,16 +241,19 @@ fn message(turn: Turn, names: &Names, messages: &mut List) -> Result<Option<Endi
     let is_assistant = turn.role == Role::Assistant;
     let mut parts = turn.parts;
     if is_assistant {
-        // Thoughts, words, calls: the vendor takes them in this order only.
-        parts.sort_by_key(|part| match part {
-            Part::Reasoning { .. } | Part::Opaque(_) => 0,
-            Part::ToolCall(_) => 2,
-            _ => 1,
-        });
+        // Signed thoughts come back where they stood: the vendor compares (platform.claude.com, "Extended thinking",
+        // preserving thinking blocks).
+        if !parts.iter().any(is_signed) {
+            parts.sort_by_key(|part| matches!(part, Part::ToolCall(_)));
+        }
     } else {
         parts.sort_by_key(|part| !matches!(part, Part::ToolResult(_)));
     }
     let role = if is_assistant { "assistant" } else { "user" };
+    let before = messages.mark();
+    if is_assistant && messages.is_empty() {
+        messages.push(user(repair::OPENING))?;
+    }
     let mut ending = Ending::Words;
     let mut has_thoughts = false;
     let is_there = messages.push_list([("role", role.into())], "content", |blocks| {
@@ -244,7 +272,21 @@ fn message(turn: Turn, names: &Names, messages: &mut List) -> Result<Option<Endi
     if has_thoughts && ending == Ending::ThoughtlessCalls {
         ending = Ending::Words;
     }
+    if !is_there {
+        messages.reset(before);
+    }
     Ok(is_there.then_some(ending))
+}
+
+/// Whether a part is a thought that the vendor has signed.
+fn is_signed(part: &Part) -> bool {
+    match part {
+        Part::Reasoning { carrier, .. } => carrier
+            .as_ref()
+            .is_some_and(|carrier| carrier.family == Family::Claude),
+        Part::Opaque(carrier) => carrier.family == Family::ClaudeRedacted,
+        _ => false,
+    }
 }
 
 /// Writes a block. Returns whether there is one.

@@ -125,15 +125,25 @@ impl<'a> Given<'a> {
         }
     }
 
-    /// A whole number. Some clients write them as 10.0.
-    pub fn count(&self) -> Option<u64> {
+    /// A whole number. Some clients write it as 10.0.
+    pub fn integer(&self) -> Option<i64> {
+        const LARGEST: f64 = 1e15;
         let Self::Number(text) = self else {
             return None;
         };
         text.parse().ok().or_else(|| {
             let number: f64 = text.parse().ok()?;
-            (number >= 0.0 && number.fract() == 0.0 && number < 1e15).then_some(number as u64)
+            (number.fract() == 0.0 && number.abs() < LARGEST).then_some(number as i64)
         })
+    }
+
+    /// A whole number that is not negative.
+    pub fn count(&self) -> Option<u64> {
+        match self {
+            Self::Number(text) => text.parse().ok(),
+            _ => None,
+        }
+        .or_else(|| self.integer()?.try_into().ok())
     }
 
     /// A text as it is, anything else as JSON.
@@ -304,6 +314,13 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// One of a few words, in lower case. Clients write them in any case.
+    pub fn word(&mut self, key: &str) -> Option<String> {
+        let mut word = self.text(key)?;
+        word.make_ascii_lowercase();
+        Some(word)
+    }
+
     pub fn full_text(&mut self, key: &str) -> Option<String> {
         self.text(key).filter(|text| !text.is_empty())
     }
@@ -320,10 +337,7 @@ impl<'a> Object<'a> {
     }
 
     pub fn integer(&mut self, key: &str) -> Option<i64> {
-        match self.take(key)? {
-            Given::Number(text) => text.parse().ok(),
-            _ => None,
-        }
+        self.take(key)?.integer()
     }
 
     pub fn number(&mut self, key: &str) -> Option<f64> {

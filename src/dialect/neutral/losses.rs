@@ -114,7 +114,7 @@ pub const TABLE: [(Thing, [Fate; 4]); 66] = [
     (Thing::TopK, [Said, Dropped, Said, Said]),
     (Thing::Penalties, [Said, Dropped, Dropped, Said]),
     (Thing::Seed, [Said, Dropped, Dropped, Said]),
-    (Thing::Choices, [Said, Dropped, Dropped, Said]),
+    (Thing::Choices, [Said, Refused, Refused, Said]),
     (Thing::Verbosity, [Said, Said, Dropped, Dropped]),
     (Thing::Modalities, [Said, Dropped, Dropped, Said]),
     (Thing::ImageShape, [Said, Dropped, Dropped, Said]),
@@ -263,7 +263,6 @@ fn leave_out(thing: Thing, request: &mut Request, upstream: Dialect) {
             sampling.presence_penalty = None;
         }
         Thing::Seed => sampling.seed = None,
-        Thing::Choices => sampling.n = None,
         Thing::Verbosity => request.verbosity = None,
         Thing::Modalities => request.modalities.clear(),
         Thing::ImageShape => request.image_shape = ImageShape::default(),
@@ -457,6 +456,25 @@ fn thing_of(part: &Part, way: Way) -> Option<Thing> {
     })
 }
 
+/// The request, if the upstream can be asked for so many answers side by side.
+///
+/// # Errors
+/// Where it gives one only, which is not what the client asked for.
+pub fn takes_choices(request: &Request, way: Way) -> Result<(), Untranslatable> {
+    let is_one = request.sampling.n.is_none_or(|n| n <= 1);
+    if is_one || fate(Thing::Choices, way.upstream) != Refused {
+        return Ok(());
+    }
+    let place = match way.client {
+        Dialect::Gemini => "generationConfig.candidateCount",
+        _ => "n",
+    };
+    Err(Untranslatable::new(
+        place,
+        refusal(Thing::Choices, way.upstream),
+    ))
+}
+
 /// What a writer says that is asked for what the table refuses.
 pub fn cannot(thing: Thing, upstream: Dialect) -> Untranslatable {
     Untranslatable::new("", refusal(thing, upstream))
@@ -465,6 +483,7 @@ pub fn cannot(thing: Thing, upstream: Dialect) -> Untranslatable {
 /// Why a thing is refused, in words for the client.
 fn refusal(thing: Thing, upstream: Dialect) -> String {
     let what = match thing {
+        Thing::Choices => "a wish for more than one answer",
         Thing::Audio => "audio",
         Thing::Video => "video",
         Thing::OddImage => "an image that is neither JPEG, PNG, GIF nor WebP",

@@ -10,6 +10,7 @@ use super::Source;
 pub fn source_of_url(url: String, fallback: &str) -> Source {
     match data_url(&url) {
         Some((mime, data)) => {
+            let mime = mime.map(type_of);
             let mime = mime.unwrap_or_else(|| sniffed(data).unwrap_or(fallback).to_owned());
             Source::Data {
                 mime,
@@ -42,6 +43,26 @@ pub fn sniffed(data: &str) -> Option<&'static str> {
     ]
     .into_iter()
     .find_map(|(start, mime)| data.starts_with(start).then_some(mime))
+}
+
+/// The name by which vendors know a media type (RFC 6838 4.2: names are case-insensitive). Some clients have names of
+/// their own for common ones, and add parameters, which no vendor takes.
+pub fn type_of(mut name: String) -> String {
+    const OTHERS: [(&str, &str); 7] = [
+        ("image/jpg", "image/jpeg"),
+        ("image/pjpeg", "image/jpeg"),
+        ("image/x-png", "image/png"),
+        ("audio/x-wav", "audio/wav"),
+        ("audio/wave", "audio/wav"),
+        ("audio/mp3", "audio/mpeg"),
+        ("application/x-pdf", "application/pdf"),
+    ];
+    if let Some(end) = name.find(';') {
+        name.truncate(end);
+    }
+    let plain = name.trim().to_ascii_lowercase();
+    let known = OTHERS.iter().find(|(other, _)| *other == plain);
+    known.map_or(plain, |(_, name)| (*name).to_owned())
 }
 
 /// The types of images that every vendor takes.
@@ -169,6 +190,21 @@ mod tests {
         }
         let plain = "https://example.com/a.png".to_owned();
         assert_eq!(source_of_url(plain.clone(), "x"), Source::Url(plain));
+    }
+
+    #[test]
+    fn types_have_one_name() {
+        for (given, expected) in [
+            ("image/jpg", "image/jpeg"),
+            ("IMAGE/JPEG", "image/jpeg"),
+            (" image/PNG; charset=binary", "image/png"),
+            ("audio/x-wav", "audio/wav"),
+            ("text/plain;charset=utf-8", "text/plain"),
+            ("application/x-unknown", "application/x-unknown"),
+            ("", ""),
+        ] {
+            assert_eq!(type_of(given.to_owned()), expected);
+        }
     }
 
     #[test]

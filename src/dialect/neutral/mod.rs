@@ -19,6 +19,7 @@ pub mod media;
 mod members;
 pub mod names;
 pub mod parts;
+pub mod prefill;
 pub mod repair;
 pub mod schema;
 pub mod search;

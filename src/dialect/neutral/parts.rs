@@ -21,7 +21,7 @@ pub fn cache(object: &mut Object<'_>) -> Option<Cache> {
         .object("cache_control")
         .or_else(|| object.object("prompt_cache_breakpoint"))?;
     Some(Cache {
-        is_long: mark.text("ttl").as_deref() == Some("1h"),
+        is_long: mark.word("ttl").as_deref() == Some("1h"),
     })
 }
 

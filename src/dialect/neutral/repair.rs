@@ -46,14 +46,9 @@ pub fn begun(system: &mut Vec<Text>, turns: &mut Vec<Turn>) {
     }
 }
 
-/// Takes away what the model is to go on from, which not every model can; of a conversation of nothing else it
-/// leaves all.
-pub fn without_prefill(turns: &mut Vec<Turn>) {
-    let last = turns.iter().rposition(|turn| turn.role != Role::Assistant);
-    if let Some(last) = last {
-        turns.truncate(last + 1);
-    }
-}
+/// What the user says first where the client has the assistant begin, which the vendors of Claude and Gemini refuse.
+/// Neither takes a text without a letter.
+pub const OPENING: &str = "Hello.";
 
 /// Empty turns vanish; what the user says right behind results belongs to the same turn.
 fn push<'a>(out: &mut Vec<Turn<'a>>, turn: Turn<'a>) {

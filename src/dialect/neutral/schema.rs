@@ -50,6 +50,10 @@ impl Root {
         Scanner::over(schema).object(|scanner, key| {
             let (value, _) = scanner.value()?;
             match value {
+                json::Value::Number("6") if key.is("type") => {
+                    self.has_type = true;
+                    self.is_object = true;
+                }
                 json::Value::String(kind) if key.is("type") => {
                     self.has_type = true;
                     self.is_object = kind.decode().eq_ignore_ascii_case("object");
@@ -85,6 +89,7 @@ fn write(
         let first = scanner.peek();
         match (&*key.decode(), first) {
             ("type", Some(b'"')) => lower(scanner, out),
+            ("type", Some(b'0'..=b'9')) => numbered(scanner, out),
             ("properties" | "$defs" | "definitions", Some(b'{')) => {
                 let is_root = depth == 0 && root.is_object && key.is("properties");
                 properties(scanner, out, root, depth, is_root)
@@ -158,6 +163,27 @@ fn lower(scanner: &mut Scanner<'_>, out: &mut String) -> Result<(), json::Invali
     Ok(())
 }
 
+/// `Type` by its numbers (googleapis, `google/ai/generativelanguage/v1beta/content.proto`): Google's generated clients
+/// send these.
+const TYPES: [&str; 8] = [
+    "string", "string", "number", "integer", "boolean", "array", "object", "null",
+];
+
+fn numbered(scanner: &mut Scanner<'_>, out: &mut String) -> Result<(), json::Invalid> {
+    let (_, span) = scanner.value()?;
+    let number = scanner.source(span);
+    let known = number.parse().ok().and_then(|at: usize| TYPES.get(at));
+    match known {
+        Some(name) => {
+            out.push('"');
+            out.push_str(name);
+            out.push('"');
+        }
+        None => out.push_str(number),
+    }
+    Ok(())
+}
+
 fn copy(scanner: &mut Scanner<'_>, out: &mut String) -> Result<(), json::Invalid> {
     let (_, span) = scanner.value()?;
     out.push_str(scanner.source(span));
@@ -203,6 +229,10 @@ mod tests {
             (
                 json!({"type": "OBJECT", "properties": {"a": {"type": "STRING"}, "type": true}}),
                 json!({"type": "object", "properties": {"a": {"type": "string"}, "type": {}}}),
+            ),
+            (
+                json!({"type": 6, "properties": {"a": {"type": 1, "n": 1}}}),
+                json!({"type": "object", "properties": {"a": {"type": "string", "n": 1}}}),
             ),
             (
                 json!({"properties": {"a": {"items": {"type": "NUMBER"}}}}),

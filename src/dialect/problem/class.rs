@@ -97,6 +97,9 @@ impl Class {
     /// and most of what it does not know for passing.
     pub fn code<'s>(self, dialect: Dialect, said: Option<&'s str>) -> &'s str {
         match (self, dialect, said) {
+            (Self::ContentPolicy, Dialect::Responses, Some("content_policy_violation")) => {
+                "invalid_prompt"
+            }
             (Self::ContentPolicy, _, Some(said)) if said.contains("policy") => said,
             (Self::ContentPolicy, Dialect::Responses, _) => "invalid_prompt",
             (Self::ContentPolicy, _, Some(said @ "content_filter"))

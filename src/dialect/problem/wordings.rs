@@ -35,6 +35,7 @@ pub const CODES: &[(&str, Class)] = &[
     ("model_capacity_exhausted", Class::Overloaded),
     // OpenAI (Codex), Azure's "Content filtering" page, Alibaba's Model Studio.
     ("content_policy_violation", Class::ContentPolicy),
+    ("invalid_prompt", Class::ContentPolicy),
     ("cyber_policy", Class::ContentPolicy),
     ("bio_policy", Class::ContentPolicy),
     ("misalignment_policy_violation", Class::ContentPolicy),

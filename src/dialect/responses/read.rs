@@ -38,8 +38,8 @@ pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
         cache_key: body.full_text("prompt_cache_key"),
         user_id: body.text("user").or_else(|| body.text("safety_identifier")),
         metadata: body.json(&["metadata"]),
-        service_tier: body.text("service_tier").as_deref().and_then(tier),
-        verbosity: text.text("verbosity"),
+        service_tier: body.word("service_tier").as_deref().and_then(tier),
+        verbosity: text.word("verbosity"),
         sampling: Sampling {
             max_tokens: body.count("max_output_tokens"),
             temperature: body.number("temperature"),
@@ -76,7 +76,7 @@ pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
 }
 
 fn output(mut format: Object<'_>) -> Output {
-    match format.text("type").as_deref() {
+    match format.word("type").as_deref() {
         Some("json_object") => Output::JsonObject,
         Some("json_schema") => schema_output(format),
         _ => Output::Text,
@@ -85,7 +85,7 @@ fn output(mut format: Object<'_>) -> Output {
 
 /// A tool, under the name that it has on the wire: a namespace stands in front of it.
 fn tool(mut definition: Object<'_>, namespace: Option<&str>, request: &mut Request) {
-    let kind = definition.text("type").unwrap_or_default();
+    let kind = definition.word("type").unwrap_or_default();
     let defined: Option<Tool> = match kind.as_str() {
         "namespace" => {
             let name = definition.text("name").unwrap_or_default();
@@ -135,7 +135,7 @@ fn choice(value: Given<'_>) -> Option<ToolChoice> {
         Given::Object(object) => object,
         _ => return None,
     };
-    match object.text("type").as_deref() {
+    match object.word("type").as_deref() {
         Some("allowed_tools") => Some(allowed_tools(object)),
         Some("function" | "custom") => {
             let namespace = object.text("namespace");
@@ -149,7 +149,7 @@ fn choice(value: Given<'_>) -> Option<ToolChoice> {
 }
 
 fn item<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) -> Result<()> {
-    let kind = item.text("type").unwrap_or_else(|| "message".to_owned());
+    let kind = item.word("type").unwrap_or_else(|| "message".to_owned());
     match kind.as_str() {
         "message" => return message(item, place, request),
         "function_call" | "custom_tool_call" => {
@@ -269,7 +269,7 @@ fn reasoning(mut item: Object<'_>) -> Option<Part> {
 fn message<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) -> Result<()> {
     let content = item.list_of("content");
     let said = place.member("content");
-    match item.text("role").as_deref() {
+    match item.word("role").as_deref() {
         Some("system" | "developer") => {
             let mut texts: Vec<Text> = Vec::new();
             for part in pieces(content, By::User, &said)? {

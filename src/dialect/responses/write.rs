@@ -11,11 +11,14 @@ use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::{function_arguments, texts_of};
 use crate::dialect::neutral::{
     Family, Hosted, List, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice,
-    ToolResult, Turn, Untranslatable, WebSearch, Written, fold, media, repair,
+    ToolResult, Turn, Untranslatable, WebSearch, Written, fold, ids, media, repair,
 };
-use crate::dialect::openai::{flagged, mime_of, output_name, tier_word};
+use crate::dialect::openai::{LONGEST_NAME, flagged, mime_of, output_name, tier_word};
 
 type Result<T> = std::result::Result<T, Untranslatable>;
+
+/// The least that the vendor takes as the length of an answer, tokens (OpenAI's OpenAPI document, `max_output_tokens`).
+const LEAST_TOKENS: u64 = 16;
 
 /// Writes a request for `model`.
 ///
@@ -40,7 +43,8 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
     }
     body.set_list("input", input);
     let sampling = request.sampling;
-    set(&mut body, "max_output_tokens", sampling.max_tokens);
+    let most = sampling.max_tokens.map(|most| most.max(LEAST_TOKENS));
+    set(&mut body, "max_output_tokens", most);
     set(&mut body, "temperature", sampling.temperature);
     set(&mut body, "top_p", sampling.top_p);
     tools(
@@ -57,8 +61,9 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
     if !text.is_empty() {
         body.insert("text".to_owned(), text.into());
     }
-    set(&mut body, "user", request.user_id);
-    set(&mut body, "prompt_cache_key", request.cache_key);
+    let short = |name| ids::short(name, LONGEST_NAME);
+    set(&mut body, "user", request.user_id.map(short));
+    set(&mut body, "prompt_cache_key", request.cache_key.map(short));
     set(
         &mut body,
         "service_tier",

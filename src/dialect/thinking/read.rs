@@ -34,6 +34,11 @@ pub fn read(dialect: Dialect, body: &Map<String, Value>) -> Result<Wish> {
     }
 }
 
+/// One of a few words, in lower case.
+fn word(value: Option<&Value>) -> Option<String> {
+    value?.as_str().map(str::to_ascii_lowercase)
+}
+
 fn named(value: Option<&Value>) -> Option<Amount> {
     Amount::of_name(value?.as_str()?)
 }
@@ -76,7 +81,7 @@ fn chat(body: &Map<String, Value>) -> Result<Wish> {
         (amount, is_shown) = (wish.amount, wish.is_shown);
     }
     if let (None, Some(thinking)) = (amount, body.get("thinking")) {
-        amount = match thinking.get("type").and_then(Value::as_str) {
+        amount = match word(thinking.get("type")).as_deref() {
             Some("disabled") => Some(Amount::None),
             Some("enabled") => match named(thinking.get("effort")) {
                 None => budget(thinking.get("budget_tokens"), "thinking.budget_tokens")?,
@@ -116,7 +121,7 @@ fn responses(body: &Map<String, Value>) -> Wish {
     Wish {
         amount: named(reasoning.get("effort")),
         is_soft: false,
-        is_shown: summary.map(|summary| summary.as_str().is_some_and(|word| word != "none")),
+        is_shown: summary.map(|summary| word(Some(summary)).is_some_and(|word| word != "none")),
     }
 }
 
@@ -124,7 +129,7 @@ fn messages(body: &Map<String, Value>) -> Result<Wish> {
     let Some(thinking) = body.get("thinking").and_then(Value::as_object) else {
         return Ok(Wish::default());
     };
-    let is_shown = match thinking.get("display").and_then(Value::as_str) {
+    let is_shown = match word(thinking.get("display")).as_deref() {
         Some("summarized") => Some(true),
         Some("omitted") => Some(false),
         _ => None,
@@ -132,7 +137,7 @@ fn messages(body: &Map<String, Value>) -> Result<Wish> {
     let effort = body
         .get("output_config")
         .and_then(|config| named(config.get("effort")));
-    let (amount, is_soft) = match thinking.get("type").and_then(Value::as_str) {
+    let (amount, is_soft) = match word(thinking.get("type")).as_deref() {
         Some("disabled") => (Some(Amount::None), false),
         Some("adaptive" | "auto" | "between_tools") => match effort {
             Some(effort) => (Some(effort), false),

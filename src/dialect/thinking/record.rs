@@ -23,8 +23,6 @@ pub struct Record {
     pub sampling: bool,
     /// Takes a budget of tokens for its thoughts.
     pub manual_budget: bool,
-    /// Goes on from what the assistant has begun to say.
-    pub prefill: bool,
     /// How a chat is told, where it is not by `reasoning_effort`.
     pub switch: Option<Switch>,
 }
@@ -66,7 +64,6 @@ impl Default for Record {
             max_output: None,
             sampling: true,
             manual_budget: true,
-            prefill: true,
             switch: None,
         }
     }

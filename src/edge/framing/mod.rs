@@ -4,9 +4,10 @@
 //! Whatever two programs could read differently is refused: that is how one request is smuggled behind
 //! another.
 
-pub mod chunked;
 pub mod request;
 pub mod response;
+
+pub use crate::chunked;
 
 /// How the end of a body is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::mem::MaybeUninit;
 
 use httparse::{Error, Header, Request, Status};
 use memchr::memmem;
@@ -60,12 +61,12 @@ pub fn parse(
         return Err(Refusal::HeadTooLarge);
     }
     let head = head.get(..end).unwrap_or_default();
-    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let mut headers = [const { MaybeUninit::uninit() }; MOST_HEADERS];
     let room = headers
         .get_mut(..limits.headers.min(MOST_HEADERS))
         .unwrap_or_default();
-    let mut request = Request::new(room);
-    match request.parse(head) {
+    let mut request = Request::new(&mut []);
+    match request.parse_with_uninit_headers(head, room) {
         Ok(Status::Complete(_)) => {}
         Ok(Status::Partial) => return Err(Refusal::Malformed("the request head is not HTTP")),
         Err(Error::TooManyHeaders) => return Err(Refusal::HeadTooLarge),

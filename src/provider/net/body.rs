@@ -4,18 +4,14 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ureq_proto::BodyMode;
-use ureq_proto::client::state::RecvBody;
-use ureq_proto::client::{Call, RecvBodyResult, RecvResponseResult};
-
 use super::connection::{Connection, is_pause};
-use super::http11::not_http;
+use super::http11::{End, not_http};
 use super::input::Input;
 use super::pool::Origin;
 use crate::exchange::{Interruption, Waiter};
 
-/// Bytes of framing without payload at most: trailers, or the line of a chunk.
-const FRAMING: usize = 64 * 1024;
+/// Bytes that are held at most. What has come is taken apart before more is read, so it is about one read.
+const HELD: usize = 64 * 1024;
 
 /// A body that is still to be read.
 pub struct Body {
@@ -31,96 +27,93 @@ pub struct Body {
 struct Open {
     connection: Connection,
     origin: Arc<Origin>,
-    call: Call<RecvBody>,
+    end: End,
+    /// Behind the body, the connection can be used again.
+    is_kept: bool,
     input: Input,
-    /// The end of the connection is that of the body.
-    ends_with_connection: bool,
-    /// Bytes of framing since the last payload.
-    framing: usize,
 }
 
 impl Body {
     /// The body behind a head. `input` is what has been read of it.
     pub fn new(
-        next: RecvResponseResult,
+        end: End,
+        is_kept: bool,
         connection: Connection,
         input: Input,
         origin: Arc<Origin>,
         waiter: Waiter,
         silence: Duration,
     ) -> Self {
-        let open = match next {
-            RecvResponseResult::RecvBody(call) => Some(Open {
-                ends_with_connection: call.body_mode() == BodyMode::CloseDelimited,
-                connection,
-                origin,
-                call,
-                input,
-                framing: 0,
-            }),
-            RecvResponseResult::Redirect(call) => {
-                keep(call.must_close_connection(), connection, &input, &origin);
-                None
-            }
-            RecvResponseResult::Cleanup(call) => {
-                keep(call.must_close_connection(), connection, &input, &origin);
-                None
-            }
+        let open = Open {
+            connection,
+            origin,
+            end,
+            is_kept,
+            input,
         };
-        Self {
-            open,
+        let mut body = Self {
+            open: Some(open),
             waiter,
             silence,
             silent_since: None,
+        };
+        if body.open.as_ref().is_some_and(Open::has_ended) {
+            body.end();
         }
+        body
     }
 
     /// The whole of it has been read.
     fn end(&mut self) {
-        let Some(open) = self.open.take() else {
-            return;
-        };
-        let must_close = match open.call.proceed() {
-            Some(RecvBodyResult::Cleanup(call)) => call.must_close_connection(),
-            Some(RecvBodyResult::Redirect(call)) => call.must_close_connection(),
-            None => true,
-        };
-        keep(must_close, open.connection, &open.input, &open.origin);
-    }
-}
-
-fn keep(must_close: bool, connection: Connection, input: &Input, origin: &Origin) {
-    if !must_close && input.is_empty() {
-        origin.give_back(connection, Instant::now());
+        if let Some(open) = self.open.take()
+            && open.is_kept
+            && open.input.is_empty()
+        {
+            open.origin.give_back(open.connection, Instant::now());
+        }
     }
 }
 
 impl Open {
     /// Takes payload out of what has been read. `None` when there is none yet.
     fn take(&mut self, room: &mut [u8]) -> io::Result<Option<usize>> {
-        loop {
-            let (used, given) = self
-                .call
-                .read(self.input.unread(), room)
-                .map_err(not_http)?;
-            self.input.consume(used);
-            if given > 0 {
-                self.framing = 0;
-                return Ok(Some(given));
+        let Self { end, input, .. } = self;
+        let mut given = 0;
+        while let Some(free) = room.get_mut(given..).filter(|free| !free.is_empty()) {
+            let unread = input.unread();
+            // So there is room for all of its payload.
+            let some = unread.get(..free.len()).unwrap_or(unread);
+            let (taken, payload) = match end {
+                End::Length(left) => {
+                    let count = usize::try_from(*left).unwrap_or(usize::MAX).min(some.len());
+                    *left -= count as u64;
+                    (count, some.get(..count).unwrap_or_default())
+                }
+                End::Chunked(decoder) => {
+                    let step = decoder.step(some);
+                    let step = step.map_err(|_| not_http("the body is not chunked"))?;
+                    (step.taken, step.payload)
+                }
+                End::Close => (some.len(), some),
+            };
+            if let Some(free) = free.get_mut(..payload.len()) {
+                free.copy_from_slice(payload);
             }
-            self.framing += used;
-            if self.framing > FRAMING {
-                let message = "the answer has too long trailers";
-                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-            }
-            if used == 0 || self.has_ended() {
-                return Ok(None);
+            given += payload.len();
+            input.consume(taken);
+            if taken == 0 {
+                break;
             }
         }
+        Ok((given > 0).then_some(given))
     }
 
     fn has_ended(&self) -> bool {
-        !self.ends_with_connection && self.call.can_proceed()
+        match &self.end {
+            End::Length(left) => *left == 0,
+            End::Chunked(decoder) => decoder.is_done(),
+            End::Close => false,
+        }
     }
 
     /// Waits and reads; 0 is the end of the connection.
@@ -135,7 +128,7 @@ impl Open {
             if !self.connection.wait(waiter, began.checked_add(silence))? {
                 return Err(Interruption::Idle.into());
             }
-            match self.input.fill(&mut self.connection, FRAMING) {
+            match self.input.fill(&mut self.connection, HELD) {
                 Err(error) if is_pause(&error) => {}
                 read => {
                     *since = None;
@@ -173,7 +166,7 @@ impl Read for Body {
             if open.fill(&self.waiter, self.silence, &mut self.silent_since)? > 0 {
                 continue;
             }
-            if !open.ends_with_connection {
+            if !matches!(open.end, End::Close) {
                 let message = "the connection was closed in the middle of the answer";
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
             }

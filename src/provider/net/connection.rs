@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
+use rustix::buffer::spare_capacity;
 use rustix::event::PollFlags;
 use rustls::ClientConnection;
 use socket2::{SockRef, TcpKeepalive};
@@ -107,6 +108,23 @@ impl Connection {
     /// `WouldBlock` when there is nothing yet, and what breaks the connection.
     pub fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         self.0.read(room).map_err(told)
+    }
+
+    /// Reads what is there behind the bytes of `into`, about `room` bytes at most; 0 is the end.
+    ///
+    /// # Errors
+    /// Those of [`Connection::read`].
+    pub fn receive(&mut self, into: &mut Vec<u8>, room: usize) -> io::Result<usize> {
+        into.reserve_exact(room);
+        if let Layer::Plain(stream) = &self.0 {
+            let read = rustix::io::read(stream, spare_capacity(into));
+            return read.map_err(|error| told(error.into()));
+        }
+        let before = into.len();
+        into.resize(before + room, 0);
+        let read = self.read(into.get_mut(before..).unwrap_or_default());
+        into.truncate(before + *read.as_ref().unwrap_or(&0));
+        read
     }
 
     /// Writes all of `pieces`. Gives up when no byte was taken for `silence`, and at `deadline`.

@@ -1,21 +1,25 @@
-//! Requests and heads of answers over a [`Connection`]. What goes over the wire is `ureq-proto`'s; here it is
-//! moved.
+//! HTTP/1.1 over a [`Connection`]: the heads of requests, and those of answers, which say how their bodies end.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::time::{Duration, Instant};
 
-use http::{Request, Response};
-use ureq_proto::client::state::RecvResponse;
-use ureq_proto::client::{Call, RecvResponseResult, SendRequestResult};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::{Uri, uri};
+use httparse::{ParserConfig, Response, Status};
 
 use super::connection::{Connection, is_pause};
 use super::input::Input;
+use crate::chunked::Decoder;
 use crate::exchange::Waiter;
+use crate::provider::headers::Headers;
 
 /// Bytes of a head of an answer at most.
 const HEAD: usize = 64 * 1024;
-/// Bytes of a request's head beside its headers and its target: method, version, and headers that are added.
-const AROUND: usize = 64;
+/// Header lines of an answer at most.
+const LINES: usize = 128;
+/// Bytes of a request's head beside its method, target, host and headers.
+const AROUND: usize = 32;
 
 /// What bounds the waits of an exchange.
 #[derive(Clone, Copy)]
@@ -27,69 +31,77 @@ pub struct Limits {
     pub late: &'static str,
 }
 
-/// The head of a request as bytes, and the call that waits for its answer once they and a body of `length`
-/// bytes are sent.
-#[inline(never)]
-fn head(
-    request: Request<()>,
-    length: u64,
-) -> Result<(Vec<u8>, Call<RecvResponse>), ureq_proto::Error> {
-    let uri = request.uri();
-    let authority = uri
-        .authority()
-        .map_or(0, |authority| authority.as_str().len());
-    let target = uri
-        .path_and_query()
-        .map_or(1, |target| target.as_str().len());
-    // The authority can be the target, the host, and a login in Base64.
-    let headers = request.headers().iter();
-    let headers: usize = headers
-        .map(|(name, value)| name.as_str().len() + value.len() + 4)
-        .sum();
-    let mut bytes = vec![0; AROUND + target + 4 * authority + headers];
-    let mut call = Call::new(request)?.proceed();
-    let mut written = 0;
-    while !call.can_proceed() {
-        match call.write(bytes.get_mut(written..).unwrap_or_default()) {
-            Ok(count @ 1..) => written += count,
-            // Not enough room after all.
-            Ok(0) | Err(ureq_proto::Error::OutputOverflow) => bytes.resize(2 * bytes.len(), 0),
-            Err(error) => return Err(error),
-        }
-    }
-    bytes.truncate(written);
-    let call = match call.proceed()? {
-        Some(SendRequestResult::SendBody(mut call)) => {
-            call.consume_direct_write(usize::try_from(length).unwrap_or(usize::MAX))?;
-            call.proceed()
-        }
-        Some(SendRequestResult::RecvResponse(call)) => Some(call),
-        // Nobody sets `Expect`.
-        Some(SendRequestResult::Await100(_)) | None => None,
-    };
-    let call = call.ok_or(ureq_proto::Error::BodyNotAllowed)?;
-    Ok((bytes, call))
+/// The head of an answer.
+#[derive(Debug)]
+pub struct Head {
+    pub status: u16,
+    pub headers: Headers,
+    pub end: End,
+    /// Behind the body, the connection can be used again.
+    pub is_kept: bool,
 }
 
-/// Sends a request: its head, with `Content-Length` in it if there is a body, and the pieces of its body.
+/// How the end of a body is found (RFC 9112, 6.3).
+#[derive(Debug)]
+pub enum End {
+    /// So many bytes are still to come.
+    Length(u64),
+    Chunked(Decoder),
+    /// It is the end of the connection.
+    Close,
+}
+
+/// The head of a POST to `uri`, as bytes.
+pub fn post(uri: &Uri, headers: &Headers) -> Vec<u8> {
+    let target = uri.path_and_query().map_or("/", uri::PathAndQuery::as_str);
+    let authority = uri.authority().map_or("", uri::Authority::as_str);
+    let authority = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    let usual = match uri.scheme_str() {
+        Some("https") => 443,
+        _ => 80,
+    };
+    let host = match uri.port_u16() {
+        Some(port) if port != usual => authority,
+        _ => uri.host().unwrap_or_default(),
+    };
+    head("POST", target, host, headers)
+}
+
+/// The head of a request, as bytes. Target and host are parts of a URI.
+pub fn head(method: &str, target: &str, host: &str, headers: &Headers) -> Vec<u8> {
+    let lengths = headers.fields();
+    let lengths: usize = lengths
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    let around = AROUND + method.len() + target.len() + host.len();
+    let mut head = Vec::with_capacity(around + lengths);
+    let mut put = |parts: [&[u8]; 4]| parts.map(|part| head.extend_from_slice(part));
+    put([method.as_bytes(), b" ", target.as_bytes(), b" HTTP/1.1\r\n"]);
+    put([b"host", b": ", host.as_bytes(), b"\r\n"]);
+    for (name, value) in headers.fields() {
+        put([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
+    }
+    head.extend_from_slice(b"\r\n");
+    head
+}
+
+/// Sends a request: its head and the pieces of its body.
 ///
 /// # Errors
-/// When the request cannot be put into HTTP, and those of [`Connection::send`].
+/// Those of [`Connection::send`].
 pub fn send(
     connection: &mut Connection,
-    request: Request<()>,
+    head: &[u8],
     body: &[&[u8]],
     waiter: &Waiter,
     limits: Limits,
-) -> io::Result<Box<Call<RecvResponse>>> {
-    let length = body.iter().map(|piece| piece.len() as u64).sum();
-    let (head, call) = head(request, length).map_err(not_http)?;
-    let call = Box::new(call);
+) -> io::Result<()> {
     let mut pieces = Vec::with_capacity(1 + body.len());
-    pieces.push(IoSlice::new(&head));
+    pieces.push(IoSlice::new(head));
     pieces.extend(body.iter().map(|piece| IoSlice::new(piece)));
-    connection.send(&mut pieces, waiter, limits.silence, limits.deadline)?;
-    Ok(call)
+    connection.send(&mut pieces, waiter, limits.silence, limits.deadline)
 }
 
 /// Waits for the head of an answer, behind any number of informational ones. `has_begun` is set with its first
@@ -99,11 +111,11 @@ pub fn send(
 /// When it breaks, is none or too long, and what ends the wait.
 pub fn read_head(
     connection: &mut Connection,
-    mut call: Box<Call<RecvResponse>>,
+    is_connect: bool,
     waiter: &Waiter,
     limits: Limits,
     has_begun: &mut bool,
-) -> io::Result<(Response<()>, RecvResponseResult, Input)> {
+) -> io::Result<(Head, Input)> {
     let mut input = Input::default();
     loop {
         if !connection.wait(waiter, limits.deadline)? {
@@ -118,31 +130,92 @@ pub fn read_head(
             Err(error) if is_pause(&error) => continue,
             Err(error) => return Err(error),
         }
-        while let (used @ 1.., response) = parsed(&mut call, input.unread()).map_err(not_http)? {
+        while let Some((used, head)) = parsed(input.unread(), is_connect)? {
             input.consume(used);
-            let Some(response) = response else {
-                continue;
-            };
-            let next = call.proceed();
-            let next = next.ok_or_else(|| not_http(ureq_proto::Error::UnsupportedVersion))?;
-            return Ok((response, next, input));
+            if let Some(head) = head {
+                return Ok((head, input));
+            }
         }
     }
 }
 
-/// Out of line: it keeps the places of many headers on the stack.
+/// The head at the beginning of `input` and its length, once all of it is there; no head for one that is only
+/// informational. Out of line: it keeps the places of many headers on the stack.
 #[inline(never)]
-fn parsed(
-    call: &mut Call<RecvResponse>,
-    input: &[u8],
-) -> Result<(usize, Option<Response<()>>), ureq_proto::Error> {
-    match input.is_empty() {
-        true => Ok((0, None)),
-        false => call.try_response(input, false),
+fn parsed(input: &[u8], is_connect: bool) -> io::Result<Option<(usize, Option<Head>)>> {
+    let mut places = [const { MaybeUninit::uninit() }; LINES];
+    let mut response = Response::new(&mut []);
+    let parsed = ParserConfig::default().parse_response_with_uninit_headers(
+        &mut response,
+        input,
+        &mut places,
+    );
+    let Status::Complete(used) = parsed.map_err(not_http)? else {
+        return Ok(None);
+    };
+    let status = response.code.unwrap_or_default();
+    let is_http10 = response.version == Some(0);
+    match status {
+        ..100 => return Err(not_http("the status is none")),
+        101 => {}
+        ..200 => return Ok(Some((used, None))),
+        _ => {}
     }
+    let mut headers = Headers::with_capacity(response.headers.len());
+    for line in &*response.headers {
+        let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(not_http)?;
+        let value = HeaderValue::from_bytes(line.value).map_err(not_http)?;
+        headers.push(name, value);
+    }
+    let end = end(status, is_http10, is_connect, &headers)?;
+    let is_to_close = has(&headers, &CONNECTION, "close")
+        || (is_http10 && !has(&headers, &CONNECTION, "keep-alive"));
+    let is_kept = !is_to_close && status != 101 && !matches!(end, End::Close);
+    let head = Head {
+        status,
+        headers,
+        end,
+        is_kept,
+    };
+    Ok(Some((used, Some(head))))
 }
 
-/// What came, or was to go out, is not HTTP.
-pub fn not_http(error: ureq_proto::Error) -> io::Error {
+/// How the body behind a head ends.
+fn end(status: u16, is_http10: bool, is_connect: bool, headers: &Headers) -> io::Result<End> {
+    let length = length(headers)?;
+    if matches!(status, 101 | 204 | 304) || (is_connect && (200..300).contains(&status)) {
+        return Ok(End::Length(0));
+    }
+    if !is_http10 && has(headers, &TRANSFER_ENCODING, "chunked") {
+        return Ok(End::Chunked(Decoder::default()));
+    }
+    Ok(length.map_or(End::Close, End::Length))
+}
+
+/// What `Content-Length` says. More than once, it must say the same (RFC 9110, 8.6).
+fn length(headers: &Headers) -> io::Result<Option<u64>> {
+    let lines = headers.fields().filter(|(name, _)| *name == CONTENT_LENGTH);
+    let mut length = None;
+    for said in lines.flat_map(|(_, value)| value.as_bytes().split(|byte| *byte == b',')) {
+        let said = str::from_utf8(said.trim_ascii()).unwrap_or_default();
+        let is_number = said.bytes().all(|byte| byte.is_ascii_digit());
+        let said = said.parse::<u64>().ok().filter(|_| is_number);
+        if said.is_none() || (length.is_some() && length != said) {
+            return Err(not_http("Content-Length is malformed"));
+        }
+        length = said;
+    }
+    Ok(length)
+}
+
+/// Whether a header has this option in its list.
+fn has(headers: &Headers, name: &HeaderName, option: &str) -> bool {
+    let lines = headers.fields().filter(|(own, _)| *own == name);
+    let mut options = lines.flat_map(|(_, value)| value.as_bytes().split(|byte| *byte == b','));
+    options.any(|own| own.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
+}
+
+/// What came is not HTTP.
+pub fn not_http(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }

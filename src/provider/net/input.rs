@@ -4,16 +4,27 @@ use std::io;
 
 use super::connection::Connection;
 
-/// Bytes of a read at first, and once reads come back full.
+/// Bytes of a read, and of the first one and those after one that came back full: with its head all of a short answer
+/// comes, or all that a stream has to say so far.
 const ROOM: [usize; 2] = [4 * 1024, 16 * 1024];
 
 /// Bytes read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Input {
     bytes: Vec<u8>,
     start: usize,
-    /// The last read came back full.
+    /// As far as one can tell, more has come.
     is_full: bool,
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self {
+            bytes: Vec::new(),
+            start: 0,
+            is_full: true,
+        }
+    }
 }
 
 impl Input {
@@ -49,13 +60,8 @@ impl Input {
             let message = format!("a line or a head of more than {limit} bytes");
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
-        self.bytes.reserve_exact(room);
-        self.bytes.resize(before + room, 0);
-        let space = self.bytes.get_mut(before..).unwrap_or_default();
-        let read = connection.read(space);
-        let count = *read.as_ref().unwrap_or(&0);
-        self.is_full = count == room;
-        self.bytes.truncate(before + count);
+        let read = connection.receive(&mut self.bytes, room);
+        self.is_full = self.bytes.len() - before >= room;
         if self.bytes.is_empty() {
             self.bytes = Vec::new();
         }

@@ -21,8 +21,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use http::{Request, Response, Uri};
+use http::Uri;
 
+use super::headers::Headers;
 use super::target::ProxySetting;
 use crate::exchange::Waiter;
 use body::Body;
@@ -34,6 +35,7 @@ use resolve::Lookup;
 use trust::{System, Trust};
 
 pub use environment::Variables;
+pub use http11::post;
 pub use pool::Origin;
 pub use settings::Settings;
 
@@ -119,7 +121,7 @@ impl Network {
         self.pool.origin(name, &self.trust.load())
     }
 
-    /// Sends a request to `origin` and waits for the head of its answer; on a connection of its own if
+    /// Sends a request, its head as bytes ([`post`]), to `origin` and waits for the head of its answer; on a connection of its own if
     /// `is_fresh`.
     ///
     /// # Errors
@@ -127,11 +129,11 @@ impl Network {
     pub fn ask(
         &self,
         origin: &Arc<Origin>,
-        request: Request<()>,
+        head: &[u8],
         body: &[&[u8]],
         waiter: &Waiter,
         is_fresh: bool,
-    ) -> Result<(Response<()>, Body), CallError> {
+    ) -> Result<(u16, Headers, Body), CallError> {
         let reused = match is_fresh {
             true => None,
             false => origin.take(Instant::now()),
@@ -148,27 +150,28 @@ impl Network {
             }
         };
         let silence = self.settings.silence;
-        let exchange = || {
+        let mut exchange = || {
             let mut limits = Limits {
                 silence: Some(silence),
                 deadline: None,
                 late: "no answer in time",
             };
-            let call = http11::send(&mut connection, request, body, waiter, limits)?;
+            http11::send(&mut connection, head, body, waiter, limits)?;
             limits.deadline = Instant::now().checked_add(self.settings.head_timeout);
             let mut has_begun = false;
-            let head = http11::read_head(&mut connection, call, waiter, limits, &mut has_begun);
+            let head = http11::read_head(&mut connection, false, waiter, limits, &mut has_begun);
             if has_begun {
                 stage = Stage::Connected;
             }
             head
         };
         match exchange() {
-            Ok((response, next, input)) => {
+            Ok((head, input)) => {
                 let origin = Arc::clone(origin);
                 let waiter = waiter.clone();
-                let body = Body::new(next, connection, input, origin, waiter, silence);
-                Ok((response, body))
+                let (end, is_kept) = (head.end, head.is_kept);
+                let body = Body::new(end, is_kept, connection, input, origin, waiter, silence);
+                Ok((head.status, head.headers, body))
             }
             Err(error) => Err(CallError { error, stage }),
         }

@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use http::header::{HeaderName, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
-use http::{Method, Request, Uri};
+use http::Uri;
+use http::header::{HeaderName, PROXY_AUTHORIZATION, USER_AGENT};
+use http::uri::Authority;
 use percent_encoding::percent_decode_str;
 
 use super::connection::Connection;
 use super::http11::{self, Limits};
 use crate::exchange::Waiter;
-use crate::provider::headers::PRODUCT;
+use crate::provider::headers::{Headers, PRODUCT};
 
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
@@ -95,29 +96,24 @@ pub fn connect(
     waiter: &Waiter,
     deadline: Option<Instant>,
 ) -> io::Result<()> {
-    let mut request = Request::new(());
-    *request.method_mut() = Method::CONNECT;
-    *request.uri_mut() = target.parse().map_err(io::Error::other)?;
-    let headers = request.headers_mut();
-    headers.insert(USER_AGENT, HeaderValue::from_static(PRODUCT));
-    headers.insert(PROXY_CONNECTION, HeaderValue::from_static("keep-alive"));
+    let target: Authority = target.parse().map_err(io::Error::other)?;
+    let mut headers = Headers::default();
+    headers.put(USER_AGENT, PRODUCT);
+    headers.put(PROXY_CONNECTION, "keep-alive");
     if let Some(Login { user, password }) = login {
         let login = BASE64_STANDARD.encode(format!("{user}:{password}"));
-        let mut login =
-            HeaderValue::try_from(format!("Basic {login}")).map_err(io::Error::other)?;
-        login.set_sensitive(true);
-        headers.insert(PROXY_AUTHORIZATION, login);
+        headers.set_secret(PROXY_AUTHORIZATION, format!("Basic {login}"));
     }
     let limits = Limits {
         silence: None,
         deadline,
         late: "not in time",
     };
-    let call = http11::send(connection, request, &[], waiter, limits)?;
-    let (response, _, rest) = http11::read_head(connection, call, waiter, limits, &mut false)?;
-    let status = response.status();
-    if !status.is_success() {
-        let message = format!("the proxy answered {}", status.as_u16());
+    let head = http11::head("CONNECT", target.as_str(), target.as_str(), &headers);
+    http11::send(connection, &head, &[], waiter, limits)?;
+    let (head, rest) = http11::read_head(connection, true, waiter, limits, &mut false)?;
+    if !(200..300).contains(&head.status) {
+        let message = format!("the proxy answered {}", head.status);
         return Err(io::Error::new(io::ErrorKind::ConnectionRefused, message));
     }
     match rest.is_empty() {

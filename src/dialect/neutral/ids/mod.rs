@@ -72,9 +72,37 @@ pub fn answer(dialect: Dialect, upstream: Option<&str>, mint: &mut Mint) -> Stri
     format!("{prefix}{bare}")
 }
 
+/// A name of a user or a cache for whoever takes at most so many characters: a longer one is its hash, which is the same
+/// each time.
+pub fn short(name: String, most: usize) -> String {
+    match name.chars().nth(most) {
+        None => name,
+        Some(_) => hash(&name),
+    }
+}
+
+/// 64 characters that stand for a text.
+pub fn hash(text: &str) -> String {
+    let digest = digest(&SHA256, text.as_bytes());
+    digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_names_become_hashes() {
+        assert_eq!(short("é".repeat(64), 64), "é".repeat(64));
+        let long = short("x".repeat(65), 64);
+        assert_eq!(long.len(), 64);
+        assert_eq!(long, short("x".repeat(65), 64));
+        assert_ne!(long, short("x".repeat(66), 64));
+    }
 
     #[test]
     fn answers_keep_their_id_under_the_usual_prefix() {

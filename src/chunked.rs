@@ -1,4 +1,4 @@
-//! The chunked transfer coding (RFC 9112 7.1), taken apart as it comes.
+//! The chunked transfer coding (RFC 9112 7.1), taken apart as it comes: of clients' bodies and of upstreams'.
 
 /// Hex digits of a chunk size: enough for any length below 2^60.
 const SIZE_DIGITS: u32 = 15;
@@ -78,20 +78,23 @@ impl Decoder {
     /// the body has ended.
     ///
     /// # Errors
-    /// [`NotChunked`]; the connection cannot be used any further.
+    /// [`NotChunked`]; the connection cannot be used any further. Nothing is taken then, so that the same bytes are
+    /// refused again.
     pub fn step<'b>(&mut self, input: &'b [u8]) -> Result<Step<'b>, NotChunked> {
         let mut taken = 0;
-        while self.state != State::Done {
-            if let State::Data { left } = self.state {
+        let mut state = self.state;
+        while state != State::Done {
+            if let State::Data { left } = state {
                 let rest = input.get(taken..).unwrap_or_default();
                 let length = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
                 let payload = rest.get(..length).unwrap_or_default();
                 let left = left - length as u64;
-                self.state = match left {
+                state = match left {
                     0 => State::DataCr,
                     left => State::Data { left },
                 };
                 if length > 0 || rest.is_empty() {
+                    self.state = state;
                     return Ok(Step {
                         taken: taken + length,
                         payload,
@@ -102,9 +105,10 @@ impl Decoder {
             let Some(byte) = input.get(taken) else {
                 break;
             };
-            self.state = self.state.after(*byte)?;
+            state = state.after(*byte)?;
             taken += 1;
         }
+        self.state = state;
         Ok(Step {
             taken,
             payload: &[],

@@ -1,0 +1,370 @@
+//! Each rule refuses what it is for, in the vendor's words, and takes what is right.
+
+use serde_json::json;
+
+use super::*;
+use crate::demo::model;
+
+fn refusal(dialect: Dialect, model: &str, body: &Value) -> Option<String> {
+    let asked = Asked { model, body };
+    let checked = check(dialect, Action::Generate, asked);
+    checked.err().map(|fault| fault.message)
+}
+
+/// Each of these is refused in words that contain these, and what it is made from is not.
+fn refused(dialect: Dialect, whole: &Value, cases: Vec<(&str, Value, &str)>) {
+    let model = model(dialect.name());
+    assert_eq!(refusal(dialect, model, whole), None);
+    for (member, value, words) in cases {
+        let mut body = whole.clone();
+        body[member] = value;
+        let refusal = refusal(dialect, model, &body).unwrap_or_default();
+        assert!(refusal.contains(words), "{body}: {refusal}");
+    }
+}
+
+#[test]
+fn messages() {
+    let said = |role: &str, content: Value| json!({"role": role, "content": content});
+    let ask = || said("user", json!("a"));
+    let call = |id: &str| {
+        said(
+            "assistant",
+            json!([{"type": "tool_use", "id": id, "name": "f", "input": {}}]),
+        )
+    };
+    let result = |id: &str| {
+        said(
+            "user",
+            json!([{"type": "tool_result", "tool_use_id": id, "content": "b"}]),
+        )
+    };
+    let mark = |ttl: &str| {
+        json!([{"type": "text", "text": "a",
+            "cache_control": {"type": "ephemeral", "ttl": ttl}}])
+    };
+    let tool = |schema: Value| json!([{"name": "f", "input_schema": schema}]);
+    let whole = json!({"max_tokens": 9, "messages": [ask(), call("c"), result("c")],
+        "tools": tool(json!({"type": "object"})), "stop_sequences": ["x"],
+        "system": mark("1h")});
+    let five: Vec<Value> = (0..5).map(|_| said("user", mark("5m"))).collect();
+    let cases = vec![
+        ("max_tokens", json!(null), "max_tokens: Field required"),
+        ("messages", json!([]), "at least one message"),
+        (
+            "messages",
+            json!([call("c"), result("c")]),
+            "first message must use",
+        ),
+        (
+            "messages",
+            json!([said("system", json!("s")), ask()]),
+            "Unexpected role",
+        ),
+        ("messages", json!([said("user", json!(""))]), "non-empty"),
+        (
+            "messages",
+            json!([said("user", json!([{"type": "text", "text": " "}]))]),
+            "non-whitespace",
+        ),
+        (
+            "messages",
+            json!([ask(), said("assistant", json!("b "))]),
+            "trailing whitespace",
+        ),
+        (
+            "messages",
+            json!([ask(), result("c")]),
+            "unexpected `tool_use_id`",
+        ),
+        (
+            "messages",
+            json!([ask(), call("c")]),
+            "without `tool_result` blocks",
+        ),
+        (
+            "messages",
+            json!([ask(), call("c"), ask()]),
+            "without `tool_result` blocks",
+        ),
+        (
+            "messages",
+            json!([ask(), call("c.0"), result("c.0")]),
+            "should match pattern",
+        ),
+        (
+            "messages",
+            json!([ask(), call("c"), result("c"), call("c"), result("c")]),
+            "ids must be unique",
+        ),
+        ("messages", json!(five), "A maximum of 4 blocks"),
+        (
+            "messages",
+            json!([said("user", mark("5m")), said("user", mark("1h"))]),
+            "must not come after",
+        ),
+        ("system", json!(" "), "system: text content blocks"),
+        ("stop_sequences", json!(["x", "\n"]), "each stop sequence"),
+        (
+            "tools",
+            tool(json!({"type": "object", "anyOf": []})),
+            "at the top level",
+        ),
+        (
+            "tools",
+            tool(json!({})),
+            "input_schema.type: Field required",
+        ),
+        (
+            "tools",
+            json!([{"name": "a b", "input_schema": {"type": "object"}}]),
+            "should match pattern",
+        ),
+    ];
+    refused(Dialect::Messages, &whole, cases);
+    let prefilled = json!({"max_tokens": 9, "messages": [ask(), said("assistant", json!("b"))]});
+    assert_eq!(
+        refusal(Dialect::Messages, "demo-messages", &prefilled),
+        None
+    );
+    let words = refusal(Dialect::Messages, "claude-opus-4-6", &prefilled).unwrap_or_default();
+    assert!(words.contains("prefill"), "{words}");
+}
+
+#[test]
+fn chat() {
+    let ask = || json!({"role": "user", "content": "a"});
+    let call = |ids: &[&str]| {
+        let calls: Vec<Value> = ids
+            .iter()
+            .map(|id| {
+                json!({"id": id, "type": "function",
+                "function": {"name": "f", "arguments": "{}"}})
+            })
+            .collect();
+        json!({"role": "assistant", "content": null, "tool_calls": calls})
+    };
+    let result = |id: &str| json!({"role": "tool", "tool_call_id": id, "content": "b"});
+    let tool = |name: &str, schema: Value| json!([{"type": "function", "function": {"name": name, "parameters": schema}}]);
+    let whole = json!({"messages": [ask(), call(&["c"]), result("c")], "max_tokens": 9,
+        "tools": tool("f", json!({"type": "object", "properties": {}})), "stop": ["x"]});
+    let long = "c".repeat(41);
+    let cases = vec![
+        ("messages", json!([]), "empty array"),
+        (
+            "messages",
+            json!([{"role": "model", "content": "a"}]),
+            "Supported values are",
+        ),
+        (
+            "messages",
+            json!([{"role": "user", "content": null}]),
+            "got null",
+        ),
+        (
+            "messages",
+            json!([ask(), result("c")]),
+            "preceeding message",
+        ),
+        (
+            "messages",
+            json!([ask(), call(&["c"]), ask()]),
+            "did not have response messages: c",
+        ),
+        (
+            "messages",
+            json!([ask(), call(&["c", "d"]), result("c")]),
+            "messages: d",
+        ),
+        (
+            "messages",
+            json!([ask(), call(&["c", "c"]), result("c")]),
+            "Duplicate value",
+        ),
+        (
+            "messages",
+            json!([ask(), call(&["c"]), result("c"), result("c")]),
+            "Duplicate value",
+        ),
+        (
+            "messages",
+            json!([ask(), call(&[&long]), result(&long)]),
+            "maximum length 40",
+        ),
+        ("messages", json!([ask(), call(&[])]), "empty array"),
+        ("tools", json!([]), "empty array"),
+        (
+            "tools",
+            tool("a b", json!({"type": "object"})),
+            "does not match pattern",
+        ),
+        (
+            "tools",
+            tool("f", json!({"type": "object", "oneOf": []})),
+            "at the top level",
+        ),
+        ("tools", tool("f", json!({})), "got 'type: \"None\"'"),
+        ("stop", json!(["1", "2", "3", "4", "5"]), "array too long"),
+        ("user", json!("u".repeat(65)), "maximum length 64"),
+    ];
+    refused(Dialect::Chat, &whole, cases);
+    let words = refusal(Dialect::Chat, "gpt-5-mini", &whole).unwrap_or_default();
+    assert!(words.contains("max_completion_tokens"), "{words}");
+    let forced = json!({"messages": [ask()], "tool_choice": "auto"});
+    let words = refusal(Dialect::Chat, "demo-chat", &forced).unwrap_or_default();
+    assert!(words.contains("only allowed when 'tools'"), "{words}");
+}
+
+#[test]
+fn responses() {
+    let ask = || json!({"role": "user", "content": [{"type": "input_text", "text": "a"}]});
+    let call =
+        |id: &str| json!({"type": "function_call", "call_id": id, "name": "f", "arguments": "{}"});
+    let result = |id: &str| json!({"type": "function_call_output", "call_id": id, "output": "b"});
+    let tool = |schema: Value| json!([{"type": "function", "name": "f", "parameters": schema}]);
+    let whole = json!({"input": [ask(), call("c"), result("c")], "max_output_tokens": 16,
+        "tools": tool(json!({"type": "object", "properties": {}}))});
+    let long = "c".repeat(65);
+    let cases = vec![
+        ("input", json!([ask(), result("c")]), "No tool call found"),
+        ("input", json!([ask(), call("c")]), "No tool output found"),
+        (
+            "input",
+            json!([ask(), call("c"), call("c"), result("c")]),
+            "No tool output found",
+        ),
+        (
+            "input",
+            json!([ask(), call("c"), result("c"), result("c")]),
+            "No tool call found",
+        ),
+        (
+            "input",
+            json!([ask(), call(&long), result(&long)]),
+            "maximum length 64",
+        ),
+        (
+            "input",
+            json!([ask(), call(""), result("")]),
+            "empty string",
+        ),
+        (
+            "input",
+            json!([{"role": "assistant", "content": [{"type": "input_text", "text": "a"}]}]),
+            "'output_text' and 'refusal'",
+        ),
+        (
+            "input",
+            json!([{"role": "user", "content": [{"type": "output_text", "text": "a"}]}]),
+            "'input_text'",
+        ),
+        (
+            "input",
+            json!([{"role": "tool", "content": "a"}]),
+            "Supported values are",
+        ),
+        ("max_output_tokens", json!(1), ">= 16"),
+        (
+            "prompt_cache_key",
+            json!("u".repeat(65)),
+            "maximum length 64",
+        ),
+        (
+            "tools",
+            tool(json!({"type": "object", "enum": []})),
+            "at the top level",
+        ),
+    ];
+    refused(Dialect::Responses, &whole, cases);
+}
+
+#[test]
+fn gemini() {
+    let said = |role: &str, part: Value| json!({"role": role, "parts": [part]});
+    let ask = || said("user", json!({"text": "a"}));
+    let call = || said("model", json!({"functionCall": {"name": "f", "args": {}}}));
+    let result = || {
+        said(
+            "user",
+            json!({"functionResponse": {"name": "f", "response": {}}}),
+        )
+    };
+    let tool = |name: &str, parameters: Value| json!([{"functionDeclarations": [{"name": name, "parameters": parameters}]}]);
+    let of = |schema: Value| json!({"type": "OBJECT", "properties": {"a": schema}});
+    let whole = json!({"contents": [ask(), call(), result()],
+        "tools": tool("f", of(json!({"type": "STRING"})))});
+    let cases = vec![
+        ("contents", json!([]), "contents is not specified"),
+        (
+            "contents",
+            json!([said("system", json!({"text": "a"}))]),
+            "valid role",
+        ),
+        (
+            "contents",
+            json!([{"role": "user", "parts": []}]),
+            "must not be empty",
+        ),
+        (
+            "contents",
+            json!([said("user", json!({"text": ""}))]),
+            "required oneof field",
+        ),
+        (
+            "contents",
+            json!([said("user", json!({}))]),
+            "required oneof field",
+        ),
+        ("contents", json!([call(), result()]), "function call turn"),
+        (
+            "contents",
+            json!([ask(), result()]),
+            "function response turn",
+        ),
+        (
+            "contents",
+            json!([ask(), call(), ask()]),
+            "number of function response parts",
+        ),
+        (
+            "contents",
+            json!([
+                ask(),
+                call(),
+                said("user", json!({"functionResponse": {"name": ""}}))
+            ]),
+            "Name cannot be empty",
+        ),
+        (
+            "tools",
+            tool("1 a", of(json!({"type": "STRING"}))),
+            "Invalid function name",
+        ),
+        (
+            "tools",
+            tool(
+                "f",
+                of(json!({"type": "STRING", "additionalProperties": false})),
+            ),
+            "Unknown name",
+        ),
+        (
+            "tools",
+            tool("f", of(json!({"type": "OBJECT", "properties": {}}))),
+            "should be non-empty",
+        ),
+        (
+            "tools",
+            tool("f", of(json!({"type": ["STRING", "NULL"]}))),
+            "Proto field is not repeating",
+        ),
+        (
+            "generationConfig",
+            json!({"responseSchema": {"type": "OBJECT", "$ref": "a"}}),
+            "Unknown name",
+        ),
+    ];
+    refused(Dialect::Gemini, &whole, cases);
+    let words = refusal(Dialect::Gemini, "gemini-3-pro", &whole).unwrap_or_default();
+    assert!(words.contains("thought_signature"), "{words}");
+}
