@@ -95,7 +95,7 @@ impl Class {
 
     /// OpenAI's `code`; `said` is the upstream's, which stands where it says more. Codex takes `invalid_prompt` for final,
     /// and most of what it does not know for passing.
-    pub fn code<'s>(self, dialect: Dialect, said: Option<&'s str>) -> &'s str {
+    pub fn code(self, dialect: Dialect, said: Option<&str>) -> &str {
         match (self, dialect, said) {
             (Self::ContentPolicy, Dialect::Responses, Some("content_policy_violation")) => {
                 "invalid_prompt"
