@@ -116,7 +116,7 @@ impl Crossing {
         };
         let ended = match self.opened {
             Opened::Events(primed) => pump.events(primed, self.is_over),
-            Opened::Whole(whole) => pump.whole(whole),
+            Opened::Whole(whole) => pump.whole(*whole),
         };
         let (ended, failure) = ended.unwrap_or((Ended::ClientGone, None));
         Relayed {

@@ -23,7 +23,7 @@ pub enum Opened {
     /// A stream, its first payload in hand.
     Events(Box<Primed>),
     /// The upstream answered with one body all the same, and all of it is in hand.
-    Whole(Whole),
+    Whole(Box<Whole>),
 }
 
 /// A stream with its first payload in hand. Nothing of it has been written.
@@ -83,7 +83,9 @@ fn wait(answer: Answer, asked: &Asked<'_>) -> Result<Opened, Failure> {
             waiter,
             redaction,
         };
-        return whole::open_all(answer, asked).map(Opened::Whole);
+        return whole::open_all(answer, asked)
+            .map(Box::new)
+            .map(Opened::Whole);
     }
     let mut reservation = None;
     if source::is_json(&start) {

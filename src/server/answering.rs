@@ -150,9 +150,9 @@ impl Generation<'_> {
 
     /// A whole answer to a client that has got chunks already, or is to get events.
     #[inline(never)]
-    fn late(&self, whole: Whole, understood: &Understood<'_>) -> Opening {
+    fn late(&self, whole: Box<Whole>, understood: &Understood<'_>) -> Opening {
         if !understood.stream {
-            return Opening::Same(Opened::Whole(whole.chunked()));
+            return Opening::Same(Opened::Whole(Box::new((*whole).chunked())));
         }
         // The upstream knows none.
         let now = SystemTime::now().duration_since(UNIX_EPOCH);

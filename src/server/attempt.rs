@@ -134,7 +134,9 @@ impl Generation<'_> {
             relay::stream::open(answer, &self.asked(dialect, member))
         } else {
             let asked = self.asked(dialect, member);
-            relay::whole::open(answer, &asked, rename(member, understood)).map(Opened::Whole)
+            relay::whole::open(answer, &asked, rename(member, understood))
+                .map(Box::new)
+                .map(Opened::Whole)
         };
         opened.map(Opening::Same)
     }
@@ -189,10 +191,10 @@ impl Generation<'_> {
                 None => translate::estimated_tokens(&ask).map_err(|why| self.refused(&why))?,
             };
             let body = translate::count_answer(self.operation.dialect, tokens);
-            return Ok(Opening::Same(Opened::Whole(Whole::made(
+            return Ok(Opening::Same(Opened::Whole(Box::new(Whole::made(
                 body,
                 &self.server.budget,
-            ))));
+            )))));
         }
         let outgoing = Call {
             body: &translated.body,
@@ -205,7 +207,7 @@ impl Generation<'_> {
         drop(reservation);
         if !understood.stream {
             let whole = relay::crossing::whole(answer, translated.way_back, &asked)?;
-            return Ok(Opening::Same(Opened::Whole(whole)));
+            return Ok(Opening::Same(Opened::Whole(Box::new(whole))));
         }
         let opened = relay::stream::open(answer, &asked)?;
         let stream = Stream::new(translated.way_back, self.wants_array());

@@ -167,7 +167,7 @@ fn items_are_told_once_whatever_is_said_of_them() {
         // Nothing else tells what the calls are called, or which arguments are whose.
         let knows_calls = telling.done || telling.listed;
         let knows_deltas = telling.ids == Ids::Stable || telling.index;
-        if !knows_calls && !(telling.added && knows_deltas) {
+        if !(knows_calls || telling.added && knows_deltas) {
             continue;
         }
         for client in Dialect::ALL {

@@ -2,7 +2,7 @@
 //!
 //! Collected from the vendors' pages and from what clients look for: Claude Code 2.1.332, Codex 0.171, Gemini CLI
 //! 0.61, OpenCode 1.18.34 and pi-ai 0.73 (npm; the lists of the last two name the upstream of each wording), and
-//! LiteLLM's `exception_mapping_utils.py` (PyPI).
+//! what gateways of others pass on.
 
 use super::class::Class;
 

@@ -157,8 +157,7 @@ fn parsed(input: &[u8], is_connect: bool) -> io::Result<Option<(usize, Option<He
     let is_http10 = response.version == Some(0);
     match status {
         ..100 => return Err(not_http("the status is none")),
-        101 => {}
-        ..200 => return Ok(Some((used, None))),
+        100 | 102..200 => return Ok(Some((used, None))),
         _ => {}
     }
     let mut headers = Headers::with_capacity(response.headers.len());
