@@ -21,12 +21,16 @@ const REFUSED: [HeaderName; 4] = [
 
 /// The headers of a message, names in any case. They are so few that looking through them is the fastest way to one.
 #[derive(Clone, Debug, Default)]
-pub struct Headers(Vec<(HeaderName, HeaderValue)>);
+pub struct Headers(Box<Fields>);
+
+/// In a box, so that an answer with its headers stays small.
+#[derive(Clone, Debug, Default)]
+struct Fields(Vec<(HeaderName, HeaderValue)>);
 
 impl Headers {
     /// The headers a call to any upstream has.
     pub(super) fn of_call(call: &Call, streams: bool) -> Self {
-        let mut headers = Self(Vec::with_capacity(12));
+        let mut headers = Self(Box::new(Fields(Vec::with_capacity(12))));
         headers.put(header::CONTENT_TYPE, "application/json");
         headers.put(
             header::ACCEPT,
@@ -44,42 +48,42 @@ impl Headers {
 
     /// None, with room for so many.
     pub(super) fn with_capacity(fields: usize) -> Self {
-        Self(Vec::with_capacity(fields))
+        Self(Box::new(Fields(Vec::with_capacity(fields))))
     }
 
     /// The value of a header; the first one, if there are several, and only if it is ASCII.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let mut fields = self.0.iter();
+        let mut fields = self.0.0.iter();
         let (_, value) = fields.find(|(own, _)| own.as_str().eq_ignore_ascii_case(name))?;
         value.to_str().ok()
     }
 
     /// Whether there is such a header.
     pub(super) fn has(&self, name: &HeaderName) -> bool {
-        self.0.iter().any(|(own, _)| own == name)
+        self.0.0.iter().any(|(own, _)| own == name)
     }
 
     /// All of them, in their order.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-        self.0.iter().map(|(name, value)| (name, value))
+        self.0.0.iter().map(|(name, value)| (name, value))
     }
 
     /// Puts one behind the others.
     pub(super) fn push(&mut self, name: HeaderName, value: HeaderValue) {
-        self.0.push((name, value));
+        self.0.0.push((name, value));
     }
 
     /// Puts one in the place of those of its name.
     pub(super) fn replace(&mut self, name: HeaderName, value: HeaderValue) {
-        match self.0.iter().position(|(own, _)| *own == name) {
-            None => self.0.push((name, value)),
+        match self.0.0.iter().position(|(own, _)| *own == name) {
+            None => self.0.0.push((name, value)),
             Some(first) => {
                 let mut index = 0;
-                self.0.retain(|(own, _)| {
+                self.0.0.retain(|(own, _)| {
                     index += 1;
                     index <= first + 1 || *own != name
                 });
-                if let Some(field) = self.0.get_mut(first) {
+                if let Some(field) = self.0.0.get_mut(first) {
                     field.1 = value;
                 }
             }
@@ -87,12 +91,12 @@ impl Headers {
     }
 
     pub(super) fn remove(&mut self, name: &HeaderName) {
-        self.0.retain(|(own, _)| own != name);
+        self.0.0.retain(|(own, _)| own != name);
     }
 
     /// Names, in lower case, and values, without those that are not ASCII.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        let pairs = self.0.iter();
+        let pairs = self.0.0.iter();
         pairs.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
     }
 
@@ -177,7 +181,7 @@ impl Headers {
 
     /// Takes out what is said of the coded form of a body: its codings, if it says any, and its length.
     pub(super) fn take_codings(&mut self) -> Option<String> {
-        let coded = self.0.iter();
+        let coded = self.0.0.iter();
         let coded = coded.filter(|(name, _)| *name == header::CONTENT_ENCODING);
         let values: Vec<&str> = coded.filter_map(|(_, value)| value.to_str().ok()).collect();
         if values.is_empty() {
@@ -193,8 +197,9 @@ impl Headers {
     #[must_use]
     pub fn redacted(mut self, redaction: &Redaction) -> Self {
         self.0
+            .0
             .retain(|(name, _)| matches!(redaction.text(name.as_str()), Cow::Borrowed(_)));
-        for (_, value) in &mut self.0 {
+        for (_, value) in &mut self.0.0 {
             if let Cow::Owned(clean) = redaction.bytes(value.as_bytes()) {
                 *value = HeaderValue::from_bytes(&clean)
                     .unwrap_or(HeaderValue::from_static(redaction::MASK));

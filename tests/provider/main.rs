@@ -1263,11 +1263,7 @@ mod streams {
         primed.pump(Chunks::new(Writes(writes.clone())), STYLE, &mut |_| {});
         // The end of the body goes out with the last event.
         let mut expected = [PART, PART, FINISH, DONE].map(chunk);
-        expected[3].push_str(
-            "0
-
-",
-        );
+        expected[3].push_str("0\r\n\r\n");
         assert_eq!(*writes.borrow(), expected);
     }
 
