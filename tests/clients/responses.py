@@ -2,6 +2,8 @@
 
 import base64
 
+import openai
+
 import asked
 import check
 import weather
@@ -10,8 +12,11 @@ from chat import COMMON, ERRORS, connect, user
 __all__ = ["COMMON", "connect"]
 
 
-class BROKEN(Exception):
-    """The SDK hands a failure on as an event."""
+BROKEN = openai.OpenAIError
+
+
+class FailedEvent(BROKEN):
+    """The SDK hands some failures on as events."""
 
 
 def converse(client, model, texts):
@@ -28,9 +33,9 @@ def pieces(client, model, text):
         if event.type == "response.output_text.delta":
             yield event.delta
         elif event.type == "response.failed":
-            raise BROKEN(event.response.error.message)
+            raise FailedEvent(event.response.error.message)
         elif event.type == "error":
-            raise BROKEN(event.message)
+            raise FailedEvent(event.message)
 
 
 def tools(calls):

@@ -1,11 +1,15 @@
 """What the frameworks have in common: they are asynchronous and call tools by themselves."""
 
 import asyncio
+import logging
 import queue
 import threading
 from dataclasses import dataclass
 
 import check
+
+# The frameworks keep connections beyond the loop that they belong to, which is then complained of.
+logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 
 def each(generator):

@@ -1,12 +1,14 @@
 // The openai SDK, Responses.
 
+import OpenAI from "openai";
+
 import { asked, result } from "./asked.mjs";
 
 export { connect, refused } from "./chat.mjs";
 
-/** The SDK hands a failure on as an event. */
-class Broken extends Error {}
-export const broken = (error) => error instanceof Broken;
+/** The SDK hands some failures on as events. */
+class FailedEvent extends OpenAI.OpenAIError {}
+export const broken = (error) => error instanceof OpenAI.OpenAIError;
 
 const user = (content) => ({ role: "user", content });
 
@@ -25,8 +27,8 @@ export async function converse(client, model, texts) {
 export async function* pieces(client, model, text) {
   for await (const event of await client.responses.create({ model, input: [user(text)], stream: true })) {
     if (event.type === "response.output_text.delta") yield event.delta;
-    if (event.type === "response.failed") throw new Broken(event.response.error.message);
-    if (event.type === "error") throw new Broken(event.message);
+    if (event.type === "response.failed") throw new FailedEvent(event.response.error.message);
+    if (event.type === "error") throw new FailedEvent(event.message);
   }
 }
 
