@@ -10,51 +10,52 @@ use serde_json::{Value, json};
 const KEY: &str = "account-1";
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Path for one JSON answer, path for a stream, the field of the conversation, and what ends a stream.
-const DIALECTS: [(&str, &str, &str, &str, &str); 4] = [
+/// Path for one JSON answer, path for a stream, and what ends a stream.
+const DIALECTS: [(&str, &str, &str, &str); 4] = [
     (
         "chat",
         "/v1/chat/completions",
         "/v1/chat/completions",
-        "messages",
         "data: [DONE]\n\n",
     ),
     (
         "responses",
         "/v1/responses",
         "/v1/responses",
-        "input",
         "event: response.completed\n",
     ),
     (
         "messages",
         "/v1/messages",
         "/v1/messages",
-        "messages",
         "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
     ),
     (
         "gemini",
         "/v1beta/models/m:generateContent",
         "/v1beta/models/m:streamGenerateContent?alt=sse",
-        "contents",
         "\"finishReason\":\"STOP\"",
     ),
 ];
 
-fn body(field: &str, turns: &[&str], streams: bool) -> String {
+fn body(dialect: &str, turns: &[&str], streams: bool) -> String {
     let turns: Vec<Value> = turns
         .iter()
         .enumerate()
         .map(|(index, text)| {
             let role = if index % 2 == 0 { "user" } else { "model" };
-            match field {
-                "contents" => json!({"role": role, "parts": [{"text": text}]}),
-                _ => json!({"role": role, "content": text}),
+            match dialect {
+                "gemini" => json!({"role": role, "parts": [{"text": text}]}),
+                _ => json!({"role": role.replace("model", "assistant"), "content": text}),
             }
         })
         .collect();
-    json!({"model": "m", "stream": streams, field: turns}).to_string()
+    match dialect {
+        "gemini" => json!({"contents": turns}),
+        "responses" => json!({"model": "m", "stream": streams, "input": turns}),
+        _ => json!({"model": "m", "stream": streams, "max_tokens": 100, "messages": turns}),
+    }
+    .to_string()
 }
 
 /// Everything that comes back until the connection ends, and how it ends.
@@ -144,10 +145,10 @@ fn usage(dialect: &str, answer: &Value) -> (u64, u64) {
 fn the_cache_of_an_account_knows_its_conversations() {
     let upstreams = Upstreams::start().unwrap();
     let long = "a sentence that takes some tokens ".repeat(20);
-    for (dialect, path, _, field, _) in DIALECTS {
+    for (dialect, path, _, _) in DIALECTS {
         let key = format!("{dialect}-cache");
         let ask = |key: &str, turns: &[&str]| {
-            let (answer, _) = exchange(&upstreams, path, key, &body(field, turns, false));
+            let (answer, _) = exchange(&upstreams, path, key, &body(dialect, turns, false));
             usage(dialect, &json_of(&answer))
         };
         let (first, cached) = ask(&key, &[&long]);
@@ -166,8 +167,8 @@ fn the_cache_of_an_account_knows_its_conversations() {
 #[test]
 fn streams_end_as_the_vendors_end_them() {
     let upstreams = Upstreams::start().unwrap();
-    for (dialect, _, path, field, last) in DIALECTS {
-        let (answer, end) = exchange(&upstreams, path, KEY, &body(field, &["hi"], true));
+    for (dialect, _, path, last) in DIALECTS {
+        let (answer, end) = exchange(&upstreams, path, KEY, &body(dialect, &["hi"], true));
         end.unwrap();
         assert!(
             answer.contains("Content-Type: text/event-stream\r\n"),
@@ -188,10 +189,10 @@ fn streams_end_as_the_vendors_end_them() {
 #[test]
 fn each_misbehaviour_is_seen_on_the_wire() {
     let upstreams = Upstreams::start().unwrap();
-    for (dialect, _, path, field, last) in DIALECTS {
+    for (dialect, _, path, last) in DIALECTS {
         let ask = |step: Step| {
             upstreams.script(KEY, Script::once(step));
-            exchange(&upstreams, path, KEY, &body(field, &["hi"], true))
+            exchange(&upstreams, path, KEY, &body(dialect, &["hi"], true))
         };
         let (answer, _) = ask(Step::retry_after(7));
         assert!(answer.starts_with("HTTP/1.1 429 "), "{dialect}: {answer}");
@@ -239,7 +240,7 @@ fn each_misbehaviour_is_seen_on_the_wire() {
         );
 
         // The script is over.
-        let (answer, _) = exchange(&upstreams, path, KEY, &body(field, &["hi"], true));
+        let (answer, _) = exchange(&upstreams, path, KEY, &body(dialect, &["hi"], true));
         assert!(events_of(&answer).contains(last), "{dialect}");
     }
 }
@@ -247,8 +248,8 @@ fn each_misbehaviour_is_seen_on_the_wire() {
 #[test]
 fn what_was_asked_is_on_record() {
     let upstreams = Upstreams::start().unwrap();
-    let (_, path, _, field, _) = DIALECTS[2];
-    let text = body(field, &["hi"], false);
+    let (dialect, path, _, _) = DIALECTS[2];
+    let text = body(dialect, &["hi"], false);
     exchange(&upstreams, path, KEY, &text).1.unwrap();
     let all_ended = |records: &[holdfast::demo::Record]| {
         records
@@ -287,10 +288,10 @@ fn what_was_asked_is_on_record() {
 #[test]
 fn nonsense_is_refused_in_the_dialects_shape() {
     let upstreams = Upstreams::start().unwrap();
-    for (dialect, path, _, field, _) in DIALECTS {
+    for (dialect, path, _, _) in DIALECTS {
         let (answer, _) = exchange(&upstreams, path, KEY, "{");
         assert!(answer.starts_with("HTTP/1.1 400 "), "{dialect}: {answer}");
-        let (answer, _) = exchange(&upstreams, path, "", &body(field, &["hi"], false));
+        let (answer, _) = exchange(&upstreams, path, "", &body(dialect, &["hi"], false));
         assert!(answer.starts_with("HTTP/1.1 401 "), "{dialect}: {answer}");
         let error = &json_of(&answer)["error"];
         let expected = match dialect {

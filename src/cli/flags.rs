@@ -354,7 +354,7 @@ pub const COMMANDS: &[Command] = &[
         ],
         examples: &[(
             "holdfast identify -H 'X-Session-ID: mine' < body.json",
-            "why do two requests share a session?",
+            "which session is it?",
         )],
     },
     Command {

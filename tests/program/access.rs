@@ -119,7 +119,8 @@ fn others_are_served_without_keys_only_where_that_is_asked_for() {
     }
     folder.write("config.yaml", &format!("{open}allow-anonymous: true\n"));
     let (code, out, err) = outcome(&mut command(&["--config", file, "--check"]));
-    assert_eq!(code, Some(0), "{out}{err}");
+    // It has no credential either.
+    assert_eq!(code, Some(1), "{out}{err}");
     assert!((out + &err).contains("allow-anonymous lets everybody in"));
     let program = serving(&path);
     program.expect("allow-anonymous: everybody who reaches this host is served, without a key");

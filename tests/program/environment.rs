@@ -118,6 +118,6 @@ fn a_variable_without_effect_is_told() {
     folder.write("config.yaml", &configuration("k"));
     let mut call = at_home(&folder);
     let program = Program::spawn(call.env("MANAGEMENT_PASSWORD", "a-secret"));
-    program.expect("MANAGEMENT_PASSWORD has no effect");
+    program.expect("MANAGEMENT_PASSWORD is not implemented and has no effect");
     assert!(!program.printed().contains("secret"));
 }

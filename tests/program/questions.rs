@@ -48,9 +48,25 @@ fn a_check_tells_everything_at_once() {
 fn credentials_and_their_certificate_are_checked_too() {
     let odd = FILE.replace("gpt-*", "'*'");
     let warning = "config.yaml:5:5 warning claude-api-key[0] offers no model and is never used\n";
-    for (flags, expected) in [(&["--check"][..], 0), (&["--check", "--strict"], 1)] {
-        let (code, out, _) = ask(&odd, flags);
-        assert_eq!((code, out.as_str()), (Some(expected), warning));
+    let error = "config.yaml error no credential offers a model: no request can be served. Add `models` to one\n";
+    let other = "gemini-api-key: [{api-key: k, models: [{name: m}]}]\n";
+    for (text, flags, expected, problems) in [
+        (
+            format!("{odd}{other}"),
+            &["--check"][..],
+            0,
+            warning.to_owned(),
+        ),
+        (
+            format!("{odd}{other}"),
+            &["--check", "--strict"],
+            1,
+            warning.to_owned(),
+        ),
+        (odd, &["--check"], 1, format!("{warning}{error}")),
+    ] {
+        let (code, out, _) = ask(&text, flags);
+        assert_eq!((code, out), (Some(expected), problems));
     }
     let tls = format!("{FILE}tls: {{enable: true, cert: no.pem, key: no.pem}}\n");
     let (code, out, _) = ask(&tls, &["--check"]);

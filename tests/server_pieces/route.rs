@@ -270,7 +270,6 @@ fn what_is_not_served() {
         ("GET", "/v1/responses/a/b"),
         ("GET", "/v1/responses/a%20b"),
         ("GET", "/v1/responses//input_items"),
-        ("DELETE", "/v1/responses/a/cancel"),
         ("GET", "/healthz#top"),
         ("GET", "*"),
         ("CONNECT", "host:443"),

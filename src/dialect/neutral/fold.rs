@@ -23,8 +23,12 @@ const OPENAIS: [&str; 2] = ["enum", "not"];
 /// The longest schema that is folded for upstreams that need not be OpenAI, bytes. A longer one stays as it is.
 const MOST_OPENAI: usize = 64 * 1024;
 
-/// How deep schemas stand in each other.
-const DEPTH: usize = 64;
+/// How deep schemas that are combined stand in each other. Each step may nest what comes of it three levels deeper, and a
+/// text of more than 128 levels is read by nobody.
+const DEPTH: usize = 24;
+
+/// How deep references are looked for.
+const REFERENCES: usize = 128;
 
 /// What is said in words is at most so long, bytes.
 const WORDS: usize = 512;
@@ -146,7 +150,7 @@ struct Mover<'a> {
 
 impl Mover<'_> {
     fn redirect(&mut self, schema: &mut Value, depth: usize) {
-        if depth > 2 * DEPTH {
+        if depth > REFERENCES {
             return;
         }
         match schema {
