@@ -5,7 +5,7 @@ use crate::dialect::Dialect;
 /// The longest id, bytes.
 ///
 /// - Chat: 40. OpenAI refuses a longer one with the code `string_above_max_length`: "Invalid
-///   'messages[2].tool_calls[0].id': string too long. Expected a string with maximum length 40" (the error as quoted
+///   'messages\[2\].tool_calls\[0\].id': string too long. Expected a string with maximum length 40" (the error as quoted
 ///   in issue 5171 of vercel/ai and issue 6377 of microsoft/autogen).
 /// - Responses: 64, the `maxLength` of `call_id` in OpenAI's OpenAPI document (`FunctionCallOutputItemParam`).
 /// - Messages: 64. Anthropic publishes no length; this is what other gateways cut ids to, and its own are shorter.
