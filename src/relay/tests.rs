@@ -663,7 +663,8 @@ impl Read for Pausing {
 }
 
 /// What Google's SDKs can read: lines of data, each with one blank line behind it.
-fn lines_of_data(text: &str) -> Vec<&str> {
+fn lines_of_data(text: &str) -> Vec<String> {
+    let text = text.replace("\r\n", "\n");
     let events = text.strip_suffix("\n\n").expect("an end");
     events
         .split("\n\n")
@@ -671,7 +672,7 @@ fn lines_of_data(text: &str) -> Vec<&str> {
             let data = event.strip_prefix("data: ");
             let data = data.unwrap_or_else(|| panic!("{event:?} in {text:?}"));
             assert!(!data.contains('\n'), "{event:?}");
-            data
+            data.to_owned()
         })
         .collect()
 }

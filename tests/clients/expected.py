@@ -28,22 +28,4 @@ FAULTS = (
         )
         for dialect in ("chat", "responses")
     ),
-    *(
-        Fault(
-            f"{language}-gemini [cmr]* parallel",
-            "17 degrees",
-            "The SDK's chat sends back each chunk of a stream as a content of its own. Calls in several `model` contents"
-            " in a row are calls of one turn; they become a turn each, with their results between them.",
-        )
-        for language in ("js", "go")
-    ),
-    *(
-        Fault(
-            f"ai-responses {upstream} {scenario}",
-            "is not supported where the upstream is not the Responses API",
-            "The provider sends back what was answered as `item_reference`, as is its default.",
-        )
-        for upstream in ("[cmg]*", "aimock-[cmg]*")
-        for scenario in ("plain", "parallel", "reasoning")
-    ),
 )

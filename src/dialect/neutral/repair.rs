@@ -8,7 +8,8 @@ use crate::dialect::Dialect;
 
 /// Makes the history of calls whole, with ids as `upstream` takes them: results go behind the turn with their calls,
 /// results that belong to no call become words of the user, and calls that were never answered are answered.
-pub fn tool_turns(mut turns: Vec<Turn<'_>>, upstream: Dialect) -> Vec<Turn<'_>> {
+pub fn tool_turns(turns: Vec<Turn<'_>>, upstream: Dialect) -> Vec<Turn<'_>> {
+    let mut turns = calls_together(turns);
     let mut results = results(&mut turns).into_iter();
     let mut ids = Distinct::new(upstream);
     let mut out: Vec<Turn<'_>> = Vec::with_capacity(turns.len());
@@ -34,6 +35,25 @@ pub fn tool_turns(mut turns: Vec<Turn<'_>>, upstream: Dialect) -> Vec<Turn<'_>> 
             push(&mut out, results_turn(answers));
         }
         push(&mut out, Turn::new(Role::User, strays));
+    }
+    out
+}
+
+/// Calls in several turns of the assistant in a row are calls of one turn: Google's SDKs send back each chunk of a
+/// stream as a turn of its own.
+fn calls_together(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
+    let has_calls = |turn: &Turn| {
+        let mut parts = turn.parts.iter();
+        turn.role == Role::Assistant && parts.any(|part| matches!(part, Part::ToolCall(_)))
+    };
+    let mut out: Vec<Turn<'_>> = Vec::with_capacity(turns.len());
+    for turn in turns {
+        match out.last_mut() {
+            Some(before) if turn.role == Role::Assistant && has_calls(before) => {
+                before.parts.append(turn.parts);
+            }
+            _ => out.push(turn),
+        }
     }
     out
 }
@@ -207,6 +227,28 @@ mod tests {
                     User,
                     vec![result("a", "1"), result("b", "two"), Part::text("and?")]
                 ),
+            ]
+        );
+    }
+
+    #[test]
+    fn calls_of_turns_in_a_row_are_of_one_turn() {
+        use Role::{Assistant, User};
+        let repaired = repaired(vec![
+            turn(User, vec![Part::text("go")]),
+            turn(Assistant, vec![Part::text("hm")]),
+            turn(Assistant, vec![call("a")]),
+            turn(Assistant, vec![call("b")]),
+            turn(Assistant, vec![Part::text("so")]),
+            turn(User, vec![result("a", "1"), result("b", "2")]),
+        ]);
+        assert_eq!(
+            repaired,
+            [
+                turn(User, vec![Part::text("go")]),
+                turn(Assistant, vec![Part::text("hm")]),
+                turn(Assistant, vec![call("a"), call("b"), Part::text("so")]),
+                turn(User, vec![result("a", "1"), result("b", "2")]),
             ]
         );
     }

@@ -65,7 +65,10 @@ pub fn render_in_stream(
 ) -> Vec<u8> {
     match dialect {
         // Google's SDKs raise their error for this form and no other (`relay::closing`).
-        Dialect::Chat | Dialect::Gemini => event("data: ", &render(dialect, problem)),
+        // Google ends events with CR LF twice, and its SDK for Go takes what ends otherwise behind one of those for more
+        // of it.
+        Dialect::Gemini => [b"data: ", &*render(dialect, problem), b"\r\n\r\n"].concat(),
+        Dialect::Chat => event("data: ", &render(dialect, problem)),
         Dialect::Messages => event("event: error\ndata: ", &render(dialect, problem)),
         Dialect::Responses => {
             let (code, message) = stream_words(dialect, problem);
@@ -245,7 +248,9 @@ mod tests {
     fn parts(event: &[u8]) -> (String, Value) {
         let text = str::from_utf8(event).expect("UTF-8");
         let (lead, data) = text.split_once("data: ").expect("a data line");
-        let data = data.strip_suffix("\n\n").expect("a blank line at the end");
+        let end = ["\r\n\r\n", "\n\n"];
+        let mut ended = end.iter().filter_map(|end| data.strip_suffix(end));
+        let data = ended.next().expect("a blank line at the end");
         assert!(!data.contains('\n'));
         (
             lead.to_owned(),

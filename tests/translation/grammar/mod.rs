@@ -54,7 +54,7 @@ pub fn frames(stream: &[u8]) -> Result<Vec<Frame>, Complaint> {
             });
         }
     }
-    if !text.is_empty() && !text.ends_with("\n\n") {
+    if !text.is_empty() && !text.ends_with("\n\n") && !text.ends_with("\r\n\r\n") {
         return Err("the last event is not closed".to_owned());
     }
     Ok(frames)
@@ -76,7 +76,7 @@ pub fn check(dialect: Dialect, stream: &[u8]) -> Result<End, Complaint> {
 
 /// Google's SDKs read lines of data and single blank ones between them, and nothing else.
 fn only_data(stream: &[u8]) -> Result<(), Complaint> {
-    let text = String::from_utf8_lossy(stream);
+    let text = String::from_utf8_lossy(stream).replace("\r\n\r\n", "\n\n");
     let events = text.strip_suffix("\n\n").unwrap_or(&text);
     let mut odd = events
         .split("\n\n")
