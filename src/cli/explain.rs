@@ -32,6 +32,14 @@ pub fn explain(asked: &str, known: &Known<'_>) -> (String, bool) {
             None => (split.base, split.suffix, None),
         },
     };
+    let passed_on = match found {
+        Some(_) => None,
+        None => known.catalog.passed_on(base),
+    };
+    let found = match &passed_on {
+        Some(offer) => Some((base, &**offer)),
+        None => found,
+    };
     row(&mut text, "asked", asked);
     if let Some(suffix) = suffix {
         row(&mut text, "model", base);
@@ -41,6 +49,13 @@ pub fn explain(asked: &str, known: &Known<'_>) -> (String, bool) {
         Some((name, offer)) => {
             if name != base {
                 row(&mut text, "offered as", name);
+            }
+            if passed_on.is_some() {
+                row(
+                    &mut text,
+                    "listed",
+                    "no: the name is passed on to its vendor",
+                );
             }
             served(&mut text, name, suffix, offer, known);
         }

@@ -14,6 +14,7 @@ use super::exclusion::Exclusion;
 use super::id::{Id, Ids, auth_index};
 use super::model::{self, Model, Repeats};
 use super::presented::{Credential, Provider};
+use super::unlisted::Unlisted;
 
 /// All credentials of a configuration in the order of their blocks, and what is odd about them: all
 /// problems are warnings.
@@ -51,6 +52,7 @@ struct Parts<'e> {
     proxy: ProxySetting,
     tuning: Tuning,
     models: Arc<[Model]>,
+    unlisted: Option<Unlisted>,
 }
 
 impl<'c> Builder<'c> {
@@ -128,6 +130,9 @@ impl<'c> Builder<'c> {
                 proxy: proxy.clone(),
                 tuning: common.tuning,
                 models: models.into(),
+                unlisted: common.models.is_none().then(|| Unlisted {
+                    excluded: excluded_models.clone(),
+                }),
             };
             self.add(&common.place, common, parts);
         }
@@ -192,6 +197,7 @@ impl<'c> Builder<'c> {
             proxy,
             tuning,
             models: Arc::clone(models),
+            unlisted: None,
         };
         let Some(keys) = &entry.keys else {
             let id = self.ids.next(&kind, &[base_url]);
@@ -220,6 +226,7 @@ impl<'c> Builder<'c> {
             proxy,
             tuning,
             models,
+            unlisted,
         } = parts;
         if id.repeated {
             self.warn(place, "is the same as an earlier entry: both are used");
@@ -257,6 +264,7 @@ impl<'c> Builder<'c> {
             request_retry: tuning.request_retry,
             weight: tuning.weight.unwrap_or(1),
             models,
+            unlisted,
         });
     }
 

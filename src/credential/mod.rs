@@ -11,6 +11,7 @@ mod id;
 mod model;
 mod name;
 mod presented;
+mod unlisted;
 
 pub use crate::config::{HeaderValueSource, ProxySetting};
 pub use api_key::{exclusions, from_config};
@@ -19,3 +20,4 @@ pub use exclusion::Exclusion;
 pub use model::Model;
 pub use name::{split as split_thinking, split_configured};
 pub use presented::{Credential, Provider, Resolved, is_chatgpt};
+pub use unlisted::Unlisted;

@@ -33,6 +33,24 @@ pub struct Model {
     pub output: Option<u64>,
 }
 
+impl Model {
+    /// A model of which nothing is known but its name.
+    pub fn unlisted(id: &str, owned_by: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            upstream: vec![id.to_owned()],
+            thinking: Vec::new(),
+            force_mapping: false,
+            display_name: id.to_owned(),
+            owned_by: owned_by.to_owned(),
+            created: None,
+            version: None,
+            context: None,
+            output: None,
+        }
+    }
+}
+
 /// What to do with rows of one alias.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeats {

@@ -8,6 +8,7 @@ use crate::dialect::Dialect;
 
 use super::model::Model;
 use super::name;
+use super::unlisted::Unlisted;
 
 /// A kind of upstream.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -106,6 +107,9 @@ pub struct Credential {
     /// What it offers; empty for a credential that serves nothing. Shared by credentials that offer the
     /// same.
     pub models: Arc<[Model]>,
+    /// Where the configuration lists no models: the vendor says what there is, and names of its family that
+    /// are not among `models` are passed on to it.
+    pub unlisted: Option<Unlisted>,
 }
 
 /// What a model name asked for by a client means to one credential.
@@ -200,6 +204,16 @@ impl Credential {
                 self.models.iter().find(plain)
             })
         })
+    }
+
+    /// What is sent for a name that none of the models has, if it is passed on: the name without the prefix.
+    pub fn passed_on<'n>(&self, name: &'n str) -> Option<&'n str> {
+        let unlisted = self.unlisted.as_ref()?;
+        let prefix = self.prefix.as_deref();
+        let bare = prefix.and_then(|prefix| name.strip_prefix(prefix)?.strip_prefix('/'));
+        let plain = (prefix.is_none() || !self.force_prefix).then_some(name);
+        let mut names = [bare, plain].into_iter().flatten();
+        names.find(|name| unlisted.has(&self.provider, name))
     }
 
     fn offers_plain(&self, model: &Model) -> bool {

@@ -2,8 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::iter::repeat;
+use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::Arc;
+
+use lru::LruCache;
+use parking_lot::Mutex;
 
 use super::holders::Holders;
 use crate::credential::{Credential, Model, split_configured};
@@ -50,6 +54,25 @@ pub struct Catalog {
     /// Lower-case name to the name as offered, for clients that spell it otherwise.
     folded: HashMap<Box<str>, Box<str>>,
     credentials: Vec<Arc<Credential>>,
+    /// Credentials that may serve more than is listed, without members.
+    unlisted: Vec<Candidate>,
+    /// The last names that were passed on.
+    passed_on: Mutex<PassedOn>,
+}
+
+/// Offers of names that no list has, by these names.
+#[derive(Debug)]
+struct PassedOn(LruCache<Box<str>, Arc<Offer>>);
+
+/// How many of them are kept ready.
+const PASSED_ON: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+/// Longest name that is passed on, bytes.
+const LONGEST: usize = 256;
+
+impl Default for PassedOn {
+    fn default() -> Self {
+        Self(LruCache::new(PASSED_ON))
+    }
 }
 
 /// One model, and who serves it.
@@ -117,6 +140,14 @@ impl Catalog {
             let credential = Arc::new(credential);
             let id: Arc<str> = Arc::from(credential.id.as_str());
             let holder = holders.number(&id);
+            if credential.unlisted.is_some() {
+                catalog.unlisted.push(Candidate {
+                    id: Arc::clone(&id),
+                    holder,
+                    credential: Arc::clone(&credential),
+                    members: Arc::default(),
+                });
+            }
             for (name, model) in credential.visible_ids() {
                 let candidate = Candidate {
                     id: Arc::clone(&id),
@@ -150,6 +181,38 @@ impl Catalog {
             let offered = self.folded.get(name.to_lowercase().as_str())?;
             self.by_name.get(offered)
         })
+    }
+
+    /// Who serves a name that no list has, if it is a name of a vendor whose credentials list no models.
+    pub fn passed_on(&self, name: &str) -> Option<Arc<Offer>> {
+        if self.unlisted.is_empty() || name.len() > LONGEST {
+            return None;
+        }
+        if let Some(known) = self.passed_on.lock().0.get(name) {
+            return Some(Arc::clone(known));
+        }
+        let candidates = self.unlisted.iter().filter_map(|candidate| {
+            let upstream = candidate.credential.passed_on(name)?;
+            let member = Member {
+                upstream: Arc::from(upstream),
+                thinking: None,
+                record: None,
+                alias: None,
+            };
+            Some(Candidate {
+                members: [member].into(),
+                ..candidate.clone()
+            })
+        });
+        let candidates: Vec<Candidate> = candidates.collect();
+        let owner = &candidates.first()?.credential.provider;
+        let mut offer = Offer::new(Model::unlisted(name, owner.key()));
+        offer.candidates = candidates;
+        offer.finish();
+        let offer = Arc::new(offer);
+        let mut kept = self.passed_on.lock();
+        kept.0.put(name.into(), Arc::clone(&offer));
+        Some(offer)
     }
 
     /// All offered names, in their order.

@@ -9,6 +9,9 @@ use crate::session::bindings::Holder;
 /// How often a model that everybody has used up is tried all the same (spec/routing.md 7.4).
 pub const PROBE_INTERVAL: Duration = Duration::from_secs(30 * 60);
 
+/// Most models of one credential whose failures are remembered: clients may name any of a vendor's family.
+const MODELS: usize = 256;
+
 /// Why a credential is passed over for a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {
@@ -127,6 +130,9 @@ impl Condition {
         let at = match self.models.iter().position(|(known, _)| known == model) {
             Some(at) => at,
             None => {
+                if self.models.len() >= MODELS {
+                    self.models.remove(0);
+                }
                 self.models.push((Arc::clone(model), Record::default()));
                 self.models.len() - 1
             }

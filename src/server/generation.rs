@@ -263,6 +263,14 @@ impl Generation<'_> {
             // An id may itself end in parentheses.
             None => (name.full, catalog.offer(name.full)),
         };
+        let passed_on = match offer {
+            Some(_) => None,
+            None => catalog.passed_on(name.base),
+        };
+        let (base, offer) = match &passed_on {
+            Some(passed_on) => (name.base, Some(&**passed_on)),
+            None => (base, offer),
+        };
         let Some(offer) = offer else {
             let near = models::nearest(&self.snapshot.listed, name.base);
             return self.refuse(&Problem::unknown_model(&understood.model, &near), out);

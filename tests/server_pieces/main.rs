@@ -3,6 +3,7 @@
 #[cfg(feature = "compression")]
 mod decoding;
 mod lists;
+mod passed_on;
 mod route;
 mod ruled;
 

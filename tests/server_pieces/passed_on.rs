@@ -1,0 +1,69 @@
+//! Names of models that no list has.
+
+use holdfast::config;
+use holdfast::credential;
+use holdfast::routing::{Catalog, Holders};
+
+fn catalog(text: &str) -> Catalog {
+    let config = config::load(text, "c.yaml").config.expect("no error");
+    Catalog::new(credential::from_config(&config).0, &Holders::default())
+}
+
+/// The upstream's names for a model, by the credentials that serve it.
+fn served(catalog: &Catalog, name: &str) -> Vec<String> {
+    let offer = catalog.passed_on(name);
+    let candidates = offer.iter().flat_map(|offer| offer.candidates());
+    candidates
+        .map(|candidate| {
+            format!(
+                "{} {}",
+                candidate.credential.provider.key(),
+                candidate.members[0].upstream
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn names_of_a_vendor_go_to_its_credentials_without_a_list() {
+    let catalog = catalog(
+        "claude-api-key: [{api-key: a}, {api-key: b, models: [{name: claude-x}]}, {api-key: c, prefix: team, excluded-models: ['claude-opus-*']}]\ncodex-api-key: [{api-key: d}]\ngemini-api-key: [{api-key: e}]\nopenai-compatibility: [{name: o, base-url: 'http://h', models: [{name: m}]}]\n",
+    );
+    for (name, expected) in [
+        (
+            "claude-sonnet-9",
+            &["claude claude-sonnet-9", "claude claude-sonnet-9"][..],
+        ),
+        ("claude-opus-9", &["claude claude-opus-9"]),
+        ("team/claude-sonnet-9", &["claude claude-sonnet-9"]),
+        ("team/claude-opus-9", &[]),
+        ("other/claude-sonnet-9", &[]),
+        ("gpt-4o", &["codex gpt-4o"]),
+        ("gpt-5-mini", &["codex gpt-5-mini"]),
+        ("o9-mini", &["codex o9-mini"]),
+        ("gemini-flash-latest", &["gemini gemini-flash-latest"]),
+        ("llama-4", &[]),
+        ("", &[]),
+    ] {
+        assert_eq!(served(&catalog, name), expected, "{name}");
+        // Again, as it is remembered.
+        assert_eq!(served(&catalog, name), expected, "{name}");
+    }
+    let long = format!("gpt-{}", "x".repeat(300));
+    assert!(catalog.passed_on(&long).is_none());
+}
+
+#[test]
+fn names_are_many_and_memory_is_not() {
+    let catalog = catalog("codex-api-key: [{api-key: d}]\n");
+    for number in 0..10_000 {
+        let name = format!("gpt-{number}-new");
+        assert_eq!(served(&catalog, &name), [format!("codex {name}")]);
+    }
+}
+
+#[test]
+fn lists_of_ones_own_are_all_there_is() {
+    let catalog = catalog("claude-api-key: [{api-key: b, models: [{name: claude-x}]}]\n");
+    assert!(catalog.passed_on("claude-y").is_none());
+}
