@@ -295,3 +295,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_answer_that_is_asked_for_too_late_gives_its_memory_back() {
+    let budget = Budget::new(10_000);
+    let bounds = Bounds {
+        answers: 9,
+        bytes: 9_000,
+        all_answers: 9,
+        all_bytes: 9_000,
+    };
+    let store = Store::new(bounds, &budget);
+    let (client, now) = (Client::new("a"), Instant::now());
+    let object = r#"{"id":"r","output":[{"id":"i","text":"x"}]}"#;
+    let parts = Parts::of(object.as_bytes()).unwrap();
+    let context = Vec::new();
+    store.keep(client, NewAnswer { parts, context }, now);
+    assert!(budget.used() > 0);
+    let late = now + LIFE + Duration::from_secs(1);
+    assert!(matches!(store.answer(client, "r", late), Found::Nowhere));
+    assert_eq!((budget.used(), store.size()), (0, (0, 0)));
+}

@@ -95,9 +95,10 @@ impl Store {
     /// An answer, by its id. Finding it renews its life.
     pub fn answer(&self, client: Client, id: &str, now: Instant) -> Found<Arc<Answer>> {
         let mut found = Found::Nowhere;
-        self.table
-            .lock()
-            .change(client, |held| found = held.answer(id, LIFE, now));
+        let mut table = self.table.lock();
+        table.change(client, |held| found = held.answer(id, LIFE, now));
+        // One that is too old is removed.
+        table.settle();
         found
     }
 
