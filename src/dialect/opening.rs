@@ -1,6 +1,7 @@
 //! Whether what an upstream has said so far is an answer yet: streams open before there is anything to tell,
 //! and some answers say nothing at all (spec/routing.md 7.7).
 
+use memchr::memmem;
 use serde_json::Value;
 
 use super::Dialect;
@@ -10,21 +11,22 @@ use crate::sse::Event;
 /// Keys of a chat's delta that say nothing about its content.
 const SILENT: [&str; 2] = ["role", "id"];
 
-/// Whether an event only opens a stream.
+/// Whether an event says nothing yet: it opens a stream or a part of it, its text is empty, or it is no event of
+/// its dialect at all. Such events are held back until one says something.
 pub fn is_opening(dialect: Dialect, event: &Event, data: &[u8]) -> bool {
-    let parsed = || serde_json::from_slice::<Value>(data).ok();
     match dialect {
-        Dialect::Messages => kind(event, data) == "message_start",
-        Dialect::Responses => matches!(
-            kind(event, data).as_str(),
-            "response.created" | "response.queued" | "response.in_progress"
-        ),
-        Dialect::Chat => parsed().is_some_and(|chunk| {
+        Dialect::Messages | Dialect::Responses => {
+            let kind = kind(event, data);
+            match (dialect, kind.as_str()) {
+                (Dialect::Messages, kind) => is_opening_of_messages(kind, data),
+                (_, kind) => is_opening_of_responses(kind, data),
+            }
+        }
+        Dialect::Chat => parsed(data).is_none_or(|chunk| {
             let choices = chunk["choices"].as_array();
-            choices.is_some_and(|choices| choices.iter().all(says_nothing))
-                && chunk["usage"].is_null()
+            choices.is_none_or(|choices| choices.iter().all(says_nothing))
         }),
-        Dialect::Gemini => parsed().is_some_and(|chunk| {
+        Dialect::Gemini => parsed(data).is_none_or(|chunk| {
             chunk["error"].is_null()
                 && chunk["promptFeedback"]["blockReason"].is_null()
                 && candidates(&chunk)
@@ -32,6 +34,53 @@ pub fn is_opening(dialect: Dialect, event: &Event, data: &[u8]) -> bool {
                     .all(|candidate| candidate["finishReason"].is_null() && has_no_parts(candidate))
         }),
     }
+}
+
+fn is_opening_of_messages(kind: &str, data: &[u8]) -> bool {
+    match kind {
+        "content_block_start" => {
+            has_blank(data)
+                && parsed(data).is_some_and(|event| is_no_text(&event["content_block"]))
+        }
+        "content_block_delta" => {
+            has_blank(data)
+                && parsed(data).is_some_and(|event| {
+                    let delta = &event["delta"];
+                    delta["type"] == "text_delta" && is_blank(&delta["text"])
+                })
+        }
+        // What ends an answer is looked at where it ends.
+        "message_delta" => false,
+        _ => true,
+    }
+}
+
+fn is_opening_of_responses(kind: &str, data: &[u8]) -> bool {
+    match kind {
+        "response.output_item.added" | "response.output_item.done" => {
+            parsed(data).is_some_and(|event| is_no_message(&event["item"]))
+        }
+        "response.content_part.added" | "response.content_part.done" => {
+            parsed(data).is_some_and(|event| is_no_text(&event["part"]))
+        }
+        "response.output_text.delta" => {
+            has_blank(data) && parsed(data).is_some_and(|event| is_blank(&event["delta"]))
+        }
+        "response.output_text.done" => {
+            has_blank(data) && parsed(data).is_some_and(|event| is_blank(&event["text"]))
+        }
+        "response.created" | "response.queued" | "response.in_progress" => true,
+        kind => !kind.starts_with("response."),
+    }
+}
+
+fn parsed(data: &[u8]) -> Option<Value> {
+    serde_json::from_slice(data).ok().filter(Value::is_object)
+}
+
+/// Whether there may be an empty text: most events need not be read to see that they say something.
+fn has_blank(data: &[u8]) -> bool {
+    memmem::find(data, b"\"\"").is_some()
 }
 
 /// Whether an event ends an answer in the ordinary way without saying anything itself.
@@ -49,12 +98,15 @@ pub fn ends_silently(dialect: Dialect, event: &Event, data: &[u8]) -> bool {
     };
     match dialect {
         Dialect::Messages => json["delta"]["stop_reason"] == "end_turn",
-        Dialect::Responses => is_empty_body(dialect, &json["response"]),
+        Dialect::Responses => {
+            let response = &json["response"];
+            is_empty_body(dialect, response) || is_void_body(dialect, response)
+        }
         Dialect::Chat => json["choices"].as_array().is_some_and(|choices| {
             !choices.is_empty()
                 && choices
                     .iter()
-                    .all(|choice| choice["finish_reason"] == "stop" && is_silent(&choice["delta"]))
+                    .all(|choice| choice["finish_reason"] == "stop" && has_no_words(choice))
         }),
         Dialect::Gemini => is_empty_body(dialect, &json),
     }
@@ -70,8 +122,7 @@ pub fn is_empty_body(dialect: Dialect, json: &Value) -> bool {
             !choices.is_empty()
                 && choices.iter().all(|choice| {
                     choice["finish_reason"] == "stop"
-                        && is_silent(&choice["message"])
-                        && is_blank(&choice["text"])
+                        && has_no_words(choice)
                 })
         }),
         Dialect::Gemini => {
@@ -95,11 +146,7 @@ pub fn is_void_body(dialect: Dialect, json: &Value) -> bool {
         },
         Dialect::Responses => is_completed(json) && !json["output"].is_array(),
         Dialect::Chat => json["choices"].as_array().is_none_or(|choices| {
-            choices.iter().all(|choice| {
-                is_blank(&choice["finish_reason"])
-                    && is_silent(&choice["message"])
-                    && is_blank(&choice["text"])
-            })
+            choices.iter().all(says_nothing)
         }),
         Dialect::Gemini => {
             let is_blocked = [&json["promptFeedback"], &json["response"]["promptFeedback"]]
@@ -142,7 +189,12 @@ fn kind(event: &Event, data: &[u8]) -> String {
 }
 
 fn says_nothing(choice: &Value) -> bool {
-    choice["finish_reason"].is_null() && is_silent(&choice["delta"])
+    is_blank(&choice["finish_reason"]) && has_no_words(choice)
+}
+
+/// Whether a choice says nothing, in whichever member an upstream says it.
+fn has_no_words(choice: &Value) -> bool {
+    is_silent(&choice["delta"]) && is_silent(&choice["message"]) && is_blank(&choice["text"])
 }
 
 /// Whether a message or delta holds nothing but its role.
@@ -240,6 +292,12 @@ mod tests {
             (
                 Chat,
                 r#"{"choices":[],"usage":{"completion_tokens":1}}"#,
+                true,
+            ),
+            (Chat, r#"{"choices":[{"text":"a"}]}"#, false),
+            (
+                Chat,
+                r#"{"choices":[{"delta":{"content":""},"finish_reason":"length"}]}"#,
                 false,
             ),
             (
@@ -257,9 +315,70 @@ mod tests {
                 r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#,
                 false,
             ),
-            (Gemini, "[DONE]", false),
+            (
+                Messages,
+                r#"{"type":"content_block_start","content_block":{"type":"text","text":""}}"#,
+                true,
+            ),
+            (
+                Messages,
+                r#"{"type":"content_block_start","content_block":{"type":"thinking","thinking":""}}"#,
+                false,
+            ),
+            (
+                Messages,
+                r#"{"type":"content_block_delta","delta":{"type":"text_delta","text":""}}"#,
+                true,
+            ),
+            (
+                Messages,
+                r#"{"type":"content_block_delta","delta":{"type":"text_delta","text":"a"}}"#,
+                false,
+            ),
+            (
+                Messages,
+                r#"{"type":"content_block_delta","delta":{"type":"input_json_delta","partial_json":""}}"#,
+                false,
+            ),
+            (Messages, r#"{"type":"content_block_stop","index":0}"#, true),
+            (
+                Responses,
+                r#"{"type":"response.output_item.added","item":{"type":"message","content":[]}}"#,
+                true,
+            ),
+            (
+                Responses,
+                r#"{"type":"response.output_item.added","item":{"type":"function_call"}}"#,
+                false,
+            ),
+            (
+                Responses,
+                r#"{"type":"response.content_part.added","part":{"type":"output_text","text":""}}"#,
+                true,
+            ),
+            (
+                Responses,
+                r#"{"type":"response.output_text.delta","delta":""}"#,
+                true,
+            ),
+            (
+                Responses,
+                r#"{"type":"response.output_text.delta","delta":"a"}"#,
+                false,
+            ),
+            (
+                Responses,
+                r#"{"type":"response.reasoning_text.delta","delta":"a"}"#,
+                false,
+            ),
+            (Responses, r#"{"type":"codex.rate_limits"}"#, true),
         ] {
             assert_eq!(opens(dialect, data), expected, "{data}");
+        }
+        for dialect in Dialect::ALL {
+            for data in ["", "x", "[DONE]", "null", "[]", "7", "{}", r#"{"object":"x"}"#] {
+                assert!(opens(dialect, data), "{dialect:?} {data}");
+            }
         }
     }
 
@@ -394,6 +513,12 @@ mod tests {
                 r#"{"type":"response.completed","response":{"status":"completed","output":[{}]}}"#,
                 false,
             ),
+            (
+                Responses,
+                r#"{"type":"response.completed","response":{}}"#,
+                true,
+            ),
+            (Responses, r#"{"type":"response.completed"}"#, true),
             (
                 Responses,
                 r#"{"type":"response.incomplete","response":{"status":"incomplete","output":[]}}"#,

@@ -77,6 +77,8 @@ impl Held {
                 self.has_output()
             }
             Meaning::End | Meaning::Finish => true,
+            // What is not shown, it may have thought all the same.
+            _ if self.dialect == Dialect::Chat && self.has_output() => true,
             _ => !opening::is_opening(self.dialect, event, data),
         };
         if meaning == Meaning::End && !is_said {

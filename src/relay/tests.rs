@@ -366,8 +366,63 @@ fn an_answer_that_says_nothing_is_a_failure() {
         };
         assert!(whole::open(answer(r#"{"input_tokens":1}"#), &count, None).is_ok());
     }
-    let silent = "data: {\"type\":\"message_start\",\"message\":{}}\n\ndata: {\"type\":\"message_stop\"}\n\n";
-    assert!(open_stream(Messages, silent).is_err());
+}
+
+#[test]
+fn a_stream_that_says_nothing_is_a_failure() {
+    let stream = |events: &[&str]| -> String {
+        let lines = events.iter().map(|data| format!("data: {data}\n\n"));
+        lines.collect()
+    };
+    for dialect in Dialect::ALL {
+        for data in ["", "x", "null", "[]", "7", "{}", r#"{"object":"x"}"#] {
+            for events in [&[data][..], &[data, data], &[data, "[DONE]"]] {
+                let failure = open_stream(dialect, stream(events)).err();
+                let failure = failure.unwrap_or_else(|| panic!("{dialect:?} {events:?}"));
+                assert_eq!(failure.kind, FailureKind::Broken, "{dialect:?} {events:?}");
+            }
+        }
+        // What comes before the answer is passed on with it.
+        let late = stream(&["{}", ""]) + &events(dialect);
+        let opened = open_stream(dialect, late).unwrap();
+        let (text, relayed, _) = pump_opened(dialect, opened, end_mark(dialect));
+        assert_eq!(relayed.ended, Ended::Terminal, "{dialect:?} {text}");
+    }
+    let start = r#"{"type":"message_start","message":{}}"#;
+    let item = r#"{"type":"message","content":[{"type":"output_text","text":""}]}"#;
+    let added = format!(r#"{{"type":"response.output_item.added","item":{item}}}"#);
+    let completed =
+        format!(r#"{{"type":"response.completed","response":{{"output":[{item}]}}}}"#);
+    for (dialect, events) in [
+        (Messages, &[start, r#"{"type":"message_stop"}"#][..]),
+        (
+            Messages,
+            &[
+                start,
+                r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
+                r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":""}}"#,
+                r#"{"type":"content_block_stop","index":0}"#,
+                r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":0}}"#,
+                r#"{"type":"message_stop"}"#,
+            ],
+        ),
+        (Responses, &[r#"{"type":"response.completed"}"#]),
+        (Responses, &[r#"{"type":"response.completed","response":{}}"#]),
+        (Responses, &[&added, &completed]),
+        (Chat, &[r#"{"choices":null}"#, "[DONE]"]),
+        (
+            Chat,
+            &[
+                r#"{"choices":[{"text":""}]}"#,
+                r#"{"choices":[],"usage":{"completion_tokens":0}}"#,
+                "[DONE]",
+            ],
+        ),
+        (Gemini, &[r#"{"usageMetadata":{}}"#, r#"{"candidates":[]}"#]),
+    ] {
+        let failure = open_stream(dialect, stream(events)).err();
+        assert!(failure.is_some(), "{dialect:?} {events:?}");
+    }
 }
 
 #[test]
