@@ -101,6 +101,44 @@ fn an_array_that_fails_is_json_all_the_same() {
 }
 
 #[test]
+fn what_is_refused_before_it_is_served_is_an_array_too() {
+    let setup = Setup::with(Wish {
+        more: "limits: {body: 100, workers: 1, queue-timeout: 50ms}",
+        ..Wish::default()
+    });
+    let path = "/v1beta/models/m:streamGenerateContent";
+    let other = "/v1beta/models/m:generateContent";
+    let long = "x".repeat(101);
+    let wrong = ("X-Goog-Api-Key", "wrong");
+    for (method, headers, body, status) in [
+        ("POST", &[][..], "", 401),
+        ("POST", &[wrong], "", 401),
+        ("PUT", &[KEY], "", 405),
+        ("POST", &[KEY], &long, 413),
+        ("POST", &[KEY, ("Content-Encoding", "zip")], "x", 400),
+        ("POST", &[KEY], "{", 400),
+        ("POST", &[KEY], "{}", 404),
+    ] {
+        for (path, is_array) in [
+            (path.to_owned(), true),
+            (format!("{path}?alt=json"), true),
+            (format!("{path}?alt=sse"), false),
+            (other.to_owned(), false),
+        ] {
+            let mut client = setup.client();
+            let answer = client.call(method, &path, headers, body.as_bytes());
+            let what = format!("{method} {path} {headers:?}: {}", answer.text());
+            assert_eq!(answer.status(), status, "{what}");
+            let json = answer.json();
+            assert_eq!(json.is_array(), is_array, "{what}");
+            let error = if is_array { &json[0] } else { &json };
+            assert_eq!(error["error"]["code"], status, "{what}");
+        }
+    }
+    setup.stop();
+}
+
+#[test]
 fn base_urls_may_end_with_the_version() {
     let upstreams = Upstreams::start().unwrap();
     let address = upstreams.address();
