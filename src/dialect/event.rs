@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Dialect;
+use super::choice_error;
 use crate::json::{self, Invalid, Scanner, Span, Text};
 use crate::sse::Event;
 
@@ -50,6 +51,7 @@ pub fn meaning(dialect: Dialect, event: &Event, data: Option<&[u8]>) -> Meaning 
         _ if name == Some(b"error") => Meaning::Error,
         Dialect::Chat if data.trim_ascii() == b"[DONE]" => Meaning::End,
         Dialect::Chat | Dialect::Gemini if has_error(data) => Meaning::Error,
+        Dialect::Chat if choice_error::find(data).is_some() => Meaning::Error,
         Dialect::Chat | Dialect::Gemini if finishes(dialect, data) => Meaning::Finish,
         Dialect::Chat | Dialect::Gemini => Meaning::Part,
         Dialect::Responses => match &*kind(name, data, RESPONSES_KINDS) {
@@ -97,13 +99,16 @@ pub fn error_object(json: &Value) -> &Value {
 }
 
 /// Whether a whole JSON answer is an error, whatever its status said: an object with an `error`, or, from
-/// chat upstreams, one without `choices` that has a code and a message.
+/// chat upstreams, one with an error in a choice, or one without `choices` that has a code and a message.
 pub fn is_error_body(dialect: Dialect, body: &[u8]) -> bool {
     if has_error(body) {
         return true;
     }
     if dialect != Dialect::Chat {
         return false;
+    }
+    if choice_error::find(body).is_some() {
+        return true;
     }
     let Ok(members) = json::members(body) else {
         return false;
@@ -454,6 +459,18 @@ mod tests {
             ),
             (r#"{"choices":[{"delta":{},"finish_reason":""}]}"#, Part),
             (r#"{"x":{"choices":[{"finish_reason":"stop"}]}}"#, Part),
+            (
+                r#"{"choices":[{"error":{"code":502},"finish_reason":"error"}]}"#,
+                Error,
+            ),
+            (
+                r#"{"choices":[{"delta":{"content":"x"},"finish_reason":"error"}]}"#,
+                Error,
+            ),
+            (
+                r#"{"choices":[{"error":null,"finish_reason":"stop"}]}"#,
+                Finish,
+            ),
         ] {
             assert_eq!(
                 of(Dialect::Chat, &format!("data: {data}")),

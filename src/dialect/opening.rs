@@ -39,8 +39,7 @@ pub fn is_opening(dialect: Dialect, event: &Event, data: &[u8]) -> bool {
 fn is_opening_of_messages(kind: &str, data: &[u8]) -> bool {
     match kind {
         "content_block_start" => {
-            has_blank(data)
-                && parsed(data).is_some_and(|event| is_no_text(&event["content_block"]))
+            has_blank(data) && parsed(data).is_some_and(|event| is_no_text(&event["content_block"]))
         }
         "content_block_delta" => {
             has_blank(data)
@@ -120,10 +119,9 @@ pub fn is_empty_body(dialect: Dialect, json: &Value) -> bool {
         Dialect::Responses => is_completed(json) && all(&json["output"], is_no_message),
         Dialect::Chat => json["choices"].as_array().is_some_and(|choices| {
             !choices.is_empty()
-                && choices.iter().all(|choice| {
-                    choice["finish_reason"] == "stop"
-                        && has_no_words(choice)
-                })
+                && choices
+                    .iter()
+                    .all(|choice| choice["finish_reason"] == "stop" && has_no_words(choice))
         }),
         Dialect::Gemini => {
             let candidates = candidates(json);
@@ -145,9 +143,9 @@ pub fn is_void_body(dialect: Dialect, json: &Value) -> bool {
             None => true,
         },
         Dialect::Responses => is_completed(json) && !json["output"].is_array(),
-        Dialect::Chat => json["choices"].as_array().is_none_or(|choices| {
-            choices.iter().all(says_nothing)
-        }),
+        Dialect::Chat => json["choices"]
+            .as_array()
+            .is_none_or(|choices| choices.iter().all(says_nothing)),
         Dialect::Gemini => {
             let is_blocked = [&json["promptFeedback"], &json["response"]["promptFeedback"]]
                 .iter()
@@ -376,7 +374,16 @@ mod tests {
             assert_eq!(opens(dialect, data), expected, "{data}");
         }
         for dialect in Dialect::ALL {
-            for data in ["", "x", "[DONE]", "null", "[]", "7", "{}", r#"{"object":"x"}"#] {
+            for data in [
+                "",
+                "x",
+                "[DONE]",
+                "null",
+                "[]",
+                "7",
+                "{}",
+                r#"{"object":"x"}"#,
+            ] {
                 assert!(opens(dialect, data), "{dialect:?} {data}");
             }
         }

@@ -580,8 +580,9 @@ impl Stream {
                 message,
                 class,
             } => {
-                // An answer that is complete stays so.
-                if self.state == State::Running {
+                // An answer that is complete stays so, unless it is a chat: there some say so behind the reason for
+                // the end.
+                if self.state == State::Running || self.way_back.upstream == Dialect::Chat {
                     let status = ErrorStatus::from_upstream(status);
                     let problem = Problem {
                         class,

@@ -72,7 +72,7 @@ fn gathered(
         if meaning == Meaning::Error {
             return match gathered.is_complete() {
                 true => Ok(true),
-                false => Err(error_of(&data, headers)),
+                false => Err(error_of(asked.dialect, &data, headers)),
             };
         }
         gathered.read(&data);

@@ -57,7 +57,7 @@ impl Held {
         let meaning = event::meaning(self.dialect, event, data.as_deref());
         let data = match (&data, meaning) {
             (Some(data), Meaning::Part | Meaning::Finish | Meaning::End) => data,
-            (Some(data), Meaning::Error) => return Err(error_of(data, headers)),
+            (Some(data), Meaning::Error) => return Err(error_of(self.dialect, data, headers)),
             _ => {
                 if self.events.is_empty() && self.lead.len() + event.raw.len() <= LEAD {
                     self.lead.extend_from_slice(event.raw);

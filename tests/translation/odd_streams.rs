@@ -2,7 +2,7 @@
 
 use holdfast::dialect::Dialect;
 use holdfast::dialect::neutral::answer::{Answer, Block};
-use holdfast::dialect::translate::{self, Stream};
+use holdfast::dialect::translate::{self, Stream, WayBack};
 use holdfast::dialect::usage::Usage;
 use serde_json::{Value, json};
 
@@ -324,6 +324,85 @@ fn pictures_among_thoughts_are_not_the_answer() {
         let whole = String::from_utf8(whole).unwrap();
         let (answer, _) = understood(client, [whole.as_str(), "[DONE]"].into_iter());
         assert_eq!(said(&answer).0, "hello", "{client:?} {whole}");
+    }
+}
+
+#[test]
+fn calls_in_pieces_are_calls() {
+    let part = |part: Value| json!({"candidates": [{"index": 0, "content": {"role": "model", "parts": [part]}}], "responseId": "r"});
+    let call = |call: Value| part(json!({ "functionCall": call }));
+    let piece = |path: &str, text: &str| {
+        call(
+            json!({"partialArgs": [{"jsonPath": path, "stringValue": text, "willContinue": true}],
+            "willContinue": true}),
+        )
+    };
+    let last = json!({"candidates": [{"index": 0, "content": {"role": "model", "parts": [{"text": ""}]},
+        "finishReason": "STOP"}], "responseId": "r"});
+    let f = (
+        "f".to_owned(),
+        json!({"where": {"city": "New Delhi"}, "days": [3]}),
+    );
+    let g = ("g".to_owned(), json!({"a": 1}));
+    let empty = ("f".to_owned(), json!({}));
+    let begin = call(json!({"name": "f", "willContinue": true}));
+    let whole = call(json!({"name": "g", "args": {"a": 1}}));
+    let pieces = [
+        piece("$.where.city", "New "),
+        piece("$.where.city", "Delhi"),
+        call(
+            json!({"partialArgs": [{"jsonPath": "$.days[0]", "numberValue": 3}], "willContinue": true}),
+        ),
+    ];
+    let with_pieces = |before: &[Value], after: &[Value]| -> Vec<Value> {
+        [before, &pieces, after, std::slice::from_ref(&last)].concat()
+    };
+    let end = call(json!({}));
+    for (events, calls) in [
+        (
+            with_pieces(&[begin.clone()], &[end.clone()]),
+            vec![f.clone()],
+        ),
+        // Without an end, with one that comes twice, and with others around.
+        (with_pieces(&[begin.clone()], &[]), vec![f.clone()]),
+        (
+            with_pieces(&[begin.clone()], &[end.clone(), end.clone()]),
+            vec![f.clone()],
+        ),
+        (
+            with_pieces(&[whole.clone(), begin.clone()], &[whole.clone()]),
+            vec![g.clone(), f.clone(), g.clone()],
+        ),
+        (
+            with_pieces(&[begin.clone(), end.clone(), begin.clone()], &[end.clone()]),
+            vec![empty, f.clone()],
+        ),
+        (
+            vec![end.clone(), whole.clone(), last.clone()],
+            vec![g.clone()],
+        ),
+    ] {
+        for client in Dialect::ALL {
+            let (answer, _) = through(Dialect::Gemini, client, &events);
+            assert_eq!(said(&answer).2, calls, "{client:?} {events:?}");
+        }
+    }
+    // A signature may come with any piece.
+    let signed = part(
+        json!({"functionCall": {"name": "f", "willContinue": true}, "thoughtSignature": "c2ln"}),
+    );
+    for events in [
+        vec![signed.clone(), end.clone(), last.clone()],
+        vec![begin, signed, end, last],
+    ] {
+        let mut stream = Stream::new(WayBack::straight(Dialect::Gemini, "m", "s", 1), false);
+        let mut out = Vec::new();
+        for event in &events {
+            stream.read(event.to_string().as_bytes(), &mut out);
+        }
+        stream.end(&mut out);
+        let shown = String::from_utf8_lossy(&out);
+        assert!(shown.contains("\"thoughtSignature\":\"c2ln\""), "{shown}");
     }
 }
 

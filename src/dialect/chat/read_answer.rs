@@ -3,6 +3,7 @@
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
+use crate::dialect::choice_error;
 use crate::dialect::neutral::event::{self, Citation};
 use crate::dialect::neutral::fields::{Fields, list_of, object};
 use crate::dialect::neutral::ids::Mint;
@@ -106,6 +107,7 @@ impl Reader {
             .count("index")
             .and_then(|index| u32::try_from(index).ok())
             .unwrap_or(0);
+        let error = choice_error::of(&object);
         // The text of a completion. Together (recorded through Hugging Face's router by pydantic-ai) repeats there what
         // it says in `delta`.
         let text = match object.contains_key("delta") {
@@ -133,6 +135,10 @@ impl Reader {
         }
         if let Some(text) = text {
             choice.said(Kind::Text, text, events);
+        }
+        if let Some(error) = error {
+            events.push(event::error_of(error));
+            return;
         }
         if let Some(reason) = object.full_text("finish_reason") {
             choice.end_calls(&mut self.mint, events);
