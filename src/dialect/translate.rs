@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::arguments::Arguments;
-pub use super::chat::write::TextTools;
+pub use super::chat::write::{Known, TextTools};
 use super::memory::{self, Keeper, Memory};
 use super::neutral::answer::{Answer, Ending, Head};
 use super::neutral::ids::{self, Mint, Shown};
@@ -22,7 +22,7 @@ use super::neutral::{
 use super::problem::{self, ErrorStatus, Problem};
 use super::thinking::{self, Amount, Level, Record, Target, Wish};
 use super::usage::{Meter, Usage};
-use super::{Dialect, chat, choice, gemini, messages, responses};
+use super::{Dialect, chat, choice, gemini, messages, openai, responses};
 
 /// How a client writes its dialect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -181,7 +181,7 @@ pub fn remembering(
     ask: &Ask<'_>,
     memory: Option<Arc<dyn Memory>>,
 ) -> Result<Translated, Untranslatable> {
-    for_provider(ask, memory, TextTools::default())
+    for_provider(ask, memory, Known::default())
 }
 
 /// As [`remembering`], for a provider of whom more is known than its dialect.
@@ -191,7 +191,7 @@ pub fn remembering(
 pub fn for_provider(
     ask: &Ask<'_>,
     memory: Option<Arc<dyn Memory>>,
-    text_tools: TextTools,
+    known: Known,
 ) -> Result<Translated, Untranslatable> {
     let body = given::open(ask.body)?;
     let mut echo = match ask.client {
@@ -228,6 +228,15 @@ pub fn for_provider(
             dropped.push("stop".to_owned());
         }
     }
+    let is_openais = matches!(ask.upstream, Dialect::Chat | Dialect::Responses);
+    if is_openais {
+        let thinks = settled.amount != Some(Amount::None);
+        dropped.extend(openai::leave_out_sampling(
+            &mut request,
+            ask.upstream_model,
+            thinks,
+        ));
+    }
     let says_length = request.sampling.max_tokens.is_some();
     let names = Names::new(ask.upstream, mentioned(&request));
     let head = Head {
@@ -240,7 +249,7 @@ pub fn for_provider(
         echo,
     };
     let wraps_texts = match ask.upstream {
-        Dialect::Chat => text_tools == TextTools::AsFunctions,
+        Dialect::Chat => known.text_tools == TextTools::AsFunctions,
         Dialect::Responses => false,
         Dialect::Messages | Dialect::Gemini => true,
     };
@@ -249,7 +258,7 @@ pub fn for_provider(
     let model = ask.upstream_model;
     let most_tokens = record.and_then(|record| record.max_output);
     let mut body = match ask.upstream {
-        Dialect::Chat => chat::write::request(request, model, &names, text_tools),
+        Dialect::Chat => chat::write::request(request, model, &names, known),
         Dialect::Responses => responses::write::request(request, model, &names),
         Dialect::Messages => messages::write::request(request, model, &names, most_tokens),
         Dialect::Gemini => gemini::write::request(request, model, &names),

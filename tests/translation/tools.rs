@@ -1,7 +1,7 @@
 //! What one dialect knows of tools and another does not.
 
 use holdfast::dialect::Dialect;
-use holdfast::dialect::translate::{self, Ask, Form, TextTools, Translated};
+use holdfast::dialect::translate::{self, Ask, Form, Known, TextTools, Translated};
 use serde_json::{Value, json};
 
 use super::calls::{after_call, answer, shown, unchecked};
@@ -114,7 +114,15 @@ fn tools_of_text_stay_where_they_are_known() {
         seed: "seed",
         now: 1,
     };
-    let translated = translate::for_provider(&ask, None, TextTools::AsTheyAre).unwrap();
+    let translated = translate::for_provider(
+        &ask,
+        None,
+        Known {
+            text_tools: TextTools::AsTheyAre,
+            ..Known::default()
+        },
+    )
+    .unwrap();
     let sent: Value = serde_json::from_slice(&translated.body).unwrap();
     assert_eq!(sent["tools"][0]["type"], "custom", "{sent}");
     let call = &sent["messages"][1]["tool_calls"][0];

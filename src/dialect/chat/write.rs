@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::dialect::Dialect;
 use crate::dialect::neutral::fields::{object_of, set};
+use crate::dialect::neutral::ids::{CallIds, Distinct};
 use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::{self, function_arguments, texts_of};
@@ -26,24 +27,26 @@ pub enum TextTools {
     AsTheyAre,
 }
 
+/// What is known of a provider of chats beside its dialect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    pub text_tools: TextTools,
+    pub call_ids: CallIds,
+}
+
 /// Writes a request for `model`.
 ///
 /// # Errors
 /// For media that cannot be said.
-pub fn request(
-    request: Request,
-    model: &str,
-    names: &Names,
-    text_tools: TextTools,
-) -> Result<Written> {
+pub fn request(request: Request, model: &str, names: &Names, known: Known) -> Result<Written> {
     let mut request = losses::sayable(request, Dialect::Chat);
-    if text_tools == TextTools::AsFunctions {
+    if known.text_tools == TextTools::AsFunctions {
         as_functions(&mut request);
     }
     repair::begun(&mut request.system, &mut request.turns);
     let mut body = Written::default();
     body.insert("model".to_owned(), model.into());
-    let turns = repair::tool_turns(request.turns, Dialect::Chat);
+    let turns = repair::tool_turns(request.turns, Distinct::of(Dialect::Chat, known.call_ids));
     let above = request.system.iter().map(|text| text.text.len());
     let weight = turns.iter().map(Turn::weight).chain(above).sum();
     let mut messages = List::expecting(weight);

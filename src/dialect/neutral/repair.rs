@@ -4,14 +4,12 @@
 use super::ids::{Distinct, Pairs};
 use super::parts::texts_of;
 use super::{Part, Parts, Role, Text, ToolResult, Turn};
-use crate::dialect::Dialect;
 
-/// Makes the history of calls whole, with ids as `upstream` takes them: results go behind the turn with their calls,
+/// Makes the history of calls whole, with ids as the upstream takes them: results go behind the turn with their calls,
 /// results that belong to no call become words of the user, and calls that were never answered are answered.
-pub fn tool_turns(turns: Vec<Turn<'_>>, upstream: Dialect) -> Vec<Turn<'_>> {
+pub fn tool_turns(turns: Vec<Turn<'_>>, mut ids: Distinct) -> Vec<Turn<'_>> {
     let mut turns = calls_together(turns);
     let mut results = results(&mut turns).into_iter();
-    let mut ids = Distinct::new(upstream);
     let mut out: Vec<Turn<'_>> = Vec::with_capacity(turns.len());
     let last = turns.len().saturating_sub(1);
     for (index, mut turn) in turns.into_iter().enumerate() {

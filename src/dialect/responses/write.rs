@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::dialect::Dialect;
 use crate::dialect::neutral::fields::{object_of, set};
+use crate::dialect::neutral::ids::Distinct;
 use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::{function_arguments, texts_of};
@@ -33,7 +34,7 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
     if !instructions.is_empty() {
         body.insert("instructions".to_owned(), instructions.join("\n\n").into());
     }
-    let turns = repair::tool_turns(request.turns, Dialect::Responses);
+    let turns = repair::tool_turns(request.turns, Distinct::new(Dialect::Responses));
     let text_calls = text_calls(&turns);
     let mut input = List::expecting(turns.iter().map(Turn::weight).sum());
     for turn in turns {
