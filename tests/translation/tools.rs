@@ -98,6 +98,67 @@ fn tools_of_text_are_functions_where_there_are_only_those() {
     }
 }
 
+/// The first call of a request, as text of its arguments.
+fn first_call(upstream: Dialect, sent: &Value) -> Value {
+    let json = |text: &Value| serde_json::from_str(text.as_str().unwrap()).unwrap();
+    match upstream {
+        Dialect::Chat => json(&sent["messages"][1]["tool_calls"][0]["function"]["arguments"]),
+        Dialect::Messages => sent["messages"][1]["content"][0]["input"].clone(),
+        Dialect::Gemini => sent["contents"][1]["parts"][0]["functionCall"]["args"].clone(),
+        Dialect::Responses => sent["input"][1]["input"].clone(),
+    }
+}
+
+#[test]
+fn calls_of_tools_that_are_no_longer_there_keep_their_text() {
+    let function = |client: Dialect, name: &str| match client {
+        Dialect::Chat => json!([{"type": "function", "function": {"name": name,
+            "parameters": {"type": "object", "properties": {}}}}]),
+        _ => json!([{"type": "function", "name": name,
+            "parameters": {"type": "object", "properties": {}}}]),
+    };
+    let texts = [
+        PATCH,
+        "",
+        " ",
+        "12",
+        "[1]",
+        "{\"a\":1}",
+        "{\"input\":\"x\"}",
+        "{",
+        "\u{e9}\n",
+    ];
+    for client in [Dialect::Chat, Dialect::Responses] {
+        for upstream in others(client) {
+            for tools in [
+                Value::Null,
+                json!([]),
+                function(client, "other"),
+                function(client, "patch"),
+            ] {
+                for text in texts {
+                    let mut body = with_text_tool(client);
+                    match client {
+                        Dialect::Chat => {
+                            body["messages"][1]["tool_calls"][0]["custom"]["input"] = text.into();
+                        }
+                        _ => body["input"][1]["input"] = text.into(),
+                    }
+                    body["tools"] = tools.clone();
+                    let (sent, _) = sent(client, upstream, &body);
+                    let call = first_call(upstream, &sent);
+                    let expected = match upstream {
+                        Dialect::Responses => json!(text),
+                        _ => json!({ "input": text }),
+                    };
+                    let what = format!("{client:?} to {upstream:?} {tools}: {sent}");
+                    assert_eq!(call, expected, "{what}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn tools_of_text_stay_where_they_are_known() {
     let body = with_text_tool(Dialect::Responses).to_string();

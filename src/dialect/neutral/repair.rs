@@ -181,6 +181,7 @@ pub fn merged(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
 mod tests {
     use super::super::ToolCall;
     use super::*;
+    use crate::dialect::Dialect;
 
     fn call(id: &str) -> Part {
         Part::ToolCall(ToolCall {
@@ -204,7 +205,7 @@ mod tests {
     }
 
     fn repaired(turns: Vec<Turn<'static>>) -> Vec<Turn<'static>> {
-        tool_turns(turns, Dialect::Responses)
+        tool_turns(turns, Distinct::new(Dialect::Responses))
     }
 
     #[test]
