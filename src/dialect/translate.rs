@@ -213,6 +213,7 @@ pub fn for_provider(
     if let Some(memory) = &memory {
         memory::restore(&mut request, ask.upstream, memory.as_ref());
     }
+    choice::draw(&mut request, ask.upstream, ask.upstream_model);
     let mut dropped = choice::settle(&mut request, ask.client, ask.upstream)?;
     responses::envelope::leave_out(&dropped, &mut echo);
     let record = ask.record.or_else(|| thinking::record(ask.upstream_model));

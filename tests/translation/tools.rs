@@ -98,6 +98,97 @@ fn tools_of_text_are_functions_where_there_are_only_those() {
     }
 }
 
+/// A picture of the assistant's in the history, as the clients of each dialect have it.
+fn with_picture(client: Dialect) -> Option<Value> {
+    const PNG: &str = "iVBORw0KGgoAAAA=";
+    let tools = json!([{"type": "function", "name": "f", "function": {"name": "f"}}]);
+    Some(match client {
+        Dialect::Chat => json!({"tools": tools, "messages": [{"role": "user", "content": "draw"},
+            {"role": "assistant", "content": "here",
+                "images": [{"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{PNG}")}}],
+                "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+            {"role": "tool", "tool_call_id": "c1", "content": "x"},
+            {"role": "user", "content": "bluer"}]}),
+        Dialect::Responses => json!({"tools": tools, "input": [{"role": "user", "content": "draw"},
+            {"role": "assistant", "content": "here"},
+            {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": PNG},
+            {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "c1", "output": "x"},
+            {"role": "user", "content": "bluer"}]}),
+        Dialect::Messages => return None,
+        Dialect::Gemini => json!({"contents": [{"role": "user", "parts": [{"text": "draw"}]},
+            {"role": "model", "parts": [{"text": "here"}, {"inlineData": {"mimeType": "image/png", "data": PNG}},
+                {"functionCall": {"name": "f", "args": {}}}]},
+            {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"result": "x"}}}]},
+            {"role": "user", "parts": [{"text": "bluer"}]}]}),
+    })
+}
+
+#[test]
+fn pictures_of_the_assistant_are_shown_to_every_upstream() {
+    for client in Dialect::ALL {
+        let Some(body) = with_picture(client) else {
+            continue;
+        };
+        for upstream in others(client) {
+            let (sent, _) = sent(client, upstream, &body);
+            let what = format!("{client:?} to {upstream:?}: {sent}");
+            let text = sent.to_string();
+            assert_eq!(text.matches("iVBORw0KGgoAAAA=").count(), 1, "{what}");
+            assert!(text.contains("here"), "{what}");
+            if upstream == Dialect::Gemini {
+                continue;
+            }
+            let turns = ["messages", "input"];
+            let turns = turns.iter().find_map(|list| sent[*list].as_array());
+            let mut turns = turns.unwrap().iter();
+            let shows = turns.find(|turn| turn.to_string().contains("iVBOR"));
+            assert_eq!(shows.unwrap()["role"], "user", "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_model_that_draws_needs_no_tool_for_it() {
+    let body = |choice: Value| {
+        let body =
+            json!({"input": "q", "tools": [{"type": "image_generation"}], "tool_choice": choice});
+        body.to_string()
+    };
+    let forced = json!({"type": "image_generation"});
+    let ask = |body: &str, model: &str| {
+        translate::request(&Ask {
+            client: Dialect::Responses,
+            form: Form::Usual,
+            upstream: Dialect::Gemini,
+            body: body.as_bytes(),
+            model: "m",
+            upstream_model: model,
+            stream: false,
+            suffix: None,
+            record: None,
+            seed: "seed",
+            now: 1,
+        })
+    };
+    for (choice, modalities) in [
+        (Value::Null, json!(["TEXT", "IMAGE"])),
+        (json!("auto"), json!(["TEXT", "IMAGE"])),
+        (forced.clone(), json!(["IMAGE"])),
+    ] {
+        let translated = ask(&body(choice), "gemini-3-pro-image").unwrap();
+        let sent: Value = serde_json::from_slice(&translated.body).unwrap();
+        assert_eq!(
+            sent["generationConfig"]["responseModalities"], modalities,
+            "{sent}"
+        );
+        assert!(translated.dropped.is_empty(), "{:?}", translated.dropped);
+    }
+    let translated = ask(&body(Value::Null), "gemini-3-pro").unwrap();
+    assert_eq!(translated.dropped, ["image_generation"]);
+    assert!(ask(&body(forced), "gemini-3-pro").is_err());
+}
+
 /// The first call of a request, as text of its arguments.
 fn first_call(upstream: Dialect, sent: &Value) -> Value {
     let json = |text: &Value| serde_json::from_str(text.as_str().unwrap()).unwrap();

@@ -48,6 +48,7 @@ pub fn request(
     repair::begun(&mut system, &mut turns);
     let has_marks = marks::are_there(&system, &turns, &request.tools);
     let turns = turns.into_iter().map(without_system).collect();
+    let turns = repair::shown_by_the_user(turns);
     let mut turns = repair::merged(repair::tool_turns(turns, Distinct::new(Dialect::Messages)));
     prefill::trim(&mut turns);
     let (mut tools, choice) = allowed(request.tools, request.tool_choice);

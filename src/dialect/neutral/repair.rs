@@ -37,6 +37,26 @@ pub fn tool_turns(turns: Vec<Turn<'_>>, mut ids: Distinct) -> Vec<Turn<'_>> {
     out
 }
 
+/// Pictures and files of the assistant are shown by the user behind its turn: OpenAI has no place for them in the
+/// messages of an assistant, and Anthropic refuses them there ("'image' blocks are not permitted within assistant
+/// turns", quoted in issue 2323 of SEMOSS/Semoss).
+pub fn shown_by_the_user(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
+    let is_shown = |part: &Part| matches!(part, Part::Image { .. } | Part::File { .. });
+    let mut out = Vec::with_capacity(turns.len());
+    for mut turn in turns {
+        let mut shown = Vec::new();
+        if turn.role == Role::Assistant && turn.parts.iter().any(is_shown) {
+            let parts = std::mem::take(&mut turn.parts).into_iter();
+            let (images, others): (Vec<Part>, Vec<Part>) = parts.partition(is_shown);
+            turn.parts = others.into();
+            shown = images;
+        }
+        push(&mut out, turn);
+        push(&mut out, Turn::new(Role::User, shown));
+    }
+    out
+}
+
 /// Calls in several turns of the assistant in a row are calls of one turn: Google's SDKs send back each chunk of a
 /// stream as a turn of its own.
 fn calls_together(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
