@@ -633,6 +633,21 @@ fn calls_of_vendors_tools_become_calls_and_results() {
             assert!(text.contains(kind), "{text}");
         }
     }
+    let body = json!({"max_tokens": 5, "messages": [{"role": "user", "content": "q"},
+        {"role": "assistant", "content": [
+            {"type": "mcp_tool_use", "id": "m1", "name": "look", "server_name": "s", "input": {"at": 1}},
+            {"type": "mcp_tool_result", "tool_use_id": "m1", "is_error": false,
+                "content": [{"type": "text", "text": "seen"}]},
+            {"type": "text", "text": "so it is"}]},
+        {"role": "user", "content": "go on"}]});
+    for upstream in others(Dialect::Messages) {
+        let (sent, _) = sent(Dialect::Messages, upstream, &body);
+        let text = sent.to_string();
+        for word in ["look", "at", "seen", "so it is"] {
+            assert!(text.contains(word), "{word} {text}");
+        }
+        assert!(!text.contains("Tool result for"), "{text}");
+    }
 }
 
 /// A conversation with a result of these pieces.
