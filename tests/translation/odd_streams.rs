@@ -181,6 +181,93 @@ fn items_are_told_once_whatever_is_said_of_them() {
 }
 
 #[test]
+fn calls_without_an_index_are_told_apart_by_what_they_say() {
+    let chunk = |call: Value| json!({"id": "c", "choices": [{"index": 0, "delta": {"tool_calls": [call]}}]});
+    let call = |id: Option<&str>, name: Option<&str>, arguments: &str| {
+        chunk(json!({"id": id, "function": {"name": name, "arguments": arguments}}))
+    };
+    let finish =
+        json!({"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]});
+    let one = [("look", json!({"a": 1}))];
+    let two = [("look", json!({"a": 1})), ("wait", json!({}))];
+    let same = [("look", json!({"a": 1})), ("look", json!({"a": 1}))];
+    let whole = "{\"a\":1}";
+    for (chunks, expected) in [
+        // The name comes again, with the id, without it, or where there never was one.
+        (
+            vec![
+                call(Some("a"), Some("look"), ""),
+                call(Some("a"), Some("look"), "{\"a\""),
+                call(Some("a"), Some("look"), ":1}"),
+            ],
+            &one[..],
+        ),
+        (
+            vec![
+                call(Some("a"), Some("look"), ""),
+                call(None, Some("look"), "{\"a\""),
+                call(None, None, ":1}"),
+            ],
+            &one,
+        ),
+        (
+            vec![
+                call(None, Some("look"), ""),
+                call(None, Some("look"), "{\"a\""),
+                call(None, Some("look"), ":1}"),
+            ],
+            &one,
+        ),
+        (
+            vec![
+                call(Some("a"), Some("look"), whole),
+                call(None, Some("look"), ""),
+            ],
+            &one,
+        ),
+        (
+            vec![
+                call(Some("a"), Some("look"), whole),
+                call(Some("b"), Some("wait"), "{}"),
+            ],
+            &two,
+        ),
+        (
+            vec![
+                call(None, Some("look"), whole),
+                call(None, Some("wait"), ""),
+            ],
+            &two,
+        ),
+        (
+            vec![
+                call(Some("a"), Some("look"), whole),
+                call(None, Some("look"), whole),
+            ],
+            &same,
+        ),
+        (
+            vec![
+                call(None, Some("look"), whole),
+                call(None, Some("look"), whole),
+            ],
+            &same,
+        ),
+    ] {
+        let events = [chunks, vec![finish.clone()]].concat();
+        for client in Dialect::ALL {
+            let (answer, _) = through(Dialect::Chat, client, &events);
+            let calls = said(&answer).2;
+            let calls: Vec<_> = calls
+                .iter()
+                .map(|(name, arguments)| (name.as_str(), arguments.clone()))
+                .collect();
+            assert_eq!(calls, expected, "{client:?} {events:?}");
+        }
+    }
+}
+
+#[test]
 fn two_calls_at_one_index_are_two() {
     let call = |id: &str, name: &str, arguments: &str| {
         let mut call = json!({"index": 0, "type": "function", "function": {"name": name, "arguments": arguments}});

@@ -324,7 +324,7 @@ impl Choice {
             Some(other) => other.to_string(),
             None => String::new(),
         };
-        let at = match self.place(index, &id, &name, told) {
+        let at = match self.place(index, &id, &name, !arguments.is_empty(), told) {
             Some(at) => at,
             None => {
                 let is_at_known_index = self.calls.iter().any(|call| Some(call.index) == index);
@@ -357,20 +357,29 @@ impl Choice {
     }
 
     /// Which call a delta goes on with; `None` for a new one.
-    fn place(&self, index: Option<u64>, id: &str, name: &str, told: &[usize]) -> Option<usize> {
+    fn place(
+        &self,
+        index: Option<u64>,
+        id: &str,
+        name: &str,
+        has_arguments: bool,
+        told: &[usize],
+    ) -> Option<usize> {
         let at = match index {
             Some(index) => self.calls.iter().rposition(|call| call.index == index),
             None if !id.is_empty() => self.calls.iter().rposition(|call| call.id == id),
-            None if !name.is_empty() => None,
             None => self.calls.len().checked_sub(1),
         }?;
         let call = self.calls.get(at)?;
-        // Some upstreams give all their calls one index. Others repeat the name with each delta, or change the id.
+        // Some upstreams give all their calls one index or none. Others repeat the name with each delta, or change the id.
         let has_other_name = !call.name.is_empty() && call.name != name;
         let is_another = !name.is_empty()
             && (told.contains(&at)
                 || match (call.has_id, id) {
-                    (true, "") => has_other_name,
+                    (true, "") => {
+                        let is_next = index.is_none() && has_arguments && call.has_all_arguments();
+                        has_other_name || is_next
+                    }
                     (true, id) => call.id != id,
                     (false, _) => has_other_name || call.has_all_arguments(),
                 });
