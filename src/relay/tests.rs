@@ -493,8 +493,8 @@ fn errors_in_choices_and_behind_the_finish_are_told() {
                 "{what}: {text}"
             );
             assert!(!text.contains("[DONE]"), "{what}: {text}");
-            let lines = text.lines().filter_map(|line| line.strip_prefix("data: "));
-            let last: Value = serde_json::from_str(lines.last().unwrap()).unwrap();
+            let mut lines = text.lines().filter_map(|line| line.strip_prefix("data: "));
+            let last: Value = serde_json::from_str(lines.next_back().unwrap()).unwrap();
             let told = match client {
                 Responses if last["type"] == "response.failed" => &last["response"]["error"],
                 Responses => &last,

@@ -441,27 +441,23 @@ fn calls_in_pieces_are_calls() {
             json!({"partialArgs": [{"jsonPath": "$.days[0]", "numberValue": 3}], "willContinue": true}),
         ),
     ];
-    let with_pieces = |before: &[Value], after: &[Value]| -> Vec<Value> {
-        [before, &pieces, after, std::slice::from_ref(&last)].concat()
+    let with_pieces = |before: &[&Value], after: &[&Value]| -> Vec<Value> {
+        let before = before.iter().copied().chain(&pieces);
+        let all = before.chain(after.iter().copied()).chain([&last]);
+        all.cloned().collect()
     };
     let end = call(json!({}));
     for (events, calls) in [
-        (
-            with_pieces(&[begin.clone()], &[end.clone()]),
-            vec![f.clone()],
-        ),
+        (with_pieces(&[&begin], &[&end]), vec![f.clone()]),
         // Without an end, with one that comes twice, and with others around.
-        (with_pieces(&[begin.clone()], &[]), vec![f.clone()]),
+        (with_pieces(&[&begin], &[]), vec![f.clone()]),
+        (with_pieces(&[&begin], &[&end, &end]), vec![f.clone()]),
         (
-            with_pieces(&[begin.clone()], &[end.clone(), end.clone()]),
-            vec![f.clone()],
-        ),
-        (
-            with_pieces(&[whole.clone(), begin.clone()], &[whole.clone()]),
+            with_pieces(&[&whole, &begin], &[&whole]),
             vec![g.clone(), f.clone(), g.clone()],
         ),
         (
-            with_pieces(&[begin.clone(), end.clone(), begin.clone()], &[end.clone()]),
+            with_pieces(&[&begin, &end, &begin], &[&end]),
             vec![empty, f.clone()],
         ),
         (
