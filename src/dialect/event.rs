@@ -50,8 +50,9 @@ pub fn meaning(dialect: Dialect, event: &Event, data: Option<&[u8]>) -> Meaning 
     match dialect {
         _ if name == Some(b"error") => Meaning::Error,
         Dialect::Chat if data.trim_ascii() == b"[DONE]" => Meaning::End,
-        Dialect::Chat | Dialect::Gemini if has_error(data) => Meaning::Error,
-        Dialect::Chat if choice_error::find(data).is_some() => Meaning::Error,
+        Dialect::Chat | Dialect::Gemini if may_be_error(data) && tells_error(dialect, data) => {
+            Meaning::Error
+        }
         Dialect::Chat | Dialect::Gemini if finishes(dialect, data) => Meaning::Finish,
         Dialect::Chat | Dialect::Gemini => Meaning::Part,
         Dialect::Responses => match &*kind(name, data, RESPONSES_KINDS) {
@@ -101,14 +102,11 @@ pub fn error_object(json: &Value) -> &Value {
 /// Whether a whole JSON answer is an error, whatever its status said: an object with an `error`, or, from
 /// chat upstreams, one with an error in a choice, or one without `choices` that has a code and a message.
 pub fn is_error_body(dialect: Dialect, body: &[u8]) -> bool {
-    if has_error(body) {
+    if tells_error(dialect, body) {
         return true;
     }
     if dialect != Dialect::Chat {
         return false;
-    }
-    if choice_error::find(body).is_some() {
-        return true;
     }
     let Ok(members) = json::members(body) else {
         return false;
@@ -196,6 +194,11 @@ pub fn may_be_finished(dialect: Dialect, body: &[u8]) -> bool {
         Dialect::Responses => COMPLETED.find(body).is_some(),
         Dialect::Gemini => has_text(body, &FINISH_GEMINI),
     }
+}
+
+/// Whether the object is an error, or one of its choices is.
+fn tells_error(dialect: Dialect, json: &[u8]) -> bool {
+    has_error(json) || (dialect == Dialect::Chat && choice_error::find(json).is_some())
 }
 
 /// Whether the object has an `error` at its top that is not null.
