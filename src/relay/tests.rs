@@ -471,8 +471,8 @@ fn errors_in_choices_and_behind_the_finish_are_told() {
         (vec![in_choice.clone()], "too hot"),
         (vec![alone.clone()], "has ended its answer with an error"),
         (vec![alone, on_top.clone()], "with an error"),
-        (vec![stop.clone(), on_top], "too hot"),
-        (vec![stop, in_choice.clone()], "too hot"),
+        (vec![stop.clone(), on_top.clone()], "too hot"),
+        (vec![stop.clone(), in_choice.clone()], "too hot"),
     ] {
         for client in Dialect::ALL {
             let what = format!("{client:?} {events:?}");
@@ -514,7 +514,11 @@ fn errors_in_choices_and_behind_the_finish_are_told() {
     let body = String::from_utf8_lossy(&failure.body);
     assert!(body.contains("too hot"), "{body}");
     let whole = json!({"choices": [{"message": {"content": "half"}, "finish_reason": "error", "error": error}]});
-    for body in [whole.to_string(), chat_with(&[in_choice])] {
+    for body in [
+        whole.to_string(),
+        chat_with(&[in_choice]),
+        chat_with(&[stop, on_top]),
+    ] {
         let failure = open_whole(Chat, body).err().unwrap();
         assert_eq!(
             (failure.kind, failure.status),
