@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::dialect::neutral::Carrier;
 use crate::dialect::neutral::fields::{Fields, object};
 
-/// Elements of an array that a path may leave out.
+/// Elements of arrays that the paths of one call may leave out in all.
 const PADDING: usize = 1024;
 /// Steps of a path at most: JSON that is deeper is not read by anybody.
 const STEPS: usize = 64;
@@ -18,6 +18,8 @@ pub struct Partial {
     pub name: String,
     pub carrier: Option<Carrier>,
     pub arguments: Map<String, Value>,
+    /// Elements that paths have left out.
+    padding: usize,
 }
 
 impl Partial {
@@ -72,10 +74,11 @@ impl Partial {
                         *at = Value::Array(Vec::new());
                     }
                     let elements = at.as_array_mut()?;
-                    if *index > elements.len() + PADDING {
-                        return None;
-                    }
                     if *index >= elements.len() {
+                        self.padding = self.padding.saturating_add(*index - elements.len());
+                        if self.padding > PADDING {
+                            return None;
+                        }
                         elements.resize(*index + 1, Value::Null);
                     }
                     elements.get_mut(*index)?
@@ -201,6 +204,18 @@ mod tests {
         }
         let far = built(&[json!({"jsonPath": "$.a[4000000000]", "stringValue": "x"})]);
         assert_eq!(far, json!({"a": []}));
+        let places = |index| {
+            (0..3).map(
+                move |at| json!({"jsonPath": format!("$.a[{at}][{index}]"), "boolValue": true}),
+            )
+        };
+        let near = built(&places(300).collect::<Vec<_>>());
+        assert_eq!(near["a"][2][300], true);
+        let many = built(&places(600).collect::<Vec<_>>());
+        assert_eq!(
+            (&many["a"][0][600], &many["a"][1]),
+            (&json!(true), &json!([]))
+        );
         let deep = format!("${}", ".a".repeat(STEPS + 1));
         assert_eq!(
             built(&[json!({"jsonPath": deep, "boolValue": true})]),
