@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
@@ -195,7 +196,7 @@ pub fn for_provider(
 ) -> Result<Translated, Untranslatable> {
     let body = given::open(ask.body)?;
     let mut echo = match ask.client {
-        Dialect::Responses => responses::envelope::echo(&body),
+        Dialect::Responses => responses::echo::echo(&body),
         _ => Vec::new(),
     };
     let refused = |why: String| Untranslatable::new("", why);
@@ -214,7 +215,7 @@ pub fn for_provider(
         memory::restore(&mut request, ask.upstream, memory.as_ref());
     }
     let mut dropped = choice::settle(&mut request, ask.client, ask.upstream)?;
-    responses::envelope::leave_out(&dropped, &mut echo);
+    responses::echo::leave_out(&dropped, &mut echo);
     let record = ask.record.or_else(|| thinking::record(ask.upstream_model));
     let target = Target::new(ask.client, ask.upstream, record);
     let amount = ask.suffix.and_then(Amount::of_suffix);
@@ -728,6 +729,7 @@ impl Stream {
         }
         let mut ending = std::mem::take(&mut self.ending);
         ending.usage = self.meter.usage();
+        ending.at = Some(seconds_now());
         let mut chunks = Vec::new();
         match self.writer() {
             Some(Writer::Chat(writer)) => writer.end(ending, out),
@@ -743,6 +745,12 @@ impl Stream {
             out.extend_from_slice(end);
         }
     }
+}
+
+/// Seconds since 1970, for what says when an answer was completed.
+fn seconds_now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |since| since.as_secs())
 }
 
 /// Brings a whole answer back.
@@ -829,6 +837,7 @@ impl Gathered {
             return Err(error);
         }
         answer.usage = meter.usage();
+        answer.ended = Some(seconds_now());
         let mut head = way_back.head;
         head.id = ids::answer(way_back.client, answer.id.as_deref(), &mut way_back.mint);
         head.created = answer.created.unwrap_or(head.created);

@@ -1,7 +1,7 @@
 //! The names of members that somebody reads.
 
 /// In their order. Where an object has very many members, the others are passed over.
-const KNOWN: [&str; 190] = [
+const KNOWN: [&str; 192] = [
     "action",
     "actions",
     "allowedFunctionNames",
@@ -120,6 +120,7 @@ const KNOWN: [&str; 190] = [
     "prompt",
     "prompt_cache_breakpoint",
     "prompt_cache_key",
+    "prompt_cache_retention",
     "reasoning",
     "reasoning_content",
     "reasoning_effort",
@@ -182,6 +183,7 @@ const KNOWN: [&str; 190] = [
     "top_k",
     "top_logprobs",
     "top_p",
+    "truncation",
     "ttl",
     "type",
     "url",

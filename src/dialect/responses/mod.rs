@@ -1,5 +1,6 @@
 //! OpenAI Responses.
 
+pub mod echo;
 pub mod envelope;
 mod items;
 pub mod read;

@@ -44,6 +44,9 @@ pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
             max_tokens: body.count("max_output_tokens"),
             temperature: body.number("temperature"),
             top_p: body.number("top_p"),
+            // Not the vendor's, but Open Responses' (`CreateResponseBody`).
+            presence_penalty: body.number("presence_penalty"),
+            frequency_penalty: body.number("frequency_penalty"),
             ..Sampling::default()
         },
         output: text.object("format").map(output).unwrap_or_default(),

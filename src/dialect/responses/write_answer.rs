@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::envelope::response;
+use super::envelope::{Progress, failed, response};
 use super::items::{Item, Kind, Named, annotation, text_part};
 use crate::dialect::neutral::answer::{Ending, Head, arguments};
 use crate::dialect::neutral::search::Texts;
@@ -164,7 +164,13 @@ impl Writer {
             .iter()
             .filter_map(|item| item.done.clone())
             .collect();
-        let response = response(&self.head, status, &finish, output, ending.usage.as_ref());
+        let progress = Progress {
+            status,
+            finish: Some(&finish),
+            completed: ending.at,
+            usage: ending.usage.as_ref(),
+        };
+        let response = response(&self.head, progress, output);
         let name = format!("response.{status}");
         self.write(&name, json!({"response": response}), out);
     }
@@ -177,8 +183,7 @@ impl Writer {
             .iter()
             .filter_map(|item| item.done.clone())
             .collect();
-        let mut response = response(&self.head, "failed", &Finish::EndTurn, output, None);
-        response["error"] = json!({"code": code, "message": message});
+        let response = failed(&self.head, output, code, message);
         self.write("response.failed", json!({"response": response}), out);
     }
 
@@ -186,13 +191,11 @@ impl Writer {
         if std::mem::replace(&mut self.has_started, true) {
             return;
         }
-        let begun = response(
-            &self.head,
-            "in_progress",
-            &Finish::EndTurn,
-            Vec::new(),
-            None,
-        );
+        let progress = Progress {
+            status: "in_progress",
+            ..Progress::default()
+        };
+        let begun = response(&self.head, progress, Vec::new());
         self.write("response.created", json!({"response": begun}), out);
         self.write("response.in_progress", json!({"response": begun}), out);
     }
@@ -407,8 +410,8 @@ impl Writer {
                 self.write("response.reasoning_summary_part.done", place(part), out);
             }
             Kind::Reasoning => {}
-            Kind::Call(_) => {
-                let told = json!({"arguments": arguments(&text)});
+            Kind::Call(named) => {
+                let told = json!({"name": named.name, "arguments": arguments(&text)});
                 self.write("response.function_call_arguments.done", place(told), out);
             }
             Kind::TextCall(_) => {
