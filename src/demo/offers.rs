@@ -53,7 +53,8 @@ impl Offers<'_> {
                 .as_array()
                 .map_or(&[][..], |all| all),
         });
-        functions.filter_map(|function| Some((function["name"].as_str()?, first_of(function, &SCHEMA))))
+        functions
+            .filter_map(|function| Some((function["name"].as_str()?, first_of(function, &SCHEMA))))
     }
 
     /// Whether the answer shall follow a schema with all members of `answer`.

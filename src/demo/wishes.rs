@@ -169,7 +169,11 @@ mod tests {
         let arguments = json!({"location": prompt}).to_string();
         let called = wishes(prompt, &body).unwrap().tools;
         assert_eq!(called, [("get_weather".to_owned(), arguments)]);
-        for other in ["The weather is fine.", "What is the time?", "the weather?\ndemo:wait 1"] {
+        for other in [
+            "The weather is fine.",
+            "What is the time?",
+            "the weather?\ndemo:wait 1",
+        ] {
             assert_eq!(wishes(other, &body).unwrap().tools, [], "{other}");
         }
     }

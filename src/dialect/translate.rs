@@ -703,8 +703,9 @@ impl Stream {
         match (self.way_back.client, &mut self.array) {
             (Dialect::Responses, _) => {
                 let (code, message) = problem::stream_words(Dialect::Responses, problem);
+                let status = problem.status.code();
                 if let Some(Writer::Responses(writer)) = self.writer() {
-                    writer.fail(&code, &message, out);
+                    writer.fail((status, &code), &message, out);
                 }
             }
             (_, Some(_)) => {

@@ -53,15 +53,24 @@ pub fn echo(body: &Object<'_>) -> Vec<(&'static str, Json)> {
 /// A member as the answer has it; `None` for one that the answer does not repeat.
 fn filled_in(key: &str, mut said: Value) -> Option<Value> {
     match key {
-        "reasoning" => fill(&mut said, &[("effort", Value::Null), ("summary", Value::Null)]),
+        "reasoning" => fill(
+            &mut said,
+            &[("effort", Value::Null), ("summary", Value::Null)],
+        ),
         // The answer says which one it was.
         "service_tier" if said == "auto" => return None,
         "text" => {
             let format = json!({"type": "text"});
-            fill(&mut said, &[("format", format), ("verbosity", "medium".into())]);
+            fill(
+                &mut said,
+                &[("format", format), ("verbosity", "medium".into())],
+            );
             if said["format"]["type"] == "json_schema" {
                 let format = &mut said["format"];
-                fill(format, &[("description", Value::Null), ("strict", false.into())]);
+                fill(
+                    format,
+                    &[("description", Value::Null), ("strict", false.into())],
+                );
             }
         }
         "tools" => said.as_array_mut()?.iter_mut().for_each(tool),
@@ -74,7 +83,10 @@ fn filled_in(key: &str, mut said: Value) -> Option<Value> {
 fn tool(tool: &mut Value) {
     match tool["type"].as_str() {
         Some("function") => {
-            if let Some(inner) = tool.as_object_mut().and_then(|tool| tool.shift_remove("function")) {
+            if let Some(inner) = tool
+                .as_object_mut()
+                .and_then(|tool| tool.shift_remove("function"))
+            {
                 *tool = inner;
                 fill(tool, &[("type", "function".into())]);
             }

@@ -66,8 +66,14 @@ pub fn response(head: &Head, progress: Progress<'_>, output: Vec<Value>) -> Valu
     object
 }
 
-/// The response object of an answer that has failed.
-pub fn failed(head: &Head, output: Vec<Value>, code: &str, message: &str) -> Value {
+/// The response object of an answer that has failed as one with `status` does.
+pub fn failed(
+    head: &Head,
+    output: Vec<Value>,
+    (status, code): (u16, &str),
+    message: &str,
+) -> Value {
+    let code = code_of(code, status);
     let progress = Progress {
         status: "failed",
         ..Progress::default()
@@ -75,6 +81,46 @@ pub fn failed(head: &Head, output: Vec<Value>, code: &str, message: &str) -> Val
     let mut object = response(head, progress, output);
     object["error"] = json!({"code": code, "message": message});
     object
+}
+
+/// The codes of errors in response objects: the vendor's (OpenAI's OpenAPI document, `ResponseErrorCode`), and the last
+/// five by which Codex knows what to do.
+const CODES: [&str; 25] = [
+    "server_error",
+    "rate_limit_exceeded",
+    "invalid_prompt",
+    "data_residency_mismatch",
+    "bio_policy",
+    "vector_store_timeout",
+    "invalid_image",
+    "invalid_image_format",
+    "invalid_base64_image",
+    "invalid_image_url",
+    "image_too_large",
+    "image_too_small",
+    "image_parse_error",
+    "image_content_policy_violation",
+    "invalid_image_mode",
+    "image_file_too_large",
+    "unsupported_image_media_type",
+    "empty_image_file",
+    "failed_to_download_image",
+    "image_file_not_found",
+    "context_length_exceeded",
+    "insufficient_quota",
+    "usage_not_included",
+    "server_is_overloaded",
+    "slow_down",
+];
+
+/// The code of an error in a response object, which are fewer than those of answers that are errors.
+fn code_of(code: &str, status: u16) -> &str {
+    match status {
+        _ if CODES.contains(&code) => code,
+        429 => "rate_limit_exceeded",
+        400 | 404 | 413 | 422 => "invalid_prompt",
+        _ => "server_error",
+    }
 }
 
 fn usage(usage: &Usage) -> Value {

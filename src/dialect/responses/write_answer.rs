@@ -175,8 +175,8 @@ impl Writer {
         self.write(&name, json!({"response": response}), out);
     }
 
-    /// Writes an error as the end.
-    pub fn fail(&mut self, code: &str, message: &str, out: &mut Vec<u8>) {
+    /// Writes an error as the end, with its status and code.
+    pub fn fail(&mut self, code: (u16, &str), message: &str, out: &mut Vec<u8>) {
         self.start(out);
         let output: Vec<Value> = self
             .items
