@@ -9,6 +9,7 @@ mod hostile;
 mod legal;
 mod losses;
 mod odd_streams;
+mod published;
 mod requests;
 mod round_trips;
 mod searches;

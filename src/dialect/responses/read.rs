@@ -132,6 +132,11 @@ pub fn in_namespace(namespace: Option<&str>, name: String) -> String {
     }
 }
 
+/// Whether a search of the web is all that is among them.
+fn searches(names: &[String]) -> bool {
+    matches!(names, [only] if only.starts_with("web_search"))
+}
+
 fn choice(value: Given<'_>) -> Option<ToolChoice> {
     let mut object = match value {
         Given::String(word) => return choice_word(&word),
@@ -139,7 +144,13 @@ fn choice(value: Given<'_>) -> Option<ToolChoice> {
         _ => return None,
     };
     match object.word("type").as_deref() {
-        Some("allowed_tools") => Some(allowed_tools(object)),
+        Some("allowed_tools") => match allowed_tools(object) {
+            ToolChoice::Allowed {
+                required: true,
+                names,
+            } if searches(&names) => Some(ToolChoice::WebSearch),
+            allowed => Some(allowed),
+        },
         Some("function" | "custom") => {
             let namespace = object.text("namespace");
             let name = object.full_text("name")?;
@@ -259,9 +270,10 @@ fn reasoning(mut item: Object<'_>) -> Option<Part> {
         }
     }
     let text = texts.join("\n\n");
+    let id = item.full_text("id");
     let carrier = item
         .text("encrypted_content")
-        .and_then(|value| Carrier::read(&value, Family::Gpt));
+        .and_then(|value| Carrier::read_item(id.as_deref(), &value));
     match carrier {
         Some(carrier) if carrier.family == Family::ClaudeRedacted => Some(Part::Opaque(carrier)),
         None if text.is_empty() => None,
