@@ -65,6 +65,8 @@ pub struct Translated {
     pub way_back: WayBack,
     /// What of the client's request was left out, in short names that the client is told.
     pub dropped: Vec<String>,
+    /// Types of items that the upstream is told as text.
+    pub reworded: Vec<String>,
 }
 
 /// What it takes to bring an answer back.
@@ -229,6 +231,7 @@ pub fn for_provider(
             dropped.push("stop".to_owned());
         }
     }
+    let reworded = std::mem::take(&mut request.reworded);
     let says_length = request.sampling.max_tokens.is_some();
     let names = Names::new(ask.upstream, mentioned(&request));
     let head = Head {
@@ -278,6 +281,7 @@ pub fn for_provider(
             join,
         },
         dropped,
+        reworded,
     })
 }
 

@@ -180,6 +180,10 @@ impl Generation<'_> {
             let dropped = translated.dropped.join(", ");
             log::debug!("left out for a {} upstream: {dropped}", upstream.name());
         }
+        if !translated.reworded.is_empty() {
+            let reworded = translated.reworded.join(", ");
+            log::debug!("told as text to a {} upstream: {reworded}", upstream.name());
+        }
         self.dropped.set(std::mem::take(&mut translated.dropped));
         if self.is_referable(understood.form) {
             let stored = if understood.is_stored {

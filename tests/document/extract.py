@@ -19,6 +19,7 @@ ROOTS = [
     "TokenCountsResource",
     "CreateResponse",
     "CreateChatCompletionRequest",
+    "InputItem",
 ]
 # Words about a schema that no value can break.
 KEPT = {

@@ -1,6 +1,7 @@
 //! What OpenAI's published document says that requests, answers and events look like. `openai.json` is extracted from it
 //! by `extract.py`.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
@@ -103,6 +104,25 @@ pub fn fits_event(event: &Value) -> Result<(), String> {
         Some(response) => fits_response(response),
         None => Ok(()),
     }
+}
+
+/// The types of the objects that a schema is one of.
+pub fn types_of(schema: &str) -> BTreeSet<String> {
+    fn gather(schema: &Value, found: &mut BTreeSet<String>) {
+        if let Some(schema) = schema["$ref"].as_str().map(named) {
+            gather(schema.unwrap(), found);
+        }
+        list(&schema["anyOf"])
+            .iter()
+            .for_each(|one| gather(one, found));
+        let kind = &schema["properties"]["type"];
+        let kinds = list(&kind["anyOf"]).iter().chain([kind]);
+        let kinds = kinds.flat_map(|kind| list(&kind["enum"]));
+        found.extend(kinds.filter_map(Value::as_str).map(str::to_owned));
+    }
+    let mut found = BTreeSet::new();
+    gather(named(schema).unwrap(), &mut found);
+    found
 }
 
 fn named(name: &str) -> Result<&'static Value, String> {

@@ -10,6 +10,7 @@ mod failures;
 #[allow(dead_code)] // What requests must look like is of no use here.
 mod grammar;
 mod harness;
+mod items;
 mod keys;
 mod library;
 mod models;

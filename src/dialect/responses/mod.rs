@@ -5,6 +5,7 @@ pub mod envelope;
 mod items;
 pub mod read;
 pub mod read_answer;
+mod read_item;
 mod told;
 pub mod whole;
 pub mod write;
