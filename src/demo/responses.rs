@@ -247,8 +247,8 @@ pub fn events(reply: &Reply) -> Vec<String> {
     events
 }
 
-pub fn error_event(message: &str) -> String {
+pub fn error_event(message: &str, number: usize) -> String {
     let event = json!({"type": "error", "code": "server_error", "message": message,
-        "param": null, "sequence_number": 1});
+        "param": null, "sequence_number": number});
     format!("event: error\ndata: {event}\n\n")
 }

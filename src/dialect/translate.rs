@@ -706,7 +706,7 @@ impl Stream {
     pub fn fail_with(&mut self, problem: &Problem, out: &mut Vec<u8>) {
         match (self.way_back.client, &mut self.array) {
             (Dialect::Responses, _) => {
-                let (code, message) = problem::stream_words(Dialect::Responses, problem);
+                let (_, code, message) = problem::stream_words(problem);
                 let status = problem.status.code();
                 if let Some(Writer::Responses(writer)) = self.writer() {
                     writer.fail((status, &code), &message, out);
@@ -718,7 +718,7 @@ impl Stream {
                 out.extend_from_slice(b"]");
             }
             (dialect, None) => {
-                out.extend_from_slice(&problem::render_in_stream(dialect, problem, false, 0));
+                out.extend_from_slice(&problem::render_in_stream(dialect, problem, 0));
             }
         }
         self.state = State::Failed {
@@ -752,8 +752,8 @@ impl Stream {
     }
 }
 
-/// Seconds since 1970, for what says when an answer was completed.
-fn seconds_now() -> u64 {
+/// Seconds since 1970, for what says when an answer was completed or has failed.
+pub fn seconds_now() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map_or(0, |since| since.as_secs())
 }

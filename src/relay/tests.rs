@@ -20,6 +20,7 @@ const STYLE: Style<'static> = Style {
     rename: None,
     keep_alive: None,
     is_codex: false,
+    model: "m",
 };
 
 /// Gives its pieces one by one.

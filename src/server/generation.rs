@@ -396,14 +396,14 @@ impl Generation<'_> {
                 let mut bytes = Vec::with_capacity(1024);
                 head.write(&mut bytes, SystemTime::now(), []);
                 let mut chunks = Chunks::new(Prefixed::new(bytes, way.out));
-                chunks.put(&words.in_stream(dialect, true));
+                chunks.put(&words.in_stream(dialect, model, true));
                 (words.status(dialect), chunks.finish())
             }
             Some(words) if way.has_begun => {
                 let (mut chunks, body) = match understood.stream {
                     true => (
                         Chunks::kept_alive(way.out, dialect),
-                        words.in_stream(dialect, inbound.is_codex()),
+                        words.in_stream(dialect, model, inbound.is_codex()),
                     ),
                     false => (Chunks::new(way.out), words.reply(dialect).into_body()),
                 };

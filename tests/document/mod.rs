@@ -157,7 +157,11 @@ fn check(schema: &Value, value: &Value, place: &str) -> Result<(), String> {
     }
     let sizes = [
         ("minLength", "maxLength", value.as_str().map(length)),
-        ("minItems", "maxItems", value.as_array().map(length_of)),
+        (
+            "minItems",
+            "maxItems",
+            value.as_array().map(|list| list.len() as f64),
+        ),
         ("minimum", "maximum", value.as_f64()),
     ];
     for (least, most, size) in sizes {
@@ -263,8 +267,4 @@ fn list(value: &Value) -> &[Value] {
 
 fn length(text: &str) -> f64 {
     text.chars().count() as f64
-}
-
-fn length_of(list: &Vec<Value>) -> f64 {
-    list.len() as f64
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::grammar::document::{fits, fits_response, types_of};
+use super::document::{fits, fits_response, types_of};
 use super::harness::{ALL, Dialect, KEY, Setup, Wish};
 
 /// A picture of one point.

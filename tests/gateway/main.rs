@@ -4,6 +4,9 @@ mod access;
 mod agents;
 mod client;
 mod crossing;
+#[path = "../document/mod.rs"]
+#[allow(dead_code)] // Not every test needs all of it.
+mod document;
 mod dropped;
 mod failures;
 #[path = "../translation/grammar/mod.rs"]
@@ -18,6 +21,7 @@ mod network;
 mod odd_answers;
 mod passthrough;
 mod payload;
+mod published;
 mod requests;
 mod routes;
 mod routing;

@@ -234,6 +234,7 @@ const STYLE: Style = Style {
     rename: None,
     keep_alive: None,
     is_codex: false,
+    model: "m",
 };
 
 /// A body that comes in the given parts and then ends or breaks.
@@ -1192,7 +1193,8 @@ mod streams {
         assert_eq!(data["type"], "response.failed");
         assert_eq!(data["sequence_number"], 1);
         assert_eq!(data["response"]["status"], "failed");
-        assert_eq!(data["response"]["error"]["code"], "internal_server_error");
+        assert_eq!(data["response"]["error"]["code"], "server_error");
+        assert_eq!(data["response"]["model"], "m");
     }
 
     #[test]

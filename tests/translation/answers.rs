@@ -8,8 +8,8 @@ use holdfast::dialect::usage::{Meter, Usage};
 use holdfast::dialect::{chat, gemini, messages, responses};
 use serde_json::{Map, Value};
 
+use super::document::fits_response;
 use super::fixtures::{Fixture, of_kind, translated};
-use super::grammar::document::fits_response;
 
 pub fn way_back(client: Dialect, upstream: Dialect) -> WayBack {
     let body = match client {

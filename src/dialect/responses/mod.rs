@@ -2,6 +2,7 @@
 
 pub mod echo;
 pub mod envelope;
+pub mod failure;
 mod items;
 pub mod read;
 pub mod read_answer;

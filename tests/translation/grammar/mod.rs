@@ -2,9 +2,6 @@
 //! not from the code that writes it. Knows nothing of that code.
 
 mod chat;
-#[path = "../../document/mod.rs"]
-#[allow(dead_code)] // Not every test needs all of it.
-pub mod document;
 mod gemini;
 mod messages;
 pub mod requests;

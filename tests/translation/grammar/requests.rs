@@ -4,8 +4,8 @@
 use holdfast::dialect::Dialect;
 use serde_json::Value;
 
-use super::document::fits;
 use super::{Complaint, arguments, ensure, number, text};
+use crate::document::fits;
 
 pub fn check(dialect: Dialect, body: &Value) -> Result<(), Complaint> {
     match dialect {

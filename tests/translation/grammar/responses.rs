@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::document::fits_event;
 use super::{Complaint, End, Frame, arguments, ensure, number, text};
+use crate::document::fits_event;
 
 #[derive(Default)]
 struct State {
