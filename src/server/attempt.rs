@@ -102,7 +102,6 @@ impl Generation<'_> {
             target: Target::of(&candidate.credential, &own_headers, &self.snapshot.config),
             model: &member.upstream,
             action: self.operation.action,
-            stored: None,
             stream: understood.stream,
             body: inbound.sent(),
             model_span: understood.model_span,

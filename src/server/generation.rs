@@ -55,7 +55,7 @@ const AUTO: &str = "auto";
 pub struct Operation<'t> {
     pub dialect: Dialect,
     pub form: Form,
-    pub action: Action,
+    pub action: Action<'static>,
     /// Gemini says the model, and whether it is to be a stream, in the path.
     path: Option<(Cow<'t, str>, bool)>,
     pub(super) alt: Option<Cow<'t, str>>,

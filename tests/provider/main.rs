@@ -187,7 +187,6 @@ fn call<'a>(kind: Kind, base_url: &'a str, body: &'a str) -> Call<'a> {
         },
         model: "m",
         action: Action::Generate,
-        stored: None,
         stream: false,
         body: body.as_bytes(),
         model_span,
@@ -724,7 +723,7 @@ mod codex {
             ),
         ] {
             let call = Call {
-                stored: Some(Stored { verb, path }),
+                action: Action::Stored(Stored { verb, path }),
                 ..call(Kind::Codex, &base, "")
             };
             assert_eq!(text(upstream().call(&call).unwrap()), "{}");
