@@ -526,6 +526,14 @@ impl Stream {
         self.way_back.client
     }
 
+    /// Bytes that are kept of the answer so far, because its end repeats it.
+    pub fn kept(&self) -> usize {
+        match &self.writer {
+            Some(Writer::Responses(writer)) => writer.kept(),
+            _ => 0,
+        }
+    }
+
     /// Whether the array has elements, where it is one.
     pub fn array_has_elements(&self) -> Option<bool> {
         self.array.as_ref().map(|array| array.has_elements)

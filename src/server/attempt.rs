@@ -224,7 +224,7 @@ impl Generation<'_> {
         }
         let opened = relay::stream::open(answer, &asked)?;
         let stream = Stream::new(translated.way_back, self.wants_array());
-        let crossing = Crossing::new(opened, stream);
+        let crossing = Crossing::new(opened, stream, &self.server.budget);
         match crossing.failure() {
             Some(failure) => Err(failure),
             None => Ok(Opening::Crossed(Box::new(crossing))),

@@ -10,6 +10,9 @@ use crate::dialect::neutral::answer::{Ending, Head, arguments};
 use crate::dialect::neutral::search::Texts;
 use crate::dialect::neutral::{Carrier, Event, Finish};
 
+/// About what a complete item takes beside its text, bytes.
+const ITEM: usize = 512;
+
 /// Writes the events of one answer.
 #[derive(Debug)]
 pub struct Writer {
@@ -27,6 +30,8 @@ pub struct Writer {
     /// Of the message that was begun last.
     texts: Texts,
     has_calls: bool,
+    /// Bytes of the items.
+    kept: usize,
 }
 
 impl Writer {
@@ -41,7 +46,13 @@ impl Writer {
             block: u32::MAX,
             texts: Texts::default(),
             has_calls: false,
+            kept: 0,
         }
+    }
+
+    /// Bytes that it keeps of the answer so far, which the end repeats.
+    pub fn kept(&self) -> usize {
+        self.kept
     }
 
     /// Writes one event that is neither the end nor an error. Only the first choice has a place here.
@@ -137,6 +148,7 @@ impl Writer {
                 data,
             } => {
                 let at = self.begin(Kind::Image, block, out);
+                self.kept += data.len();
                 if let Some(item) = self.items.get_mut(at) {
                     item.text = data;
                     item.annotations = vec![mime.into()];
@@ -272,6 +284,7 @@ impl Writer {
             return;
         };
         item.text.push_str(&text);
+        self.kept += text.len();
         let mut members = json!({"item_id": item.id, "output_index": at, index: 0, "delta": text});
         if item.kind == Kind::Message {
             members["logprobs"] = json!([]);
@@ -346,6 +359,7 @@ impl Writer {
             return;
         };
         item.text.push_str(&delta);
+        self.kept += delta.len();
         let name = match item.kind {
             Kind::TextCall(_) => "response.custom_tool_call_input.delta",
             _ => "response.function_call_arguments.delta",
@@ -378,6 +392,8 @@ impl Writer {
             return;
         };
         let (id, text) = (item.id.clone(), item.text.clone());
+        // As it goes out once more at the end.
+        self.kept += ITEM + text.len();
         let value = item.value(status, true);
         item.done = Some(value.clone());
         let annotations = item.annotations.clone();
