@@ -170,7 +170,11 @@ impl Generation<'_> {
             now.unwrap_or_default().as_secs(),
         );
         let stream = Stream::new(way_back, self.wants_array());
-        Opening::Crossed(Box::new(Crossing::new(Opened::Whole(whole), stream, &self.server.budget)))
+        Opening::Crossed(Box::new(Crossing::new(
+            Opened::Whole(whole),
+            stream,
+            &self.server.budget,
+        )))
     }
 
     fn head(
