@@ -134,7 +134,7 @@ export async function turns(client, model) {
     messages.push(...response.messages);
     assert.equal(steps[0].reasoningText, asked.reasoning, `turn ${turn}`);
     assert.deepEqual(called.splice(0), wanted.map(({ name, arguments: given }) => [name, given]), `turn ${turn}`);
-    const quoted = wanted.length > 0 ? wanted.map(({ result }) => result).join("; ") : text;
-    assert.ok(said.endsWith(`You said: ${quoted}`), `turn ${turn}: ${said}`);
+    const quoted = wanted.length > 0 ? wanted.map(({ result }) => result) : [`You said: ${text}`];
+    for (const words of quoted) assert.ok(said.includes(words), `turn ${turn}: ${said}`);
   }
 }
