@@ -44,7 +44,21 @@ fn summary_part(text: &str) -> Value {
     json!({"type": "summary_text", "text": text})
 }
 
+fn compaction(reply: &Reply) -> Value {
+    json!({"id": format!("cmp_{}", reply.id), "type": "compaction", "encrypted_content": ENCRYPTED})
+}
+
+/// Whether the conversation is to be compacted.
+fn is_compacted(reply: &Reply) -> bool {
+    let input = reply.asked["input"].as_array();
+    let last = input.and_then(|items| items.last());
+    last.is_some_and(|item| item["type"] == "compaction_trigger")
+}
+
 fn output(reply: &Reply) -> Vec<Value> {
+    if is_compacted(reply) {
+        return vec![compaction(reply)];
+    }
     let mut output: Vec<Value> = reply
         .reasoning
         .map(|text| reasoning(reply, &[summary_part(text)]))
@@ -171,6 +185,16 @@ pub fn events(reply: &Reply) -> Vec<String> {
     let begun = response(reply, "in_progress", Vec::new(), Value::Null);
     put(json!({"type": "response.created", "response": begun}));
     put(json!({"type": "response.in_progress", "response": begun}));
+    if is_compacted(reply) {
+        for step in ["added", "done"] {
+            put(
+                json!({"type": format!("response.output_item.{step}"), "output_index": 0,
+                "item": compaction(reply)}),
+            );
+        }
+        put(json!({"type": "response.completed", "response": body(reply)}));
+        return events;
+    }
     if let Some(text) = reply.reasoning {
         let id = reasoning_id(reply);
         put(

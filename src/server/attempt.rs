@@ -113,6 +113,9 @@ impl Generation<'_> {
         if call.action == Action::Compact && upstream != dialect {
             return self.summarized(&call, member, upstream, understood, suffix);
         }
+        if upstream != dialect && self.asks_for_compaction(&call) {
+            return self.answered_with_summary(&call, member, upstream, understood, suffix);
+        }
         let rules = self.rules(&call, member, understood);
         if upstream != dialect || understood.form != Form::Usual {
             return self.translated(&call, member, upstream, understood, suffix, &rules);
@@ -218,7 +221,7 @@ impl Generation<'_> {
         let answer = self.call_ruled(&outgoing, rules, member, suffix)?;
         drop(translated.body);
         drop(reservation);
-        if !understood.stream {
+        if !call.stream {
             let whole = relay::crossing::whole(answer, translated.way_back, &asked)?;
             return Ok(Opening::Same(Opened::Whole(Box::new(whole))));
         }
@@ -251,7 +254,7 @@ impl Generation<'_> {
             body: call.body,
             model: told(member, understood),
             upstream_model: &member.upstream,
-            stream: understood.stream,
+            stream: call.stream,
             suffix,
             record: record(member),
             seed,
