@@ -15,14 +15,12 @@ use memchr::{memchr2, memmem};
 /// The longest event taken from an upstream unless told otherwise: 50 MiB (spec/config.md 5, "Bodies").
 pub const MAX_EVENT: usize = 50 * 1024 * 1024;
 
-/// Bytes of buffer a stream starts with, and keeps while it is silent; most events of a chat are a few hundred.
-const FIRST_SPACE: usize = 1024;
-/// Bytes of buffer once a read has left no room.
-const NEXT_SPACE: usize = 4 * 1024;
-/// Bytes of buffer that are kept between two reads although nothing is in it.
-const LASTING: usize = 4 * NEXT_SPACE;
+/// Bytes of buffer a stream starts with; most events of a chat are a few hundred.
+const FIRST_SPACE: usize = 4 * 1024;
+/// Bytes of buffer that are kept although nothing is in it.
+const LASTING: usize = 4 * FIRST_SPACE;
 /// The least room offered to a read.
-const LEAST_SPACE: usize = 512;
+const LEAST_SPACE: usize = 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -89,14 +87,12 @@ impl Splitter {
         }
     }
 
-    /// Gives back the memory, all but a little, if nothing is pending. Whether that is so.
+    /// Gives back the memory if nothing is pending. Whether that is so.
     pub fn release(&mut self) -> bool {
         if self.start < self.end {
             return false;
         }
-        if self.bytes.len() > FIRST_SPACE {
-            self.bytes = Vec::new();
-        }
+        self.bytes = Vec::new();
         (self.start, self.seen, self.end) = (0, 0, 0);
         true
     }
@@ -115,7 +111,6 @@ impl Splitter {
             self.bytes = Vec::new();
             (self.start, self.seen, self.end) = (0, 0, 0);
         }
-        let was_full = self.is_full() && self.end > 0;
         if self.bytes.len() - self.end < LEAST_SPACE {
             self.bytes.copy_within(self.start..self.end, 0);
             self.seen -= self.start;
@@ -124,9 +119,6 @@ impl Splitter {
             if self.bytes.len() - self.end < LEAST_SPACE {
                 let more = self.bytes.len().max(FIRST_SPACE);
                 self.bytes.resize(self.bytes.len() + more, 0);
-            }
-            if was_full && self.bytes.len() < NEXT_SPACE {
-                self.bytes.resize(NEXT_SPACE, 0);
             }
         }
         Ok(self.bytes.get_mut(self.end..).unwrap_or_default())

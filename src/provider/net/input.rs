@@ -1,12 +1,12 @@
-//! Bytes that have been read and not yet used. An empty one holds next to no memory.
+//! Bytes that have been read and not yet used. An empty one holds no memory.
 
 use std::io;
 
 use super::connection::Connection;
 
 /// Bytes of a read, and of the first one and those after one that came back full: with its head all of a short answer
-/// comes, or all that a stream has to say so far. An event of a chat is a few hundred; room for so many is kept.
-const ROOM: [usize; 2] = [1024, 16 * 1024];
+/// comes, or all that a stream has to say so far.
+const ROOM: [usize; 2] = [4 * 1024, 16 * 1024];
 
 /// Bytes read.
 #[derive(Debug)]
@@ -40,15 +40,8 @@ impl Input {
     pub fn consume(&mut self, count: usize) {
         self.start = (self.start + count).min(self.bytes.len());
         if self.is_empty() {
-            self.clear();
-        }
-    }
-
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.start = 0;
-        if self.bytes.capacity() > ROOM[0] {
             self.bytes = Vec::new();
+            self.start = 0;
         }
     }
 
@@ -70,7 +63,7 @@ impl Input {
         let read = connection.receive(&mut self.bytes, room);
         self.is_full = self.bytes.len() - before >= room;
         if self.bytes.is_empty() {
-            self.clear();
+            self.bytes = Vec::new();
         }
         read
     }
