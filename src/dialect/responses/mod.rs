@@ -1,5 +1,6 @@
 //! OpenAI Responses.
 
+mod closing;
 pub mod echo;
 pub mod envelope;
 pub mod failure;

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
+use super::closing;
 use super::envelope::{Progress, failed, response};
 use super::items::{Item, Kind, Named, annotation, text_part};
-use crate::dialect::neutral::answer::{Ending, Head, arguments};
+use crate::dialect::neutral::answer::{Ending, Head};
 use crate::dialect::neutral::search::Texts;
 use crate::dialect::neutral::{Carrier, Event, Finish};
 
@@ -171,11 +172,7 @@ impl Writer {
             "completed"
         };
         self.close_all(status, out);
-        let output: Vec<Value> = self
-            .items
-            .iter()
-            .filter_map(|item| item.done.clone())
-            .collect();
+        let output = self.output();
         let progress = Progress {
             status,
             finish: Some(&finish),
@@ -190,13 +187,15 @@ impl Writer {
     /// Writes an error as the end, with its status and code.
     pub fn fail(&mut self, code: (u16, &str), message: &str, out: &mut Vec<u8>) {
         self.start(out);
-        let output: Vec<Value> = self
-            .items
-            .iter()
-            .filter_map(|item| item.done.clone())
-            .collect();
+        let output = self.output();
         let response = failed(&self.head, output, code, message);
         self.write("response.failed", json!({"response": response}), out);
+    }
+
+    /// What is complete.
+    fn output(&self) -> Vec<Value> {
+        let items = self.items.iter();
+        items.filter_map(|item| item.done.clone()).collect()
     }
 
     fn start(&mut self, out: &mut Vec<u8>) {
@@ -331,17 +330,14 @@ impl Writer {
             self.close(out);
         }
         let is_text = self.head.text_tools.contains(&name);
-        let named = match self.head.namespaces.get(&name).cloned() {
-            Some((namespace, name)) => Named {
-                call_id,
-                name,
-                namespace: Some(namespace),
-            },
-            None => Named {
-                call_id,
-                name,
-                namespace: None,
-            },
+        let (namespace, name) = match self.head.namespaces.get(&name).cloned() {
+            Some((namespace, name)) => (Some(namespace), name),
+            None => (None, name),
+        };
+        let named = Named {
+            call_id,
+            name,
+            namespace,
         };
         let kind = match is_text {
             true => Kind::TextCall(named),
@@ -391,61 +387,17 @@ impl Writer {
         let Some(item) = self.items.get_mut(at).filter(|item| item.done.is_none()) else {
             return;
         };
-        let (id, text) = (item.id.clone(), item.text.clone());
         // As it goes out once more at the end.
-        self.kept += ITEM + text.len();
+        self.kept += ITEM + item.text.len();
         let value = item.value(status, true);
         item.done = Some(value.clone());
-        let annotations = item.annotations.clone();
-        let place = |members: Value| {
-            let mut all = json!({"item_id": id, "output_index": at});
-            if let (Some(all), Value::Object(members)) = (all.as_object_mut(), members) {
-                all.extend(members);
+        let place = json!({"item_id": item.id, "output_index": at});
+        for (name, told) in closing::events(item) {
+            let mut members = place.clone();
+            if let (Some(members), Value::Object(told)) = (members.as_object_mut(), told) {
+                members.extend(told);
             }
-            all
-        };
-        match item.kind.clone() {
-            Kind::Message => {
-                let told = json!({"content_index": 0, "text": text, "logprobs": []});
-                self.write("response.output_text.done", place(told), out);
-                let part = json!({"content_index": 0, "part": text_part(&text, &annotations)});
-                self.write("response.content_part.done", place(part), out);
-            }
-            Kind::Refusal => {
-                let told = json!({"content_index": 0, "refusal": text});
-                self.write("response.refusal.done", place(told), out);
-                let part = json!({"type": "refusal", "refusal": text});
-                let part = json!({"content_index": 0, "part": part});
-                self.write("response.content_part.done", place(part), out);
-            }
-            Kind::Reasoning if !text.is_empty() => {
-                let told = json!({"summary_index": 0, "text": text});
-                self.write("response.reasoning_summary_text.done", place(told), out);
-                let part = json!({"type": "summary_text", "text": text});
-                let part = json!({"summary_index": 0, "part": part});
-                self.write("response.reasoning_summary_part.done", place(part), out);
-            }
-            Kind::Reasoning => {}
-            Kind::Call(named) => {
-                let told = json!({"name": named.name, "arguments": arguments(&text)});
-                self.write("response.function_call_arguments.done", place(told), out);
-            }
-            Kind::TextCall(_) => {
-                let name = "response.custom_tool_call_input.done";
-                self.write(name, place(json!({"input": text})), out);
-            }
-            Kind::Search(_) => {
-                for step in ["in_progress", "searching", "completed"] {
-                    let name = format!("response.web_search_call.{step}");
-                    self.write(&name, place(json!({})), out);
-                }
-            }
-            Kind::Image => {
-                for step in ["in_progress", "generating", "completed"] {
-                    let name = format!("response.image_generation_call.{step}");
-                    self.write(&name, place(json!({})), out);
-                }
-            }
+            self.write(&name, members, out);
         }
         let done = json!({"output_index": at, "item": value});
         self.write("response.output_item.done", done, out);
