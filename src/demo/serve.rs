@@ -306,7 +306,7 @@ fn stream(
             let message = "The demo has had enough.";
             let event = match dialect {
                 Dialect::Chat => chat::error_event(message),
-                Dialect::Responses => responses::error_event(message),
+                Dialect::Responses => responses::error_event(message, count),
                 Dialect::Messages => messages::error_event(message),
                 Dialect::Gemini => gemini::error_event(message),
             };

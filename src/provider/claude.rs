@@ -37,6 +37,7 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
         Action::Generate => "/v1/messages",
         Action::Count => "/v1/messages/count_tokens",
         Action::Compact => return Err(Failure::unsupported("compaction")),
+        Action::Stored(_) => return Err(Failure::unsupported("keeping answers")),
     };
     let uri = url::under(base, path)?;
     let is_vendor = is_vendor(&uri);
@@ -136,7 +137,6 @@ mod tests {
             },
             model: "m",
             action: Action::Generate,
-            stored: None,
             stream: false,
             body: body.as_bytes(),
             model_span: None,

@@ -13,6 +13,7 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     let path = match call.action {
         Action::Generate => "/chat/completions",
         Action::Count => return Err(Failure::unsupported("token counting")),
+        Action::Stored(_) => return Err(Failure::unsupported("keeping answers")),
         Action::Compact => {
             for member in request::members_with(call, "stream")? {
                 if member.key == "stream" {

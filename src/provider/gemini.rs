@@ -58,6 +58,7 @@ fn method(call: &Call) -> Result<String, Failure> {
         (Action::Generate, false) => "generateContent",
         (Action::Count, _) => return Ok("countTokens".to_owned()),
         (Action::Compact, _) => return Err(Failure::unsupported("compaction")),
+        (Action::Stored(_), _) => return Err(Failure::unsupported("keeping answers")),
     };
     let is_json = |alt: &str| matches!(alt.split(';').next(), Some("" | "sse" | "json"));
     Ok(match (call.alt, call.stream) {

@@ -2,6 +2,9 @@
 
 mod answers;
 mod calls;
+#[path = "../document/mod.rs"]
+#[allow(dead_code)] // Not every test needs all of it.
+mod document;
 mod dropped;
 mod fixtures;
 mod grammar;
@@ -9,6 +12,7 @@ mod hostile;
 mod legal;
 mod losses;
 mod odd_streams;
+mod published;
 mod requests;
 mod round_trips;
 mod searches;

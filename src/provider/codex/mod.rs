@@ -53,15 +53,13 @@ const REMOVED: &[&str] = &[
 const ENCRYPTED_REASONING: &str = "reasoning.encrypted_content";
 
 pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
-    if let Some(stored) = call.stored {
-        return self::stored(call, stored);
-    }
     let is_chatgpt = is_chatgpt(call.target.base_url);
     let path = match call.action {
         Action::Generate => "/responses",
         Action::Compact => "/responses/compact",
         Action::Count if is_chatgpt => return Err(Failure::unsupported("token counting")),
         Action::Count => "/responses/input_tokens",
+        Action::Stored(stored) => return self::stored(call, stored),
     };
     if call.action == Action::Compact && call.stream {
         return Err(Failure::request("compaction cannot be streamed"));
