@@ -33,6 +33,7 @@ pub mod server;
 pub mod session;
 mod similar;
 pub mod sse;
+mod state_folder;
 pub mod stored;
 pub mod usage;
 

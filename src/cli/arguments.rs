@@ -28,6 +28,8 @@ pub enum Request {
     Serve {
         config: Option<PathBuf>,
         listen: Overrides,
+        /// Whether vendors are asked which models they serve.
+        fetches_models: bool,
         password: Option<Secret>,
     },
     Check {
@@ -338,6 +340,7 @@ impl Line {
                 host: self.text(Id::Host)?,
                 port: self.port()?,
             },
+            fetches_models: !self.has(Id::LocalModel),
             password: self.text(Id::Password)?.map(Secret::new),
         })
     }
@@ -426,6 +429,7 @@ mod tests {
         Ok(Request::Serve {
             config: path.map(PathBuf::from),
             listen: Overrides::default(),
+            fetches_models: true,
             password: None,
         })
     }
@@ -441,7 +445,7 @@ mod tests {
             "-c a.yaml",
             "-c=a.yaml",
             "--config b.yaml --config a.yaml",
-            "-tui=false -config a.yaml -no-browser -oauth-callback-port 7 --local-model=true",
+            "-tui=false -config a.yaml -no-browser -oauth-callback-port 7 --local-model=false",
         ] {
             assert_eq!(parsed(line), serve(Some("a.yaml")), "{line}");
         }

@@ -303,7 +303,7 @@ openai-compatibility:
     fn told(asked: &str) -> (String, bool) {
         let config = config::load(FILE, "c.yaml").config.unwrap();
         let (credentials, problems) = credential::from_config(&config);
-        let exclusions = credential::exclusions(&config);
+        let exclusions = credential::exclusions(&config, &Default::default());
         let catalog = Catalog::new(credentials, &Holders::default());
         let (text, is_served) = explain(
             asked,

@@ -63,10 +63,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Request::Serve {
             config,
             listen,
+            fetches_models,
             password,
         } => {
             let password = password::out_of_sight(password, config.as_deref(), &listen);
-            return serve::run(config, listen, password.as_ref());
+            return serve::run(config, listen, fetches_models, password.as_ref());
         }
         Request::Check {
             config,

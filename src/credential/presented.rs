@@ -206,6 +206,12 @@ impl Credential {
         })
     }
 
+    /// Whether it serves no model, and no list of its upstream will change that.
+    pub fn is_without_models(&self) -> bool {
+        let is_known = !matches!(self.provider, Provider::Compat { .. });
+        self.models.is_empty() && (is_known || self.unlisted.is_none())
+    }
+
     /// What is sent for a name that none of the models has, if it is passed on: the name without the prefix.
     pub fn passed_on<'n>(&self, name: &'n str) -> Option<&'n str> {
         let unlisted = self.unlisted.as_ref()?;

@@ -84,6 +84,9 @@ pub struct Call<'a> {
     pub action: Action,
     /// Set where it is about an answer that the upstream keeps; then there is no body, and `action` does not count.
     pub stored: Option<Stored<'a>>,
+    /// Set where the list of models is asked for, to what the query says of its page; then there is no body, and
+    /// `model` and `action` do not count.
+    pub models: Option<&'a str>,
     /// Whether the client wants a stream.
     pub stream: bool,
     /// The client's body.
@@ -164,10 +167,31 @@ impl Verb {
 }
 
 impl<'a> Call<'a> {
+    /// One that asks for the list of models, or for a page of it.
+    pub fn of_models(target: Target<'a>, page: &'a str, waiter: &'a Waiter) -> Self {
+        Self {
+            target,
+            model: "",
+            action: Action::Generate,
+            stored: None,
+            models: Some(page),
+            stream: false,
+            body: &[],
+            model_span: None,
+            client_headers: &[],
+            alt: None,
+            is_flavoured: false,
+            waiter,
+        }
+    }
+
     /// The method of the request that it is.
     pub fn method(&self) -> Method {
-        self.stored
-            .map_or(Method::POST, |stored| stored.verb.method())
+        match (self.models, self.stored) {
+            (Some(_), _) => Method::GET,
+            (None, Some(stored)) => stored.verb.method(),
+            (None, None) => Method::POST,
+        }
     }
 
     /// The client's header of that name; the first one, if there are several.

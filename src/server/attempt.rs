@@ -103,6 +103,7 @@ impl Generation<'_> {
             model: &member.upstream,
             action: self.operation.action,
             stored: None,
+            models: None,
             stream: understood.stream,
             body: inbound.sent(),
             model_span: understood.model_span,

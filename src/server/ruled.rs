@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::generation::{Generation, Understood};
 use super::limits::{is_limited, record};
 use crate::config::{Config, Place, Problem, Severity};
-use crate::credential::Provider;
+use crate::credential::{Provider, families};
 use crate::dialect::Dialect;
 use crate::dialect::model_name::ModelName;
 use crate::dialect::thinking;
@@ -51,7 +51,18 @@ pub fn idle(config: &Config, catalog: &Catalog) -> Vec<Problem> {
         let message = "concerns no model that is served".to_owned();
         Problem::new(&config.file, &place, Severity::Warning, message)
     };
-    let idle = config.payload.unmatched(&models);
+    let open = catalog
+        .credentials()
+        .iter()
+        .filter(|one| one.unlisted.is_some());
+    let beside: Vec<(payload::Glob, Vec<Protocol>)> = open
+        .flat_map(|one| {
+            let protocols = both(&one.provider).to_vec();
+            let families = families(&one.provider).iter();
+            families.map(move |family| (payload::Glob::of_name(family), protocols.clone()))
+        })
+        .collect();
+    let idle = config.payload.unmatched(&models, &beside);
     idle.into_iter().map(problem).collect()
 }
 

@@ -228,6 +228,7 @@ impl Server {
             model: "",
             action: Action::Generate,
             stored: Some(Stored { verb, path: &path }),
+            models: None,
             stream: asked.query.first("stream").as_deref() == Some("true"),
             body: b"",
             model_span: None,

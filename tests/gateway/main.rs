@@ -12,6 +12,7 @@ mod grammar;
 mod harness;
 mod keys;
 mod library;
+mod model_lists;
 mod models;
 mod network;
 mod odd_answers;

@@ -27,6 +27,7 @@ use holdfast::sse::MAX_EVENT;
 
 mod clients;
 mod compressed;
+mod lists;
 mod network;
 mod proxies;
 mod tls;
@@ -188,6 +189,7 @@ fn call<'a>(kind: Kind, base_url: &'a str, body: &'a str) -> Call<'a> {
         model: "m",
         action: Action::Generate,
         stored: None,
+        models: None,
         stream: false,
         body: body.as_bytes(),
         model_span,

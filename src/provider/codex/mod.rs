@@ -98,6 +98,16 @@ fn stored<'a>(call: &Call<'a>, stored: Stored<'_>) -> Result<Request<'a>, Failur
     })
 }
 
+/// The list of models.
+pub fn models<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
+    let uri = url::under(call.target.base_url, "/models")?;
+    let mut headers = Headers::of_call(call, false);
+    headers.bearer(call);
+    headers.credential(call);
+    let body = Splice::new(call.body);
+    Ok(Request { uri, headers, body })
+}
+
 /// The client's body in the flavour of its upstream, to be changed further and sent with [`Call::is_flavoured`].
 ///
 /// # Errors
