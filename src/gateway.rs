@@ -106,7 +106,17 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Bind { address, source } => write!(f, "cannot listen on {address}: {source}"),
+            Self::Bind { address, source } => {
+                let advice = match source.kind() {
+                    io::ErrorKind::AddrInUse => "; another program has it: choose another `port`",
+                    io::ErrorKind::PermissionDenied => {
+                        "; ports below 1024 are for root: choose a higher `port`"
+                    }
+                    io::ErrorKind::AddrNotAvailable => "; `host` is no address of this machine",
+                    _ => "",
+                };
+                write!(f, "cannot listen on {address}: {source}{advice}")
+            }
             Self::Unprotected { host } => write!(
                 f,
                 "cannot listen on {host} without client keys: it is open to others, and allow-anonymous is off"

@@ -41,6 +41,10 @@ pub enum Request {
         config: Option<PathBuf>,
         model: String,
     },
+    Doctor {
+        config: Option<PathBuf>,
+        json: bool,
+    },
     PrintEffective {
         config: Option<PathBuf>,
     },
@@ -100,9 +104,9 @@ pub enum Provider {
 impl Provider {
     pub fn named(name: &str) -> Option<Self> {
         match name {
-            "claude" => Some(Self::Claude),
+            "claude" | "anthropic" => Some(Self::Claude),
             "openai" => Some(Self::OpenAi),
-            "gemini" => Some(Self::Gemini),
+            "gemini" | "google" => Some(Self::Gemini),
             "openai-compatible" => Some(Self::OpenAiCompatible),
             _ => None,
         }
@@ -140,7 +144,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, M
     }
     let refused = |(flag, _): &&(&Flag, _)| flag.support == Support::Refused;
     if let Some((flag, _)) = line.given.iter().find(refused) {
-        return misuse(format!("--{} is not implemented", flag.long));
+        let instead = match flag.help.starts_with("sign in") {
+            true => ": use an API key instead, `holdfast init` asks for it",
+            false => "",
+        };
+        return misuse(format!("--{} is not implemented{instead}", flag.long));
     }
     match line.command.action {
         Action::Serve => line.serving(),
@@ -148,6 +156,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, M
             config: line.configuration(),
             json: line.format_is_json()?,
             strict: line.has(Id::Strict),
+        }),
+        Action::Doctor => Ok(Request::Doctor {
+            config: line.configuration(),
+            json: line.has(Id::Json),
         }),
         Action::Explain => Ok(Request::Explain {
             config: line.last(Id::Config).map(PathBuf::from),
@@ -589,7 +601,11 @@ mod tests {
             ("--check --format=xml", "--format takes one of text, json"),
             ("--strict", "--strict needs --check"),
             ("--check=perhaps", "--check takes true or false, or nothing"),
-            ("-codex-login", "--codex-login is not implemented"),
+            (
+                "-codex-login",
+                "--codex-login is not implemented: use an API key instead, `holdfast init` asks for it",
+            ),
+            ("--tui", "--tui is not implemented"),
         ] {
             assert_eq!(parsed(line), Err(message.to_owned()), "{line}");
         }

@@ -83,6 +83,7 @@ pub struct Command {
 pub enum Action {
     Serve,
     Check,
+    Doctor,
     Explain,
     Init,
     Help,
@@ -268,6 +269,18 @@ pub const COMMANDS: &[Command] = &[
             "holdfast check config.yaml --format json",
             "for scripts and editors",
         )],
+    },
+    Command {
+        action: Action::Doctor,
+        name: "doctor",
+        words: "[FILE]",
+        choices: &[],
+        help: "find out what keeps the gateway from working",
+        more: "Reads the configuration and asks each upstream with each credential for its models, which costs no \
+               tokens. Looks at the clock, certificates, proxies, the limit of open files, memory, folders and the \
+               port. Says what to do. Exits with 1 if there is an error.",
+        flags: &[CONFIG, switch(Id::Json, "json", "print JSON"), HELP],
+        examples: &[("holdfast doctor --json", "for scripts")],
     },
     Command {
         action: Action::Explain,

@@ -39,7 +39,10 @@ fn write(init: Init) -> Result<String, String> {
     let path = init.file.unwrap_or_else(|| PathBuf::from("config.yaml"));
     // Nobody is asked for what could not be written.
     if path.exists() {
-        return Err(format!("{} exists already", path.display()));
+        return Err(format!(
+            "{} exists already: name another file (holdfast init FILE), or move that one away",
+            path.display()
+        ));
     }
     let provider = match init.provider {
         Some(provider) => provider,

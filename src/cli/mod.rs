@@ -6,6 +6,7 @@ mod client_settings;
 mod completions;
 #[cfg(feature = "demo")]
 mod demo;
+mod doctor;
 mod dotenv;
 mod environment;
 mod explain;
@@ -77,6 +78,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Request::Explain { config, model } => {
             return questions::explain(config, &model, &environment());
         }
+        Request::Doctor { config, json } => return doctor::run(config, json, &environment()),
         Request::PrintEffective { config } => {
             return questions::effective(config, &environment());
         }

@@ -23,6 +23,10 @@ pub fn check(
     environment: &Environment,
 ) -> ExitCode {
     let places = locate::places(config, environment);
+    if !json && let Some(missing) = places.missing() {
+        complain(format_args!("holdfast: {missing}"));
+        return code(false);
+    }
     let path = places.find();
     let problems = check::problems(path, environment);
     let (errors, warnings) = check::count(&problems);

@@ -158,6 +158,19 @@ impl Credential {
         }
     }
 
+    /// Where the configuration has it.
+    pub fn section(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match &self.provider {
+            Provider::Claude => "claude-api-key",
+            Provider::Codex => "codex-api-key",
+            Provider::Gemini => "gemini-api-key",
+            Provider::Vertex => "vertex-api-key",
+            Provider::Compat { .. } => {
+                return Cow::Owned(format!("openai-compatibility, name {}", self.label));
+            }
+        })
+    }
+
     /// Label and masked key, for log lines.
     pub fn masked_id(&self) -> String {
         match &self.key {

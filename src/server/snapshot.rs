@@ -24,7 +24,7 @@ pub struct Snapshot {
 /// A credential whose models only its upstream knows, which is not asked.
 fn never_listed(config: &Config, credential: &Credential) -> Problem {
     let place = Place {
-        path: credential.source.clone(),
+        path: credential.section().into_owned(),
         ..Place::default()
     };
     let message = "has no `models`, and lists are not fetched: it is never used".to_owned();

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::harness::{Folder, Program, command, outcome};
+use super::harness::{Folder, NO_WAY_OUT, Program, command, outcome};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -33,9 +33,14 @@ fn blocks<'t>(text: &'t str, language: &str) -> Vec<&'t str> {
     text.split(&*fence).skip(1).map(ended).collect()
 }
 
+#[cfg(feature = "demo")]
 #[test]
 fn every_command_runs() {
-    let config = "host: 127.0.0.1\nport: 0\napi-keys: [k]\nclaude-api-key: [{api-key: k, base-url: 'http://127.0.0.1:9'}]\n";
+    let upstreams = holdfast::demo::Upstreams::start().unwrap();
+    let config = format!(
+        "host: 127.0.0.1\nport: 0\napi-keys: [k]\nclaude-api-key: [{{api-key: k, base-url: 'http://{}'}}]\n",
+        upstreams.address()
+    );
     let (mut ran, mut served) = (0, 0);
     for (path, text) in documents() {
         for line in blocks(&text, "sh").into_iter().flat_map(str::lines) {
@@ -54,7 +59,7 @@ fn every_command_runs() {
             ran += 1;
             let folder = Folder::new();
             if !line.contains(" init ") {
-                folder.write("config.yaml", config);
+                folder.write("config.yaml", &config);
             }
             folder.write("body.json", r#"{"model":"m","messages":[]}"#);
             if line.ends_with(" serve") {
@@ -70,6 +75,8 @@ fn every_command_runs() {
                 .args(["-c", &format!("echo sk-key | {line}")])
                 .current_dir(folder.path())
                 .env_clear()
+                .env(NO_WAY_OUT.0, NO_WAY_OUT.1)
+                .env("WRITABLE_PATH", folder.path())
                 .env(
                     "PATH",
                     format!("{}:/usr/bin:/bin", path_of_program.display()),

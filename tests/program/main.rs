@@ -6,6 +6,8 @@ mod commands;
 mod documents;
 mod environment;
 mod flags;
+#[cfg(feature = "demo")]
+mod golden;
 mod harness;
 mod identify;
 mod listening;

@@ -118,7 +118,7 @@ fn it_is_asked_for_as_the_credential_asks_for_all_else() {
         (Kind::Gemini, "x-goog-api-key", "k-123"),
     ] {
         let server = Server::answering(
-            "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 22\r\n\r\n\
+            "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 23\r\n\r\n\
              {\"data\":[],\"models\":[]}",
         );
         let base = server.base();
