@@ -76,8 +76,10 @@ fn world(config: &Config, path: &Path, environment: &Environment) -> Vec<Finding
         ..Settings::default()
     });
     upstream.trust(config.ca_file.as_deref());
+    let proxies = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"];
+    let has_proxy = proxies.iter().any(|name| variables(name).is_some());
     let answers = doctor::ask(&upstream, config, &credentials);
-    let mut findings = doctor::upstreams(config, &credentials, &answers);
+    let mut findings = doctor::upstreams(config, &credentials, &answers, has_proxy);
     findings.push(doctor::clock(&answers));
     let surroundings = Surroundings {
         variables: &variables,

@@ -36,7 +36,7 @@ pub fn machine(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(certificate(config, SystemTime::now()));
-    findings.extend(authorities(config, surroundings));
+    findings.extend(authorities(surroundings));
     findings.extend(proxies(config, credentials, surroundings));
     let capacity = Capacity::of(&config.limits);
     findings.push(open_files(&capacity, config.limits.connections));
@@ -71,34 +71,32 @@ fn certificate(config: &Config, now: SystemTime) -> Option<Finding> {
     })
 }
 
-/// Files of authorities that were named, and cannot be read.
-fn authorities(config: &Config, surroundings: &Surroundings<'_>) -> Vec<Finding> {
-    let variable = |name: &'static str| {
-        let value = (surroundings.variables)(name).filter(|value| !value.is_empty())?;
-        Some((name, PathBuf::from(value)))
-    };
-    let named = config.ca_file.clone().map(|file| ("ca-file", file));
-    let named = [named, variable("SSL_CERT_FILE"), variable("SSL_CERT_DIR")];
-    let finding = |(name, path): (&str, PathBuf)| {
-        let shown = path.display();
-        let read = match path.is_dir() {
-            true => std::fs::read_dir(&path).map(|_| ()),
-            false => std::fs::read(&path).map(|_| ()),
-        };
-        match read {
-            Ok(()) => Finding::new(
-                Status::Ok,
-                "authorities",
-                format!("{name}: {shown} is read"),
-            ),
-            Err(error) => {
-                let message = format!("{name}: {shown} cannot be read: {error}");
-                let advice = format!("make {shown} readable, or take {name} away");
-                Finding::new(Status::Error, "authorities", message).advised(advice)
+/// Files of authorities that the environment names. `ca-file` is looked at with the configuration.
+fn authorities(surroundings: &Surroundings<'_>) -> Vec<Finding> {
+    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+        .into_iter()
+        .filter_map(|name| {
+            let value = (surroundings.variables)(name).filter(|value| !value.is_empty())?;
+            Some((name, PathBuf::from(value)))
+        });
+    named
+        .map(|(name, path)| {
+            let shown = path.display();
+            let read = match path.is_dir() {
+                true => std::fs::read_dir(&path).map(|_| ()),
+                false => std::fs::read(&path).map(|_| ()),
+            };
+            let subject = "authorities";
+            match read {
+                Ok(()) => Finding::new(Status::Ok, subject, format!("{name}: {shown} is read")),
+                Err(error) => {
+                    let message = format!("{name}: {shown} cannot be read: {error}");
+                    let advice = format!("make {shown} readable, or take {name} away");
+                    Finding::new(Status::Error, subject, message).advised(advice)
+                }
             }
-        }
-    };
-    named.into_iter().flatten().map(finding).collect()
+        })
+        .collect()
 }
 
 /// The ways upstreams are reached by.

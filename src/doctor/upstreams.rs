@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::Mutex;
 
 use super::{Finding, Status};
-use crate::config::Config;
+use crate::config::{Config, ProxySetting};
 use crate::credential::Credential;
 use crate::dialect::problem::{self, ErrorStatus};
 use crate::exchange::Waiter;
@@ -125,19 +125,36 @@ fn count(
     })
 }
 
-/// What the answers say of the credentials.
+/// What the answers say of the credentials. `has_proxy`: whether the environment names a proxy.
 pub fn upstreams(
     config: &Config,
     credentials: &[Credential],
     answers: &[Answered],
+    has_proxy: bool,
 ) -> Vec<Finding> {
     let pairs = credentials.iter().zip(answers);
     pairs
-        .map(|(credential, answered)| finding(config, credential, answered))
+        .map(|(credential, answered)| {
+            let proxy = match (&credential.proxy, &config.proxy_url) {
+                (ProxySetting::Inherit, global) => global,
+                (own, _) => own,
+            };
+            let has_proxy = match proxy {
+                ProxySetting::Inherit => has_proxy,
+                ProxySetting::Direct => false,
+                ProxySetting::Url(_) => true,
+            };
+            finding(config, credential, answered, has_proxy)
+        })
         .collect()
 }
 
-fn finding(config: &Config, credential: &Credential, answered: &Answered) -> Finding {
+fn finding(
+    config: &Config,
+    credential: &Credential,
+    answered: &Answered,
+    has_proxy: bool,
+) -> Finding {
     let who = credential.masked_id();
     let host = host(&credential.base_url);
     let milliseconds = answered.took.as_millis();
@@ -198,7 +215,7 @@ fn finding(config: &Config, credential: &Credential, answered: &Answered) -> Fin
         _ => (
             Status::Error,
             format!("{host} cannot be reached: {failure}"),
-            reach(&failure.message).to_owned(),
+            reach(&failure.message, has_proxy).to_owned(),
         ),
     };
     Finding::new(status, who, message).advised(advice)
@@ -270,7 +287,7 @@ fn said(credential: &Credential, failure: &Failure) -> String {
 }
 
 /// What to do where a connection fails, by the words of the system and of TLS.
-fn reach(message: &str) -> &'static str {
+fn reach(message: &str, has_proxy: bool) -> &'static str {
     let message = message.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| message.contains(word));
     if has(&["unknownissuer", "unknown issuer"]) {
@@ -290,6 +307,8 @@ fn reach(message: &str) -> &'static str {
         "see whether base-url is spelt right, and whether this machine can look up names (DNS)"
     } else if has(&["proxy", "socks"]) {
         "see whether the proxy is right: proxy-url, HTTPS_PROXY, ALL_PROXY"
+    } else if has_proxy {
+        "see whether the proxy is right and runs: proxy-url, HTTPS_PROXY, ALL_PROXY; then whether base-url is right"
     } else if has(&["refused"]) {
         "nothing listens there: see whether base-url is right and the server runs"
     } else {
@@ -400,7 +419,9 @@ mod tests {
                 "firewall",
             ),
         ] {
-            assert!(reach(message).contains(expected), "{message}");
+            assert!(reach(message, false).contains(expected), "{message}");
         }
+        let refused = "connecting to h: Connection refused";
+        assert!(reach(refused, true).contains("the proxy is right and runs"));
     }
 }

@@ -3,6 +3,8 @@
 mod access;
 mod cloud;
 mod commands;
+#[cfg(feature = "demo")]
+mod doctor;
 mod documents;
 mod environment;
 mod flags;
