@@ -22,4 +22,4 @@ pub use listing::{Listed, Listings};
 pub use model::Model;
 pub use name::{split as split_thinking, split_configured};
 pub use presented::{Credential, Provider, Resolved, is_chatgpt};
-pub use unlisted::{Unlisted, families};
+pub use unlisted::{Unlisted, families, vendor_of};

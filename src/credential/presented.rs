@@ -35,6 +35,17 @@ impl Provider {
         }
     }
 
+    /// The block of the configuration that has such credentials.
+    pub fn section(&self) -> &'static str {
+        match self {
+            Self::Claude => "claude-api-key",
+            Self::Codex => "codex-api-key",
+            Self::Gemini => "gemini-api-key",
+            Self::Vertex => "vertex-api-key",
+            Self::Compat { .. } => "openai-compatibility",
+        }
+    }
+
     pub fn dialect(&self) -> Dialect {
         match self {
             Self::Gemini | Self::Vertex => Dialect::Gemini,
@@ -160,15 +171,12 @@ impl Credential {
 
     /// Where the configuration has it.
     pub fn section(&self) -> Cow<'static, str> {
-        Cow::Borrowed(match &self.provider {
-            Provider::Claude => "claude-api-key",
-            Provider::Codex => "codex-api-key",
-            Provider::Gemini => "gemini-api-key",
-            Provider::Vertex => "vertex-api-key",
-            Provider::Compat { .. } => {
-                return Cow::Owned(format!("openai-compatibility, name {}", self.label));
+        match self.provider.section() {
+            "openai-compatibility" => {
+                Cow::Owned(format!("openai-compatibility, name {}", self.label))
             }
-        })
+            section => Cow::Borrowed(section),
+        }
     }
 
     /// Label and masked key, for log lines.

@@ -48,6 +48,14 @@ pub fn families(provider: &Provider) -> &'static [&'static str] {
     }
 }
 
+/// The vendor that names its models so.
+pub fn vendor_of(name: &str) -> Option<Provider> {
+    let vendors = [Provider::Claude, Provider::Codex, Provider::Gemini];
+    vendors
+        .into_iter()
+        .find(|vendor| is_of_family(vendor, name))
+}
+
 /// Whether a vendor names its models so.
 fn is_of_family(provider: &Provider, name: &str) -> bool {
     if matches!(provider, Provider::Compat { .. }) {

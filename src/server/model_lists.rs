@@ -150,7 +150,7 @@ impl ModelLists {
                         (None, true) => "it serves no model until then",
                     };
                     log::info!(
-                        "models: {who}: cannot fetch the list: {failure}; {instead}; asking again in {} s",
+                        "models: {who}: cannot fetch the list: {failure}; {instead}; asking again in about {} s",
                         pause.as_secs()
                     );
                 }
