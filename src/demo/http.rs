@@ -61,7 +61,12 @@ impl Connection {
     fn read(&mut self) -> Option<()> {
         let before = self.input.len();
         self.input.resize(before + READ, 0);
-        let count = self.stream.read(self.input.get_mut(before..)?).unwrap_or(0);
+        let count = loop {
+            match self.stream.read(self.input.get_mut(before..)?) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read.unwrap_or(0),
+            }
+        };
         self.input.truncate(before + count);
         (count > 0).then_some(())
     }
@@ -89,7 +94,10 @@ impl Connection {
                 Err(error)
                     if matches!(
                         error.kind(),
-                        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+                        // The last one after the process was stopped and goes on (signal(7)).
+                        io::ErrorKind::WouldBlock
+                            | io::ErrorKind::TimedOut
+                            | io::ErrorKind::Interrupted
                     ) => {}
                 Err(_) => return false,
             }

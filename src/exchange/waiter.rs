@@ -136,6 +136,24 @@ impl Waiter {
         }
     }
 
+    /// Does what is due, and says whether there is nothing else to be done for `time`: nothing falls due, and there is
+    /// nothing to be written to the client. Whoever waits for so long by other means may miss that the client hangs up
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// An [`Interruption`].
+    pub fn has_nothing_due(
+        &self,
+        time: Duration,
+        limit: Option<Instant>,
+    ) -> Result<bool, Interruption> {
+        let now = Instant::now();
+        let next = self.look(now, limit)?;
+        let is_owed = |client: &Rc<dyn Client>| client.interest().contains(PollFlags::OUT);
+        Ok(next.is_none_or(|next| next.saturating_duration_since(now) >= time)
+            && !self.0.client.as_ref().is_some_and(is_owed))
+    }
+
     /// Looks after the client and what is due, without waiting. For whoever has no need to wait: its client may
     /// go all the same.
     ///

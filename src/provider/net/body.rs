@@ -8,6 +8,7 @@ use super::connection::{Connection, is_pause};
 use super::http11::{End, not_http};
 use super::input::Input;
 use super::pool::Origin;
+use super::socket::MOMENT;
 use crate::exchange::{Interruption, Waiter};
 
 /// Bytes that are held at most. What has come is taken apart before more is read, so it is about one read.
@@ -31,6 +32,8 @@ struct Open {
     /// Behind the body, the connection can be used again.
     is_kept: bool,
     input: Input,
+    /// Bytes have come soon one after another: a read waits for the next ones by itself.
+    is_steady: bool,
 }
 
 impl Body {
@@ -50,6 +53,7 @@ impl Body {
             end,
             is_kept,
             input,
+            is_steady: false,
         };
         let mut body = Self {
             open: Some(open),
@@ -125,12 +129,20 @@ impl Open {
     ) -> io::Result<usize> {
         loop {
             let began = *since.get_or_insert_with(Instant::now);
-            if !self.connection.wait(waiter, began.checked_add(silence))? {
+            let limit = began.checked_add(silence);
+            let waits = self.is_steady
+                && self.connection.can_wait()
+                && waiter.has_nothing_due(MOMENT, limit)?;
+            if !waits && !self.connection.wait(waiter, limit)? {
                 return Err(Interruption::Idle.into());
             }
-            match self.input.fill(&mut self.connection, HELD) {
-                Err(error) if is_pause(&error) => {}
+            self.connection.let_wait(waits);
+            let read = self.input.fill(&mut self.connection, HELD);
+            self.connection.let_wait(false);
+            match read {
+                Err(error) if is_pause(&error) => self.is_steady = false,
                 read => {
+                    self.is_steady = self.is_steady || began.elapsed() < MOMENT / 2;
                     *since = None;
                     return read;
                 }

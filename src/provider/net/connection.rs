@@ -1,26 +1,22 @@
-//! A connection to an upstream or a proxy: a nonblocking socket, with any number of TLS layers on it, all of
+//! A connection to an upstream or a proxy: a socket that does not block, with any number of TLS layers on it, all of
 //! whose waits go through a [`Waiter`].
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::TcpStream;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use rustix::buffer::spare_capacity;
 use rustix::event::PollFlags;
 use rustls::ClientConnection;
-use socket2::{SockRef, TcpKeepalive};
 
+use super::socket::Socket;
 use crate::exchange::{Interruption, Waiter};
-
-/// After how long without a byte the system asks whether the other end is still there (spec/config.md 5).
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// A connection.
 pub struct Connection(Layer);
 
 enum Layer {
-    Plain(TcpStream),
+    Plain(Socket),
     Tls(Box<Session>),
 }
 
@@ -40,11 +36,7 @@ impl Connection {
     /// # Errors
     /// When the system does not take its settings.
     pub fn new(stream: TcpStream) -> io::Result<Self> {
-        stream.set_nonblocking(true)?;
-        stream.set_nodelay(true)?;
-        let probes = TcpKeepalive::new().with_time(KEEP_ALIVE);
-        SockRef::from(&stream).set_tcp_keepalive(&probes)?;
-        Ok(Self(Layer::Plain(stream)))
+        Ok(Self(Layer::Plain(Socket::new(stream)?)))
     }
 
     /// Speaks TLS over this connection from now on. What ends the handshake goes out with the first write.
@@ -110,15 +102,28 @@ impl Connection {
         self.0.read(room).map_err(told)
     }
 
+    /// Whether a read can wait for bytes by itself: there is nothing that it would have to write first, and nothing
+    /// that it has already.
+    pub fn can_wait(&self) -> bool {
+        match &self.0 {
+            Layer::Plain(_) => true,
+            Layer::Tls(session) => !session.tls.wants_write() && !self.0.has_plain(),
+        }
+    }
+
+    /// Has the next read wait for [`super::socket::MOMENT`] if nothing is there.
+    pub fn let_wait(&mut self, may_wait: bool) {
+        self.0.socket_mut().let_wait(may_wait);
+    }
+
     /// Reads what is there behind the bytes of `into`, about `room` bytes at most; 0 is the end.
     ///
     /// # Errors
     /// Those of [`Connection::read`].
     pub fn receive(&mut self, into: &mut Vec<u8>, room: usize) -> io::Result<usize> {
         into.reserve_exact(room);
-        if let Layer::Plain(stream) = &self.0 {
-            let read = rustix::io::read(stream, spare_capacity(into));
-            return read.map_err(|error| told(error.into()));
+        if let Layer::Plain(socket) = &mut self.0 {
+            return socket.receive(into).map_err(told);
         }
         let before = into.len();
         into.resize(before + room, 0);
@@ -178,9 +183,7 @@ impl Connection {
 
     /// Whether nothing has come that nobody asked for, not even the end.
     pub fn is_quiet(&self) -> bool {
-        let peeked = self.0.socket().peek(&mut [0]);
-        matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
-            && !self.0.has_plain()
+        self.0.socket().is_quiet() && !self.0.has_plain()
     }
 }
 
@@ -256,15 +259,22 @@ impl Session {
 }
 
 impl Layer {
-    fn socket(&self) -> &TcpStream {
+    fn socket(&self) -> &Socket {
         match self {
-            Self::Plain(stream) => stream,
+            Self::Plain(socket) => socket,
             Self::Tls(session) => session.under.socket(),
         }
     }
 
+    fn socket_mut(&mut self) -> &mut Socket {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(session) => session.under.socket_mut(),
+        }
+    }
+
     fn fd(&self) -> BorrowedFd<'_> {
-        self.socket().as_fd()
+        self.socket().fd()
     }
 
     /// Whether a read gives something without a look at the socket.
@@ -332,7 +342,7 @@ impl Write for Session {
 impl Read for Layer {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Plain(stream) => stream.read(room),
+            Self::Plain(socket) => socket.read(room),
             Self::Tls(session) => session.read(room),
         }
     }
@@ -341,14 +351,14 @@ impl Read for Layer {
 impl Write for Layer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Plain(stream) => stream.write(bytes),
+            Self::Plain(socket) => socket.write(bytes),
             Self::Tls(session) => session.write(bytes),
         }
     }
 
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            Self::Plain(stream) => stream.write_vectored(pieces),
+            Self::Plain(socket) => socket.write_vectored(pieces),
             Self::Tls(session) => session.write_vectored(pieces),
         }
     }
@@ -387,7 +397,7 @@ fn told(error: io::Error) -> io::Error {
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Connection")
-            .field("peer", &self.0.socket().peer_addr().ok())
+            .field("peer", &self.0.socket().stream().peer_addr().ok())
             .finish_non_exhaustive()
     }
 }

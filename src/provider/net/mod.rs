@@ -11,6 +11,7 @@ mod pool;
 mod proxy;
 mod resolve;
 mod settings;
+mod socket;
 mod socks;
 mod tls;
 mod trust;
