@@ -1,12 +1,16 @@
 //! What keeps a gateway from working, found out without serving anybody: its upstreams, its machine, its folders.
 
+mod asking;
+mod clock;
 mod machine;
 mod upstreams;
 
 use std::fmt;
 
+pub use asking::ask;
+pub use clock::clock;
 pub use machine::{Surroundings, machine};
-pub use upstreams::{ask, clock, upstreams};
+pub use upstreams::upstreams;
 
 /// How it is with one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

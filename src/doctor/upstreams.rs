@@ -1,129 +1,12 @@
-//! Asking each upstream with each credential, at no cost in tokens.
+//! What upstreams have answered, and what to do about it.
 
-use std::collections::VecDeque;
-use std::thread;
-use std::time::{Duration, Instant, SystemTime};
-
-use parking_lot::Mutex;
-
+use super::asking::Answered;
 use super::{Finding, Status};
 use crate::config::{Config, ProxySetting};
 use crate::credential::Credential;
 use crate::dialect::problem::{self, ErrorStatus};
-use crate::exchange::Waiter;
-use crate::provider::models::{List, date, has_list};
-use crate::provider::{Action, Call, Failure, FailureKind, Kind, Target, Upstream};
-
-/// How long one upstream may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long all of them may take.
-const ALL: Duration = Duration::from_secs(60);
-/// Upstreams that are asked at once.
-const TOGETHER: usize = 16;
-/// Stack of a thread that asks, bytes.
-const STACK: usize = 1 << 20;
-/// By how much a clock may differ: answers take time, and `Date` has whole seconds.
-const SKEW: Duration = Duration::from_secs(30);
-/// What costs nothing to be counted.
-const COUNTED: &str = r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}"#;
-
-/// What an upstream answered.
-#[derive(Debug)]
-pub struct Answered {
-    /// Without `models` for one that has no list and was asked something else. `None`: it was not asked in time.
-    pub outcome: Option<Result<List, Failure>>,
-    pub took: Duration,
-    /// Its clock, and ours at the same time.
-    pub dates: Option<(SystemTime, SystemTime)>,
-}
-
-/// Asks the upstream of each credential, in their order. No proxy, base URL or header is another than for requests.
-pub fn ask(upstream: &Upstream, config: &Config, credentials: &[Credential]) -> Vec<Answered> {
-    let end = Instant::now() + ALL;
-    let queue: Mutex<VecDeque<usize>> = Mutex::new((0..credentials.len()).collect());
-    let answers: Mutex<Vec<Option<Answered>>> =
-        Mutex::new(credentials.iter().map(|_| None).collect());
-    let work = || {
-        while let Some(place) = { queue.lock().pop_front() } {
-            let left = end.saturating_duration_since(Instant::now());
-            let Some(credential) = credentials.get(place).filter(|_| !left.is_zero()) else {
-                return;
-            };
-            let answered = ask_one(upstream, config, credential, left.min(PATIENCE));
-            if let Some(slot) = answers.lock().get_mut(place) {
-                *slot = Some(answered);
-            }
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 1..credentials.len().min(TOGETHER) {
-            // Those that there are do it as well.
-            let builder = thread::Builder::new().stack_size(STACK);
-            let _ = builder.name("doctor".to_owned()).spawn_scoped(scope, work);
-        }
-        work();
-    });
-    let unasked = || Answered {
-        outcome: None,
-        took: Duration::ZERO,
-        dates: None,
-    };
-    let answers = answers.into_inner().into_iter();
-    answers
-        .map(|answer| answer.unwrap_or_else(unasked))
-        .collect()
-}
-
-fn ask_one(
-    upstream: &Upstream,
-    config: &Config,
-    credential: &Credential,
-    limit: Duration,
-) -> Answered {
-    let waiter = Waiter::alone();
-    waiter.hurry(Some(limit));
-    let began = Instant::now();
-    let headers = credential.headers_for(&[]);
-    let target = Target::of(credential, &headers, config);
-    let outcome = match target.kind {
-        // It shows its list to logins only.
-        Kind::Vertex => count(upstream, target, credential, &waiter),
-        _ => upstream.models(target, &waiter),
-    };
-    let told = match &outcome {
-        Ok(list) => list.date,
-        Err(failure) => date(&failure.headers),
-    };
-    Answered {
-        took: began.elapsed(),
-        dates: told.map(|told| (told, SystemTime::now())),
-        outcome: Some(outcome),
-    }
-}
-
-/// Has the tokens of a word counted, which costs none.
-fn count(
-    upstream: &Upstream,
-    target: Target<'_>,
-    credential: &Credential,
-    waiter: &Waiter,
-) -> Result<List, Failure> {
-    let model = credential
-        .models
-        .first()
-        .and_then(|model| model.upstream.first());
-    let answer = upstream.call(&Call {
-        model: model.map_or("gemini-2.5-flash", |model| model),
-        action: Action::Count,
-        models: None,
-        body: COUNTED.as_bytes(),
-        ..Call::of_models(target, "", waiter)
-    })?;
-    Ok(List {
-        models: Vec::new(),
-        date: date(&answer.headers),
-    })
-}
+use crate::provider::models::{List, has_list};
+use crate::provider::{Failure, FailureKind, Kind};
 
 /// What the answers say of the credentials. `has_proxy`: whether the environment names a proxy.
 pub fn upstreams(
@@ -140,7 +23,7 @@ pub fn upstreams(
                 (own, _) => own,
             };
             let has_proxy = match proxy {
-                ProxySetting::Inherit => has_proxy,
+                ProxySetting::Inherit => has_proxy && !is_here(host(&credential.base_url)),
                 ProxySetting::Direct => false,
                 ProxySetting::Url(_) => true,
             };
@@ -273,6 +156,13 @@ fn host(base_url: &str) -> &str {
     authority.rsplit('@').next().unwrap_or(authority)
 }
 
+/// Whether it is this machine, which is called without the environment's proxy.
+fn is_here(host: &str) -> bool {
+    ["127.", "localhost", "[::1]"]
+        .iter()
+        .any(|here| host.starts_with(here))
+}
+
 /// What the upstream said of its refusal, for the end of a line.
 fn said(credential: &Credential, failure: &Failure) -> String {
     let kind = failure.headers.get("content-type");
@@ -316,68 +206,9 @@ fn reach(message: &str, has_proxy: bool) -> &'static str {
     }
 }
 
-/// Whether the clock is right, by those of the upstreams.
-pub fn clock(answers: &[Answered]) -> Finding {
-    let subject = "clock";
-    let dates = answers.iter().filter_map(|answered| answered.dates);
-    let ahead = |(theirs, ours): (SystemTime, SystemTime)| match ours.duration_since(theirs) {
-        Ok(ahead) => i64::try_from(ahead.as_secs()).unwrap_or(i64::MAX),
-        Err(behind) => -i64::try_from(behind.duration().as_secs()).unwrap_or(i64::MAX),
-    };
-    let mut skews: Vec<i64> = dates.map(ahead).collect();
-    // One upstream may be wrong; most are not.
-    skews.sort_unstable();
-    let Some(&skew) = skews.get(skews.len() / 2) else {
-        return Finding::new(Status::Skipped, subject, "no upstream told the time");
-    };
-    let seconds = skew.unsigned_abs();
-    if seconds <= SKEW.as_secs() {
-        return Finding::new(Status::Ok, subject, "agrees with the upstreams");
-    }
-    let side = if skew > 0 { "ahead of" } else { "behind" };
-    let message = format!("is {seconds} s {side} the upstreams'");
-    Finding::new(Status::Error, subject, message).advised(
-        "set the clock, for example with NTP (timedatectl set-ntp true): certificates and quotas depend on it",
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn dated(skew: i64) -> Answered {
-        let ours = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
-        let by = Duration::from_secs(skew.unsigned_abs());
-        let theirs = if skew > 0 { ours - by } else { ours + by };
-        Answered {
-            outcome: None,
-            took: Duration::ZERO,
-            dates: Some((theirs, ours)),
-        }
-    }
-
-    #[test]
-    fn the_clock_is_judged_by_most_upstreams() {
-        for (skews, status, message) in [
-            (&[][..], Status::Skipped, "no upstream told the time"),
-            (&[0, 2, -30], Status::Ok, "agrees with the upstreams"),
-            (&[0, 90_000, 1], Status::Ok, "agrees with the upstreams"),
-            (&[90], Status::Error, "is 90 s ahead of the upstreams'"),
-            (
-                &[-90, -91, 0],
-                Status::Error,
-                "is 90 s behind the upstreams'",
-            ),
-        ] {
-            let answers: Vec<Answered> = skews.iter().map(|skew| dated(*skew)).collect();
-            let finding = clock(&answers);
-            assert_eq!(
-                (finding.status, &*finding.message),
-                (status, message),
-                "{skews:?}"
-            );
-        }
-    }
 
     #[test]
     fn hosts_are_shown_without_logins() {

@@ -19,7 +19,8 @@ use super::snapshot::Snapshot;
 use crate::atomic_file;
 use crate::credential::{Credential, Listed, Listings};
 use crate::exchange::Waiter;
-use crate::provider::{Failure, Kind, Target, models};
+use crate::provider::models::{self, List};
+use crate::provider::{Failure, FailureKind, Kind, Target};
 use crate::state_folder;
 
 /// How often it is looked whether a list is due.
@@ -113,12 +114,19 @@ impl ModelLists {
         };
         let due = listing().filter(|credential| at(credential).is_none_or(|at| at <= now));
         let due: VecDeque<_> = due.map(Arc::clone).collect();
-        let next = match due.is_empty() {
-            true => listing().filter_map(|credential| at(credential)).min(),
-            // Until they have come, or not.
-            false => Some(now),
+        let next = listing().filter_map(|credential| at(credential)).min();
+        for credential in &due {
+            // Should the answer be lost, a panic among the reasons.
+            let again = Due {
+                at: now + AGAIN.0,
+                failures: state.due.get(&credential.id).map_or(0, |due| due.failures),
+            };
+            state.due.insert(credential.id.clone(), again);
+        }
+        state.next = match due.is_empty() {
+            true => next,
+            false => Some(now + AGAIN.0),
         };
-        state.next = next;
         state.looked = Arc::downgrade(snapshot);
         due
     }
@@ -150,8 +158,8 @@ impl ModelLists {
                         (None, true) => "it serves no model until then",
                     };
                     log::info!(
-                        "models: {who}: cannot fetch the list: {failure}; {instead}; asking again in about {} s",
-                        pause.as_secs()
+                        "models: {who}: cannot fetch the list: {failure}; {instead}; asking again in about {} min",
+                        pause.as_secs() / 60
                     );
                 }
                 Err(failure) => log::debug!("models: {who}: cannot fetch the list: {failure}"),
@@ -209,6 +217,14 @@ impl ModelLists {
 fn has_list(credential: &Credential) -> bool {
     let kind = Kind::of(&credential.provider);
     credential.unlisted.is_some() && models::has_list(kind, &credential.base_url)
+}
+
+/// The models of a list; one without any is as good as none.
+fn filled(list: List) -> Result<Vec<Listed>, Failure> {
+    match list.models.is_empty() {
+        true => Err(Failure::new(FailureKind::Broken, "the list is empty")),
+        false => Ok(list.models),
+    }
 }
 
 /// How long to wait after so many failures and this one.
@@ -279,8 +295,11 @@ impl Server {
                 let outcome = self.upstream.models(target, &waiter);
                 // It refers to itself.
                 waiter.keep_alive(None);
+                if lists.is_stopping.load(Ordering::Acquire) {
+                    return;
+                }
                 let mut come = come.lock();
-                come.0.push((credential, outcome.map(|list| list.models)));
+                come.0.push((credential, outcome.and_then(filled)));
                 if come.1.elapsed() >= MEANWHILE {
                     self.take_models(lists, std::mem::take(&mut come.0));
                     come.1 = Instant::now();
@@ -328,7 +347,6 @@ impl Server {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::FailureKind;
 
     #[test]
     fn failures_are_asked_again_later_and_later() {

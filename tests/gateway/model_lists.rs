@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use holdfast::demo::{Listing, Upstreams};
@@ -36,8 +36,8 @@ fn configuration(upstreams: &Upstreams) -> String {
     )
 }
 
-fn start(text: &str, file: &PathBuf) -> Running {
-    let gateway = Gateway::new(parse(text)).with_model_lists(Some(file.clone()));
+fn start(text: &str, file: &Path) -> Running {
+    let gateway = Gateway::new(parse(text)).with_model_lists(Some(file.to_owned()));
     gateway.run().unwrap()
 }
 
@@ -127,7 +127,7 @@ fn what_cannot_be_fetched_leaves_the_built_in_list() {
     upstreams.list("claude", Listing::Refused(401));
     upstreams.list("codex", models(&["gpt-new"]));
     upstreams.list("gemini", Listing::Refused(404));
-    upstreams.list("compat", Listing::Refused(500));
+    upstreams.list("compat", models(&[]));
     let file = file();
     let gateway = start(&configuration(&upstreams), &file);
     eventually(|| offered(&gateway).contains(&"gpt-new".to_owned()));

@@ -19,7 +19,7 @@ use std::process::Stdio;
 
 use holdfast::demo::{Listing, Script, Step, Upstreams};
 
-use super::harness::{Folder, NO_WAY_OUT, Program, call_with, command, eventually};
+use super::harness::{Folder, Program, call_with, command, eventually};
 
 const REFUSED: &str = "sk-refused-0123456789";
 
@@ -220,7 +220,7 @@ impl Session {
         text = text.replace(version, "holdfast VERSION");
         // Time and request of a log line.
         // The proxy is the harness's.
-        let is_shown = |line: &&str| !line.is_empty() && !line.contains(NO_WAY_OUT.0);
+        let is_shown = |line: &&str| !line.is_empty() && !line.contains("proxy of the environment");
         let lines = text.lines().filter(is_shown).map(|line| {
             let level = line.find("] [").map(|at| (at, line[at + 3..].find("] [")));
             match level {
