@@ -1,6 +1,7 @@
 //! Payload rules in an attempt: which concern it, and what has to hold after them (`spec/config.md` 3.1).
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::generation::{Generation, Understood};
 use super::limits::{is_limited, record};
@@ -51,14 +52,15 @@ pub fn idle(config: &Config, catalog: &Catalog) -> Vec<Problem> {
         let message = "concerns no model that is served".to_owned();
         Problem::new(&config.file, &place, Severity::Warning, message)
     };
-    let open = catalog
-        .credentials()
-        .iter()
-        .filter(|one| one.unlisted.is_some());
+    let credentials = catalog.credentials().iter();
+    let open = credentials.filter(|one| one.unlisted.is_some());
+    // Each once, however many credentials it has.
+    let open: HashSet<&Provider> = open.map(|one| &one.provider).collect();
     let beside: Vec<(payload::Glob, Vec<Protocol>)> = open
-        .flat_map(|one| {
-            let protocols = both(&one.provider).to_vec();
-            let families = families(&one.provider).iter();
+        .into_iter()
+        .flat_map(|provider| {
+            let protocols = both(provider).to_vec();
+            let families = families(provider).iter();
             families.map(move |family| (payload::Glob::of_name(family), protocols.clone()))
         })
         .collect();

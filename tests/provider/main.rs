@@ -1173,7 +1173,11 @@ mod streams {
                 let rest = text.strip_prefix(part).unwrap();
                 assert!(rest.starts_with(error), "{rest}");
                 assert!(!rest.contains("torn") && !rest.contains("[DONE]"), "{rest}");
-                assert!(rest.ends_with("}\n\n"));
+                let end = match dialect {
+                    Dialect::Gemini => "}\r\n\r\n",
+                    _ => "}\n\n",
+                };
+                assert!(rest.ends_with(end), "{rest:?}");
             }
         }
     }
