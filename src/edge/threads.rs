@@ -15,7 +15,10 @@ const KEPT: usize = 2;
 /// Address space of a thread's stack; it takes only as much memory as is used. A call over TLS uses 48 KiB when optimised
 /// and over 128 KiB in a debug build (measured). It is a multiple of that because glibc keeps the stacks of ended threads,
 /// up to 40 MiB of addresses, with the top 20 KiB or so of each in memory: the larger they are, the fewer are kept.
-const STACK_BYTES: usize = 1024 * 1024;
+const STACK_BYTES: usize = match cfg!(target_pointer_width = "64") {
+    true => 2 * 1024 * 1024,
+    false => 1024 * 1024,
+};
 
 /// What a thread does until it ends.
 pub type Work = dyn Fn() + Send + Sync;
