@@ -205,7 +205,7 @@ pub fn announce(config: &Config, local: &[SocketAddr]) {
 fn bearer(value: &str) -> &str {
     match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-        // `Bearer $KEY` without a KEY.
+        // A client whose key is empty sends the scheme alone.
         None if value.eq_ignore_ascii_case("bearer") => "",
         _ => value,
     }
@@ -251,6 +251,7 @@ mod tests {
                 (&headers[..], Refused::InvalidKey),
                 (&[], Refused::MissingKey),
                 (&[("authorization", "Bearer ")], Refused::MissingKey),
+                (&[("authorization", "bearer")], Refused::MissingKey),
                 (&[("authorization", " ")], Refused::InvalidKey),
                 (&[("x-api-key", "  ")], Refused::InvalidKey),
             ] {

@@ -8,13 +8,15 @@ use super::schema::{Profile, clean};
 use crate::dialect::Dialect;
 use crate::dialect::neutral::carrier::UNCHECKED;
 use crate::dialect::neutral::fields::{self, set};
+use crate::dialect::neutral::ids::Distinct;
 use crate::dialect::neutral::json_text::TOO_LARGE;
 use crate::dialect::neutral::losses::{self, Thing};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::{asked_for, object_of, texts_of};
 use crate::dialect::neutral::{
     Carrier, Family, Json, List, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall,
-    ToolChoice, ToolResult, Turn, Untranslatable, Wrap, Written, given, media, repair, schema,
+    ToolChoice, ToolResult, Turn, Untranslatable, Wrap, Written, fold, given, media, repair,
+    schema,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -60,7 +62,7 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
         }
         body.set_wrapped("systemInstruction", Wrap::Object("parts"), parts);
     }
-    let turns = repair::merged(repair::tool_turns(turns, Dialect::Gemini));
+    let turns = repair::merged(repair::tool_turns(turns, Distinct::new(Dialect::Gemini)));
     let called = names_of_calls(&turns);
     let mut contents = List::expecting(turns.iter().map(Turn::weight).sum());
     for turn in turns {
@@ -358,28 +360,32 @@ fn tools(
 
 fn declaration(tool: Tool, names: &Names) -> Result<Value> {
     let mut declaration = json!({"name": names.wire(&tool.name)});
+    // Of alternatives at the root `clean` keeps one.
     let (description, parameters) = match tool.is_custom {
         true => (
             schema::text_description(tool.description, tool.grammar),
-            schema::of_text(),
+            Some(schema::of_text()),
         ),
-        false => (tool.description, schema::plain(&tool.schema)),
+        false => (
+            tool.description,
+            fold::object(&tool.schema, Dialect::Gemini),
+        ),
     };
+    let what = format!("the tool {:?}", tool.name);
+    let parameters = parameters.ok_or_else(|| too_large(&what))?;
     if let Some(description) = description {
         declaration["description"] = description.into();
     }
-    let parameters = cleaned(&parameters, &format!("the tool {:?}", tool.name))?;
-    declaration["parametersJsonSchema"] = parameters;
+    declaration["parametersJsonSchema"] = cleaned(&parameters, &what)?;
     Ok(declaration)
 }
 
 /// A schema as the vendor takes it; `of` is what it is the schema of.
 fn cleaned(schema: &Json, of: &str) -> Result<Value> {
-    match schema.tree() {
-        Some(schema) => Ok(clean(&schema, Profile::Public)),
-        None => {
-            let why = format!("the schema of {of} {TOO_LARGE}");
-            Err(Untranslatable::new("", why))
-        }
-    }
+    let schema = schema.tree().ok_or_else(|| too_large(of))?;
+    Ok(clean(&schema, Profile::Public))
+}
+
+fn too_large(of: &str) -> Untranslatable {
+    Untranslatable::new("", format!("the schema of {of} {TOO_LARGE}"))
 }
