@@ -10,12 +10,14 @@ mod capacity;
 pub mod chunked;
 pub mod cli;
 pub mod coding;
+mod colour;
 pub mod config;
 pub mod credential;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod diagnostics;
 pub mod dialect;
+mod doctor;
 pub mod edge;
 pub mod exchange;
 mod gateway;
@@ -33,6 +35,7 @@ pub mod server;
 pub mod session;
 mod similar;
 pub mod sse;
+mod state_folder;
 pub mod stored;
 pub mod usage;
 

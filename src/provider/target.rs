@@ -59,6 +59,8 @@ pub enum Action<'a> {
     Compact,
     /// Something about an answer that it keeps (Responses). There is no body.
     Stored(Stored<'a>),
+    /// The list of models, or a page of it, by what the query says of the page. There is no body.
+    Models(&'a str),
 }
 
 /// What is asked about an answer that an upstream of Responses keeps.
@@ -164,10 +166,27 @@ impl Verb {
 }
 
 impl<'a> Call<'a> {
+    /// One that asks for the list of models, or for a page of it.
+    pub fn of_models(target: Target<'a>, page: &'a str, waiter: &'a Waiter) -> Self {
+        Self {
+            target,
+            model: "",
+            action: Action::Models(page),
+            stream: false,
+            body: &[],
+            model_span: None,
+            client_headers: &[],
+            alt: None,
+            is_flavoured: false,
+            waiter,
+        }
+    }
+
     /// The method of the request that it is.
     pub fn method(&self) -> Method {
         match self.action {
             Action::Stored(stored) => stored.verb.method(),
+            Action::Models(_) => Method::GET,
             Action::Generate | Action::Count | Action::Compact => Method::POST,
         }
     }

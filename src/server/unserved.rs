@@ -111,7 +111,7 @@ pub fn words<'u>(model: &str, unserved: &'u Unserved) -> Option<Words<'u>> {
         // Our credentials are not the client's: passed on, it would log its own user out.
         (FailureKind::Status, Some(status)) if unserved.is_refusal() && !is_quota => {
             let why = format!(
-                "the upstream refused {} of {} credentials tried for {model}, the last with {status}{}",
+                "the upstream refused {} of {} credentials tried for {model}, the last with {status}{}; the gateway's log says which",
                 unserved.refused,
                 unserved.attempts,
                 match standstill.blocked.is_empty() {

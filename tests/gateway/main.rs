@@ -16,6 +16,7 @@ mod harness;
 mod items;
 mod keys;
 mod library;
+mod model_lists;
 mod models;
 mod network;
 mod odd_answers;

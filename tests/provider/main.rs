@@ -27,6 +27,7 @@ use holdfast::sse::MAX_EVENT;
 
 mod clients;
 mod compressed;
+mod lists;
 mod network;
 mod proxies;
 mod tls;

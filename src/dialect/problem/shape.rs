@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn unknown_models_in_every_dialect() {
         let problem = Problem::unknown_model("a\"b\\c\n", &["a", "b"]);
-        let message = "The model `a\"b\\c\n` does not exist here; did you mean `a`, `b`?";
+        let message = "The model `a\"b\\c\n` does not exist here; did you mean `a`, `b`? GET /v1/models lists all";
         let openai = json!({"error": {
             "message": message, "type": "invalid_request_error", "param": "model", "code": "model_not_found",
         }});
