@@ -22,7 +22,6 @@ mod gateway;
 pub mod heap;
 mod janitor;
 pub mod json;
-mod local_time;
 pub mod logs;
 pub mod payload;
 pub mod provider;
@@ -34,6 +33,7 @@ pub mod session;
 mod similar;
 pub mod sse;
 pub mod stored;
+mod time;
 pub mod usage;
 
 pub use gateway::{Gateway, Running, StartError};

@@ -150,8 +150,10 @@ impl Waiter {
         let now = Instant::now();
         let next = self.look(now, limit)?;
         let is_owed = |client: &Rc<dyn Client>| client.interest().contains(PollFlags::OUT);
-        Ok(next.is_none_or(|next| next.saturating_duration_since(now) >= time)
-            && !self.0.client.as_ref().is_some_and(is_owed))
+        Ok(
+            next.is_none_or(|next| next.saturating_duration_since(now) >= time)
+                && !self.0.client.as_ref().is_some_and(is_owed),
+        )
     }
 
     /// Looks after the client and what is due, without waiting. For whoever has no need to wait: its client may

@@ -8,14 +8,19 @@ use serde_json::Value as Json;
 
 use super::request_id::{NONE, RequestId};
 use crate::config::LogFormat;
-use crate::local_time::Civil;
+use crate::time::Timestamp;
 
 /// The target of the line that tells of a finished request. Its message shows some of its fields already.
 pub const ACCESS: &str = "holdfast::access";
 const SHOWN: &[&str] = &["status", "latency_ms", "client", "method", "path", "error"];
 
 /// One line, with its end.
-pub fn of(record: &Record<'_>, time: &Civil, id: Option<RequestId>, format: LogFormat) -> String {
+pub fn of(
+    record: &Record<'_>,
+    time: &Timestamp,
+    id: Option<RequestId>,
+    format: LogFormat,
+) -> String {
     let id = id.as_ref().map_or(NONE, RequestId::as_str);
     let mut line = match format {
         LogFormat::Text => text(record, time, id),
@@ -28,7 +33,7 @@ pub fn of(record: &Record<'_>, time: &Civil, id: Option<RequestId>, format: LogF
 /// Bytes of most lines.
 const LINE: usize = 384;
 
-fn text(record: &Record<'_>, time: &Civil, id: &str) -> String {
+fn text(record: &Record<'_>, time: &Timestamp, id: &str) -> String {
     let mut line = String::with_capacity(LINE);
     // Writing to memory cannot fail.
     let _ = write!(line, "[{} {}] [", time.date(), time.clock(":"));
@@ -52,12 +57,12 @@ fn text(record: &Record<'_>, time: &Civil, id: &str) -> String {
     line
 }
 
-fn json(record: &Record<'_>, time: &Civil, id: &str) -> String {
+fn json(record: &Record<'_>, time: &Timestamp, id: &str) -> String {
     let mut object = serde_json::Map::new();
     let mut put = |name: &str, value: String| {
         object.insert(name.to_owned(), Json::String(value));
     };
-    put("time", time.rfc3339().to_string());
+    put("time", time.rfc3339());
     put("level", level(record.level()).to_owned());
     if id != NONE {
         put("request_id", id.to_owned());
@@ -171,7 +176,7 @@ mod tests {
     use super::*;
 
     fn shown(target: &str, message: &str, format: LogFormat, id: Option<RequestId>) -> String {
-        let time = Civil::ahead(UNIX_EPOCH + Duration::from_millis(1_766_517_244_123), 3600);
+        let time = Timestamp::ahead(UNIX_EPOCH + Duration::from_millis(1_766_517_244_123), 3600);
         let fields = [
             ("status", Value::from(200)),
             ("model", Value::from("m\n")),
