@@ -1,5 +1,12 @@
 //! The configuration file, from text to credentials.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "A test ends at the first thing that is not as it must be"
+)]
+
 mod anything;
 mod channels;
 mod client_keys;

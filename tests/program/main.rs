@@ -1,5 +1,12 @@
 //! The program as a user runs it: arguments, signals, exit codes, what it prints.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "A test ends at the first thing that is not as it must be"
+)]
+
 mod access;
 mod cloud;
 mod commands;

@@ -1,5 +1,12 @@
 //! Every fixture from its dialect to every other one.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "A test ends at the first thing that is not as it must be"
+)]
+
 mod answers;
 mod calls;
 mod dropped;
