@@ -7,6 +7,32 @@ use super::neutral::hosted::Hosted;
 use super::neutral::losses::left_out;
 use super::neutral::{Request, Tool, ToolChoice, Untranslatable};
 
+/// OpenAI's tool that makes pictures.
+const DRAWING: &str = "image_generation";
+
+/// Has a model of Gemini's that makes pictures itself do so where the client asks for the tool (ai.google.dev, "Image
+/// generation", `responseModalities`).
+pub fn draw(request: &mut Request, upstream: Dialect, model: &str) {
+    let has_tool = request.hosted.iter().any(|tool| tool.kind == DRAWING);
+    if upstream != Dialect::Gemini || !model.contains("-image") || !has_tool {
+        return;
+    }
+    request.hosted.retain(|tool| tool.kind != DRAWING);
+    let is_forced =
+        matches!(&request.tool_choice, Some(ToolChoice::Hosted(kind)) if kind == DRAWING);
+    if is_forced {
+        request.tool_choice = None;
+    }
+    if request.modalities.is_empty() {
+        let modalities: &[&str] = if is_forced {
+            &["image"]
+        } else {
+            &["text", "image"]
+        };
+        request.modalities = modalities.iter().map(|word| (*word).to_owned()).collect();
+    }
+}
+
 /// Leaves out the tools that the upstream does not have, and settles the choice among the others. Returns the types
 /// of what is left out.
 ///

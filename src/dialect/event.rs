@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Dialect;
+use super::choice_error;
 use crate::json::{self, Invalid, Scanner, Span, Text};
 use crate::sse::Event;
 
@@ -49,7 +50,9 @@ pub fn meaning(dialect: Dialect, event: &Event, data: Option<&[u8]>) -> Meaning 
     match dialect {
         _ if name == Some(b"error") => Meaning::Error,
         Dialect::Chat if data.trim_ascii() == b"[DONE]" => Meaning::End,
-        Dialect::Chat | Dialect::Gemini if has_error(data) => Meaning::Error,
+        Dialect::Chat | Dialect::Gemini if may_be_error(data) && tells_error(dialect, data) => {
+            Meaning::Error
+        }
         Dialect::Chat | Dialect::Gemini if finishes(dialect, data) => Meaning::Finish,
         Dialect::Chat | Dialect::Gemini => Meaning::Part,
         Dialect::Responses => match &*kind(name, data, RESPONSES_KINDS) {
@@ -97,9 +100,9 @@ pub fn error_object(json: &Value) -> &Value {
 }
 
 /// Whether a whole JSON answer is an error, whatever its status said: an object with an `error`, or, from
-/// chat upstreams, one without `choices` that has a code and a message.
+/// chat upstreams, one with an error in a choice, or one without `choices` that has a code and a message.
 pub fn is_error_body(dialect: Dialect, body: &[u8]) -> bool {
-    if has_error(body) {
+    if tells_error(dialect, body) {
         return true;
     }
     if dialect != Dialect::Chat {
@@ -191,6 +194,11 @@ pub fn may_be_finished(dialect: Dialect, body: &[u8]) -> bool {
         Dialect::Responses => COMPLETED.find(body).is_some(),
         Dialect::Gemini => has_text(body, &FINISH_GEMINI),
     }
+}
+
+/// Whether the object is an error, or one of its choices is.
+fn tells_error(dialect: Dialect, json: &[u8]) -> bool {
+    has_error(json) || (dialect == Dialect::Chat && choice_error::find(json).is_some())
 }
 
 /// Whether the object has an `error` at its top that is not null.
@@ -454,6 +462,18 @@ mod tests {
             ),
             (r#"{"choices":[{"delta":{},"finish_reason":""}]}"#, Part),
             (r#"{"x":{"choices":[{"finish_reason":"stop"}]}}"#, Part),
+            (
+                r#"{"choices":[{"error":{"code":502},"finish_reason":"error"}]}"#,
+                Error,
+            ),
+            (
+                r#"{"choices":[{"delta":{"content":"x"},"finish_reason":"error"}]}"#,
+                Error,
+            ),
+            (
+                r#"{"choices":[{"error":null,"finish_reason":"stop"}]}"#,
+                Finish,
+            ),
         ] {
             assert_eq!(
                 of(Dialect::Chat, &format!("data: {data}")),

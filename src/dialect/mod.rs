@@ -4,6 +4,7 @@ mod arguments;
 pub mod carriers;
 pub mod chat;
 mod choice;
+pub mod choice_error;
 pub mod event;
 pub mod gemini;
 pub mod memory;

@@ -2,7 +2,7 @@
 
 use super::neutral::losses::Place;
 use super::neutral::{
-    Given, Grammar, Object, Output, Source, Tier, Tool, ToolChoice, Untranslatable, media,
+    Given, Grammar, Object, Output, Request, Source, Tier, Tool, ToolChoice, Untranslatable, media,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -138,6 +138,60 @@ pub fn is_reasoning(model: &str) -> bool {
     }
 }
 
+/// Leaves out what models that think refuse beside their thoughts (OpenAI's guide to reasoning, "Limitations"; its
+/// OpenAPI document, `StopConfiguration`; `top_k` is no parameter of OpenAI's at all). Those from GPT-5.1 on take some
+/// of it while they do not think (its guide to GPT-5.4, "Parameter compatibility"). Returns what is missed: what is
+/// usual is left out without a word.
+pub fn leave_out_sampling(request: &mut Request, model: &str, thinks: bool) -> Vec<String> {
+    let Some(version) = reasoning_version(model) else {
+        return Vec::new();
+    };
+    let sampling = &mut request.sampling;
+    let mut dropped = Vec::new();
+    let mut drop = |name: &str, value: &mut Option<f64>, usual: f64| {
+        if value.take().is_some_and(|value| value != usual) {
+            dropped.push(name.to_owned());
+        }
+    };
+    if thinks || version < (5, 1) {
+        drop("temperature", &mut sampling.temperature, 1.0);
+        drop("top_p", &mut sampling.top_p, 1.0);
+    }
+    drop("frequency_penalty", &mut sampling.frequency_penalty, 0.0);
+    drop("presence_penalty", &mut sampling.presence_penalty, 0.0);
+    if sampling.top_k.take().is_some() {
+        dropped.push("top_k".to_owned());
+    }
+    if !std::mem::take(&mut request.stop).is_empty() {
+        dropped.push("stop".to_owned());
+    }
+    dropped
+}
+
+/// The version of a model that thinks and takes no other sampling; those of the o series count as the first.
+/// `gpt-5-chat-latest` does not think (OpenAI's page of the model).
+fn reasoning_version(model: &str) -> Option<(u32, u32)> {
+    if !is_reasoning(model) {
+        return None;
+    }
+    let name = model.rsplit('/').next().unwrap_or(model);
+    let name = name.to_ascii_lowercase();
+    let Some(version) = name.strip_prefix("gpt-") else {
+        return Some((1, 0));
+    };
+    if version.starts_with("5-chat") {
+        return None;
+    }
+    let number = |text: &str| {
+        let digits = text.split(|c: char| !c.is_ascii_digit()).next();
+        digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+    };
+    let minor = version
+        .split_once('.')
+        .map_or(0, |(_, minor)| number(minor));
+    Some((number(version), minor))
+}
+
 pub fn tier_word(tier: Tier) -> &'static str {
     match tier {
         Tier::Default => "default",
@@ -188,6 +242,60 @@ pub fn output_name(name: Option<String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::neutral::Sampling;
+
+    #[test]
+    fn models_that_think_are_not_told_how_to_sample() {
+        let all = || Request {
+            sampling: Sampling {
+                temperature: Some(0.5),
+                top_p: Some(0.9),
+                top_k: Some(7),
+                frequency_penalty: Some(0.1),
+                presence_penalty: Some(0.2),
+                ..Sampling::default()
+            },
+            stop: vec!["x".to_owned()],
+            ..Request::default()
+        };
+        let rest = ["frequency_penalty", "presence_penalty", "top_k", "stop"];
+        let every = [&["temperature", "top_p"][..], &rest].concat();
+        for (model, thinks, expected) in [
+            ("gpt-5", true, &every[..]),
+            ("gpt-5", false, &every),
+            ("openai/gpt-5-mini", false, &every),
+            ("o3-pro", false, &every),
+            ("gpt-5.1", true, &every),
+            ("gpt-5.1-codex", false, &rest),
+            ("GPT-5.10", false, &rest),
+            ("gpt-6", false, &rest),
+            ("gpt-5-chat-latest", true, &[]),
+            ("gpt-4o", true, &[]),
+            ("deepseek-chat", true, &[]),
+        ] {
+            let mut request = all();
+            let dropped = leave_out_sampling(&mut request, model, thinks);
+            assert_eq!(dropped, expected, "{model} {thinks}");
+            let left = [
+                ("temperature", request.sampling.temperature.is_some()),
+                ("top_p", request.sampling.top_p.is_some()),
+                ("top_k", request.sampling.top_k.is_some()),
+                ("stop", !request.stop.is_empty()),
+            ];
+            for (name, is_left) in left {
+                assert_eq!(
+                    is_left,
+                    !dropped.iter().any(|it| it == name),
+                    "{model} {name}"
+                );
+            }
+        }
+        let mut usual = Request::default();
+        usual.sampling.temperature = Some(1.0);
+        usual.sampling.presence_penalty = Some(0.0);
+        assert!(leave_out_sampling(&mut usual, "gpt-5", true).is_empty());
+        assert_eq!(usual.sampling, Sampling::default());
+    }
 
     #[test]
     fn models_that_think_are_known_by_their_names() {

@@ -1,6 +1,7 @@
 //! Whether what an upstream has said so far is an answer yet: streams open before there is anything to tell,
 //! and some answers say nothing at all (spec/routing.md 7.7).
 
+use memchr::memmem;
 use serde_json::Value;
 
 use super::Dialect;
@@ -10,21 +11,22 @@ use crate::sse::Event;
 /// Keys of a chat's delta that say nothing about its content.
 const SILENT: [&str; 2] = ["role", "id"];
 
-/// Whether an event only opens a stream.
+/// Whether an event says nothing yet: it opens a stream or a part of it, its text is empty, or it is no event of
+/// its dialect at all. Such events are held back until one says something.
 pub fn is_opening(dialect: Dialect, event: &Event, data: &[u8]) -> bool {
-    let parsed = || serde_json::from_slice::<Value>(data).ok();
     match dialect {
-        Dialect::Messages => kind(event, data) == "message_start",
-        Dialect::Responses => matches!(
-            kind(event, data).as_str(),
-            "response.created" | "response.queued" | "response.in_progress"
-        ),
-        Dialect::Chat => parsed().is_some_and(|chunk| {
+        Dialect::Messages | Dialect::Responses => {
+            let kind = kind(event, data);
+            match (dialect, kind.as_str()) {
+                (Dialect::Messages, kind) => is_opening_of_messages(kind, data),
+                (_, kind) => is_opening_of_responses(kind, data),
+            }
+        }
+        Dialect::Chat => parsed(data).is_none_or(|chunk| {
             let choices = chunk["choices"].as_array();
-            choices.is_some_and(|choices| choices.iter().all(says_nothing))
-                && chunk["usage"].is_null()
+            choices.is_none_or(|choices| choices.iter().all(says_nothing))
         }),
-        Dialect::Gemini => parsed().is_some_and(|chunk| {
+        Dialect::Gemini => parsed(data).is_none_or(|chunk| {
             chunk["error"].is_null()
                 && chunk["promptFeedback"]["blockReason"].is_null()
                 && candidates(&chunk)
@@ -32,6 +34,52 @@ pub fn is_opening(dialect: Dialect, event: &Event, data: &[u8]) -> bool {
                     .all(|candidate| candidate["finishReason"].is_null() && has_no_parts(candidate))
         }),
     }
+}
+
+fn is_opening_of_messages(kind: &str, data: &[u8]) -> bool {
+    match kind {
+        "content_block_start" => {
+            has_blank(data) && parsed(data).is_some_and(|event| is_no_text(&event["content_block"]))
+        }
+        "content_block_delta" => {
+            has_blank(data)
+                && parsed(data).is_some_and(|event| {
+                    let delta = &event["delta"];
+                    delta["type"] == "text_delta" && is_blank(&delta["text"])
+                })
+        }
+        // What ends an answer is looked at where it ends.
+        "message_delta" => false,
+        _ => true,
+    }
+}
+
+fn is_opening_of_responses(kind: &str, data: &[u8]) -> bool {
+    match kind {
+        "response.output_item.added" | "response.output_item.done" => {
+            parsed(data).is_some_and(|event| is_no_message(&event["item"]))
+        }
+        "response.content_part.added" | "response.content_part.done" => {
+            parsed(data).is_some_and(|event| is_no_text(&event["part"]))
+        }
+        "response.output_text.delta" => {
+            has_blank(data) && parsed(data).is_some_and(|event| is_blank(&event["delta"]))
+        }
+        "response.output_text.done" => {
+            has_blank(data) && parsed(data).is_some_and(|event| is_blank(&event["text"]))
+        }
+        "response.created" | "response.queued" | "response.in_progress" => true,
+        kind => !kind.starts_with("response."),
+    }
+}
+
+fn parsed(data: &[u8]) -> Option<Value> {
+    serde_json::from_slice(data).ok().filter(Value::is_object)
+}
+
+/// Whether there may be an empty text: most events need not be read to see that they say something.
+fn has_blank(data: &[u8]) -> bool {
+    memmem::find(data, b"\"\"").is_some()
 }
 
 /// Whether an event ends an answer in the ordinary way without saying anything itself.
@@ -49,12 +97,15 @@ pub fn ends_silently(dialect: Dialect, event: &Event, data: &[u8]) -> bool {
     };
     match dialect {
         Dialect::Messages => json["delta"]["stop_reason"] == "end_turn",
-        Dialect::Responses => is_empty_body(dialect, &json["response"]),
+        Dialect::Responses => {
+            let response = &json["response"];
+            is_empty_body(dialect, response) || is_void_body(dialect, response)
+        }
         Dialect::Chat => json["choices"].as_array().is_some_and(|choices| {
             !choices.is_empty()
                 && choices
                     .iter()
-                    .all(|choice| choice["finish_reason"] == "stop" && is_silent(&choice["delta"]))
+                    .all(|choice| choice["finish_reason"] == "stop" && has_no_words(choice))
         }),
         Dialect::Gemini => is_empty_body(dialect, &json),
     }
@@ -68,11 +119,9 @@ pub fn is_empty_body(dialect: Dialect, json: &Value) -> bool {
         Dialect::Responses => is_completed(json) && all(&json["output"], is_no_message),
         Dialect::Chat => json["choices"].as_array().is_some_and(|choices| {
             !choices.is_empty()
-                && choices.iter().all(|choice| {
-                    choice["finish_reason"] == "stop"
-                        && is_silent(&choice["message"])
-                        && is_blank(&choice["text"])
-                })
+                && choices
+                    .iter()
+                    .all(|choice| choice["finish_reason"] == "stop" && has_no_words(choice))
         }),
         Dialect::Gemini => {
             let candidates = candidates(json);
@@ -94,13 +143,9 @@ pub fn is_void_body(dialect: Dialect, json: &Value) -> bool {
             None => true,
         },
         Dialect::Responses => is_completed(json) && !json["output"].is_array(),
-        Dialect::Chat => json["choices"].as_array().is_none_or(|choices| {
-            choices.iter().all(|choice| {
-                is_blank(&choice["finish_reason"])
-                    && is_silent(&choice["message"])
-                    && is_blank(&choice["text"])
-            })
-        }),
+        Dialect::Chat => json["choices"]
+            .as_array()
+            .is_none_or(|choices| choices.iter().all(says_nothing)),
         Dialect::Gemini => {
             let is_blocked = [&json["promptFeedback"], &json["response"]["promptFeedback"]]
                 .iter()
@@ -142,7 +187,12 @@ fn kind(event: &Event, data: &[u8]) -> String {
 }
 
 fn says_nothing(choice: &Value) -> bool {
-    choice["finish_reason"].is_null() && is_silent(&choice["delta"])
+    is_blank(&choice["finish_reason"]) && has_no_words(choice)
+}
+
+/// Whether a choice says nothing, in whichever member an upstream says it.
+fn has_no_words(choice: &Value) -> bool {
+    is_silent(&choice["delta"]) && is_silent(&choice["message"]) && is_blank(&choice["text"])
 }
 
 /// Whether a message or delta holds nothing but its role.
@@ -184,249 +234,4 @@ fn has_no_parts(candidate: &Value) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn event(data: &str) -> Vec<u8> {
-        format!("data: {data}\n\n").into_bytes()
-    }
-
-    fn opens(dialect: Dialect, data: &str) -> bool {
-        is_opening(dialect, &Event::of(&event(data)), data.as_bytes())
-    }
-
-    fn ends(dialect: Dialect, data: &str) -> bool {
-        ends_silently(dialect, &Event::of(&event(data)), data.as_bytes())
-    }
-
-    #[test]
-    fn openings() {
-        use Dialect::*;
-        for (dialect, data, expected) in [
-            (Messages, r#"{"type":"message_start","message":{}}"#, true),
-            (
-                Messages,
-                r#"{"type":"content_block_start","index":0}"#,
-                false,
-            ),
-            (
-                Responses,
-                r#"{"type":"response.created","response":{}}"#,
-                true,
-            ),
-            (Responses, r#"{"type":"response.in_progress"}"#, true),
-            (Responses, r#"{"type":"response.output_item.added"}"#, false),
-            (
-                Chat,
-                r#"{"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#,
-                true,
-            ),
-            (
-                Chat,
-                r#"{"choices":[{"delta":{"role":"assistant","content":"a"}}]}"#,
-                false,
-            ),
-            (
-                Chat,
-                r#"{"choices":[{"delta":{"role":"assistant","tool_calls":[{"index":0}]}}]}"#,
-                false,
-            ),
-            (
-                Chat,
-                r#"{"choices":[{"delta":{"reasoning_content":"hm"}}]}"#,
-                false,
-            ),
-            (Chat, r#"{"choices":[],"prompt_filter_results":[{}]}"#, true),
-            (
-                Chat,
-                r#"{"choices":[],"usage":{"completion_tokens":1}}"#,
-                false,
-            ),
-            (
-                Gemini,
-                r#"{"candidates":[{"content":{"role":"model"}}],"usageMetadata":{}}"#,
-                true,
-            ),
-            (
-                Gemini,
-                r#"{"candidates":[{"content":{"parts":[{"text":"a"}]}}]}"#,
-                false,
-            ),
-            (
-                Gemini,
-                r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#,
-                false,
-            ),
-            (Gemini, "[DONE]", false),
-        ] {
-            assert_eq!(opens(dialect, data), expected, "{data}");
-        }
-    }
-
-    #[test]
-    fn bodies_without_an_answer() {
-        use Dialect::*;
-        // Neither, empty, or void.
-        for (dialect, body, expected) in [
-            (Chat, r#"{}"#, "void"),
-            (Chat, r#"{"choices":[]}"#, "void"),
-            (
-                Chat,
-                r#"{"choices":[{"index":0,"message":{"role":"assistant","content":null}}]}"#,
-                "void",
-            ),
-            (
-                Chat,
-                r#"{"choices":[{"message":{"role":"assistant","content":""},"finish_reason":"stop"}]}"#,
-                "empty",
-            ),
-            (
-                Chat,
-                r#"{"choices":[{"message":{"content":""},"finish_reason":"length"}]}"#,
-                "",
-            ),
-            (
-                Chat,
-                r#"{"choices":[{"message":{"content":""},"finish_reason":"content_filter"}]}"#,
-                "",
-            ),
-            (
-                Chat,
-                r#"{"choices":[{"text":"a","finish_reason":"stop"}]}"#,
-                "",
-            ),
-            (
-                Chat,
-                r#"{"choices":[{"message":{"tool_calls":[{"id":"c"}]},"finish_reason":"stop"}]}"#,
-                "",
-            ),
-            (Responses, r#"{}"#, "void"),
-            (Responses, r#"{"status":"completed","output":null}"#, "void"),
-            (Responses, r#"{"status":"completed","output":[]}"#, "empty"),
-            (Responses, r#"{"output":[]}"#, "empty"),
-            (
-                Responses,
-                r#"{"status":"completed","output":[{"type":"message","content":[]}]}"#,
-                "empty",
-            ),
-            (
-                Responses,
-                r#"{"status":"completed","output":[{"type":"message","content":[{"type":"output_text","text":""}]}]}"#,
-                "empty",
-            ),
-            (Responses, r#"{"status":"queued","output":[]}"#, ""),
-            (Responses, r#"{"status":"incomplete","output":[]}"#, ""),
-            (
-                Responses,
-                r#"{"status":"completed","output":[{"type":"function_call"}]}"#,
-                "",
-            ),
-            (Messages, r#"{"type":"message"}"#, "void"),
-            (Messages, r#"{"content":[],"stop_reason":null}"#, "void"),
-            (
-                Messages,
-                r#"{"content":[],"stop_reason":"end_turn"}"#,
-                "empty",
-            ),
-            (
-                Messages,
-                r#"{"content":[{"type":"text","text":""}],"stop_reason":"end_turn"}"#,
-                "empty",
-            ),
-            (Messages, r#"{"content":[],"stop_reason":"refusal"}"#, ""),
-            (Messages, r#"{"content":[],"stop_reason":"max_tokens"}"#, ""),
-            (Gemini, r#"{}"#, "void"),
-            (Gemini, r#"{"candidates":[]}"#, "void"),
-            (
-                Gemini,
-                r#"{"candidates":[{"index":0,"content":{"role":"model"}}]}"#,
-                "void",
-            ),
-            (
-                Gemini,
-                r#"{"candidates":[{"finishReason":"STOP"}]}"#,
-                "empty",
-            ),
-            (
-                Gemini,
-                r#"{"candidates":[{"finishReason":"MAX_TOKENS"}]}"#,
-                "",
-            ),
-            (Gemini, r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#, ""),
-            (
-                Gemini,
-                r#"{"response":{"promptFeedback":{"blockReason":"SAFETY"}}}"#,
-                "",
-            ),
-        ] {
-            let json: Value = serde_json::from_str(body).unwrap();
-            let found = match (is_void_body(dialect, &json), is_empty_body(dialect, &json)) {
-                (true, false) => "void",
-                (false, true) => "empty",
-                (false, false) => "",
-                (true, true) => "both",
-            };
-            assert_eq!(found, expected, "{dialect:?} {body}");
-        }
-    }
-
-    #[test]
-    fn silent_endings() {
-        use Dialect::*;
-        for (dialect, data, expected) in [
-            (
-                Messages,
-                r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#,
-                true,
-            ),
-            (
-                Messages,
-                r#"{"type":"message_delta","delta":{"stop_reason":"refusal"}}"#,
-                false,
-            ),
-            (
-                Responses,
-                r#"{"type":"response.completed","response":{"status":"completed","output":[]}}"#,
-                true,
-            ),
-            (
-                Responses,
-                r#"{"type":"response.completed","response":{"status":"completed","output":[{}]}}"#,
-                false,
-            ),
-            (
-                Responses,
-                r#"{"type":"response.incomplete","response":{"status":"incomplete","output":[]}}"#,
-                false,
-            ),
-            (
-                Chat,
-                r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#,
-                true,
-            ),
-            (
-                Chat,
-                r#"{"choices":[{"delta":{},"finish_reason":"content_filter"}]}"#,
-                false,
-            ),
-            (
-                Chat,
-                r#"{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}"#,
-                false,
-            ),
-            (Gemini, r#"{"candidates":[{"finishReason":"STOP"}]}"#, true),
-            (
-                Gemini,
-                r#"{"candidates":[{"finishReason":"SAFETY"}]}"#,
-                false,
-            ),
-            (
-                Gemini,
-                r#"{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}]}"#,
-                false,
-            ),
-        ] {
-            assert_eq!(ends(dialect, data), expected, "{data}");
-        }
-    }
-}
+mod tests;

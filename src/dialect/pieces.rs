@@ -152,7 +152,8 @@ fn read(mut piece: Object<'_>, by: By, place: &Place) -> Result<Option<Part>> {
                 None => return Ok(None),
             }
         }
-        "tool_use" if by != By::Tool => Part::ToolCall(ToolCall {
+        // What a server of the vendor's choice has done is told like what the client has.
+        "tool_use" | "mcp_tool_use" if by != By::Tool => Part::ToolCall(ToolCall {
             id: piece.text("id").unwrap_or_default(),
             name: piece.text("name").unwrap_or_default(),
             arguments: piece
@@ -160,7 +161,7 @@ fn read(mut piece: Object<'_>, by: By, place: &Place) -> Result<Option<Part>> {
                 .map_or_else(|| "{}".to_owned(), String::from),
             ..ToolCall::default()
         }),
-        "tool_result" if by != By::Tool => Part::ToolResult(ToolResult {
+        "tool_result" | "mcp_tool_result" if by != By::Tool => Part::ToolResult(ToolResult {
             call_id: piece.text("tool_use_id").unwrap_or_default(),
             name: None,
             parts: pieces(piece.list_of("content"), By::Tool, &place.member("content"))?,

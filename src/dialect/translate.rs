@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::arguments::Arguments;
-pub use super::chat::write::TextTools;
+pub use super::chat::write::{Known, TextTools};
 use super::memory::{self, Keeper, Memory};
 use super::neutral::answer::{Answer, Ending, Head};
 use super::neutral::ids::{self, Mint, Shown};
@@ -22,7 +22,7 @@ use super::neutral::{
 use super::problem::{self, ErrorStatus, Problem};
 use super::thinking::{self, Amount, Level, Record, Target, Wish};
 use super::usage::{Meter, Usage};
-use super::{Dialect, chat, choice, gemini, messages, responses};
+use super::{Dialect, chat, choice, gemini, messages, openai, responses};
 
 /// How a client writes its dialect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -181,7 +181,7 @@ pub fn remembering(
     ask: &Ask<'_>,
     memory: Option<Arc<dyn Memory>>,
 ) -> Result<Translated, Untranslatable> {
-    for_provider(ask, memory, TextTools::default())
+    for_provider(ask, memory, Known::default())
 }
 
 /// As [`remembering`], for a provider of whom more is known than its dialect.
@@ -191,7 +191,7 @@ pub fn remembering(
 pub fn for_provider(
     ask: &Ask<'_>,
     memory: Option<Arc<dyn Memory>>,
-    text_tools: TextTools,
+    known: Known,
 ) -> Result<Translated, Untranslatable> {
     let body = given::open(ask.body)?;
     let mut echo = match ask.client {
@@ -213,6 +213,7 @@ pub fn for_provider(
     if let Some(memory) = &memory {
         memory::restore(&mut request, ask.upstream, memory.as_ref());
     }
+    choice::draw(&mut request, ask.upstream, ask.upstream_model);
     let mut dropped = choice::settle(&mut request, ask.client, ask.upstream)?;
     responses::envelope::leave_out(&dropped, &mut echo);
     let record = ask.record.or_else(|| thinking::record(ask.upstream_model));
@@ -228,6 +229,15 @@ pub fn for_provider(
             dropped.push("stop".to_owned());
         }
     }
+    let is_openais = matches!(ask.upstream, Dialect::Chat | Dialect::Responses);
+    if is_openais {
+        let thinks = settled.amount != Some(Amount::None);
+        dropped.extend(openai::leave_out_sampling(
+            &mut request,
+            ask.upstream_model,
+            thinks,
+        ));
+    }
     let says_length = request.sampling.max_tokens.is_some();
     let names = Names::new(ask.upstream, mentioned(&request));
     let head = Head {
@@ -240,7 +250,7 @@ pub fn for_provider(
         echo,
     };
     let wraps_texts = match ask.upstream {
-        Dialect::Chat => text_tools == TextTools::AsFunctions,
+        Dialect::Chat => known.text_tools == TextTools::AsFunctions,
         Dialect::Responses => false,
         Dialect::Messages | Dialect::Gemini => true,
     };
@@ -249,7 +259,7 @@ pub fn for_provider(
     let model = ask.upstream_model;
     let most_tokens = record.and_then(|record| record.max_output);
     let mut body = match ask.upstream {
-        Dialect::Chat => chat::write::request(request, model, &names, text_tools),
+        Dialect::Chat => chat::write::request(request, model, &names, known),
         Dialect::Responses => responses::write::request(request, model, &names),
         Dialect::Messages => messages::write::request(request, model, &names, most_tokens),
         Dialect::Gemini => gemini::write::request(request, model, &names),
@@ -580,8 +590,9 @@ impl Stream {
                 message,
                 class,
             } => {
-                // An answer that is complete stays so.
-                if self.state == State::Running {
+                // An answer that is complete stays so, unless it is a chat: there some say so behind the reason for
+                // the end.
+                if self.state == State::Running || self.way_back.upstream == Dialect::Chat {
                     let status = ErrorStatus::from_upstream(status);
                     let problem = Problem {
                         class,

@@ -7,15 +7,20 @@ use serde_json::Value;
 use super::edit;
 use super::path::Path;
 use super::read;
-use super::rules::{Condition, Row, Rule, Section};
+use super::rules::{Condition, Edit, Row, Rule};
+use super::spelling;
 
 /// The rules that concern a request, each with its rows that do.
 #[derive(Debug, Default)]
-pub struct Selected<'r>(pub(super) Vec<(&'r Rule, Vec<&'r Row>)>);
+pub struct Selected<'r> {
+    pub(super) rules: Vec<(&'r Rule, Vec<&'r Row>)>,
+    /// The upstream reads members in two spellings.
+    pub(super) is_googles: bool,
+}
 
 impl Selected<'_> {
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.rules.is_empty()
     }
 
     /// The body as the rules want it; the very same where they change nothing. One that is no JSON is not
@@ -27,27 +32,29 @@ impl Selected<'_> {
         let mut now = Cow::Borrowed(sent);
         // Of all defaults for a path the first that could be written counts (`spec/config.md` 3.2).
         let mut claimed: Vec<&Path> = Vec::new();
-        for (rule, rows) in &self.0 {
+        for (rule, rows) in &self.rules {
             if !rows.iter().any(|row| row.holds(&now)) {
                 continue;
             }
-            for change in &rule.edits {
-                let path = &change.path;
-                let changed = match rule.section {
-                    Section::Default | Section::DefaultRaw => {
-                        if claimed.contains(&path) || read::exists(sent, path) {
-                            continue;
-                        }
-                        let changed = edit::set(&now, path, &change.value);
-                        if changed.is_some() {
-                            claimed.push(path);
-                        }
-                        changed
+            for Edit { path, value } in &rule.edits {
+                let spellings = match self.is_googles {
+                    true => Cow::Owned(spelling::spellings(path)),
+                    false => Cow::Borrowed(std::slice::from_ref(path)),
+                };
+                let changed = if rule.section.is_default() {
+                    let is_there = spellings.iter().any(|path| read::exists(sent, path));
+                    if is_there || claimed.contains(&path) {
+                        continue;
                     }
-                    Section::Override | Section::OverrideRaw => {
-                        edit::set(&now, path, &change.value)
+                    let changed = set(&now, &spellings, value);
+                    if changed.is_some() {
+                        claimed.push(path);
                     }
-                    Section::Filter => edit::delete(&now, path),
+                    changed
+                } else if rule.section.is_override() {
+                    set(&now, &spellings, value)
+                } else {
+                    delete(&now, &spellings)
                 };
                 if let Some(changed) = changed.filter(|changed| *changed != now) {
                     now = Cow::Owned(changed);
@@ -59,6 +66,37 @@ impl Selected<'_> {
             Cow::Owned(text) => Cow::Owned(text.into_bytes()),
         }
     }
+}
+
+/// The text with `value` at the path, in each of its spellings that is there, else in the one that fits best.
+fn set(text: &str, spellings: &[Path], value: &str) -> Option<String> {
+    let [only] = spellings else {
+        let is_there = |path: &&Path| read::exists(text, path);
+        let there: Vec<&Path> = spellings.iter().filter(is_there).collect();
+        if there.is_empty() {
+            return edit::set(text, spelling::to_make(text, spellings)?, value);
+        }
+        return each(text, there.into_iter(), |text, path| {
+            edit::set(text, path, value)
+        });
+    };
+    edit::set(text, only, value)
+}
+
+/// The text without what is at the path, in any of its spellings.
+fn delete(text: &str, spellings: &[Path]) -> Option<String> {
+    each(text, spellings.iter(), edit::delete)
+}
+
+/// The text after all of the changes that can be made; `None` if none can.
+fn each<'p>(
+    text: &str,
+    paths: impl Iterator<Item = &'p Path>,
+    change: impl Fn(&str, &Path) -> Option<String>,
+) -> Option<String> {
+    paths.fold(None, |changed: Option<String>, path| {
+        change(changed.as_deref().unwrap_or(text), path).or(changed)
+    })
 }
 
 impl Row {

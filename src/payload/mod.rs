@@ -10,6 +10,7 @@ mod glob;
 mod path;
 mod read;
 mod rules;
+mod spelling;
 
 pub use apply::Selected;
 pub use edit::{delete, set};

@@ -235,6 +235,30 @@ impl Path {
         });
         names.collect()
     }
+
+    /// With another key in one place; `None` if it is that already.
+    pub(super) fn respelt(&self, at: usize, key: &str) -> Option<Self> {
+        let mut segments = self.segments.clone();
+        let Segment::Name(name) = segments.get_mut(at)? else {
+            return None;
+        };
+        if *name.key == *key {
+            return None;
+        }
+        name.key = key.into();
+        Some(Self {
+            segments,
+            ..self.clone()
+        })
+    }
+
+    /// Its first segments.
+    pub(super) fn beginning(&self, length: usize) -> Self {
+        Self {
+            segments: self.segments.iter().take(length).cloned().collect(),
+            ..self.clone()
+        }
+    }
 }
 
 impl Name {

@@ -106,7 +106,10 @@ impl Rules {
             let rows: Vec<&Row> = rows.collect();
             (!rows.is_empty()).then_some((rule, rows))
         };
-        Selected(self.0.iter().filter_map(concerned).collect())
+        Selected {
+            rules: self.0.iter().filter_map(concerned).collect(),
+            is_googles: matches!(request.protocol, Protocol::Gemini | Protocol::Antigravity),
+        }
     }
 
     /// The rules that a model of these names meets at an upstream of that protocol, as far as names tell.

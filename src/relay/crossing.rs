@@ -13,10 +13,10 @@ use super::pump::TOGETHER;
 use super::source::{closed, drain, fill, silent, unfinished};
 use super::stream::{Opened, Primed};
 use super::whole::{self, Whole};
-use crate::dialect::Dialect;
 use crate::dialect::event::{self, Meaning};
 use crate::dialect::problem::{self, ErrorStatus};
 use crate::dialect::translate::{self, State, Stream, WayBack};
+use crate::dialect::{Dialect, choice_error};
 use crate::exchange::Interruption;
 use crate::provider::{Answer, Failure, FailureKind, Headers};
 use crate::redaction::Redaction;
@@ -177,6 +177,7 @@ impl Reading {
             false => self.read(&data),
         }
         if meaning == Meaning::Error && *self.stream.state() == State::Running {
+            let data = choice_error::on_top(self.stream.upstream(), &data);
             let data = self.redaction.bytes(&data);
             let status = ErrorStatus::from_upstream(event::error_status(&data));
             let problem = problem::read_upstream(self.stream.client(), status, &data, None);

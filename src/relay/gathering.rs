@@ -70,9 +70,9 @@ fn gathered(
         };
         let meaning = event::meaning(asked.dialect, event, Some(&data));
         if meaning == Meaning::Error {
-            return match gathered.is_complete() {
+            return match gathered.is_complete() && asked.dialect != Dialect::Chat {
                 true => Ok(true),
-                false => Err(error_of(&data, headers)),
+                false => Err(error_of(asked.dialect, &data, headers)),
             };
         }
         gathered.read(&data);

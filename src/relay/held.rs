@@ -57,9 +57,15 @@ impl Held {
         let meaning = event::meaning(self.dialect, event, data.as_deref());
         let data = match (&data, meaning) {
             (Some(data), Meaning::Part | Meaning::Finish | Meaning::End) => data,
-            (Some(data), Meaning::Error) => return Err(error_of(data, headers)),
+            (Some(data), Meaning::Error) => return Err(error_of(self.dialect, data, headers)),
+            // Behind the first event it stays where it stood.
+            _ if !self.events.is_empty() => {
+                self.bytes += event.raw.len();
+                self.events.push(event.raw.to_vec());
+                return Ok(self.is_full());
+            }
             _ => {
-                if self.events.is_empty() && self.lead.len() + event.raw.len() <= LEAD {
+                if self.lead.len() + event.raw.len() <= LEAD {
                     self.lead.extend_from_slice(event.raw);
                 }
                 return Ok(false);
@@ -77,6 +83,8 @@ impl Held {
                 self.has_output()
             }
             Meaning::End | Meaning::Finish => true,
+            // What is not shown, it may have thought all the same.
+            _ if self.dialect == Dialect::Chat && self.has_output() => true,
             _ => !opening::is_opening(self.dialect, event, data),
         };
         if meaning == Meaning::End && !is_said {
@@ -85,8 +93,11 @@ impl Held {
         self.bytes += event.raw.len();
         self.events.push(event.raw.to_vec());
         self.since.get_or_insert_with(Instant::now);
-        let is_full = self.events.len() >= HELD_EVENTS || self.bytes >= HELD_BYTES;
-        Ok(is_said || is_full)
+        Ok(is_said || self.is_full())
+    }
+
+    fn is_full(&self) -> bool {
+        self.events.len() >= HELD_EVENTS || self.bytes >= HELD_BYTES
     }
 
     fn has_output(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The way of a stream from its first payload to its one end.
 
+use std::borrow::Cow;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,11 +11,11 @@ use super::outcome::{Ended, Relayed, Settle, Settlement};
 use super::source::{closed, error_of, fill, unfinished};
 use super::style::{Framing, Style};
 use crate::budget::Budget;
-use crate::dialect::Dialect;
 use crate::dialect::event::{self, Choices, Meaning};
 use crate::dialect::output::OutputItems;
 use crate::dialect::problem::{self, ErrorStatus, Problem};
 use crate::dialect::usage::Meter;
+use crate::dialect::{Dialect, choice_error};
 use crate::exchange::{Interruption, Waiter};
 use crate::provider::{Failure, FailureKind, Headers};
 use crate::redaction::Redaction;
@@ -156,7 +157,7 @@ impl<'a, W: Write> Pump<'a, W> {
     fn event(&mut self, event: &Event) -> Option<Over> {
         let data = event.data();
         let meaning = event::meaning(self.dialect, event, data.as_deref());
-        let clean = (meaning == Meaning::Error).then(|| self.redaction.bytes(event.raw));
+        let clean = (meaning == Meaning::Error).then(|| self.cleaned(event, data.as_deref()));
         let clean = clean.as_deref().map(Event::of);
         let (event, data) = match &clean {
             Some(clean) => (clean, clean.data()),
@@ -168,8 +169,8 @@ impl<'a, W: Write> Pump<'a, W> {
             }
             return None;
         };
-        if meaning == Meaning::Error && self.is_finished {
-            let failure = error_of(&data, &Headers::default());
+        if meaning == Meaning::Error && self.is_finished && self.dialect != Dialect::Chat {
+            let failure = self.error_of(&data);
             self.put_end();
             return Some((Ended::Terminal, Some(failure)));
         }
@@ -179,7 +180,7 @@ impl<'a, W: Write> Pump<'a, W> {
         {
             self.put_problem(&problem);
             self.events += 1;
-            let failure = error_of(&data, &Headers::default());
+            let failure = self.error_of(&data);
             return Some((Ended::UpstreamError, Some(failure)));
         }
         let edited = self.edited(&data, meaning);
@@ -217,10 +218,27 @@ impl<'a, W: Write> Pump<'a, W> {
             }
             Meaning::End => Some((Ended::Terminal, None)),
             Meaning::Error => {
-                let failure = error_of(&data, &Headers::default());
+                let failure = self.error_of(&data);
                 Some((Ended::UpstreamError, Some(failure)))
             }
         }
+    }
+
+    /// An event that is an error as its client can read it, and without what the attempt presented.
+    #[inline(never)]
+    fn cleaned<'e>(&self, event: &Event<'e>, data: Option<&[u8]>) -> Cow<'e, [u8]> {
+        let raw = match data.map(|data| (data, choice_error::on_top(self.dialect, data))) {
+            Some((data, Cow::Owned(told))) => Cow::Owned(sse::with_data(event, data, &told)),
+            _ => Cow::Borrowed(event.raw),
+        };
+        match self.redaction.bytes(&raw) {
+            Cow::Borrowed(_) => raw,
+            Cow::Owned(clean) => Cow::Owned(clean),
+        }
+    }
+
+    fn error_of(&self, data: &[u8]) -> Failure {
+        error_of(self.dialect, data, &Headers::default())
     }
 
     /// The data of an event, where it cannot go on as it came.

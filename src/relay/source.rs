@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::de::IgnoredAny;
 
 use crate::coding::Coding;
-use crate::dialect::event;
+use crate::dialect::{Dialect, choice_error, event};
 use crate::exchange::Waiter;
 use crate::provider::{self, Failure, FailureKind, Headers};
 use crate::sse::{Event, Splitter};
@@ -115,10 +115,16 @@ pub fn closed(last: &Event) -> Option<Vec<u8>> {
     Some([last.raw, end].concat())
 }
 
-/// An error event as the failure it would have been as an answer.
-pub fn error_of(data: &[u8], headers: &Headers) -> Failure {
-    let status = event::error_status(data);
-    Failure::of_status(status, headers.clone(), data.to_vec(), SystemTime::now())
+/// An error event of a dialect as the failure it would have been as an answer.
+pub fn error_of(dialect: Dialect, data: &[u8], headers: &Headers) -> Failure {
+    let data = choice_error::on_top(dialect, data);
+    let status = event::error_status(&data);
+    Failure::of_status(
+        status,
+        headers.clone(),
+        data.into_owned(),
+        SystemTime::now(),
+    )
 }
 
 /// The failure of an answer that is none.

@@ -366,8 +366,65 @@ fn an_answer_that_says_nothing_is_a_failure() {
         };
         assert!(whole::open(answer(r#"{"input_tokens":1}"#), &count, None).is_ok());
     }
-    let silent = "data: {\"type\":\"message_start\",\"message\":{}}\n\ndata: {\"type\":\"message_stop\"}\n\n";
-    assert!(open_stream(Messages, silent).is_err());
+}
+
+#[test]
+fn a_stream_that_says_nothing_is_a_failure() {
+    let stream = |events: &[&str]| -> String {
+        let lines = events.iter().map(|data| format!("data: {data}\n\n"));
+        lines.collect()
+    };
+    for dialect in Dialect::ALL {
+        for data in ["", "x", "null", "[]", "7", "{}", r#"{"object":"x"}"#] {
+            for events in [&[data][..], &[data, data], &[data, "[DONE]"]] {
+                let failure = open_stream(dialect, stream(events)).err();
+                let failure = failure.unwrap_or_else(|| panic!("{dialect:?} {events:?}"));
+                assert_eq!(failure.kind, FailureKind::Broken, "{dialect:?} {events:?}");
+            }
+        }
+        // What comes before the answer is passed on with it.
+        let late = stream(&["{}", ""]) + &events(dialect);
+        let opened = open_stream(dialect, late).unwrap();
+        let (text, relayed, _) = pump_opened(dialect, opened, end_mark(dialect));
+        assert_eq!(relayed.ended, Ended::Terminal, "{dialect:?} {text}");
+    }
+    let start = r#"{"type":"message_start","message":{}}"#;
+    let item = r#"{"type":"message","content":[{"type":"output_text","text":""}]}"#;
+    let added = format!(r#"{{"type":"response.output_item.added","item":{item}}}"#);
+    let completed = format!(r#"{{"type":"response.completed","response":{{"output":[{item}]}}}}"#);
+    for (dialect, events) in [
+        (Messages, &[start, r#"{"type":"message_stop"}"#][..]),
+        (
+            Messages,
+            &[
+                start,
+                r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
+                r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":""}}"#,
+                r#"{"type":"content_block_stop","index":0}"#,
+                r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":0}}"#,
+                r#"{"type":"message_stop"}"#,
+            ],
+        ),
+        (Responses, &[r#"{"type":"response.completed"}"#]),
+        (
+            Responses,
+            &[r#"{"type":"response.completed","response":{}}"#],
+        ),
+        (Responses, &[&added, &completed]),
+        (Chat, &[r#"{"choices":null}"#, "[DONE]"]),
+        (
+            Chat,
+            &[
+                r#"{"choices":[{"text":""}]}"#,
+                r#"{"choices":[],"usage":{"completion_tokens":0}}"#,
+                "[DONE]",
+            ],
+        ),
+        (Gemini, &[r#"{"usageMetadata":{}}"#, r#"{"candidates":[]}"#]),
+    ] {
+        let failure = open_stream(dialect, stream(events)).err();
+        assert!(failure.is_some(), "{dialect:?} {events:?}");
+    }
 }
 
 #[test]
@@ -387,6 +444,86 @@ fn what_is_legal_without_content_passes() {
         (Gemini, json!({"promptFeedback": {"blockReason": "SAFETY"}})),
     ] {
         assert!(open_whole(dialect, body.to_string()).is_ok(), "{body}");
+    }
+}
+
+/// A stream of a chat that says `hello` and goes on with these events.
+fn chat_with(more: &[Value]) -> String {
+    let mut lines = String::from(
+        "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"hello\"}}]}\n\n",
+    );
+    for data in more {
+        lines += &format!("data: {data}\n\n");
+    }
+    lines + "data: [DONE]\n\n"
+}
+
+#[test]
+fn errors_in_choices_and_behind_the_finish_are_told() {
+    let stop = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
+    let error = json!({"code": 429, "message": "too hot", "metadata": {"provider_name": "p"}});
+    let in_choice = json!({"choices": [{"index": 0, "delta": {"content": ""},
+        "finish_reason": "error", "error": error}]});
+    let alone =
+        json!({"choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "error"}]});
+    let on_top = json!({"choices": [], "error": error});
+    for (events, message) in [
+        (vec![in_choice.clone()], "too hot"),
+        (vec![alone.clone()], "has ended its answer with an error"),
+        (vec![alone, on_top.clone()], "with an error"),
+        (vec![stop.clone(), on_top.clone()], "too hot"),
+        (vec![stop.clone(), in_choice.clone()], "too hot"),
+    ] {
+        for client in Dialect::ALL {
+            let what = format!("{client:?} {events:?}");
+            let opened = open_stream(Chat, chat_with(&events)).unwrap();
+            let (text, relayed, _) = match client {
+                Chat => pump_opened(Chat, opened, "[DONE]"),
+                _ => {
+                    let stream = Stream::new(WayBack::between(Chat, client, "m"), false);
+                    let crossing = Crossing::new(opened, stream);
+                    pumped("too hot", |out, settle| {
+                        crossing.pump(Chunks::new(out), None, settle)
+                    })
+                }
+            };
+            assert_eq!(relayed.ended, Ended::UpstreamError, "{what}: {text}");
+            assert!(
+                text.contains("hello") && text.contains(message),
+                "{what}: {text}"
+            );
+            assert!(!text.contains("[DONE]"), "{what}: {text}");
+            let mut lines = text.lines().filter_map(|line| line.strip_prefix("data: "));
+            let last: Value = serde_json::from_str(lines.next_back().unwrap()).unwrap();
+            let told = match client {
+                Responses if last["type"] == "response.failed" => &last["response"]["error"],
+                Responses => &last,
+                _ => &last["error"],
+            };
+            let told = told["message"].as_str().unwrap();
+            assert!(told.contains(message), "{what}: {text}");
+        }
+    }
+    // Where nothing has been said, another upstream is asked.
+    let alone = format!("data: {in_choice}\n\n");
+    let failure = open_stream(Chat, alone).err().unwrap();
+    assert_eq!(
+        (failure.kind, failure.status),
+        (FailureKind::Status, Some(429))
+    );
+    let body = String::from_utf8_lossy(&failure.body);
+    assert!(body.contains("too hot"), "{body}");
+    let whole = json!({"choices": [{"message": {"content": "half"}, "finish_reason": "error", "error": error}]});
+    for body in [
+        whole.to_string(),
+        chat_with(&[in_choice]),
+        chat_with(&[stop, on_top]),
+    ] {
+        let failure = open_whole(Chat, body).err().unwrap();
+        assert_eq!(
+            (failure.kind, failure.status),
+            (FailureKind::Status, Some(429))
+        );
     }
 }
 

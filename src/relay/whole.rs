@@ -2,7 +2,6 @@
 
 use std::io::{self, Cursor, Read, Write};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use serde::de::IgnoredAny;
 
@@ -217,9 +216,7 @@ fn judged(status: u16, headers: Headers, held: Held, asked: &Asked<'_>) -> Resul
         });
     }
     if event::is_error_body(dialect, bytes) {
-        let status = event::error_status(bytes);
-        let now = SystemTime::now();
-        return Err(Failure::of_status(status, headers, held.bytes, now));
+        return Err(source::error_of(dialect, bytes, &headers));
     }
     if bytes.trim_ascii().is_empty() {
         return Err(silent());
@@ -500,7 +497,7 @@ impl Copy<'_> {
         self.relayed.usage = usage::of_body(dialect, &found);
         if event::is_error_body(dialect, &found) {
             self.relayed.ended = Ended::UpstreamError;
-            self.relayed.failure = Some(source::error_of(&found, &Headers::default()));
+            self.relayed.failure = Some(source::error_of(dialect, &found, &Headers::default()));
         } else if dialect == Dialect::Responses {
             self.response = event::response_id(&found);
         }

@@ -58,10 +58,12 @@ where
         }
     };
     let dialect = route.map(|route| route.dialect_for(header));
+    let query = Query::new(head.target.split_once('?').unwrap_or_default().1);
+    let is_array = route.is_some_and(|route| route.answers_array(query));
     let refuse = |refused: Refused| {
         let problem = refused.problem();
         let reply = match dialect {
-            Some(dialect) => Reply::problem(dialect, &problem),
+            Some(dialect) => Reply::problem(dialect, &problem).in_array_if(is_array),
             None => Reply::plain_problem(&problem),
         };
         Box::new(match refused.is_shared() {
@@ -74,7 +76,15 @@ where
         .map_err(refuse)?;
     let (route, query) = match resolved {
         Resolved::Serve { route, query } => (route, query),
-        other => return Err(Box::new(unserved(other, header))),
+        other => {
+            // Whoever shows a wrong key hears of that first; who shows none may have lost the way.
+            let is_wrong = matches!(other, Resolved::NotFound)
+                && gate.check(header, query) == Err(Refused::InvalidKey);
+            return Err(match is_wrong {
+                true => refuse(Refused::InvalidKey),
+                false => Box::new(unserved(other, header, is_array)),
+            });
+        }
     };
     let client = match route.is_open() {
         true => Client::Anonymous,
@@ -88,7 +98,11 @@ where
 }
 
 /// The answer to what is no route.
-fn unserved<'h>(resolved: Resolved<'_>, header: impl Fn(&str) -> Option<&'h str>) -> Reply {
+fn unserved<'h>(
+    resolved: Resolved<'_>,
+    header: impl Fn(&str) -> Option<&'h str>,
+    is_array: bool,
+) -> Reply {
     match resolved {
         Resolved::Preflight { known: None } => Reply::preflight(),
         Resolved::Preflight { known: Some(known) } => {
@@ -97,7 +111,9 @@ fn unserved<'h>(resolved: Resolved<'_>, header: impl Fn(&str) -> Option<&'h str>
         Resolved::Redirect { status, location } => Reply::redirect(status, location),
         Resolved::NotAllowed(Known { route, allow }) => {
             let problem = Problem::method_not_allowed(allow);
-            Reply::problem(route.dialect_for(header), &problem).with_header("Allow", allow)
+            Reply::problem(route.dialect_for(header), &problem)
+                .in_array_if(is_array)
+                .with_header("Allow", allow)
         }
         Resolved::Serve { .. } | Resolved::NotFound => Reply::fixed(fixed::NOT_FOUND),
     }

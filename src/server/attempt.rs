@@ -9,7 +9,7 @@ use serde_json::json;
 use super::carried::Carried;
 use super::generation::{Generation, Understood, rename, told};
 use super::inbound::Inbound;
-use super::known::text_tools;
+use super::known::known;
 use super::limits::{is_limited, record};
 use crate::budget::{Exhausted, Reservation};
 use crate::dialect::Dialect;
@@ -173,8 +173,8 @@ impl Generation<'_> {
         let needed = translate::memory_needed(upstream, call.body.len());
         let mut reservation = self.reserve(needed)?;
         let memory = self.memory(understood.form);
-        let text_tools = text_tools(call.target.base_url, &member.upstream);
-        let translated = translate::for_provider(&ask, memory, text_tools);
+        let known = known(call.target.base_url, &member.upstream);
+        let translated = translate::for_provider(&ask, memory, known);
         let mut translated = translated.map_err(|why| self.refused(&why))?;
         if !translated.dropped.is_empty() {
             let dropped = translated.dropped.join(", ");

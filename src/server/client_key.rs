@@ -202,6 +202,8 @@ pub fn announce(config: &Config, local: &[SocketAddr]) {
 fn bearer(value: &str) -> &str {
     match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        // A client whose key is empty sends the scheme alone.
+        None if value.eq_ignore_ascii_case("bearer") => "",
         _ => value,
     }
 }
@@ -246,6 +248,7 @@ mod tests {
                 (&headers[..], Refused::InvalidKey),
                 (&[], Refused::MissingKey),
                 (&[("authorization", "Bearer ")], Refused::MissingKey),
+                (&[("authorization", "bearer")], Refused::MissingKey),
                 (&[("authorization", " ")], Refused::InvalidKey),
                 (&[("x-api-key", "  ")], Refused::InvalidKey),
             ] {

@@ -59,6 +59,8 @@ pub struct Operation<'t> {
     /// Gemini says the model, and whether it is to be a stream, in the path.
     path: Option<(Cow<'t, str>, bool)>,
     pub(super) alt: Option<Cow<'t, str>>,
+    /// Whether a stream is to be one JSON array.
+    is_array: bool,
 }
 
 impl<'t> Operation<'t> {
@@ -89,6 +91,7 @@ impl<'t> Operation<'t> {
             action,
             path,
             alt: query.alt(),
+            is_array: route.answers_array(query),
         }
     }
 
@@ -472,18 +475,14 @@ impl Generation<'_> {
         }
     }
 
-    /// Whether a stream is to be one JSON array, as Gemini's are unless they are asked for as events
-    /// (ai.google.dev, "Generating content", `streamGenerateContent`).
+    /// Whether a stream is to be one JSON array.
     pub(super) fn wants_array(&self) -> bool {
-        self.operation.streams_by_path() && self.operation.alt.as_deref() != Some("sse")
+        self.operation.is_array
     }
 
     /// An error as an answer to this request: an element where the answer would have been an array.
     fn framed(&self, reply: Reply) -> Reply {
-        match self.wants_array() {
-            true => reply.in_array(),
-            false => reply,
-        }
+        reply.in_array_if(self.wants_array())
     }
 
     pub(super) fn passed_on<'h>(&self, upstream: &'h Headers) -> Vec<(&'h str, &'h str)> {

@@ -1,24 +1,29 @@
 //! What is known of providers beside their dialect.
 
-use crate::dialect::translate::TextTools;
+use crate::dialect::neutral::ids::CallIds;
+use crate::dialect::translate::{Known, TextTools};
+
+/// What is known of the provider at this address, for one of its models.
+pub fn known(base_url: &str, model: &str) -> Known {
+    Known {
+        text_tools: text_tools(base_url, model),
+        call_ids: call_ids(base_url, model),
+    }
+}
 
 /// Whether a provider of chats takes tools of text as they are.
 ///
 /// OpenAI does, from its fifth generation of models on ("custom tools" came with GPT-5; its backend refuses them for
 /// GPT-4o, as pull request 2023 of openai/openai-node says), and Azure, which serves the same models. Of others it is
 /// not known.
-pub fn text_tools(base_url: &str, model: &str) -> TextTools {
+fn text_tools(base_url: &str, model: &str) -> TextTools {
     const HOSTS: [&str; 4] = [
         "api.openai.com",
         ".openai.azure.com",
         ".cognitiveservices.azure.com",
         ".services.ai.azure.com",
     ];
-    let host = base_url
-        .split_once("://")
-        .map_or(base_url, |(_, rest)| rest);
-    let host = host.split(['/', ':']).next().unwrap_or_default();
-    let host = host.to_ascii_lowercase();
+    let host = host(base_url);
     let is_openais = HOSTS.iter().any(|known| match known.starts_with('.') {
         true => host.ends_with(known),
         false => host == *known || host.ends_with(&format!(".{known}")),
@@ -32,6 +37,40 @@ pub fn text_tools(base_url: &str, model: &str) -> TextTools {
         true => TextTools::AsTheyAre,
         false => TextTools::AsFunctions,
     }
+}
+
+/// Mistral's own service, and its models wherever they run: the check is part of what makes their prompts
+/// (`mistral-common`).
+fn call_ids(base_url: &str, model: &str) -> CallIds {
+    const MODELS: [&str; 8] = [
+        "mistral",
+        "ministral",
+        "magistral",
+        "mixtral",
+        "codestral",
+        "devstral",
+        "pixtral",
+        "voxtral",
+    ];
+    let host = host(base_url);
+    let model = model.to_ascii_lowercase();
+    let name = model.rsplit('/').next().unwrap_or(&model);
+    let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+    let is_mistrals = host == "mistral.ai"
+        || host.ends_with(".mistral.ai")
+        || words.any(|word| MODELS.contains(&word));
+    match is_mistrals {
+        true => CallIds::NineLetters,
+        false => CallIds::Usual,
+    }
+}
+
+fn host(base_url: &str) -> String {
+    let rest = base_url
+        .split_once("://")
+        .map_or(base_url, |(_, rest)| rest);
+    let host = rest.split(['/', ':']).next().unwrap_or_default();
+    host.to_ascii_lowercase()
 }
 
 #[cfg(test)]
@@ -57,6 +96,33 @@ mod tests {
         ] {
             let known = text_tools(url, model) == TextTools::AsTheyAre;
             assert_eq!(known, is_known, "{url} {model}");
+        }
+    }
+
+    #[test]
+    fn mistral_is_known_by_its_address_and_its_models() {
+        for (url, model, is_mistrals) in [
+            ("https://api.mistral.ai/v1", "anything", true),
+            ("https://codestral.mistral.ai:443/v1", "x", true),
+            ("https://mistral.ai.example/v1", "x", false),
+            ("https://notmistral.ai/v1", "x", false),
+            (
+                "https://openrouter.ai/api/v1",
+                "mistralai/mistral-small-3.2",
+                true,
+            ),
+            (
+                "https://openrouter.ai/api/v1",
+                "mistralai/Devstral-2512:free",
+                true,
+            ),
+            ("http://127.0.0.1:8000/v1", "open-mixtral-8x7b", true),
+            ("http://127.0.0.1:8000/v1", "labs-Codestral-embed", true),
+            ("http://127.0.0.1:8000/v1", "gpt-5", false),
+            ("http://127.0.0.1:8000/v1", "dolphin-amistral", false),
+        ] {
+            let is_known = call_ids(url, model) == CallIds::NineLetters;
+            assert_eq!(is_known, is_mistrals, "{url} {model}");
         }
     }
 }

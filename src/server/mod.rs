@@ -338,16 +338,21 @@ impl Server {
 
     /// What a request gets that the edge refuses: in the dialect of its route, if that is known.
     pub fn refuse(&self, status: u16, why: &str, head: Option<&Head>) -> Vec<u8> {
-        let dialect = head.and_then(|head| match route::resolve(&head.method, &head.target) {
-            Resolved::Serve { route, .. } => Some(route.dialect_for(|name| head.header(name))),
+        let form = head.and_then(|head| match route::resolve(&head.method, &head.target) {
+            Resolved::Serve { route, query } => {
+                let dialect = route.dialect_for(|name| head.header(name));
+                Some((dialect, route.answers_array(query)))
+            }
             _ => None,
         });
+        let (dialect, is_array) = form.unwrap_or((Dialect::Chat, false));
         let status = ErrorStatus::from_upstream(status);
         let problem = Problem {
             retry_after: (status == ErrorStatus::UNAVAILABLE).then_some(Duration::from_secs(1)),
             ..Problem::new(status, why)
         };
-        Reply::problem(dialect.unwrap_or(Dialect::Chat), &problem).into_bytes()
+        let reply = Reply::problem(dialect, &problem);
+        reply.in_array_if(is_array).into_bytes()
     }
 
     /// Answers a request that was admitted, and tells of it.

@@ -106,10 +106,12 @@ impl Reply {
         }
     }
 
-    /// As the only element of a JSON array.
-    pub fn in_array(mut self) -> Self {
-        self.body.insert(0, b'[');
-        self.body.push(b']');
+    /// As the only element of a JSON array, where the answer would have been one.
+    pub fn in_array_if(mut self, is_array: bool) -> Self {
+        if is_array {
+            self.body.insert(0, b'[');
+            self.body.push(b']');
+        }
         self
     }
 

@@ -160,6 +160,14 @@ impl Route<'_> {
         }
     }
 
+    /// Whether what is answered is one JSON array, as Gemini's streams are unless they are asked for as events
+    /// (ai.google.dev, "Generating content", `streamGenerateContent`).
+    pub fn answers_array(&self, query: Query<'_>) -> bool {
+        let method = GeminiMethod::StreamGenerateContent;
+        matches!(self, Self::Gemini { method: asked, .. } if *asked == method)
+            && query.alt().as_deref() != Some("sse")
+    }
+
     /// Whether an upstream is asked, counting and compacting included. Such requests have an id.
     pub fn is_generation(&self) -> bool {
         match self {

@@ -359,6 +359,30 @@ fn a_wrong_key_is_told_in_the_callers_dialect() {
         let answer = call(setup.gateway(), "GET", path, headers);
         assert_shape(dialect, &answer, 401, words);
     }
+    // Where there is no route there is no dialect.
+    for (method, path, key, status) in [
+        ("GET", "/nowhere", Some("wrong"), 401),
+        ("POST", "/v1/nowhere?x=y", Some("wrong"), 401),
+        ("HEAD", "/nowhere", Some("wrong"), 401),
+        ("GET", "/nowhere?key=wrong", None, 401),
+        ("GET", "/nowhere?key=client-key", Some("wrong"), 404),
+        ("GET", "/nowhere", Some("client-key"), 404),
+        ("GET", "/nowhere", None, 404),
+        ("OPTIONS", "/nowhere", Some("wrong"), 204),
+    ] {
+        let headers: Vec<_> = key.map(|key| ("X-Api-Key", key)).into_iter().collect();
+        let mut client = setup.client();
+        if method == "HEAD" {
+            client.send(method, path, &headers, b"");
+            assert_eq!(client.head().status, status, "{path} {key:?}");
+            continue;
+        }
+        let answer = client.call(method, path, &headers, b"");
+        assert_eq!(answer.status(), status, "{method} {path} {key:?}");
+        if status == 401 {
+            assert_eq!(answer.json()["error"], "Invalid API key", "{path}");
+        }
+    }
     assert!(setup.records().is_empty());
     setup.stop();
 }

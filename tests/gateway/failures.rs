@@ -212,7 +212,7 @@ fn nor_is_one_in_other_words() {
 fn a_failure_within_a_stream_is_told_in_the_clients_dialect() {
     let setup = Setup::new();
     for dialect in ALL {
-        for ending in [Ending::Reset(4), Ending::TruncatedChunk(4), Ending::Cut(4)] {
+        for ending in [Ending::Reset(5), Ending::TruncatedChunk(5), Ending::Cut(5)] {
             setup.all_accounts(dialect, &Step::ending(ending));
             let answer = setup.ask(dialect, &["some more words than four"], true);
             assert_eq!(answer.status(), 200);
@@ -235,7 +235,7 @@ fn a_failure_within_a_stream_is_told_in_the_clients_dialect() {
             );
         }
         setup.upstreams.clear_records();
-        setup.all_accounts(dialect, &Step::ending(Ending::Error(4)));
+        setup.all_accounts(dialect, &Step::ending(Ending::Error(5)));
         let answer = setup.ask(dialect, &["some more words than four"], true);
         assert_eq!(answer.text().matches("The demo has had enough.").count(), 1);
         assert_eq!(

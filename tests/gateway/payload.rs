@@ -290,6 +290,36 @@ fn a_repeated_member_gets_past_no_rule() {
 }
 
 #[test]
+fn the_other_spelling_of_a_member_gets_past_no_rule() {
+    let setup = setup(
+        "payload:\n  default:\n    - {models: [{name: my-gemini}], params: {generationConfig.topP: 0.5, generationConfig.candidateCount: 1}}\n  override:\n    - {models: [{name: my-gemini}], params: {generationConfig.topK: 7, generation_config.max_output_tokens: 77}}\n  filter:\n    - {models: [{name: my-gemini}], params: [cachedContent, generationConfig.responseLogprobs]}\n",
+    );
+    let path = "/v1beta/models/my-gemini:generateContent";
+    let contents = json!([{"role": "user", "parts": [{"text": "hello"}]}]);
+    for (config, expected) in [
+        (
+            json!({"generation_config": {"top_k": 1, "topP": 0.1, "response_logprobs": true}}),
+            json!({"generation_config": {"top_k": 7, "topP": 0.1, "candidateCount": 1, "max_output_tokens": 77}}),
+        ),
+        (
+            json!({"generationConfig": {"top_k": 1, "topK": 2, "maxOutputTokens": 5}}),
+            json!({"generationConfig": {"top_k": 7, "topK": 7, "topP": 0.5, "candidateCount": 1, "maxOutputTokens": 77}}),
+        ),
+        (
+            json!({"cached_content": "x", "cachedContent": "y"}),
+            json!({"generationConfig": {"topP": 0.5, "candidateCount": 1, "topK": 7, "max_output_tokens": 77}}),
+        ),
+    ] {
+        let mut body = config.clone();
+        body["contents"] = contents.clone();
+        let mut sent = send(&setup, path, &body.to_string());
+        assert_eq!(sent["contents"], contents);
+        sent.as_object_mut().unwrap().remove("contents");
+        assert_eq!(sent, expected, "{config}");
+    }
+}
+
+#[test]
 fn compaction_has_rules_of_its_own() {
     let setup = setup(
         "payload:\n  override:\n    - {models: [{name: my-responses, protocol: openai-response}], params: {a: 1, stream: true, model: other}}\n    - {models: [{name: my-responses, protocol: codex}], params: {b: 1}}\n",

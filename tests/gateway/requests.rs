@@ -101,6 +101,44 @@ fn an_array_that_fails_is_json_all_the_same() {
 }
 
 #[test]
+fn what_is_refused_before_it_is_served_is_an_array_too() {
+    let setup = Setup::with(Wish {
+        more: "limits: {body: 100, workers: 1, queue-timeout: 50ms}",
+        ..Wish::default()
+    });
+    let path = "/v1beta/models/m:streamGenerateContent";
+    let other = "/v1beta/models/m:generateContent";
+    let long = "x".repeat(101);
+    let wrong = ("X-Goog-Api-Key", "wrong");
+    for (method, headers, body, status) in [
+        ("POST", &[][..], "", 401),
+        ("POST", &[wrong], "", 401),
+        ("PUT", &[KEY], "", 405),
+        ("POST", &[KEY], &long, 413),
+        ("POST", &[KEY, ("Content-Encoding", "zip")], "x", 400),
+        ("POST", &[KEY], "{", 400),
+        ("POST", &[KEY], "{}", 404),
+    ] {
+        for (path, is_array) in [
+            (path.to_owned(), true),
+            (format!("{path}?alt=json"), true),
+            (format!("{path}?alt=sse"), false),
+            (other.to_owned(), false),
+        ] {
+            let mut client = setup.client();
+            let answer = client.call(method, &path, headers, body.as_bytes());
+            let what = format!("{method} {path} {headers:?}: {}", answer.text());
+            assert_eq!(answer.status(), status, "{what}");
+            let json = answer.json();
+            assert_eq!(json.is_array(), is_array, "{what}");
+            let error = if is_array { &json[0] } else { &json };
+            assert_eq!(error["error"]["code"], status, "{what}");
+        }
+    }
+    setup.stop();
+}
+
+#[test]
 fn base_urls_may_end_with_the_version() {
     let upstreams = Upstreams::start().unwrap();
     let address = upstreams.address();
@@ -301,6 +339,7 @@ fn odd(client: Dialect) -> Value {
             let result =
                 |id: &str| json!({"role": "tool", "tool_call_id": id, "content": [text("seen")]});
             json!({"max_tokens": 5.0, "stop": ["\n", "END"], "user": long,
+                "temperature": 0.5, "top_p": 0.9, "presence_penalty": 0.5, "frequency_penalty": 0.5,
                 "tools": [{"type": "function", "function": {"name": "look", "parameters": parameters}}],
                 "messages": [{"role": "system", "content": [text(" "), text("be brief")]},
                     {"role": "assistant", "content": "hello"},
@@ -319,6 +358,7 @@ fn odd(client: Dialect) -> Value {
             let result =
                 |id: &str| json!({"type": "function_call_output", "call_id": id, "output": "seen"});
             json!({"max_output_tokens": 1, "prompt_cache_key": long, "user": long,
+                "temperature": 0.5, "top_p": 0.9,
                 "tools": [{"type": "function", "name": "look", "parameters": parameters}],
                 "input": [said("assistant", "output_text", "hello"),
                     said("user", "input_text", "one"),
@@ -331,6 +371,7 @@ fn odd(client: Dialect) -> Value {
             let result =
                 |id: &str| json!({"type": "tool_result", "tool_use_id": id, "content": "seen"});
             json!({"max_tokens": 1, "metadata": {"user_id": long},
+                "temperature": 0.5, "top_k": 7, "stop_sequences": ["END"],
                 "tools": [{"name": "look", "input_schema": parameters}],
                 "messages": [{"role": "assistant", "content": "hello"},
                     {"role": "user", "content": "one"},
@@ -342,7 +383,8 @@ fn odd(client: Dialect) -> Value {
             let call = json!({"functionCall": {"name": "look", "args": {"at": "a"}}});
             let result =
                 json!({"functionResponse": {"name": "look", "response": {"result": "seen"}}});
-            json!({"generationConfig": {"maxOutputTokens": 5.0, "topK": 40.0, "stopSequences": ["\n"]},
+            json!({"generationConfig": {"maxOutputTokens": 5.0, "topK": 40.0, "stopSequences": ["\n"],
+                "temperature": 0.5, "topP": 0.9, "presencePenalty": 0.5},
                 "tools": [{"functionDeclarations": [{"name": "look",
                     "parameters": {"type": "OBJECT", "properties": {"at": {"type": "STRING"}}}}]}],
                 "contents": [{"role": "model", "parts": [{"text": "hello"}]},
@@ -356,13 +398,19 @@ fn odd(client: Dialect) -> Value {
 
 #[test]
 fn vendors_take_what_they_are_sent() {
+    for chat in ["gpt-5.2", "mistral-small-latest"] {
+        take_what_they_are_sent(chat);
+    }
+}
+
+fn take_what_they_are_sent(chat: &str) {
     let upstreams = Upstreams::start().unwrap();
     let text = configuration(upstreams.address(), &Wish::default());
     let text = text
         .replace("name: demo-messages", "name: claude-opus-4-6")
         .replace("name: demo-gemini", "name: gemini-3-pro")
         .replace("name: demo-responses", "name: gpt-5.2")
-        .replace("name: demo-chat", "name: gpt-5.2");
+        .replace("name: demo-chat", &format!("name: {chat}"));
     let setup = Setup::configured(upstreams, &text);
     for client in ALL {
         for upstream in ALL.into_iter().filter(|upstream| *upstream != client) {
@@ -378,6 +426,14 @@ fn vendors_take_what_they_are_sent() {
                 .call("POST", &path, &[KEY], body.to_string().as_bytes());
             let what = format!("{client:?} to {upstream:?}: {}", answer.text());
             assert_eq!(answer.status(), 200, "{what}");
+            let dropped = answer.header("x-holdfast-dropped").unwrap_or_default();
+            let is_openais =
+                upstream == Dialect::Responses || upstream == Dialect::Chat && chat == "gpt-5.2";
+            assert_eq!(
+                dropped.contains("temperature"),
+                is_openais,
+                "{what} {dropped}"
+            );
         }
     }
 }

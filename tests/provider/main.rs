@@ -1101,7 +1101,7 @@ mod streams {
 
     #[test]
     fn pass_as_they_came() {
-        let crlf = "event: message_start\r\ndata: {\"type\":\"message_start\",\"x\": 1.0}\r\n\r\nevent: odd\r\ndata: ?\r\n\r\nevent: message_stop\r\ndata: {\"type\":\"message_stop\"}\r\n\r\n";
+        let crlf = "event: message_start\r\ndata: {\"type\":\"message_start\",\"x\": 1.0}\r\n\r\nevent: odd\r\ndata: ?\r\n\r\nevent: ping\r\ndata: {\"type\": \"ping\"}\r\n\r\n: note\r\n\r\nevent: content_block_delta\r\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\"a\"}}\r\n\r\nevent: message_stop\r\ndata: {\"type\":\"message_stop\"}\r\n\r\n";
         let gemini = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]}\n\ndata: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n";
         for (dialect, stream) in [
             (Dialect::Chat, format!(": hello\n\n{PART}{FINISH}{DONE}")),
@@ -1146,7 +1146,11 @@ mod streams {
         );
         let error = "data: {\"error\":{\"message\":\"late\"}}\n\n";
         let (text, relayed) = relay_text(&format!("{PART}{FINISH}{error}"), Dialect::Chat);
-        assert_eq!(text, format!("{PART}{FINISH}{DONE}"));
+        assert_eq!(text, format!("{PART}{FINISH}{error}"));
+        assert_eq!(relayed.ended, Ended::UpstreamError);
+        let said = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]},\"finishReason\":\"STOP\"}]}\n\n";
+        let (text, relayed) = relay_text(&format!("{said}{error}"), Dialect::Gemini);
+        assert_eq!(text, said);
         assert_eq!(relayed.ended, Ended::Terminal);
     }
 
@@ -1178,7 +1182,12 @@ mod streams {
                 let rest = text.strip_prefix(part).unwrap();
                 assert!(rest.starts_with(error), "{rest}");
                 assert!(!rest.contains("torn") && !rest.contains("[DONE]"), "{rest}");
-                assert!(rest.ends_with("}\n\n"));
+                let end = if dialect == Dialect::Gemini {
+                    "}\r\n\r\n"
+                } else {
+                    "}\n\n"
+                };
+                assert!(rest.ends_with(end), "{rest}");
             }
         }
     }

@@ -189,10 +189,11 @@ fn no_failure_tells_what_was_presented() {
         for (is_recorded, ways) in [(true, &WAYS[..]), (false, &WAYS[..1])] {
             let name = format!("secrets-{number}-{is_recorded}");
             let setup = Setup::new(&name, key, is_recorded);
-            for (model, path) in ways {
+            for (way, (model, path)) in ways.iter().enumerate() {
                 for (saying, streams) in sayings() {
-                    let context = format!("{model} by {path}, {saying:?}");
-                    setup.upstream.say(saying);
+                    let is_chunked = (number + way) % 2 == 1;
+                    let context = format!("{model} by {path}, {saying:?}, {is_chunked}");
+                    setup.upstream.say(saying, is_chunked);
                     let answer = setup.ask(model, path, streams);
                     let body = String::from_utf8_lossy(&answer.body);
                     let told = format!("{:?}\n{body}", answer.head);
@@ -213,7 +214,9 @@ fn no_failure_tells_what_was_presented() {
             let written = setup.written();
             assert!(!written.is_empty());
             for text in &written {
-                assert_eq!(hidden[0].found_in(text), None, "in a file: {text}");
+                for hidden in &hidden {
+                    assert_eq!(hidden.found_in(text), None, "in a file: {text}");
+                }
                 assert!(!text.contains(CLIENT_KEY), "{text}");
             }
             let log = std::mem::take(&mut *LOG.lock().unwrap());
@@ -231,7 +234,7 @@ fn successes_are_as_they_come() {
     let key = "NoPrefixAtAll2Zz9";
     let setup = Setup::new("successes", key, true);
     for streams in [false, true] {
-        setup.upstream.say(Saying::Success);
+        setup.upstream.say(Saying::Success, streams);
         let answer = setup.ask("claude", "/v1/messages", streams);
         assert_eq!(answer.status(), 200);
         assert_eq!(answer.body, setup.upstream.said());

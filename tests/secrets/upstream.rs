@@ -28,6 +28,7 @@ pub enum Saying {
 #[derive(Default)]
 struct State {
     saying: Option<Saying>,
+    is_chunked: bool,
     shown: String,
     said: Vec<u8>,
 }
@@ -52,9 +53,11 @@ impl Upstream {
         Self { address, state }
     }
 
-    pub fn say(&self, saying: Saying) {
+    /// Says it from now on, in one piece or in chunks whose borders lie anywhere.
+    pub fn say(&self, saying: Saying, is_chunked: bool) {
         *self.state.lock().unwrap() = State {
             saying: Some(saying),
+            is_chunked,
             ..State::default()
         };
     }
@@ -103,17 +106,40 @@ fn serve(stream: TcpStream, state: &Mutex<State>) {
         let is_stream = String::from_utf8_lossy(&body).contains("\"stream\":true")
             || head[0].contains("streamGenerateContent");
         let Some(saying) = state.saying else { return };
-        let (answer, said) = answer(saying, is_stream, &head[0], &told);
+        let (head_of_answer, said) = answer(saying, is_stream, &head[0], &told);
         state.shown = head.join("\n");
-        state.said = said;
+        state.said = said.clone();
+        let is_chunked = state.is_chunked;
         drop(state);
-        if stream.get_mut().write_all(&answer).is_err() {
+        let stream = stream.get_mut();
+        let written = match is_chunked {
+            true => write_chunked(stream, &head_of_answer, &said),
+            false => {
+                let length = format!("Content-Length: {}\r\n\r\n", said.len());
+                let all = [head_of_answer.as_bytes(), length.as_bytes(), &said].concat();
+                stream.write_all(&all)
+            }
+        };
+        if written.is_err() {
             return;
         }
     }
 }
 
-fn answer(saying: Saying, is_stream: bool, line: &str, told: &[String]) -> (Vec<u8>, Vec<u8>) {
+fn write_chunked(stream: &mut TcpStream, head: &str, body: &[u8]) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    stream.write_all(format!("{head}Transfer-Encoding: chunked\r\n\r\n").as_bytes())?;
+    for chunk in body.chunks(body.len() / 61 + 1) {
+        let mut bytes = format!("{:x}\r\n", chunk.len()).into_bytes();
+        bytes.extend_from_slice(chunk);
+        bytes.extend_from_slice(b"\r\n");
+        stream.write_all(&bytes)?;
+    }
+    stream.write_all(b"0\r\n\r\n")
+}
+
+/// The head of an answer, without what frames its body and without its last line, and that body.
+fn answer(saying: Saying, is_stream: bool, line: &str, told: &[String]) -> (String, Vec<u8>) {
     let text = told.join(" | ");
     let message = serde_json::Value::from(format!("not with {text}!")).to_string();
     let (error, event) = if line.contains("/v1/messages") {
@@ -225,12 +251,6 @@ fn answer(saying: Saying, is_stream: bool, line: &str, told: &[String]) -> (Vec<
             .collect(),
         false => headers,
     };
-    let head = format!(
-        "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n{headers}\r\n",
-        body.len()
-    );
-    (
-        [head.as_bytes(), body.as_bytes()].concat(),
-        body.into_bytes(),
-    )
+    let head = format!("HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\n{headers}");
+    (head, body.into_bytes())
 }

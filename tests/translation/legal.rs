@@ -341,8 +341,16 @@ fn numbers_and_words_are_read_however_they_are_written() {
         (Dialect::Responses, responses),
         (Dialect::Messages, messages),
     ] {
-        for upstream in others(client) {
-            let body = sent(client, upstream, "some-model", body.to_string().as_bytes());
+        let body = body.to_string();
+        let in_texts = [("100.0", "\"100\""), ("40.0", "\"40\""), (":1.0", ":\"1\"")];
+        let in_texts = in_texts.iter().fold(body.clone(), |body, (number, text)| {
+            body.replace(number, text)
+        });
+        let bodies = [&body, &in_texts];
+        for (upstream, body) in
+            others(client).flat_map(|upstream| bodies.map(|body| (upstream, body)))
+        {
+            let body = sent(client, upstream, "some-model", body.as_bytes());
             let what = format!("{} to {}: {body}", client.name(), upstream.name());
             let text = body.to_string();
             assert!(text.contains("image/jpeg"), "{what}");

@@ -2,7 +2,7 @@
 
 use holdfast::dialect::Dialect;
 use holdfast::dialect::neutral::answer::{Answer, Block};
-use holdfast::dialect::translate::{self, Stream};
+use holdfast::dialect::translate::{self, Stream, WayBack};
 use holdfast::dialect::usage::Usage;
 use serde_json::{Value, json};
 
@@ -181,6 +181,93 @@ fn items_are_told_once_whatever_is_said_of_them() {
 }
 
 #[test]
+fn calls_without_an_index_are_told_apart_by_what_they_say() {
+    let chunk = |call: Value| json!({"id": "c", "choices": [{"index": 0, "delta": {"tool_calls": [call]}}]});
+    let call = |id: Option<&str>, name: Option<&str>, arguments: &str| {
+        chunk(json!({"id": id, "function": {"name": name, "arguments": arguments}}))
+    };
+    let finish =
+        json!({"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]});
+    let one = [("look", json!({"a": 1}))];
+    let two = [("look", json!({"a": 1})), ("wait", json!({}))];
+    let same = [("look", json!({"a": 1})), ("look", json!({"a": 1}))];
+    let whole = "{\"a\":1}";
+    for (chunks, expected) in [
+        // The name comes again, with the id, without it, or where there never was one.
+        (
+            vec![
+                call(Some("a"), Some("look"), ""),
+                call(Some("a"), Some("look"), "{\"a\""),
+                call(Some("a"), Some("look"), ":1}"),
+            ],
+            &one[..],
+        ),
+        (
+            vec![
+                call(Some("a"), Some("look"), ""),
+                call(None, Some("look"), "{\"a\""),
+                call(None, None, ":1}"),
+            ],
+            &one,
+        ),
+        (
+            vec![
+                call(None, Some("look"), ""),
+                call(None, Some("look"), "{\"a\""),
+                call(None, Some("look"), ":1}"),
+            ],
+            &one,
+        ),
+        (
+            vec![
+                call(Some("a"), Some("look"), whole),
+                call(None, Some("look"), ""),
+            ],
+            &one,
+        ),
+        (
+            vec![
+                call(Some("a"), Some("look"), whole),
+                call(Some("b"), Some("wait"), "{}"),
+            ],
+            &two,
+        ),
+        (
+            vec![
+                call(None, Some("look"), whole),
+                call(None, Some("wait"), ""),
+            ],
+            &two,
+        ),
+        (
+            vec![
+                call(Some("a"), Some("look"), whole),
+                call(None, Some("look"), whole),
+            ],
+            &same,
+        ),
+        (
+            vec![
+                call(None, Some("look"), whole),
+                call(None, Some("look"), whole),
+            ],
+            &same,
+        ),
+    ] {
+        let events = [chunks, vec![finish.clone()]].concat();
+        for client in Dialect::ALL {
+            let (answer, _) = through(Dialect::Chat, client, &events);
+            let calls = said(&answer).2;
+            let calls: Vec<_> = calls
+                .iter()
+                .map(|(name, arguments)| (name.as_str(), arguments.clone()))
+                .collect();
+            assert_eq!(calls, expected, "{client:?} {events:?}");
+        }
+    }
+}
+
+#[test]
 fn two_calls_at_one_index_are_two() {
     let call = |id: &str, name: &str, arguments: &str| {
         let mut call = json!({"index": 0, "type": "function", "function": {"name": name, "arguments": arguments}});
@@ -324,6 +411,81 @@ fn pictures_among_thoughts_are_not_the_answer() {
         let whole = String::from_utf8(whole).unwrap();
         let (answer, _) = understood(client, [whole.as_str(), "[DONE]"].into_iter());
         assert_eq!(said(&answer).0, "hello", "{client:?} {whole}");
+    }
+}
+
+#[test]
+fn calls_in_pieces_are_calls() {
+    let part = |part: Value| json!({"candidates": [{"index": 0, "content": {"role": "model", "parts": [part]}}], "responseId": "r"});
+    let call = |call: Value| part(json!({ "functionCall": call }));
+    let piece = |path: &str, text: &str| {
+        call(
+            json!({"partialArgs": [{"jsonPath": path, "stringValue": text, "willContinue": true}],
+            "willContinue": true}),
+        )
+    };
+    let last = json!({"candidates": [{"index": 0, "content": {"role": "model", "parts": [{"text": ""}]},
+        "finishReason": "STOP"}], "responseId": "r"});
+    let f = (
+        "f".to_owned(),
+        json!({"where": {"city": "New Delhi"}, "days": [3]}),
+    );
+    let g = ("g".to_owned(), json!({"a": 1}));
+    let empty = ("f".to_owned(), json!({}));
+    let begin = call(json!({"name": "f", "willContinue": true}));
+    let whole = call(json!({"name": "g", "args": {"a": 1}}));
+    let pieces = [
+        piece("$.where.city", "New "),
+        piece("$.where.city", "Delhi"),
+        call(
+            json!({"partialArgs": [{"jsonPath": "$.days[0]", "numberValue": 3}], "willContinue": true}),
+        ),
+    ];
+    let with_pieces = |before: &[&Value], after: &[&Value]| -> Vec<Value> {
+        let before = before.iter().copied().chain(&pieces);
+        let all = before.chain(after.iter().copied()).chain([&last]);
+        all.cloned().collect()
+    };
+    let end = call(json!({}));
+    for (events, calls) in [
+        (with_pieces(&[&begin], &[&end]), vec![f.clone()]),
+        // Without an end, with one that comes twice, and with others around.
+        (with_pieces(&[&begin], &[]), vec![f.clone()]),
+        (with_pieces(&[&begin], &[&end, &end]), vec![f.clone()]),
+        (
+            with_pieces(&[&whole, &begin], &[&whole]),
+            vec![g.clone(), f.clone(), g.clone()],
+        ),
+        (
+            with_pieces(&[&begin, &end, &begin], &[&end]),
+            vec![empty, f.clone()],
+        ),
+        (
+            vec![end.clone(), whole.clone(), last.clone()],
+            vec![g.clone()],
+        ),
+    ] {
+        for client in Dialect::ALL {
+            let (answer, _) = through(Dialect::Gemini, client, &events);
+            assert_eq!(said(&answer).2, calls, "{client:?} {events:?}");
+        }
+    }
+    // A signature may come with any piece.
+    let signed = part(
+        json!({"functionCall": {"name": "f", "willContinue": true}, "thoughtSignature": "c2ln"}),
+    );
+    for events in [
+        vec![signed.clone(), end.clone(), last.clone()],
+        vec![begin, signed, end, last],
+    ] {
+        let mut stream = Stream::new(WayBack::straight(Dialect::Gemini, "m", "s", 1), false);
+        let mut out = Vec::new();
+        for event in &events {
+            stream.read(event.to_string().as_bytes(), &mut out);
+        }
+        stream.end(&mut out);
+        let shown = String::from_utf8_lossy(&out);
+        assert!(shown.contains("\"thoughtSignature\":\"c2ln\""), "{shown}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a client says reaches the upstream, whatever its dialect.
 
+use holdfast::dialect::neutral::ids::Distinct;
 use holdfast::dialect::neutral::losses::Way;
 use holdfast::dialect::neutral::names::Names;
 use holdfast::dialect::neutral::{Part, Request, Role, Source, ToolChoice, given, repair};
@@ -33,7 +34,7 @@ pub fn essence(request: Request, names: &Names) -> Vec<String> {
             .lines()
             .map(|line| format!("system {line}")),
     );
-    let mut turns = repair::tool_turns(request.turns, Dialect::Responses);
+    let mut turns = repair::tool_turns(request.turns, Distinct::new(Dialect::Responses));
     for turn in &mut turns {
         if turn.role == Role::System {
             turn.role = Role::User;

@@ -6,7 +6,7 @@ use holdfast::dialect::neutral::{
     Output, Part, Request, Role, Sampling, Source, Text, Tool, ToolCall, ToolChoice, ToolResult,
     Turn, Written,
 };
-use holdfast::dialect::translate::TextTools;
+use holdfast::dialect::translate::Known;
 use holdfast::dialect::{Dialect, chat, gemini, messages, responses};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -53,7 +53,7 @@ pub fn write(dialect: Dialect, request: Request) -> Vec<u8> {
     let names = Names::new(dialect, request.tools.iter().map(|tool| tool.name.as_str()));
     let model = "gemini-3-pro";
     match dialect {
-        Dialect::Chat => chat::write::request(request, model, &names, TextTools::default()),
+        Dialect::Chat => chat::write::request(request, model, &names, Known::default()),
         Dialect::Responses => responses::write::request(request, model, &names),
         Dialect::Messages => messages::write::request(request, model, &names, None),
         Dialect::Gemini => gemini::write::request(request, model, &names),

@@ -1,7 +1,7 @@
 //! What one dialect knows of tools and another does not.
 
 use holdfast::dialect::Dialect;
-use holdfast::dialect::translate::{self, Ask, Form, TextTools, Translated};
+use holdfast::dialect::translate::{self, Ask, Form, Known, TextTools, Translated};
 use serde_json::{Value, json};
 
 use super::calls::{after_call, answer, shown, unchecked};
@@ -98,6 +98,158 @@ fn tools_of_text_are_functions_where_there_are_only_those() {
     }
 }
 
+/// A picture of the assistant's in the history, as the clients of each dialect have it.
+fn with_picture(client: Dialect) -> Option<Value> {
+    const PNG: &str = "iVBORw0KGgoAAAA=";
+    let tools = json!([{"type": "function", "name": "f", "function": {"name": "f"}}]);
+    Some(match client {
+        Dialect::Chat => json!({"tools": tools, "messages": [{"role": "user", "content": "draw"},
+            {"role": "assistant", "content": "here",
+                "images": [{"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{PNG}")}}],
+                "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+            {"role": "tool", "tool_call_id": "c1", "content": "x"},
+            {"role": "user", "content": "bluer"}]}),
+        Dialect::Responses => json!({"tools": tools, "input": [{"role": "user", "content": "draw"},
+            {"role": "assistant", "content": "here"},
+            {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": PNG},
+            {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "c1", "output": "x"},
+            {"role": "user", "content": "bluer"}]}),
+        Dialect::Messages => return None,
+        Dialect::Gemini => json!({"contents": [{"role": "user", "parts": [{"text": "draw"}]},
+            {"role": "model", "parts": [{"text": "here"}, {"inlineData": {"mimeType": "image/png", "data": PNG}},
+                {"functionCall": {"name": "f", "args": {}}}]},
+            {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"result": "x"}}}]},
+            {"role": "user", "parts": [{"text": "bluer"}]}]}),
+    })
+}
+
+#[test]
+fn pictures_of_the_assistant_are_shown_to_every_upstream() {
+    for client in Dialect::ALL {
+        let Some(body) = with_picture(client) else {
+            continue;
+        };
+        for upstream in others(client) {
+            let (sent, _) = sent(client, upstream, &body);
+            let what = format!("{client:?} to {upstream:?}: {sent}");
+            let text = sent.to_string();
+            assert_eq!(text.matches("iVBORw0KGgoAAAA=").count(), 1, "{what}");
+            assert!(text.contains("here"), "{what}");
+            if upstream == Dialect::Gemini {
+                continue;
+            }
+            let turns = ["messages", "input"];
+            let turns = turns.iter().find_map(|list| sent[*list].as_array());
+            let mut turns = turns.unwrap().iter();
+            let shows = turns.find(|turn| turn.to_string().contains("iVBOR"));
+            assert_eq!(shows.unwrap()["role"], "user", "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_model_that_draws_needs_no_tool_for_it() {
+    let body = |choice: Value| {
+        let body =
+            json!({"input": "q", "tools": [{"type": "image_generation"}], "tool_choice": choice});
+        body.to_string()
+    };
+    let forced = json!({"type": "image_generation"});
+    let ask = |body: &str, model: &str| {
+        translate::request(&Ask {
+            client: Dialect::Responses,
+            form: Form::Usual,
+            upstream: Dialect::Gemini,
+            body: body.as_bytes(),
+            model: "m",
+            upstream_model: model,
+            stream: false,
+            suffix: None,
+            record: None,
+            seed: "seed",
+            now: 1,
+        })
+    };
+    for (choice, modalities) in [
+        (Value::Null, json!(["TEXT", "IMAGE"])),
+        (json!("auto"), json!(["TEXT", "IMAGE"])),
+        (forced.clone(), json!(["IMAGE"])),
+    ] {
+        let translated = ask(&body(choice), "gemini-3-pro-image").unwrap();
+        let sent: Value = serde_json::from_slice(&translated.body).unwrap();
+        assert_eq!(
+            sent["generationConfig"]["responseModalities"], modalities,
+            "{sent}"
+        );
+        assert!(translated.dropped.is_empty(), "{:?}", translated.dropped);
+    }
+    let translated = ask(&body(Value::Null), "gemini-3-pro").unwrap();
+    assert_eq!(translated.dropped, ["image_generation"]);
+    assert!(ask(&body(forced), "gemini-3-pro").is_err());
+}
+
+/// The first call of a request, as text of its arguments.
+fn first_call(upstream: Dialect, sent: &Value) -> Value {
+    let json = |text: &Value| serde_json::from_str(text.as_str().unwrap()).unwrap();
+    match upstream {
+        Dialect::Chat => json(&sent["messages"][1]["tool_calls"][0]["function"]["arguments"]),
+        Dialect::Messages => sent["messages"][1]["content"][0]["input"].clone(),
+        Dialect::Gemini => sent["contents"][1]["parts"][0]["functionCall"]["args"].clone(),
+        Dialect::Responses => sent["input"][1]["input"].clone(),
+    }
+}
+
+#[test]
+fn calls_of_tools_that_are_no_longer_there_keep_their_text() {
+    let function = |client: Dialect, name: &str| match client {
+        Dialect::Chat => json!([{"type": "function", "function": {"name": name,
+            "parameters": {"type": "object", "properties": {}}}}]),
+        _ => json!([{"type": "function", "name": name,
+            "parameters": {"type": "object", "properties": {}}}]),
+    };
+    let texts = [
+        PATCH,
+        "",
+        " ",
+        "12",
+        "[1]",
+        "{\"a\":1}",
+        "{\"input\":\"x\"}",
+        "{",
+        "\u{e9}\n",
+    ];
+    for client in [Dialect::Chat, Dialect::Responses] {
+        for upstream in others(client) {
+            for tools in [
+                Value::Null,
+                json!([]),
+                function(client, "other"),
+                function(client, "patch"),
+            ] {
+                for text in texts {
+                    let mut body = with_text_tool(client);
+                    match client {
+                        Dialect::Chat => {
+                            body["messages"][1]["tool_calls"][0]["custom"]["input"] = text.into();
+                        }
+                        _ => body["input"][1]["input"] = text.into(),
+                    }
+                    body["tools"] = tools.clone();
+                    let (sent, _) = sent(client, upstream, &body);
+                    let call = first_call(upstream, &sent);
+                    let expected = match upstream {
+                        Dialect::Responses => json!(text),
+                        _ => json!({ "input": text }),
+                    };
+                    let what = format!("{client:?} to {upstream:?} {tools}: {sent}");
+                    assert_eq!(call, expected, "{what}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn tools_of_text_stay_where_they_are_known() {
     let body = with_text_tool(Dialect::Responses).to_string();
@@ -114,7 +266,15 @@ fn tools_of_text_stay_where_they_are_known() {
         seed: "seed",
         now: 1,
     };
-    let translated = translate::for_provider(&ask, None, TextTools::AsTheyAre).unwrap();
+    let translated = translate::for_provider(
+        &ask,
+        None,
+        Known {
+            text_tools: TextTools::AsTheyAre,
+            ..Known::default()
+        },
+    )
+    .unwrap();
     let sent: Value = serde_json::from_slice(&translated.body).unwrap();
     assert_eq!(sent["tools"][0]["type"], "custom", "{sent}");
     let call = &sent["messages"][1]["tool_calls"][0];
@@ -472,6 +632,21 @@ fn calls_of_vendors_tools_become_calls_and_results() {
             };
             assert!(text.contains(kind), "{text}");
         }
+    }
+    let body = json!({"max_tokens": 5, "messages": [{"role": "user", "content": "q"},
+        {"role": "assistant", "content": [
+            {"type": "mcp_tool_use", "id": "m1", "name": "look", "server_name": "s", "input": {"at": 1}},
+            {"type": "mcp_tool_result", "tool_use_id": "m1", "is_error": false,
+                "content": [{"type": "text", "text": "seen"}]},
+            {"type": "text", "text": "so it is"}]},
+        {"role": "user", "content": "go on"}]});
+    for upstream in others(Dialect::Messages) {
+        let (sent, _) = sent(Dialect::Messages, upstream, &body);
+        let text = sent.to_string();
+        for word in ["look", "at", "seen", "so it is"] {
+            assert!(text.contains(word), "{word} {text}");
+        }
+        assert!(!text.contains("Tool result for"), "{text}");
     }
 }
 

@@ -6,7 +6,7 @@ use super::openai::{self, empty_array, fault, length};
 use super::{Asked, Rule, list, text};
 use crate::demo::ask::Fault;
 
-pub const RULES: [Rule; 10] = [
+pub const RULES: [Rule; 12] = [
     some_message,
     roles,
     contents,
@@ -15,6 +15,8 @@ pub const RULES: [Rule; 10] = [
     tools,
     choice,
     most_tokens,
+    openai::sampling,
+    nine_letters,
     stop,
     names,
 ];
@@ -164,11 +166,25 @@ fn choice(asked: Asked<'_>) -> Option<Fault> {
     Some(fault(message, name, None))
 }
 
+/// Models of Mistral: the words as in pull request 24668 of langchain-ai/langchain.
+fn nine_letters(asked: Asked<'_>) -> Option<Fault> {
+    if !asked.model.starts_with("mistral") {
+        return None;
+    }
+    let ids = messages(asked).flat_map(|(_, message)| {
+        let calls = list(&message["tool_calls"]).iter().map(|call| &call["id"]);
+        calls.chain([&message["tool_call_id"]])
+    });
+    let is_legal = |id: &&str| id.len() == 9 && super::is_word(id, "");
+    let wrong = ids.filter_map(Value::as_str).find(|id| !is_legal(id))?;
+    let message =
+        format!("Tool call id was {wrong} but must be a-z, A-Z, 0-9, with a length of 9.");
+    Some(Fault::from(message))
+}
+
 /// OpenAI's OpenAPI document, `max_tokens`: not for models of the o series, and not for those of GPT-5.
 fn most_tokens(asked: Asked<'_>) -> Option<Fault> {
-    const MODELS: [&str; 4] = ["o1", "o3", "o4", "gpt-5"];
-    let thinks = MODELS.iter().any(|model| asked.model.starts_with(model));
-    (thinks && !asked.body["max_tokens"].is_null()).then(|| {
+    (openai::thinks(asked.model) && !asked.body["max_tokens"].is_null()).then(|| {
         let message = "Unsupported parameter: 'max_tokens' is not supported with this model. Use \
                        'max_completion_tokens' instead.";
         fault(

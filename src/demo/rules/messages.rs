@@ -8,7 +8,7 @@ use crate::demo::ask::Fault;
 /// What holds for whoever asks for an answer.
 pub const GENERATING: [Rule; 4] = [length, prefill, thinking, stop];
 
-pub const RULES: [Rule; 14] = [
+pub const RULES: [Rule; 15] = [
     some_message,
     roles,
     first_turn,
@@ -16,6 +16,7 @@ pub const RULES: [Rule; 14] = [
     system,
     trailing_space,
     images,
+    images_of_the_assistant,
     messages_tools::call_ids,
     messages_tools::results,
     messages_tools::tools,
@@ -36,6 +37,19 @@ pub fn each_block<'a>(body: &'a Value, mut see: impl FnMut(&str, &'a Value)) {
             }
         }
     }
+}
+
+/// The words as in issue 2323 of SEMOSS/Semoss.
+fn images_of_the_assistant(asked: Asked<'_>) -> Option<Fault> {
+    let mut blocks = messages(asked)
+        .iter()
+        .filter(|message| message["role"] == "assistant")
+        .flat_map(|message| list(&message["content"]));
+    let kind = blocks.find_map(|block| {
+        let kind = text(&block["type"]);
+        ["image", "document"].contains(&kind).then_some(kind)
+    })?;
+    Some(format!("messages: '{kind}' blocks are not permitted within assistant turns").into())
 }
 
 fn messages<'a>(asked: Asked<'a>) -> &'a [Value] {

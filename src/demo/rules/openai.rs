@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{is_word, text};
+use super::{Asked, is_word, list, text};
 use crate::demo::ask::Fault;
 
 /// A refusal with what programs read of it.
@@ -48,6 +48,44 @@ pub fn empty_array(value: &Value, param: &str) -> Option<Fault> {
 pub fn names(body: &Value) -> Option<Fault> {
     let mut names = ["user", "safety_identifier", "prompt_cache_key"].into_iter();
     names.find_map(|name| length(&body[name], name, 0, 64))
+}
+
+/// Whether a model thinks before it answers: those of the o series and of GPT-5.
+pub fn thinks(model: &str) -> bool {
+    const MODELS: [&str; 4] = ["o1", "o3", "o4", "gpt-5"];
+    MODELS.iter().any(|known| model.starts_with(known))
+}
+
+/// OpenAI's guide to reasoning, "Limitations": models that think take no other sampling than the usual one, but those
+/// from GPT-5.1 on with `none` as their effort. `stop`: its OpenAPI document, `StopConfiguration`.
+pub fn sampling(asked: Asked<'_>) -> Option<Fault> {
+    if !thinks(asked.model) || asked.model.starts_with("gpt-5-chat") {
+        return None;
+    }
+    let body = asked.body;
+    let is_at_rest = asked.model.starts_with("gpt-5.")
+        && (body["reasoning_effort"] == "none" || body["reasoning"]["effort"] == "none");
+    let usual = [
+        ("temperature", 1.0, !is_at_rest),
+        ("top_p", 1.0, !is_at_rest),
+        ("frequency_penalty", 0.0, true),
+        ("presence_penalty", 0.0, true),
+    ];
+    for (name, usual, is_fixed) in usual {
+        let value = body[name].as_f64().unwrap_or(usual);
+        if is_fixed && value != usual {
+            let message = format!(
+                "Unsupported value: '{name}' does not support {value} with this model. Only the default ({usual}) \
+                 value is supported."
+            );
+            return Some(fault(message, name, Some("unsupported_value")));
+        }
+    }
+    let has_stop = body["stop"].is_string() || !list(&body["stop"]).is_empty();
+    has_stop.then(|| {
+        let message = "Unsupported parameter: 'stop' is not supported with this model.";
+        fault(message.to_owned(), "stop", Some("unsupported_parameter"))
+    })
 }
 
 /// A function's name and schema: OpenAI's OpenAPI document (`FunctionObject`), and for the root of the schema

@@ -6,7 +6,16 @@ use super::openai::{self, fault, length};
 use super::{Asked, Rule, list, text};
 use crate::demo::ask::Fault;
 
-pub const RULES: [Rule; 7] = [roles, contents, ids, calls, tools, most_tokens, names];
+pub const RULES: [Rule; 8] = [
+    roles,
+    contents,
+    ids,
+    calls,
+    tools,
+    most_tokens,
+    openai::sampling,
+    names,
+];
 
 fn items<'a>(asked: Asked<'a>) -> impl Iterator<Item = (usize, &'a Value)> {
     list(&asked.body["input"]).iter().enumerate()

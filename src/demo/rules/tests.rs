@@ -210,6 +210,25 @@ fn chat() {
     refused(Dialect::Chat, &whole, cases);
     let words = refusal(Dialect::Chat, "gpt-5-mini", &whole).unwrap_or_default();
     assert!(words.contains("max_completion_tokens"), "{words}");
+    for (name, value, words) in [
+        ("temperature", json!(0.5), "does not support 0.5"),
+        ("presence_penalty", json!(0.5), "Only the default (0)"),
+        ("stop", json!(["x"]), "'stop' is not supported"),
+    ] {
+        let mut body = json!({"messages": [ask()], "reasoning_effort": "low"});
+        body[name] = value;
+        for (model, is_refused) in [("gpt-5.2", true), ("o3", true), ("gpt-4o", false)] {
+            let told = refusal(Dialect::Chat, model, &body).unwrap_or_default();
+            assert_eq!(told.contains(words), is_refused, "{model}: {told}");
+        }
+    }
+    let at_rest = json!({"messages": [ask()], "reasoning_effort": "none", "top_p": 0.5});
+    assert_eq!(refusal(Dialect::Chat, "gpt-5.2", &at_rest), None);
+    let calls = json!({"messages": [ask(), call(&["c"]), result("c")]});
+    let words = refusal(Dialect::Chat, "mistral-small", &calls).unwrap_or_default();
+    assert!(words.contains("with a length of 9"), "{words}");
+    let calls = json!({"messages": [ask(), call(&["D681PevKs"]), result("D681PevKs")]});
+    assert_eq!(refusal(Dialect::Chat, "mistral-small", &calls), None);
     let forced = json!({"messages": [ask()], "tool_choice": "auto"});
     let words = refusal(Dialect::Chat, "demo-chat", &forced).unwrap_or_default();
     assert!(words.contains("only allowed when 'tools'"), "{words}");

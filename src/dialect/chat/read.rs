@@ -233,6 +233,8 @@ fn assistant(mut message: Object<'_>, content: List<'_>, place: &Place) -> Resul
         });
     }
     parts.extend(pieces(content, By::Model, place)?);
+    // Where answers with pictures have them (OpenRouter's documentation, "Image generation").
+    parts.extend(pieces(message.list("images"), By::Model, place)?);
     parts.extend(message.full_text("refusal").map(Part::Refusal));
     let calls = message.list("tool_calls").filter_map(Given::object);
     parts.extend(calls.filter_map(call).map(Part::ToolCall));

@@ -3,6 +3,7 @@
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
+use crate::dialect::choice_error;
 use crate::dialect::neutral::event::{self, Citation};
 use crate::dialect::neutral::fields::{Fields, list_of, object};
 use crate::dialect::neutral::ids::Mint;
@@ -106,6 +107,7 @@ impl Reader {
             .count("index")
             .and_then(|index| u32::try_from(index).ok())
             .unwrap_or(0);
+        let error = choice_error::of(&object);
         // The text of a completion. Together (recorded through Hugging Face's router by pydantic-ai) repeats there what
         // it says in `delta`.
         let text = match object.contains_key("delta") {
@@ -133,6 +135,10 @@ impl Reader {
         }
         if let Some(text) = text {
             choice.said(Kind::Text, text, events);
+        }
+        if let Some(error) = error {
+            events.push(event::error_of(error));
+            return;
         }
         if let Some(reason) = object.full_text("finish_reason") {
             choice.end_calls(&mut self.mint, events);
@@ -318,7 +324,7 @@ impl Choice {
             Some(other) => other.to_string(),
             None => String::new(),
         };
-        let at = match self.place(index, &id, &name, told) {
+        let at = match self.place(index, &id, &name, !arguments.is_empty(), told) {
             Some(at) => at,
             None => {
                 let is_at_known_index = self.calls.iter().any(|call| Some(call.index) == index);
@@ -351,20 +357,29 @@ impl Choice {
     }
 
     /// Which call a delta goes on with; `None` for a new one.
-    fn place(&self, index: Option<u64>, id: &str, name: &str, told: &[usize]) -> Option<usize> {
+    fn place(
+        &self,
+        index: Option<u64>,
+        id: &str,
+        name: &str,
+        has_arguments: bool,
+        told: &[usize],
+    ) -> Option<usize> {
         let at = match index {
             Some(index) => self.calls.iter().rposition(|call| call.index == index),
             None if !id.is_empty() => self.calls.iter().rposition(|call| call.id == id),
-            None if !name.is_empty() => None,
             None => self.calls.len().checked_sub(1),
         }?;
         let call = self.calls.get(at)?;
-        // Some upstreams give all their calls one index. Others repeat the name with each delta, or change the id.
+        // Some upstreams give all their calls one index or none. Others repeat the name with each delta, or change the id.
         let has_other_name = !call.name.is_empty() && call.name != name;
         let is_another = !name.is_empty()
             && (told.contains(&at)
                 || match (call.has_id, id) {
-                    (true, "") => has_other_name,
+                    (true, "") => {
+                        let is_next = index.is_none() && has_arguments && call.has_all_arguments();
+                        has_other_name || is_next
+                    }
                     (true, id) => call.id != id,
                     (false, _) => has_other_name || call.has_all_arguments(),
                 });

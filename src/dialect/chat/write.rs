@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::dialect::Dialect;
 use crate::dialect::neutral::fields::{object_of, set};
+use crate::dialect::neutral::ids::{CallIds, Distinct};
 use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::{self, function_arguments, texts_of};
@@ -26,24 +27,27 @@ pub enum TextTools {
     AsTheyAre,
 }
 
+/// What is known of a provider of chats beside its dialect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    pub text_tools: TextTools,
+    pub call_ids: CallIds,
+}
+
 /// Writes a request for `model`.
 ///
 /// # Errors
 /// For media that cannot be said.
-pub fn request(
-    request: Request,
-    model: &str,
-    names: &Names,
-    text_tools: TextTools,
-) -> Result<Written> {
+pub fn request(request: Request, model: &str, names: &Names, known: Known) -> Result<Written> {
     let mut request = losses::sayable(request, Dialect::Chat);
-    if text_tools == TextTools::AsFunctions {
+    if known.text_tools == TextTools::AsFunctions {
         as_functions(&mut request);
     }
     repair::begun(&mut request.system, &mut request.turns);
     let mut body = Written::default();
     body.insert("model".to_owned(), model.into());
-    let turns = repair::tool_turns(request.turns, Dialect::Chat);
+    let turns = repair::shown_by_the_user(request.turns);
+    let turns = repair::tool_turns(turns, Distinct::of(Dialect::Chat, known.call_ids));
     let above = request.system.iter().map(|text| text.text.len());
     let weight = turns.iter().map(Turn::weight).chain(above).sum();
     let mut messages = List::expecting(weight);
@@ -159,13 +163,7 @@ fn turn(turn: Turn, names: &Names, messages: &mut List) -> Result<()> {
             });
             system(texts.collect(), messages)
         }
-        Role::Assistant => {
-            let images = assistant(turn.parts, names, messages)?;
-            if !images.is_empty() {
-                messages.push(json!({"role": "user", "content": images}))?;
-            }
-            Ok(())
-        }
+        Role::Assistant => assistant(turn.parts, names, messages),
         Role::User => user(turn.parts, messages),
     }
 }
@@ -287,12 +285,11 @@ fn tool_result(result: ToolResult, messages: &mut List) -> Result<Vec<Value>> {
     Ok(shown)
 }
 
-/// Writes what the model said. Returns the images among it, which only users can show.
-fn assistant(parts: Parts<'_>, names: &Names, messages: &mut List) -> Result<Vec<Value>> {
+/// Writes what the model said.
+fn assistant(parts: Parts<'_>, names: &Names, messages: &mut List) -> Result<()> {
     let mut text = String::new();
     let mut reasoning = Vec::new();
     let mut calls = Vec::new();
-    let mut images = Vec::new();
     for part in parts {
         match part {
             Part::Text(more) if text.is_empty() => text = more.text,
@@ -300,12 +297,11 @@ fn assistant(parts: Parts<'_>, names: &Names, messages: &mut List) -> Result<Vec
             Part::Refusal(more) => text.push_str(&more),
             Part::Reasoning { text, .. } if !text.is_empty() => reasoning.push(text),
             Part::ToolCall(call) => calls.push(call),
-            image @ Part::Image { .. } => images.extend(content(image)?),
             _ => {}
         }
     }
     if text.is_empty() && calls.is_empty() {
-        return Ok(images);
+        return Ok(());
     }
     let content = match text.is_empty() {
         true => Value::Null,
@@ -316,15 +312,13 @@ fn assistant(parts: Parts<'_>, names: &Names, messages: &mut List) -> Result<Vec
     let members = [("role", "assistant".into()), ("content", content.into())];
     let members = members.into_iter().chain(reasoning);
     if calls.is_empty() {
-        messages.push_object(members)?;
-        return Ok(images);
+        return messages.push_object(members);
     }
     messages.open(members, "tool_calls")?;
     for call in calls {
         messages.push(self::call(call, names))?;
     }
-    messages.close([])?;
-    Ok(images)
+    messages.close([])
 }
 
 fn call(call: ToolCall, names: &Names) -> Value {

@@ -1,6 +1,7 @@
 //! Gemini `generateContent` and its siblings.
 
 mod grounding;
+mod partial_call;
 pub mod read;
 pub mod read_answer;
 pub mod schema;

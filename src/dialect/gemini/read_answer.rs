@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::grounding;
+use super::partial_call::Partial;
 use crate::dialect::neutral::event;
 use crate::dialect::neutral::fields::{Fields, object};
 use crate::dialect::neutral::ids::Mint;
@@ -27,6 +28,8 @@ struct Choice {
     text: String,
     texts: Texts,
     grounding: Option<Map<String, Value>>,
+    /// A call of which more is to come.
+    partial: Option<Partial>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +107,7 @@ impl Reader {
             .object("groundingMetadata")
             .or(choice.grounding.take());
         if let Some(native) = candidate.full_text("finishReason") {
+            choice.end_call(&mut self.mint, events);
             choice.grounded(events);
             events.push(match finish(&native, choice.has_content) {
                 Some(finish) => Event::Finish {
@@ -268,13 +272,35 @@ impl Choice {
         });
     }
 
+    /// Takes a call, or a piece of one. It is told when it is whole: its signature may come with any piece.
     fn call(
         &mut self,
-        mut call: Map<String, Value>,
+        call: Map<String, Value>,
         carrier: Option<Carrier>,
         mint: &mut Mint,
         events: &mut Vec<Event>,
     ) {
+        let open = self.partial.as_ref();
+        if open.is_some_and(|open| !open.is_continued_by(&call)) {
+            self.end_call(mint, events);
+        }
+        // The end of a call may come twice.
+        let says_something = ["name", "args", "partialArgs"]
+            .iter()
+            .any(|key| call.contains_key(*key));
+        if self.partial.is_none() && !says_something {
+            return;
+        }
+        let partial = self.partial.get_or_insert_default();
+        if !partial.add(call, carrier) {
+            self.end_call(mint, events);
+        }
+    }
+
+    fn end_call(&mut self, mint: &mut Mint, events: &mut Vec<Event>) {
+        let Some(call) = self.partial.take() else {
+            return;
+        };
         self.running = None;
         self.has_content = true;
         let block = self.new_block();
@@ -282,15 +308,14 @@ impl Choice {
         events.push(Event::ToolStart {
             choice,
             block,
-            id: call.full_text("id").unwrap_or_else(|| mint.call()),
-            name: call.text("name").unwrap_or_default(),
-            carrier,
+            id: call.id.unwrap_or_else(|| mint.call()),
+            name: call.name,
+            carrier: call.carrier,
         });
-        let args = call.object("args").unwrap_or_default();
         events.push(Event::ToolArgs {
             choice,
             block,
-            delta: Value::Object(args).to_string(),
+            delta: Value::Object(call.arguments).to_string(),
         });
         events.push(Event::ToolEnd { choice, block });
     }

@@ -8,6 +8,7 @@ use super::schema::{Profile, clean};
 use crate::dialect::Dialect;
 use crate::dialect::neutral::carrier::UNCHECKED;
 use crate::dialect::neutral::fields::{self, set};
+use crate::dialect::neutral::ids::Distinct;
 use crate::dialect::neutral::json_text::TOO_LARGE;
 use crate::dialect::neutral::losses::{self, Thing};
 use crate::dialect::neutral::names::Names;
@@ -60,7 +61,7 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
         }
         body.set_wrapped("systemInstruction", Wrap::Object("parts"), parts);
     }
-    let turns = repair::merged(repair::tool_turns(turns, Dialect::Gemini));
+    let turns = repair::merged(repair::tool_turns(turns, Distinct::new(Dialect::Gemini)));
     let called = names_of_calls(&turns);
     let mut contents = List::expecting(turns.iter().map(Turn::weight).sum());
     for turn in turns {

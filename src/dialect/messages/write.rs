@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::marks::{self, mark};
 use crate::dialect::Dialect;
 use crate::dialect::neutral::fields::{self, set};
+use crate::dialect::neutral::ids::Distinct;
 use crate::dialect::neutral::json_text::TOO_LARGE;
 use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
@@ -47,7 +48,8 @@ pub fn request(
     repair::begun(&mut system, &mut turns);
     let has_marks = marks::are_there(&system, &turns, &request.tools);
     let turns = turns.into_iter().map(without_system).collect();
-    let mut turns = repair::merged(repair::tool_turns(turns, Dialect::Messages));
+    let turns = repair::shown_by_the_user(turns);
+    let mut turns = repair::merged(repair::tool_turns(turns, Distinct::new(Dialect::Messages)));
     prefill::trim(&mut turns);
     let (mut tools, choice) = allowed(request.tools, request.tool_choice);
     // Whoever says nothing of the prompt cache gets its use all the same.

@@ -118,19 +118,24 @@ impl<'a> Given<'a> {
         }
     }
 
-    pub fn number(&self) -> Option<f64> {
+    /// The digits of a number. Google takes them as a text, too (protobuf.dev, "ProtoJSON Format").
+    fn digits(&self) -> Option<&str> {
         match self {
-            Self::Number(text) => text.parse().ok(),
+            Self::Number(text) => Some(text),
+            Self::String(text) => Some(text.trim()),
             _ => None,
         }
+    }
+
+    pub fn number(&self) -> Option<f64> {
+        let number: f64 = self.digits()?.parse().ok()?;
+        number.is_finite().then_some(number)
     }
 
     /// A whole number. Some clients write it as 10.0.
     pub fn integer(&self) -> Option<i64> {
         const LARGEST: f64 = 1e15;
-        let Self::Number(text) = self else {
-            return None;
-        };
+        let text = self.digits()?;
         text.parse().ok().or_else(|| {
             let number: f64 = text.parse().ok()?;
             (number.fract() == 0.0 && number.abs() < LARGEST).then_some(number as i64)
@@ -139,11 +144,8 @@ impl<'a> Given<'a> {
 
     /// A whole number that is not negative.
     pub fn count(&self) -> Option<u64> {
-        match self {
-            Self::Number(text) => text.parse().ok(),
-            _ => None,
-        }
-        .or_else(|| self.integer()?.try_into().ok())
+        let count = self.digits()?.parse().ok();
+        count.or_else(|| self.integer()?.try_into().ok())
     }
 
     /// A text as it is, anything else as JSON.

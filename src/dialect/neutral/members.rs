@@ -1,7 +1,7 @@
 //! The names of members that somebody reads.
 
 /// In their order. Where an object has very many members, the others are passed over.
-const KNOWN: [&str; 190] = [
+const KNOWN: [&str; 192] = [
     "action",
     "actions",
     "allowedFunctionNames",
@@ -78,6 +78,7 @@ const KNOWN: [&str; 190] = [
     "image_config",
     "image_size",
     "image_url",
+    "images",
     "include_reasoning",
     "include_usage",
     "inlineData",
@@ -135,6 +136,7 @@ const KNOWN: [&str; 190] = [
     "response_mime_type",
     "response_modalities",
     "response_schema",
+    "result",
     "role",
     "safety_identifier",
     "schema",

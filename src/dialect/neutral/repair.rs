@@ -4,14 +4,12 @@
 use super::ids::{Distinct, Pairs};
 use super::parts::texts_of;
 use super::{Part, Parts, Role, Text, ToolResult, Turn};
-use crate::dialect::Dialect;
 
-/// Makes the history of calls whole, with ids as `upstream` takes them: results go behind the turn with their calls,
+/// Makes the history of calls whole, with ids as the upstream takes them: results go behind the turn with their calls,
 /// results that belong to no call become words of the user, and calls that were never answered are answered.
-pub fn tool_turns(turns: Vec<Turn<'_>>, upstream: Dialect) -> Vec<Turn<'_>> {
+pub fn tool_turns(turns: Vec<Turn<'_>>, mut ids: Distinct) -> Vec<Turn<'_>> {
     let mut turns = calls_together(turns);
     let mut results = results(&mut turns).into_iter();
-    let mut ids = Distinct::new(upstream);
     let mut out: Vec<Turn<'_>> = Vec::with_capacity(turns.len());
     let last = turns.len().saturating_sub(1);
     for (index, mut turn) in turns.into_iter().enumerate() {
@@ -35,6 +33,26 @@ pub fn tool_turns(turns: Vec<Turn<'_>>, upstream: Dialect) -> Vec<Turn<'_>> {
             push(&mut out, results_turn(answers));
         }
         push(&mut out, Turn::new(Role::User, strays));
+    }
+    out
+}
+
+/// Pictures and files of the assistant are shown by the user behind its turn: OpenAI has no place for them in the
+/// messages of an assistant, and Anthropic refuses them there ("'image' blocks are not permitted within assistant
+/// turns", quoted in issue 2323 of SEMOSS/Semoss).
+pub fn shown_by_the_user(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
+    let is_shown = |part: &Part| matches!(part, Part::Image { .. } | Part::File { .. });
+    let mut out = Vec::with_capacity(turns.len());
+    for mut turn in turns {
+        let mut shown = Vec::new();
+        if turn.role == Role::Assistant && turn.parts.iter().any(is_shown) {
+            let parts = std::mem::take(&mut turn.parts).into_iter();
+            let (images, others): (Vec<Part>, Vec<Part>) = parts.partition(is_shown);
+            turn.parts = others.into();
+            shown = images;
+        }
+        push(&mut out, turn);
+        push(&mut out, Turn::new(Role::User, shown));
     }
     out
 }
@@ -183,6 +201,7 @@ pub fn merged(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
 mod tests {
     use super::super::ToolCall;
     use super::*;
+    use crate::dialect::Dialect;
 
     fn call(id: &str) -> Part {
         Part::ToolCall(ToolCall {
@@ -206,7 +225,7 @@ mod tests {
     }
 
     fn repaired(turns: Vec<Turn<'static>>) -> Vec<Turn<'static>> {
-        tool_turns(turns, Dialect::Responses)
+        tool_turns(turns, Distinct::new(Dialect::Responses))
     }
 
     #[test]

@@ -4,11 +4,11 @@ use crate::dialect::Dialect;
 use crate::dialect::neutral::losses::{Place, Way};
 use crate::dialect::neutral::parts::{function, stops};
 use crate::dialect::neutral::{
-    Carrier, Family, Given, Hosted, Object, Output, Part, Request, Role, Sampling, Text, Tool,
-    ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch,
+    Carrier, Family, Given, Hosted, Object, Output, Part, Request, Role, Sampling, Source, Text,
+    Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
 };
 use crate::dialect::openai::{allowed_tools, choice_word, custom_tool, schema_output, tier};
-use crate::dialect::pieces::{By, pieces};
+use crate::dialect::pieces::{By, pieces, shown};
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
@@ -176,6 +176,11 @@ fn item<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) -> R
             assistant(request, Part::ToolCall(call));
         }
         "mcp_call" => mcp_call(item, request),
+        "image_generation_call" => {
+            if let Some(image) = image(item) {
+                assistant(request, shown(image, place));
+            }
+        }
         kind if kind.ends_with("_call_output") => {
             let output = item.list_of("output");
             let result = ToolResult {
@@ -235,6 +240,20 @@ fn mcp_call(mut item: Object<'_>, request: &mut Request<'_>) {
     assistant(request, Part::ToolCall(call));
     let turn = Turn::new(Role::User, Part::ToolResult(result));
     request.turns.push(turn);
+}
+
+/// The picture that was made.
+fn image(mut item: Object<'_>) -> Option<Part> {
+    let data = item.full_text("result")?;
+    let mime = match item.word("output_format") {
+        Some(format) => media::type_of(format!("image/{format}")),
+        None => media::sniffed(&data).unwrap_or("image/png").to_owned(),
+    };
+    Some(Part::Image {
+        source: Source::Data { mime, data },
+        detail: None,
+        cache: None,
+    })
 }
 
 /// Items of the model stand side by side; neighbours are one turn.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::dialect::Dialect;
 use crate::dialect::neutral::fields::{object_of, set};
+use crate::dialect::neutral::ids::Distinct;
 use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::{function_arguments, texts_of};
@@ -33,7 +34,8 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
     if !instructions.is_empty() {
         body.insert("instructions".to_owned(), instructions.join("\n\n").into());
     }
-    let turns = repair::tool_turns(request.turns, Dialect::Responses);
+    let turns = repair::shown_by_the_user(request.turns);
+    let turns = repair::tool_turns(turns, Distinct::new(Dialect::Responses));
     let text_calls = text_calls(&turns);
     let mut input = List::expecting(turns.iter().map(Turn::weight).sum());
     for turn in turns {
@@ -94,7 +96,6 @@ fn turn(turn: Turn, names: &Names, text_calls: &HashSet<String>, input: &mut Lis
         Role::User => "user",
         Role::Assistant => "assistant",
     };
-    let mut shown = Vec::new();
     let mut is_open = false;
     for part in turn.parts {
         match part {
@@ -119,16 +120,8 @@ fn turn(turn: Turn, names: &Names, text_calls: &HashSet<String>, input: &mut Lis
                 }
             }
             Part::Opaque(_) => {}
-            // Only users can show pictures.
-            image @ Part::Image { .. } if turn.role == Role::Assistant => {
-                shown.extend(content(image, turn.role)?);
-            }
             other => say(role, content(other, turn.role)?, &mut is_open, input)?,
         }
-    }
-    end(&mut is_open, input)?;
-    for image in shown {
-        say("user", Some(image), &mut is_open, input)?;
     }
     end(&mut is_open, input)
 }

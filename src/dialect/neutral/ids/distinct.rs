@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::rule::{cut, fit, longest};
+use super::rule::{CallIds, cut, fit, is_nine_letters, longest, nine_letters};
 use crate::dialect::Dialect;
 
 /// Gives the calls of one request their ids, from the first call to the last: each legal, none empty, none twice.
@@ -12,6 +12,7 @@ use crate::dialect::Dialect;
 #[derive(Debug)]
 pub struct Distinct {
     dialect: Dialect,
+    call_ids: CallIds,
     given: HashSet<String>,
     /// The last number that was put behind a stem.
     numbers: HashMap<String, usize>,
@@ -22,8 +23,13 @@ const NUMBER: usize = 8;
 
 impl Distinct {
     pub fn new(dialect: Dialect) -> Self {
+        Self::of(dialect, CallIds::Usual)
+    }
+
+    pub fn of(dialect: Dialect, call_ids: CallIds) -> Self {
         Self {
             dialect,
+            call_ids,
             given: HashSet::new(),
             numbers: HashMap::new(),
         }
@@ -31,6 +37,26 @@ impl Distinct {
 
     /// The id of the next call, which the client calls `id`.
     pub fn give(&mut self, id: &str) -> String {
+        match self.call_ids {
+            CallIds::Usual => self.give_usual(id),
+            CallIds::NineLetters => self.give_nine_letters(id),
+        }
+    }
+
+    fn give_nine_letters(&mut self, id: &str) -> String {
+        let mut given = match is_nine_letters(id) {
+            true => id.to_owned(),
+            false => nine_letters(id),
+        };
+        while !self.given.insert(given.clone()) {
+            let number = self.numbers.entry(id.to_owned()).or_insert(1);
+            *number += 1;
+            given = nine_letters(&format!("{id}_{number}"));
+        }
+        given
+    }
+
+    fn give_usual(&mut self, id: &str) -> String {
         let mut fit = fit(self.dialect, id);
         if fit.is_empty() {
             fit = format!("call_{}", self.given.len() + 1);
@@ -93,6 +119,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn nine_letters_that_are_new_stay() {
+        let mut distinct = Distinct::of(Dialect::Chat, CallIds::NineLetters);
+        let ids = [
+            "D681PevKs",
+            "call_00000001",
+            "D681PevKs",
+            "",
+            "call_0000000",
+            "é23456789",
+        ];
+        let given = ids.map(|id| distinct.give(id));
+        assert_eq!(given[0], "D681PevKs");
+        assert!(given.iter().all(|id| is_nine_letters(id)), "{given:?}");
+        assert_eq!(given.iter().collect::<HashSet<_>>().len(), ids.len());
+        let mut again = Distinct::of(Dialect::Chat, CallIds::NineLetters);
+        assert_eq!(ids.map(|id| again.give(id)), given);
+    }
+
     proptest! {
         #[test]
         fn they_are_legal_and_distinct(
@@ -111,6 +156,10 @@ mod tests {
                 let first: Vec<String> = ids[..half].iter().map(|id| again.give(id)).collect();
                 prop_assert_eq!(&first[..], &given[..half]);
             }
+            let mut distinct = Distinct::of(Dialect::Chat, CallIds::NineLetters);
+            let given: Vec<String> = ids.iter().map(|id| distinct.give(id)).collect();
+            prop_assert!(given.iter().all(|id| is_nine_letters(id)), "{:?}", given);
+            prop_assert_eq!(given.iter().collect::<HashSet<_>>().len(), ids.len());
         }
     }
 }

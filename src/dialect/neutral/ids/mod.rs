@@ -12,9 +12,11 @@ mod shown;
 use ring::digest::{SHA256, digest};
 
 use crate::dialect::Dialect;
+use rule::DIGITS;
 
 pub use distinct::Distinct;
 pub use pairs::Pairs;
+pub use rule::CallIds;
 pub use shown::Shown;
 
 /// Makes ids that nobody else has: from a seed that is unique to the request.
@@ -34,7 +36,6 @@ impl Mint {
 
     /// 24 letters and digits.
     pub fn token(&mut self) -> String {
-        const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
         self.made += 1;
         let hash = digest(&SHA256, format!("{}/{}", self.seed, self.made).as_bytes());
         hash.as_ref()

@@ -1,6 +1,40 @@
 //! What each dialect takes as the id of a call.
 
+use ring::digest::{SHA256, digest};
+
 use crate::dialect::Dialect;
+
+/// Which ids of calls an upstream takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CallIds {
+    /// Those of its dialect.
+    #[default]
+    Usual,
+    /// Nine letters and digits. Mistral refuses all others: "Tool call id was … but must be a-z, A-Z, 0-9, with a length
+    /// of 9." (`mistral-common`; quoted in pull request 24668 of langchain-ai/langchain).
+    NineLetters,
+}
+
+/// What ids that are made consist of.
+pub const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// Letters of an id of Mistral.
+const NINE: usize = 9;
+
+/// Whether an id is one of nine letters and digits.
+pub fn is_nine_letters(id: &str) -> bool {
+    id.len() == NINE && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// Nine letters and digits that stand for an id.
+pub fn nine_letters(id: &str) -> String {
+    let hash = digest(&SHA256, id.as_bytes());
+    let digits = hash.as_ref().iter().take(NINE);
+    digits
+        .filter_map(|byte| DIGITS.get(usize::from(byte % 62)))
+        .map(|digit| char::from(*digit))
+        .collect()
+}
 
 /// The longest id, bytes.
 ///
