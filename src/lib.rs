@@ -13,6 +13,10 @@ pub mod coding;
 pub mod config;
 pub mod credential;
 #[cfg(feature = "demo")]
+#[allow(
+    clippy::indexing_slicing,
+    reason = "What the embedded upstreams read and write is their own"
+)]
 pub mod demo;
 pub mod diagnostics;
 pub mod dialect;
