@@ -776,6 +776,10 @@ fn roots_of_schemas_are_objects_everywhere() {
         json!({"$ref": "#/$defs/x", "$defs": {"x": {"type": "object", "properties": {"a": {}}}}}),
         json!({"properties": {"a": {}}}),
         json!({"type": ["object", "null"], "properties": {"a": {}}}),
+        json!({"anyOf": [{"type": "object", "properties": {"b": {"type": "string"}}, "required": ["b"]},
+            {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}]}),
+        json!({"oneOf": [{"$ref": "#/$defs/y"}, {"$ref": "#/$defs/x"}], "$defs": {
+            "x": {"type": "object", "properties": {"a": {}}}, "y": {"type": "object", "properties": {"b": {}}}}}),
     ];
     for schema in schemas {
         for client in Dialect::ALL {
@@ -795,6 +799,11 @@ fn roots_of_schemas_are_objects_everywhere() {
                 let (sent, _) = sent(client, upstream, &asked(client, tools.clone()));
                 assert!(
                     sent["tools"].to_string().contains("\"a\""),
+                    "{schema}: {sent}"
+                );
+                assert_eq!(
+                    sent["tools"].to_string().contains("\"b\""),
+                    schema.to_string().contains("\"b\""),
                     "{schema}: {sent}"
                 );
             }

@@ -15,7 +15,8 @@ use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::{asked_for, object_of, texts_of};
 use crate::dialect::neutral::{
     Carrier, Family, Json, List, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall,
-    ToolChoice, ToolResult, Turn, Untranslatable, Wrap, Written, given, media, repair, schema,
+    ToolChoice, ToolResult, Turn, Untranslatable, Wrap, Written, fold, given, media, repair,
+    schema,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -359,28 +360,32 @@ fn tools(
 
 fn declaration(tool: Tool, names: &Names) -> Result<Value> {
     let mut declaration = json!({"name": names.wire(&tool.name)});
+    // Of alternatives at the root `clean` keeps one.
     let (description, parameters) = match tool.is_custom {
         true => (
             schema::text_description(tool.description, tool.grammar),
-            schema::of_text(),
+            Some(schema::of_text()),
         ),
-        false => (tool.description, schema::plain(&tool.schema)),
+        false => (
+            tool.description,
+            fold::object(&tool.schema, Dialect::Gemini),
+        ),
     };
+    let what = format!("the tool {:?}", tool.name);
+    let parameters = parameters.ok_or_else(|| too_large(&what))?;
     if let Some(description) = description {
         declaration.put("description", description.into());
     }
-    let parameters = cleaned(&parameters, &format!("the tool {:?}", tool.name))?;
-    declaration.put("parametersJsonSchema", parameters);
+    declaration.put("parametersJsonSchema", cleaned(&parameters, &what)?);
     Ok(declaration)
 }
 
 /// A schema as the vendor takes it; `of` is what it is the schema of.
 fn cleaned(schema: &Json, of: &str) -> Result<Value> {
-    match schema.tree() {
-        Some(schema) => Ok(clean(&schema, Profile::Public)),
-        None => {
-            let why = format!("the schema of {of} {TOO_LARGE}");
-            Err(Untranslatable::new("", why))
-        }
-    }
+    let schema = schema.tree().ok_or_else(|| too_large(of))?;
+    Ok(clean(&schema, Profile::Public))
+}
+
+fn too_large(of: &str) -> Untranslatable {
+    Untranslatable::new("", format!("the schema of {of} {TOO_LARGE}"))
 }
