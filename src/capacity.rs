@@ -13,7 +13,8 @@ const LEAST_BUDGET: u64 = 48 << 20;
 const PER_WORKER: u64 = 256 * 1024;
 const MOST_WORKERS: usize = 4096;
 const LEAST_WORKERS: usize = 8;
-const CONNECTIONS: usize = 10_000;
+/// Client connections where the configuration does not say how many.
+pub const CONNECTIONS: usize = 10_000;
 /// Open files that are kept for other things: listeners, logs, configuration, look-ups of names.
 const RESERVED_FILES: u64 = 64;
 
@@ -62,7 +63,7 @@ impl Capacity {
 }
 
 /// Bytes of memory that this process may have: those of the machine, or of its cgroup if they are fewer.
-fn memory() -> u64 {
+pub fn memory() -> u64 {
     let machine = machine_memory().unwrap_or(UNKNOWN_MEMORY);
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let limits = limit_files(&groups)

@@ -21,6 +21,7 @@ use crate::heap;
 use crate::janitor::{Janitor, Task};
 use crate::logs::{self, Surroundings};
 use crate::provider::Variables;
+use crate::server::model_lists::{self, ModelLists};
 use crate::server::report::Observer;
 use crate::server::{Server, Surrounds, Ticket, statistics};
 use crate::usage;
@@ -49,6 +50,7 @@ pub struct Gateway {
     tasks: Vec<Task>,
     variables: Variables,
     log_folder: Option<PathBuf>,
+    lists: Option<ModelLists>,
 }
 
 /// A gateway at work. Dropping it stops it at once.
@@ -104,7 +106,17 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Bind { address, source } => write!(f, "cannot listen on {address}: {source}"),
+            Self::Bind { address, source } => {
+                let advice = match source.kind() {
+                    io::ErrorKind::AddrInUse => "; another program has it: choose another `port`",
+                    io::ErrorKind::PermissionDenied => {
+                        "; ports below 1024 are for root: choose a higher `port`"
+                    }
+                    io::ErrorKind::AddrNotAvailable => "; `host` is no address of this machine",
+                    _ => "",
+                };
+                write!(f, "cannot listen on {address}: {source}{advice}")
+            }
             Self::Unprotected { host } => write!(
                 f,
                 "cannot listen on {host} without client keys: it is open to others, and allow-anonymous is off"
@@ -139,6 +151,7 @@ impl Gateway {
             tasks: Vec::new(),
             variables: Variables::default(),
             log_folder: None,
+            lists: None,
         }
     }
 
@@ -153,6 +166,14 @@ impl Gateway {
     /// follows from the variables and `auth-dir` ([`logs::folder`]).
     pub fn with_log_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.log_folder = Some(folder.into());
+        self
+    }
+
+    /// Has the lists of models fetched that credentials without `models` serve, with these credentials, from now on
+    /// and every six hours, and kept in `file` if there is one. Otherwise such credentials serve what is known of
+    /// their vendor here, and what is named as its models are.
+    pub fn with_model_lists(mut self, file: Option<PathBuf>) -> Self {
+        self.lists = Some(ModelLists::kept_in(file));
         self
     }
 
@@ -188,6 +209,7 @@ impl Gateway {
             mut tasks,
             variables,
             log_folder,
+            lists,
         } = self;
         if config.is_unprotected() {
             let host = config.host;
@@ -237,6 +259,7 @@ impl Gateway {
                 log_folder: log_folder.into(),
                 workers: capacity.workers,
                 budget: budget.clone(),
+                lists,
             },
         ));
         server.remember();
@@ -254,6 +277,9 @@ impl Gateway {
             write_usage(&server),
             prune_logs(&server),
         ]);
+        if server.fetches_models() {
+            tasks.push(fetch_models(&server));
+        }
         let janitor = Janitor::start(tasks)?;
         Ok(Running {
             addresses,
@@ -452,6 +478,7 @@ impl Running {
 
     fn shut_down(&mut self) {
         let was_running = self.janitor.take().is_some();
+        self.server.stop_fetching();
         if was_running {
             // A worker may take long to end, and whoever started this process may not wait.
             self.keep();
@@ -595,5 +622,14 @@ fn prune_logs(server: &Arc<Server>) -> Task {
         name: "prune logs",
         every: Box::new(|| PRUNE_INTERVAL),
         run: Box::new(move |_| server.prune_logs()),
+    }
+}
+
+fn fetch_models(server: &Arc<Server>) -> Task {
+    let server = Arc::clone(server);
+    Task {
+        name: "fetch lists of models",
+        every: Box::new(|| model_lists::LOOK),
+        run: Box::new(move |now| server.fetch_models(now)),
     }
 }

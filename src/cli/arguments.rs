@@ -28,6 +28,8 @@ pub enum Request {
     Serve {
         config: Option<PathBuf>,
         listen: Overrides,
+        /// Whether vendors are asked which models they serve.
+        fetches_models: bool,
         password: Option<Secret>,
     },
     Check {
@@ -38,6 +40,10 @@ pub enum Request {
     Explain {
         config: Option<PathBuf>,
         model: String,
+    },
+    Doctor {
+        config: Option<PathBuf>,
+        json: bool,
     },
     PrintEffective {
         config: Option<PathBuf>,
@@ -98,9 +104,9 @@ pub enum Provider {
 impl Provider {
     pub fn named(name: &str) -> Option<Self> {
         match name {
-            "claude" => Some(Self::Claude),
+            "claude" | "anthropic" => Some(Self::Claude),
             "openai" => Some(Self::OpenAi),
-            "gemini" => Some(Self::Gemini),
+            "gemini" | "google" => Some(Self::Gemini),
             "openai-compatible" => Some(Self::OpenAiCompatible),
             _ => None,
         }
@@ -138,7 +144,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, M
     }
     let refused = |(flag, _): &&(&Flag, _)| flag.support == Support::Refused;
     if let Some((flag, _)) = line.given.iter().find(refused) {
-        return misuse(format!("--{} is not implemented", flag.long));
+        let instead = match flag.help.starts_with("sign in") {
+            true => ": use an API key instead, `holdfast init` asks for it",
+            false => "",
+        };
+        return misuse(format!("--{} is not implemented{instead}", flag.long));
     }
     match line.command.action {
         Action::Serve => line.serving(),
@@ -146,6 +156,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, M
             config: line.configuration(),
             json: line.format_is_json()?,
             strict: line.has(Id::Strict),
+        }),
+        Action::Doctor => Ok(Request::Doctor {
+            config: line.configuration(),
+            json: line.has(Id::Json),
         }),
         Action::Explain => Ok(Request::Explain {
             config: line.last(Id::Config).map(PathBuf::from),
@@ -338,6 +352,7 @@ impl Line {
                 host: self.text(Id::Host)?,
                 port: self.port()?,
             },
+            fetches_models: !self.has(Id::LocalModel),
             password: self.text(Id::Password)?.map(Secret::new),
         })
     }
@@ -426,6 +441,7 @@ mod tests {
         Ok(Request::Serve {
             config: path.map(PathBuf::from),
             listen: Overrides::default(),
+            fetches_models: true,
             password: None,
         })
     }
@@ -441,7 +457,7 @@ mod tests {
             "-c a.yaml",
             "-c=a.yaml",
             "--config b.yaml --config a.yaml",
-            "-tui=false -config a.yaml -no-browser -oauth-callback-port 7 --local-model=true",
+            "-tui=false -config a.yaml -no-browser -oauth-callback-port 7 --local-model=false",
         ] {
             assert_eq!(parsed(line), serve(Some("a.yaml")), "{line}");
         }
@@ -585,7 +601,11 @@ mod tests {
             ("--check --format=xml", "--format takes one of text, json"),
             ("--strict", "--strict needs --check"),
             ("--check=perhaps", "--check takes true or false, or nothing"),
-            ("-codex-login", "--codex-login is not implemented"),
+            (
+                "-codex-login",
+                "--codex-login is not implemented: use an API key instead, `holdfast init` asks for it",
+            ),
+            ("--tui", "--tui is not implemented"),
         ] {
             assert_eq!(parsed(line), Err(message.to_owned()), "{line}");
         }

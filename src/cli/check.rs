@@ -43,7 +43,7 @@ fn nobody(config: &Config, catalog: &Catalog) -> Option<Problem> {
             "there is no credential: no request can be served. Add one under {}",
             keys::CREDENTIALS.join(", ")
         ),
-        credentials if credentials.iter().all(|one| one.models.is_empty()) => {
+        credentials if credentials.iter().all(|one| one.is_without_models()) => {
             "no credential offers a model: no request can be served. Add `models` to one".to_owned()
         }
         _ => return None,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::config::{Config, Problem, Strategy};
-use crate::credential::{Credential, Exclusion};
+use crate::credential::{Credential, Exclusion, vendor_of};
 use crate::dialect::model_name::ModelName;
 use crate::provider::{Action, Kind};
 use crate::routing::{Candidate, Catalog, Offer};
@@ -201,6 +201,16 @@ fn unknown(text: &mut String, base: &str, known: &Known<'_>) {
         "offered under another name",
         behind.into_iter().map(str::to_owned),
     );
+    let credentials = known.catalog.credentials();
+    let missing =
+        vendor_of(base).filter(|vendor| credentials.iter().all(|one| one.provider != *vendor));
+    if let Some(vendor) = missing {
+        row(
+            text,
+            "to serve it",
+            &format!("add a key under {}", vendor.section()),
+        );
+    }
     let names = known.catalog.offers().map(|(name, _)| name);
     let near = similar::to(base, names);
     list(text, "did you mean", near.into_iter().map(str::to_owned));
@@ -303,7 +313,7 @@ openai-compatibility:
     fn told(asked: &str) -> (String, bool) {
         let config = config::load(FILE, "c.yaml").config.unwrap();
         let (credentials, problems) = credential::from_config(&config);
-        let exclusions = credential::exclusions(&config);
+        let exclusions = credential::exclusions(&config, &Default::default());
         let catalog = Catalog::new(credentials, &Holders::default());
         let (text, is_served) = explain(
             asked,

@@ -20,6 +20,7 @@ pub enum Id {
     KeyEnv,
     Client,
     Json,
+    LocalModel,
     Header,
     Password,
     /// It is known, and that is all: see [`Flag::support`].
@@ -82,6 +83,7 @@ pub struct Command {
 pub enum Action {
     Serve,
     Check,
+    Doctor,
     Explain,
     Init,
     Help,
@@ -130,6 +132,15 @@ const PORT: Flag = value(
     "listen on this port instead of `port`",
 )
 .more("Overrides `port` of the configuration, also after a reload. 0 takes a free port.");
+const LOCAL_MODEL: Flag = switch(
+    Id::LocalModel,
+    "local-model",
+    "do not ask vendors which models they serve",
+)
+.more(
+    "Credentials without `models` serve what their vendor lists; the lists are fetched at the start and every \
+     six hours. With this they serve what is built in, and names like those of their vendor's models.",
+);
 const STRICT: Flag = switch(Id::Strict, "strict", "treat warnings as errors");
 const FORMAT: Flag = value(Id::Format, "format", "FORMAT", "text or json").words(FORMATS);
 const CHECKS: &str = "Prints one problem a line, as file:line:column severity path message. Writes nothing \
@@ -150,6 +161,7 @@ pub const COMMANDS: &[Command] = &[
             CONFIG,
             HOST,
             PORT,
+            LOCAL_MODEL,
             switch(Id::Check, "check", "validate the configuration and exit").more(CHECKS),
             switch(
                 Id::Strict,
@@ -223,7 +235,6 @@ pub const COMMANDS: &[Command] = &[
             )
             .ignored(),
             switch(Id::Other, "standalone", "with --tui").ignored(),
-            switch(Id::Other, "local-model", "never fetch a list of models").ignored(),
         ],
         examples: &[
             ("holdfast", "start with ./config.yaml"),
@@ -243,7 +254,7 @@ pub const COMMANDS: &[Command] = &[
         choices: &[],
         help: "start the gateway (the same as no command)",
         more: "",
-        flags: &[CONFIG, HOST, PORT, HELP],
+        flags: &[CONFIG, HOST, PORT, LOCAL_MODEL, HELP],
         examples: &[("holdfast serve config.yaml --port 9000", "on another port")],
     },
     Command {
@@ -258,6 +269,18 @@ pub const COMMANDS: &[Command] = &[
             "holdfast check config.yaml --format json",
             "for scripts and editors",
         )],
+    },
+    Command {
+        action: Action::Doctor,
+        name: "doctor",
+        words: "[FILE]",
+        choices: &[],
+        help: "find out what keeps the gateway from working",
+        more: "Reads the configuration and asks each upstream with each credential for its models, which costs no \
+               tokens. Looks at the clock, certificates, proxies, the limit of open files, memory, folders and the \
+               port. Says what to do. Exits with 1 if there is an error.",
+        flags: &[CONFIG, switch(Id::Json, "json", "print JSON"), HELP],
+        examples: &[("holdfast doctor --json", "for scripts")],
     },
     Command {
         action: Action::Explain,

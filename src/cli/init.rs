@@ -39,7 +39,10 @@ fn write(init: Init) -> Result<String, String> {
     let path = init.file.unwrap_or_else(|| PathBuf::from("config.yaml"));
     // Nobody is asked for what could not be written.
     if path.exists() {
-        return Err(format!("{} exists already", path.display()));
+        return Err(format!(
+            "{} exists already: name another file (holdfast init FILE), or move that one away",
+            path.display()
+        ));
     }
     let provider = match init.provider {
         Some(provider) => provider,
@@ -63,7 +66,7 @@ fn write(init: Init) -> Result<String, String> {
     store(&path, &text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     let base = format!("http://127.0.0.1:{port}");
     let mut next = format!(
-        "Wrote {path}, readable by you only.\n\nStart the gateway:\n\n    holdfast serve {path}\n\n",
+        "Wrote {path}, readable by you only.\n\nSee whether the key works, and start the gateway:\n\n    holdfast doctor {path}\n    holdfast serve {path}\n\n",
         path = path.display()
     );
     next += &match init.client {

@@ -50,7 +50,7 @@ impl Places {
                     .map(|path| path.display().to_string())
                     .collect();
                 Some(format!(
-                    "there is no configuration: none of {} exists",
+                    "there is no configuration: none of {} exists; `holdfast init` writes one",
                     names.join(", ")
                 ))
             }

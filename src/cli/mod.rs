@@ -6,6 +6,7 @@ mod client_settings;
 mod completions;
 #[cfg(feature = "demo")]
 mod demo;
+mod doctor;
 mod dotenv;
 mod environment;
 mod explain;
@@ -63,10 +64,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Request::Serve {
             config,
             listen,
+            fetches_models,
             password,
         } => {
             let password = password::out_of_sight(password, config.as_deref(), &listen);
-            return serve::run(config, listen, password.as_ref());
+            return serve::run(config, listen, fetches_models, password.as_ref());
         }
         Request::Check {
             config,
@@ -76,6 +78,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Request::Explain { config, model } => {
             return questions::explain(config, &model, &environment());
         }
+        Request::Doctor { config, json } => return doctor::run(config, json, &environment()),
         Request::PrintEffective { config } => {
             return questions::effective(config, &environment());
         }

@@ -23,6 +23,10 @@ pub fn check(
     environment: &Environment,
 ) -> ExitCode {
     let places = locate::places(config, environment);
+    if !json && let Some(missing) = places.missing() {
+        complain(format_args!("holdfast: {missing}"));
+        return code(false);
+    }
     let path = places.find();
     let problems = check::problems(path, environment);
     let (errors, warnings) = check::count(&problems);
@@ -48,11 +52,12 @@ pub fn explain(config: Option<PathBuf>, model: &str, environment: &Environment) 
     let Some(config) = load::usable(&path, environment) else {
         return code(false);
     };
-    let (credentials, problems) = credential::from_config(&config);
+    let listings = load::listings(environment);
+    let (credentials, problems) = credential::with_listings(&config, &listings);
     let known = Known {
         config: &config,
         catalog: &Catalog::new(credentials, &Holders::default()),
-        exclusions: &credential::exclusions(&config),
+        exclusions: &credential::exclusions(&config, &listings),
         problems: &problems,
     };
     let (text, is_served) = explain::explain(model, &known);

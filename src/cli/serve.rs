@@ -16,8 +16,9 @@ use super::environment::Environment;
 use super::notify::Manager;
 use super::output::complain;
 use super::source::{self, Reading, Source};
-use super::{exit, locate, questions, signals, summary, version, waiting};
+use super::{exit, load, locate, questions, signals, summary, version, waiting};
 use crate::config::{self, Config, Secret};
+use crate::credential::Listings;
 use crate::gateway::{Gateway, Running, StartError};
 use crate::logs::{self, Journal, Surroundings};
 use crate::provider::Variables;
@@ -25,7 +26,12 @@ use crate::provider::Variables;
 /// What there is to say of a configuration, and how bad it is.
 type Remark = (Level, String);
 
-pub fn run(config: Option<PathBuf>, listen: Overrides, password: Option<&Secret>) -> ExitCode {
+pub fn run(
+    config: Option<PathBuf>,
+    listen: Overrides,
+    fetches_models: bool,
+    password: Option<&Secret>,
+) -> ExitCode {
     // Also when this thread panics.
     let _last_lines = Flushed;
     let (environment, in_passing) = Environment::read();
@@ -103,16 +109,22 @@ pub fn run(config: Option<PathBuf>, listen: Overrides, password: Option<&Secret>
     let hang_up = || {
         let _ = signal_hook::low_level::raise(SIGHUP);
     };
-    let providers = summary::providers(&config);
+    let listings = match fetches_models {
+        true => load::listings(environment),
+        false => Listings::default(),
+    };
+    let providers = summary::providers(&config, &listings);
     let is_anonymous = config.is_anonymous();
     let watch = source::watch(Arc::clone(&source), hang_up);
     log::info!("configuration: {}", source.path().display());
-    match Gateway::new(config)
+    let mut gateway = Gateway::new(config)
         .with_variables(Variables::new(environment.lookup()))
         .with_log_folder(&folder)
-        .with_task(watch)
-        .run()
-    {
+        .with_task(watch);
+    if fetches_models {
+        gateway = gateway.with_model_lists(load::lists_file(environment));
+    }
+    match gateway.run() {
         Ok(running) => {
             for address in running.addresses() {
                 log::info!(

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::config::Config;
-use crate::credential;
+use crate::credential::{self, Listings};
 
 /// Credentials and models by provider: `claude: 2 credentials, 15 models`.
-pub fn providers(config: &Config) -> String {
-    let (credentials, _) = credential::from_config(config);
+pub fn providers(config: &Config, listings: &Listings) -> String {
+    let (credentials, _) = credential::with_listings(config, listings);
     let mut providers: BTreeMap<String, (usize, Vec<String>)> = BTreeMap::new();
     for credential in &credentials {
         let (count, models) = providers
@@ -69,10 +69,10 @@ mod tests {
             "claude-api-key: [{api-key: a, models: [{name: x}]}, {api-key: b, models: [{name: x}, {name: y}]}]\nopenai-compatibility: [{name: other, base-url: http://h, models: [{name: z}], api-key-entries: [{api-key: c}]}]",
         );
         assert_eq!(
-            providers(&config),
+            providers(&config, &Listings::default()),
             "claude: 2 credentials, 2 models; other: 1 credential, 1 model"
         );
-        assert!(providers(&loaded("port: 1")).starts_with("no credentials"));
+        assert!(providers(&loaded("port: 1"), &Listings::default()).starts_with("no credentials"));
     }
 
     #[test]

@@ -37,11 +37,10 @@ pub struct Tuning {
 
 impl Tuning {
     fn read(entry: &mut Mapping<'_>) -> Self {
-        let weight = entry.field("weight").integer(i64::MIN..=MAX_WEIGHT);
         Self {
             disable_cooling: entry.field("disable-cooling").flag(),
             request_retry: entry.field("request-retry").count(),
-            weight: weight.map(|weight| u32::try_from(weight).unwrap_or(0)),
+            weight: entry.field("weight").count_to(MAX_WEIGHT),
         }
     }
 
@@ -56,7 +55,7 @@ impl Tuning {
 }
 
 /// The largest share (`spec/config.md` 9).
-const MAX_WEIGHT: i64 = 1_000_000;
+const MAX_WEIGHT: u32 = 1_000_000;
 
 /// One entry of `gemini-api-key`, `vertex-api-key`, `claude-api-key` or `codex-api-key`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,12 +5,15 @@ const ELLIPSES: [&str; 2] = ["...", "…"];
 /// The client key of `config.minimal.yaml`.
 const EXAMPLE: &str = "choose-a-long-random-key";
 
+/// Quotes, also those that text processors make of them.
+const QUOTES: [char; 9] = ['"', '\'', '`', '‘', '’', '“', '”', '„', '«'];
+
 /// What is odd about a key that a client or holdfast itself presents.
 pub fn oddity(key: &str) -> Option<&'static str> {
     if is_placeholder(key) {
         return Some("is a placeholder of an example: replace it with your own key");
     }
-    if key.contains(['"', '\'', '`']) {
+    if key.contains(QUOTES) {
         return Some("contains a quote character, which is sent as part of the key");
     }
     if key.contains(char::is_whitespace) {
@@ -36,6 +39,8 @@ mod tests {
             ("<your key>", Some("placeholder")),
             ("choose-a-long-random-key", Some("placeholder")),
             ("\"sk-1\"", Some("quote")),
+            ("‘sk-1’", Some("quote")),
+            ("“sk-1”", Some("quote")),
             ("sk 1", Some("white space")),
             ("sk-1\n", Some("white space")),
             ("sk-ant-api03-x_Y-z.1/2+3=", None),

@@ -102,6 +102,10 @@ fn format(field: &Field<'_>) -> LogFormat {
 fn error_files(field: &Field<'_>) -> Option<usize> {
     match field.integer(i64::MIN..=u32::MAX.into()) {
         Some(0) => None,
+        Some(..0) => {
+            field.warn(format!("is negative: {ERROR_FILES} is used"));
+            Some(ERROR_FILES)
+        }
         Some(count) => Some(usize::try_from(count).unwrap_or(ERROR_FILES)),
         None => Some(ERROR_FILES),
     }

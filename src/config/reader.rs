@@ -237,9 +237,14 @@ impl<'a> Field<'a> {
         Some(value)
     }
 
-    /// A number of things; less than none is none, with a warning.
+    /// A number of things.
     pub fn count(&self) -> Option<u32> {
-        let value = self.integer(i64::MIN..=i64::from(u32::MAX))?;
+        self.count_to(u32::MAX)
+    }
+
+    /// A number of things, at most `most`; less than none is none, with a warning.
+    pub fn count_to(&self, most: u32) -> Option<u32> {
+        let value = self.integer(i64::MIN..=i64::from(most))?;
         if value < 0 {
             self.warn("is negative: 0 is used");
         }
@@ -252,7 +257,12 @@ impl<'a> Field<'a> {
         self.warn_of_quotes(scalar);
         let text = scalar.text.trim();
         let whole = || match scalar.integer() {
-            Ok(seconds) => quantity::duration(&seconds.max(0).to_string()),
+            Ok(seconds) => {
+                if seconds < 0 {
+                    self.warn("is negative: 0 is used");
+                }
+                quantity::duration(&seconds.max(0).to_string())
+            }
             Err(_) => None,
         };
         let duration = quantity::duration(text).or_else(whole);
@@ -292,6 +302,9 @@ impl<'a> Field<'a> {
         let scalar = self.scalar("a size such as `2GiB`")?;
         if let Ok(count) = scalar.integer() {
             self.warn_of_quotes(scalar);
+            if count < 0 {
+                self.warn("is negative: 0 is used");
+            }
             let bytes = u64::try_from(count).unwrap_or(0).checked_mul(1 << 20);
             return bytes.filter(|bytes| *bytes > 0);
         }
@@ -319,7 +332,7 @@ impl<'a> Field<'a> {
             return Vec::new();
         };
         let Value::Sequence(items) = &node.value else {
-            self.error("must be a list");
+            self.error("must be a list: each entry on a line of its own that begins with `- `");
             return Vec::new();
         };
         let field = |(index, node): (usize, &'a Node)| Field {

@@ -12,6 +12,7 @@ use super::catalog;
 use super::channel;
 use super::exclusion::Exclusion;
 use super::id::{Id, Ids, auth_index};
+use super::listing::{self, Listings};
 use super::model::{self, Model, Repeats};
 use super::presented::{Credential, Provider};
 use super::unlisted::Unlisted;
@@ -19,7 +20,12 @@ use super::unlisted::Unlisted;
 /// All credentials of a configuration in the order of their blocks, and what is odd about them: all
 /// problems are warnings.
 pub fn from_config(config: &Config) -> (Vec<Credential>, Vec<Problem>) {
-    let mut built = Builder::build(config);
+    with_listings(config, &Listings::default())
+}
+
+/// As [`from_config`], where credentials without `models` offer what `listings` has for them.
+pub fn with_listings(config: &Config, listings: &Listings) -> (Vec<Credential>, Vec<Problem>) {
+    let mut built = Builder::build(config, listings);
     built.problems.extend(channel::problems(config));
     built
         .problems
@@ -28,12 +34,13 @@ pub fn from_config(config: &Config) -> (Vec<Credential>, Vec<Problem>) {
 }
 
 /// What the patterns of `excluded-models` do, for each credential that has some.
-pub fn exclusions(config: &Config) -> Vec<Exclusion> {
-    Builder::build(config).exclusions
+pub fn exclusions(config: &Config, listings: &Listings) -> Vec<Exclusion> {
+    Builder::build(config, listings).exclusions
 }
 
 struct Builder<'c> {
     config: &'c Config,
+    listings: &'c Listings,
     ids: Ids,
     credentials: Vec<Credential>,
     problems: Vec<Problem>,
@@ -56,9 +63,10 @@ struct Parts<'e> {
 }
 
 impl<'c> Builder<'c> {
-    fn build(config: &'c Config) -> Self {
+    fn build(config: &'c Config, listings: &'c Listings) -> Self {
         let mut builder = Self {
             config,
+            listings,
             ids: Ids::default(),
             credentials: Vec::new(),
             problems: Vec::new(),
@@ -108,7 +116,7 @@ impl<'c> Builder<'c> {
                 Some(base_url) => base_url.clone(),
                 None => provider.default_base_url().unwrap_or_default().to_owned(),
             };
-            let mut models = self.key_models(common, provider);
+            let mut models = self.key_models(common, provider, &id.id);
             for pattern in excluded_models {
                 self.exclusions.push(Exclusion {
                     credential: id.id.clone(),
@@ -138,12 +146,15 @@ impl<'c> Builder<'c> {
         }
     }
 
-    fn key_models(&mut self, common: &Common, provider: &Provider) -> Vec<Model> {
+    fn key_models(&mut self, common: &Common, provider: &Provider, id: &str) -> Vec<Model> {
         let Some(section) = catalog::section(provider.key()) else {
             return Vec::new();
         };
         let Some(rows) = &common.models else {
-            return model::known(section);
+            return match self.listings.of(id) {
+                Some(list) => listing::models(list, section.owned_by, Some(section)),
+                None => model::known(section),
+            };
         };
         let (models, passed) = model::listed(rows, Repeats::First, section.owned_by, Some(section));
         for row in passed {
@@ -176,7 +187,6 @@ impl<'c> Builder<'c> {
                     .0
                     .into()
             });
-            self.check_served(models, &entry.common.place);
             self.compat_entry(entry, &name, models);
         }
     }
@@ -185,20 +195,28 @@ impl<'c> Builder<'c> {
         let kind = format!("openai-compatibility:{name}");
         let base_url = &entry.base_url;
         let own = entry.common.tuning;
-        let parts = |id, key, proxy, tuning| Parts {
+        let has_list = !models.is_empty() || entry.common.models.is_some();
+        let listings = self.listings;
+        let parts = |id: Id, key, proxy, tuning| Parts {
             provider: Provider::Compat {
                 name: name.to_owned(),
             },
             label: entry.name.clone(),
             source: name,
-            id,
             key,
             base_url: base_url.clone(),
             proxy,
             tuning,
-            models: Arc::clone(models),
-            unlisted: None,
+            models: match listings.of(&id.id) {
+                Some(list) if !has_list => listing::models(list, &entry.name, None).into(),
+                _ => Arc::clone(models),
+            },
+            unlisted: (!has_list).then(Unlisted::default),
+            id,
         };
+        if has_list {
+            self.check_served(models, &entry.common.place);
+        }
         let Some(keys) = &entry.keys else {
             let id = self.ids.next(&kind, &[base_url]);
             let parts = parts(id, None, ProxySetting::Inherit, own);

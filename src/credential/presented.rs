@@ -35,6 +35,17 @@ impl Provider {
         }
     }
 
+    /// The block of the configuration that has such credentials.
+    pub fn section(&self) -> &'static str {
+        match self {
+            Self::Claude => "claude-api-key",
+            Self::Codex => "codex-api-key",
+            Self::Gemini => "gemini-api-key",
+            Self::Vertex => "vertex-api-key",
+            Self::Compat { .. } => "openai-compatibility",
+        }
+    }
+
     pub fn dialect(&self) -> Dialect {
         match self {
             Self::Gemini | Self::Vertex => Dialect::Gemini,
@@ -158,6 +169,16 @@ impl Credential {
         }
     }
 
+    /// Where the configuration has it.
+    pub fn section(&self) -> Cow<'static, str> {
+        match self.provider.section() {
+            "openai-compatibility" => {
+                Cow::Owned(format!("openai-compatibility, name {}", self.label))
+            }
+            section => Cow::Borrowed(section),
+        }
+    }
+
     /// Label and masked key, for log lines.
     pub fn masked_id(&self) -> String {
         match &self.key {
@@ -204,6 +225,12 @@ impl Credential {
                 self.models.iter().find(plain)
             })
         })
+    }
+
+    /// Whether it serves no model, and no list of its upstream will change that.
+    pub fn is_without_models(&self) -> bool {
+        let is_known = !matches!(self.provider, Provider::Compat { .. });
+        self.models.is_empty() && (is_known || self.unlisted.is_none())
     }
 
     /// What is sent for a name that none of the models has, if it is passed on: the name without the prefix.

@@ -18,23 +18,56 @@ impl Unlisted {
     }
 }
 
-/// Whether a vendor names its models so.
-pub fn is_of_family(provider: &Provider, name: &str) -> bool {
-    let begins = |start: &str| {
-        let beginning = name.get(..start.len());
-        name.len() > start.len() && beginning.is_some_and(|b| b.eq_ignore_ascii_case(start))
-    };
+/// How vendors name their models: beginnings, in lower case, with something behind each. Those of
+/// OpenAI-compatible servers are anybody's, so only their lists count.
+const CLAUDE: &[&str] = &["claude-*"];
+const GEMINI: &[&str] = &["gemini-*"];
+const OPENAI: &[&str] = &[
+    "gpt-*",
+    "chatgpt-*",
+    "codex-*",
+    "o0*",
+    "o1*",
+    "o2*",
+    "o3*",
+    "o4*",
+    "o5*",
+    "o6*",
+    "o7*",
+    "o8*",
+    "o9*",
+];
+
+/// The patterns of the names that `provider` may serve beyond what is listed here.
+pub fn families(provider: &Provider) -> &'static [&'static str] {
     match provider {
-        Provider::Claude => begins("claude-"),
-        Provider::Gemini | Provider::Vertex => begins("gemini-"),
-        Provider::Codex => {
-            let is_reasoning =
-                begins("o") && name.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
-            is_reasoning || ["gpt-", "chatgpt-", "codex-"].into_iter().any(begins)
-        }
-        // Its names are anybody's.
-        Provider::Compat { .. } => false,
+        Provider::Claude => CLAUDE,
+        Provider::Gemini | Provider::Vertex => GEMINI,
+        Provider::Codex => OPENAI,
+        Provider::Compat { .. } => &["*"],
     }
+}
+
+/// The vendor that names its models so.
+pub fn vendor_of(name: &str) -> Option<Provider> {
+    let vendors = [Provider::Claude, Provider::Codex, Provider::Gemini];
+    vendors
+        .into_iter()
+        .find(|vendor| is_of_family(vendor, name))
+}
+
+/// Whether a vendor names its models so.
+fn is_of_family(provider: &Provider, name: &str) -> bool {
+    if matches!(provider, Provider::Compat { .. }) {
+        return false;
+    }
+    families(provider).iter().any(|family| {
+        let start = family.trim_end_matches('*');
+        let beginning = name.get(..start.len());
+        // A digit is a name already: `o3`.
+        let is_whole = name.len() > start.len() || !start.ends_with('-');
+        is_whole && beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(start))
+    })
 }
 
 #[cfg(test)]

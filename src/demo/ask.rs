@@ -56,6 +56,8 @@ pub struct Ask {
     /// The end of what the user, or the user's tools, said last.
     pub last_words: String,
     pub wishes: Wishes,
+    /// The request, of which the answer repeats something (Responses).
+    pub asked: Value,
 }
 
 /// Why a request is refused.
@@ -231,6 +233,10 @@ impl Target {
                 end_of(&results.join("; "))
             },
             wishes,
+            asked: match self.dialect {
+                Dialect::Responses => body,
+                _ => Value::Null,
+            },
         })
     }
 }

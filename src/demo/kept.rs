@@ -65,6 +65,30 @@ fn items(input: &Value) -> Vec<Value> {
     }
 }
 
+/// An item as a list has it: with an id and a status, its content a list.
+fn listed(item: &Value, at: usize) -> Value {
+    let mut item = item.clone();
+    if item["type"].is_null() {
+        item["type"] = "message".into();
+    }
+    for (key, value) in [
+        ("id", format!("item_{at}")),
+        ("status", "completed".to_owned()),
+    ] {
+        if item[key].is_null() {
+            item[key] = value.into();
+        }
+    }
+    if let Value::String(text) = &item["content"] {
+        let kind = match item["role"] == "assistant" {
+            true => "output_text",
+            false => "input_text",
+        };
+        item["content"] = json!([{"type": kind, "text": text, "annotations": [], "logprobs": []}]);
+    }
+    item
+}
+
 impl KeptAnswers {
     pub fn keep(&mut self, account: &str, answer: Value, body: &Value) {
         if self.0.len() >= KEPT {
@@ -125,11 +149,15 @@ impl KeptAnswers {
         };
         match wish.what {
             What::Answer => (200, kept.answer.clone()),
-            What::InputItems => (
-                200,
-                json!({"object": "list", "data": kept.input, "has_more": false,
-                    "first_id": "", "last_id": ""}),
-            ),
+            What::InputItems => {
+                let items = kept.input.iter().enumerate();
+                let items: Vec<Value> = items.map(|(at, item)| listed(item, at)).collect();
+                let id = |item: Option<&Value>| item.map_or("".into(), |item| item["id"].clone());
+                let (first, last) = (id(items.first()), id(items.last()));
+                let list = json!({"object": "list", "data": items, "has_more": false,
+                    "first_id": first, "last_id": last});
+                (200, list)
+            }
             What::Cancel => (
                 400,
                 error("Cannot cancel a synchronous response.", None, None),

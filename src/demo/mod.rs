@@ -11,6 +11,7 @@ mod gemini;
 mod http;
 mod kept;
 mod messages;
+mod models;
 mod offers;
 mod record;
 mod reply;
@@ -32,6 +33,7 @@ use parking_lot::Mutex;
 
 use cache::PromptCache;
 use kept::KeptAnswers;
+pub use models::Listing;
 use record::Records;
 pub use record::{Outcome, Record};
 pub use script::{Ending, Gate, Manner, Script, Step};
@@ -63,6 +65,8 @@ pub struct Upstreams {
 /// What all connections share.
 struct Shared {
     scripts: Mutex<HashMap<String, Script>>,
+    /// What accounts list, where it is not the usual.
+    lists: Mutex<HashMap<String, Listing>>,
     cache: Mutex<PromptCache>,
     kept: Mutex<KeptAnswers>,
     records: Records,
@@ -82,6 +86,7 @@ impl Upstreams {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             scripts: Mutex::default(),
+            lists: Mutex::default(),
             cache: Mutex::default(),
             kept: Mutex::default(),
             records: Records::default(),
@@ -113,6 +118,11 @@ impl Upstreams {
     /// Has the account `key` follow `script` from its next request on.
     pub fn script(&self, key: &str, script: Script) {
         self.shared.scripts.lock().insert(key.to_owned(), script);
+    }
+
+    /// Has the account `key` list other models than those of the demo.
+    pub fn list(&self, key: &str, listing: Listing) {
+        self.shared.lists.lock().insert(key.to_owned(), listing);
     }
 
     /// What has been asked so far, oldest first; of very many requests the newest.

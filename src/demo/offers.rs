@@ -2,7 +2,7 @@
 //! has its own place for it. Gemini takes each name in camelCase and in snake_case, as all of Google's JSON APIs do
 //! (ProtoJSON), and its SDK sends both.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::ask::Dialect;
 use super::messages::SIGNATURE;
@@ -18,29 +18,43 @@ pub struct Offers<'a> {
 impl Offers<'_> {
     /// Whether a tool of this name is declared, with a parameter for each of the `arguments`.
     pub fn has_tool(&self, name: &str, arguments: &Value) -> bool {
-        elements(&self.body["tools"]).any(|tool| {
-            let functions = match self.dialect {
-                Dialect::Chat => std::slice::from_ref(&tool["function"]),
-                Dialect::Responses | Dialect::Messages => std::slice::from_ref(tool),
-                Dialect::Gemini => {
-                    first_of(tool, &["functionDeclarations", "function_declarations"])
-                        .as_array()
-                        .map_or(&[][..], |all| all)
-                }
-            };
-            functions.iter().any(|function| {
-                let schema = first_of(
-                    function,
-                    &[
-                        "parameters",
-                        "parametersJsonSchema",
-                        "parameters_json_schema",
-                        "input_schema",
-                    ],
-                );
-                function["name"] == name && covers(schema, arguments)
-            })
-        })
+        let mut functions = self.functions();
+        functions.any(|(known, schema)| known == name && covers(schema, arguments))
+    }
+
+    /// The call of a declared `get_…` that the prompt asks about, as in the examples of all vendors; what it requires
+    /// is the prompt.
+    pub fn call_for(&self, prompt: &str) -> Option<(String, String)> {
+        let is_asked = prompt.trim_end().ends_with('?');
+        let mut words = prompt.split(|c: char| !c.is_alphanumeric());
+        let (name, schema) = self.functions().filter(|_| is_asked).find(|(name, _)| {
+            let thing = name.strip_prefix("get_");
+            thing.is_some_and(|thing| words.any(|word| word.eq_ignore_ascii_case(thing)))
+        })?;
+        let required = elements(&schema["required"]).filter_map(Value::as_str);
+        let arguments: Map<String, Value> = required
+            .map(|name| (name.to_owned(), prompt.into()))
+            .collect();
+        Some((name.to_owned(), Value::from(arguments).to_string()))
+    }
+
+    /// Name and schema of each function that is declared.
+    fn functions(&self) -> impl Iterator<Item = (&str, &Value)> {
+        const SCHEMA: [&str; 4] = [
+            "parameters",
+            "parametersJsonSchema",
+            "parameters_json_schema",
+            "input_schema",
+        ];
+        let functions = elements(&self.body["tools"]).flat_map(|tool| match self.dialect {
+            Dialect::Chat => std::slice::from_ref(&tool["function"]),
+            Dialect::Responses | Dialect::Messages => std::slice::from_ref(tool),
+            Dialect::Gemini => first_of(tool, &["functionDeclarations", "function_declarations"])
+                .as_array()
+                .map_or(&[][..], |all| all),
+        });
+        functions
+            .filter_map(|function| Some((function["name"].as_str()?, first_of(function, &SCHEMA))))
     }
 
     /// Whether the answer shall follow a schema with all members of `answer`.

@@ -1,5 +1,7 @@
 //! What is answered, before it is put into a dialect.
 
+use serde_json::Value;
+
 use super::ask::Ask;
 use super::cache::Hit;
 use super::script::Manner;
@@ -15,6 +17,8 @@ pub struct Reply {
     pub created: u64,
     /// Whether it is kept (Responses).
     pub is_stored: bool,
+    /// The request (Responses).
+    pub asked: Value,
     /// What precedes the answer.
     pub reasoning: Option<&'static str>,
     /// The text, in the pieces in which it is streamed.
@@ -67,6 +71,7 @@ impl Reply {
             model: ask.model.clone(),
             created,
             is_stored: ask.stores,
+            asked: ask.asked.clone(),
             reasoning,
             output_tokens: reasoning_tokens + tools.len() as u64 * 8 + pieces_tokens(&pieces),
             reasoning_tokens,

@@ -1,6 +1,6 @@
 //! OpenAI Responses.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::reply::Reply;
 
@@ -10,7 +10,7 @@ const ENCRYPTED: &str = "gAAAAABoZGVtbyB0aG91Z2h0cyBhcmUgcmVhZCBieSB0aGUgZGVtbyB
 fn usage(reply: &Reply) -> Value {
     json!({
         "input_tokens": reply.hit.total,
-        "input_tokens_details": {"cached_tokens": reply.hit.cached},
+        "input_tokens_details": {"cached_tokens": reply.hit.cached, "cache_write_tokens": 0},
         "output_tokens": reply.output_tokens,
         "output_tokens_details": {"reasoning_tokens": reply.reasoning_tokens},
         "total_tokens": reply.hit.total + reply.output_tokens,
@@ -44,7 +44,21 @@ fn summary_part(text: &str) -> Value {
     json!({"type": "summary_text", "text": text})
 }
 
+fn compaction(reply: &Reply) -> Value {
+    json!({"id": format!("cmp_{}", reply.id), "type": "compaction", "encrypted_content": ENCRYPTED})
+}
+
+/// Whether the conversation is to be compacted.
+fn is_compacted(reply: &Reply) -> bool {
+    let input = reply.asked["input"].as_array();
+    let last = input.and_then(|items| items.last());
+    last.is_some_and(|item| item["type"] == "compaction_trigger")
+}
+
 fn output(reply: &Reply) -> Vec<Value> {
+    if is_compacted(reply) {
+        return vec![compaction(reply)];
+    }
     let mut output: Vec<Value> = reply
         .reasoning
         .map(|text| reasoning(reply, &[summary_part(text)]))
@@ -59,34 +73,87 @@ fn output(reply: &Reply) -> Vec<Value> {
     output
 }
 
-fn response(reply: &Reply, status: &str, output: Vec<Value>, usage: Value) -> Value {
+/// What an answer says where its request says nothing, in the vendor's order.
+fn defaults() -> Value {
     json!({
+        "instructions": null,
+        "max_output_tokens": null,
+        "max_tool_calls": null,
+        "parallel_tool_calls": true,
+        "presence_penalty": 0.0,
+        "frequency_penalty": 0.0,
+        "previous_response_id": null,
+        "prompt_cache_key": null,
+        "reasoning": {"effort": null, "summary": null},
+        "safety_identifier": null,
+        "service_tier": "default",
+        "temperature": 1.0,
+        "text": {"format": {"type": "text"}, "verbosity": "medium"},
+        "tool_choice": "auto",
+        "tools": [],
+        "top_logprobs": 0,
+        "top_p": 1.0,
+        "truncation": "disabled",
+        "metadata": {},
+    })
+}
+
+/// What was asked for, and for the rest what it means.
+fn over(defaults: Value, asked: &Value) -> Value {
+    match (defaults, asked) {
+        (defaults, Value::Null) => defaults,
+        (Value::Object(defaults), Value::Object(asked)) => {
+            let mut all = defaults;
+            for (key, said) in asked {
+                let default = all.get(key).cloned().unwrap_or_default();
+                all.insert(key.clone(), over(default, said));
+            }
+            all.into()
+        }
+        (_, asked) => asked.clone(),
+    }
+}
+
+fn repeated(asked: &Value) -> Map<String, Value> {
+    let defaults = defaults();
+    let members = defaults.as_object().into_iter().flatten();
+    let mut repeated: Map<String, Value> = members
+        .map(|(key, default)| (key.clone(), over(default.clone(), &asked[key])))
+        .collect();
+    if repeated["service_tier"] == "auto" {
+        repeated.insert("service_tier".to_owned(), "default".into());
+    }
+    if !asked["user"].is_null() {
+        repeated.insert("user".to_owned(), asked["user"].clone());
+    }
+    // What is not said of a function.
+    let unsaid = json!({"description": null, "parameters": null, "strict": true});
+    if let Some(tools) = repeated["tools"].as_array_mut() {
+        let functions = tools.iter_mut().filter(|tool| tool["type"] == "function");
+        functions.for_each(|tool| *tool = over(unsaid.clone(), tool));
+    }
+    repeated
+}
+
+fn response(reply: &Reply, status: &str, output: Vec<Value>, usage: Value) -> Value {
+    let mut response = json!({
         "id": format!("resp_{}", reply.id),
         "object": "response",
         "created_at": reply.created,
+        "completed_at": (status == "completed").then_some(reply.created),
         "status": status,
         "background": false,
         "error": null,
         "incomplete_details": null,
-        "instructions": null,
-        "max_output_tokens": null,
         "model": reply.model,
         "output": output,
-        "parallel_tool_calls": true,
-        "previous_response_id": null,
-        "reasoning": {"effort": null, "summary": null},
-        "service_tier": "default",
         "store": reply.is_stored,
-        "temperature": 1.0,
-        "text": {"format": {"type": "text"}},
-        "tool_choice": "auto",
-        "tools": [],
-        "top_p": 1.0,
-        "truncation": "disabled",
         "usage": usage,
-        "user": null,
-        "metadata": {},
-    })
+    });
+    if let Some(response) = response.as_object_mut() {
+        response.extend(repeated(&reply.asked));
+    }
+    response
 }
 
 pub fn body(reply: &Reply) -> Value {
@@ -118,6 +185,16 @@ pub fn events(reply: &Reply) -> Vec<String> {
     let begun = response(reply, "in_progress", Vec::new(), Value::Null);
     put(json!({"type": "response.created", "response": begun}));
     put(json!({"type": "response.in_progress", "response": begun}));
+    if is_compacted(reply) {
+        for step in ["added", "done"] {
+            put(
+                json!({"type": format!("response.output_item.{step}"), "output_index": 0,
+                "item": compaction(reply)}),
+            );
+        }
+        put(json!({"type": "response.completed", "response": body(reply)}));
+        return events;
+    }
     if let Some(text) = reply.reasoning {
         let id = reasoning_id(reply);
         put(
@@ -183,7 +260,7 @@ pub fn events(reply: &Reply) -> Vec<String> {
         );
         put(
             json!({"type": "response.function_call_arguments.done", "item_id": id,
-            "output_index": index, "arguments": tool.arguments}),
+            "output_index": index, "name": tool.name, "arguments": tool.arguments}),
         );
         put(
             json!({"type": "response.output_item.done", "output_index": index,
@@ -194,8 +271,8 @@ pub fn events(reply: &Reply) -> Vec<String> {
     events
 }
 
-pub fn error_event(message: &str) -> String {
+pub fn error_event(message: &str, number: usize) -> String {
     let event = json!({"type": "error", "code": "server_error", "message": message,
-        "param": null, "sequence_number": 1});
+        "param": null, "sequence_number": number});
     format!("event: error\ndata: {event}\n\n")
 }

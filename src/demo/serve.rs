@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Shared;
 use super::ask::{Action, Ask, Dialect, Streaming, Target};
@@ -15,7 +15,7 @@ use super::kept::Wish;
 use super::record::{Outcome, Record};
 use super::reply::Reply;
 use super::script::{Ending, Gate, Manner, Step};
-use super::{chat, gemini, messages, responses};
+use super::{chat, gemini, messages, models, responses};
 
 /// Time between two looks at a gate.
 const GATE_CHECK: Duration = Duration::from_millis(5);
@@ -46,7 +46,26 @@ pub fn connection(stream: TcpStream, shared: &Shared) {
 fn exchange(connection: &mut Connection, request: Request, shared: &Shared) -> After {
     let path = request.path.split('?').next().unwrap_or_default();
     if request.method == "GET" && path.ends_with("/models") {
-        return respond(connection, 200, &[], &model_list());
+        let key = request.key();
+        let listing = shared.lists.lock().get(&key).cloned().unwrap_or_default();
+        let dialect = models::dialect(&request);
+        let (status, body) = models::answer(dialect, &listing);
+        let number = shared.records.add(Record {
+            key,
+            dialect: dialect.name(),
+            method: request.method,
+            path: request.path,
+            headers: request.headers,
+            body: request.body,
+            model: String::new(),
+            input_tokens: 0,
+            cached_tokens: 0,
+            at: Instant::now(),
+            outcome: Outcome::UnderWay,
+        });
+        let after = respond(connection, status, &[], &body);
+        shared.records.end(number, matches!(after, After::Gone));
+        return after;
     }
     if let Some(wish) = Wish::of(&request.method, &request.path) {
         let key = request.key();
@@ -306,7 +325,7 @@ fn stream(
             let message = "The demo has had enough.";
             let event = match dialect {
                 Dialect::Chat => chat::error_event(message),
-                Dialect::Responses => responses::error_event(message),
+                Dialect::Responses => responses::error_event(message, count),
                 Dialect::Messages => messages::error_event(message),
                 Dialect::Gemini => gemini::error_event(message),
             };
@@ -358,15 +377,4 @@ fn error(dialect: Dialect, status: u16, message: &str) -> Value {
         Dialect::Messages => messages::error(status, message),
         Dialect::Gemini => gemini::error(status, message),
     }
-}
-
-fn model_list() -> Value {
-    let data: Vec<Value> = ["chat", "responses", "messages", "gemini"]
-        .into_iter()
-        .map(|dialect| {
-            json!({"id": super::model(dialect), "object": "model", "created": 1_700_000_000,
-                "owned_by": "demo"})
-        })
-        .collect();
-    json!({"object": "list", "data": data})
 }

@@ -65,7 +65,9 @@ impl Wishes {
         let lines = prompt
             .lines()
             .filter_map(|line| line.trim().strip_prefix("demo:"));
+        let mut is_wished = false;
         for line in lines {
+            is_wished = true;
             let (wish, rest) = line.split_once(' ').unwrap_or((line, ""));
             match wish {
                 "error" => match rest.trim().parse() {
@@ -100,6 +102,9 @@ impl Wishes {
                 "pause" => wishes.pause = milliseconds(rest)?,
                 _ => return Err(format!("the demo cannot do demo:{wish}")),
             }
+        }
+        if !is_wished {
+            wishes.tools.extend(offers.call_for(prompt));
         }
         Ok(wishes)
     }
@@ -154,6 +159,23 @@ mod tests {
         assert_eq!(broken.broken, Some(Break::Cut));
         assert_eq!(broken.wait, Duration::from_millis(20));
         assert_eq!(broken.pause, Duration::from_millis(30));
+    }
+
+    #[test]
+    fn a_question_about_what_a_tool_gets_calls_it() {
+        let body = json!({"tools": [{"type": "function", "function": {"name": "get_weather",
+            "parameters": {"properties": {"location": {"type": "string"}}, "required": ["location"]}}}]});
+        let prompt = "What's the weather like in San Francisco?";
+        let arguments = json!({"location": prompt}).to_string();
+        let called = wishes(prompt, &body).unwrap().tools;
+        assert_eq!(called, [("get_weather".to_owned(), arguments)]);
+        for other in [
+            "The weather is fine.",
+            "What is the time?",
+            "the weather?\ndemo:wait 1",
+        ] {
+            assert_eq!(wishes(other, &body).unwrap().tools, [], "{other}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
@@ -64,6 +65,8 @@ pub struct Translated {
     pub way_back: WayBack,
     /// What of the client's request was left out, in short names that the client is told.
     pub dropped: Vec<String>,
+    /// Types of items that the upstream is told as text.
+    pub reworded: Vec<String>,
 }
 
 /// What it takes to bring an answer back.
@@ -195,7 +198,7 @@ pub fn for_provider(
 ) -> Result<Translated, Untranslatable> {
     let body = given::open(ask.body)?;
     let mut echo = match ask.client {
-        Dialect::Responses => responses::envelope::echo(&body),
+        Dialect::Responses => responses::echo::echo(&body),
         _ => Vec::new(),
     };
     let refused = |why: String| Untranslatable::new("", why);
@@ -215,7 +218,7 @@ pub fn for_provider(
     }
     choice::draw(&mut request, ask.upstream, ask.upstream_model);
     let mut dropped = choice::settle(&mut request, ask.client, ask.upstream)?;
-    responses::envelope::leave_out(&dropped, &mut echo);
+    responses::echo::leave_out(&dropped, &mut echo);
     let record = ask.record.or_else(|| thinking::record(ask.upstream_model));
     let target = Target::new(ask.client, ask.upstream, record);
     let amount = ask.suffix.and_then(Amount::of_suffix);
@@ -238,6 +241,7 @@ pub fn for_provider(
             thinks,
         ));
     }
+    let reworded = std::mem::take(&mut request.reworded);
     let says_length = request.sampling.max_tokens.is_some();
     let names = Names::new(ask.upstream, mentioned(&request));
     let head = Head {
@@ -287,6 +291,7 @@ pub fn for_provider(
             join,
         },
         dropped,
+        reworded,
     })
 }
 
@@ -531,6 +536,14 @@ impl Stream {
         self.way_back.client
     }
 
+    /// Bytes that are kept of the answer so far, because its end repeats it.
+    pub fn kept(&self) -> usize {
+        match &self.writer {
+            Some(Writer::Responses(writer)) => writer.kept(),
+            _ => 0,
+        }
+    }
+
     /// Whether the array has elements, where it is one.
     pub fn array_has_elements(&self) -> Option<bool> {
         self.array.as_ref().map(|array| array.has_elements)
@@ -712,9 +725,10 @@ impl Stream {
     pub fn fail_with(&mut self, problem: &Problem, out: &mut Vec<u8>) {
         match (self.way_back.client, &mut self.array) {
             (Dialect::Responses, _) => {
-                let (code, message) = problem::stream_words(Dialect::Responses, problem);
+                let (_, code, message) = problem::stream_words(problem);
+                let status = problem.status.code();
                 if let Some(Writer::Responses(writer)) = self.writer() {
-                    writer.fail(&code, &message, out);
+                    writer.fail((status, &code), &message, out);
                 }
             }
             (_, Some(_)) => {
@@ -723,7 +737,7 @@ impl Stream {
                 out.extend_from_slice(b"]");
             }
             (dialect, None) => {
-                out.extend_from_slice(&problem::render_in_stream(dialect, problem, false, 0));
+                out.extend_from_slice(&problem::render_in_stream(dialect, problem, 0));
             }
         }
         self.state = State::Failed {
@@ -739,6 +753,7 @@ impl Stream {
         }
         let mut ending = std::mem::take(&mut self.ending);
         ending.usage = self.meter.usage();
+        ending.at = Some(seconds_now());
         let mut chunks = Vec::new();
         match self.writer() {
             Some(Writer::Chat(writer)) => writer.end(ending, out),
@@ -754,6 +769,12 @@ impl Stream {
             out.extend_from_slice(end);
         }
     }
+}
+
+/// Seconds since 1970, for what says when an answer was completed or has failed.
+pub fn seconds_now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |since| since.as_secs())
 }
 
 /// Brings a whole answer back.
@@ -840,6 +861,7 @@ impl Gathered {
             return Err(error);
         }
         answer.usage = meter.usage();
+        answer.ended = Some(seconds_now());
         let mut head = way_back.head;
         head.id = ids::answer(way_back.client, answer.id.as_deref(), &mut way_back.mint);
         head.created = answer.created.unwrap_or(head.created);

@@ -54,7 +54,7 @@ pub use service::Service;
 use starving::Starving;
 use table::Table;
 use threads::Threads;
-pub use tls::{Identity, IdentityError};
+pub use tls::{Identity, IdentityError, is_valid_at};
 
 /// How long the threads of an edge that stops are waited for.
 const ENDING: Duration = Duration::from_secs(10);

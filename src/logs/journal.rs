@@ -1,7 +1,7 @@
 //! The log of the program: which lines it has, how they look, and where they go.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::panic::PanicHookInfo;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,10 +11,12 @@ use arc_swap::ArcSwap;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use parking_lot::Mutex;
 
+use super::line::Look;
 use super::rotated::{FULL, Rotated};
 use super::stderr::Stderr;
 use super::writer::{Output, Writer};
 use super::{current, line};
+use crate::colour;
 use crate::config::{LogFormat, Logs};
 use crate::time::Timestamp;
 
@@ -48,6 +50,8 @@ struct Place {
     format: LogFormat,
     /// The folder of its file; standard error if there is none.
     folder: Option<PathBuf>,
+    /// Whether standard error shows colours.
+    has_colours: bool,
 }
 
 impl Place {
@@ -55,6 +59,16 @@ impl Place {
         Self {
             format: logs.format,
             folder: logs.to_file.then(|| folder.to_owned()),
+            has_colours: !logs.to_file && colour::are_wanted(io::stderr().is_terminal()),
+        }
+    }
+
+    fn look(&self) -> Look {
+        Look {
+            format: self.format,
+            // Whoever looks for more than what happens.
+            has_source: log::max_level() >= LevelFilter::Debug,
+            has_colours: self.has_colours,
         }
     }
 
@@ -68,7 +82,7 @@ impl Place {
             .line(Some(line!()))
             .build();
         let time = Timestamp::local(SystemTime::now());
-        line::of(&record, &time, None, self.format)
+        line::of(&record, &time, None, self.look())
     }
 }
 
@@ -137,7 +151,7 @@ impl Log for Journal {
         }
         let time = Timestamp::local(SystemTime::now());
         let place = self.0.place.load_full();
-        let line = line::of(record, &time, current::id(), place.format);
+        let line = line::of(record, &time, current::id(), place.look());
         match &self.0.way {
             Way::Thread(writer) => {
                 if let Err(line) = writer.put(place, line) {
@@ -282,6 +296,7 @@ mod tests {
             Arc::new(Place {
                 format,
                 folder: None,
+                has_colours: false,
             })
         };
         let text = Places::default().dropped(&place(LogFormat::Text), 1);

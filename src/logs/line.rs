@@ -7,6 +7,7 @@ use log::{Level, Record};
 use serde_json::Value as Json;
 
 use super::request_id::{NONE, RequestId};
+use crate::colour::{Colour, PLAIN};
 use crate::config::LogFormat;
 use crate::time::Timestamp;
 
@@ -14,16 +15,20 @@ use crate::time::Timestamp;
 pub const ACCESS: &str = "holdfast::access";
 const SHOWN: &[&str] = &["status", "latency_ms", "client", "method", "path", "error"];
 
+/// What belongs to every line of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    pub format: LogFormat,
+    /// Whether a line of text says where in the code it was written. Lines of JSON always do.
+    pub has_source: bool,
+    pub has_colours: bool,
+}
+
 /// One line, with its end.
-pub fn of(
-    record: &Record<'_>,
-    time: &Timestamp,
-    id: Option<RequestId>,
-    format: LogFormat,
-) -> String {
+pub fn of(record: &Record<'_>, time: &Timestamp, id: Option<RequestId>, look: Look) -> String {
     let id = id.as_ref().map_or(NONE, RequestId::as_str);
-    let mut line = match format {
-        LogFormat::Text => text(record, time, id),
+    let mut line = match look.format {
+        LogFormat::Text => text(record, time, id, look),
         LogFormat::Json => json(record, time, id),
     };
     line.push('\n');
@@ -33,21 +38,37 @@ pub fn of(
 /// Bytes of most lines.
 const LINE: usize = 384;
 
-fn text(record: &Record<'_>, time: &Timestamp, id: &str) -> String {
+fn text(record: &Record<'_>, time: &Timestamp, id: &str, look: Look) -> String {
     let mut line = String::with_capacity(LINE);
-    // Writing to memory cannot fail.
-    let _ = write!(line, "[{} {}] [", time.date(), time.clock(":"));
-    let level = match record.level() {
-        Level::Error => "] [error] [",
-        Level::Warn => "] [warn ] [",
-        Level::Info => "] [info ] [",
-        Level::Debug => "] [debug] [",
-        Level::Trace => "] [trace] [",
+    let (begin, end) = match look.has_colours {
+        true => (Colour::Grey.code(), PLAIN),
+        false => ("", ""),
     };
-    let mut number = itoa::Buffer::new();
-    let place = number.format(record.line().unwrap_or_default());
-    for part in [id, level, file(record), ":", place, "] "] {
+    // Writing to memory cannot fail.
+    let _ = write!(line, "{begin}[{} {}] [", time.date(), time.clock(":"));
+    for part in [id, "]", end, " ["] {
         line.push_str(part);
+    }
+    let (level, colour) = match record.level() {
+        Level::Error => ("error", Colour::Red),
+        Level::Warn => ("warn ", Colour::Yellow),
+        Level::Info => ("info ", Colour::Green),
+        Level::Debug => ("debug", Colour::Blue),
+        Level::Trace => ("trace", Colour::Grey),
+    };
+    let colour = match look.has_colours {
+        true => colour.code(),
+        false => "",
+    };
+    for part in [colour, level, end, "] "] {
+        line.push_str(part);
+    }
+    if look.has_source {
+        let mut number = itoa::Buffer::new();
+        let place = number.format(record.line().unwrap_or_default());
+        for part in [begin, "[", file(record), ":", place, "]", end, " "] {
+            line.push_str(part);
+        }
     }
     let _ = fmt::write(&mut OneLine(&mut line), *record.args());
     let _ = record.key_values().visit(&mut Fields {
@@ -175,7 +196,17 @@ mod tests {
 
     use super::*;
 
-    fn shown(target: &str, message: &str, format: LogFormat, id: Option<RequestId>) -> String {
+    const TEXT: Look = Look {
+        format: LogFormat::Text,
+        has_source: true,
+        has_colours: false,
+    };
+    const JSON: Look = Look {
+        format: LogFormat::Json,
+        ..TEXT
+    };
+
+    fn shown(target: &str, message: &str, look: Look, id: Option<RequestId>) -> String {
         let time = Timestamp::ahead(UNIX_EPOCH + Duration::from_millis(1_766_517_244_123), 3600);
         let fields = [
             ("status", Value::from(200)),
@@ -192,18 +223,18 @@ mod tests {
             .key_values(&fields)
             .build();
         // `record` cannot outlive the arguments it was built with.
-        of(&record, &time, id, format)
+        of(&record, &time, id, look)
     }
 
     #[test]
     fn a_line_of_text() {
         assert_eq!(
-            shown("holdfast::x", "two\nlines\x1b[31m", LogFormat::Text, None),
+            shown("holdfast::x", "two\nlines\x1b[31m", TEXT, None),
             "[2025-12-23 20:14:04] [--------] [info ] [server/access.rs:7] two\\nlines\\u{1b}[31m status=200 model=m\\n cached=true\n"
         );
         let id = RequestId::fresh();
         assert_eq!(
-            shown(ACCESS, " 200 |", LogFormat::Text, Some(id)),
+            shown(ACCESS, " 200 |", TEXT, Some(id)),
             format!(
                 "[2025-12-23 20:14:04] [{id}] [info ] [server/access.rs:7]  200 | model=m\\n cached=true\n"
             )
@@ -211,9 +242,29 @@ mod tests {
     }
 
     #[test]
+    fn people_are_not_told_where_in_the_code() {
+        let people = Look {
+            has_source: false,
+            ..TEXT
+        };
+        assert_eq!(
+            shown("holdfast::x", "m", people, None),
+            "[2025-12-23 20:14:04] [--------] [info ] m status=200 model=m\\n cached=true\n"
+        );
+        let terminal = Look {
+            has_colours: true,
+            ..people
+        };
+        assert_eq!(
+            shown("holdfast::x", "\x1b[31m", terminal, None),
+            "\x1b[90m[2025-12-23 20:14:04] [--------]\x1b[0m [\x1b[32minfo \x1b[0m] \\u{1b}[31m status=200 model=m\\n cached=true\n"
+        );
+    }
+
+    #[test]
     fn a_line_of_json() {
         let id = RequestId::fresh();
-        let line = shown(ACCESS, "a\nb", LogFormat::Json, Some(id));
+        let line = shown(ACCESS, "a\nb", JSON, Some(id));
         assert_eq!(line.matches('\n').count(), 1);
         let json: Json = serde_json::from_str(&line).unwrap();
         assert_eq!(
@@ -229,7 +280,7 @@ mod tests {
                 "cached": true,
             })
         );
-        let line = shown("x", "", LogFormat::Json, None);
+        let line = shown("x", "", JSON, None);
         assert!(!line.contains("request_id"), "{line}");
     }
 }

@@ -123,10 +123,23 @@ impl Rules {
         self.0.iter().filter(matches)
     }
 
-    /// The rules that meet none of `models`, each with its names and the protocols it is asked for in. A name
-    /// stands for itself with any suffix too.
-    pub fn unmatched(&self, models: &[(Vec<&str>, Vec<Protocol>)]) -> Vec<&Rule> {
+    /// The rules that meet none of `models`, each with its names and the protocols it is asked for in, and none of
+    /// what may be asked for beside them, patterns of names with their protocols. A name stands for itself with any
+    /// suffix too.
+    pub fn unmatched(
+        &self,
+        models: &[(Vec<&str>, Vec<Protocol>)],
+        beside: &[(Glob, Vec<Protocol>)],
+    ) -> Vec<&Rule> {
         let mut left: Vec<&Rule> = self.0.iter().collect();
+        left.retain(|rule| {
+            !rule.rows.iter().any(|row| {
+                beside.iter().any(|(names, protocols)| {
+                    row.protocol.is_none_or(|one| protocols.contains(&one))
+                        && row.name.overlaps(names)
+                })
+            })
+        });
         for (names, protocols) in models {
             if left.is_empty() {
                 break;

@@ -16,8 +16,8 @@ use super::failure::{ERROR_BODY, Failure, FailureKind};
 use super::headers::Headers;
 use super::net::{self, CallError, Network, Origin, Settings, Stage};
 use super::request::Request;
-use super::target::{Call, Kind};
-use super::{claude, codex, compat, compressed, gemini, presented, vertex};
+use super::target::{Action, Call, Kind};
+use super::{claude, codex, compat, compressed, gemini, models, presented, vertex};
 use crate::coding::Coding;
 use crate::exchange::{Interruption, Waiter};
 use crate::json::Splice;
@@ -163,6 +163,9 @@ impl Answer {
 
 /// The request that a call stands for.
 fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
+    if let Action::Models(page) = call.action {
+        return models::request(call, page);
+    }
     match call.target.kind {
         Kind::Gemini => gemini::request(call),
         Kind::Vertex => vertex::request(call),

@@ -8,6 +8,7 @@ use super::headers::Headers;
 use super::request::{self, Request};
 use super::target::{Action, Call};
 use super::url;
+use crate::json::Splice;
 
 const BASE: &str = "https://api.anthropic.com";
 const HOST: &str = "api.anthropic.com";
@@ -37,6 +38,8 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
         Action::Generate => "/v1/messages",
         Action::Count => "/v1/messages/count_tokens",
         Action::Compact => return Err(Failure::unsupported("compaction")),
+        Action::Stored(_) => return Err(Failure::unsupported("keeping answers")),
+        Action::Models(_) => return Err(Failure::unsupported("a list of models")),
     };
     let uri = url::under(base, path)?;
     let is_vendor = is_vendor(&uri);
@@ -54,20 +57,8 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     }
 
     let mut headers = Headers::of_call(call, call.stream && call.action == Action::Generate);
-    let is_token = call
-        .target
-        .key
-        .is_some_and(|key| key.reveal().contains(TOKEN_MARK));
-    match call.target.key {
-        Some(key) if is_vendor && !is_token => {
-            headers.set_secret(X_API_KEY, key.reveal().to_owned())
-        }
-        _ => headers.bearer(call),
-    }
+    authenticate(call, is_vendor, &mut headers, &mut betas);
     if is_vendor {
-        if is_token {
-            betas.add("oauth-2025-04-20");
-        }
         if call.client_header("x-cpa-claude-1m").is_some() {
             betas.add("context-1m-2025-08-07");
         }
@@ -85,6 +76,43 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     headers.defaults(call);
     headers.credential(call);
     Ok(Request { uri, headers, body })
+}
+
+/// A page of the list of models.
+pub fn models<'a>(call: &Call<'a>, page: &str) -> Result<Request<'a>, Failure> {
+    let base = match call.target.base_url {
+        "" => BASE,
+        base => base,
+    };
+    let uri = url::under(base, &format!("/v1/models?limit=1000{page}"))?;
+    let mut headers = Headers::of_call(call, false);
+    let mut betas = Betas::default();
+    authenticate(call, is_vendor(&uri), &mut headers, &mut betas);
+    headers.put(ANTHROPIC_VERSION, VERSION);
+    if !betas.0.is_empty() {
+        headers.set(ANTHROPIC_BETA, &betas.0.join(","));
+    }
+    headers.defaults(call);
+    headers.credential(call);
+    let body = Splice::new(call.body);
+    Ok(Request { uri, headers, body })
+}
+
+/// Presents the key as the upstream takes it.
+fn authenticate(call: &Call<'_>, is_vendor: bool, headers: &mut Headers, betas: &mut Betas) {
+    let is_token = call
+        .target
+        .key
+        .is_some_and(|key| key.reveal().contains(TOKEN_MARK));
+    match call.target.key {
+        Some(key) if is_vendor && !is_token => {
+            headers.set_secret(X_API_KEY, key.reveal().to_owned());
+        }
+        _ => headers.bearer(call),
+    }
+    if is_vendor && is_token {
+        betas.add("oauth-2025-04-20");
+    }
 }
 
 fn is_vendor(uri: &Uri) -> bool {
@@ -136,7 +164,6 @@ mod tests {
             },
             model: "m",
             action: Action::Generate,
-            stored: None,
             stream: false,
             body: body.as_bytes(),
             model_span: None,

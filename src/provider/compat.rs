@@ -7,12 +7,15 @@ use super::headers::Headers;
 use super::request::{self, Request};
 use super::target::{Action, Call};
 use super::url;
+use crate::json::Splice;
 
 pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     let mut body = request::renamed(call, call.model);
     let path = match call.action {
         Action::Generate => "/chat/completions",
         Action::Count => return Err(Failure::unsupported("token counting")),
+        Action::Stored(_) => return Err(Failure::unsupported("keeping answers")),
+        Action::Models(_) => return Err(Failure::unsupported("a list of models")),
         Action::Compact => {
             for member in request::members_with(call, "stream")? {
                 if member.key == "stream" {
@@ -31,5 +34,15 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
         headers.put(ACCEPT, "text/event-stream");
         headers.put(CACHE_CONTROL, "no-cache");
     }
+    Ok(Request { uri, headers, body })
+}
+
+/// The list of models.
+pub fn models<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
+    let uri = url::under(call.target.base_url, "/models")?;
+    let mut headers = Headers::of_call(call, false);
+    headers.bearer(call);
+    headers.credential(call);
+    let body = Splice::new(call.body);
     Ok(Request { uri, headers, body })
 }

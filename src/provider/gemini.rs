@@ -7,12 +7,29 @@ use super::headers::Headers;
 use super::request::{self, Request};
 use super::target::{Action, Call};
 use super::url;
+use crate::json::Splice;
 
 const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 const BASE: &str = "https://generativelanguage.googleapis.com";
 
 pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     google(call, BASE, "/v1beta/models/")
+}
+
+/// A page of the list of models.
+pub fn models<'a>(call: &Call<'a>, page: &str) -> Result<Request<'a>, Failure> {
+    let base = match call.target.base_url {
+        "" => BASE,
+        base => base,
+    };
+    let uri = url::under(base, &format!("/v1beta/models?pageSize=1000{page}"))?;
+    let mut headers = Headers::of_call(call, false);
+    if let Some(key) = call.target.key {
+        headers.set_secret(X_GOOG_API_KEY, key.reveal().to_owned());
+    }
+    headers.credential(call);
+    let body = Splice::new(call.body);
+    Ok(Request { uri, headers, body })
 }
 
 /// A call of either Google API: they differ in where their models are.
@@ -58,6 +75,8 @@ fn method(call: &Call) -> Result<String, Failure> {
         (Action::Generate, false) => "generateContent",
         (Action::Count, _) => return Ok("countTokens".to_owned()),
         (Action::Compact, _) => return Err(Failure::unsupported("compaction")),
+        (Action::Stored(_), _) => return Err(Failure::unsupported("keeping answers")),
+        (Action::Models(_), _) => return Err(Failure::unsupported("a list of models")),
     };
     let is_json = |alt: &str| matches!(alt.split(';').next(), Some("" | "sse" | "json"));
     Ok(match (call.alt, call.stream) {

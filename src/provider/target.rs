@@ -50,13 +50,17 @@ pub struct Target<'a> {
 
 /// What an upstream is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum Action<'a> {
     /// An answer.
     Generate,
     /// The number of tokens of a request.
     Count,
     /// A shorter form of a conversation (Responses).
     Compact,
+    /// Something about an answer that it keeps (Responses). There is no body.
+    Stored(Stored<'a>),
+    /// The list of models, or a page of it, by what the query says of the page. There is no body.
+    Models(&'a str),
 }
 
 /// What is asked about an answer that an upstream of Responses keeps.
@@ -81,9 +85,7 @@ pub struct Call<'a> {
     pub target: Target<'a>,
     /// The model's name at the upstream.
     pub model: &'a str,
-    pub action: Action,
-    /// Set where it is about an answer that the upstream keeps; then there is no body, and `action` does not count.
-    pub stored: Option<Stored<'a>>,
+    pub action: Action<'a>,
     /// Whether the client wants a stream.
     pub stream: bool,
     /// The client's body.
@@ -164,10 +166,29 @@ impl Verb {
 }
 
 impl<'a> Call<'a> {
+    /// One that asks for the list of models, or for a page of it.
+    pub fn of_models(target: Target<'a>, page: &'a str, waiter: &'a Waiter) -> Self {
+        Self {
+            target,
+            model: "",
+            action: Action::Models(page),
+            stream: false,
+            body: &[],
+            model_span: None,
+            client_headers: &[],
+            alt: None,
+            is_flavoured: false,
+            waiter,
+        }
+    }
+
     /// The method of the request that it is.
     pub fn method(&self) -> Method {
-        self.stored
-            .map_or(Method::POST, |stored| stored.verb.method())
+        match self.action {
+            Action::Stored(stored) => stored.verb.method(),
+            Action::Models(_) => Method::GET,
+            Action::Generate | Action::Count | Action::Compact => Method::POST,
+        }
     }
 
     /// The client's header of that name; the first one, if there are several.

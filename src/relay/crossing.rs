@@ -13,6 +13,7 @@ use super::pump::TOGETHER;
 use super::source::{closed, drain, fill, silent, unfinished};
 use super::stream::{Opened, Primed};
 use super::whole::{self, Whole};
+use crate::budget::{Budget, Exhausted, Reservation};
 use crate::dialect::event::{self, Meaning};
 use crate::dialect::problem::{self, ErrorStatus};
 use crate::dialect::translate::{self, State, Stream, WayBack};
@@ -54,7 +55,8 @@ pub struct Crossing {
 }
 
 impl Crossing {
-    pub fn new(mut opened: Opened, stream: Stream) -> Self {
+    /// What the stream keeps of the answer counts in `budget`.
+    pub fn new(mut opened: Opened, stream: Stream, budget: &Budget) -> Self {
         let redaction = match &opened {
             Opened::Events(primed) => &primed.redaction,
             Opened::Whole(whole) => &whole.redaction,
@@ -64,6 +66,7 @@ impl Crossing {
             stream,
             pending: Vec::new(),
             events: 0,
+            kept: budget.nothing(),
         };
         let is_over = match &mut opened {
             Opened::Events(primed) => {
@@ -143,6 +146,9 @@ fn last_response(events: &[u8]) -> Option<&[u8]> {
 /// Bytes a buffer may keep between events.
 const LASTING: usize = 4 * 1024;
 
+/// Bytes that are taken of the budget before they are needed.
+const AHEAD: usize = 16 * 1024;
+
 /// The way of events into the client's dialect.
 struct Reading {
     /// What the attempt presented: errors are told without it.
@@ -151,6 +157,8 @@ struct Reading {
     /// What the client is to get.
     pending: Vec<u8>,
     events: u64,
+    /// For what the stream keeps.
+    kept: Reservation,
 }
 
 struct Pump<'a, W> {
@@ -198,6 +206,15 @@ impl Reading {
         }
     }
 
+    /// Has what the stream keeps counted, some more at a time.
+    fn keep(&mut self) -> Result<(), Exhausted> {
+        let kept = self.stream.kept();
+        match kept > self.kept.bytes() {
+            true => self.kept.resize(kept + AHEAD),
+            false => Ok(()),
+        }
+    }
+
     fn failure(&self) -> Option<Failure> {
         let State::Failed { status, message } = self.stream.state() else {
             return None;
@@ -237,6 +254,9 @@ impl<W: Write> Pump<'_, W> {
             while let Some(event) = splitter.next_event() {
                 if self.reading.event(&event) {
                     return self.end_marked();
+                }
+                if self.reading.keep().is_err() {
+                    return self.broken(Failure::no_memory());
                 }
             }
             let wait = match may_have_more && self.reading.pending.len() < TOGETHER {

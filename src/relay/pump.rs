@@ -14,6 +14,8 @@ use crate::budget::Budget;
 use crate::dialect::event::{self, Choices, Meaning};
 use crate::dialect::output::OutputItems;
 use crate::dialect::problem::{self, ErrorStatus, Problem};
+use crate::dialect::responses::failure::{self, Known};
+use crate::dialect::translate;
 use crate::dialect::usage::Meter;
 use crate::dialect::{Dialect, choice_error};
 use crate::exchange::{Interruption, Waiter};
@@ -307,8 +309,18 @@ impl<'a, W: Write> Pump<'a, W> {
     fn put_problem(&mut self, problem: &Problem) {
         match self.style.framing {
             Framing::Events => {
-                let (dialect, is_codex) = (self.dialect, self.style.is_codex);
-                let event = problem::render_in_stream(dialect, problem, is_codex, self.events);
+                let event = match (self.dialect, self.style.is_codex) {
+                    (Dialect::Responses, true) => failure::event(
+                        problem,
+                        Known {
+                            id: self.response.as_deref().unwrap_or_default(),
+                            model: self.style.model,
+                            created: translate::seconds_now(),
+                            sequence_number: self.events,
+                        },
+                    ),
+                    (dialect, _) => problem::render_in_stream(dialect, problem, self.events),
+                };
                 self.out.put(&event);
             }
             Framing::Array => self.put_element(&problem::render(self.dialect, problem)),

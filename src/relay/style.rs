@@ -12,8 +12,10 @@ pub struct Style<'a> {
     pub rename: Option<Rename<'a>>,
     /// A sign of life is written when nothing else was for this long; none without.
     pub keep_alive: Option<Duration>,
-    /// The client is a Codex, which wants errors as `response.failed` (spec/http.md B 14a).
+    /// The client is a Codex, which wants errors as `response.failed`.
     pub is_codex: bool,
+    /// As the client named it.
+    pub model: &'a str,
 }
 
 /// What events are written as.

@@ -20,6 +20,7 @@ const STYLE: Style<'static> = Style {
     rename: None,
     keep_alive: None,
     is_codex: false,
+    model: "m",
 };
 
 /// Gives its pieces one by one.
@@ -200,7 +201,11 @@ fn pump_opened(dialect: Dialect, opened: Opened, mark: &str) -> (String, Relayed
         Opened::Events(primed) => primed.pump(Chunks::new(out), STYLE, settle),
         Opened::Whole(whole) => {
             let stream = Stream::new(WayBack::straight(dialect, "m", "seed", 1), false);
-            Crossing::new(Opened::Whole(whole), stream).pump(Chunks::new(out), None, settle)
+            Crossing::new(Opened::Whole(whole), stream, &Budget::unlimited()).pump(
+                Chunks::new(out),
+                None,
+                settle,
+            )
         }
     })
 }
@@ -269,7 +274,7 @@ fn whole_told(
         opened => {
             let way_back = WayBack::between(upstream, client, "m");
             let stream = Stream::new(way_back, false);
-            Crossing::new(opened, stream).pump(Chunks::new(io::sink()), None, &mut settle);
+            Crossing::new(opened, stream, budget).pump(Chunks::new(io::sink()), None, &mut settle);
         }
     }
     whole
@@ -306,6 +311,34 @@ fn the_end_of_responses_tells_of_the_whole_answer() {
 }
 
 #[test]
+fn what_a_translated_stream_keeps_is_counted() {
+    let piece = |text: &str| {
+        let chunk = json!({"id": "c", "object": "chat.completion.chunk", "choices":
+            [{"index": 0, "delta": {"content": text}, "finish_reason": null}]});
+        format!("data: {chunk}\n\n")
+    };
+    let text: String = (0..64).map(|_| piece(&"a".repeat(1024))).collect();
+    let text = text + &events(Chat);
+    for (limit, ended) in [(1024 * 1024, Ended::Terminal), (48 * 1024, Ended::Broken)] {
+        let budget = Budget::new(limit);
+        let opened = stream::open(answer(text.clone()), &asked(Chat, &budget)).unwrap();
+        let stream = Stream::new(WayBack::between(Chat, Responses, "m"), false);
+        let crossing = Crossing::new(opened, stream, &budget);
+        let mut out = Vec::new();
+        let relayed = crossing.pump(Chunks::new(&mut out), None, &mut |end| {
+            assert_eq!(end.ended, ended);
+            // Of what is told, 64 KiB are text.
+            let counted = budget.used();
+            assert!(ended == Ended::Broken || counted > 64 * 1024, "{counted}");
+        });
+        assert_eq!(relayed.ended, ended);
+        let is_told = String::from_utf8_lossy(&out).contains("response.failed");
+        assert_eq!(is_told, ended == Ended::Broken);
+        assert_eq!(budget.used(), 0);
+    }
+}
+
+#[test]
 fn translated_streams_end_at_the_upstreams_end() {
     for upstream in [Chat, Responses, Messages] {
         for client in Dialect::ALL {
@@ -320,7 +353,11 @@ fn translated_streams_end_at_the_upstreams_end() {
                 client => end_mark(client),
             };
             let (text, relayed, _) = pumped(mark, |out, settle| {
-                Crossing::new(opened, stream).pump(Chunks::new(out), None, settle)
+                Crossing::new(opened, stream, &Budget::unlimited()).pump(
+                    Chunks::new(out),
+                    None,
+                    settle,
+                )
             });
             assert_eq!(relayed.ended, Ended::Terminal, "{upstream:?} {client:?}");
             assert!(text.contains("hello") && !text.contains("late"), "{text}");
@@ -481,7 +518,7 @@ fn errors_in_choices_and_behind_the_finish_are_told() {
                 Chat => pump_opened(Chat, opened, "[DONE]"),
                 _ => {
                     let stream = Stream::new(WayBack::between(Chat, client, "m"), false);
-                    let crossing = Crossing::new(opened, stream);
+                    let crossing = Crossing::new(opened, stream, &Budget::unlimited());
                     pumped("too hot", |out, settle| {
                         crossing.pump(Chunks::new(out), None, settle)
                     })
@@ -663,7 +700,11 @@ fn streams_with_several_answers_end_with_the_last() {
                 pump_opened(dialect, open_stream(dialect, &text).unwrap(), "0\r\n\r\n");
             assert_eq!(relayed.ended, ended, "{dialect:?} {count}");
             let stream = Stream::new(WayBack::between(dialect, Messages, "m"), false);
-            let crossing = Crossing::new(open_stream(dialect, &text).unwrap(), stream);
+            let crossing = Crossing::new(
+                open_stream(dialect, &text).unwrap(),
+                stream,
+                &Budget::unlimited(),
+            );
             let (_, relayed, _) = pumped("0\r\n\r\n", |out, settle| {
                 crossing.pump(Chunks::new(out), None, settle)
             });
@@ -911,7 +952,11 @@ fn streams_are_kept_alive_with_what_their_clients_ignore() {
         let stream = Stream::new(WayBack::between(upstream, Gemini, "m"), false);
         let every = Some(std::time::Duration::from_secs(600));
         let (text, relayed, _) = pumped("0\r\n\r\n", |out, settle| {
-            Crossing::new(opened, stream).pump(Chunks::new(out), every, settle)
+            Crossing::new(opened, stream, &Budget::unlimited()).pump(
+                Chunks::new(out),
+                every,
+                settle,
+            )
         });
         assert_eq!(relayed.ended, Ended::Terminal, "{text}");
         let text = unchunked(&text);
@@ -938,7 +983,9 @@ fn a_translated_stream_that_begins_with_a_failure_is_one() {
             for client in Dialect::ALL {
                 let opened = open_stream(Gemini, &text).unwrap();
                 let stream = Stream::new(WayBack::between(Gemini, client, "m"), false);
-                let failed = Crossing::new(opened, stream).failure().unwrap();
+                let failed = Crossing::new(opened, stream, &Budget::unlimited())
+                    .failure()
+                    .unwrap();
                 assert_eq!(failed.status, Some(502));
                 assert!(String::from_utf8_lossy(&failed.body).contains(failure));
                 let body = first.strip_prefix("data: ").unwrap();
@@ -955,7 +1002,11 @@ fn a_translated_stream_that_begins_with_a_failure_is_one() {
     }
     let good = open_stream(Gemini, events(Gemini)).unwrap();
     let stream = Stream::new(WayBack::between(Gemini, Chat, "m"), false);
-    assert!(Crossing::new(good, stream).failure().is_none());
+    assert!(
+        Crossing::new(good, stream, &Budget::unlimited())
+            .failure()
+            .is_none()
+    );
 }
 
 /// An upstream that holds its connection open behind the end of its answer: reading on is noted.
@@ -1003,7 +1054,8 @@ fn an_answer_does_not_wait_for_what_is_behind_its_end() {
             drop(whole);
             let (answer, is_waited_for) = holding();
             let opened = stream::open(answer, &asked).unwrap();
-            let crossing = Crossing::new(opened, Stream::new(way_back(), false));
+            let crossing =
+                Crossing::new(opened, Stream::new(way_back(), false), &Budget::unlimited());
             crossing.pump(Chunks::new(io::sink()), None, &mut |_| {
                 assert!(!is_waited_for.get(), "{upstream:?} {client:?}");
             });
@@ -1060,7 +1112,11 @@ fn writes(answer: Answer, is_crossing: bool) -> Vec<Vec<u8>> {
     let relayed = match opened {
         opened if is_crossing => {
             let stream = Stream::new(WayBack::straight(Chat, "m", "seed", 1), false);
-            Crossing::new(opened, stream).pump(Chunks::new(&mut out), None, settle)
+            Crossing::new(opened, stream, &Budget::unlimited()).pump(
+                Chunks::new(&mut out),
+                None,
+                settle,
+            )
         }
         Opened::Events(primed) => primed.pump(Chunks::new(&mut out), STYLE, settle),
         Opened::Whole(_) => panic!("a stream"),

@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::attempt::Opening;
 use super::fixed::{EVENT_STREAM, RELAYED_JSON};
-use super::generation::{Generation, Told, Understood, Way, rename};
+use super::generation::{Generation, Told, Understood, Way, rename, told};
 use super::head::{Framing, Head};
 use super::inbound::Inbound;
 use super::keeping::Keeping;
@@ -124,6 +124,7 @@ impl Generation<'_> {
                     rename: rename(member, understood),
                     keep_alive,
                     is_codex: inbound.is_codex(),
+                    model: told(member, understood),
                 };
                 primed.pump(chunks(Prefixed::new(head, out)), style, &mut settle)
             }
@@ -169,7 +170,11 @@ impl Generation<'_> {
             now.unwrap_or_default().as_secs(),
         );
         let stream = Stream::new(way_back, self.wants_array());
-        Opening::Crossed(Box::new(Crossing::new(Opened::Whole(whole), stream)))
+        Opening::Crossed(Box::new(Crossing::new(
+            Opened::Whole(whole),
+            stream,
+            &self.server.budget,
+        )))
     }
 
     fn head(

@@ -102,7 +102,6 @@ impl Generation<'_> {
             target: Target::of(&candidate.credential, &own_headers, &self.snapshot.config),
             model: &member.upstream,
             action: self.operation.action,
-            stored: None,
             stream: understood.stream,
             body: inbound.sent(),
             model_span: understood.model_span,
@@ -113,6 +112,9 @@ impl Generation<'_> {
         };
         if call.action == Action::Compact && upstream != dialect {
             return self.summarized(&call, member, upstream, understood, suffix);
+        }
+        if upstream != dialect && self.asks_for_compaction(&call) {
+            return self.answered_with_summary(&call, member, upstream, understood, suffix);
         }
         let rules = self.rules(&call, member, understood);
         if upstream != dialect || understood.form != Form::Usual {
@@ -180,6 +182,10 @@ impl Generation<'_> {
             let dropped = translated.dropped.join(", ");
             log::debug!("left out for a {} upstream: {dropped}", upstream.name());
         }
+        if !translated.reworded.is_empty() {
+            let reworded = translated.reworded.join(", ");
+            log::debug!("told as text to a {} upstream: {reworded}", upstream.name());
+        }
         self.dropped.set(std::mem::take(&mut translated.dropped));
         if self.is_referable(understood.form) {
             let stored = if understood.is_stored {
@@ -215,13 +221,13 @@ impl Generation<'_> {
         let answer = self.call_ruled(&outgoing, rules, member, suffix)?;
         drop(translated.body);
         drop(reservation);
-        if !understood.stream {
+        if !call.stream {
             let whole = relay::crossing::whole(answer, translated.way_back, &asked)?;
             return Ok(Opening::Same(Opened::Whole(Box::new(whole))));
         }
         let opened = relay::stream::open(answer, &asked)?;
         let stream = Stream::new(translated.way_back, self.wants_array());
-        let crossing = Crossing::new(opened, stream);
+        let crossing = Crossing::new(opened, stream, &self.server.budget);
         match crossing.failure() {
             Some(failure) => Err(failure),
             None => Ok(Opening::Crossed(Box::new(crossing))),
@@ -248,7 +254,7 @@ impl Generation<'_> {
             body: call.body,
             model: told(member, understood),
             upstream_model: &member.upstream,
-            stream: understood.stream,
+            stream: call.stream,
             suffix,
             record: record(member),
             seed,

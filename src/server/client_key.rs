@@ -133,9 +133,12 @@ impl Refused {
     pub fn problem(self) -> Problem {
         match self {
             Self::MissingKey => Problem::unauthorized(
-                "Missing API key: send one as \"Authorization: Bearer\", \"x-api-key\" or \"x-goog-api-key\"",
+                "Missing API key: send one of those under `api-keys` in the gateway's configuration, as \
+                 \"Authorization: Bearer KEY\", \"x-api-key: KEY\" or \"x-goog-api-key: KEY\"",
             ),
-            Self::InvalidKey => Problem::unauthorized("Invalid API key"),
+            Self::InvalidKey => Problem::unauthorized(
+                "Invalid API key: it is none of those under `api-keys` in the gateway's configuration",
+            ),
             Self::ExampleKey => Problem::forbidden(
                 "unsafe_example_api_key",
                 "api-keys still holds an example key (your-api-key-1, -2 or -3); replace it in the configuration",

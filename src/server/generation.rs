@@ -55,7 +55,7 @@ const AUTO: &str = "auto";
 pub struct Operation<'t> {
     pub dialect: Dialect,
     pub form: Form,
-    pub action: Action,
+    pub action: Action<'static>,
     /// Gemini says the model, and whether it is to be a stream, in the path.
     path: Option<(Cow<'t, str>, bool)>,
     pub(super) alt: Option<Cow<'t, str>>,
@@ -399,14 +399,14 @@ impl Generation<'_> {
                 let mut bytes = Vec::with_capacity(1024);
                 head.write(&mut bytes, SystemTime::now(), []);
                 let mut chunks = Chunks::new(Prefixed::new(bytes, way.out));
-                chunks.put(&words.in_stream(dialect, true));
+                chunks.put(&words.in_stream(dialect, model, true));
                 (words.status(dialect), chunks.finish())
             }
             Some(words) if way.has_begun => {
                 let (mut chunks, body) = match understood.stream {
                     true => (
                         Chunks::kept_alive(way.out, dialect),
-                        words.in_stream(dialect, inbound.is_codex()),
+                        words.in_stream(dialect, model, inbound.is_codex()),
                     ),
                     false => (Chunks::new(way.out), words.reply(dialect).into_body()),
                 };

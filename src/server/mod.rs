@@ -18,6 +18,7 @@ mod inbound;
 mod keeping;
 mod known;
 mod limits;
+pub mod model_lists;
 pub mod models;
 mod noted;
 pub mod passthrough;
@@ -46,9 +47,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 
 use crate::budget::Budget;
-use crate::config::{self, Config, Secret};
+use crate::config::{self, Config, Problem as Finding, Secret};
 use crate::credential::Credential;
 use crate::dialect::Dialect;
 use crate::dialect::problem::{ErrorStatus, Problem};
@@ -67,6 +69,7 @@ use admission::Admitted;
 use client_key::Client;
 use generation::{Generation, Operation};
 use inbound::Inbound;
+use model_lists::ModelLists;
 use models::ListShape;
 use recording::Recording;
 use remembered::Written;
@@ -94,11 +97,17 @@ pub struct Surrounds {
     pub workers: usize,
     /// What bodies and answers in memory are taken from.
     pub budget: Budget,
+    /// Lists of models that are fetched; `None` if none are.
+    pub lists: Option<ModelLists>,
 }
 
 /// What answers requests.
 pub struct Server {
     snapshot: ArcSwap<Snapshot>,
+    /// Held while another snapshot is made and put in the place of this one.
+    changing: Mutex<()>,
+    /// Lists of models that are fetched; `None` if none are.
+    lists: Option<Arc<ModelLists>>,
     /// Where the gateway listens.
     local: Vec<SocketAddr>,
     routing: State,
@@ -129,6 +138,7 @@ impl Server {
             log_folder,
             workers,
             budget,
+            lists,
         } = surrounds;
         client_key::announce(&config, &local);
         let upstream = Upstream::new(Settings {
@@ -138,16 +148,24 @@ impl Server {
         });
         upstream.trust(config.ca_file.as_deref());
         let routing = State::new(config.routing.session_affinity_names, Instant::now());
+        let lists = lists.map(Arc::new);
+        let listings = lists.as_ref().map(|lists| lists.listings());
+        let (body_limit, commercial) = (config.limits.body, config.logs.commercial);
+        let (snapshot, findings) = Snapshot::new(
+            config,
+            listings.as_ref(),
+            &routing.holders,
+            Arc::clone(&log_folder),
+            workers,
+        );
+        tell(&findings);
         Self {
             local,
-            body_limit: config.limits.body,
-            commercial: config.logs.commercial,
-            snapshot: ArcSwap::from_pointee(Snapshot::new(
-                config,
-                &routing.holders,
-                Arc::clone(&log_folder),
-                workers,
-            )),
+            body_limit,
+            commercial,
+            snapshot: ArcSwap::from_pointee(snapshot),
+            changing: Mutex::default(),
+            lists,
             log_folder,
             workers,
             stored: Store::new(Bounds::within(budget.limit()), &budget),
@@ -164,15 +182,13 @@ impl Server {
 
     /// Serves by `config` from now on; requests under way keep what they started with.
     pub fn reload(&self, mut config: Config) {
+        let _changing = self.changing.lock();
         config.logs.commercial = self.commercial;
         client_key::settle(&mut config, &self.snapshot.load().config, &self.local);
         self.upstream.trust(config.ca_file.as_deref());
-        let snapshot = Arc::new(Snapshot::new(
-            config,
-            &self.routing.holders,
-            Arc::clone(&self.log_folder),
-            self.workers,
-        ));
+        let (snapshot, findings) = self.snapshot_of(config);
+        tell(&findings);
+        let snapshot = Arc::new(snapshot);
         let before = self.snapshot.swap(Arc::clone(&snapshot));
         self.compare(&before, &snapshot);
         let credentials = snapshot.catalog.credentials().iter();
@@ -180,6 +196,18 @@ impl Server {
             .map(|credential| self.routing.holders.number(&credential.id))
             .collect();
         self.routing.retain(|holder| present.contains(&holder));
+    }
+
+    /// What follows from a configuration and the lists of models that there are, and what is odd about it.
+    fn snapshot_of(&self, config: Config) -> (Snapshot, Vec<Finding>) {
+        let listings = self.lists.as_ref().map(|lists| lists.listings());
+        Snapshot::new(
+            config,
+            listings.as_ref(),
+            &self.routing.holders,
+            Arc::clone(&self.log_folder),
+            self.workers,
+        )
     }
 
     /// Tells of credentials that came, went or are set up otherwise, and lets routing know.
@@ -432,6 +460,12 @@ impl Server {
             dropped: Cell::default(),
         };
         generation.serve(inbound, out)
+    }
+}
+
+fn tell(findings: &[Finding]) {
+    for finding in findings {
+        log::warn!("{finding}");
     }
 }
 

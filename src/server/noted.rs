@@ -54,17 +54,35 @@ impl Generation<'_> {
                 false => &*body,
             };
             logs::upstream::failure(failure.status, said);
-            if let (Some(status), true) = (failure.status, log::log_enabled!(log::Level::Debug)) {
-                let problem = problem::read_upstream(
-                    candidate.credential.dialect(),
-                    ErrorStatus::from_upstream(status),
-                    &failure.body,
-                    failure.headers.get("content-type"),
-                );
-                let said = self.without_client_key(&problem.message);
-                log::debug!("{} answered {status}: {said}", candidate.id());
+            if let Some(status) = failure.status {
+                self.answered(candidate, failure, status);
             }
         });
+    }
+
+    /// Names a credential that is refused, and where to look; whoever debugs is told of all other errors too.
+    fn answered(&self, candidate: &Candidate, failure: &Failure, status: u16) {
+        let is_refused = matches!(status, 401..=403);
+        if !is_refused && !log::log_enabled!(log::Level::Debug) {
+            return;
+        }
+        let credential = &candidate.credential;
+        let problem = problem::read_upstream(
+            credential.dialect(),
+            ErrorStatus::from_upstream(status),
+            &failure.body,
+            failure.headers.get("content-type"),
+        );
+        let said = self.without_client_key(&problem.message);
+        log::debug!("{} answered {status}: {said}", candidate.id());
+        if is_refused {
+            log::warn!(
+                "the upstream refused {}: {status} ({said}); look at {} in {}, or run `holdfast doctor`",
+                credential.masked_id(),
+                credential.section(),
+                self.snapshot.config.file,
+            );
+        }
     }
 
     /// Says in the log why the request fails.

@@ -1,11 +1,12 @@
 //! Payload rules in an attempt: which concern it, and what has to hold after them (`spec/config.md` 3.1).
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::generation::{Generation, Understood};
 use super::limits::{is_limited, record};
 use crate::config::{Config, Place, Problem, Severity};
-use crate::credential::Provider;
+use crate::credential::{Provider, families};
 use crate::dialect::Dialect;
 use crate::dialect::model_name::ModelName;
 use crate::dialect::thinking;
@@ -51,7 +52,19 @@ pub fn idle(config: &Config, catalog: &Catalog) -> Vec<Problem> {
         let message = "concerns no model that is served".to_owned();
         Problem::new(&config.file, &place, Severity::Warning, message)
     };
-    let idle = config.payload.unmatched(&models);
+    let credentials = catalog.credentials().iter();
+    let open = credentials.filter(|one| one.unlisted.is_some());
+    // Each once, however many credentials it has.
+    let open: HashSet<&Provider> = open.map(|one| &one.provider).collect();
+    let beside: Vec<(payload::Glob, Vec<Protocol>)> = open
+        .into_iter()
+        .flat_map(|provider| {
+            let protocols = both(provider).to_vec();
+            let families = families(provider).iter();
+            families.map(move |family| (payload::Glob::of_name(family), protocols.clone()))
+        })
+        .collect();
+    let idle = config.payload.unmatched(&models, &beside);
     idle.into_iter().map(problem).collect()
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::client_key::Gate;
 use super::models::ListedModel;
 use super::ruled;
-use crate::config::Config;
-use crate::credential::{self, Credential};
+use crate::config::{Config, Place, Problem, Severity};
+use crate::credential::{self, Credential, Listings};
 use crate::routing::{Catalog, Holders, Policy};
 
 pub struct Snapshot {
@@ -21,16 +21,38 @@ pub struct Snapshot {
     pub log_folder: Arc<Path>,
 }
 
+/// A credential whose models only its upstream knows, which is not asked.
+fn never_listed(config: &Config, credential: &Credential) -> Problem {
+    let place = Place {
+        path: credential.section().into_owned(),
+        ..Place::default()
+    };
+    let message = "has no `models`, and lists are not fetched: it is never used".to_owned();
+    Problem::new(&config.file, &place, Severity::Warning, message)
+}
+
 impl Snapshot {
-    pub fn new(config: Config, holders: &Holders, log_folder: Arc<Path>, workers: usize) -> Self {
-        let (credentials, problems) = credential::from_config(&config);
-        for problem in &problems {
-            log::warn!("{problem}");
+    /// What follows from `config`, and what is odd about it. Credentials without `models` offer what `listings` has
+    /// for them; where lists are not fetched there are none.
+    pub fn new(
+        config: Config,
+        listings: Option<&Listings>,
+        holders: &Holders,
+        log_folder: Arc<Path>,
+        workers: usize,
+    ) -> (Self, Vec<Problem>) {
+        let (credentials, mut problems) = match listings {
+            Some(listings) => credential::with_listings(&config, listings),
+            None => credential::from_config(&config),
+        };
+        if listings.is_none() {
+            let waiting = credentials
+                .iter()
+                .filter(|one| one.models.is_empty() && !one.is_without_models());
+            problems.extend(waiting.map(|one| never_listed(&config, one)));
         }
         let catalog = Catalog::new(credentials, holders);
-        for problem in ruled::idle(&config, &catalog) {
-            log::warn!("{problem}");
-        }
+        problems.extend(ruled::idle(&config, &catalog));
         let routing = &config.routing;
         let policy = Policy {
             strategy: routing.strategy,
@@ -62,14 +84,15 @@ impl Snapshot {
                 ..ListedModel::default()
             })
             .collect();
-        Self {
+        let snapshot = Self {
             gate: Gate::new(&config),
             catalog,
             policy,
             listed,
             log_folder,
             config,
-        }
+        };
+        (snapshot, problems)
     }
 
     /// All credentials by their ids.

@@ -226,8 +226,7 @@ impl Server {
         self.upstream.call(&Call {
             target: Target::of(credential, &own_headers, &snapshot.config),
             model: "",
-            action: Action::Generate,
-            stored: Some(Stored { verb, path: &path }),
+            action: Action::Stored(Stored { verb, path: &path }),
             stream: asked.query.first("stream").as_deref() == Some("true"),
             body: b"",
             model_span: None,

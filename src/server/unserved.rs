@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::reply::Reply;
-use crate::dialect::Dialect;
 use crate::dialect::problem::{self, Class, ErrorStatus, Problem, Unavailable};
+use crate::dialect::responses::failure::{self, Known};
+use crate::dialect::{Dialect, translate};
 use crate::provider::{self, Failure, FailureKind};
 use crate::routing::{Standstill, Unserved};
 
@@ -70,8 +71,20 @@ impl Words<'_> {
     }
 
     /// As the only event of a stream.
-    pub fn in_stream(&self, dialect: Dialect, is_codex: bool) -> Vec<u8> {
-        problem::render_in_stream(dialect, &self.problem(dialect), is_codex, 0)
+    pub fn in_stream(&self, dialect: Dialect, model: &str, is_codex: bool) -> Vec<u8> {
+        let problem = self.problem(dialect);
+        match (dialect, is_codex) {
+            (Dialect::Responses, true) => failure::event(
+                &problem,
+                Known {
+                    id: "",
+                    model,
+                    created: translate::seconds_now(),
+                    sequence_number: 0,
+                },
+            ),
+            _ => problem::render_in_stream(dialect, &problem, 0),
+        }
     }
 }
 
@@ -98,7 +111,7 @@ pub fn words<'u>(model: &str, unserved: &'u Unserved) -> Option<Words<'u>> {
         // Our credentials are not the client's: passed on, it would log its own user out.
         (FailureKind::Status, Some(status)) if unserved.is_refusal() && !is_quota => {
             let why = format!(
-                "the upstream refused {} of {} credentials tried for {model}, the last with {status}{}",
+                "the upstream refused {} of {} credentials tried for {model}, the last with {status}{}; the gateway's log says which",
                 unserved.refused,
                 unserved.attempts,
                 match standstill.blocked.is_empty() {

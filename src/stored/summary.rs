@@ -3,10 +3,13 @@
 
 use std::sync::Arc;
 
+use memchr::memmem;
 use serde_json::{Value, json};
 
-use super::item::{Item, elements, member, message_of};
+use super::item::{Item, elements, member, message_of, string};
+use super::reference;
 use super::sealed::Sealer;
+use crate::dialect::neutral::fields::Put;
 use crate::json::{self, Splice};
 
 /// What the model is asked.
@@ -37,6 +40,17 @@ const LEFT_OUT: [&str; 10] = [
 
 /// Text of users that is returned together with the summary, bytes.
 const MOST_WORDS: usize = 64 * 1024;
+
+/// Whether the last item of the input of `body` asks for the conversation to be compacted.
+pub fn is_triggered(body: &[u8]) -> bool {
+    const TRIGGER: &str = "compaction_trigger";
+    if memmem::rfind(body, TRIGGER.as_bytes()).is_none() {
+        return false;
+    }
+    let texts = reference::input_of(body);
+    let last = texts.last().and_then(|text| member(text, "type"));
+    last.and_then(string).as_deref() == Some(TRIGGER)
+}
 
 /// The request for a summary of the conversation in `body`; `None` if that is no JSON object.
 pub fn request(body: &[u8]) -> Option<Vec<u8>> {
@@ -87,14 +101,69 @@ pub struct Compacted<'a> {
 }
 
 impl Compacted<'_> {
+    /// The summary, which only holders of the client's key can read.
+    fn item(&self, answer: &Value, sealer: &Sealer) -> Option<Value> {
+        let summary = words(answer);
+        if summary.trim().is_empty() {
+            return None;
+        }
+        Some(
+            json!({"id": format!("cmp_{}", self.id), "type": "compaction",
+            "encrypted_content": sealer.seal(&summary)?}),
+        )
+    }
+
+    /// A response of which the summary is the only item.
+    pub fn response(&self, sealer: &Sealer) -> Option<Vec<u8>> {
+        let mut answer: Value = serde_json::from_slice(self.answer).ok()?;
+        let item = self.item(&answer, sealer)?;
+        answer.put("output", json!([item]));
+        Some(answer.to_string().into_bytes())
+    }
+
+    /// The same as a stream.
+    pub fn events(&self, sealer: &Sealer) -> Option<Vec<u8>> {
+        let whole: Value = serde_json::from_slice(&self.response(sealer)?).ok()?;
+        let item = whole.pointer("/output/0")?.clone();
+        let mut begun = whole.clone();
+        begun.put("status", "in_progress".into());
+        begun.put("output", json!([]));
+        for unknown in ["usage", "completed_at", "incomplete_details"] {
+            begun.put(unknown, Value::Null);
+        }
+        let ended = match whole.get("status").and_then(Value::as_str) {
+            Some("incomplete") => "response.incomplete",
+            _ => "response.completed",
+        };
+        let events = [
+            ("response.created", json!({"response": begun})),
+            ("response.in_progress", json!({"response": begun})),
+            (
+                "response.output_item.added",
+                json!({"output_index": 0, "item": item}),
+            ),
+            (
+                "response.output_item.done",
+                json!({"output_index": 0, "item": item}),
+            ),
+            (ended, json!({"response": whole})),
+        ];
+        let mut out = String::new();
+        for (number, (kind, members)) in events.into_iter().enumerate() {
+            let mut event = json!({"type": kind, "sequence_number": number});
+            if let (Some(event), Value::Object(members)) = (event.as_object_mut(), members) {
+                event.extend(members);
+            }
+            out.push_str(&format!("event: {kind}\ndata: {event}\n\n"));
+        }
+        Some(out.into_bytes())
+    }
+
     /// The vendor's `response.compaction`: the newest messages of the user, as many as fit, and the summary. `None`
     /// when the model gave no text, or the system has no randomness.
     pub fn object(&self, sealer: &Sealer) -> Option<Vec<u8>> {
         let answer: Value = serde_json::from_slice(self.answer).ok()?;
-        let summary = words(&answer);
-        if summary.trim().is_empty() {
-            return None;
-        }
+        let summary = self.item(&answer, sealer)?;
         let mut room = MOST_WORDS;
         let mut said: Vec<Value> = Vec::new();
         for item in self.items.iter().rev() {
@@ -108,10 +177,7 @@ impl Compacted<'_> {
             said.extend(serde_json::from_str::<Value>(&item.listed()).ok());
         }
         said.reverse();
-        said.push(
-            json!({"id": format!("cmp_{}", self.id), "type": "compaction",
-            "encrypted_content": sealer.seal(&summary)?}),
-        );
+        said.push(summary);
         let object = json!({
             "id": format!("resp_{}", self.id),
             "object": "response.compaction",

@@ -14,7 +14,7 @@ import asked
 PATIENCE = 240
 SCENARIOS = ("plain", "stream", "parallel", "error", "cut", "silence")
 #: Streams are timed, so they come alone.
-PHASES = (("plain", "parallel", "reasoning", "error", "cut"), ("stream",), ("silence",))
+PHASES = (("plain", "parallel", "reasoning", "turns", "error", "cut"), ("stream",), ("silence",))
 
 
 def runner(command):

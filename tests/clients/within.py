@@ -18,7 +18,7 @@ WAITING = 32
 #: What runs at the same time. Streams are timed, so the SDKs shall have loaded what they need, and alone. Errors come
 #: late: an account that has failed may be left alone for a while.
 PHASES = (
-    (("plain", "tool", "parallel", "image", "reasoning", "schema"), THREADS),
+    (("plain", "tool", "parallel", "image", "reasoning", "referred", "handoff", "schema"), THREADS),
     (("stream",), THREADS),
     (("error", "cut"), THREADS),
     (("silence",), WAITING),

@@ -86,7 +86,8 @@ fn no_keys_are_written_where_nothing_is() {
     ] {
         let loaded = load(text);
         assert!(loaded.config.is_none(), "{text:?}");
-        assert_eq!(warnings(&loaded), ["must be a list"], "{text:?}");
+        let expected = "must be a list: each entry on a line of its own that begins with `- `";
+        assert_eq!(warnings(&loaded), [expected], "{text:?}");
     }
 }
 

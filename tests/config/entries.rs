@@ -88,9 +88,9 @@ fn entries_that_cannot_be_used_are_left_out_with_a_reason() {
             "openai-compatibility[0].name is the name of a built-in provider: skipped",
         ),
         (
-            "openai-compatibility: [{name: n, base-url: 'http://h'}]",
+            "claude-api-key: [{api-key: k, excluded-models: ['*']}]",
             1,
-            "openai-compatibility[0] offers no model and is never used",
+            "claude-api-key[0] offers no model and is never used",
         ),
         (
             "openai-compatibility: [{name: n, base-url: 'http://h', api-key-entries: [{proxy-url: x}], models: [{name: m}]}]",

@@ -501,10 +501,10 @@ fn rules_without_a_model_are_found() {
     let rules = config(text).payload;
     let models = [(vec!["team/gpt-5", "gpt-5"], vec![Protocol::Codex])];
     let idle: Vec<usize> = rules
-        .unmatched(&models)
+        .unmatched(&models, &[])
         .iter()
         .map(|rule| rule.number)
         .collect();
     assert_eq!(idle, [2, 4]);
-    assert_eq!(rules.unmatched(&[]).len(), 4);
+    assert_eq!(rules.unmatched(&[], &[]).len(), 4);
 }

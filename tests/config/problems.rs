@@ -35,7 +35,7 @@ port-number: 1
             "c.yaml:1:7 error port must be between 0 and 65535",
             "c.yaml:2:8 error debug must be true or false",
             "c.yaml:3:1 error debug is given twice, first in line 2",
-            "c.yaml:4:11 error api-keys must be a list",
+            "c.yaml:4:11 error api-keys must be a list: each entry on a line of its own that begins with `- `",
             "c.yaml:5:1 warning api_keys is not a known key, did you mean `api-keys`?",
             "c.yaml:6:12 error proxy-url must start with http://, https://, socks5:// or socks5h://",
             "c.yaml:7:16 error request-retry must be a whole number",
@@ -60,7 +60,9 @@ port-number: 1
 fn a_broken_document_is_one_problem() {
     assert_eq!(
         problems("port: 1\nhost: [a\ndebug: true\n"),
-        ["c.yaml:3:6 error illegal placement of ':' indicator"]
+        [
+            "c.yaml:3:6 error illegal placement of ':' indicator: look for a `[` or `{` above that is not closed"
+        ]
     );
     assert_eq!(
         problems("- a\n"),

@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use super::published;
+
 /// Longer than anything a test waits for on purpose.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -180,6 +182,8 @@ impl Client {
         body: &[u8],
     ) -> Answer {
         self.send(method, path, headers, body);
-        self.answer()
+        let answer = self.answer();
+        published::check(path, &answer);
+        answer
     }
 }

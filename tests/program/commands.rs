@@ -32,8 +32,13 @@ fn a_configuration_that_serves_nothing_is_an_error() {
         (CONFIG, None),
         ("port: 1\n", Some("error there is no credential")),
         (
-            "openai-compatibility: [{name: o, base-url: 'http://h'}]\n",
+            "claude-api-key: [{api-key: k, excluded-models: ['*']}]\n",
             Some("error no credential offers a model"),
+        ),
+        // Its models will be fetched.
+        (
+            "api-keys: [one]\nopenai-compatibility: [{name: o, base-url: 'http://h'}]\n",
+            None,
         ),
         (
             "claude-api-keys: [{api-key: k}]\n",

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::harness::{Folder, Program, command, outcome};
+use super::harness::{Folder, NO_WAY_OUT, Program, command, outcome};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -33,9 +33,14 @@ fn blocks<'t>(text: &'t str, language: &str) -> Vec<&'t str> {
     text.split(&*fence).skip(1).map(ended).collect()
 }
 
+#[cfg(feature = "demo")]
 #[test]
 fn every_command_runs() {
-    let config = "host: 127.0.0.1\nport: 0\napi-keys: [k]\nclaude-api-key: [{api-key: k, base-url: 'http://127.0.0.1:9'}]\n";
+    let upstreams = holdfast::demo::Upstreams::start().unwrap();
+    let config = format!(
+        "host: 127.0.0.1\nport: 0\napi-keys: [k]\nclaude-api-key: [{{api-key: k, base-url: 'http://{}'}}]\n",
+        upstreams.address()
+    );
     let (mut ran, mut served) = (0, 0);
     for (path, text) in documents() {
         for line in blocks(&text, "sh").into_iter().flat_map(str::lines) {
@@ -54,7 +59,7 @@ fn every_command_runs() {
             ran += 1;
             let folder = Folder::new();
             if !line.contains(" init ") {
-                folder.write("config.yaml", config);
+                folder.write("config.yaml", &config);
             }
             folder.write("body.json", r#"{"model":"m","messages":[]}"#);
             if line.ends_with(" serve") {
@@ -70,6 +75,8 @@ fn every_command_runs() {
                 .args(["-c", &format!("echo sk-key | {line}")])
                 .current_dir(folder.path())
                 .env_clear()
+                .env(NO_WAY_OUT.0, NO_WAY_OUT.1)
+                .env("WRITABLE_PATH", folder.path())
                 .env(
                     "PATH",
                     format!("{}:/usr/bin:/bin", path_of_program.display()),
@@ -195,4 +202,93 @@ fn the_settings_of_clients_are_those_that_init_prints() {
             }
         }
     }
+}
+
+#[test]
+fn configurations_in_documents_are_in_order() {
+    let mut count = 0;
+    for (path, text) in documents() {
+        for block in blocks(&text, "yaml") {
+            let loaded = holdfast::config::load(block, "doc");
+            let is_placeholder = |problem: &String| problem.contains("placeholder");
+            let problems: Vec<String> = loaded.problems.iter().map(|p| p.to_string()).collect();
+            assert!(loaded.config.is_some(), "{}: {problems:?}", path.display());
+            assert!(problems.iter().all(is_placeholder), "{problems:?}");
+            count += 1;
+        }
+        for block in blocks(&text, "json") {
+            let parsed: Result<serde_json::Value, _> = serde_json::from_str(block);
+            assert!(parsed.is_ok(), "{}: {block}", path.display());
+            count += 1;
+        }
+    }
+    assert!(count >= 2, "{count}");
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let minimal = fs::read_to_string(root().join("config.minimal.yaml")).unwrap();
+    assert_eq!(blocks(&readme, "yaml"), [minimal]);
+}
+
+/// What is written in front of a base URL, and what the client appends to it.
+#[cfg(feature = "demo")]
+const APPENDED: &[(&str, &str)] = &[
+    ("ANTHROPIC_BASE_URL=", "/v1/messages"),
+    ("OPENAI_BASE_URL=", "/chat/completions"),
+    ("OPENAI_BASE_URL=", "/responses"),
+    (
+        "GOOGLE_GEMINI_BASE_URL=",
+        "/v1beta/models/demo-gemini:generateContent",
+    ),
+    // Codex with `wire_api = "responses"`.
+    ("base_url = \"", "/responses"),
+    // OpenCode with @ai-sdk/openai-compatible.
+    ("\"baseURL\": \"", "/chat/completions"),
+    ("createOpenAI({ baseURL: \"", "/responses"),
+    ("createAnthropic({ baseURL: \"", "/messages"),
+    (
+        "createGoogleGenerativeAI({ baseURL: \"",
+        "/models/demo-gemini:generateContent",
+    ),
+];
+
+#[cfg(feature = "demo")]
+#[test]
+fn every_address_for_clients_leads_to_an_answer() {
+    use serde_json::json;
+
+    use super::harness::call;
+
+    let demo = Program::start(&["demo", "--port", "0"]);
+    let said = json!([{"role": "user", "content": "hi"}]);
+    let mut count = 0;
+    for (path, text) in documents() {
+        for (before, appended) in APPENDED {
+            for rest in text.split(before).skip(1) {
+                let Some(rest) = rest.strip_prefix("http://127.0.0.1:8317") else {
+                    continue;
+                };
+                let end = rest
+                    .find(|c: char| !(c.is_alphanumeric() || c == '/'))
+                    .unwrap();
+                let target = format!("{}{appended}", &rest[..end]);
+                let body = match appended.rsplit('/').next() {
+                    Some("messages") => {
+                        json!({"model": "demo-messages", "max_tokens": 9, "messages": said})
+                    }
+                    Some("completions") => json!({"model": "demo-chat", "messages": said}),
+                    Some("responses") => json!({"model": "demo-responses", "input": "hi"}),
+                    _ => json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}),
+                };
+                let body = body.to_string();
+                let (status, answer) = call(demo.address(), "POST", &target, "demo-key", &body);
+                assert_eq!(
+                    status,
+                    200,
+                    "{}: {before} {target} {answer}",
+                    path.display()
+                );
+                count += 1;
+            }
+        }
+    }
+    assert!(count >= 12, "{count}");
 }

@@ -52,7 +52,7 @@ fn what_is_not_built_is_said_to_be_so() {
         let (code, out, err) = outcome(&mut command(&[flag, "-no-browser"]));
         let name = flag.trim_start_matches('-').split('=').next().unwrap();
         assert_eq!((code, out.as_str()), (Some(2), ""), "{flag}");
-        let message = format!("holdfast: --{name} is not implemented\n");
+        let message = format!("holdfast: --{name} is not implemented");
         assert!(err.starts_with(&message), "{err}");
     }
 }

@@ -252,7 +252,7 @@ fn the_log_goes_where_it_is_told_and_looks_as_it_is_told() {
         .find(|line| line.contains("200 | "))
         .unwrap();
     for part in [
-        "] [info ] [server/access.rs:",
+        "] [info ] 200 | ",
         " |       127.0.0.1 | POST    \"",
         " model=m credential=claude:",
         " attempts=1 ",
@@ -261,6 +261,9 @@ fn the_log_goes_where_it_is_told_and_looks_as_it_is_told() {
     ] {
         assert!(line.contains(part), "{part} is not in {line}");
     }
+    setup.reload("debug: true");
+    assert_eq!(setup.ask(BODY).0, 200);
+    setup.program.expect("] [info ] [server/access.rs:");
     setup.reload("logging-to-file: true\nlog-format: json\ndebug: true");
     let printed = setup.program.printed();
     let (_, answer) = setup.ask("{}");

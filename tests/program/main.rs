@@ -11,9 +11,13 @@
 mod access;
 mod cloud;
 mod commands;
+#[cfg(feature = "demo")]
+mod doctor;
 mod documents;
 mod environment;
 mod flags;
+#[cfg(feature = "demo")]
+mod golden;
 mod harness;
 mod identify;
 mod listening;

@@ -35,6 +35,7 @@ use holdfast::sse::MAX_EVENT;
 
 mod clients;
 mod compressed;
+mod lists;
 mod network;
 mod proxies;
 mod tls;
@@ -195,7 +196,6 @@ fn call<'a>(kind: Kind, base_url: &'a str, body: &'a str) -> Call<'a> {
         },
         model: "m",
         action: Action::Generate,
-        stored: None,
         stream: false,
         body: body.as_bytes(),
         model_span,
@@ -242,6 +242,7 @@ const STYLE: Style = Style {
     rename: None,
     keep_alive: None,
     is_codex: false,
+    model: "m",
 };
 
 /// A body that comes in the given parts and then ends or breaks.
@@ -731,7 +732,7 @@ mod codex {
             ),
         ] {
             let call = Call {
-                stored: Some(Stored { verb, path }),
+                action: Action::Stored(Stored { verb, path }),
                 ..call(Kind::Codex, &base, "")
             };
             assert_eq!(text(upstream().call(&call).unwrap()), "{}");
@@ -1183,12 +1184,11 @@ mod streams {
                 let rest = text.strip_prefix(part).unwrap();
                 assert!(rest.starts_with(error), "{rest}");
                 assert!(!rest.contains("torn") && !rest.contains("[DONE]"), "{rest}");
-                let end = if dialect == Dialect::Gemini {
-                    "}\r\n\r\n"
-                } else {
-                    "}\n\n"
+                let end = match dialect {
+                    Dialect::Gemini => "}\r\n\r\n",
+                    _ => "}\n\n",
                 };
-                assert!(rest.ends_with(end), "{rest}");
+                assert!(rest.ends_with(end), "{rest:?}");
             }
         }
     }
@@ -1209,7 +1209,8 @@ mod streams {
         assert_eq!(data["type"], "response.failed");
         assert_eq!(data["sequence_number"], 1);
         assert_eq!(data["response"]["status"], "failed");
-        assert_eq!(data["response"]["error"]["code"], "internal_server_error");
+        assert_eq!(data["response"]["error"]["code"], "server_error");
+        assert_eq!(data["response"]["model"], "m");
     }
 
     #[test]

@@ -15,6 +15,11 @@ mod client;
 mod forms;
 mod upstream;
 
+/// The upstream here says nothing whole.
+mod published {
+    pub fn check(_: &str, _: &super::client::Answer) {}
+}
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, Once};

@@ -50,6 +50,24 @@ fn rules_that_no_served_model_meets_are_warned_of() {
 }
 
 #[test]
+fn rules_for_names_that_are_passed_on_are_not_idle() {
+    let credentials =
+        "claude-api-key: [{api-key: a}]\nopenai-compatibility: [{name: p, base-url: 'http://h'}]\n";
+    for (row, is_idle) in [
+        ("{name: claude-new}", false),
+        ("{name: 'claude-*(high)', protocol: claude}", false),
+        // Whatever the upstream will list.
+        ("{name: x, protocol: openai}", false),
+        ("{name: x, protocol: claude}", true),
+        ("{name: gpt-new, protocol: codex}", true),
+    ] {
+        let text =
+            format!("{credentials}payload: {{filter: [{{models: [{row}], params: [x]}}]}}\n");
+        assert_eq!(idle_rules(&text).len(), usize::from(is_idle), "{row}");
+    }
+}
+
+#[test]
 fn every_kind_of_upstream_has_a_protocol() {
     use holdfast::payload::Protocol;
     use holdfast::provider::{Action, Kind};

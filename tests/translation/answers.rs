@@ -8,6 +8,7 @@ use holdfast::dialect::usage::{Meter, Usage};
 use holdfast::dialect::{chat, gemini, messages, responses};
 use serde_json::{Map, Value};
 
+use super::document::fits_response;
 use super::fixtures::{Fixture, of_kind, translated};
 
 pub fn way_back(client: Dialect, upstream: Dialect) -> WayBack {
@@ -164,6 +165,10 @@ fn a_stream_and_its_whole_answer_agree() {
             let what = format!("{} for {}", fixture.name, client.name());
             let (whole, _) = translate::whole(&body, way_back(client, fixture.dialect)).unwrap();
             let whole = String::from_utf8(whole).unwrap();
+            if client == Dialect::Responses {
+                let object = serde_json::from_str(&whole).unwrap();
+                assert_eq!(fits_response(&object), Ok(()), "{what}\n{whole}");
+            }
             let (got, _) = understood(client, [whole.as_str(), "[DONE]"].into_iter());
             assert_eq!(essence(&got), essence(&expected), "{what}\n{whole}");
 

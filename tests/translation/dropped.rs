@@ -261,13 +261,13 @@ fn gpt_gets_its_reasoning_back_before_what_it_led_to() {
             assert_eq!(
                 input[1..3],
                 [
-                    json!({"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}],
+                    json!({"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "hm"}],
                         "encrypted_content": signature('g')}),
-                    json!({"type": "reasoning", "summary": [], "encrypted_content": signature('h')}),
+                    json!({"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": signature('h')}),
                 ],
                 "{client:?}: {sent}"
             );
-            assert_eq!(input[3]["content"][0]["text"], "a");
+            assert_eq!(input[3]["content"], "a");
             assert_eq!(input[4]["type"], "function_call");
         }
     }

@@ -129,7 +129,7 @@ fn say(thing: Thing, request: &mut Request) {
         Thing::Seed => sampling.seed = Some(5),
         Thing::Choices => sampling.n = Some(2),
         Thing::Verbosity => request.verbosity = Some("low".into()),
-        Thing::Modalities => request.modalities = vec!["text".into(), "image".into()],
+        Thing::Modalities => request.modalities = vec!["text".into(), "audio".into()],
         Thing::ImageShape => {
             request.image_shape.aspect_ratio = Some("16:9".into());
             request.image_shape.size = Some("2K".into());

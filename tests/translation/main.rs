@@ -10,6 +10,9 @@
 
 mod answers;
 mod calls;
+#[path = "../document/mod.rs"]
+#[allow(dead_code)] // Not every test needs all of it.
+mod document;
 mod dropped;
 mod fixtures;
 mod grammar;
@@ -17,6 +20,7 @@ mod hostile;
 mod legal;
 mod losses;
 mod odd_streams;
+mod published;
 mod requests;
 mod round_trips;
 mod searches;

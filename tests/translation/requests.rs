@@ -124,15 +124,12 @@ fn medium(source: &Source) -> String {
 }
 
 /// Fixtures that hold what the upstream cannot be told, with the word that the refusal must have.
-const REFUSED: [(&str, Dialect, &str); 4] = [
+const REFUSED: [(&str, Dialect, &str); 5] = [
     ("chat-req-06-images-and-file", Dialect::Messages, "audio"),
+    ("chat-req-06-images-and-file", Dialect::Responses, "audio"),
     ("gemini-req-06-media-thinking", Dialect::Chat, "provider"),
     ("gemini-req-06-media-thinking", Dialect::Messages, "audio"),
-    (
-        "gemini-req-06-media-thinking",
-        Dialect::Responses,
-        "provider",
-    ),
+    ("gemini-req-06-media-thinking", Dialect::Responses, "audio"),
 ];
 
 #[test]

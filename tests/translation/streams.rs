@@ -237,6 +237,7 @@ fn ending(pieces: &[Piece], incomplete: bool) -> Ending {
             output: 5,
             ..Usage::default()
         }),
+        at: Some(2),
     }
 }
 

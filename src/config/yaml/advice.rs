@@ -13,6 +13,9 @@ pub fn advice(text: &str, fault: &Fault) -> Option<&'static str> {
     if message.contains("flow") && line.contains("${") {
         return Some("write \"${KEY}\" in quotes inside [ ] and { }");
     }
+    if message.contains("illegal placement of ':'") {
+        return Some("look for a `[` or `{` above that is not closed");
+    }
     if message.contains("mapping values are not allowed") {
         return Some("put text that contains `: ` in quotes, and indent keys of one block alike");
     }
@@ -39,6 +42,7 @@ mod tests {
             ("a: b: c", "`: `"),
             ("a: @b", "special character"),
             ("a: \"b\nc: d", "not closed"),
+            ("a: [b\nc: d", "`[` or `{`"),
         ] {
             let faults = yaml::parse(text).faults;
             let found = faults.iter().any(|fault| {

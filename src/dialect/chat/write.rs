@@ -34,6 +34,16 @@ pub struct Known {
     pub call_ids: CallIds,
 }
 
+/// Whether an answer may be of this kind (OpenAI's OpenAPI document, `ResponseModalities`). Pictures are asked for like
+/// that where other vendors' models make them in chats, which their names tell.
+fn takes(modality: &str, model: &str) -> bool {
+    match modality {
+        "text" | "audio" => true,
+        "image" => model.contains("image"),
+        _ => false,
+    }
+}
+
 /// Writes a request for `model`.
 ///
 /// # Errors
@@ -101,8 +111,10 @@ pub fn request(request: Request, model: &str, names: &Names, known: Known) -> Re
         request.service_tier.map(tier_word),
     );
     set(&mut body, "verbosity", request.verbosity);
-    if !request.modalities.is_empty() {
-        body.insert("modalities".to_owned(), request.modalities.into());
+    let mut modalities = request.modalities;
+    modalities.retain(|modality| takes(modality, model));
+    if !modalities.is_empty() {
+        body.insert("modalities".to_owned(), modalities.into());
     }
     let mut shape = Map::new();
     set(&mut shape, "aspect_ratio", request.image_shape.aspect_ratio);

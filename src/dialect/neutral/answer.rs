@@ -31,6 +31,8 @@ pub struct Ending {
     /// By choice: why, and the upstream's own word for it.
     pub finishes: BTreeMap<u32, (Finish, String)>,
     pub usage: Option<Usage>,
+    /// When; seconds since 1970.
+    pub at: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,6 +42,8 @@ pub struct Answer {
     pub created: Option<u64>,
     pub choices: BTreeMap<u32, Choice>,
     pub usage: Option<Usage>,
+    /// When it was complete; seconds since 1970.
+    pub ended: Option<u64>,
     /// Status and message, if it failed.
     pub error: Option<(u16, String)>,
 }

@@ -17,6 +17,9 @@ pub enum Family {
     Gpt,
 }
 
+/// Between the id of an item and what is encrypted in it: base64 has no such character.
+const BETWEEN: char = '#';
+
 /// Opaque: never logged, compared or read beyond the tag.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Carrier {
@@ -56,6 +59,27 @@ impl Carrier {
         })
     }
 
+    /// Reads OpenAI's, which belongs to the item of that id. What is tagged says its own id.
+    pub fn read_item(id: Option<&str>, value: &str) -> Option<Self> {
+        let is_tagged = Family::ALL.iter().any(|(_, tag)| value.starts_with(tag));
+        let id = id.filter(|id| !is_tagged && !id.is_empty() && !id.contains(BETWEEN));
+        match id {
+            Some(id) if !value.is_empty() => Some(Self {
+                family: Family::Gpt,
+                value: format!("{id}{BETWEEN}{value}"),
+            }),
+            _ => Self::read(value, Family::Gpt),
+        }
+    }
+
+    /// The id of the item that OpenAI's belongs to, where it is known, and what was encrypted.
+    pub fn of_item(&self) -> (Option<&str>, &str) {
+        match self.value.split_once(BETWEEN) {
+            Some((id, encrypted)) if self.family == Family::Gpt => (Some(id), encrypted),
+            _ => (None, &self.value),
+        }
+    }
+
     /// As [`Carrier::read`], from a Gemini body: its clients take signatures for bytes, so a tagged one stands
     /// there in base64.
     pub fn read_bytes(value: &str) -> Option<Self> {
@@ -80,7 +104,7 @@ impl Carrier {
     /// Writes it into a body of the dialect that `native` is at home in.
     pub fn write(&self, native: Family) -> String {
         match self.family == native {
-            true => self.value.clone(),
+            true => self.of_item().1.to_owned(),
             false => format!("{}{}", self.family.tag(), self.value),
         }
     }
@@ -109,6 +133,24 @@ mod tests {
         assert_eq!(
             (google.family, google.write_bytes()),
             (Family::Gemini, "CiQBjz1rX7".to_owned())
+        );
+    }
+
+    #[test]
+    fn encrypted_reasoning_goes_with_its_id() {
+        let own = Carrier::read_item(Some("rs_1"), "gAAA=").unwrap();
+        assert_eq!(own.of_item(), (Some("rs_1"), "gAAA="));
+        assert_eq!(own.write(Family::Gpt), "gAAA=");
+        let abroad = own.write(Family::Claude);
+        assert_eq!(abroad, "gpt#rs_1#gAAA=");
+        assert_eq!(Carrier::read(&abroad, Family::Claude), Some(own.clone()));
+        assert_eq!(Carrier::read_item(Some("rs_2"), &abroad), Some(own));
+        let nameless = Carrier::read_item(None, "gAAA=").unwrap();
+        assert_eq!(nameless.of_item(), (None, "gAAA="));
+        let other = Carrier::read_item(Some("rs_1"), "claude#Eabc").unwrap();
+        assert_eq!(
+            (other.family, other.of_item()),
+            (Family::Claude, (None, "Eabc"))
         );
     }
 

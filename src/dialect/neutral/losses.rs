@@ -136,7 +136,7 @@ pub const TABLE: [(Thing, [Fate; 4]); 66] = [
     (Thing::OddImage, [Said, Said, Refused, Said]),
     (Thing::KeptImage, [Refused, Said, Said, Said]),
     // 1.5
-    (Thing::Audio, [Said, Said, Refused, Said]),
+    (Thing::Audio, [Said, Refused, Refused, Said]),
     (Thing::Video, [Said, Refused, Refused, Said]),
     // 1.6
     (Thing::File, [Said, Said, Said, Said]),

@@ -1,7 +1,7 @@
 //! The names of members that somebody reads.
 
 /// In their order. Where an object has very many members, the others are passed over.
-const KNOWN: [&str; 192] = [
+const KNOWN: [&str; 198] = [
     "action",
     "actions",
     "allowedFunctionNames",
@@ -22,6 +22,7 @@ const KNOWN: [&str; 192] = [
     "candidate_count",
     "chat_template_kwargs",
     "city",
+    "code",
     "codeExecutionResult",
     "code_execution",
     "content",
@@ -110,6 +111,7 @@ const KNOWN: [&str; 192] = [
     "output",
     "output_config",
     "output_format",
+    "outputs",
     "parallel_tool_calls",
     "parameters",
     "parametersJsonSchema",
@@ -121,6 +123,8 @@ const KNOWN: [&str; 192] = [
     "prompt",
     "prompt_cache_breakpoint",
     "prompt_cache_key",
+    "prompt_cache_retention",
+    "queries",
     "reasoning",
     "reasoning_content",
     "reasoning_effort",
@@ -137,6 +141,7 @@ const KNOWN: [&str; 192] = [
     "response_modalities",
     "response_schema",
     "result",
+    "results",
     "role",
     "safety_identifier",
     "schema",
@@ -184,6 +189,7 @@ const KNOWN: [&str; 192] = [
     "top_k",
     "top_logprobs",
     "top_p",
+    "truncation",
     "ttl",
     "type",
     "url",

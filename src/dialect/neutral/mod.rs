@@ -69,6 +69,8 @@ pub struct Request<'a> {
     pub google: Google,
     /// Whether usage is wanted in a stream, where the client said so.
     pub include_usage: Option<bool>,
+    /// Types of items that were made text, each once.
+    pub reworded: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -287,6 +289,15 @@ impl Tool {
 }
 
 impl Request<'_> {
+    /// Notes that an item of this type is told as text. Of the unknown ones there may be many.
+    pub fn reworded(&mut self, kind: &str) {
+        const MOST: usize = 16;
+        let is_known = self.reworded.iter().any(|known| known == kind);
+        if !is_known && self.reworded.len() < MOST {
+            self.reworded.push(kind.chars().take(64).collect());
+        }
+    }
+
     /// The same, independent of the body that it was read from.
     pub fn into_owned(self) -> Request<'static> {
         let turns = self.turns.into_iter();
@@ -313,6 +324,7 @@ impl Request<'_> {
             image_shape: self.image_shape,
             google: self.google,
             include_usage: self.include_usage,
+            reworded: self.reworded,
         }
     }
 }

@@ -125,9 +125,13 @@ impl Problem {
     /// 404: nobody serves the model. `near` are names like it that are served.
     pub fn unknown_model(model: &str, near: &[&str]) -> Self {
         let mut message = format!("The model `{model}` does not exist here");
-        if !near.is_empty() {
-            message.push_str(&format!("; did you mean `{}`?", near.join("`, `")));
-        }
+        message.push_str(&match near.is_empty() {
+            true => "; GET /v1/models lists those that do".to_owned(),
+            false => format!(
+                "; did you mean `{}`? GET /v1/models lists all",
+                near.join("`, `")
+            ),
+        });
         Self {
             code: Some("model_not_found".into()),
             param: Some("model"),
@@ -161,7 +165,12 @@ impl Problem {
 
     /// 404: a Gemini path whose method is unknown (`spec/http.md` 14 row 10).
     pub fn unknown_method(path: &str) -> Self {
-        Self::new(ErrorStatus::NOT_FOUND, format!("{path} not found."))
+        Self::new(
+            ErrorStatus::NOT_FOUND,
+            format!(
+                "{path} not found. The methods of a model are generateContent, streamGenerateContent and countTokens."
+            ),
+        )
     }
 
     /// 400: compaction has no streaming form.

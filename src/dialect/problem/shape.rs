@@ -55,14 +55,9 @@ pub fn render(dialect: Dialect, problem: &Problem) -> Vec<u8> {
 
 /// The error event that ends a stream which has already begun (`spec/http.md` 9.3).
 ///
-/// `codex_client`: see [`is_codex_client`]. `sequence_number`: the number that the next event of a Responses
-/// stream would have; the other dialects count nothing.
-pub fn render_in_stream(
-    dialect: Dialect,
-    problem: &Problem,
-    codex_client: bool,
-    sequence_number: u64,
-) -> Vec<u8> {
+/// `sequence_number`: the number that the next event of a Responses stream would have; the other dialects count
+/// nothing.
+pub fn render_in_stream(dialect: Dialect, problem: &Problem, sequence_number: u64) -> Vec<u8> {
     match dialect {
         // Google's SDKs raise their error for this form and no other (`relay::closing`).
         // Google ends events with CR LF twice, and its SDK for Go takes what ends otherwise behind one of those for more
@@ -71,37 +66,26 @@ pub fn render_in_stream(
         Dialect::Chat => event("data: ", &render(dialect, problem)),
         Dialect::Messages => event("event: error\ndata: ", &render(dialect, problem)),
         Dialect::Responses => {
-            let (code, message) = stream_words(dialect, problem);
-            let kind = kind(dialect, problem, words::openai_type);
-            if codex_client {
-                let failed = json!({
-                    "type": "response.failed",
-                    "sequence_number": sequence_number,
-                    "response": {
-                        "status": "failed",
-                        "error": {"type": kind, "code": code, "message": message},
-                    },
-                });
-                event("\nevent: response.failed\ndata: ", &json(&failed))
-            } else {
-                // As OpenAI's OpenAPI document has it, and as its servers send it: OpenCode and OpenAI's own SDKs look for
-                // the object.
-                let error = json!({
-                    "type": "error",
-                    "code": code,
-                    "message": message,
-                    "param": problem.param,
-                    "sequence_number": sequence_number,
-                    "error": {"type": kind, "code": code, "message": message, "param": problem.param},
-                });
-                event("\nevent: error\ndata: ", &json(&error))
-            }
+            // As OpenAI's OpenAPI document has it, and as its servers send it: OpenCode and OpenAI's own SDKs look for
+            // the object.
+            let (kind, code, message) = stream_words(problem);
+            let error = json!({
+                "type": "error",
+                "code": code,
+                "message": message,
+                "param": problem.param,
+                "sequence_number": sequence_number,
+                "error": {"type": kind, "code": code, "message": message, "param": problem.param},
+            });
+            event("\nevent: error\ndata: ", &json(&error))
         }
     }
 }
 
-/// Code and message of an error within a stream of Responses.
-pub fn stream_words(dialect: Dialect, problem: &Problem) -> (String, String) {
+/// Type, code and message of an error within a stream of Responses.
+pub fn stream_words(problem: &Problem) -> (String, String, String) {
+    let dialect = Dialect::Responses;
+    let kind = kind(dialect, problem, words::openai_type).to_owned();
     let code = code(dialect, problem).filter(|code| !code.is_empty());
     let code = code.unwrap_or_else(|| words::stream_code(problem.status));
     let message = message(dialect, problem).into_owned();
@@ -112,11 +96,10 @@ pub fn stream_words(dialect: Dialect, problem: &Problem) -> (String, String) {
         }
         _ => message,
     };
-    (code.to_owned(), message)
+    (kind, code.to_owned(), message)
 }
 
-/// Whether a client is Codex, which knows no `error` event and waits for `response.failed`
-/// (`spec/http.md` 14a).
+/// Whether a client is Codex, which wants other errors in streams (`responses::failure`).
 pub fn is_codex_client(user_agent: Option<&str>, originator: Option<&str>) -> bool {
     [user_agent, originator].into_iter().flatten().any(|value| {
         value
@@ -261,7 +244,7 @@ mod tests {
     #[test]
     fn unknown_models_in_every_dialect() {
         let problem = Problem::unknown_model("a\"b\\c\n", &["a", "b"]);
-        let message = "The model `a\"b\\c\n` does not exist here; did you mean `a`, `b`?";
+        let message = "The model `a\"b\\c\n` does not exist here; did you mean `a`, `b`? GET /v1/models lists all";
         let openai = json!({"error": {
             "message": message, "type": "invalid_request_error", "param": "model", "code": "model_not_found",
         }});
@@ -327,31 +310,18 @@ mod tests {
             (Dialect::Gemini, ""),
             (Dialect::Messages, "event: error\n"),
         ] {
-            let (lead, data) = parts(&render_in_stream(dialect, &problem, true, 7));
+            let (lead, data) = parts(&render_in_stream(dialect, &problem, 7));
             assert_eq!(lead, expected);
             assert_eq!(data, body(dialect, &problem));
         }
 
-        let (lead, data) = parts(&render_in_stream(Dialect::Responses, &problem, false, 7));
+        let (lead, data) = parts(&render_in_stream(Dialect::Responses, &problem, 7));
         assert_eq!(lead, "\nevent: error\n");
         assert_eq!(
             data,
             json!({"type": "error", "code": "internal_server_error", "message": message, "param": null,
                 "sequence_number": 7, "error": {"type": "server_error", "code": "internal_server_error",
                 "message": message, "param": null}})
-        );
-
-        let (lead, data) = parts(&render_in_stream(Dialect::Responses, &problem, true, 7));
-        assert_eq!(lead, "\nevent: response.failed\n");
-        let error =
-            json!({"type": "server_error", "code": "internal_server_error", "message": message});
-        assert_eq!(
-            data,
-            json!({
-                "type": "response.failed",
-                "sequence_number": 7,
-                "response": {"status": "failed", "error": error},
-            })
         );
     }
 
@@ -371,13 +341,12 @@ mod tests {
             before in ".{0,40}[ \"':=(\n]",
             key in "sk-[A-Za-z0-9_-]{6,40}|AIza[A-Za-z0-9_-]{35}",
             after in "([ \"'\r\n].{0,40})?",
-            codex: bool,
         ) {
             let problem = Problem::new(status(code), format!("{before}{key}{after}"));
             let body = render(dialect, &problem);
             prop_assert!(serde_json::from_slice::<Value>(&body).is_ok());
             prop_assert!(!String::from_utf8_lossy(&body).contains(&key));
-            let event = render_in_stream(dialect, &problem, codex, 0);
+            let event = render_in_stream(dialect, &problem, 0);
             parts(&event);
             prop_assert!(!String::from_utf8_lossy(&event).contains(&key));
         }

@@ -1,120 +1,138 @@
 //! The object that an answer is.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use crate::dialect::neutral::Finish;
 use crate::dialect::neutral::answer::Head;
-use crate::dialect::neutral::{Finish, Json, Object};
 use crate::dialect::usage::Usage;
 
+/// How far an answer has come.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress<'a> {
+    pub status: &'static str,
+    pub finish: Option<&'a Finish>,
+    /// When it was completed; seconds since 1970.
+    pub completed: Option<u64>,
+    pub usage: Option<&'a Usage>,
+}
+
 /// The response object, with what it repeats of the request.
-pub fn response(
-    head: &Head,
-    status: &str,
-    finish: &Finish,
-    output: Vec<Value>,
-    usage: Option<&Usage>,
-) -> Value {
-    let reason = match finish {
+pub fn response(head: &Head, progress: Progress<'_>, output: Vec<Value>) -> Value {
+    let status = progress.status;
+    let reason = match progress.finish {
         _ if status != "incomplete" => None,
-        Finish::MaxTokens | Finish::ContextWindow => Some("max_output_tokens"),
+        Some(Finish::MaxTokens | Finish::ContextWindow) => Some("max_output_tokens"),
         _ => Some("content_filter"),
     };
-    let echo = |key: &str, otherwise: Value| {
-        let known = head.echo.iter().find(|(known, _)| *known == key);
-        known
-            .and_then(|(_, value)| value.tree())
-            .unwrap_or(otherwise)
-    };
-    json!({
+    let completed = progress.completed.filter(|_| status == "completed");
+    let mut object = json!({
         "id": head.id,
         "object": "response",
         "created_at": head.created,
+        "completed_at": completed.map(|at| at.max(head.created)),
         "status": status,
         "background": false,
         "error": null,
         "incomplete_details": reason.map(|reason| json!({"reason": reason})),
-        "instructions": echo("instructions", Value::Null),
-        "max_output_tokens": echo("max_output_tokens", Value::Null),
-        "max_tool_calls": echo("max_tool_calls", Value::Null),
+        "instructions": null,
+        "max_output_tokens": null,
+        "max_tool_calls": null,
         "model": head.model,
         "output": output,
-        "parallel_tool_calls": echo("parallel_tool_calls", true.into()),
-        "previous_response_id": echo("previous_response_id", Value::Null),
-        "prompt_cache_key": echo("prompt_cache_key", Value::Null),
-        "reasoning": echo("reasoning", json!({"effort": null, "summary": null})),
-        "safety_identifier": echo("safety_identifier", Value::Null),
-        "service_tier": echo("service_tier", "default".into()),
-        "store": echo("store", false.into()),
-        "temperature": echo("temperature", 1.0.into()),
-        "text": echo("text", json!({"format": {"type": "text"}})),
-        "tool_choice": echo("tool_choice", "auto".into()),
-        "tools": echo("tools", json!([])),
-        "top_logprobs": echo("top_logprobs", 0.into()),
-        "top_p": echo("top_p", 1.0.into()),
+        "parallel_tool_calls": true,
+        "presence_penalty": 0.0,
+        "frequency_penalty": 0.0,
+        "previous_response_id": null,
+        "prompt_cache_key": null,
+        "reasoning": {"effort": null, "summary": null},
+        "safety_identifier": null,
+        "service_tier": "default",
+        "store": false,
+        "temperature": 1.0,
+        "text": {"format": {"type": "text"}, "verbosity": "medium"},
+        "tool_choice": "auto",
+        "tools": [],
+        "top_logprobs": 0,
+        "top_p": 1.0,
         "truncation": "disabled",
-        "usage": usage.map(self::usage),
-        "user": echo("user", Value::Null),
-        "metadata": echo("metadata", json!({})),
-    })
+        "usage": progress.usage.map(usage),
+        "metadata": {},
+    });
+    for (key, said) in &head.echo {
+        if let Some(said) = said.tree() {
+            object[*key] = said;
+        }
+    }
+    object
 }
 
-/// The members of a request that its answer repeats.
-const ECHOED: [&str; 16] = [
-    "instructions",
-    "max_output_tokens",
-    "max_tool_calls",
-    "parallel_tool_calls",
-    "prompt_cache_key",
-    "reasoning",
-    "safety_identifier",
-    "service_tier",
-    "temperature",
-    "text",
-    "tool_choice",
-    "tools",
-    "top_logprobs",
-    "top_p",
-    "user",
-    "metadata",
+/// The response object of an answer that has failed as one with `status` does.
+pub fn failed(
+    head: &Head,
+    output: Vec<Value>,
+    (status, code): (u16, &str),
+    message: &str,
+) -> Value {
+    let code = code_of(code, status);
+    let progress = Progress {
+        status: "failed",
+        ..Progress::default()
+    };
+    let mut object = response(head, progress, output);
+    object["error"] = json!({"code": code, "message": message});
+    object
+}
+
+/// The codes of errors in response objects: the vendor's (OpenAI's OpenAPI document, `ResponseErrorCode`), and the last
+/// five by which Codex knows what to do.
+const CODES: [&str; 25] = [
+    "server_error",
+    "rate_limit_exceeded",
+    "invalid_prompt",
+    "data_residency_mismatch",
+    "bio_policy",
+    "vector_store_timeout",
+    "invalid_image",
+    "invalid_image_format",
+    "invalid_base64_image",
+    "invalid_image_url",
+    "image_too_large",
+    "image_too_small",
+    "image_parse_error",
+    "image_content_policy_violation",
+    "invalid_image_mode",
+    "image_file_too_large",
+    "unsupported_image_media_type",
+    "empty_image_file",
+    "failed_to_download_image",
+    "image_file_not_found",
+    "context_length_exceeded",
+    "insufficient_quota",
+    "usage_not_included",
+    "server_is_overloaded",
+    "slow_down",
 ];
 
-/// The longest member that is repeated, bytes: a stream says it three times.
-const MOST_REPEATED: usize = 256 * 1024;
-
-/// What an answer repeats of a request; of longer members it says what stands for nothing.
-pub fn echo(body: &Object<'_>) -> Vec<(&'static str, Json)> {
-    let said = ECHOED.iter().filter_map(|key| {
-        let text = body.peek(key)?;
-        let is_repeated = text != "null" && text.len() <= MOST_REPEATED;
-        is_repeated.then(|| (*key, Json::of(text)))
-    });
-    said.collect()
-}
-
-/// Takes the tools of these types out of what an answer repeats: they are not active.
-pub fn leave_out(kinds: &[String], echo: &mut [(&'static str, Json)]) {
-    let tools = echo.iter_mut().find(|(key, _)| *key == "tools");
-    let Some((_, json)) = tools.filter(|_| !kinds.is_empty()) else {
-        return;
-    };
-    if let Some(Value::Array(mut tools)) = json.tree() {
-        tools.retain(|tool| {
-            let kind = tool["type"].as_str().unwrap_or_default();
-            let is_search = kind.starts_with("web_search");
-            !kinds
-                .iter()
-                .any(|left| left == kind || (is_search && left == "web_search"))
-        });
-        *json = Value::from(tools).into();
+/// The code of an error in a response object, which are fewer than those of answers that are errors.
+fn code_of(code: &str, status: u16) -> &str {
+    match status {
+        _ if CODES.contains(&code) => code,
+        429 => "rate_limit_exceeded",
+        400 | 404 | 413 | 422 => "invalid_prompt",
+        _ => "server_error",
     }
 }
 
 fn usage(usage: &Usage) -> Value {
-    json!({
-        "input_tokens": usage.input,
-        "input_tokens_details": {"cached_tokens": usage.cached_read},
-        "output_tokens": usage.output,
-        "output_tokens_details": {"reasoning_tokens": usage.reasoning},
-        "total_tokens": usage.input.saturating_add(usage.output),
-    })
+    let mut object = Map::new();
+    object.insert("input_tokens".to_owned(), usage.input.into());
+    let details = json!({"cached_tokens": usage.cached_read,
+        "cache_write_tokens": usage.cache_creation});
+    object.insert("input_tokens_details".to_owned(), details);
+    object.insert("output_tokens".to_owned(), usage.output.into());
+    let details = json!({"reasoning_tokens": usage.reasoning});
+    object.insert("output_tokens_details".to_owned(), details);
+    let total = usage.input.saturating_add(usage.output);
+    object.insert("total_tokens".to_owned(), total.into());
+    object.into()
 }

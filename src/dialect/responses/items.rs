@@ -100,7 +100,8 @@ impl Item {
                     "action": search.action()})
             }
             Kind::Image if !is_whole => {
-                json!({"id": id, "type": "image_generation_call", "status": "in_progress"})
+                json!({"id": id, "type": "image_generation_call", "status": "in_progress",
+                    "result": null})
             }
             Kind::Image => image(id, self.annotations.first(), &self.text),
         }

@@ -1,9 +1,13 @@
 //! OpenAI Responses.
 
+mod closing;
+pub mod echo;
 pub mod envelope;
+pub mod failure;
 mod items;
 pub mod read;
 pub mod read_answer;
+mod read_item;
 mod told;
 pub mod whole;
 pub mod write;

@@ -437,7 +437,8 @@ impl Reader {
         let told = self.items.get(at).map_or(0, |item| item.reasoning);
         self.say(at, Kind::Reasoning, rest(&texts.join("\n\n"), told), events);
         let value = item.text("encrypted_content").unwrap_or_default();
-        let Some(carrier) = Carrier::read(&value, Family::Gpt) else {
+        let id = item.text("id");
+        let Some(carrier) = Carrier::read_item(id.as_deref(), &value) else {
             return;
         };
         let Some(place) = self.items.get_mut(at) else {

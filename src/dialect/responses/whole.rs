@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::envelope::response;
+use super::envelope::{Progress, response};
 use super::write_answer::Writer;
 use crate::dialect::neutral::answer::{Answer, Block, Head};
 use crate::dialect::neutral::{Event, Finish};
@@ -25,7 +25,13 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
         }
     }
     let output = writer.into_output(status);
-    response(head, status, &finish, output, answer.usage.as_ref())
+    let progress = Progress {
+        status,
+        finish: Some(&finish),
+        completed: answer.ended,
+        usage: answer.usage.as_ref(),
+    };
+    response(head, progress, output)
 }
 
 /// The events that a block is the fold of.

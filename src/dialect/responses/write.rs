@@ -11,8 +11,8 @@ use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
 use crate::dialect::neutral::parts::{function_arguments, texts_of};
 use crate::dialect::neutral::{
-    Family, Hosted, List, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice,
-    ToolResult, Turn, Untranslatable, WebSearch, Written, fold, ids, media, repair,
+    Carrier, Family, Hosted, List, Output, Part, Request, Role, Source, Text, Tool, ToolCall,
+    ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, Written, fold, ids, media, repair,
 };
 use crate::dialect::openai::{LONGEST_NAME, flagged, mime_of, output_name, tier_word};
 
@@ -96,6 +96,7 @@ fn turn(turn: Turn, names: &Names, text_calls: &HashSet<String>, input: &mut Lis
         Role::User => "user",
         Role::Assistant => "assistant",
     };
+    let mut refusals = 0;
     let mut is_open = false;
     for part in turn.parts {
         match part {
@@ -111,19 +112,42 @@ fn turn(turn: Turn, names: &Names, text_calls: &HashSet<String>, input: &mut Lis
                 let carrier = carrier.filter(|carrier| carrier.family == Family::Gpt);
                 if let Some(carrier) = carrier {
                     end(&mut is_open, input)?;
-                    let summary: Vec<Value> = (!text.is_empty())
-                        .then(|| json!({"type": "summary_text", "text": text}))
-                        .into_iter()
-                        .collect();
-                    input.push(json!({"type": "reasoning", "summary": summary,
-                        "encrypted_content": carrier.value}))?;
+                    input.push(reasoning(&text, &carrier))?;
                 }
             }
             Part::Opaque(_) => {}
-            other => say(role, content(other, turn.role)?, &mut is_open, input)?,
+            // Of the assistant a text says less than a whole message, which has an id that nobody knows any more.
+            Part::Text(Text { text, .. }) if turn.role == Role::Assistant => {
+                if !text.is_empty() {
+                    let members = [("type", "message".into()), ("role", role.into())];
+                    let content = ("content", text.into());
+                    input.push_object(members.into_iter().chain([content]))?;
+                }
+            }
+            Part::Refusal(text) if turn.role == Role::Assistant => {
+                refusals += 1;
+                input.push(
+                    json!({"type": "message", "id": format!("msg_refusal_{refusals}"),
+                    "status": "completed", "role": role,
+                    "content": [{"type": "refusal", "refusal": text}]}),
+                )?;
+            }
+            other => say(role, content(other)?, &mut is_open, input)?,
         }
     }
     end(&mut is_open, input)
+}
+
+/// Reasoning with the id that its encrypted content belongs to: the vendor refuses it with another.
+fn reasoning(text: &str, carrier: &Carrier) -> Value {
+    let summary = (!text.is_empty()).then(|| json!({"type": "summary_text", "text": text}));
+    let summary: Vec<Value> = summary.into_iter().collect();
+    let (id, encrypted) = carrier.of_item();
+    match id {
+        Some(id) => json!({"type": "reasoning", "id": id, "summary": summary,
+            "encrypted_content": encrypted}),
+        None => json!({"type": "reasoning", "summary": summary, "encrypted_content": encrypted}),
+    }
 }
 
 /// Adds to the message that is open, or opens one.
@@ -150,21 +174,14 @@ fn end(is_open: &mut bool, input: &mut List) -> Result<()> {
     }
 }
 
-fn content(part: Part, role: Role) -> Result<Option<Value>> {
+fn content(part: Part) -> Result<Option<Value>> {
     let cannot = |thing| Err(cannot(thing, Dialect::Responses));
-    let text_type = match role {
-        Role::Assistant => "output_text",
-        Role::User | Role::System => "input_text",
-    };
     Ok(Some(match part {
         Part::Text(Text { text, .. }) if text.is_empty() => return Ok(None),
         Part::Text(Text { text, .. }) => {
-            object_of([("type", text_type.into()), ("text", text.into())])
+            object_of([("type", "input_text".into()), ("text", text.into())])
         }
-        Part::Refusal(text) if role == Role::Assistant => {
-            json!({"type": "refusal", "refusal": text})
-        }
-        Part::Refusal(text) => json!({"type": text_type, "text": text}),
+        Part::Refusal(text) => json!({"type": "input_text", "text": text}),
         Part::Image { source, detail, .. } => {
             let detail = detail.unwrap_or_else(|| "auto".to_owned());
             let mut image = json!({"type": "input_image", "detail": detail});
@@ -178,8 +195,7 @@ fn content(part: Part, role: Role) -> Result<Option<Value>> {
             }
             image
         }
-        Part::Audio { mime, data } => json!({"type": "input_audio",
-            "input_audio": {"data": data, "format": media::audio_format(&mime)}}),
+        Part::Audio { .. } => return cannot(Thing::Audio),
         Part::Video(_) => return cannot(Thing::Video),
         Part::File { source, name, .. } => {
             let mime = mime_of(&source);
@@ -234,7 +250,7 @@ fn tool_result(result: ToolResult, text_calls: &HashSet<String>, input: &mut Lis
     }
     input.open(members, "output")?;
     for part in result.parts {
-        if let Some(content) = content(part, Role::User)? {
+        if let Some(content) = content(part)? {
             input.push(content)?;
         }
     }
@@ -263,7 +279,9 @@ fn tools(
         ToolChoice::None => json!("none"),
         ToolChoice::Required => json!("required"),
         ToolChoice::Tool(name) => named(&name),
-        ToolChoice::WebSearch => json!({"type": "web_search"}),
+        // The vendor has no choice of this type, but one of the tools that are allowed.
+        ToolChoice::WebSearch => json!({"type": "allowed_tools", "mode": "required",
+            "tools": [{"type": "web_search"}]}),
         ToolChoice::Hosted(kind) => {
             let chosen = hosted.iter().find(|tool| tool.kind == kind);
             let chosen = chosen.and_then(|tool| tool.chosen(Dialect::Responses));

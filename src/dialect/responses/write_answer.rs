@@ -4,11 +4,15 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::envelope::response;
+use super::closing;
+use super::envelope::{Progress, failed, response};
 use super::items::{Item, Kind, Named, annotation, text_part};
-use crate::dialect::neutral::answer::{Ending, Head, arguments};
+use crate::dialect::neutral::answer::{Ending, Head};
 use crate::dialect::neutral::search::Texts;
 use crate::dialect::neutral::{Carrier, Event, Finish};
+
+/// About what a complete item takes beside its text, bytes.
+const ITEM: usize = 512;
 
 /// Writes the events of one answer.
 #[derive(Debug)]
@@ -27,6 +31,8 @@ pub struct Writer {
     /// Of the message that was begun last.
     texts: Texts,
     has_calls: bool,
+    /// Bytes of the items.
+    kept: usize,
 }
 
 impl Writer {
@@ -41,7 +47,13 @@ impl Writer {
             block: u32::MAX,
             texts: Texts::default(),
             has_calls: false,
+            kept: 0,
         }
+    }
+
+    /// Bytes that it keeps of the answer so far, which the end repeats.
+    pub fn kept(&self) -> usize {
+        self.kept
     }
 
     /// Writes one event that is neither the end nor an error. Only the first choice has a place here.
@@ -137,6 +149,7 @@ impl Writer {
                 data,
             } => {
                 let at = self.begin(Kind::Image, block, out);
+                self.kept += data.len();
                 if let Some(item) = self.items.get_mut(at) {
                     item.text = data;
                     item.annotations = vec![mime.into()];
@@ -159,40 +172,41 @@ impl Writer {
             "completed"
         };
         self.close_all(status, out);
-        let output: Vec<Value> = self
-            .items
-            .iter()
-            .filter_map(|item| item.done.clone())
-            .collect();
-        let response = response(&self.head, status, &finish, output, ending.usage.as_ref());
+        let output = self.output();
+        let progress = Progress {
+            status,
+            finish: Some(&finish),
+            completed: ending.at,
+            usage: ending.usage.as_ref(),
+        };
+        let response = response(&self.head, progress, output);
         let name = format!("response.{status}");
         self.write(&name, json!({"response": response}), out);
     }
 
-    /// Writes an error as the end.
-    pub fn fail(&mut self, code: &str, message: &str, out: &mut Vec<u8>) {
+    /// Writes an error as the end, with its status and code.
+    pub fn fail(&mut self, code: (u16, &str), message: &str, out: &mut Vec<u8>) {
         self.start(out);
-        let output: Vec<Value> = self
-            .items
-            .iter()
-            .filter_map(|item| item.done.clone())
-            .collect();
-        let mut response = response(&self.head, "failed", &Finish::EndTurn, output, None);
-        response["error"] = json!({"code": code, "message": message});
+        let output = self.output();
+        let response = failed(&self.head, output, code, message);
         self.write("response.failed", json!({"response": response}), out);
+    }
+
+    /// What is complete.
+    fn output(&self) -> Vec<Value> {
+        let items = self.items.iter();
+        items.filter_map(|item| item.done.clone()).collect()
     }
 
     fn start(&mut self, out: &mut Vec<u8>) {
         if std::mem::replace(&mut self.has_started, true) {
             return;
         }
-        let begun = response(
-            &self.head,
-            "in_progress",
-            &Finish::EndTurn,
-            Vec::new(),
-            None,
-        );
+        let progress = Progress {
+            status: "in_progress",
+            ..Progress::default()
+        };
+        let begun = response(&self.head, progress, Vec::new());
         self.write("response.created", json!({"response": begun}), out);
         self.write("response.in_progress", json!({"response": begun}), out);
     }
@@ -269,6 +283,7 @@ impl Writer {
             return;
         };
         item.text.push_str(&text);
+        self.kept += text.len();
         let mut members = json!({"item_id": item.id, "output_index": at, index: 0, "delta": text});
         if item.kind == Kind::Message {
             members["logprobs"] = json!([]);
@@ -315,17 +330,14 @@ impl Writer {
             self.close(out);
         }
         let is_text = self.head.text_tools.contains(&name);
-        let named = match self.head.namespaces.get(&name).cloned() {
-            Some((namespace, name)) => Named {
-                call_id,
-                name,
-                namespace: Some(namespace),
-            },
-            None => Named {
-                call_id,
-                name,
-                namespace: None,
-            },
+        let (namespace, name) = match self.head.namespaces.get(&name).cloned() {
+            Some((namespace, name)) => (Some(namespace), name),
+            None => (None, name),
+        };
+        let named = Named {
+            call_id,
+            name,
+            namespace,
         };
         let kind = match is_text {
             true => Kind::TextCall(named),
@@ -343,6 +355,7 @@ impl Writer {
             return;
         };
         item.text.push_str(&delta);
+        self.kept += delta.len();
         let name = match item.kind {
             Kind::TextCall(_) => "response.custom_tool_call_input.delta",
             _ => "response.function_call_arguments.delta",
@@ -374,59 +387,17 @@ impl Writer {
         let Some(item) = self.items.get_mut(at).filter(|item| item.done.is_none()) else {
             return;
         };
-        let (id, text) = (item.id.clone(), item.text.clone());
+        // As it goes out once more at the end.
+        self.kept += ITEM + item.text.len();
         let value = item.value(status, true);
         item.done = Some(value.clone());
-        let annotations = item.annotations.clone();
-        let place = |members: Value| {
-            let mut all = json!({"item_id": id, "output_index": at});
-            if let (Some(all), Value::Object(members)) = (all.as_object_mut(), members) {
-                all.extend(members);
+        let place = json!({"item_id": item.id, "output_index": at});
+        for (name, told) in closing::events(item) {
+            let mut members = place.clone();
+            if let (Some(members), Value::Object(told)) = (members.as_object_mut(), told) {
+                members.extend(told);
             }
-            all
-        };
-        match item.kind.clone() {
-            Kind::Message => {
-                let told = json!({"content_index": 0, "text": text, "logprobs": []});
-                self.write("response.output_text.done", place(told), out);
-                let part = json!({"content_index": 0, "part": text_part(&text, &annotations)});
-                self.write("response.content_part.done", place(part), out);
-            }
-            Kind::Refusal => {
-                let told = json!({"content_index": 0, "refusal": text});
-                self.write("response.refusal.done", place(told), out);
-                let part = json!({"type": "refusal", "refusal": text});
-                let part = json!({"content_index": 0, "part": part});
-                self.write("response.content_part.done", place(part), out);
-            }
-            Kind::Reasoning if !text.is_empty() => {
-                let told = json!({"summary_index": 0, "text": text});
-                self.write("response.reasoning_summary_text.done", place(told), out);
-                let part = json!({"type": "summary_text", "text": text});
-                let part = json!({"summary_index": 0, "part": part});
-                self.write("response.reasoning_summary_part.done", place(part), out);
-            }
-            Kind::Reasoning => {}
-            Kind::Call(_) => {
-                let told = json!({"arguments": arguments(&text)});
-                self.write("response.function_call_arguments.done", place(told), out);
-            }
-            Kind::TextCall(_) => {
-                let name = "response.custom_tool_call_input.done";
-                self.write(name, place(json!({"input": text})), out);
-            }
-            Kind::Search(_) => {
-                for step in ["in_progress", "searching", "completed"] {
-                    let name = format!("response.web_search_call.{step}");
-                    self.write(&name, place(json!({})), out);
-                }
-            }
-            Kind::Image => {
-                for step in ["in_progress", "generating", "completed"] {
-                    let name = format!("response.image_generation_call.{step}");
-                    self.write(&name, place(json!({})), out);
-                }
-            }
+            self.write(&name, members, out);
         }
         let done = json!({"output_index": at, "item": value});
         self.write("response.output_item.done", done, out);

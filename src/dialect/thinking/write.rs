@@ -16,11 +16,12 @@ pub fn write(dialect: Dialect, wish: Wish, record: Option<&Record>, body: &mut M
     }
 }
 
-/// The word for an amount where there are only words.
+/// The word for an amount where there are only words. For what the model chooses there is none: it is the vendor's
+/// default (OpenAI's OpenAPI document, `ReasoningEffort`).
 fn word(amount: Amount) -> &'static str {
     match amount {
         Amount::None => "none",
-        Amount::Auto => "auto",
+        Amount::Auto => Level::Medium.name(),
         Amount::Level(level) => level.name(),
         Amount::Budget(tokens) => Level::of_budget(tokens).name(),
     }

@@ -53,15 +53,14 @@ const REMOVED: &[&str] = &[
 const ENCRYPTED_REASONING: &str = "reasoning.encrypted_content";
 
 pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
-    if let Some(stored) = call.stored {
-        return self::stored(call, stored);
-    }
     let is_chatgpt = is_chatgpt(call.target.base_url);
     let path = match call.action {
         Action::Generate => "/responses",
         Action::Compact => "/responses/compact",
         Action::Count if is_chatgpt => return Err(Failure::unsupported("token counting")),
         Action::Count => "/responses/input_tokens",
+        Action::Stored(stored) => return self::stored(call, stored),
+        Action::Models(_) => return Err(Failure::unsupported("a list of models")),
     };
     if call.action == Action::Compact && call.stream {
         return Err(Failure::request("compaction cannot be streamed"));
@@ -96,6 +95,16 @@ fn stored<'a>(call: &Call<'a>, stored: Stored<'_>) -> Result<Request<'a>, Failur
         headers,
         body: Splice::new(call.body),
     })
+}
+
+/// The list of models.
+pub fn models<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
+    let uri = url::under(call.target.base_url, "/models")?;
+    let mut headers = Headers::of_call(call, false);
+    headers.bearer(call);
+    headers.credential(call);
+    let body = Splice::new(call.body);
+    Ok(Request { uri, headers, body })
 }
 
 /// The client's body in the flavour of its upstream, to be changed further and sent with [`Call::is_flavoured`].

@@ -40,18 +40,41 @@ def claude(demo, model, note, home):
     )
 
 
-def codex(demo, model, note, home):
+def settings_of_codex(demo, home, name, more=""):
     settings = home / ".codex" / "config.toml"
     settings.parent.mkdir(parents=True, exist_ok=True)
     settings.write_text(
-        'model_provider = "holdfast"\n[model_providers.holdfast]\nname = "holdfast"\n'
-        f'base_url = "{demo.url}/v1"\nenv_key = "HOLDFAST_KEY"\nwire_api = "responses"\n'
+        f'model_provider = "holdfast"\n{more}\n[model_providers.holdfast]\nname = "{name}"\n'
+        f'base_url = "{demo.url}/v1"\nenv_key = "HOLDFAST_KEY"\nwire_api = "responses"\nsupports_websockets = false\n'
     )
+
+
+def codex(demo, model, note, home):
+    settings_of_codex(demo, home, "holdfast")
     return (
         ["codex", "exec", "--skip-git-repo-check", "-m", model, prompt("exec_command", cmd=f"cat '{note}'")],
         {"HOLDFAST_KEY": demo.api_key},
         None,
     )
+
+
+def compacting(demo, model, note, home):
+    """A session that is too long from the start: it is compacted before its second turn. By the name of its provider
+    Codex has the server do that."""
+    settings_of_codex(demo, home, "OpenAI", "model_auto_compact_token_limit = 100")
+    codex = ["codex", "exec", "--skip-git-repo-check", "-m", model]
+    first = subprocess.run(
+        [str(home.parent / "bin" / codex[0]), *codex[1:], f"Remember this. {WORDS}"],
+        cwd=pathlib.Path(note).parent,
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", "HOLDFAST_KEY": demo.api_key},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    if first.returncode != 0:
+        raise RuntimeError(f"the first turn: {first.stdout}{first.stderr}")
+    return [*codex, "resume", "--last", f"And again. {WORDS}"], {"HOLDFAST_KEY": demo.api_key}, None
 
 
 def gemini(demo, model, note, home):
@@ -80,7 +103,7 @@ def opencode(demo, model, note, home):
     return ["opencode", "run", "-m", f"holdfast/{model}"], {}, prompt("read", filePath=note)
 
 
-AGENTS = {"claude": claude, "codex": codex, "gemini": gemini, "opencode": opencode}
+AGENTS = {"claude": claude, "codex": codex, "compacting": compacting, "gemini": gemini, "opencode": opencode}
 
 
 def run(agent, upstream, demo, agents):
@@ -92,7 +115,11 @@ def run(agent, upstream, demo, agents):
         work.mkdir()
         note = work / "note.txt"
         note.write_text(WORDS + "\n")
-        command, settings, said = AGENTS[agent](demo, demo.models[upstream], str(note), home)
+        (home.parent / "bin").symlink_to(agents.resolve() / "node_modules" / ".bin")
+        try:
+            command, settings, said = AGENTS[agent](demo, demo.models[upstream], str(note), home)
+        except (RuntimeError, subprocess.TimeoutExpired) as failed:
+            return str(failed)
         command[0] = str(agents / "node_modules" / ".bin" / command[0])
         environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", **settings}
         try:
@@ -109,6 +136,8 @@ def run(agent, upstream, demo, agents):
             return f"no end after {PATIENCE} s: {late.stdout}{late.stderr}"
         # The answer quotes the result behind the turn's number; a tool that only shows the file does not.
         answered = "You said:" in done.stdout and WORDS in done.stdout.split("You said:")[-1]
+        if agent == "compacting":
+            answered = answered and "context compacted" in done.stdout + done.stderr
         return None if done.returncode == 0 and answered else f"{done.returncode}\n{done.stdout}{done.stderr}"
 
 

@@ -72,7 +72,62 @@ class Client:
         check.equal("parsed", answer, weather.WEATHER)
 
 
+class Responses(Client):
+    def referred(self, demo, model):
+        """Each turn refers to the answer before it; the tools of the second one call for another answer within."""
+
+        async def run():
+            got = []
+            calls = asked.PARALLEL_CALLS
+            tools = [self.declared(name, schema, calls, got) for name, schema in asked.TOOLS.items()]
+            agent = self.agent(demo, model, tools=tools)
+            first = asked.fresh("hello")
+            texts = [first, asked.tools_prompt(calls), "and again", "and once more"]
+            before, answers = None, []
+            for text in texts:
+                result = await agents.Runner.run(agent, text, previous_response_id=before)
+                before = result.last_response_id
+                answers.append(result.final_output)
+            return got, answers, first
+
+        got, answers, first = asyncio.run(run())
+        check.equal("first", answers[0], asked.answer(first))
+        check.equal("calls", got, [(call.name, call.arguments) for call in asked.PARALLEL_CALLS])
+        check.quotes("answer", answers[1], *asked.results(asked.PARALLEL_CALLS))
+        for answer, text in zip(answers[2:], ["and again", "and once more"], strict=True):
+            check.holds("it goes on", answer.endswith(f"You said: {text}"), answer)
+            # The model has the whole conversation.
+            check.holds("turns", int(answer.split()[3].rstrip(".")) >= 3, answer)
+
+    def handoff(self, demo, model):
+        """One agent hands over to another one, which answers, by whole conversations and by reference."""
+
+        async def run(**more):
+            expert = self.agent(demo, model).clone(name="expert")
+            desk = self.agent(demo, model).clone(name="desk", handoffs=[expert])
+            prompt = asked.with_wishes("please help", "tools transfer_to_expert {}")
+            handed = await agents.Runner.run(desk, prompt, **more)
+            check.equal("agent", handed.last_agent.name, "expert")
+            check.quotes("answer", handed.final_output, "expert")
+            return handed
+
+        async def by_conversation():
+            handed = await run()
+            conversation = [*handed.to_input_list(), {"role": "user", "content": "and again"}]
+            return await agents.Runner.run(handed.last_agent, conversation)
+
+        async def by_reference():
+            handed = await run(auto_previous_response_id=True)
+            return await agents.Runner.run(
+                handed.last_agent, "and again", previous_response_id=handed.last_response_id
+            )
+
+        for way in (by_conversation, by_reference):
+            answer = asyncio.run(way()).final_output
+            check.holds(way.__name__, answer.endswith("You said: and again"), answer)
+
+
 CLIENTS = {
     "agents-chat": Client(agents.OpenAIChatCompletionsModel),
-    "agents-responses": Client(agents.OpenAIResponsesModel),
+    "agents-responses": Responses(agents.OpenAIResponsesModel),
 }

@@ -74,23 +74,30 @@ export async function* pieces(client, model, text) {
   }
 }
 
-export async function loop(client, model, prompt, after, streams) {
-  const calls = [];
-  const ids = [];
-  const tools = Object.fromEntries(
+/** The tools; `each` is told of every call. */
+function declared(each) {
+  return Object.fromEntries(
     Object.entries(asked.tools).map(([name, { description, schema }]) => [
       name,
       tool({
         description,
         inputSchema: jsonSchema(schema),
         execute: (input, { toolCallId }) => {
-          calls.push([name, input]);
-          ids.push(toolCallId);
+          each(name, input, toolCallId);
           return asked.calls.find((call) => JSON.stringify(call.arguments) === JSON.stringify(input))?.result;
         },
       }),
     ]),
   );
+}
+
+export async function loop(client, model, prompt, after, streams) {
+  const calls = [];
+  const ids = [];
+  const tools = declared((name, input, id) => {
+    calls.push([name, input]);
+    ids.push(id);
+  });
   const request = { model: client.model(model), tools, stopWhen: stepCountIs(3) };
   const messages = [user(prompt)];
   const first = await generate({ ...request, messages }, streams);
@@ -110,5 +117,24 @@ export async function reasoning(client, model) {
     messages.push(...first.response.messages, user("and again"));
     const second = await generate({ ...request, messages }, streams);
     assert.equal(second.text, answer("and again", 2));
+  }
+}
+
+/** Ten turns, in each of which the model thinks and, in most, calls tools. openai() sends references to what was said. */
+export async function turns(client, model) {
+  const called = [];
+  const tools = declared((name, input) => called.push([name, input]));
+  const request = { model: client.model(model), tools, providerOptions: client.thinking, stopWhen: stepCountIs(3) };
+  const messages = [];
+  for (let turn = 0; turn < 10; turn += 1) {
+    const wanted = asked.calls.slice(0, turn % 4);
+    const text = withWishes(`turn ${turn}`, "reasoning", ...wanted.map(({ wish }) => wish));
+    messages.push(user(text));
+    const { text: said, steps, response } = await generate({ ...request, messages }, turn % 2 === 1);
+    messages.push(...response.messages);
+    assert.equal(steps[0].reasoningText, asked.reasoning, `turn ${turn}`);
+    assert.deepEqual(called.splice(0), wanted.map(({ name, arguments: given }) => [name, given]), `turn ${turn}`);
+    const quoted = wanted.length > 0 ? wanted.map(({ result }) => result) : [`You said: ${text}`];
+    for (const words of quoted) assert.ok(said.includes(words), `turn ${turn}: ${said}`);
   }
 }

@@ -14,7 +14,11 @@ CLIENTS = {
     **{f"js-{vendor}": programs.SCENARIOS for vendor in cells.UPSTREAMS},
     # The provider reads no reasoning of Chat Completions.
     "ai-chat": programs.SCENARIOS,
-    **{f"ai-{provider}": (*programs.SCENARIOS, "reasoning") for provider in cells.UPSTREAMS if provider != "chat"},
+    **{
+        f"ai-{provider}": (*programs.SCENARIOS, "reasoning", "turns")
+        for provider in cells.UPSTREAMS
+        if provider != "chat"
+    },
 }
 
 if __name__ == "__main__":

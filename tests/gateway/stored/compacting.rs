@@ -154,3 +154,33 @@ fn a_compacted_conversation_outlives_the_process() {
     let sent = String::from_utf8(setup.records().pop().unwrap().body).unwrap();
     assert!(sent.contains("You said: "), "{sent}");
 }
+
+/// As Codex does: the last item of a usual request asks for it, and the answer has nothing but the summary.
+#[test]
+fn a_trigger_in_the_conversation_compacts_it() {
+    let setup = setup(1);
+    for model in models() {
+        for stream in [false, true] {
+            let said = json!({"role": "user", "content": "the secret word is marzipan"});
+            let input = json!([said, {"type": "compaction_trigger"}]);
+            let body = json!({"model": model, "input": input, "stream": stream, "store": false});
+            let compacted = create(&setup, &body);
+            let output = compacted["output"].as_array().unwrap();
+            assert_eq!(output.len(), 1, "{model} {compacted}");
+            assert_eq!(output[0]["type"], "compaction", "{model}");
+            assert!(compacted["usage"]["input_tokens"].is_u64(), "{model}");
+            // It is read where the gateway has made it.
+            let input = json!([output[0], {"role": "user", "content": "and again"}]);
+            let answer = create(&setup, &json!({"model": model, "input": input}));
+            assert!(words(&answer).ends_with("and again"), "{model} {answer}");
+            let records = setup.records();
+            let sent = String::from_utf8(records.last().unwrap().body.clone()).unwrap();
+            let is_made_here = model != Dialect::Responses.model() && model != CHATGPT;
+            assert_eq!(
+                sent.contains("replaced by this summary"),
+                is_made_here,
+                "{model} {sent}"
+            );
+        }
+    }
+}

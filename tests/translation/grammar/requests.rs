@@ -5,11 +5,12 @@ use holdfast::dialect::Dialect;
 use serde_json::Value;
 
 use super::{Complaint, arguments, ensure, number, text};
+use crate::document::fits;
 
 pub fn check(dialect: Dialect, body: &Value) -> Result<(), Complaint> {
     match dialect {
-        Dialect::Chat => chat(body),
-        Dialect::Responses => responses(body),
+        Dialect::Chat => fits("CreateChatCompletionRequest", body).and_then(|()| chat(body)),
+        Dialect::Responses => fits("CreateResponse", body).and_then(|()| responses(body)),
         Dialect::Messages => messages(body),
         Dialect::Gemini => gemini(body),
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Complaint, End, Frame, arguments, ensure, number, text};
+use crate::document::fits_event;
 
 #[derive(Default)]
 struct State {
@@ -69,6 +70,7 @@ pub fn check(frames: &[Frame]) -> Result<End, Complaint> {
     for (index, frame) in frames.iter().enumerate() {
         let json = frame.json()?;
         let kind = text(&json, "type")?;
+        fits_event(&json)?;
         ensure(frame.name.as_deref() == Some(kind), || {
             format!("{kind} is called {:?}", frame.name)
         })?;

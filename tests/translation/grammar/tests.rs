@@ -160,15 +160,37 @@ fn gemini() {
 
 #[test]
 fn responses() {
+    let object = |status: &str, more: &str| {
+        format!(
+            r#"{{"id":"r","object":"response","created_at":1,"status":"{status}","background":false,"error":null,
+            "incomplete_details":null,"instructions":null,"max_output_tokens":null,"max_tool_calls":null,"model":"m",
+            "parallel_tool_calls":true,"presence_penalty":0,"frequency_penalty":0,"previous_response_id":null,
+            "prompt_cache_key":null,"reasoning":{{"effort":null,"summary":null}},"safety_identifier":null,
+            "service_tier":"default","store":false,"temperature":1,"text":{{"format":{{"type":"text"}}}},
+            "tool_choice":"auto","tools":[],"top_logprobs":0,"top_p":1,"truncation":"disabled","metadata":{{}},{more}}}"#
+        )
+        .replace("\n            ", "")
+    };
+    let begun = object(
+        "in_progress",
+        r#""completed_at":null,"usage":null,"output":[]"#,
+    );
+    let call = r#"{"id":"f","type":"function_call","call_id":"c","name":"n","arguments":"{}","status":"completed"}"#;
+    let usage = r#"{"input_tokens":1,"input_tokens_details":{"cached_tokens":0,"cache_write_tokens":0},"output_tokens":1,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":2}"#;
+    let ended = object(
+        "completed",
+        &format!(r#""completed_at":2,"usage":{usage},"output":[{call}]"#),
+    );
     let events = [
-        r#"{"type":"response.created","response":{"id":"r","status":"in_progress","output":[]}}"#,
-        r#"{"type":"response.in_progress","response":{"id":"r","status":"in_progress","output":[]}}"#,
-        r#"{"type":"response.output_item.added","output_index":0,"item":{"id":"f","type":"function_call","call_id":"c","name":"n"}}"#,
-        r#"{"type":"response.function_call_arguments.delta","output_index":0,"item_id":"f","delta":"{}"}"#,
-        r#"{"type":"response.function_call_arguments.done","output_index":0,"item_id":"f","arguments":"{}"}"#,
-        r#"{"type":"response.output_item.done","output_index":0,"item":{"id":"f","type":"function_call","arguments":"{}"}}"#,
-        r#"{"type":"response.completed","response":{"status":"completed","output":[{"id":"f","type":"function_call","arguments":"{}"}],"usage":{"input_tokens":1}}}"#,
+        format!(r#"{{"type":"response.created","response":{begun}}}"#),
+        format!(r#"{{"type":"response.in_progress","response":{begun}}}"#),
+        r#"{"type":"response.output_item.added","output_index":0,"item":{"id":"f","type":"function_call","call_id":"c","name":"n","arguments":"","status":"in_progress"}}"#.to_owned(),
+        r#"{"type":"response.function_call_arguments.delta","output_index":0,"item_id":"f","delta":"{}"}"#.to_owned(),
+        r#"{"type":"response.function_call_arguments.done","output_index":0,"item_id":"f","name":"n","arguments":"{}"}"#.to_owned(),
+        format!(r#"{{"type":"response.output_item.done","output_index":0,"item":{call}}}"#),
+        format!(r#"{{"type":"response.completed","response":{ended}}}"#),
     ];
+    let events: Vec<&str> = events.iter().map(String::as_str).collect();
     let numbered = |events: &[&str]| {
         let events: Vec<String> = events
             .iter()
@@ -188,6 +210,29 @@ fn responses() {
         events[0], events[1], events[2], events[3], events[4], events[5], &wrong,
     ];
     assert!(check(Dialect::Responses, &numbered(&changed)).is_err());
+    is_picky(
+        Dialect::Responses,
+        &events,
+        numbered,
+        &[
+            (r#""completed_at":2,"#, ""),
+            (r#""completed_at":2"#, r#""completed_at":null"#),
+            (r#""presence_penalty":0,"#, ""),
+            (r#""temperature":1"#, r#""temperature":null"#),
+            (r#""temperature":1"#, r#""temperature":3"#),
+            (r#""truncation":"disabled""#, r#""truncation":"off""#),
+            (r#""cache_write_tokens":0"#, r#""cache_write_tokens":"0""#),
+            (
+                r#""format":{"type":"text"}"#,
+                r#""format":{"type":"words"}"#,
+            ),
+            (r#""name":"n","arguments":"{}"}"#, r#""arguments":"{}"}"#),
+            (
+                r#""tools":[]"#,
+                r#""tools":[{"type":"function","name":"f","parameters":null}]"#,
+            ),
+        ],
+    );
 }
 
 /// `good` passes, and not with the first of a pair in it replaced by the second.

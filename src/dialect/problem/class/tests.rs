@@ -6,6 +6,7 @@ use super::Class::{self, *};
 use super::{CODES, ErrorStatus, MESSAGES};
 use crate::dialect::Dialect;
 use crate::dialect::problem::{Problem, from_upstream, render, render_in_stream, retold};
+use crate::dialect::responses::failure::{self, Known};
 
 const CLASSES: [Class; 5] = [ContextTooLong, Unpaid, Quota, Overloaded, ContentPolicy];
 
@@ -291,7 +292,7 @@ fn errors_within_streams_are_known_too() {
             };
             // Without a status of their own, some can be read only by their words.
             assert_eq!(problem.class, Some(*class), "{data}");
-            let event = render_in_stream(dialect, &problem, false, 0);
+            let event = render_in_stream(dialect, &problem, 0);
             let event = String::from_utf8(event).unwrap();
             let (_, data) = event.split_once("data: ").unwrap();
             let told: Value = serde_json::from_str(data).unwrap();
@@ -314,7 +315,16 @@ fn errors_within_streams_are_known_too() {
             ..Problem::new(ErrorStatus::BAD_GATEWAY, "some words")
         };
         for is_codex in [false, true] {
-            let event = render_in_stream(Dialect::Responses, &problem, is_codex, 3);
+            let known = Known {
+                id: "",
+                model: "m",
+                created: 0,
+                sequence_number: 3,
+            };
+            let event = match is_codex {
+                true => failure::event(&problem, known),
+                false => render_in_stream(Dialect::Responses, &problem, 3),
+            };
             let event = String::from_utf8(event).unwrap();
             assert!(event.contains(&format!("\"code\":\"{code}\"")), "{event}");
             let says_when = event.contains("Please try again in 7s.");

@@ -1,0 +1,121 @@
+//! Asking each upstream with each credential, at no cost in tokens.
+
+use std::collections::VecDeque;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use parking_lot::Mutex;
+
+use crate::config::Config;
+use crate::credential::Credential;
+use crate::exchange::Waiter;
+use crate::provider::models::{List, date};
+use crate::provider::{Action, Call, Failure, Kind, Target, Upstream};
+
+/// How long one upstream may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long all of them may take.
+const ALL: Duration = Duration::from_secs(60);
+/// Upstreams that are asked at once.
+const TOGETHER: usize = 16;
+/// Stack of a thread that asks, bytes.
+const STACK: usize = 1 << 20;
+/// What costs nothing to be counted.
+const COUNTED: &str = r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}"#;
+
+/// What an upstream answered.
+#[derive(Debug)]
+pub struct Answered {
+    /// Without `models` for one that has no list and was asked something else. `None`: it was not asked in time.
+    pub outcome: Option<Result<List, Failure>>,
+    pub took: Duration,
+    /// Its clock, and ours at the same time.
+    pub dates: Option<(SystemTime, SystemTime)>,
+}
+
+/// Asks the upstream of each credential, in their order. No proxy, base URL or header is another than for requests.
+pub fn ask(upstream: &Upstream, config: &Config, credentials: &[Credential]) -> Vec<Answered> {
+    let end = Instant::now() + ALL;
+    let queue: Mutex<VecDeque<usize>> = Mutex::new((0..credentials.len()).collect());
+    let answers: Mutex<Vec<Option<Answered>>> =
+        Mutex::new(credentials.iter().map(|_| None).collect());
+    let work = || {
+        while let Some(place) = { queue.lock().pop_front() } {
+            let left = end.saturating_duration_since(Instant::now());
+            let Some(credential) = credentials.get(place).filter(|_| !left.is_zero()) else {
+                return;
+            };
+            let answered = ask_one(upstream, config, credential, left.min(PATIENCE));
+            if let Some(slot) = answers.lock().get_mut(place) {
+                *slot = Some(answered);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..credentials.len().min(TOGETHER) {
+            // Those that there are do it as well.
+            let builder = thread::Builder::new().stack_size(STACK);
+            let _ = builder.name("doctor".to_owned()).spawn_scoped(scope, work);
+        }
+        work();
+    });
+    let unasked = || Answered {
+        outcome: None,
+        took: Duration::ZERO,
+        dates: None,
+    };
+    let answers = answers.into_inner().into_iter();
+    answers
+        .map(|answer| answer.unwrap_or_else(unasked))
+        .collect()
+}
+
+fn ask_one(
+    upstream: &Upstream,
+    config: &Config,
+    credential: &Credential,
+    limit: Duration,
+) -> Answered {
+    let waiter = Waiter::alone();
+    waiter.hurry(Some(limit));
+    let began = Instant::now();
+    let headers = credential.headers_for(&[]);
+    let target = Target::of(credential, &headers, config);
+    let outcome = match target.kind {
+        // It shows its list to logins only.
+        Kind::Vertex => count(upstream, target, credential, &waiter),
+        _ => upstream.models(target, &waiter),
+    };
+    let told = match &outcome {
+        Ok(list) => list.date,
+        Err(failure) => date(&failure.headers),
+    };
+    Answered {
+        took: began.elapsed(),
+        dates: told.map(|told| (told, SystemTime::now())),
+        outcome: Some(outcome),
+    }
+}
+
+/// Has the tokens of a word counted, which costs none.
+fn count(
+    upstream: &Upstream,
+    target: Target<'_>,
+    credential: &Credential,
+    waiter: &Waiter,
+) -> Result<List, Failure> {
+    let model = credential
+        .models
+        .first()
+        .and_then(|model| model.upstream.first());
+    let answer = upstream.call(&Call {
+        model: model.map_or("gemini-2.5-flash", |model| model),
+        action: Action::Count,
+        body: COUNTED.as_bytes(),
+        ..Call::of_models(target, "", waiter)
+    })?;
+    Ok(List {
+        models: Vec::new(),
+        date: date(&answer.headers),
+    })
+}

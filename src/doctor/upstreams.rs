@@ -1,0 +1,258 @@
+//! What upstreams have answered, and what to do about it.
+
+use super::asking::Answered;
+use super::{Finding, Status};
+use crate::config::{Config, ProxySetting};
+use crate::credential::Credential;
+use crate::dialect::problem::{self, ErrorStatus};
+use crate::provider::models::{List, has_list};
+use crate::provider::{Failure, FailureKind, Kind};
+
+/// What the answers say of the credentials. `has_proxy`: whether the environment names a proxy.
+pub fn upstreams(
+    config: &Config,
+    credentials: &[Credential],
+    answers: &[Answered],
+    has_proxy: bool,
+) -> Vec<Finding> {
+    let pairs = credentials.iter().zip(answers);
+    pairs
+        .map(|(credential, answered)| {
+            let proxy = match (&credential.proxy, &config.proxy_url) {
+                (ProxySetting::Inherit, global) => global,
+                (own, _) => own,
+            };
+            let has_proxy = match proxy {
+                ProxySetting::Inherit => has_proxy && !is_here(host(&credential.base_url)),
+                ProxySetting::Direct => false,
+                ProxySetting::Url(_) => true,
+            };
+            finding(config, credential, answered, has_proxy)
+        })
+        .collect()
+}
+
+fn finding(
+    config: &Config,
+    credential: &Credential,
+    answered: &Answered,
+    has_proxy: bool,
+) -> Finding {
+    let who = credential.masked_id();
+    let host = host(&credential.base_url);
+    let milliseconds = answered.took.as_millis();
+    let failure = match &answered.outcome {
+        None => {
+            let message = format!("{host} was not asked: the others took all the time");
+            return Finding::new(Status::Skipped, who, message);
+        }
+        Some(Ok(list)) => return listed(credential, list, &who, host, milliseconds),
+        Some(Err(failure)) => failure,
+    };
+    let file = &config.file;
+    let section = credential.section();
+    let said = said(credential, failure);
+    let (status, message, advice) = match (failure.status, failure.kind) {
+        (Some(status @ (401 | 403)), _) => (
+            Status::Error,
+            format!("{host} refused the key: {status}{said}"),
+            format!("put a key that is valid and allowed to use the API under {section} in {file}"),
+        ),
+        (Some(402), _) => (
+            Status::Error,
+            format!("{host} wants to be paid: 402{said}"),
+            "add credit to the account".to_owned(),
+        ),
+        (Some(status @ (404 | 405 | 501)), _) => {
+            let kind = Kind::of(&credential.provider);
+            match has_list(kind, &credential.base_url) {
+                true => (
+                    Status::Warning,
+                    format!("{host} answers, but has no list of models at this address: {status}"),
+                    format!(
+                        "see whether base-url is right under {section} in {file}; if it is, list `models` there"
+                    ),
+                ),
+                false => {
+                    let message =
+                        format!("{host} answers ({milliseconds} ms); the key was not tried");
+                    return Finding::new(Status::Ok, who, message);
+                }
+            }
+        }
+        (Some(429), _) => (
+            Status::Warning,
+            format!("{host} answers, but the key is over its limit for now: 429{said}"),
+            "wait, or add another credential".to_owned(),
+        ),
+        (Some(status), FailureKind::Status) if status >= 500 => (
+            Status::Warning,
+            format!("{host} answers, but is in trouble itself: {status}{said}"),
+            "try again later; the vendor's status page may say more".to_owned(),
+        ),
+        (Some(status), FailureKind::Status) => (
+            Status::Warning,
+            format!("{host} answers {status}{said}"),
+            format!("see whether base-url is right under {section} in {file}"),
+        ),
+        _ => (
+            Status::Error,
+            format!("{host} cannot be reached: {failure}"),
+            reach(&failure.message, has_proxy).to_owned(),
+        ),
+    };
+    Finding::new(status, who, message).advised(advice)
+}
+
+fn listed(
+    credential: &Credential,
+    list: &List,
+    who: &str,
+    host: &str,
+    milliseconds: u128,
+) -> Finding {
+    // Vendors serve names beside those that they list; other servers do not.
+    let is_exact = Kind::of(&credential.provider) == Kind::Compat && !list.models.is_empty();
+    let lists = |name: &str| {
+        list.models
+            .iter()
+            .any(|known| known.id.eq_ignore_ascii_case(name))
+    };
+    let names = credential.models.iter().flat_map(|model| &model.upstream);
+    let missing: Vec<&str> = names
+        .map(|name| crate::credential::split_configured(name).0)
+        .filter(|name| is_exact && !lists(name))
+        .collect();
+    if let Some(first) = missing.first() {
+        let more = match missing.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let message = format!("{host} takes the key, but does not list `{first}`{more}");
+        let advice = format!(
+            "see whether the names under `models` of {} are right",
+            credential.section()
+        );
+        return Finding::new(Status::Warning, who, message).advised(advice);
+    }
+    let count = match list.models.len() {
+        0 => String::new(),
+        1 => ", 1 model".to_owned(),
+        count => format!(", {count} models"),
+    };
+    Finding::new(
+        Status::Ok,
+        who,
+        format!("{host} takes the key ({milliseconds} ms{count})"),
+    )
+}
+
+/// The name behind the scheme, without a login.
+fn host(base_url: &str) -> &str {
+    let rest = base_url
+        .split_once("://")
+        .map_or(base_url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or(rest);
+    authority.rsplit('@').next().unwrap_or(authority)
+}
+
+/// Whether it is this machine, which is called without the environment's proxy.
+fn is_here(host: &str) -> bool {
+    ["127.", "localhost", "[::1]"]
+        .iter()
+        .any(|here| host.starts_with(here))
+}
+
+/// What the upstream said of its refusal, for the end of a line.
+fn said(credential: &Credential, failure: &Failure) -> String {
+    let kind = failure.headers.get("content-type");
+    let status = ErrorStatus::from_upstream(failure.status.unwrap_or(500));
+    let said = problem::read_upstream(credential.dialect(), status, &failure.body, kind).message;
+    // One line, and nothing that steers a terminal.
+    let said: String = said.chars().filter(|c| !c.is_control()).take(200).collect();
+    match said.trim() {
+        "" => String::new(),
+        said => format!(" ({said})"),
+    }
+}
+
+/// What to do where a connection fails, by the words of the system and of TLS.
+fn reach(message: &str, has_proxy: bool) -> &'static str {
+    let message = message.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if has(&["unknownissuer", "unknown issuer"]) {
+        "something on the way, such as a company's proxy, shows a certificate of its own: put that authority's \
+         certificate (PEM) into a file and name it with ca-file or SSL_CERT_FILE"
+    } else if has(&["expired", "notvalidyet", "not valid yet"]) {
+        "see whether the clock of this machine is right; if it is, the upstream's certificate is out of date"
+    } else if has(&["certificate", "tls", "handshake"]) {
+        "see whether base-url has the right host and scheme (http or https)"
+    } else if has(&[
+        "lookup",
+        "resolve",
+        "no address",
+        "name or service",
+        "nodename",
+    ]) {
+        "see whether base-url is spelt right, and whether this machine can look up names (DNS)"
+    } else if has(&["proxy", "socks"]) {
+        "see whether the proxy is right: proxy-url, HTTPS_PROXY, ALL_PROXY"
+    } else if has_proxy {
+        "see whether the proxy is right and runs: proxy-url, HTTPS_PROXY, ALL_PROXY; then whether base-url is right"
+    } else if has(&["refused"]) {
+        "nothing listens there: see whether base-url is right and the server runs"
+    } else {
+        "see whether base-url is right, and whether a firewall is in the way or a proxy is needed (proxy-url)"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_shown_without_logins() {
+        for (url, expected) in [
+            ("https://api.anthropic.com", "api.anthropic.com"),
+            ("http://user:word@h:81/v1?key=x", "h:81"),
+            ("h", "h"),
+        ] {
+            assert_eq!(host(url), expected);
+        }
+    }
+
+    #[test]
+    fn each_way_to_fail_has_its_advice() {
+        for (message, expected) in [
+            (
+                "connecting to h: invalid peer certificate: UnknownIssuer",
+                "ca-file",
+            ),
+            (
+                "connecting to h: invalid peer certificate: Expired",
+                "clock",
+            ),
+            ("connecting to h: received corrupt message: TLS", "scheme"),
+            (
+                "connecting to h: failed to lookup address information",
+                "spelt",
+            ),
+            (
+                "connecting to h: the proxy answered 407",
+                "the proxy is right",
+            ),
+            (
+                "connecting to h: Connection refused (os error 111)",
+                "nothing listens",
+            ),
+            (
+                "waiting for h: the upstream did not end in time",
+                "firewall",
+            ),
+        ] {
+            assert!(reach(message, false).contains(expected), "{message}");
+        }
+        let refused = "connecting to h: Connection refused";
+        assert!(reach(refused, true).contains("the proxy is right and runs"));
+    }
+}

@@ -1,0 +1,288 @@
+//! Lists of the models that an upstream serves.
+//!
+//! The form is that of Anthropic (`GET /v1/models`, paged by `after_id`), OpenAI and whoever imitates it (`GET /models`,
+//! one page) or Google (`GET /v1beta/models`, paged by `pageToken`).
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::call::Upstream;
+use super::failure::{Failure, FailureKind};
+use super::headers::Headers;
+use super::request::Request;
+use super::target::{Call, Kind, Target};
+use super::{claude, codex, compat, gemini, url};
+use crate::credential::{Listed, is_chatgpt};
+use crate::exchange::Waiter;
+use crate::time;
+
+/// Bytes of one page. The longest lists of today have some hundred KiB.
+const PAGE_BYTES: u64 = 4 << 20;
+/// Pages of one list.
+const PAGES: usize = 20;
+/// Models of one list.
+const MODELS: usize = 4096;
+/// Bytes of a model's name.
+const NAME: usize = 256;
+/// Parts of the names of OpenAI's models that Responses does not serve.
+const OTHER_KINDS: &[&str] = &[
+    "audio",
+    "babbage",
+    "dall-e",
+    "davinci",
+    "embedding",
+    "image",
+    "instruct",
+    "moderation",
+    "realtime",
+    "sora",
+    "transcribe",
+    "tts",
+    "whisper",
+];
+
+/// What an upstream says it serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List {
+    pub models: Vec<Listed>,
+    /// What its clock said.
+    pub date: Option<SystemTime>,
+}
+
+/// Whether an upstream is known to have a list. Vertex shows its own to logins only, and the backend of ChatGPT to its
+/// own programs.
+pub fn has_list(kind: Kind, base_url: &str) -> bool {
+    match kind {
+        Kind::Gemini | Kind::Claude | Kind::Compat => true,
+        Kind::Codex => !is_chatgpt(base_url),
+        Kind::Vertex => false,
+    }
+}
+
+impl Upstream {
+    /// Fetches the list of an upstream, page by page. It takes as long as `waiter` lets it.
+    ///
+    /// # Errors
+    /// When the list does not come, not all of it, or what comes is no list.
+    pub fn models(&self, target: Target<'_>, waiter: &Waiter) -> Result<List, Failure> {
+        let mut list = List {
+            models: Vec::new(),
+            date: None,
+        };
+        let mut names = HashSet::new();
+        let mut next = Some(String::new());
+        for _ in 0..PAGES {
+            let Some(page) = next.take() else { break };
+            let call = Call::of_models(target, &page, waiter);
+            let answer = self.call(&call)?;
+            list.date = date(&answer.headers).or(list.date);
+            let mut body = Vec::new();
+            let read = answer.body.take(PAGE_BYTES + 1).read_to_end(&mut body);
+            read.map_err(|error| Failure::of_read(&error))?;
+            if body.len() as u64 > PAGE_BYTES {
+                return Err(unusable("the list of models is too long"));
+            }
+            let (models, more) = read_page(target.kind, &body)
+                .ok_or_else(|| unusable("the answer is no list of models"))?;
+            let room = MODELS.saturating_sub(list.models.len());
+            let new = models.into_iter().filter(|model| {
+                let is_name = !model.id.is_empty() && model.id.len() <= NAME;
+                let is_plain = !model
+                    .id
+                    .contains(|c: char| c.is_control() || c.is_whitespace());
+                is_name && is_plain && names.insert(model.id.to_ascii_lowercase())
+            });
+            list.models.extend(new.take(room));
+            next = more.filter(|more| *more != page && list.models.len() < MODELS);
+        }
+        Ok(list)
+    }
+}
+
+/// What a clock said when it sent these headers.
+pub fn date(headers: &Headers) -> Option<SystemTime> {
+    time::parse_http_date(headers.get("date")?)
+}
+
+fn unusable(message: &str) -> Failure {
+    Failure::new(FailureKind::Broken, message)
+}
+
+pub(super) fn request<'a>(call: &Call<'a>, page: &str) -> Result<Request<'a>, Failure> {
+    match call.target.kind {
+        Kind::Gemini => gemini::models(call, page),
+        Kind::Claude => claude::models(call, page),
+        Kind::Codex => codex::models(call),
+        Kind::Compat => compat::models(call),
+        Kind::Vertex => Err(Failure::unsupported("a list of models")),
+    }
+}
+
+/// A page of any of the lists.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    data: Option<Vec<Row>>,
+    models: Option<Vec<Row>>,
+    #[serde(default, rename = "has_more")]
+    has_more: bool,
+    #[serde(rename = "last_id")]
+    last_id: Option<String>,
+    next_page_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    id: Option<String>,
+    /// Google: `models/NAME`. OpenRouter: what people read.
+    name: Option<String>,
+    #[serde(alias = "display_name")]
+    display_name: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    created: Option<u64>,
+    #[serde(rename = "created_at")]
+    created_at: Option<Value>,
+    #[serde(
+        default,
+        alias = "context_length",
+        alias = "max_input_tokens",
+        deserialize_with = "lenient"
+    )]
+    input_token_limit: Option<u64>,
+    #[serde(default, alias = "max_tokens", deserialize_with = "lenient")]
+    output_token_limit: Option<u64>,
+    supported_generation_methods: Option<Vec<String>>,
+}
+
+/// A positive number; anything else is none.
+fn lenient<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(value.as_u64().filter(|number| *number > 0))
+}
+
+/// The models of language on a page, and what the query says of the next one; `None` if it is no list.
+fn read_page(kind: Kind, body: &[u8]) -> Option<(Vec<Listed>, Option<String>)> {
+    let page: Page = serde_json::from_slice(body).ok()?;
+    let (rows, next) = match kind {
+        Kind::Gemini | Kind::Vertex => {
+            let token = page.next_page_token.filter(|token| !token.is_empty());
+            let next = token.map(|token| format!("&pageToken={}", url::value(&token)));
+            // An account without models has neither.
+            (page.models.unwrap_or_default(), next)
+        }
+        Kind::Claude | Kind::Codex | Kind::Compat => {
+            let last = page.last_id.filter(|_| page.has_more);
+            let next = last.map(|last| format!("&after_id={}", url::value(&last)));
+            (page.data?, next.filter(|_| kind == Kind::Claude))
+        }
+    };
+    let models = rows.into_iter().filter_map(|row| match kind {
+        Kind::Gemini | Kind::Vertex => google(row),
+        Kind::Codex => {
+            other(row).filter(|model| !OTHER_KINDS.iter().any(|word| model.id.contains(word)))
+        }
+        Kind::Claude | Kind::Compat => other(row),
+    });
+    Some((models.collect(), next))
+}
+
+fn google(row: Row) -> Option<Listed> {
+    let methods = row.supported_generation_methods?;
+    if !methods.iter().any(|method| method == "generateContent") {
+        return None;
+    }
+    let name = row.name?;
+    Some(Listed {
+        id: name.strip_prefix("models/").unwrap_or(&name).to_owned(),
+        display_name: row.display_name,
+        created: None,
+        context: row.input_token_limit,
+        output: row.output_token_limit,
+    })
+}
+
+fn other(row: Row) -> Option<Listed> {
+    let created_at = row.created_at.as_ref().and_then(Value::as_str);
+    let created_at = created_at.and_then(time::rfc3339);
+    let seconds = created_at.and_then(|at| Some(at.duration_since(UNIX_EPOCH).ok()?.as_secs()));
+    Some(Listed {
+        id: row.id?,
+        display_name: row.display_name.or(row.name),
+        created: row.created.or(seconds),
+        context: row.input_token_limit,
+        output: row.output_token_limit,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(kind: Kind, page: &str) -> Vec<String> {
+        let (list, _) = read_page(kind, page.as_bytes()).unwrap();
+        list.into_iter().map(|model| model.id).collect()
+    }
+
+    fn next(kind: Kind, page: &str) -> Option<String> {
+        read_page(kind, page.as_bytes()).unwrap().1
+    }
+
+    #[test]
+    fn lists_of_vendors_are_read() {
+        let claude = r#"{"data":[{"type":"model","id":"claude-x","display_name":"Claude X","created_at":"2026-01-01T00:00:00Z","max_input_tokens":9,"max_tokens":3}],"has_more":false,"first_id":"claude-x","last_id":"claude-x"}"#;
+        let (list, more) = read_page(Kind::Claude, claude.as_bytes()).unwrap();
+        assert_eq!(
+            list,
+            [Listed {
+                id: "claude-x".to_owned(),
+                display_name: Some("Claude X".to_owned()),
+                created: Some(1_767_225_600),
+                context: Some(9),
+                output: Some(3),
+            }]
+        );
+        assert_eq!(more, None);
+        let openai = r#"{"object":"list","data":[{"id":"gpt-x","object":"model","created":7,"owned_by":"openai"},{"id":"text-embedding-3"},{"id":"gpt-image-2"},{"id":"gpt-realtime"},{"id":"o9"},{"id":"babbage-002"},{"id":"gpt-3.5-turbo-instruct"},{"id":"ft:gpt-4o:me"}]}"#;
+        assert_eq!(ids(Kind::Codex, openai), ["gpt-x", "o9", "ft:gpt-4o:me"]);
+        assert_eq!(ids(Kind::Compat, openai).len(), 8);
+        let google = r#"{"models":[{"name":"models/gemini-x","displayName":"Gemini X","inputTokenLimit":9,"outputTokenLimit":3,"supportedGenerationMethods":["countTokens","generateContent"]},{"name":"models/embedding-1","supportedGenerationMethods":["embedContent"]},{"name":"models/unsaid"}]}"#;
+        let (list, _) = read_page(Kind::Gemini, google.as_bytes()).unwrap();
+        let only = list.first().unwrap();
+        assert_eq!((list.len(), only.id.as_str()), (1, "gemini-x"));
+        assert_eq!((only.context, only.output), (Some(9), Some(3)));
+        let openrouter = r#"{"data":[{"id":"a/b","name":"A: B","created":1.5,"created_at":2,"context_length":"x"},{"name":"none"}]}"#;
+        let (list, _) = read_page(Kind::Compat, openrouter.as_bytes()).unwrap();
+        let only = list.first().unwrap();
+        assert_eq!(
+            (only.display_name.as_deref(), only.created, only.context),
+            (Some("A: B"), None, None)
+        );
+    }
+
+    #[test]
+    fn pages_lead_to_the_next() {
+        let page = r#"{"data":[],"has_more":true,"last_id":"a b"}"#;
+        assert_eq!(next(Kind::Claude, page).as_deref(), Some("&after_id=a%20b"));
+        assert_eq!(next(Kind::Compat, page), None);
+        let page = r#"{"data":[],"has_more":false,"last_id":"a"}"#;
+        assert_eq!(next(Kind::Claude, page), None);
+        let page = r#"{"models":[],"nextPageToken":"t="}"#;
+        assert_eq!(next(Kind::Gemini, page).as_deref(), Some("&pageToken=t%3D"));
+        for page in [r#"{"nextPageToken":""}"#, "{}"] {
+            assert_eq!(next(Kind::Gemini, page), None, "{page}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_is_none() {
+        for page in ["", "[]", "{\"data\":1}", "{}", "<html>", "null"] {
+            assert!(read_page(Kind::Compat, page.as_bytes()).is_none(), "{page}");
+        }
+        assert!(read_page(Kind::Gemini, b"{\"models\":{}}").is_none());
+    }
+}
