@@ -14,6 +14,10 @@ mod colour;
 pub mod config;
 pub mod credential;
 #[cfg(feature = "demo")]
+#[allow(
+    clippy::indexing_slicing,
+    reason = "What the embedded upstreams read and write is their own"
+)]
 pub mod demo;
 pub mod diagnostics;
 pub mod dialect;
@@ -24,7 +28,6 @@ mod gateway;
 pub mod heap;
 mod janitor;
 pub mod json;
-mod local_time;
 pub mod logs;
 pub mod payload;
 pub mod provider;
@@ -37,6 +40,7 @@ mod similar;
 pub mod sse;
 mod state_folder;
 pub mod stored;
+mod time;
 pub mod usage;
 
 pub use gateway::{Gateway, Running, StartError};

@@ -1,5 +1,13 @@
 //! The cases of the specification, each with the body as a client would send it.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "A test ends at the first thing that is not as it must be"
+)]
+
 use std::collections::BTreeMap;
 
 use holdfast::session::identity::{Identity, identify};

@@ -1,6 +1,14 @@
 //! A body takes at most four times its size in memory on its way from one dialect to another, whatever is large in
 //! it. Alone in its program: whatever another test allocated meanwhile would count.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "A test ends at the first thing that is not as it must be"
+)]
+
 #[path = "../benches/translation/conversation.rs"]
 mod conversation;
 #[path = "../benches/translation/memory.rs"]

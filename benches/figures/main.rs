@@ -2,6 +2,14 @@
 //!
 //! `cargo bench --bench figures -- --help` says how; `benches/README.md` says what the figures mean.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "A bench ends at the first thing that is not as it must be"
+)]
+
 mod afterwards;
 mod builds;
 mod chat;

@@ -1,6 +1,14 @@
 //! `cargo bench --bench simulate`: conversations of agents over credentials with prompt caches, by several ways
 //! of routing, on a simulated clock. The same numbers in every run.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "A bench ends at the first thing that is not as it must be"
+)]
+
 mod agents;
 mod policy;
 mod random;

@@ -3,6 +3,14 @@
 //!
 //! Instructions are counted by valgrind, as the difference between many and few repetitions.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "A bench ends at the first thing that is not as it must be"
+)]
+
 mod answer;
 mod conversation;
 mod memory;

@@ -1,5 +1,10 @@
 //! How much memory is in use, and the most there was.
 
+#![allow(
+    unsafe_code,
+    reason = "An allocator that counts is unsafe by its trait"
+)]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 

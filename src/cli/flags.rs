@@ -429,6 +429,7 @@ pub const COMMANDS: &[Command] = &[
 ];
 
 /// What is done without a command.
+#[allow(clippy::indexing_slicing, reason = "Looked up when it is compiled")]
 pub const SERVE: &Command = &COMMANDS[0];
 
 /// Exit codes and their meaning; part of the interface.

@@ -71,12 +71,11 @@ fn schema(kind: Kind) -> Value {
     let scalar = || json!(["string", "number", "boolean", "null"]);
     match kind {
         Kind::Flag => json!({"type": ["boolean", "string", "null"]}),
+        Kind::Integer(i64::MIN, most) => {
+            json!({"type": ["integer", "string", "null"], "maximum": most})
+        }
         Kind::Integer(least, most) => {
-            let mut number = json!({"type": ["integer", "string", "null"], "maximum": most});
-            if least > i64::MIN {
-                number["minimum"] = least.into();
-            }
-            number
+            json!({"type": ["integer", "string", "null"], "maximum": most, "minimum": least})
         }
         Kind::Seconds | Kind::Duration | Kind::Size | Kind::Mebibytes => {
             json!({"type": ["integer", "string", "null"]})

@@ -1,6 +1,8 @@
-//! Amounts with units: durations and sizes (`spec/config.md` 1.2 and 8, row 3).
+//! Amounts with units: durations and sizes.
 
 use std::time::Duration;
+
+use crate::time;
 
 /// Longest duration, a hundred years: any clock can still be moved on by it.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -10,33 +12,9 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 pub fn duration(text: &str) -> Option<Duration> {
     let total = match text.parse() {
         Ok(seconds) if !text.starts_with('+') => Duration::from_secs(seconds),
-        _ => terms(text)?,
+        _ => time::duration(text)?,
     };
     (total <= LONGEST).then_some(total)
-}
-
-fn terms(text: &str) -> Option<Duration> {
-    let mut total = Duration::ZERO;
-    let mut rest = text;
-    loop {
-        let (number, unit, after) = term(rest)?;
-        let seconds = match unit {
-            "ns" => 1e-9,
-            "us" | "µs" | "μs" => 1e-6,
-            "ms" => 1e-3,
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
-            "d" => 86_400.0,
-            _ => return None,
-        };
-        let part = Duration::try_from_secs_f64(number * seconds).ok()?;
-        total = total.checked_add(part)?;
-        rest = after;
-        if rest.is_empty() {
-            return Some(total);
-        }
-    }
 }
 
 /// Bytes: `64MiB`, `1.5GiB` (powers of 1024), `500kB`, `2MB` (powers of 1000), or a bare number.
@@ -44,7 +22,9 @@ pub fn size(text: &str) -> Option<u64> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().ok();
     }
-    let (number, unit, rest) = term(text)?;
+    let unit = text.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
+    let (number, unit) = text.split_at(unit);
+    let number: f64 = number.parse().ok()?;
     let scale: u64 = match unit.trim_start().to_ascii_lowercase().as_str() {
         "b" => 1,
         "kb" => 1000,
@@ -57,16 +37,7 @@ pub fn size(text: &str) -> Option<u64> {
     };
     let bytes = number * scale as f64;
     // Floats are exact up to 2^53, which is far more than any size here.
-    (rest.is_empty() && bytes.fract() == 0.0 && bytes <= (1_u64 << 53) as f64)
-        .then_some(bytes as u64)
-}
-
-/// The first `<number><unit>` of a text: number, unit, what follows.
-fn term(text: &str) -> Option<(f64, &str, &str)> {
-    let digit = |c: char| c.is_ascii_digit() || c == '.';
-    let (number, rest) = text.split_at(text.find(|c| !digit(c))?);
-    let (unit, rest) = rest.split_at(rest.find(digit).unwrap_or(rest.len()));
-    Some((number.parse().ok()?, unit, rest))
+    (bytes.fract() == 0.0 && bytes <= (1_u64 << 53) as f64).then_some(bytes as u64)
 }
 
 #[cfg(test)]

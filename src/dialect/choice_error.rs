@@ -2,6 +2,11 @@
 //! end (its documentation, "Errors" and "Responses": `NonStreamingChoice`, `StreamingChoice`). Clients look for errors
 //! at the top.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "Reading a member of a `Value` cannot panic"
+)]
+
 use std::borrow::Cow;
 
 use memchr::memmem;

@@ -16,6 +16,10 @@ pub mod opening;
 pub mod output;
 mod pieces;
 pub mod problem;
+#[allow(
+    clippy::indexing_slicing,
+    reason = "Only members of objects that are made there are set"
+)]
 pub mod responses;
 pub mod thinking;
 pub mod translate;

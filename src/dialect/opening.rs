@@ -1,6 +1,11 @@
 //! Whether what an upstream has said so far is an answer yet: streams open before there is anything to tell,
 //! and some answers say nothing at all (spec/routing.md 7.7).
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "Reading a member of a `Value` cannot panic"
+)]
+
 use memchr::memmem;
 use serde_json::Value;
 

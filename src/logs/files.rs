@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::local_time::Civil;
+use crate::time::Timestamp;
 
 /// The log of the program itself.
 pub const MAIN: &str = "main.log";
@@ -20,8 +20,8 @@ pub struct Found {
 }
 
 /// What [`MAIN`] is called once it is full: `main-2025-12-23T20-14-04.123.log`, in UTC.
-pub fn rotated(utc: &Civil) -> String {
-    let millisecond = utc.millisecond;
+pub fn rotated(utc: &Timestamp) -> String {
+    let millisecond = utc.millisecond();
     format!(
         "main-{}T{}.{millisecond:03}.log",
         utc.date(),
@@ -30,7 +30,7 @@ pub fn rotated(utc: &Civil) -> String {
 }
 
 /// The log of one request: `v1-responses-2025-12-23T195811-a1b2c3d4.log`, in local time.
-pub fn of_request(target: &str, local: &Civil, id: &str, is_error: bool) -> String {
+pub fn of_request(target: &str, local: &Timestamp, id: &str, is_error: bool) -> String {
     let start = if is_error { ERROR } else { "" };
     let name = name(target);
     format!(
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn files_are_named_by_path_time_and_id() {
-        let time = Civil::utc(at(1_766_519_891));
+        let time = Timestamp::utc(at(1_766_519_891));
         assert_eq!(rotated(&time), "main-2025-12-23T19-58-11.007.log");
         for (target, is_error, expected) in [
             (
@@ -167,7 +167,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_path_leads_out_of_the_folder(target in "(?s).{0,400}") {
-            let name = of_request(&target, &Civil::utc(at(0)), "00000000", true);
+            let name = of_request(&target, &Timestamp::utc(at(0)), "00000000", true);
             prop_assert!(!name.contains('/') && !name.contains('\0') && name.len() <= 255);
             prop_assert!(name.starts_with("error-") && name.ends_with(".log"));
         }

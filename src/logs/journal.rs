@@ -18,7 +18,7 @@ use super::writer::{Output, Writer};
 use super::{current, line};
 use crate::colour;
 use crate::config::{LogFormat, Logs};
-use crate::local_time::Zone;
+use crate::time::Timestamp;
 
 /// Lines of others, whose words are not ours to answer for, are left out.
 const OURS: &str = "holdfast";
@@ -81,7 +81,7 @@ impl Place {
             .file_static(Some(file!()))
             .line(Some(line!()))
             .build();
-        let time = Zone::here().civil(SystemTime::now());
+        let time = Timestamp::local(SystemTime::now());
         line::of(&record, &time, None, self.look())
     }
 }
@@ -149,7 +149,7 @@ impl Log for Journal {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let time = Zone::here().civil(SystemTime::now());
+        let time = Timestamp::local(SystemTime::now());
         let place = self.0.place.load_full();
         let line = line::of(record, &time, current::id(), place.look());
         match &self.0.way {

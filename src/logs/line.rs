@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::request_id::{NONE, RequestId};
 use crate::colour::{Colour, PLAIN};
 use crate::config::LogFormat;
-use crate::local_time::Civil;
+use crate::time::Timestamp;
 
 /// The target of the line that tells of a finished request. Its message shows some of its fields already.
 pub const ACCESS: &str = "holdfast::access";
@@ -25,7 +25,7 @@ pub struct Look {
 }
 
 /// One line, with its end.
-pub fn of(record: &Record<'_>, time: &Civil, id: Option<RequestId>, look: Look) -> String {
+pub fn of(record: &Record<'_>, time: &Timestamp, id: Option<RequestId>, look: Look) -> String {
     let id = id.as_ref().map_or(NONE, RequestId::as_str);
     let mut line = match look.format {
         LogFormat::Text => text(record, time, id, look),
@@ -38,7 +38,7 @@ pub fn of(record: &Record<'_>, time: &Civil, id: Option<RequestId>, look: Look) 
 /// Bytes of most lines.
 const LINE: usize = 384;
 
-fn text(record: &Record<'_>, time: &Civil, id: &str, look: Look) -> String {
+fn text(record: &Record<'_>, time: &Timestamp, id: &str, look: Look) -> String {
     let mut line = String::with_capacity(LINE);
     let (begin, end) = match look.has_colours {
         true => (Colour::Grey.code(), PLAIN),
@@ -78,12 +78,12 @@ fn text(record: &Record<'_>, time: &Civil, id: &str, look: Look) -> String {
     line
 }
 
-fn json(record: &Record<'_>, time: &Civil, id: &str) -> String {
+fn json(record: &Record<'_>, time: &Timestamp, id: &str) -> String {
     let mut object = serde_json::Map::new();
     let mut put = |name: &str, value: String| {
         object.insert(name.to_owned(), Json::String(value));
     };
-    put("time", time.rfc3339().to_string());
+    put("time", time.rfc3339());
     put("level", level(record.level()).to_owned());
     if id != NONE {
         put("request_id", id.to_owned());
@@ -207,7 +207,7 @@ mod tests {
     };
 
     fn shown(target: &str, message: &str, look: Look, id: Option<RequestId>) -> String {
-        let time = Civil::ahead(UNIX_EPOCH + Duration::from_millis(1_766_517_244_123), 3600);
+        let time = Timestamp::ahead(UNIX_EPOCH + Duration::from_millis(1_766_517_244_123), 3600);
         let fields = [
             ("status", Value::from(200)),
             ("model", Value::from("m\n")),

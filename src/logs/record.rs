@@ -18,8 +18,8 @@ use super::spool::Spool;
 use super::tee::Sent;
 use super::upstream::Upstream;
 use crate::config::Logs;
-use crate::local_time::Zone;
 use crate::redaction::Redaction;
+use crate::time::Timestamp;
 
 /// The least status of a request that has failed.
 const FAILED: u16 = 400;
@@ -71,7 +71,7 @@ fn put(folder: &Path, is_error: bool, most: Option<usize>, record: Record<'_>) -
     /// Held while a file takes its place, so that there are never more than there may be.
     static PLACES: Mutex<()> = Mutex::new(());
 
-    let local = Zone::here().civil(SystemTime::now());
+    let local = Timestamp::local(SystemTime::now());
     let id = record.id;
     let name = files::of_request(record.target, &local, id.as_str(), is_error);
     // Whoever looks sees it whole.

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::files::{self, MAIN};
 use super::folder;
-use crate::local_time::Civil;
+use crate::time::Timestamp;
 
 /// Bytes of a full file.
 pub const FULL: u64 = 10 * 1024 * 1024;
@@ -75,7 +75,7 @@ impl Rotated {
     fn put_aside(&self, now: SystemTime) -> io::Result<()> {
         for later in 0..NAMES {
             let later = now.checked_add(Duration::from_millis(later)).unwrap_or(now);
-            let name = files::rotated(&Civil::utc(later));
+            let name = files::rotated(&Timestamp::utc(later));
             let path = self.folder.join(name);
             // Only this process writes here, and one thread of it.
             if !path.exists() {

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Read, Write, copy};
 use std::time::SystemTime;
 
 use super::mask;
-use crate::local_time::Zone;
+use crate::time::Timestamp;
 
 /// Stands between sections.
 pub const END: &str = "\n\n";
@@ -39,7 +39,7 @@ pub fn info(info: &Info<'_>) -> String {
         false => "",
     };
     let version = env!("CARGO_PKG_VERSION");
-    let time = Zone::here().civil(*time);
+    let time = Timestamp::local(*time);
     format!(
         "=== REQUEST INFO ===\nVersion: {version}\nURL: {url}\nMethod: {method}\nDownstream Transport: http\n{upstream}Timestamp: {}\n\n",
         time.rfc3339()
@@ -63,7 +63,7 @@ pub fn api_request(request: &ApiRequest<'_>) -> String {
         presented,
         ..
     } = request;
-    let time = Zone::here().civil(request.time);
+    let time = Timestamp::local(request.time);
     let mut text = format!(
         "=== API REQUEST {number} ===\nTimestamp: {}\nUpstream URL: {url}\nHTTP Method: {method}\nAuth: {presented}\n\nHeaders:\n",
         time.rfc3339()
@@ -82,7 +82,7 @@ pub fn api_response<'h>(
     status: u16,
     headers: impl Iterator<Item = (&'h str, Cow<'h, str>)>,
 ) -> String {
-    let time = Zone::here().civil(time);
+    let time = Timestamp::local(time);
     let mut text = format!(
         "=== API RESPONSE {number} ===\nTimestamp: {}\nStatus: {status}\n\nHeaders:\n",
         time.rfc3339()

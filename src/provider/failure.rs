@@ -6,11 +6,12 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, SystemTime};
 
-use super::fault::time;
+use super::fault::hint;
 use super::headers::Headers;
 use super::net::{CallError, Stage};
 use crate::exchange::Interruption;
 use crate::redaction::Redaction;
+use crate::time;
 
 /// Bytes of an error's body that are read, the rest is left (spec/providers.md 2.3).
 pub const ERROR_BODY: u64 = 1024 * 1024;
@@ -160,11 +161,10 @@ pub fn retry_after(headers: &Headers, now: SystemTime) -> Option<Duration> {
         Duration::try_from_secs_f64(seconds).ok()?
     } else {
         let text = headers.get("retry-after")?.trim();
-        let date = httpdate::parse_http_date(text).ok();
-        let date = date.or_else(|| time::rfc3339(text))?;
+        let date = time::parse_http_date(text).or_else(|| time::rfc3339(text))?;
         date.duration_since(now).ok()?
     };
-    time::ahead(hint)
+    hint::ahead(hint)
 }
 
 fn kind_of(interruption: Interruption) -> FailureKind {
@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     fn hint(headers: &[(&'static str, &str)]) -> Option<Duration> {
-        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        let now = time::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
         retry_after(&headers.iter().copied().collect(), now)
     }
 

@@ -12,13 +12,13 @@ use serde_json::Value;
 
 use super::call::Upstream;
 use super::failure::{Failure, FailureKind};
-use super::fault::time;
 use super::headers::Headers;
 use super::request::Request;
 use super::target::{Call, Kind, Target};
 use super::{claude, codex, compat, gemini, url};
 use crate::credential::{Listed, is_chatgpt};
 use crate::exchange::Waiter;
+use crate::time;
 
 /// Bytes of one page. The longest lists of today have some hundred KiB.
 const PAGE_BYTES: u64 = 4 << 20;
@@ -105,7 +105,7 @@ impl Upstream {
 
 /// What a clock said when it sent these headers.
 pub fn date(headers: &Headers) -> Option<SystemTime> {
-    httpdate::parse_http_date(headers.get("date")?).ok()
+    time::parse_http_date(headers.get("date")?)
 }
 
 fn unusable(message: &str) -> Failure {

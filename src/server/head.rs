@@ -1,14 +1,13 @@
 //! The head of an HTTP/1.1 answer, as bytes.
 
 use std::io::Write;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use httpdate::HttpDate;
+use std::time::{Duration, SystemTime};
 
 use super::cors;
 use super::fixed::{EVENT_STREAM, Fixed};
 use crate::dialect::problem::reason;
 use crate::logs::request_id::RequestId;
+use crate::time;
 
 /// The longest `Retry-After` that is sent, in seconds: a day (`spec/routing.md` 7.8).
 const MAX_RETRY_AFTER: u64 = 86_400;
@@ -101,7 +100,7 @@ impl<'a> Head<'a> {
         out.extend_from_slice(reason(self.status).as_bytes());
         out.extend_from_slice(b"\r\nDate: ");
         // Writing to memory cannot fail.
-        let _ = write!(out, "{}", date(now));
+        let _ = write!(out, "{}", time::http_date(now));
         out.extend_from_slice(b"\r\n");
         if let Some(content_type) = self.content_type {
             header(out, "Content-Type", content_type);
@@ -150,15 +149,6 @@ impl<'a> Head<'a> {
             || (is("retry-after") && self.retry_after.is_some())
             || (is("location") && self.location.is_some())
     }
-}
-
-/// A moment as HTTP has it. A clock that is set wrong must not end a request: what HTTP cannot say is the nearest
-/// moment that it can.
-fn date(now: SystemTime) -> HttpDate {
-    /// The last second of the year 9999.
-    const LAST: Duration = Duration::from_secs(253_402_300_799);
-    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    HttpDate::from(UNIX_EPOCH + since.min(LAST))
 }
 
 /// The value of a `Retry-After` header.
@@ -326,38 +316,7 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_clock_that_is_set_wrong_has_a_date() {
-        for (seconds, expected) in [
-            (-1, "Thu, 01 Jan 1970 00:00:00 GMT"),
-            (i64::MIN, "Thu, 01 Jan 1970 00:00:00 GMT"),
-            (1_766_520_844, "Tue, 23 Dec 2025 20:14:04 GMT"),
-            (253_402_300_800, "Fri, 31 Dec 9999 23:59:59 GMT"),
-            (i64::MAX, "Fri, 31 Dec 9999 23:59:59 GMT"),
-        ] {
-            if let Some(now) = at(seconds) {
-                assert_eq!(date(now).to_string(), expected);
-            }
-        }
-    }
-
-    /// As far as the system has such a moment.
-    fn at(seconds: i64) -> Option<SystemTime> {
-        let away = Duration::from_secs(seconds.unsigned_abs());
-        match seconds < 0 {
-            true => UNIX_EPOCH.checked_sub(away),
-            false => UNIX_EPOCH.checked_add(away),
-        }
-    }
-
     proptest! {
-        #[test]
-        fn every_clock_has_a_date(seconds in any::<i64>()) {
-            if let Some(now) = at(seconds) {
-                prop_assert!(date(now).to_string().ends_with(" GMT"));
-            }
-        }
-
         #[test]
         fn no_header_value_breaks_out_of_its_line(name in "[a-z\r\n: ]{0,8}", value in "(?s).{0,20}") {
             let head = Head::new(200, "application/json", Framing::Length(0));

@@ -55,7 +55,6 @@ use crate::credential::Credential;
 use crate::dialect::Dialect;
 use crate::dialect::problem::{ErrorStatus, Problem};
 use crate::exchange::{self, Admission, Head, Request, Waiter, Writer};
-use crate::local_time::Zone;
 use crate::logs::request_id::RequestId;
 use crate::logs::{self, Keep, PerSecond, Seen};
 use crate::provider::{Settings, Upstream, Variables};
@@ -63,6 +62,7 @@ use crate::routing::State;
 use crate::session::bindings::Holder;
 use crate::session::carriers::Carriers;
 use crate::stored::{Bounds, Store};
+use crate::time::Timestamp;
 use crate::usage::Statistics;
 use access::Access;
 use admission::Admitted;
@@ -176,7 +176,7 @@ impl Server {
             observer,
             refused: PerSecond::new(),
             written: Written::default(),
-            usage: Statistics::new(|time| Zone::here().offset(time).unwrap_or(0)),
+            usage: Statistics::new(Timestamp::local),
         }
     }
 

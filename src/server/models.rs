@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::similar;
+use crate::time::unix_to_rfc3339;
 
 /// One model that clients may name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -169,7 +170,7 @@ impl<'a> ClaudeModel<'a> {
             created_at: model
                 .created
                 .filter(|&seconds| seconds > 0)
-                .and_then(rfc3339),
+                .and_then(unix_to_rfc3339),
             max_input_tokens: model.input_limit,
             max_tokens: model.output_limit,
         }
@@ -232,24 +233,4 @@ impl<'a> GeminiModel<'a> {
 fn json(value: &impl Serialize) -> Vec<u8> {
     // Cannot fail: the keys are strings and nothing here has a serializer of its own.
     serde_json::to_vec(value).unwrap_or_else(|_| b"{}".to_vec())
-}
-
-/// `2025-09-29T00:00:00Z`, the format of the Anthropic API; `None` beyond the year 9999.
-fn rfc3339(seconds: i64) -> Option<String> {
-    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Gregorian date of a day number: years counted from March, in eras of 400 years
-    // (Hinnant, "chrono-compatible low-level date algorithms").
-    let shifted = days.checked_add(719_468)?;
-    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = march_month % 12 + if march_month < 10 { 3 } else { -9 };
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
-    (0..=9999).contains(&year).then(|| {
-        let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-    })
 }

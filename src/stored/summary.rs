@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::item::{Item, elements, member, message_of, string};
 use super::reference;
 use super::sealed::Sealer;
+use crate::dialect::neutral::fields::Put;
 use crate::json::{self, Splice};
 
 /// What the model is asked.
@@ -116,21 +117,21 @@ impl Compacted<'_> {
     pub fn response(&self, sealer: &Sealer) -> Option<Vec<u8>> {
         let mut answer: Value = serde_json::from_slice(self.answer).ok()?;
         let item = self.item(&answer, sealer)?;
-        answer["output"] = json!([item]);
+        answer.put("output", json!([item]));
         Some(answer.to_string().into_bytes())
     }
 
     /// The same as a stream.
     pub fn events(&self, sealer: &Sealer) -> Option<Vec<u8>> {
         let whole: Value = serde_json::from_slice(&self.response(sealer)?).ok()?;
-        let item = whole["output"][0].clone();
+        let item = whole.pointer("/output/0")?.clone();
         let mut begun = whole.clone();
-        begun["status"] = "in_progress".into();
-        begun["output"] = json!([]);
+        begun.put("status", "in_progress".into());
+        begun.put("output", json!([]));
         for unknown in ["usage", "completed_at", "incomplete_details"] {
-            begun[unknown] = Value::Null;
+            begun.put(unknown, Value::Null);
         }
-        let ended = match whole["status"].as_str() {
+        let ended = match whole.get("status").and_then(Value::as_str) {
             Some("incomplete") => "response.incomplete",
             _ => "response.completed",
         };

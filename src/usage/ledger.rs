@@ -94,7 +94,7 @@ impl Ledger {
         let tokens = detail.tokens.total_tokens;
         self.sum.add(tokens);
         self.failures += u64::from(detail.failed);
-        let day = detail.timestamp.day();
+        let day = detail.timestamp.date().to_string();
         self.days.entry(day).or_default().add(tokens);
         let hour = format!("{:02}", detail.timestamp.hour());
         self.hours.entry(hour).or_default().add(tokens);
@@ -319,7 +319,7 @@ fn mark(api: &str, model: &str, detail: &Detail) -> u128 {
     } = detail;
     let text = format!(
         "{api}\0{model}\0{source}\0{auth_index}\0{:?}{tokens:?}{failed}",
-        timestamp.utc()
+        timestamp.instant()
     );
     xxhash_rust::xxh3::xxh3_128(text.as_bytes())
 }

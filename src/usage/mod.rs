@@ -5,7 +5,6 @@
 
 mod ledger;
 mod snapshot;
-mod timestamp;
 mod tokens;
 
 use std::fmt;
@@ -17,8 +16,9 @@ use ledger::Ledger;
 pub use ledger::{Merged, Names};
 use snapshot::Document;
 pub use snapshot::{Api, Detail, Model, Requests, Snapshot};
-pub use timestamp::Timestamp;
 pub use tokens::Tokens;
+
+pub use crate::time::Timestamp;
 
 /// Details kept at most (`spec/config.md` 8, row 12). About 120 bytes each.
 pub const DETAILS: usize = 100_000;
@@ -29,7 +29,7 @@ const VERSION: i64 = 1;
 /// All that has been recorded.
 pub struct Statistics {
     ledger: Mutex<Ledger>,
-    offset: fn(SystemTime) -> i32,
+    local: fn(SystemTime) -> Timestamp,
     /// How much was recorded when it was last saved.
     saved: Mutex<Mark>,
 }
@@ -63,18 +63,18 @@ pub enum ImportError {
 }
 
 impl Statistics {
-    /// `offset` says how far local time is ahead of UTC at a moment, in seconds.
-    pub fn new(offset: fn(SystemTime) -> i32) -> Self {
+    /// `local` tells a time in the zone whose days are counted.
+    pub fn new(local: fn(SystemTime) -> Timestamp) -> Self {
         Self {
             ledger: Mutex::new(Ledger::new(DETAILS)),
-            offset,
+            local,
             saved: Mutex::default(),
         }
     }
 
     pub fn record(&self, attempt: Attempt<'_>) {
         let detail = Detail {
-            timestamp: Timestamp::new(attempt.began, self.offset),
+            timestamp: (self.local)(attempt.began),
             latency_ms: u64::try_from(attempt.latency.as_millis()).unwrap_or(u64::MAX),
             source: attempt.source.into(),
             auth_index: attempt.auth_index.into(),
@@ -104,7 +104,7 @@ impl Statistics {
     pub fn export(&self, names: Names, now: SystemTime) -> Vec<u8> {
         written(&Document {
             version: VERSION,
-            exported_at: Some(Timestamp::new(now, |_| 0)),
+            exported_at: Some(Timestamp::utc(now)),
             usage: self.snapshot(names),
             requests: None,
         })
@@ -122,11 +122,9 @@ impl Statistics {
             .flat_map(|api| api.models.values_mut());
         for detail in models.flat_map(|model| &mut model.details) {
             detail.tokens = detail.tokens.totalled();
-            if detail.timestamp.utc() == Timestamp::ZERO.utc() {
-                detail.timestamp = Timestamp::new(now, self.offset);
-            }
-            let offset = (self.offset)(detail.timestamp.moment());
-            detail.timestamp = detail.timestamp.told(offset);
+            let is_known = detail.timestamp.instant() != Timestamp::ZERO.instant();
+            let began = detail.timestamp.moment().filter(|_| is_known);
+            detail.timestamp = (self.local)(began.unwrap_or(now));
         }
         Ok(self.ledger.lock().merge(usage))
     }
@@ -143,7 +141,7 @@ impl Statistics {
         };
         Some(written(&Document {
             version: VERSION,
-            exported_at: Some(Timestamp::new(now, |_| 0)),
+            exported_at: Some(Timestamp::utc(now)),
             usage,
             requests: Some(requests),
         }))

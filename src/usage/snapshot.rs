@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::timestamp::Timestamp;
 use super::tokens::Tokens;
+use crate::time::Timestamp;
 
 /// All there is to know. Prints nothing of itself: it can hold client keys.
 #[derive(Clone, Default, Serialize, Deserialize)]

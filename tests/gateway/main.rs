@@ -1,5 +1,13 @@
 //! The whole gateway over real sockets, in front of the embedded upstreams.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "A test ends at the first thing that is not as it must be"
+)]
+
 mod access;
 mod agents;
 mod client;

@@ -1,5 +1,13 @@
 //! Calls of upstreams and what is relayed of their answers, against small scripted upstreams.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "A test ends at the first thing that is not as it must be"
+)]
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, Cursor, Read, Write};

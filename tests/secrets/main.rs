@@ -1,6 +1,14 @@
 //! What upstreams are shown does not come out again, whatever they say: over real sockets, in front of an
 //! upstream that repeats all it was sent, in every form.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "A test ends at the first thing that is not as it must be"
+)]
+
 #[path = "../gateway/client.rs"]
 #[allow(dead_code)] // Streams are read to their end here.
 mod client;

@@ -1,5 +1,13 @@
 //! The pure pieces of the server room: tables of what goes in and what comes out.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "A test ends at the first thing that is not as it must be"
+)]
+
 #[cfg(feature = "compression")]
 mod decoding;
 mod lists;

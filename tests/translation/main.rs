@@ -1,5 +1,13 @@
 //! Every fixture from its dialect to every other one.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "A test ends at the first thing that is not as it must be"
+)]
+
 mod answers;
 mod calls;
 #[path = "../document/mod.rs"]

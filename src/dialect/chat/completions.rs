@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::write_answer::{finish_reason, usage};
 use crate::dialect::neutral::answer::{Answer, Block, Ending, Head};
 use crate::dialect::neutral::event::Event;
+use crate::dialect::neutral::fields::Put;
 use crate::dialect::neutral::parts::stops;
 use crate::dialect::neutral::{Given, Object, Part, Request, Role, Sampling, Turn, Untranslatable};
 
@@ -89,7 +90,7 @@ impl Writer {
         });
         let mut chunk = object(&self.head, choices.collect());
         if let Some(known) = ending.usage {
-            chunk["usage"] = usage(&known);
+            chunk.put("usage", usage(&known));
         }
         write(&chunk, out);
         out.extend_from_slice(b"data: [DONE]\n\n");
@@ -117,7 +118,7 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
     });
     let mut body = object(head, choices.collect());
     if let Some(known) = &answer.usage {
-        body["usage"] = usage(known);
+        body.put("usage", usage(known));
     }
     body
 }

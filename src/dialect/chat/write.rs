@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::dialect::Dialect;
-use crate::dialect::neutral::fields::{object_of, set};
+use crate::dialect::neutral::fields::{Put, object_of, set};
 use crate::dialect::neutral::ids::{CallIds, Distinct};
 use crate::dialect::neutral::losses::{self, Thing, cannot};
 use crate::dialect::neutral::names::Names;
@@ -241,7 +241,7 @@ fn content(part: Part) -> Result<Option<Value>> {
             };
             let mut image = object_of([("url", url.into())]);
             if let Some(detail) = detail {
-                image["detail"] = detail.into();
+                image.put("detail", detail.into());
             }
             object_of([("type", "image_url".into()), ("image_url", image)])
         }
@@ -271,7 +271,10 @@ fn content(part: Part) -> Result<Option<Value>> {
                 Source::Url(_) => return cannot(Thing::FileUrl),
             };
             if let Some(mime) = mime {
-                file["filename"] = name.unwrap_or_else(|| media::name_for(&mime)).into();
+                file.put(
+                    "filename",
+                    name.unwrap_or_else(|| media::name_for(&mime)).into(),
+                );
             }
             object_of([("type", "file".into()), ("file", file)])
         }
@@ -346,7 +349,10 @@ fn call(call: ToolCall, names: &Names) -> Value {
         .carrier
         .filter(|carrier| carrier.family == Family::Gemini)
     {
-        value["extra_content"] = json!({"google": {"thought_signature": carrier.value}});
+        value.put(
+            "extra_content",
+            json!({"google": {"thought_signature": carrier.value}}),
+        );
     }
     value
 }
@@ -397,21 +403,24 @@ fn definition(tool: Tool, names: &Names, definitions: &mut List) -> Result<()> {
     if tool.is_custom {
         let mut custom = json!({"name": name});
         if let Some(description) = tool.description {
-            custom["description"] = description.into();
+            custom.put("description", description.into());
         }
         if let Some(grammar) = tool.grammar {
-            custom["format"] = json!({"type": "grammar",
-                "grammar": {"definition": grammar.definition, "syntax": grammar.syntax}});
+            custom.put(
+                "format",
+                json!({"type": "grammar",
+                "grammar": {"definition": grammar.definition, "syntax": grammar.syntax}}),
+            );
         }
         return definitions.push(json!({"type": "custom", "custom": custom}));
     }
     let mut function = json!({"name": name});
     if let Some(description) = tool.description {
-        function["description"] = description.into();
+        function.put("description", description.into());
     }
-    function["parameters"] = Value::Null;
+    function.put("parameters", Value::Null);
     if let Some(strict) = tool.strict {
-        function["strict"] = strict.into();
+        function.put("strict", strict.into());
     }
     let definition = json!({"type": "function", "function": function});
     let parameters = fold::object(&tool.schema, Dialect::Chat).unwrap_or_default();
@@ -431,10 +440,10 @@ fn output(output: Output, body: &mut Written) {
         } => {
             let mut inner = json!({"name": output_name(name), "schema": null});
             if let Some(description) = description {
-                inner["description"] = description.into();
+                inner.put("description", description.into());
             }
             if let Some(strict) = strict {
-                inner["strict"] = strict.into();
+                inner.put("strict", strict.into());
             }
             body.set_deep(&["response_format", "json_schema", "schema"], schema);
             json!({"type": "json_schema", "json_schema": inner})

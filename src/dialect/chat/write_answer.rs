@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::dialect::neutral::answer::{Answer, Block, Choice, Ending, Head, arguments};
 use crate::dialect::neutral::event::Citation;
+use crate::dialect::neutral::fields::Put;
 use crate::dialect::neutral::search::Texts;
 use crate::dialect::neutral::{Carrier, Event, Family, Finish, media};
 use crate::dialect::usage::Usage;
@@ -146,7 +147,7 @@ impl Writer {
                 && Some(choice) == last
                 && let Some(usage) = &usage
             {
-                chunk["usage"] = usage.clone();
+                chunk.put("usage", usage.clone());
             }
             write(&chunk, out);
         }
@@ -154,7 +155,7 @@ impl Writer {
             && let Some(usage) = usage
         {
             let mut chunk = self.chunk(json!([]));
-            chunk["usage"] = usage;
+            chunk.put("usage", usage);
             write(&chunk, out);
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
@@ -206,7 +207,7 @@ impl Writer {
                 "function": {"name": name, "arguments": ""}}),
         };
         if let Some(extra) = extra_content(carrier) {
-            call["extra_content"] = extra;
+            call.put("extra_content", extra);
         }
         self.delta(choice, json!({"tool_calls": [call]}), out);
     }
@@ -225,7 +226,7 @@ impl Writer {
             "choices": choices,
         });
         if self.head.include_usage == Some(true) {
-            chunk["usage"] = Value::Null;
+            chunk.put("usage", Value::Null);
         }
         chunk
     }
@@ -264,7 +265,7 @@ pub fn finish_reason(finish: &Finish) -> &'static str {
 pub fn usage(usage: &Usage) -> Value {
     let mut prompt = json!({"cached_tokens": usage.cached_read});
     if usage.cache_creation > 0 {
-        prompt["cache_write_tokens"] = usage.cache_creation.into();
+        prompt.put("cache_write_tokens", usage.cache_creation.into());
     }
     json!({
         "prompt_tokens": usage.input,
@@ -299,7 +300,7 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
         "system_fingerprint": null,
     });
     if let Some(known) = &answer.usage {
-        body["usage"] = usage(known);
+        body.put("usage", usage(known));
     }
     body
 }
@@ -339,7 +340,7 @@ fn message(choice: &Choice, head: &Head) -> Value {
                         "function": {"name": name, "arguments": arguments(given)}}),
                 };
                 if let Some(extra) = extra_content(carrier.clone()) {
-                    call["extra_content"] = extra;
+                    call.put("extra_content", extra);
                 }
                 calls.push(call);
             }
@@ -353,7 +354,7 @@ fn message(choice: &Choice, head: &Head) -> Value {
     let mut message =
         json!({"role": "assistant", "content": or_null(text), "refusal": or_null(refusal)});
     if !reasoning.is_empty() {
-        message["reasoning_content"] = reasoning.join("\n\n").into();
+        message.put("reasoning_content", reasoning.join("\n\n").into());
     }
     for (key, list) in [
         ("tool_calls", calls),
@@ -361,7 +362,7 @@ fn message(choice: &Choice, head: &Head) -> Value {
         ("images", images),
     ] {
         if !list.is_empty() {
-            message[key] = list.into();
+            message.put(key, list.into());
         }
     }
     message

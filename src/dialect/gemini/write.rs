@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::schema::{Profile, clean};
 use crate::dialect::Dialect;
 use crate::dialect::neutral::carrier::UNCHECKED;
-use crate::dialect::neutral::fields::{self, set};
+use crate::dialect::neutral::fields::{self, Put, set};
 use crate::dialect::neutral::ids::Distinct;
 use crate::dialect::neutral::json_text::TOO_LARGE;
 use crate::dialect::neutral::losses::{self, Thing};
@@ -262,14 +262,14 @@ fn function_call(
     let args = object_of(&call);
     let mut said = json!({"name": names.wire(&call.name), "args": null});
     if age == Age::New && !call.id.is_empty() {
-        said["id"] = call.id.into();
+        said.put("id", call.id.into());
     }
     let mut part = fields::object_of([("functionCall", said)]);
     match call.carrier {
         Some(carrier) if carrier.family == Family::Gemini => {
-            part["thoughtSignature"] = carrier.value.into();
+            part.put("thoughtSignature", carrier.value.into());
         }
-        _ if is_first && age == Age::New => part["thoughtSignature"] = UNCHECKED.into(),
+        _ if is_first && age == Age::New => part.put("thoughtSignature", UNCHECKED.into()),
         _ => {}
     }
     parts.push_with(&part, &["functionCall", "args"], &args)
@@ -296,7 +296,7 @@ fn function_response(
         ("response", fields::object_of([(key, value)])),
     ]);
     if age == Age::New && !result.call_id.is_empty() {
-        response["id"] = result.call_id.into();
+        response.put("id", result.call_id.into());
     }
     let part = fields::object_of([("functionResponse", response)]);
     match structured {
@@ -374,9 +374,9 @@ fn declaration(tool: Tool, names: &Names) -> Result<Value> {
     let what = format!("the tool {:?}", tool.name);
     let parameters = parameters.ok_or_else(|| too_large(&what))?;
     if let Some(description) = description {
-        declaration["description"] = description.into();
+        declaration.put("description", description.into());
     }
-    declaration["parametersJsonSchema"] = cleaned(&parameters, &what)?;
+    declaration.put("parametersJsonSchema", cleaned(&parameters, &what)?);
     Ok(declaration)
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::grounding::Grounding;
 use crate::dialect::neutral::answer::{Answer, Block, Choice, Ending, Head};
+use crate::dialect::neutral::fields::Put;
 use crate::dialect::neutral::parts::object_of_text;
 use crate::dialect::neutral::{Carrier, Event, Finish};
 use crate::dialect::usage::Usage;
@@ -142,14 +143,14 @@ impl Writer {
                     "finishReason": finish_reason(&finish)});
                 let grounding = self.grounding.remove(&choice).unwrap_or_default();
                 if let Some(metadata) = grounding.metadata() {
-                    last["groundingMetadata"] = metadata;
+                    last.put("groundingMetadata", metadata);
                 }
                 last
             })
             .collect();
         let mut chunk = self.chunk(candidates);
         if let Some(known) = ending.usage {
-            chunk["usageMetadata"] = usage(&known);
+            chunk.put("usageMetadata", usage(&known));
         }
         out.push(chunk);
     }
@@ -196,7 +197,7 @@ fn function_call(id: &str, name: &str, arguments: &str, carrier: Option<&Carrier
         .unwrap_or_else(|| json!({}));
     let mut part = json!({"functionCall": {"id": id, "name": name, "args": args}});
     if let Some(carrier) = carrier {
-        part["thoughtSignature"] = carrier.write_bytes().into();
+        part.put("thoughtSignature", carrier.write_bytes().into());
     }
     part
 }
@@ -217,10 +218,10 @@ fn usage(usage: &Usage) -> Value {
         "totalTokenCount": usage.input.saturating_add(usage.output),
     });
     if usage.reasoning > 0 {
-        said["thoughtsTokenCount"] = usage.reasoning.into();
+        said.put("thoughtsTokenCount", usage.reasoning.into());
     }
     if usage.cached_read > 0 {
-        said["cachedContentTokenCount"] = usage.cached_read.into();
+        said.put("cachedContentTokenCount", usage.cached_read.into());
     }
     said
 }
@@ -237,7 +238,7 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
                 "finishReason": finish_reason(&choice.finish()),
             });
             if let Some(metadata) = Grounding::of(choice).metadata() {
-                candidate["groundingMetadata"] = metadata;
+                candidate.put("groundingMetadata", metadata);
             }
             candidate
         })
@@ -245,7 +246,7 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
     let mut body =
         json!({"candidates": candidates, "modelVersion": head.model, "responseId": head.id});
     if let Some(known) = &answer.usage {
-        body["usageMetadata"] = usage(known);
+        body.put("usageMetadata", usage(known));
     }
     body
 }

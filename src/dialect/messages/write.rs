@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::marks::{self, mark};
 use crate::dialect::Dialect;
-use crate::dialect::neutral::fields::{self, set};
+use crate::dialect::neutral::fields::{self, Put, set};
 use crate::dialect::neutral::ids::Distinct;
 use crate::dialect::neutral::json_text::TOO_LARGE;
 use crate::dialect::neutral::losses::{self, Thing, cannot};
@@ -315,8 +315,10 @@ fn block(part: Part, names: &Names, blocks: &mut List) -> Result<bool> {
                 }
                 source => shown("document", source),
             };
-            if let Some(name) = name.filter(|_| block["type"] == "document") {
-                block["title"] = name.into();
+            if let Some(name) =
+                name.filter(|_| block.get("type").is_some_and(|kind| kind == "document"))
+            {
+                block.put("title", name.into());
             }
             mark(&mut block, cache);
             Some(block)
@@ -488,11 +490,11 @@ fn definition(tool: Tool, names: &Names, definitions: &mut List) -> Result<()> {
     };
     drop(tool.schema);
     if let Some(description) = description {
-        block["description"] = description.into();
+        block.put("description", description.into());
     }
-    block["input_schema"] = Value::Null;
+    block.put("input_schema", Value::Null);
     if let Some(strict) = tool.strict {
-        block["strict"] = strict.into();
+        block.put("strict", strict.into());
     }
     mark(&mut block, tool.cache);
     definitions.push_with(&block, &["input_schema"], &input)

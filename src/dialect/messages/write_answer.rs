@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::dialect::neutral::answer::{Answer, Block, Ending, Head};
 use crate::dialect::neutral::event::Citation;
+use crate::dialect::neutral::fields::Put;
 use crate::dialect::neutral::parts::object_of_text;
 use crate::dialect::neutral::search::Search;
 use crate::dialect::neutral::{Carrier, Event, Family, Finish};
@@ -177,7 +178,7 @@ impl Writer {
             return;
         }
         let mut usage = usage(&self.usage.unwrap_or_default(), 0);
-        usage["output_tokens"] = 0.into();
+        usage.put("output_tokens", 0.into());
         let message = json!({
             "id": self.head.id,
             "type": "message",
@@ -428,17 +429,20 @@ fn usage(usage: &Usage, searches: usize) -> Value {
         .saturating_sub(usage.cache_creation);
     let mut said = json!({"input_tokens": uncached, "output_tokens": usage.output});
     if usage.cached_read > 0 {
-        said["cache_read_input_tokens"] = usage.cached_read.into();
+        said.put("cache_read_input_tokens", usage.cached_read.into());
     }
     if usage.cache_creation > 0 {
-        said["cache_creation_input_tokens"] = usage.cache_creation.into();
+        said.put("cache_creation_input_tokens", usage.cache_creation.into());
     }
     if usage.reasoning > 0 {
-        said["output_tokens_details"] = json!({"thinking_tokens": usage.reasoning});
+        said.put(
+            "output_tokens_details",
+            json!({"thinking_tokens": usage.reasoning}),
+        );
     }
     let searches = usage.web_searches.max(searches as u64);
     if searches > 0 {
-        said["server_tool_use"] = json!({"web_search_requests": searches});
+        said.put("server_tool_use", json!({"web_search_requests": searches}));
     }
     said
 }
@@ -453,7 +457,7 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
             Block::Text { text, citations } => {
                 let mut block = json!({"type": "text", "text": text});
                 if !citations.is_empty() {
-                    block["citations"] = citations.iter().map(citation).collect();
+                    block.put("citations", citations.iter().map(citation).collect());
                 }
                 content.push(block);
             }

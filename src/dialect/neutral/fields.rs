@@ -87,6 +87,20 @@ pub fn object_of<const N: usize>(members: [(&str, Value); N]) -> Value {
     Value::Object(object)
 }
 
+/// Setting members of a value that is known to be an object.
+pub trait Put {
+    fn put(&mut self, key: &str, value: Value);
+}
+
+impl Put for Value {
+    fn put(&mut self, key: &str, value: Value) {
+        debug_assert!(self.is_object(), "{key} is to be put into {self}");
+        if let Self::Object(members) = self {
+            members.insert(key.to_owned(), value);
+        }
+    }
+}
+
 /// Sets a member that is there.
 pub fn set(map: &mut Map<String, Value>, key: &str, value: Option<impl Into<Value>>) {
     if let Some(value) = value {

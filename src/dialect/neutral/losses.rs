@@ -208,14 +208,24 @@ pub const TABLE: [(Thing, [Fate; 4]); 66] = [
 
 pub fn fate(thing: Thing, upstream: Dialect) -> Fate {
     let row = TABLE.iter().find(|(known, _)| *known == thing);
-    row.map_or(Said, |(_, fates)| fates[upstream as usize])
+    row.map_or(Said, |(_, fates)| at(fates, upstream))
+}
+
+fn at(fates: &[Fate; 4], upstream: Dialect) -> Fate {
+    let [chat, responses, messages, gemini] = *fates;
+    match upstream {
+        Dialect::Chat => chat,
+        Dialect::Responses => responses,
+        Dialect::Messages => messages,
+        Dialect::Gemini => gemini,
+    }
 }
 
 /// The request without what the upstream's dialect drops.
 pub fn sayable(mut request: Request<'_>, upstream: Dialect) -> Request<'_> {
     let dropped = TABLE
         .iter()
-        .filter(|(_, fates)| fates[upstream as usize] == Dropped);
+        .filter(|(_, fates)| at(fates, upstream) == Dropped);
     for (thing, _) in dropped {
         leave_out(*thing, &mut request, upstream);
     }

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Object;
-use super::fields::object_of;
+use super::fields::{Put, object_of};
 use super::parts::stops;
 
 /// The tool, as far as more than one dialect can say it.
@@ -89,9 +89,12 @@ impl Search {
         ]);
         if !self.found.is_empty() {
             let sources = self.found.iter();
-            action["sources"] = sources
-                .map(|found| json!({"type": "url", "url": found.url}))
-                .collect();
+            action.put(
+                "sources",
+                sources
+                    .map(|found| json!({"type": "url", "url": found.url}))
+                    .collect(),
+            );
         }
         action
     }

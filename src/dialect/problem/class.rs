@@ -5,6 +5,11 @@
 //! message, pi-ai 0.73 into the message (`utils/overflow.js`), Gemini CLI 0.61 at the status
 //! (`utils/googleQuotaErrors.js`).
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "Reading a member of a `Value` cannot panic"
+)]
+
 use serde_json::Value;
 
 use super::status::ErrorStatus;

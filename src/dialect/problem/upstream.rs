@@ -1,5 +1,10 @@
 //! What an upstream's refusal says, and how much of it goes on as it is.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "Reading a member of a `Value` cannot panic"
+)]
+
 use std::borrow::Cow;
 use std::time::Duration;
 

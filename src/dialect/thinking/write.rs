@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Amount, Level, Record, Switch, Wish};
 use crate::dialect::Dialect;
+use crate::dialect::neutral::fields::Put;
 
 /// Puts what was settled into an upstream's body, in the place of what it says.
 pub fn write(dialect: Dialect, wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) {
@@ -171,7 +172,7 @@ fn messages(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) 
             .map(|tokens| json!({"type": "enabled", "budget_tokens": tokens})),
     };
     if let Some(mut thinking) = thinking {
-        if thinking["type"] != "disabled" {
+        if thinking.get("type").is_none_or(|kind| kind != "disabled") {
             // While it thinks, only the vendor's own sampling is allowed.
             for key in ["temperature", "top_p", "top_k"] {
                 body.shift_remove(key);
@@ -179,7 +180,7 @@ fn messages(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) 
             // Where the vendor does not show them anyway.
             if let (Some(is_shown), false) = (wish.is_shown, takes_budget) {
                 let display = if is_shown { "summarized" } else { "omitted" };
-                thinking["display"] = display.into();
+                thinking.put("display", display.into());
             }
         }
         body.insert("thinking".to_owned(), thinking);
@@ -218,7 +219,10 @@ fn gemini(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) {
             Amount::Budget(tokens) => json!({"thinkingBudget": tokens}),
         };
         let is_shown = wish.is_shown.unwrap_or(amount != Amount::None);
-        thinking["includeThoughts"] = (is_shown && amount != Amount::None).into();
+        thinking.put(
+            "includeThoughts",
+            (is_shown && amount != Amount::None).into(),
+        );
         config.insert("thinkingConfig".to_owned(), thinking);
     }
     if !config.is_empty() {

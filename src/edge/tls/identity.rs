@@ -14,7 +14,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{Error, InconsistentKeys};
 use zeroize::Zeroizing;
 
-use crate::local_time::TlsClock;
+use crate::time::TlsClock;
 
 /// A chain of certificates and the key of its first, with which connections are opened: TLS 1.2 and 1.3, and
 /// HTTP/1.1 where the client offers protocols (ALPN). Its clients can resume sessions; the last 256 are

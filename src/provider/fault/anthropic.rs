@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::time::{self, until};
+use super::hint::until;
 use super::{Class, Fault, Refusal};
+use crate::time;
 
 const API_LIMITS: [&str; 4] = ["requests", "tokens", "input-tokens", "output-tokens"];
 /// What this client may not do, whatever account it does it with.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::time::{self, ahead, until};
+use super::hint::{self, until};
 use super::{Class, Fault, Refusal, doubling};
+use crate::time;
 
 /// Wrong in a way that the same key will not get over.
 const LOST: &[&str] = &[
@@ -65,7 +66,7 @@ impl Refusal<'_> {
     }
 
     fn google_hint(&self) -> Option<Duration> {
-        let delay = |value: &Value| ahead(time::duration(value.as_str()?)?);
+        let delay = |value: &Value| hint::duration(value.as_str()?);
         self.detail("RetryInfo", |info| delay(&info["retryDelay"]))
             .or_else(|| {
                 self.detail("ErrorInfo", |info| {
@@ -76,7 +77,7 @@ impl Refusal<'_> {
                     })
                 })
             })
-            .or_else(|| ahead(time::after(&self.text)?))
+            .or_else(|| hint::after(&self.text))
     }
 
     fn is_daily(&self) -> bool {

@@ -4,8 +4,8 @@
 mod anthropic;
 mod general;
 mod google;
+pub mod hint;
 mod openai;
-pub mod time;
 mod windows;
 
 use std::time::{Duration, SystemTime};

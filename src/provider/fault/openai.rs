@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::time::{self, ahead, until};
+use super::hint::{self, ahead, until};
 use super::{Class, Fault, Refusal};
+use crate::time;
 
 const AT_CAPACITY: &[&str] = &[
     "selected model is at capacity",
@@ -53,7 +54,7 @@ impl Refusal<'_> {
         let spent = ["requests", "tokens"].into_iter().filter_map(|limit| {
             let header = |part| self.limit_header(&format!("x-ratelimit-{part}-{limit}"));
             header("remaining").filter(|left| left == "0")?;
-            ahead(time::duration(&header("reset")?)?)
+            hint::duration(&header("reset")?)
         });
         self.hint.or_else(|| spent.max()).or_else(|| {
             let at: f64 = self.limit_header("x-ratelimit-reset")?.parse().ok()?;

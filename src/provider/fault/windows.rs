@@ -3,9 +3,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::time::{self, until};
+use super::hint::{self, until};
 use crate::provider::headers::Headers;
 use crate::provider::target::Kind;
+use crate::time;
 
 /// What the headers of one answer say of the windows of its account.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,7 +43,7 @@ impl Unified {
             let value = headers.get(&format!("anthropic-ratelimit-unified-{name}"));
             value.map(str::trim)
         };
-        let reset = |name: &str| until(time::moment(header(name)?)?, now);
+        let reset = |name: &str| until(time::parse(header(name)?)?, now);
         let mut unified = Self::default();
         for window in ["5h", "7d"] {
             let Some(status) = header(&format!("{window}-status")) else {
@@ -99,7 +100,7 @@ pub(super) fn codex(headers: &Headers, now: SystemTime) -> Option<Windows> {
         let seconds = |value: f64| Duration::try_from_secs_f64(value).ok();
         let reset = number("reset-at")
             .and_then(|at| until(time::unix(at)?, now))
-            .or_else(|| time::ahead(seconds(number("reset-after-seconds")?)?));
+            .or_else(|| hint::ahead(seconds(number("reset-after-seconds")?)?));
         let known = windows.get_or_insert(Windows {
             exhausted: None,
             used: 0.0,

@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore, crypto};
 
 use super::environment::Variables;
-use crate::local_time::TlsClock;
+use crate::time::TlsClock;
 
 /// Where systems keep their authorities in one file: Debian, Fedora, openSUSE, Red Hat, Alpine and the BSDs,
 /// OpenWrt.

@@ -1,0 +1,59 @@
+//! When to come back to an upstream, as upstreams say it.
+
+use std::time::{Duration, SystemTime};
+
+use crate::time;
+
+/// A hint further ahead is none.
+const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
+
+/// A time to come, as far as it is to be believed.
+pub fn ahead(time: Duration) -> Option<Duration> {
+    (!time.is_zero() && time <= LONGEST).then_some(time)
+}
+
+/// How long it is until `moment`; `None` if it is past, or too far to be believed.
+pub fn until(moment: SystemTime, now: SystemTime) -> Option<Duration> {
+    ahead(moment.duration_since(now).ok()?)
+}
+
+/// A duration such as `1h16m0.6s`, `373.8ms`, `6m0s`.
+pub fn duration(text: &str) -> Option<Duration> {
+    ahead(time::duration(text.trim())?)
+}
+
+/// The duration behind `after` or `retry in` in a sentence in lower case.
+pub fn after(text: &str) -> Option<Duration> {
+    ["after ", "retry in "]
+        .iter()
+        .find_map(|word| {
+            let found = text.match_indices(word);
+            found
+                .filter_map(|(at, _)| {
+                    let rest = text.get(at + word.len()..)?.trim_start();
+                    let end = rest
+                        .find(|c: char| !(c.is_ascii_alphanumeric() || c == '.'))
+                        .unwrap_or(rest.len());
+                    time::duration(rest.get(..end)?.trim_end_matches('.'))
+                })
+                .next()
+        })
+        .and_then(ahead)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(duration(" 6m0s "), seconds(360));
+        assert_eq!(duration("0s"), None);
+        assert_eq!(duration("999h"), None);
+        assert_eq!(after("will reset after 1h16m0s."), seconds(4560));
+        assert_eq!(after("please retry in 20s"), seconds(20));
+        assert_eq!(after("after all, try after 3s."), seconds(3));
+        assert_eq!(after("after that"), None);
+    }
+}
