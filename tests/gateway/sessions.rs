@@ -34,10 +34,17 @@ fn a_named_session_stays_in_every_dialect() {
             "{cached:?}"
         );
     }
+    // The report of a stream may come behind that of the next request.
     let reports = setup.reports(24);
-    assert_eq!(reports[0].decision, "new");
-    assert_eq!(reports[1].decision, "sticky");
-    assert!(reports[5].cached.unwrap() > 0);
+    let count = |decision| {
+        let decisions = reports.iter().map(|report| report.decision);
+        decisions.filter(|found| *found == decision).count()
+    };
+    assert_eq!((count("new"), count("sticky")), (4, 20));
+    let cached = reports
+        .iter()
+        .filter(|report| report.cached.unwrap_or(0) > 0);
+    assert_eq!(cached.count(), 20);
 }
 
 #[test]

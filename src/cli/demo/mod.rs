@@ -55,14 +55,15 @@ pub fn run(port: u16, json: bool) -> ExitCode {
     let gateway = Gateway::new(config).observed(Arc::new(observer));
     match gateway.run() {
         Ok(running) => {
+            // Before anybody knows where to send requests.
+            refusals::watch(match json {
+                true => |text| tell(&json!({"message": text}).to_string()),
+                false => tell,
+            });
             say(&if json {
                 json_introduction(running.address())
             } else {
                 text_introduction(running.address(), upstreams.address())
-            });
-            refusals::watch(match json {
-                true => |text| tell(&json!({"message": text}).to_string()),
-                false => tell,
             });
             outages::watch(Arc::clone(&upstreams), move |text| {
                 tell(&match json {
