@@ -50,42 +50,18 @@ fn exchange(connection: &mut Connection, request: Request, shared: &Shared) -> A
         let listing = shared.lists.lock().get(&key).cloned().unwrap_or_default();
         let dialect = models::dialect(&request);
         let (status, body) = models::answer(dialect, &listing);
-        let number = shared.records.add(Record {
-            key,
-            dialect: dialect.name(),
-            method: request.method,
-            path: request.path,
-            headers: request.headers,
-            body: request.body,
-            model: String::new(),
-            input_tokens: 0,
-            cached_tokens: 0,
-            at: Instant::now(),
-            outcome: Outcome::UnderWay,
-        });
-        let after = respond(connection, status, &[], &body);
-        shared.records.end(number, matches!(after, After::Gone));
-        return after;
+        return told(connection, request, shared, dialect, (status, &body));
     }
     if let Some(wish) = Wish::of(&request.method, &request.path) {
         let key = request.key();
         let (status, body) = shared.kept.lock().about(&key, wish);
-        let number = shared.records.add(Record {
-            key,
-            dialect: Dialect::Responses.name(),
-            method: request.method,
-            path: request.path,
-            headers: request.headers,
-            body: request.body,
-            model: String::new(),
-            input_tokens: 0,
-            cached_tokens: 0,
-            at: Instant::now(),
-            outcome: Outcome::UnderWay,
-        });
-        let after = respond(connection, status, &[], &body);
-        shared.records.end(number, matches!(after, After::Gone));
-        return after;
+        return told(
+            connection,
+            request,
+            shared,
+            Dialect::Responses,
+            (status, &body),
+        );
     }
     let target = match (request.method.as_str(), Target::of(&request.path)) {
         ("POST", Some(target)) => target,
@@ -264,6 +240,32 @@ fn perform(
             stream(connection, target.dialect, &events, ending, &pace)
         }
     }
+}
+
+/// Answers a request that asks no model, and keeps a record of it.
+fn told(
+    connection: &mut Connection,
+    request: Request,
+    shared: &Shared,
+    dialect: Dialect,
+    (status, body): (u16, &Value),
+) -> After {
+    let number = shared.records.add(Record {
+        key: request.key(),
+        dialect: dialect.name(),
+        method: request.method,
+        path: request.path,
+        headers: request.headers,
+        body: request.body,
+        model: String::new(),
+        input_tokens: 0,
+        cached_tokens: 0,
+        at: Instant::now(),
+        outcome: Outcome::UnderWay,
+    });
+    let after = respond(connection, status, &[], body);
+    shared.records.end(number, matches!(after, After::Gone));
+    after
 }
 
 /// What a stream waits for between two events.

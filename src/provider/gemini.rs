@@ -68,7 +68,8 @@ pub fn google<'a>(call: &Call<'a>, own_base: &str, models: &str) -> Result<Reque
 }
 
 /// The last part of the path. A client's `alt` goes on as `$alt`, except towards a stream, which is always
-/// asked for as events (spec/http.md B 11). `json` may have parameters, such as how enumerations are written.
+/// asked for as events: Google sends them for `alt=sse` only. `json` may have parameters, such as how enumerations are
+/// written.
 fn method(call: &Call) -> Result<String, Failure> {
     let plain = match (call.action, call.stream) {
         (Action::Generate, true) => "streamGenerateContent",

@@ -20,7 +20,7 @@ pub enum KeepAlive {
     InLine,
 }
 
-/// How a stream of `dialect` is kept alive (spec/dialects.md 5.1).
+/// How a stream of `dialect` is kept alive.
 ///
 /// Google's SDKs do not read the whole of the format of server-sent events. In Python (`google-genai` 1.0 to 3.6) and
 /// Go (`google.golang.org/genai` 1.0 to 1.77) any line that does not begin with `data:` is an error, comments included;

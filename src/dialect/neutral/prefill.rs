@@ -25,7 +25,7 @@ impl Use {
     ///
     /// - Claude from 4.6 on takes none (platform.claude.com, "What's new in Claude 4.6", prefill removal, and the
     ///   migration guide), an earlier one none while it thinks ("Prefill Claude's response").
-    /// - Gemini takes none (spec/dialects.md 0.4).
+    /// - Gemini takes none.
     /// - OpenAI's models go on from none: in a chat it is one more message.
     pub fn of(upstream: Dialect, model: &str, is_thinking: bool) -> Self {
         match (upstream, claude_version(model)) {

@@ -1,6 +1,6 @@
 //! Upstreams of Responses.
 //!
-//! The backend of ChatGPT has a flavour of its own (spec/providers.md 10.1): it answers in streams only, keeps no
+//! The backend of ChatGPT has a flavour of its own: it answers in streams only, keeps no
 //! answers, and refuses some members. For a client that wants one body, the relay [collects](collect()) it. To all
 //! other upstreams the client's bytes go as they are, but for the model's name.
 

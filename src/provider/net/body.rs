@@ -32,8 +32,9 @@ struct Open {
     /// Behind the body, the connection can be used again.
     is_kept: bool,
     input: Input,
-    /// Bytes have come soon one after another: a read waits for the next ones by itself.
-    is_steady: bool,
+    /// When the client was last looked at while bytes come soon one after another. For a [`MOMENT`] from then on a read
+    /// waits for the next ones by itself.
+    steady_since: Option<Instant>,
 }
 
 impl Body {
@@ -53,7 +54,7 @@ impl Body {
             end,
             is_kept,
             input,
-            is_steady: false,
+            steady_since: None,
         };
         let mut body = Self {
             open: Some(open),
@@ -130,7 +131,7 @@ impl Open {
         loop {
             let began = *since.get_or_insert_with(Instant::now);
             let limit = began.checked_add(silence);
-            let waits = self.is_steady
+            let waits = self.steady_since.is_some_and(|at| began < at + MOMENT)
                 && self.connection.can_wait()
                 && waiter.has_nothing_due(MOMENT, limit)?;
             if !waits && !self.connection.wait(waiter, limit)? {
@@ -140,9 +141,13 @@ impl Open {
             let read = self.input.fill(&mut self.connection, HELD);
             self.connection.let_wait(false);
             match read {
-                Err(error) if is_pause(&error) => self.is_steady = false,
+                Err(error) if is_pause(&error) => self.steady_since = None,
                 read => {
-                    self.is_steady = self.is_steady || began.elapsed() < MOMENT / 2;
+                    if !waits {
+                        let now = Instant::now();
+                        let is_soon = now.saturating_duration_since(began) < MOMENT / 2;
+                        self.steady_since = is_soon.then_some(now);
+                    }
                     *since = None;
                     return read;
                 }
@@ -190,7 +195,93 @@ impl Read for Body {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::{AsFd, BorrowedFd};
+    use std::os::unix::net::UnixStream;
+    use std::rc::Rc;
+
+    use rustix::event::PollFlags;
+
+    use super::super::environment::Variables;
+    use super::super::pool::{Name, Pool};
+    use super::super::trust::{System, Trust};
     use super::*;
+    use crate::exchange::{Client, Gone};
+
+    /// A client that can only go.
+    struct Peer(UnixStream, Cell<bool>);
+
+    impl Client for Peer {
+        fn fd(&self) -> BorrowedFd<'_> {
+            self.0.as_fd()
+        }
+        fn interest(&self) -> PollFlags {
+            PollFlags::empty()
+        }
+        fn ready(&self, _: PollFlags) -> Result<(), Gone> {
+            self.1.set(true);
+            Err(Gone)
+        }
+        fn due(&self) -> Option<Instant> {
+            None
+        }
+        fn tick(&self, _: Instant) -> Result<(), Gone> {
+            Ok(())
+        }
+        fn is_gone(&self) -> bool {
+            self.1.get()
+        }
+        fn send(&self, _: &[u8]) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Nothing is written to a client whose answer is being gathered, so only a look at it tells that it has gone.
+    #[test]
+    fn a_client_that_leaves_in_the_midst_of_steady_bytes_is_noticed() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut far = listener.accept().unwrap().0;
+        // Without a pause, until the other end is gone.
+        let upstream = std::thread::spawn(move || while far.write_all(b"more ").is_ok() {});
+        let system = System::of(&Variables::new(|_| None));
+        let trust = Arc::new(Trust::new(Arc::new(system), Vec::new()));
+        let name = Name {
+            is_tls: false,
+            host: "upstream",
+            port: 80,
+            proxy: None,
+        };
+        let origin = Pool::new(9, 9).origin(name, &trust).unwrap();
+        let (socket, client) = UnixStream::pair().unwrap();
+        let waiter = Waiter::of(Rc::new(Peer(socket, Cell::new(false))));
+        let silence = Duration::from_secs(20);
+        let connection = Connection::new(near).unwrap();
+        let mut body = Body::new(
+            End::Close,
+            false,
+            connection,
+            Input::default(),
+            origin,
+            waiter,
+            silence,
+        );
+        let mut room = [0; 512];
+        for _ in 0..100 {
+            assert!(body.read(&mut room).unwrap() > 0);
+        }
+        drop(client);
+        let error = loop {
+            if let Err(error) = body.read(&mut room) {
+                break error;
+            }
+        };
+        assert_eq!(Interruption::of(&error), Some(Interruption::ClientGone));
+        drop(body);
+        upstream.join().unwrap();
+    }
 
     #[test]
     fn a_held_stream_costs_little() {
