@@ -19,8 +19,8 @@ use std::io;
 use std::process::{Command, ExitCode};
 
 use conversation::Results;
-use holdfast::dialect::Dialect;
-use holdfast::dialect::translate::{self, Stream, WayBack};
+use holdfast::wire::Dialect;
+use holdfast::translate::{self, Stream, WayBack};
 use memory::{MOST, ask};
 
 #[global_allocator]

@@ -2,8 +2,8 @@
 
 #![no_main]
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::translate::{self, Ask, Form, State, Stream, WayBack};
+use holdfast::wire::Dialect;
+use holdfast::translate::{self, Ask, Form, State, Stream, WayBack};
 use libfuzzer_sys::fuzz_target;
 
 fn way_back(client: Dialect, upstream: Dialect) -> WayBack {

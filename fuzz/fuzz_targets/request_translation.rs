@@ -3,10 +3,11 @@
 
 #![no_main]
 
-use holdfast::dialect::neutral::given;
-use holdfast::dialect::neutral::losses::Way;
-use holdfast::dialect::translate::{self, Ask, Form};
-use holdfast::dialect::{Dialect, chat, gemini, messages, responses};
+use holdfast::translate::neutral::given;
+use holdfast::translate::neutral::capabilities::Way;
+use holdfast::translate::{self, Ask, Form};
+use holdfast::wire::Dialect;
+use holdfast::translate::{chat, gemini, messages, responses};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value};
 

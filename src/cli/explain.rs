@@ -5,10 +5,10 @@ use std::fmt::Write;
 
 use crate::config::{Config, Problem, Strategy};
 use crate::credential::{Credential, Exclusion, vendor_of};
-use crate::dialect::model_name::ModelName;
+use crate::wire::model_name::ModelName;
 use crate::provider::{Action, Kind};
 use crate::routing::{Candidate, Catalog, Offer};
-use crate::server::ruled;
+use crate::generation::payload_rules;
 use crate::similar;
 
 /// What is known when nothing runs.
@@ -74,7 +74,7 @@ fn payload_rules(config: &Config, asked: [&str; 2], candidates: &[Candidate]) ->
     let mut lines: Vec<String> = Vec::new();
     for candidate in candidates {
         let kind = Kind::of(&candidate.credential.provider);
-        let protocol = ruled::protocol(kind, Action::Generate);
+        let protocol = payload_rules::protocol(kind, Action::Generate);
         for member in candidate.members.iter() {
             let [asked, base] = asked;
             let names = [&*member.upstream, asked, base];

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::{self, ModelRow};
-use crate::dialect::thinking::{Level, Record, Thinking};
+use crate::reasoning::{Level, Record, Thinking};
 
 use super::catalog::{Known, Section};
 use super::exclusion;

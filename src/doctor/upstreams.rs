@@ -4,7 +4,7 @@ use super::asking::Answered;
 use super::{Finding, Status};
 use crate::config::{Config, ProxySetting};
 use crate::credential::Credential;
-use crate::dialect::problem::{self, ErrorStatus};
+use crate::wire::problem::{self, ErrorStatus};
 use crate::provider::models::{List, has_list};
 use crate::provider::{Failure, FailureKind, Kind};
 

@@ -4,7 +4,7 @@ use http::Method;
 
 use crate::config::{self, Config, Secret};
 use crate::credential::{Credential, Provider};
-use crate::dialect::Dialect;
+use crate::wire::Dialect;
 use crate::exchange::Waiter;
 use crate::json::Span;
 

@@ -1,7 +1,7 @@
 //! What an answer is read by.
 
 use crate::budget::Budget;
-use crate::dialect::Dialect;
+use crate::wire::Dialect;
 
 /// What was asked of an upstream, as far as its answer is read by it.
 #[derive(Clone, Copy, Debug)]

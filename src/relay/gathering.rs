@@ -8,9 +8,9 @@ use serde_json::value::RawValue;
 use super::asked::Asked;
 use super::source::{closed, error_of, fill, no_json, unfinished};
 use crate::budget::Reservation;
-use crate::dialect::Dialect;
-use crate::dialect::event::{self, Meaning};
-use crate::dialect::translate::{Gathered, WayBack};
+use crate::wire::Dialect;
+use crate::wire::event::{self, Meaning};
+use crate::translate::{Gathered, WayBack};
 use crate::provider::{Failure, FailureKind, Headers, codex};
 use crate::sse::{self, Event, Splitter};
 

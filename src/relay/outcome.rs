@@ -1,6 +1,6 @@
 //! What became of an answer.
 
-use crate::dialect::usage::Usage;
+use crate::wire::usage::Usage;
 use crate::provider::Failure;
 
 /// What became of an answer that was relayed.

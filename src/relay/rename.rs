@@ -4,7 +4,7 @@
 
 use memchr::memmem;
 
-use crate::dialect::Dialect;
+use crate::wire::Dialect;
 use crate::json::{self, Span};
 
 /// A model with one name at the upstream and another for the client.

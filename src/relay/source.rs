@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::de::IgnoredAny;
 
-use crate::coding::Coding;
-use crate::dialect::{Dialect, choice_error, event};
+use crate::content_encoding::Coding;
+use crate::wire::{Dialect, choice_error, event};
 use crate::exchange::Waiter;
 use crate::provider::{self, Failure, FailureKind, Headers};
 use crate::sse::{Event, Splitter};

@@ -12,7 +12,7 @@ use super::source::{self, Begun, closed, fill};
 use super::style::Style;
 use super::whole::{self, Whole};
 use crate::budget::{Budget, Reservation};
-use crate::dialect::Dialect;
+use crate::wire::Dialect;
 use crate::exchange::{Interruption, Waiter};
 use crate::provider::{Answer, Failure, Headers};
 use crate::redaction::Redaction;

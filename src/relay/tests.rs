@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::budget::Budget;
-use crate::dialect::Dialect::{self, Chat, Gemini, Messages, Responses};
-use crate::dialect::translate::{Stream, WayBack};
+use crate::wire::Dialect::{self, Chat, Gemini, Messages, Responses};
+use crate::translate::{Stream, WayBack};
 use crate::exchange::Waiter;
 use crate::provider::{Answer, Failure, FailureKind, Headers};
 use crate::sse::MAX_EVENT;

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::holders::Holders;
 use crate::credential::{Credential, Model, split_configured};
-use crate::dialect::thinking::Record;
+use crate::reasoning::Record;
 use crate::session::bindings::Holder;
 
 /// One credential that can serve a model.

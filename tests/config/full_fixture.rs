@@ -1,7 +1,7 @@
 //! The fixture that holds every documented key: `spec/config.md` 10, rows 1 to 4.
 
 use holdfast::credential::Credential;
-use holdfast::dialect::Dialect;
+use holdfast::wire::Dialect;
 use holdfast::payload::{Protocol, Request};
 
 use crate::{FULL, config, credentials, ids, sent, visible};

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use holdfast::budget::Budget;
 use holdfast::config::Secret;
-use holdfast::dialect::Dialect;
+use holdfast::wire::Dialect;
 use holdfast::exchange::Waiter;
 use holdfast::json::Span;
 use holdfast::provider::{

@@ -1,7 +1,7 @@
 //! Which target is which route, and what is none.
 
-use holdfast::dialect::Dialect;
-use holdfast::server::route::{GeminiMethod, Resolved, Route, StoredWish, resolve};
+use holdfast::wire::Dialect;
+use holdfast::http::route::{GeminiMethod, Resolved, Route, StoredWish, resolve};
 use proptest::prelude::*;
 
 fn route<'t>(method: &str, target: &'t str) -> Route<'t> {
@@ -338,7 +338,7 @@ fn known_paths_say_which_methods_they_have() {
 
 #[test]
 fn the_host_of_an_absolute_target_is_found() {
-    use holdfast::server::route::authority;
+    use holdfast::http::route::authority;
     for (target, expected) in [
         ("/v1/models", None),
         ("*", None),

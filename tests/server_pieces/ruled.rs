@@ -1,7 +1,7 @@
 //! Rules that no model ever meets.
 
 use holdfast::routing::{Catalog, Holders};
-use holdfast::server::ruled::{idle, protocol};
+use holdfast::generation::payload_rules::{idle, protocol};
 use holdfast::{config, credential};
 
 fn idle_rules(text: &str) -> Vec<String> {

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::neutral::{Part, Request, Role, ToolCall, ToolResult, Turn};
-use holdfast::dialect::translate::{self, Stream};
+use holdfast::wire::Dialect;
+use holdfast::translate::neutral::{Part, Request, Role, ToolCall, ToolResult, Turn};
+use holdfast::translate::{self, Stream};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::memory::{By, Kept, Key, LONGEST, Memory};
-use holdfast::dialect::translate::{self, Ask, Form, Stream, Translated};
+use holdfast::wire::Dialect;
+use holdfast::translate::signature_cache::{By, Kept, Key, LONGEST, Memory};
+use holdfast::translate::{self, Ask, Form, Stream, Translated};
 use serde_json::{Value, json};
 
 use super::fixtures::{of_kind, translated};

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::translate::{self, Ask, Form, Translated};
+use holdfast::wire::Dialect;
+use holdfast::translate::{self, Ask, Form, Translated};
 use serde_json::Value;
 
 pub struct Fixture {
@@ -62,7 +62,7 @@ pub fn translated(
     client: Dialect,
     upstream: Dialect,
     body: &[u8],
-) -> Result<Translated, holdfast::dialect::neutral::Untranslatable> {
+) -> Result<Translated, holdfast::translate::neutral::Untranslatable> {
     translate::request(&Ask {
         client,
         form: Form::Usual,

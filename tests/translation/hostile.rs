@@ -1,7 +1,7 @@
 //! Whatever is put in, nothing breaks.
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::translate::{self, Stream};
+use holdfast::wire::Dialect;
+use holdfast::translate::{self, Stream};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

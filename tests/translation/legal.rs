@@ -1,10 +1,8 @@
 //! What a vendor refuses, although other vendors take it, does not reach it: each kind, from every client.
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::neutral::{
-    Cache, Carrier, Family, Part, Request, Role, Text, ToolCall, ToolResult, Turn, Untranslatable,
-};
-use holdfast::dialect::translate::{self, Ask, Form, Stream, Translated};
+use holdfast::wire::Dialect;
+use holdfast::translate::neutral::{Cache, Carrier, Family, Part, Request, Role, Text, ToolCall, ToolResult, Turn, Untranslatable};
+use holdfast::translate::{self, Ask, Form, Stream, Translated};
 use serde_json::{Value, json};
 
 use super::round_trips::write;
@@ -524,8 +522,8 @@ fn signed_thoughts_stay_where_they_stood() {
         ),
         Turn::new(Role::User, vec![result("x"), result("y")]),
     ]);
-    let names = holdfast::dialect::neutral::names::Names::new(Dialect::Messages, ["f"]);
-    let written = holdfast::dialect::messages::write::request(request, "m", &names, None).unwrap();
+    let names = holdfast::translate::neutral::names::Names::new(Dialect::Messages, ["f"]);
+    let written = holdfast::translate::messages::write::request(request, "m", &names, None).unwrap();
     let body: Value = serde_json::from_slice(&written.into_text().unwrap()).unwrap();
     let kinds: Vec<&str> = body["messages"][1]["content"]
         .as_array()

@@ -1,11 +1,8 @@
 //! Each thing of the table of losses, towards each dialect: what becomes of it is what the table says.
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::neutral::losses::{Fate, TABLE, Thing, fate};
-use holdfast::dialect::neutral::{
-    Cache, Hosted, Json, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall,
-    ToolChoice, ToolResult, Turn, WebSearch,
-};
+use holdfast::wire::Dialect;
+use holdfast::translate::neutral::capabilities::{Fate, TABLE, Thing, fate};
+use holdfast::translate::neutral::{Cache, Hosted, Json, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice, ToolResult, Turn, WebSearch};
 use serde_json::{Map, Value, json};
 
 use super::fixtures::translated;

@@ -1,9 +1,9 @@
 //! Streams as upstreams send them that keep less to the grammar than their vendor.
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::neutral::answer::{Answer, Block};
-use holdfast::dialect::translate::{self, Stream, WayBack};
-use holdfast::dialect::usage::Usage;
+use holdfast::wire::Dialect;
+use holdfast::translate::neutral::answer::{Answer, Block};
+use holdfast::translate::{self, Stream, WayBack};
+use holdfast::wire::usage::Usage;
 use serde_json::{Value, json};
 
 use super::answers::{data_of, understood, way_back};

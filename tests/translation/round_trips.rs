@@ -1,13 +1,11 @@
 //! A request that a dialect has written says, when it is read again, all that this dialect can say.
 
-use holdfast::dialect::neutral::losses::{Fate, Thing, fate};
-use holdfast::dialect::neutral::names::Names;
-use holdfast::dialect::neutral::{
-    Output, Part, Request, Role, Sampling, Source, Text, Tool, ToolCall, ToolChoice, ToolResult,
-    Turn, Written,
-};
-use holdfast::dialect::translate::Known;
-use holdfast::dialect::{Dialect, chat, gemini, messages, responses};
+use holdfast::translate::neutral::capabilities::{Fate, Thing, fate};
+use holdfast::translate::neutral::names::Names;
+use holdfast::translate::neutral::{Output, Part, Request, Role, Sampling, Source, Text, Tool, ToolCall, ToolChoice, ToolResult, Turn, Written};
+use holdfast::translate::Known;
+use holdfast::wire::Dialect;
+use holdfast::translate::{chat, gemini, messages, responses};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

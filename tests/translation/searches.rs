@@ -1,9 +1,9 @@
 //! What was searched on the web, and what is cited of it, reaches the client; how to search reaches the upstream.
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::neutral::answer::{Answer, Block};
-use holdfast::dialect::neutral::{ToolChoice, WebSearch};
-use holdfast::dialect::translate;
+use holdfast::wire::Dialect;
+use holdfast::translate::neutral::answer::{Answer, Block};
+use holdfast::translate::neutral::{ToolChoice, WebSearch};
+use holdfast::translate;
 use serde_json::{Value, json};
 
 use super::answers::{data_of, streamed, understood, way_back};

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use holdfast::dialect::neutral::answer::{Ending, Head};
-use holdfast::dialect::neutral::event::Citation;
-use holdfast::dialect::neutral::search::{Found, Search};
-use holdfast::dialect::neutral::{Carrier, Event, Family, Finish};
-use holdfast::dialect::translate::{State, Stream};
-use holdfast::dialect::usage::Usage;
-use holdfast::dialect::{Dialect, chat, gemini, messages, responses};
+use holdfast::translate::neutral::answer::{Ending, Head};
+use holdfast::translate::neutral::event::Citation;
+use holdfast::translate::neutral::search::{Found, Search};
+use holdfast::translate::neutral::{Carrier, Event, Family, Finish};
+use holdfast::translate::{State, Stream};
+use holdfast::wire::usage::Usage;
+use holdfast::wire::Dialect;
+use holdfast::translate::{chat, gemini, messages, responses};
 use proptest::prelude::*;
 
 use super::answers::way_back;

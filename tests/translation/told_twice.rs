@@ -1,7 +1,7 @@
 //! What an upstream says in two ways in one frame is told once.
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::translate::Stream;
+use holdfast::wire::Dialect;
+use holdfast::translate::Stream;
 
 use super::answers::{data_of, essence, understood, way_back};
 

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::budget::Budget;
-use crate::dialect::event;
-use crate::dialect::output::OutputItems;
+use crate::wire::event;
+use crate::wire::output_items::OutputItems;
 use crate::provider::failure::{Failure, FailureKind};
 use crate::provider::headers::Headers;
 use crate::sse::Splitter;

@@ -1,0 +1,136 @@
+//! References in a request of Responses are replaced before an upstream is chosen, and narrow the choice.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Generation, Understood};
+use super::inbound::{Inbound, PutIn};
+use crate::wire::problem::Problem;
+use crate::routing::Servers;
+use crate::session::name::Client;
+use crate::stored::sealed::Sealer;
+use crate::stored::{Found, Item, Put, References, There, What, summary};
+
+/// When a request for which there is no memory may be tried again.
+const MEMORY_PAUSE: Duration = Duration::from_secs(1);
+
+/// Who can serve a request, and the error if none of them offers its model.
+#[derive(Debug, Default)]
+pub(super) struct Needs {
+    pub servers: Servers,
+    pub otherwise: Option<Box<Problem>>,
+}
+
+impl Needs {
+    /// The request needs `servers`, too. One credential says more than all that keep answers; of two the first counts.
+    fn add(&mut self, servers: Servers, problem: Problem) {
+        self.servers = match (self.servers, servers) {
+            (known @ Servers::One(_), _) => known,
+            (Servers::All | Servers::Keepers, servers) => servers,
+        };
+        self.otherwise.get_or_insert_with(|| problem.into());
+    }
+}
+
+impl Generation<'_> {
+    /// Replaces references by what they refer to, as far as that is kept here. Other references are left to the
+    /// upstream that has what they refer to, if there is one.
+    ///
+    /// # Errors
+    /// When the request becomes larger than it may be.
+    #[inline(never)]
+    pub(super) fn put_in(
+        &self,
+        inbound: &mut Inbound,
+        understood: &mut Understood<'_>,
+    ) -> Result<(), Box<Problem>> {
+        let mut needs = Needs::default();
+        if understood.background {
+            needs.add(Servers::Keepers, Problem::no_background());
+        }
+        let body = match References::of(&inbound.body) {
+            Some(references) => self.resolved(&references, understood, &mut needs)?,
+            None => None,
+        };
+        understood.needs = needs;
+        if let Some(put_in) = body {
+            understood.model_span = model_span(&put_in.body);
+            inbound.put_in = Some(put_in);
+        }
+        Ok(())
+    }
+
+    /// The body with its references replaced; `None` if it stays as it is.
+    fn resolved(
+        &self,
+        references: &References<'_>,
+        understood: &mut Understood<'_>,
+        needs: &mut Needs,
+    ) -> Result<Option<PutIn>, Box<Problem>> {
+        let store = &self.services.stored;
+        let (client, now) = (Client::new(self.client_name()), Instant::now());
+        let holders = &self.services.routing.holders;
+        let at = |there: &There| Servers::One(holders.number(&there.credential));
+        let mut before = None;
+        if let Some(id) = &references.previous {
+            understood.previous = Some(id.clone().into_owned());
+            let unknown = || Problem::previous_response_not_found(id);
+            match store.answer(client, id, now) {
+                Found::Here(answer) => before = Some(answer),
+                Found::There(there) => needs.add(at(&there), unknown()),
+                Found::Nowhere => needs.add(Servers::Keepers, unknown()),
+            }
+        }
+        let mut sealer = None;
+        let puts: Vec<Put> = references
+            .named
+            .iter()
+            .map(|named| match &named.what {
+                What::Item(id) => {
+                    let unknown = || Problem::item_not_found(id, !understood.is_stored);
+                    match store.item(client, id) {
+                        Found::Here(item) => return Put::Item(item),
+                        Found::There(there) => needs.add(at(&there), unknown()),
+                        Found::Nowhere => needs.add(Servers::Keepers, unknown()),
+                    }
+                    Put::Nothing
+                }
+                What::Sealed(text) => {
+                    let sealer = sealer.get_or_insert_with(|| Sealer::new(self.client_name()));
+                    let summary = sealer.as_ref().and_then(|sealer| sealer.open(text));
+                    if summary.is_none() {
+                        log::debug!(
+                            "a compaction item was not made for this client key, or is damaged"
+                        );
+                    }
+                    Put::Text(summary::message(summary.as_deref()))
+                }
+            })
+            .collect();
+        let before: Option<[&[Arc<Item>]; 2]> = before
+            .as_ref()
+            .map(|answer| [&*answer.context, &*answer.output]);
+        let is_same = puts.iter().all(|put| matches!(put, Put::Nothing));
+        if before.is_none() && is_same {
+            return Ok(None);
+        }
+        let before = before.as_ref().map(<[&[Arc<Item>]; 2]>::as_slice);
+        let size = references.size(before.unwrap_or_default(), &puts);
+        let limit = self.services.body_limit;
+        if size as u64 > limit {
+            return Err(Problem::too_large_with_references(limit).into());
+        }
+        let _reservation = self
+            .reserve(size)
+            .map_err(|_| Problem::overloaded(MEMORY_PAUSE))?;
+        let body = references.put_in(before, &puts);
+        Ok(Some(PutIn { body, _reservation }))
+    }
+}
+
+/// Where the model stands in a body.
+fn model_span(body: &[u8]) -> Option<crate::json::Span> {
+    let members = crate::json::members(body).ok()?;
+    let model = members.iter().find(|member| member.key == "model");
+    model.map(|member| member.value)
+}

@@ -1,0 +1,231 @@
+//! How an upstream is told (spec/dialects.md 3.4, 3.5).
+
+use serde_json::{Map, Value, json};
+
+use super::{Amount, Level, Record, Switch, Wish};
+use crate::wire::Dialect;
+use crate::json::fields::Put;
+
+/// Puts what was settled into an upstream's body, in the place of what it says.
+pub fn write(dialect: Dialect, wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) {
+    match dialect {
+        Dialect::Chat => chat(wish, record, body),
+        Dialect::Responses => responses(wish, body),
+        Dialect::Messages => messages(wish, record, body),
+        Dialect::Gemini => gemini(wish, record, body),
+    }
+}
+
+/// The word for an amount where there are only words. For what the model chooses there is none: it is the vendor's
+/// default (OpenAI's OpenAPI document, `ReasoningEffort`).
+fn word(amount: Amount) -> &'static str {
+    match amount {
+        Amount::None => "none",
+        Amount::Auto => Level::Medium.name(),
+        Amount::Level(level) => level.name(),
+        Amount::Budget(tokens) => Level::of_budget(tokens).name(),
+    }
+}
+
+fn chat(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) {
+    body.shift_remove("reasoning_effort");
+    body.shift_remove("thinking");
+    if let Some(Value::Object(reasoning)) = body.get_mut("reasoning") {
+        // Whether thoughts are shown stays as the client says it.
+        for key in ["effort", "max_tokens", "enabled"] {
+            reasoning.shift_remove(key);
+        }
+        if reasoning.is_empty() {
+            body.shift_remove("reasoning");
+        }
+    }
+    let Some(amount) = wish.amount else {
+        return;
+    };
+    let is_on = amount != Amount::None;
+    match record.and_then(|record| record.switch) {
+        None => {
+            body.insert("reasoning_effort".to_owned(), word(amount).into());
+        }
+        Some(Switch::Thinking) => {
+            let thinking = match amount {
+                Amount::None => json!({"type": "disabled"}),
+                amount => json!({"type": "enabled", "effort": word(amount)}),
+            };
+            body.insert("thinking".to_owned(), thinking);
+        }
+        Some(switch @ (Switch::Template | Switch::KeepingTemplate)) => {
+            let given = body.entry("chat_template_kwargs").or_insert(json!({}));
+            if !given.is_object() {
+                *given = json!({});
+            }
+            given["enable_thinking"] = is_on.into();
+            if switch == Switch::KeepingTemplate && is_on {
+                given["clear_thinking"] = false.into();
+            }
+        }
+        Some(Switch::Split) => {
+            body.insert("reasoning_split".to_owned(), is_on.into());
+        }
+    }
+}
+
+fn responses(wish: Wish, body: &mut Map<String, Value>) {
+    let mut reasoning = match body.shift_remove("reasoning") {
+        Some(Value::Object(reasoning)) => reasoning,
+        _ => Map::new(),
+    };
+    reasoning.shift_remove("effort");
+    if let Some(amount) = wish.amount {
+        reasoning.insert("effort".to_owned(), word(amount).into());
+    }
+    match wish.is_shown {
+        Some(true) => {
+            let summary = reasoning.entry("summary").or_insert(Value::Null);
+            if !summary.is_string() {
+                *summary = "auto".into();
+            }
+        }
+        Some(false) => {
+            reasoning.shift_remove("summary");
+        }
+        // Without being asked, the vendor shows nothing of the thoughts.
+        None if wish.amount.is_some_and(|amount| amount != Amount::None) => {
+            reasoning.entry("summary").or_insert("auto".into());
+        }
+        None => {}
+    }
+    if !reasoning.is_empty() {
+        body.insert("reasoning".to_owned(), reasoning.into());
+    }
+}
+
+/// Tokens of an answer that says nothing of its length, beyond those of its thoughts.
+const ROOM: u64 = 32_000;
+
+/// The room a budget needs: it is part of the answer's tokens.
+fn budget_within(tokens: u64, least: u64, body: &mut Map<String, Value>) -> Option<u64> {
+    let most = body.get("max_tokens").and_then(Value::as_u64);
+    match most {
+        Some(most) if tokens >= most => Some(most.saturating_sub(1)).filter(|rest| *rest >= least),
+        _ => Some(tokens),
+    }
+}
+
+fn messages(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) {
+    body.shift_remove("thinking");
+    let mut config = match body.shift_remove("output_config") {
+        Some(Value::Object(config)) => config,
+        _ => Map::new(),
+    };
+    let cannot_think = record.is_some_and(|record| record.thinking.is_none());
+    if wish.amount.is_some() || cannot_think {
+        config.shift_remove("effort");
+    }
+    let levels = record.and_then(|record| record.thinking.as_ref());
+    let has_levels = levels.is_some_and(|thinking| !thinking.levels.is_empty());
+    let takes_budget = record.is_none_or(|record| record.manual_budget);
+    let least = levels.map_or(1024, |thinking| thinking.min);
+    // The vendor does not let a model think that must call a tool.
+    let must_call = body
+        .get("tool_choice")
+        .and_then(|choice| choice.get("type"))
+        .is_some_and(|kind| kind == "any" || kind == "tool");
+    let amount = match wish.amount {
+        // To be shown thoughts is to want some.
+        None if wish.is_shown == Some(true) && levels.is_some() && !must_call => Some(Amount::Auto),
+        Some(Amount::None) | None => wish.amount,
+        Some(_) if must_call => None,
+        Some(Amount::Budget(tokens)) if !takes_budget => {
+            Some(Amount::Level(Level::of_budget(tokens).max(Level::Low)))
+        }
+        other => other,
+    };
+    if !body.contains_key("max_tokens") {
+        let budget = match amount {
+            Some(Amount::Budget(tokens)) => tokens,
+            Some(Amount::Level(level)) if !has_levels => level.budget(),
+            _ => 0,
+        };
+        let most = record.and_then(|record| record.max_output);
+        let room = match budget {
+            0 => ROOM.min(most.unwrap_or(ROOM)),
+            budget => most.unwrap_or(budget.saturating_add(ROOM)),
+        };
+        body.insert("max_tokens".to_owned(), room.into());
+    }
+    let thinking = match amount {
+        None => None,
+        Some(Amount::None) => Some(json!({"type": "disabled"})),
+        Some(Amount::Level(level)) if has_levels => {
+            if !wish.is_soft {
+                config.insert("effort".to_owned(), level.max(Level::Low).name().into());
+            }
+            Some(json!({"type": "adaptive"}))
+        }
+        Some(Amount::Auto) if has_levels => Some(json!({"type": "adaptive"})),
+        Some(Amount::Auto) => budget_within(Level::Medium.budget(), least, body)
+            .map(|tokens| json!({"type": "enabled", "budget_tokens": tokens})),
+        Some(Amount::Level(level)) => budget_within(level.budget(), least, body)
+            .map(|tokens| json!({"type": "enabled", "budget_tokens": tokens})),
+        Some(Amount::Budget(tokens)) => budget_within(tokens, least, body)
+            .map(|tokens| json!({"type": "enabled", "budget_tokens": tokens})),
+    };
+    if let Some(mut thinking) = thinking {
+        if thinking.get("type").is_none_or(|kind| kind != "disabled") {
+            // While it thinks, only the vendor's own sampling is allowed.
+            for key in ["temperature", "top_p", "top_k"] {
+                body.shift_remove(key);
+            }
+            // Where the vendor does not show them anyway.
+            if let (Some(is_shown), false) = (wish.is_shown, takes_budget) {
+                let display = if is_shown { "summarized" } else { "omitted" };
+                thinking.put("display", display.into());
+            }
+        }
+        body.insert("thinking".to_owned(), thinking);
+    }
+    if record.is_some_and(|record| !record.sampling) {
+        for key in ["temperature", "top_p", "top_k"] {
+            body.shift_remove(key);
+        }
+    }
+    if !config.is_empty() {
+        body.insert("output_config".to_owned(), config.into());
+    }
+}
+
+fn gemini(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) {
+    // One spelling is left of two; where they disagree, the vendor's own counts.
+    let mut config = Map::new();
+    for key in ["generation_config", "generationConfig"] {
+        if let Some(Value::Object(members)) = body.shift_remove(key) {
+            config.extend(members);
+        }
+    }
+    config.shift_remove("thinkingConfig");
+    config.shift_remove("thinking_config");
+    let levels = record.and_then(|record| record.thinking.as_ref());
+    let has_levels = levels.is_some_and(|thinking| !thinking.levels.is_empty());
+    // A model with levels that can do without thoughts does so when it is told nothing.
+    let amount = wish
+        .amount
+        .filter(|amount| !(has_levels && *amount == Amount::None));
+    if let Some(amount) = amount {
+        let mut thinking = match amount {
+            Amount::None => json!({"thinkingBudget": 0}),
+            Amount::Auto => json!({"thinkingBudget": -1}),
+            Amount::Level(level) => json!({"thinkingLevel": level.name()}),
+            Amount::Budget(tokens) => json!({"thinkingBudget": tokens}),
+        };
+        let is_shown = wish.is_shown.unwrap_or(amount != Amount::None);
+        thinking.put(
+            "includeThoughts",
+            (is_shown && amount != Amount::None).into(),
+        );
+        config.insert("thinkingConfig".to_owned(), thinking);
+    }
+    if !config.is_empty() {
+        body.insert("generationConfig".to_owned(), config.into());
+    }
+}
