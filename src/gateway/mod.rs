@@ -29,7 +29,7 @@ use crate::logs::{self, Surroundings};
 use crate::provider::Variables;
 use model_lists::ModelLists;
 use crate::generation::report::Observer;
-use server::{Server, Surrounds, Ticket};
+use server::{Server, ServerOptions, Ticket};
 use crate::usage;
 
 /// How often sessions are written down.
@@ -64,7 +64,7 @@ pub struct Running {
     addresses: Vec<SocketAddr>,
     server: Arc<Server>,
     started: Started,
-    edge: Option<Edge<Front>>,
+    edge: Option<Edge<EdgeService>>,
     janitor: Option<Janitor>,
     /// The debug server; held while a configuration is taken up, so that there is one at a time.
     debug: Mutex<Debug>,
@@ -259,7 +259,7 @@ impl Gateway {
         let server = Arc::new(Server::new(
             config,
             observer,
-            Surrounds {
+            ServerOptions {
                 variables,
                 local: addresses.clone(),
                 log_folder: log_folder.into(),
@@ -271,11 +271,11 @@ impl Gateway {
         server.remember();
         server.restore_usage();
         server.prune_logs();
-        let front = Front(Arc::clone(&server));
+        let front = EdgeService(Arc::clone(&server));
         let edge = Edge::start(listeners, limits, front, budget.clone(), identity)?;
         tasks.extend([
             sweep_sessions(&server),
-            sweep_carriers(&server),
+            sweep_signatures(&server),
             sweep_stored(&server),
             sweep_connections(&server),
             give_back_memory(&server, &budget),
@@ -526,9 +526,9 @@ fn listen(started: &Started) -> Result<Vec<TcpListener>, StartError> {
 }
 
 /// The server as the edge sees it.
-struct Front(Arc<Server>);
+struct EdgeService(Arc<Server>);
 
-impl Service for Front {
+impl Service for EdgeService {
     type Ticket = Ticket;
 
     fn admit(&self, head: &Head, peer: SocketAddr) -> Admission<Ticket> {
@@ -558,12 +558,12 @@ fn sweep_sessions(server: &Arc<Server>) -> Task {
     }
 }
 
-fn sweep_carriers(server: &Arc<Server>) -> Task {
+fn sweep_signatures(server: &Arc<Server>) -> Task {
     let server = Arc::clone(server);
     Task {
-        name: "sweep carriers",
+        name: "sweep signatures",
         every: Box::new(|| crate::session::signature_store::SWEEP),
-        run: Box::new(move |now| server.sweep_carriers(now)),
+        run: Box::new(move |now| server.sweep_signatures(now)),
     }
 }
 

@@ -33,7 +33,7 @@ use super::saved_sessions::Written;
 use crate::generation::access_log::Access;
 use crate::generation::inbound::Inbound;
 use crate::generation::report::Observer;
-use crate::generation::request_log::Recording;
+use crate::generation::request_log::RequestLog;
 use crate::generation::services::Services;
 use crate::generation::snapshot::Snapshot;
 use crate::generation::{Generation, Operation, gemini_cli, stored_answers};
@@ -52,7 +52,7 @@ pub struct Ticket {
 }
 
 /// What a server is given by whoever starts it.
-pub struct Surrounds {
+pub struct ServerOptions {
     /// Where the environment's proxies and authorities are looked up.
     pub variables: Variables,
     /// The addresses that are listened on.
@@ -88,8 +88,8 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn new(config: Config, observer: Option<Observer>, surrounds: Surrounds) -> Self {
-        let Surrounds {
+    pub fn new(config: Config, observer: Option<Observer>, surrounds: ServerOptions) -> Self {
+        let ServerOptions {
             variables,
             local,
             log_folder,
@@ -231,11 +231,11 @@ impl Server {
         self.services.upstream.sweep(now);
     }
 
-    /// Forgets carriers that have not been used for long enough.
-    pub fn sweep_carriers(&self, now: Instant) {
+    /// Forgets signatures that have not been used for long enough.
+    pub fn sweep_signatures(&self, now: Instant) {
         let swept = self.services.signatures.sweep(now);
         if swept > 0 {
-            log::debug!("{swept} carriers expired");
+            log::debug!("{swept} signatures expired");
         }
     }
 
@@ -360,7 +360,7 @@ impl Server {
         let mut writer = Writer(Rc::clone(&client));
         let mut inbound = Inbound::of(request, client);
         let id = RequestId::fresh();
-        let recording = Recording::begin(&snapshot, &inbound, id);
+        let recording = RequestLog::begin(&snapshot, &inbound, id);
         let access = Access::new(id, recording.seen());
         let mut out = access.seen.tee(&mut writer);
         let answered = catch_unwind(AssertUnwindSafe(|| {
@@ -389,11 +389,11 @@ impl Server {
         let Resolved::Serve { route, query } = route::resolve(&inbound.method, &target) else {
             return Reply::fixed(fixed::NOT_FOUND).with_id(access.id).write(out);
         };
-        if let Route::Stored { id, wish } = &route {
+        if let Route::Stored { id, operation } = &route {
             let asked = stored_answers::Asked {
                 client,
                 id,
-                wish: *wish,
+                operation: *operation,
                 query,
             };
             return self.services.about_stored(snapshot, &asked, inbound, access, out);

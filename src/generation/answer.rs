@@ -6,18 +6,18 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::attempt::Opening;
 use crate::http::fixed::{EVENT_STREAM, RELAYED_JSON};
-use super::{Generation, Told, Understood, Way, rename, told};
+use super::{Generation, Told, ParsedRequest, ResponseSink, rename, told};
 use crate::http::head::{Framing, Head};
 use super::inbound::Inbound;
-use super::answer_storage::Keeping;
+use super::answer_storage::AnswerStorage;
 use super::report::short;
 use super::unserved;
 use crate::wire::Dialect;
-use crate::translate::{Stream, WayBack};
+use crate::translate::{Stream, TranslationContext};
 use crate::exchange::ZERO;
 use crate::provider::Headers;
 use crate::redaction::Redaction;
-use crate::relay::{self, Chunks, Crossing, Ended, Opened, Relayed, Settlement, Style, Whole};
+use crate::relay::{self, Chunks, Translation, Ended, Opened, Relayed, AnswerEnd, Style, Whole};
 use crate::routing::Placed;
 use crate::session::identity;
 use crate::session::name::Name;
@@ -49,10 +49,10 @@ impl Generation<'_> {
         &self,
         placed: Placed<'p, Opening>,
         inbound: &Inbound,
-        understood: &Understood<'_>,
-        mut keeping: Keeping,
+        understood: &ParsedRequest<'_>,
+        mut keeping: AnswerStorage,
         base: &str,
-        way: Way<'_>,
+        way: ResponseSink<'_>,
     ) -> (Told<'p>, io::Result<()>) {
         let Placed {
             candidate,
@@ -70,7 +70,7 @@ impl Generation<'_> {
             false => EVENT_STREAM,
         };
         let stream = Head::new(200, content_type, Framing::Chunked);
-        let Way { out, has_begun } = way;
+        let ResponseSink { out, has_begun } = way;
         let chunks = |out| match has_begun && understood.stream {
             true => Chunks::kept_alive(out, self.operation.dialect),
             false => Chunks::new(out),
@@ -94,7 +94,7 @@ impl Generation<'_> {
             answer => answer,
         };
         // Before the client can act on it, with its next turn for example.
-        let mut settle = |end: &Settlement<'_>| {
+        let mut on_end = |end: &AnswerEnd<'_>| {
             match (end.ended, end.failure) {
                 (Ended::Terminal, _) => serving.succeeded(),
                 (Ended::ClientGone, _) | (_, None) => {}
@@ -126,7 +126,7 @@ impl Generation<'_> {
                     is_codex: inbound.is_codex(),
                     model: told(member, understood),
                 };
-                primed.pump(chunks(Prefixed::new(head, out)), style, &mut settle)
+                primed.pump(chunks(Prefixed::new(head, out)), style, &mut on_end)
             }
             Opening::Same(Opened::Whole(whole)) => {
                 let framing = whole.length().map_or(Framing::Chunked, Framing::Length);
@@ -134,11 +134,11 @@ impl Generation<'_> {
                     Head::new(whole.status, RELAYED_JSON, framing),
                     &whole.headers,
                 );
-                whole.pump(Prefixed::new(head, out), &mut settle)
+                whole.pump(Prefixed::new(head, out), &mut on_end)
             }
             Opening::Crossed(crossing) => {
                 let head = head(stream, crossing.headers());
-                crossing.pump(chunks(Prefixed::new(head, out)), keep_alive, &mut settle)
+                crossing.pump(chunks(Prefixed::new(head, out)), keep_alive, &mut on_end)
             }
         };
         let told = Told {
@@ -157,20 +157,20 @@ impl Generation<'_> {
 
     /// A whole answer to a client that has got chunks already, or is to get events.
     #[inline(never)]
-    fn late(&self, whole: Box<Whole>, understood: &Understood<'_>) -> Opening {
+    fn late(&self, whole: Box<Whole>, understood: &ParsedRequest<'_>) -> Opening {
         if !understood.stream {
             return Opening::Same(Opened::Whole(Box::new((*whole).chunked())));
         }
         // The upstream knows none.
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let way_back = WayBack::straight(
+        let context = TranslationContext::straight(
             self.operation.dialect,
             &understood.model,
             self.access.id.as_str(),
             now.unwrap_or_default().as_secs(),
         );
-        let stream = Stream::new(way_back, self.wants_array());
-        Opening::Crossed(Box::new(Crossing::new(
+        let stream = Stream::new(context, self.wants_array());
+        Opening::Crossed(Box::new(Translation::new(
             Opened::Whole(whole),
             stream,
             &self.services.budget,
@@ -183,7 +183,7 @@ impl Generation<'_> {
         upstream: &Headers,
         redaction: &Redaction,
         credential: &str,
-        understood: &Understood<'_>,
+        understood: &ParsedRequest<'_>,
     ) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(1024);
         let head = Head {

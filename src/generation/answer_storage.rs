@@ -3,21 +3,21 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Generation, Understood, rename};
+use super::{Generation, ParsedRequest, rename};
 use super::inbound::Inbound;
 use crate::budget::Reservation;
 use crate::wire::Dialect;
 use crate::translate::Form;
 use crate::provider::Action;
-use crate::relay::Settlement;
+use crate::relay::AnswerEnd;
 use crate::routing::{Candidate, Member};
 use crate::session::name::Client;
-use crate::stored::{Item, NewAnswer, Parts, There, item, reference};
+use crate::stored::{Item, NewAnswer, Parts, AtUpstream, item, reference};
 
 /// Who keeps the answer to a request.
-pub(super) enum Keeping {
+pub(super) enum AnswerStorage {
     Nobody,
-    There(There),
+    AtUpstream(AtUpstream),
     /// This gateway.
     Here(Turn),
 }
@@ -44,14 +44,14 @@ impl Generation<'_> {
         candidate: &Candidate,
         member: &Member,
         inbound: &Inbound,
-        understood: &Understood<'_>,
-    ) -> Keeping {
+        understood: &ParsedRequest<'_>,
+    ) -> AnswerStorage {
         if !self.is_referable(understood.form) || !understood.is_stored {
-            return Keeping::Nobody;
+            return AnswerStorage::Nobody;
         }
         if candidate.credential.keeps_answers() {
             let names = rename(member, understood);
-            return Keeping::There(There {
+            return AnswerStorage::AtUpstream(AtUpstream {
                 credential: Arc::clone(candidate.id()),
                 names: names.map(|names| (names.upstream.into(), names.client.into())),
             });
@@ -59,25 +59,25 @@ impl Generation<'_> {
         let texts = reference::input_of(inbound.sent());
         let client = Client::new(self.client_name());
         match self.services.stored.items(client, &texts) {
-            Ok((context, _reservation)) => Keeping::Here(Turn {
+            Ok((context, _reservation)) => AnswerStorage::Here(Turn {
                 context,
                 _reservation,
             }),
             Err(exhausted) => {
                 log::warn!("an answer will not be found by its id: {exhausted}");
-                Keeping::Nobody
+                AnswerStorage::Nobody
             }
         }
     }
 
     /// Keeps an answer that is over. Returns the id by which it can be referred to.
     #[inline(never)]
-    pub(super) fn keep(&self, keeping: &mut Keeping, end: &Settlement<'_>) -> Option<String> {
+    pub(super) fn keep(&self, keeping: &mut AnswerStorage, end: &AnswerEnd<'_>) -> Option<String> {
         let store = &self.services.stored;
         let (client, now) = (Client::new(self.client_name()), Instant::now());
-        match std::mem::replace(keeping, Keeping::Nobody) {
-            Keeping::Nobody => end.response.map(str::to_owned),
-            Keeping::There(there) => {
+        match std::mem::replace(keeping, AnswerStorage::Nobody) {
+            AnswerStorage::Nobody => end.response.map(str::to_owned),
+            AnswerStorage::AtUpstream(there) => {
                 let parts = end.whole.and_then(Parts::of);
                 let Some(parts) = parts.filter(|parts| parts.store != Some(false)) else {
                     let id = end.response.map(str::to_owned)?;
@@ -95,7 +95,7 @@ impl Generation<'_> {
                 store.note(client, &id, ids.collect(), there, now);
                 Some(id)
             }
-            Keeping::Here(turn) => {
+            AnswerStorage::Here(turn) => {
                 let Some(parts) = end.whole.and_then(Parts::of) else {
                     log::debug!("an answer was too long to be kept");
                     return end.response.map(str::to_owned);

@@ -6,15 +6,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
-use super::signatures::Carried;
-use super::{Generation, Understood, rename, told};
+use super::signatures::ClientSignatures;
+use super::{Generation, ParsedRequest, rename, told};
 use super::inbound::Inbound;
 use super::quirks::known;
 use super::limits::{is_limited, record};
 use crate::budget::{Exhausted, Reservation};
 use crate::wire::Dialect;
 use crate::wire::signatures;
-use crate::translate::signature_cache::Memory;
+use crate::translate::signature_cache::SignatureCache;
 use crate::translate::neutral::Untranslatable;
 use crate::wire::problem::{self, Problem};
 use crate::reasoning;
@@ -23,7 +23,7 @@ use crate::logs;
 use crate::payload::Selected;
 use crate::provider::{Action, Answer, Call, Failure, FailureKind, Headers, Target};
 use crate::redaction::Redaction;
-use crate::relay::{self, Asked, Crossing, Opened};
+use crate::relay::{self, Asked, Translation, Opened};
 use crate::routing::{Candidate, Member};
 use crate::sse::MAX_EVENT;
 
@@ -35,7 +35,7 @@ pub enum Opening {
     /// As the upstream gave it.
     Same(Opened),
     /// From another dialect, event by event.
-    Crossed(Box<Crossing>),
+    Crossed(Box<Translation>),
 }
 
 impl Opening {
@@ -70,7 +70,7 @@ impl Generation<'_> {
         candidate: &Candidate,
         member: &Member,
         inbound: &Inbound,
-        understood: &Understood<'_>,
+        understood: &ParsedRequest<'_>,
         suffix: Option<&str>,
         headers: &[(&str, &str)],
     ) -> Result<Opening, Failure> {
@@ -89,7 +89,7 @@ impl Generation<'_> {
         candidate: &Candidate,
         member: &Member,
         inbound: &Inbound,
-        understood: &Understood<'_>,
+        understood: &ParsedRequest<'_>,
         suffix: Option<&str>,
         headers: &[(&str, &str)],
     ) -> Result<Opening, Failure> {
@@ -162,7 +162,7 @@ impl Generation<'_> {
         call: &Call<'_>,
         member: &Member,
         upstream: Dialect,
-        understood: &Understood<'_>,
+        understood: &ParsedRequest<'_>,
         suffix: Option<&str>,
         rules: &Selected<'_>,
     ) -> Result<Opening, Failure> {
@@ -193,11 +193,11 @@ impl Generation<'_> {
             } else {
                 "false"
             };
-            translated.way_back.repeat("store", stored);
+            translated.context.repeat("store", stored);
             if let Some(previous) = &understood.previous {
                 let previous = json!(previous).to_string();
                 translated
-                    .way_back
+                    .context
                     .repeat("previous_response_id", &previous);
             }
         }
@@ -222,12 +222,12 @@ impl Generation<'_> {
         drop(translated.body);
         drop(reservation);
         if !call.stream {
-            let whole = relay::crossing::whole(answer, translated.way_back, &asked)?;
+            let whole = relay::translation::whole(answer, translated.context, &asked)?;
             return Ok(Opening::Same(Opened::Whole(Box::new(whole))));
         }
         let opened = relay::stream::open(answer, &asked)?;
-        let stream = Stream::new(translated.way_back, self.wants_array());
-        let crossing = Crossing::new(opened, stream, &self.services.budget);
+        let stream = Stream::new(translated.context, self.wants_array());
+        let crossing = Translation::new(opened, stream, &self.services.budget);
         match crossing.failure() {
             Some(failure) => Err(failure),
             None => Ok(Opening::Crossed(Box::new(crossing))),
@@ -240,7 +240,7 @@ impl Generation<'_> {
         call: &Call<'a>,
         member: &'a Member,
         upstream: Dialect,
-        understood: &'a Understood<'_>,
+        understood: &'a ParsedRequest<'_>,
         suffix: Option<&'a str>,
         seed: &'a str,
     ) -> Ask<'a> {
@@ -307,11 +307,11 @@ impl Generation<'_> {
     }
 
     /// What the client may have dropped. A prompt to be completed has no place for it.
-    fn memory(&self, form: Form) -> Option<Arc<dyn Memory>> {
+    fn memory(&self, form: Form) -> Option<Arc<dyn SignatureCache>> {
         if form == Form::Completions {
             return None;
         }
-        let carried = Arc::new(Carried::new(&self.services.signatures, self.client_name()));
+        let carried = Arc::new(ClientSignatures::new(&self.services.signatures, self.client_name()));
         self.carried.set(Some(Arc::clone(&carried)));
         Some(carried)
     }

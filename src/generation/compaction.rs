@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::attempt::Opening;
-use super::{Generation, Understood};
+use super::{Generation, ParsedRequest};
 use crate::wire::Dialect;
 use crate::translate;
 use crate::json;
@@ -43,7 +43,7 @@ impl Generation<'_> {
         call: &Call<'_>,
         member: &Member,
         upstream: Dialect,
-        understood: &Understood<'_>,
+        understood: &ParsedRequest<'_>,
         suffix: Option<&str>,
     ) -> Result<Opening, Failure> {
         let client = Client::new(self.client_name());
@@ -67,7 +67,7 @@ impl Generation<'_> {
         call: &Call<'_>,
         member: &Member,
         upstream: Dialect,
-        understood: &Understood<'_>,
+        understood: &ParsedRequest<'_>,
         suffix: Option<&str>,
     ) -> Result<Opening, Failure> {
         let whole = self.summary(call, member, upstream, understood, suffix)?;
@@ -94,7 +94,7 @@ impl Generation<'_> {
         call: &Call<'_>,
         member: &Member,
         upstream: Dialect,
-        understood: &Understood<'_>,
+        understood: &ParsedRequest<'_>,
         suffix: Option<&str>,
     ) -> Result<Whole, Failure> {
         let mut reservation = self.reserve(2 * call.body.len() + ASKED)?;
@@ -148,7 +148,7 @@ impl Generation<'_> {
         call: &Call<'_>,
         member: &Member,
         upstream: Dialect,
-        understood: &Understood<'_>,
+        understood: &ParsedRequest<'_>,
     ) -> Result<Opening, Failure> {
         let ask = self.asking(call, member, upstream, understood, None, "");
         let tokens = translate::estimated_tokens(&ask).map_err(|why| self.refused(&why))?;

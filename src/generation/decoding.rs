@@ -19,7 +19,7 @@ const RETRY: Duration = Duration::from_secs(1);
 pub enum Undecodable {
     /// Decoded it is larger than this many bytes: 413.
     TooLarge { limit: u64 },
-    /// There is no memory for it now: 503.
+    /// AtUpstream is no memory for it now: 503.
     NoMemory,
     /// It is not what its header says: 400.
     Corrupt { coding: &'static str },

@@ -23,7 +23,7 @@ pub struct Inbound {
     pub reservation: Option<Reservation>,
     pub coding: Coding,
     /// What is sent in the place of the body.
-    pub put_in: Option<PutIn>,
+    pub expanded: Option<Expanded>,
     pub peer: SocketAddr,
     /// `None` while nothing but the head is known.
     pub client: Option<Rc<dyn Client>>,
@@ -31,7 +31,7 @@ pub struct Inbound {
 }
 
 /// A body with what it refers to in it.
-pub struct PutIn {
+pub struct Expanded {
     pub body: Vec<u8>,
     /// What it takes of the budget.
     pub _reservation: Reservation,
@@ -71,7 +71,7 @@ impl Inbound {
             body: Vec::new(),
             reservation: None,
             coding: Coding::AsItCame,
-            put_in: None,
+            expanded: None,
             peer,
             client: None,
             arrived: Instant::now(),
@@ -80,8 +80,8 @@ impl Inbound {
 
     /// The body as upstreams are to get it.
     pub fn sent(&self) -> &[u8] {
-        match &self.put_in {
-            Some(put_in) => &put_in.body,
+        match &self.expanded {
+            Some(expanded) => &expanded.body,
             None => &self.body,
         }
     }

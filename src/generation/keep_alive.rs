@@ -1,4 +1,4 @@
-//! Signs of life: what a client gets while nobody has answered its request, for clients and proxies that cut
+//! KeepAlive of life: what a client gets while nobody has answered its request, for clients and proxies that cut
 //! silent connections (`streaming.early-keepalive-seconds`, `nonstream-keepalive-interval`).
 //!
 //! The first one says 200 before it is known what the answer will be. Other credentials are still tried behind
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::answer::Prefixed;
 use crate::http::fixed::{EVENT_STREAM, RELAYED_JSON};
-use super::{Generation, Understood};
+use super::{Generation, ParsedRequest};
 use crate::http::head::{Framing, Head};
 use super::inbound::Inbound;
 use crate::wire::Dialect;
@@ -29,7 +29,7 @@ enum Sign {
 }
 
 /// The signs of life of one request.
-pub struct Signs {
+pub struct KeepAlive {
     task: Rc<Task>,
     waiter: Waiter,
 }
@@ -52,12 +52,12 @@ struct Manner {
     every: Duration,
 }
 
-impl Signs {
+impl KeepAlive {
     /// Gives signs of life from now on, where that is configured.
     pub(super) fn begin(
         generation: &Generation<'_>,
         inbound: &Inbound,
-        understood: &Understood<'_>,
+        understood: &ParsedRequest<'_>,
     ) -> Option<Self> {
         let manner = Manner::of(generation, understood)?;
         // Beyond the end of time is never.
@@ -91,7 +91,7 @@ impl Signs {
 }
 
 impl Manner {
-    fn of(generation: &Generation<'_>, understood: &Understood<'_>) -> Option<Self> {
+    fn of(generation: &Generation<'_>, understood: &ParsedRequest<'_>) -> Option<Self> {
         let config = &generation.snapshot.config;
         let operation = &generation.operation;
         if understood.stream {

@@ -2,11 +2,11 @@
 
 use memchr::memmem;
 
-use crate::reasoning::{self, Record};
+use crate::reasoning::{self, ReasoningSupport};
 use crate::routing::Member;
 
 /// What a model can think: what the configuration says goes before what its name does.
-pub fn record(member: &Member) -> Option<&Record> {
+pub fn record(member: &Member) -> Option<&ReasoningSupport> {
     member
         .record
         .as_deref()

@@ -31,12 +31,12 @@ use std::time::{Instant, SystemTime};
 
 use crate::generation::access_log::Access;
 use crate::generation::answer::Prefixed;
-use crate::generation::signatures::Carried;
+use crate::generation::signatures::ClientSignatures;
 use crate::http::client_key::Client;
 use crate::http::fixed::EVENT_STREAM;
 use crate::http::head::{Framing, Head};
 use crate::generation::inbound::Inbound;
-use crate::generation::answer_storage::Keeping;
+use crate::generation::answer_storage::AnswerStorage;
 use crate::http::models;
 use crate::http::passthrough;
 use crate::generation::references::Needs;
@@ -45,10 +45,10 @@ use crate::http::reply::Reply;
 use crate::generation::report::Report;
 use crate::generation::services::Services;
 use crate::http::route::{GeminiMethod, Route};
-use crate::generation::keep_alive::Signs;
+use crate::generation::keep_alive::KeepAlive;
 use crate::generation::snapshot::Snapshot;
 use crate::generation::statistics::Began;
-use unserved::Words;
+use unserved::ErrorAnswer;
 use memchr::memmem::{self, Finder};
 
 use crate::config::AffinityMode;
@@ -134,13 +134,13 @@ pub struct Generation<'a> {
     /// Through which all waits for upstreams go.
     pub waiter: Waiter,
     /// What the attempt under way was given of what the client had dropped.
-    pub(super) carried: Cell<Option<Arc<Carried>>>,
+    pub(super) carried: Cell<Option<Arc<ClientSignatures>>>,
     /// What the attempt under way has left out of the request.
     pub(super) dropped: Cell<Vec<String>>,
 }
 
 /// A request that has been understood.
-pub(super) struct Understood<'a> {
+pub(super) struct ParsedRequest<'a> {
     /// As the client wrote it.
     pub model: Cow<'a, str>,
     pub model_span: Option<Span>,
@@ -180,7 +180,7 @@ impl Generation<'_> {
             Err(problem) => return self.refuse(&problem, out),
         };
         if self.operation.dialect == Dialect::Responses
-            && let Err(problem) = self.put_in(inbound, &mut understood)
+            && let Err(problem) = self.expanded(inbound, &mut understood)
         {
             return self.refuse(&problem, out);
         }
@@ -197,7 +197,7 @@ impl Generation<'_> {
 
     /// The one pass over the body.
     #[inline(never)]
-    fn understand<'b>(&'b self, inbound: &Inbound) -> Result<Understood<'b>, Box<Problem>> {
+    fn understand<'b>(&'b self, inbound: &Inbound) -> Result<ParsedRequest<'b>, Box<Problem>> {
         let scan = match self.wants_prefix(inbound) {
             true => scan::scan_with_turns(&inbound.body),
             false => scan::scan(&inbound.body),
@@ -232,7 +232,7 @@ impl Generation<'_> {
             param: Some("model"),
             ..Problem::invalid_request(format!("Invalid model name: {error}"))
         })?;
-        Ok(Understood {
+        Ok(ParsedRequest {
             model,
             model_span: scan.model.map(|field| field.span),
             stream: stream && self.operation.action == Action::Generate,
@@ -275,7 +275,7 @@ impl Generation<'_> {
     fn route(
         &self,
         inbound: &mut Inbound,
-        understood: &Understood<'_>,
+        understood: &ParsedRequest<'_>,
         out: &mut dyn Write,
     ) -> io::Result<()> {
         let name = ModelName::split(&understood.model);
@@ -331,7 +331,7 @@ impl Generation<'_> {
         let headers: Vec<(&str, &str)> = inbound.headers.iter().collect();
         let is_recorded = self.is_recorded();
         let began = Cell::new(None);
-        let signs = Signs::begin(self, inbound, understood);
+        let signs = KeepAlive::begin(self, inbound, understood);
         let asked = &*inbound;
         let attempt = |candidate, member| {
             began.set(is_recorded.then(Began::now));
@@ -346,14 +346,14 @@ impl Generation<'_> {
         drop(headers);
         let keeping = match &placed {
             Ok(placed) => self.keeping(placed.candidate, placed.member, inbound, understood),
-            Err(_) => Keeping::Nobody,
+            Err(_) => AnswerStorage::Nobody,
         };
-        inbound.put_in = None;
+        inbound.expanded = None;
         if placed.is_ok() && !logs::upstream::is_kept() {
             inbound.release_body();
         }
-        let way = Way {
-            has_begun: signs.is_some_and(Signs::end),
+        let way = ResponseSink {
+            has_begun: signs.is_some_and(KeepAlive::end),
             out,
         };
         let (told, answered) = match placed {
@@ -397,15 +397,15 @@ impl Generation<'_> {
         model: &str,
         unserved: &Unserved,
         inbound: &Inbound,
-        understood: &Understood<'_>,
-        way: Way<'_>,
+        understood: &ParsedRequest<'_>,
+        way: ResponseSink<'_>,
     ) -> (Told<'static>, io::Result<()>) {
         let dialect = self.operation.dialect;
         if let Some(failure) = &unserved.failure {
             self.fails(&failure.message);
         }
         let words = unserved::words(model, unserved);
-        if let (None, Some(Words::Ours(problem))) = (&unserved.failure, &words) {
+        if let (None, Some(ErrorAnswer::Ours(problem))) = (&unserved.failure, &words) {
             self.fails(&problem.message);
         }
         let (status, answered) = match words {
@@ -458,8 +458,8 @@ impl Generation<'_> {
 
     /// By what the request's session is found, if it belongs to one.
     #[inline(never)]
-    fn key(&self, understood: &Understood<'_>, model: &str) -> Option<Key> {
-        let Understood {
+    fn key(&self, understood: &ParsedRequest<'_>, model: &str) -> Option<Key> {
+        let ParsedRequest {
             identity, prefix, ..
         } = understood;
         let client = self.client_name();
@@ -481,7 +481,7 @@ impl Generation<'_> {
     }
 
     /// The session on whose credential this one is to start.
-    fn parent(&self, understood: &Understood<'_>, model: &str) -> Option<Key> {
+    fn parent(&self, understood: &ParsedRequest<'_>, model: &str) -> Option<Key> {
         let routing = &self.snapshot.config.routing;
         let parent = understood.identity.parent.as_deref()?;
         routing.session_affinity_subagents.then(|| Key {
@@ -513,7 +513,7 @@ impl Generation<'_> {
     }
 
     #[inline(never)]
-    fn report(&self, inbound: &Inbound, understood: &Understood<'_>, told: &Told<'_>) {
+    fn report(&self, inbound: &Inbound, understood: &ParsedRequest<'_>, told: &Told<'_>) {
         let report = Report {
             dialect: self.operation.dialect,
             model: &understood.model,
@@ -533,14 +533,14 @@ impl Generation<'_> {
 }
 
 /// Where an answer goes.
-pub(super) struct Way<'l> {
+pub(super) struct ResponseSink<'l> {
     pub out: &'l mut dyn Write,
     /// The client has the head of an answer already, and chunks.
     pub has_begun: bool,
 }
 
 /// The model's two names, where the client calls it otherwise than the upstream.
-pub(super) fn rename<'a>(member: &'a Member, understood: &'a Understood<'_>) -> Option<Rename<'a>> {
+pub(super) fn rename<'a>(member: &'a Member, understood: &'a ParsedRequest<'_>) -> Option<Rename<'a>> {
     let client = told(member, understood);
     (*member.upstream != *client).then_some(Rename {
         upstream: &member.upstream,
@@ -549,6 +549,6 @@ pub(super) fn rename<'a>(member: &'a Member, understood: &'a Understood<'_>) -> 
 }
 
 /// The model's name in answers.
-pub(super) fn told<'a>(member: &'a Member, understood: &'a Understood<'_>) -> &'a str {
+pub(super) fn told<'a>(member: &'a Member, understood: &'a ParsedRequest<'_>) -> &'a str {
     member.alias.as_deref().unwrap_or(&understood.model)
 }

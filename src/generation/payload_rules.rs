@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::{Generation, Understood};
+use super::{Generation, ParsedRequest};
 use super::limits::{is_limited, record};
 use crate::config::{Config, Place, Problem, Severity};
 use crate::credential::{Provider, families};
@@ -74,7 +74,7 @@ impl Generation<'_> {
         &self,
         call: &Call<'_>,
         member: &Member,
-        understood: &Understood<'_>,
+        understood: &ParsedRequest<'_>,
     ) -> Selected<'_> {
         let rules = &self.snapshot.config.payload;
         if rules.is_empty() || call.action == Action::Count {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Generation, Understood};
-use super::inbound::{Inbound, PutIn};
+use super::{Generation, ParsedRequest};
+use super::inbound::{Inbound, Expanded};
 use crate::wire::problem::Problem;
 use crate::routing::Servers;
 use crate::session::name::Client;
 use crate::stored::sealed::Sealer;
-use crate::stored::{Found, Item, Put, References, There, What, summary};
+use crate::stored::{Found, Item, Put, References, AtUpstream, What, summary};
 
 /// When a request for which there is no memory may be tried again.
 const MEMORY_PAUSE: Duration = Duration::from_secs(1);
@@ -39,10 +39,10 @@ impl Generation<'_> {
     /// # Errors
     /// When the request becomes larger than it may be.
     #[inline(never)]
-    pub(super) fn put_in(
+    pub(super) fn expanded(
         &self,
         inbound: &mut Inbound,
-        understood: &mut Understood<'_>,
+        understood: &mut ParsedRequest<'_>,
     ) -> Result<(), Box<Problem>> {
         let mut needs = Needs::default();
         if understood.background {
@@ -53,9 +53,9 @@ impl Generation<'_> {
             None => None,
         };
         understood.needs = needs;
-        if let Some(put_in) = body {
-            understood.model_span = model_span(&put_in.body);
-            inbound.put_in = Some(put_in);
+        if let Some(expanded) = body {
+            understood.model_span = model_span(&expanded.body);
+            inbound.expanded = Some(expanded);
         }
         Ok(())
     }
@@ -64,20 +64,20 @@ impl Generation<'_> {
     fn resolved(
         &self,
         references: &References<'_>,
-        understood: &mut Understood<'_>,
+        understood: &mut ParsedRequest<'_>,
         needs: &mut Needs,
-    ) -> Result<Option<PutIn>, Box<Problem>> {
+    ) -> Result<Option<Expanded>, Box<Problem>> {
         let store = &self.services.stored;
         let (client, now) = (Client::new(self.client_name()), Instant::now());
         let holders = &self.services.routing.holders;
-        let at = |there: &There| Servers::One(holders.number(&there.credential));
+        let at = |there: &AtUpstream| Servers::One(holders.number(&there.credential));
         let mut before = None;
         if let Some(id) = &references.previous {
             understood.previous = Some(id.clone().into_owned());
             let unknown = || Problem::previous_response_not_found(id);
             match store.answer(client, id, now) {
                 Found::Here(answer) => before = Some(answer),
-                Found::There(there) => needs.add(at(&there), unknown()),
+                Found::AtUpstream(there) => needs.add(at(&there), unknown()),
                 Found::Nowhere => needs.add(Servers::Keepers, unknown()),
             }
         }
@@ -90,7 +90,7 @@ impl Generation<'_> {
                     let unknown = || Problem::item_not_found(id, !understood.is_stored);
                     match store.item(client, id) {
                         Found::Here(item) => return Put::Item(item),
-                        Found::There(there) => needs.add(at(&there), unknown()),
+                        Found::AtUpstream(there) => needs.add(at(&there), unknown()),
                         Found::Nowhere => needs.add(Servers::Keepers, unknown()),
                     }
                     Put::Nothing
@@ -124,7 +124,7 @@ impl Generation<'_> {
             .reserve(size)
             .map_err(|_| Problem::overloaded(MEMORY_PAUSE))?;
         let body = references.put_in(before, &puts);
-        Ok(Some(PutIn { body, _reservation }))
+        Ok(Some(Expanded { body, _reservation }))
     }
 }
 

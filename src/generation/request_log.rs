@@ -19,13 +19,13 @@ const FAILED: u16 = 400;
 const BODY: u64 = 1024 * 1024;
 
 /// A request whose log is being kept.
-pub struct Recording<'s> {
+pub struct RequestLog<'s> {
     snapshot: &'s Snapshot,
     keep: Keep,
     entered: Entered,
 }
 
-impl<'s> Recording<'s> {
+impl<'s> RequestLog<'s> {
     #[inline(never)]
     pub fn begin(snapshot: &'s Snapshot, inbound: &Inbound, id: RequestId) -> Self {
         let Inbound { method, target, .. } = inbound;

@@ -13,9 +13,9 @@ use crate::http::head::{Framing, Head};
 use super::inbound::Inbound;
 use crate::http::query::Query;
 use crate::http::reply::Reply;
-use crate::http::route::StoredWish;
+use crate::http::route::StoredOperation;
 use super::snapshot::Snapshot;
-use super::unserved::Words;
+use super::unserved::ErrorAnswer;
 use crate::credential::Credential;
 use crate::wire::Dialect;
 use crate::wire::problem::{ErrorStatus, Problem};
@@ -26,7 +26,7 @@ use crate::relay::{self, Chunks, Rename};
 use crate::session::name;
 use crate::sse::MAX_EVENT;
 use crate::stored::page::Page;
-use crate::stored::{Found, There};
+use crate::stored::{Found, AtUpstream};
 
 /// What of a query goes on to the upstream: never a client's key.
 const PASSED_ON: [&str; 8] = [
@@ -46,7 +46,7 @@ const PIECE: usize = 16 * 1024;
 pub struct Asked<'a> {
     pub client: Client<'a>,
     pub id: &'a str,
-    pub wish: StoredWish,
+    pub operation: StoredOperation,
     pub query: Query<'a>,
 }
 
@@ -67,7 +67,7 @@ impl Services {
         });
         let reply = match self.stored.answer(client, asked.id, Instant::now()) {
             Found::Here(answer) => self.kept_answer(client, asked, &answer),
-            Found::There(there) => {
+            Found::AtUpstream(there) => {
                 access.admit();
                 let credentials = snapshot.catalog.credentials();
                 match credentials.iter().find(|one| *one.id == *there.credential) {
@@ -106,9 +106,9 @@ impl Services {
 
     /// Forgets an answer that the upstream has deleted, or does not have any more.
     fn forget(&self, client: name::Client, asked: &Asked<'_>, failure: Option<&Failure>) {
-        let is_gone = match (asked.wish, failure) {
-            (StoredWish::Delete, None) => true,
-            (StoredWish::Answer | StoredWish::Delete, Some(failure)) => failure.status == Some(404),
+        let is_gone = match (asked.operation, failure) {
+            (StoredOperation::Delete, None) => true,
+            (StoredOperation::Answer | StoredOperation::Delete, Some(failure)) => failure.status == Some(404),
             _ => false,
         };
         if is_gone {
@@ -123,8 +123,8 @@ impl Services {
         answer: &Arc<crate::stored::Answer>,
     ) -> Reply {
         let problem = |problem: &Problem| Reply::problem(Dialect::Responses, problem);
-        match asked.wish {
-            StoredWish::Answer if asked.query.first("stream").as_deref() == Some("true") => {
+        match asked.operation {
+            StoredOperation::Answer if asked.query.first("stream").as_deref() == Some("true") => {
                 problem(&Problem {
                     param: Some("stream"),
                     ..Problem::invalid_request(
@@ -132,21 +132,21 @@ impl Services {
                     )
                 })
             }
-            StoredWish::Answer => self.within_budget(answer.object()),
-            StoredWish::InputItems => {
+            StoredOperation::Answer => self.within_budget(answer.object()),
+            StoredOperation::InputItems => {
                 let page = Page::read(|name| asked.query.first(name));
                 match page.and_then(|page| page.of(&answer.context)) {
                     Ok(list) => self.within_budget(list),
                     Err(why) => problem(&why),
                 }
             }
-            StoredWish::Delete => {
+            StoredOperation::Delete => {
                 self.stored.delete(client, asked.id);
                 let deleted = serde_json::json!({"id": asked.id, "object": "response",
                     "deleted": true});
                 Reply::json(deleted.to_string().into_bytes())
             }
-            StoredWish::Cancel => problem(&Problem::synchronous_response()),
+            StoredOperation::Cancel => problem(&Problem::synchronous_response()),
         }
     }
 
@@ -162,13 +162,13 @@ impl Services {
     }
 
     /// The upstream's answer with the client's name of the model in it. Events keep theirs.
-    fn renamed(&self, asked: &Asked<'_>, there: &There, answer: Answer) -> Result<Answer, Failure> {
+    fn renamed(&self, asked: &Asked<'_>, there: &AtUpstream, answer: Answer) -> Result<Answer, Failure> {
         let is_events = answer
             .headers
             .get("content-type")
             .is_some_and(|kind| kind.starts_with(EVENT_STREAM));
-        let (Some((upstream, client)), StoredWish::Answer, false) =
-            (&there.names, asked.wish, is_events)
+        let (Some((upstream, client)), StoredOperation::Answer, false) =
+            (&there.names, asked.operation, is_events)
         else {
             return Ok(answer);
         };
@@ -202,11 +202,11 @@ impl Services {
         inbound: &Inbound,
         credential: &Credential,
     ) -> Result<Answer, Failure> {
-        let (verb, below) = match asked.wish {
-            StoredWish::Answer => (Verb::Get, ""),
-            StoredWish::InputItems => (Verb::Get, "/input_items"),
-            StoredWish::Delete => (Verb::Delete, ""),
-            StoredWish::Cancel => (Verb::Post, "/cancel"),
+        let (verb, below) = match asked.operation {
+            StoredOperation::Answer => (Verb::Get, ""),
+            StoredOperation::InputItems => (Verb::Get, "/input_items"),
+            StoredOperation::Delete => (Verb::Delete, ""),
+            StoredOperation::Cancel => (Verb::Post, "/cancel"),
         };
         let mut path = format!("{}{below}", url::value(asked.id));
         let mut sign = '?';
@@ -244,7 +244,7 @@ fn not_found(id: &str) -> Reply {
 
 /// What the client hears of a failure; `None` when it has gone. Our credentials are not the client's: that they are
 /// refused is no word for it.
-fn told(failure: &Failure) -> Option<Words<'_>> {
+fn told(failure: &Failure) -> Option<ErrorAnswer<'_>> {
     let problem = match (failure.kind, failure.status) {
         (FailureKind::ClientGone, _) => return None,
         (FailureKind::Status, Some(status @ (401..=403))) => Problem::new(
@@ -252,7 +252,7 @@ fn told(failure: &Failure) -> Option<Words<'_>> {
             format!("the upstream that keeps the response refused its credential with {status}"),
         ),
         (FailureKind::Status, Some(status)) => {
-            return Some(Words::Upstream {
+            return Some(ErrorAnswer::Upstream {
                 status: ErrorStatus::from_upstream(status),
                 retry_after: failure.retry_after,
                 failure,
@@ -261,7 +261,7 @@ fn told(failure: &Failure) -> Option<Words<'_>> {
         (FailureKind::Timeout, _) => Problem::upstream_timeout(failure),
         _ => Problem::upstream_broken(failure),
     };
-    Some(Words::Ours(problem))
+    Some(ErrorAnswer::Ours(problem))
 }
 
 /// Writes the upstream's answer as it comes.

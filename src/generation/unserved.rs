@@ -14,7 +14,7 @@ use crate::routing::{Standstill, Unserved};
 pub const CLIENT_GONE: u16 = 499;
 
 /// What there is to say.
-pub enum Words<'u> {
+pub enum ErrorAnswer<'u> {
     Ours(Problem),
     /// The upstream's own.
     Upstream {
@@ -24,7 +24,7 @@ pub enum Words<'u> {
     },
 }
 
-impl Words<'_> {
+impl ErrorAnswer<'_> {
     pub fn status(&self, dialect: Dialect) -> u16 {
         match self {
             Self::Ours(problem) => problem.status_in(dialect).code(),
@@ -90,11 +90,11 @@ impl Words<'_> {
 }
 
 /// `None` when there is nobody left to hear it.
-pub fn words<'u>(model: &str, unserved: &'u Unserved) -> Option<Words<'u>> {
+pub fn words<'u>(model: &str, unserved: &'u Unserved) -> Option<ErrorAnswer<'u>> {
     let standstill = &unserved.standstill;
     let earliest = standstill.earliest.filter(|_| standstill.is_complete());
     let Some(failure) = &unserved.failure else {
-        return Some(Words::Ours(blocked(model, standstill)));
+        return Some(ErrorAnswer::Ours(blocked(model, standstill)));
     };
     let is_quota = standstill.is_out_of_quota();
     // When to come back is when somebody can be asked again, whoever that will be.
@@ -130,7 +130,7 @@ pub fn words<'u>(model: &str, unserved: &'u Unserved) -> Option<Words<'u>> {
         (FailureKind::Status, Some(status))
             if !unserved.is_refusal() && (is_final(status) || !is_quota || status == 429) =>
         {
-            return Some(Words::Upstream {
+            return Some(ErrorAnswer::Upstream {
                 status: ErrorStatus::from_upstream(status),
                 retry_after,
                 failure,
@@ -149,7 +149,7 @@ pub fn words<'u>(model: &str, unserved: &'u Unserved) -> Option<Words<'u>> {
         None => problem.with_retry_after(retry_after),
         Some(_) => problem,
     };
-    Some(Words::Ours(problem))
+    Some(ErrorAnswer::Ours(problem))
 }
 
 /// Whether a status tells the client of its own request, however the others fared.

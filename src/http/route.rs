@@ -42,7 +42,7 @@ pub enum Route<'t> {
     /// `POST /v1/responses/input_tokens`
     InputTokens,
     /// What is asked about an answer that was given before.
-    Stored { id: Cow<'t, str>, wish: StoredWish },
+    Stored { id: Cow<'t, str>, operation: StoredOperation },
     /// `POST /v1beta/models/{model}:{method}`
     Gemini {
         model: Cow<'t, str>,
@@ -56,7 +56,7 @@ pub enum Route<'t> {
 
 /// What is asked about an answer that was given before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoredWish {
+pub enum StoredOperation {
     /// `GET /v1/responses/{id}`
     Answer,
     /// `GET /v1/responses/{id}/input_items`
@@ -300,8 +300,8 @@ fn lookup<'t>(method: &str, path: &'t str) -> Option<Route<'t>> {
             (_, (Version::V1Beta, "/models")) => Some(Route::GeminiModels),
             (_, (Version::V1, rest)) if rest.starts_with(STORED) => {
                 match rest.strip_suffix("/input_items") {
-                    Some(answer) => stored(answer, StoredWish::InputItems),
-                    None => stored(rest, StoredWish::Answer),
+                    Some(answer) => stored(answer, StoredOperation::InputItems),
+                    None => stored(rest, StoredOperation::Answer),
                 }
             }
             (_, (version, rest)) => {
@@ -325,14 +325,14 @@ fn lookup<'t>(method: &str, path: &'t str) -> Option<Route<'t>> {
                 (Version::V1, "/responses/compact") => Some(Route::Compact),
                 (Version::V1, "/responses/input_tokens") => Some(Route::InputTokens),
                 (Version::V1, rest) if rest.starts_with(STORED) => {
-                    stored(rest.strip_suffix("/cancel")?, StoredWish::Cancel)
+                    stored(rest.strip_suffix("/cancel")?, StoredOperation::Cancel)
                 }
                 // The newer version of Google's SDK says `v1`.
                 (_, rest) => gemini(path, rest.strip_prefix(MODELS)?),
             },
         },
         "DELETE" => match versioned(path) {
-            (Version::V1, rest) => stored(rest, StoredWish::Delete),
+            (Version::V1, rest) => stored(rest, StoredOperation::Delete),
             (Version::V1Beta, _) => None,
         },
         _ => None,
@@ -340,7 +340,7 @@ fn lookup<'t>(method: &str, path: &'t str) -> Option<Route<'t>> {
 }
 
 /// `/responses/{id}`. An id is one segment of letters, digits, dashes, underscores and dots.
-fn stored(path: &str, wish: StoredWish) -> Option<Route<'_>> {
+fn stored(path: &str, operation: StoredOperation) -> Option<Route<'_>> {
     /// The longest id, bytes.
     const LONGEST: usize = 256;
     let raw = path.strip_prefix(STORED)?;
@@ -352,7 +352,7 @@ fn stored(path: &str, wish: StoredWish) -> Option<Route<'_>> {
     let is_id = (1..=LONGEST).contains(&id.len())
         && id.bytes().all(is_legal)
         && id.bytes().any(|byte| byte.is_ascii_alphanumeric());
-    is_id.then_some(Route::Stored { id, wish })
+    is_id.then_some(Route::Stored { id, operation })
 }
 
 /// `{model}:{method}`, split at the last colon, since ids may hold one (`spec/http.md` 14 row 10).

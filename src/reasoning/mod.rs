@@ -8,23 +8,23 @@ mod settle;
 mod write;
 
 pub use read::{SETTINGS, read};
-pub use record::{Record, Switch, Thinking, record};
+pub use record::{ReasoningSupport, Switch, Thinking, record};
 pub use same::{fitted, refitted, suffixed};
 pub use settle::{Target, settle};
 pub use write::write;
 
 /// What a client asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wish {
-    pub amount: Option<Amount>,
-    /// The amount only stands for "on, as the provider sees fit".
+pub struct ReasoningRequest {
+    pub effort: Option<Effort>,
+    /// The effort only stands for "on, as the provider sees fit".
     pub is_soft: bool,
     /// Whether thoughts are to be shown, where the client says so.
     pub is_shown: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Amount {
+pub enum Effort {
     None,
     Auto,
     Level(Level),
@@ -85,7 +85,7 @@ impl Level {
     }
 }
 
-impl Amount {
+impl Effort {
     /// Reads a level's name, `none` or `auto`, in any case.
     pub fn of_name(name: &str) -> Option<Self> {
         if name.eq_ignore_ascii_case("none") {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Amount, Level, Wish};
+use super::{Effort, Level, ReasoningRequest};
 use crate::wire::Dialect;
 
 type Result<T> = std::result::Result<T, String>;
@@ -21,11 +21,11 @@ pub const SETTINGS: [&str; 10] = [
     "thinking",
 ];
 
-/// Reads the wish of a client's body.
+/// Reads the wanted of a client's body.
 ///
 /// # Errors
 /// In words for the client: a budget that is none.
-pub fn read(dialect: Dialect, body: &Map<String, Value>) -> Result<Wish> {
+pub fn read(dialect: Dialect, body: &Map<String, Value>) -> Result<ReasoningRequest> {
     match dialect {
         Dialect::Chat => chat(body),
         Dialect::Responses => Ok(responses(body)),
@@ -39,12 +39,12 @@ fn word(value: Option<&Value>) -> Option<String> {
     value?.as_str().map(str::to_ascii_lowercase)
 }
 
-fn named(value: Option<&Value>) -> Option<Amount> {
-    Amount::of_name(value?.as_str()?)
+fn named(value: Option<&Value>) -> Option<Effort> {
+    Effort::of_name(value?.as_str()?)
 }
 
 /// A budget, whole or written as if it were not; `field` is where it stands.
-fn budget(value: Option<&Value>, field: &str) -> Result<Option<Amount>> {
+fn budget(value: Option<&Value>, field: &str) -> Result<Option<Effort>> {
     let Some(value) = value else {
         return Ok(None);
     };
@@ -53,14 +53,14 @@ fn budget(value: Option<&Value>, field: &str) -> Result<Option<Amount>> {
     let tokens = value.as_i64().or_else(|| whole.map(|tokens| tokens as i64));
     match tokens {
         None => Ok(None),
-        Some(tokens) => match Amount::of_budget(tokens) {
+        Some(tokens) => match Effort::of_budget(tokens) {
             None => Err(format!("{field}: {tokens} is no budget")),
-            amount => Ok(amount),
+            effort => Ok(effort),
         },
     }
 }
 
-fn chat(body: &Map<String, Value>) -> Result<Wish> {
+fn chat(body: &Map<String, Value>) -> Result<ReasoningRequest> {
     let reasoning = body.get("reasoning");
     let of = |key: &str| reasoning.and_then(|reasoning| reasoning.get(key));
     let google = [
@@ -71,18 +71,18 @@ fn chat(body: &Map<String, Value>) -> Result<Wish> {
         let (first, rest) = path.get(1..)?.split_once('/')?;
         body.get(first)?.pointer(&format!("/{rest}"))?.as_object()
     });
-    let mut amount = named(body.get("reasoning_effort")).or_else(|| named(of("effort")));
-    if amount.is_none() {
-        amount = budget(of("max_tokens"), "reasoning.max_tokens")?;
+    let mut effort = named(body.get("reasoning_effort")).or_else(|| named(of("effort")));
+    if effort.is_none() {
+        effort = budget(of("max_tokens"), "reasoning.max_tokens")?;
     }
     let mut is_shown = None;
-    if let (None, Some(google)) = (amount, google) {
-        let wish = of_google(google)?;
-        (amount, is_shown) = (wish.amount, wish.is_shown);
+    if let (None, Some(google)) = (effort, google) {
+        let wanted = of_google(google)?;
+        (effort, is_shown) = (wanted.effort, wanted.is_shown);
     }
-    if let (None, Some(thinking)) = (amount, body.get("thinking")) {
-        amount = match word(thinking.get("type")).as_deref() {
-            Some("disabled") => Some(Amount::None),
+    if let (None, Some(thinking)) = (effort, body.get("thinking")) {
+        effort = match word(thinking.get("type")).as_deref() {
+            Some("disabled") => Some(Effort::None),
             Some("enabled") => match named(thinking.get("effort")) {
                 None => budget(thinking.get("budget_tokens"), "thinking.budget_tokens")?,
                 effort => effort,
@@ -93,8 +93,8 @@ fn chat(body: &Map<String, Value>) -> Result<Wish> {
     let template = body
         .get("chat_template_kwargs")
         .and_then(|given| given.get("enable_thinking")?.as_bool());
-    amount = amount.or_else(|| {
-        let amounts = |is_on| if is_on { Amount::Auto } else { Amount::None };
+    effort = effort.or_else(|| {
+        let amounts = |is_on| if is_on { Effort::Auto } else { Effort::None };
         template.map(amounts)
     });
     let said = body
@@ -103,31 +103,31 @@ fn chat(body: &Map<String, Value>) -> Result<Wish> {
         .or_else(|| Some(!of("exclude")?.as_bool()?))
         .or_else(|| of("enabled")?.as_bool())
         .or(is_shown);
-    Ok(Wish {
-        amount,
+    Ok(ReasoningRequest {
+        effort,
         is_soft: false,
-        is_shown: said.or_else(|| amount.map(|amount| amount != Amount::None)),
+        is_shown: said.or_else(|| effort.map(|effort| effort != Effort::None)),
     })
 }
 
-fn responses(body: &Map<String, Value>) -> Wish {
+fn responses(body: &Map<String, Value>) -> ReasoningRequest {
     let reasoning = body.get("reasoning").and_then(Value::as_object);
     let Some(reasoning) = reasoning else {
-        return Wish::default();
+        return ReasoningRequest::default();
     };
     let summary = reasoning
         .get("summary")
         .or_else(|| reasoning.get("generate_summary"));
-    Wish {
-        amount: named(reasoning.get("effort")),
+    ReasoningRequest {
+        effort: named(reasoning.get("effort")),
         is_soft: false,
         is_shown: summary.map(|summary| word(Some(summary)).is_some_and(|word| word != "none")),
     }
 }
 
-fn messages(body: &Map<String, Value>) -> Result<Wish> {
+fn messages(body: &Map<String, Value>) -> Result<ReasoningRequest> {
     let Some(thinking) = body.get("thinking").and_then(Value::as_object) else {
-        return Ok(Wish::default());
+        return Ok(ReasoningRequest::default());
     };
     let is_shown = match word(thinking.get("display")).as_deref() {
         Some("summarized") => Some(true),
@@ -137,20 +137,20 @@ fn messages(body: &Map<String, Value>) -> Result<Wish> {
     let effort = body
         .get("output_config")
         .and_then(|config| named(config.get("effort")));
-    let (amount, is_soft) = match word(thinking.get("type")).as_deref() {
-        Some("disabled") => (Some(Amount::None), false),
+    let (effort, is_soft) = match word(thinking.get("type")).as_deref() {
+        Some("disabled") => (Some(Effort::None), false),
         Some("adaptive" | "auto" | "between_tools") => match effort {
             Some(effort) => (Some(effort), false),
-            None => (Some(Amount::Level(Level::High)), true),
+            None => (Some(Effort::Level(Level::High)), true),
         },
         Some("enabled") => {
             let budget = budget(thinking.get("budget_tokens"), "thinking.budget_tokens")?;
-            (budget.or(Some(Amount::Auto)), false)
+            (budget.or(Some(Effort::Auto)), false)
         }
         _ => (None, false),
     };
-    Ok(Wish {
-        amount,
+    Ok(ReasoningRequest {
+        effort,
         is_soft,
         is_shown,
     })
@@ -161,24 +161,24 @@ fn either<'m>(map: &'m Map<String, Value>, camel: &str, snake: &str) -> Option<&
     map.get(camel).or_else(|| map.get(snake))
 }
 
-fn gemini(body: &Map<String, Value>) -> Result<Wish> {
+fn gemini(body: &Map<String, Value>) -> Result<ReasoningRequest> {
     let configs = [body.get("generationConfig"), body.get("generation_config")];
     let thinking = configs.into_iter().flatten().find_map(|config| {
         either(config.as_object()?, "thinkingConfig", "thinking_config")?.as_object()
     });
-    thinking.map_or_else(|| Ok(Wish::default()), of_google)
+    thinking.map_or_else(|| Ok(ReasoningRequest::default()), of_google)
 }
 
 /// Google's `thinkingConfig`.
-fn of_google(thinking: &Map<String, Value>) -> Result<Wish> {
+fn of_google(thinking: &Map<String, Value>) -> Result<ReasoningRequest> {
     let level = either(thinking, "thinkingLevel", "thinking_level");
     let tokens = either(thinking, "thinkingBudget", "thinking_budget");
-    let amount = match named(level) {
+    let effort = match named(level) {
         None => budget(tokens, "thinkingConfig.thinkingBudget")?,
         level => level,
     };
-    Ok(Wish {
-        amount,
+    Ok(ReasoningRequest {
+        effort,
         is_soft: false,
         is_shown: either(thinking, "includeThoughts", "include_thoughts").and_then(Value::as_bool),
     })

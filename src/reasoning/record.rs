@@ -10,7 +10,7 @@ use crate::wire::Dialect;
 /// What a model can.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Record {
+pub struct ReasoningSupport {
     /// How the model's name begins.
     prefix: String,
     /// Names may go on with a word of their own.
@@ -55,7 +55,7 @@ pub struct Thinking {
     pub levels: Vec<Level>,
 }
 
-impl Default for Record {
+impl Default for ReasoningSupport {
     fn default() -> Self {
         Self {
             prefix: String::new(),
@@ -78,11 +78,11 @@ fn levels<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Level
 }
 
 /// In the order of the file, where the longer beginning of two stands first.
-static RECORDS: LazyLock<Vec<Record>> =
+static RECORDS: LazyLock<Vec<ReasoningSupport>> =
     LazyLock::new(|| serde_json::from_str(include_str!("models.json")).unwrap_or_default());
 
 /// The record of a model; `None` for one that nothing is known of.
-pub fn record(model: &str) -> Option<&'static Record> {
+pub fn record(model: &str) -> Option<&'static ReasoningSupport> {
     let name = model.rsplit('/').next().unwrap_or(model);
     let mut name = name.to_ascii_lowercase();
     if name.starts_with("claude") {
@@ -113,7 +113,7 @@ fn is_variant(rest: &str, is_line: bool) -> bool {
     }
 }
 
-impl Record {
+impl ReasoningSupport {
     /// A model of which no more is known.
     pub fn of(thinking: Thinking) -> Self {
         Self {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Amount, Record, Target, read, record, settle, write};
+use super::{Effort, ReasoningSupport, Target, read, record, settle, write};
 use crate::wire::Dialect;
 use crate::json::{self, Splice};
 
@@ -54,15 +54,15 @@ pub fn fitted(
     body: &[u8],
     model: &str,
     suffix: Option<&str>,
-    record: Option<&Record>,
+    record: Option<&ReasoningSupport>,
 ) -> Result<Vec<u8>, String> {
     edited(dialect, body, Some(model), |before, after| {
-        let amount = suffix.and_then(Amount::of_suffix);
+        let effort = suffix.and_then(Effort::of_suffix);
         // A suffix that says nothing goes, and nothing else.
-        if amount.is_some() || suffix.is_none() {
-            let wish = read(dialect, before)?;
-            let settled = settle(wish, amount, Target::new(dialect, dialect, record))?;
-            if amount.is_some() || settled.amount != wish.amount {
+        if effort.is_some() || suffix.is_none() {
+            let wanted = read(dialect, before)?;
+            let settled = settle(wanted, effort, Target::new(dialect, dialect, record))?;
+            if effort.is_some() || settled.effort != wanted.effort {
                 write(dialect, settled, record, after);
             }
         }
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn what_a_model_cannot_is_refused_or_left_out() {
-        let record = Record::of(Thinking {
+        let record = ReasoningSupport::of(Thinking {
             levels: vec![Level::Low, Level::Medium, Level::High],
             ..Thinking::default()
         });

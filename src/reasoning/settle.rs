@@ -1,6 +1,6 @@
 //! What the model can of what is asked for (spec/dialects.md 3.3).
 
-use super::{Amount, Level, Record, Thinking, Wish};
+use super::{Effort, Level, ReasoningSupport, Thinking, ReasoningRequest};
 use crate::wire::Dialect;
 
 /// Who is to think.
@@ -8,13 +8,13 @@ use crate::wire::Dialect;
 pub struct Target<'r> {
     pub dialect: Dialect,
     /// `None`: nothing is known of the model, and nothing is checked.
-    pub record: Option<&'r Record>,
+    pub record: Option<&'r ReasoningSupport>,
     /// The client speaks to a model of its own vendor: it knows the model, and is told where it is mistaken.
     pub is_same: bool,
 }
 
 impl<'r> Target<'r> {
-    pub fn new(client: Dialect, upstream: Dialect, record: Option<&'r Record>) -> Self {
+    pub fn new(client: Dialect, upstream: Dialect, record: Option<&'r ReasoningSupport>) -> Self {
         let is_openai = |dialect| matches!(dialect, Dialect::Chat | Dialect::Responses);
         let is_family = client == upstream || (is_openai(client) && is_openai(upstream));
         Self {
@@ -30,90 +30,90 @@ impl<'r> Target<'r> {
     }
 }
 
-/// What the upstream is to be told. A suffix on the model's name outranks the body, for the amount.
+/// What the upstream is to be told. A suffix on the model's name outranks the body, for the effort.
 ///
 /// # Errors
 /// In words for the client: it asks a model of its own dialect for what that does not have.
-pub fn settle(wish: Wish, suffix: Option<Amount>, target: Target<'_>) -> Result<Wish, String> {
-    let Some(asked) = suffix.or(wish.amount) else {
-        return Ok(wish);
+pub fn settle(wanted: ReasoningRequest, suffix: Option<Effort>, target: Target<'_>) -> Result<ReasoningRequest, String> {
+    let Some(asked) = suffix.or(wanted.effort) else {
+        return Ok(wanted);
     };
-    let is_soft = wish.is_soft && suffix.is_none();
+    let is_soft = wanted.is_soft && suffix.is_none();
     let Some(record) = target.record else {
         // Budgets are older than levels, so they are what an unknown model is likelier to take.
-        let amount = match (asked, target.dialect) {
-            (Amount::Level(level), Dialect::Gemini) => Amount::Budget(level.budget()),
+        let effort = match (asked, target.dialect) {
+            (Effort::Level(level), Dialect::Gemini) => Effort::Budget(level.budget()),
             (other, _) => other,
         };
-        return Ok(Wish {
-            amount: Some(amount),
+        return Ok(ReasoningRequest {
+            effort: Some(effort),
             is_soft,
-            ..wish
+            ..wanted
         });
     };
     let Some(thinking) = &record.thinking else {
-        return Ok(Wish::default());
+        return Ok(ReasoningRequest::default());
     };
     let is_strict = target.is_same && suffix.is_none();
     let fitted = fit(asked, thinking, target, is_soft, is_strict)?;
-    let is_least = asked == Amount::None && fitted != Amount::None;
-    Ok(Wish {
-        amount: Some(fitted),
+    let is_least = asked == Effort::None && fitted != Effort::None;
+    Ok(ReasoningRequest {
+        effort: Some(fitted),
         is_soft,
-        is_shown: if is_least { Some(false) } else { wish.is_shown },
+        is_shown: if is_least { Some(false) } else { wanted.is_shown },
     })
 }
 
 fn fit(
-    asked: Amount,
+    asked: Effort,
     thinking: &Thinking,
     target: Target<'_>,
     is_soft: bool,
     is_strict: bool,
-) -> Result<Amount, String> {
+) -> Result<Effort, String> {
     let has_levels = !thinking.levels.is_empty();
     let has_budget = thinking.max > 0;
     Ok(match asked {
-        Amount::None if thinking.zero || target.dialect == Dialect::Messages => Amount::None,
-        Amount::None => match thinking.levels.first() {
-            Some(lowest) => Amount::Level(*lowest),
-            None => Amount::Budget(thinking.min),
+        Effort::None if thinking.zero || target.dialect == Dialect::Messages => Effort::None,
+        Effort::None => match thinking.levels.first() {
+            Some(lowest) => Effort::Level(*lowest),
+            None => Effort::Budget(thinking.min),
         },
-        Amount::Auto if thinking.dynamic && !target.has_words() => Amount::Auto,
-        Amount::Auto if has_levels && target.dialect == Dialect::Messages => Amount::Auto,
-        Amount::Auto if has_levels => Amount::Level(nearest(Level::Medium, thinking)),
-        Amount::Auto => Amount::Budget(u64::midpoint(thinking.min, thinking.max)),
-        Amount::Level(level) if has_levels => {
+        Effort::Auto if thinking.dynamic && !target.has_words() => Effort::Auto,
+        Effort::Auto if has_levels && target.dialect == Dialect::Messages => Effort::Auto,
+        Effort::Auto if has_levels => Effort::Level(nearest(Level::Medium, thinking)),
+        Effort::Auto => Effort::Budget(u64::midpoint(thinking.min, thinking.max)),
+        Effort::Level(level) if has_levels => {
             if thinking.levels.contains(&level) {
                 return Ok(asked);
             }
             if target.is_same {
                 return Err(refused_level(level, thinking));
             }
-            Amount::Level(nearest_for(level, thinking, target.dialect))
+            Effort::Level(nearest_for(level, thinking, target.dialect))
         }
         // "As the provider sees fit" is all that it has.
-        Amount::Level(_) if is_soft && target.dialect == Dialect::Gemini => {
-            Amount::Budget(thinking.max)
+        Effort::Level(_) if is_soft && target.dialect == Dialect::Gemini => {
+            Effort::Budget(thinking.max)
         }
-        Amount::Level(level) => Amount::Budget(level.budget().clamp(thinking.min, thinking.max)),
+        Effort::Level(level) => Effort::Budget(level.budget().clamp(thinking.min, thinking.max)),
         // Levels say it better where the budget was made for another vendor's models.
-        Amount::Budget(tokens)
+        Effort::Budget(tokens)
             if has_levels
                 && (!has_budget
                     || target.has_words()
                     || (target.dialect == Dialect::Messages && !target.is_same)) =>
         {
-            Amount::Level(nearest(Level::of_budget(tokens), thinking))
+            Effort::Level(nearest(Level::of_budget(tokens), thinking))
         }
-        Amount::Budget(tokens) => {
+        Effort::Budget(tokens) => {
             if is_strict && !(thinking.min..=thinking.max).contains(&tokens) {
                 return Err(format!(
                     "budget {tokens} out of range [{},{}]",
                     thinking.min, thinking.max
                 ));
             }
-            Amount::Budget(tokens.clamp(thinking.min, thinking.max))
+            Effort::Budget(tokens.clamp(thinking.min, thinking.max))
         }
     })
 }

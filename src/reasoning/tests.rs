@@ -10,21 +10,21 @@ fn body(value: Value) -> Map<String, Value> {
 #[test]
 fn suffixes_say_how_much() {
     for (value, expected) in [
-        ("none", Some(Amount::None)),
-        ("NONE", Some(Amount::None)),
-        ("auto", Some(Amount::Auto)),
-        ("-1", Some(Amount::Auto)),
-        ("High", Some(Amount::Level(Level::High))),
-        ("xhigh", Some(Amount::Level(Level::XHigh))),
-        ("0", Some(Amount::None)),
-        ("008192", Some(Amount::Budget(8192))),
+        ("none", Some(Effort::None)),
+        ("NONE", Some(Effort::None)),
+        ("auto", Some(Effort::Auto)),
+        ("-1", Some(Effort::Auto)),
+        ("High", Some(Effort::Level(Level::High))),
+        ("xhigh", Some(Effort::Level(Level::XHigh))),
+        ("0", Some(Effort::None)),
+        ("008192", Some(Effort::Budget(8192))),
         ("ultra", None),
         ("-5", None),
         ("8k", None),
         ("", None),
         ("99999999999999999999", None),
     ] {
-        assert_eq!(Amount::of_suffix(value), expected, "{value}");
+        assert_eq!(Effort::of_suffix(value), expected, "{value}");
     }
 }
 
@@ -37,8 +37,8 @@ fn through(
 ) -> Result<Value, String> {
     let record = record(model);
     let target = Target::new(client, upstream, record);
-    let wish = read(client, &body(said))?;
-    let settled = settle(wish, Amount::of_suffix(suffix), target)?;
+    let wanted = read(client, &body(said))?;
+    let settled = settle(wanted, Effort::of_suffix(suffix), target)?;
     let mut out = Map::new();
     write(upstream, settled, record, &mut out);
     // How long the answer may be is not what is looked at here.
@@ -397,25 +397,25 @@ fn clients_of_the_models_own_dialect_are_told() {
 
 #[test]
 fn what_the_client_does_not_say_limits_no_thoughts() {
-    for (model, amount, budget, most) in [
-        ("claude-opus-4-6", Amount::Budget(64_000), 64_000, 128_000),
-        ("claude-sonnet-4-5", Amount::Budget(32_768), 32_768, 64_000),
-        ("claude-sonnet-4-5", Amount::Budget(128_000), 63_999, 64_000),
-        ("somebodys", Amount::Budget(50_000), 50_000, 82_000),
+    for (model, effort, budget, most) in [
+        ("claude-opus-4-6", Effort::Budget(64_000), 64_000, 128_000),
+        ("claude-sonnet-4-5", Effort::Budget(32_768), 32_768, 64_000),
+        ("claude-sonnet-4-5", Effort::Budget(128_000), 63_999, 64_000),
+        ("somebodys", Effort::Budget(50_000), 50_000, 82_000),
     ] {
-        let wish = Wish {
-            amount: Some(amount),
-            ..Wish::default()
+        let wanted = ReasoningRequest {
+            effort: Some(effort),
+            ..ReasoningRequest::default()
         };
         let mut out = Map::new();
-        write(Dialect::Messages, wish, record(model), &mut out);
+        write(Dialect::Messages, wanted, record(model), &mut out);
         assert_eq!(out["thinking"]["budget_tokens"], budget, "{model}");
         assert_eq!(out["max_tokens"], most, "{model}");
     }
     let mut out = Map::new();
     write(
         Dialect::Messages,
-        Wish::default(),
+        ReasoningRequest::default(),
         record("claude-3-5-haiku"),
         &mut out,
     );
@@ -427,7 +427,7 @@ fn what_cannot_think_is_asked_for_no_effort() {
     let mut out = body(json!({"output_config": {"effort": "high"}, "max_tokens": 9}));
     write(
         Dialect::Messages,
-        Wish::default(),
+        ReasoningRequest::default(),
         record("claude-3-5-haiku"),
         &mut out,
     );
@@ -439,7 +439,7 @@ fn two_spellings_become_one() {
     let mut out = body(json!({
         "generation_config": {"topK": 3, "temperature": 0.1, "thinking_config": {}},
         "generationConfig": {"temperature": 0.2}}));
-    write(Dialect::Gemini, Wish::default(), None, &mut out);
+    write(Dialect::Gemini, ReasoningRequest::default(), None, &mut out);
     let expected = json!({"generationConfig": {"topK": 3, "temperature": 0.2}});
     assert_eq!(Value::Object(out), expected);
 }
@@ -471,13 +471,13 @@ proptest::proptest! {
 #[test]
 fn a_budget_leaves_room_for_the_answer() {
     let record = record("claude-sonnet-4-5");
-    let wish = Wish {
-        amount: Some(Amount::Budget(8192)),
-        ..Wish::default()
+    let wanted = ReasoningRequest {
+        effort: Some(Effort::Budget(8192)),
+        ..ReasoningRequest::default()
     };
     for (most, expected) in [(20_000, Some(8192)), (8192, Some(8191)), (900, None)] {
         let mut out = body(json!({"max_tokens": most, "temperature": 0.3}));
-        write(Dialect::Messages, wish, record, &mut out);
+        write(Dialect::Messages, wanted, record, &mut out);
         let budget = out
             .get("thinking")
             .map(|thinking| thinking["budget_tokens"].as_u64());
@@ -485,6 +485,6 @@ fn a_budget_leaves_room_for_the_answer() {
         assert_eq!(out.contains_key("temperature"), expected.is_none());
     }
     let mut out = body(json!({"tool_choice": {"type": "any"}}));
-    write(Dialect::Messages, wish, record, &mut out);
+    write(Dialect::Messages, wanted, record, &mut out);
     assert!(!out.contains_key("thinking"), "it must call a tool");
 }

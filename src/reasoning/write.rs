@@ -2,32 +2,32 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Amount, Level, Record, Switch, Wish};
+use super::{Effort, Level, ReasoningSupport, Switch, ReasoningRequest};
 use crate::wire::Dialect;
 use crate::json::fields::Put;
 
 /// Puts what was settled into an upstream's body, in the place of what it says.
-pub fn write(dialect: Dialect, wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) {
+pub fn write(dialect: Dialect, wanted: ReasoningRequest, record: Option<&ReasoningSupport>, body: &mut Map<String, Value>) {
     match dialect {
-        Dialect::Chat => chat(wish, record, body),
-        Dialect::Responses => responses(wish, body),
-        Dialect::Messages => messages(wish, record, body),
-        Dialect::Gemini => gemini(wish, record, body),
+        Dialect::Chat => chat(wanted, record, body),
+        Dialect::Responses => responses(wanted, body),
+        Dialect::Messages => messages(wanted, record, body),
+        Dialect::Gemini => gemini(wanted, record, body),
     }
 }
 
-/// The word for an amount where there are only words. For what the model chooses there is none: it is the vendor's
+/// The word for an effort where there are only words. For what the model chooses there is none: it is the vendor's
 /// default (OpenAI's OpenAPI document, `ReasoningEffort`).
-fn word(amount: Amount) -> &'static str {
-    match amount {
-        Amount::None => "none",
-        Amount::Auto => Level::Medium.name(),
-        Amount::Level(level) => level.name(),
-        Amount::Budget(tokens) => Level::of_budget(tokens).name(),
+fn word(effort: Effort) -> &'static str {
+    match effort {
+        Effort::None => "none",
+        Effort::Auto => Level::Medium.name(),
+        Effort::Level(level) => level.name(),
+        Effort::Budget(tokens) => Level::of_budget(tokens).name(),
     }
 }
 
-fn chat(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) {
+fn chat(wanted: ReasoningRequest, record: Option<&ReasoningSupport>, body: &mut Map<String, Value>) {
     body.shift_remove("reasoning_effort");
     body.shift_remove("thinking");
     if let Some(Value::Object(reasoning)) = body.get_mut("reasoning") {
@@ -39,18 +39,18 @@ fn chat(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) {
             body.shift_remove("reasoning");
         }
     }
-    let Some(amount) = wish.amount else {
+    let Some(effort) = wanted.effort else {
         return;
     };
-    let is_on = amount != Amount::None;
+    let is_on = effort != Effort::None;
     match record.and_then(|record| record.switch) {
         None => {
-            body.insert("reasoning_effort".to_owned(), word(amount).into());
+            body.insert("reasoning_effort".to_owned(), word(effort).into());
         }
         Some(Switch::Thinking) => {
-            let thinking = match amount {
-                Amount::None => json!({"type": "disabled"}),
-                amount => json!({"type": "enabled", "effort": word(amount)}),
+            let thinking = match effort {
+                Effort::None => json!({"type": "disabled"}),
+                effort => json!({"type": "enabled", "effort": word(effort)}),
             };
             body.insert("thinking".to_owned(), thinking);
         }
@@ -70,16 +70,16 @@ fn chat(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) {
     }
 }
 
-fn responses(wish: Wish, body: &mut Map<String, Value>) {
+fn responses(wanted: ReasoningRequest, body: &mut Map<String, Value>) {
     let mut reasoning = match body.shift_remove("reasoning") {
         Some(Value::Object(reasoning)) => reasoning,
         _ => Map::new(),
     };
     reasoning.shift_remove("effort");
-    if let Some(amount) = wish.amount {
-        reasoning.insert("effort".to_owned(), word(amount).into());
+    if let Some(effort) = wanted.effort {
+        reasoning.insert("effort".to_owned(), word(effort).into());
     }
-    match wish.is_shown {
+    match wanted.is_shown {
         Some(true) => {
             let summary = reasoning.entry("summary").or_insert(Value::Null);
             if !summary.is_string() {
@@ -90,7 +90,7 @@ fn responses(wish: Wish, body: &mut Map<String, Value>) {
             reasoning.shift_remove("summary");
         }
         // Without being asked, the vendor shows nothing of the thoughts.
-        None if wish.amount.is_some_and(|amount| amount != Amount::None) => {
+        None if wanted.effort.is_some_and(|effort| effort != Effort::None) => {
             reasoning.entry("summary").or_insert("auto".into());
         }
         None => {}
@@ -112,14 +112,14 @@ fn budget_within(tokens: u64, least: u64, body: &mut Map<String, Value>) -> Opti
     }
 }
 
-fn messages(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) {
+fn messages(wanted: ReasoningRequest, record: Option<&ReasoningSupport>, body: &mut Map<String, Value>) {
     body.shift_remove("thinking");
     let mut config = match body.shift_remove("output_config") {
         Some(Value::Object(config)) => config,
         _ => Map::new(),
     };
     let cannot_think = record.is_some_and(|record| record.thinking.is_none());
-    if wish.amount.is_some() || cannot_think {
+    if wanted.effort.is_some() || cannot_think {
         config.shift_remove("effort");
     }
     let levels = record.and_then(|record| record.thinking.as_ref());
@@ -131,20 +131,20 @@ fn messages(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) 
         .get("tool_choice")
         .and_then(|choice| choice.get("type"))
         .is_some_and(|kind| kind == "any" || kind == "tool");
-    let amount = match wish.amount {
+    let effort = match wanted.effort {
         // To be shown thoughts is to want some.
-        None if wish.is_shown == Some(true) && levels.is_some() && !must_call => Some(Amount::Auto),
-        Some(Amount::None) | None => wish.amount,
+        None if wanted.is_shown == Some(true) && levels.is_some() && !must_call => Some(Effort::Auto),
+        Some(Effort::None) | None => wanted.effort,
         Some(_) if must_call => None,
-        Some(Amount::Budget(tokens)) if !takes_budget => {
-            Some(Amount::Level(Level::of_budget(tokens).max(Level::Low)))
+        Some(Effort::Budget(tokens)) if !takes_budget => {
+            Some(Effort::Level(Level::of_budget(tokens).max(Level::Low)))
         }
         other => other,
     };
     if !body.contains_key("max_tokens") {
-        let budget = match amount {
-            Some(Amount::Budget(tokens)) => tokens,
-            Some(Amount::Level(level)) if !has_levels => level.budget(),
+        let budget = match effort {
+            Some(Effort::Budget(tokens)) => tokens,
+            Some(Effort::Level(level)) if !has_levels => level.budget(),
             _ => 0,
         };
         let most = record.and_then(|record| record.max_output);
@@ -154,21 +154,21 @@ fn messages(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) 
         };
         body.insert("max_tokens".to_owned(), room.into());
     }
-    let thinking = match amount {
+    let thinking = match effort {
         None => None,
-        Some(Amount::None) => Some(json!({"type": "disabled"})),
-        Some(Amount::Level(level)) if has_levels => {
-            if !wish.is_soft {
+        Some(Effort::None) => Some(json!({"type": "disabled"})),
+        Some(Effort::Level(level)) if has_levels => {
+            if !wanted.is_soft {
                 config.insert("effort".to_owned(), level.max(Level::Low).name().into());
             }
             Some(json!({"type": "adaptive"}))
         }
-        Some(Amount::Auto) if has_levels => Some(json!({"type": "adaptive"})),
-        Some(Amount::Auto) => budget_within(Level::Medium.budget(), least, body)
+        Some(Effort::Auto) if has_levels => Some(json!({"type": "adaptive"})),
+        Some(Effort::Auto) => budget_within(Level::Medium.budget(), least, body)
             .map(|tokens| json!({"type": "enabled", "budget_tokens": tokens})),
-        Some(Amount::Level(level)) => budget_within(level.budget(), least, body)
+        Some(Effort::Level(level)) => budget_within(level.budget(), least, body)
             .map(|tokens| json!({"type": "enabled", "budget_tokens": tokens})),
-        Some(Amount::Budget(tokens)) => budget_within(tokens, least, body)
+        Some(Effort::Budget(tokens)) => budget_within(tokens, least, body)
             .map(|tokens| json!({"type": "enabled", "budget_tokens": tokens})),
     };
     if let Some(mut thinking) = thinking {
@@ -178,7 +178,7 @@ fn messages(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) 
                 body.shift_remove(key);
             }
             // Where the vendor does not show them anyway.
-            if let (Some(is_shown), false) = (wish.is_shown, takes_budget) {
+            if let (Some(is_shown), false) = (wanted.is_shown, takes_budget) {
                 let display = if is_shown { "summarized" } else { "omitted" };
                 thinking.put("display", display.into());
             }
@@ -195,7 +195,7 @@ fn messages(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) 
     }
 }
 
-fn gemini(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) {
+fn gemini(wanted: ReasoningRequest, record: Option<&ReasoningSupport>, body: &mut Map<String, Value>) {
     // One spelling is left of two; where they disagree, the vendor's own counts.
     let mut config = Map::new();
     for key in ["generation_config", "generationConfig"] {
@@ -208,20 +208,20 @@ fn gemini(wish: Wish, record: Option<&Record>, body: &mut Map<String, Value>) {
     let levels = record.and_then(|record| record.thinking.as_ref());
     let has_levels = levels.is_some_and(|thinking| !thinking.levels.is_empty());
     // A model with levels that can do without thoughts does so when it is told nothing.
-    let amount = wish
-        .amount
-        .filter(|amount| !(has_levels && *amount == Amount::None));
-    if let Some(amount) = amount {
-        let mut thinking = match amount {
-            Amount::None => json!({"thinkingBudget": 0}),
-            Amount::Auto => json!({"thinkingBudget": -1}),
-            Amount::Level(level) => json!({"thinkingLevel": level.name()}),
-            Amount::Budget(tokens) => json!({"thinkingBudget": tokens}),
+    let effort = wanted
+        .effort
+        .filter(|effort| !(has_levels && *effort == Effort::None));
+    if let Some(effort) = effort {
+        let mut thinking = match effort {
+            Effort::None => json!({"thinkingBudget": 0}),
+            Effort::Auto => json!({"thinkingBudget": -1}),
+            Effort::Level(level) => json!({"thinkingLevel": level.name()}),
+            Effort::Budget(tokens) => json!({"thinkingBudget": tokens}),
         };
-        let is_shown = wish.is_shown.unwrap_or(amount != Amount::None);
+        let is_shown = wanted.is_shown.unwrap_or(effort != Effort::None);
         thinking.put(
             "includeThoughts",
-            (is_shown && amount != Amount::None).into(),
+            (is_shown && effort != Effort::None).into(),
         );
         config.insert("thinkingConfig".to_owned(), thinking);
     }

@@ -10,7 +10,7 @@ use super::source::{closed, error_of, fill, no_json, unfinished};
 use crate::budget::Reservation;
 use crate::wire::Dialect;
 use crate::wire::event::{self, Meaning};
-use crate::translate::{Gathered, WayBack};
+use crate::translate::{Gathered, TranslationContext};
 use crate::provider::{Failure, FailureKind, Headers, codex};
 use crate::sse::{self, Event, Splitter};
 
@@ -138,10 +138,10 @@ fn elements(json: &[u8]) -> Result<Vec<&RawValue>, Failure> {
     elements.map_err(|_| no_json())
 }
 
-fn straight(asked: &Asked<'_>) -> WayBack {
+fn straight(asked: &Asked<'_>) -> TranslationContext {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let seed = now.as_nanos().to_string();
-    WayBack::straight(asked.dialect, asked.model, &seed, now.as_secs())
+    TranslationContext::straight(asked.dialect, asked.model, &seed, now.as_secs())
 }

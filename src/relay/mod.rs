@@ -8,7 +8,7 @@
 mod asked;
 mod chunks;
 mod closing;
-pub mod crossing;
+pub mod translation;
 mod gathering;
 mod held;
 mod look;
@@ -25,8 +25,8 @@ mod tests;
 
 pub use asked::Asked;
 pub use chunks::Chunks;
-pub use crossing::Crossing;
-pub use outcome::{Ended, Relayed, Settle, Settlement};
+pub use translation::Translation;
+pub use outcome::{Ended, Relayed, OnEnd, AnswerEnd};
 pub use rename::Rename;
 pub use stream::{Opened, Primed};
 pub use style::{Framing, Style};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::chunks::Chunks;
 use super::closing;
-use super::outcome::{Ended, Relayed, Settle, Settlement};
+use super::outcome::{Ended, Relayed, OnEnd, AnswerEnd};
 use super::source::{closed, error_of, fill, unfinished};
 use super::style::{Framing, Style};
 use crate::budget::Budget;
@@ -44,7 +44,7 @@ pub struct Pump<'a, W> {
     waiter: Waiter,
     /// What the attempt presented: errors are told without it.
     redaction: Arc<Redaction>,
-    settle: Settle<'a>,
+    on_end: OnEnd<'a>,
     is_settled: bool,
 }
 
@@ -56,7 +56,7 @@ impl<'a, W: Write> Pump<'a, W> {
         waiter: Waiter,
         redaction: Arc<Redaction>,
         budget: &Budget,
-        settle: Settle<'a>,
+        on_end: OnEnd<'a>,
     ) -> Self {
         Self {
             dialect,
@@ -71,7 +71,7 @@ impl<'a, W: Write> Pump<'a, W> {
             last_written: Instant::now(),
             waiter,
             redaction,
-            settle,
+            on_end,
             is_settled: false,
         }
     }
@@ -189,7 +189,7 @@ impl<'a, W: Write> Pump<'a, W> {
         if (self.dialect, meaning) == (Dialect::Responses, Meaning::End) {
             let told = edited.as_deref().unwrap_or(&data);
             let whole = event::response_in(told).filter(|_| self.items.are_whole());
-            self.settle(&(Ended::Terminal, None), whole);
+            self.on_end(&(Ended::Terminal, None), whole);
         }
         match (self.style.framing, &edited) {
             (Framing::Array, edited) => self.put_element(edited.as_deref().unwrap_or(&data)),
@@ -328,9 +328,9 @@ impl<'a, W: Write> Pump<'a, W> {
     }
 
     /// Has the end entered, once.
-    fn settle(&mut self, (ended, failure): &Over, whole: Option<&[u8]>) {
+    fn on_end(&mut self, (ended, failure): &Over, whole: Option<&[u8]>) {
         if !std::mem::replace(&mut self.is_settled, true) {
-            (self.settle)(&Settlement {
+            (self.on_end)(&AnswerEnd {
                 ended: *ended,
                 failure: failure.as_ref(),
                 response: self.response.as_deref(),
@@ -341,7 +341,7 @@ impl<'a, W: Write> Pump<'a, W> {
 
     /// Ends the body.
     fn close(&mut self, over: Over) -> io::Result<Over> {
-        self.settle(&over, None);
+        self.on_end(&over, None);
         if self.style.framing == Framing::Array {
             self.out.put(b"]");
         }

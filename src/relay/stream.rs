@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::asked::Asked;
 use super::chunks::Chunks;
 use super::held::Held;
-use super::outcome::{Ended, Relayed, Settle};
+use super::outcome::{Ended, Relayed, OnEnd};
 use super::pump::Pump;
 use super::source::{self, Begun, closed, fill};
 use super::style::Style;
@@ -148,12 +148,12 @@ impl Primed {
         mut self,
         out: Chunks<W>,
         style: Style<'a>,
-        settle: Settle<'a>,
+        on_end: OnEnd<'a>,
     ) -> Relayed {
         let waiter = self.waiter.clone();
         let redaction = Arc::clone(&self.redaction);
         let budget = self.budget.clone();
-        let mut pump = Pump::new(self.dialect, style, out, waiter, redaction, &budget, settle);
+        let mut pump = Pump::new(self.dialect, style, out, waiter, redaction, &budget, on_end);
         let (lead, first) = (self.lead, self.first);
         let over = pump.run(lead, first, &mut self.splitter, &mut self.body);
         self.waiter.wake_after(None);

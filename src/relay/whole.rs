@@ -9,7 +9,7 @@ use super::asked::Asked;
 use super::chunks::Chunks;
 use super::gathering::{self, Bounded};
 use super::look::Look;
-use super::outcome::{Ended, Relayed, Settle, Settlement};
+use super::outcome::{Ended, Relayed, OnEnd, AnswerEnd};
 use super::rename::Rename;
 use super::source::{self, Begun, silent};
 use crate::budget::{Budget, Reservation};
@@ -415,9 +415,9 @@ impl Whole {
 
     /// Writes the body. If it breaks on the way, what was written is not whole.
     #[inline(never)]
-    pub fn pump(self, mut out: impl Write, settle: Settle<'_>) -> Relayed {
+    pub fn pump(self, mut out: impl Write, on_end: OnEnd<'_>) -> Relayed {
         let mut copy = Copy {
-            settle,
+            on_end,
             look: None,
             response: self.response,
             relayed: Relayed {
@@ -432,7 +432,7 @@ impl Whole {
         let held = self.held;
         let written = match self.rest {
             Rest::Nothing => {
-                copy.settle(Some(&held.bytes));
+                copy.on_end(Some(&held.bytes));
                 copy.relayed.bytes = held.bytes.len() as u64;
                 out.write_all(&held.bytes).and_then(|()| out.flush())
             }
@@ -465,20 +465,20 @@ impl Whole {
 
 /// A body on its way.
 struct Copy<'s> {
-    settle: Settle<'s>,
+    on_end: OnEnd<'s>,
     look: Option<(Dialect, Box<Look>)>,
     response: Option<String>,
     relayed: Relayed,
 }
 
 impl Copy<'_> {
-    fn settle(&mut self, whole: Option<&[u8]>) {
+    fn on_end(&mut self, whole: Option<&[u8]>) {
         if let Some((dialect, look)) = self.look.take()
             && self.relayed.ended == Ended::Terminal
         {
             self.looked(dialect, *look);
         }
-        (self.settle)(&Settlement {
+        (self.on_end)(&AnswerEnd {
             ended: self.relayed.ended,
             failure: self.relayed.failure.as_ref(),
             response: self.response.as_deref(),
@@ -536,7 +536,7 @@ impl Copy<'_> {
             )?;
         }
         if left != Some(0) {
-            self.settle(None);
+            self.on_end(None);
         }
         match self.relayed.ended {
             // It has broken off, so the client must not take it for whole.
@@ -558,7 +558,7 @@ impl Copy<'_> {
         if let Some(left) = left.as_mut().filter(|left| **left > 0) {
             *left = left.saturating_sub(piece.len() as u64);
             if *left == 0 {
-                self.settle(None);
+                self.on_end(None);
             }
         }
         write(piece, false)?;
@@ -573,7 +573,7 @@ impl Copy<'_> {
         };
         self.relayed.failure = Some(Failure::of_read(error));
         if is_open && self.relayed.ended != Ended::ClientGone {
-            self.settle(None);
+            self.on_end(None);
         }
     }
 }

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::holders::Holders;
 use crate::credential::{Credential, Model, split_configured};
-use crate::reasoning::Record;
+use crate::reasoning::ReasoningSupport;
 use crate::session::bindings::Holder;
 
 /// One credential that can serve a model.
@@ -31,7 +31,7 @@ pub struct Member {
     /// How much it is to think, where the configuration says so: the value of a suffix.
     pub thinking: Option<Arc<str>>,
     /// What it can, where the configuration says so.
-    pub record: Option<Arc<Record>>,
+    pub record: Option<Arc<ReasoningSupport>>,
     /// The model's name in answers, where it is not to be the one asked for.
     pub alias: Option<Arc<str>>,
 }

@@ -13,14 +13,14 @@ use parking_lot::Mutex;
 use ring::digest;
 
 use super::shares::Shares;
-use crate::translate::signature_cache::{By, Kept, Key};
+use crate::translate::signature_cache::{By, Entry, Key};
 
 /// How long something is kept after it was last used (spec/dialects.md 3.6).
 pub const LIFE: Duration = Duration::from_secs(3 * 3600);
 /// How often what is too old is looked for (spec/dialects.md 3.6).
 pub const SWEEP: Duration = Duration::from_secs(10 * 60);
 
-/// What an entry takes beside its words and carriers: key, links, its place in the map; bytes.
+/// What an entry takes beside its words and signatures: key, links, its place in the map; bytes.
 const OVERHEAD: usize = 256;
 
 /// How much is kept; beyond it the least recently used of the client goes that has the most.
@@ -67,13 +67,13 @@ struct Table {
 /// What is kept of one client.
 #[derive(Debug)]
 struct Held {
-    entries: LruCache<Place, Entry>,
+    entries: LruCache<Place, Slot>,
     bytes: usize,
 }
 
 #[derive(Debug)]
-struct Entry {
-    kept: Arc<Kept>,
+struct Slot {
+    kept: Arc<Entry>,
     used: Instant,
 }
 
@@ -105,7 +105,7 @@ impl SignatureStore {
     }
 
     /// What is kept of a client under `key`, and where. Using it renews its life.
-    pub fn find(&self, client: Client, key: Key<'_>, now: Instant) -> Option<(Place, Arc<Kept>)> {
+    pub fn find(&self, client: Client, key: Key<'_>, now: Instant) -> Option<(Place, Arc<Entry>)> {
         if self.is_empty() {
             return None;
         }
@@ -122,9 +122,9 @@ impl SignatureStore {
     }
 
     /// Keeps something in the place of what was there before.
-    pub fn keep(&self, client: Client, key: Key<'_>, kept: Kept, now: Instant) {
+    pub fn keep(&self, client: Client, key: Key<'_>, kept: Entry, now: Instant) {
         let place = client.place(key);
-        let entry = Entry {
+        let entry = Slot {
             kept: Arc::new(kept),
             used: now,
         };
@@ -248,7 +248,7 @@ impl Held {
     }
 }
 
-impl Entry {
+impl Slot {
     fn bytes(&self) -> usize {
         OVERHEAD + self.kept.bytes()
     }
@@ -264,7 +264,7 @@ mod tests {
 
     use super::*;
     use crate::wire::Dialect;
-    use crate::translate::neutral::{Carrier, Family};
+    use crate::translate::neutral::{Signature, Family};
 
     fn by_call(id: &str) -> Key<'_> {
         Key {
@@ -273,9 +273,9 @@ mod tests {
         }
     }
 
-    fn signed(bytes: usize) -> Kept {
-        Kept {
-            own: Some(Carrier {
+    fn signed(bytes: usize) -> Entry {
+        Entry {
+            own: Some(Signature {
                 family: Family::Claude,
                 value: "s".repeat(bytes),
             }),
@@ -287,28 +287,28 @@ mod tests {
         SignatureStore::new(Bounds { entries, bytes })
     }
 
-    fn has(carriers: &SignatureStore, client: Client, id: &str, now: Instant) -> bool {
-        carriers.find(client, by_call(id), now).is_some()
+    fn has(signatures: &SignatureStore, client: Client, id: &str, now: Instant) -> bool {
+        signatures.find(client, by_call(id), now).is_some()
     }
 
     #[test]
     fn what_is_kept_is_found_under_its_own_key_alone() {
-        let carriers = SignatureStore::default();
-        let (one, now) = (carriers.client("one"), Instant::now());
-        carriers.keep(one, by_call("a"), signed(60), now);
-        let (_, kept) = carriers.find(one, by_call("a"), now).unwrap();
+        let signatures = SignatureStore::default();
+        let (one, now) = (signatures.client("one"), Instant::now());
+        signatures.keep(one, by_call("a"), signed(60), now);
+        let (_, kept) = signatures.find(one, by_call("a"), now).unwrap();
         assert_eq!(*kept, signed(60));
-        assert!(has(&carriers, carriers.client("one"), "a", now));
-        assert!(!has(&carriers, one, "b", now));
+        assert!(has(&signatures, signatures.client("one"), "a", now));
+        assert!(!has(&signatures, one, "b", now));
         for other in ["two", "", "onea"] {
-            assert!(!has(&carriers, carriers.client(other), "a", now), "{other}");
+            assert!(!has(&signatures, signatures.client(other), "a", now), "{other}");
         }
         let otherwise = [
             (Dialect::Messages, By::Thought("a")),
             (Dialect::Gemini, By::Call("a")),
         ];
         for (upstream, by) in otherwise {
-            assert!(carriers.find(one, Key { upstream, by }, now).is_none());
+            assert!(signatures.find(one, Key { upstream, by }, now).is_none());
         }
         assert!(
             !has(&SignatureStore::default(), one, "a", now),
@@ -318,77 +318,77 @@ mod tests {
 
     #[test]
     fn the_least_recently_used_goes_first() {
-        let carriers = bounded(2, usize::MAX);
-        let (client, now) = (carriers.client(""), Instant::now());
-        carriers.keep(client, by_call("a"), signed(60), now);
-        carriers.keep(client, by_call("b"), signed(60), now);
-        assert!(has(&carriers, client, "a", now));
-        carriers.keep(client, by_call("c"), signed(60), now);
-        let left = ["a", "b", "c"].map(|id| has(&carriers, client, id, now));
+        let signatures = bounded(2, usize::MAX);
+        let (client, now) = (signatures.client(""), Instant::now());
+        signatures.keep(client, by_call("a"), signed(60), now);
+        signatures.keep(client, by_call("b"), signed(60), now);
+        assert!(has(&signatures, client, "a", now));
+        signatures.keep(client, by_call("c"), signed(60), now);
+        let left = ["a", "b", "c"].map(|id| has(&signatures, client, id, now));
         assert_eq!(left, [true, false, true]);
     }
 
     #[test]
     fn bytes_have_a_bound_of_their_own() {
-        let carriers = bounded(1000, 3 * (OVERHEAD + 100));
-        let (client, now) = (carriers.client(""), Instant::now());
+        let signatures = bounded(1000, 3 * (OVERHEAD + 100));
+        let (client, now) = (signatures.client(""), Instant::now());
         for id in ["a", "b", "c", "c"] {
-            carriers.keep(client, by_call(id), signed(100), now);
+            signatures.keep(client, by_call(id), signed(100), now);
         }
-        assert_eq!(carriers.size(), (3, 3 * (OVERHEAD + 100)));
-        carriers.keep(client, by_call("d"), signed(101), now);
-        let left = ["a", "b", "c", "d"].map(|id| has(&carriers, client, id, now));
+        assert_eq!(signatures.size(), (3, 3 * (OVERHEAD + 100)));
+        signatures.keep(client, by_call("d"), signed(101), now);
+        let left = ["a", "b", "c", "d"].map(|id| has(&signatures, client, id, now));
         assert_eq!(left, [false, false, true, true]);
-        carriers.keep(client, by_call("e"), signed(10_000), now);
-        assert_eq!(carriers.size(), (0, 0), "too large for all there is");
+        signatures.keep(client, by_call("e"), signed(10_000), now);
+        assert_eq!(signatures.size(), (0, 0), "too large for all there is");
     }
 
     #[test]
     fn life_slides_with_every_use() {
-        let carriers = SignatureStore::default();
-        let (client, start) = (carriers.client(""), Instant::now());
+        let signatures = SignatureStore::default();
+        let (client, start) = (signatures.client(""), Instant::now());
         let second = Duration::from_secs(1);
-        carriers.keep(client, by_call("used"), signed(60), start);
-        carriers.keep(client, by_call("unused"), signed(60), start);
-        assert!(has(&carriers, client, "used", start + LIFE));
-        assert!(!has(&carriers, client, "unused", start + LIFE + second));
-        assert!(has(&carriers, client, "used", start + LIFE * 2));
-        assert_eq!(carriers.sweep(start + LIFE * 3), 0);
-        assert_eq!(carriers.sweep(start + LIFE * 3 + second), 1);
-        assert_eq!(carriers.size(), (0, 0));
+        signatures.keep(client, by_call("used"), signed(60), start);
+        signatures.keep(client, by_call("unused"), signed(60), start);
+        assert!(has(&signatures, client, "used", start + LIFE));
+        assert!(!has(&signatures, client, "unused", start + LIFE + second));
+        assert!(has(&signatures, client, "used", start + LIFE * 2));
+        assert_eq!(signatures.sweep(start + LIFE * 3), 0);
+        assert_eq!(signatures.sweep(start + LIFE * 3 + second), 1);
+        assert_eq!(signatures.size(), (0, 0));
     }
 
     #[test]
     fn a_sweep_ends_at_what_is_still_alive() {
-        let carriers = SignatureStore::default();
-        let (client, start) = (carriers.client(""), Instant::now());
+        let signatures = SignatureStore::default();
+        let (client, start) = (signatures.client(""), Instant::now());
         for (minutes, id) in [(0, "a"), (1, "b"), (2, "c")] {
             let now = start + Duration::from_secs(60 * minutes);
-            carriers.keep(client, by_call(id), signed(60), now);
+            signatures.keep(client, by_call(id), signed(60), now);
         }
         let later = start + LIFE + Duration::from_secs(90);
-        assert_eq!(carriers.sweep(later), 2);
-        assert!(has(&carriers, client, "c", later));
+        assert_eq!(signatures.sweep(later), 2);
+        assert!(has(&signatures, client, "c", later));
     }
 
     #[test]
     fn what_is_forgotten_is_gone() {
-        let carriers = SignatureStore::default();
-        let (client, now) = (carriers.client(""), Instant::now());
-        carriers.keep(client, by_call("a"), signed(60), now);
-        carriers.keep(client, by_call("b"), signed(60), now);
-        let (place, _) = carriers.find(client, by_call("a"), now).unwrap();
-        carriers.forget(client, &[place, place]);
-        assert!(!has(&carriers, client, "a", now));
-        assert_eq!(carriers.size(), (1, OVERHEAD + 60));
+        let signatures = SignatureStore::default();
+        let (client, now) = (signatures.client(""), Instant::now());
+        signatures.keep(client, by_call("a"), signed(60), now);
+        signatures.keep(client, by_call("b"), signed(60), now);
+        let (place, _) = signatures.find(client, by_call("a"), now).unwrap();
+        signatures.forget(client, &[place, place]);
+        assert!(!has(&signatures, client, "a", now));
+        assert_eq!(signatures.size(), (1, OVERHEAD + 60));
     }
 
     #[test]
     fn nothing_of_a_client_can_be_read_from_the_table() {
-        let carriers = SignatureStore::default();
-        let client = carriers.client("sk-client");
-        carriers.keep(client, by_call("call-id"), signed(60), Instant::now());
-        let shown = format!("{carriers:?}");
+        let signatures = SignatureStore::default();
+        let client = signatures.client("sk-client");
+        signatures.keep(client, by_call("call-id"), signed(60), Instant::now());
+        let shown = format!("{signatures:?}");
         for secret in ["sk-client", "call-id", "ssss"] {
             assert!(!shown.contains(secret), "{shown}");
         }
@@ -396,19 +396,19 @@ mod tests {
 
     #[test]
     fn nobody_is_put_out_by_another_client() {
-        let carriers = bounded(1_000, 1_000 * (OVERHEAD + 60));
-        let (quiet, flood) = (carriers.client("quiet"), carriers.client("flood"));
+        let signatures = bounded(1_000, 1_000 * (OVERHEAD + 60));
+        let (quiet, flood) = (signatures.client("quiet"), signatures.client("flood"));
         let now = Instant::now();
         let ids: Vec<String> = (0..5_000).map(|n| n.to_string()).collect();
         for id in &ids[..400] {
-            carriers.keep(quiet, by_call(id), signed(60), now);
+            signatures.keep(quiet, by_call(id), signed(60), now);
         }
         for id in &ids {
-            carriers.keep(flood, by_call(id), signed(60), now);
+            signatures.keep(flood, by_call(id), signed(60), now);
         }
-        carriers.keep(flood, by_call("large"), signed(100_000), now);
-        assert!(ids[..400].iter().all(|id| has(&carriers, quiet, id, now)));
-        assert!(has(&carriers, flood, "large", now));
+        signatures.keep(flood, by_call("large"), signed(100_000), now);
+        assert!(ids[..400].iter().all(|id| has(&signatures, quiet, id, now)));
+        assert!(has(&signatures, flood, "large", now));
     }
 
     proptest! {
@@ -421,11 +421,11 @@ mod tests {
                 1..80,
             ),
         ) {
-            let carriers = bounded(entries, bytes);
-            let clients = ["", "a", "b"].map(|name| carriers.client(name));
+            let signatures = bounded(entries, bytes);
+            let clients = ["", "a", "b"].map(|name| signatures.client(name));
             let mut now = Instant::now();
             let held = |client: Client| {
-                let table = carriers.table.lock();
+                let table = signatures.table.lock();
                 table.clients.get(&client).map_or((0, 0), |held| (held.entries.len(), held.bytes))
             };
             for (step, who, id, size, seconds) in steps {
@@ -435,18 +435,18 @@ mod tests {
                 let before = clients.map(held);
                 match step {
                     0 => {
-                        carriers.sweep(now);
+                        signatures.sweep(now);
                     }
                     1 => {
-                        if let Some((place, _)) = carriers.find(client, by_call(&id), now) {
-                            carriers.forget(client, &[place]);
+                        if let Some((place, _)) = signatures.find(client, by_call(&id), now) {
+                            signatures.forget(client, &[place]);
                         }
                     }
                     2 => {
-                        carriers.find(client, by_call(&id), now);
+                        signatures.find(client, by_call(&id), now);
                     }
                     _ => {
-                        carriers.keep(client, by_call(&id), signed(size), now);
+                        signatures.keep(client, by_call(&id), signed(size), now);
                         // Who has less than an equal share loses nothing by what others keep.
                         for (other, (count, sum)) in clients.into_iter().zip(before) {
                             let is_modest = count <= entries / 3 && sum <= bytes / 3;
@@ -456,9 +456,9 @@ mod tests {
                         }
                     }
                 }
-                let (count, sum) = carriers.size();
+                let (count, sum) = signatures.size();
                 prop_assert!(count <= entries && sum <= bytes);
-                let table = carriers.table.lock();
+                let table = signatures.table.lock();
                 let (mut all, mut counted) = (0, 0);
                 for held in table.clients.values() {
                     let sum: usize = held.entries.iter().map(|(_, entry)| entry.bytes()).sum();

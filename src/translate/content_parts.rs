@@ -5,7 +5,7 @@ use super::neutral::given::List;
 use super::neutral::capabilities::Place;
 use super::neutral::parts::cache;
 use super::neutral::{
-    Carrier, Family, Given, Object, Part, Source, Text, ToolCall, ToolResult, Untranslatable, media,
+    Signature, Family, Given, Object, Part, Source, Text, ToolCall, ToolResult, Untranslatable, media,
 };
 use super::openai::{file_source, image_url};
 
@@ -141,14 +141,14 @@ fn read(mut piece: Object<'_>, by: By, place: &Place) -> Result<Option<Part>> {
         }
         "thinking" if by != By::Tool => Part::Reasoning {
             text: piece.text("thinking").unwrap_or_default(),
-            carrier: piece
+            signature: piece
                 .text("signature")
-                .and_then(|signature| Carrier::read(&signature, Family::Claude)),
+                .and_then(|signature| Signature::read(&signature, Family::Claude)),
         },
         "redacted_thinking" if by != By::Tool => {
             let data = piece.text("data").unwrap_or_default();
-            match Carrier::read(&data, Family::ClaudeRedacted) {
-                Some(carrier) => Part::Opaque(carrier),
+            match Signature::read(&data, Family::ClaudeRedacted) {
+                Some(signature) => Part::Opaque(signature),
                 None => return Ok(None),
             }
         }

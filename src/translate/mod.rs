@@ -24,17 +24,17 @@ use serde_json::{Map, Value, json};
 
 use arguments::Arguments;
 pub use chat::write::{Known, TextTools};
-use signature_cache::{Keeper, Memory};
+use signature_cache::{Keeper, SignatureCache};
 use neutral::answer::{Answer, Ending, Head};
 use neutral::ids::{self, Mint, Shown};
 use neutral::json_text::MOST_TREE;
-use neutral::capabilities::Way;
+use neutral::capabilities::Direction;
 use neutral::names::Names;
 use neutral::prefill::{self, Join, Use};
 use neutral::turn::{MOST_TURNS, too_many};
 use neutral::{Event, Json, Object, Part, Request, Untranslatable, estimate, fold, given, capabilities};
 use crate::wire::problem::{self, ErrorStatus, Problem};
-use crate::reasoning::{self, Amount, Level, Record, Target, Wish};
+use crate::reasoning::{self, Effort, Level, ReasoningSupport, Target, ReasoningRequest};
 use crate::wire::usage::{Meter, Usage};
 use crate::wire::Dialect;
 
@@ -64,7 +64,7 @@ pub struct Ask<'a> {
     /// How much the model is to think, where its name says so: the value of `model(value)`.
     pub suffix: Option<&'a str>,
     /// What the upstream's model can, where more is known than its name says.
-    pub record: Option<&'a Record>,
+    pub record: Option<&'a ReasoningSupport>,
     /// Unique to the request: ids are made from it.
     pub seed: &'a str,
     /// Seconds since 1970.
@@ -75,7 +75,7 @@ pub struct Ask<'a> {
 #[derive(Clone, Debug)]
 pub struct Translated {
     pub body: Vec<u8>,
-    pub way_back: WayBack,
+    pub context: TranslationContext,
     /// What of the client's request was left out, in short names that the client is told.
     pub dropped: Vec<String>,
     /// Types of items that the upstream is told as text.
@@ -84,7 +84,7 @@ pub struct Translated {
 
 /// What it takes to bring an answer back.
 #[derive(Clone, Debug)]
-pub struct WayBack {
+pub struct TranslationContext {
     client: Dialect,
     form: Form,
     upstream: Dialect,
@@ -98,7 +98,7 @@ pub struct WayBack {
     join: Option<Join>,
 }
 
-impl WayBack {
+impl TranslationContext {
     /// For an answer that is in the client's own dialect but was to be a stream. `seed` and `now` (seconds since
     /// 1970) are for what it does not say.
     pub fn straight(dialect: Dialect, model: &str, seed: &str, now: u64) -> Self {
@@ -189,13 +189,13 @@ pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
     remembering(ask, None)
 }
 
-/// As [`request`]; carriers that the client has dropped come from `memory`, and those of the answer go there.
+/// As [`request`]; signatures that the client has dropped come from `memory`, and those of the answer go there.
 ///
 /// # Errors
 /// See [`request`].
 pub fn remembering(
     ask: &Ask<'_>,
-    memory: Option<Arc<dyn Memory>>,
+    memory: Option<Arc<dyn SignatureCache>>,
 ) -> Result<Translated, Untranslatable> {
     for_provider(ask, memory, Known::default())
 }
@@ -206,7 +206,7 @@ pub fn remembering(
 /// See [`request`].
 pub fn for_provider(
     ask: &Ask<'_>,
-    memory: Option<Arc<dyn Memory>>,
+    memory: Option<Arc<dyn SignatureCache>>,
     known: Known,
 ) -> Result<Translated, Untranslatable> {
     let body = given::open(ask.body)?;
@@ -216,14 +216,14 @@ pub fn for_provider(
     };
     let refused = |why: String| Untranslatable::new("", why);
     let settings = body.settings(&reasoning::SETTINGS);
-    let mut wish = match ask.form {
+    let mut wanted = match ask.form {
         Form::Usual => reasoning::read(ask.client, &settings).map_err(refused)?,
         Form::ResponsesBody => reasoning::read(Dialect::Responses, &settings).map_err(refused)?,
-        Form::Completions => Wish::default(),
+        Form::Completions => ReasoningRequest::default(),
     };
     if ask.upstream == Dialect::Responses && ask.client != Dialect::Responses {
         // What Codex does of its own accord (spec/dialects.md 3.2).
-        wish.amount = wish.amount.or(Some(Amount::Level(Level::Medium)));
+        wanted.effort = wanted.effort.or(Some(Effort::Level(Level::Medium)));
     }
     let mut request = read(ask, body)?;
     if let Some(memory) = &memory {
@@ -234,8 +234,8 @@ pub fn for_provider(
     responses::echo::leave_out(&dropped, &mut echo);
     let record = ask.record.or_else(|| reasoning::record(ask.upstream_model));
     let target = Target::new(ask.client, ask.upstream, record);
-    let amount = ask.suffix.and_then(Amount::of_suffix);
-    let settled = reasoning::settle(wish, amount, target).map_err(refused)?;
+    let effort = ask.suffix.and_then(Effort::of_suffix);
+    let settled = reasoning::settle(wanted, effort, target).map_err(refused)?;
     let join = prefill(ask, &mut request, settled, &mut dropped);
     if ask.upstream == Dialect::Messages {
         // The vendor refuses them, and others do not.
@@ -247,7 +247,7 @@ pub fn for_provider(
     }
     let is_openais = matches!(ask.upstream, Dialect::Chat | Dialect::Responses);
     if is_openais {
-        let thinks = settled.amount != Some(Amount::None);
+        let thinks = settled.effort != Some(Effort::None);
         dropped.extend(openai::leave_out_sampling(
             &mut request,
             ask.upstream_model,
@@ -291,7 +291,7 @@ pub fn for_provider(
     }
     Ok(Translated {
         body: body.into_text()?,
-        way_back: WayBack {
+        context: TranslationContext {
             client: ask.client,
             form: ask.form,
             upstream: ask.upstream,
@@ -313,11 +313,11 @@ pub fn for_provider(
 fn prefill(
     ask: &Ask<'_>,
     request: &mut Request<'_>,
-    thinks: Wish,
+    thinks: ReasoningRequest,
     dropped: &mut Vec<String>,
 ) -> Option<Join> {
     let begun = prefill::text(&request.turns)?;
-    let is_thinking = thinks.amount.is_some_and(|amount| amount != Amount::None);
+    let is_thinking = thinks.effort.is_some_and(|effort| effort != Effort::None);
     match Use::of(ask.upstream, ask.upstream_model, is_thinking) {
         Use::GoesOn => {
             prefill::trim(&mut request.turns);
@@ -391,7 +391,7 @@ pub fn estimated_tokens(ask: &Ask<'_>) -> Result<u64, Untranslatable> {
 }
 
 fn read<'a>(ask: &Ask<'a>, body: Object<'a>) -> Result<Request<'a>, Untranslatable> {
-    let way = Way {
+    let way = Direction {
         client: ask.client,
         upstream: ask.upstream,
     };
@@ -510,7 +510,7 @@ pub enum State {
 /// An answer on its way back, event by event.
 #[derive(Debug)]
 pub struct Stream {
-    way_back: WayBack,
+    context: TranslationContext,
     reader: Reader,
     meter: Meter,
     writer: Option<Writer>,
@@ -531,22 +531,22 @@ struct Array {
 
 impl Stream {
     /// `is_array`: the client wants the events as one JSON array (Gemini without `alt=sse`).
-    pub fn new(way_back: WayBack, is_array: bool) -> Self {
+    pub fn new(context: TranslationContext, is_array: bool) -> Self {
         Self {
-            reader: Reader::new(way_back.upstream, way_back.mint.clone()),
-            meter: Meter::new(way_back.upstream),
+            reader: Reader::new(context.upstream, context.mint.clone()),
+            meter: Meter::new(context.upstream),
             writer: None,
             ending: Ending::default(),
             state: State::Running,
             begun: BTreeSet::new(),
             usage: None,
             array: is_array.then(Array::default),
-            way_back,
+            context,
         }
     }
 
     pub fn client(&self) -> Dialect {
-        self.way_back.client
+        self.context.client
     }
 
     /// Bytes that are kept of the answer so far, because its end repeats it.
@@ -563,7 +563,7 @@ impl Stream {
     }
 
     pub fn upstream(&self) -> Dialect {
-        self.way_back.upstream
+        self.context.upstream
     }
 
     /// Whether the client gets one JSON array instead of events.
@@ -618,7 +618,7 @@ impl Stream {
             } => {
                 // An answer that is complete stays so, unless it is a chat: there some say so behind the reason for
                 // the end.
-                if self.state == State::Running || self.way_back.upstream == Dialect::Chat {
+                if self.state == State::Running || self.context.upstream == Dialect::Chat {
                     let status = ErrorStatus::from_upstream(status);
                     let problem = Problem {
                         class,
@@ -631,7 +631,7 @@ impl Stream {
             other => other,
         };
         let mut restored = Vec::new();
-        self.way_back
+        self.context
             .restore(event, &mut |event| restored.push(event));
         for event in restored {
             self.tell(event, out);
@@ -682,11 +682,11 @@ impl Stream {
         if self.writer.is_some() {
             return;
         }
-        let way_back = &mut self.way_back;
-        let mut head = way_back.head.clone();
-        head.id = ids::answer(way_back.client, id, &mut way_back.mint);
+        let context = &mut self.context;
+        let mut head = context.head.clone();
+        head.id = ids::answer(context.client, id, &mut context.mint);
         head.created = created.unwrap_or(head.created);
-        self.writer = Some(Writer::new(way_back.client, way_back.form, head));
+        self.writer = Some(Writer::new(context.client, context.form, head));
     }
 
     fn writer(&mut self) -> Option<&mut Writer> {
@@ -736,7 +736,7 @@ impl Stream {
 
     /// Writes an error as the end.
     pub fn fail_with(&mut self, problem: &Problem, out: &mut Vec<u8>) {
-        match (self.way_back.client, &mut self.array) {
+        match (self.context.client, &mut self.array) {
             (Dialect::Responses, _) => {
                 let (_, code, message) = problem::stream_words(problem);
                 let status = problem.status.code();
@@ -794,10 +794,10 @@ pub fn seconds_now() -> u64 {
 ///
 /// # Errors
 /// Status and message, when it is an error, or none that the upstream's dialect knows.
-pub fn whole(body: &[u8], way_back: WayBack) -> Result<(Vec<u8>, Option<Usage>), (u16, String)> {
+pub fn whole(body: &[u8], context: TranslationContext) -> Result<(Vec<u8>, Option<Usage>), (u16, String)> {
     let object = serde_json::from_slice(body)
         .map_err(|_| (502, "the upstream's answer is not a JSON object".to_owned()))?;
-    let mut gathered = Gathered::new(way_back);
+    let mut gathered = Gathered::new(context);
     gathered.take(body, object);
     gathered.done();
     gathered.end()
@@ -806,19 +806,19 @@ pub fn whole(body: &[u8], way_back: WayBack) -> Result<(Vec<u8>, Option<Usage>),
 /// A streamed answer on its way to become a whole one.
 #[derive(Debug)]
 pub struct Gathered {
-    way_back: WayBack,
+    context: TranslationContext,
     reader: Reader,
     meter: Meter,
     answer: Answer,
 }
 
 impl Gathered {
-    pub fn new(way_back: WayBack) -> Self {
+    pub fn new(context: TranslationContext) -> Self {
         Self {
-            reader: Reader::new(way_back.upstream, way_back.mint.clone()),
-            meter: Meter::new(way_back.upstream),
+            reader: Reader::new(context.upstream, context.mint.clone()),
+            meter: Meter::new(context.upstream),
             answer: Answer::default(),
-            way_back,
+            context,
         }
     }
 
@@ -846,10 +846,10 @@ impl Gathered {
 
     fn push(&mut self, events: Vec<Event>) {
         let Self {
-            way_back, answer, ..
+            context, answer, ..
         } = self;
         for event in events {
-            way_back.restore(event, &mut |event| answer.push(event));
+            context.restore(event, &mut |event| answer.push(event));
         }
     }
 
@@ -865,7 +865,7 @@ impl Gathered {
     /// Status and message, when it is an error.
     pub fn end(self) -> Result<(Vec<u8>, Option<Usage>), (u16, String)> {
         let Self {
-            mut way_back,
+            mut context,
             meter,
             mut answer,
             ..
@@ -875,11 +875,11 @@ impl Gathered {
         }
         answer.usage = meter.usage();
         answer.ended = Some(seconds_now());
-        let mut head = way_back.head;
-        head.id = ids::answer(way_back.client, answer.id.as_deref(), &mut way_back.mint);
+        let mut head = context.head;
+        head.id = ids::answer(context.client, answer.id.as_deref(), &mut context.mint);
         head.created = answer.created.unwrap_or(head.created);
-        let whole = match way_back.client {
-            Dialect::Chat if way_back.form == Form::Completions => {
+        let whole = match context.client {
+            Dialect::Chat if context.form == Form::Completions => {
                 chat::completions::whole(&answer, &head)
             }
             Dialect::Chat => chat::write_answer::whole(&answer, &head),

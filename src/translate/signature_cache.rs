@@ -1,26 +1,26 @@
 //! What an upstream hands out to be handed back, kept for clients that drop it (spec/dialects.md 3.6).
 //!
-//! A client that drops carriers still sends back the ids of its calls, and often the words of the thoughts. By these
-//! the carriers are found again, where the same upstream's dialect comes back. Who keeps them, and for how long, is
+//! A client that drops signatures still sends back the ids of its calls, and often the words of the thoughts. By these
+//! the signatures are found again, where the same upstream's dialect comes back. Who keeps them, and for how long, is
 //! not known here.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::wire::Dialect;
-use super::neutral::{Carrier, Event, Family, Part, Parts, Request, Role, ToolCall, Turn};
+use super::neutral::{Signature, Event, Family, Part, Parts, Request, Role, ToolCall, Turn};
 
-/// Shorter carriers sign nothing that would be missed; bytes (spec/dialects.md 3.6).
+/// Shorter signatures sign nothing that would be missed; bytes (spec/dialects.md 3.6).
 const SHORTEST: usize = 50;
-/// The most that is kept in one place, words and carriers, bytes: thoughts of some 64,000 tokens.
+/// The most that is kept in one place, words and signatures, bytes: thoughts of some 64,000 tokens.
 pub const LONGEST: usize = 256 * 1024;
 /// What a thought counts beside its words, so that empty ones come to an end too; bytes.
 const EACH: usize = 64;
 
-/// Keeps carriers for one client.
-pub trait Memory: Debug + Send + Sync {
-    fn find(&self, key: Key<'_>) -> Option<Kept>;
-    fn keep(&self, key: Key<'_>, kept: Kept);
+/// Keeps signatures for one client.
+pub trait SignatureCache: Debug + Send + Sync {
+    fn find(&self, key: Key<'_>) -> Option<Entry>;
+    fn keep(&self, key: Key<'_>, kept: Entry);
 }
 
 /// By what something is found again.
@@ -41,9 +41,9 @@ pub enum By<'a> {
 
 /// What is kept in one place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
-    /// The carrier of the call or the thought itself.
-    pub own: Option<Carrier>,
+pub struct Entry {
+    /// The signature of the call or the thought itself.
+    pub own: Option<Signature>,
     /// The thoughts that led up to a call, in their order.
     pub before: Vec<Thought>,
 }
@@ -52,11 +52,11 @@ pub struct Kept {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thought {
     pub text: String,
-    pub carrier: Carrier,
+    pub signature: Signature,
 }
 
-impl Kept {
-    /// Words and carriers.
+impl Entry {
+    /// Words and signatures.
     pub fn bytes(&self) -> usize {
         let own = self.own.as_ref().map_or(0, |own| own.value.len());
         own + self.before.iter().map(Thought::bytes).sum::<usize>()
@@ -65,40 +65,40 @@ impl Kept {
 
 impl Thought {
     fn bytes(&self) -> usize {
-        EACH + self.text.len() + self.carrier.value.len()
+        EACH + self.text.len() + self.signature.value.len()
     }
 
     fn into_part(self) -> Part {
-        match self.carrier.family {
-            Family::ClaudeRedacted => Part::Opaque(self.carrier),
+        match self.signature.family {
+            Family::ClaudeRedacted => Part::Opaque(self.signature),
             _ => Part::Reasoning {
                 text: self.text,
-                carrier: Some(self.carrier),
+                signature: Some(self.signature),
             },
         }
     }
 }
 
-/// Whether an upstream gave this carrier out itself, and would take it back.
-fn is_native(upstream: Dialect, carrier: &Carrier) -> bool {
-    match carrier.family {
+/// Whether an upstream gave this signature out itself, and would take it back.
+fn is_native(upstream: Dialect, signature: &Signature) -> bool {
+    match signature.family {
         Family::Claude | Family::ClaudeRedacted => upstream == Dialect::Messages,
         Family::Gpt => upstream == Dialect::Responses,
         Family::Gemini => matches!(upstream, Dialect::Gemini | Dialect::Chat),
     }
 }
 
-/// Whether thoughts have carriers there; in a chat only calls do.
+/// Whether thoughts have signatures there; in a chat only calls do.
 fn signs_thoughts(upstream: Dialect) -> bool {
     upstream != Dialect::Chat
 }
 
-fn is_worth(carrier: &Carrier) -> bool {
-    carrier.value.len() >= SHORTEST
+fn is_worth(signature: &Signature) -> bool {
+    signature.value.len() >= SHORTEST
 }
 
-/// Puts carriers back into a request, where it brings none of its own.
-pub fn restore(request: &mut Request, upstream: Dialect, memory: &dyn Memory) {
+/// Puts signatures back into a request, where it brings none of its own.
+pub fn restore(request: &mut Request, upstream: Dialect, memory: &dyn SignatureCache) {
     let source = Source { upstream, memory };
     let turns = request.turns.as_mut_slice();
     let mut stretch = Stretch::default();
@@ -114,10 +114,10 @@ pub fn restore(request: &mut Request, upstream: Dialect, memory: &dyn Memory) {
         while let Some(part) = turns.get_mut(index).and_then(|turn| turn.parts.get_mut(at)) {
             match part {
                 Part::Reasoning {
-                    carrier: Some(carrier),
+                    signature: Some(signature),
                     ..
                 }
-                | Part::Opaque(carrier) => stretch.is_sent |= is_native(upstream, carrier),
+                | Part::Opaque(signature) => stretch.is_sent |= is_native(upstream, signature),
                 Part::Reasoning { .. } => stretch.unsigned.push((index, at)),
                 Part::ToolCall(call) => {
                     let before = source.call(call, stretch.is_sent);
@@ -145,22 +145,22 @@ pub fn restore(request: &mut Request, upstream: Dialect, memory: &dyn Memory) {
 /// What the model said up to a call, or to the end of its turn.
 #[derive(Debug, Default)]
 struct Stretch {
-    /// It has carriers of the client's.
+    /// It has signatures of the client's.
     is_sent: bool,
-    /// Its thoughts without a carrier, by turn and part.
+    /// Its thoughts without a signature, by turn and part.
     unsigned: Vec<(usize, usize)>,
 }
 
 #[derive(Clone, Copy)]
 struct Source<'m> {
     upstream: Dialect,
-    memory: &'m dyn Memory,
+    memory: &'m dyn SignatureCache,
 }
 
 impl Source<'_> {
-    /// Gives a call its carrier. Returns the thoughts that belong in front of it.
+    /// Gives a call its signature. Returns the thoughts that belong in front of it.
     fn call(self, call: &mut ToolCall, is_sent: bool) -> Vec<Thought> {
-        let own = call.carrier.as_ref();
+        let own = call.signature.as_ref();
         let is_sent = is_sent || own.is_some_and(|own| is_native(self.upstream, own));
         if is_sent || call.id.is_empty() {
             return Vec::new();
@@ -169,7 +169,7 @@ impl Source<'_> {
             return Vec::new();
         };
         if kept.own.is_some() {
-            call.carrier = kept.own;
+            call.signature = kept.own;
         }
         kept.before
     }
@@ -180,16 +180,16 @@ impl Source<'_> {
             let part = turns
                 .get_mut(turn)
                 .and_then(|turn| turn.parts.get_mut(part));
-            if let Some(Part::Reasoning { text, carrier }) = part
+            if let Some(Part::Reasoning { text, signature }) = part
                 && !text.is_empty()
                 && signs_thoughts(self.upstream)
             {
-                *carrier = self.find(By::Thought(text)).and_then(|kept| kept.own);
+                *signature = self.find(By::Thought(text)).and_then(|kept| kept.own);
             }
         }
     }
 
-    fn find(self, by: By<'_>) -> Option<Kept> {
+    fn find(self, by: By<'_>) -> Option<Entry> {
         self.memory.find(Key {
             upstream: self.upstream,
             by,
@@ -201,7 +201,7 @@ impl Source<'_> {
 #[derive(Clone, Debug)]
 pub struct Keeper {
     upstream: Dialect,
-    memory: Arc<dyn Memory>,
+    memory: Arc<dyn SignatureCache>,
     lead: Lead,
 }
 
@@ -218,11 +218,11 @@ struct Lead {
 struct Open {
     block: u32,
     text: String,
-    carrier: Option<Carrier>,
+    signature: Option<Signature>,
 }
 
 impl Keeper {
-    pub fn new(upstream: Dialect, memory: Arc<dyn Memory>) -> Self {
+    pub fn new(upstream: Dialect, memory: Arc<dyn SignatureCache>) -> Self {
         Self {
             upstream,
             memory,
@@ -246,37 +246,37 @@ impl Keeper {
             Event::ReasoningSignature {
                 choice: 0,
                 block,
-                carrier,
+                signature,
             }
             | Event::ReasoningOpaque {
                 choice: 0,
                 block,
-                carrier,
-            } if is_native(self.upstream, carrier) => {
-                let Some(thought) = self.lead.thought(*block, carrier.value.len()) else {
+                signature,
+            } if is_native(self.upstream, signature) => {
+                let Some(thought) = self.lead.thought(*block, signature.value.len()) else {
                     return;
                 };
-                thought.carrier = Some(carrier.clone());
-                if !thought.text.is_empty() && is_worth(carrier) {
+                thought.signature = Some(signature.clone());
+                if !thought.text.is_empty() && is_worth(signature) {
                     let key = Key {
                         upstream: self.upstream,
                         by: By::Thought(&thought.text),
                     };
-                    let own = thought.carrier.clone();
+                    let own = thought.signature.clone();
                     let before = Vec::new();
-                    self.memory.keep(key, Kept { own, before });
+                    self.memory.keep(key, Entry { own, before });
                 }
             }
             Event::ToolStart {
                 choice: 0,
                 id,
-                carrier,
+                signature,
                 ..
             } => {
-                let is_kept = |own: &Carrier| is_native(self.upstream, own) && is_worth(own);
-                let own = carrier.clone().filter(is_kept);
+                let is_kept = |own: &Signature| is_native(self.upstream, own) && is_worth(own);
+                let own = signature.clone().filter(is_kept);
                 let before = self.lead.take();
-                let kept = Kept { own, before };
+                let kept = Entry { own, before };
                 if !id.is_empty() && (1..=LONGEST).contains(&kept.bytes()) {
                     let key = Key {
                         upstream: self.upstream,
@@ -304,7 +304,7 @@ impl Lead {
             self.thoughts.push(Open {
                 block,
                 text: String::new(),
-                carrier: None,
+                signature: None,
             });
             self.thoughts.len() - 1
         });
@@ -315,12 +315,12 @@ impl Lead {
     fn take(&mut self) -> Vec<Thought> {
         let thoughts = std::mem::take(self).thoughts.into_iter();
         let signed: Vec<Thought> = thoughts
-            .filter_map(|Open { text, carrier, .. }| {
-                let carrier = carrier?;
-                Some(Thought { text, carrier })
+            .filter_map(|Open { text, signature, .. }| {
+                let signature = signature?;
+                Some(Thought { text, signature })
             })
             .collect();
-        match signed.iter().all(|thought| is_worth(&thought.carrier)) {
+        match signed.iter().all(|thought| is_worth(&thought.signature)) {
             true => signed,
             false => Vec::new(),
         }

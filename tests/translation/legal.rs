@@ -1,7 +1,7 @@
 //! What a vendor refuses, although other vendors take it, does not reach it: each kind, from every client.
 
 use holdfast::wire::Dialect;
-use holdfast::translate::neutral::{Cache, Carrier, Family, Part, Request, Role, Text, ToolCall, ToolResult, Turn, Untranslatable};
+use holdfast::translate::neutral::{Cache, Signature, Family, Part, Request, Role, Text, ToolCall, ToolResult, Turn, Untranslatable};
 use holdfast::translate::{self, Ask, Form, Stream, Translated};
 use serde_json::{Value, json};
 
@@ -289,7 +289,7 @@ fn an_answer_is_joined_to_what_the_client_has() {
             let translated = to_model(client, upstream, model, &body).unwrap();
             for pieces in [["\n{\"b", "\": 7}"], ["no", "thing"]] {
                 let mut out = Vec::new();
-                let mut stream = Stream::new(translated.way_back.clone(), false);
+                let mut stream = Stream::new(translated.context.clone(), false);
                 for event in answer(upstream, &pieces) {
                     stream.read(event.to_string().as_bytes(), &mut out);
                 }
@@ -486,7 +486,7 @@ fn several_answers_are_refused_by_name() {
 fn signed_thoughts_stay_where_they_stood() {
     let thought = |words: &str| Part::Reasoning {
         text: words.to_owned(),
-        carrier: Some(Carrier {
+        signature: Some(Signature {
             family: Family::Claude,
             value: "EpIBCkgIARABGAIiQGRlbW8gdGhvdWdodHMgYXJlIHNpZ25lZCBieSB0aGUgZGVtbw=="
                 .to_owned(),

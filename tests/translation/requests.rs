@@ -1,7 +1,7 @@
 //! What a client says reaches the upstream, whatever its dialect.
 
 use holdfast::translate::neutral::ids::Distinct;
-use holdfast::translate::neutral::capabilities::Way;
+use holdfast::translate::neutral::capabilities::Direction;
 use holdfast::translate::neutral::names::Names;
 use holdfast::translate::neutral::{Part, Request, Role, Source, ToolChoice, given, repair};
 use holdfast::wire::Dialect;
@@ -13,7 +13,7 @@ use super::grammar;
 
 pub fn read(dialect: Dialect, body: &[u8]) -> Request<'static> {
     let body = given::open(body).unwrap();
-    let way = Way::within(dialect);
+    let way = Direction::within(dialect);
     match dialect {
         Dialect::Chat => chat::read::request(body, way),
         Dialect::Responses => responses::read::request(body, way),
@@ -259,7 +259,7 @@ fn schemas_are_fit_for_gemini_and_arguments_for_the_client() {
     assert_eq!(schema["properties"]["title"]["type"], "string");
     assert!(schema.get("$defs").is_none() && schema.get("additionalProperties").is_none());
     let answer = br#"{"candidates":[{"content":{"parts":[{"functionCall":{"name":"book","args":{"guests":"4","title":"t"}}}]},"finishReason":"STOP"}]}"#;
-    let (answer, _) = holdfast::translate::whole(answer, translated.way_back).unwrap();
+    let (answer, _) = holdfast::translate::whole(answer, translated.context).unwrap();
     let answer: Value = serde_json::from_slice(&answer).unwrap();
     let call = &answer["choices"][0]["message"]["tool_calls"][0]["function"];
     let arguments: Value = serde_json::from_str(call["arguments"].as_str().unwrap()).unwrap();

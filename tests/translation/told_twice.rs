@@ -3,7 +3,7 @@
 use holdfast::wire::Dialect;
 use holdfast::translate::Stream;
 
-use super::answers::{data_of, essence, understood, way_back};
+use super::answers::{data_of, essence, understood, context};
 
 #[test]
 fn text_beside_a_delta_is_told_once() {
@@ -14,7 +14,7 @@ fn text_beside_a_delta_is_told_once() {
         )
     };
     for client in Dialect::ALL {
-        let mut stream = Stream::new(way_back(client, Dialect::Chat), false);
+        let mut stream = Stream::new(context(client, Dialect::Chat), false);
         let mut out = Vec::new();
         let frames = [frame("Hello ", "null"), frame("world", r#""stop""#)];
         for data in frames.iter().map(String::as_str).chain(["[DONE]"]) {

@@ -88,7 +88,7 @@ fn tools_of_text_are_functions_where_there_are_only_those() {
             );
             assert_eq!(call, wrapped, "{what}: {sent}");
             let answer = answer(upstream, &[("c2", "patch", &wrapped.to_string())]);
-            let shown = shown(&translated.way_back, client, &answer);
+            let shown = shown(&translated.context, client, &answer);
             assert_eq!(
                 shown,
                 [("c2".into(), "patch".into(), PATCH.into())],
@@ -283,7 +283,7 @@ fn tools_of_text_stay_where_they_are_known() {
     let text = r#"{"input":"x"}"#;
     let answer = json!({"id": "c", "choices": [{"index": 0, "finish_reason": "tool_calls", "message":
         {"role": "assistant", "tool_calls": [{"id": "c2", "type": "custom", "custom": {"name": "patch", "input": text}}]}}]});
-    let shown = shown(&translated.way_back, Dialect::Responses, &answer);
+    let shown = shown(&translated.context, Dialect::Responses, &answer);
     assert_eq!(shown, [("c2".into(), "patch".into(), text.into())]);
 }
 
@@ -314,7 +314,7 @@ fn arguments_that_are_no_object_are_one_for_the_upstream_and_none_for_the_client
                 );
                 let wrapped = json!({"input": PATCH}).to_string();
                 let answer = answer(upstream, &[("c2", "f", &wrapped)]);
-                let (shown, _) = unchecked(&translated.way_back, client, &answer);
+                let (shown, _) = unchecked(&translated.context, client, &answer);
                 assert_eq!(
                     shown,
                     [("c2".into(), "f".into(), expected.into())],
@@ -340,7 +340,7 @@ fn answers_arguments_that_are_no_object_are_not_dropped() {
                 let body = asked(client, json!([]));
                 let (_, translated) = sent(client, upstream, &body);
                 let answer = answer(upstream, &[("c", "f", arguments), ("d", "f", "{\"b\":2}")]);
-                let shown = shown(&translated.way_back, client, &answer);
+                let shown = shown(&translated.context, client, &answer);
                 let got: Vec<Value> = shown
                     .iter()
                     .map(|(_, _, text)| serde_json::from_str(text).unwrap())
@@ -506,7 +506,7 @@ fn what_is_left_out_is_not_repeated_as_if_it_were_active() {
             &asked(Dialect::Responses, tools.clone()),
         );
         let answer = answer(upstream, &[("c", "f", "{}")]).to_string();
-        let (whole, _) = translate::whole(answer.as_bytes(), translated.way_back).unwrap();
+        let (whole, _) = translate::whole(answer.as_bytes(), translated.context).unwrap();
         let whole: Value = serde_json::from_slice(&whole).unwrap();
         let repeated = whole["tools"].as_array().unwrap();
         assert_eq!(repeated.len(), kept, "{repeated:?}");

@@ -2,9 +2,9 @@
 
 use crate::wire::Dialect;
 use crate::translate::neutral::given::List;
-use crate::translate::neutral::capabilities::{Place, Way};
+use crate::translate::neutral::capabilities::{Direction, Place};
 use crate::translate::neutral::parts::{cache, function, stops};
-use crate::translate::neutral::{Carrier, Family, Given, Google, Hosted, ImageShape, Object, Output, Part, Request, Role, Sampling, Text, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch};
+use crate::translate::neutral::{Signature, Family, Given, Google, Hosted, ImageShape, Object, Output, Part, Request, Role, Sampling, Text, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch};
 use crate::translate::openai::{allowed_tools, choice_word, custom_tool, schema_output, tier};
 use crate::translate::content_parts::{By, pieces, text};
 
@@ -14,7 +14,7 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 ///
 /// # Errors
 /// Where it says something that nobody else could be told.
-pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
+pub fn request(mut body: Object<'_>, way: Direction) -> Result<Request<'_>> {
     let mut request = Request {
         model: body.text("model").unwrap_or_default(),
         stream: body.flag("stream").unwrap_or(false),
@@ -226,7 +226,7 @@ fn assistant(mut message: Object<'_>, content: List<'_>, place: &Place) -> Resul
     if let Some(text) = reasoning {
         parts.push(Part::Reasoning {
             text,
-            carrier: None,
+            signature: None,
         });
     }
     parts.extend(pieces(content, By::Model, place)?);
@@ -251,11 +251,11 @@ fn assistant(mut message: Object<'_>, content: List<'_>, place: &Place) -> Resul
 fn call(mut call: Object<'_>) -> Option<ToolCall> {
     let is_custom = call.word("type").as_deref() == Some("custom");
     let id = call.text("id").unwrap_or_default();
-    let carrier = call
+    let signature = call
         .object("extra_content")
         .and_then(|mut extra| extra.object("google"))
         .and_then(|mut google| google.text("thought_signature"))
-        .and_then(|signature| Carrier::read(&signature, Family::Gemini));
+        .and_then(|signature| Signature::read(&signature, Family::Gemini));
     let mut function = call.object("function").or_else(|| call.object("custom"))?;
     let arguments = function.take_any(&["arguments", "input"]);
     let arguments = arguments.map(Given::into_text).unwrap_or_default();
@@ -264,6 +264,6 @@ fn call(mut call: Object<'_>) -> Option<ToolCall> {
         name: function.full_text("name")?,
         arguments,
         is_custom,
-        carrier,
+        signature,
     })
 }

@@ -8,7 +8,7 @@ use crate::translate::neutral::event::{self, Citation};
 use crate::json::fields::{Fields, list_of, object};
 use crate::translate::neutral::ids::Mint;
 use crate::translate::neutral::search::Texts;
-use crate::translate::neutral::{Carrier, Event, Family, Finish, media};
+use crate::translate::neutral::{Signature, Event, Family, Finish, media};
 
 /// Reads the chunks of one answer.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ struct Call {
     /// Arguments that came before the name.
     waiting: String,
     arguments: String,
-    carrier: Option<Carrier>,
+    signature: Option<Signature>,
     block: Option<u32>,
     has_ended: bool,
 }
@@ -308,11 +308,11 @@ impl Choice {
         events: &mut Vec<Event>,
     ) {
         let id = delta.text("id").unwrap_or_default();
-        let carrier = delta
+        let signature = delta
             .object("extra_content")
             .and_then(|mut extra| extra.object("google"))
             .and_then(|mut google| google.text("thought_signature"))
-            .and_then(|signature| Carrier::read(&signature, Family::Gemini));
+            .and_then(|signature| Signature::read(&signature, Family::Gemini));
         let index = delta.count("index");
         let mut function = delta
             .object("function")
@@ -349,7 +349,7 @@ impl Choice {
         if call.name.is_empty() {
             call.name = name;
         }
-        call.carrier = call.carrier.take().or(carrier);
+        call.signature = call.signature.take().or(signature);
         call.waiting.push_str(&arguments);
         if !call.name.is_empty() {
             self.announce(at, mint, events);
@@ -406,7 +406,7 @@ impl Choice {
                     block: next,
                     id: call.id.clone(),
                     name: call.name.clone(),
-                    carrier: call.carrier.take(),
+                    signature: call.signature.take(),
                 });
                 next
             }

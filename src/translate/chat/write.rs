@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::wire::Dialect;
 use crate::json::fields::{Put, object_of, set};
 use crate::translate::neutral::ids::{CallIds, Distinct};
-use crate::translate::neutral::capabilities::{self, Thing, cannot};
+use crate::translate::neutral::capabilities::{self, Feature, cannot};
 use crate::translate::neutral::names::Names;
 use crate::translate::neutral::parts::{self, function_arguments, texts_of};
 use crate::translate::neutral::{Family, List, Output, Part, Parts, Request, Role, Source, Text, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, Written, fold, ids, media, repair, schema};
@@ -231,8 +231,8 @@ fn content(part: Part) -> Result<Option<Value>> {
             let url = match source {
                 Source::Data { mime, data } => media::url_of(&mime, &data),
                 Source::Url(url) => url,
-                Source::FileId(_) => return cannot(Thing::KeptImage),
-                Source::Text(_) => return cannot(Thing::OddImage),
+                Source::FileId(_) => return cannot(Feature::KeptImage),
+                Source::Text(_) => return cannot(Feature::OddImage),
             };
             let mut image = object_of([("url", url.into())]);
             if let Some(detail) = detail {
@@ -249,7 +249,7 @@ fn content(part: Part) -> Result<Option<Value>> {
                 Source::Data { mime, data } => media::url_of(&mime, &data),
                 Source::Url(url) => url,
                 Source::FileId(_) | Source::Text(_) => {
-                    return cannot(Thing::Foreign);
+                    return cannot(Feature::Foreign);
                 }
             };
             json!({"type": "video_url", "video_url": {"url": url}})
@@ -263,7 +263,7 @@ fn content(part: Part) -> Result<Option<Value>> {
                     json!({"file_data": media::url_of("text/plain", &data)})
                 }
                 Source::FileId(id) => json!({"file_id": id}),
-                Source::Url(_) => return cannot(Thing::FileUrl),
+                Source::Url(_) => return cannot(Feature::FileUrl),
             };
             if let Some(mime) = mime {
                 file.put(
@@ -340,13 +340,13 @@ fn call(call: ToolCall, names: &Names) -> Value {
         false => json!({"id": id, "type": "function",
             "function": {"name": name, "arguments": function_arguments(call.arguments)}}),
     };
-    if let Some(carrier) = call
-        .carrier
-        .filter(|carrier| carrier.family == Family::Gemini)
+    if let Some(signature) = call
+        .signature
+        .filter(|signature| signature.family == Family::Gemini)
     {
         value.put(
             "extra_content",
-            json!({"google": {"thought_signature": carrier.value}}),
+            json!({"google": {"thought_signature": signature.value}}),
         );
     }
     value

@@ -8,7 +8,7 @@ use crate::translate::neutral::answer::{Answer, Block, Choice, Ending, Head, arg
 use crate::translate::neutral::event::Citation;
 use crate::json::fields::Put;
 use crate::translate::neutral::search::Texts;
-use crate::translate::neutral::{Carrier, Event, Family, Finish, media};
+use crate::translate::neutral::{Signature, Event, Family, Finish, media};
 use crate::wire::usage::Usage;
 
 /// Writes the chunks of one answer.
@@ -74,8 +74,8 @@ impl Writer {
                 block,
                 id,
                 name,
-                carrier,
-            } => self.tool(choice, block, &id, &name, carrier, out),
+                signature,
+            } => self.tool(choice, block, &id, &name, signature, out),
             Event::ToolArgs {
                 choice,
                 block,
@@ -185,7 +185,7 @@ impl Writer {
         block: u32,
         id: &str,
         name: &str,
-        carrier: Option<Carrier>,
+        signature: Option<Signature>,
         out: &mut Vec<u8>,
     ) {
         let is_text = self.head.text_tools.iter().any(|tool| tool == name);
@@ -206,7 +206,7 @@ impl Writer {
             false => json!({"index": place, "id": id, "type": "function",
                 "function": {"name": name, "arguments": ""}}),
         };
-        if let Some(extra) = extra_content(carrier) {
+        if let Some(extra) = extra_content(signature) {
             call.put("extra_content", extra);
         }
         self.delta(choice, json!({"tool_calls": [call]}), out);
@@ -237,9 +237,9 @@ fn write(chunk: &Value, out: &mut Vec<u8>) {
 }
 
 /// Google's own place for a signature in a chat.
-fn extra_content(carrier: Option<Carrier>) -> Option<Value> {
-    let carrier = carrier.filter(|carrier| carrier.family == Family::Gemini)?;
-    Some(json!({"google": {"thought_signature": carrier.value}}))
+fn extra_content(signature: Option<Signature>) -> Option<Value> {
+    let signature = signature.filter(|signature| signature.family == Family::Gemini)?;
+    Some(json!({"google": {"thought_signature": signature.value}}))
 }
 
 fn annotation(citation: &Citation, block: u32, texts: &Texts) -> Value {
@@ -330,7 +330,7 @@ fn message(choice: &Choice, head: &Head) -> Value {
                 id,
                 name,
                 arguments: given,
-                carrier,
+                signature,
                 ..
             } => {
                 let mut call = match text_tools.contains(name.as_str()) {
@@ -339,7 +339,7 @@ fn message(choice: &Choice, head: &Head) -> Value {
                     false => json!({"id": id, "type": "function",
                         "function": {"name": name, "arguments": arguments(given)}}),
                 };
-                if let Some(extra) = extra_content(carrier.clone()) {
+                if let Some(extra) = extra_content(signature.clone()) {
                     call.put("extra_content", extra);
                 }
                 calls.push(call);

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::translate::neutral::Carrier;
+use crate::translate::neutral::Signature;
 use crate::json::fields::{Fields, object};
 
 /// Elements of arrays that the paths of one call may leave out in all.
@@ -16,7 +16,7 @@ const STEPS: usize = 64;
 pub struct Partial {
     pub id: Option<String>,
     pub name: String,
-    pub carrier: Option<Carrier>,
+    pub signature: Option<Signature>,
     pub arguments: Map<String, Value>,
     /// Elements that paths have left out.
     padding: usize,
@@ -36,8 +36,8 @@ impl Partial {
     }
 
     /// Takes up a piece. Returns whether more is to come.
-    pub fn add(&mut self, mut call: Map<String, Value>, carrier: Option<Carrier>) -> bool {
-        self.carrier = self.carrier.take().or(carrier);
+    pub fn add(&mut self, mut call: Map<String, Value>, signature: Option<Signature>) -> bool {
+        self.signature = self.signature.take().or(signature);
         self.id = self.id.take().or(call.full_text("id"));
         if let (true, Some(name)) = (self.name.is_empty(), call.text("name")) {
             self.name = name;

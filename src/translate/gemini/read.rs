@@ -1,9 +1,9 @@
 //! Gemini requests, read (spec/dialects.md 1). Every key comes in two spellings.
 
 use crate::translate::neutral::given::List;
-use crate::translate::neutral::capabilities::{Place, Way};
+use crate::translate::neutral::capabilities::{Direction, Place};
 use crate::translate::neutral::parts::{function, stops};
-use crate::translate::neutral::{Carrier, Given, Hosted, ImageShape, Object, Output, Part, Request, Role, Sampling, Source, Text, Tier, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media};
+use crate::translate::neutral::{Signature, Given, Hosted, ImageShape, Object, Output, Part, Request, Role, Sampling, Source, Text, Tier, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media};
 use crate::translate::content_parts::shown;
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -52,7 +52,7 @@ fn either_list<'a>(map: &mut Object<'a>, camel: &str) -> List<'a> {
 /// Where it says something that nobody else could be told.
 pub fn request<'a>(
     mut body: Object<'a>,
-    way: Way,
+    way: Direction,
     model: &str,
     stream: bool,
 ) -> Result<Request<'a>> {
@@ -172,7 +172,7 @@ fn choice(mut config: Object<'_>) -> Option<ToolChoice> {
     }
 }
 
-fn contents<'a>(body: &mut Object<'a>, way: Way, request: &mut Request<'a>) -> Result<()> {
+fn contents<'a>(body: &mut Object<'a>, way: Direction, request: &mut Request<'a>) -> Result<()> {
     let contents = body.list_of("contents");
     let is_one = matches!(contents, List::One(_));
     for (index, content) in contents.enumerate() {
@@ -218,24 +218,24 @@ fn contents<'a>(body: &mut Object<'a>, way: Way, request: &mut Request<'a>) -> R
 }
 
 /// A signature, wherever clients put it.
-fn signature(part: &mut Object<'_>) -> Option<Carrier> {
+fn signature_of(part: &mut Object<'_>) -> Option<Signature> {
     let value = either_text(part, "thoughtSignature").or_else(|| {
         let mut extra = part.object("extra_content")?;
         extra.object("google")?.text("thought_signature")
     })?;
-    Carrier::read_bytes(&value)
+    Signature::read_bytes(&value)
 }
 
 fn part(mut part: Object<'_>, role: Role, place: &Place) -> Result<Option<Part>> {
-    let carrier = signature(&mut part);
+    let signature = signature_of(&mut part);
     if let Some(text) = part.text("text") {
         if part.flag("thought") == Some(true) {
-            return Ok(Some(Part::Reasoning { text, carrier }));
+            return Ok(Some(Part::Reasoning { text, signature }));
         }
         return Ok((!text.is_empty()).then(|| Part::text(text)));
     }
     if let Some(mut call) = either_object(&mut part, "functionCall") {
-        let nested = signature(&mut call);
+        let nested = signature_of(&mut call);
         return Ok(Some(Part::ToolCall(ToolCall {
             id: call.text("id").unwrap_or_default(),
             name: call.text("name").unwrap_or_default(),
@@ -243,7 +243,7 @@ fn part(mut part: Object<'_>, role: Role, place: &Place) -> Result<Option<Part>>
                 .json(&["args"])
                 .map_or_else(|| "{}".to_owned(), String::from),
             is_custom: false,
-            carrier: carrier.or(nested),
+            signature: signature.or(nested),
         })));
     }
     if let Some(response) = either_object(&mut part, "functionResponse") {

@@ -8,7 +8,7 @@ use crate::translate::neutral::event;
 use crate::json::fields::{Fields, object};
 use crate::translate::neutral::ids::Mint;
 use crate::translate::neutral::search::Texts;
-use crate::translate::neutral::{Carrier, Event, Family, Finish};
+use crate::translate::neutral::{Signature, Event, Family, Finish};
 
 /// Reads the chunks of one answer.
 #[derive(Debug)]
@@ -184,9 +184,9 @@ impl Choice {
     fn part(&mut self, mut part: Map<String, Value>, mint: &mut Mint, events: &mut Vec<Event>) {
         let choice = self.index;
         let signature = part.text("thoughtSignature").unwrap_or_default();
-        let carrier = Carrier::read(&signature, Family::Gemini);
+        let signature = Signature::read(&signature, Family::Gemini);
         if let Some(call) = part.object("functionCall") {
-            self.call(call, carrier, mint, events);
+            self.call(call, signature, mint, events);
             return;
         }
         if part.flag("thought") == Some(true) {
@@ -200,8 +200,8 @@ impl Choice {
                     text,
                 });
             }
-            if let Some(carrier) = carrier {
-                self.signed(carrier, events);
+            if let Some(signature) = signature {
+                self.signed(signature, events);
             }
             return;
         }
@@ -217,8 +217,8 @@ impl Choice {
                     text,
                 });
             }
-            if let Some(carrier) = carrier {
-                self.signed(carrier, events);
+            if let Some(signature) = signature {
+                self.signed(signature, events);
             }
             return;
         }
@@ -259,7 +259,7 @@ impl Choice {
     }
 
     /// A signature on words belongs to the thoughts before them, or stands for itself.
-    fn signed(&mut self, carrier: Carrier, events: &mut Vec<Event>) {
+    fn signed(&mut self, signature: Signature, events: &mut Vec<Event>) {
         let block = match self.running {
             Some((Kind::Thought, block)) => block,
             _ => self.new_block(),
@@ -268,7 +268,7 @@ impl Choice {
         events.push(Event::ReasoningSignature {
             choice: self.index,
             block,
-            carrier,
+            signature,
         });
     }
 
@@ -276,7 +276,7 @@ impl Choice {
     fn call(
         &mut self,
         call: Map<String, Value>,
-        carrier: Option<Carrier>,
+        signature: Option<Signature>,
         mint: &mut Mint,
         events: &mut Vec<Event>,
     ) {
@@ -292,7 +292,7 @@ impl Choice {
             return;
         }
         let partial = self.partial.get_or_insert_default();
-        if !partial.add(call, carrier) {
+        if !partial.add(call, signature) {
             self.end_call(mint, events);
         }
     }
@@ -310,7 +310,7 @@ impl Choice {
             block,
             id: call.id.unwrap_or_else(|| mint.call()),
             name: call.name,
-            carrier: call.carrier,
+            signature: call.signature,
         });
         events.push(Event::ToolArgs {
             choice,

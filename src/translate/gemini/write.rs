@@ -10,10 +10,10 @@ use crate::translate::neutral::signature::UNCHECKED;
 use crate::json::fields::{self, Put, set};
 use crate::translate::neutral::ids::Distinct;
 use crate::translate::neutral::json_text::TOO_LARGE;
-use crate::translate::neutral::capabilities::{self, Thing};
+use crate::translate::neutral::capabilities::{self, Feature};
 use crate::translate::neutral::names::Names;
 use crate::translate::neutral::parts::{asked_for, object_of, texts_of};
-use crate::translate::neutral::{Carrier, Family, Json, List, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, Wrap, Written, fold, given, media, repair, schema};
+use crate::translate::neutral::{Signature, Family, Json, List, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, Wrap, Written, fold, given, media, repair, schema};
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
@@ -151,14 +151,14 @@ fn names_of_calls(turns: &[Turn]) -> HashMap<String, String> {
 
 /// Brings signatures to their calls. Clients whose calls have no place for one got it in the thoughts right before.
 fn sign_calls(parts: &mut [Part]) {
-    let mut thoughts: Option<&mut Option<Carrier>> = None;
+    let mut thoughts: Option<&mut Option<Signature>> = None;
     for part in parts {
         let before = thoughts.take();
         match part {
-            Part::Reasoning { carrier, .. } => thoughts = Some(carrier),
-            Part::ToolCall(call) if !is_own(call.carrier.as_ref()) => {
-                if let Some(own) = before.filter(|carrier| is_own(carrier.as_ref())) {
-                    call.carrier = own.take();
+            Part::Reasoning { signature, .. } => thoughts = Some(signature),
+            Part::ToolCall(call) if !is_own(call.signature.as_ref()) => {
+                if let Some(own) = before.filter(|signature| is_own(signature.as_ref())) {
+                    call.signature = own.take();
                 }
             }
             _ => {}
@@ -166,8 +166,8 @@ fn sign_calls(parts: &mut [Part]) {
     }
 }
 
-fn is_own(carrier: Option<&Carrier>) -> bool {
-    carrier.is_some_and(|carrier| carrier.family == Family::Gemini)
+fn is_own(signature: Option<&Signature>) -> bool {
+    signature.is_some_and(|signature| signature.family == Family::Gemini)
 }
 
 fn content(
@@ -218,10 +218,10 @@ fn part(part: Part) -> Result<Option<Value>> {
         Part::Text(Text { text, .. }) if text.is_empty() => None,
         Part::Text(Text { text, .. }) => Some(fields::object_of([("text", text.into())])),
         Part::Refusal(text) => Some(fields::object_of([("text", text.into())])),
-        Part::Reasoning { text, carrier } => carrier
-            .filter(|carrier| carrier.family == Family::Gemini)
+        Part::Reasoning { text, signature } => signature
+            .filter(|signature| signature.family == Family::Gemini)
             .map(
-                |carrier| json!({"text": text, "thought": true, "thoughtSignature": carrier.value}),
+                |signature| json!({"text": text, "thought": true, "thoughtSignature": signature.value}),
             ),
         Part::Opaque(_) => None,
         Part::Audio { mime, data } => Some(inline(&mime, data)),
@@ -236,7 +236,7 @@ fn part(part: Part) -> Result<Option<Value>> {
                 Source::FileId(id) if media::is_googles(&id) => {
                     json!({"fileData": {"fileUri": id}})
                 }
-                Source::FileId(_) => return Err(capabilities::cannot(Thing::Foreign, Dialect::Gemini)),
+                Source::FileId(_) => return Err(capabilities::cannot(Feature::Foreign, Dialect::Gemini)),
             })
         }
         Part::ToolCall(_) | Part::ToolResult(_) => None,
@@ -261,9 +261,9 @@ fn function_call(
         said.put("id", call.id.into());
     }
     let mut part = fields::object_of([("functionCall", said)]);
-    match call.carrier {
-        Some(carrier) if carrier.family == Family::Gemini => {
-            part.put("thoughtSignature", carrier.value.into());
+    match call.signature {
+        Some(signature) if signature.family == Family::Gemini => {
+            part.put("thoughtSignature", signature.value.into());
         }
         _ if is_first && age == Age::New => part.put("thoughtSignature", UNCHECKED.into()),
         _ => {}

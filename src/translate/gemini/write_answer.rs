@@ -8,7 +8,7 @@ use super::grounding::Grounding;
 use crate::translate::neutral::answer::{Answer, Block, Choice, Ending, Head};
 use crate::json::fields::Put;
 use crate::translate::neutral::parts::object_of_text;
-use crate::translate::neutral::{Carrier, Event, Finish};
+use crate::translate::neutral::{Signature, Event, Finish};
 use crate::wire::usage::Usage;
 
 /// Writes the chunks of one answer: as objects, which the caller frames.
@@ -18,7 +18,7 @@ pub struct Writer {
     /// Calls under way, by choice and block: this dialect tells them whole.
     calls: BTreeMap<(u32, u32), Call>,
     /// A signature that stands on the next call.
-    carriers: BTreeMap<u32, Carrier>,
+    signatures: BTreeMap<u32, Signature>,
     /// What was searched and cited, by choice: this dialect tells it last.
     grounding: BTreeMap<u32, Grounding>,
 }
@@ -28,7 +28,7 @@ struct Call {
     id: String,
     name: String,
     arguments: String,
-    carrier: Option<Carrier>,
+    signature: Option<Signature>,
     is_complete: bool,
 }
 
@@ -37,7 +37,7 @@ impl Writer {
         Self {
             head,
             calls: BTreeMap::new(),
-            carriers: BTreeMap::new(),
+            signatures: BTreeMap::new(),
             grounding: BTreeMap::new(),
         }
     }
@@ -62,27 +62,27 @@ impl Writer {
                 self.part(choice, json!({"text": text, "thought": true}), out);
             }
             Event::ReasoningSignature {
-                choice, carrier, ..
+                choice, signature, ..
             }
             | Event::ReasoningOpaque {
-                choice, carrier, ..
+                choice, signature, ..
             } => {
                 self.unsigned(choice, out);
-                self.carriers.insert(choice, carrier);
+                self.signatures.insert(choice, signature);
             }
             Event::ToolStart {
                 choice,
                 block,
                 id,
                 name,
-                carrier,
+                signature,
             } => {
-                let carrier = carrier.or_else(|| self.carriers.remove(&choice));
+                let signature = signature.or_else(|| self.signatures.remove(&choice));
                 let call = Call {
                     id,
                     name,
                     arguments: String::new(),
-                    carrier,
+                    signature,
                     is_complete: false,
                 };
                 self.calls.insert((choice, block), call);
@@ -127,10 +127,10 @@ impl Writer {
     pub fn end(&mut self, ending: Ending, out: &mut Vec<Value>) {
         let left = std::mem::take(&mut self.calls);
         for ((choice, _), call) in left {
-            let part = function_call(&call.id, &call.name, &call.arguments, call.carrier.as_ref());
+            let part = function_call(&call.id, &call.name, &call.arguments, call.signature.as_ref());
             self.part(choice, part, out);
         }
-        let choices: Vec<u32> = self.carriers.keys().copied().collect();
+        let choices: Vec<u32> = self.signatures.keys().copied().collect();
         for choice in choices {
             self.unsigned(choice, out);
         }
@@ -162,16 +162,16 @@ impl Writer {
             && entry.key().0 == choice
         {
             let call = entry.remove();
-            let part = function_call(&call.id, &call.name, &call.arguments, call.carrier.as_ref());
+            let part = function_call(&call.id, &call.name, &call.arguments, call.signature.as_ref());
             self.part(choice, part, out);
         }
     }
 
     /// A signature that no call took stands on an empty thought.
     fn unsigned(&mut self, choice: u32, out: &mut Vec<Value>) {
-        if let Some(carrier) = self.carriers.remove(&choice) {
+        if let Some(signature) = self.signatures.remove(&choice) {
             let part =
-                json!({"text": "", "thought": true, "thoughtSignature": carrier.write_bytes()});
+                json!({"text": "", "thought": true, "thoughtSignature": signature.write_bytes()});
             out.push(self.chunk_of(choice, part));
         }
     }
@@ -191,13 +191,13 @@ impl Writer {
     }
 }
 
-fn function_call(id: &str, name: &str, arguments: &str, carrier: Option<&Carrier>) -> Value {
+fn function_call(id: &str, name: &str, arguments: &str, signature: Option<&Signature>) -> Value {
     let args = object_of_text(arguments)
         .tree()
         .unwrap_or_else(|| json!({}));
     let mut part = json!({"functionCall": {"id": id, "name": name, "args": args}});
-    if let Some(carrier) = carrier {
-        part.put("thoughtSignature", carrier.write_bytes().into());
+    if let Some(signature) = signature {
+        part.put("thoughtSignature", signature.write_bytes().into());
     }
     part
 }
@@ -253,26 +253,26 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
 
 fn parts(choice: &Choice) -> Vec<Value> {
     let mut parts: Vec<Value> = Vec::new();
-    let mut waiting: Option<Carrier> = None;
+    let mut waiting: Option<Signature> = None;
     for block in choice.blocks.values() {
         match block {
             Block::Text { text, .. } | Block::Refusal(text) => parts.push(json!({"text": text})),
-            Block::Reasoning { text, carrier } => {
+            Block::Reasoning { text, signature } => {
                 if !text.is_empty() {
                     parts.push(json!({"text": text, "thought": true}));
                 }
-                waiting = carrier.clone().or(waiting);
+                waiting = signature.clone().or(waiting);
             }
-            Block::Opaque(carrier) => waiting = Some(carrier.clone()),
+            Block::Opaque(signature) => waiting = Some(signature.clone()),
             Block::Tool {
                 id,
                 name,
                 arguments,
-                carrier,
+                signature,
                 ..
             } => {
-                let carrier = carrier.clone().or_else(|| waiting.take());
-                parts.push(function_call(id, name, arguments, carrier.as_ref()));
+                let signature = signature.clone().or_else(|| waiting.take());
+                parts.push(function_call(id, name, arguments, signature.as_ref()));
             }
             Block::Search(_) => {}
             Block::Image { mime, data } => {
@@ -280,8 +280,8 @@ fn parts(choice: &Choice) -> Vec<Value> {
             }
         }
     }
-    if let Some(carrier) = waiting {
-        let part = json!({"text": "", "thought": true, "thoughtSignature": carrier.write_bytes()});
+    if let Some(signature) = waiting {
+        let part = json!({"text": "", "thought": true, "thoughtSignature": signature.write_bytes()});
         parts.insert(0, part);
     }
     parts

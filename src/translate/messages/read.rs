@@ -1,7 +1,7 @@
 //! Messages requests, read (spec/dialects.md 1).
 
 use crate::wire::Dialect;
-use crate::translate::neutral::capabilities::{Place, Way};
+use crate::translate::neutral::capabilities::{Direction, Place};
 use crate::translate::neutral::parts::{cache, stops};
 use crate::translate::neutral::{Given, Hosted, Object, Output, Request, Role, Sampling, Tier, Tool, ToolChoice, Turn, Untranslatable, WebSearch};
 use crate::translate::content_parts::{By, pieces, text};
@@ -12,7 +12,7 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 ///
 /// # Errors
 /// Where it says something that nobody else could be told.
-pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
+pub fn request(mut body: Object<'_>, way: Direction) -> Result<Request<'_>> {
     // A conversation that the provider keeps. Told so, Anthropic's SDK sends all of it instead.
     if body.take("thread").is_some() {
         return Err(Untranslatable {

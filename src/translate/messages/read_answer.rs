@@ -8,7 +8,7 @@ use crate::translate::neutral::event::{self, Citation};
 use crate::json::fields::{Fields, object};
 use crate::translate::neutral::ids::Mint;
 use crate::translate::neutral::search::{Found, Search};
-use crate::translate::neutral::{Carrier, Event, Family, Finish};
+use crate::translate::neutral::{Signature, Event, Family, Finish};
 
 /// Reads the events of one answer.
 #[derive(Debug)]
@@ -148,11 +148,11 @@ impl Reader {
             }
             Some("redacted_thinking") => {
                 let data = block.text("data").unwrap_or_default();
-                if let Some(carrier) = Carrier::read(&data, Family::ClaudeRedacted) {
+                if let Some(signature) = Signature::read(&data, Family::ClaudeRedacted) {
                     events.push(Event::ReasoningOpaque {
                         choice,
                         block: number,
-                        carrier,
+                        signature,
                     });
                 }
                 Kind::Other
@@ -179,7 +179,7 @@ impl Reader {
                 block: number,
                 id,
                 name: block.text("name").unwrap_or_default(),
-                carrier: None,
+                signature: None,
             });
         }
         let Some(open) = self.open.get_mut(&index) else {
@@ -273,11 +273,11 @@ impl Open {
             });
         }
         let signature = delta.text("signature").unwrap_or_default();
-        if let Some(carrier) = Carrier::read(&signature, Family::Claude) {
+        if let Some(signature) = Signature::read(&signature, Family::Claude) {
             events.push(Event::ReasoningSignature {
                 choice,
                 block,
-                carrier,
+                signature,
             });
         }
         if let Some(json) = delta.full_text("partial_json") {

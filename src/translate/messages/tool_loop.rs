@@ -22,7 +22,7 @@ mod tests {
     use super::*;
     use crate::wire::Dialect;
     use crate::translate::neutral::names::Names;
-    use crate::translate::neutral::{Carrier, Family, Part, Request, Role, ToolCall, ToolResult, Turn};
+    use crate::translate::neutral::{Signature, Family, Part, Request, Role, ToolCall, ToolResult, Turn};
 
     fn settled(asked: Vec<Part>, answered: Part, kind: &str) -> String {
         let turn = |role, parts: Vec<Part>| Turn::new(role, parts);
@@ -61,14 +61,14 @@ mod tests {
         };
         let thought = Part::Reasoning {
             text: "hm".to_owned(),
-            carrier: Some(Carrier {
+            signature: Some(Signature {
                 family: Family::Claude,
                 value: "s".to_owned(),
             }),
         };
         let foreign = Part::Reasoning {
             text: "hm".to_owned(),
-            carrier: None,
+            signature: None,
         };
         let lost = || vec![Part::text("a"), call()];
         for (asked, answered, kind, expected) in [

@@ -7,7 +7,7 @@ use crate::wire::Dialect;
 use crate::json::fields::{self, Put, set};
 use crate::translate::neutral::ids::Distinct;
 use crate::translate::neutral::json_text::TOO_LARGE;
-use crate::translate::neutral::capabilities::{self, Thing, cannot};
+use crate::translate::neutral::capabilities::{self, Feature, cannot};
 use crate::translate::neutral::names::Names;
 use crate::translate::neutral::parts::{asked_for, object_of};
 use crate::translate::neutral::{Cache, Family, Hosted, Item, List, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, Written, fold, ids, media, prefill, repair, schema};
@@ -279,10 +279,10 @@ fn message(turn: Turn, names: &Names, messages: &mut List) -> Result<Option<Endi
 /// Whether a part is a thought that the vendor has signed.
 fn is_signed(part: &Part) -> bool {
     match part {
-        Part::Reasoning { carrier, .. } => carrier
+        Part::Reasoning { signature, .. } => signature
             .as_ref()
-            .is_some_and(|carrier| carrier.family == Family::Claude),
-        Part::Opaque(carrier) => carrier.family == Family::ClaudeRedacted,
+            .is_some_and(|signature| signature.family == Family::Claude),
+        Part::Opaque(signature) => signature.family == Family::ClaudeRedacted,
         _ => false,
     }
 }
@@ -319,15 +319,15 @@ fn block(part: Part, names: &Names, blocks: &mut List) -> Result<bool> {
             mark(&mut block, cache);
             Some(block)
         }
-        Part::Audio { .. } => return cannot(Thing::Audio),
-        Part::Video(_) => return cannot(Thing::Video),
-        Part::Reasoning { text, carrier } => carrier
-            .filter(|carrier| carrier.family == Family::Claude)
+        Part::Audio { .. } => return cannot(Feature::Audio),
+        Part::Video(_) => return cannot(Feature::Video),
+        Part::Reasoning { text, signature } => signature
+            .filter(|signature| signature.family == Family::Claude)
             .map(
-                |carrier| json!({"type": "thinking", "thinking": text, "signature": carrier.value}),
+                |signature| json!({"type": "thinking", "thinking": text, "signature": signature.value}),
             ),
-        Part::Opaque(carrier) => (carrier.family == Family::ClaudeRedacted)
-            .then(|| json!({"type": "redacted_thinking", "data": carrier.value})),
+        Part::Opaque(signature) => (signature.family == Family::ClaudeRedacted)
+            .then(|| json!({"type": "redacted_thinking", "data": signature.value})),
         Part::ToolCall(call) => {
             tool_use(&call, names, blocks)?;
             return Ok(true);

@@ -9,7 +9,7 @@ use crate::translate::neutral::event::Citation;
 use crate::json::fields::Put;
 use crate::translate::neutral::parts::object_of_text;
 use crate::translate::neutral::search::Search;
-use crate::translate::neutral::{Carrier, Event, Family, Finish};
+use crate::translate::neutral::{Signature, Event, Family, Finish};
 use crate::wire::usage::Usage;
 
 /// Stands where an image was, which the dialect has no block for.
@@ -104,25 +104,25 @@ impl Writer {
             Event::ReasoningSignature {
                 choice: 0,
                 block,
-                carrier,
+                signature,
             } => {
                 self.enter(block, Kind::Thinking, out);
                 if let Some(open) = &mut self.open {
-                    open.signature = Some(carrier.write(Family::Claude));
+                    open.signature = Some(signature.write(Family::Claude));
                 }
             }
             Event::ReasoningOpaque {
-                choice: 0, carrier, ..
-            } => self.whole(opaque(&carrier), out),
+                choice: 0, signature, ..
+            } => self.whole(opaque(&signature), out),
             Event::ToolStart {
                 choice: 0,
                 block,
                 id,
                 name,
-                carrier,
+                signature,
             } => {
-                if let Some(carrier) = carrier {
-                    self.signed(&carrier, out);
+                if let Some(signature) = signature {
+                    self.signed(&signature, out);
                 }
                 self.tool(block, id, name, out);
             }
@@ -294,8 +294,8 @@ impl Writer {
     }
 
     /// A signature that came with a call stands in the thoughts before it, or in empty ones of its own.
-    fn signed(&mut self, carrier: &Carrier, out: &mut Vec<u8>) {
-        let value = carrier.write(Family::Claude);
+    fn signed(&mut self, signature: &Signature, out: &mut Vec<u8>) {
+        let value = signature.write(Family::Claude);
         match &mut self.open {
             Some(open) if open.kind == Kind::Thinking => open.signature = Some(value),
             Some(open) if open.kind == Kind::Tool => {}
@@ -383,8 +383,8 @@ fn write(event: &Value, out: &mut Vec<u8>) {
     out.extend_from_slice(format!("event: {name}\ndata: {event}\n\n").as_bytes());
 }
 
-fn opaque(carrier: &Carrier) -> Value {
-    json!({"type": "redacted_thinking", "data": carrier.write(Family::ClaudeRedacted)})
+fn opaque(signature: &Signature) -> Value {
+    json!({"type": "redacted_thinking", "data": signature.write(Family::ClaudeRedacted)})
 }
 
 /// What this dialect calls a search; its ids have letters, digits and `_`.
@@ -462,22 +462,22 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
                 content.push(block);
             }
             Block::Refusal(text) => content.push(json!({"type": "text", "text": text})),
-            Block::Reasoning { text, carrier } => content.push(thinking(text, carrier.as_ref())),
-            Block::Opaque(carrier) => content.push(opaque(carrier)),
+            Block::Reasoning { text, signature } => content.push(thinking(text, signature.as_ref())),
+            Block::Opaque(signature) => content.push(opaque(signature)),
             Block::Tool {
                 id,
                 name,
                 arguments,
-                carrier,
+                signature,
                 ..
             } => {
-                if let Some(carrier) = carrier {
+                if let Some(signature) = signature {
                     match content
                         .last_mut()
                         .filter(|block| block["type"] == "thinking")
                     {
-                        Some(block) => block["signature"] = carrier.write(Family::Claude).into(),
-                        None => content.push(thinking("", Some(carrier))),
+                        Some(block) => block["signature"] = signature.write(Family::Claude).into(),
+                        None => content.push(thinking("", Some(signature))),
                     }
                 }
                 let input = object_of_text(arguments);
@@ -511,7 +511,7 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
     })
 }
 
-fn thinking(text: &str, carrier: Option<&Carrier>) -> Value {
-    let signature = carrier.map_or_else(String::new, |carrier| carrier.write(Family::Claude));
+fn thinking(text: &str, signature: Option<&Signature>) -> Value {
+    let signature = signature.map_or_else(String::new, |signature| signature.write(Family::Claude));
     json!({"type": "thinking", "thinking": text, "signature": signature})
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::event::Citation;
 use super::search::Search;
-use super::{Carrier, Event, Finish, Json};
+use super::{Signature, Event, Finish, Json};
 use crate::wire::usage::Usage;
 
 /// What stands over an answer as the client gets it.
@@ -65,15 +65,15 @@ pub enum Block {
     },
     Reasoning {
         text: String,
-        carrier: Option<Carrier>,
+        signature: Option<Signature>,
     },
-    Opaque(Carrier),
+    Opaque(Signature),
     Refusal(String),
     Tool {
         id: String,
         name: String,
         arguments: String,
-        carrier: Option<Carrier>,
+        signature: Option<Signature>,
         is_complete: bool,
     },
     Image {
@@ -153,20 +153,20 @@ impl Answer {
             Event::ReasoningSignature {
                 choice,
                 block,
-                carrier: latest,
+                signature: latest,
             } => {
-                if let Block::Reasoning { carrier, .. } =
+                if let Block::Reasoning { signature, .. } =
                     self.block(choice, block, Block::no_reasoning)
                 {
-                    *carrier = Some(latest);
+                    *signature = Some(latest);
                 }
             }
             Event::ReasoningOpaque {
                 choice,
                 block,
-                carrier,
+                signature,
             } => {
-                self.block(choice, block, || Block::Opaque(carrier));
+                self.block(choice, block, || Block::Opaque(signature));
             }
             Event::RefusalDelta {
                 choice,
@@ -184,13 +184,13 @@ impl Answer {
                 block,
                 id,
                 name,
-                carrier,
+                signature,
             } => {
                 self.block(choice, block, || Block::Tool {
                     id,
                     name,
                     arguments: String::new(),
-                    carrier,
+                    signature,
                     is_complete: false,
                 });
             }
@@ -240,7 +240,7 @@ impl Block {
     fn no_reasoning() -> Self {
         Self::Reasoning {
             text: String::new(),
-            carrier: None,
+            signature: None,
         }
     }
 }

@@ -13,17 +13,17 @@ use super::{
 use crate::wire::Dialect;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    Said,
-    /// Said in other words: a mark as a sentence, a setting as another one that comes to the same.
-    InOtherWords,
+pub enum Support {
+    Native,
+    /// Native in other words: a mark as a sentence, a setting as another one that comes to the same.
+    Reworded,
     Dropped,
     Refused,
 }
 
 /// A thing that a request can say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Thing {
+pub enum Feature {
     MaxTokens,
     Temperature,
     TopP,
@@ -101,117 +101,117 @@ pub enum Thing {
     ShownResult,
 }
 
-use Fate::{Dropped, InOtherWords, Refused, Said};
+use Support::{Dropped, Reworded, Refused, Native};
 
 /// What becomes of each thing: for Chat, Responses, Messages, Gemini.
-pub const TABLE: [(Thing, [Fate; 4]); 66] = [
+pub const TABLE: [(Feature, [Support; 4]); 66] = [
     // 1.1
-    (Thing::MaxTokens, [Said, Said, Said, Said]),
-    (Thing::Temperature, [Said, Said, Said, Said]),
-    (Thing::TopP, [Said, Said, Said, Said]),
+    (Feature::MaxTokens, [Native, Native, Native, Native]),
+    (Feature::Temperature, [Native, Native, Native, Native]),
+    (Feature::TopP, [Native, Native, Native, Native]),
     // The vendor's models take one of the two.
-    (Thing::TopPWithTemperature, [Said, Said, Dropped, Said]),
-    (Thing::TopK, [Said, Dropped, Said, Said]),
-    (Thing::Penalties, [Said, Dropped, Dropped, Said]),
-    (Thing::Seed, [Said, Dropped, Dropped, Said]),
-    (Thing::Choices, [Said, Refused, Refused, Said]),
-    (Thing::Verbosity, [Said, Said, Dropped, Dropped]),
-    (Thing::Modalities, [Said, Dropped, Dropped, Said]),
-    (Thing::ImageShape, [Said, Dropped, Dropped, Said]),
-    (Thing::GoogleOnly, [Dropped, Dropped, Dropped, Said]),
+    (Feature::TopPWithTemperature, [Native, Native, Dropped, Native]),
+    (Feature::TopK, [Native, Dropped, Native, Native]),
+    (Feature::Penalties, [Native, Dropped, Dropped, Native]),
+    (Feature::Seed, [Native, Dropped, Dropped, Native]),
+    (Feature::Choices, [Native, Refused, Refused, Native]),
+    (Feature::Verbosity, [Native, Native, Dropped, Dropped]),
+    (Feature::Modalities, [Native, Dropped, Dropped, Native]),
+    (Feature::ImageShape, [Native, Dropped, Dropped, Native]),
+    (Feature::GoogleOnly, [Dropped, Dropped, Dropped, Native]),
     // 1.2
-    (Thing::SystemText, [Said, Said, Said, Said]),
-    (Thing::Attribution, [Dropped, Dropped, Said, Dropped]),
-    (Thing::SystemTurn, [Said, Said, InOtherWords, InOtherWords]),
+    (Feature::SystemText, [Native, Native, Native, Native]),
+    (Feature::Attribution, [Dropped, Dropped, Native, Dropped]),
+    (Feature::SystemTurn, [Native, Native, Reworded, Reworded]),
     // 1.3
-    (Thing::Words, [Said, Said, Said, Said]),
+    (Feature::Words, [Native, Native, Native, Native]),
     (
-        Thing::Refusal,
-        [InOtherWords, Said, InOtherWords, InOtherWords],
+        Feature::Refusal,
+        [Reworded, Native, Reworded, Reworded],
     ),
     // 1.4
-    (Thing::Image, [Said, Said, Said, Said]),
-    (Thing::ImageUrl, [Said, Said, Said, Said]),
-    (Thing::ImageDetail, [Said, Said, Dropped, Dropped]),
-    (Thing::OddImage, [Said, Said, Refused, Said]),
-    (Thing::KeptImage, [Refused, Said, Said, Said]),
+    (Feature::Image, [Native, Native, Native, Native]),
+    (Feature::ImageUrl, [Native, Native, Native, Native]),
+    (Feature::ImageDetail, [Native, Native, Dropped, Dropped]),
+    (Feature::OddImage, [Native, Native, Refused, Native]),
+    (Feature::KeptImage, [Refused, Native, Native, Native]),
     // 1.5
-    (Thing::Audio, [Said, Refused, Refused, Said]),
-    (Thing::Video, [Said, Refused, Refused, Said]),
+    (Feature::Audio, [Native, Refused, Refused, Native]),
+    (Feature::Video, [Native, Refused, Refused, Native]),
     // 1.6
-    (Thing::File, [Said, Said, Said, Said]),
-    (Thing::FileName, [Said, Said, Said, Dropped]),
-    (Thing::FileUrl, [Refused, Said, Said, Said]),
-    (Thing::KeptFile, [Said, Said, Said, Said]),
-    (Thing::Foreign, [Refused, Refused, Refused, Refused]),
+    (Feature::File, [Native, Native, Native, Native]),
+    (Feature::FileName, [Native, Native, Native, Dropped]),
+    (Feature::FileUrl, [Refused, Native, Native, Native]),
+    (Feature::KeptFile, [Native, Native, Native, Native]),
+    (Feature::Foreign, [Refused, Refused, Refused, Refused]),
     // 1.7
-    (Thing::Tool, [Said, Said, Said, Said]),
-    (Thing::ToolDescription, [Said, Said, Said, Said]),
-    (Thing::Strict, [Said, Said, Said, Dropped]),
+    (Feature::Tool, [Native, Native, Native, Native]),
+    (Feature::ToolDescription, [Native, Native, Native, Native]),
+    (Feature::Strict, [Native, Native, Native, Dropped]),
     // In a chat, a function with one text; as it is where the provider is known to take it.
     (
-        Thing::TextTool,
-        [InOtherWords, Said, InOtherWords, InOtherWords],
+        Feature::TextTool,
+        [Reworded, Native, Reworded, Reworded],
     ),
     // 1.10, 1.11
-    (Thing::ForcedTool, [Said, Said, Said, Said]),
-    (Thing::AllowedTools, [Said, Said, InOtherWords, Said]),
+    (Feature::ForcedTool, [Native, Native, Native, Native]),
+    (Feature::AllowedTools, [Native, Native, Reworded, Native]),
     (
-        Thing::OptionalTools,
-        [Said, Said, InOtherWords, InOtherWords],
+        Feature::OptionalTools,
+        [Native, Native, Reworded, Reworded],
     ),
-    (Thing::ForcedSearch, [Dropped, Said, Said, Dropped]),
-    (Thing::Parallel, [Said, Said, Said, Dropped]),
+    (Feature::ForcedSearch, [Dropped, Native, Native, Dropped]),
+    (Feature::Parallel, [Native, Native, Native, Dropped]),
     // 1.12
-    (Thing::Call, [Said, Said, Said, Said]),
-    (Thing::CallResult, [Said, Said, Said, Said]),
+    (Feature::Call, [Native, Native, Native, Native]),
+    (Feature::CallResult, [Native, Native, Native, Native]),
     (
-        Thing::FailedResult,
-        [InOtherWords, InOtherWords, Said, Said],
+        Feature::FailedResult,
+        [Reworded, Reworded, Native, Native],
     ),
-    (Thing::ShownResult, [InOtherWords, Said, Said, InOtherWords]),
+    (Feature::ShownResult, [Reworded, Native, Native, Reworded]),
     // 1.13
-    (Thing::JsonObject, [Said, Said, InOtherWords, Said]),
-    (Thing::JsonSchema, [Said, Said, Said, Said]),
-    (Thing::SchemaName, [Said, Said, Dropped, Dropped]),
-    (Thing::SchemaDescription, [Said, Said, Dropped, Dropped]),
-    (Thing::SchemaStrict, [Said, Said, Dropped, Dropped]),
+    (Feature::JsonObject, [Native, Native, Reworded, Native]),
+    (Feature::JsonSchema, [Native, Native, Native, Native]),
+    (Feature::SchemaName, [Native, Native, Dropped, Dropped]),
+    (Feature::SchemaDescription, [Native, Native, Dropped, Dropped]),
+    (Feature::SchemaStrict, [Native, Native, Dropped, Dropped]),
     // 1.14
-    (Thing::Stop, [Said, Dropped, Said, Said]),
-    (Thing::User, [Said, Said, Said, Dropped]),
+    (Feature::Stop, [Native, Dropped, Native, Native]),
+    (Feature::User, [Native, Native, Native, Dropped]),
     // A label on what is stored, and nothing is: OpenAI refuses it then.
-    (Thing::Metadata, [Dropped, Dropped, Dropped, Dropped]),
+    (Feature::Metadata, [Dropped, Dropped, Dropped, Dropped]),
     // Whose cache it is stands for whose request it is.
-    (Thing::CacheKey, [Said, Said, InOtherWords, Dropped]),
+    (Feature::CacheKey, [Native, Native, Reworded, Dropped]),
     // 1.15
-    (Thing::DefaultTier, [Said, Said, Said, Said]),
-    (Thing::FlexTier, [Said, Said, Dropped, Said]),
-    (Thing::PriorityTier, [Said, Said, Dropped, Said]),
-    (Thing::CacheMark, [Dropped, Dropped, Said, Dropped]),
+    (Feature::DefaultTier, [Native, Native, Native, Native]),
+    (Feature::FlexTier, [Native, Native, Dropped, Native]),
+    (Feature::PriorityTier, [Native, Native, Dropped, Native]),
+    (Feature::CacheMark, [Dropped, Dropped, Native, Dropped]),
     // 1.16
-    (Thing::Search, [Said, Said, Said, Said]),
-    (Thing::SearchWithTools, [Said, Said, Said, Dropped]),
-    (Thing::SearchDomains, [Dropped, Said, Said, Dropped]),
+    (Feature::Search, [Native, Native, Native, Native]),
+    (Feature::SearchWithTools, [Native, Native, Native, Dropped]),
+    (Feature::SearchDomains, [Dropped, Native, Native, Dropped]),
     (
-        Thing::SearchBlockedDomains,
-        [Dropped, Dropped, Said, Dropped],
+        Feature::SearchBlockedDomains,
+        [Dropped, Dropped, Native, Dropped],
     ),
-    (Thing::SearchMost, [Dropped, Dropped, Said, Dropped]),
-    (Thing::SearchLocation, [Said, Said, Said, Dropped]),
-    (Thing::SearchContext, [Said, Said, Dropped, Dropped]),
-    (Thing::CodeExecution, [Dropped, Said, Said, Said]),
-    (Thing::PageFetch, [Dropped, Dropped, Said, Said]),
+    (Feature::SearchMost, [Dropped, Dropped, Native, Dropped]),
+    (Feature::SearchLocation, [Native, Native, Native, Dropped]),
+    (Feature::SearchContext, [Native, Native, Dropped, Dropped]),
+    (Feature::CodeExecution, [Dropped, Native, Native, Native]),
+    (Feature::PageFetch, [Dropped, Dropped, Native, Native]),
     // But where it is at home.
-    (Thing::HostedTool, [Dropped, Dropped, Dropped, Dropped]),
-    (Thing::HostedWithTools, [Dropped, Said, Said, Dropped]),
+    (Feature::HostedTool, [Dropped, Dropped, Dropped, Dropped]),
+    (Feature::HostedWithTools, [Dropped, Native, Native, Dropped]),
 ];
 
-pub fn fate(thing: Thing, upstream: Dialect) -> Fate {
+pub fn fate(thing: Feature, upstream: Dialect) -> Support {
     let row = TABLE.iter().find(|(known, _)| *known == thing);
-    row.map_or(Said, |(_, fates)| at(fates, upstream))
+    row.map_or(Native, |(_, fates)| at(fates, upstream))
 }
 
-fn at(fates: &[Fate; 4], upstream: Dialect) -> Fate {
+fn at(fates: &[Support; 4], upstream: Dialect) -> Support {
     let [chat, responses, messages, gemini] = *fates;
     match upstream {
         Dialect::Chat => chat,
@@ -244,11 +244,11 @@ pub fn left_out(request: &mut Request, upstream: Dialect) -> Vec<Hosted> {
         });
     }
     for thing in [
-        Thing::CodeExecution,
-        Thing::PageFetch,
-        Thing::HostedTool,
-        Thing::HostedWithTools,
-        Thing::SearchWithTools,
+        Feature::CodeExecution,
+        Feature::PageFetch,
+        Feature::HostedTool,
+        Feature::HostedWithTools,
+        Feature::SearchWithTools,
     ] {
         if fate(thing, upstream) == Dropped {
             leave_out(thing, request, upstream);
@@ -261,51 +261,51 @@ pub fn left_out(request: &mut Request, upstream: Dialect) -> Vec<Hosted> {
     before
 }
 
-fn leave_out(thing: Thing, request: &mut Request, upstream: Dialect) {
+fn leave_out(thing: Feature, request: &mut Request, upstream: Dialect) {
     let sampling = &mut request.sampling;
     let search = request.web_search.as_mut();
     let is_tier = |tier| move |known: &mut Tier| *known == tier;
     match thing {
-        Thing::TopPWithTemperature if sampling.temperature.is_some() => sampling.top_p = None,
-        Thing::TopK => sampling.top_k = None,
-        Thing::Penalties => {
+        Feature::TopPWithTemperature if sampling.temperature.is_some() => sampling.top_p = None,
+        Feature::TopK => sampling.top_k = None,
+        Feature::Penalties => {
             sampling.frequency_penalty = None;
             sampling.presence_penalty = None;
         }
-        Thing::Seed => sampling.seed = None,
-        Thing::Verbosity => request.verbosity = None,
-        Thing::Modalities => request.modalities.clear(),
-        Thing::ImageShape => request.image_shape = ImageShape::default(),
-        Thing::GoogleOnly => request.google = Google::default(),
-        Thing::Stop => request.stop.clear(),
-        Thing::User => request.user_id = None,
-        Thing::Metadata => request.metadata = None,
-        Thing::CacheKey => request.cache_key = None,
-        Thing::FlexTier => drop(request.service_tier.take_if(is_tier(Tier::Flex))),
-        Thing::PriorityTier => drop(request.service_tier.take_if(is_tier(Tier::Priority))),
-        Thing::Parallel => request.parallel = None,
-        Thing::Strict => request.tools.iter_mut().for_each(|tool| tool.strict = None),
-        Thing::ForcedSearch => {
+        Feature::Seed => sampling.seed = None,
+        Feature::Verbosity => request.verbosity = None,
+        Feature::Modalities => request.modalities.clear(),
+        Feature::ImageShape => request.image_shape = ImageShape::default(),
+        Feature::GoogleOnly => request.google = Google::default(),
+        Feature::Stop => request.stop.clear(),
+        Feature::User => request.user_id = None,
+        Feature::Metadata => request.metadata = None,
+        Feature::CacheKey => request.cache_key = None,
+        Feature::FlexTier => drop(request.service_tier.take_if(is_tier(Tier::Flex))),
+        Feature::PriorityTier => drop(request.service_tier.take_if(is_tier(Tier::Priority))),
+        Feature::Parallel => request.parallel = None,
+        Feature::Strict => request.tools.iter_mut().for_each(|tool| tool.strict = None),
+        Feature::ForcedSearch => {
             let is_forced = |choice: &mut ToolChoice| *choice == ToolChoice::WebSearch;
             request.tool_choice.take_if(is_forced);
         }
-        Thing::CodeExecution | Thing::PageFetch | Thing::HostedTool => {
+        Feature::CodeExecution | Feature::PageFetch | Feature::HostedTool => {
             let kind = |tool: &Hosted| match tool.common() {
-                Some(Common::CodeExecution) => Thing::CodeExecution,
-                Some(Common::PageFetch) => Thing::PageFetch,
-                None => Thing::HostedTool,
+                Some(Common::CodeExecution) => Feature::CodeExecution,
+                Some(Common::PageFetch) => Feature::PageFetch,
+                None => Feature::HostedTool,
             };
             let stays = |tool: &Hosted| tool.home == upstream || kind(tool) != thing;
             request.hosted.retain(stays);
         }
-        Thing::HostedWithTools if !request.tools.is_empty() => request.hosted.clear(),
-        Thing::SearchWithTools if !request.tools.is_empty() => request.web_search = None,
-        Thing::SearchDomains => search.into_iter().for_each(|s| s.allowed_domains.clear()),
-        Thing::SearchBlockedDomains => search.into_iter().for_each(|s| s.blocked_domains.clear()),
-        Thing::SearchMost => search.into_iter().for_each(|s| s.max_uses = None),
-        Thing::SearchLocation => search.into_iter().for_each(|s| s.location.clear()),
-        Thing::SearchContext => search.into_iter().for_each(|s| s.context_size = None),
-        Thing::SchemaName | Thing::SchemaDescription | Thing::SchemaStrict => {
+        Feature::HostedWithTools if !request.tools.is_empty() => request.hosted.clear(),
+        Feature::SearchWithTools if !request.tools.is_empty() => request.web_search = None,
+        Feature::SearchDomains => search.into_iter().for_each(|s| s.allowed_domains.clear()),
+        Feature::SearchBlockedDomains => search.into_iter().for_each(|s| s.blocked_domains.clear()),
+        Feature::SearchMost => search.into_iter().for_each(|s| s.max_uses = None),
+        Feature::SearchLocation => search.into_iter().for_each(|s| s.location.clear()),
+        Feature::SearchContext => search.into_iter().for_each(|s| s.context_size = None),
+        Feature::SchemaName | Feature::SchemaDescription | Feature::SchemaStrict => {
             if let Output::JsonSchema {
                 name,
                 description,
@@ -314,17 +314,17 @@ fn leave_out(thing: Thing, request: &mut Request, upstream: Dialect) {
             } = &mut request.output
             {
                 match thing {
-                    Thing::SchemaName => *name = None,
-                    Thing::SchemaDescription => *description = None,
+                    Feature::SchemaName => *name = None,
+                    Feature::SchemaDescription => *description = None,
                     _ => *strict = None,
                 }
             }
         }
-        Thing::Attribution => {
+        Feature::Attribution => {
             let is_it = |text: &Text| text.text.starts_with("x-anthropic-billing-header:");
             request.system.retain(|text| !is_it(text));
         }
-        Thing::CacheMark => {
+        Feature::CacheMark => {
             request.system.iter_mut().for_each(|text| text.cache = None);
             request.tools.iter_mut().for_each(|tool| tool.cache = None);
             each_part(request, &mut |part| match part {
@@ -335,12 +335,12 @@ fn leave_out(thing: Thing, request: &mut Request, upstream: Dialect) {
                 _ => {}
             });
         }
-        Thing::ImageDetail => each_part(request, &mut |part| {
+        Feature::ImageDetail => each_part(request, &mut |part| {
             if let Part::Image { detail, .. } = part {
                 *detail = None;
             }
         }),
-        Thing::FileName => each_part(request, &mut |part| {
+        Feature::FileName => each_part(request, &mut |part| {
             if let Part::File { name, .. } = part {
                 *name = None;
             }
@@ -361,12 +361,12 @@ fn each_part(request: &mut Request, change: &mut impl FnMut(&mut Part)) {
 
 /// From whom to whom a request goes.
 #[derive(Clone, Copy, Debug)]
-pub struct Way {
+pub struct Direction {
     pub client: Dialect,
     pub upstream: Dialect,
 }
 
-impl Way {
+impl Direction {
     /// Nowhere: to be understood only.
     pub fn within(dialect: Dialect) -> Self {
         Self {
@@ -386,11 +386,11 @@ impl Way {
 #[derive(Clone, Debug)]
 pub struct Place {
     path: String,
-    way: Way,
+    way: Direction,
 }
 
 impl Place {
-    pub fn new(list: &str, index: usize, way: Way) -> Self {
+    pub fn new(list: &str, index: usize, way: Direction) -> Self {
         let path = format!("{list}[{index}]");
         Self { path, way }
     }
@@ -437,28 +437,28 @@ impl Place {
 }
 
 /// What of the table a part of a turn is, where that could be refused.
-fn thing_of(part: &Part, way: Way) -> Option<Thing> {
+fn thing_of(part: &Part, way: Direction) -> Option<Feature> {
     let is_googles = |id: &str| way.upstream == Dialect::Gemini && media::is_googles(id);
     let kept = |id: &str, thing| match way.is_one_vendor() || is_googles(id) {
         true => thing,
-        false => Thing::Foreign,
+        false => Feature::Foreign,
     };
     Some(match part {
-        Part::Audio { .. } => Thing::Audio,
-        Part::Video(Source::FileId(id)) => kept(id, Thing::Video),
-        Part::Video(_) => Thing::Video,
+        Part::Audio { .. } => Feature::Audio,
+        Part::Video(Source::FileId(id)) => kept(id, Feature::Video),
+        Part::Video(_) => Feature::Video,
         Part::Image { source, .. } => match source {
-            Source::FileId(id) => kept(id, Thing::KeptImage),
-            Source::Data { mime, .. } if !media::is_common_image(mime) => Thing::OddImage,
+            Source::FileId(id) => kept(id, Feature::KeptImage),
+            Source::Data { mime, .. } if !media::is_common_image(mime) => Feature::OddImage,
             _ => return None,
         },
         Part::File { source, .. } => match source {
-            Source::FileId(id) => kept(id, Thing::KeptFile),
-            Source::Url(_) => Thing::FileUrl,
+            Source::FileId(id) => kept(id, Feature::KeptFile),
+            Source::Url(_) => Feature::FileUrl,
             Source::Data { mime, .. }
                 if mime.starts_with("image/") && !media::is_common_image(mime) =>
             {
-                Thing::OddImage
+                Feature::OddImage
             }
             _ => return None,
         },
@@ -470,9 +470,9 @@ fn thing_of(part: &Part, way: Way) -> Option<Thing> {
 ///
 /// # Errors
 /// Where it gives one only, which is not what the client asked for.
-pub fn takes_choices(request: &Request, way: Way) -> Result<(), Untranslatable> {
+pub fn takes_choices(request: &Request, way: Direction) -> Result<(), Untranslatable> {
     let is_one = request.sampling.n.is_none_or(|n| n <= 1);
-    if is_one || fate(Thing::Choices, way.upstream) != Refused {
+    if is_one || fate(Feature::Choices, way.upstream) != Refused {
         return Ok(());
     }
     let place = match way.client {
@@ -481,25 +481,25 @@ pub fn takes_choices(request: &Request, way: Way) -> Result<(), Untranslatable> 
     };
     Err(Untranslatable::new(
         place,
-        refusal(Thing::Choices, way.upstream),
+        refusal(Feature::Choices, way.upstream),
     ))
 }
 
 /// What a writer says that is asked for what the table refuses.
-pub fn cannot(thing: Thing, upstream: Dialect) -> Untranslatable {
+pub fn cannot(thing: Feature, upstream: Dialect) -> Untranslatable {
     Untranslatable::new("", refusal(thing, upstream))
 }
 
 /// Why a thing is refused, in words for the client.
-fn refusal(thing: Thing, upstream: Dialect) -> String {
+fn refusal(thing: Feature, upstream: Dialect) -> String {
     let what = match thing {
-        Thing::Choices => "a wish for more than one answer",
-        Thing::Audio => "audio",
-        Thing::Video => "video",
-        Thing::OddImage => "an image that is neither JPEG, PNG, GIF nor WebP",
-        Thing::KeptImage => "an image by the id of a file",
-        Thing::FileUrl => "a file by its URL",
-        Thing::Foreign => "a file that lies at another provider",
+        Feature::Choices => "a wanted for more than one answer",
+        Feature::Audio => "audio",
+        Feature::Video => "video",
+        Feature::OddImage => "an image that is neither JPEG, PNG, GIF nor WebP",
+        Feature::KeptImage => "an image by the id of a file",
+        Feature::FileUrl => "a file by its URL",
+        Feature::Foreign => "a file that lies at another provider",
         _ => "this",
     };
     format!("{what} cannot be sent to a {} upstream", upstream.name())

@@ -1,6 +1,6 @@
 //! What an answer says, piece by piece.
 
-use super::Carrier;
+use super::Signature;
 use super::search::Search;
 use crate::wire::problem::{Class, ErrorStatus};
 use crate::wire::usage::Usage;
@@ -29,13 +29,13 @@ pub enum Event {
     ReasoningSignature {
         choice: u32,
         block: u32,
-        carrier: Carrier,
+        signature: Signature,
     },
     /// Reasoning without a readable word.
     ReasoningOpaque {
         choice: u32,
         block: u32,
-        carrier: Carrier,
+        signature: Signature,
     },
     RefusalDelta {
         choice: u32,
@@ -47,7 +47,7 @@ pub enum Event {
         block: u32,
         id: String,
         name: String,
-        carrier: Option<Carrier>,
+        signature: Option<Signature>,
     },
     ToolArgs {
         choice: u32,

@@ -27,7 +27,7 @@ pub mod written;
 
 use serde_json::{Map, Value};
 
-pub use signature::{Carrier, Family};
+pub use signature::{Signature, Family};
 pub use event::{Event, Finish};
 pub use given::{Given, Object};
 pub use hosted::Hosted;
@@ -114,10 +114,10 @@ pub enum Part {
     },
     Reasoning {
         text: String,
-        carrier: Option<Carrier>,
+        signature: Option<Signature>,
     },
     /// Reasoning that nobody but its provider can read.
-    Opaque(Carrier),
+    Opaque(Signature),
     ToolCall(ToolCall),
     ToolResult(ToolResult),
     Refusal(String),
@@ -146,7 +146,7 @@ pub struct ToolCall {
     pub arguments: String,
     /// Takes text instead of JSON.
     pub is_custom: bool,
-    pub carrier: Option<Carrier>,
+    pub signature: Option<Signature>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -342,10 +342,10 @@ impl Part {
                 source(of)
             }
             Self::Audio { data, .. } => data.len(),
-            Self::Reasoning { text, carrier } => {
-                text.len() + carrier.as_ref().map_or(0, |carrier| carrier.value.len())
+            Self::Reasoning { text, signature } => {
+                text.len() + signature.as_ref().map_or(0, |signature| signature.value.len())
             }
-            Self::Opaque(carrier) => carrier.value.len(),
+            Self::Opaque(signature) => signature.value.len(),
             Self::ToolCall(call) => call.arguments.len(),
             Self::ToolResult(result) => result.parts.iter().map(Self::weight).sum(),
         }

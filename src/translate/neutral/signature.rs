@@ -5,10 +5,10 @@
 use super::media;
 
 /// Google's word for a call whose signature is not to be checked ("Thought signatures", Gemini API): it stands
-/// where a carrier would, and is none.
+/// where a signature would, and is none.
 pub const UNCHECKED: &str = "skip_thought_signature_validator";
 
-/// Whose a carrier is.
+/// Whose a signature is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     Claude,
@@ -22,7 +22,7 @@ const BETWEEN: char = '#';
 
 /// Opaque: never logged, compared or read beyond the tag.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Carrier {
+pub struct Signature {
     pub family: Family,
     pub value: String,
 }
@@ -43,7 +43,7 @@ impl Family {
     }
 }
 
-impl Carrier {
+impl Signature {
     /// Reads one from a body of the dialect that `native` is at home in.
     pub fn read(value: &str, native: Family) -> Option<Self> {
         if value.is_empty() || value == UNCHECKED {
@@ -80,7 +80,7 @@ impl Carrier {
         }
     }
 
-    /// As [`Carrier::read`], from a Gemini body: its clients take signatures for bytes, so a tagged one stands
+    /// As [`Signature::read`], from a Gemini body: its clients take signatures for bytes, so a tagged one stands
     /// there in base64.
     pub fn read_bytes(value: &str) -> Option<Self> {
         let text = media::text_of_base64(value);
@@ -89,11 +89,11 @@ impl Carrier {
         }
         let tagged = text
             .and_then(|text| Self::read(&text, Family::Gemini))
-            .filter(|carrier| carrier.family != Family::Gemini);
+            .filter(|signature| signature.family != Family::Gemini);
         tagged.or_else(|| Self::read(value, Family::Gemini))
     }
 
-    /// As [`Carrier::write`], into a Gemini body.
+    /// As [`Signature::write`], into a Gemini body.
     pub fn write_bytes(&self) -> String {
         match self.family {
             Family::Gemini => self.value.clone(),
@@ -110,7 +110,7 @@ impl Carrier {
     }
 }
 
-impl std::fmt::Debug for Carrier {
+impl std::fmt::Debug for Signature {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?}({} bytes)", self.family, self.value.len())
     }
@@ -122,14 +122,14 @@ mod tests {
 
     #[test]
     fn a_tag_brings_it_home() {
-        let own = Carrier::read("Eabc", Family::Claude).unwrap();
+        let own = Signature::read("Eabc", Family::Claude).unwrap();
         assert_eq!(own.write(Family::Claude), "Eabc");
         let abroad = own.write(Family::Gpt);
         assert_eq!(abroad, "claude#Eabc");
-        assert_eq!(Carrier::read(&abroad, Family::Gpt), Some(own.clone()));
-        assert_eq!(Carrier::read("", Family::Gemini), None);
-        assert_eq!(Carrier::read_bytes(&own.write_bytes()), Some(own));
-        let google = Carrier::read_bytes("CiQBjz1rX7").unwrap();
+        assert_eq!(Signature::read(&abroad, Family::Gpt), Some(own.clone()));
+        assert_eq!(Signature::read("", Family::Gemini), None);
+        assert_eq!(Signature::read_bytes(&own.write_bytes()), Some(own));
+        let google = Signature::read_bytes("CiQBjz1rX7").unwrap();
         assert_eq!(
             (google.family, google.write_bytes()),
             (Family::Gemini, "CiQBjz1rX7".to_owned())
@@ -138,16 +138,16 @@ mod tests {
 
     #[test]
     fn encrypted_reasoning_goes_with_its_id() {
-        let own = Carrier::read_item(Some("rs_1"), "gAAA=").unwrap();
+        let own = Signature::read_item(Some("rs_1"), "gAAA=").unwrap();
         assert_eq!(own.of_item(), (Some("rs_1"), "gAAA="));
         assert_eq!(own.write(Family::Gpt), "gAAA=");
         let abroad = own.write(Family::Claude);
         assert_eq!(abroad, "gpt#rs_1#gAAA=");
-        assert_eq!(Carrier::read(&abroad, Family::Claude), Some(own.clone()));
-        assert_eq!(Carrier::read_item(Some("rs_2"), &abroad), Some(own));
-        let nameless = Carrier::read_item(None, "gAAA=").unwrap();
+        assert_eq!(Signature::read(&abroad, Family::Claude), Some(own.clone()));
+        assert_eq!(Signature::read_item(Some("rs_2"), &abroad), Some(own));
+        let nameless = Signature::read_item(None, "gAAA=").unwrap();
         assert_eq!(nameless.of_item(), (None, "gAAA="));
-        let other = Carrier::read_item(Some("rs_1"), "claude#Eabc").unwrap();
+        let other = Signature::read_item(Some("rs_1"), "claude#Eabc").unwrap();
         assert_eq!(
             (other.family, other.of_item()),
             (Family::Claude, (None, "Eabc"))
@@ -158,8 +158,8 @@ mod tests {
     fn the_word_for_none_is_none() {
         let in_bytes = media::base64(UNCHECKED.as_bytes());
         for value in ["", UNCHECKED, in_bytes.as_str()] {
-            assert_eq!(Carrier::read_bytes(value), None, "{value}");
+            assert_eq!(Signature::read_bytes(value), None, "{value}");
         }
-        assert_eq!(Carrier::read(UNCHECKED, Family::Gemini), None);
+        assert_eq!(Signature::read(UNCHECKED, Family::Gemini), None);
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::translate::neutral::answer::arguments;
 use crate::translate::neutral::event::Citation;
 use crate::translate::neutral::search::{Search, Texts};
-use crate::translate::neutral::{Carrier, Family};
+use crate::translate::neutral::{Signature, Family};
 
 #[derive(Debug)]
 pub struct Item {
@@ -13,7 +13,7 @@ pub struct Item {
     pub kind: Kind,
     pub text: String,
     pub annotations: Vec<Value>,
-    pub carrier: Option<Carrier>,
+    pub signature: Option<Signature>,
     /// As it went out, once it is complete.
     pub done: Option<Value>,
 }
@@ -78,8 +78,8 @@ impl Item {
             Kind::Reasoning => {
                 let mut item = reasoning(id, if is_whole { &self.text } else { "" });
                 item["status"] = status.into();
-                if let Some(carrier) = self.carrier.as_ref().filter(|_| is_whole) {
-                    item["encrypted_content"] = carrier.write(Family::Gpt).into();
+                if let Some(signature) = self.signature.as_ref().filter(|_| is_whole) {
+                    item["encrypted_content"] = signature.write(Family::Gpt).into();
                 }
                 item
             }

@@ -2,7 +2,7 @@
 
 use super::read_item;
 use crate::wire::Dialect;
-use crate::translate::neutral::capabilities::{Place, Way};
+use crate::translate::neutral::capabilities::{Direction, Place};
 use crate::translate::neutral::parts::{function, stops};
 use crate::translate::neutral::{Given, Hosted, Object, Output, Part, Request, Role, Sampling, Text, Tool, ToolChoice, Turn, Untranslatable, WebSearch};
 use crate::translate::openai::{allowed_tools, choice_word, custom_tool, schema_output, tier};
@@ -16,7 +16,7 @@ const STATEFUL: [&str; 3] = ["previous_response_id", "conversation", "prompt"];
 ///
 /// # Errors
 /// Where it says something that nobody else could be told.
-pub fn request(mut body: Object<'_>, way: Way) -> Result<Request<'_>> {
+pub fn request(mut body: Object<'_>, way: Direction) -> Result<Request<'_>> {
     for key in STATEFUL {
         if body.take(key).is_some() {
             let why = "is not supported where the upstream is not the Responses API";

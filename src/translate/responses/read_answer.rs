@@ -7,7 +7,7 @@ use crate::translate::neutral::event::{self, Citation};
 use crate::json::fields::{Fields, object};
 use crate::translate::neutral::ids::Mint;
 use crate::translate::neutral::search::{Found, Search};
-use crate::translate::neutral::{Carrier, Event, Family, Finish};
+use crate::translate::neutral::{Signature, Event, Family, Finish};
 
 /// Reads the events of one answer.
 #[derive(Debug)]
@@ -169,7 +169,7 @@ impl Reader {
             block: next,
             id: item.call_id.clone(),
             name: item.name.clone(),
-            carrier: None,
+            signature: None,
         });
         if !item.arguments.is_empty() {
             events.push(Event::ToolArgs {
@@ -438,7 +438,7 @@ impl Reader {
         self.say(at, Kind::Reasoning, rest(&texts.join("\n\n"), told), events);
         let value = item.text("encrypted_content").unwrap_or_default();
         let id = item.text("id");
-        let Some(carrier) = Carrier::read_item(id.as_deref(), &value) else {
+        let Some(signature) = Signature::read_item(id.as_deref(), &value) else {
             return;
         };
         let Some(place) = self.items.get_mut(at) else {
@@ -448,16 +448,16 @@ impl Reader {
             self.blocks += 1;
             self.blocks - 1
         });
-        events.push(match carrier.family {
+        events.push(match signature.family {
             Family::ClaudeRedacted => Event::ReasoningOpaque {
                 choice: 0,
                 block,
-                carrier,
+                signature,
             },
             _ => Event::ReasoningSignature {
                 choice: 0,
                 block,
-                carrier,
+                signature,
             },
         });
     }

@@ -3,7 +3,7 @@
 
 use super::read::{in_namespace, tool};
 use crate::translate::neutral::capabilities::Place;
-use crate::translate::neutral::{Carrier, Family, Given, Object, Part, Request, Role, Source, Text, ToolCall, ToolResult, Turn, Untranslatable, media};
+use crate::translate::neutral::{Signature, Family, Given, Object, Part, Request, Role, Source, Text, ToolCall, ToolResult, Turn, Untranslatable, media};
 use crate::translate::content_parts::{By, pieces, shown};
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -26,7 +26,7 @@ pub fn item<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) 
                 name: in_namespace(namespace.as_deref(), name),
                 arguments: arguments.map(Given::into_text).unwrap_or_default(),
                 is_custom: kind == "custom_tool_call",
-                carrier: None,
+                signature: None,
             };
             assistant(request, Part::ToolCall(call));
         }
@@ -214,13 +214,13 @@ fn reasoning(mut item: Object<'_>) -> Option<Part> {
     }
     let text = texts.join("\n\n");
     let id = item.full_text("id");
-    let carrier = item
+    let signature = item
         .text("encrypted_content")
-        .and_then(|value| Carrier::read_item(id.as_deref(), &value));
-    match carrier {
-        Some(carrier) if carrier.family == Family::ClaudeRedacted => Some(Part::Opaque(carrier)),
+        .and_then(|value| Signature::read_item(id.as_deref(), &value));
+    match signature {
+        Some(signature) if signature.family == Family::ClaudeRedacted => Some(Part::Opaque(signature)),
         None if text.is_empty() => None,
-        carrier => Some(Part::Reasoning { text, carrier }),
+        signature => Some(Part::Reasoning { text, signature }),
     }
 }
 

@@ -51,23 +51,23 @@ fn events(block: u32, content: &Block) -> Vec<Event> {
             });
             std::iter::once(said).chain(cited).collect()
         }
-        Block::Reasoning { text, carrier } => {
+        Block::Reasoning { text, signature } => {
             let thought = (!text.is_empty()).then_some(Event::ReasoningDelta {
                 choice,
                 block,
                 text,
             });
-            let signed = carrier.map(|carrier| Event::ReasoningSignature {
+            let signed = signature.map(|signature| Event::ReasoningSignature {
                 choice,
                 block,
-                carrier,
+                signature,
             });
             thought.into_iter().chain(signed).collect()
         }
-        Block::Opaque(carrier) => vec![Event::ReasoningOpaque {
+        Block::Opaque(signature) => vec![Event::ReasoningOpaque {
             choice,
             block,
-            carrier,
+            signature,
         }],
         Block::Refusal(text) => vec![Event::RefusalDelta {
             choice,
@@ -78,7 +78,7 @@ fn events(block: u32, content: &Block) -> Vec<Event> {
             id,
             name,
             arguments,
-            carrier,
+            signature,
             is_complete,
         } => {
             let mut events = vec![
@@ -87,7 +87,7 @@ fn events(block: u32, content: &Block) -> Vec<Event> {
                     block,
                     id,
                     name,
-                    carrier,
+                    signature,
                 },
                 Event::ToolArgs {
                     choice,

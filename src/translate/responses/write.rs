@@ -7,10 +7,10 @@ use serde_json::{Map, Value, json};
 use crate::wire::Dialect;
 use crate::json::fields::{object_of, set};
 use crate::translate::neutral::ids::Distinct;
-use crate::translate::neutral::capabilities::{self, Thing, cannot};
+use crate::translate::neutral::capabilities::{self, Feature, cannot};
 use crate::translate::neutral::names::Names;
 use crate::translate::neutral::parts::{function_arguments, texts_of};
-use crate::translate::neutral::{Carrier, Family, Hosted, List, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, Written, fold, ids, media, repair};
+use crate::translate::neutral::{Signature, Family, Hosted, List, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, Written, fold, ids, media, repair};
 use crate::translate::openai::{LONGEST_NAME, flagged, mime_of, output_name, tier_word};
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -105,11 +105,11 @@ fn turn(turn: Turn, names: &Names, text_calls: &HashSet<String>, input: &mut Lis
                 end(&mut is_open, input)?;
                 tool_result(result, text_calls, input)?;
             }
-            Part::Reasoning { text, carrier } => {
-                let carrier = carrier.filter(|carrier| carrier.family == Family::Gpt);
-                if let Some(carrier) = carrier {
+            Part::Reasoning { text, signature } => {
+                let signature = signature.filter(|signature| signature.family == Family::Gpt);
+                if let Some(signature) = signature {
                     end(&mut is_open, input)?;
-                    input.push(reasoning(&text, &carrier))?;
+                    input.push(reasoning(&text, &signature))?;
                 }
             }
             Part::Opaque(_) => {}
@@ -136,10 +136,10 @@ fn turn(turn: Turn, names: &Names, text_calls: &HashSet<String>, input: &mut Lis
 }
 
 /// Reasoning with the id that its encrypted content belongs to: the vendor refuses it with another.
-fn reasoning(text: &str, carrier: &Carrier) -> Value {
+fn reasoning(text: &str, signature: &Signature) -> Value {
     let summary = (!text.is_empty()).then(|| json!({"type": "summary_text", "text": text}));
     let summary: Vec<Value> = summary.into_iter().collect();
-    let (id, encrypted) = carrier.of_item();
+    let (id, encrypted) = signature.of_item();
     match id {
         Some(id) => json!({"type": "reasoning", "id": id, "summary": summary,
             "encrypted_content": encrypted}),
@@ -188,12 +188,12 @@ fn content(part: Part) -> Result<Option<Value>> {
                 }
                 Source::Url(url) => image["image_url"] = url.into(),
                 Source::FileId(id) => image["file_id"] = id.into(),
-                Source::Text(_) => return cannot(Thing::OddImage),
+                Source::Text(_) => return cannot(Feature::OddImage),
             }
             image
         }
-        Part::Audio { .. } => return cannot(Thing::Audio),
-        Part::Video(_) => return cannot(Thing::Video),
+        Part::Audio { .. } => return cannot(Feature::Audio),
+        Part::Video(_) => return cannot(Feature::Video),
         Part::File { source, name, .. } => {
             let mime = mime_of(&source);
             let mut file = json!({"type": "input_file"});

@@ -9,7 +9,7 @@ use super::envelope::{Progress, failed, response};
 use super::items::{Item, Kind, Named, annotation, text_part};
 use crate::translate::neutral::answer::{Ending, Head};
 use crate::translate::neutral::search::Texts;
-use crate::translate::neutral::{Carrier, Event, Finish};
+use crate::translate::neutral::{Signature, Event, Finish};
 
 /// About what a complete item takes beside its text, bytes.
 const ITEM: usize = 512;
@@ -91,21 +91,21 @@ impl Writer {
             Event::ReasoningSignature {
                 choice: 0,
                 block,
-                carrier,
+                signature,
             } => {
                 let at = self.enter(Kind::Reasoning, block, out);
                 if let Some(item) = self.items.get_mut(at) {
-                    item.carrier = Some(carrier);
+                    item.signature = Some(signature);
                 }
             }
             Event::ReasoningOpaque {
                 choice: 0,
                 block,
-                carrier,
+                signature,
             } => {
                 let at = self.enter(Kind::Reasoning, block, out);
                 if let Some(item) = self.items.get_mut(at) {
-                    item.carrier = Some(carrier);
+                    item.signature = Some(signature);
                 }
                 self.close(out);
             }
@@ -114,8 +114,8 @@ impl Writer {
                 block,
                 id,
                 name,
-                carrier,
-            } => self.tool(block, id, name, carrier, out),
+                signature,
+            } => self.tool(block, id, name, signature, out),
             Event::ToolArgs {
                 choice: 0,
                 block,
@@ -262,7 +262,7 @@ impl Writer {
             kind,
             text: String::new(),
             annotations: Vec::new(),
-            carrier: None,
+            signature: None,
             done: None,
         };
         let begun = item.value("in_progress", false);
@@ -317,15 +317,15 @@ impl Writer {
         block: u32,
         call_id: String,
         name: String,
-        carrier: Option<Carrier>,
+        signature: Option<Signature>,
         out: &mut Vec<u8>,
     ) {
         self.has_calls = true;
         self.close(out);
-        if let Some(carrier) = carrier {
+        if let Some(signature) = signature {
             let at = self.enter(Kind::Reasoning, u32::MAX, out);
             if let Some(item) = self.items.get_mut(at) {
-                item.carrier = Some(carrier);
+                item.signature = Some(signature);
             }
             self.close(out);
         }

@@ -8,7 +8,7 @@ use memchr::memmem;
 
 use super::asked::Asked;
 use super::chunks::Chunks;
-use super::outcome::{Ended, Relayed, Settle, Settlement};
+use super::outcome::{Ended, Relayed, OnEnd, AnswerEnd};
 use super::pump::TOGETHER;
 use super::source::{closed, drain, fill, silent, unfinished};
 use super::stream::{Opened, Primed};
@@ -16,7 +16,7 @@ use super::whole::{self, Whole};
 use crate::budget::{Budget, Exhausted, Reservation};
 use crate::wire::event::{self, Meaning};
 use crate::wire::problem::{self, ErrorStatus};
-use crate::translate::{self, State, Stream, WayBack};
+use crate::translate::{self, State, Stream, TranslationContext};
 use crate::wire::{Dialect, choice_error};
 use crate::exchange::Interruption;
 use crate::provider::{Answer, Failure, FailureKind, Headers};
@@ -27,9 +27,9 @@ use crate::sse::{Event, Splitter};
 ///
 /// # Errors
 /// When it breaks off, is too long to be held, or is an error.
-pub fn whole(answer: Answer, way_back: WayBack, asked: &Asked<'_>) -> Result<Whole, Failure> {
+pub fn whole(answer: Answer, context: TranslationContext, asked: &Asked<'_>) -> Result<Whole, Failure> {
     let read = whole::open_all(answer, asked)?;
-    let translated = translate::whole(read.held(), way_back);
+    let translated = translate::whole(read.held(), context);
     let (body, usage) = translated.map_err(|(status, message)| {
         let failure = no_answer(status, &message);
         failure.redacted(&read.redaction)
@@ -47,14 +47,14 @@ fn no_answer(status: u16, message: &str) -> Failure {
 }
 
 /// A stream in the client's dialect, as far as it is known. Nothing of it has been written.
-pub struct Crossing {
+pub struct Translation {
     opened: Opened,
     reading: Reading,
     /// What has come of it was its end.
     is_over: bool,
 }
 
-impl Crossing {
+impl Translation {
     /// What the stream keeps of the answer counts in `budget`.
     pub fn new(mut opened: Opened, stream: Stream, budget: &Budget) -> Self {
         let redaction = match &opened {
@@ -110,7 +110,7 @@ impl Crossing {
         self,
         out: Chunks<W>,
         keep_alive: Option<Duration>,
-        settle: Settle<'_>,
+        on_end: OnEnd<'_>,
     ) -> Relayed {
         let mut pump = Pump {
             reading: self.reading,
@@ -118,7 +118,7 @@ impl Crossing {
             keep_alive,
             last_written: Instant::now(),
             response: None,
-            settle,
+            on_end,
         };
         let ended = match self.opened {
             Opened::Events(primed) => pump.events(primed, self.is_over),
@@ -167,7 +167,7 @@ struct Pump<'a, W> {
     keep_alive: Option<Duration>,
     last_written: Instant,
     response: Option<String>,
-    settle: Settle<'a>,
+    on_end: OnEnd<'a>,
 }
 
 type Over = (Ended, Option<Failure>);
@@ -344,7 +344,7 @@ impl<W: Write> Pump<'_, W> {
             Dialect::Responses => self.reading.pending.get(end..).and_then(last_response),
             Dialect::Chat | Dialect::Messages | Dialect::Gemini => None,
         };
-        (self.settle)(&Settlement {
+        (self.on_end)(&AnswerEnd {
             ended: over.0,
             failure: over.1.as_ref(),
             response: self.response.as_deref(),
