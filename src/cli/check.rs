@@ -10,7 +10,7 @@ use super::load::load;
 use crate::config::{Config, Place, Problem, Severity, keys};
 use crate::credential;
 use crate::edge::Identity;
-use crate::routing::{Catalog, Holders};
+use crate::routing::{Catalog, CredentialIds};
 use crate::server::ruled;
 
 /// What the file holds that is wrong or odd, in its order, and what the environment asks in vain.
@@ -18,7 +18,7 @@ pub fn problems(path: &Path, environment: &Environment) -> Vec<Problem> {
     let loaded = load(path, environment);
     let of_credentials = |config: &Config| {
         let (credentials, mut problems) = credential::from_config(config);
-        let catalog = Catalog::new(credentials, &Holders::default());
+        let catalog = Catalog::new(credentials, &CredentialIds::default());
         problems.extend(ruled::idle(config, &catalog));
         problems.extend(nobody(config, &catalog));
         problems

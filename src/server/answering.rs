@@ -56,7 +56,7 @@ impl Generation<'_> {
     ) -> (Told<'p>, io::Result<()>) {
         let Placed {
             candidate,
-            member,
+            upstream_model,
             decision,
             attempts,
             answer,
@@ -121,10 +121,10 @@ impl Generation<'_> {
                         true => relay::Framing::Array,
                         false => relay::Framing::Events,
                     },
-                    rename: rename(member, understood),
+                    rename: rename(upstream_model, understood),
                     keep_alive,
                     is_codex: inbound.is_codex(),
-                    model: told(member, understood),
+                    model: told(upstream_model, understood),
                 };
                 primed.pump(chunks(Prefixed::new(head, out)), style, &mut settle)
             }

@@ -39,7 +39,7 @@ use crate::json::Span;
 use crate::logs;
 use crate::provider::{Action, Headers};
 use crate::relay::{Chunks, Rename};
-use crate::routing::{Member, Offer, Order, Servers, Unserved};
+use crate::routing::{DispatchError, ModelEntry, RouteRequest, Servers, UpstreamModel};
 use crate::session::bindings::Key;
 use crate::session::decision::Decision;
 use crate::session::identity::{self, Identity};
@@ -257,34 +257,36 @@ impl Generation<'_> {
     ) -> io::Result<()> {
         let name = ModelName::split(&understood.model);
         let catalog = &self.snapshot.catalog;
-        let (base, offer) = match catalog.offer(name.base) {
-            Some(offer) => (name.base, Some(offer)),
+        let (base, entry) = match catalog.entry(name.base) {
+            Some(entry) => (name.base, Some(entry)),
             None if name.base == AUTO => match self.newest() {
-                Some((newest, offer)) => (newest, Some(offer)),
+                Some((newest, entry)) => (newest, Some(entry)),
                 None => (AUTO, None),
             },
             // An id may itself end in parentheses.
-            None => (name.full, catalog.offer(name.full)),
+            None => (name.full, catalog.entry(name.full)),
         };
-        let passed_on = match offer {
+        let passed_on = match entry {
             Some(_) => None,
             None => catalog.passed_on(name.base),
         };
-        let (base, offer) = match &passed_on {
+        let (base, entry) = match &passed_on {
             Some(passed_on) => (name.base, Some(&**passed_on)),
-            None => (base, offer),
+            None => (base, entry),
         };
-        let Some(offer) = offer else {
+        let Some(entry) = entry else {
             let near = models::nearest(&self.snapshot.listed, name.base);
             return self.refuse(&Problem::unknown_model(&understood.model, &near), out);
         };
         let config = &self.snapshot.config;
-        let order = Order {
-            offer,
+        let route_request = RouteRequest {
+            entry,
             model: base,
             servers: match understood.needs.servers {
                 // It was asked for another model then.
-                Servers::One(holder) if offer.position(holder).is_none() => Servers::Keepers,
+                Servers::One(credential_id) if entry.position(credential_id).is_none() => {
+                    Servers::Keepers
+                }
                 servers => servers,
             },
             key: self.key(understood, base),
@@ -296,10 +298,10 @@ impl Generation<'_> {
             },
             is_counting: self.operation.action == Action::Count,
         };
-        if !offer
+        if !entry
             .candidates()
             .iter()
-            .any(|candidate| order.serves(candidate))
+            .any(|candidate| route_request.serves(candidate))
             && let Some(problem) = &understood.needs.otherwise
         {
             return self.refuse(problem, out);
@@ -310,19 +312,33 @@ impl Generation<'_> {
         let began = Cell::new(None);
         let signs = Signs::begin(self, inbound, understood);
         let asked = &*inbound;
-        let attempt = |candidate, member| {
+        let attempt = |candidate, upstream_model| {
             began.set(is_recorded.then(Began::now));
-            let opened = self.attempt(candidate, member, asked, understood, suffix, &headers);
+            let opened = self.attempt(
+                candidate,
+                upstream_model,
+                asked,
+                understood,
+                suffix,
+                &headers,
+            );
             if let (Err(_), Some(began)) = (&opened, began.get()) {
-                self.record(candidate, member, began, None, true);
+                self.record(candidate, upstream_model, began, None, true);
             }
             opened
         };
         let routing = &self.server.routing;
-        let placed = routing.dispatch(order, Instant::now, |time| self.waiter.pause(time), attempt);
+        let placed = routing.dispatch(
+            route_request,
+            Instant::now,
+            |time| self.waiter.pause(time),
+            attempt,
+        );
         drop(headers);
         let keeping = match &placed {
-            Ok(placed) => self.keeping(placed.candidate, placed.member, inbound, understood),
+            Ok(placed) => {
+                self.keeping(placed.candidate, placed.upstream_model, inbound, understood)
+            }
             Err(_) => Keeping::Nobody,
         };
         inbound.put_in = None;
@@ -335,14 +351,20 @@ impl Generation<'_> {
         };
         let (told, answered) = match placed {
             Ok(placed) => {
-                let (candidate, member) = (placed.candidate, placed.member);
+                let (candidate, upstream_model) = (placed.candidate, placed.upstream_model);
                 let (told, answered) = self.relay(placed, inbound, understood, keeping, base, way);
                 if let Some(began) = began.get() {
-                    self.record(candidate, member, began, told.usage, told.status >= 400);
+                    self.record(
+                        candidate,
+                        upstream_model,
+                        began,
+                        told.usage,
+                        told.status >= 400,
+                    );
                 }
                 (told, answered)
             }
-            Err(unserved) => self.tell(base, &unserved, inbound, understood, way),
+            Err(error) => self.tell(base, &error, inbound, understood, way),
         };
         if is_recorded {
             self.server.usage.request(told.status >= 400);
@@ -353,18 +375,18 @@ impl Generation<'_> {
 
     /// The newest model that somebody can serve now (spec/routing.md 1.1).
     #[inline(never)]
-    fn newest(&self) -> Option<(&str, &Offer)> {
+    fn newest(&self) -> Option<(&str, &ModelEntry)> {
         let now = Instant::now();
-        let offers = self.snapshot.catalog.offers();
-        let usable = |offer: &Offer| {
+        let entries = self.snapshot.catalog.entries();
+        let usable = |entry: &ModelEntry| {
             self.server.routing.with(|router| {
-                let mut candidates = offer.candidates().iter();
+                let mut candidates = entry.candidates().iter();
                 candidates.any(|candidate| router.block(candidate, now).is_none())
             })
         };
-        offers
-            .filter(|(_, offer)| offer.model.created.is_some() && usable(offer))
-            .max_by_key(|(_, offer)| offer.model.created)
+        entries
+            .filter(|(_, entry)| entry.model.created.is_some() && usable(entry))
+            .max_by_key(|(_, entry)| entry.model.created)
     }
 
     /// Tells the client why nobody served it.
@@ -372,17 +394,17 @@ impl Generation<'_> {
     fn tell(
         &self,
         model: &str,
-        unserved: &Unserved,
+        error: &DispatchError,
         inbound: &Inbound,
         understood: &Understood<'_>,
         way: Way<'_>,
     ) -> (Told<'static>, io::Result<()>) {
         let dialect = self.operation.dialect;
-        if let Some(failure) = &unserved.failure {
+        if let Some(failure) = &error.failure {
             self.fails(&failure.message);
         }
-        let words = unserved::words(model, unserved);
-        if let (None, Some(Words::Ours(problem))) = (&unserved.failure, &words) {
+        let words = unserved::words(model, error);
+        if let (None, Some(Words::Ours(problem))) = (&error.failure, &words) {
             self.fails(&problem.message);
         }
         let (status, answered) = match words {
@@ -414,7 +436,7 @@ impl Generation<'_> {
                 (words.status(dialect), chunks.finish())
             }
             Some(words) => {
-                let passed_on = unserved
+                let passed_on = error
                     .failure
                     .iter()
                     .flat_map(|failure| self.passed_on(&failure.headers));
@@ -426,7 +448,7 @@ impl Generation<'_> {
         let told = Told {
             credential: None,
             decision: Decision::Unbound,
-            attempts: unserved.attempts,
+            attempts: error.attempts,
             status,
             usage: None,
         };
@@ -517,15 +539,21 @@ pub(super) struct Way<'l> {
 }
 
 /// The model's two names, where the client calls it otherwise than the upstream.
-pub(super) fn rename<'a>(member: &'a Member, understood: &'a Understood<'_>) -> Option<Rename<'a>> {
-    let client = told(member, understood);
-    (*member.upstream != *client).then_some(Rename {
-        upstream: &member.upstream,
+pub(super) fn rename<'a>(
+    upstream_model: &'a UpstreamModel,
+    understood: &'a Understood<'_>,
+) -> Option<Rename<'a>> {
+    let client = told(upstream_model, understood);
+    (*upstream_model.name != *client).then_some(Rename {
+        upstream: &upstream_model.name,
         client,
     })
 }
 
 /// The model's name in answers.
-pub(super) fn told<'a>(member: &'a Member, understood: &'a Understood<'_>) -> &'a str {
-    member.alias.as_deref().unwrap_or(&understood.model)
+pub(super) fn told<'a>(
+    upstream_model: &'a UpstreamModel,
+    understood: &'a Understood<'_>,
+) -> &'a str {
+    upstream_model.alias.as_deref().unwrap_or(&understood.model)
 }

@@ -10,7 +10,7 @@ use crate::dialect::Dialect;
 use crate::dialect::translate::Form;
 use crate::provider::Action;
 use crate::relay::Settlement;
-use crate::routing::{Candidate, Member};
+use crate::routing::{Candidate, UpstreamModel};
 use crate::session::name::Client;
 use crate::stored::{Item, NewAnswer, Parts, There, item, reference};
 
@@ -42,7 +42,7 @@ impl Generation<'_> {
     pub(super) fn keeping(
         &self,
         candidate: &Candidate,
-        member: &Member,
+        upstream_model: &UpstreamModel,
         inbound: &Inbound,
         understood: &Understood<'_>,
     ) -> Keeping {
@@ -50,7 +50,7 @@ impl Generation<'_> {
             return Keeping::Nobody;
         }
         if candidate.credential.keeps_answers() {
-            let names = rename(member, understood);
+            let names = rename(upstream_model, understood);
             return Keeping::There(There {
                 credential: Arc::clone(candidate.id()),
                 names: names.map(|names| (names.upstream.into(), names.client.into())),

@@ -59,7 +59,7 @@ use crate::logs::request_id::RequestId;
 use crate::logs::{self, Keep, PerSecond, Seen};
 use crate::provider::{Settings, Upstream, Variables};
 use crate::routing::State;
-use crate::session::bindings::Holder;
+use crate::session::bindings::CredentialId;
 use crate::session::carriers::Carriers;
 use crate::stored::{Bounds, Store};
 use crate::time::Timestamp;
@@ -154,7 +154,7 @@ impl Server {
         let (snapshot, findings) = Snapshot::new(
             config,
             listings.as_ref(),
-            &routing.holders,
+            &routing.credential_ids,
             Arc::clone(&log_folder),
             workers,
         );
@@ -192,10 +192,11 @@ impl Server {
         let before = self.snapshot.swap(Arc::clone(&snapshot));
         self.compare(&before, &snapshot);
         let credentials = snapshot.catalog.credentials().iter();
-        let present: HashSet<Holder> = credentials
-            .map(|credential| self.routing.holders.number(&credential.id))
+        let present: HashSet<CredentialId> = credentials
+            .map(|credential| self.routing.credential_ids.number(&credential.id))
             .collect();
-        self.routing.retain(|holder| present.contains(&holder));
+        self.routing
+            .retain(|credential_id| present.contains(&credential_id));
     }
 
     /// What follows from a configuration and the lists of models that there are, and what is odd about it.
@@ -204,7 +205,7 @@ impl Server {
         Snapshot::new(
             config,
             listings.as_ref(),
-            &self.routing.holders,
+            &self.routing.credential_ids,
             Arc::clone(&self.log_folder),
             self.workers,
         )
@@ -226,10 +227,10 @@ impl Server {
                 Some(same) if *same == credential => {}
                 Some(other) => {
                     log::info!("config: credential {id} changed");
-                    let holder = self.routing.holders.number(id);
+                    let credential_id = self.routing.credential_ids.number(id);
                     let has_other_models = other.models != credential.models;
                     self.routing
-                        .with(|router| router.changed(holder, has_other_models));
+                        .with(|router| router.changed(credential_id, has_other_models));
                 }
             }
         }

@@ -69,8 +69,8 @@ impl Generation<'_> {
     ) -> Result<Option<PutIn>, Box<Problem>> {
         let store = &self.server.stored;
         let (client, now) = (Client::new(self.client_name()), Instant::now());
-        let holders = &self.server.routing.holders;
-        let at = |there: &There| Servers::One(holders.number(&there.credential));
+        let credential_ids = &self.server.routing.credential_ids;
+        let at = |there: &There| Servers::One(credential_ids.number(&there.credential));
         let mut before = None;
         if let Some(id) = &references.previous {
             understood.previous = Some(id.clone().into_owned());

@@ -57,9 +57,9 @@ impl Server {
                 .iter()
                 .any(|known| known.id == session.credential)
             {
-                let holder = self.routing.holders.number(&session.credential);
+                let credential_id = self.routing.credential_ids.number(&session.credential);
                 self.routing
-                    .restore(session.client, holder, session.used, &session.names);
+                    .restore(session.client, credential_id, session.used, &session.names);
                 count += 1;
             }
         }

@@ -13,7 +13,7 @@ use crate::dialect::Dialect;
 use crate::dialect::translate::Form;
 use crate::dialect::usage::Usage;
 use crate::provider::Action;
-use crate::routing::{Candidate, Member};
+use crate::routing::{Candidate, UpstreamModel};
 use crate::usage::{Attempt, Names, Requests, Snapshot, Tokens};
 
 /// How often they are written down. At their largest they are some 25 MB, and a router's flash wears.
@@ -45,7 +45,7 @@ impl Generation<'_> {
     pub(super) fn record(
         &self,
         candidate: &Candidate,
-        member: &Member,
+        upstream_model: &UpstreamModel,
         began: Began,
         usage: Option<Usage>,
         failed: bool,
@@ -58,7 +58,7 @@ impl Generation<'_> {
                 "" => self.route_name(),
                 key => key,
             },
-            model: &member.upstream,
+            model: &upstream_model.name,
             source: &credential.account(),
             auth_index: &credential.auth_index,
             began: began.wall,

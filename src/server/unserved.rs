@@ -7,7 +7,7 @@ use crate::dialect::problem::{self, Class, ErrorStatus, Problem, Unavailable};
 use crate::dialect::responses::failure::{self, Known};
 use crate::dialect::{Dialect, translate};
 use crate::provider::{self, Failure, FailureKind};
-use crate::routing::{Standstill, Unserved};
+use crate::routing::{Availability, DispatchError};
 
 /// In logs: the client left before there was an answer. nginx's number.
 pub const CLIENT_GONE: u16 = 499;
@@ -89,13 +89,13 @@ impl Words<'_> {
 }
 
 /// `None` when there is nobody left to hear it.
-pub fn words<'u>(model: &str, unserved: &'u Unserved) -> Option<Words<'u>> {
-    let standstill = &unserved.standstill;
-    let earliest = standstill.earliest.filter(|_| standstill.is_complete());
-    let Some(failure) = &unserved.failure else {
-        return Some(Words::Ours(blocked(model, standstill)));
+pub fn words<'u>(model: &str, error: &'u DispatchError) -> Option<Words<'u>> {
+    let availability = &error.availability;
+    let earliest = availability.earliest.filter(|_| availability.is_complete());
+    let Some(failure) = &error.failure else {
+        return Some(Words::Ours(blocked(model, availability)));
     };
-    let is_quota = standstill.is_out_of_quota();
+    let is_quota = availability.is_out_of_quota();
     // When to come back is when somebody can be asked again, whoever that will be.
     let retry_after = match is_quota {
         true => earliest.or(failure.retry_after),
@@ -109,17 +109,17 @@ pub fn words<'u>(model: &str, unserved: &'u Unserved) -> Option<Words<'u>> {
                 .with_retry_after(failure.retry_after)
         }
         // Our credentials are not the client's: passed on, it would log its own user out.
-        (FailureKind::Status, Some(status)) if unserved.is_refusal() && !is_quota => {
+        (FailureKind::Status, Some(status)) if error.is_refusal() && !is_quota => {
             let why = format!(
                 "the upstream refused {} of {} credentials tried for {model}, the last with {status}{}; the gateway's log says which",
-                unserved.refused,
-                unserved.attempts,
-                match standstill.blocked.is_empty() {
+                error.refused,
+                error.attempts,
+                match availability.blocked.is_empty() {
                     true => String::new(),
-                    false => format!(" ({})", standstill.describe()),
+                    false => format!(" ({})", availability.describe()),
                 }
             );
-            let is_unpaid = unserved.class == Some(provider::Class::Payment);
+            let is_unpaid = error.class == Some(provider::Class::Payment);
             Problem {
                 class: is_unpaid.then_some(Class::Unpaid),
                 ..Problem::new(ErrorStatus::UNAVAILABLE, why)
@@ -127,7 +127,7 @@ pub fn words<'u>(model: &str, unserved: &'u Unserved) -> Option<Words<'u>> {
             .with_retry_after(earliest)
         }
         (FailureKind::Status, Some(status))
-            if !unserved.is_refusal() && (is_final(status) || !is_quota || status == 429) =>
+            if !error.is_refusal() && (is_final(status) || !is_quota || status == 429) =>
         {
             return Some(Words::Upstream {
                 status: ErrorStatus::from_upstream(status),
@@ -135,7 +135,7 @@ pub fn words<'u>(model: &str, unserved: &'u Unserved) -> Option<Words<'u>> {
                 failure,
             });
         }
-        _ if is_quota => blocked(model, standstill),
+        _ if is_quota => blocked(model, availability),
         (FailureKind::Unsupported, _) => {
             Problem::new(ErrorStatus::NOT_IMPLEMENTED, &failure.message)
         }
@@ -157,22 +157,22 @@ fn is_final(status: u16) -> bool {
 }
 
 /// What there is to say when nobody could be asked, or only in vain.
-fn blocked(model: &str, standstill: &Standstill) -> Problem {
-    let providers: Vec<&str> = standstill.providers.iter().map(String::as_str).collect();
-    if standstill.is_out_of_quota() {
+fn blocked(model: &str, availability: &Availability) -> Problem {
+    let providers: Vec<&str> = availability.providers.iter().map(String::as_str).collect();
+    if availability.is_out_of_quota() {
         let only = match providers.as_slice() {
             [only] => Some(*only),
             _ => None,
         };
-        return Problem::cooling_down(model, only, standstill.earliest.unwrap_or_default());
+        return Problem::cooling_down(model, only, availability.earliest.unwrap_or_default());
     }
-    if !standstill.is_complete() {
+    if !availability.is_complete() {
         return Problem::no_credential(Unavailable::NotFound, &providers, model);
     }
     let mut problem = Problem::no_credential(Unavailable::Blocked, &providers, model);
-    if standstill.is_unpaid() {
+    if availability.is_unpaid() {
         problem.class = Some(Class::Unpaid);
     }
-    problem.message = format!("{}; {}", problem.message, standstill.describe());
-    problem.with_retry_after(standstill.earliest)
+    problem.message = format!("{}; {}", problem.message, availability.describe());
+    problem.with_retry_after(availability.earliest)
 }
