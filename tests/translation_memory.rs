@@ -17,8 +17,8 @@ mod memory;
 mod shapes;
 
 use conversation::Results;
-use holdfast::wire::Dialect;
 use holdfast::translate::memory_needed;
+use holdfast::wire::Dialect;
 use shapes::Shape;
 
 #[global_allocator]

@@ -19,8 +19,8 @@ use std::io;
 use std::process::{Command, ExitCode};
 
 use conversation::Results;
-use holdfast::wire::Dialect;
 use holdfast::translate::{self, Stream, TranslationContext};
+use holdfast::wire::Dialect;
 use memory::{MOST, ask};
 
 #[global_allocator]

@@ -23,14 +23,14 @@ use crate::config::{self, Config};
 use crate::diagnostics::Diagnostics;
 use crate::edge::{Edge, Identity, IdentityError, Limits, Refusal, Service, listener};
 use crate::exchange::{Admission, Client, Head, Request};
+use crate::generation::report::Observer;
 use crate::heap;
 use crate::janitor::{Janitor, Task};
 use crate::logs::{self, Surroundings};
 use crate::provider::Variables;
-use model_lists::ModelLists;
-use crate::generation::report::Observer;
-use server::{Server, ServerOptions, Ticket};
 use crate::usage;
+use model_lists::ModelLists;
+use server::{Server, ServerOptions, Ticket};
 
 /// How often sessions are written down.
 const WRITE_INTERVAL: Duration = Duration::from_secs(60);

@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::server::Server;
 use super::saved_file::read;
-use crate::generation::snapshot::Snapshot;
+use super::server::Server;
 use crate::atomic_file;
 use crate::credential::{Credential, Listed, Listings};
 use crate::exchange::Waiter;
+use crate::generation::snapshot::Snapshot;
 use crate::provider::models::{self, List};
 use crate::provider::{Failure, FailureKind, Kind, Target};
 use crate::state_folder;

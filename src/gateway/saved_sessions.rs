@@ -54,10 +54,17 @@ impl Server {
                 .iter()
                 .any(|known| known.id == session.credential)
             {
-                let holder = self.services.routing.holders.number(&session.credential);
-                self.services
+                let credential_id = self
+                    .services
                     .routing
-                    .restore(session.client, holder, session.used, &session.names);
+                    .credential_ids
+                    .number(&session.credential);
+                self.services.routing.restore(
+                    session.client,
+                    credential_id,
+                    session.used,
+                    &session.names,
+                );
                 count += 1;
             }
         }

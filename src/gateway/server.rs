@@ -16,17 +16,17 @@ use parking_lot::Mutex;
 use crate::budget::Budget;
 use crate::config::{self, Config, Problem as Finding, Secret};
 use crate::credential::Credential;
-use crate::wire::Dialect;
-use crate::wire::problem::{ErrorStatus, Problem};
 use crate::exchange::{self, Admission, Head, Request, Waiter, Writer};
 use crate::logs::request_id::RequestId;
 use crate::logs::{self, Keep, PerSecond, Seen};
 use crate::provider::{Settings, Upstream, Variables};
 use crate::routing::State;
-use crate::session::bindings::Holder;
+use crate::session::bindings::CredentialId;
 use crate::stored::{Bounds, Store};
 use crate::time::Timestamp;
 use crate::usage::Statistics;
+use crate::wire::Dialect;
+use crate::wire::problem::{ErrorStatus, Problem};
 
 use super::model_lists::ModelLists;
 use super::saved_sessions::Written;
@@ -39,10 +39,10 @@ use crate::generation::snapshot::Snapshot;
 use crate::generation::{Generation, Operation, gemini_cli, stored_answers};
 use crate::http::admission::{self, Admitted};
 use crate::http::client_key::{self, Client};
+use crate::http::fixed;
 use crate::http::models::{self, ListShape};
 use crate::http::reply::Reply;
 use crate::http::route::{self, Resolved, Route};
-use crate::http::fixed;
 
 /// A request that was admitted: what the server found out by its head.
 pub struct Ticket {
@@ -111,7 +111,7 @@ impl Server {
         let (snapshot, findings) = Snapshot::new(
             config,
             listings.as_ref(),
-            &routing.holders,
+            &routing.credential_ids,
             Arc::clone(&log_folder),
             workers,
         );
@@ -151,10 +151,12 @@ impl Server {
         let before = self.snapshot.swap(Arc::clone(&snapshot));
         self.compare(&before, &snapshot);
         let credentials = snapshot.catalog.credentials().iter();
-        let present: HashSet<Holder> = credentials
-            .map(|credential| self.services.routing.holders.number(&credential.id))
+        let present: HashSet<CredentialId> = credentials
+            .map(|credential| self.services.routing.credential_ids.number(&credential.id))
             .collect();
-        self.services.routing.retain(|holder| present.contains(&holder));
+        self.services
+            .routing
+            .retain(|credential_id| present.contains(&credential_id));
     }
 
     /// What follows from a configuration and the lists of models that there are, and what is odd about it.
@@ -163,7 +165,7 @@ impl Server {
         Snapshot::new(
             config,
             listings.as_ref(),
-            &self.services.routing.holders,
+            &self.services.routing.credential_ids,
             Arc::clone(&self.log_folder),
             self.workers,
         )
@@ -185,11 +187,11 @@ impl Server {
                 Some(same) if *same == credential => {}
                 Some(other) => {
                     log::info!("config: credential {id} changed");
-                    let holder = self.services.routing.holders.number(id);
+                    let credential_id = self.services.routing.credential_ids.number(id);
                     let has_other_models = other.models != credential.models;
                     self.services
                         .routing
-                        .with(|router| router.changed(holder, has_other_models));
+                        .with(|router| router.changed(credential_id, has_other_models));
                 }
             }
         }
@@ -396,7 +398,9 @@ impl Server {
                 operation: *operation,
                 query,
             };
-            return self.services.about_stored(snapshot, &asked, inbound, access, out);
+            return self
+                .services
+                .about_stored(snapshot, &asked, inbound, access, out);
         }
         if !route.is_generation() {
             let reply = from_memory(snapshot, inbound, &route);

@@ -9,9 +9,9 @@ use std::time::Duration;
 use log::kv::{self, Key, Source, Value, VisitSource};
 use log::{Level, Record};
 
+use super::error_answer::CLIENT_GONE;
 use super::inbound::Inbound;
 use super::report::{Report, short};
-use super::unserved::CLIENT_GONE;
 use crate::logs::Seen;
 use crate::logs::line::ACCESS;
 use crate::logs::mask;

@@ -4,23 +4,23 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use super::attempt::Opening;
-use crate::http::fixed::{EVENT_STREAM, RELAYED_JSON};
-use super::{Generation, Told, ParsedRequest, ResponseSink, rename, told};
-use crate::http::head::{Framing, Head};
-use super::inbound::Inbound;
 use super::answer_storage::AnswerStorage;
+use super::attempt::Opening;
+use super::error_answer;
+use super::inbound::Inbound;
 use super::report::short;
-use super::unserved;
-use crate::wire::Dialect;
-use crate::translate::{Stream, TranslationContext};
+use super::{Generation, ParsedRequest, ResponseSink, Told, rename, told};
 use crate::exchange::ZERO;
+use crate::http::fixed::{EVENT_STREAM, RELAYED_JSON};
+use crate::http::head::{Framing, Head};
 use crate::provider::Headers;
 use crate::redaction::Redaction;
-use crate::relay::{self, Chunks, Translation, Ended, Opened, Relayed, AnswerEnd, Style, Whole};
+use crate::relay::{self, AnswerEnd, Chunks, Ended, Opened, Relayed, Style, Translation, Whole};
 use crate::routing::Placed;
 use crate::session::identity;
 use crate::session::name::Name;
+use crate::translate::{Stream, TranslationContext};
+use crate::wire::Dialect;
 
 /// Bytes of an answer that is no stream that may wait for a slow reader, so that no worker does.
 const WHOLE: usize = 32 * 1024 * 1024;
@@ -56,7 +56,7 @@ impl Generation<'_> {
     ) -> (Told<'p>, io::Result<()>) {
         let Placed {
             candidate,
-            member,
+            upstream_model,
             decision,
             attempts,
             answer,
@@ -121,10 +121,10 @@ impl Generation<'_> {
                         true => relay::Framing::Array,
                         false => relay::Framing::Events,
                     },
-                    rename: rename(member, understood),
+                    rename: rename(upstream_model, understood),
                     keep_alive,
                     is_codex: inbound.is_codex(),
-                    model: told(member, understood),
+                    model: told(upstream_model, understood),
                 };
                 primed.pump(chunks(Prefixed::new(head, out)), style, &mut on_end)
             }
@@ -233,7 +233,7 @@ fn dropped(kinds: &[String]) -> Option<String> {
 fn status(relayed: &Relayed) -> u16 {
     match relayed.ended {
         Ended::Terminal => 200,
-        Ended::ClientGone => unserved::CLIENT_GONE,
+        Ended::ClientGone => error_answer::CLIENT_GONE,
         Ended::NoTerminal | Ended::Broken | Ended::UpstreamError => relayed
             .failure
             .as_ref()

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Generation, ParsedRequest, rename};
 use super::inbound::Inbound;
+use super::{Generation, ParsedRequest, rename};
 use crate::budget::Reservation;
-use crate::wire::Dialect;
-use crate::translate::Form;
 use crate::provider::Action;
 use crate::relay::AnswerEnd;
-use crate::routing::{Candidate, Member};
+use crate::routing::{Candidate, UpstreamModel};
 use crate::session::name::Client;
-use crate::stored::{Item, NewAnswer, Parts, AtUpstream, item, reference};
+use crate::stored::{AtUpstream, Item, NewAnswer, Parts, item, reference};
+use crate::translate::Form;
+use crate::wire::Dialect;
 
 /// Who keeps the answer to a request.
 pub(super) enum AnswerStorage {
@@ -42,7 +42,7 @@ impl Generation<'_> {
     pub(super) fn keeping(
         &self,
         candidate: &Candidate,
-        member: &Member,
+        upstream_model: &UpstreamModel,
         inbound: &Inbound,
         understood: &ParsedRequest<'_>,
     ) -> AnswerStorage {
@@ -50,7 +50,7 @@ impl Generation<'_> {
             return AnswerStorage::Nobody;
         }
         if candidate.credential.keeps_answers() {
-            let names = rename(member, understood);
+            let names = rename(upstream_model, understood);
             return AnswerStorage::AtUpstream(AtUpstream {
                 credential: Arc::clone(candidate.id()),
                 names: names.map(|names| (names.upstream.into(), names.client.into())),

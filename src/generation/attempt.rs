@@ -6,26 +6,26 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
+use super::inbound::Inbound;
+use super::limits::{is_limited, record};
+use super::quirks::known;
 use super::signatures::ClientSignatures;
 use super::{Generation, ParsedRequest, rename, told};
-use super::inbound::Inbound;
-use super::quirks::known;
-use super::limits::{is_limited, record};
 use crate::budget::{Exhausted, Reservation};
-use crate::wire::Dialect;
-use crate::wire::signatures;
-use crate::translate::signature_cache::SignatureCache;
-use crate::translate::neutral::Untranslatable;
-use crate::wire::problem::{self, Problem};
-use crate::reasoning;
-use crate::translate::{self, Ask, Form, Stream};
 use crate::logs;
 use crate::payload::Selected;
 use crate::provider::{Action, Answer, Call, Failure, FailureKind, Headers, Target};
+use crate::reasoning;
 use crate::redaction::Redaction;
-use crate::relay::{self, Asked, Translation, Opened};
-use crate::routing::{Candidate, Member};
+use crate::relay::{self, Asked, Opened, Translation};
+use crate::routing::{Candidate, UpstreamModel};
 use crate::sse::MAX_EVENT;
+use crate::translate::neutral::Untranslatable;
+use crate::translate::signature_cache::SignatureCache;
+use crate::translate::{self, Ask, Form, Stream};
+use crate::wire::Dialect;
+use crate::wire::problem::{self, Problem};
+use crate::wire::signatures;
 
 /// How often it is tried again to take memory for a translation.
 const MEMORY_RETRY: Duration = Duration::from_millis(20);
@@ -68,7 +68,7 @@ impl Generation<'_> {
     pub(super) fn attempt(
         &self,
         candidate: &Candidate,
-        member: &Member,
+        upstream_model: &UpstreamModel,
         inbound: &Inbound,
         understood: &ParsedRequest<'_>,
         suffix: Option<&str>,
@@ -76,8 +76,15 @@ impl Generation<'_> {
     ) -> Result<Opening, Failure> {
         self.carried.take();
         self.dropped.take();
-        self.announce(candidate, member);
-        let opened = self.ask(candidate, member, inbound, understood, suffix, headers);
+        self.announce(candidate, upstream_model);
+        let opened = self.ask(
+            candidate,
+            upstream_model,
+            inbound,
+            understood,
+            suffix,
+            headers,
+        );
         if let Err(failure) = &opened {
             self.note(candidate, failure);
         }
@@ -87,20 +94,20 @@ impl Generation<'_> {
     fn ask(
         &self,
         candidate: &Candidate,
-        member: &Member,
+        upstream_model: &UpstreamModel,
         inbound: &Inbound,
         understood: &ParsedRequest<'_>,
         suffix: Option<&str>,
         headers: &[(&str, &str)],
     ) -> Result<Opening, Failure> {
         // What the configuration says outranks the client.
-        let suffix = member.thinking.as_deref().or(suffix);
+        let suffix = upstream_model.thinking.as_deref().or(suffix);
         let own_headers = candidate.credential.headers_for(headers);
         let dialect = self.operation.dialect;
         let upstream = candidate.credential.dialect();
         let call = Call {
             target: Target::of(&candidate.credential, &own_headers, &self.snapshot.config),
-            model: &member.upstream,
+            model: &upstream_model.name,
             action: self.operation.action,
             stream: understood.stream,
             body: inbound.sent(),
@@ -111,44 +118,47 @@ impl Generation<'_> {
             waiter: &self.waiter,
         };
         if call.action == Action::Compact && upstream != dialect {
-            return self.summarized(&call, member, upstream, understood, suffix);
+            return self.summarized(&call, upstream_model, upstream, understood, suffix);
         }
         if upstream != dialect && self.asks_for_compaction(&call) {
-            return self.answered_with_summary(&call, member, upstream, understood, suffix);
+            return self.answered_with_summary(&call, upstream_model, upstream, understood, suffix);
         }
-        let rules = self.rules(&call, member, understood);
+        let rules = self.rules(&call, upstream_model, understood);
         if upstream != dialect || understood.form != Form::Usual {
-            return self.translated(&call, member, upstream, understood, suffix, &rules);
+            return self.translated(&call, upstream_model, upstream, understood, suffix, &rules);
         }
         let called = match suffix {
-            None if !is_limited(member, call.body) => self.call_ruled(&call, &rules, member, None),
+            None if !is_limited(upstream_model, call.body) => {
+                self.call_ruled(&call, &rules, upstream_model, None)
+            }
             suffix => {
-                let record = record(member);
-                let body = reasoning::fitted(dialect, call.body, &member.upstream, suffix, record)
-                    .map_err(|why| Failure::new(FailureKind::Request, why))?;
+                let record = record(upstream_model);
+                let body =
+                    reasoning::fitted(dialect, call.body, &upstream_model.name, suffix, record)
+                        .map_err(|why| Failure::new(FailureKind::Request, why))?;
                 let call = Call {
                     body: &body,
                     model_span: None,
                     ..call
                 };
-                self.call_ruled(&call, &rules, member, suffix)
+                self.call_ruled(&call, &rules, upstream_model, suffix)
             }
         };
         let answer = match called {
             Err(failure) if self.is_unknown_there(&failure) => {
                 log::debug!("{} cannot do it: {failure}", candidate.id());
                 return match call.action {
-                    Action::Count => self.estimated(&call, member, upstream, understood),
-                    _ => self.summarized(&call, member, upstream, understood, suffix),
+                    Action::Count => self.estimated(&call, upstream_model, upstream, understood),
+                    _ => self.summarized(&call, upstream_model, upstream, understood, suffix),
                 };
             }
             called => called?,
         };
-        let asked = self.asked(dialect, member, call.action);
+        let asked = self.asked(dialect, upstream_model, call.action);
         let opened = if understood.stream {
             relay::stream::open(answer, &asked)
         } else {
-            relay::whole::open(answer, &asked, rename(member, understood))
+            relay::whole::open(answer, &asked, rename(upstream_model, understood))
                 .map(Box::new)
                 .map(Opened::Whole)
         };
@@ -160,7 +170,7 @@ impl Generation<'_> {
     pub(super) fn translated(
         &self,
         call: &Call<'_>,
-        member: &Member,
+        upstream_model: &UpstreamModel,
         upstream: Dialect,
         understood: &ParsedRequest<'_>,
         suffix: Option<&str>,
@@ -170,12 +180,12 @@ impl Generation<'_> {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let seed = format!("{}{}", self.access.id, now.as_nanos());
-        let ask = self.asking(call, member, upstream, understood, suffix, &seed);
+        let ask = self.asking(call, upstream_model, upstream, understood, suffix, &seed);
         // For as long as both bodies are there.
         let needed = translate::memory_needed(upstream, call.body.len());
         let mut reservation = self.reserve(needed)?;
         let memory = self.memory(understood.form);
-        let known = known(call.target.base_url, &member.upstream);
+        let known = known(call.target.base_url, &upstream_model.name);
         let translated = translate::for_provider(&ask, memory, known);
         let mut translated = translated.map_err(|why| self.refused(&why))?;
         if !translated.dropped.is_empty() {
@@ -196,16 +206,14 @@ impl Generation<'_> {
             translated.context.repeat("store", stored);
             if let Some(previous) = &understood.previous {
                 let previous = json!(previous).to_string();
-                translated
-                    .context
-                    .repeat("previous_response_id", &previous);
+                translated.context.repeat("previous_response_id", &previous);
             }
         }
         // Less than was reserved.
         let _ = reservation.resize(translated.body.capacity());
-        let asked = self.asked(upstream, member, call.action);
+        let asked = self.asked(upstream, upstream_model, call.action);
         if call.action == Action::Count {
-            let body = translate::to_count(upstream, &member.upstream, &translated.body);
+            let body = translate::to_count(upstream, &upstream_model.name, &translated.body);
             let tokens = match body {
                 Some(body) => self.counted(call, &asked, &body)?,
                 None => translate::estimated_tokens(&ask).map_err(|why| self.refused(&why))?,
@@ -218,7 +226,7 @@ impl Generation<'_> {
             alt: None,
             ..*call
         };
-        let answer = self.call_ruled(&outgoing, rules, member, suffix)?;
+        let answer = self.call_ruled(&outgoing, rules, upstream_model, suffix)?;
         drop(translated.body);
         drop(reservation);
         if !call.stream {
@@ -238,7 +246,7 @@ impl Generation<'_> {
     pub(super) fn asking<'a>(
         &'a self,
         call: &Call<'a>,
-        member: &'a Member,
+        upstream_model: &'a UpstreamModel,
         upstream: Dialect,
         understood: &'a ParsedRequest<'_>,
         suffix: Option<&'a str>,
@@ -252,11 +260,11 @@ impl Generation<'_> {
             form: understood.form,
             upstream,
             body: call.body,
-            model: told(member, understood),
-            upstream_model: &member.upstream,
+            model: told(upstream_model, understood),
+            upstream_model: &upstream_model.name,
             stream: call.stream,
             suffix,
-            record: record(member),
+            record: record(upstream_model),
             seed,
             now: now.as_secs(),
         }
@@ -266,12 +274,12 @@ impl Generation<'_> {
     pub(super) fn asked<'a>(
         &'a self,
         dialect: Dialect,
-        member: &'a Member,
+        upstream_model: &'a UpstreamModel,
         action: Action,
     ) -> Asked<'a> {
         Asked {
             dialect,
-            model: &member.upstream,
+            model: &upstream_model.name,
             is_generation: action == Action::Generate,
             event_bytes: MAX_EVENT,
             budget: &self.services.budget,
@@ -311,7 +319,10 @@ impl Generation<'_> {
         if form == Form::Completions {
             return None;
         }
-        let carried = Arc::new(ClientSignatures::new(&self.services.signatures, self.client_name()));
+        let carried = Arc::new(ClientSignatures::new(
+            &self.services.signatures,
+            self.client_name(),
+        ));
         self.carried.set(Some(Arc::clone(&carried)));
         Some(carried)
     }

@@ -2,16 +2,16 @@
 
 use super::Generation;
 use crate::config::ProxySetting;
-use crate::wire::problem::{self, ErrorStatus};
-use crate::logs::{self, mask};
 use crate::logs::upstream::Presented;
+use crate::logs::{self, mask};
 use crate::provider::{Failure, FailureKind};
 use crate::redaction::Redaction;
-use crate::routing::{Candidate, Member};
+use crate::routing::{Candidate, UpstreamModel};
+use crate::wire::problem::{self, ErrorStatus};
 
 impl Generation<'_> {
     /// Tells whom an attempt is made on.
-    pub(super) fn announce(&self, candidate: &Candidate, member: &Member) {
+    pub(super) fn announce(&self, candidate: &Candidate, upstream_model: &UpstreamModel) {
         let is_debugging = log::log_enabled!(log::Level::Debug);
         if is_debugging || logs::upstream::is_kept() {
             self.present(candidate, |presented| {
@@ -20,7 +20,7 @@ impl Generation<'_> {
                 log::debug!(
                     "{} is asked for {} by {}, proxy {}",
                     candidate.id(),
-                    member.upstream,
+                    upstream_model.name,
                     candidate.credential.masked_id(),
                     proxy.map_or("none", |(scheme, _)| scheme),
                 );

@@ -6,16 +6,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::attempt::Opening;
 use super::{Generation, ParsedRequest};
-use crate::wire::Dialect;
-use crate::translate;
 use crate::json;
 use crate::provider::{Action, Answer, Call, Failure, FailureKind};
 use crate::relay::{self, Opened, Whole};
-use crate::routing::Member;
+use crate::routing::UpstreamModel;
 use crate::session::name::Client;
 use crate::stored::sealed::Sealer;
 use crate::stored::summary::{self, Compacted};
 use crate::stored::{Item, reference};
+use crate::translate;
+use crate::wire::Dialect;
 
 /// Bytes by which a request for a summary is longer than the request to compact.
 const ASKED: usize = 4 * 1024;
@@ -41,7 +41,7 @@ impl Generation<'_> {
     pub(super) fn summarized(
         &self,
         call: &Call<'_>,
-        member: &Member,
+        upstream_model: &UpstreamModel,
         upstream: Dialect,
         understood: &ParsedRequest<'_>,
         suffix: Option<&str>,
@@ -53,7 +53,7 @@ impl Generation<'_> {
             .stored
             .items(client, &texts)
             .map_err(|_| Failure::no_memory())?;
-        let whole = self.summary(call, member, upstream, understood, suffix)?;
+        let whole = self.summary(call, upstream_model, upstream, understood, suffix)?;
         let object = self.compacted(&whole, &items, |made, sealer| made.object(sealer))?;
         Ok(Opening::Same(Opened::Whole(Box::new(
             whole.replaced(object),
@@ -65,12 +65,12 @@ impl Generation<'_> {
     pub(super) fn answered_with_summary(
         &self,
         call: &Call<'_>,
-        member: &Member,
+        upstream_model: &UpstreamModel,
         upstream: Dialect,
         understood: &ParsedRequest<'_>,
         suffix: Option<&str>,
     ) -> Result<Opening, Failure> {
-        let whole = self.summary(call, member, upstream, understood, suffix)?;
+        let whole = self.summary(call, upstream_model, upstream, understood, suffix)?;
         if !call.stream {
             let object = self.compacted(&whole, &[], |made, sealer| made.response(sealer))?;
             let whole = whole.replaced(object);
@@ -84,7 +84,7 @@ impl Generation<'_> {
             waiter: self.waiter.clone(),
             redaction: Arc::clone(&whole.redaction),
         };
-        let asked = self.asked(self.operation.dialect, member, call.action);
+        let asked = self.asked(self.operation.dialect, upstream_model, call.action);
         relay::stream::open(answer, &asked).map(Opening::Same)
     }
 
@@ -92,7 +92,7 @@ impl Generation<'_> {
     fn summary(
         &self,
         call: &Call<'_>,
-        member: &Member,
+        upstream_model: &UpstreamModel,
         upstream: Dialect,
         understood: &ParsedRequest<'_>,
         suffix: Option<&str>,
@@ -111,12 +111,15 @@ impl Generation<'_> {
             model_span: model.map(|member| member.value),
             ..*call
         };
-        let rules = self.rules(&call, member, understood);
+        let rules = self.rules(&call, upstream_model, understood);
         if upstream == Dialect::Responses {
-            let answer = self.call_ruled(&call, &rules, member, suffix)?;
-            return relay::whole::open_all(answer, &self.asked(upstream, member, call.action));
+            let answer = self.call_ruled(&call, &rules, upstream_model, suffix)?;
+            return relay::whole::open_all(
+                answer,
+                &self.asked(upstream, upstream_model, call.action),
+            );
         }
-        match self.translated(&call, member, upstream, understood, suffix, &rules)? {
+        match self.translated(&call, upstream_model, upstream, understood, suffix, &rules)? {
             Opening::Same(Opened::Whole(whole)) => Ok(*whole),
             Opening::Same(Opened::Events(_)) | Opening::Crossed(_) => Err(no_summary()),
         }
@@ -146,11 +149,11 @@ impl Generation<'_> {
     pub(super) fn estimated(
         &self,
         call: &Call<'_>,
-        member: &Member,
+        upstream_model: &UpstreamModel,
         upstream: Dialect,
         understood: &ParsedRequest<'_>,
     ) -> Result<Opening, Failure> {
-        let ask = self.asking(call, member, upstream, understood, None, "");
+        let ask = self.asking(call, upstream_model, upstream, understood, None, "");
         let tokens = translate::estimated_tokens(&ask).map_err(|why| self.refused(&why))?;
         Ok(self.number(tokens))
     }

@@ -3,13 +3,13 @@
 
 use std::net::SocketAddr;
 
-use crate::http::fixed::{CLI_DISABLED, CLI_NOT_LOCAL};
 use super::inbound::Inbound;
+use crate::exchange::Headers;
+use crate::http::fixed::{CLI_DISABLED, CLI_NOT_LOCAL};
 use crate::http::reply::Reply;
+use crate::session::scan;
 use crate::wire::Dialect;
 use crate::wire::problem::{Problem, Unavailable};
-use crate::exchange::Headers;
-use crate::session::scan;
 
 /// Whether a request may ask anything.
 pub fn may_ask(peer: SocketAddr, headers: &Headers, is_enabled: bool) -> bool {

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use super::decoding::{self, Decoded, Undecodable};
 use crate::budget::{Budget, Reservation};
-use crate::wire::problem;
 use crate::exchange::{Client, Head, Headers, Request};
 use crate::session::scan;
+use crate::wire::problem;
 
 /// Bytes from which on a body is not kept for the log of a request that may fail in the midst of its answer.
 const LONG: usize = 64 * 1024;

@@ -9,15 +9,15 @@ use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::answer::Prefixed;
-use crate::http::fixed::{EVENT_STREAM, RELAYED_JSON};
-use super::{Generation, ParsedRequest};
-use crate::http::head::{Framing, Head};
 use super::inbound::Inbound;
-use crate::wire::Dialect;
+use super::{Generation, ParsedRequest};
 use crate::exchange::{Client, Waiter, Writer};
+use crate::http::fixed::{EVENT_STREAM, RELAYED_JSON};
+use crate::http::head::{Framing, Head};
 use crate::logs::Seen;
 use crate::provider::Action;
 use crate::relay::Chunks;
+use crate::wire::Dialect;
 
 /// What is given.
 #[derive(Clone, Copy)]

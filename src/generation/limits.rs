@@ -3,18 +3,18 @@
 use memchr::memmem;
 
 use crate::reasoning::{self, ReasoningSupport};
-use crate::routing::Member;
+use crate::routing::UpstreamModel;
 
 /// What a model can think: what the configuration says goes before what its name does.
-pub fn record(member: &Member) -> Option<&ReasoningSupport> {
-    member
+pub fn record(upstream_model: &UpstreamModel) -> Option<&ReasoningSupport> {
+    upstream_model
         .record
         .as_deref()
-        .or_else(|| reasoning::record(&member.upstream))
+        .or_else(|| reasoning::record(&upstream_model.name))
 }
 
 /// Whether a body may ask for more than the configuration lets its model think.
-pub fn is_limited(member: &Member, body: &[u8]) -> bool {
+pub fn is_limited(upstream_model: &UpstreamModel, body: &[u8]) -> bool {
     let says = |key: &str| memmem::find(body, key.as_bytes()).is_some();
-    member.record.is_some() && (says("\"reasoning") || says("\"thinking\""))
+    upstream_model.record.is_some() && (says("\"reasoning") || says("\"thinking\""))
 }

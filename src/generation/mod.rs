@@ -7,6 +7,7 @@ mod attempt;
 mod attempt_log;
 mod compaction;
 pub mod decoding;
+mod error_answer;
 pub mod gemini_cli;
 pub mod inbound;
 mod keep_alive;
@@ -21,7 +22,6 @@ mod signatures;
 pub mod snapshot;
 pub mod statistics;
 pub mod stored_answers;
-mod unserved;
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -31,44 +31,44 @@ use std::time::{Instant, SystemTime};
 
 use crate::generation::access_log::Access;
 use crate::generation::answer::Prefixed;
+use crate::generation::answer_storage::AnswerStorage;
+use crate::generation::inbound::Inbound;
+use crate::generation::keep_alive::KeepAlive;
+use crate::generation::references::Needs;
+use crate::generation::report::Report;
+use crate::generation::services::Services;
 use crate::generation::signatures::ClientSignatures;
+use crate::generation::snapshot::Snapshot;
+use crate::generation::statistics::Began;
 use crate::http::client_key::Client;
 use crate::http::fixed::EVENT_STREAM;
 use crate::http::head::{Framing, Head};
-use crate::generation::inbound::Inbound;
-use crate::generation::answer_storage::AnswerStorage;
 use crate::http::models;
 use crate::http::passthrough;
-use crate::generation::references::Needs;
 use crate::http::query::Query;
 use crate::http::reply::Reply;
-use crate::generation::report::Report;
-use crate::generation::services::Services;
 use crate::http::route::{GeminiMethod, Route};
-use crate::generation::keep_alive::KeepAlive;
-use crate::generation::snapshot::Snapshot;
-use crate::generation::statistics::Began;
-use unserved::ErrorAnswer;
+use error_answer::ErrorAnswer;
 use memchr::memmem::{self, Finder};
 
 use crate::config::AffinityMode;
-use crate::wire::Dialect;
-use crate::wire::model_name::ModelName;
-use crate::wire::problem::Problem;
-use crate::translate::Form;
-use crate::wire::usage::Usage;
 use crate::exchange::Waiter;
 use crate::json::Span;
 use crate::logs;
 use crate::provider::{Action, Headers};
 use crate::relay::{Chunks, Rename};
-use crate::routing::{Member, Offer, Order, Servers, Unserved};
+use crate::routing::{DispatchError, ModelEntry, RouteRequest, Servers, UpstreamModel};
 use crate::session::bindings::Key;
 use crate::session::decision::Decision;
 use crate::session::identity::{self, Identity};
 use crate::session::name::{self, Name};
 use crate::session::prefix::Prefix;
 use crate::session::scan;
+use crate::translate::Form;
+use crate::wire::Dialect;
+use crate::wire::model_name::ModelName;
+use crate::wire::problem::Problem;
+use crate::wire::usage::Usage;
 
 /// Stands for the newest model there is.
 const AUTO: &str = "auto";
@@ -280,34 +280,36 @@ impl Generation<'_> {
     ) -> io::Result<()> {
         let name = ModelName::split(&understood.model);
         let catalog = &self.snapshot.catalog;
-        let (base, offer) = match catalog.offer(name.base) {
-            Some(offer) => (name.base, Some(offer)),
+        let (base, entry) = match catalog.entry(name.base) {
+            Some(entry) => (name.base, Some(entry)),
             None if name.base == AUTO => match self.newest() {
-                Some((newest, offer)) => (newest, Some(offer)),
+                Some((newest, entry)) => (newest, Some(entry)),
                 None => (AUTO, None),
             },
             // An id may itself end in parentheses.
-            None => (name.full, catalog.offer(name.full)),
+            None => (name.full, catalog.entry(name.full)),
         };
-        let passed_on = match offer {
+        let passed_on = match entry {
             Some(_) => None,
             None => catalog.passed_on(name.base),
         };
-        let (base, offer) = match &passed_on {
+        let (base, entry) = match &passed_on {
             Some(passed_on) => (name.base, Some(&**passed_on)),
-            None => (base, offer),
+            None => (base, entry),
         };
-        let Some(offer) = offer else {
+        let Some(entry) = entry else {
             let near = models::nearest(&self.snapshot.listed, name.base);
             return self.refuse(&Problem::unknown_model(&understood.model, &near), out);
         };
         let config = &self.snapshot.config;
-        let order = Order {
-            offer,
+        let route_request = RouteRequest {
+            entry,
             model: base,
             servers: match understood.needs.servers {
                 // It was asked for another model then.
-                Servers::One(holder) if offer.position(holder).is_none() => Servers::Keepers,
+                Servers::One(credential_id) if entry.position(credential_id).is_none() => {
+                    Servers::Keepers
+                }
                 servers => servers,
             },
             key: self.key(understood, base),
@@ -319,10 +321,10 @@ impl Generation<'_> {
             },
             is_counting: self.operation.action == Action::Count,
         };
-        if !offer
+        if !entry
             .candidates()
             .iter()
-            .any(|candidate| order.serves(candidate))
+            .any(|candidate| route_request.serves(candidate))
             && let Some(problem) = &understood.needs.otherwise
         {
             return self.refuse(problem, out);
@@ -333,19 +335,33 @@ impl Generation<'_> {
         let began = Cell::new(None);
         let signs = KeepAlive::begin(self, inbound, understood);
         let asked = &*inbound;
-        let attempt = |candidate, member| {
+        let attempt = |candidate, upstream_model| {
             began.set(is_recorded.then(Began::now));
-            let opened = self.attempt(candidate, member, asked, understood, suffix, &headers);
+            let opened = self.attempt(
+                candidate,
+                upstream_model,
+                asked,
+                understood,
+                suffix,
+                &headers,
+            );
             if let (Err(_), Some(began)) = (&opened, began.get()) {
-                self.record(candidate, member, began, None, true);
+                self.record(candidate, upstream_model, began, None, true);
             }
             opened
         };
         let routing = &self.services.routing;
-        let placed = routing.dispatch(order, Instant::now, |time| self.waiter.pause(time), attempt);
+        let placed = routing.dispatch(
+            route_request,
+            Instant::now,
+            |time| self.waiter.pause(time),
+            attempt,
+        );
         drop(headers);
         let keeping = match &placed {
-            Ok(placed) => self.keeping(placed.candidate, placed.member, inbound, understood),
+            Ok(placed) => {
+                self.keeping(placed.candidate, placed.upstream_model, inbound, understood)
+            }
             Err(_) => AnswerStorage::Nobody,
         };
         inbound.expanded = None;
@@ -358,14 +374,20 @@ impl Generation<'_> {
         };
         let (told, answered) = match placed {
             Ok(placed) => {
-                let (candidate, member) = (placed.candidate, placed.member);
+                let (candidate, upstream_model) = (placed.candidate, placed.upstream_model);
                 let (told, answered) = self.relay(placed, inbound, understood, keeping, base, way);
                 if let Some(began) = began.get() {
-                    self.record(candidate, member, began, told.usage, told.status >= 400);
+                    self.record(
+                        candidate,
+                        upstream_model,
+                        began,
+                        told.usage,
+                        told.status >= 400,
+                    );
                 }
                 (told, answered)
             }
-            Err(unserved) => self.tell(base, &unserved, inbound, understood, way),
+            Err(error) => self.tell(base, &error, inbound, understood, way),
         };
         if is_recorded {
             self.services.usage.request(told.status >= 400);
@@ -376,18 +398,18 @@ impl Generation<'_> {
 
     /// The newest model that somebody can serve now (spec/routing.md 1.1).
     #[inline(never)]
-    fn newest(&self) -> Option<(&str, &Offer)> {
+    fn newest(&self) -> Option<(&str, &ModelEntry)> {
         let now = Instant::now();
-        let offers = self.snapshot.catalog.offers();
-        let usable = |offer: &Offer| {
+        let entries = self.snapshot.catalog.entries();
+        let usable = |entry: &ModelEntry| {
             self.services.routing.with(|router| {
-                let mut candidates = offer.candidates().iter();
+                let mut candidates = entry.candidates().iter();
                 candidates.any(|candidate| router.block(candidate, now).is_none())
             })
         };
-        offers
-            .filter(|(_, offer)| offer.model.created.is_some() && usable(offer))
-            .max_by_key(|(_, offer)| offer.model.created)
+        entries
+            .filter(|(_, entry)| entry.model.created.is_some() && usable(entry))
+            .max_by_key(|(_, entry)| entry.model.created)
     }
 
     /// Tells the client why nobody served it.
@@ -395,17 +417,17 @@ impl Generation<'_> {
     fn tell(
         &self,
         model: &str,
-        unserved: &Unserved,
+        error: &DispatchError,
         inbound: &Inbound,
         understood: &ParsedRequest<'_>,
         way: ResponseSink<'_>,
     ) -> (Told<'static>, io::Result<()>) {
         let dialect = self.operation.dialect;
-        if let Some(failure) = &unserved.failure {
+        if let Some(failure) = &error.failure {
             self.fails(&failure.message);
         }
-        let words = unserved::words(model, unserved);
-        if let (None, Some(ErrorAnswer::Ours(problem))) = (&unserved.failure, &words) {
+        let words = error_answer::words(model, error);
+        if let (None, Some(ErrorAnswer::Ours(problem))) = (&error.failure, &words) {
             self.fails(&problem.message);
         }
         let (status, answered) = match words {
@@ -437,19 +459,22 @@ impl Generation<'_> {
                 (words.status(dialect), chunks.finish())
             }
             Some(words) => {
-                let passed_on = unserved
+                let passed_on = error
                     .failure
                     .iter()
                     .flat_map(|failure| self.passed_on(&failure.headers));
                 let reply = self.framed(words.reply(dialect)).with_id(self.access.id);
                 (words.status(dialect), reply.write_with(way.out, passed_on))
             }
-            None => (unserved::CLIENT_GONE, Err(io::ErrorKind::BrokenPipe.into())),
+            None => (
+                error_answer::CLIENT_GONE,
+                Err(io::ErrorKind::BrokenPipe.into()),
+            ),
         };
         let told = Told {
             credential: None,
             decision: Decision::Unbound,
-            attempts: unserved.attempts,
+            attempts: error.attempts,
             status,
             usage: None,
         };
@@ -540,15 +565,21 @@ pub(super) struct ResponseSink<'l> {
 }
 
 /// The model's two names, where the client calls it otherwise than the upstream.
-pub(super) fn rename<'a>(member: &'a Member, understood: &'a ParsedRequest<'_>) -> Option<Rename<'a>> {
-    let client = told(member, understood);
-    (*member.upstream != *client).then_some(Rename {
-        upstream: &member.upstream,
+pub(super) fn rename<'a>(
+    upstream_model: &'a UpstreamModel,
+    understood: &'a ParsedRequest<'_>,
+) -> Option<Rename<'a>> {
+    let client = told(upstream_model, understood);
+    (*upstream_model.name != *client).then_some(Rename {
+        upstream: &upstream_model.name,
         client,
     })
 }
 
 /// The model's name in answers.
-pub(super) fn told<'a>(member: &'a Member, understood: &'a ParsedRequest<'_>) -> &'a str {
-    member.alias.as_deref().unwrap_or(&understood.model)
+pub(super) fn told<'a>(
+    upstream_model: &'a UpstreamModel,
+    understood: &'a ParsedRequest<'_>,
+) -> &'a str {
+    upstream_model.alias.as_deref().unwrap_or(&understood.model)
 }

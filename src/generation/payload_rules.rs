@@ -3,17 +3,17 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::{Generation, ParsedRequest};
 use super::limits::{is_limited, record};
+use super::{Generation, ParsedRequest};
 use crate::config::{Config, Place, Problem, Severity};
 use crate::credential::{Provider, families};
-use crate::wire::Dialect;
-use crate::wire::model_name::ModelName;
-use crate::reasoning;
 use crate::json;
 use crate::payload::{self, Path, Protocol, Request, Selected};
 use crate::provider::{Action, Answer, Call, Failure, FailureKind, Kind, codex};
-use crate::routing::{Catalog, Member};
+use crate::reasoning;
+use crate::routing::{Catalog, UpstreamModel};
+use crate::wire::Dialect;
+use crate::wire::model_name::ModelName;
 
 /// What rules call an upstream when it is asked for that. Tokens are counted without rules.
 pub fn protocol(kind: Kind, action: Action) -> Protocol {
@@ -36,10 +36,10 @@ pub fn idle(config: &Config, catalog: &Catalog) -> Vec<Problem> {
         [Action::Generate, Action::Compact].map(|action| protocol(kind, action))
     };
     let models: Vec<(Vec<&str>, Vec<Protocol>)> = catalog
-        .offers()
-        .flat_map(|(name, offer)| offer.candidates().iter().map(move |one| (name, one)))
+        .entries()
+        .flat_map(|(name, entry)| entry.candidates().iter().map(move |one| (name, one)))
         .map(|(name, candidate)| {
-            let upstream = candidate.members.iter().map(|member| &*member.upstream);
+            let upstream = candidate.upstream_models.iter().map(|model| &*model.name);
             let names = std::iter::once(name).chain(upstream).collect();
             (names, both(&candidate.credential.provider).to_vec())
         })
@@ -73,7 +73,7 @@ impl Generation<'_> {
     pub(super) fn rules(
         &self,
         call: &Call<'_>,
-        member: &Member,
+        upstream_model: &UpstreamModel,
         understood: &ParsedRequest<'_>,
     ) -> Selected<'_> {
         let rules = &self.snapshot.config.payload;
@@ -82,7 +82,7 @@ impl Generation<'_> {
         }
         let name = ModelName::split(&understood.model);
         rules.select(&Request {
-            names: &[&member.upstream, name.base, name.full],
+            names: &[&upstream_model.name, name.base, name.full],
             protocol: protocol(call.target.kind, call.action),
             from: match self.operation.dialect {
                 Dialect::Chat => Protocol::OpenAi,
@@ -100,7 +100,7 @@ impl Generation<'_> {
         &self,
         call: &Call<'_>,
         rules: &Selected<'_>,
-        member: &Member,
+        upstream_model: &UpstreamModel,
         suffix: Option<&str>,
     ) -> Result<Answer, Failure> {
         if rules.is_empty() {
@@ -144,9 +144,9 @@ impl Generation<'_> {
                 let model = model(&changed, call);
                 let mut body = changed;
                 // Here how much is thought is settled after the rules; what the name says outranks them.
-                let is_bound = suffix.is_some() || is_limited(member, &body);
+                let is_bound = suffix.is_some() || is_limited(upstream_model, &body);
                 if is_bound && call.action == Action::Generate {
-                    let record = record(member);
+                    let record = record(upstream_model);
                     body = reasoning::fitted(Dialect::Chat, &body, &model, suffix, record)
                         .map_err(refused)?;
                 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::inbound::{Expanded, Inbound};
 use super::{Generation, ParsedRequest};
-use super::inbound::{Inbound, Expanded};
-use crate::wire::problem::Problem;
 use crate::routing::Servers;
 use crate::session::name::Client;
 use crate::stored::sealed::Sealer;
-use crate::stored::{Found, Item, Put, References, AtUpstream, What, summary};
+use crate::stored::{AtUpstream, Found, Item, Put, References, What, summary};
+use crate::wire::problem::Problem;
 
 /// When a request for which there is no memory may be tried again.
 const MEMORY_PAUSE: Duration = Duration::from_secs(1);
@@ -69,8 +69,8 @@ impl Generation<'_> {
     ) -> Result<Option<Expanded>, Box<Problem>> {
         let store = &self.services.stored;
         let (client, now) = (Client::new(self.client_name()), Instant::now());
-        let holders = &self.services.routing.holders;
-        let at = |there: &AtUpstream| Servers::One(holders.number(&there.credential));
+        let credential_ids = &self.services.routing.credential_ids;
+        let at = |there: &AtUpstream| Servers::One(credential_ids.number(&there.credential));
         let mut before = None;
         if let Some(id) = &references.previous {
             understood.previous = Some(id.clone().into_owned());

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::session::decision::Decision;
 use crate::wire::Dialect;
 use crate::wire::usage::Usage;
-use crate::session::decision::Decision;
 
 /// One finished request.
 #[derive(Clone, Debug)]

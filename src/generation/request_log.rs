@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::access_log::Access;
+use super::error_answer::CLIENT_GONE;
 use super::inbound::{Coding, Inbound};
 use super::snapshot::Snapshot;
-use super::unserved::CLIENT_GONE;
 use crate::budget::Budget;
 use crate::logs::current::{self, Entered};
 use crate::logs::record::{self, Body, Record};

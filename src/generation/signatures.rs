@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use crate::session::signature_store::{Client, Place, SignatureStore};
 use crate::translate::signature_cache::{Entry, Key, SignatureCache};
-use crate::session::signature_store::{SignatureStore, Client, Place};
 
 /// The most that one request is given, bytes: more than any model reads. Without it a small request could become
 /// as large as all that is kept.
@@ -63,9 +63,9 @@ impl SignatureCache for ClientSignatures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Dialect;
+    use crate::translate::neutral::{Family, Signature};
     use crate::translate::signature_cache::{By, LONGEST};
-    use crate::translate::neutral::{Signature, Family};
+    use crate::wire::Dialect;
 
     fn by_call(id: &str) -> Key<'_> {
         Key {

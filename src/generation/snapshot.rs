@@ -4,12 +4,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::http::client_key::Gate;
-use crate::http::models::ListedModel;
 use super::payload_rules;
 use crate::config::{Config, Place, Problem, Severity};
 use crate::credential::{self, Credential, Listings};
-use crate::routing::{Catalog, Holders, Policy};
+use crate::http::client_key::Gate;
+use crate::http::models::ListedModel;
+use crate::routing::{Catalog, CredentialIds, Policy};
 
 pub struct Snapshot {
     pub config: Config,
@@ -37,7 +37,7 @@ impl Snapshot {
     pub fn new(
         config: Config,
         listings: Option<&Listings>,
-        holders: &Holders,
+        credential_ids: &CredentialIds,
         log_folder: Arc<Path>,
         workers: usize,
     ) -> (Self, Vec<Problem>) {
@@ -51,7 +51,7 @@ impl Snapshot {
                 .filter(|one| one.models.is_empty() && !one.is_without_models());
             problems.extend(waiting.map(|one| never_listed(&config, one)));
         }
-        let catalog = Catalog::new(credentials, holders);
+        let catalog = Catalog::new(credentials, credential_ids);
         problems.extend(payload_rules::idle(&config, &catalog));
         let routing = &config.routing;
         let policy = Policy {
@@ -69,8 +69,8 @@ impl Snapshot {
             transient_cooldown: config.transient_cooldown,
         };
         let listed = catalog
-            .offers()
-            .map(|(name, offer)| (name, &offer.model))
+            .entries()
+            .map(|(name, entry)| (name, &entry.model))
             .map(|(name, model)| ListedModel {
                 id: name.to_owned(),
                 owned_by: model.owned_by.clone(),

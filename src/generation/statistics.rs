@@ -3,12 +3,12 @@
 use std::time::{Instant, SystemTime};
 
 use super::Generation;
-use crate::wire::Dialect;
-use crate::translate::Form;
-use crate::wire::usage::Usage;
 use crate::provider::Action;
-use crate::routing::{Candidate, Member};
+use crate::routing::{Candidate, UpstreamModel};
+use crate::translate::Form;
 use crate::usage::{Attempt, Tokens};
+use crate::wire::Dialect;
+use crate::wire::usage::Usage;
 
 /// When an attempt began, by both clocks.
 #[derive(Clone, Copy)]
@@ -36,7 +36,7 @@ impl Generation<'_> {
     pub(super) fn record(
         &self,
         candidate: &Candidate,
-        member: &Member,
+        upstream_model: &UpstreamModel,
         began: Began,
         usage: Option<Usage>,
         failed: bool,
@@ -49,7 +49,7 @@ impl Generation<'_> {
                 "" => self.route_name(),
                 key => key,
             },
-            model: &member.upstream,
+            model: &upstream_model.name,
             source: &credential.account(),
             auth_index: &credential.auth_index,
             began: began.wall,

@@ -5,28 +5,28 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::services::Services;
 use super::access_log::Access;
+use super::error_answer::ErrorAnswer;
+use super::inbound::Inbound;
+use super::services::Services;
+use super::snapshot::Snapshot;
+use crate::credential::Credential;
+use crate::exchange::Waiter;
 use crate::http::client_key::Client;
 use crate::http::fixed::{EVENT_STREAM, RELAYED_JSON};
 use crate::http::head::{Framing, Head};
-use super::inbound::Inbound;
 use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::route::StoredOperation;
-use super::snapshot::Snapshot;
-use super::unserved::ErrorAnswer;
-use crate::credential::Credential;
-use crate::wire::Dialect;
-use crate::wire::problem::{ErrorStatus, Problem};
-use crate::exchange::Waiter;
 use crate::provider::url;
 use crate::provider::{Action, Answer, Call, Failure, FailureKind, Stored, Target, Verb};
 use crate::relay::{self, Chunks, Rename};
 use crate::session::name;
 use crate::sse::MAX_EVENT;
 use crate::stored::page::Page;
-use crate::stored::{Found, AtUpstream};
+use crate::stored::{AtUpstream, Found};
+use crate::wire::Dialect;
+use crate::wire::problem::{ErrorStatus, Problem};
 
 /// What of a query goes on to the upstream: never a client's key.
 const PASSED_ON: [&str; 8] = [
@@ -108,7 +108,9 @@ impl Services {
     fn forget(&self, client: name::Client, asked: &Asked<'_>, failure: Option<&Failure>) {
         let is_gone = match (asked.operation, failure) {
             (StoredOperation::Delete, None) => true,
-            (StoredOperation::Answer | StoredOperation::Delete, Some(failure)) => failure.status == Some(404),
+            (StoredOperation::Answer | StoredOperation::Delete, Some(failure)) => {
+                failure.status == Some(404)
+            }
             _ => false,
         };
         if is_gone {
@@ -162,7 +164,12 @@ impl Services {
     }
 
     /// The upstream's answer with the client's name of the model in it. Events keep theirs.
-    fn renamed(&self, asked: &Asked<'_>, there: &AtUpstream, answer: Answer) -> Result<Answer, Failure> {
+    fn renamed(
+        &self,
+        asked: &Asked<'_>,
+        there: &AtUpstream,
+        answer: Answer,
+    ) -> Result<Answer, Failure> {
         let is_events = answer
             .headers
             .get("content-type")

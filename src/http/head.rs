@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use super::cors;
 use super::fixed::{EVENT_STREAM, Fixed};
-use crate::wire::problem::reason;
 use crate::logs::request_id::RequestId;
 use crate::time;
+use crate::wire::problem::reason;
 
 /// The longest `Retry-After` that is sent, in seconds: a day (`spec/routing.md` 7.8).
 const MAX_RETRY_AFTER: u64 = 86_400;

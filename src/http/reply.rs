@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use super::fixed::{Fixed, JSON, RELAYED_JSON};
 use super::head::{Framing, Head};
+use crate::logs::request_id::RequestId;
 use crate::wire::Dialect;
 use crate::wire::problem::{self, Problem};
-use crate::logs::request_id::RequestId;
 
 /// When to ask again after a 429 that does not say it. Clients that are told nothing come back at once, or never.
 fn usual_pause(status: u16) -> Option<Duration> {

@@ -42,7 +42,10 @@ pub enum Route<'t> {
     /// `POST /v1/responses/input_tokens`
     InputTokens,
     /// What is asked about an answer that was given before.
-    Stored { id: Cow<'t, str>, operation: StoredOperation },
+    Stored {
+        id: Cow<'t, str>,
+        operation: StoredOperation,
+    },
     /// `POST /v1beta/models/{model}:{method}`
     Gemini {
         model: Cow<'t, str>,

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{Effort, ReasoningSupport, Target, read, record, settle, write};
-use crate::wire::Dialect;
 use crate::json::{self, Splice};
+use crate::wire::Dialect;
 
 /// The members that say, or limit, how much is thought.
 fn concerned(dialect: Dialect) -> &'static [&'static str] {

@@ -1,6 +1,6 @@
 //! What the model can of what is asked for (spec/dialects.md 3.3).
 
-use super::{Effort, Level, ReasoningSupport, Thinking, ReasoningRequest};
+use super::{Effort, Level, ReasoningRequest, ReasoningSupport, Thinking};
 use crate::wire::Dialect;
 
 /// Who is to think.
@@ -34,7 +34,11 @@ impl<'r> Target<'r> {
 ///
 /// # Errors
 /// In words for the client: it asks a model of its own dialect for what that does not have.
-pub fn settle(wanted: ReasoningRequest, suffix: Option<Effort>, target: Target<'_>) -> Result<ReasoningRequest, String> {
+pub fn settle(
+    wanted: ReasoningRequest,
+    suffix: Option<Effort>,
+    target: Target<'_>,
+) -> Result<ReasoningRequest, String> {
     let Some(asked) = suffix.or(wanted.effort) else {
         return Ok(wanted);
     };
@@ -60,7 +64,11 @@ pub fn settle(wanted: ReasoningRequest, suffix: Option<Effort>, target: Target<'
     Ok(ReasoningRequest {
         effort: Some(fitted),
         is_soft,
-        is_shown: if is_least { Some(false) } else { wanted.is_shown },
+        is_shown: if is_least {
+            Some(false)
+        } else {
+            wanted.is_shown
+        },
     })
 }
 

@@ -2,12 +2,17 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Effort, Level, ReasoningSupport, Switch, ReasoningRequest};
-use crate::wire::Dialect;
+use super::{Effort, Level, ReasoningRequest, ReasoningSupport, Switch};
 use crate::json::fields::Put;
+use crate::wire::Dialect;
 
 /// Puts what was settled into an upstream's body, in the place of what it says.
-pub fn write(dialect: Dialect, wanted: ReasoningRequest, record: Option<&ReasoningSupport>, body: &mut Map<String, Value>) {
+pub fn write(
+    dialect: Dialect,
+    wanted: ReasoningRequest,
+    record: Option<&ReasoningSupport>,
+    body: &mut Map<String, Value>,
+) {
     match dialect {
         Dialect::Chat => chat(wanted, record, body),
         Dialect::Responses => responses(wanted, body),
@@ -27,7 +32,11 @@ fn word(effort: Effort) -> &'static str {
     }
 }
 
-fn chat(wanted: ReasoningRequest, record: Option<&ReasoningSupport>, body: &mut Map<String, Value>) {
+fn chat(
+    wanted: ReasoningRequest,
+    record: Option<&ReasoningSupport>,
+    body: &mut Map<String, Value>,
+) {
     body.shift_remove("reasoning_effort");
     body.shift_remove("thinking");
     if let Some(Value::Object(reasoning)) = body.get_mut("reasoning") {
@@ -112,7 +121,11 @@ fn budget_within(tokens: u64, least: u64, body: &mut Map<String, Value>) -> Opti
     }
 }
 
-fn messages(wanted: ReasoningRequest, record: Option<&ReasoningSupport>, body: &mut Map<String, Value>) {
+fn messages(
+    wanted: ReasoningRequest,
+    record: Option<&ReasoningSupport>,
+    body: &mut Map<String, Value>,
+) {
     body.shift_remove("thinking");
     let mut config = match body.shift_remove("output_config") {
         Some(Value::Object(config)) => config,
@@ -133,7 +146,9 @@ fn messages(wanted: ReasoningRequest, record: Option<&ReasoningSupport>, body: &
         .is_some_and(|kind| kind == "any" || kind == "tool");
     let effort = match wanted.effort {
         // To be shown thoughts is to want some.
-        None if wanted.is_shown == Some(true) && levels.is_some() && !must_call => Some(Effort::Auto),
+        None if wanted.is_shown == Some(true) && levels.is_some() && !must_call => {
+            Some(Effort::Auto)
+        }
         Some(Effort::None) | None => wanted.effort,
         Some(_) if must_call => None,
         Some(Effort::Budget(tokens)) if !takes_budget => {
@@ -195,7 +210,11 @@ fn messages(wanted: ReasoningRequest, record: Option<&ReasoningSupport>, body: &
     }
 }
 
-fn gemini(wanted: ReasoningRequest, record: Option<&ReasoningSupport>, body: &mut Map<String, Value>) {
+fn gemini(
+    wanted: ReasoningRequest,
+    record: Option<&ReasoningSupport>,
+    body: &mut Map<String, Value>,
+) {
     // One spelling is left of two; where they disagree, the vendor's own counts.
     let mut config = Map::new();
     for key in ["generation_config", "generationConfig"] {

@@ -8,11 +8,11 @@ use serde_json::value::RawValue;
 use super::asked::Asked;
 use super::source::{closed, error_of, fill, no_json, unfinished};
 use crate::budget::Reservation;
-use crate::wire::Dialect;
-use crate::wire::event::{self, Meaning};
-use crate::translate::{Gathered, TranslationContext};
 use crate::provider::{Failure, FailureKind, Headers, codex};
 use crate::sse::{self, Event, Splitter};
+use crate::translate::{Gathered, TranslationContext};
+use crate::wire::Dialect;
+use crate::wire::event::{self, Meaning};
 
 /// A body of which only so much is read, and all that is is taken from the budget.
 pub struct Bounded<'b> {

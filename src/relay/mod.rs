@@ -8,7 +8,6 @@
 mod asked;
 mod chunks;
 mod closing;
-pub mod translation;
 mod gathering;
 mod held;
 mod look;
@@ -18,6 +17,7 @@ mod rename;
 mod source;
 pub mod stream;
 mod style;
+pub mod translation;
 pub mod whole;
 
 #[cfg(test)]
@@ -25,9 +25,9 @@ mod tests;
 
 pub use asked::Asked;
 pub use chunks::Chunks;
-pub use translation::Translation;
-pub use outcome::{Ended, Relayed, OnEnd, AnswerEnd};
+pub use outcome::{AnswerEnd, Ended, OnEnd, Relayed};
 pub use rename::Rename;
 pub use stream::{Opened, Primed};
 pub use style::{Framing, Style};
+pub use translation::Translation;
 pub use whole::Whole;

@@ -1,7 +1,7 @@
 //! What became of an answer.
 
-use crate::wire::usage::Usage;
 use crate::provider::Failure;
+use crate::wire::usage::Usage;
 
 /// What became of an answer that was relayed.
 #[derive(Clone, Debug)]

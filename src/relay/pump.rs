@@ -7,21 +7,21 @@ use std::time::{Duration, Instant};
 
 use super::chunks::Chunks;
 use super::closing;
-use super::outcome::{Ended, Relayed, OnEnd, AnswerEnd};
+use super::outcome::{AnswerEnd, Ended, OnEnd, Relayed};
 use super::source::{closed, error_of, fill, unfinished};
 use super::style::{Framing, Style};
 use crate::budget::Budget;
-use crate::wire::event::{self, Choices, Meaning};
-use crate::wire::output_items::OutputItems;
-use crate::wire::problem::{self, ErrorStatus, Problem};
-use crate::translate::responses::failure::{self, Known};
-use crate::translate;
-use crate::wire::usage::Meter;
-use crate::wire::{Dialect, choice_error};
 use crate::exchange::{Interruption, Waiter};
 use crate::provider::{Failure, FailureKind, Headers};
 use crate::redaction::Redaction;
 use crate::sse::{self, Event, Splitter};
+use crate::translate;
+use crate::translate::responses::failure::{self, Known};
+use crate::wire::event::{self, Choices, Meaning};
+use crate::wire::output_items::OutputItems;
+use crate::wire::problem::{self, ErrorStatus, Problem};
+use crate::wire::usage::Meter;
+use crate::wire::{Dialect, choice_error};
 
 /// Bytes of events that are written together at most; a compressed body can have many more in one read.
 pub(super) const TOGETHER: usize = 64 * 1024;

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use super::asked::Asked;
 use super::chunks::Chunks;
 use super::held::Held;
-use super::outcome::{Ended, Relayed, OnEnd};
+use super::outcome::{Ended, OnEnd, Relayed};
 use super::pump::Pump;
 use super::source::{self, Begun, closed, fill};
 use super::style::Style;
 use super::whole::{self, Whole};
 use crate::budget::{Budget, Reservation};
-use crate::wire::Dialect;
 use crate::exchange::{Interruption, Waiter};
 use crate::provider::{Answer, Failure, Headers};
 use crate::redaction::Redaction;
 use crate::sse::{Event, Splitter};
+use crate::wire::Dialect;
 
 /// An answer to a request for a stream, as far as it is known.
 pub enum Opened {

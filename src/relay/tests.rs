@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::budget::Budget;
-use crate::wire::Dialect::{self, Chat, Gemini, Messages, Responses};
-use crate::translate::{Stream, TranslationContext};
 use crate::exchange::Waiter;
 use crate::provider::{Answer, Failure, FailureKind, Headers};
 use crate::sse::MAX_EVENT;
+use crate::translate::{Stream, TranslationContext};
+use crate::wire::Dialect::{self, Chat, Gemini, Messages, Responses};
 
 const STYLE: Style<'static> = Style {
     framing: Framing::Events,
@@ -274,7 +274,11 @@ fn whole_told(
         opened => {
             let context = TranslationContext::between(upstream, client, "m");
             let stream = Stream::new(context, false);
-            Translation::new(opened, stream, budget).pump(Chunks::new(io::sink()), None, &mut on_end);
+            Translation::new(opened, stream, budget).pump(
+                Chunks::new(io::sink()),
+                None,
+                &mut on_end,
+            );
         }
     }
     whole

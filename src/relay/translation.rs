@@ -8,26 +8,30 @@ use memchr::memmem;
 
 use super::asked::Asked;
 use super::chunks::Chunks;
-use super::outcome::{Ended, Relayed, OnEnd, AnswerEnd};
+use super::outcome::{AnswerEnd, Ended, OnEnd, Relayed};
 use super::pump::TOGETHER;
 use super::source::{closed, drain, fill, silent, unfinished};
 use super::stream::{Opened, Primed};
 use super::whole::{self, Whole};
 use crate::budget::{Budget, Exhausted, Reservation};
-use crate::wire::event::{self, Meaning};
-use crate::wire::problem::{self, ErrorStatus};
-use crate::translate::{self, State, Stream, TranslationContext};
-use crate::wire::{Dialect, choice_error};
 use crate::exchange::Interruption;
 use crate::provider::{Answer, Failure, FailureKind, Headers};
 use crate::redaction::Redaction;
 use crate::sse::{Event, Splitter};
+use crate::translate::{self, State, Stream, TranslationContext};
+use crate::wire::event::{self, Meaning};
+use crate::wire::problem::{self, ErrorStatus};
+use crate::wire::{Dialect, choice_error};
 
 /// A whole answer in the client's dialect.
 ///
 /// # Errors
 /// When it breaks off, is too long to be held, or is an error.
-pub fn whole(answer: Answer, context: TranslationContext, asked: &Asked<'_>) -> Result<Whole, Failure> {
+pub fn whole(
+    answer: Answer,
+    context: TranslationContext,
+    asked: &Asked<'_>,
+) -> Result<Whole, Failure> {
     let read = whole::open_all(answer, asked)?;
     let translated = translate::whole(read.held(), context);
     let (body, usage) = translated.map_err(|(status, message)| {

@@ -9,16 +9,16 @@ use super::asked::Asked;
 use super::chunks::Chunks;
 use super::gathering::{self, Bounded};
 use super::look::Look;
-use super::outcome::{Ended, Relayed, OnEnd, AnswerEnd};
+use super::outcome::{AnswerEnd, Ended, OnEnd, Relayed};
 use super::rename::Rename;
 use super::source::{self, Begun, silent};
 use crate::budget::{Budget, Reservation};
-use crate::wire::usage::{self, Usage};
-use crate::wire::{Dialect, event, opening};
 use crate::exchange::{Interruption, Waiter};
 use crate::json;
 use crate::provider::{Answer, Failure, FailureKind, Headers};
 use crate::redaction::Redaction;
+use crate::wire::usage::{self, Usage};
+use crate::wire::{Dialect, event, opening};
 
 /// Bytes of a body held back to see whether it is an error, and what it cost.
 const HELD: usize = 1024 * 1024;

@@ -263,8 +263,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::translate::neutral::{Family, Signature};
     use crate::wire::Dialect;
-    use crate::translate::neutral::{Signature, Family};
 
     fn by_call(id: &str) -> Key<'_> {
         Key {
@@ -301,7 +301,10 @@ mod tests {
         assert!(has(&signatures, signatures.client("one"), "a", now));
         assert!(!has(&signatures, one, "b", now));
         for other in ["two", "", "onea"] {
-            assert!(!has(&signatures, signatures.client(other), "a", now), "{other}");
+            assert!(
+                !has(&signatures, signatures.client(other), "a", now),
+                "{other}"
+            );
         }
         let otherwise = [
             (Dialect::Messages, By::Thought("a")),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::{Bounds, Found, LIFE, NewAnswer, Parts, Store, AtUpstream};
+use super::{AtUpstream, Bounds, Found, LIFE, NewAnswer, Parts, Store};
 use crate::budget::Budget;
 use crate::session::name::Client;
 

@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use crate::wire::Dialect;
 use super::gemini::schema::{Profile, restore};
 use super::neutral::parts::{is_object, object_of_text};
 use super::neutral::{Event, Json, Part, Request};
+use crate::wire::Dialect;
 
 /// What it takes to give calls back their arguments, and the calls under way.
 #[derive(Clone, Debug, Default)]

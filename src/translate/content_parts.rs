@@ -1,11 +1,12 @@
 //! Pieces of messages that say their type, as Chat, Responses and Messages have them. The types of the vendors have
 //! different names, and clients mix them: Cursor sends blocks of Messages in chats. So all are read everywhere.
 
-use super::neutral::given::List;
 use super::neutral::capabilities::Place;
+use super::neutral::given::List;
 use super::neutral::parts::cache;
 use super::neutral::{
-    Signature, Family, Given, Object, Part, Source, Text, ToolCall, ToolResult, Untranslatable, media,
+    Family, Given, Object, Part, Signature, Source, Text, ToolCall, ToolResult, Untranslatable,
+    media,
 };
 use super::openai::{file_source, image_url};
 

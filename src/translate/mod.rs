@@ -22,21 +22,23 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
+use crate::reasoning::{self, Effort, Level, ReasoningRequest, ReasoningSupport, Target};
+use crate::wire::Dialect;
+use crate::wire::problem::{self, ErrorStatus, Problem};
+use crate::wire::usage::{Meter, Usage};
 use arguments::Arguments;
 pub use chat::write::{Known, TextTools};
-use signature_cache::{Keeper, SignatureCache};
 use neutral::answer::{Answer, Ending, Head};
+use neutral::capabilities::Direction;
 use neutral::ids::{self, Mint, Shown};
 use neutral::json_text::MOST_TREE;
-use neutral::capabilities::Direction;
 use neutral::names::Names;
 use neutral::prefill::{self, Join, Use};
 use neutral::turn::{MOST_TURNS, too_many};
-use neutral::{Event, Json, Object, Part, Request, Untranslatable, estimate, fold, given, capabilities};
-use crate::wire::problem::{self, ErrorStatus, Problem};
-use crate::reasoning::{self, Effort, Level, ReasoningSupport, Target, ReasoningRequest};
-use crate::wire::usage::{Meter, Usage};
-use crate::wire::Dialect;
+use neutral::{
+    Event, Json, Object, Part, Request, Untranslatable, capabilities, estimate, fold, given,
+};
+use signature_cache::{Keeper, SignatureCache};
 
 /// How a client writes its dialect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -794,7 +796,10 @@ pub fn seconds_now() -> u64 {
 ///
 /// # Errors
 /// Status and message, when it is an error, or none that the upstream's dialect knows.
-pub fn whole(body: &[u8], context: TranslationContext) -> Result<(Vec<u8>, Option<Usage>), (u16, String)> {
+pub fn whole(
+    body: &[u8],
+    context: TranslationContext,
+) -> Result<(Vec<u8>, Option<Usage>), (u16, String)> {
     let object = serde_json::from_slice(body)
         .map_err(|_| (502, "the upstream's answer is not a JSON object".to_owned()))?;
     let mut gathered = Gathered::new(context);

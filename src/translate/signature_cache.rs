@@ -7,8 +7,8 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use super::neutral::{Event, Family, Part, Parts, Request, Role, Signature, ToolCall, Turn};
 use crate::wire::Dialect;
-use super::neutral::{Signature, Event, Family, Part, Parts, Request, Role, ToolCall, Turn};
 
 /// Shorter signatures sign nothing that would be missed; bytes (spec/dialects.md 3.6).
 const SHORTEST: usize = 50;
@@ -315,10 +315,14 @@ impl Lead {
     fn take(&mut self) -> Vec<Thought> {
         let thoughts = std::mem::take(self).thoughts.into_iter();
         let signed: Vec<Thought> = thoughts
-            .filter_map(|Open { text, signature, .. }| {
-                let signature = signature?;
-                Some(Thought { text, signature })
-            })
+            .filter_map(
+                |Open {
+                     text, signature, ..
+                 }| {
+                    let signature = signature?;
+                    Some(Thought { text, signature })
+                },
+            )
             .collect();
         match signed.iter().all(|thought| is_worth(&thought.signature)) {
             true => signed,

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use crate::wire::Dialect;
-use super::neutral::hosted::Hosted;
 use super::neutral::capabilities::left_out;
+use super::neutral::hosted::Hosted;
 use super::neutral::{Request, Tool, ToolChoice, Untranslatable};
+use crate::wire::Dialect;
 
 /// OpenAI's tool that makes pictures.
 const DRAWING: &str = "image_generation";

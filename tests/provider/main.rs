@@ -21,7 +21,6 @@ use std::time::{Duration, Instant};
 
 use holdfast::budget::Budget;
 use holdfast::config::Secret;
-use holdfast::wire::Dialect;
 use holdfast::exchange::Waiter;
 use holdfast::json::Span;
 use holdfast::provider::{
@@ -32,6 +31,7 @@ use holdfast::relay::{
     Asked, Chunks, Ended, Framing, Opened, Relayed, Rename, Style, stream, whole,
 };
 use holdfast::sse::MAX_EVENT;
+use holdfast::wire::Dialect;
 
 mod clients;
 mod compressed;

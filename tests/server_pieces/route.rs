@@ -1,7 +1,7 @@
 //! Which target is which route, and what is none.
 
-use holdfast::wire::Dialect;
 use holdfast::http::route::{GeminiMethod, Resolved, Route, StoredOperation, resolve};
+use holdfast::wire::Dialect;
 use proptest::prelude::*;
 
 fn route<'t>(method: &str, target: &'t str) -> Route<'t> {
@@ -18,7 +18,7 @@ fn gemini(model: &str, method: GeminiMethod) -> Route<'_> {
     }
 }
 
-fn stored(wish: StoredOperation) -> Route<'static> {
+fn stored(operation: StoredOperation) -> Route<'static> {
     Route::Stored {
         id: "resp_1".into(),
         operation,

@@ -1,11 +1,11 @@
 //! What an upstream says reaches the client, whatever its dialect: streamed, whole, and cut off.
 
-use holdfast::wire::Dialect;
 use holdfast::translate::neutral::answer::{Answer, Block};
 use holdfast::translate::neutral::ids::Mint;
 use holdfast::translate::{self, State, Stream, TranslationContext};
-use holdfast::wire::usage::{Meter, Usage};
 use holdfast::translate::{chat, gemini, messages, responses};
+use holdfast::wire::Dialect;
+use holdfast::wire::usage::{Meter, Usage};
 use serde_json::{Map, Value};
 
 use super::document::fits_response;

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use holdfast::wire::Dialect;
 use holdfast::translate::neutral::{Part, Request, Role, ToolCall, ToolResult, Turn};
 use holdfast::translate::{self, Stream};
+use holdfast::wire::Dialect;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -320,7 +320,11 @@ pub fn answer(upstream: Dialect, calls: &[(&str, &str, &str)]) -> Value {
 }
 
 /// The calls as a client gets them of a whole answer, checked to be the same as those of a stream.
-pub fn shown(context: &translate::TranslationContext, client: Dialect, answer: &Value) -> Vec<Called> {
+pub fn shown(
+    context: &translate::TranslationContext,
+    client: Dialect,
+    answer: &Value,
+) -> Vec<Called> {
     let (calls, stream) = unchecked(context, client, answer);
     let text = String::from_utf8_lossy(&stream);
     assert_eq!(

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use holdfast::wire::Dialect;
 use holdfast::translate::signature_cache::{By, Entry, Key, LONGEST, SignatureCache};
 use holdfast::translate::{self, Ask, Form, Stream, Translated};
+use holdfast::wire::Dialect;
 use serde_json::{Value, json};
 
 use super::fixtures::{of_kind, translated};

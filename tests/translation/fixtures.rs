@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use holdfast::wire::Dialect;
 use holdfast::translate::{self, Ask, Form, Translated};
+use holdfast::wire::Dialect;
 use serde_json::Value;
 
 pub struct Fixture {

@@ -1,8 +1,10 @@
 //! What a vendor refuses, although other vendors take it, does not reach it: each kind, from every client.
 
-use holdfast::wire::Dialect;
-use holdfast::translate::neutral::{Cache, Signature, Family, Part, Request, Role, Text, ToolCall, ToolResult, Turn, Untranslatable};
+use holdfast::translate::neutral::{
+    Cache, Family, Part, Request, Role, Signature, Text, ToolCall, ToolResult, Turn, Untranslatable,
+};
 use holdfast::translate::{self, Ask, Form, Stream, Translated};
+use holdfast::wire::Dialect;
 use serde_json::{Value, json};
 
 use super::round_trips::write;
@@ -523,7 +525,8 @@ fn signed_thoughts_stay_where_they_stood() {
         Turn::new(Role::User, vec![result("x"), result("y")]),
     ]);
     let names = holdfast::translate::neutral::names::Names::new(Dialect::Messages, ["f"]);
-    let written = holdfast::translate::messages::write::request(request, "m", &names, None).unwrap();
+    let written =
+        holdfast::translate::messages::write::request(request, "m", &names, None).unwrap();
     let body: Value = serde_json::from_slice(&written.into_text().unwrap()).unwrap();
     let kinds: Vec<&str> = body["messages"][1]["content"]
         .as_array()

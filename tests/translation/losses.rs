@@ -1,8 +1,11 @@
 //! Each thing of the table of losses, towards each dialect: what becomes of it is what the table says.
 
+use holdfast::translate::neutral::capabilities::{Feature, Support, TABLE, fate};
+use holdfast::translate::neutral::{
+    Cache, Hosted, Json, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall,
+    ToolChoice, ToolResult, Turn, WebSearch,
+};
 use holdfast::wire::Dialect;
-use holdfast::translate::neutral::capabilities::{Support, TABLE, Feature, fate};
-use holdfast::translate::neutral::{Cache, Hosted, Json, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice, ToolResult, Turn, WebSearch};
 use serde_json::{Map, Value, json};
 
 use super::fixtures::translated;
@@ -317,26 +320,30 @@ fn said(thing: Feature, request: &Request) -> Value {
             tools.collect()
         }
         Feature::Parallel => json!(request.parallel),
-        Feature::ForcedTool | Feature::AllowedTools | Feature::OptionalTools | Feature::ForcedSearch => {
+        Feature::ForcedTool
+        | Feature::AllowedTools
+        | Feature::OptionalTools
+        | Feature::ForcedSearch => {
             json!(choice)
         }
         Feature::JsonObject => json!(request.output == Output::JsonObject),
-        Feature::JsonSchema | Feature::SchemaName | Feature::SchemaDescription | Feature::SchemaStrict => {
-            match &request.output {
-                Output::JsonSchema {
-                    name,
-                    description,
-                    schema,
-                    strict,
-                } => match thing {
-                    Feature::SchemaName => json!(name),
-                    Feature::SchemaDescription => json!(description),
-                    Feature::SchemaStrict => json!(strict),
-                    _ => schema.tree().unwrap()["type"].clone(),
-                },
-                _ => Value::Null,
-            }
-        }
+        Feature::JsonSchema
+        | Feature::SchemaName
+        | Feature::SchemaDescription
+        | Feature::SchemaStrict => match &request.output {
+            Output::JsonSchema {
+                name,
+                description,
+                schema,
+                strict,
+            } => match thing {
+                Feature::SchemaName => json!(name),
+                Feature::SchemaDescription => json!(description),
+                Feature::SchemaStrict => json!(strict),
+                _ => schema.tree().unwrap()["type"].clone(),
+            },
+            _ => Value::Null,
+        },
         Feature::CacheMark => json!(matches!(
             parts[0],
             Part::Text(Text {
@@ -354,7 +361,10 @@ fn said(thing: Feature, request: &Request) -> Value {
         Feature::KeptImage | Feature::KeptFile | Feature::Foreign => {
             json!(format!("{parts:?}").contains(KEPT))
         }
-        Feature::CodeExecution | Feature::PageFetch | Feature::HostedTool | Feature::HostedWithTools => {
+        Feature::CodeExecution
+        | Feature::PageFetch
+        | Feature::HostedTool
+        | Feature::HostedWithTools => {
             let tools = request.hosted.iter();
             json!(format!(
                 "{:?}",
@@ -468,7 +478,9 @@ fn what_is_refused_is_refused_by_its_place() {
                 let refusal = translated(client, upstream, body.as_bytes());
                 let refusal = refusal.map(|_| what.clone()).unwrap_err();
                 let place = match client {
-                    Dialect::Gemini if thing == Feature::Choices => "generationConfig.candidateCount",
+                    Dialect::Gemini if thing == Feature::Choices => {
+                        "generationConfig.candidateCount"
+                    }
                     _ if thing == Feature::Choices => "n",
                     Dialect::Chat => "messages[2].content[1]",
                     Dialect::Responses => "input[2].content[1]",

@@ -1,12 +1,12 @@
 //! Streams as upstreams send them that keep less to the grammar than their vendor.
 
-use holdfast::wire::Dialect;
 use holdfast::translate::neutral::answer::{Answer, Block};
 use holdfast::translate::{self, Stream, TranslationContext};
+use holdfast::wire::Dialect;
 use holdfast::wire::usage::Usage;
 use serde_json::{Value, json};
 
-use super::answers::{data_of, understood, context};
+use super::answers::{context, data_of, understood};
 use super::grammar::{End, check};
 
 /// Text, thoughts and calls of an answer.
@@ -478,7 +478,10 @@ fn calls_in_pieces_are_calls() {
         vec![signed.clone(), end.clone(), last.clone()],
         vec![begin, signed, end, last],
     ] {
-        let mut stream = Stream::new(TranslationContext::straight(Dialect::Gemini, "m", "s", 1), false);
+        let mut stream = Stream::new(
+            TranslationContext::straight(Dialect::Gemini, "m", "s", 1),
+            false,
+        );
         let mut out = Vec::new();
         for event in &events {
             stream.read(event.to_string().as_bytes(), &mut out);

@@ -1,11 +1,11 @@
 //! What a client says reaches the upstream, whatever its dialect.
 
-use holdfast::translate::neutral::ids::Distinct;
 use holdfast::translate::neutral::capabilities::Direction;
+use holdfast::translate::neutral::ids::Distinct;
 use holdfast::translate::neutral::names::Names;
 use holdfast::translate::neutral::{Part, Request, Role, Source, ToolChoice, given, repair};
-use holdfast::wire::Dialect;
 use holdfast::translate::{chat, gemini, messages, responses};
+use holdfast::wire::Dialect;
 use serde_json::{Map, Value, json};
 
 use super::fixtures::{of_kind, translated};

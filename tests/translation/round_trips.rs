@@ -1,11 +1,14 @@
 //! A request that a dialect has written says, when it is read again, all that this dialect can say.
 
-use holdfast::translate::neutral::capabilities::{Support, Feature, fate};
-use holdfast::translate::neutral::names::Names;
-use holdfast::translate::neutral::{Output, Part, Request, Role, Sampling, Source, Text, Tool, ToolCall, ToolChoice, ToolResult, Turn, Written};
 use holdfast::translate::Known;
-use holdfast::wire::Dialect;
+use holdfast::translate::neutral::capabilities::{Feature, Support, fate};
+use holdfast::translate::neutral::names::Names;
+use holdfast::translate::neutral::{
+    Output, Part, Request, Role, Sampling, Source, Text, Tool, ToolCall, ToolChoice, ToolResult,
+    Turn, Written,
+};
 use holdfast::translate::{chat, gemini, messages, responses};
+use holdfast::wire::Dialect;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -43,7 +46,8 @@ fn thing(field: &str) -> Feature {
 /// Whether it does not come back as itself.
 fn is_lost(dialect: Dialect, field: &str) -> bool {
     // Beside a temperature, which is there as often as not.
-    let is_beside = field == "top_p" && fate(Feature::TopPWithTemperature, dialect) != Support::Native;
+    let is_beside =
+        field == "top_p" && fate(Feature::TopPWithTemperature, dialect) != Support::Native;
     fate(thing(field), dialect) != Support::Native || is_beside
 }
 

@@ -1,12 +1,12 @@
 //! What was searched on the web, and what is cited of it, reaches the client; how to search reaches the upstream.
 
-use holdfast::wire::Dialect;
+use holdfast::translate;
 use holdfast::translate::neutral::answer::{Answer, Block};
 use holdfast::translate::neutral::{ToolChoice, WebSearch};
-use holdfast::translate;
+use holdfast::wire::Dialect;
 use serde_json::{Value, json};
 
-use super::answers::{data_of, streamed, understood, context};
+use super::answers::{context, data_of, streamed, understood};
 use super::fixtures::{of_kind, translated};
 use super::requests::read;
 

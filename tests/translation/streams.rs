@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use holdfast::translate::neutral::answer::{Ending, Head};
 use holdfast::translate::neutral::event::Citation;
 use holdfast::translate::neutral::search::{Found, Search};
-use holdfast::translate::neutral::{Signature, Event, Family, Finish};
+use holdfast::translate::neutral::{Event, Family, Finish, Signature};
 use holdfast::translate::{State, Stream};
-use holdfast::wire::usage::Usage;
-use holdfast::wire::Dialect;
 use holdfast::translate::{chat, gemini, messages, responses};
+use holdfast::wire::Dialect;
+use holdfast::wire::usage::Usage;
 use proptest::prelude::*;
 
 use super::answers::context;

@@ -1,9 +1,9 @@
 //! What an upstream says in two ways in one frame is told once.
 
-use holdfast::wire::Dialect;
 use holdfast::translate::Stream;
+use holdfast::wire::Dialect;
 
-use super::answers::{data_of, essence, understood, context};
+use super::answers::{context, data_of, essence, understood};
 
 #[test]
 fn text_beside_a_delta_is_told_once() {

@@ -1,7 +1,7 @@
 //! What one dialect knows of tools and another does not.
 
-use holdfast::wire::Dialect;
 use holdfast::translate::{self, Ask, Form, Known, TextTools, Translated};
+use holdfast::wire::Dialect;
 use serde_json::{Value, json};
 
 use super::calls::{after_call, answer, shown, unchecked};

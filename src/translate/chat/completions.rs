@@ -3,11 +3,13 @@
 use serde_json::{Value, json};
 
 use super::write_answer::{finish_reason, usage};
+use crate::json::fields::Put;
 use crate::translate::neutral::answer::{Answer, Block, Ending, Head};
 use crate::translate::neutral::event::Event;
-use crate::json::fields::Put;
 use crate::translate::neutral::parts::stops;
-use crate::translate::neutral::{Given, Object, Part, Request, Role, Sampling, Turn, Untranslatable};
+use crate::translate::neutral::{
+    Given, Object, Part, Request, Role, Sampling, Turn, Untranslatable,
+};
 
 /// What a client that says nothing is taken to want.
 const NO_PROMPT: &str = "Complete this:";

@@ -1,12 +1,15 @@
 //! Chat requests, read (spec/dialects.md 1).
 
-use crate::wire::Dialect;
-use crate::translate::neutral::given::List;
-use crate::translate::neutral::capabilities::{Direction, Place};
-use crate::translate::neutral::parts::{cache, function, stops};
-use crate::translate::neutral::{Signature, Family, Given, Google, Hosted, ImageShape, Object, Output, Part, Request, Role, Sampling, Text, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch};
-use crate::translate::openai::{allowed_tools, choice_word, custom_tool, schema_output, tier};
 use crate::translate::content_parts::{By, pieces, text};
+use crate::translate::neutral::capabilities::{Direction, Place};
+use crate::translate::neutral::given::List;
+use crate::translate::neutral::parts::{cache, function, stops};
+use crate::translate::neutral::{
+    Family, Given, Google, Hosted, ImageShape, Object, Output, Part, Request, Role, Sampling,
+    Signature, Text, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch,
+};
+use crate::translate::openai::{allowed_tools, choice_word, custom_tool, schema_output, tier};
+use crate::wire::Dialect;
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 

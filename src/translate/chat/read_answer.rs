@@ -3,12 +3,12 @@
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-use crate::wire::choice_error;
-use crate::translate::neutral::event::{self, Citation};
 use crate::json::fields::{Fields, list_of, object};
+use crate::translate::neutral::event::{self, Citation};
 use crate::translate::neutral::ids::Mint;
 use crate::translate::neutral::search::Texts;
-use crate::translate::neutral::{Signature, Event, Family, Finish, media};
+use crate::translate::neutral::{Event, Family, Finish, Signature, media};
+use crate::wire::choice_error;
 
 /// Reads the chunks of one answer.
 #[derive(Debug)]

@@ -2,14 +2,19 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::wire::Dialect;
 use crate::json::fields::{Put, object_of, set};
-use crate::translate::neutral::ids::{CallIds, Distinct};
 use crate::translate::neutral::capabilities::{self, Feature, cannot};
+use crate::translate::neutral::ids::{CallIds, Distinct};
 use crate::translate::neutral::names::Names;
 use crate::translate::neutral::parts::{self, function_arguments, texts_of};
-use crate::translate::neutral::{Family, List, Output, Part, Parts, Request, Role, Source, Text, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, Written, fold, ids, media, repair, schema};
-use crate::translate::openai::{LONGEST_NAME, flagged, is_reasoning, mime_of, output_name, tier_word};
+use crate::translate::neutral::{
+    Family, List, Output, Part, Parts, Request, Role, Source, Text, Tool, ToolCall, ToolChoice,
+    ToolResult, Turn, Untranslatable, Written, fold, ids, media, repair, schema,
+};
+use crate::translate::openai::{
+    LONGEST_NAME, flagged, is_reasoning, mime_of, output_name, tier_word,
+};
+use crate::wire::Dialect;
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 

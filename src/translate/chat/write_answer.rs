@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Value, json};
 
+use crate::json::fields::Put;
 use crate::translate::neutral::answer::{Answer, Block, Choice, Ending, Head, arguments};
 use crate::translate::neutral::event::Citation;
-use crate::json::fields::Put;
 use crate::translate::neutral::search::Texts;
-use crate::translate::neutral::{Signature, Event, Family, Finish, media};
+use crate::translate::neutral::{Event, Family, Finish, Signature, media};
 use crate::wire::usage::Usage;
 
 /// Writes the chunks of one answer.

@@ -3,9 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::json::fields::{Fields, object};
 use crate::translate::neutral::answer::{Block, Choice};
 use crate::translate::neutral::event::{Citation, Event};
-use crate::json::fields::{Fields, object};
 use crate::translate::neutral::search::{Found, Search, Texts, bytes, characters};
 
 /// Citations of an answer that are looked at: each takes a walk through the text, and names a page once more.

@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::translate::neutral::Signature;
 use crate::json::fields::{Fields, object};
+use crate::translate::neutral::Signature;
 
 /// Elements of arrays that the paths of one call may leave out in all.
 const PADDING: usize = 1024;

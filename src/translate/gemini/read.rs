@@ -1,10 +1,13 @@
 //! Gemini requests, read (spec/dialects.md 1). Every key comes in two spellings.
 
-use crate::translate::neutral::given::List;
-use crate::translate::neutral::capabilities::{Direction, Place};
-use crate::translate::neutral::parts::{function, stops};
-use crate::translate::neutral::{Signature, Given, Hosted, ImageShape, Object, Output, Part, Request, Role, Sampling, Source, Text, Tier, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media};
 use crate::translate::content_parts::shown;
+use crate::translate::neutral::capabilities::{Direction, Place};
+use crate::translate::neutral::given::List;
+use crate::translate::neutral::parts::{function, stops};
+use crate::translate::neutral::{
+    Given, Hosted, ImageShape, Object, Output, Part, Request, Role, Sampling, Signature, Source,
+    Text, Tier, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
+};
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 

@@ -4,11 +4,11 @@ use serde_json::{Map, Value};
 
 use super::grounding;
 use super::partial_call::Partial;
-use crate::translate::neutral::event;
 use crate::json::fields::{Fields, object};
+use crate::translate::neutral::event;
 use crate::translate::neutral::ids::Mint;
 use crate::translate::neutral::search::Texts;
-use crate::translate::neutral::{Signature, Event, Family, Finish};
+use crate::translate::neutral::{Event, Family, Finish, Signature};
 
 /// Reads the chunks of one answer.
 #[derive(Debug)]

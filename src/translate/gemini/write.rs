@@ -5,15 +5,19 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::schema::{Profile, clean};
-use crate::wire::Dialect;
-use crate::translate::neutral::signature::UNCHECKED;
 use crate::json::fields::{self, Put, set};
+use crate::translate::neutral::capabilities::{self, Feature};
 use crate::translate::neutral::ids::Distinct;
 use crate::translate::neutral::json_text::TOO_LARGE;
-use crate::translate::neutral::capabilities::{self, Feature};
 use crate::translate::neutral::names::Names;
 use crate::translate::neutral::parts::{asked_for, object_of, texts_of};
-use crate::translate::neutral::{Signature, Family, Json, List, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, Wrap, Written, fold, given, media, repair, schema};
+use crate::translate::neutral::signature::UNCHECKED;
+use crate::translate::neutral::{
+    Family, Json, List, Output, Part, Request, Role, Signature, Source, Text, Tier, Tool, ToolCall,
+    ToolChoice, ToolResult, Turn, Untranslatable, Wrap, Written, fold, given, media, repair,
+    schema,
+};
+use crate::wire::Dialect;
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::grounding::Grounding;
-use crate::translate::neutral::answer::{Answer, Block, Choice, Ending, Head};
 use crate::json::fields::Put;
+use crate::translate::neutral::answer::{Answer, Block, Choice, Ending, Head};
 use crate::translate::neutral::parts::object_of_text;
-use crate::translate::neutral::{Signature, Event, Finish};
+use crate::translate::neutral::{Event, Finish, Signature};
 use crate::wire::usage::Usage;
 
 /// Writes the chunks of one answer: as objects, which the caller frames.
@@ -127,7 +127,12 @@ impl Writer {
     pub fn end(&mut self, ending: Ending, out: &mut Vec<Value>) {
         let left = std::mem::take(&mut self.calls);
         for ((choice, _), call) in left {
-            let part = function_call(&call.id, &call.name, &call.arguments, call.signature.as_ref());
+            let part = function_call(
+                &call.id,
+                &call.name,
+                &call.arguments,
+                call.signature.as_ref(),
+            );
             self.part(choice, part, out);
         }
         let choices: Vec<u32> = self.signatures.keys().copied().collect();
@@ -162,7 +167,12 @@ impl Writer {
             && entry.key().0 == choice
         {
             let call = entry.remove();
-            let part = function_call(&call.id, &call.name, &call.arguments, call.signature.as_ref());
+            let part = function_call(
+                &call.id,
+                &call.name,
+                &call.arguments,
+                call.signature.as_ref(),
+            );
             self.part(choice, part, out);
         }
     }
@@ -281,7 +291,8 @@ fn parts(choice: &Choice) -> Vec<Value> {
         }
     }
     if let Some(signature) = waiting {
-        let part = json!({"text": "", "thought": true, "thoughtSignature": signature.write_bytes()});
+        let part =
+            json!({"text": "", "thought": true, "thoughtSignature": signature.write_bytes()});
         parts.insert(0, part);
     }
     parts

@@ -1,10 +1,13 @@
 //! Messages requests, read (spec/dialects.md 1).
 
-use crate::wire::Dialect;
+use crate::translate::content_parts::{By, pieces, text};
 use crate::translate::neutral::capabilities::{Direction, Place};
 use crate::translate::neutral::parts::{cache, stops};
-use crate::translate::neutral::{Given, Hosted, Object, Output, Request, Role, Sampling, Tier, Tool, ToolChoice, Turn, Untranslatable, WebSearch};
-use crate::translate::content_parts::{By, pieces, text};
+use crate::translate::neutral::{
+    Given, Hosted, Object, Output, Request, Role, Sampling, Tier, Tool, ToolChoice, Turn,
+    Untranslatable, WebSearch,
+};
+use crate::wire::Dialect;
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 

@@ -20,9 +20,11 @@ pub fn settle_thinking(body: &mut Written) {
 mod tests {
     use super::super::write;
     use super::*;
-    use crate::wire::Dialect;
     use crate::translate::neutral::names::Names;
-    use crate::translate::neutral::{Signature, Family, Part, Request, Role, ToolCall, ToolResult, Turn};
+    use crate::translate::neutral::{
+        Family, Part, Request, Role, Signature, ToolCall, ToolResult, Turn,
+    };
+    use crate::wire::Dialect;
 
     fn settled(asked: Vec<Part>, answered: Part, kind: &str) -> String {
         let turn = |role, parts: Vec<Part>| Turn::new(role, parts);

@@ -3,14 +3,18 @@
 use serde_json::{Map, Value, json};
 
 use super::marks::{self, mark};
-use crate::wire::Dialect;
 use crate::json::fields::{self, Put, set};
+use crate::translate::neutral::capabilities::{self, Feature, cannot};
 use crate::translate::neutral::ids::Distinct;
 use crate::translate::neutral::json_text::TOO_LARGE;
-use crate::translate::neutral::capabilities::{self, Feature, cannot};
 use crate::translate::neutral::names::Names;
 use crate::translate::neutral::parts::{asked_for, object_of};
-use crate::translate::neutral::{Cache, Family, Hosted, Item, List, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, Written, fold, ids, media, prefill, repair, schema};
+use crate::translate::neutral::{
+    Cache, Family, Hosted, Item, List, Output, Part, Request, Role, Source, Text, Tier, Tool,
+    ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, Written, fold, ids, media,
+    prefill, repair, schema,
+};
+use crate::wire::Dialect;
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 

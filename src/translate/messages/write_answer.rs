@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
+use crate::json::fields::Put;
 use crate::translate::neutral::answer::{Answer, Block, Ending, Head};
 use crate::translate::neutral::event::Citation;
-use crate::json::fields::Put;
 use crate::translate::neutral::parts::object_of_text;
 use crate::translate::neutral::search::Search;
-use crate::translate::neutral::{Signature, Event, Family, Finish};
+use crate::translate::neutral::{Event, Family, Finish, Signature};
 use crate::wire::usage::Usage;
 
 /// Stands where an image was, which the dialect has no block for.
@@ -112,7 +112,9 @@ impl Writer {
                 }
             }
             Event::ReasoningOpaque {
-                choice: 0, signature, ..
+                choice: 0,
+                signature,
+                ..
             } => self.whole(opaque(&signature), out),
             Event::ToolStart {
                 choice: 0,
@@ -462,7 +464,9 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
                 content.push(block);
             }
             Block::Refusal(text) => content.push(json!({"type": "text", "text": text})),
-            Block::Reasoning { text, signature } => content.push(thinking(text, signature.as_ref())),
+            Block::Reasoning { text, signature } => {
+                content.push(thinking(text, signature.as_ref()))
+            }
             Block::Opaque(signature) => content.push(opaque(signature)),
             Block::Tool {
                 id,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::event::Citation;
 use super::search::Search;
-use super::{Signature, Event, Finish, Json};
+use super::{Event, Finish, Json, Signature};
 use crate::wire::usage::Usage;
 
 /// What stands over an answer as the client gets it.

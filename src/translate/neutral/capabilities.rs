@@ -101,7 +101,7 @@ pub enum Feature {
     ShownResult,
 }
 
-use Support::{Dropped, Reworded, Refused, Native};
+use Support::{Dropped, Native, Refused, Reworded};
 
 /// What becomes of each thing: for Chat, Responses, Messages, Gemini.
 pub const TABLE: [(Feature, [Support; 4]); 66] = [
@@ -110,7 +110,10 @@ pub const TABLE: [(Feature, [Support; 4]); 66] = [
     (Feature::Temperature, [Native, Native, Native, Native]),
     (Feature::TopP, [Native, Native, Native, Native]),
     // The vendor's models take one of the two.
-    (Feature::TopPWithTemperature, [Native, Native, Dropped, Native]),
+    (
+        Feature::TopPWithTemperature,
+        [Native, Native, Dropped, Native],
+    ),
     (Feature::TopK, [Native, Dropped, Native, Native]),
     (Feature::Penalties, [Native, Dropped, Dropped, Native]),
     (Feature::Seed, [Native, Dropped, Dropped, Native]),
@@ -125,10 +128,7 @@ pub const TABLE: [(Feature, [Support; 4]); 66] = [
     (Feature::SystemTurn, [Native, Native, Reworded, Reworded]),
     // 1.3
     (Feature::Words, [Native, Native, Native, Native]),
-    (
-        Feature::Refusal,
-        [Reworded, Native, Reworded, Reworded],
-    ),
+    (Feature::Refusal, [Reworded, Native, Reworded, Reworded]),
     // 1.4
     (Feature::Image, [Native, Native, Native, Native]),
     (Feature::ImageUrl, [Native, Native, Native, Native]),
@@ -149,32 +149,26 @@ pub const TABLE: [(Feature, [Support; 4]); 66] = [
     (Feature::ToolDescription, [Native, Native, Native, Native]),
     (Feature::Strict, [Native, Native, Native, Dropped]),
     // In a chat, a function with one text; as it is where the provider is known to take it.
-    (
-        Feature::TextTool,
-        [Reworded, Native, Reworded, Reworded],
-    ),
+    (Feature::TextTool, [Reworded, Native, Reworded, Reworded]),
     // 1.10, 1.11
     (Feature::ForcedTool, [Native, Native, Native, Native]),
     (Feature::AllowedTools, [Native, Native, Reworded, Native]),
-    (
-        Feature::OptionalTools,
-        [Native, Native, Reworded, Reworded],
-    ),
+    (Feature::OptionalTools, [Native, Native, Reworded, Reworded]),
     (Feature::ForcedSearch, [Dropped, Native, Native, Dropped]),
     (Feature::Parallel, [Native, Native, Native, Dropped]),
     // 1.12
     (Feature::Call, [Native, Native, Native, Native]),
     (Feature::CallResult, [Native, Native, Native, Native]),
-    (
-        Feature::FailedResult,
-        [Reworded, Reworded, Native, Native],
-    ),
+    (Feature::FailedResult, [Reworded, Reworded, Native, Native]),
     (Feature::ShownResult, [Reworded, Native, Native, Reworded]),
     // 1.13
     (Feature::JsonObject, [Native, Native, Reworded, Native]),
     (Feature::JsonSchema, [Native, Native, Native, Native]),
     (Feature::SchemaName, [Native, Native, Dropped, Dropped]),
-    (Feature::SchemaDescription, [Native, Native, Dropped, Dropped]),
+    (
+        Feature::SchemaDescription,
+        [Native, Native, Dropped, Dropped],
+    ),
     (Feature::SchemaStrict, [Native, Native, Dropped, Dropped]),
     // 1.14
     (Feature::Stop, [Native, Dropped, Native, Native]),

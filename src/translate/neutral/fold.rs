@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use super::Json;
 use super::json_text::MOST_TREE;
 use super::schema::{plain, without_dialect};
-use crate::wire::Dialect;
 use crate::json::{self, Scanner};
+use crate::wire::Dialect;
 
 /// What no vendor but Google takes at the root. Anthropic: "input_schema does not support oneOf, allOf, or anyOf at
 /// the top level" (issue 5973 of anthropics/claude-code); without a type there, as beside a `$ref`,

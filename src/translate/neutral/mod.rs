@@ -27,12 +27,12 @@ pub mod written;
 
 use serde_json::{Map, Value};
 
-pub use signature::{Signature, Family};
 pub use event::{Event, Finish};
 pub use given::{Given, Object};
 pub use hosted::Hosted;
 pub use json_text::Json;
 pub use search::WebSearch;
+pub use signature::{Family, Signature};
 pub use turn::{Parts, Turn};
 pub use written::{Item, List, Wrap, Written};
 
@@ -343,7 +343,10 @@ impl Part {
             }
             Self::Audio { data, .. } => data.len(),
             Self::Reasoning { text, signature } => {
-                text.len() + signature.as_ref().map_or(0, |signature| signature.value.len())
+                text.len()
+                    + signature
+                        .as_ref()
+                        .map_or(0, |signature| signature.value.len())
             }
             Self::Opaque(signature) => signature.value.len(),
             Self::ToolCall(call) => call.arguments.len(),

@@ -4,8 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::Object;
-use crate::json::fields::{Put, object_of};
 use super::parts::stops;
+use crate::json::fields::{Put, object_of};
 
 /// The tool, as far as more than one dialect can say it.
 #[derive(Clone, Debug, Default, PartialEq)]

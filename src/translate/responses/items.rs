@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::translate::neutral::answer::arguments;
 use crate::translate::neutral::event::Citation;
 use crate::translate::neutral::search::{Search, Texts};
-use crate::translate::neutral::{Signature, Family};
+use crate::translate::neutral::{Family, Signature};
 
 #[derive(Debug)]
 pub struct Item {

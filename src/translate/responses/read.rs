@@ -1,11 +1,14 @@
 //! Responses requests, read (spec/dialects.md 1).
 
 use super::read_item;
-use crate::wire::Dialect;
 use crate::translate::neutral::capabilities::{Direction, Place};
 use crate::translate::neutral::parts::{function, stops};
-use crate::translate::neutral::{Given, Hosted, Object, Output, Part, Request, Role, Sampling, Text, Tool, ToolChoice, Turn, Untranslatable, WebSearch};
+use crate::translate::neutral::{
+    Given, Hosted, Object, Output, Part, Request, Role, Sampling, Text, Tool, ToolChoice, Turn,
+    Untranslatable, WebSearch,
+};
 use crate::translate::openai::{allowed_tools, choice_word, custom_tool, schema_output, tier};
+use crate::wire::Dialect;
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 

@@ -3,11 +3,11 @@
 use serde_json::{Map, Value};
 
 use super::told::{About, Item, Kind};
-use crate::translate::neutral::event::{self, Citation};
 use crate::json::fields::{Fields, object};
+use crate::translate::neutral::event::{self, Citation};
 use crate::translate::neutral::ids::Mint;
 use crate::translate::neutral::search::{Found, Search};
-use crate::translate::neutral::{Signature, Event, Family, Finish};
+use crate::translate::neutral::{Event, Family, Finish, Signature};
 
 /// Reads the events of one answer.
 #[derive(Debug)]

@@ -2,9 +2,12 @@
 //! agent's history holds it for good, so that a refusal would end the session.
 
 use super::read::{in_namespace, tool};
-use crate::translate::neutral::capabilities::Place;
-use crate::translate::neutral::{Signature, Family, Given, Object, Part, Request, Role, Source, Text, ToolCall, ToolResult, Turn, Untranslatable, media};
 use crate::translate::content_parts::{By, pieces, shown};
+use crate::translate::neutral::capabilities::Place;
+use crate::translate::neutral::{
+    Family, Given, Object, Part, Request, Role, Signature, Source, Text, ToolCall, ToolResult,
+    Turn, Untranslatable, media,
+};
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
@@ -218,7 +221,9 @@ fn reasoning(mut item: Object<'_>) -> Option<Part> {
         .text("encrypted_content")
         .and_then(|value| Signature::read_item(id.as_deref(), &value));
     match signature {
-        Some(signature) if signature.family == Family::ClaudeRedacted => Some(Part::Opaque(signature)),
+        Some(signature) if signature.family == Family::ClaudeRedacted => {
+            Some(Part::Opaque(signature))
+        }
         None if text.is_empty() => None,
         signature => Some(Part::Reasoning { text, signature }),
     }

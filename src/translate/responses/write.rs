@@ -4,14 +4,17 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::wire::Dialect;
 use crate::json::fields::{object_of, set};
-use crate::translate::neutral::ids::Distinct;
 use crate::translate::neutral::capabilities::{self, Feature, cannot};
+use crate::translate::neutral::ids::Distinct;
 use crate::translate::neutral::names::Names;
 use crate::translate::neutral::parts::{function_arguments, texts_of};
-use crate::translate::neutral::{Signature, Family, Hosted, List, Output, Part, Request, Role, Source, Text, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, Written, fold, ids, media, repair};
+use crate::translate::neutral::{
+    Family, Hosted, List, Output, Part, Request, Role, Signature, Source, Text, Tool, ToolCall,
+    ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, Written, fold, ids, media, repair,
+};
 use crate::translate::openai::{LONGEST_NAME, flagged, mime_of, output_name, tier_word};
+use crate::wire::Dialect;
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 

@@ -9,7 +9,7 @@ use super::envelope::{Progress, failed, response};
 use super::items::{Item, Kind, Named, annotation, text_part};
 use crate::translate::neutral::answer::{Ending, Head};
 use crate::translate::neutral::search::Texts;
-use crate::translate::neutral::{Signature, Event, Finish};
+use crate::translate::neutral::{Event, Finish, Signature};
 
 /// About what a complete item takes beside its text, bytes.
 const ITEM: usize = 512;

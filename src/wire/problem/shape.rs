@@ -11,8 +11,8 @@ use super::class::Class;
 use super::report::{MAX_MESSAGE_CHARS, Problem};
 use super::status::{ErrorStatus, reason};
 use super::words;
-use crate::wire::Dialect;
 use crate::redaction::patterns::redact;
+use crate::wire::Dialect;
 
 /// The body of an error answer, and of an error within a Gemini JSON array.
 pub fn render(dialect: Dialect, problem: &Problem) -> Vec<u8> {

@@ -14,8 +14,8 @@ use super::class::Class;
 use super::report::{MAX_MESSAGE_CHARS, Problem};
 use super::shape::render;
 use super::status::ErrorStatus;
-use crate::wire::{Dialect, event};
 use crate::redaction::patterns::redact;
+use crate::wire::{Dialect, event};
 
 /// How often a message may be JSON that holds the message, as gateways in a row produce it.
 const MAX_NESTING: usize = 8;

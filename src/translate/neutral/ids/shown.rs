@@ -5,8 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::Mint;
 use super::rule::fit;
-use crate::wire::Dialect;
 use crate::translate::neutral::{Part, Turn};
+use crate::wire::Dialect;
 
 /// Sees to it that a client is shown no id twice in a conversation, and none that its dialect does not take.
 ///

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::Class::{self, *};
 use super::{CODES, ErrorStatus, MESSAGES};
+use crate::translate::responses::failure::{self, Known};
 use crate::wire::Dialect;
 use crate::wire::problem::{Problem, from_upstream, render, render_in_stream, retold};
-use crate::translate::responses::failure::{self, Known};
 
 const CLASSES: [Class; 5] = [ContextTooLong, Unpaid, Quota, Overloaded, ContentPolicy];
 

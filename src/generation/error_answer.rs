@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use crate::http::reply::Reply;
-use crate::wire::problem::{self, Class, ErrorStatus, Problem, Unavailable};
+use crate::provider::{self, Failure, FailureKind};
+use crate::routing::{Availability, DispatchError};
+use crate::translate;
 use crate::translate::responses::failure::{self, Known};
 use crate::wire::Dialect;
-use crate::translate;
-use crate::provider::{self, Failure, FailureKind};
-use crate::routing::{Standstill, Unserved};
+use crate::wire::problem::{self, Class, ErrorStatus, Problem, Unavailable};
 
 /// In logs: the client left before there was an answer. nginx's number.
 pub const CLIENT_GONE: u16 = 499;
@@ -90,13 +90,13 @@ impl ErrorAnswer<'_> {
 }
 
 /// `None` when there is nobody left to hear it.
-pub fn words<'u>(model: &str, unserved: &'u Unserved) -> Option<ErrorAnswer<'u>> {
-    let standstill = &unserved.standstill;
-    let earliest = standstill.earliest.filter(|_| standstill.is_complete());
-    let Some(failure) = &unserved.failure else {
-        return Some(ErrorAnswer::Ours(blocked(model, standstill)));
+pub fn words<'u>(model: &str, error: &'u DispatchError) -> Option<ErrorAnswer<'u>> {
+    let availability = &error.availability;
+    let earliest = availability.earliest.filter(|_| availability.is_complete());
+    let Some(failure) = &error.failure else {
+        return Some(ErrorAnswer::Ours(blocked(model, availability)));
     };
-    let is_quota = standstill.is_out_of_quota();
+    let is_quota = availability.is_out_of_quota();
     // When to come back is when somebody can be asked again, whoever that will be.
     let retry_after = match is_quota {
         true => earliest.or(failure.retry_after),
@@ -110,17 +110,17 @@ pub fn words<'u>(model: &str, unserved: &'u Unserved) -> Option<ErrorAnswer<'u>>
                 .with_retry_after(failure.retry_after)
         }
         // Our credentials are not the client's: passed on, it would log its own user out.
-        (FailureKind::Status, Some(status)) if unserved.is_refusal() && !is_quota => {
+        (FailureKind::Status, Some(status)) if error.is_refusal() && !is_quota => {
             let why = format!(
                 "the upstream refused {} of {} credentials tried for {model}, the last with {status}{}; the gateway's log says which",
-                unserved.refused,
-                unserved.attempts,
-                match standstill.blocked.is_empty() {
+                error.refused,
+                error.attempts,
+                match availability.blocked.is_empty() {
                     true => String::new(),
-                    false => format!(" ({})", standstill.describe()),
+                    false => format!(" ({})", availability.describe()),
                 }
             );
-            let is_unpaid = unserved.class == Some(provider::Class::Payment);
+            let is_unpaid = error.class == Some(provider::Class::Payment);
             Problem {
                 class: is_unpaid.then_some(Class::Unpaid),
                 ..Problem::new(ErrorStatus::UNAVAILABLE, why)
@@ -128,7 +128,7 @@ pub fn words<'u>(model: &str, unserved: &'u Unserved) -> Option<ErrorAnswer<'u>>
             .with_retry_after(earliest)
         }
         (FailureKind::Status, Some(status))
-            if !unserved.is_refusal() && (is_final(status) || !is_quota || status == 429) =>
+            if !error.is_refusal() && (is_final(status) || !is_quota || status == 429) =>
         {
             return Some(ErrorAnswer::Upstream {
                 status: ErrorStatus::from_upstream(status),
@@ -136,7 +136,7 @@ pub fn words<'u>(model: &str, unserved: &'u Unserved) -> Option<ErrorAnswer<'u>>
                 failure,
             });
         }
-        _ if is_quota => blocked(model, standstill),
+        _ if is_quota => blocked(model, availability),
         (FailureKind::Unsupported, _) => {
             Problem::new(ErrorStatus::NOT_IMPLEMENTED, &failure.message)
         }
@@ -158,22 +158,22 @@ fn is_final(status: u16) -> bool {
 }
 
 /// What there is to say when nobody could be asked, or only in vain.
-fn blocked(model: &str, standstill: &Standstill) -> Problem {
-    let providers: Vec<&str> = standstill.providers.iter().map(String::as_str).collect();
-    if standstill.is_out_of_quota() {
+fn blocked(model: &str, availability: &Availability) -> Problem {
+    let providers: Vec<&str> = availability.providers.iter().map(String::as_str).collect();
+    if availability.is_out_of_quota() {
         let only = match providers.as_slice() {
             [only] => Some(*only),
             _ => None,
         };
-        return Problem::cooling_down(model, only, standstill.earliest.unwrap_or_default());
+        return Problem::cooling_down(model, only, availability.earliest.unwrap_or_default());
     }
-    if !standstill.is_complete() {
+    if !availability.is_complete() {
         return Problem::no_credential(Unavailable::NotFound, &providers, model);
     }
     let mut problem = Problem::no_credential(Unavailable::Blocked, &providers, model);
-    if standstill.is_unpaid() {
+    if availability.is_unpaid() {
         problem.class = Some(Class::Unpaid);
     }
-    problem.message = format!("{}; {}", problem.message, standstill.describe());
-    problem.with_retry_after(standstill.earliest)
+    problem.message = format!("{}; {}", problem.message, availability.describe());
+    problem.with_retry_after(availability.earliest)
 }

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::router::{Order, Router};
+use super::router::{RouteRequest, Router};
 use crate::provider::{Class, Failure, Fault};
 
 #[derive(Debug, Default)]
-pub struct Unserved {
+pub struct DispatchError {
     /// Upstream calls made.
     pub attempts: usize,
     /// How many credentials were themselves refused, as not accepted, unpaid or not allowed.
@@ -16,10 +16,10 @@ pub struct Unserved {
     /// What that failure is.
     pub class: Option<Class>,
     rank: u8,
-    pub standstill: Standstill,
+    pub availability: Availability,
 }
 
-impl Unserved {
+impl DispatchError {
     pub(super) fn add(&mut self, failure: Failure, fault: &Fault) {
         if is_refusal(fault.class) {
             self.refused += 1;
@@ -68,7 +68,7 @@ fn rank(failure: &Failure, class: Class) -> u8 {
 
 /// Who could be asked once more, and when.
 #[derive(Debug, Default)]
-pub struct Standstill {
+pub struct Availability {
     /// How many candidates the model has.
     pub candidates: usize,
     /// How many of them are blocked, by class, the worst class first.
@@ -79,26 +79,26 @@ pub struct Standstill {
     pub providers: Vec<String>,
 }
 
-impl Standstill {
-    pub(super) fn of(router: &Router, order: &Order<'_>, now: Instant) -> Self {
-        let mut standstill = Self::default();
+impl Availability {
+    pub(super) fn of(router: &Router, request: &RouteRequest<'_>, now: Instant) -> Self {
+        let mut availability = Self::default();
         let mut earliest: Option<Instant> = None;
-        for candidate in order.candidates().iter().filter(|c| order.serves(c)) {
-            standstill.candidates += 1;
+        for candidate in request.candidates().iter().filter(|c| request.serves(c)) {
+            availability.candidates += 1;
             let provider = candidate.credential.provider.key();
-            if !standstill.providers.iter().any(|known| known == provider) {
-                standstill.providers.push(provider.to_owned());
+            if !availability.providers.iter().any(|known| known == provider) {
+                availability.providers.push(provider.to_owned());
             }
             let Some(block) = router.block(candidate, now) else {
                 continue;
             };
-            let known = standstill
+            let known = availability
                 .blocked
                 .iter_mut()
                 .find(|(class, _)| *class == block.class);
             match known {
                 Some((_, count)) => *count += 1,
-                None => standstill.blocked.push((block.class, 1)),
+                None => availability.blocked.push((block.class, 1)),
             }
             if let Some(until) = block.until
                 && earliest.is_none_or(|known| until < known)
@@ -106,14 +106,14 @@ impl Standstill {
                 earliest = Some(until);
             }
         }
-        standstill
+        availability
             .blocked
             .sort_by_key(|(class, _)| std::cmp::Reverse(*class));
-        let blocked: usize = standstill.blocked.iter().map(|(_, count)| count).sum();
-        if blocked == standstill.candidates {
-            standstill.earliest = earliest.map(|at| at.saturating_duration_since(now));
+        let blocked: usize = availability.blocked.iter().map(|(_, count)| count).sum();
+        if blocked == availability.candidates {
+            availability.earliest = earliest.map(|at| at.saturating_duration_since(now));
         }
-        standstill
+        availability
     }
 
     /// Whether all are blocked, at least one of them because its quota is used up.

@@ -1,6 +1,6 @@
 //! One request on its way through its candidates.
 
-use super::catalog::{Candidate, Member};
+use super::catalog::{Candidate, UpstreamModel};
 use crate::credential::Credential;
 use crate::provider::{Class, Fault, Scope};
 
@@ -14,13 +14,13 @@ const UNREACHABLE: u32 = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pick {
     pub index: usize,
-    pub member: usize,
+    pub upstream_model: usize,
     pub decision: Decision,
 }
 
 /// What a request has been through.
 #[derive(Debug)]
-pub struct Visit {
+pub struct AttemptState {
     /// The session it belongs to, once it has been looked up.
     pub session: Option<Id>,
     pub(super) last: Option<Pick>,
@@ -36,7 +36,7 @@ pub struct Visit {
     called: u32,
 }
 
-impl Visit {
+impl AttemptState {
     /// For a choice among `candidates`.
     pub fn new(candidates: usize) -> Self {
         Self {
@@ -87,24 +87,29 @@ impl Visit {
     }
 
     /// The members of a candidate that have not been asked in this round, in this request's order.
-    pub(super) fn untried_members<'c>(
+    pub(super) fn untried_models<'c>(
         &self,
         index: usize,
         candidate: &'c Candidate,
-    ) -> impl Iterator<Item = (usize, &'c Member)> {
-        let size = candidate.members.len();
+    ) -> impl Iterator<Item = (usize, &'c UpstreamModel)> {
+        let size = candidate.upstream_models.len();
         let start = self.starts.iter().find(|(known, _)| *known == index);
         let start = start.map_or(0, |(_, start)| *start);
         let rotated = (start..size).chain(0..start.min(size));
         rotated
-            .filter(move |member| !self.asked.contains(&(index, *member)))
-            .filter_map(|member| Some((member, candidate.members.get(member)?)))
+            .filter(move |upstream_model| !self.asked.contains(&(index, *upstream_model)))
+            .filter_map(|upstream_model| {
+                Some((
+                    upstream_model,
+                    candidate.upstream_models.get(upstream_model)?,
+                ))
+            })
     }
 
-    pub(super) fn untried_member(&self, index: usize, candidate: &Candidate) -> Option<usize> {
-        self.untried_members(index, candidate)
+    pub(super) fn untried_model(&self, index: usize, candidate: &Candidate) -> Option<usize> {
+        self.untried_models(index, candidate)
             .next()
-            .map(|(member, _)| member)
+            .map(|(upstream_model, _)| upstream_model)
     }
 
     pub(super) fn failed(&mut self, pick: Pick, candidate: &Candidate, fault: &Fault) {
@@ -114,8 +119,8 @@ impl Visit {
         if let Some(class) = self.classes.get_mut(pick.index) {
             *class = Some(fault.class);
         }
-        self.asked.push((pick.index, pick.member));
-        let is_used_up = self.untried_member(pick.index, candidate).is_none();
+        self.asked.push((pick.index, pick.upstream_model));
+        let is_used_up = self.untried_model(pick.index, candidate).is_none();
         if is_used_up || fault.scope == Scope::Credential || !fault.class.moves_on() {
             self.close(pick.index);
         }

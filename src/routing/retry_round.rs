@@ -3,9 +3,9 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
+use super::attempt_state::AttemptState;
 use super::catalog::Candidate;
-use super::router::{Order, Router};
-use super::visit::Visit;
+use super::router::{RouteRequest, Router};
 use crate::provider::Class;
 
 /// The pause before a round for which somebody is ready; it doubles from round to round.
@@ -18,22 +18,23 @@ const SPREAD: Duration = Duration::from_secs(2);
 /// begins; `None` if there is none.
 pub fn pause(
     router: &Router,
-    order: &Order<'_>,
-    visit: &mut Visit,
+    request: &RouteRequest<'_>,
+    attempt_state: &mut AttemptState,
     round: u32,
     now: Instant,
 ) -> Option<Duration> {
     let admits = |index: usize, candidate: &Candidate| {
         let own = candidate.credential.request_retry;
-        let rounds = own.unwrap_or(order.policy.request_retry);
-        order.serves(candidate)
-            && rounds.saturating_add(order.more_rounds) >= round
-            && visit.class(index).is_none_or(Class::may_pass)
+        let rounds = own.unwrap_or(request.policy.request_retry);
+        request.serves(candidate)
+            && rounds.saturating_add(request.more_rounds) >= round
+            && attempt_state.class(index).is_none_or(Class::may_pass)
     };
-    let mut admitted = vec![false; order.candidates().len()];
+    let mut admitted = vec![false; request.candidates().len()];
     let mut is_ready = false;
     let mut earliest: Option<Instant> = None;
-    for ((index, candidate), admitted) in order.candidates().iter().enumerate().zip(&mut admitted) {
+    for ((index, candidate), admitted) in request.candidates().iter().enumerate().zip(&mut admitted)
+    {
         *admitted = admits(index, candidate);
         if !*admitted {
             continue;
@@ -56,7 +57,7 @@ pub fn pause(
             doubled.min(LONGEST_PAUSE)
         }
         (false, Some(until)) => {
-            let most = order.policy.max_retry_interval;
+            let most = request.policy.max_retry_interval;
             let needed = until.saturating_duration_since(now);
             if needed > most {
                 return None;
@@ -66,7 +67,7 @@ pub fn pause(
         }
         (false, None) => return None,
     };
-    visit.next_round(|index| admitted.get(index).copied().unwrap_or(false));
+    attempt_state.next_round(|index| admitted.get(index).copied().unwrap_or(false));
     Some(pause)
 }
 
