@@ -31,7 +31,7 @@ pub struct UpstreamModel {
     /// How much it is to think, where the configuration says so: the value of a suffix.
     pub thinking: Option<Arc<str>>,
     /// What it can, where the configuration says so.
-    pub record: Option<Arc<ReasoningSupport>>,
+    pub reasoning: Option<Arc<ReasoningSupport>>,
     /// The model's name in answers, where it is not to be the one asked for.
     pub alias: Option<Arc<str>>,
 }
@@ -196,7 +196,7 @@ impl Catalog {
             let upstream_model = UpstreamModel {
                 name: Arc::from(upstream),
                 thinking: None,
-                record: None,
+                reasoning: None,
                 alias: None,
             };
             Some(Candidate {
@@ -236,12 +236,12 @@ fn upstream_models(model: &Model) -> Arc<[UpstreamModel]> {
     names
         .iter()
         .zip(records)
-        .map(|(name, record)| {
+        .map(|(name, reasoning)| {
             let (upstream, thinking) = split_configured(name);
             UpstreamModel {
                 name: Arc::from(upstream),
                 thinking: thinking.map(Arc::from),
-                record,
+                reasoning,
                 alias: model.force_mapping.then(|| Arc::from(model.id.as_str())),
             }
         })
