@@ -129,7 +129,7 @@ fn a_first_configuration_is_written_once_and_serves() {
     let output = start();
     assert_eq!(output.status.code(), Some(1));
     let err = String::from_utf8(output.stderr).unwrap();
-    assert!(err.contains("exists already"), "{err}");
+    assert!(err.contains("already exists"), "{err}");
 }
 
 #[test]
