@@ -3,11 +3,11 @@
 #![no_main]
 
 use holdfast::wire::Dialect;
-use holdfast::translate::{self, Ask, Form, State, Stream, TranslationContext};
+use holdfast::translate::{self, TranslationInput, Form, State, Stream, TranslationContext};
 use libfuzzer_sys::fuzz_target;
 
 fn context(client: Dialect, upstream: Dialect) -> TranslationContext {
-    let ask = Ask {
+    let ask = TranslationInput {
         client,
         form: Form::Usual,
         upstream,
@@ -16,7 +16,7 @@ fn context(client: Dialect, upstream: Dialect) -> TranslationContext {
         upstream_model: "upstream",
         stream: true,
         suffix: None,
-        record: None,
+        support: None,
         seed: "seed",
         now: 1,
     };

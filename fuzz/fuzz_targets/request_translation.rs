@@ -5,7 +5,7 @@
 
 use holdfast::translate::neutral::given;
 use holdfast::translate::neutral::capabilities::Way;
-use holdfast::translate::{self, Ask, Form};
+use holdfast::translate::{self, TranslationInput, Form};
 use holdfast::wire::Dialect;
 use holdfast::translate::{chat, gemini, messages, responses};
 use libfuzzer_sys::fuzz_target;
@@ -21,7 +21,7 @@ fuzz_target!(|input: &[u8]| {
     let client = Dialect::ALL[usize::from(first & 3)];
     let upstream = Dialect::ALL[usize::from(first >> 2 & 3)];
     let body_bytes = body.len();
-    let Ok(translated) = translate::request(&Ask {
+    let Ok(translated) = translate::request(&TranslationInput {
         client,
         form: Form::Usual,
         upstream,
@@ -30,7 +30,7 @@ fuzz_target!(|input: &[u8]| {
         upstream_model: "upstream",
         stream: first & 16 != 0,
         suffix: None,
-        record: None,
+        support: None,
         seed: "seed",
         now: 1,
     }) else {

@@ -1,6 +1,5 @@
 //! What is done with requests: routes, client keys, bodies, replies.
 
-use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -420,8 +419,6 @@ impl Server {
                 Some(client) => Waiter::of(Rc::clone(client)),
                 None => Waiter::alone(),
             },
-            carried: Cell::default(),
-            dropped: Cell::default(),
         };
         generation.serve(inbound, out)
     }

@@ -1,18 +1,20 @@
 //! The answer of an upstream on its way to the client, and what becomes of it.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::answer_storage::AnswerStorage;
-use super::attempt::Opening;
-use super::error_answer;
+use super::attempt::context::{OpenedAnswer, Opening};
+use super::context::{Generation, Outcome, ResponseSink};
+use super::error_answer::CLIENT_GONE;
 use super::inbound::Inbound;
+use super::parsed_request::ParsedRequest;
 use super::report::short;
-use super::{Generation, ParsedRequest, ResponseSink, Told, rename, told};
 use crate::exchange::ZERO;
 use crate::http::fixed::{EVENT_STREAM, RELAYED_JSON};
 use crate::http::head::{Framing, Head};
+use crate::http::prefixed::Prefixed;
 use crate::provider::Headers;
 use crate::redaction::Redaction;
 use crate::relay::{self, AnswerEnd, Chunks, Ended, Opened, Relayed, Style, Translation, Whole};
@@ -31,7 +33,7 @@ impl Generation<'_> {
         let mut probe = Vec::new();
         let mut chunks = Chunks::new(&mut probe);
         match self.operation.dialect {
-            _ if self.wants_array() => chunks.put(b"\n"),
+            _ if self.operation.is_array => chunks.put(b"\n"),
             // What may stand there depends on what has been written.
             Dialect::Gemini => return ZERO.to_vec(),
             dialect => chunks.keep_alive(dialect),
@@ -47,13 +49,13 @@ impl Generation<'_> {
     #[inline(never)]
     pub(super) fn relay<'p>(
         &self,
-        placed: Placed<'p, Opening>,
+        placed: Placed<'p, OpenedAnswer>,
         inbound: &Inbound,
-        understood: &ParsedRequest<'_>,
-        mut keeping: AnswerStorage,
-        base: &str,
-        way: ResponseSink<'_>,
-    ) -> (Told<'p>, io::Result<()>) {
+        request: &ParsedRequest<'_>,
+        mut storage: AnswerStorage,
+        model: &str,
+        sink: ResponseSink<'_>,
+    ) -> (Outcome<'p>, io::Result<()>) {
         let Placed {
             candidate,
             upstream_model,
@@ -64,34 +66,35 @@ impl Generation<'_> {
         } = placed;
         serving.heard(answer.headers());
         let redaction = answer.redaction();
+        let OpenedAnswer { opening, dropped } = answer;
         let keep_alive = self.snapshot.config.streaming_keepalive;
-        let content_type = match self.wants_array() {
+        let content_type = match self.operation.is_array {
             true => RELAYED_JSON,
             false => EVENT_STREAM,
         };
         let stream = Head::new(200, content_type, Framing::Chunked);
-        let ResponseSink { out, has_begun } = way;
-        let chunks = |out| match has_begun && understood.stream {
+        let ResponseSink { out, has_begun } = sink;
+        let chunks = |out| match has_begun && request.stream {
             true => Chunks::kept_alive(out, self.operation.dialect),
             false => Chunks::new(out),
         };
         if let Some(client) = &inbound.client {
-            match &answer {
+            match &opening {
                 Opening::Same(Opened::Whole(_)) => client.keep_up_to(WHOLE),
-                Opening::Same(Opened::Events(_)) | Opening::Crossed(_) => {
+                Opening::Same(Opened::Events(_)) | Opening::Translated(_) => {
                     client.probe_with(&self.probe());
                 }
             }
         }
         let head = |head, headers: &Headers| match has_begun {
             true => Vec::new(),
-            false => self.head(head, headers, &redaction, candidate.id(), understood),
+            false => self.head(head, headers, &redaction, candidate.id(), &dropped, request),
         };
-        let answer = match answer {
-            Opening::Same(Opened::Whole(whole)) if has_begun || understood.stream => {
-                self.late(whole, understood)
+        let opening = match opening {
+            Opening::Same(Opened::Whole(whole)) if has_begun || request.stream => {
+                self.late(whole, request)
             }
-            answer => answer,
+            opening => opening,
         };
         // Before the client can act on it, with its next turn for example.
         let mut on_end = |end: &AnswerEnd<'_>| {
@@ -105,26 +108,26 @@ impl Generation<'_> {
                 }
             }
             let response = match end.ended {
-                Ended::Terminal => self.keep(&mut keeping, end),
+                Ended::Terminal => self.keep(&mut storage, end),
                 _ => end.response.map(str::to_owned),
             };
             if let Some(response) = response {
                 let session = identity::response_name(&response);
-                serving.add_name(Name::new(self.client_name(), &session, base));
+                serving.add_name(Name::new(self.client_name(), &session, model));
             }
         };
-        let relayed = match answer {
+        let relayed = match opening {
             Opening::Same(Opened::Events(primed)) => {
                 let head = head(stream, &primed.headers);
                 let style = Style {
-                    framing: match self.wants_array() {
+                    framing: match self.operation.is_array {
                         true => relay::Framing::Array,
                         false => relay::Framing::Events,
                     },
-                    rename: rename(upstream_model, understood),
+                    rename: request.rename(upstream_model),
                     keep_alive,
                     is_codex: inbound.is_codex(),
-                    model: told(upstream_model, understood),
+                    model: request.shown_model(upstream_model),
                 };
                 primed.pump(chunks(Prefixed::new(head, out)), style, &mut on_end)
             }
@@ -136,12 +139,12 @@ impl Generation<'_> {
                 );
                 whole.pump(Prefixed::new(head, out), &mut on_end)
             }
-            Opening::Crossed(crossing) => {
-                let head = head(stream, crossing.headers());
-                crossing.pump(chunks(Prefixed::new(head, out)), keep_alive, &mut on_end)
+            Opening::Translated(translation) => {
+                let head = head(stream, translation.headers());
+                translation.pump(chunks(Prefixed::new(head, out)), keep_alive, &mut on_end)
             }
         };
-        let told = Told {
+        let outcome = Outcome {
             credential: Some(candidate.id()),
             decision,
             attempts,
@@ -152,25 +155,25 @@ impl Generation<'_> {
             true => Ok(()),
             false => Err(io::ErrorKind::BrokenPipe.into()),
         };
-        (told, answered)
+        (outcome, answered)
     }
 
     /// A whole answer to a client that has got chunks already, or is to get events.
     #[inline(never)]
-    fn late(&self, whole: Box<Whole>, understood: &ParsedRequest<'_>) -> Opening {
-        if !understood.stream {
+    fn late(&self, whole: Box<Whole>, request: &ParsedRequest<'_>) -> Opening {
+        if !request.stream {
             return Opening::Same(Opened::Whole(Box::new((*whole).chunked())));
         }
         // The upstream knows none.
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let context = TranslationContext::straight(
             self.operation.dialect,
-            &understood.model,
+            &request.model,
             self.access.id.as_str(),
             now.unwrap_or_default().as_secs(),
         );
-        let stream = Stream::new(context, self.wants_array());
-        Opening::Crossed(Box::new(Translation::new(
+        let stream = Stream::new(context, self.operation.is_array);
+        Opening::Translated(Box::new(Translation::new(
             Opened::Whole(whole),
             stream,
             &self.services.budget,
@@ -183,7 +186,8 @@ impl Generation<'_> {
         upstream: &Headers,
         redaction: &Redaction,
         credential: &str,
-        understood: &ParsedRequest<'_>,
+        dropped: &[String],
+        request: &ParsedRequest<'_>,
     ) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(1024);
         let head = Head {
@@ -200,13 +204,13 @@ impl Generation<'_> {
             .iter()
             .map(|(name, value)| (*name, &**value))
             .collect();
-        let dropped = dropped(&self.dropped.take());
+        let dropped = dropped_types(dropped);
         headers.extend(
             dropped
                 .as_deref()
                 .map(|dropped| ("X-Holdfast-Dropped", dropped)),
         );
-        let session = understood.identity.primary.as_deref().map(short);
+        let session = request.identity.primary.as_deref().map(short);
         if self.snapshot.config.logs.debug {
             headers.push(("X-Holdfast-Credential", credential));
             let session = session.as_deref().filter(|session| session.is_ascii());
@@ -218,7 +222,7 @@ impl Generation<'_> {
 }
 
 /// The types of tools as the value of a header; none for none.
-fn dropped(kinds: &[String]) -> Option<String> {
+fn dropped_types(kinds: &[String]) -> Option<String> {
     /// Types that are told, and their longest name, bytes. Clients write them.
     const MOST: usize = 16;
     const LONGEST: usize = 64;
@@ -233,43 +237,11 @@ fn dropped(kinds: &[String]) -> Option<String> {
 fn status(relayed: &Relayed) -> u16 {
     match relayed.ended {
         Ended::Terminal => 200,
-        Ended::ClientGone => error_answer::CLIENT_GONE,
+        Ended::ClientGone => CLIENT_GONE,
         Ended::NoTerminal | Ended::Broken | Ended::UpstreamError => relayed
             .failure
             .as_ref()
             .and_then(|failure| failure.status)
             .unwrap_or(502),
-    }
-}
-
-/// A writer that sends a head together with the first bytes of the body: one write instead of two.
-pub(super) struct Prefixed<'a> {
-    head: Vec<u8>,
-    out: &'a mut dyn Write,
-}
-
-impl<'a> Prefixed<'a> {
-    pub fn new(head: Vec<u8>, out: &'a mut dyn Write) -> Self {
-        Self { head, out }
-    }
-}
-
-impl Write for Prefixed<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.head.is_empty() {
-            return self.out.write(bytes);
-        }
-        let mut joined = std::mem::take(&mut self.head);
-        joined.extend_from_slice(bytes);
-        self.out.write_all(&joined)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if !self.head.is_empty() {
-            let head = std::mem::take(&mut self.head);
-            self.out.write_all(&head)?;
-        }
-        self.out.flush()
     }
 }

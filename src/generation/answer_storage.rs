@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::context::Generation;
 use super::inbound::Inbound;
-use super::{Generation, ParsedRequest, rename};
+use super::parsed_request::ParsedRequest;
 use crate::budget::Reservation;
 use crate::provider::Action;
 use crate::relay::AnswerEnd;
@@ -39,18 +40,18 @@ impl Generation<'_> {
 
     /// Who is to keep the answer of `candidate`.
     #[inline(never)]
-    pub(super) fn keeping(
+    pub(super) fn answer_storage(
         &self,
         candidate: &Candidate,
         upstream_model: &UpstreamModel,
         inbound: &Inbound,
-        understood: &ParsedRequest<'_>,
+        request: &ParsedRequest<'_>,
     ) -> AnswerStorage {
-        if !self.is_referable(understood.form) || !understood.is_stored {
+        if !self.is_referable(request.form) || !request.is_stored {
             return AnswerStorage::Nobody;
         }
         if candidate.credential.keeps_answers() {
-            let names = rename(upstream_model, understood);
+            let names = request.rename(upstream_model);
             return AnswerStorage::AtUpstream(AtUpstream {
                 credential: Arc::clone(candidate.id()),
                 names: names.map(|names| (names.upstream.into(), names.client.into())),
@@ -72,10 +73,10 @@ impl Generation<'_> {
 
     /// Keeps an answer that is over. Returns the id by which it can be referred to.
     #[inline(never)]
-    pub(super) fn keep(&self, keeping: &mut AnswerStorage, end: &AnswerEnd<'_>) -> Option<String> {
+    pub(super) fn keep(&self, storage: &mut AnswerStorage, end: &AnswerEnd<'_>) -> Option<String> {
         let store = &self.services.stored;
         let (client, now) = (Client::new(self.client_name()), Instant::now());
-        match std::mem::replace(keeping, AnswerStorage::Nobody) {
+        match std::mem::replace(storage, AnswerStorage::Nobody) {
             AnswerStorage::Nobody => end.response.map(str::to_owned),
             AnswerStorage::AtUpstream(there) => {
                 let parts = end.whole.and_then(Parts::of);

@@ -1,11 +1,10 @@
 //! What is told of attempts beside their outcome: lines for whoever debugs, sections of request logs.
 
-use super::Generation;
+use super::context::Generation;
 use crate::config::ProxySetting;
+use crate::logs;
 use crate::logs::upstream::Presented;
-use crate::logs::{self, mask};
 use crate::provider::{Failure, FailureKind};
-use crate::redaction::Redaction;
 use crate::routing::{Candidate, UpstreamModel};
 use crate::wire::problem::{self, ErrorStatus};
 
@@ -82,19 +81,6 @@ impl Generation<'_> {
                 self.snapshot.config.file,
             );
         }
-    }
-
-    /// Says in the log why the request fails.
-    pub(super) fn fails(&self, why: &str) {
-        self.access.failed(&self.without_client_key(why));
-    }
-
-    /// `text` for the log. Upstreams may have been shown the client's key, and may say it; towards the client it is
-    /// no secret.
-    fn without_client_key(&self, text: &str) -> String {
-        let mut redaction = Redaction::default();
-        mask::hide(&mut redaction, self.client_name());
-        redaction.text(text).into_owned()
     }
 
     fn present(&self, candidate: &Candidate, tell: impl FnOnce(&Presented<'_>)) {

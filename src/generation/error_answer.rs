@@ -90,7 +90,7 @@ impl ErrorAnswer<'_> {
 }
 
 /// `None` when there is nobody left to hear it.
-pub fn words<'u>(model: &str, error: &'u DispatchError) -> Option<ErrorAnswer<'u>> {
+pub fn error_answer<'u>(model: &str, error: &'u DispatchError) -> Option<ErrorAnswer<'u>> {
     let availability = &error.availability;
     let earliest = availability.earliest.filter(|_| availability.is_complete());
     let Some(failure) = &error.failure else {

@@ -1,4 +1,4 @@
-//! KeepAlive of life: what a client gets while nobody has answered its request, for clients and proxies that cut
+//! Keep-alives before an answer: what a client gets while no upstream has answered its request, for clients and proxies that cut
 //! silent connections (`streaming.early-keepalive-seconds`, `nonstream-keepalive-interval`).
 //!
 //! The first one says 200 before it is known what the answer will be. Other credentials are still tried behind
@@ -8,27 +8,28 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::answer::Prefixed;
+use super::context::Generation;
 use super::inbound::Inbound;
-use super::{Generation, ParsedRequest};
+use super::parsed_request::ParsedRequest;
 use crate::exchange::{Client, Waiter, Writer};
 use crate::http::fixed::{EVENT_STREAM, RELAYED_JSON};
 use crate::http::head::{Framing, Head};
+use crate::http::prefixed::Prefixed;
 use crate::logs::Seen;
 use crate::provider::Action;
 use crate::relay::Chunks;
 use crate::wire::Dialect;
 
-/// What is given.
+/// What is sender.
 #[derive(Clone, Copy)]
-enum Sign {
+enum Form {
     /// JSON may begin with blank lines.
     BlankLine,
     /// What keeps a stream of the dialect alive.
     OfStream(Dialect),
 }
 
-/// The signs of life of one request.
+/// The keep-alives of one request.
 pub struct KeepAlive {
     task: Rc<Task>,
     waiter: Waiter,
@@ -38,33 +39,33 @@ struct Task {
     client: Rc<dyn Client>,
     seen: Seen,
     head: Vec<u8>,
-    sign: Sign,
+    form: Form,
     every: Duration,
     due: Cell<Instant>,
     has_begun: Cell<bool>,
 }
 
 /// How a request is kept alive.
-struct Manner {
+struct Schedule {
     content_type: &'static str,
-    sign: Sign,
+    form: Form,
     first: Duration,
     every: Duration,
 }
 
 impl KeepAlive {
-    /// Gives signs of life from now on, where that is configured.
+    /// Gives keep-alives from now on, where that is configured.
     pub(super) fn begin(
         generation: &Generation<'_>,
         inbound: &Inbound,
-        understood: &ParsedRequest<'_>,
+        request: &ParsedRequest<'_>,
     ) -> Option<Self> {
-        let manner = Manner::of(generation, understood)?;
+        let schedule = Schedule::of(generation, request)?;
         // Beyond the end of time is never.
-        let due = inbound.arrived.checked_add(manner.first)?;
+        let due = inbound.arrived.checked_add(schedule.first)?;
         let head = Head {
             request_id: Some(generation.access.id),
-            ..Head::new(200, manner.content_type, Framing::Chunked)
+            ..Head::new(200, schedule.content_type, Framing::Chunked)
         };
         let mut bytes = Vec::with_capacity(512);
         head.write(&mut bytes, SystemTime::now(), []);
@@ -72,14 +73,14 @@ impl KeepAlive {
             client: inbound.client.clone()?,
             seen: generation.access.seen.clone(),
             head: bytes,
-            sign: manner.sign,
-            every: manner.every,
+            form: schedule.form,
+            every: schedule.every,
             due: Cell::new(due),
             has_begun: Cell::new(false),
         });
-        let given = Rc::clone(&task);
+        let sender = Rc::clone(&task);
         let waiter = generation.waiter.clone();
-        waiter.keep_alive(Some(Rc::new(move |now| Some(given.give_if_due(now)))));
+        waiter.keep_alive(Some(Rc::new(move |now| Some(sender.send_if_due(now)))));
         Some(Self { task, waiter })
     }
 
@@ -90,16 +91,16 @@ impl KeepAlive {
     }
 }
 
-impl Manner {
-    fn of(generation: &Generation<'_>, understood: &ParsedRequest<'_>) -> Option<Self> {
+impl Schedule {
+    fn of(generation: &Generation<'_>, request: &ParsedRequest<'_>) -> Option<Self> {
         let config = &generation.snapshot.config;
         let operation = &generation.operation;
-        if understood.stream {
+        if request.stream {
             let first = config.early_keepalive?;
             // Google's own client for Python takes no array that begins with anything but `[`.
-            return (!generation.wants_array()).then(|| Self {
+            return (!operation.is_array).then(|| Self {
                 content_type: EVENT_STREAM,
-                sign: Sign::OfStream(operation.dialect),
+                form: Form::OfStream(operation.dialect),
                 first,
                 every: config.streaming_keepalive.unwrap_or(first).min(first),
             });
@@ -107,7 +108,7 @@ impl Manner {
         let every = config.nonstream_keepalive?;
         (operation.action != Action::Count).then_some(Self {
             content_type: RELAYED_JSON,
-            sign: Sign::BlankLine,
+            form: Form::BlankLine,
             first: every,
             every,
         })
@@ -116,7 +117,7 @@ impl Manner {
 
 impl Task {
     /// Returns when the next one is due.
-    fn give_if_due(&self, now: Instant) -> Instant {
+    fn send_if_due(&self, now: Instant) -> Instant {
         if now < self.due.get() {
             return self.due.get();
         }
@@ -128,13 +129,13 @@ impl Task {
         let mut client = Writer(Rc::clone(&self.client));
         let mut client = self.seen.tee(&mut client);
         let out = Prefixed::new(head, &mut client);
-        let mut chunks = match self.sign {
-            Sign::OfStream(dialect) if has_begun => Chunks::kept_alive(out, dialect),
+        let mut chunks = match self.form {
+            Form::OfStream(dialect) if has_begun => Chunks::kept_alive(out, dialect),
             _ => Chunks::new(out),
         };
-        match self.sign {
-            Sign::BlankLine => chunks.put(b"\n"),
-            Sign::OfStream(dialect) => chunks.keep_alive(dialect),
+        match self.form {
+            Form::BlankLine => chunks.put(b"\n"),
+            Form::OfStream(dialect) => chunks.keep_alive(dialect),
         }
         // A client that cannot be written to has gone, which the wait asks for itself.
         let _ = chunks.flush();

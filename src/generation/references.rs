@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::context::Generation;
 use super::inbound::{Expanded, Inbound};
-use super::{Generation, ParsedRequest};
+use super::parsed_request::{Needs, ParsedRequest};
 use crate::routing::Servers;
 use crate::session::name::Client;
 use crate::stored::sealed::Sealer;
@@ -14,24 +15,6 @@ use crate::wire::problem::Problem;
 /// When a request for which there is no memory may be tried again.
 const MEMORY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Who can serve a request, and the error if none of them offers its model.
-#[derive(Debug, Default)]
-pub(super) struct Needs {
-    pub servers: Servers,
-    pub otherwise: Option<Box<Problem>>,
-}
-
-impl Needs {
-    /// The request needs `servers`, too. One credential says more than all that keep answers; of two the first counts.
-    fn add(&mut self, servers: Servers, problem: Problem) {
-        self.servers = match (self.servers, servers) {
-            (known @ Servers::One(_), _) => known,
-            (Servers::All | Servers::Keepers, servers) => servers,
-        };
-        self.otherwise.get_or_insert_with(|| problem.into());
-    }
-}
-
 impl Generation<'_> {
     /// Replaces references by what they refer to, as far as that is kept here. Other references are left to the
     /// upstream that has what they refer to, if there is one.
@@ -39,22 +22,22 @@ impl Generation<'_> {
     /// # Errors
     /// When the request becomes larger than it may be.
     #[inline(never)]
-    pub(super) fn expanded(
+    pub(super) fn replace_references(
         &self,
         inbound: &mut Inbound,
-        understood: &mut ParsedRequest<'_>,
+        request: &mut ParsedRequest<'_>,
     ) -> Result<(), Box<Problem>> {
         let mut needs = Needs::default();
-        if understood.background {
+        if request.background {
             needs.add(Servers::Keepers, Problem::no_background());
         }
         let body = match References::of(&inbound.body) {
-            Some(references) => self.resolved(&references, understood, &mut needs)?,
+            Some(references) => self.resolved(&references, request, &mut needs)?,
             None => None,
         };
-        understood.needs = needs;
+        request.needs = needs;
         if let Some(expanded) = body {
-            understood.model_span = model_span(&expanded.body);
+            request.model_span = model_span(&expanded.body);
             inbound.expanded = Some(expanded);
         }
         Ok(())
@@ -64,7 +47,7 @@ impl Generation<'_> {
     fn resolved(
         &self,
         references: &References<'_>,
-        understood: &mut ParsedRequest<'_>,
+        request: &mut ParsedRequest<'_>,
         needs: &mut Needs,
     ) -> Result<Option<Expanded>, Box<Problem>> {
         let store = &self.services.stored;
@@ -73,7 +56,7 @@ impl Generation<'_> {
         let at = |there: &AtUpstream| Servers::One(credential_ids.number(&there.credential));
         let mut before = None;
         if let Some(id) = &references.previous {
-            understood.previous = Some(id.clone().into_owned());
+            request.previous = Some(id.clone().into_owned());
             let unknown = || Problem::previous_response_not_found(id);
             match store.answer(client, id, now) {
                 Found::Here(answer) => before = Some(answer),
@@ -87,7 +70,7 @@ impl Generation<'_> {
             .iter()
             .map(|named| match &named.what {
                 What::Item(id) => {
-                    let unknown = || Problem::item_not_found(id, !understood.is_stored);
+                    let unknown = || Problem::item_not_found(id, !request.is_stored);
                     match store.item(client, id) {
                         Found::Here(item) => return Put::Item(item),
                         Found::AtUpstream(there) => needs.add(at(&there), unknown()),

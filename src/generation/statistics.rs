@@ -2,7 +2,7 @@
 
 use std::time::{Instant, SystemTime};
 
-use super::Generation;
+use super::context::Generation;
 use crate::provider::Action;
 use crate::routing::{Candidate, UpstreamModel};
 use crate::translate::Form;

@@ -179,7 +179,7 @@ impl Services {
         else {
             return Ok(answer);
         };
-        let asked = relay::Asked {
+        let asked = relay::ExpectedAnswer {
             dialect: Dialect::Responses,
             model: upstream,
             is_generation: false,

@@ -9,6 +9,7 @@ pub mod fixed;
 pub mod head;
 pub mod models;
 pub mod passthrough;
+pub mod prefixed;
 pub mod query;
 pub mod reply;
 pub mod route;

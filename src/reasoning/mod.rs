@@ -2,15 +2,15 @@
 //! upstream is told.
 
 mod read;
-mod record;
 mod same;
 mod settle;
+mod support;
 mod write;
 
 pub use read::{SETTINGS, read};
-pub use record::{ReasoningSupport, Switch, Thinking, record};
 pub use same::{fitted, refitted, suffixed};
 pub use settle::{Target, settle};
+pub use support::{ReasoningSupport, Switch, Thinking, support};
 pub use write::write;
 
 /// What a client asks for.

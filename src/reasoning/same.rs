@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Effort, ReasoningSupport, Target, read, record, settle, write};
+use super::{Effort, ReasoningSupport, Target, read, settle, support, write};
 use crate::json::{self, Splice};
 use crate::wire::Dialect;
 
@@ -40,10 +40,10 @@ pub fn suffixed(
     model: &str,
     suffix: &str,
 ) -> Result<Vec<u8>, String> {
-    fitted(dialect, body, model, Some(suffix), record(model))
+    fitted(dialect, body, model, Some(suffix), support(model))
 }
 
-/// A body for `model`, of which `record` is known, that says what the suffix says, or else only what the model
+/// A body for `model`, of which `support` is known, that says what the suffix says, or else only what the model
 /// can; all else in it stays as it is.
 ///
 /// # Errors
@@ -54,16 +54,16 @@ pub fn fitted(
     body: &[u8],
     model: &str,
     suffix: Option<&str>,
-    record: Option<&ReasoningSupport>,
+    support: Option<&ReasoningSupport>,
 ) -> Result<Vec<u8>, String> {
     edited(dialect, body, Some(model), |before, after| {
         let effort = suffix.and_then(Effort::of_suffix);
         // A suffix that says nothing goes, and nothing else.
         if effort.is_some() || suffix.is_none() {
             let wanted = read(dialect, before)?;
-            let settled = settle(wanted, effort, Target::new(dialect, dialect, record))?;
+            let settled = settle(wanted, effort, Target::new(dialect, dialect, support))?;
             if effort.is_some() || settled.effort != wanted.effort {
-                write(dialect, settled, record, after);
+                write(dialect, settled, support, after);
             }
         }
         Ok(())
@@ -86,7 +86,7 @@ pub fn refitted(
         return Ok(None);
     }
     let fit = |before: &Map<String, Value>, after: &mut Map<String, Value>| {
-        write(dialect, read(dialect, before)?, record(model), after);
+        write(dialect, read(dialect, before)?, support(model), after);
         Ok(())
     };
     edited(dialect, after, None, fit).map(Some)
@@ -151,12 +151,12 @@ mod tests {
 
     #[test]
     fn what_a_model_cannot_is_refused_or_left_out() {
-        let record = ReasoningSupport::of(Thinking {
+        let support = ReasoningSupport::of(Thinking {
             levels: vec![Level::Low, Level::Medium, Level::High],
             ..Thinking::default()
         });
         let fit = |body: &str| {
-            let fitted = fitted(Dialect::Chat, body.as_bytes(), "m", None, Some(&record));
+            let fitted = fitted(Dialect::Chat, body.as_bytes(), "m", None, Some(&support));
             fitted.map(|body| String::from_utf8(body).unwrap())
         };
         for same in [

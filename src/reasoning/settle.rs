@@ -8,19 +8,19 @@ use crate::wire::Dialect;
 pub struct Target<'r> {
     pub dialect: Dialect,
     /// `None`: nothing is known of the model, and nothing is checked.
-    pub record: Option<&'r ReasoningSupport>,
+    pub support: Option<&'r ReasoningSupport>,
     /// The client speaks to a model of its own vendor: it knows the model, and is told where it is mistaken.
     pub is_same: bool,
 }
 
 impl<'r> Target<'r> {
-    pub fn new(client: Dialect, upstream: Dialect, record: Option<&'r ReasoningSupport>) -> Self {
+    pub fn new(client: Dialect, upstream: Dialect, support: Option<&'r ReasoningSupport>) -> Self {
         let is_openai = |dialect| matches!(dialect, Dialect::Chat | Dialect::Responses);
         let is_family = client == upstream || (is_openai(client) && is_openai(upstream));
         Self {
             dialect: upstream,
-            record,
-            is_same: is_family && record.is_some_and(|record| record.is_at_home(upstream)),
+            support,
+            is_same: is_family && support.is_some_and(|support| support.is_at_home(upstream)),
         }
     }
 
@@ -43,7 +43,7 @@ pub fn settle(
         return Ok(wanted);
     };
     let is_soft = wanted.is_soft && suffix.is_none();
-    let Some(record) = target.record else {
+    let Some(support) = target.support else {
         // Budgets are older than levels, so they are what an unknown model is likelier to take.
         let effort = match (asked, target.dialect) {
             (Effort::Level(level), Dialect::Gemini) => Effort::Budget(level.budget()),
@@ -55,7 +55,7 @@ pub fn settle(
             ..wanted
         });
     };
-    let Some(thinking) = &record.thinking else {
+    let Some(thinking) = &support.thinking else {
         return Ok(ReasoningRequest::default());
     };
     let is_strict = target.is_same && suffix.is_none();

@@ -35,12 +35,12 @@ fn through(
     upstream: Dialect,
     model: &str,
 ) -> Result<Value, String> {
-    let record = record(model);
-    let target = Target::new(client, upstream, record);
+    let support = support(model);
+    let target = Target::new(client, upstream, support);
     let wanted = read(client, &body(said))?;
     let settled = settle(wanted, Effort::of_suffix(suffix), target)?;
     let mut out = Map::new();
-    write(upstream, settled, record, &mut out);
+    write(upstream, settled, support, &mut out);
     // How long the answer may be is not what is looked at here.
     out.shift_remove("max_tokens");
     // Once more changes nothing.
@@ -54,7 +54,7 @@ fn through(
         },
     )?;
     if !settled.is_soft {
-        write(upstream, settled, record, &mut again);
+        write(upstream, settled, support, &mut again);
         for key in [
             "reasoning_effort",
             "thinking",
@@ -408,7 +408,7 @@ fn what_the_client_does_not_say_limits_no_thoughts() {
             ..ReasoningRequest::default()
         };
         let mut out = Map::new();
-        write(Dialect::Messages, wanted, record(model), &mut out);
+        write(Dialect::Messages, wanted, support(model), &mut out);
         assert_eq!(out["thinking"]["budget_tokens"], budget, "{model}");
         assert_eq!(out["max_tokens"], most, "{model}");
     }
@@ -416,7 +416,7 @@ fn what_the_client_does_not_say_limits_no_thoughts() {
     write(
         Dialect::Messages,
         ReasoningRequest::default(),
-        record("claude-3-5-haiku"),
+        support("claude-3-5-haiku"),
         &mut out,
     );
     assert_eq!(out["max_tokens"], 8192);
@@ -428,7 +428,7 @@ fn what_cannot_think_is_asked_for_no_effort() {
     write(
         Dialect::Messages,
         ReasoningRequest::default(),
-        record("claude-3-5-haiku"),
+        support("claude-3-5-haiku"),
         &mut out,
     );
     assert_eq!(Value::Object(out), json!({"max_tokens": 9}));
@@ -470,14 +470,14 @@ proptest::proptest! {
 
 #[test]
 fn a_budget_leaves_room_for_the_answer() {
-    let record = record("claude-sonnet-4-5");
+    let support = support("claude-sonnet-4-5");
     let wanted = ReasoningRequest {
         effort: Some(Effort::Budget(8192)),
         ..ReasoningRequest::default()
     };
     for (most, expected) in [(20_000, Some(8192)), (8192, Some(8191)), (900, None)] {
         let mut out = body(json!({"max_tokens": most, "temperature": 0.3}));
-        write(Dialect::Messages, wanted, record, &mut out);
+        write(Dialect::Messages, wanted, support, &mut out);
         let budget = out
             .get("thinking")
             .map(|thinking| thinking["budget_tokens"].as_u64());
@@ -485,6 +485,6 @@ fn a_budget_leaves_room_for_the_answer() {
         assert_eq!(out.contains_key("temperature"), expected.is_none());
     }
     let mut out = body(json!({"tool_choice": {"type": "any"}}));
-    write(Dialect::Messages, wanted, record, &mut out);
+    write(Dialect::Messages, wanted, support, &mut out);
     assert!(!out.contains_key("thinking"), "it must call a tool");
 }

@@ -10,14 +10,14 @@ use crate::wire::Dialect;
 pub fn write(
     dialect: Dialect,
     wanted: ReasoningRequest,
-    record: Option<&ReasoningSupport>,
+    support: Option<&ReasoningSupport>,
     body: &mut Map<String, Value>,
 ) {
     match dialect {
-        Dialect::Chat => chat(wanted, record, body),
+        Dialect::Chat => chat(wanted, support, body),
         Dialect::Responses => responses(wanted, body),
-        Dialect::Messages => messages(wanted, record, body),
-        Dialect::Gemini => gemini(wanted, record, body),
+        Dialect::Messages => messages(wanted, support, body),
+        Dialect::Gemini => gemini(wanted, support, body),
     }
 }
 
@@ -34,7 +34,7 @@ fn word(effort: Effort) -> &'static str {
 
 fn chat(
     wanted: ReasoningRequest,
-    record: Option<&ReasoningSupport>,
+    support: Option<&ReasoningSupport>,
     body: &mut Map<String, Value>,
 ) {
     body.shift_remove("reasoning_effort");
@@ -52,7 +52,7 @@ fn chat(
         return;
     };
     let is_on = effort != Effort::None;
-    match record.and_then(|record| record.switch) {
+    match support.and_then(|support| support.switch) {
         None => {
             body.insert("reasoning_effort".to_owned(), word(effort).into());
         }
@@ -123,7 +123,7 @@ fn budget_within(tokens: u64, least: u64, body: &mut Map<String, Value>) -> Opti
 
 fn messages(
     wanted: ReasoningRequest,
-    record: Option<&ReasoningSupport>,
+    support: Option<&ReasoningSupport>,
     body: &mut Map<String, Value>,
 ) {
     body.shift_remove("thinking");
@@ -131,13 +131,13 @@ fn messages(
         Some(Value::Object(config)) => config,
         _ => Map::new(),
     };
-    let cannot_think = record.is_some_and(|record| record.thinking.is_none());
+    let cannot_think = support.is_some_and(|support| support.thinking.is_none());
     if wanted.effort.is_some() || cannot_think {
         config.shift_remove("effort");
     }
-    let levels = record.and_then(|record| record.thinking.as_ref());
+    let levels = support.and_then(|support| support.thinking.as_ref());
     let has_levels = levels.is_some_and(|thinking| !thinking.levels.is_empty());
-    let takes_budget = record.is_none_or(|record| record.manual_budget);
+    let takes_budget = support.is_none_or(|support| support.manual_budget);
     let least = levels.map_or(1024, |thinking| thinking.min);
     // The vendor does not let a model think that must call a tool.
     let must_call = body
@@ -162,7 +162,7 @@ fn messages(
             Some(Effort::Level(level)) if !has_levels => level.budget(),
             _ => 0,
         };
-        let most = record.and_then(|record| record.max_output);
+        let most = support.and_then(|support| support.max_output);
         let room = match budget {
             0 => ROOM.min(most.unwrap_or(ROOM)),
             budget => most.unwrap_or(budget.saturating_add(ROOM)),
@@ -200,7 +200,7 @@ fn messages(
         }
         body.insert("thinking".to_owned(), thinking);
     }
-    if record.is_some_and(|record| !record.sampling) {
+    if support.is_some_and(|support| !support.sampling) {
         for key in ["temperature", "top_p", "top_k"] {
             body.shift_remove(key);
         }
@@ -212,7 +212,7 @@ fn messages(
 
 fn gemini(
     wanted: ReasoningRequest,
-    record: Option<&ReasoningSupport>,
+    support: Option<&ReasoningSupport>,
     body: &mut Map<String, Value>,
 ) {
     // One spelling is left of two; where they disagree, the vendor's own counts.
@@ -224,7 +224,7 @@ fn gemini(
     }
     config.shift_remove("thinkingConfig");
     config.shift_remove("thinking_config");
-    let levels = record.and_then(|record| record.thinking.as_ref());
+    let levels = support.and_then(|support| support.thinking.as_ref());
     let has_levels = levels.is_some_and(|thinking| !thinking.levels.is_empty());
     // A model with levels that can do without thoughts does so when it is told nothing.
     let effort = wanted

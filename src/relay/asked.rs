@@ -5,7 +5,7 @@ use crate::wire::Dialect;
 
 /// What was asked of an upstream, as far as its answer is read by it.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct ExpectedAnswer<'a> {
     /// The upstream's.
     pub dialect: Dialect,
     /// The model, as the upstream calls it.

@@ -23,7 +23,7 @@ pub mod whole;
 #[cfg(test)]
 mod tests;
 
-pub use asked::Asked;
+pub use asked::ExpectedAnswer;
 pub use chunks::Chunks;
 pub use outcome::{AnswerEnd, Ended, OnEnd, Relayed};
 pub use rename::Rename;

@@ -3,7 +3,7 @@
 use std::io::{self, Cursor, Read, Write};
 use std::sync::Arc;
 
-use super::asked::Asked;
+use super::asked::ExpectedAnswer;
 use super::chunks::Chunks;
 use super::held::Held;
 use super::outcome::{Ended, OnEnd, Relayed};
@@ -55,7 +55,7 @@ pub struct Primed {
 /// # Errors
 /// When the stream breaks or ends before, or its first payload is an error: then with the status that fits.
 /// When it ends as it should and has said nothing.
-pub fn open(answer: Answer, asked: &Asked<'_>) -> Result<Opened, Failure> {
+pub fn open(answer: Answer, asked: &ExpectedAnswer<'_>) -> Result<Opened, Failure> {
     let waiter = answer.waiter.clone();
     let redaction = Arc::clone(&answer.redaction);
     let opened = wait(answer, asked);
@@ -63,7 +63,7 @@ pub fn open(answer: Answer, asked: &Asked<'_>) -> Result<Opened, Failure> {
     opened.map_err(|failure| failure.redacted(&redaction))
 }
 
-fn wait(answer: Answer, asked: &Asked<'_>) -> Result<Opened, Failure> {
+fn wait(answer: Answer, asked: &ExpectedAnswer<'_>) -> Result<Opened, Failure> {
     let dialect = asked.dialect;
     let Answer {
         status,

@@ -50,8 +50,8 @@ fn answer(body: impl AsRef<[u8]>) -> Answer {
     }
 }
 
-fn asked(dialect: Dialect, budget: &Budget) -> Asked<'_> {
-    Asked {
+fn asked(dialect: Dialect, budget: &Budget) -> ExpectedAnswer<'_> {
+    ExpectedAnswer {
         dialect,
         model: "m",
         is_generation: true,
@@ -401,7 +401,7 @@ fn an_answer_that_says_nothing_is_a_failure() {
             assert_eq!(failure.kind, FailureKind::Broken, "{dialect:?} {body}");
         }
         let budget = Budget::unlimited();
-        let count = Asked {
+        let count = ExpectedAnswer {
             is_generation: false,
             ..asked(dialect, &budget)
         };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use memchr::memmem;
 
-use super::asked::Asked;
+use super::asked::ExpectedAnswer;
 use super::chunks::Chunks;
 use super::outcome::{AnswerEnd, Ended, OnEnd, Relayed};
 use super::pump::TOGETHER;
@@ -30,7 +30,7 @@ use crate::wire::{Dialect, choice_error};
 pub fn whole(
     answer: Answer,
     context: TranslationContext,
-    asked: &Asked<'_>,
+    asked: &ExpectedAnswer<'_>,
 ) -> Result<Whole, Failure> {
     let read = whole::open_all(answer, asked)?;
     let translated = translate::whole(read.held(), context);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::de::IgnoredAny;
 
-use super::asked::Asked;
+use super::asked::ExpectedAnswer;
 use super::chunks::Chunks;
 use super::gathering::{self, Bounded};
 use super::look::Look;
@@ -69,7 +69,11 @@ struct Long {
 /// # Errors
 /// When it breaks before, is an error in spite of its status (spec/providers.md 2.3), is not JSON or says nothing.
 /// When the budget is exhausted.
-pub fn open(answer: Answer, asked: &Asked<'_>, rename: Option<Rename>) -> Result<Whole, Failure> {
+pub fn open(
+    answer: Answer,
+    asked: &ExpectedAnswer<'_>,
+    rename: Option<Rename>,
+) -> Result<Whole, Failure> {
     let limit = if rename.is_some() { HELD_TO_EDIT } else { HELD };
     let mut whole = read(answer, asked, limit)?;
     if let Some(renamed) = rename.and_then(|rename| rename.json(asked.dialect, &whole.held.bytes)) {
@@ -82,7 +86,7 @@ pub fn open(answer: Answer, asked: &Asked<'_>, rename: Option<Rename>) -> Result
 ///
 /// # Errors
 /// Like [`open`], and when it is too long to be held.
-pub fn open_all(answer: Answer, asked: &Asked<'_>) -> Result<Whole, Failure> {
+pub fn open_all(answer: Answer, asked: &ExpectedAnswer<'_>) -> Result<Whole, Failure> {
     let whole = read(answer, asked, HELD_TO_EDIT)?;
     match whole.rest {
         Rest::Nothing => Ok(whole),
@@ -97,7 +101,7 @@ pub fn open_all(answer: Answer, asked: &Asked<'_>) -> Result<Whole, Failure> {
 pub(super) fn events(
     start: Vec<u8>,
     mut body: Box<dyn Read>,
-    asked: &Asked<'_>,
+    asked: &ExpectedAnswer<'_>,
 ) -> Result<(Vec<u8>, Reservation), Failure> {
     let mut held = Held::new(start, asked)?;
     if held.fill(&mut body, HELD_TO_EDIT, None)? {
@@ -114,13 +118,13 @@ fn too_long() -> Failure {
     )
 }
 
-fn read(answer: Answer, asked: &Asked<'_>, limit: usize) -> Result<Whole, Failure> {
+fn read(answer: Answer, asked: &ExpectedAnswer<'_>, limit: usize) -> Result<Whole, Failure> {
     let redaction = Arc::clone(&answer.redaction);
     let whole = take(answer, asked, limit).map_err(|failure| failure.redacted(&redaction))?;
     Ok(Whole { redaction, ..whole })
 }
 
-fn take(answer: Answer, asked: &Asked<'_>, limit: usize) -> Result<Whole, Failure> {
+fn take(answer: Answer, asked: &ExpectedAnswer<'_>, limit: usize) -> Result<Whole, Failure> {
     let length = answer.length();
     let Answer {
         status,
@@ -184,7 +188,7 @@ fn gathered(
     start: Vec<u8>,
     body: &mut dyn Read,
     headers: &Headers,
-    asked: &Asked<'_>,
+    asked: &ExpectedAnswer<'_>,
 ) -> Result<Held, Failure> {
     let mut reservation = asked.budget.nothing();
     let mut all = Cursor::new(start).chain(body);
@@ -199,8 +203,13 @@ fn gathered(
 }
 
 /// A body that is all there, unless it is no answer.
-fn judged(status: u16, headers: Headers, held: Held, asked: &Asked<'_>) -> Result<Whole, Failure> {
-    let Asked { dialect, .. } = *asked;
+fn judged(
+    status: u16,
+    headers: Headers,
+    held: Held,
+    asked: &ExpectedAnswer<'_>,
+) -> Result<Whole, Failure> {
+    let ExpectedAnswer { dialect, .. } = *asked;
     let bytes = &held.bytes;
     if let Some(usage) = plain_answer(dialect, bytes) {
         let response = response_of(dialect, bytes);
@@ -300,7 +309,7 @@ fn read_all(body: &mut dyn Read, room: &mut [u8]) -> io::Result<usize> {
 }
 
 impl Held {
-    fn new(bytes: Vec<u8>, asked: &Asked<'_>) -> Result<Self, Failure> {
+    fn new(bytes: Vec<u8>, asked: &ExpectedAnswer<'_>) -> Result<Self, Failure> {
         let reservation = asked.budget.reserve(bytes.len());
         let reservation = reservation.map_err(|_| Failure::no_memory())?;
         Ok(Self { bytes, reservation })

@@ -30,7 +30,7 @@ pub struct UpstreamModel {
     /// The configured thinking suffix, if any.
     pub thinking: Option<Arc<str>>,
     /// The configured reasoning support, if any.
-    pub record: Option<Arc<ReasoningSupport>>,
+    pub reasoning: Option<Arc<ReasoningSupport>>,
     /// The model's name in answers, if it is not the requested one.
     pub alias: Option<Arc<str>>,
 }
@@ -223,7 +223,7 @@ impl Catalog {
             let upstream_model = UpstreamModel {
                 name: Arc::from(upstream),
                 thinking: None,
-                record: None,
+                reasoning: None,
                 alias: None,
             };
             Some(Candidate {
@@ -263,12 +263,12 @@ fn upstream_models(model: &Model) -> Arc<[UpstreamModel]> {
     names
         .iter()
         .zip(records)
-        .map(|(name, record)| {
+        .map(|(name, reasoning)| {
             let (upstream, thinking) = split_configured(name);
             UpstreamModel {
                 name: Arc::from(upstream),
                 thinking: thinking.map(Arc::from),
-                record,
+                reasoning,
                 alias: model.force_mapping.then(|| Arc::from(model.id.as_str())),
             }
         })

@@ -53,7 +53,7 @@ pub enum Form {
 
 /// A request of a client that an upstream of another dialect is to answer.
 #[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
+pub struct TranslationInput<'a> {
     pub client: Dialect,
     pub form: Form,
     pub upstream: Dialect,
@@ -66,7 +66,7 @@ pub struct Ask<'a> {
     /// How much the model is to think, where its name says so: the value of `model(value)`.
     pub suffix: Option<&'a str>,
     /// What the upstream's model can, where more is known than its name says.
-    pub record: Option<&'a ReasoningSupport>,
+    pub support: Option<&'a ReasoningSupport>,
     /// Unique to the request: ids are made from it.
     pub seed: &'a str,
     /// Seconds since 1970.
@@ -187,7 +187,7 @@ pub fn memory_needed(upstream: Dialect, body: usize) -> usize {
 ///
 /// # Errors
 /// When the client's body cannot be read, or says what the upstream could not be told.
-pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
+pub fn request(ask: &TranslationInput<'_>) -> Result<Translated, Untranslatable> {
     remembering(ask, None)
 }
 
@@ -196,7 +196,7 @@ pub fn request(ask: &Ask<'_>) -> Result<Translated, Untranslatable> {
 /// # Errors
 /// See [`request`].
 pub fn remembering(
-    ask: &Ask<'_>,
+    ask: &TranslationInput<'_>,
     memory: Option<Arc<dyn SignatureCache>>,
 ) -> Result<Translated, Untranslatable> {
     for_provider(ask, memory, Known::default())
@@ -207,7 +207,7 @@ pub fn remembering(
 /// # Errors
 /// See [`request`].
 pub fn for_provider(
-    ask: &Ask<'_>,
+    ask: &TranslationInput<'_>,
     memory: Option<Arc<dyn SignatureCache>>,
     known: Known,
 ) -> Result<Translated, Untranslatable> {
@@ -234,8 +234,10 @@ pub fn for_provider(
     tool_choice::draw(&mut request, ask.upstream, ask.upstream_model);
     let mut dropped = tool_choice::settle(&mut request, ask.client, ask.upstream)?;
     responses::echo::leave_out(&dropped, &mut echo);
-    let record = ask.record.or_else(|| reasoning::record(ask.upstream_model));
-    let target = Target::new(ask.client, ask.upstream, record);
+    let support = ask
+        .support
+        .or_else(|| reasoning::support(ask.upstream_model));
+    let target = Target::new(ask.client, ask.upstream, support);
     let effort = ask.suffix.and_then(Effort::of_suffix);
     let settled = reasoning::settle(wanted, effort, target).map_err(refused)?;
     let join = prefill(ask, &mut request, settled, &mut dropped);
@@ -276,7 +278,7 @@ pub fn for_provider(
     let arguments = Arguments::new(&request, ask.client, ask.upstream, wraps_texts);
     let shown = Shown::after(ask.client, &request.turns);
     let model = ask.upstream_model;
-    let most_tokens = record.and_then(|record| record.max_output);
+    let most_tokens = support.and_then(|support| support.max_output);
     let mut body = match ask.upstream {
         Dialect::Chat => chat::write::request(request, model, &names, known),
         Dialect::Responses => responses::write::request(request, model, &names),
@@ -287,7 +289,7 @@ pub fn for_provider(
         // Filled in for the vendor; it limits no thoughts.
         body.shift_remove("max_tokens");
     }
-    reasoning::write(ask.upstream, settled, record, &mut body);
+    reasoning::write(ask.upstream, settled, support, &mut body);
     if ask.upstream == Dialect::Messages {
         messages::tool_loop::settle_thinking(&mut body);
     }
@@ -313,7 +315,7 @@ pub fn for_provider(
 /// Leaves out what the assistant has begun to say, where the model takes none. Returns what joins an answer to it that
 /// is given anew.
 fn prefill(
-    ask: &Ask<'_>,
+    ask: &TranslationInput<'_>,
     request: &mut Request<'_>,
     thinks: ReasoningRequest,
     dropped: &mut Vec<String>,
@@ -388,11 +390,11 @@ pub fn count_answer(client: Dialect, tokens: u64) -> Vec<u8> {
 ///
 /// # Errors
 /// When the client's body cannot be read.
-pub fn estimated_tokens(ask: &Ask<'_>) -> Result<u64, Untranslatable> {
+pub fn estimated_tokens(ask: &TranslationInput<'_>) -> Result<u64, Untranslatable> {
     read(ask, given::open(ask.body)?).map(|request| estimate::tokens(&request))
 }
 
-fn read<'a>(ask: &Ask<'a>, body: Object<'a>) -> Result<Request<'a>, Untranslatable> {
+fn read<'a>(ask: &TranslationInput<'a>, body: Object<'a>) -> Result<Request<'a>, Untranslatable> {
     let way = Direction {
         client: ask.client,
         upstream: ask.upstream,

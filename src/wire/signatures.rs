@@ -6,7 +6,10 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::Dialect;
-use crate::translate::neutral::signature::UNCHECKED;
+
+/// Google's word for a call whose signature is not to be checked ("Thought signatures", Gemini API): it stands
+/// where a signature would, and is none.
+pub const UNCHECKED: &str = "skip_thought_signature_validator";
 
 /// Whether a refusal is about what the conversation carries.
 pub fn are_refused(dialect: Dialect, body: &[u8]) -> bool {

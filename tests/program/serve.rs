@@ -143,7 +143,7 @@ mod with_upstreams {
         let mut program = serving(&folder, &configuration(&upstreams, false));
         let mut stream = streaming(&program);
         program.signal("TERM");
-        program.expect("1 requests under way");
+        program.expect("1 requests in progress");
         eventually(
             || TcpStream::connect(program.address()).is_err(),
             || "it still accepts".to_owned(),
@@ -173,7 +173,7 @@ mod with_upstreams {
         );
         let _stream = streaming(&program);
         program.signal("TERM");
-        program.expect("under way");
+        program.expect("in progress");
         program.signal("TERM");
         program.wait();
     }
@@ -205,7 +205,7 @@ mod with_upstreams {
             let _stream = streaming(&program);
             program.signal("TERM");
             if second {
-                program.expect("under way");
+                program.expect("in progress");
                 program.signal("TERM");
             }
             program.expect("did not finish");

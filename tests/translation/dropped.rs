@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use holdfast::translate::signature_cache::{By, Entry, Key, LONGEST, SignatureCache};
-use holdfast::translate::{self, Ask, Form, Stream, Translated};
+use holdfast::translate::{self, Form, Stream, Translated, TranslationInput};
 use holdfast::wire::Dialect;
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ fn model(upstream: Dialect) -> &'static str {
 
 fn asked(client: Dialect, upstream: Dialect, body: &Value, book: &Arc<Book>) -> Translated {
     let body = body.to_string();
-    let ask = Ask {
+    let ask = TranslationInput {
         client,
         form: Form::Usual,
         upstream,
@@ -50,7 +50,7 @@ fn asked(client: Dialect, upstream: Dialect, body: &Value, book: &Arc<Book>) -> 
         upstream_model: model(upstream),
         stream: true,
         suffix: None,
-        record: None,
+        support: None,
         seed: "seed",
         now: 1,
     };
@@ -435,7 +435,7 @@ fn without_anything_to_put_back_not_a_byte_is_different() {
             let Ok(plain) = translated(fixture.dialect, upstream, &body) else {
                 continue;
             };
-            let ask = Ask {
+            let ask = TranslationInput {
                 client: fixture.dialect,
                 form: Form::Usual,
                 upstream,
@@ -444,7 +444,7 @@ fn without_anything_to_put_back_not_a_byte_is_different() {
                 upstream_model: "gemini-3-pro",
                 stream: true,
                 suffix: None,
-                record: None,
+                support: None,
                 seed: "seed",
                 now: 1_700_000_000,
             };

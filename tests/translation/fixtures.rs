@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use holdfast::translate::{self, Ask, Form, Translated};
+use holdfast::translate::{self, Form, Translated, TranslationInput};
 use holdfast::wire::Dialect;
 use serde_json::Value;
 
@@ -63,7 +63,7 @@ pub fn translated(
     upstream: Dialect,
     body: &[u8],
 ) -> Result<Translated, holdfast::translate::neutral::Untranslatable> {
-    translate::request(&Ask {
+    translate::request(&TranslationInput {
         client,
         form: Form::Usual,
         upstream,
@@ -72,7 +72,7 @@ pub fn translated(
         upstream_model: "gemini-3-pro",
         stream: true,
         suffix: None,
-        record: None,
+        support: None,
         seed: "seed",
         now: 1_700_000_000,
     })

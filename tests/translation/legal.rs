@@ -3,7 +3,7 @@
 use holdfast::translate::neutral::{
     Cache, Family, Part, Request, Role, Signature, Text, ToolCall, ToolResult, Turn, Untranslatable,
 };
-use holdfast::translate::{self, Ask, Form, Stream, Translated};
+use holdfast::translate::{self, Form, Stream, Translated, TranslationInput};
 use holdfast::wire::Dialect;
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ fn to_model(
     model: &str,
     body: &[u8],
 ) -> Result<Translated, Untranslatable> {
-    translate::request(&Ask {
+    translate::request(&TranslationInput {
         client,
         form: Form::Usual,
         upstream,
@@ -25,7 +25,7 @@ fn to_model(
         upstream_model: model,
         stream: false,
         suffix: None,
-        record: None,
+        support: None,
         seed: "seed",
         now: 1_700_000_000,
     })

@@ -269,14 +269,14 @@ fn schemas_are_fit_for_gemini_and_arguments_for_the_client() {
 #[test]
 fn a_loop_that_has_lost_its_thoughts_goes_on_without() {
     use holdfast::translate;
-    use holdfast::translate::{Ask, Form};
+    use holdfast::translate::{Form, TranslationInput};
     let body = r#"{"reasoning_effort":"medium","messages":[{"role":"user","content":"q"},
         {"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},
         {"role":"tool","tool_call_id":"c","content":"x"}NEXT],
         "tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}]}"#;
     let thinking = |next: &str, model: &str| {
         let body = body.replace("NEXT", next);
-        let ask = Ask {
+        let ask = TranslationInput {
             client: Dialect::Chat,
             form: Form::Usual,
             upstream: Dialect::Messages,
@@ -285,7 +285,7 @@ fn a_loop_that_has_lost_its_thoughts_goes_on_without() {
             upstream_model: model,
             stream: true,
             suffix: None,
-            record: None,
+            support: None,
             seed: "seed",
             now: 1,
         };
@@ -302,9 +302,9 @@ fn a_loop_that_has_lost_its_thoughts_goes_on_without() {
 /// The body of an upstream for a client's, for a model.
 fn sent(client: Dialect, body: &Value, upstream: Dialect, model: &str) -> Result<Value, String> {
     use holdfast::translate;
-    use holdfast::translate::{Ask, Form};
+    use holdfast::translate::{Form, TranslationInput};
     let body = body.to_string();
-    let ask = Ask {
+    let ask = TranslationInput {
         client,
         form: Form::Usual,
         upstream,
@@ -313,7 +313,7 @@ fn sent(client: Dialect, body: &Value, upstream: Dialect, model: &str) -> Result
         upstream_model: model,
         stream: false,
         suffix: None,
-        record: None,
+        support: None,
         seed: "seed",
         now: 1,
     };

@@ -1,6 +1,6 @@
 //! What one dialect knows of tools and another does not.
 
-use holdfast::translate::{self, Ask, Form, Known, TextTools, Translated};
+use holdfast::translate::{self, Form, Known, TextTools, Translated, TranslationInput};
 use holdfast::wire::Dialect;
 use serde_json::{Value, json};
 
@@ -157,7 +157,7 @@ fn a_model_that_draws_needs_no_tool_for_it() {
     };
     let forced = json!({"type": "image_generation"});
     let ask = |body: &str, model: &str| {
-        translate::request(&Ask {
+        translate::request(&TranslationInput {
             client: Dialect::Responses,
             form: Form::Usual,
             upstream: Dialect::Gemini,
@@ -166,7 +166,7 @@ fn a_model_that_draws_needs_no_tool_for_it() {
             upstream_model: model,
             stream: false,
             suffix: None,
-            record: None,
+            support: None,
             seed: "seed",
             now: 1,
         })
@@ -253,7 +253,7 @@ fn calls_of_tools_that_are_no_longer_there_keep_their_text() {
 #[test]
 fn tools_of_text_stay_where_they_are_known() {
     let body = with_text_tool(Dialect::Responses).to_string();
-    let ask = Ask {
+    let ask = TranslationInput {
         client: Dialect::Responses,
         form: Form::Usual,
         upstream: Dialect::Chat,
@@ -262,7 +262,7 @@ fn tools_of_text_stay_where_they_are_known() {
         upstream_model: "gpt-5.2",
         stream: true,
         suffix: None,
-        record: None,
+        support: None,
         seed: "seed",
         now: 1,
     };

@@ -11,13 +11,13 @@ use crate::translate::neutral::ids::Distinct;
 use crate::translate::neutral::json_text::TOO_LARGE;
 use crate::translate::neutral::names::Names;
 use crate::translate::neutral::parts::{asked_for, object_of, texts_of};
-use crate::translate::neutral::signature::UNCHECKED;
 use crate::translate::neutral::{
     Family, Json, List, Output, Part, Request, Role, Signature, Source, Text, Tier, Tool, ToolCall,
     ToolChoice, ToolResult, Turn, Untranslatable, Wrap, Written, fold, given, media, repair,
     schema,
 };
 use crate::wire::Dialect;
+use crate::wire::signatures::UNCHECKED;
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 

@@ -3,10 +3,7 @@
 //! Their looks do not tell whose they are, so one that leaves its own dialect is tagged with its family.
 
 use super::media;
-
-/// Google's word for a call whose signature is not to be checked ("Thought signatures", Gemini API): it stands
-/// where a signature would, and is none.
-pub const UNCHECKED: &str = "skip_thought_signature_validator";
+use crate::wire::signatures::UNCHECKED;
 
 /// Whose a signature is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

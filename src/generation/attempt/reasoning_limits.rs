@@ -6,15 +6,15 @@ use crate::reasoning::{self, ReasoningSupport};
 use crate::routing::UpstreamModel;
 
 /// What a model can think: what the configuration says goes before what its name does.
-pub fn record(upstream_model: &UpstreamModel) -> Option<&ReasoningSupport> {
+pub fn support(upstream_model: &UpstreamModel) -> Option<&ReasoningSupport> {
     upstream_model
-        .record
+        .reasoning
         .as_deref()
-        .or_else(|| reasoning::record(&upstream_model.name))
+        .or_else(|| reasoning::support(&upstream_model.name))
 }
 
 /// Whether a body may ask for more than the configuration lets its model think.
 pub fn is_limited(upstream_model: &UpstreamModel, body: &[u8]) -> bool {
     let says = |key: &str| memmem::find(body, key.as_bytes()).is_some();
-    upstream_model.record.is_some() && (says("\"reasoning") || says("\"thinking\""))
+    upstream_model.reasoning.is_some() && (says("\"reasoning") || says("\"thinking\""))
 }

@@ -81,17 +81,17 @@ fn levels<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Level
 static RECORDS: LazyLock<Vec<ReasoningSupport>> =
     LazyLock::new(|| serde_json::from_str(include_str!("models.json")).unwrap_or_default());
 
-/// The record of a model; `None` for one that nothing is known of.
-pub fn record(model: &str) -> Option<&'static ReasoningSupport> {
+/// The support of a model; `None` for one that nothing is known of.
+pub fn support(model: &str) -> Option<&'static ReasoningSupport> {
     let name = model.rsplit('/').next().unwrap_or(model);
     let mut name = name.to_ascii_lowercase();
     if name.starts_with("claude") {
         // Some write versions with dots that the vendor writes with dashes.
         name = name.replace('.', "-");
     }
-    RECORDS.iter().find(|record| {
-        name.strip_prefix(&record.prefix)
-            .is_some_and(|rest| is_variant(rest, record.is_line))
+    RECORDS.iter().find(|support| {
+        name.strip_prefix(&support.prefix)
+            .is_some_and(|rest| is_variant(rest, support.is_line))
     })
 }
 
@@ -141,29 +141,29 @@ mod tests {
     #[test]
     fn the_table_is_sound() {
         assert!(RECORDS.len() > 20);
-        for (index, record) in RECORDS.iter().enumerate() {
+        for (index, support) in RECORDS.iter().enumerate() {
             let hidden = RECORDS.iter().take(index).find(|earlier| {
-                let rest = record.prefix.strip_prefix(&earlier.prefix);
+                let rest = support.prefix.strip_prefix(&earlier.prefix);
                 rest.is_some_and(|rest| is_variant(rest, earlier.is_line))
             });
-            assert!(hidden.is_none(), "{} is never found", record.prefix);
-            if let Some(thinking) = &record.thinking {
+            assert!(hidden.is_none(), "{} is never found", support.prefix);
+            if let Some(thinking) = &support.thinking {
                 assert!(thinking.min <= thinking.max);
                 assert!(
                     thinking.max > 0 || !thinking.levels.is_empty(),
                     "{}",
-                    record.prefix
+                    support.prefix
                 );
             }
         }
-        assert!(!record("claude-opus-4-7-20260101").unwrap().manual_budget);
+        assert!(!support("claude-opus-4-7-20260101").unwrap().manual_budget);
         assert!(
-            record("anthropic/claude-3-5-haiku-latest")
+            support("anthropic/claude-3-5-haiku-latest")
                 .unwrap()
                 .thinking
                 .is_none()
         );
-        assert!(record("somebodys-model").is_none());
+        assert!(support("somebodys-model").is_none());
         for (name, expected) in [
             ("claude-opus-4.7", Some("claude-opus-4-7")),
             ("claude-opus-4-1-20250805", Some("claude-opus-4-1")),
@@ -182,7 +182,7 @@ mod tests {
             ("gemini-2.5-flash-image", None),
             ("kimi-k2.9", None),
         ] {
-            let found = record(name).map(|record| record.prefix.as_str());
+            let found = support(name).map(|support| support.prefix.as_str());
             assert_eq!(found, expected, "{name}");
         }
     }
