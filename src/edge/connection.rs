@@ -6,15 +6,20 @@ use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::addresses::Place;
+use super::counters::Place;
 use super::counters::InFlight;
 use super::framing::chunked::Decoder;
 use super::framing::request::RequestHead;
 use super::output::Output;
 use super::queue::Permit;
-use super::responder::END;
 use super::stream::Stream;
 use crate::budget::Reservation;
+
+/// The event of `poll(2)` that reports the end of the client's side.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub const END: PollFlags = PollFlags::RDHUP;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub const END: PollFlags = PollFlags::IN;
 
 /// A connection. `T` is what the server found out when it admitted the request.
 #[derive(Debug)]

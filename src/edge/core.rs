@@ -13,17 +13,17 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use super::addresses::Addresses;
+use super::counters::Addresses;
 use super::connection::{Afterwards, Connection, Pending, Phase};
 use super::counters::Requests;
 use super::limits::Limits;
 use super::poller::{Interest, Poller};
 use super::queue::{Entry, Permit, Queue};
 use super::refusal::Refusal;
-use super::refusals::Refusals;
+use super::refusal::Refusals;
 use super::responder::Responder;
 use super::service::Service;
-use super::starving::Starving;
+use super::queue::MemoryQueue;
 use super::table::Table;
 use super::threads::Threads;
 use super::tls::Identity;
@@ -43,7 +43,7 @@ pub struct Core<S: Service> {
     pub table: Table<S::Ticket>,
     pub queue: Queue,
     pub budget: Budget,
-    pub starving: Starving,
+    pub starving: MemoryQueue,
     pub requests: Requests,
     pub refusals: Refusals,
     pub threads: Arc<Threads>,

@@ -6,7 +6,6 @@
 //! sender costs bytes, never a thread. The edge knows nothing of what messages say.
 
 mod accepting;
-mod addresses;
 mod connection;
 mod core;
 mod counters;
@@ -19,10 +18,9 @@ mod output;
 mod poller;
 mod queue;
 mod refusal;
-mod refusals;
 mod responder;
 mod service;
-mod starving;
+mod socket;
 mod stream;
 mod table;
 mod threads;
@@ -42,16 +40,16 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use crate::budget::Budget;
-use addresses::Addresses;
+use counters::Addresses;
 use core::Core;
 use counters::Requests;
 pub use limits::Limits;
 use poller::{Interest, Poller};
 use queue::Queue;
 pub use refusal::Refusal;
-use refusals::Refusals;
+use refusal::Refusals;
 pub use service::Service;
-use starving::Starving;
+use queue::MemoryQueue;
 use table::Table;
 use threads::Threads;
 pub use tls::{Identity, IdentityError, is_valid_at};
@@ -86,7 +84,7 @@ impl<S: Service> Edge<S> {
             table: Table::new(limits.connections.saturating_add(64)),
             queue: Queue::new(limits.workers),
             budget,
-            starving: Starving::default(),
+            starving: MemoryQueue::default(),
             requests: Requests::default(),
             refusals: Refusals::default(),
             threads: Threads::new(limits.workers.saturating_add(limits.spare_threads)),

@@ -12,7 +12,7 @@ use super::poller::Interest;
 use super::refusal::Refusal;
 use super::responder::{PROBE, closing};
 use super::service::Service;
-use super::stream::Received;
+use super::socket::Received;
 use crate::exchange::Admission;
 
 /// Room for a read of a head; most heads need no second one.

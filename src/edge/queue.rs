@@ -1,4 +1,4 @@
-//! Complete requests that wait for a worker, in order.
+//! Requests that wait for a worker or for memory, in order.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -104,6 +104,26 @@ impl Drop for Permit {
 impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Permit")
+    }
+}
+
+/// Connections that are retried at a time: the free memory may be enough for one of them only.
+const RETRIED: usize = 8;
+
+/// Connections whose bodies wait for memory, in order.
+#[derive(Debug, Default)]
+pub struct MemoryQueue(Mutex<VecDeque<Entry>>);
+
+impl MemoryQueue {
+    pub fn push(&self, entry: Entry) {
+        self.0.lock().push_back(entry);
+    }
+
+    /// The next connections to retry.
+    pub fn next(&self) -> Vec<Entry> {
+        let mut waiting = self.0.lock();
+        let count = waiting.len().min(RETRIED);
+        waiting.drain(..count).collect()
     }
 }
 

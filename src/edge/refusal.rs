@@ -1,6 +1,11 @@
-//! What the edge answers by itself.
+//! Errors that the edge answers itself, and their counts.
 
 use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::logs::PerSecond;
 
 /// Why a request does not reach the server. The connection is closed after each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +134,52 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+/// Counts refusals by kind, and logs each kind at most once a second.
+#[derive(Debug, Default)]
+pub struct Refusals {
+    kinds: [PerSecond; Refusal::KINDS],
+    /// The system had no file descriptor for a connection, and a listener waits.
+    no_room: AtomicBool,
+}
+
+impl Refusals {
+    /// Counts a refusal, and logs it if the last line is more than a second ago.
+    pub fn note(&self, peer: SocketAddr, refusal: Refusal) {
+        let Some(kind) = self.kinds.get(refusal.kind()) else {
+            return;
+        };
+        let Some(count) = kind.note() else {
+            return;
+        };
+        let peer = peer.ip().to_canonical();
+        let status = refusal.status();
+        match count {
+            1 => log::info!("{status} to {peer}: {refusal}"),
+            more => log::info!("{status} to {peer}: {refusal} ({more} since the last such line)"),
+        }
+    }
+
+    /// Records that the system has no file descriptor for another connection.
+    pub fn no_room(&self, error: &io::Error) {
+        if !self.no_room.swap(true, Ordering::SeqCst) {
+            log::warn!("cannot accept connections: {error}");
+        }
+    }
+
+    /// Whether that has happened since the last call.
+    pub fn take_no_room(&self) -> bool {
+        self.no_room.swap(false, Ordering::SeqCst)
+    }
+
+    /// The number of refusals with this status.
+    pub fn count(&self, status: u16) -> u64 {
+        let all = self.kinds.iter().enumerate();
+        all.filter(|(kind, _)| Refusal::status_of(*kind) == Some(status))
+            .map(|(_, kind)| kind.count())
+            .sum()
+    }
+}
 
 #[cfg(test)]
 mod tests {

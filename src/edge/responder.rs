@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::connection::Connection;
+use super::connection::{Connection, END};
 use super::downgrade::Downgrade;
 use super::framing::request::RequestHead;
 use crate::exchange::{Client, Gone, ZERO};
@@ -225,12 +225,6 @@ impl<T> Client for Responder<T> {
         self.probe.replace(bytes.to_vec());
     }
 }
-
-/// How the end of the client's side shows in `poll(2)`.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub const END: PollFlags = PollFlags::RDHUP;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub const END: PollFlags = PollFlags::IN;
 
 impl<T> Responder<T> {
     /// Whether the client's side has really ended. Where it shows as something to read, that may be the next

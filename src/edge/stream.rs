@@ -6,26 +6,13 @@ use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-use rustix::buffer::spare_capacity;
-use rustix::io::Errno;
-
+use super::socket::{self, Received};
 use super::tls::Session;
 
 /// A connected socket and, if the connection is secured, its TLS session.
 pub struct Stream {
     socket: Arc<TcpStream>,
     tls: Option<Box<Session>>,
-}
-
-/// What a read came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Received {
-    /// At least one byte.
-    Bytes,
-    /// Nothing at present.
-    Nothing,
-    /// The client has ended its side, or the connection is broken.
-    End,
 }
 
 impl Stream {
@@ -62,15 +49,7 @@ impl Stream {
         }
         match &mut self.tls {
             Some(tls) => tls.receive(&self.socket, into),
-            None => loop {
-                match rustix::io::read(&*self.socket, spare_capacity(into)) {
-                    Ok(0) => return Received::End,
-                    Ok(_) => return Received::Bytes,
-                    Err(Errno::AGAIN) => return Received::Nothing,
-                    Err(Errno::INTR) => {}
-                    Err(_) => return Received::End,
-                }
-            },
+            None => socket::receive(&self.socket, into),
         }
     }
 
@@ -81,7 +60,7 @@ impl Stream {
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.tls {
             Some(tls) => tls.send(&self.socket, bytes),
-            None => send(&self.socket, bytes),
+            None => socket::send(&self.socket, bytes),
         }
     }
 
@@ -123,21 +102,6 @@ impl Stream {
     pub fn has_decrypted(&mut self) -> bool {
         self.tls.as_mut().is_some_and(|tls| tls.has_decrypted())
     }
-}
-
-/// Writes until the system takes no more.
-pub fn send(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    let mut sent = 0;
-    while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
-        match rustix::io::write(socket, rest) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => sent += count,
-            Err(Errno::AGAIN) => break,
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(sent)
 }
 
 impl fmt::Debug for Stream {

@@ -294,7 +294,7 @@ fn standing<T>(connection: &Connection<T>) -> (Standing, Instant) {
 mod tests {
     use std::net::{SocketAddr, TcpListener};
 
-    use super::super::addresses::Addresses;
+    use super::super::counters::Addresses;
     use super::super::stream::Stream;
     use super::*;
 

@@ -2,16 +2,10 @@
 //! decided about it by its [`Head`], the client's end of the connection ([`Client`]), and waiting for an upstream and
 //! that client at once ([`Waiter`]).
 
-mod admission;
 mod client;
-mod head;
-mod headers;
 mod request;
 mod waiter;
 
-pub use admission::Admission;
 pub use client::{Client, Gone, Writer, ZERO};
-pub use head::Head;
-pub use headers::Headers;
-pub use request::Request;
+pub use request::{Admission, Head, Headers, Request};
 pub use waiter::{Interruption, KeepAliveTask, Waiter};

@@ -17,7 +17,7 @@ use super::headers::Headers;
 use super::net::{self, CallError, Network, Origin, Settings, Stage};
 use super::request::Request;
 use super::target::{Action, Call, Kind};
-use super::{claude, codex, compat, compressed, gemini, models, presented, vertex};
+use super::{claude, codex, compat, compressed, gemini, presented, vertex};
 use crate::content_encoding::Coding;
 use crate::exchange::{Interruption, Waiter};
 use crate::json::Splice;
@@ -164,7 +164,7 @@ impl Answer {
 /// The request that a call stands for.
 fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     if let Action::Models(page) = call.action {
-        return models::request(call, page);
+        return models_request(call, page);
     }
     match call.target.kind {
         Kind::Gemini => gemini::request(call),
@@ -172,6 +172,17 @@ fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
         Kind::Claude => claude::request(call),
         Kind::Codex => codex::request(call),
         Kind::Compat => compat::request(call),
+    }
+}
+
+/// The request for a page of the list of models.
+fn models_request<'a>(call: &Call<'a>, page: &str) -> Result<Request<'a>, Failure> {
+    match call.target.kind {
+        Kind::Gemini => gemini::models(call, page),
+        Kind::Claude => claude::models(call, page),
+        Kind::Codex => codex::models(call),
+        Kind::Compat => compat::models(call),
+        Kind::Vertex => Err(Failure::unsupported("a list of models")),
     }
 }
 

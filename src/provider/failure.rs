@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, SystemTime};
 
-use super::fault::hint;
+use super::hint;
 use super::headers::Headers;
 use super::net::{CallError, Stage};
 use crate::exchange::Interruption;

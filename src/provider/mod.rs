@@ -13,6 +13,7 @@ mod failure;
 pub mod fault;
 mod gemini;
 mod headers;
+mod hint;
 pub mod models;
 mod net;
 mod presented;

@@ -13,9 +13,8 @@ use serde_json::Value;
 use super::call::Upstream;
 use super::failure::{Failure, FailureKind};
 use super::headers::Headers;
-use super::request::Request;
 use super::target::{Call, Kind, Target};
-use super::{claude, codex, compat, gemini, url};
+use super::url;
 use crate::credential::{Listed, is_chatgpt};
 use crate::exchange::Waiter;
 use crate::time;
@@ -110,16 +109,6 @@ pub fn date(headers: &Headers) -> Option<SystemTime> {
 
 fn unusable(message: &str) -> Failure {
     Failure::new(FailureKind::Broken, message)
-}
-
-pub(super) fn request<'a>(call: &Call<'a>, page: &str) -> Result<Request<'a>, Failure> {
-    match call.target.kind {
-        Kind::Gemini => gemini::models(call, page),
-        Kind::Claude => claude::models(call, page),
-        Kind::Codex => codex::models(call),
-        Kind::Compat => compat::models(call),
-        Kind::Vertex => Err(Failure::unsupported("a list of models")),
-    }
 }
 
 /// A page of any of the lists.

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use rustls::ServerConnection;
 
-use super::super::stream::{self, Received};
+use super::super::socket::{self, Received};
 use super::Identity;
 
 /// Bytes of an answer that may wait in the session, as records or before the handshake.
@@ -45,7 +45,7 @@ impl Read for Wire<'_> {
 
 impl Write for Wire<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match stream::send(self.0, bytes)? {
+        match socket::send(self.0, bytes)? {
             0 => Err(io::ErrorKind::WouldBlock.into()),
             count => Ok(count),
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::hint::until;
+use crate::provider::hint::until;
 use super::{Class, Fault, Refusal};
 use crate::time;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::hint::{self, until};
+use crate::provider::hint::{self, until};
 use super::{Class, Fault, Refusal, doubling};
 use crate::time;
 

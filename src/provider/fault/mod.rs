@@ -4,7 +4,6 @@
 mod anthropic;
 mod general;
 mod google;
-pub mod hint;
 mod openai;
 mod windows;
 

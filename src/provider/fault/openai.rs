@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::hint::{self, ahead, until};
+use crate::provider::hint::{self, ahead, until};
 use super::{Class, Fault, Refusal};
 use crate::time;
 

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::hint::{self, until};
+use crate::provider::hint::{self, until};
 use crate::provider::headers::Headers;
 use crate::provider::target::Kind;
 use crate::time;
