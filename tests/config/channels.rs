@@ -139,7 +139,7 @@ fn aliases_that_do_not_do_what_they_seem_to_are_named() {
     assert_eq!(
         warnings(taken),
         [
-            "c.yaml:1:28 warning oauth-model-alias.kimi[0] takes the name of another model of its \
+            "c.yaml:1:28 warning oauth-model-alias.kimi[0] has the name of another model of its \
              channel, which is no longer offered"
         ]
     );
