@@ -240,7 +240,8 @@ impl Line {
             let attached = parser.optional_value();
             if flag.takes_value() {
                 let value = attached.or_else(|| left.pop_front());
-                let complaint = || Misuse(format!("--{} requires a value: {}", flag.long, flag.value));
+                let complaint =
+                    || Misuse(format!("--{} requires a value: {}", flag.long, flag.value));
                 line.given.push((flag, value.ok_or_else(complaint)?));
             } else if is_on(flag, attached)? {
                 line.given.push((flag, OsString::new()));
@@ -271,7 +272,10 @@ impl Line {
     fn add_word(&mut self, word: &str) -> Result<(), Misuse> {
         if !self.command.name.is_empty() {
             if self.command.words.is_empty() || self.word.is_some() {
-                return misuse(format!("{}: unexpected argument '{word}'", self.command.name));
+                return misuse(format!(
+                    "{}: unexpected argument '{word}'",
+                    self.command.name
+                ));
             }
             self.word = Some(word.to_owned());
             return Ok(());
@@ -425,7 +429,10 @@ fn is_on(flag: &Flag, value: Option<OsString>) -> Result<bool, Misuse> {
     match value.to_string_lossy().to_ascii_lowercase().as_str() {
         "true" | "t" | "1" => Ok(true),
         "false" | "f" | "0" => Ok(false),
-        _ => misuse(format!("--{} accepts only true or false as its value", flag.long)),
+        _ => misuse(format!(
+            "--{} accepts only true or false as its value",
+            flag.long
+        )),
     }
 }
 

@@ -44,7 +44,8 @@ fn nobody(config: &Config, catalog: &Catalog) -> Option<Problem> {
             keys::CREDENTIALS.join(", ")
         ),
         credentials if credentials.iter().all(|one| one.is_without_models()) => {
-            "no credential offers a model, so no request can be served. Add `models` to one".to_owned()
+            "no credential offers a model, so no request can be served. Add `models` to one"
+                .to_owned()
         }
         _ => return None,
     };

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::config::{Config, Problem, Strategy};
+use crate::credential::UpstreamKind;
 use crate::credential::{Credential, Exclusion, vendor_of};
 use crate::generation::payload_rules;
-use crate::provider::{Action, Kind};
+use crate::provider::Action;
 use crate::routing::{Candidate, Catalog, ModelEntry};
 use crate::similar;
 use crate::wire::model_name::ModelName;
@@ -51,11 +52,7 @@ pub fn explain(asked: &str, known: &Known<'_>) -> (String, bool) {
                 row(&mut text, "offered as", name);
             }
             if passed_on.is_some() {
-                row(
-                    &mut text,
-                    "listed",
-                    "no, but the vendor may serve it",
-                );
+                row(&mut text, "listed", "no, but the vendor may serve it");
             }
             served(&mut text, name, suffix, entry, known);
         }
@@ -73,7 +70,7 @@ pub fn explain(asked: &str, known: &Known<'_>) -> (String, bool) {
 fn payload_rules(config: &Config, asked: [&str; 2], candidates: &[Candidate]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for candidate in candidates {
-        let kind = Kind::of(&candidate.credential.provider);
+        let kind = UpstreamKind::of(&candidate.credential.provider);
         let protocol = payload_rules::protocol(kind, Action::Generate);
         for upstream_model in candidate.upstream_models.iter() {
             let [asked, base] = asked;
@@ -189,7 +186,11 @@ fn upstream_names(candidate: &Candidate, suffix: Option<&str>) -> Vec<String> {
 fn unknown(text: &mut String, base: &str, known: &Known<'_>) {
     row(text, "served by", "no credential");
     if base == "auto" {
-        row(text, "", "`auto` selects the newest model, and there is none");
+        row(
+            text,
+            "",
+            "`auto` selects the newest model, and there is none",
+        );
     }
     let behind: BTreeSet<&str> = known
         .catalog
@@ -280,7 +281,9 @@ fn idle(known: &Known<'_>) -> Vec<String> {
         let useless: Vec<&str> = useless.map(|exclusion| &*exclusion.pattern).collect();
         if !useless.is_empty() {
             let useless = useless.join(", ");
-            lines.push(format!("{path}.excluded-models: no model matches {useless}"));
+            lines.push(format!(
+                "{path}.excluded-models: no model matches {useless}"
+            ));
         }
         for exclusion in entry.iter().filter(|exclusion| exclusion.has_list) {
             let hidden = exclusion.hides.iter();

@@ -220,7 +220,12 @@ pub const COMMANDS: &[Command] = &[
             switch(Id::Other, "kimi-login", "sign in to Kimi").refused(),
             switch(Id::Other, "tui", "start the terminal interface").refused(),
             value(Id::Other, "project_id", "ID", "with --login: the project").ignored(),
-            switch(Id::Other, "no-browser", "with a login: print the URL instead of opening it").ignored(),
+            switch(
+                Id::Other,
+                "no-browser",
+                "with a login: print the URL instead of opening it",
+            )
+            .ignored(),
             value(
                 Id::Other,
                 "oauth-callback-port",
@@ -322,7 +327,12 @@ pub const COMMANDS: &[Command] = &[
                 "VARIABLE",
                 "read the API key from this environment variable at startup",
             ),
-            value(Id::Port, "port", "N", "the port to listen on (default: 8317)"),
+            value(
+                Id::Port,
+                "port",
+                "N",
+                "the port to listen on (default: 8317)",
+            ),
             value(
                 Id::Client,
                 "client",
@@ -405,7 +415,10 @@ pub const COMMANDS: &[Command] = &[
         help: "print the manual page",
         more: "",
         flags: &[HELP],
-        examples: &[("holdfast man > holdfast.1; man -l holdfast.1", "read the manual")],
+        examples: &[(
+            "holdfast man > holdfast.1; man -l holdfast.1",
+            "read the manual",
+        )],
     },
     Command {
         action: Action::Help,

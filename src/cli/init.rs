@@ -101,7 +101,10 @@ fn read_key() -> Result<String, String> {
     let key = prompt::secret("API key (not shown):");
     let key = key.map_err(|error| format!("cannot read the API key: {error}"))?;
     match key.reveal() {
-        "" => Err("no API key was given; use --key-env to read it from an environment variable".to_owned()),
+        "" => Err(
+            "no API key was given; use --key-env to read it from an environment variable"
+                .to_owned(),
+        ),
         key => Ok(key.to_owned()),
     }
 }

@@ -38,7 +38,10 @@ const FILES: &[(&str, &str)] = &[
         "$XDG_CONFIG_HOME/holdfast/config.yaml, ~/.config/holdfast/config.yaml",
         "The configuration of the user.",
     ),
-    ("/etc/holdfast/config.yaml", "The configuration of the system."),
+    (
+        "/etc/holdfast/config.yaml",
+        "The configuration of the system.",
+    ),
     (".env", "Environment variables, in the working directory."),
 ];
 

@@ -86,10 +86,7 @@ pub fn run(
     ));
     if config.logs.to_file {
         // Nothing more is written to standard error.
-        complain(format_args!(
-            "holdfast: logging to {}",
-            folder.display()
-        ));
+        complain(format_args!("holdfast: logging to {}", folder.display()));
     }
     let journal = Journal::start(&config.logs, &folder);
     for (level, text) in remarks {
@@ -145,7 +142,9 @@ pub fn run(
                 manager.ready(match is_current.get() {
                     true => status.clone(),
                     false => {
-                        format!("{status}; the configuration file is invalid, an older one is in use")
+                        format!(
+                            "{status}; the configuration file is invalid, an older one is in use"
+                        )
                     }
                 });
             })
@@ -217,8 +216,12 @@ fn reload(running: &Running, journal: &Journal, folder: &Path, source: &Source) 
             log::info!("config: {file} is unchanged");
             return None;
         }
-        Reading::Empty(_) => log::warn!("config: {file} is empty; the previous configuration stays in use"),
-        Reading::Unusable => log::error!("config: {file} is invalid; the previous configuration stays in use"),
+        Reading::Empty(_) => {
+            log::warn!("config: {file} is empty; the previous configuration stays in use")
+        }
+        Reading::Unusable => {
+            log::error!("config: {file} is invalid; the previous configuration stays in use")
+        }
         Reading::Config(config) => {
             journal.apply(&config.logs, folder);
             tell_idle(&config);
@@ -234,10 +237,7 @@ fn reload(running: &Running, journal: &Journal, folder: &Path, source: &Source) 
 fn tell_idle(config: &Config) {
     let idle = config::idle(config);
     if !idle.is_empty() {
-        log::warn!(
-            "config: not implemented, no effect: {}",
-            idle.join(", ")
-        );
+        log::warn!("config: not implemented, no effect: {}", idle.join(", "));
     }
 }
 

@@ -13,6 +13,7 @@ mod name;
 mod presented;
 mod provider;
 mod unlisted;
+mod upstream_kind;
 
 pub use crate::config::{HeaderValueSource, ProxySetting};
 pub use api_key::{exclusions, from_config, with_listings};
@@ -24,3 +25,4 @@ pub use name::{split as split_thinking, split_configured};
 pub use presented::{Credential, Resolved};
 pub use provider::{Provider, is_chatgpt};
 pub use unlisted::{Unlisted, families, vendor_of};
+pub use upstream_kind::UpstreamKind;

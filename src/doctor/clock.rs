@@ -54,7 +54,11 @@ mod tests {
             (&[][..], Status::Skipped, "no upstream sent a date"),
             (&[0, 2, -30], Status::Ok, "agrees with the upstreams"),
             (&[0, 90_000, 1], Status::Ok, "agrees with the upstreams"),
-            (&[90], Status::Error, "is 90 s ahead of the clocks of the upstreams"),
+            (
+                &[90],
+                Status::Error,
+                "is 90 s ahead of the clocks of the upstreams",
+            ),
             (
                 &[-90, -91, 0],
                 Status::Error,

@@ -163,7 +163,9 @@ fn open_files(capacity: &Capacity, wanted: Option<usize>) -> Finding {
             subject,
             format!("the limit allows only {message} instead of {wanted}"),
         )
-        .advised("raise it: `ulimit -n 65536` before startup, or LimitNOFILE=65536 in the systemd unit"),
+        .advised(
+            "raise it: `ulimit -n 65536` before startup, or LimitNOFILE=65536 in the systemd unit",
+        ),
     }
 }
 
@@ -177,8 +179,9 @@ fn memory(capacity: &Capacity, memory: u64) -> Finding {
         capacity.workers
     );
     if memory < LEAST_MEMORY {
-        return Finding::new(Status::Warning, subject, message)
-            .advised("provide 64 MiB or more (MemoryMax= in the systemd unit, or the container's limit)");
+        return Finding::new(Status::Warning, subject, message).advised(
+            "provide 64 MiB or more (MemoryMax= in the systemd unit, or the container's limit)",
+        );
     }
     if budget > memory / 4 * 3 {
         return Finding::new(Status::Warning, subject, message)

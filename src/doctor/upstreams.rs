@@ -4,8 +4,9 @@ use super::asking::Answered;
 use super::{Finding, Status};
 use crate::config::{Config, ProxySetting};
 use crate::credential::Credential;
+use crate::credential::UpstreamKind;
+use crate::failure::{Failure, FailureKind};
 use crate::provider::models::{List, has_list};
-use crate::provider::{Failure, FailureKind, Kind};
 use crate::wire::problem::{self, ErrorStatus};
 
 /// One finding per credential. `has_proxy`: whether the environment sets a proxy.
@@ -64,7 +65,7 @@ fn finding(
             "add credit to the account".to_owned(),
         ),
         (Some(status @ (404 | 405 | 501)), _) => {
-            let kind = Kind::of(&credential.provider);
+            let kind = UpstreamKind::of(&credential.provider);
             match has_list(kind, &credential.base_url) {
                 true => (
                     Status::Warning,
@@ -112,7 +113,8 @@ fn listed(
     milliseconds: u128,
 ) -> Finding {
     // Vendors also serve names that they do not list; other servers do not.
-    let is_exact = Kind::of(&credential.provider) == Kind::Compat && !list.models.is_empty();
+    let is_exact =
+        UpstreamKind::of(&credential.provider) == UpstreamKind::Compat && !list.models.is_empty();
     let lists = |name: &str| {
         list.models
             .iter()
@@ -129,10 +131,7 @@ fn listed(
             more => format!(" and {more} more"),
         };
         let message = format!("{host} accepts the key, but does not list `{first}`{more}");
-        let advice = format!(
-            "check the names under `models` of {}",
-            credential.section()
-        );
+        let advice = format!("check the names under `models` of {}", credential.section());
         return Finding::new(Status::Warning, who, message).advised(advice);
     }
     let count = match list.models.len() {
@@ -237,10 +236,7 @@ mod tests {
                 "connecting to h: failed to lookup address information",
                 "spelling",
             ),
-            (
-                "connecting to h: the proxy answered 407",
-                "check the proxy",
-            ),
+            ("connecting to h: the proxy answered 407", "check the proxy"),
             (
                 "connecting to h: Connection refused (os error 111)",
                 "no server listens",

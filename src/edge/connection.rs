@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::counters::Place;
 use super::counters::InFlight;
+use super::counters::Place;
 use super::framing::chunked::Decoder;
 use super::framing::request::RequestHead;
 use super::output::Output;

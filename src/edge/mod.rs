@@ -40,16 +40,16 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use crate::budget::Budget;
-use counters::Addresses;
 use core::Core;
+use counters::Addresses;
 use counters::Requests;
 pub use limits::Limits;
 use poller::{Interest, Poller};
+use queue::MemoryQueue;
 use queue::Queue;
 pub use refusal::Refusal;
 use refusal::Refusals;
 pub use service::Service;
-use queue::MemoryQueue;
 use table::Table;
 use threads::Threads;
 pub use tls::{Identity, IdentityError, is_valid_at};

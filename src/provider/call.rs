@@ -12,14 +12,16 @@ use http::header::{
 };
 use http::{Method, Uri};
 
-use super::failure::{ERROR_BODY, Failure, FailureKind};
-use super::headers::Headers;
+use super::call_failure;
 use super::net::{self, CallError, Network, Origin, Settings, Stage};
 use super::request::Request;
-use super::target::{Action, Call, Kind};
+use super::target::{Action, Call};
 use super::{claude, codex, compat, compressed, gemini, presented, vertex};
 use crate::content_encoding::Coding;
+use crate::credential::UpstreamKind;
 use crate::exchange::{Interruption, Waiter};
+use crate::failure::Headers;
+use crate::failure::{ERROR_BODY, Failure, FailureKind};
 use crate::json::Splice;
 use crate::logs;
 use crate::redaction::Redaction;
@@ -101,7 +103,7 @@ impl Upstream {
                 Err(failed) => failed,
             };
             if is_fresh || !is_stale(&failed) || started.elapsed() >= STALE {
-                return Err(Failure::of_call(&failed, &origin.host).redacted(&redaction));
+                return Err(call_failure::of_call(&failed, &origin.host).redacted(&redaction));
             }
             is_fresh = true;
         }
@@ -167,22 +169,22 @@ fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
         return models_request(call, page);
     }
     match call.target.kind {
-        Kind::Gemini => gemini::request(call),
-        Kind::Vertex => vertex::request(call),
-        Kind::Claude => claude::request(call),
-        Kind::Codex => codex::request(call),
-        Kind::Compat => compat::request(call),
+        UpstreamKind::Gemini => gemini::request(call),
+        UpstreamKind::Vertex => vertex::request(call),
+        UpstreamKind::Claude => claude::request(call),
+        UpstreamKind::Codex => codex::request(call),
+        UpstreamKind::Compat => compat::request(call),
     }
 }
 
 /// The request for a page of the list of models.
 fn models_request<'a>(call: &Call<'a>, page: &str) -> Result<Request<'a>, Failure> {
     match call.target.kind {
-        Kind::Gemini => gemini::models(call, page),
-        Kind::Claude => claude::models(call, page),
-        Kind::Codex => codex::models(call),
-        Kind::Compat => compat::models(call),
-        Kind::Vertex => Err(Failure::unsupported("a list of models")),
+        UpstreamKind::Gemini => gemini::models(call, page),
+        UpstreamKind::Claude => claude::models(call, page),
+        UpstreamKind::Codex => codex::models(call),
+        UpstreamKind::Compat => compat::models(call),
+        UpstreamKind::Vertex => Err(Failure::unsupported("a list of models")),
     }
 }
 

@@ -11,7 +11,8 @@ use super::retry_round;
 use super::route_request::RouteRequest;
 use super::serving::{Placed, Serving};
 use super::state::State;
-use crate::provider::{Class, Failure, FailureKind, Fault, Kind};
+use crate::credential::UpstreamKind;
+use crate::failure::{Class, Failure, FailureKind, classify};
 use crate::session::names::Id;
 
 /// No new attempt begins this long after the request was admitted, so that many credentials times a hanging
@@ -75,9 +76,13 @@ impl State {
                         });
                     }
                     Err(failure) => {
-                        let kind = Kind::of(&candidate.credential.provider);
-                        let fault =
-                            Fault::of(&failure, kind, &upstream_model.name, SystemTime::now());
+                        let kind = UpstreamKind::of(&candidate.credential.provider);
+                        let fault = crate::failure::classify(
+                            &failure,
+                            kind,
+                            &upstream_model.name,
+                            SystemTime::now(),
+                        );
                         log::debug!(
                             "{}: attempt on {} failed: {failure} ({})",
                             request.model,
@@ -189,7 +194,7 @@ fn close_same_way(
 impl DispatchError {
     fn client_gone(&mut self) {
         let failure = Failure::new(FailureKind::ClientGone, "the client has disconnected");
-        let fault = Fault::of(&failure, Kind::Compat, "", SystemTime::UNIX_EPOCH);
+        let fault = classify(&failure, UpstreamKind::Compat, "", SystemTime::UNIX_EPOCH);
         debug_assert_eq!(fault.class, Class::ClientGone);
         self.add(failure, &fault);
     }

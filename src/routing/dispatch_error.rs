@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::route_request::RouteRequest;
 use super::router::Router;
-use crate::provider::{Class, Failure, Fault};
+use crate::failure::{Class, Failure, Fault};
 
 /// A request that no credential could serve.
 #[derive(Debug, Default)]

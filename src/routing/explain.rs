@@ -27,9 +27,7 @@ pub fn line(
         let what = match (picked, attempt_state.class(index)) {
             (Some(pick), None) => pick.decision.name().to_owned(),
             (_, Some(class)) => format!("failed ({})", class.name()),
-            (None, None) if !request.serves(candidate) => {
-                "skipped (cannot serve it)".to_owned()
-            }
+            (None, None) if !request.serves(candidate) => "skipped (cannot serve it)".to_owned(),
             (None, None) => match router.block(candidate, now) {
                 Some(block) => {
                     let left = block
@@ -40,9 +38,7 @@ pub fn line(
                     });
                     format!("skipped ({} {left})", block.class.name())
                 }
-                None if !attempt_state.is_open(index) => {
-                    "skipped (host unreachable)".to_owned()
-                }
+                None if !attempt_state.is_open(index) => "skipped (host unreachable)".to_owned(),
                 None => continue,
             },
         };

@@ -9,7 +9,7 @@ use super::health::PROBE_INTERVAL;
 use super::route_request::{Policy, RouteRequest};
 use super::router::{Near, Router};
 use crate::config::Strategy;
-use crate::provider::Class;
+use crate::failure::Class;
 
 /// Candidates that are compared for one new session.
 const STRETCH: usize = 64;

@@ -7,7 +7,7 @@ use super::attempt_state::AttemptState;
 use super::catalog::Candidate;
 use super::route_request::RouteRequest;
 use super::router::Router;
-use crate::provider::Class;
+use crate::failure::Class;
 
 /// The pause before a round in which a candidate is usable; it doubles with each round.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);

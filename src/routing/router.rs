@@ -9,7 +9,7 @@ use super::health::{Block, Health};
 use super::rotations::Rotations;
 use super::route_request::{Policy, RouteRequest};
 use crate::config::Strategy;
-use crate::provider::{Class, Fault, Pause, Windows};
+use crate::failure::{Class, Fault, Pause, Windows};
 use crate::session::bindings::{Binding, Bindings, CredentialId, Key, Known};
 use crate::session::decision::Decision;
 use crate::session::names::Id;
@@ -234,7 +234,8 @@ impl Router {
         {
             return false;
         }
-        if candidate.upstream_models.len() == 1 && self.health.is_unblemished(candidate.credential_id)
+        if candidate.upstream_models.len() == 1
+            && self.health.is_unblemished(candidate.credential_id)
         {
             return true;
         }

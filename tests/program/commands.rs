@@ -137,7 +137,11 @@ fn init_without_a_terminal_says_what_it_needs() {
     let folder = Folder::new();
     for (line, code, expected) in [
         (&["init"][..], 1, "--provider is missing"),
-        (&["init", "--provider", "claude"], 1, "cannot read the API key"),
+        (
+            &["init", "--provider", "claude"],
+            1,
+            "cannot read the API key",
+        ),
         (
             &["init", "--provider", "openai-compatible", "--key-env", "K"],
             1,
