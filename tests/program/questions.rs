@@ -177,7 +177,7 @@ fn a_model_is_explained() {
     let (code, out, _) = ask(FILE, &["--explain=sonet"]);
     assert_eq!(code, Some(1));
     assert!(
-        out.contains("served by   nobody\n") && out.contains("did you mean\n  sonnet\n"),
+        out.contains("served by   no credential\n") && out.contains("did you mean\n  sonnet\n"),
         "{out}"
     );
 }
