@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::failure::failed_call::Failure;
 use crate::failure::headers::Headers;
 
-/// An answer that is an error, taken apart.
+/// A parsed error answer.
 pub struct Refusal<'a> {
     pub status: u16,
     pub headers: &'a Headers,
