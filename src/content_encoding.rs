@@ -26,8 +26,8 @@ impl Coding {
         known.map(|(_, coding)| *coding)
     }
 
-    /// The coding of a body that does not say it, by how it begins (spec/providers.md 2.3). No text begins
-    /// so.
+    /// The coding of a body without `Content-Encoding`, by its first bytes, which no text has. Some proxies remove the
+    /// header and not the coding.
     pub fn of_start(body: &[u8]) -> Option<Self> {
         match body {
             [0x1f, 0x8b, ..] if IS_BUILT => Some(Self::Gzip),

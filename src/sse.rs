@@ -12,7 +12,7 @@ use std::fmt;
 
 use memchr::{memchr2, memmem};
 
-/// The longest event taken from an upstream unless told otherwise: 50 MiB (spec/config.md 5, "Bodies").
+/// The default for the longest event from an upstream: 50 MiB, enough for several inline images.
 pub const MAX_EVENT: usize = 50 * 1024 * 1024;
 
 /// Bytes of buffer a stream starts with; most events of a chat are a few hundred.

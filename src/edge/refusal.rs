@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::logs::PerSecond;
 
-/// Why a request does not reach the server. The connection is closed after each of them.
+/// Why a request does not reach the server. The connection is closed afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The message cannot be told apart from another one, or is not HTTP: RFC 9112.
+    /// The message is ambiguous or is not HTTP (RFC 9112).
     Malformed(&'static str),
     /// An HTTP version other than 1.0 and 1.1.
     Version,
@@ -22,7 +22,7 @@ pub enum Refusal {
     HeadTooLarge,
     /// A longer body than allowed.
     BodyTooLarge,
-    /// The head or the body did not come in time.
+    /// The head or the body did not arrive in time.
     Slow,
     /// There are too many connections.
     Crowded,
@@ -50,7 +50,7 @@ const ALL: [Refusal; Refusal::KINDS] = [
 ];
 
 impl Refusal {
-    /// How many kinds there are.
+    /// The number of kinds.
     pub const KINDS: usize = 11;
 
     /// A number below [`Refusal::KINDS`], the same for all malformed messages.

@@ -150,7 +150,7 @@ impl Pool {
         }
     }
 
-    /// The most idle connections in total.
+    /// The number of idle connections.
     #[cfg(test)]
     fn idle(&self) -> usize {
         self.limits.idle.load(Ordering::Acquire)
