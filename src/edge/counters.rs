@@ -35,13 +35,13 @@ impl Drop for InFlight {
 /// Open connections by address.
 type Counts = Arc<Mutex<HashMap<IpAddr, usize>>>;
 
-/// Counts by address, if there is a limit.
+/// Counts connections by address, if there is a limit.
 #[derive(Clone, Debug)]
 pub struct Addresses {
     counted: Option<(usize, Counts)>,
 }
 
-/// A connection's place. Dropping it makes room for another one.
+/// A counted connection. Dropping it decrements the count.
 #[derive(Debug)]
 pub struct Place(Option<(IpAddr, Counts)>);
 
@@ -53,7 +53,7 @@ impl Addresses {
         }
     }
 
-    /// A place for a connection from `address`, if it has fewer than it may have.
+    /// Counts a connection from `address`, if the limit allows it.
     pub fn enter(&self, address: IpAddr) -> Option<Place> {
         let Some((limit, counts)) = &self.counted else {
             return Some(Place(None));

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::budget::Reservation;
 
-/// All headers of a request in the order in which they came.
+/// The headers of a request, in their order.
 #[derive(Clone, Debug, Default)]
 pub struct Headers {
     text: String,
@@ -14,7 +14,7 @@ pub struct Headers {
 }
 
 impl Headers {
-    /// None, with room for as many lines and bytes.
+    /// Empty, with capacity for so many lines and bytes.
     pub fn with_capacity(fields: usize, bytes: usize) -> Self {
         Self {
             text: String::with_capacity(bytes),
@@ -22,7 +22,7 @@ impl Headers {
         }
     }
 
-    /// Puts a header behind the others.
+    /// Appends a header.
     pub fn push(&mut self, name: &str, value: &str) {
         let start = self.text.len();
         self.text.push_str(name);
@@ -31,7 +31,7 @@ impl Headers {
         self.fields.push((start..middle, middle..self.text.len()));
     }
 
-    /// Reads header lines, each `name: value` with its CR LF.
+    /// Parses header lines, each `name: value` with CR LF.
     pub fn of(lines: &str) -> Self {
         let mut headers = Self::with_capacity(16, lines.len());
         for line in lines.split("\r\n") {
@@ -42,7 +42,7 @@ impl Headers {
         headers
     }
 
-    /// The first value of the header `name`, whatever the case.
+    /// The first value of the header `name`, ignoring case.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.iter()
             .find(|(candidate, _)| candidate.eq_ignore_ascii_case(name))
@@ -64,41 +64,40 @@ impl PartialEq for Headers {
 
 impl Eq for Headers {}
 
-/// Method, target and headers, checked, and without what is about the connection.
+/// The validated method, target and headers, without hop-by-hop headers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Head {
     pub method: String,
-    /// Path and query as they came (origin form), or `*`.
+    /// The unchanged path and query (origin form), or `*`.
     pub target: String,
     pub headers: Headers,
 }
 
 impl Head {
-    /// The first value of the header `name`, whatever the case.
+    /// The first value of the header `name`, ignoring case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)
     }
 }
 
-/// A request of which everything has arrived.
+/// A complete request.
 #[derive(Debug)]
 pub struct Request {
     pub head: Head,
     pub body: Vec<u8>,
-    /// What the body takes of the budget.
+    /// The memory of the body.
     pub reservation: Reservation,
     pub peer: SocketAddr,
-    /// When the last byte of it arrived.
+    /// When its last byte arrived.
     pub arrived: Instant,
 }
 
-/// What becomes of a request. `T` is what the server found out, and wants to know again when it serves it.
+/// The decision about a request by its head. `T` has what the server found in the head.
 #[derive(Debug)]
 pub enum Admission<T> {
-    /// This whole answer is given at once. A body that has not come yet is not read; then the connection ends with
-    /// it.
+    /// Send this answer at once. If the body has not arrived, it is not read and the connection is closed.
     Answer(Vec<u8>),
-    /// It is served once its body is there.
+    /// Serve it once its body is complete.
     Serve(T),
 }
 
