@@ -191,8 +191,6 @@ impl Gateway {
         self
     }
 
-    /// Has `observer` told of every finished request.
-
     /// Calls `observer` for every finished request.
     pub fn observed(mut self, observer: Observer) -> Self {
         self.observer = Some(observer);
