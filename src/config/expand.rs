@@ -1,9 +1,9 @@
-//! `${VAR}` and `${VAR:-default}` in values (`spec/config.md` 8, row 4).
+//! `${VAR}` and `${VAR:-default}` in values.
 
 use super::problem::{Place, Report};
 use super::yaml::{Entry, Node, Value, join};
 
-/// Where values of variables come from: the environment of the process, unless somebody knows better.
+/// Where values of variables come from: the environment of the process, or what the caller gives.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Its values are JSON for upstreams, in which `${` may mean anything.
