@@ -159,7 +159,7 @@ fn advice(name: &str, parent: &str) -> String {
     let mut parents: Vec<&str> = elsewhere.map(|key| key.split().0).collect();
     parents.dedup();
     match parents.as_slice() {
-        [""] => "belongs to the top of the file".to_owned(),
+        [""] => "belongs at the top level of the file".to_owned(),
         [parent] => format!("belongs under `{parent}`"),
         _ => "is not a known key".to_owned(),
     }

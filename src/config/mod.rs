@@ -14,7 +14,6 @@ mod file;
 mod hashing;
 mod json_schema;
 pub mod keys;
-mod paths;
 mod plain;
 mod problem;
 mod quantity;

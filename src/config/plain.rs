@@ -1,11 +1,10 @@
 //! How plain values are read: flags, numbers, durations, sizes, texts, words.
 
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use super::keys::Kind;
-use super::paths;
 use super::quantity;
 use super::reader::{Field, Plain};
 use super::word::{Word, one_of};
@@ -150,7 +149,7 @@ impl Plain for String {
 
 impl Plain for PathBuf {
     fn read(field: &Field<'_>) -> Option<Self> {
-        field.filled().map(|text| paths::expand(&text))
+        field.filled().map(|text| expand(&text))
     }
 }
 
@@ -168,5 +167,26 @@ impl<W: Word> Plain for W {
             field.warn_default(&format!("must be {}", one_of(Self::NAMES)));
         }
         word
+    }
+}
+
+/// A path whose leading `~` is the user's home, without `.` and doubled slashes.
+fn expand(text: &str) -> PathBuf {
+    let home = || std::env::var_os("HOME").filter(|home| !home.is_empty());
+    let path = match text.strip_prefix('~') {
+        Some("") => home().map(PathBuf::from),
+        Some(rest) => rest
+            .strip_prefix('/')
+            .and_then(|rest| Some(Path::new(&home()?).join(rest))),
+        None => None,
+    };
+    let path = path.unwrap_or_else(|| PathBuf::from(text));
+    let clean: PathBuf = path
+        .components()
+        .filter(|part| *part != Component::CurDir)
+        .collect();
+    match clean.as_os_str().is_empty() {
+        true => PathBuf::from("."),
+        false => clean,
     }
 }

@@ -234,7 +234,7 @@ fn a_key_in_the_wrong_place_is_shown_the_right_one() {
         ),
         (
             "routing: {port: 1}",
-            "c.yaml:1:11 warning routing.port belongs to the top of the file",
+            "c.yaml:1:11 warning routing.port belongs at the top level of the file",
         ),
         (
             "sesion-afinity: 1",

@@ -38,7 +38,7 @@ fn keys(field: &Field<'_>, client_keys: &[Secret]) -> Vec<AmpKey> {
                 continue;
             }
             if !client_keys.contains(&key) {
-                item.warn("is none of `api-keys`, so no client has it");
+                item.warn("is not one of `api-keys`, so no client has it");
             }
             seen.push(key.clone());
             clients.push(key);

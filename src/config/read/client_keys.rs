@@ -31,7 +31,7 @@ pub fn read(root: &Mapping<'_>, are_written: bool) -> ClientKeys {
     let mut is_usable = !field.is_no_list();
     if has_file {
         if field.node().is_some() {
-            file.error("is given beside `api-keys`");
+            file.error("cannot be set together with `api-keys`");
             is_usable = false;
         } else {
             match files::text(&file) {
@@ -55,14 +55,14 @@ pub fn read(root: &Mapping<'_>, are_written: bool) -> ClientKeys {
     if is_repeated {
         place.warn("holds a key twice");
     }
-    let oddity = |key: &Secret| key_check::oddity(key.reveal());
-    if let Some(oddity) = keys.keys().iter().find_map(oddity) {
-        place.warn(format!("holds a key that {oddity}"));
+    let mistake = |key: &Secret| key_check::mistake(key.reveal());
+    if let Some(mistake) = keys.keys().iter().find_map(mistake) {
+        place.warn(format!("holds a key that {mistake}"));
     }
     if keys.has_example() {
         place.warn("holds keys of the example, which anybody can guess");
     } else if keys.is_lost() && is_usable {
-        place.warn("is there, but holds no key: every request is refused");
+        place.warn("is set but holds no key: every request is refused");
     }
     keys
 }

@@ -1,7 +1,7 @@
 //! The blocks of API keys.
 
-use super::{files, headers, key_check, thinking};
-use crate::config::credentials::{Common, CompatEntry, CompatKey, KeyEntry, ModelRow, Tuning};
+use super::{files, headers, key_check, models};
+use crate::config::credentials::{Common, CompatEntry, CompatKey, KeyEntry, Tuning};
 use crate::config::reader::{Field, Mapping};
 use crate::config::secret::Secret;
 use crate::config::settings::CHANNELS;
@@ -113,8 +113,8 @@ fn tuning(entry: &Mapping<'_>) -> Tuning {
 }
 
 fn check_key(entry: &Mapping<'_>, key: &Secret) {
-    if let Some(oddity) = key_check::oddity(key.reveal()) {
-        entry.field("api-key").warn(oddity);
+    if let Some(mistake) = key_check::mistake(key.reveal()) {
+        entry.field("api-key").warn(mistake);
     }
 }
 
@@ -168,7 +168,7 @@ fn common(entry: &Mapping<'_>, both_names: bool) -> (Common, bool) {
         base_url: base,
         prefix: prefix(entry),
         headers: headers::read(&entry.field("headers")),
-        models: models(entry, both_names),
+        models: models::read(entry, both_names),
         priority: entry.get("priority"),
         tuning: tuning(entry),
     };
@@ -196,34 +196,4 @@ fn proxy(entry: &Mapping<'_>) -> Option<ProxySetting> {
             None
         }
     }
-}
-
-fn models(entry: &Mapping<'_>, both_names: bool) -> Option<Vec<ModelRow>> {
-    let rows = entry.field("models").mappings();
-    let row = |row: &Mapping<'_>| model_row(row, both_names);
-    (!rows.is_empty()).then(|| rows.iter().filter_map(row).collect())
-}
-
-fn model_row(row: &Mapping<'_>, both_names: bool) -> Option<ModelRow> {
-    let (name, alias): (String, String) = (row.get("name"), row.get("alias"));
-    let context = row.given("max-context-length");
-    let model = ModelRow {
-        place: row.place.clone(),
-        name: if name.is_empty() {
-            alias.clone()
-        } else {
-            name.clone()
-        },
-        display_name: row.get("display-name"),
-        context: context.filter(|tokens| *tokens > 0),
-        thinking: thinking::read(row.field("thinking")),
-        force_mapping: row.get("force-mapping"),
-        alias,
-    };
-    match (name.is_empty(), model.alias.is_empty()) {
-        (true, true) if !both_names => row.warn("has neither `name` nor `alias`: skipped"),
-        (true, _) | (_, true) if both_names => row.warn("needs both `name` and `alias`: skipped"),
-        _ => return Some(model),
-    }
-    None
 }

@@ -21,7 +21,7 @@ pub fn secret(block: &Mapping<'_>, key: &'static str) -> Option<Secret> {
         return field.filled().map(Secret::new);
     }
     if field.node().is_some() {
-        file.error(format!("is given beside `{key}`"));
+        file.error(format!("cannot be set together with `{key}`"));
         return None;
     }
     let text = text(&file)?;

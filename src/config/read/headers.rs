@@ -30,7 +30,7 @@ pub fn read(field: &Field<'_>) -> Vec<(String, HeaderValueSource)> {
             .iter()
             .position(|(other, _)| other.eq_ignore_ascii_case(name))
         {
-            value.warn("is given twice but for case, this one is used");
+            value.warn("is set twice, in different case: this one is used");
             headers.remove(same);
         }
         let source = match text.strip_prefix('$').filter(|rest| is_token(rest)) {

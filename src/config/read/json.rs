@@ -3,7 +3,7 @@
 use crate::config::reader::Field;
 use crate::config::yaml::{Node, Scalar, Style, Value};
 
-/// A value as JSON; `None`, with a warning, for what JSON cannot say.
+/// A value as JSON; `None`, with a warning, for what JSON cannot represent.
 pub fn of(field: &Field<'_>) -> Option<String> {
     let mut out = String::new();
     match field.node() {
@@ -24,7 +24,7 @@ fn write(node: &Node, out: &mut String) -> Result<(), &'static str> {
         Value::Scalar(scalar) => match plain(scalar) {
             Some(Plain::Number(text) | Plain::Time(text)) => out.push_str(&text),
             Some(Plain::Word(word)) => out.push_str(word),
-            Some(Plain::Unsayable) => return Err("holds a number that JSON does not have"),
+            Some(Plain::NotInJson) => return Err("holds a number that JSON does not have"),
             None => out.push_str(&quoted(&scalar.text)),
         },
         Value::Sequence(items) => {
@@ -68,7 +68,7 @@ pub enum Plain {
     /// A date or time, as a JSON string.
     Time(String),
     /// Infinite, or no number at all.
-    Unsayable,
+    NotInJson,
 }
 
 /// Unlike settings, values here follow YAML 1.2, in which `yes` is a text.
@@ -87,13 +87,13 @@ pub fn plain(scalar: &Scalar) -> Option<Plain> {
     }
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     if matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN") {
-        return Some(Plain::Unsayable);
+        return Some(Plain::NotInJson);
     }
     if let Ok(number) = serde_json::from_str::<serde_json::Number>(text) {
         let is_finite = number.as_f64().is_some_and(f64::is_finite);
         return Some(match is_finite {
             true => Plain::Number(text.to_owned()),
-            false => Plain::Unsayable,
+            false => Plain::NotInJson,
         });
     }
     if let Ok(number) = scalar.integer() {
@@ -105,7 +105,7 @@ pub fn plain(scalar: &Scalar) -> Option<Plain> {
     let float = text.replace('_', "").parse::<f64>().ok();
     if let Some(float) = float.filter(|_| is_float) {
         let number = serde_json::Number::from_f64(float);
-        return Some(number.map_or(Plain::Unsayable, |number| Plain::Number(number.to_string())));
+        return Some(number.map_or(Plain::NotInJson, |number| Plain::Number(number.to_string())));
     }
     time(text).map(|time| Plain::Time(quoted(&time)))
 }

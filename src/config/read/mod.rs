@@ -9,9 +9,9 @@ mod headers;
 mod json;
 mod key_check;
 mod management;
+mod models;
 mod oauth;
 mod payload;
-mod thinking;
 
 use std::net::Ipv6Addr;
 use std::num::NonZeroUsize;
@@ -118,7 +118,7 @@ pub fn read(root: &Mapping<'_>, has_keys: bool) -> Config {
     client_keys::check(&config, &root.field("host"), &root.field("allow-anonymous"));
     let ws_auth = root.field("ws-auth");
     if ws_auth.node().is_some() && !config.ws_auth && !is_loopback(&config.host) {
-        ws_auth.warn("lets anybody who reaches this host open WebSockets");
+        ws_auth.warn("lets anybody who can reach this host open WebSockets");
     }
     config
 }
@@ -197,7 +197,7 @@ fn debug_server(block: &Mapping<'_>) -> Option<String> {
     let is_enabled = block.get("enable");
     if is_enabled && !is_loopback(host) {
         let field = block.field("addr");
-        field.warn("lets anybody who reaches this host look inside: use a loopback address");
+        field.warn("shows internals to anybody who can reach this host: use a loopback address");
     }
     is_enabled.then_some(address)
 }

@@ -5,10 +5,10 @@ use crate::config::reader::{Field, Mapping};
 use crate::config::yaml::Value;
 use crate::payload::{Condition, Edit, Glob, NotAPath, Path, Protocol, Row, Rule, Rules, Section};
 
-/// A rule with what the last check needs to tell its place.
+/// A rule with the places of its edits, for warnings.
 struct Found<'a> {
     rule: Rule,
-    /// Of each edit, in their order.
+    /// One for each edit.
     places: Vec<Field<'a>>,
 }
 
@@ -125,7 +125,7 @@ fn path(text: &str, at: &Field<'_>) -> Option<Path> {
     match Path::parse(text) {
         Ok(path) => {
             if path.is_inert() {
-                at.warn("uses `|` or `@` in its path, which lead nowhere");
+                at.warn("uses `|` or `@` in its path, which match nothing");
             }
             Some(path)
         }
@@ -169,7 +169,7 @@ fn written<'a>(
             match raw(&field) {
                 Raw::Json(json) => Some(json),
                 Raw::Nothing => {
-                    field.warn("is no JSON text, list, mapping or number: skipped");
+                    field.warn("is not JSON text, a list, a mapping or a number: skipped");
                     None
                 }
                 Raw::Broken => {
@@ -210,7 +210,7 @@ fn raw(field: &Field<'_>) -> Raw {
     match json::plain(scalar) {
         Some(Plain::Number(number)) => Raw::Json(number),
         Some(Plain::Word(_)) => Raw::Nothing,
-        Some(Plain::Unsayable | Plain::Time(_)) | None => {
+        Some(Plain::NotInJson | Plain::Time(_)) | None => {
             match serde_json::from_str::<&serde_json::value::RawValue>(&scalar.text) {
                 Ok(json) => Raw::Json(json.get().to_owned()),
                 Err(_) => Raw::Broken,
@@ -219,7 +219,7 @@ fn raw(field: &Field<'_>) -> Raw {
     }
 }
 
-/// What is written and then removed again was hardly meant.
+/// Warns of overrides that a filter removes again.
 fn warn_of_pointless_overrides(found: &[Found<'_>]) {
     let filters: Vec<&Found<'_>> = found
         .iter()
@@ -238,7 +238,7 @@ fn warn_of_pointless_overrides(found: &[Found<'_>]) {
             if let Some(filter) = filters.iter().find(removes) {
                 let number = filter.rule.number;
                 place.warn(format!(
-                    "is removed again by rule {number} of filter, which concerns the same models"
+                    "is removed again by rule {number} of filter, which applies to the same models"
                 ));
             }
         }

@@ -7,6 +7,8 @@ mod advice;
 mod anchors;
 mod compose;
 mod scalar;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub use advice::advice;
