@@ -6,7 +6,7 @@ use super::environment::Environment;
 use super::output::complain;
 use crate::config::{self, Config, Loaded};
 use crate::credential::Listings;
-use crate::server::model_lists::ModelLists;
+use crate::gateway::model_lists::ModelLists;
 use crate::state_folder;
 
 /// Reads the file; its values may name variables of `environment`.

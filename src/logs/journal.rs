@@ -268,7 +268,7 @@ mod tests {
             log::set_max_level(LevelFilter::Info);
             journal.enabled(&metadata)
         };
-        assert!(is_ours("holdfast") && is_ours("holdfast::server"));
+        assert!(is_ours("holdfast") && is_ours("holdfast::gateway::server"));
         assert!(!is_ours("ureq::run") && !is_ours("holdfaster"));
     }
 

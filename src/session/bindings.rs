@@ -32,9 +32,9 @@ const SLOT: u32 = 18;
 
 /// A credential, by the number that routing gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Holder(pub u32);
+pub struct CredentialId(pub u32);
 
-impl Holder {
+impl CredentialId {
     #[inline]
     pub fn index(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
@@ -67,8 +67,8 @@ pub enum Known {
 #[derive(Clone, Debug)]
 pub struct Binding {
     /// `None`: it had one, which is gone for good; whoever answers next is the one.
-    pub primary: Option<Holder>,
-    pub temporary: Option<Holder>,
+    pub primary: Option<CredentialId>,
+    pub temporary: Option<CredentialId>,
     pub used: Instant,
     /// Requests under way; a binding in use does not expire (D 16).
     pub in_flight: u32,
@@ -81,7 +81,7 @@ pub struct Binding {
 
 impl Binding {
     /// Whose work it is at the moment.
-    pub fn serving(&self) -> Option<Holder> {
+    pub fn serving(&self) -> Option<CredentialId> {
         self.temporary.or(self.primary)
     }
 
@@ -200,8 +200,8 @@ impl Bindings {
         &self.loads
     }
 
-    /// A new session of `client` at `holder`, until somebody answers a tentative one.
-    pub fn insert(&mut self, client: Client, holder: Holder, now: Instant) -> Id {
+    /// A new session of `client` on `credential_id`, until somebody answers a tentative one.
+    pub fn insert(&mut self, client: Client, credential_id: CredentialId, now: Instant) -> Id {
         if self.sessions.total() >= self.capacity {
             let slot = self.slots.get(&client).copied().unwrap_or(usize::MAX);
             self.evict(slot);
@@ -214,7 +214,7 @@ impl Bindings {
         self.last += 1;
         let id = self.last << SLOT | slot as u64;
         let binding = Binding {
-            primary: Some(holder),
+            primary: Some(credential_id),
             temporary: None,
             used: now,
             in_flight: 0,
@@ -222,7 +222,7 @@ impl Bindings {
             tip: 0,
             names: Vec::new(),
         };
-        self.loads.add(holder, now);
+        self.loads.add(credential_id, now);
         if let Some(held) = self.clients.get_mut(slot) {
             let before = held.table.len();
             held.table.put(id, binding);
@@ -285,13 +285,13 @@ impl Bindings {
         let Some(binding) = held.and_then(|held| held.table.get_mut(&id)) else {
             return;
         };
-        if let Some(holder) = binding.serving() {
-            self.loads.remove(holder, binding.used);
+        if let Some(credential_id) = binding.serving() {
+            self.loads.remove(credential_id, binding.used);
         }
         change(binding);
         binding.used = binding.used.max(now);
-        if let Some(holder) = binding.serving() {
-            self.loads.add(holder, binding.used);
+        if let Some(credential_id) = binding.serving() {
+            self.loads.add(credential_id, binding.used);
         }
     }
 
@@ -305,11 +305,11 @@ impl Bindings {
     pub fn restore(
         &mut self,
         client: Client,
-        holder: Holder,
+        credential_id: CredentialId,
         used: Instant,
         names: &[(Name, Mark)],
     ) {
-        let id = self.insert(client, holder, used);
+        let id = self.insert(client, credential_id, used);
         let tip = names.iter().find(|(_, mark)| *mark == Mark::Tip);
         let tip = tip.map_or(0, |(name, _)| name.prefix());
         self.name(id, |held| {

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::snapshot::count;
-use crate::dialect::Dialect;
-use crate::dialect::usage::Usage;
+use crate::wire::Dialect;
+use crate::wire::usage::Usage;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -1,8 +1,8 @@
 //! The fixture that holds every key of the format.
 
 use holdfast::credential::Credential;
-use holdfast::dialect::Dialect;
 use holdfast::payload::{Protocol, Request};
+use holdfast::wire::Dialect;
 
 use crate::{FULL, config, credentials, ids, sent, visible};
 
