@@ -2,7 +2,7 @@
 
 use super::keys::{self, Key, Kind, Standing};
 use super::problem::{Place, Report};
-use super::reader::{Field, Plain};
+use super::reader::{Field, FromScalar};
 use super::word::one_of;
 use super::yaml::{Entry, Node, Value, join};
 use crate::similar;
@@ -15,13 +15,16 @@ pub fn document(entries: &[Entry], report: &Report) {
 /// `place` is the path of the mapping in the document, `path` that in the table. Keys of mappings that the table does
 /// not describe are free.
 fn mapping(entries: &[Entry], place: &str, path: &str, report: &Report) {
-    if keys::names(path).is_empty() {
+    let names = keys::names(path);
+    if names.is_empty() {
         return;
     }
     for entry in entries {
         let name = &entry.key.text;
         let place = join(place, name);
-        match keys::find(&join(path, name)) {
+        // A name with a dot in it is not the path of a key.
+        let is_known = names.contains(&name.as_str());
+        match keys::find(&join(path, name)).filter(|_| is_known) {
             Some(key) => known(key, entry, &place, report),
             None => unknown(name, path, &place, entry, report),
         }

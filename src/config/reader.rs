@@ -10,7 +10,7 @@ use super::yaml::{Entry, Node, Scalar, Style, Value, join};
 pub struct Mapping<'a> {
     pub report: &'a Report,
     pub place: Place,
-    pub entries: &'a [Entry],
+    entries: &'a [Entry],
     /// Its path in the table of keys.
     path: String,
 }
@@ -26,7 +26,7 @@ pub struct Field<'a> {
 }
 
 /// A value that one scalar of the file holds.
-pub trait Plain: Default {
+pub trait FromScalar: Default {
     /// Reads it with the bounds of the field's key.
     fn read(field: &Field<'_>) -> Option<Self>;
 }
@@ -63,12 +63,12 @@ impl<'a> Mapping<'a> {
     }
 
     /// The value of a key, or its default.
-    pub fn get<V: Plain>(&self, name: &str) -> V {
+    pub fn get<V: FromScalar>(&self, name: &str) -> V {
         self.field(name).value()
     }
 
     /// The value of a key, if there is one.
-    pub fn given<V: Plain>(&self, name: &str) -> Option<V> {
+    pub fn given<V: FromScalar>(&self, name: &str) -> Option<V> {
         V::read(&self.field(name))
     }
 
@@ -99,26 +99,29 @@ impl<'a> Field<'a> {
     }
 
     /// The value, or the default of its key.
-    pub fn value<V: Plain>(&self) -> V {
+    pub fn value<V: FromScalar>(&self) -> V {
         V::read(self).unwrap_or_else(|| self.default())
     }
 
     /// The default of its key.
-    pub fn default<V: Plain>(&self) -> V {
+    pub fn default<V: FromScalar>(&self) -> V {
         let text = self.key().map_or("", |key| key.default).to_owned();
+        if text.is_empty() {
+            return V::default();
+        }
         let style = Style::Plain;
         let node = Node {
             line: 0,
             column: 0,
             value: Value::Scalar(Scalar { text, style }),
         };
-        V::read(&Field {
+        let field = Field {
             report: &Report::new(""),
             place: Place::default(),
-            node: Some(&node).filter(|node| !node.is_null()),
+            node: Some(&node),
             path: self.path.clone(),
-        })
-        .unwrap_or_default()
+        };
+        V::read(&field).unwrap_or_default()
     }
 
     pub fn key(&self) -> Option<&'static Key> {

@@ -237,6 +237,10 @@ fn a_key_in_the_wrong_place_is_shown_the_right_one() {
             "c.yaml:1:11 warning routing.port belongs at the top level of the file",
         ),
         (
+            "routing.strategy: rr",
+            "c.yaml:1:1 warning routing.strategy is not a known key, did you mean `routing`?",
+        ),
+        (
             "sesion-afinity: 1",
             "c.yaml:1:1 warning sesion-afinity is not a known key",
         ),

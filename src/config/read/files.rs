@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::config::reader::{Field, Mapping, Plain};
+use crate::config::reader::{Field, FromScalar, Mapping};
 use crate::config::secret::Secret;
 
 /// The largest file of a secret, or of a list of them, in bytes. Ten thousand client keys need 700 kB.

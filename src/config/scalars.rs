@@ -1,4 +1,4 @@
-//! How plain values are read: flags, numbers, durations, sizes, texts, words.
+//! How scalars are read: flags, numbers, durations, sizes, texts, words.
 
 use std::ops::RangeInclusive;
 use std::path::{Component, Path, PathBuf};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::keys::Kind;
 use super::quantity;
-use super::reader::{Field, Plain};
+use super::reader::{Field, FromScalar};
 use super::word::{Word, one_of};
 use super::yaml::{Scalar, Style, Value};
 
@@ -94,7 +94,7 @@ impl Field<'_> {
     }
 }
 
-impl Plain for bool {
+impl FromScalar for bool {
     fn read(field: &Field<'_>) -> Option<Self> {
         let flag = field.scalar("true or false")?.boolean();
         if flag.is_none() {
@@ -106,7 +106,7 @@ impl Plain for bool {
 
 macro_rules! numbers {
     ($($type:ty),*) => {
-        $(impl Plain for $type {
+        $(impl FromScalar for $type {
             fn read(field: &Field<'_>) -> Option<Self> {
                 Self::try_from(field.number()?).ok()
             }
@@ -115,7 +115,7 @@ macro_rules! numbers {
 }
 numbers!(u16, u32, i32, u64, usize);
 
-impl Plain for Duration {
+impl FromScalar for Duration {
     fn read(field: &Field<'_>) -> Option<Self> {
         if field.kind() == Kind::LenientTimeout {
             return field.lenient_timeout();
@@ -141,25 +141,25 @@ impl Plain for Duration {
     }
 }
 
-impl Plain for String {
+impl FromScalar for String {
     fn read(field: &Field<'_>) -> Option<Self> {
         field.filled()
     }
 }
 
-impl Plain for PathBuf {
+impl FromScalar for PathBuf {
     fn read(field: &Field<'_>) -> Option<Self> {
         field.filled().map(|text| expand(&text))
     }
 }
 
-impl<V: Plain> Plain for Option<V> {
+impl<V: FromScalar> FromScalar for Option<V> {
     fn read(field: &Field<'_>) -> Option<Self> {
         V::read(field).map(Some)
     }
 }
 
-impl<W: Word> Plain for W {
+impl<W: Word> FromScalar for W {
     fn read(field: &Field<'_>) -> Option<Self> {
         let name = field.filled()?.to_ascii_lowercase();
         let word = Self::of_name(&name);
