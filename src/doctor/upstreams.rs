@@ -4,8 +4,9 @@ use super::asking::Answered;
 use super::{Finding, Status};
 use crate::config::{Config, ProxySetting};
 use crate::credential::Credential;
+use crate::credential::UpstreamKind;
+use crate::failure::{Failure, FailureKind};
 use crate::provider::models::{List, has_list};
-use crate::provider::{Failure, FailureKind, Kind};
 use crate::wire::problem::{self, ErrorStatus};
 
 /// What the answers say of the credentials. `has_proxy`: whether the environment names a proxy.
@@ -64,7 +65,7 @@ fn finding(
             "add credit to the account".to_owned(),
         ),
         (Some(status @ (404 | 405 | 501)), _) => {
-            let kind = Kind::of(&credential.provider);
+            let kind = UpstreamKind::of(&credential.provider);
             match has_list(kind, &credential.base_url) {
                 true => (
                     Status::Warning,
@@ -112,7 +113,8 @@ fn listed(
     milliseconds: u128,
 ) -> Finding {
     // Vendors serve names beside those that they list; other servers do not.
-    let is_exact = Kind::of(&credential.provider) == Kind::Compat && !list.models.is_empty();
+    let is_exact =
+        UpstreamKind::of(&credential.provider) == UpstreamKind::Compat && !list.models.is_empty();
     let lists = |name: &str| {
         list.models
             .iter()

@@ -2,9 +2,9 @@
 
 use super::context::Generation;
 use crate::config::ProxySetting;
+use crate::failure::{Failure, FailureKind};
 use crate::logs;
 use crate::logs::upstream::Presented;
-use crate::provider::{Failure, FailureKind};
 use crate::routing::{Candidate, UpstreamModel};
 use crate::wire::problem::{self, ErrorStatus};
 

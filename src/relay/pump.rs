@@ -12,7 +12,7 @@ use super::source::{closed, error_of, fill, unfinished};
 use super::style::{Framing, Style};
 use crate::budget::Budget;
 use crate::exchange::{Interruption, Waiter};
-use crate::provider::{Failure, FailureKind, Headers};
+use crate::failure::{Failure, FailureKind, Headers};
 use crate::redaction::Redaction;
 use crate::sse::{self, Event, Splitter};
 use crate::translate;
