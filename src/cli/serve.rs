@@ -95,7 +95,7 @@ pub fn run(
     for (level, text) in remarks {
         log::log!(level, "{text}");
     }
-    tell_idle(&config);
+    warn_unimplemented(&config);
     for name in environment.idle().chain(password.map(|_| "--password")) {
         log::warn!("{name} is not implemented and has no effect");
     }
@@ -221,7 +221,7 @@ fn reload(running: &Running, journal: &Journal, folder: &Path, source: &Source) 
         Reading::Unusable => log::error!("config: {file} not reloaded, the old one stays"),
         Reading::Config(config) => {
             journal.apply(&config.logs, folder);
-            tell_idle(&config);
+            warn_unimplemented(&config);
             running.reload(*config);
             log::info!("config: {file} reloaded");
             return Some(true);
@@ -230,13 +230,13 @@ fn reload(running: &Running, journal: &Journal, folder: &Path, source: &Source) 
     Some(false)
 }
 
-/// What a file asks for in vain is better said than left to be found out.
-fn tell_idle(config: &Config) {
-    let idle = config::idle(config);
-    if !idle.is_empty() {
+/// Names the keys that ask for something that is not implemented.
+fn warn_unimplemented(config: &Config) {
+    let keys = config::unimplemented(config);
+    if !keys.is_empty() {
         log::warn!(
             "config: not implemented and without effect: {}",
-            idle.join(", ")
+            keys.join(", ")
         );
     }
 }

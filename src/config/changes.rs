@@ -50,16 +50,16 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Difference> {
 }
 
 /// The keys at the top of the file that ask for something that is not implemented.
-pub fn idle(config: &Config) -> Vec<String> {
+pub fn unimplemented(config: &Config) -> Vec<String> {
     let top = |path: &str| path.split(['.', '[']).next().unwrap_or_default().to_owned();
-    let is_idle = |name: &String| {
+    let is_unimplemented = |name: &String| {
         let mut keys = keys::all().iter();
-        keys.any(|key| key.standing == Standing::Idle && top(&key.path) == *name)
+        keys.any(|key| key.standing == Standing::Unimplemented && top(&key.path) == *name)
     };
     let asked = changes(&Config::default(), config);
     let mut names: Vec<String> = asked.iter().map(|change| top(&change.path)).collect();
     let mut seen = HashSet::new();
-    names.retain(|name| is_idle(name) && seen.insert(name.clone()));
+    names.retain(|name| is_unimplemented(name) && seen.insert(name.clone()));
     names
 }
 
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_is_not_implemented_is_named() {
-        let of = |text| idle(&super::super::load(text, "c.yaml").config.unwrap());
+        let of = |text| unimplemented(&super::super::load(text, "c.yaml").config.unwrap());
         assert_eq!(of("debug: true\nrequest-log: true"), [""; 0]);
         assert_eq!(
             of(

@@ -41,7 +41,7 @@ fn known(key: &'static Key, entry: &Entry, place: &str, report: &Report) {
             field.warn(format!("is the old name of `{}`", from(new, key)));
             new
         }
-        Standing::Idle if key.kind == Kind::Any => {
+        Standing::Unimplemented if key.kind == Kind::Any => {
             if !is_off(&entry.value) {
                 field.warn("is not implemented and has no effect");
             }
@@ -53,7 +53,7 @@ fn known(key: &'static Key, entry: &Entry, place: &str, report: &Report) {
             }
             &key.path
         }
-        Standing::Current | Standing::Idle => &key.path,
+        Standing::Current | Standing::Unimplemented => &key.path,
     };
     match (&entry.value.value, key.kind) {
         (Value::Mapping(entries), Kind::Table) => {
@@ -156,7 +156,7 @@ fn advice(name: &str, parent: &str) -> String {
         return format!("is not a known key, did you mean `{known}`?");
     }
     let elsewhere = keys::all().iter().filter(|key| {
-        let is_usual = matches!(key.standing, Standing::Current | Standing::Idle);
+        let is_usual = matches!(key.standing, Standing::Current | Standing::Unimplemented);
         is_usual && key.split().1 == name
     });
     let mut parents: Vec<&str> = elsewhere.map(|key| key.split().0).collect();

@@ -26,7 +26,7 @@ mod url;
 mod word;
 mod yaml;
 
-pub use changes::{Difference, RestartKeys, changes, idle};
+pub use changes::{Difference, RestartKeys, changes, unimplemented};
 pub use client_keys::ClientKeys;
 pub use credentials::{
     Common, CompatEntry, CompatKey, HeaderValueSource, KeyEntry, ModelRow, Thinking, Tuning,

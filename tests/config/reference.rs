@@ -123,7 +123,7 @@ fn with_file(path: &str) -> Vec<&str> {
 }
 
 fn is_listed(key: &Key) -> bool {
-    matches!(key.standing, Standing::Current | Standing::Idle) && key.kind != Kind::Any
+    matches!(key.standing, Standing::Current | Standing::Unimplemented) && key.kind != Kind::Any
 }
 
 fn table<'p>(out: &mut String, paths: impl IntoIterator<Item = &'p str>) {
@@ -141,7 +141,7 @@ fn table<'p>(out: &mut String, paths: impl IntoIterator<Item = &'p str>) {
             (_, Change::Restart) => "restart",
         };
         let note = match key.standing {
-            Standing::Idle => " Not implemented.",
+            Standing::Unimplemented => " Not implemented.",
             _ => "",
         };
         let about = key.about;

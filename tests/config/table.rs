@@ -10,7 +10,7 @@ const EXAMPLE: &str = include_str!("../../config.example.yaml");
 
 /// Whether a key is neither old nor refused.
 fn is_meant(key: &Key) -> bool {
-    matches!(key.standing, Standing::Current | Standing::Idle)
+    matches!(key.standing, Standing::Current | Standing::Unimplemented)
 }
 
 /// Whether a key is part of a list or of a mapping with free keys.
@@ -113,8 +113,10 @@ fn the_reader_checks_every_key_and_names_its_place() {
 
 #[test]
 fn the_defaults_are_those_of_an_empty_file() {
-    let mut default = Config::default();
-    default.file = "c.yaml".into();
+    let default = Config {
+        file: "c.yaml".into(),
+        ..Config::default()
+    };
     for key in keys::all() {
         if key.default.is_empty() || is_nested(key) || !is_meant(key) {
             continue;
@@ -123,6 +125,34 @@ fn the_defaults_are_those_of_an_empty_file() {
         assert_eq!(config(&text), default, "{text}");
         let problems = problems(&format!("{text}\nhost: 127.0.0.1"));
         assert_eq!(problems, [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn old_names_are_read_as_the_new_ones() {
+    for key in keys::all() {
+        let Standing::Old(new) = key.standing else {
+            continue;
+        };
+        let value = match key.kind {
+            Kind::Flag => "true".to_owned(),
+            Kind::Timeout => "7s".to_owned(),
+            Kind::Integer(least, _) => (least + 1).to_string(),
+            Kind::Text | Kind::Secret => "https://old.example".to_owned(),
+            Kind::List => "[{from: a, to: b}]".to_owned(),
+            Kind::Secrets => continue,
+            kind => panic!("{kind:?}"),
+        };
+        let read = |path: &str| config(&document(path, &value));
+        assert_eq!(read(&key.path), read(new), "{}", key.path);
+        assert_ne!(read(&key.path), config("{}"), "{}", key.path);
+        // The new name counts where both are there.
+        let (old, new) = (key.split(), keys::find(new).unwrap().split());
+        if old.0 == new.0 && key.kind == Kind::Timeout {
+            let both =
+                |value: &str| config(&format!("{}: {{{}: 9s, {}: {value}}}", old.0, new.1, old.1));
+            assert_eq!(both("7s"), both("8s"), "{}", key.path);
+        }
     }
 }
 

@@ -78,7 +78,7 @@ pub enum Standing {
     /// The old name of this key.
     Old(&'static str),
     /// Read and checked, but not implemented.
-    Idle,
+    Unimplemented,
     /// Asks to pass one client off as another, which holdfast does not do.
     Refused,
 }

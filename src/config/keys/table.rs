@@ -46,7 +46,7 @@ const fn block(path: &'static str, about: &'static str) -> Key {
 
 /// A key of another version of the format.
 const fn unknown(path: &'static str) -> Key {
-    key(path, Any, "", "Part of another version of the format.").idle()
+    key(path, Any, "", "Part of another version of the format.").unimplemented()
 }
 
 /// A key that asks to pass one client off as another with any value but this one.
@@ -73,8 +73,8 @@ impl Key {
         self
     }
 
-    const fn idle(mut self) -> Self {
-        self.standing = Standing::Idle;
+    const fn unimplemented(mut self) -> Self {
+        self.standing = Standing::Unimplemented;
         self
     }
 
@@ -145,9 +145,9 @@ pub const GROUPS: &[(&str, &[Key])] = &[
             None => plain(-1),
         }),
         block("quota-exceeded", "What to do when the quota of an account is used up."),
-        key!("quota-exceeded.switch-project", Flag, "true", google.switch_project, "Continue with the next project of a Gemini CLI account.").idle(),
-        key("quota-exceeded.switch-preview-model", Flag, "false", "Has no effect in any gateway.").idle(),
-        key!("quota-exceeded.antigravity-credits", Flag, "false", google.antigravity_credits, "Pay with credits when an Antigravity quota is used up.").idle(),
+        key!("quota-exceeded.switch-project", Flag, "true", google.switch_project, "Continue with the next project of a Gemini CLI account.").unimplemented(),
+        key("quota-exceeded.switch-preview-model", Flag, "false", "Has no effect in any gateway.").unimplemented(),
+        key!("quota-exceeded.antigravity-credits", Flag, "false", google.antigravity_credits, "Pay with credits when an Antigravity quota is used up.").unimplemented(),
     ]),
     ("Streams and keep-alives", &[
         block("streaming", "Streams."),
@@ -177,8 +177,8 @@ pub const GROUPS: &[(&str, &[Key])] = &[
         key("claude-header-defaults.timeout", Text, "", "X-Stainless-Timeout.").value_of(|config| claude_header(config, "x-stainless-timeout")),
         refused("claude-header-defaults.stabilize-device-profile", Flag, "false"),
         block("codex-header-defaults", "Headers of Codex accounts for clients that do not send them."),
-        key!("codex-header-defaults.user-agent", Text, "", codex_headers.user_agent, "User-Agent.").idle(),
-        key!("codex-header-defaults.beta-features", Text, "", codex_headers.beta_features, "X-Codex-Beta-Features, over WebSockets.").idle(),
+        key!("codex-header-defaults.user-agent", Text, "", codex_headers.user_agent, "User-Agent.").unimplemented(),
+        key!("codex-header-defaults.beta-features", Text, "", codex_headers.beta_features, "X-Codex-Beta-Features, over WebSockets.").unimplemented(),
         key!("force-model-prefix", Flag, "false", force_model_prefix, "Offer models of a credential with a prefix under that prefix only."),
     ]),
     ("Request body rules", &[
@@ -208,40 +208,43 @@ pub const GROUPS: &[(&str, &[Key])] = &[
     ]),
     ("Management", &[
         block("remote-management", "Management over HTTP."),
-        key!("remote-management.allow-remote", Flag, "false", management.allow_remote, "Answer other hosts too.").idle(),
+        key!("remote-management.allow-remote", Flag, "false", management.allow_remote, "Answer other hosts too.").unimplemented(),
         key!("remote-management.secret-key", Secret, "", management.secret_key, "The management key. Plain text is replaced by its hash in the file."),
-        key!("remote-management.disable-control-panel", Flag, "false", management.disable_control_panel, "Serve no control panel.").idle(),
-        key!("remote-management.disable-auto-update-panel", Flag, "false", management.disable_auto_update_panel, "Fetch the panel only when it is missing.").idle(),
-        key!("remote-management.panel-github-repository", Text, "https://github.com/router-for-me/Cli-Proxy-API-Management-Center", management.panel_releases, "The repository of the panel.").idle(),
+        key!("remote-management.disable-control-panel", Flag, "false", management.disable_control_panel, "Serve no control panel.").unimplemented(),
+        key!("remote-management.disable-auto-update-panel", Flag, "false", management.disable_auto_update_panel, "Fetch the panel only when it is missing.").unimplemented(),
+        key("remote-management.panel-github-repository", Text, "https://github.com/router-for-me/Cli-Proxy-API-Management-Center", "The repository of the panel.").unimplemented().value_of(|config| match &config.management.panel_releases {
+            Some(address) => address.show(),
+            None => plain("none"),
+        }),
     ]),
     ("Accounts", &[
-        key!("auth-dir", Path, "~/.cli-proxy-api", auth_dir, "The directory of credential files.").idle(),
-        key!("auth-auto-refresh-workers", REFRESHES, "16", auth_auto_refresh_workers, "Token refreshes at once.").idle(),
-        key("oauth-model-alias", Table, "", "Other names for the models of credential files, by channel.").idle(),
-        key("oauth-model-alias.*[].name", Text, "", "The vendor's name of the model.").idle(),
-        key("oauth-model-alias.*[].alias", Text, "", "The name clients ask for.").idle(),
-        key("oauth-model-alias.*[].fork", Flag, "false", "Keep the vendor's name beside it.").idle(),
-        key("oauth-model-alias.*[].display-name", Text, "", "The name in lists of models.").idle(),
-        key("oauth-model-alias.*[].force-mapping", Flag, "false", "Answers name the alias.").idle(),
-        key("oauth-excluded-models", Table, "", "Models of credential files that are not offered, by channel.").idle(),
-        key!("ws-auth", Flag, "false", ws_auth, "Ask for a client key on WebSockets.").idle(),
+        key!("auth-dir", Path, "~/.cli-proxy-api", auth_dir, "The directory of credential files.").unimplemented(),
+        key!("auth-auto-refresh-workers", REFRESHES, "16", auth_auto_refresh_workers, "Token refreshes at once.").unimplemented(),
+        key("oauth-model-alias", Table, "", "Other names for the models of credential files, by channel.").unimplemented(),
+        key("oauth-model-alias.*[].name", Text, "", "The vendor's name of the model.").unimplemented(),
+        key("oauth-model-alias.*[].alias", Text, "", "The name clients ask for.").unimplemented(),
+        key("oauth-model-alias.*[].fork", Flag, "false", "Keep the vendor's name beside it.").unimplemented(),
+        key("oauth-model-alias.*[].display-name", Text, "", "The name in lists of models.").unimplemented(),
+        key("oauth-model-alias.*[].force-mapping", Flag, "false", "Answers name the alias.").unimplemented(),
+        key("oauth-excluded-models", Table, "", "Models of credential files that are not offered, by channel.").unimplemented(),
+        key!("ws-auth", Flag, "false", ws_auth, "Ask for a client key on WebSockets.").unimplemented(),
         key!("enable-gemini-cli-endpoint", Flag, "false", google.cli_endpoint, "Serve Gemini CLI's own endpoint to this host."),
-        key!("antigravity-signature-cache-enabled", Flag, "true", google.signature_cache, "Prefer cached signatures to those a client sends.").idle(),
-        key!("antigravity-signature-bypass-strict", Flag, "false", google.strict_signatures, "Check the whole structure of signatures.").idle(),
+        key!("antigravity-signature-cache-enabled", Flag, "true", google.signature_cache, "Prefer cached signatures to those a client sends.").unimplemented(),
+        key!("antigravity-signature-bypass-strict", Flag, "false", google.strict_signatures, "Check the whole structure of signatures.").unimplemented(),
     ]),
     ("Amp", &[
         block("ampcode", "Amp."),
-        key!("ampcode.upstream-url", Text, "", amp.upstream_url, "Amp's server. Empty: it is not proxied.").idle(),
-        key!("ampcode.upstream-api-key", Secret, "", amp.upstream_key, "The key for it.").idle(),
-        key("ampcode.upstream-api-keys", List, "", "Other keys for some clients.").idle(),
-        key("ampcode.upstream-api-keys[].upstream-api-key", Secret, "", "The key for Amp's server.").idle(),
-        key("ampcode.upstream-api-keys[].api-keys", Secrets, "", "The clients it is for, by their keys.").idle(),
-        key!("ampcode.restrict-management-to-localhost", Flag, "false", amp.restrict_management, "Amp's management for this host only.").idle(),
-        key!("ampcode.force-model-mappings", Flag, "false", amp.force_mappings, "Map a model before looking for it.").idle(),
-        key("ampcode.model-mappings", List, "", "Models served as others.").idle(),
-        key("ampcode.model-mappings[].from", Text, "", "The model Amp asks for.").idle(),
-        key("ampcode.model-mappings[].to", Text, "", "The model it gets.").idle(),
-        key("ampcode.model-mappings[].regex", Flag, "false", "`from` is a regular expression.").idle(),
+        key!("ampcode.upstream-url", Text, "", amp.upstream_url, "Amp's server. Empty: it is not proxied.").unimplemented(),
+        key!("ampcode.upstream-api-key", Secret, "", amp.upstream_key, "The key for it.").unimplemented(),
+        key("ampcode.upstream-api-keys", List, "", "Other keys for some clients.").unimplemented(),
+        key("ampcode.upstream-api-keys[].upstream-api-key", Secret, "", "The key for Amp's server.").unimplemented(),
+        key("ampcode.upstream-api-keys[].api-keys", Secrets, "", "The clients it is for, by their keys.").unimplemented(),
+        key!("ampcode.restrict-management-to-localhost", Flag, "false", amp.restrict_management, "Amp's management for this host only.").unimplemented(),
+        key!("ampcode.force-model-mappings", Flag, "false", amp.force_mappings, "Map a model before looking for it.").unimplemented(),
+        key("ampcode.model-mappings", List, "", "Models served as others.").unimplemented(),
+        key("ampcode.model-mappings[].from", Text, "", "The model Amp asks for.").unimplemented(),
+        key("ampcode.model-mappings[].to", Text, "", "The model it gets.").unimplemented(),
+        key("ampcode.model-mappings[].regex", Flag, "false", "`from` is a regular expression.").unimplemented(),
         old("amp-upstream-url", Text, "ampcode.upstream-url", "The old name of `ampcode.upstream-url`."),
         old("amp-upstream-api-key", Secret, "ampcode.upstream-api-key", "The old name of `ampcode.upstream-api-key`."),
         old("amp-restrict-management-to-localhost", Flag, "ampcode.restrict-management-to-localhost", "The old name of `ampcode.restrict-management-to-localhost`."),
@@ -316,7 +319,7 @@ pub const BLOCKS: &[(&str, &[Key])] = &[
     ("gemini-api-key", &[]),
     ("vertex-api-key", &[]),
     ("codex-api-key", &[
-        key("websockets", Flag, "false", "Serve WebSocket clients by WebSocket.").idle(),
+        key("websockets", Flag, "false", "Serve WebSocket clients by WebSocket.").unimplemented(),
     ]),
     ("claude-api-key", &[
         refused("cloak", Mapping, ""),
