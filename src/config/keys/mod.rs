@@ -83,11 +83,13 @@ pub enum Standing {
     Refused,
 }
 
+/// A row of the table.
 #[derive(Clone, Debug)]
 pub struct Key {
+    /// The names from the top of the file to the key, with dots between them.
     pub path: Cow<'static, str>,
     pub kind: Kind,
-    /// As it is written in a file; empty for none, or where it depends on the machine.
+    /// The default as it is written in a file; empty for none, or where it depends on the machine.
     pub default: &'static str,
     pub change: Change,
     pub standing: Standing,
