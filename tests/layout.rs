@@ -221,7 +221,11 @@ fn rooms() -> Vec<String> {
             let cell = line.split('|').nth(1).unwrap();
             cell.split('`').skip(1).step_by(2)
         })
-        .map(|name| name.trim_end_matches('/').trim_end_matches(".rs").to_owned())
+        .map(|name| {
+            name.trim_end_matches('/')
+                .trim_end_matches(".rs")
+                .to_owned()
+        })
         .collect()
 }
 
@@ -240,7 +244,11 @@ fn rooms_import_only_rooms_below_them() {
                 && target != room
                 && place(target) < place(room)
             {
-                wrong.push(format!("{} imports {}", module.join("::"), other.join("::")));
+                wrong.push(format!(
+                    "{} imports {}",
+                    module.join("::"),
+                    other.join("::")
+                ));
             }
         }
     }
@@ -261,7 +269,11 @@ fn the_files_of_a_folder_import_each_other_in_one_direction() {
     let mut folders: BTreeMap<Module, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     for (module, imported) in imports() {
         for other in imported {
-            let common = module.iter().zip(&other).take_while(|(a, b)| a == b).count();
+            let common = module
+                .iter()
+                .zip(&other)
+                .take_while(|(a, b)| a == b)
+                .count();
             if let (Some(from), Some(to)) = (module.get(common), other.get(common)) {
                 let folder = folders.entry(module[..common].to_vec()).or_default();
                 folder.entry(to.clone()).or_default();
