@@ -3,7 +3,6 @@
 use std::io;
 use std::time::{Instant, SystemTime};
 
-use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::saved_file::{LARGEST, read};
@@ -13,13 +12,6 @@ use crate::session::store::{self, Moment};
 
 /// An upper bound for the bytes of a name in the file.
 const NAME_BYTES: u64 = 64;
-
-/// The digest of the last write, so that unchanged sessions are not written again. Its lock allows one writer at a time.
-#[derive(Debug, Default)]
-pub struct Written {
-    sessions: Mutex<Option<u64>>,
-    pub(super) usage: Mutex<()>,
-}
 
 impl Server {
     /// Restores sessions from the file. Unreadable sessions are dropped: the gateway works without them.
