@@ -251,8 +251,8 @@ impl Gateway {
             ..Limits::default()
         };
         match config.logs.commercial {
-            true => log::info!("no logs of requests are kept: commercial-mode is on"),
-            false => log::info!("logs of requests go to {}", log_folder.display()),
+            true => log::info!("files of requests are not written, because commercial-mode is on"),
+            false => log::info!("files of requests are written to {}", log_folder.display()),
         }
         let budget = Budget::new(capacity.budget);
         let server = Arc::new(Server::new(
@@ -413,7 +413,7 @@ impl Running {
         let mut debug = self.debug.lock();
         let pending = self.started.changes(&Started::of(&config));
         for key in &pending {
-            log::warn!("config: {key} changed, restart required");
+            log::warn!("config: {key} changed; a restart is required");
         }
         if debug.address != config.debug_server {
             // Stop the previous one first: the new one may use its port.
@@ -432,7 +432,7 @@ impl Running {
         };
         match Identity::load(&tls.cert, &tls.key) {
             Ok(identity) => edge.replace_identity(identity),
-            Err(error) => log::error!("tls: {error}; the certificate stays as it was"),
+            Err(error) => log::error!("tls: {error}; the previous certificate stays in use"),
         }
     }
 
