@@ -48,4 +48,4 @@ pub mod usage;
 pub mod wire;
 
 pub use gateway::{Gateway, Running, StartError};
-pub use generation::report::{Observer, Report};
+pub use generation::hooks::{Denied, Filter, Incoming, Observer, Report};

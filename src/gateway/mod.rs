@@ -23,7 +23,7 @@ use crate::config::{self, Config};
 use crate::diagnostics::Diagnostics;
 use crate::edge::{Edge, Identity, IdentityError, Limits, Refusal, Service, listener};
 use crate::exchange::{Admission, Client, Head, Request};
-use crate::generation::report::Observer;
+use crate::generation::hooks::{Filter, Observer};
 use crate::heap;
 use crate::janitor::{Janitor, Task};
 use crate::logs::{self, Surroundings};
@@ -52,6 +52,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// A gateway that has not been started.
 pub struct Gateway {
     config: Config,
+    filter: Option<Filter>,
     observer: Option<Observer>,
     tasks: Vec<Task>,
     variables: Variables,
@@ -153,6 +154,7 @@ impl Gateway {
     pub fn new(config: Config) -> Self {
         Self {
             config,
+            filter: None,
             observer: None,
             tasks: Vec::new(),
             variables: Variables::default(),
@@ -179,6 +181,13 @@ impl Gateway {
     /// their vendor.
     pub fn with_model_lists(mut self, file: Option<PathBuf>) -> Self {
         self.lists = Some(ModelLists::kept_in(file));
+        self
+    }
+
+    /// Calls `filter` for every request before a credential is chosen.
+    #[must_use]
+    pub fn filtered(mut self, filter: Filter) -> Self {
+        self.filter = Some(filter);
         self
     }
 
@@ -210,6 +219,7 @@ impl Gateway {
     pub fn run(self) -> Result<Running, StartError> {
         let Self {
             config,
+            filter,
             observer,
             mut tasks,
             variables,
@@ -257,7 +267,6 @@ impl Gateway {
         let budget = Budget::new(capacity.budget);
         let server = Arc::new(Server::new(
             config,
-            observer,
             ServerOptions {
                 variables,
                 local: addresses.clone(),
@@ -265,6 +274,8 @@ impl Gateway {
                 workers: capacity.workers,
                 budget: budget.clone(),
                 lists,
+                filter,
+                observer,
             },
         ));
         server.remember();

@@ -30,8 +30,8 @@ use crate::wire::problem::{ErrorStatus, Problem};
 use super::model_lists::ModelLists;
 use super::saved_sessions::Written;
 use crate::generation::access_log::Access;
+use crate::generation::hooks::{Filter, Observer};
 use crate::generation::inbound::Inbound;
-use crate::generation::report::Observer;
 use crate::generation::request_log::RequestLog;
 use crate::generation::services::Services;
 use crate::generation::snapshot::Snapshot;
@@ -64,6 +64,10 @@ pub struct ServerOptions {
     pub budget: Budget,
     /// Lists of models that are fetched; `None` if none are.
     pub lists: Option<ModelLists>,
+    /// Is asked about every request.
+    pub filter: Option<Filter>,
+    /// Is told of every request.
+    pub observer: Option<Observer>,
 }
 
 /// The server.
@@ -87,7 +91,7 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn new(config: Config, observer: Option<Observer>, surrounds: ServerOptions) -> Self {
+    pub fn new(config: Config, options: ServerOptions) -> Self {
         let ServerOptions {
             variables,
             local,
@@ -95,7 +99,9 @@ impl Server {
             workers,
             budget,
             lists,
-        } = surrounds;
+            filter,
+            observer,
+        } = options;
         client_key::announce(&config, &local);
         let upstream = Upstream::new(Settings {
             workers,
@@ -130,6 +136,7 @@ impl Server {
                 signatures: Arc::default(),
                 upstream,
                 body_limit,
+                filter,
                 observer,
                 usage: Statistics::new(Timestamp::local),
             },
