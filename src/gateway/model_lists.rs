@@ -81,7 +81,10 @@ impl ModelLists {
             let kept = read(file, LARGEST).and_then(|json| Ok(Listings::of_json(&json)?));
             kept.unwrap_or_else(|error| {
                 if error.kind() != std::io::ErrorKind::NotFound {
-                    log::warn!("{}: cannot read the stored lists of models: {error}", file.display());
+                    log::warn!(
+                        "{}: cannot read the stored lists of models: {error}",
+                        file.display()
+                    );
                 }
                 Listings::default()
             })
@@ -185,7 +188,10 @@ impl ModelLists {
         let made = file.parent().map_or(Ok(()), state_folder::make);
         let written = made.and_then(|()| atomic_file::replace(file, &listings.to_json()));
         if let Err(error) = written {
-            log::warn!("{}: cannot store the lists of models: {error}", file.display());
+            log::warn!(
+                "{}: cannot store the lists of models: {error}",
+                file.display()
+            );
         }
     }
 

@@ -32,7 +32,12 @@ mod tests {
     #[test]
     fn what_it_means_depends_on_how_far_the_call_has_come() {
         use FailureKind::{Broken, ClientGone, Connect, Timeout};
-        let late = || io::Error::new(io::ErrorKind::TimedOut, "the upstream did not answer in time");
+        let late = || {
+            io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the upstream did not answer in time",
+            )
+        };
         for (error, [reused, connecting, connected]) in [
             (late as fn() -> io::Error, [Timeout, Connect, Timeout]),
             (

@@ -62,7 +62,7 @@ const SEEN: &[(&str, &str, &[&str])] = &[
     ("gateway/keys.rs", "a_credential_may_be_treated_otherwise_than_the_rest", &["disable-cooling", "request-retry", "openai-compatibility[].api-key-entries[].disable-cooling", "openai-compatibility[].api-key-entries[].request-retry", "openai-compatibility[].api-key-entries[].weight"]),
     ("gateway/keys.rs", "a_provider_can_be_put_aside_and_have_old_keys", &["openai-compatibility", "openai-compatibility[].name", "openai-compatibility[].disabled", "openai-compatibility[].api-key-entries", "openai-compatibility[].api-key-entries[].api-key", "openai-compatibility[].api-keys"]),
     ("gateway/crossing.rs", "the_answer_arrives_whole_and_streamed", &["gemini-api-key", "codex-api-key"]),
-    ("provider/main.rs", "keys_go_where_each_kind_wants_them", &["vertex-api-key"]),
+    ("provider/requests.rs", "keys_go_where_each_kind_wants_them", &["vertex-api-key"]),
     ("provider/proxies.rs", "a_credential_goes_before_the_rest", &["proxy-url", "openai-compatibility[].api-key-entries[].proxy-url"]),
     ("gateway/models.rs", "answers_name_the_alias_if_they_must", &["models[].force-mapping"]),
     ("gateway/models.rs", "lists_show_what_is_configured", &["models[].display-name", "models[].max-context-length"]),

@@ -93,7 +93,9 @@ impl Network {
             None => Vec::new(),
             Some(Ok(pem)) => pem,
             Some(Err(error)) => {
-                log::error!("config: ca-file cannot be read; the previous one stays in use: {error}");
+                log::error!(
+                    "config: ca-file cannot be read; the previous one stays in use: {error}"
+                );
                 return;
             }
         };

@@ -30,7 +30,11 @@ pub fn connect(
     match (read(wire)?, login) {
         ([VERSION, NO_AUTHENTICATION], _) => {}
         ([VERSION, USER_AND_PASSWORD], Some((user, password))) => log_in(wire, user, password)?,
-        ([VERSION, _], _) => return Err(refused("the SOCKS proxy requires another authentication method")),
+        ([VERSION, _], _) => {
+            return Err(refused(
+                "the SOCKS proxy requires another authentication method",
+            ));
+        }
         _ => return Err(refused("the proxy does not speak SOCKS 5")),
     }
 
@@ -88,7 +92,8 @@ fn log_in(wire: &mut (impl Read + Write), user: &str, password: &str) -> io::Res
 
 /// A string with its length in one byte.
 fn push_text(request: &mut Vec<u8>, text: &str) -> io::Result<()> {
-    let length = u8::try_from(text.len()).map_err(|_| refused("the name or password is too long for SOCKS 5"))?;
+    let length = u8::try_from(text.len())
+        .map_err(|_| refused("the name or password is too long for SOCKS 5"))?;
     request.push(length);
     request.extend_from_slice(text.as_bytes());
     Ok(())
