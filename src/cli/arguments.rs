@@ -583,7 +583,10 @@ mod tests {
                 "identfy",
                 "unknown command 'identfy', did you mean 'identify'?",
             ),
-            ("--confg x", "unknown option --confg, did you mean --config?"),
+            (
+                "--confg x",
+                "unknown option --confg, did you mean --config?",
+            ),
             ("-x", "unknown option -x"),
             ("--config", "--config requires a value: FILE"),
             ("identify extra", "identify: unexpected argument 'extra'"),
@@ -595,10 +598,7 @@ mod tests {
             ("explain", "explain requires an argument: MODEL"),
             ("explain a b", "explain: unexpected argument 'b'"),
             ("version 2", "version: unexpected argument '2'"),
-            (
-                "help chek",
-                "unknown command 'chek', did you mean 'check'?",
-            ),
+            ("help chek", "unknown command 'chek', did you mean 'check'?"),
             ("completions", "completions requires one of bash, zsh, fish"),
             (
                 "completions tcsh",
@@ -607,10 +607,13 @@ mod tests {
             ("--config x man", "'man' cannot be used with --config"),
             ("--check --format=xml", "--format must be one of text, json"),
             ("--strict", "--strict requires --check"),
-            ("--check=perhaps", "--check accepts only true or false as its value"),
+            (
+                "--check=perhaps",
+                "--check accepts only true or false as its value",
+            ),
             (
                 "-codex-login",
-                "--codex-login is not implemented: use an API key instead, `holdfast init` asks for it",
+                "--codex-login is not implemented; use an API key instead (`holdfast init`)",
             ),
             ("--tui", "--tui is not implemented"),
         ] {
