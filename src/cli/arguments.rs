@@ -568,7 +568,7 @@ mod tests {
         assert_eq!(password, Some(Secret::new("very-secret-word")));
         assert_eq!(
             parsed("-passwort=very-secret-word"),
-            Err("there is no --passwort, did you mean --port?".to_owned())
+            Err("unknown option --passwort, did you mean --port?".to_owned())
         );
     }
 
@@ -577,40 +577,43 @@ mod tests {
         for (line, message) in [
             (
                 "serve-me",
-                "there is no command 'serve-me', did you mean 'serve'?",
+                "unknown command 'serve-me', did you mean 'serve'?",
             ),
             (
                 "identfy",
-                "there is no command 'identfy', did you mean 'identify'?",
+                "unknown command 'identfy', did you mean 'identify'?",
             ),
-            ("--confg x", "there is no --confg, did you mean --config?"),
-            ("-x", "there is no -x"),
-            ("--config", "--config takes a value: FILE"),
-            ("identify extra", "identify takes no 'extra'"),
-            ("identify --port 1", "there is no --port"),
+            (
+                "--confg x",
+                "unknown option --confg, did you mean --config?",
+            ),
+            ("-x", "unknown option -x"),
+            ("--config", "--config requires a value: FILE"),
+            ("identify extra", "identify: unexpected argument 'extra'"),
+            ("identify --port 1", "unknown option --port"),
             (
                 "--port 65536",
-                "--port takes a number up to 65535, not '65536'",
+                "--port must be a number up to 65535, not '65536'",
             ),
-            ("explain", "explain takes a value: MODEL"),
-            ("explain a b", "explain takes no 'b'"),
-            ("version 2", "version takes no '2'"),
-            (
-                "help chek",
-                "there is no command 'chek', did you mean 'check'?",
-            ),
-            ("completions", "completions takes one of bash, zsh, fish"),
+            ("explain", "explain requires an argument: MODEL"),
+            ("explain a b", "explain: unexpected argument 'b'"),
+            ("version 2", "version: unexpected argument '2'"),
+            ("help chek", "unknown command 'chek', did you mean 'check'?"),
+            ("completions", "completions requires one of bash, zsh, fish"),
             (
                 "completions tcsh",
-                "completions takes one of bash, zsh, fish",
+                "completions requires one of bash, zsh, fish",
             ),
-            ("--config x man", "'man' must not follow --config"),
-            ("--check --format=xml", "--format takes one of text, json"),
-            ("--strict", "--strict needs --check"),
-            ("--check=perhaps", "--check takes true or false, or nothing"),
+            ("--config x man", "'man' cannot be used with --config"),
+            ("--check --format=xml", "--format must be one of text, json"),
+            ("--strict", "--strict requires --check"),
+            (
+                "--check=perhaps",
+                "--check accepts only true or false as its value",
+            ),
             (
                 "-codex-login",
-                "--codex-login is not implemented: use an API key instead, `holdfast init` asks for it",
+                "--codex-login is not implemented; use an API key instead (`holdfast init`)",
             ),
             ("--tui", "--tui is not implemented"),
         ] {

@@ -156,8 +156,8 @@ impl Gateway {
             ..Limits::default()
         };
         match config.logs.commercial {
-            true => log::info!("no logs of requests are kept: commercial-mode is on"),
-            false => log::info!("logs of requests go to {}", log_folder.display()),
+            true => log::info!("files of requests are not written, because commercial-mode is on"),
+            false => log::info!("files of requests are written to {}", log_folder.display()),
         }
         let budget = Budget::new(capacity.budget);
         let server = Arc::new(Server::new(

@@ -47,7 +47,7 @@ impl Server {
             .spawn(move || server.fetch_all(&own, &snapshot, due));
         match started {
             Ok(started) => *thread = Some(started),
-            Err(error) => log::warn!("models: lists are not fetched: {error}"),
+            Err(error) => log::warn!("models: cannot fetch lists: {error}"),
         }
     }
 
@@ -105,7 +105,7 @@ impl Server {
         let snapshot = self.snapshot_of(before.config.clone()).0;
         let plural = if count == 1 { "" } else { "s" };
         log::info!(
-            "models: new lists of {count} credential{plural} have come; {} models are offered",
+            "models: new lists for {count} credential{plural}; {} models are offered",
             snapshot.listed.len()
         );
         self.snapshot.store(Arc::new(snapshot));

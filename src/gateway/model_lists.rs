@@ -69,7 +69,10 @@ impl ModelLists {
             let kept = read(file, LARGEST).and_then(|json| Ok(Listings::of_json(&json)?));
             kept.unwrap_or_else(|error| {
                 if error.kind() != std::io::ErrorKind::NotFound {
-                    log::warn!("{}: lists of models begin anew: {error}", file.display());
+                    log::warn!(
+                        "{}: cannot read the stored lists of models: {error}",
+                        file.display()
+                    );
                 }
                 Listings::default()
             })
@@ -137,17 +140,17 @@ impl ModelLists {
             let who = credential.masked_id();
             match outcome {
                 Ok(list) => {
-                    log::debug!("models: {who}: its vendor lists {}", list.len());
+                    log::debug!("models: {who}: {} models listed", list.len());
                     count += usize::from(state.listings.put(id, list));
                 }
                 Err(failure) if failures == 1 => {
                     let instead = match (state.listings.of(id), credential.models.is_empty()) {
-                        (Some(_), _) => "the last list stays",
+                        (Some(_), _) => "the previous list stays in use",
                         (None, false) => "the built-in list is used",
                         (None, true) => "it serves no model until then",
                     };
                     log::info!(
-                        "models: {who}: cannot fetch the list: {failure}; {instead}; asking again in about {} min",
+                        "models: {who}: cannot fetch the list: {failure}; {instead}; retrying in about {} min",
                         pause.as_secs() / 60
                     );
                 }
@@ -173,7 +176,10 @@ impl ModelLists {
         let made = file.parent().map_or(Ok(()), state_folder::make);
         let written = made.and_then(|()| atomic_file::replace(file, &listings.to_json()));
         if let Err(error) = written {
-            log::warn!("{}: lists of models are not kept: {error}", file.display());
+            log::warn!(
+                "{}: cannot store the lists of models: {error}",
+                file.display()
+            );
         }
     }
 

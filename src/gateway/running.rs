@@ -47,7 +47,7 @@ impl Running {
         let mut debug = self.debug.lock();
         let pending = self.restart_keys.changes(&config::RestartKeys::of(&config));
         for key in &pending {
-            log::warn!("config: {key} changed, restart required");
+            log::warn!("config: {key} changed; a restart is required");
         }
         if debug.address != config.debug_server {
             // Stop the previous one first: the new one may use its port.
@@ -66,7 +66,7 @@ impl Running {
         };
         match Identity::load(&tls.cert, &tls.key) {
             Ok(identity) => edge.replace_identity(identity),
-            Err(error) => log::error!("tls: {error}; the certificate stays as it was"),
+            Err(error) => log::error!("tls: {error}; the previous certificate stays in use"),
         }
     }
 

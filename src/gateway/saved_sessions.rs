@@ -26,7 +26,7 @@ impl Server {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
             Err(error) => {
-                log::warn!("{}: sessions are not remembered: {error}", path.display());
+                log::warn!("{}: cannot read sessions: {error}", path.display());
                 return;
             }
         };
@@ -36,7 +36,7 @@ impl Server {
         };
         let (kept, unread) = store::read(&file, routing.session_affinity_ttl, moment);
         if unread > 0 {
-            log::warn!("{}: {unread} lines could not be read", path.display());
+            log::warn!("{}: ignored {unread} invalid lines", path.display());
         }
         let mut count = 0;
         for session in kept {
@@ -59,7 +59,7 @@ impl Server {
                 count += 1;
             }
         }
-        log::info!("{count} sessions are remembered from {}", path.display());
+        log::info!("restored {count} sessions from {}", path.display());
     }
 
     /// Writes the sessions, if they have changed.
@@ -80,7 +80,7 @@ impl Server {
         }
         match atomic_file::replace(path, text.as_bytes()) {
             Ok(()) => *written = Some(hash),
-            Err(error) => log::warn!("{}: sessions are not kept: {error}", path.display()),
+            Err(error) => log::warn!("{}: cannot write sessions: {error}", path.display()),
         }
     }
 }

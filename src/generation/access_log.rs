@@ -1,4 +1,4 @@
-//! The one line in the log that tells of a request (`spec/config.md` 6.2 and 8 row 13).
+//! The log line of a request.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};

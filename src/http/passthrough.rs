@@ -1,7 +1,7 @@
-//! Which of an upstream's response headers a client gets (`spec/http.md` 10 and 14 rows 3, 4, 13).
+//! The response headers of an upstream that are passed to the client.
 
-/// Passed on in any case: when to come back. What is left of a quota is not: it is that of one credential among
-/// several, and the next request may go to another.
+/// Always passed on. Rate-limit headers are not: they concern one credential of several, and the next request may use
+/// another.
 const ALWAYS: &[&str] = &["retry-after"];
 
 /// Never passed on: they are about one connection, one encoding of the body, or a web origin that is not ours.

@@ -288,8 +288,7 @@ impl<'a, W: Write> Pump<'a, W> {
         self.fail(Ended::NoTerminal, unfinished())
     }
 
-    /// The stream goes no further. If the answer was complete, it gets its end (spec/dialects.md 5.7), else
-    /// the client is told.
+    /// Handles the end of a broken stream. If the answer was complete, the final event is sent, else an error.
     #[inline(never)]
     fn fail(&mut self, ended: Ended, failure: Failure) -> io::Result<Over> {
         if self.is_finished {
