@@ -20,7 +20,7 @@ use super::{exit, load, locate, questions, signals, summary, version, waiting};
 use crate::config::{self, Config, Secret};
 use crate::credential::Listings;
 use crate::gateway::{Gateway, Running, StartError};
-use crate::logs::{self, Journal, Surroundings};
+use crate::logs::{self, Logger, Surroundings};
 use crate::provider::Variables;
 
 /// What there is to say of a configuration, and how bad it is.
@@ -91,7 +91,7 @@ pub fn run(
             folder.display()
         ));
     }
-    let journal = Journal::start(&config.logs, &folder);
+    let logger = Logger::start(&config.logs, &folder);
     for (level, text) in remarks {
         log::log!(level, "{text}");
     }
@@ -141,7 +141,7 @@ pub fn run(
             until_told(signals, running, drain_timeout, &manager, |running| {
                 manager.reloading();
                 is_current
-                    .set(reload(running, &journal, &folder, &source).unwrap_or(is_current.get()));
+                    .set(reload(running, &logger, &folder, &source).unwrap_or(is_current.get()));
                 manager.ready(match is_current.get() {
                     true => status.clone(),
                     false => {
@@ -153,7 +153,7 @@ pub fn run(
         Err(error) => {
             log::error!("{error}");
             // Whoever has started it looks at standard error.
-            if journal.is_file() {
+            if logger.is_file() {
                 complain(format_args!("holdfast: {error}"));
             }
             ExitCode::from(match error {
@@ -209,7 +209,7 @@ pub fn until_told(
 }
 
 /// Whether the gateway serves by what the file says now; `None` where nothing has changed.
-fn reload(running: &Running, journal: &Journal, folder: &Path, source: &Source) -> Option<bool> {
+fn reload(running: &Running, logger: &Logger, folder: &Path, source: &Source) -> Option<bool> {
     let file = source.path().display();
     match source.read(|level, text| log::log!(level, "{text}")) {
         Reading::Same => {
@@ -220,7 +220,7 @@ fn reload(running: &Running, journal: &Journal, folder: &Path, source: &Source) 
         Reading::Empty(_) => log::warn!("config: {file} is empty, the old one stays"),
         Reading::Unusable => log::error!("config: {file} not reloaded, the old one stays"),
         Reading::Config(config) => {
-            journal.apply(&config.logs, folder);
+            logger.apply(&config.logs, folder);
             tell_idle(&config);
             running.reload(*config);
             log::info!("config: {file} reloaded");

@@ -334,9 +334,9 @@ impl Generation<'_> {
             carried.forget_given();
         }
         log::info!("asked again without what it carried: {refusal}");
-        if logs::upstream::is_kept() {
+        if logs::request_log::upstream::is_logged() {
             let said = String::from_utf8_lossy(&refusal.body);
-            logs::upstream::failure(refusal.status, &said);
+            logs::request_log::upstream::failure(refusal.status, &said);
         }
         self.server.upstream.call(&Call {
             body: &body,

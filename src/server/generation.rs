@@ -326,7 +326,7 @@ impl Generation<'_> {
             Err(_) => Keeping::Nobody,
         };
         inbound.put_in = None;
-        if placed.is_ok() && !logs::upstream::is_kept() {
+        if placed.is_ok() && !logs::request_log::upstream::is_logged() {
             inbound.release_body();
         }
         let way = Way {

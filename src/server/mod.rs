@@ -56,7 +56,8 @@ use crate::dialect::Dialect;
 use crate::dialect::problem::{ErrorStatus, Problem};
 use crate::exchange::{self, Admission, Head, Request, Waiter, Writer};
 use crate::logs::request_id::RequestId;
-use crate::logs::{self, Keep, PerSecond, Seen};
+use crate::logs::request_log::{self, Policy, ResponseCapture};
+use crate::logs::{self, PerSecond};
 use crate::provider::{Settings, Upstream, Variables};
 use crate::routing::State;
 use crate::session::bindings::Holder;
@@ -339,9 +340,9 @@ impl Server {
         reply: impl FnOnce(&Inbound) -> Reply,
     ) -> Admission<Ticket> {
         let inbound = Inbound::of_head(head.clone(), peer);
-        let seen = Seen::new(Keep::Nothing, Arc::clone(&self.log_folder));
+        let seen = ResponseCapture::new(Policy::Off, Arc::clone(&self.log_folder));
         let id = RequestId::fresh();
-        let _entered = logs::current::enter(id, Keep::Nothing, &self.log_folder);
+        let _entered = request_log::enter(id, Policy::Off, &self.log_folder);
         let access = Access::new(id, seen);
         let reply = reply(&inbound).with_id(access.id);
         // Strangers can have thousands of these.
@@ -411,7 +412,7 @@ impl Server {
             log::error!("a request handler panicked");
             Err(io::ErrorKind::Other.into())
         });
-        let sent = access.seen.sent();
+        let sent = access.seen.take();
         access.close(&inbound, sent.status, answered.is_ok());
         recording.end(inbound, &access, sent);
         answered

@@ -15,7 +15,7 @@ use super::head::{Framing, Head};
 use super::inbound::Inbound;
 use crate::dialect::Dialect;
 use crate::exchange::{Client, Waiter, Writer};
-use crate::logs::Seen;
+use crate::logs::request_log::ResponseCapture;
 use crate::provider::Action;
 use crate::relay::Chunks;
 
@@ -36,7 +36,7 @@ pub struct Signs {
 
 struct Task {
     client: Rc<dyn Client>,
-    seen: Seen,
+    seen: ResponseCapture,
     head: Vec<u8>,
     sign: Sign,
     every: Duration,
