@@ -25,6 +25,7 @@ mod doctor;
 pub mod edge;
 pub mod exchange;
 mod gateway;
+mod glob;
 pub mod heap;
 mod janitor;
 pub mod json;

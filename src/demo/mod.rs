@@ -19,6 +19,7 @@ mod responses;
 mod rules;
 mod script;
 mod serve;
+mod target;
 mod wishes;
 
 use std::collections::HashMap;

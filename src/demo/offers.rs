@@ -4,8 +4,10 @@
 
 use serde_json::{Map, Value};
 
-use super::ask::Dialect;
-use super::messages::SIGNATURE;
+use super::target::Dialect;
+
+/// What makes reasoning count as the vendor's own when it comes back.
+pub const SIGNATURE: &str = "EpIBCkgIARABGAIiQGRlbW8gdGhvdWdodHMgYXJlIHNpZ25lZCBieSB0aGUgZGVtbw==";
 
 /// The JSON of a request, with the conversation in it.
 pub struct Offers<'a> {

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 
 use super::Shared;
-use super::ask::{Action, Ask, Dialect, Streaming, Target};
+use super::ask::Ask;
 use super::cache::Hit;
 use super::http::{Connection, Request};
 use super::kept::Wish;
 use super::record::{Outcome, Record};
 use super::reply::Reply;
 use super::script::{Ending, Gate, Manner, Step};
+use super::target::{Action, Dialect, Streaming, Target};
 use super::{chat, gemini, messages, models, responses};
 
 /// Time between two looks at a gate.

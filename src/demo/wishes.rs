@@ -128,7 +128,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::demo::ask::Dialect;
+    use crate::demo::target::Dialect;
 
     fn wishes(prompt: &str, body: &Value) -> Result<Wishes, String> {
         let offers = Offers {

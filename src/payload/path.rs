@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::glob::{Glob, Piece};
+use crate::glob::{Glob, Piece};
 
 /// Segments of a path at most, those of a query counted on from the one it stands in: what bounds every walk.
 /// Real bodies are not a quarter as deep.

@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use super::glob::Glob;
 use super::path::{Index, Operator, Path, Query, Segment};
+use crate::glob::Glob;
 use crate::json::{Invalid, Scanner, Span, Text};
 
 type Walked<T> = Result<T, Invalid>;
@@ -411,7 +411,7 @@ impl Operator {
 
 /// The pattern of `%`: with both wildcards.
 fn like(text: &str) -> Glob {
-    use super::glob::Piece;
+    use crate::glob::Piece;
     let piece = |c| match c {
         '*' => Piece::Run,
         '?' => Piece::Any,

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use http::header::{self, HeaderName, HeaderValue};
 
 use super::target::Call;
+use crate::glob;
 use crate::redaction::{self, Redaction};
 
 /// What a call says it is when the client did not.
@@ -142,7 +143,10 @@ impl Headers {
     pub(super) fn forward(&mut self, call: &Call, allowed: &[&str]) {
         let mut taken: Vec<HeaderName> = Vec::new();
         for &(name, value) in call.client_headers {
-            if !allowed.iter().any(|pattern| matches(pattern, name)) {
+            if !allowed
+                .iter()
+                .any(|pattern| glob::matches_ignore_ascii_case(pattern, name))
+            {
                 continue;
             }
             let (Ok(name), Ok(value)) = (name.parse(), HeaderValue::from_bytes(value.as_bytes()))
@@ -216,15 +220,5 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Headers {
             headers.set_named(name, value);
         }
         headers
-    }
-}
-
-/// Whether `name` is `pattern`, or begins with it if it ends in `*`.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(start) => name
-            .get(..start.len())
-            .is_some_and(|head| head.eq_ignore_ascii_case(start)),
-        None => pattern.eq_ignore_ascii_case(name),
     }
 }

@@ -9,6 +9,7 @@ mod asked;
 mod chunks;
 mod closing;
 pub mod crossing;
+mod event_loop;
 mod gathering;
 mod held;
 mod look;

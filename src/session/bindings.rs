@@ -17,6 +17,7 @@ use super::prefix::Prefix;
 use super::shares::Shares;
 use held::Held;
 
+pub use super::load::Holder;
 pub use copies::{Copied, Copies};
 
 /// How many sessions are remembered; beyond it the least recently used of the client that has the most of them is
@@ -29,17 +30,6 @@ pub const NAMES: NonZeroUsize = NonZeroUsize::new(262_144).unwrap();
 const LOOKED_UP: usize = 4_096;
 /// Bits of an id that say in which slot its client is; the others count.
 const SLOT: u32 = 18;
-
-/// A credential, by the number that routing gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Holder(pub u32);
-
-impl Holder {
-    #[inline]
-    pub fn index(self) -> usize {
-        usize::try_from(self.0).unwrap_or(usize::MAX)
-    }
-}
 
 /// By what a request's session is found.
 #[derive(Clone, Debug, Default)]

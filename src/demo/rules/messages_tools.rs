@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::{Asked, is_word, list, text};
-use crate::demo::ask::Fault;
+use crate::demo::target::Fault;
 
 const OTHERS: &str = "_-";
 
