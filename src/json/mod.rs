@@ -2,6 +2,7 @@
 
 mod members;
 mod nesting;
+mod runs;
 mod scanner;
 mod splice;
 mod string;

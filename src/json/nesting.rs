@@ -32,8 +32,10 @@ impl Nesting {
     pub fn pop(&mut self) {
         self.near >>= 1;
         self.depth = self.depth.saturating_sub(1);
-        if self.depth > 0 && self.depth.is_multiple_of(64) {
-            self.near = self.far.pop().unwrap_or_default();
+        if self.depth.is_multiple_of(64)
+            && let Some(outer) = self.far.pop()
+        {
+            self.near = outer;
         }
     }
 }
