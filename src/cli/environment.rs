@@ -18,7 +18,7 @@ const FILE_BYTES: usize = 64 << 10;
 pub struct Variable {
     pub name: &'static str,
     pub help: &'static str,
-    /// Whether the name also counts in lower case (`spec/config.md` 7).
+    /// Whether the name also counts in lower case.
     pub lower: bool,
     /// Whether this version does what it asks for. If not, the manual is silent, and the log says so.
     pub works: bool,

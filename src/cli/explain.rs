@@ -259,7 +259,7 @@ fn reason(credential: &Credential, base: &str, exclusions: &[Exclusion]) -> Opti
     Some(format!("asks for its prefix: {prefix}/{}", model.id))
 }
 
-/// What can never matter (`spec/config.md` 8, row 7).
+/// Patterns and models of the configuration that have no effect.
 fn idle(known: &Known<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     let entries = known

@@ -6,8 +6,8 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use super::arguments::Overrides;
 use super::output::complain;
+use super::request::Overrides;
 use crate::config::Secret;
 
 /// Carries the password over; only this user and root can read the environment of a process.

@@ -1,6 +1,7 @@
 //! `holdfast`: serve until told to stop.
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,15 +9,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use log::Level;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
-use super::arguments::Overrides;
 use super::environment::Environment;
 use super::notify::Manager;
 use super::output::complain;
+use super::request::Overrides;
 use super::source::{self, Reading, Source};
-use super::{exit, load, locate, questions, signals, summary, version, waiting};
+use super::{exit, load, questions, summary, version, waiting};
 use crate::config::{self, Config, Secret};
 use crate::credential::Listings;
 use crate::gateway::{Gateway, Running, StartError};
@@ -46,7 +48,7 @@ pub fn run(
         in_vain.iter().for_each(complain);
         return ExitCode::from(exit::INPUT);
     }
-    let mut signals = match signals::take(&[SIGHUP, SIGINT, SIGTERM]) {
+    let mut signals = match take_signals(&[SIGHUP, SIGINT, SIGTERM]) {
         Ok(signals) => signals,
         Err(error) => {
             complain_of(remarks);
@@ -55,7 +57,7 @@ pub fn run(
         }
     };
     let manager = Manager::of_process();
-    let places = locate::places(config, environment);
+    let places = load::places(config, environment);
     let (source, config) = if environment.waits_for_configuration() {
         complain_of(std::mem::take(&mut remarks));
         manager.ready("waiting for a configuration");
@@ -255,4 +257,16 @@ impl Drop for Flushed {
     fn drop(&mut self) {
         log::logger().flush();
     }
+}
+
+/// Takes `signals`, and ignores those that log rotation and service managers send to all kinds of services:
+/// nobody's, they would end the process.
+///
+/// # Errors
+/// When the system refuses.
+pub fn take_signals(signals: &[i32]) -> io::Result<Signals> {
+    for unused in [SIGUSR1, SIGUSR2] {
+        flag::register(unused, Arc::new(AtomicBool::new(false)))?;
+    }
+    Signals::new(signals)
 }

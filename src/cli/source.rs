@@ -1,5 +1,4 @@
-//! The configuration file over time: read at the start, read again when it, or a file it names, is another
-//! (`spec/config.md` 4.1).
+//! The configuration file: read at the start, and again when it, or a file that it names, has changed.
 
 use std::collections::HashSet;
 use std::fs;
@@ -11,7 +10,7 @@ use log::Level;
 use parking_lot::Mutex;
 use ring::digest::{Context, SHA256};
 
-use super::arguments::Overrides;
+use super::request::Overrides;
 use crate::atomic_file;
 use crate::config::{self, Config, Loaded, Rewrite, Severity};
 use crate::janitor::Task;

@@ -45,7 +45,8 @@ pub fn connection(stream: TcpStream, shared: &Shared) {
 }
 
 fn exchange(connection: &mut Connection, request: Request, shared: &Shared) -> After {
-    let path = request.path.split('?').next().unwrap_or_default();
+    let path = request.path.split_once('?');
+    let path = path.map_or(&*request.path, |(path, _)| path);
     if request.method == "GET" && path.ends_with("/models") {
         let key = request.key();
         let listing = shared.lists.lock().get(&key).cloned().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Paths into a body: `a.b.0`, `a.-1`, `a.#(x=="y").z`, `a*` (`spec/config.md` 3.5).
+//! Paths into a body: `a.b.0`, `a.-1`, `a.#(x=="y").z`, `a*`.
 
 use std::fmt;
 

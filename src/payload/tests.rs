@@ -15,7 +15,7 @@ fn delete_in(text: &str, at: &str) -> String {
     delete(text, &path(at)).unwrap_or_else(|| text.to_owned())
 }
 
-/// The rows of `spec/config.md` 3.5 and what follows from them.
+/// Each form of a path, and what it reads, sets and deletes.
 #[test]
 fn values_are_set() {
     for (at, value, before, after) in [

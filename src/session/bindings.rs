@@ -1,4 +1,4 @@
-//! Which credential holds which session (spec/routing.md 7.2).
+//! Which credential holds which session.
 //!
 //! A binding has a primary credential, which has the conversation's cache, and while that one cannot be used
 //! a temporary one. It is found by the names that requests give it, or by the beginning of the conversation.
@@ -21,7 +21,7 @@ pub use super::load::Holder;
 pub use copies::{Copied, Copies};
 
 /// How many sessions are remembered; beyond it the least recently used of the client that has the most of them is
-/// forgotten (spec/routing.md D 12).
+/// forgotten.
 pub const CAPACITY: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 /// How many names are remembered, beginnings of conversations included; beyond it it is the same.
 pub const NAMES: NonZeroUsize = NonZeroUsize::new(262_144).unwrap();
@@ -60,7 +60,7 @@ pub struct Binding {
     pub primary: Option<Holder>,
     pub temporary: Option<Holder>,
     pub used: Instant,
-    /// Requests under way; a binding in use does not expire (D 16).
+    /// Requests under way; a binding in use does not expire.
     pub in_flight: u32,
     /// Somebody has answered.
     pub is_confirmed: bool,

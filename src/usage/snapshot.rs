@@ -1,4 +1,4 @@
-//! The statistics as JSON: what is shown, exported, imported and kept in a file (`spec/config.md` 6.4).
+//! The statistics as JSON: what is shown, exported, imported and kept in a file.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

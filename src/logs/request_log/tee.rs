@@ -100,7 +100,8 @@ impl Write for Tee<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.out.write(bytes)?;
         let mut state = self.capture.0.borrow_mut();
-        state.capture(bytes.get(..count).unwrap_or(bytes));
+        let written = bytes.get(..count).ok_or(io::ErrorKind::InvalidData)?;
+        state.capture(written);
         Ok(count)
     }
 

@@ -73,7 +73,7 @@ impl LoggedBody {
 impl Read for LoggedBody {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let count = self.body.read(room)?;
-        self.log(room.get(..count).unwrap_or(room));
+        self.log(room.get(..count).ok_or(io::ErrorKind::InvalidData)?);
         Ok(count)
     }
 }

@@ -92,7 +92,7 @@ impl Bindings {
         swept
     }
 
-    /// Forgets what vanished credentials held (D 14).
+    /// Forgets what vanished credentials held.
     pub fn retain(&mut self, exists: impl Fn(Holder) -> bool) {
         let is_gone = |holder: Option<Holder>| holder.is_some_and(|holder| !exists(holder));
         let touched: Vec<Id> = self
