@@ -9,9 +9,9 @@ pub mod budget;
 mod capacity;
 pub mod chunked;
 pub mod cli;
-pub mod coding;
 mod colour;
 pub mod config;
+pub mod content_encoding;
 pub mod credential;
 #[cfg(feature = "demo")]
 #[allow(
@@ -20,29 +20,32 @@ pub mod credential;
 )]
 pub mod demo;
 pub mod diagnostics;
-pub mod dialect;
 mod doctor;
 pub mod edge;
 pub mod exchange;
 mod gateway;
+pub mod generation;
 mod glob;
 pub mod heap;
+pub mod http;
 mod janitor;
 pub mod json;
 pub mod logs;
 pub mod payload;
 pub mod provider;
+pub mod reasoning;
 pub mod redaction;
 pub mod relay;
 pub mod routing;
-pub mod server;
 pub mod session;
 mod similar;
 pub mod sse;
 mod state_folder;
 pub mod stored;
 mod time;
+pub mod translate;
 pub mod usage;
+pub mod wire;
 
 pub use gateway::{Gateway, Running, StartError};
-pub use server::report::{Observer, Report};
+pub use generation::report::{Observer, Report};

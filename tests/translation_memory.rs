@@ -17,8 +17,8 @@ mod memory;
 mod shapes;
 
 use conversation::Results;
-use holdfast::dialect::Dialect;
-use holdfast::dialect::translate::memory_needed;
+use holdfast::translate::memory_needed;
+use holdfast::wire::Dialect;
 use shapes::Shape;
 
 #[global_allocator]

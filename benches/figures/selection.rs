@@ -5,7 +5,9 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use holdfast::routing::{Catalog, Holders, Offer, Order, Policy, Router, Servers, Visit};
+use holdfast::routing::{
+    AttemptState, Catalog, CredentialIds, ModelEntry, Policy, RouteRequest, Router, Servers,
+};
 use holdfast::session::bindings::{Bindings, Key};
 use holdfast::session::name::Name;
 use holdfast::{config, credential};
@@ -20,14 +22,14 @@ const LONGEST: Duration = Duration::from_micros(2);
 
 pub fn measure(_: &Bench, report: &mut Report) -> io::Result<()> {
     let catalog = catalog().ok_or_else(|| io::Error::other("the configuration is refused"))?;
-    let offer = catalog
-        .offer("m")
+    let entry = catalog
+        .entry("m")
         .ok_or_else(|| io::Error::other("there is no model"))?;
     let mut known = Vec::new();
     for sessions in SESSIONS {
-        let mut router = router(offer, sessions);
-        let sticky = time(&mut router, offer, |n| (n * 7_919) % sessions);
-        let fresh = time(&mut router, offer, |n| sessions + n);
+        let mut router = router(entry, sessions);
+        let sticky = time(&mut router, entry, |n| (n * 7_919) % sessions);
+        let fresh = time(&mut router, entry, |n| sessions + n);
         known.push(sticky);
         let name = format!("{CREDENTIALS} credentials, {sessions} sessions: one more");
         report.figure(&name, &micros(fresh), "<= 2 µs", fresh <= LONGEST);
@@ -48,15 +50,15 @@ fn catalog() -> Option<Catalog> {
     }
     let config = config::load(&text, "bench").config?;
     let credentials = credential::from_config(&config).0;
-    Some(Catalog::new(credentials, &Holders::default()))
+    Some(Catalog::new(credentials, &CredentialIds::default()))
 }
 
 /// A router with that many live sessions.
-fn router(offer: &Offer, sessions: usize) -> Router {
+fn router(entry: &ModelEntry, sessions: usize) -> Router {
     let size = NonZeroUsize::new(2 * sessions + 100_000).unwrap_or(NonZeroUsize::MIN);
     let mut router = Router::new(Bindings::new(size, size, Instant::now()));
     for session in 0..sessions {
-        ask(&mut router, offer, key(session));
+        ask(&mut router, entry, key(session));
     }
     router
 }
@@ -70,10 +72,10 @@ fn key(session: usize) -> Key {
 }
 
 /// One request that is answered at once. Returns how long it took to find its session, or to place and keep it.
-fn ask(router: &mut Router, offer: &Offer, key: Key) -> Duration {
+fn ask(router: &mut Router, entry: &ModelEntry, key: Key) -> Duration {
     let now = Instant::now();
-    let order = Order {
-        offer,
+    let request = RouteRequest {
+        entry,
         model: "m",
         servers: Servers::All,
         key: Some(key),
@@ -86,22 +88,22 @@ fn ask(router: &mut Router, offer: &Offer, key: Key) -> Duration {
         is_counting: false,
     };
     let began = Instant::now();
-    let mut visit = Visit::new(offer.candidates().len());
-    let pick = black_box(router.pick(&order, &mut visit, now));
+    let mut attempt_state = AttemptState::new(entry.candidates().len());
+    let pick = black_box(router.pick(&request, &mut attempt_state, now));
     let took = began.elapsed();
     if let Some(pick) = pick {
-        router.committed(&order, &visit, pick, now);
+        router.committed(&request, &attempt_state, pick, now);
     }
-    if let Some(id) = visit.session {
+    if let Some(id) = attempt_state.session {
         router.left(id, now);
     }
     took
 }
 
 /// The time of one choice, at the median; the sessions are those that `session` gives.
-fn time(router: &mut Router, offer: &Offer, session: impl Fn(usize) -> usize) -> Duration {
+fn time(router: &mut Router, entry: &ModelEntry, session: impl Fn(usize) -> usize) -> Duration {
     let mut times: Vec<Duration> = (0..REQUESTS)
-        .map(|n| ask(router, offer, key(session(n))))
+        .map(|n| ask(router, entry, key(session(n))))
         .collect();
     median(&mut times)
 }

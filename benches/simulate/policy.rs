@@ -6,7 +6,9 @@ use std::time::{Duration, Instant, SystemTime};
 use holdfast::config::{self, Strategy};
 use holdfast::credential;
 use holdfast::provider::{Failure, Fault, Headers, Kind};
-use holdfast::routing::{Catalog, Holders, Order, Pick, Policy, Router, Servers, Visit};
+use holdfast::routing::{
+    AttemptState, Catalog, CredentialIds, Pick, Policy, RouteRequest, Router, Servers,
+};
 use holdfast::session::bindings::{self, Bindings, Key};
 use holdfast::session::name::Name;
 use holdfast::session::prefix::Prefix;
@@ -58,7 +60,7 @@ pub struct Dispatcher {
 /// A request that is being answered.
 pub struct Underway {
     pub account: usize,
-    visit: Visit,
+    attempt_state: AttemptState,
     pick: Option<Pick>,
     began: Instant,
 }
@@ -76,7 +78,7 @@ impl Dispatcher {
             .config
             .expect("a configuration");
         let credentials = credential::from_config(&config).0;
-        let catalog = Catalog::new(credentials, &Holders::default());
+        let catalog = Catalog::new(credentials, &CredentialIds::default());
         let bindings = Bindings::new(bindings::CAPACITY, bindings::NAMES, start);
         let policy = Policy {
             strategy: match way {
@@ -112,37 +114,38 @@ impl Dispatcher {
         if self.way == Way::Optimum {
             return optimum(conversation, accounts, now).map(|account| Underway {
                 account,
-                visit: Visit::new(0),
+                attempt_state: AttemptState::new(0),
                 pick: None,
                 began: self.start,
             });
         }
         let instant = self.at(now);
-        let order = order(&self.catalog, self.policy, key(self.way, conversation));
-        let mut visit = Visit::new(accounts.len());
+        let request = request(&self.catalog, self.policy, key(self.way, conversation));
+        let mut attempt_state = AttemptState::new(accounts.len());
         let mut found = None;
-        while let Some(pick) = self.router.pick(&order, &mut visit, instant) {
-            let candidate = &order.candidates()[pick.index];
+        while let Some(pick) = self.router.pick(&request, &mut attempt_state, instant) {
+            let candidate = &request.candidates()[pick.index];
             let account = number(candidate.credential.provider.key());
             let Some(refusal) = accounts[account].refusal(now) else {
-                self.router.committed(&order, &visit, pick, instant);
+                self.router
+                    .committed(&request, &attempt_state, pick, instant);
                 found = Some((account, pick));
                 break;
             };
             let wall = SystemTime::UNIX_EPOCH;
             let fault = Fault::of(&failure(refusal), Kind::Compat, "m", wall);
             self.router
-                .failed(&order, &mut visit, pick, &fault, instant);
+                .failed(&request, &mut attempt_state, pick, &fault, instant);
         }
         let Some((account, pick)) = found else {
-            if let Some(id) = visit.session {
+            if let Some(id) = attempt_state.session {
                 self.router.left(id, instant);
             }
             return None;
         };
         Some(Underway {
             account,
-            visit,
+            attempt_state,
             pick: Some(pick),
             began: instant,
         })
@@ -153,19 +156,20 @@ impl Dispatcher {
         let Some(pick) = underway.pick else {
             return;
         };
-        let offer = self.catalog.offer("m").expect("a model");
-        let candidate = &offer.candidates()[pick.index];
-        let member = &candidate.members[pick.member];
-        self.router.succeeded(candidate, member, underway.began);
-        if let Some(id) = underway.visit.session {
+        let entry = self.catalog.entry("m").expect("a model");
+        let candidate = &entry.candidates()[pick.index];
+        let upstream_model = &candidate.upstream_models[pick.upstream_model];
+        self.router
+            .succeeded(candidate, upstream_model, underway.began);
+        if let Some(id) = underway.attempt_state.session {
             self.router.left(id, self.at(now));
         }
     }
 }
 
-fn order(catalog: &Catalog, policy: Policy, key: Option<Key>) -> Order<'_> {
-    Order {
-        offer: catalog.offer("m").expect("a model"),
+fn request(catalog: &Catalog, policy: Policy, key: Option<Key>) -> RouteRequest<'_> {
+    RouteRequest {
+        entry: catalog.entry("m").expect("a model"),
         model: "m",
         servers: Servers::All,
         key,

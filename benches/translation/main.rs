@@ -19,8 +19,8 @@ use std::io;
 use std::process::{Command, ExitCode};
 
 use conversation::Results;
-use holdfast::dialect::Dialect;
-use holdfast::dialect::translate::{self, Stream, WayBack};
+use holdfast::translate::{self, Stream, TranslationContext};
+use holdfast::wire::Dialect;
 use memory::{MOST, ask};
 
 #[global_allocator]
@@ -53,10 +53,10 @@ fn dialect(name: &str) -> Dialect {
     known.unwrap_or(Dialect::Chat)
 }
 
-fn way_back(client: Dialect, upstream: Dialect) -> Option<WayBack> {
+fn context(client: Dialect, upstream: Dialect) -> Option<TranslationContext> {
     let body = conversation::request(client, 100, Results::Short);
     let translated = translate::request(&ask(client, upstream, &body)).ok()?;
-    Some(translated.way_back)
+    Some(translated.context)
 }
 
 /// What valgrind looks at.
@@ -70,10 +70,10 @@ fn probe(what: &str, client: Dialect, upstream: Dialect, times: &str) -> ExitCod
         }
         return ExitCode::SUCCESS;
     }
-    let Some(way_back) = way_back(client, upstream) else {
+    let Some(context) = context(client, upstream) else {
         return ExitCode::FAILURE;
     };
-    let mut stream = Stream::new(way_back, false);
+    let mut stream = Stream::new(context, false);
     let mut out = Vec::new();
     for event in answer::stream(upstream, times) {
         out.clear();

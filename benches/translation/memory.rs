@@ -8,8 +8,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::translate::{self, Ask, Form};
+use holdfast::translate::{self, Form, TranslationInput};
+use holdfast::wire::Dialect;
 
 /// The memory that a conversation may take on its way, by its size.
 pub const MOST: f64 = 4.0;
@@ -64,8 +64,8 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-pub fn ask(client: Dialect, upstream: Dialect, body: &[u8]) -> Ask<'_> {
-    Ask {
+pub fn ask(client: Dialect, upstream: Dialect, body: &[u8]) -> TranslationInput<'_> {
+    TranslationInput {
         client,
         form: Form::Usual,
         upstream,
@@ -74,7 +74,7 @@ pub fn ask(client: Dialect, upstream: Dialect, body: &[u8]) -> Ask<'_> {
         upstream_model: "m",
         stream: true,
         suffix: None,
-        record: None,
+        support: None,
         seed: "seed",
         now: 1_700_000_000,
     }

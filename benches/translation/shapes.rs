@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use holdfast::dialect::Dialect;
+use holdfast::wire::Dialect;
 
 /// What of a body is large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,12 +2,12 @@
 
 #![no_main]
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::translate::{self, Ask, Form, State, Stream, WayBack};
+use holdfast::wire::Dialect;
+use holdfast::translate::{self, TranslationInput, Form, State, Stream, TranslationContext};
 use libfuzzer_sys::fuzz_target;
 
-fn way_back(client: Dialect, upstream: Dialect) -> WayBack {
-    let ask = Ask {
+fn context(client: Dialect, upstream: Dialect) -> TranslationContext {
+    let ask = TranslationInput {
         client,
         form: Form::Usual,
         upstream,
@@ -16,13 +16,13 @@ fn way_back(client: Dialect, upstream: Dialect) -> WayBack {
         upstream_model: "upstream",
         stream: true,
         suffix: None,
-        record: None,
+        support: None,
         seed: "seed",
         now: 1,
     };
     translate::request(&ask)
         .expect("nothing can be said anywhere")
-        .way_back
+        .context
 }
 
 fuzz_target!(|input: &[u8]| {
@@ -32,12 +32,12 @@ fuzz_target!(|input: &[u8]| {
     let client = Dialect::ALL[usize::from(first & 3)];
     let upstream = Dialect::ALL[usize::from(first >> 2 & 3)];
     let is_array = client == Dialect::Gemini && first & 16 != 0;
-    let mut stream = Stream::new(way_back(client, upstream), is_array);
+    let mut stream = Stream::new(context(client, upstream), is_array);
     let mut out = Vec::new();
     for line in data.split(|byte| *byte == b'\n') {
         let line = line.strip_prefix(b"data: ").unwrap_or(line);
         stream.read(line, &mut out);
-        let _ = translate::whole(line, way_back(client, upstream));
+        let _ = translate::whole(line, context(client, upstream));
     }
     if *stream.state() == State::Running {
         stream.fail(502, "cut", &mut out);

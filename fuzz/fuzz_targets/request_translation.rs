@@ -3,10 +3,11 @@
 
 #![no_main]
 
-use holdfast::dialect::neutral::given;
-use holdfast::dialect::neutral::losses::Way;
-use holdfast::dialect::translate::{self, Ask, Form};
-use holdfast::dialect::{Dialect, chat, gemini, messages, responses};
+use holdfast::translate::neutral::given;
+use holdfast::translate::neutral::capabilities::Way;
+use holdfast::translate::{self, TranslationInput, Form};
+use holdfast::wire::Dialect;
+use holdfast::translate::{chat, gemini, messages, responses};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value};
 
@@ -20,7 +21,7 @@ fuzz_target!(|input: &[u8]| {
     let client = Dialect::ALL[usize::from(first & 3)];
     let upstream = Dialect::ALL[usize::from(first >> 2 & 3)];
     let body_bytes = body.len();
-    let Ok(translated) = translate::request(&Ask {
+    let Ok(translated) = translate::request(&TranslationInput {
         client,
         form: Form::Usual,
         upstream,
@@ -29,7 +30,7 @@ fuzz_target!(|input: &[u8]| {
         upstream_model: "upstream",
         stream: first & 16 != 0,
         suffix: None,
-        record: None,
+        support: None,
         seed: "seed",
         now: 1,
     }) else {

@@ -10,16 +10,16 @@ use super::load::load;
 use crate::config::{Config, Place, Problem, Severity, keys};
 use crate::credential;
 use crate::edge::Identity;
-use crate::routing::{Catalog, Holders};
-use crate::server::ruled;
+use crate::generation::payload_rules;
+use crate::routing::{Catalog, CredentialIds};
 
 /// What the file holds that is wrong or odd, in its order, and what the environment asks in vain.
 pub fn problems(path: &Path, environment: &Environment) -> Vec<Problem> {
     let loaded = load(path, environment);
     let of_credentials = |config: &Config| {
         let (credentials, mut problems) = credential::from_config(config);
-        let catalog = Catalog::new(credentials, &Holders::default());
-        problems.extend(ruled::idle(config, &catalog));
+        let catalog = Catalog::new(credentials, &CredentialIds::default());
+        problems.extend(payload_rules::idle(config, &catalog));
         problems.extend(nobody(config, &catalog));
         problems
     };

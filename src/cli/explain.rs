@@ -5,11 +5,11 @@ use std::fmt::Write;
 
 use crate::config::{Config, Problem, Strategy};
 use crate::credential::{Credential, Exclusion, vendor_of};
-use crate::dialect::model_name::ModelName;
+use crate::generation::payload_rules;
 use crate::provider::{Action, Kind};
-use crate::routing::{Candidate, Catalog, Offer};
-use crate::server::ruled;
+use crate::routing::{Candidate, Catalog, ModelEntry};
 use crate::similar;
+use crate::wire::model_name::ModelName;
 
 /// What is known when nothing runs.
 pub struct Known<'k> {
@@ -37,7 +37,7 @@ pub fn explain(asked: &str, known: &Known<'_>) -> (String, bool) {
         None => known.catalog.passed_on(base),
     };
     let found = match &passed_on {
-        Some(offer) => Some((base, &**offer)),
+        Some(entry) => Some((base, &**entry)),
         None => found,
     };
     row(&mut text, "asked", asked);
@@ -46,7 +46,7 @@ pub fn explain(asked: &str, known: &Known<'_>) -> (String, bool) {
         row(&mut text, "thinking", suffix);
     }
     match found {
-        Some((name, offer)) => {
+        Some((name, entry)) => {
             if name != base {
                 row(&mut text, "offered as", name);
             }
@@ -57,11 +57,11 @@ pub fn explain(asked: &str, known: &Known<'_>) -> (String, bool) {
                     "no: the name is passed on to its vendor",
                 );
             }
-            served(&mut text, name, suffix, offer, known);
+            served(&mut text, name, suffix, entry, known);
         }
         None => unknown(&mut text, base, known),
     }
-    let candidates = found.map_or(&[][..], |(_, offer)| offer.candidates());
+    let candidates = found.map_or(&[][..], |(_, entry)| entry.candidates());
     passed_over(&mut text, base, candidates, known);
     let rules = payload_rules(known.config, [asked, base], candidates);
     list(&mut text, "payload rules", rules);
@@ -74,10 +74,10 @@ fn payload_rules(config: &Config, asked: [&str; 2], candidates: &[Candidate]) ->
     let mut lines: Vec<String> = Vec::new();
     for candidate in candidates {
         let kind = Kind::of(&candidate.credential.provider);
-        let protocol = ruled::protocol(kind, Action::Generate);
-        for member in candidate.members.iter() {
+        let protocol = payload_rules::protocol(kind, Action::Generate);
+        for upstream_model in candidate.upstream_models.iter() {
             let [asked, base] = asked;
-            let names = [&*member.upstream, asked, base];
+            let names = [&*upstream_model.name, asked, base];
             for rule in config.payload.matching(&names, protocol) {
                 let paths: Vec<&str> = rule.paths().collect();
                 let (section, number) = (rule.section.name(), rule.number);
@@ -98,11 +98,11 @@ fn payload_rules(config: &Config, asked: [&str; 2], candidates: &[Candidate]) ->
     lines
 }
 
-fn find<'c>(catalog: &'c Catalog, name: &str) -> Option<(&'c str, &'c Offer)> {
-    let offer = catalog.offer(name)?;
+fn find<'c>(catalog: &'c Catalog, name: &str) -> Option<(&'c str, &'c ModelEntry)> {
+    let entry = catalog.entry(name)?;
     catalog
-        .offers()
-        .find(|(_, other)| std::ptr::eq(*other, offer))
+        .entries()
+        .find(|(_, other)| std::ptr::eq(*other, entry))
 }
 
 fn row(text: &mut String, title: &str, value: &str) {
@@ -120,8 +120,14 @@ fn list(text: &mut String, title: &str, lines: impl IntoIterator<Item = String>)
     }
 }
 
-fn served(text: &mut String, name: &str, suffix: Option<&str>, offer: &Offer, known: &Known<'_>) {
-    let candidates = offer.candidates();
+fn served(
+    text: &mut String,
+    name: &str,
+    suffix: Option<&str>,
+    entry: &ModelEntry,
+    known: &Known<'_>,
+) {
+    let candidates = entry.candidates();
     let is_weighted = known.config.routing.strategy == Strategy::WeightedRoundRobin;
     let title = format!(
         "served by {} of {} credentials, {}{}",
@@ -169,12 +175,14 @@ fn is_under(name: &str, prefix: &str) -> bool {
 
 /// What is sent: a thinking setting of the configuration wins over that of the client.
 fn upstream_names(candidate: &Candidate, suffix: Option<&str>) -> Vec<String> {
-    let members = candidate.members.iter();
-    members
-        .map(|member| match member.thinking.as_deref().or(suffix) {
-            Some(thinking) => format!("{}({thinking})", member.upstream),
-            None => member.upstream.to_string(),
-        })
+    let upstream_models = candidate.upstream_models.iter();
+    upstream_models
+        .map(
+            |upstream_model| match upstream_model.thinking.as_deref().or(suffix) {
+                Some(thinking) => format!("{}({thinking})", upstream_model.name),
+                None => upstream_model.name.to_string(),
+            },
+        )
         .collect()
 }
 
@@ -211,7 +219,7 @@ fn unknown(text: &mut String, base: &str, known: &Known<'_>) {
             &format!("add a key under {}", vendor.section()),
         );
     }
-    let names = known.catalog.offers().map(|(name, _)| name);
+    let names = known.catalog.entries().map(|(name, _)| name);
     let near = similar::to(base, names);
     list(text, "did you mean", near.into_iter().map(str::to_owned));
 }
@@ -294,7 +302,7 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::credential;
-    use crate::routing::Holders;
+    use crate::routing::CredentialIds;
 
     const FILE: &str = "
 force-model-prefix: true
@@ -314,7 +322,7 @@ openai-compatibility:
         let config = config::load(FILE, "c.yaml").config.unwrap();
         let (credentials, problems) = credential::from_config(&config);
         let exclusions = credential::exclusions(&config, &Default::default());
-        let catalog = Catalog::new(credentials, &Holders::default());
+        let catalog = Catalog::new(credentials, &CredentialIds::default());
         let (text, is_served) = explain(
             asked,
             &Known {

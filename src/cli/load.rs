@@ -7,7 +7,7 @@ use super::environment::Environment;
 use super::output::complain;
 use crate::config::{self, Config, Loaded};
 use crate::credential::Listings;
-use crate::server::model_lists::ModelLists;
+use crate::gateway::model_lists::ModelLists;
 use crate::state_folder;
 
 /// Where the configuration is looked for; the first that exists is it.

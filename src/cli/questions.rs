@@ -12,7 +12,7 @@ use super::output::{complain, print};
 use super::summary;
 use crate::config;
 use crate::credential;
-use crate::routing::{Catalog, Holders};
+use crate::routing::{Catalog, CredentialIds};
 
 /// `--check`.
 pub fn check(
@@ -55,7 +55,7 @@ pub fn explain(config: Option<PathBuf>, model: &str, environment: &Environment) 
     let (credentials, problems) = credential::with_listings(&config, &listings);
     let known = Known {
         config: &config,
-        catalog: &Catalog::new(credentials, &Holders::default()),
+        catalog: &Catalog::new(credentials, &CredentialIds::default()),
         exclusions: &credential::exclusions(&config, &listings),
         problems: &problems,
     };

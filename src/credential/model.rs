@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::{self, ModelRow};
-use crate::dialect::thinking::{Level, Record, Thinking};
+use crate::reasoning::{Level, ReasoningSupport, Thinking};
 
 use super::catalog::{Known, Section};
 use super::exclusion;
@@ -18,7 +18,7 @@ pub struct Model {
     /// What is sent upstream, as configured; never empty. More than one is a pool, in file order.
     pub upstream: Vec<String>,
     /// What is configured of how much each of `upstream` can think. Where it ends, nothing is.
-    pub thinking: Vec<Option<Arc<Record>>>,
+    pub thinking: Vec<Option<Arc<ReasoningSupport>>>,
     /// Whether answers name the id, whatever name was asked for.
     pub force_mapping: bool,
     pub display_name: String,
@@ -141,7 +141,7 @@ pub fn excluded(models: &[Model], pattern: &str) -> Vec<String> {
         .collect()
 }
 
-fn thinking(row: &ModelRow) -> Option<Arc<Record>> {
+fn thinking(row: &ModelRow) -> Option<Arc<ReasoningSupport>> {
     let thinking = match row.thinking.as_ref()? {
         config::Thinking::Levels(words) => Thinking {
             levels: words
@@ -163,7 +163,7 @@ fn thinking(row: &ModelRow) -> Option<Arc<Record>> {
             levels: Vec::new(),
         },
     };
-    Some(Arc::new(Record::of(thinking)))
+    Some(Arc::new(ReasoningSupport::of(thinking)))
 }
 
 /// Takes out what the patterns match.

@@ -1,6 +1,6 @@
 //! Model names with a thinking suffix: `name(high)`, `name(8192)` (`spec/http.md` 5).
 
-use crate::dialect::model_name::ModelName;
+use crate::wire::model_name::ModelName;
 
 /// Base name and suffix value. The suffix is what follows the last `(` of a name that ends in `)`;
 /// nothing is trimmed, and the value need not mean anything.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::config::{HeaderValueSource, ProxySetting, Secret};
-use crate::dialect::Dialect;
+use crate::wire::Dialect;
 
 use super::model::Model;
 use super::name;

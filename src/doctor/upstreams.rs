@@ -4,9 +4,9 @@ use super::asking::Answered;
 use super::{Finding, Status};
 use crate::config::{Config, ProxySetting};
 use crate::credential::Credential;
-use crate::dialect::problem::{self, ErrorStatus};
 use crate::provider::models::{List, has_list};
 use crate::provider::{Failure, FailureKind, Kind};
+use crate::wire::problem::{self, ErrorStatus};
 
 /// What the answers say of the credentials. `has_proxy`: whether the environment names a proxy.
 pub fn upstreams(

@@ -1,5 +1,6 @@
 //! JSON as spans over the bytes that came in: found once, never turned into a tree.
 
+pub mod fields;
 mod members;
 mod nesting;
 mod runs;

@@ -18,7 +18,7 @@ use super::net::{self, CallError, Network, Origin, Settings, Stage};
 use super::request::Request;
 use super::target::{Action, Call, Kind};
 use super::{claude, codex, compat, compressed, gemini, models, presented, vertex};
-use crate::coding::Coding;
+use crate::content_encoding::Coding;
 use crate::exchange::{Interruption, Waiter};
 use crate::json::Splice;
 use crate::logs;

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use super::failure::{Failure, FailureKind};
-use crate::coding::Coding;
+use crate::content_encoding::Coding;
 use crate::exchange::{Interruption, Waiter};
 
 /// The body behind `codings`, the value of `Content-Encoding`.

@@ -4,9 +4,9 @@ use http::Method;
 
 use crate::config::{self, Config, Secret};
 use crate::credential::{Credential, Provider};
-use crate::dialect::Dialect;
 use crate::exchange::Waiter;
 use crate::json::Span;
+use crate::wire::Dialect;
 
 /// A kind of upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

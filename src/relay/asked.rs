@@ -1,11 +1,11 @@
 //! What an answer is read by.
 
 use crate::budget::Budget;
-use crate::dialect::Dialect;
+use crate::wire::Dialect;
 
 /// What was asked of an upstream, as far as its answer is read by it.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct ExpectedAnswer<'a> {
     /// The upstream's.
     pub dialect: Dialect,
     /// The model, as the upstream calls it.

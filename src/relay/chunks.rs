@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::closing::{self, KeepAlive};
-use crate::dialect::Dialect;
+use crate::wire::Dialect;
 
 /// Room in front of a chunk for its size, in hex, and CR LF.
 const FRONT: usize = 18;

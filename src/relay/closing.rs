@@ -1,6 +1,6 @@
 //! What is written into a stream beside its upstream's events: a missing end, and signs of life.
 
-use crate::dialect::Dialect;
+use crate::wire::Dialect;
 
 /// The end of a stream whose answer is complete. The other two dialects have none to add.
 pub fn end(dialect: Dialect) -> &'static str {

@@ -5,14 +5,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::value::RawValue;
 
-use super::asked::Asked;
+use super::asked::ExpectedAnswer;
 use super::source::{closed, error_of, fill, no_json, unfinished};
 use crate::budget::Reservation;
-use crate::dialect::Dialect;
-use crate::dialect::event::{self, Meaning};
-use crate::dialect::translate::{Gathered, WayBack};
 use crate::provider::{Failure, FailureKind, Headers, codex};
 use crate::sse::{self, Event, Splitter};
+use crate::translate::{Gathered, TranslationContext};
+use crate::wire::Dialect;
+use crate::wire::event::{self, Meaning};
 
 /// A body of which only so much is read, and all that is is taken from the budget.
 pub struct Bounded<'b> {
@@ -44,7 +44,7 @@ impl Read for Bounded<'_> {
 pub fn whole(
     body: &mut Bounded<'_>,
     headers: &Headers,
-    asked: &Asked<'_>,
+    asked: &ExpectedAnswer<'_>,
 ) -> Result<Vec<u8>, Failure> {
     let whole = match asked.dialect {
         // Its last event has the answer as it is.
@@ -60,7 +60,7 @@ pub fn whole(
 fn gathered(
     body: &mut Bounded<'_>,
     headers: &Headers,
-    asked: &Asked<'_>,
+    asked: &ExpectedAnswer<'_>,
 ) -> Result<Vec<u8>, Failure> {
     let mut splitter = Splitter::new(asked.event_bytes);
     let mut gathered = Gathered::new(straight(asked));
@@ -109,7 +109,7 @@ fn ended(gathered: Gathered) -> Result<Vec<u8>, Failure> {
 ///
 /// # Errors
 /// When it is no JSON, or no whole answer.
-pub fn whole_of_array(json: &[u8], asked: &Asked<'_>) -> Result<Vec<u8>, Failure> {
+pub fn whole_of_array(json: &[u8], asked: &ExpectedAnswer<'_>) -> Result<Vec<u8>, Failure> {
     let mut gathered = Gathered::new(straight(asked));
     for element in elements(json)? {
         gathered.read(element.get().as_bytes());
@@ -138,10 +138,10 @@ fn elements(json: &[u8]) -> Result<Vec<&RawValue>, Failure> {
     elements.map_err(|_| no_json())
 }
 
-fn straight(asked: &Asked<'_>) -> WayBack {
+fn straight(asked: &ExpectedAnswer<'_>) -> TranslationContext {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let seed = now.as_nanos().to_string();
-    WayBack::straight(asked.dialect, asked.model, &seed, now.as_secs())
+    TranslationContext::straight(asked.dialect, asked.model, &seed, now.as_secs())
 }

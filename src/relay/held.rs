@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::source::{error_of, silent};
-use crate::dialect::Dialect;
-use crate::dialect::event::{self, Meaning};
-use crate::dialect::opening;
-use crate::dialect::usage::Meter;
 use crate::provider::{Failure, FailureKind, Headers};
 use crate::sse::Event;
+use crate::wire::Dialect;
+use crate::wire::event::{self, Meaning};
+use crate::wire::opening;
+use crate::wire::usage::Meter;
 
 /// Bytes of comments before the first payload that are passed on; what is more is dropped.
 const LEAD: usize = 16 * 1024;

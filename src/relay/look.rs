@@ -2,7 +2,7 @@
 
 use memchr::memchr2;
 
-use crate::dialect::Dialect;
+use crate::wire::Dialect;
 
 /// The longest key that is of interest, bytes.
 const KEY: usize = 32;

@@ -8,7 +8,6 @@
 mod asked;
 mod chunks;
 mod closing;
-pub mod crossing;
 mod event_loop;
 mod gathering;
 mod held;
@@ -19,16 +18,17 @@ mod rename;
 mod source;
 pub mod stream;
 mod style;
+pub mod translation;
 pub mod whole;
 
 #[cfg(test)]
 mod tests;
 
-pub use asked::Asked;
+pub use asked::ExpectedAnswer;
 pub use chunks::Chunks;
-pub use crossing::Crossing;
-pub use outcome::{Ended, Relayed, Settle, Settlement};
+pub use outcome::{AnswerEnd, Ended, OnEnd, Relayed};
 pub use rename::Rename;
 pub use stream::{Opened, Primed};
 pub use style::{Framing, Style};
+pub use translation::Translation;
 pub use whole::Whole;

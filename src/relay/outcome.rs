@@ -1,7 +1,7 @@
 //! What became of an answer.
 
-use crate::dialect::usage::Usage;
 use crate::provider::Failure;
+use crate::wire::usage::Usage;
 
 /// What became of an answer that was relayed.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct Relayed {
 
 /// What has to be entered about an answer before its client can act on its end: its next request may follow at once.
 #[derive(Clone, Copy, Debug)]
-pub struct Settlement<'a> {
+pub struct AnswerEnd<'a> {
     pub ended: Ended,
     /// Why it ended, unless it ended well.
     pub failure: Option<&'a Failure>,
@@ -34,7 +34,7 @@ pub struct Settlement<'a> {
 
 /// Is called once for an answer, as soon as its end is known and before the last of it is written; not at all if the
 /// client goes before.
-pub type Settle<'s> = &'s mut dyn FnMut(&Settlement<'_>);
+pub type OnEnd<'s> = &'s mut dyn FnMut(&AnswerEnd<'_>);
 
 /// How an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,21 +8,21 @@ use std::time::{Duration, Instant};
 use super::chunks::Chunks;
 use super::closing;
 use super::event_loop::{self, Over, Sink};
-use super::outcome::{Ended, Relayed, Settle, Settlement};
+use super::outcome::{AnswerEnd, Ended, OnEnd, Relayed};
 use super::source::{closed, error_of, unfinished};
 use super::style::{Framing, Style};
 use crate::budget::Budget;
-use crate::dialect::event::{self, Choices, Meaning};
-use crate::dialect::output::OutputItems;
-use crate::dialect::problem::{self, ErrorStatus, Problem};
-use crate::dialect::responses::failure::{self, Known};
-use crate::dialect::translate;
-use crate::dialect::usage::Meter;
-use crate::dialect::{Dialect, choice_error};
 use crate::exchange::Waiter;
 use crate::provider::{Failure, FailureKind, Headers};
 use crate::redaction::Redaction;
 use crate::sse::{self, Event, Splitter};
+use crate::translate;
+use crate::translate::responses::failure::{self, Known};
+use crate::wire::event::{self, Choices, Meaning};
+use crate::wire::output_items::OutputItems;
+use crate::wire::problem::{self, ErrorStatus, Problem};
+use crate::wire::usage::Meter;
+use crate::wire::{Dialect, choice_error};
 
 pub struct Pump<'a, W> {
     dialect: Dialect,
@@ -39,7 +39,7 @@ pub struct Pump<'a, W> {
     waiter: Waiter,
     /// What the attempt presented: errors are told without it.
     redaction: Arc<Redaction>,
-    settle: Settle<'a>,
+    on_end: OnEnd<'a>,
     is_settled: bool,
 }
 
@@ -51,7 +51,7 @@ impl<'a, W: Write> Pump<'a, W> {
         waiter: Waiter,
         redaction: Arc<Redaction>,
         budget: &Budget,
-        settle: Settle<'a>,
+        on_end: OnEnd<'a>,
     ) -> Self {
         Self {
             dialect,
@@ -66,7 +66,7 @@ impl<'a, W: Write> Pump<'a, W> {
             last_written: Instant::now(),
             waiter,
             redaction,
-            settle,
+            on_end,
             is_settled: false,
         }
     }
@@ -142,7 +142,7 @@ impl<'a, W: Write> Pump<'a, W> {
         if (self.dialect, meaning) == (Dialect::Responses, Meaning::End) {
             let told = edited.as_deref().unwrap_or(&data);
             let whole = event::response_in(told).filter(|_| self.items.are_whole());
-            self.settle(&(Ended::Terminal, None), whole);
+            self.on_end(&(Ended::Terminal, None), whole);
         }
         match (self.style.framing, &edited) {
             (Framing::Array, edited) => self.put_element(edited.as_deref().unwrap_or(&data)),
@@ -272,9 +272,9 @@ impl<'a, W: Write> Pump<'a, W> {
     }
 
     /// Has the end entered, once.
-    fn settle(&mut self, (ended, failure): &Over, whole: Option<&[u8]>) {
+    fn on_end(&mut self, (ended, failure): &Over, whole: Option<&[u8]>) {
         if !std::mem::replace(&mut self.is_settled, true) {
-            (self.settle)(&Settlement {
+            (self.on_end)(&AnswerEnd {
                 ended: *ended,
                 failure: failure.as_ref(),
                 response: self.response.as_deref(),
@@ -285,7 +285,7 @@ impl<'a, W: Write> Pump<'a, W> {
 
     /// Ends the body.
     fn close(&mut self, over: Over) -> io::Result<Over> {
-        self.settle(&over, None);
+        self.on_end(&over, None);
         if self.style.framing == Framing::Array {
             self.out.put(b"]");
         }

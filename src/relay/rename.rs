@@ -4,8 +4,8 @@
 
 use memchr::memmem;
 
-use crate::dialect::Dialect;
 use crate::json::{self, Span};
+use crate::wire::Dialect;
 
 /// A model with one name at the upstream and another for the client.
 #[derive(Clone, Copy, Debug)]

@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use serde::de::IgnoredAny;
 
-use crate::coding::Coding;
-use crate::dialect::{Dialect, choice_error, event};
+use crate::content_encoding::Coding;
 use crate::exchange::Waiter;
 use crate::provider::{self, Failure, FailureKind, Headers};
 use crate::sse::{Event, Splitter};
+use crate::wire::{Dialect, choice_error, event};
 
 /// The longest wait for the end of a body whose stream has ended, so that its connection can be used again.
 const DRAIN: Duration = Duration::from_millis(500);

@@ -3,20 +3,20 @@
 use std::io::{self, Cursor, Read, Write};
 use std::sync::Arc;
 
-use super::asked::Asked;
+use super::asked::ExpectedAnswer;
 use super::chunks::Chunks;
 use super::held::Held;
-use super::outcome::{Ended, Relayed, Settle};
+use super::outcome::{Ended, OnEnd, Relayed};
 use super::pump::Pump;
 use super::source::{self, Begun, closed, fill};
 use super::style::Style;
 use super::whole::{self, Whole};
 use crate::budget::{Budget, Reservation};
-use crate::dialect::Dialect;
 use crate::exchange::{Interruption, Waiter};
 use crate::provider::{Answer, Failure, Headers};
 use crate::redaction::Redaction;
 use crate::sse::{Event, Splitter};
+use crate::wire::Dialect;
 
 /// An answer to a request for a stream, as far as it is known.
 pub enum Opened {
@@ -55,7 +55,7 @@ pub struct Primed {
 /// # Errors
 /// When the stream breaks or ends before, or its first payload is an error: then with the status that fits.
 /// When it ends as it should and has said nothing.
-pub fn open(answer: Answer, asked: &Asked<'_>) -> Result<Opened, Failure> {
+pub fn open(answer: Answer, asked: &ExpectedAnswer<'_>) -> Result<Opened, Failure> {
     let waiter = answer.waiter.clone();
     let redaction = Arc::clone(&answer.redaction);
     let opened = wait(answer, asked);
@@ -63,7 +63,7 @@ pub fn open(answer: Answer, asked: &Asked<'_>) -> Result<Opened, Failure> {
     opened.map_err(|failure| failure.redacted(&redaction))
 }
 
-fn wait(answer: Answer, asked: &Asked<'_>) -> Result<Opened, Failure> {
+fn wait(answer: Answer, asked: &ExpectedAnswer<'_>) -> Result<Opened, Failure> {
     let dialect = asked.dialect;
     let Answer {
         status,
@@ -148,12 +148,12 @@ impl Primed {
         mut self,
         out: Chunks<W>,
         style: Style<'a>,
-        settle: Settle<'a>,
+        on_end: OnEnd<'a>,
     ) -> Relayed {
         let waiter = self.waiter.clone();
         let redaction = Arc::clone(&self.redaction);
         let budget = self.budget.clone();
-        let mut pump = Pump::new(self.dialect, style, out, waiter, redaction, &budget, settle);
+        let mut pump = Pump::new(self.dialect, style, out, waiter, redaction, &budget, on_end);
         let (lead, first) = (self.lead, self.first);
         let over = pump.run(lead, first, &mut self.splitter, &mut self.body);
         self.waiter.wake_after(None);

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::budget::Budget;
-use crate::dialect::Dialect::{self, Chat, Gemini, Messages, Responses};
-use crate::dialect::translate::{Stream, WayBack};
 use crate::exchange::Waiter;
 use crate::provider::{Answer, Failure, FailureKind, Headers};
 use crate::sse::MAX_EVENT;
+use crate::translate::{Stream, TranslationContext};
+use crate::wire::Dialect::{self, Chat, Gemini, Messages, Responses};
 
 const STYLE: Style<'static> = Style {
     framing: Framing::Events,
@@ -50,8 +50,8 @@ fn answer(body: impl AsRef<[u8]>) -> Answer {
     }
 }
 
-fn asked(dialect: Dialect, budget: &Budget) -> Asked<'_> {
-    Asked {
+fn asked(dialect: Dialect, budget: &Budget) -> ExpectedAnswer<'_> {
+    ExpectedAnswer {
         dialect,
         model: "m",
         is_generation: true,
@@ -165,7 +165,7 @@ struct Lane {
 /// Pumps to an end, and checks that it was settled before the client could see `mark`.
 fn pumped(
     mark: &str,
-    pump: impl FnOnce(&mut dyn Write, Settle<'_>) -> Relayed,
+    pump: impl FnOnce(&mut dyn Write, OnEnd<'_>) -> Relayed,
 ) -> (String, Relayed, Option<String>) {
     struct Shared<'l>(&'l std::cell::RefCell<Lane>);
     impl Write for Shared<'_> {
@@ -197,14 +197,14 @@ fn pumped(
 }
 
 fn pump_opened(dialect: Dialect, opened: Opened, mark: &str) -> (String, Relayed, Option<String>) {
-    pumped(mark, |out, settle| match opened {
-        Opened::Events(primed) => primed.pump(Chunks::new(out), STYLE, settle),
+    pumped(mark, |out, on_end| match opened {
+        Opened::Events(primed) => primed.pump(Chunks::new(out), STYLE, on_end),
         Opened::Whole(whole) => {
-            let stream = Stream::new(WayBack::straight(dialect, "m", "seed", 1), false);
-            Crossing::new(Opened::Whole(whole), stream, &Budget::unlimited()).pump(
+            let stream = Stream::new(TranslationContext::straight(dialect, "m", "seed", 1), false);
+            Translation::new(Opened::Whole(whole), stream, &Budget::unlimited()).pump(
                 Chunks::new(out),
                 None,
-                settle,
+                on_end,
             )
         }
     })
@@ -215,7 +215,7 @@ fn all_is_settled_before_the_client_knows_the_end() {
     for dialect in Dialect::ALL {
         let expected = (dialect == Responses).then(|| "resp_1".to_owned());
         let whole = open_whole(dialect, body(dialect).to_string()).unwrap();
-        let (_, relayed, response) = pumped("hello", |out, settle| whole.pump(out, settle));
+        let (_, relayed, response) = pumped("hello", |out, on_end| whole.pump(out, on_end));
         assert_eq!(
             (relayed.ended, response),
             (Ended::Terminal, expected.clone())
@@ -260,7 +260,7 @@ fn whole_told(
     budget: &Budget,
 ) -> Option<Value> {
     let mut whole = None;
-    let mut settle = |end: &Settlement<'_>| {
+    let mut on_end = |end: &AnswerEnd<'_>| {
         assert_eq!(end.ended, Ended::Terminal);
         whole = end
             .whole
@@ -269,12 +269,16 @@ fn whole_told(
     let opened = stream::open(answer(events), &asked(upstream, budget)).unwrap();
     match opened {
         Opened::Events(primed) if upstream == client => {
-            primed.pump(Chunks::new(io::sink()), STYLE, &mut settle);
+            primed.pump(Chunks::new(io::sink()), STYLE, &mut on_end);
         }
         opened => {
-            let way_back = WayBack::between(upstream, client, "m");
-            let stream = Stream::new(way_back, false);
-            Crossing::new(opened, stream, budget).pump(Chunks::new(io::sink()), None, &mut settle);
+            let context = TranslationContext::between(upstream, client, "m");
+            let stream = Stream::new(context, false);
+            Translation::new(opened, stream, budget).pump(
+                Chunks::new(io::sink()),
+                None,
+                &mut on_end,
+            );
         }
     }
     whole
@@ -322,8 +326,8 @@ fn what_a_translated_stream_keeps_is_counted() {
     for (limit, ended) in [(1024 * 1024, Ended::Terminal), (48 * 1024, Ended::Broken)] {
         let budget = Budget::new(limit);
         let opened = stream::open(answer(text.clone()), &asked(Chat, &budget)).unwrap();
-        let stream = Stream::new(WayBack::between(Chat, Responses, "m"), false);
-        let crossing = Crossing::new(opened, stream, &budget);
+        let stream = Stream::new(TranslationContext::between(Chat, Responses, "m"), false);
+        let crossing = Translation::new(opened, stream, &budget);
         let mut out = Vec::new();
         let relayed = crossing.pump(Chunks::new(&mut out), None, &mut |end| {
             assert_eq!(end.ended, ended);
@@ -346,17 +350,17 @@ fn translated_streams_end_at_the_upstreams_end() {
             let late = events(upstream).replace("hello", "late");
             let text = format!("{}{late}", events(upstream));
             let opened = open_stream(upstream, text).unwrap();
-            let way_back = WayBack::between(upstream, client, "m");
-            let stream = Stream::new(way_back, false);
+            let context = TranslationContext::between(upstream, client, "m");
+            let stream = Stream::new(context, false);
             let mark = match client {
                 Gemini => "0\r\n\r\n",
                 client => end_mark(client),
             };
-            let (text, relayed, _) = pumped(mark, |out, settle| {
-                Crossing::new(opened, stream, &Budget::unlimited()).pump(
+            let (text, relayed, _) = pumped(mark, |out, on_end| {
+                Translation::new(opened, stream, &Budget::unlimited()).pump(
                     Chunks::new(out),
                     None,
-                    settle,
+                    on_end,
                 )
             });
             assert_eq!(relayed.ended, Ended::Terminal, "{upstream:?} {client:?}");
@@ -397,7 +401,7 @@ fn an_answer_that_says_nothing_is_a_failure() {
             assert_eq!(failure.kind, FailureKind::Broken, "{dialect:?} {body}");
         }
         let budget = Budget::unlimited();
-        let count = Asked {
+        let count = ExpectedAnswer {
             is_generation: false,
             ..asked(dialect, &budget)
         };
@@ -517,10 +521,10 @@ fn errors_in_choices_and_behind_the_finish_are_told() {
             let (text, relayed, _) = match client {
                 Chat => pump_opened(Chat, opened, "[DONE]"),
                 _ => {
-                    let stream = Stream::new(WayBack::between(Chat, client, "m"), false);
-                    let crossing = Crossing::new(opened, stream, &Budget::unlimited());
-                    pumped("too hot", |out, settle| {
-                        crossing.pump(Chunks::new(out), None, settle)
+                    let stream = Stream::new(TranslationContext::between(Chat, client, "m"), false);
+                    let crossing = Translation::new(opened, stream, &Budget::unlimited());
+                    pumped("too hot", |out, on_end| {
+                        crossing.pump(Chunks::new(out), None, on_end)
                     })
                 }
             };
@@ -571,7 +575,7 @@ fn events_in_place_of_a_body_become_one() {
             let whole = open_whole(dialect, format!(": note\n\n{}{end}", events(dialect))).unwrap();
             let json: Value = serde_json::from_slice(whole.held()).unwrap();
             assert_eq!(said(dialect, &json), "hello", "{json}");
-            let (_, relayed, response) = pumped("hello", |out, settle| whole.pump(out, settle));
+            let (_, relayed, response) = pumped("hello", |out, on_end| whole.pump(out, on_end));
             assert_eq!(
                 relayed.usage.map(|usage| (usage.input, usage.output)),
                 Some((5, 2))
@@ -645,7 +649,7 @@ fn long_answers_are_looked_at_while_they_pass() {
                 "\r\n0\r\n"
             };
             let (written, relayed, response) =
-                pumped(mark, |out, settle| open(&text).pump(out, settle));
+                pumped(mark, |out, on_end| open(&text).pump(out, on_end));
             assert_eq!(relayed.ended, Ended::Terminal);
             assert_eq!(
                 relayed.usage.map(|usage| (usage.input, usage.output)),
@@ -660,11 +664,11 @@ fn long_answers_are_looked_at_while_they_pass() {
             }
         }
         let cut = open_whole(dialect, &text[..text.len() - 1]).unwrap();
-        let (_, relayed, _) = pumped("\r\n0\r\n", |out, settle| cut.pump(out, settle));
+        let (_, relayed, _) = pumped("\r\n0\r\n", |out, on_end| cut.pump(out, on_end));
         assert_eq!((relayed.ended, relayed.is_whole), (Ended::Broken, false));
         let failed = format!(r#"{{"x":"{long}","error":{{"code":429}}}}"#);
         let failed = open_whole(dialect, failed).unwrap();
-        let (_, relayed, _) = pumped("\r\n0\r\n", |out, settle| failed.pump(out, settle));
+        let (_, relayed, _) = pumped("\r\n0\r\n", |out, on_end| failed.pump(out, on_end));
         assert_eq!(relayed.ended, Ended::UpstreamError);
         assert_eq!(relayed.failure.unwrap().status, Some(429));
     }
@@ -699,14 +703,14 @@ fn streams_with_several_answers_end_with_the_last() {
             let (_, relayed, _) =
                 pump_opened(dialect, open_stream(dialect, &text).unwrap(), "0\r\n\r\n");
             assert_eq!(relayed.ended, ended, "{dialect:?} {count}");
-            let stream = Stream::new(WayBack::between(dialect, Messages, "m"), false);
-            let crossing = Crossing::new(
+            let stream = Stream::new(TranslationContext::between(dialect, Messages, "m"), false);
+            let crossing = Translation::new(
                 open_stream(dialect, &text).unwrap(),
                 stream,
                 &Budget::unlimited(),
             );
-            let (_, relayed, _) = pumped("0\r\n\r\n", |out, settle| {
-                crossing.pump(Chunks::new(out), None, settle)
+            let (_, relayed, _) = pumped("0\r\n\r\n", |out, on_end| {
+                crossing.pump(Chunks::new(out), None, on_end)
             });
             assert_eq!(relayed.ended == Ended::Terminal, ended == Ended::Terminal);
         }
@@ -912,8 +916,8 @@ fn streams_are_kept_alive_with_what_their_clients_ignore() {
             keep_alive: Some(std::time::Duration::from_secs(600)),
             ..STYLE
         };
-        let (text, relayed, _) = pumped("0\r\n\r\n", |out, settle| {
-            primed.pump(Chunks::new(out), style, settle)
+        let (text, relayed, _) = pumped("0\r\n\r\n", |out, on_end| {
+            primed.pump(Chunks::new(out), style, on_end)
         });
         assert_eq!(relayed.ended, ended, "{behind:?} {text:?}");
         assert!(
@@ -949,13 +953,13 @@ fn streams_are_kept_alive_with_what_their_clients_ignore() {
             ..answer("")
         };
         let opened = stream::open(answer, &asked(upstream, &Budget::unlimited())).unwrap();
-        let stream = Stream::new(WayBack::between(upstream, Gemini, "m"), false);
+        let stream = Stream::new(TranslationContext::between(upstream, Gemini, "m"), false);
         let every = Some(std::time::Duration::from_secs(600));
-        let (text, relayed, _) = pumped("0\r\n\r\n", |out, settle| {
-            Crossing::new(opened, stream, &Budget::unlimited()).pump(
+        let (text, relayed, _) = pumped("0\r\n\r\n", |out, on_end| {
+            Translation::new(opened, stream, &Budget::unlimited()).pump(
                 Chunks::new(out),
                 every,
-                settle,
+                on_end,
             )
         });
         assert_eq!(relayed.ended, Ended::Terminal, "{text}");
@@ -982,16 +986,16 @@ fn a_translated_stream_that_begins_with_a_failure_is_one() {
         for text in [format!("{first}\n\n"), format!("{opening}\n\n{first}\n\n")] {
             for client in Dialect::ALL {
                 let opened = open_stream(Gemini, &text).unwrap();
-                let stream = Stream::new(WayBack::between(Gemini, client, "m"), false);
-                let failed = Crossing::new(opened, stream, &Budget::unlimited())
+                let stream = Stream::new(TranslationContext::between(Gemini, client, "m"), false);
+                let failed = Translation::new(opened, stream, &Budget::unlimited())
                     .failure()
                     .unwrap();
                 assert_eq!(failed.status, Some(502));
                 assert!(String::from_utf8_lossy(&failed.body).contains(failure));
                 let body = first.strip_prefix("data: ").unwrap();
-                let way_back = WayBack::between(Gemini, client, "m");
+                let context = TranslationContext::between(Gemini, client, "m");
                 let budget = Budget::unlimited();
-                let whole = crossing::whole(answer(body), way_back, &asked(Gemini, &budget));
+                let whole = translation::whole(answer(body), context, &asked(Gemini, &budget));
                 assert_eq!(
                     whole.err().unwrap().status,
                     failed.status,
@@ -1001,9 +1005,9 @@ fn a_translated_stream_that_begins_with_a_failure_is_one() {
         }
     }
     let good = open_stream(Gemini, events(Gemini)).unwrap();
-    let stream = Stream::new(WayBack::between(Gemini, Chat, "m"), false);
+    let stream = Stream::new(TranslationContext::between(Gemini, Chat, "m"), false);
     assert!(
-        Crossing::new(good, stream, &Budget::unlimited())
+        Translation::new(good, stream, &Budget::unlimited())
             .failure()
             .is_none()
     );
@@ -1047,15 +1051,15 @@ fn an_answer_does_not_wait_for_what_is_behind_its_end() {
             "so that its connection can be used again"
         );
         for client in Dialect::ALL {
-            let way_back = || WayBack::between(upstream, client, "m");
+            let context = || TranslationContext::between(upstream, client, "m");
             let (answer, is_waited_for) = holding();
-            let whole = crossing::whole(answer, way_back(), &asked).unwrap();
+            let whole = translation::whole(answer, context(), &asked).unwrap();
             assert!(!is_waited_for.get(), "{upstream:?} {client:?}");
             drop(whole);
             let (answer, is_waited_for) = holding();
             let opened = stream::open(answer, &asked).unwrap();
             let crossing =
-                Crossing::new(opened, Stream::new(way_back(), false), &Budget::unlimited());
+                Translation::new(opened, Stream::new(context(), false), &Budget::unlimited());
             crossing.pump(Chunks::new(io::sink()), None, &mut |_| {
                 assert!(!is_waited_for.get(), "{upstream:?} {client:?}");
             });
@@ -1108,17 +1112,17 @@ fn chat_event(text: &str) -> String {
 fn writes(answer: Answer, is_crossing: bool) -> Vec<Vec<u8>> {
     let opened = stream::open(answer, &asked(Chat, &Budget::unlimited())).unwrap();
     let mut out = Writes(Vec::new());
-    let settle: Settle<'_> = &mut |_| {};
+    let on_end: OnEnd<'_> = &mut |_| {};
     let relayed = match opened {
         opened if is_crossing => {
-            let stream = Stream::new(WayBack::straight(Chat, "m", "seed", 1), false);
-            Crossing::new(opened, stream, &Budget::unlimited()).pump(
+            let stream = Stream::new(TranslationContext::straight(Chat, "m", "seed", 1), false);
+            Translation::new(opened, stream, &Budget::unlimited()).pump(
                 Chunks::new(&mut out),
                 None,
-                settle,
+                on_end,
             )
         }
-        Opened::Events(primed) => primed.pump(Chunks::new(&mut out), STYLE, settle),
+        Opened::Events(primed) => primed.pump(Chunks::new(&mut out), STYLE, on_end),
         Opened::Whole(_) => panic!("a stream"),
     };
     assert_ne!(relayed.ended, Ended::ClientGone);

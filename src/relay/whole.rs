@@ -5,20 +5,20 @@ use std::sync::Arc;
 
 use serde::de::IgnoredAny;
 
-use super::asked::Asked;
+use super::asked::ExpectedAnswer;
 use super::chunks::Chunks;
 use super::gathering::{self, Bounded};
 use super::look::Look;
-use super::outcome::{Ended, Relayed, Settle, Settlement};
+use super::outcome::{AnswerEnd, Ended, OnEnd, Relayed};
 use super::rename::Rename;
 use super::source::{self, Begun, silent};
 use crate::budget::{Budget, Reservation};
-use crate::dialect::usage::{self, Usage};
-use crate::dialect::{Dialect, event, opening};
 use crate::exchange::{Interruption, Waiter};
 use crate::json;
 use crate::provider::{Answer, Failure, FailureKind, Headers};
 use crate::redaction::Redaction;
+use crate::wire::usage::{self, Usage};
+use crate::wire::{Dialect, event, opening};
 
 /// Bytes of a body held back to see whether it is an error, and what it cost.
 const HELD: usize = 1024 * 1024;
@@ -69,7 +69,11 @@ struct Long {
 /// # Errors
 /// When it breaks before, is an error in spite of its status (spec/providers.md 2.3), is not JSON or says nothing.
 /// When the budget is exhausted.
-pub fn open(answer: Answer, asked: &Asked<'_>, rename: Option<Rename>) -> Result<Whole, Failure> {
+pub fn open(
+    answer: Answer,
+    asked: &ExpectedAnswer<'_>,
+    rename: Option<Rename>,
+) -> Result<Whole, Failure> {
     let limit = if rename.is_some() { HELD_TO_EDIT } else { HELD };
     let mut whole = read(answer, asked, limit)?;
     if let Some(renamed) = rename.and_then(|rename| rename.json(asked.dialect, &whole.held.bytes)) {
@@ -82,7 +86,7 @@ pub fn open(answer: Answer, asked: &Asked<'_>, rename: Option<Rename>) -> Result
 ///
 /// # Errors
 /// Like [`open`], and when it is too long to be held.
-pub fn open_all(answer: Answer, asked: &Asked<'_>) -> Result<Whole, Failure> {
+pub fn open_all(answer: Answer, asked: &ExpectedAnswer<'_>) -> Result<Whole, Failure> {
     let whole = read(answer, asked, HELD_TO_EDIT)?;
     match whole.rest {
         Rest::Nothing => Ok(whole),
@@ -97,7 +101,7 @@ pub fn open_all(answer: Answer, asked: &Asked<'_>) -> Result<Whole, Failure> {
 pub(super) fn events(
     start: Vec<u8>,
     mut body: Box<dyn Read>,
-    asked: &Asked<'_>,
+    asked: &ExpectedAnswer<'_>,
 ) -> Result<(Vec<u8>, Reservation), Failure> {
     let mut held = Held::new(start, asked)?;
     if held.fill(&mut body, HELD_TO_EDIT, None)? {
@@ -114,13 +118,13 @@ fn too_long() -> Failure {
     )
 }
 
-fn read(answer: Answer, asked: &Asked<'_>, limit: usize) -> Result<Whole, Failure> {
+fn read(answer: Answer, asked: &ExpectedAnswer<'_>, limit: usize) -> Result<Whole, Failure> {
     let redaction = Arc::clone(&answer.redaction);
     let whole = take(answer, asked, limit).map_err(|failure| failure.redacted(&redaction))?;
     Ok(Whole { redaction, ..whole })
 }
 
-fn take(answer: Answer, asked: &Asked<'_>, limit: usize) -> Result<Whole, Failure> {
+fn take(answer: Answer, asked: &ExpectedAnswer<'_>, limit: usize) -> Result<Whole, Failure> {
     let length = answer.length();
     let Answer {
         status,
@@ -184,7 +188,7 @@ fn gathered(
     start: Vec<u8>,
     body: &mut dyn Read,
     headers: &Headers,
-    asked: &Asked<'_>,
+    asked: &ExpectedAnswer<'_>,
 ) -> Result<Held, Failure> {
     let mut reservation = asked.budget.nothing();
     let mut all = Cursor::new(start).chain(body);
@@ -199,8 +203,13 @@ fn gathered(
 }
 
 /// A body that is all there, unless it is no answer.
-fn judged(status: u16, headers: Headers, held: Held, asked: &Asked<'_>) -> Result<Whole, Failure> {
-    let Asked { dialect, .. } = *asked;
+fn judged(
+    status: u16,
+    headers: Headers,
+    held: Held,
+    asked: &ExpectedAnswer<'_>,
+) -> Result<Whole, Failure> {
+    let ExpectedAnswer { dialect, .. } = *asked;
     let bytes = &held.bytes;
     if let Some(usage) = plain_answer(dialect, bytes) {
         let response = response_of(dialect, bytes);
@@ -300,7 +309,7 @@ fn read_all(body: &mut dyn Read, room: &mut [u8]) -> io::Result<usize> {
 }
 
 impl Held {
-    fn new(bytes: Vec<u8>, asked: &Asked<'_>) -> Result<Self, Failure> {
+    fn new(bytes: Vec<u8>, asked: &ExpectedAnswer<'_>) -> Result<Self, Failure> {
         let reservation = asked.budget.reserve(bytes.len());
         let reservation = reservation.map_err(|_| Failure::no_memory())?;
         Ok(Self { bytes, reservation })
@@ -415,9 +424,9 @@ impl Whole {
 
     /// Writes the body. If it breaks on the way, what was written is not whole.
     #[inline(never)]
-    pub fn pump(self, mut out: impl Write, settle: Settle<'_>) -> Relayed {
+    pub fn pump(self, mut out: impl Write, on_end: OnEnd<'_>) -> Relayed {
         let mut copy = Copy {
-            settle,
+            on_end,
             look: None,
             response: self.response,
             relayed: Relayed {
@@ -432,7 +441,7 @@ impl Whole {
         let held = self.held;
         let written = match self.rest {
             Rest::Nothing => {
-                copy.settle(Some(&held.bytes));
+                copy.on_end(Some(&held.bytes));
                 copy.relayed.bytes = held.bytes.len() as u64;
                 out.write_all(&held.bytes).and_then(|()| out.flush())
             }
@@ -465,20 +474,20 @@ impl Whole {
 
 /// A body on its way.
 struct Copy<'s> {
-    settle: Settle<'s>,
+    on_end: OnEnd<'s>,
     look: Option<(Dialect, Box<Look>)>,
     response: Option<String>,
     relayed: Relayed,
 }
 
 impl Copy<'_> {
-    fn settle(&mut self, whole: Option<&[u8]>) {
+    fn on_end(&mut self, whole: Option<&[u8]>) {
         if let Some((dialect, look)) = self.look.take()
             && self.relayed.ended == Ended::Terminal
         {
             self.looked(dialect, *look);
         }
-        (self.settle)(&Settlement {
+        (self.on_end)(&AnswerEnd {
             ended: self.relayed.ended,
             failure: self.relayed.failure.as_ref(),
             response: self.response.as_deref(),
@@ -536,7 +545,7 @@ impl Copy<'_> {
             )?;
         }
         if left != Some(0) {
-            self.settle(None);
+            self.on_end(None);
         }
         match self.relayed.ended {
             // It has broken off, so the client must not take it for whole.
@@ -558,7 +567,7 @@ impl Copy<'_> {
         if let Some(left) = left.as_mut().filter(|left| **left > 0) {
             *left = left.saturating_sub(piece.len() as u64);
             if *left == 0 {
-                self.settle(None);
+                self.on_end(None);
             }
         }
         write(piece, false)?;
@@ -573,7 +582,7 @@ impl Copy<'_> {
         };
         self.relayed.failure = Some(Failure::of_read(error));
         if is_open && self.relayed.ended != Ended::ClientGone {
-            self.settle(None);
+            self.on_end(None);
         }
     }
 }

@@ -9,29 +9,29 @@ use std::sync::Arc;
 use lru::LruCache;
 use parking_lot::Mutex;
 
-use super::holders::Holders;
+use super::credential_ids::CredentialIds;
 use crate::credential::{Credential, Model, split_configured};
-use crate::dialect::thinking::Record;
-use crate::session::bindings::Holder;
+use crate::reasoning::ReasoningSupport;
+use crate::session::bindings::CredentialId;
 
 /// One credential that can serve a model.
 #[derive(Clone, Debug)]
 pub struct Candidate {
     id: Arc<str>,
-    pub holder: Holder,
+    pub credential_id: CredentialId,
     pub credential: Arc<Credential>,
     /// What the upstream calls the model: one name, or a pool of them.
-    pub members: Arc<[Member]>,
+    pub upstream_models: Arc<[UpstreamModel]>,
 }
 
 /// One name of a model at an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    pub upstream: Arc<str>,
+pub struct UpstreamModel {
+    pub name: Arc<str>,
     /// How much it is to think, where the configuration says so: the value of a suffix.
     pub thinking: Option<Arc<str>>,
     /// What it can, where the configuration says so.
-    pub record: Option<Arc<Record>>,
+    pub reasoning: Option<Arc<ReasoningSupport>>,
     /// The model's name in answers, where it is not to be the one asked for.
     pub alias: Option<Arc<str>>,
 }
@@ -50,7 +50,7 @@ impl Candidate {
 /// All models that clients can name.
 #[derive(Debug, Default)]
 pub struct Catalog {
-    by_name: BTreeMap<Box<str>, Offer>,
+    by_name: BTreeMap<Box<str>, ModelEntry>,
     /// Lower-case name to the name as offered, for clients that spell it otherwise.
     folded: HashMap<Box<str>, Box<str>>,
     credentials: Vec<Arc<Credential>>,
@@ -62,7 +62,7 @@ pub struct Catalog {
 
 /// Offers of names that no list has, by these names.
 #[derive(Debug)]
-struct PassedOn(LruCache<Box<str>, Arc<Offer>>);
+struct PassedOn(LruCache<Box<str>, Arc<ModelEntry>>);
 
 /// How many of them are kept ready.
 const PASSED_ON: NonZeroUsize = NonZeroUsize::new(64).unwrap();
@@ -77,23 +77,23 @@ impl Default for PassedOn {
 
 /// One model, and who serves it.
 #[derive(Debug)]
-pub struct Offer {
+pub struct ModelEntry {
     pub model: Model,
     /// Priority descending, id ascending.
     candidates: Vec<Candidate>,
     /// The same by number, close together: they are gone through for every new session.
-    holders: Vec<Holder>,
+    credential_ids: Vec<CredentialId>,
     /// Candidates of equal priority, the best first.
     tiers: Vec<Range<usize>>,
-    positions: HashMap<Holder, usize>,
+    positions: HashMap<CredentialId, usize>,
 }
 
-impl Offer {
+impl ModelEntry {
     fn new(model: Model) -> Self {
         Self {
             model,
             candidates: Vec::new(),
-            holders: Vec::new(),
+            credential_ids: Vec::new(),
             tiers: Vec::new(),
             positions: HashMap::new(),
         }
@@ -111,16 +111,16 @@ impl Offer {
             self.tiers.push(start..start + tier.len());
             start += tier.len();
         }
-        self.holders = self.candidates.iter().map(|c| c.holder).collect();
-        self.positions = self.holders.iter().copied().zip(0..).collect();
+        self.credential_ids = self.candidates.iter().map(|c| c.credential_id).collect();
+        self.positions = self.credential_ids.iter().copied().zip(0..).collect();
     }
 
     pub fn candidates(&self) -> &[Candidate] {
         &self.candidates
     }
 
-    pub fn holders(&self) -> &[Holder] {
-        &self.holders
+    pub fn credential_ids(&self) -> &[CredentialId] {
+        &self.credential_ids
     }
 
     pub fn tiers(&self) -> &[Range<usize>] {
@@ -128,55 +128,55 @@ impl Offer {
     }
 
     /// Where a credential stands among the candidates.
-    pub fn position(&self, holder: Holder) -> Option<usize> {
-        self.positions.get(&holder).copied()
+    pub fn position(&self, credential_id: CredentialId) -> Option<usize> {
+        self.positions.get(&credential_id).copied()
     }
 }
 
 impl Catalog {
-    pub fn new(credentials: Vec<Credential>, holders: &Holders) -> Self {
+    pub fn new(credentials: Vec<Credential>, credential_ids: &CredentialIds) -> Self {
         let mut catalog = Self::default();
         for credential in credentials {
             let credential = Arc::new(credential);
             let id: Arc<str> = Arc::from(credential.id.as_str());
-            let holder = holders.number(&id);
+            let credential_id = credential_ids.number(&id);
             if credential.unlisted.is_some() {
                 catalog.unlisted.push(Candidate {
                     id: Arc::clone(&id),
-                    holder,
+                    credential_id,
                     credential: Arc::clone(&credential),
-                    members: Arc::default(),
+                    upstream_models: Arc::default(),
                 });
             }
             for (name, model) in credential.visible_ids() {
                 let candidate = Candidate {
                     id: Arc::clone(&id),
-                    holder,
+                    credential_id,
                     credential: Arc::clone(&credential),
-                    members: members(model),
+                    upstream_models: upstream_models(model),
                 };
                 let folded = name.to_lowercase().into_boxed_str();
                 let name = name.into_owned().into_boxed_str();
                 catalog.folded.entry(folded).or_insert_with(|| name.clone());
-                let offer = catalog
+                let entry = catalog
                     .by_name
                     .entry(name)
-                    .or_insert_with(|| Offer::new(model.clone()));
-                if offer.candidates.last().is_none_or(|last| last.id != id) {
-                    offer.candidates.push(candidate);
+                    .or_insert_with(|| ModelEntry::new(model.clone()));
+                if entry.candidates.last().is_none_or(|last| last.id != id) {
+                    entry.candidates.push(candidate);
                 }
             }
             catalog.credentials.push(credential);
         }
-        for offer in catalog.by_name.values_mut() {
-            offer.finish();
+        for entry in catalog.by_name.values_mut() {
+            entry.finish();
         }
         catalog
     }
 
     /// Who offers a model of that name. The exact spelling is preferred to another case
     /// (spec/config.md 2.6).
-    pub fn offer(&self, name: &str) -> Option<&Offer> {
+    pub fn entry(&self, name: &str) -> Option<&ModelEntry> {
         self.by_name.get(name).or_else(|| {
             let offered = self.folded.get(name.to_lowercase().as_str())?;
             self.by_name.get(offered)
@@ -184,7 +184,7 @@ impl Catalog {
     }
 
     /// Who serves a name that no list has, if it is a name of a vendor whose credentials list no models.
-    pub fn passed_on(&self, name: &str) -> Option<Arc<Offer>> {
+    pub fn passed_on(&self, name: &str) -> Option<Arc<ModelEntry>> {
         if self.unlisted.is_empty() || name.len() > LONGEST {
             return None;
         }
@@ -193,33 +193,33 @@ impl Catalog {
         }
         let candidates = self.unlisted.iter().filter_map(|candidate| {
             let upstream = candidate.credential.passed_on(name)?;
-            let member = Member {
-                upstream: Arc::from(upstream),
+            let upstream_model = UpstreamModel {
+                name: Arc::from(upstream),
                 thinking: None,
-                record: None,
+                reasoning: None,
                 alias: None,
             };
             Some(Candidate {
-                members: [member].into(),
+                upstream_models: [upstream_model].into(),
                 ..candidate.clone()
             })
         });
         let candidates: Vec<Candidate> = candidates.collect();
         let owner = &candidates.first()?.credential.provider;
-        let mut offer = Offer::new(Model::unlisted(name, owner.key()));
-        offer.candidates = candidates;
-        offer.finish();
-        let offer = Arc::new(offer);
+        let mut entry = ModelEntry::new(Model::unlisted(name, owner.key()));
+        entry.candidates = candidates;
+        entry.finish();
+        let entry = Arc::new(entry);
         let mut kept = self.passed_on.lock();
-        kept.0.put(name.into(), Arc::clone(&offer));
-        Some(offer)
+        kept.0.put(name.into(), Arc::clone(&entry));
+        Some(entry)
     }
 
     /// All offered names, in their order.
-    pub fn offers(&self) -> impl Iterator<Item = (&str, &Offer)> {
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &ModelEntry)> {
         self.by_name
             .iter()
-            .map(|(name, offer)| (name.as_ref(), offer))
+            .map(|(name, entry)| (name.as_ref(), entry))
     }
 
     pub fn credentials(&self) -> &[Arc<Credential>] {
@@ -227,7 +227,7 @@ impl Catalog {
     }
 }
 
-fn members(model: &Model) -> Arc<[Member]> {
+fn upstream_models(model: &Model) -> Arc<[UpstreamModel]> {
     let names = match model.upstream.as_slice() {
         [] => std::slice::from_ref(&model.id),
         names => names,
@@ -236,12 +236,12 @@ fn members(model: &Model) -> Arc<[Member]> {
     names
         .iter()
         .zip(records)
-        .map(|(name, record)| {
+        .map(|(name, reasoning)| {
             let (upstream, thinking) = split_configured(name);
-            Member {
-                upstream: Arc::from(upstream),
+            UpstreamModel {
+                name: Arc::from(upstream),
                 thinking: thinking.map(Arc::from),
-                record,
+                reasoning,
                 alias: model.force_mapping.then(|| Arc::from(model.id.as_str())),
             }
         })

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::catalog::{Candidate, Member};
+use super::attempt_state::{AttemptState, Unreachable, same_way};
+use super::catalog::{Candidate, UpstreamModel};
+use super::credential_ids::CredentialIds;
+use super::dispatch_error::{Availability, DispatchError};
 use super::explain;
-use super::holders::Holders;
-use super::rounds;
-use super::router::{Order, Router};
+use super::retry_round;
+use super::router::{RouteRequest, Router};
 use super::serving::{Placed, Serving};
-use super::unserved::{Standstill, Unserved};
-use super::visit::{Unreachable, Visit, same_way};
 use crate::provider::{Class, Failure, FailureKind, Fault, Kind};
-use crate::session::bindings::{self, Bindings, Copies, Holder};
+use crate::session::bindings::{self, Bindings, Copies, CredentialId};
 use crate::session::name::{Client, Mark, Name};
 use crate::session::names::Id;
 use crate::session::store::{self, Moment};
@@ -30,7 +30,7 @@ const COPIED: usize = 512;
 #[derive(Debug)]
 pub struct State {
     router: Mutex<Router>,
-    pub holders: Holders,
+    pub credential_ids: CredentialIds,
     /// Requests that wait for somebody's recovery.
     waiting: AtomicUsize,
 }
@@ -41,7 +41,7 @@ impl State {
         let bindings = Bindings::new(bindings::CAPACITY, names, now);
         Self {
             router: Mutex::new(Router::new(bindings)),
-            holders: Holders::default(),
+            credential_ids: CredentialIds::default(),
             waiting: AtomicUsize::new(0),
         }
     }
@@ -57,7 +57,7 @@ impl State {
     }
 
     /// Forgets what is known of credentials that are gone.
-    pub fn retain(&self, exists: impl Fn(Holder) -> bool) {
+    pub fn retain(&self, exists: impl Fn(CredentialId) -> bool) {
         self.router.lock().retain(exists);
     }
 
@@ -73,31 +73,41 @@ impl State {
                 break;
             }
         }
-        store::write(copies, |holder| self.holders.id(holder), moment)
+        store::write(
+            copies,
+            |credential_id| self.credential_ids.id(credential_id),
+            moment,
+        )
     }
 
     /// Takes up a session that a file has kept.
-    pub fn restore(&self, client: Client, holder: Holder, used: Instant, names: &[(Name, Mark)]) {
+    pub fn restore(
+        &self,
+        client: Client,
+        credential_id: CredentialId,
+        used: Instant,
+        names: &[(Name, Mark)],
+    ) {
         let mut router = self.router.lock();
-        router.bindings.restore(client, holder, used, names);
+        router.bindings.restore(client, credential_id, used, names);
     }
 
     /// Calls `attempt` with one candidate after another until it succeeds, the failure is final, or
     /// nobody is left. `wait` waits, and says whether the client is still there.
     ///
     /// # Errors
-    /// [`Unserved`] with the failure most worth telling.
+    /// [`DispatchError`] with the failure most worth telling.
     pub fn dispatch<'a, T>(
         &'a self,
-        order: Order<'a>,
+        request: RouteRequest<'a>,
         now: impl Fn() -> Instant,
         mut wait: impl FnMut(Duration) -> bool,
-        mut attempt: impl FnMut(&'a Candidate, &'a Member) -> Result<T, Failure>,
-    ) -> Result<Placed<'a, T>, Box<Unserved>> {
+        mut attempt: impl FnMut(&'a Candidate, &'a UpstreamModel) -> Result<T, Failure>,
+    ) -> Result<Placed<'a, T>, Box<DispatchError>> {
         let admitted = now();
         let is_late = || now().saturating_duration_since(admitted) >= ADMISSION_LIMIT;
-        let mut visit = Visit::new(order.candidates().len());
-        let mut unserved = Box::new(Unserved::default());
+        let mut attempt_state = AttemptState::new(request.candidates().len());
+        let mut error = Box::new(DispatchError::default());
         let mut unreachable = Unreachable::default();
         // Also when an attempt panics.
         let mut entered = Entered {
@@ -109,49 +119,57 @@ impl State {
         'rounds: loop {
             while !is_late() {
                 let began = now();
-                let pick = self.router.lock().pick(&order, &mut visit, began);
-                entered.session = visit.session;
+                let pick = self.router.lock().pick(&request, &mut attempt_state, began);
+                entered.session = attempt_state.session;
                 let Some((pick, candidate)) =
-                    pick.and_then(|pick| Some((pick, order.candidates().get(pick.index)?)))
+                    pick.and_then(|pick| Some((pick, request.candidates().get(pick.index)?)))
                 else {
                     break;
                 };
-                let Some(member) = candidate.members.get(pick.member) else {
+                let Some(upstream_model) = candidate.upstream_models.get(pick.upstream_model)
+                else {
                     break;
                 };
-                unserved.attempts += 1;
-                match attempt(candidate, member) {
+                error.attempts += 1;
+                match attempt(candidate, upstream_model) {
                     Ok(answer) => {
-                        self.router.lock().committed(&order, &visit, pick, now());
+                        self.router
+                            .lock()
+                            .committed(&request, &attempt_state, pick, now());
                         entered.session = None;
-                        self.explain(&order, &visit, now());
+                        self.explain(&request, &attempt_state, now());
                         return Ok(Placed {
                             candidate,
-                            member,
+                            upstream_model,
                             decision: pick.decision,
-                            attempts: unserved.attempts,
+                            attempts: error.attempts,
                             answer,
-                            serving: Serving::new(self, order, visit, pick, began),
+                            serving: Serving::new(self, request, attempt_state, pick, began),
                         });
                     }
                     Err(failure) => {
                         let kind = Kind::of(&candidate.credential.provider);
-                        let fault = Fault::of(&failure, kind, &member.upstream, SystemTime::now());
+                        let fault =
+                            Fault::of(&failure, kind, &upstream_model.name, SystemTime::now());
                         log::debug!(
                             "{}: attempt on {} failed: {failure} ({})",
-                            order.model,
+                            request.model,
                             candidate.id(),
                             fault.class.name()
                         );
-                        self.router
-                            .lock()
-                            .failed(&order, &mut visit, pick, &fault, now());
+                        self.router.lock().failed(
+                            &request,
+                            &mut attempt_state,
+                            pick,
+                            &fault,
+                            now(),
+                        );
                         if failure.kind == FailureKind::Connect
                             && unreachable.note(&candidate.credential)
                         {
-                            close_same_way(&order, &mut visit, candidate);
+                            close_same_way(&request, &mut attempt_state, candidate);
                         }
-                        unserved.add(failure, &fault);
+                        error.add(failure, &fault);
                         if !fault.class.moves_on() {
                             break 'rounds;
                         }
@@ -161,32 +179,32 @@ impl State {
             round += 1;
             let pause = {
                 let router = self.router.lock();
-                rounds::pause(&router, &order, &mut visit, round, now())
+                retry_round::pause(&router, &request, &mut attempt_state, round, now())
             };
             let Some(pause) = pause.filter(|_| !is_late()) else {
                 break;
             };
-            match self.wait(&order, pause, &mut wait) {
+            match self.wait(&request, pause, &mut wait) {
                 Waited::Enough => {}
                 Waited::NoRoom => break,
                 Waited::ClientGone => {
-                    unserved.client_gone();
+                    error.client_gone();
                     break;
                 }
             }
         }
-        self.explain(&order, &visit, now());
-        unserved.standstill = Standstill::of(&self.router.lock(), &order, now());
-        Err(unserved)
+        self.explain(&request, &attempt_state, now());
+        error.availability = Availability::of(&self.router.lock(), &request, now());
+        Err(error)
     }
 
     fn wait(
         &self,
-        order: &Order<'_>,
+        request: &RouteRequest<'_>,
         pause: Duration,
         wait: &mut impl FnMut(Duration) -> bool,
     ) -> Waited {
-        if self.waiting.fetch_add(1, Ordering::AcqRel) >= order.policy.waiters {
+        if self.waiting.fetch_add(1, Ordering::AcqRel) >= request.policy.waiters {
             self.waiting.fetch_sub(1, Ordering::AcqRel);
             return Waited::NoRoom;
         }
@@ -198,9 +216,9 @@ impl State {
         }
     }
 
-    fn explain(&self, order: &Order<'_>, visit: &Visit, now: Instant) {
+    fn explain(&self, request: &RouteRequest<'_>, attempt_state: &AttemptState, now: Instant) {
         if log::log_enabled!(log::Level::Debug) {
-            let line = explain::line(&self.router.lock(), order, visit, now);
+            let line = explain::line(&self.router.lock(), request, attempt_state, now);
             log::debug!("{line}");
         }
     }
@@ -229,15 +247,19 @@ enum Waited {
 }
 
 /// Leaves out the candidates behind the host that `candidate` could not reach.
-fn close_same_way(order: &Order<'_>, visit: &mut Visit, candidate: &Candidate) {
-    for (index, other) in order.candidates().iter().enumerate() {
+fn close_same_way(
+    request: &RouteRequest<'_>,
+    attempt_state: &mut AttemptState,
+    candidate: &Candidate,
+) {
+    for (index, other) in request.candidates().iter().enumerate() {
         if same_way(&other.credential, &candidate.credential) {
-            visit.close(index);
+            attempt_state.close(index);
         }
     }
 }
 
-impl Unserved {
+impl DispatchError {
     fn client_gone(&mut self) {
         let failure = Failure::new(FailureKind::ClientGone, "the client has gone");
         let fault = Fault::of(&failure, Kind::Compat, "", SystemTime::UNIX_EPOCH);

@@ -3,25 +3,32 @@
 use std::fmt::Write;
 use std::time::Instant;
 
-use super::router::{Order, Router};
-use super::visit::Visit;
+use super::attempt_state::AttemptState;
+use super::router::{RouteRequest, Router};
 
 /// Candidates that one line names; of more only the number.
 const NAMED: usize = 32;
 
 /// `m: a passed over (quota 12s), b failed (transient), c lent, d`.
-pub fn line(router: &Router, order: &Order<'_>, visit: &Visit, now: Instant) -> String {
-    let mut line = format!("{}:", order.model);
-    let candidates = order.candidates();
+pub fn line(
+    router: &Router,
+    request: &RouteRequest<'_>,
+    attempt_state: &AttemptState,
+    now: Instant,
+) -> String {
+    let mut line = format!("{}:", request.model);
+    let candidates = request.candidates();
     for (index, candidate) in candidates.iter().enumerate().take(NAMED) {
         let separator = if index == 0 { "" } else { "," };
         // Writing into memory does not fail.
         let _ = write!(line, "{separator} {}", candidate.id());
-        let picked = visit.last.filter(|last| last.index == index);
-        let what = match (picked, visit.class(index)) {
+        let picked = attempt_state.last.filter(|last| last.index == index);
+        let what = match (picked, attempt_state.class(index)) {
             (Some(pick), None) => pick.decision.name().to_owned(),
             (_, Some(class)) => format!("failed ({})", class.name()),
-            (None, None) if !order.serves(candidate) => "passed over (cannot serve it)".to_owned(),
+            (None, None) if !request.serves(candidate) => {
+                "passed over (cannot serve it)".to_owned()
+            }
             (None, None) => match router.block(candidate, now) {
                 Some(block) => {
                     let left = block
@@ -32,7 +39,9 @@ pub fn line(router: &Router, order: &Order<'_>, visit: &Visit, now: Instant) -> 
                     });
                     format!("passed over ({} {left})", block.class.name())
                 }
-                None if !visit.is_open(index) => "passed over (host unreachable)".to_owned(),
+                None if !attempt_state.is_open(index) => {
+                    "passed over (host unreachable)".to_owned()
+                }
                 None => continue,
             },
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::provider::{Class, Fault, Pause, Scope, Windows};
-use crate::session::bindings::Holder;
+use crate::session::bindings::CredentialId;
 
 /// How often a model that everybody has used up is tried all the same (spec/routing.md 7.4).
 pub const PROBE_INTERVAL: Duration = Duration::from_secs(30 * 60);
@@ -150,13 +150,15 @@ pub struct Health {
 impl Health {
     /// Whether nothing at all is held against a credential. Cheap.
     #[inline]
-    pub fn is_spotless(&self, holder: Holder) -> bool {
-        self.of.get(holder.index()).is_none_or(Option::is_none)
+    pub fn is_spotless(&self, credential_id: CredentialId) -> bool {
+        self.of
+            .get(credential_id.index())
+            .is_none_or(Option::is_none)
     }
 
     /// Why `model` of a credential cannot be used; `None` if it can.
-    pub fn block(&self, holder: Holder, model: &str, now: Instant) -> Option<Block> {
-        let condition = self.of.get(holder.index())?.as_ref()?;
+    pub fn block(&self, credential_id: CredentialId, model: &str, now: Instant) -> Option<Block> {
+        let condition = self.of.get(credential_id.index())?.as_ref()?;
         let of_model = condition
             .models
             .iter()
@@ -170,18 +172,24 @@ impl Health {
     }
 
     /// The part of a credential's allowance that is left, as far as it is known.
-    pub fn headroom(&self, holder: Holder) -> f64 {
-        match self.of.get(holder.index()) {
+    pub fn headroom(&self, credential_id: CredentialId) -> f64 {
+        match self.of.get(credential_id.index()) {
             Some(Some(condition)) => condition.headroom,
             _ => 1.0,
         }
     }
 
-    pub fn fail(&mut self, holder: Holder, model: &Arc<str>, fault: &Fault, now: Instant) {
+    pub fn fail(
+        &mut self,
+        credential_id: CredentialId,
+        model: &Arc<str>,
+        fault: &Fault,
+        now: Instant,
+    ) {
         if fault.pause == Pause::None {
             return;
         }
-        let condition = self.condition(holder);
+        let condition = self.condition(credential_id);
         match fault.scope {
             Scope::Credential => condition.whole.fail(fault, now),
             Scope::Model => {
@@ -193,8 +201,8 @@ impl Health {
     }
 
     /// A request that began at `began` has succeeded.
-    pub fn succeed(&mut self, holder: Holder, model: &str, began: Instant) {
-        let Some(Some(condition)) = self.of.get_mut(holder.index()) else {
+    pub fn succeed(&mut self, credential_id: CredentialId, model: &str, began: Instant) {
+        let Some(Some(condition)) = self.of.get_mut(credential_id.index()) else {
             return;
         };
         condition.whole.succeed(began);
@@ -203,12 +211,18 @@ impl Health {
                 record.succeed(began);
             }
         }
-        self.tidy(holder);
+        self.tidy(credential_id);
     }
 
     /// What the headers of an answer say of the whole credential. `began` is when its request began.
-    pub fn note(&mut self, holder: Holder, windows: Windows, began: Instant, now: Instant) {
-        let condition = self.condition(holder);
+    pub fn note(
+        &mut self,
+        credential_id: CredentialId,
+        windows: Windows,
+        began: Instant,
+        now: Instant,
+    ) {
+        let condition = self.condition(credential_id);
         condition.headroom = 1.0 - windows.used;
         match windows.exhausted {
             Some(time) => {
@@ -227,15 +241,15 @@ impl Health {
                 }
             }
         }
-        self.tidy(holder);
+        self.tidy(credential_id);
     }
 
     /// Whether a blocked model may be tried all the same; if so, not again for [`PROBE_INTERVAL`].
-    pub fn probe(&mut self, holder: Holder, model: &str, now: Instant) -> bool {
-        let Some(block) = self.block(holder, model, now) else {
+    pub fn probe(&mut self, credential_id: CredentialId, model: &str, now: Instant) -> bool {
+        let Some(block) = self.block(credential_id, model, now) else {
             return false;
         };
-        let Some(Some(condition)) = self.of.get_mut(holder.index()) else {
+        let Some(Some(condition)) = self.of.get_mut(credential_id.index()) else {
             return false;
         };
         let record = &mut condition.whole;
@@ -248,9 +262,9 @@ impl Health {
     }
 
     /// Forgets what is known of credentials that are gone.
-    pub fn retain(&mut self, exists: impl Fn(Holder) -> bool) {
-        for (holder, condition) in (0..).map(Holder).zip(&mut self.of) {
-            if !exists(holder) {
+    pub fn retain(&mut self, exists: impl Fn(CredentialId) -> bool) {
+        for (credential_id, condition) in (0..).map(CredentialId).zip(&mut self.of) {
+            if !exists(credential_id) {
                 *condition = None;
             }
         }
@@ -258,8 +272,8 @@ impl Health {
 
     /// A credential is set up otherwise than before: what waited for that is over, and if it offers other
     /// models, so is what is known of each of them (spec/config.md 4.1).
-    pub fn changed(&mut self, holder: Holder, has_other_models: bool) {
-        let Some(Some(condition)) = self.of.get_mut(holder.index()) else {
+    pub fn changed(&mut self, credential_id: CredentialId, has_other_models: bool) {
+        let Some(Some(condition)) = self.of.get_mut(credential_id.index()) else {
             return;
         };
         let waits = |record: &Record| record.block.is_some_and(|block| block.until.is_none());
@@ -271,8 +285,8 @@ impl Health {
             .retain(|(_, record)| !has_other_models && !waits(record));
     }
 
-    fn condition(&mut self, holder: Holder) -> &mut Condition {
-        let index = holder.index();
+    fn condition(&mut self, credential_id: CredentialId) -> &mut Condition {
+        let index = credential_id.index();
         if self.of.len() <= index {
             self.of.resize(index + 1, None);
         }
@@ -281,8 +295,8 @@ impl Health {
         self.of[index].get_or_insert_default()
     }
 
-    fn tidy(&mut self, holder: Holder) {
-        let Some(slot) = self.of.get_mut(holder.index()) else {
+    fn tidy(&mut self, credential_id: CredentialId) {
+        let Some(slot) = self.of.get_mut(credential_id.index()) else {
             return;
         };
         if let Some(condition) = slot {
@@ -301,7 +315,7 @@ impl Health {
 mod tests {
     use super::*;
 
-    const A: Holder = Holder(3);
+    const A: CredentialId = CredentialId(3);
 
     fn fault(class: Class, pause: Pause) -> Fault {
         let scope = match class {
@@ -434,7 +448,7 @@ mod tests {
         bench.fail(Class::Payment, Pause::Fixed(seconds(60)), 0);
         let block = bench.health.block(A, "another", bench.start);
         assert_eq!(block.map(|block| block.class), Some(Class::Payment));
-        assert_eq!(bench.health.block(Holder(2), "m", bench.start), None);
+        assert_eq!(bench.health.block(CredentialId(2), "m", bench.start), None);
     }
 
     #[test]

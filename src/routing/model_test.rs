@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::provider::{Class, Failure, FailureKind, Fault, Headers, Kind};
-use crate::session::bindings::{self, Bindings, Holder, Key};
+use crate::session::bindings::{self, Bindings, CredentialId, Key};
 use crate::session::decision::Decision;
 use crate::session::name::Name;
 
@@ -114,7 +114,7 @@ static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
     let config = crate::config::load(&text, "test").config.unwrap();
     Catalog::new(
         crate::credential::from_config(&config).0,
-        &Holders::default(),
+        &CredentialIds::default(),
     )
 });
 
@@ -144,7 +144,7 @@ fn failure(outcome: Outcome) -> Option<Failure> {
 /// What routing must never do, whatever happens; and what the model says it does.
 fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
     let start = Instant::now();
-    let offer = CATALOG.offer("m").unwrap();
+    let entry = CATALOG.entry("m").unwrap();
     let mut router = Router::new(Bindings::new(bindings::CAPACITY, bindings::NAMES, start));
     let mut model = Model::default();
     let policy = Policy {
@@ -169,8 +169,8 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
             }
             Step::Ask(session, outcomes) => (session, outcomes),
         };
-        let order = Order {
-            offer,
+        let request = RouteRequest {
+            entry,
             model: "m",
             servers: Servers::All,
             key: Some(Key {
@@ -189,10 +189,10 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
             .get(&session)
             .copied()
             .filter(|session| now_seconds - session.used <= TTL);
-        let mut visit = Visit::new(CREDENTIALS);
+        let mut attempt_state = AttemptState::new(CREDENTIALS);
         let mut asked = Vec::new();
         let mut answered = None;
-        while let Some(pick) = router.pick(&order, &mut visit, now) {
+        while let Some(pick) = router.pick(&request, &mut attempt_state, now) {
             let chosen = pick.index;
             prop_assert!(!asked.contains(&chosen), "asked twice");
             let is_free = |index: usize| model.class(index).is_none() && !asked.contains(&index);
@@ -237,15 +237,15 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
                 }
             }
             asked.push(chosen);
-            let member = &offer.candidates()[chosen].members[0];
+            let upstream_model = &entry.candidates()[chosen].upstream_models[0];
             let Some(failure) = failure(outcomes[chosen]) else {
-                router.committed(&order, &visit, pick, now);
-                router.succeeded(&offer.candidates()[chosen], member, now);
+                router.committed(&request, &attempt_state, pick, now);
+                router.succeeded(&entry.candidates()[chosen], upstream_model, now);
                 answered = Some(chosen);
                 break;
             };
             let fault = Fault::of(&failure, Kind::Compat, "m", SystemTime::UNIX_EPOCH);
-            router.failed(&order, &mut visit, pick, &fault, now);
+            router.failed(&request, &mut attempt_state, pick, &fault, now);
             match outcomes[chosen] {
                 Outcome::Overloaded => model.fail(chosen, Class::Transient, 60, false),
                 Outcome::Quota(after) => model.fail(chosen, Class::Quota, after, true),
@@ -290,9 +290,11 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
                 prop_assert!(!is_left_out, "{index} was left out");
             }
         }
-        if let Some(id) = visit.session {
+        if let Some(id) = attempt_state.session {
             if let Some(binding) = router.bindings.get(id) {
-                let index = |holder: Option<Holder>| holder.and_then(|h| offer.position(h));
+                let index = |credential_id: Option<CredentialId>| {
+                    credential_id.and_then(|h| entry.position(h))
+                };
                 model.sessions.insert(
                     session,
                     Session {
@@ -320,11 +322,11 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
                 router
                     .bindings
                     .loads()
-                    .sessions(offer.candidates()[index].holder)
+                    .sessions(entry.candidates()[index].credential_id)
             })
             .sum();
         prop_assert!(live as usize <= router.bindings.len());
-        for (index, candidate) in offer.candidates().iter().enumerate() {
+        for (index, candidate) in entry.candidates().iter().enumerate() {
             let block = router.block(candidate, now);
             prop_assert_eq!(block.map(|block| block.class), model.class(index));
             if let Some(until) = block.and_then(|block| block.until) {

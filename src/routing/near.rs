@@ -1,10 +1,10 @@
 //! A credential that already has part of what a new session needs.
 
-use crate::session::bindings::Holder;
+use crate::session::bindings::CredentialId;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Near {
-    pub holder: Holder,
+    pub credential_id: CredentialId,
     /// How many sessions more than elsewhere are still worth it.
     pub slack: f64,
 }

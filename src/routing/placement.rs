@@ -3,12 +3,12 @@
 use std::ops::Range;
 use std::time::Instant;
 
+use super::attempt_state::AttemptState;
 use super::catalog::Candidate;
 use super::health::PROBE_INTERVAL;
 use super::near::Near;
 use super::policy::Policy;
-use super::router::{Order, Router};
-use super::visit::Visit;
+use super::router::{RouteRequest, Router};
 use crate::config::Strategy;
 use crate::provider::Class;
 
@@ -21,86 +21,88 @@ impl Router {
     /// A request that belongs to no session (spec/routing.md 2).
     pub(super) fn unbound(
         &mut self,
-        order: &Order<'_>,
-        visit: &Visit,
+        request: &RouteRequest<'_>,
+        attempt_state: &AttemptState,
         now: Instant,
     ) -> Option<usize> {
-        let candidates = order.candidates();
-        for tier in order.offer.tiers() {
-            let start = match order.policy.strategy {
+        let candidates = request.candidates();
+        for tier in request.entry.tiers() {
+            let start = match request.policy.strategy {
                 Strategy::FillFirst => tier.start,
-                _ => self.rotations.start(order.model, candidates, tier),
+                _ => self.rotations.start(request.model, candidates, tier),
             };
             let mut turns = (start..tier.end).chain(tier.start..start);
-            if order.policy.strategy == Strategy::WeightedRoundRobin {
+            if request.policy.strategy == Strategy::WeightedRoundRobin {
                 let usable: Vec<usize> = turns
-                    .filter(|index| self.is_free(order, visit, *index, now))
+                    .filter(|index| self.is_free(request, attempt_state, *index, now))
                     .collect();
                 let due = self
                     .rotations
-                    .weighted(order.model, candidates, usable.into_iter());
+                    .weighted(request.model, candidates, usable.into_iter());
                 if due.is_some() {
                     return due;
                 }
                 continue;
             }
-            if let Some(index) = turns.find(|index| self.is_free(order, visit, *index, now)) {
-                self.taken(order, index);
+            if let Some(index) =
+                turns.find(|index| self.is_free(request, attempt_state, *index, now))
+            {
+                self.taken(request, index);
                 return Some(index);
             }
         }
-        self.better_than_nothing(order, visit, now)
+        self.better_than_nothing(request, attempt_state, now)
     }
 
     /// Where a session without a credential goes: among the best that can be used, to the one with the least
     /// to do (spec/routing.md 7.6), or to the one `near` its beginnings.
     pub(super) fn place(
         &mut self,
-        order: &Order<'_>,
-        visit: &Visit,
+        request: &RouteRequest<'_>,
+        attempt_state: &AttemptState,
         near: Option<Near>,
         now: Instant,
     ) -> Option<usize> {
-        let tiers = order.offer.tiers().len();
-        self.place_within(order, visit, tiers, near, now)
+        let tiers = request.entry.tiers().len();
+        self.place_within(request, attempt_state, tiers, near, now)
     }
 
     /// The same in the tiers above that of the candidate at `index`.
     pub(super) fn place_above(
         &mut self,
-        order: &Order<'_>,
-        visit: &Visit,
+        request: &RouteRequest<'_>,
+        attempt_state: &AttemptState,
         index: usize,
         now: Instant,
     ) -> Option<usize> {
-        let mut tiers = order.offer.tiers().iter();
+        let mut tiers = request.entry.tiers().iter();
         let own = tiers.position(|tier| tier.contains(&index))?;
-        self.place_within(order, visit, own, None, now)
+        self.place_within(request, attempt_state, own, None, now)
     }
 
     fn place_within(
         &mut self,
-        order: &Order<'_>,
-        visit: &Visit,
+        request: &RouteRequest<'_>,
+        attempt_state: &AttemptState,
         tiers: usize,
         near: Option<Near>,
         now: Instant,
     ) -> Option<usize> {
-        let candidates = order.candidates();
-        for tier in order.offer.tiers().iter().take(tiers) {
-            if order.policy.strategy == Strategy::FillFirst {
-                let is_free = |index: &usize| self.is_free(order, visit, *index, now);
+        let candidates = request.candidates();
+        for tier in request.entry.tiers().iter().take(tiers) {
+            if request.policy.strategy == Strategy::FillFirst {
+                let is_free = |index: &usize| self.is_free(request, attempt_state, *index, now);
                 match tier.clone().find(is_free) {
                     Some(index) => return Some(index),
                     None => continue,
                 }
             }
-            let start = self.rotations.start(order.model, candidates, tier);
+            let start = self.rotations.start(request.model, candidates, tier);
             let one = self.bindings.loads().one(now);
             let mut best = None;
             for stretch in stretches(tier, start) {
                 for range in stretch {
-                    self.cheapest(order, visit, range, one, now, &mut best);
+                    self.cheapest(request, attempt_state, range, one, now, &mut best);
                 }
                 if best.is_some() {
                     break;
@@ -110,16 +112,16 @@ impl Router {
                 continue;
             };
             if let Some(near) = near
-                && let Some(there) = order.offer.position(near.holder)
+                && let Some(there) = request.entry.position(near.credential_id)
                 && tier.contains(&there)
-                && self.is_free(order, visit, there, now)
+                && self.is_free(request, attempt_state, there, now)
                 && let Some(candidate) = candidates.get(there)
-                && let Some(cost) = self.cost(candidate, one, &order.policy)
+                && let Some(cost) = self.cost(candidate, one, &request.policy)
                 && cost <= least + near.slack * one
             {
                 index = there;
             }
-            self.taken(order, index);
+            self.taken(request, index);
             return Some(index);
         }
         None
@@ -128,8 +130,8 @@ impl Router {
     /// The one of `range` with the least to do, unless `best` is better.
     fn cheapest(
         &self,
-        order: &Order<'_>,
-        visit: &Visit,
+        request: &RouteRequest<'_>,
+        attempt_state: &AttemptState,
         range: Range<usize>,
         one: f64,
         now: Instant,
@@ -137,19 +139,23 @@ impl Router {
     ) {
         let mut least = best.map_or(f64::INFINITY, |(least, _)| least);
         let loads = self.bindings.loads();
-        let is_weighted = order.policy.strategy == Strategy::WeightedRoundRobin;
-        let holders = order.offer.holders().get(range.clone()).unwrap_or_default();
-        for (index, holder) in range.zip(holders) {
+        let is_weighted = request.policy.strategy == Strategy::WeightedRoundRobin;
+        let credential_ids = request
+            .entry
+            .credential_ids()
+            .get(range.clone())
+            .unwrap_or_default();
+        for (index, credential_id) in range.zip(credential_ids) {
             // The rest only makes it more.
-            if !is_weighted && loads.weight_of(*holder) + one >= least {
+            if !is_weighted && loads.weight_of(*credential_id) + one >= least {
                 continue;
             }
-            let Some(candidate) = order.candidates().get(index) else {
+            let Some(candidate) = request.candidates().get(index) else {
                 continue;
             };
-            if let Some(cost) = self.cost(candidate, one, &order.policy)
+            if let Some(cost) = self.cost(candidate, one, &request.policy)
                 && cost < least
-                && self.is_free(order, visit, index, now)
+                && self.is_free(request, attempt_state, index, now)
             {
                 least = cost;
                 *best = Some((cost, index));
@@ -157,24 +163,27 @@ impl Router {
         }
     }
 
-    fn taken(&mut self, order: &Order<'_>, index: usize) {
-        if let Some(candidate) = order.candidates().get(index) {
-            self.rotations.take(order.model, candidate);
+    fn taken(&mut self, request: &RouteRequest<'_>, index: usize) {
+        if let Some(candidate) = request.candidates().get(index) {
+            self.rotations.take(request.model, candidate);
         }
     }
 
     /// What one more session would make of a credential's load; `None` if it is to have none.
     fn cost(&self, candidate: &Candidate, one: f64, policy: &Policy) -> Option<f64> {
-        let load = self.bindings.loads().weight_of(candidate.holder) + one;
+        let load = self.bindings.loads().weight_of(candidate.credential_id) + one;
         let share = match policy.strategy {
             Strategy::WeightedRoundRobin if candidate.credential.weight == 0 => return None,
             Strategy::WeightedRoundRobin => f64::from(candidate.credential.weight),
             _ => 1.0,
         };
-        if self.health.is_spotless(candidate.holder) {
+        if self.health.is_spotless(candidate.credential_id) {
             return Some(load / share);
         }
-        let headroom = self.health.headroom(candidate.holder).max(LEAST_HEADROOM);
+        let headroom = self
+            .health
+            .headroom(candidate.credential_id)
+            .max(LEAST_HEADROOM);
         Some(load / (share * headroom))
     }
 
@@ -182,19 +191,22 @@ impl Router {
     /// else, now and then, one of those whose quota is gone for long (7.4).
     pub(super) fn better_than_nothing(
         &mut self,
-        order: &Order<'_>,
-        visit: &Visit,
+        request: &RouteRequest<'_>,
+        attempt_state: &AttemptState,
         now: Instant,
     ) -> Option<usize> {
         let mut soft: Option<(Option<Instant>, usize)> = None;
         let mut quota: Option<(Instant, usize)> = None;
-        let mut all_quota = visit.is_fresh();
-        for (index, candidate) in order.candidates().iter().enumerate() {
-            if !order.serves(candidate) || !visit.is_open(index) {
+        let mut all_quota = attempt_state.is_fresh();
+        for (index, candidate) in request.candidates().iter().enumerate() {
+            if !request.serves(candidate) || !attempt_state.is_open(index) {
                 continue;
             }
-            for (_, member) in visit.untried_members(index, candidate) {
-                let Some(block) = self.health.block(candidate.holder, &member.upstream, now) else {
+            for (_, upstream_model) in attempt_state.untried_models(index, candidate) {
+                let Some(block) =
+                    self.health
+                        .block(candidate.credential_id, &upstream_model.name, now)
+                else {
                     return Some(index);
                 };
                 if block.class.is_soft() && soft.is_none_or(|(until, _)| block.until < until) {
@@ -217,10 +229,10 @@ impl Router {
         if until.saturating_duration_since(now) <= PROBE_INTERVAL {
             return None;
         }
-        let candidate = order.candidates().get(index)?;
-        let member = candidate.members.first()?;
+        let candidate = request.candidates().get(index)?;
+        let upstream_model = candidate.upstream_models.first()?;
         self.health
-            .probe(candidate.holder, &member.upstream, now)
+            .probe(candidate.credential_id, &upstream_model.name, now)
             .then_some(index)
     }
 }

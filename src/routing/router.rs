@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use super::catalog::{Candidate, Member, Offer};
+use super::attempt_state::{AttemptState, Pick};
+use super::catalog::{Candidate, ModelEntry, UpstreamModel};
 use super::health::{Block, Health};
 use super::near::Near;
 use super::policy::Policy;
 use super::selection::Rotations;
-use super::visit::{Pick, Visit};
 use crate::config::Strategy;
 use crate::provider::{Class, Fault, Pause, Windows};
-use crate::session::bindings::{Binding, Bindings, Holder, Key, Known};
+use crate::session::bindings::{Binding, Bindings, CredentialId, Key, Known};
 use crate::session::decision::Decision;
 use crate::session::names::Id;
 
@@ -26,13 +26,13 @@ pub enum Servers {
     /// Those whose upstream keeps answers: the request refers to one that is not known here.
     Keepers,
     /// The one that has what the request refers to.
-    One(Holder),
+    One(CredentialId),
 }
 
 /// One request, as far as routing is concerned.
 #[derive(Debug)]
-pub struct Order<'a> {
-    pub offer: &'a Offer,
+pub struct RouteRequest<'a> {
+    pub entry: &'a ModelEntry,
     /// The base name of the model asked for.
     pub model: &'a str,
     /// Who can serve it.
@@ -49,16 +49,16 @@ pub struct Order<'a> {
     pub is_counting: bool,
 }
 
-impl<'a> Order<'a> {
+impl<'a> RouteRequest<'a> {
     pub fn candidates(&self) -> &'a [Candidate] {
-        self.offer.candidates()
+        self.entry.candidates()
     }
 
     pub fn serves(&self, candidate: &Candidate) -> bool {
         match self.servers {
             Servers::All => true,
             Servers::Keepers => candidate.credential.keeps_answers(),
-            Servers::One(holder) => candidate.holder == holder,
+            Servers::One(credential_id) => candidate.credential_id == credential_id,
         }
     }
 }
@@ -81,54 +81,70 @@ impl Router {
     }
 
     /// The next one to ask, if there is any.
-    pub fn pick(&mut self, order: &Order<'_>, visit: &mut Visit, now: Instant) -> Option<Pick> {
-        if let Some(again) = self.next_of_pool(order, visit, now) {
+    pub fn pick(
+        &mut self,
+        request: &RouteRequest<'_>,
+        attempt_state: &mut AttemptState,
+        now: Instant,
+    ) -> Option<Pick> {
+        if let Some(again) = self.next_of_pool(request, attempt_state, now) {
             return Some(again);
         }
-        let most = order.policy.max_retry_credentials;
-        if most > 0 && visit.called() >= most {
+        let most = request.policy.max_retry_credentials;
+        if most > 0 && attempt_state.called() >= most {
             return None;
         }
-        let (index, decision) = match (&order.key, order.policy.affinity) {
-            (Some(key), Some(ttl)) => match visit.session {
-                None => self.enter(order, key, ttl, visit, now)?,
-                Some(id) => self.bound(order, id, visit, now)?,
+        let (index, decision) = match (&request.key, request.policy.affinity) {
+            (Some(key), Some(ttl)) => match attempt_state.session {
+                None => self.enter(request, key, ttl, attempt_state, now)?,
+                Some(id) => self.bound(request, id, attempt_state, now)?,
             },
-            _ => (self.unbound(order, visit, now)?, Decision::Unbound),
+            _ => (
+                self.unbound(request, attempt_state, now)?,
+                Decision::Unbound,
+            ),
         };
-        let candidate = order.candidates().get(index)?;
-        let member = self
-            .member(candidate, index, order, visit, now)
-            .or_else(|| visit.untried_member(index, candidate))?;
+        let candidate = request.candidates().get(index)?;
+        let upstream_model = self
+            .upstream_model(candidate, index, request, attempt_state, now)
+            .or_else(|| attempt_state.untried_model(index, candidate))?;
         let pick = Pick {
             index,
-            member,
+            upstream_model,
             decision,
         };
-        visit.begin(pick);
+        attempt_state.begin(pick);
         Some(pick)
     }
 
     /// What remains of a pool comes before other credentials.
-    fn next_of_pool(&self, order: &Order<'_>, visit: &mut Visit, now: Instant) -> Option<Pick> {
-        let last = visit.last?;
-        let candidate = order.candidates().get(last.index)?;
-        if candidate.members.len() < 2 || !visit.is_open(last.index) {
+    fn next_of_pool(
+        &self,
+        request: &RouteRequest<'_>,
+        attempt_state: &mut AttemptState,
+        now: Instant,
+    ) -> Option<Pick> {
+        let last = attempt_state.last?;
+        let candidate = request.candidates().get(last.index)?;
+        if candidate.upstream_models.len() < 2 || !attempt_state.is_open(last.index) {
             return None;
         }
-        let member = self.free_member(candidate, last.index, visit, now)?;
-        let pick = Pick { member, ..last };
-        visit.begin(pick);
+        let upstream_model = self.usable_model(candidate, last.index, attempt_state, now)?;
+        let pick = Pick {
+            upstream_model,
+            ..last
+        };
+        attempt_state.begin(pick);
         Some(pick)
     }
 
     /// A request of a session that has not been looked up.
     fn enter(
         &mut self,
-        order: &Order<'_>,
+        request: &RouteRequest<'_>,
         key: &Key,
         ttl: Duration,
-        visit: &mut Visit,
+        attempt_state: &mut AttemptState,
         now: Instant,
     ) -> Option<(usize, Decision)> {
         let near = match self.bindings.find(key, ttl, now) {
@@ -136,39 +152,44 @@ impl Router {
                 self.bindings.attach(id, key);
                 self.bindings
                     .change(id, now, |binding| binding.in_flight += 1);
-                visit.session = Some(id);
-                return self.bound(order, id, visit, now);
+                attempt_state.session = Some(id);
+                return self.bound(request, id, attempt_state, now);
             }
             Known::Branch { from, share } => {
                 let from = self.bindings.get(from);
                 from.and_then(|binding| binding.serving())
-                    .map(|holder| Near {
-                        holder,
+                    .map(|credential_id| Near {
+                        credential_id,
                         slack: BRANCH_SLACK * share,
                     })
             }
-            Known::Nothing => self.near_parent(order, ttl, now),
+            Known::Nothing => self.near_parent(request, ttl, now),
         };
         let index = self
-            .place(order, visit, near, now)
-            .or_else(|| self.better_than_nothing(order, visit, now))?;
-        let holder = order.candidates().get(index)?.holder;
-        let id = self.bindings.insert(key.client, holder, now);
+            .place(request, attempt_state, near, now)
+            .or_else(|| self.better_than_nothing(request, attempt_state, now))?;
+        let credential_id = request.candidates().get(index)?.credential_id;
+        let id = self.bindings.insert(key.client, credential_id, now);
         self.bindings.attach(id, key);
         self.bindings
             .change(id, now, |binding| binding.in_flight = 1);
-        visit.session = Some(id);
+        attempt_state.session = Some(id);
         Some((index, Decision::New))
     }
 
-    fn near_parent(&mut self, order: &Order<'_>, ttl: Duration, now: Instant) -> Option<Near> {
-        let parent = order.parent.as_ref()?;
+    fn near_parent(
+        &mut self,
+        request: &RouteRequest<'_>,
+        ttl: Duration,
+        now: Instant,
+    ) -> Option<Near> {
+        let parent = request.parent.as_ref()?;
         let Known::Bound(id) = self.bindings.find(parent, ttl, now) else {
             return None;
         };
-        let holder = self.bindings.get(id)?.serving()?;
+        let credential_id = self.bindings.get(id)?.serving()?;
         Some(Near {
-            holder,
+            credential_id,
             slack: f64::INFINITY,
         })
     }
@@ -176,23 +197,23 @@ impl Router {
     /// A request of a known session (spec/routing.md 7.2).
     fn bound(
         &mut self,
-        order: &Order<'_>,
+        request: &RouteRequest<'_>,
         id: Id,
-        visit: &mut Visit,
+        attempt_state: &mut AttemptState,
         now: Instant,
     ) -> Option<(usize, Decision)> {
         let binding = self.bindings.get(id)?;
         let (primary, temporary) = (binding.primary, binding.temporary);
-        let at = |holder: Option<Holder>| order.offer.position(holder?);
+        let at = |credential_id: Option<CredentialId>| request.entry.position(credential_id?);
         if let Some(index) = at(primary)
-            && self.is_free(order, visit, index, now)
+            && self.is_free(request, attempt_state, index, now)
         {
-            if order.policy.failback
-                && let Some(better) = self.place_above(order, visit, index, now)
+            if request.policy.failback
+                && let Some(better) = self.place_above(request, attempt_state, index, now)
             {
-                let holder = order.candidates().get(better)?.holder;
+                let credential_id = request.candidates().get(better)?.credential_id;
                 self.bindings.change(id, now, |binding| {
-                    binding.primary = Some(holder);
+                    binding.primary = Some(credential_id);
                     binding.temporary = None;
                 });
                 return Some((better, Decision::Moved));
@@ -205,24 +226,24 @@ impl Router {
             return Some((index, decision));
         }
         if let Some(index) = at(temporary)
-            && self.is_free(order, visit, index, now)
+            && self.is_free(request, attempt_state, index, now)
         {
             return Some((index, Decision::Failover));
         }
         let index = self
-            .place(order, visit, None, now)
-            .or_else(|| self.better_than_nothing(order, visit, now))?;
-        let holder = Some(order.candidates().get(index)?.holder);
-        if holder == primary {
+            .place(request, attempt_state, None, now)
+            .or_else(|| self.better_than_nothing(request, attempt_state, now))?;
+        let credential_id = Some(request.candidates().get(index)?.credential_id);
+        if credential_id == primary {
             return Some((index, Decision::Sticky));
         }
-        if order.is_counting {
+        if request.is_counting {
             return Some((index, Decision::Failover));
         }
         self.bindings
             .change(id, now, |binding| match binding.primary {
-                None => binding.primary = holder,
-                Some(_) => binding.temporary = holder,
+                None => binding.primary = credential_id,
+                Some(_) => binding.temporary = credential_id,
             });
         let decision = match primary {
             None => Decision::Moved,
@@ -233,76 +254,91 @@ impl Router {
 
     pub(super) fn is_free(
         &self,
-        order: &Order<'_>,
-        visit: &Visit,
+        request: &RouteRequest<'_>,
+        attempt_state: &AttemptState,
         index: usize,
         now: Instant,
     ) -> bool {
-        let Some(candidate) = order.candidates().get(index) else {
+        let Some(candidate) = request.candidates().get(index) else {
             return false;
         };
-        if !visit.is_open(index) || !order.serves(candidate) {
+        if !attempt_state.is_open(index) || !request.serves(candidate) {
             return false;
         }
-        if order.policy.strategy == Strategy::WeightedRoundRobin && candidate.credential.weight == 0
+        if request.policy.strategy == Strategy::WeightedRoundRobin
+            && candidate.credential.weight == 0
         {
             return false;
         }
-        if candidate.members.len() == 1 && self.health.is_spotless(candidate.holder) {
+        if candidate.upstream_models.len() == 1 && self.health.is_spotless(candidate.credential_id)
+        {
             return true;
         }
-        self.free_member(candidate, index, visit, now).is_some()
+        self.usable_model(candidate, index, attempt_state, now)
+            .is_some()
     }
 
     /// The first member of a pool, in this request's order, that nothing is held against.
-    fn free_member(
+    fn usable_model(
         &self,
         candidate: &Candidate,
         index: usize,
-        visit: &Visit,
+        attempt_state: &AttemptState,
         now: Instant,
     ) -> Option<usize> {
-        visit
-            .untried_members(index, candidate)
-            .find(|(_, member)| {
-                let block = self.health.block(candidate.holder, &member.upstream, now);
+        attempt_state
+            .untried_models(index, candidate)
+            .find(|(_, upstream_model)| {
+                let block = self
+                    .health
+                    .block(candidate.credential_id, &upstream_model.name, now);
                 block.is_none()
             })
             .map(|(at, _)| at)
     }
 
     /// The member to ask first: the pool's next one.
-    fn member(
+    fn upstream_model(
         &mut self,
         candidate: &Candidate,
         index: usize,
-        order: &Order<'_>,
-        visit: &mut Visit,
+        request: &RouteRequest<'_>,
+        attempt_state: &mut AttemptState,
         now: Instant,
     ) -> Option<usize> {
-        if candidate.members.len() > 1 && !visit.has_started(index) {
-            let size = candidate.members.len();
-            let start = self.rotations.pool(candidate.id(), order.model, size);
-            visit.start_pool(index, start);
+        if candidate.upstream_models.len() > 1 && !attempt_state.has_started(index) {
+            let size = candidate.upstream_models.len();
+            let start = self.rotations.pool(candidate.id(), request.model, size);
+            attempt_state.start_pool(index, start);
         }
-        self.free_member(candidate, index, visit, now)
+        self.usable_model(candidate, index, attempt_state, now)
     }
 
     /// The picked one has begun to answer.
-    pub fn committed(&mut self, order: &Order<'_>, visit: &Visit, pick: Pick, now: Instant) {
-        let Some((id, candidate)) = visit.session.zip(order.candidates().get(pick.index)) else {
+    pub fn committed(
+        &mut self,
+        request: &RouteRequest<'_>,
+        attempt_state: &AttemptState,
+        pick: Pick,
+        now: Instant,
+    ) {
+        let Some((id, candidate)) = attempt_state
+            .session
+            .zip(request.candidates().get(pick.index))
+        else {
             return;
         };
-        let holder = Some(candidate.holder);
+        let credential_id = Some(candidate.credential_id);
         let Some(binding) = self.bindings.get(id) else {
             return;
         };
-        if binding.primary == holder && binding.temporary.is_none() {
+        if binding.primary == credential_id && binding.temporary.is_none() {
             return self.bindings.confirm(id);
         }
-        let is_lost = binding.temporary == holder && self.is_lost(order, binding.primary, now);
+        let is_lost =
+            binding.temporary == credential_id && self.is_lost(request, binding.primary, now);
         self.bindings.change(id, now, |binding| {
-            if binding.primary == holder {
+            if binding.primary == credential_id {
                 binding.is_confirmed = true;
                 binding.temporary = None;
             } else if is_lost {
@@ -314,18 +350,23 @@ impl Router {
 
     /// Whether a session has no reason to wait for its primary: it is gone, it will not have what was cached, or
     /// somebody has to mend it first (spec/routing.md 7.2).
-    fn is_lost(&self, order: &Order<'_>, primary: Option<Holder>, now: Instant) -> bool {
+    fn is_lost(
+        &self,
+        request: &RouteRequest<'_>,
+        primary: Option<CredentialId>,
+        now: Instant,
+    ) -> bool {
         let Some(candidate) = primary
-            .and_then(|holder| order.offer.position(holder))
-            .and_then(|index| order.candidates().get(index))
+            .and_then(|credential_id| request.entry.position(credential_id))
+            .and_then(|index| request.candidates().get(index))
         else {
             return true;
         };
-        let ttl = order.policy.affinity.unwrap_or_default();
-        let blocks = candidate
-            .members
-            .iter()
-            .map(|member| self.health.block(candidate.holder, &member.upstream, now));
+        let ttl = request.policy.affinity.unwrap_or_default();
+        let blocks = candidate.upstream_models.iter().map(|upstream_model| {
+            self.health
+                .block(candidate.credential_id, &upstream_model.name, now)
+        });
         blocks
             .into_iter()
             .all(|block| block.is_some_and(|b| b.class.is_terminal() || b.outlasts(ttl, now)))
@@ -334,37 +375,37 @@ impl Router {
     /// The picked one has failed, before its answer or within it.
     pub fn failed(
         &mut self,
-        order: &Order<'_>,
-        visit: &mut Visit,
+        request: &RouteRequest<'_>,
+        attempt_state: &mut AttemptState,
         pick: Pick,
         fault: &Fault,
         now: Instant,
     ) {
-        let Some(candidate) = order.candidates().get(pick.index) else {
+        let Some(candidate) = request.candidates().get(pick.index) else {
             return;
         };
-        let Some(member) = candidate.members.get(pick.member) else {
+        let Some(upstream_model) = candidate.upstream_models.get(pick.upstream_model) else {
             return;
         };
-        visit.failed(pick, candidate, fault);
-        if let Some(fault) = cooling(fault, candidate, &order.policy)
-            && !order.is_counting
+        attempt_state.failed(pick, candidate, fault);
+        if let Some(fault) = cooling(fault, candidate, &request.policy)
+            && !request.is_counting
         {
             self.health
-                .fail(candidate.holder, &member.upstream, &fault, now);
+                .fail(candidate.credential_id, &upstream_model.name, &fault, now);
         }
-        let is_told = fault.class.moves_on() && !order.is_counting;
-        let Some(id) = visit.session.filter(|_| is_told) else {
+        let is_told = fault.class.moves_on() && !request.is_counting;
+        let Some(id) = attempt_state.session.filter(|_| is_told) else {
             return;
         };
-        let holder = Some(candidate.holder);
-        let is_over = !visit.is_open(pick.index);
+        let credential_id = Some(candidate.credential_id);
+        let is_over = !attempt_state.is_open(pick.index);
         self.bindings.change(id, now, |binding| {
-            if binding.temporary == holder && is_over {
+            if binding.temporary == credential_id && is_over {
                 binding.temporary = None;
             }
             let lets_go = fault.class.is_terminal() || !binding.is_confirmed;
-            if binding.primary == holder && is_over && lets_go {
+            if binding.primary == credential_id && is_over && lets_go {
                 binding.primary = binding.temporary.take();
                 binding.is_confirmed = binding.primary.is_some();
             }
@@ -372,25 +413,36 @@ impl Router {
     }
 
     /// The picked one has answered to the end.
-    pub fn succeeded(&mut self, candidate: &Candidate, member: &Member, began: Instant) {
+    pub fn succeeded(
+        &mut self,
+        candidate: &Candidate,
+        upstream_model: &UpstreamModel,
+        began: Instant,
+    ) {
         self.health
-            .succeed(candidate.holder, &member.upstream, began);
+            .succeed(candidate.credential_id, &upstream_model.name, began);
     }
 
     /// Forgets what is known of credentials that are gone.
-    pub fn retain(&mut self, exists: impl Fn(Holder) -> bool) {
+    pub fn retain(&mut self, exists: impl Fn(CredentialId) -> bool) {
         self.health.retain(&exists);
         self.bindings.retain(exists);
     }
 
     /// A credential is set up otherwise than before.
-    pub fn changed(&mut self, holder: Holder, has_other_models: bool) {
-        self.health.changed(holder, has_other_models);
+    pub fn changed(&mut self, credential_id: CredentialId, has_other_models: bool) {
+        self.health.changed(credential_id, has_other_models);
     }
 
     /// What the headers of an answer told of its credential.
-    pub fn note(&mut self, holder: Holder, windows: Windows, began: Instant, now: Instant) {
-        self.health.note(holder, windows, began, now);
+    pub fn note(
+        &mut self,
+        credential_id: CredentialId,
+        windows: Windows,
+        began: Instant,
+        now: Instant,
+    ) {
+        self.health.note(credential_id, windows, began, now);
     }
 
     /// The request is over.
@@ -408,10 +460,10 @@ impl Router {
 
     /// Why a candidate is passed over for the order's model, all its names considered.
     pub fn block(&self, candidate: &Candidate, now: Instant) -> Option<Block> {
-        let blocks = candidate
-            .members
-            .iter()
-            .map(|member| self.health.block(candidate.holder, &member.upstream, now));
+        let blocks = candidate.upstream_models.iter().map(|upstream_model| {
+            self.health
+                .block(candidate.credential_id, &upstream_model.name, now)
+        });
         // The first to recover is what counts.
         blocks
             .min_by_key(|block| {

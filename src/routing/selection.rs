@@ -8,7 +8,7 @@ use std::sync::Arc;
 use lru::LruCache;
 
 use super::catalog::Candidate;
-use crate::session::bindings::Holder;
+use crate::session::bindings::CredentialId;
 
 /// How many rotations are remembered; beyond it the least recently used starts anew
 /// (spec/routing.md D 17).
@@ -32,7 +32,7 @@ struct Place {
 }
 
 /// The credits of a smooth weighted round robin, by credential.
-type Weighted = HashMap<Holder, i64>;
+type Weighted = HashMap<CredentialId, i64>;
 
 impl Default for Rotations {
     fn default() -> Self {
@@ -53,8 +53,8 @@ fn bounded<V>() -> LruCache<Place, V> {
 impl Rotations {
     /// Where in `tier` the next turn begins: behind the one taken last.
     pub fn start(&mut self, model: &str, candidates: &[Candidate], tier: &Range<usize>) -> usize {
-        let members = candidates.get(tier.clone()).unwrap_or_default();
-        let Some(first) = members.first() else {
+        let upstream_models = candidates.get(tier.clone()).unwrap_or_default();
+        let Some(first) = upstream_models.first() else {
             return tier.start;
         };
         let place = Place {
@@ -64,8 +64,8 @@ impl Rotations {
         let Some(last) = self.last_taken.get(&place) else {
             return tier.start;
         };
-        let behind = members.partition_point(|candidate| candidate.id() <= last);
-        match behind == members.len() {
+        let behind = upstream_models.partition_point(|candidate| candidate.id() <= last);
+        match behind == upstream_models.len() {
             true => tier.start,
             false => tier.start + behind,
         }
@@ -100,16 +100,16 @@ impl Rotations {
         };
         let credits = self.weighted.get_or_insert_mut(place, HashMap::new);
         let total: i64 = usable.iter().map(|(_, _, weight)| weight).sum();
-        let mut due: Option<(i64, usize, Holder)> = None;
+        let mut due: Option<(i64, usize, CredentialId)> = None;
         for (index, candidate, weight) in usable {
-            let credit = credits.entry(candidate.holder).or_default();
+            let credit = credits.entry(candidate.credential_id).or_default();
             *credit += weight;
             if due.is_none_or(|(most, _, _)| *credit > most) {
-                due = Some((*credit, index, candidate.holder));
+                due = Some((*credit, index, candidate.credential_id));
             }
         }
-        let (_, index, holder) = due?;
-        *credits.entry(holder).or_default() -= total;
+        let (_, index, credential_id) = due?;
+        *credits.entry(credential_id).or_default() -= total;
         Some(index)
     }
 

@@ -2,10 +2,10 @@
 
 use std::time::{Instant, SystemTime};
 
-use super::catalog::{Candidate, Member};
+use super::attempt_state::{AttemptState, Pick};
+use super::catalog::{Candidate, UpstreamModel};
 use super::dispatch::State;
-use super::router::Order;
-use super::visit::{Pick, Visit};
+use super::router::RouteRequest;
 use crate::provider::{Failure, Fault, Headers, Kind, Windows};
 use crate::session::decision::Decision;
 use crate::session::name::Name;
@@ -14,7 +14,7 @@ use crate::session::name::Name;
 #[derive(Debug)]
 pub struct Placed<'a, T> {
     pub candidate: &'a Candidate,
-    pub member: &'a Member,
+    pub upstream_model: &'a UpstreamModel,
     pub decision: Decision,
     /// Upstream calls made, the successful one included.
     pub attempts: usize,
@@ -27,8 +27,8 @@ pub struct Placed<'a, T> {
 #[derive(Debug)]
 pub struct Serving<'a> {
     state: &'a State,
-    order: Order<'a>,
-    visit: Visit,
+    request: RouteRequest<'a>,
+    attempt_state: AttemptState,
     pick: Pick,
     began: Instant,
 }
@@ -36,22 +36,22 @@ pub struct Serving<'a> {
 impl<'a> Serving<'a> {
     pub(super) fn new(
         state: &'a State,
-        order: Order<'a>,
-        visit: Visit,
+        request: RouteRequest<'a>,
+        attempt_state: AttemptState,
         pick: Pick,
         began: Instant,
     ) -> Self {
         Self {
             state,
-            order,
-            visit,
+            request,
+            attempt_state,
             pick,
             began,
         }
     }
 
     fn candidate(&self) -> Option<&'a Candidate> {
-        self.order.candidates().get(self.pick.index)
+        self.request.candidates().get(self.pick.index)
     }
 
     /// The answer's head has come.
@@ -63,18 +63,18 @@ impl<'a> Serving<'a> {
         if let Some(windows) = Windows::read(headers, kind, SystemTime::now()) {
             let now = Instant::now();
             self.state
-                .with(|router| router.note(candidate.holder, windows, self.began, now));
+                .with(|router| router.note(candidate.credential_id, windows, self.began, now));
         }
     }
 
     /// The answer was whole.
     pub fn succeeded(&self) {
-        let Some(candidate) = self.candidate().filter(|_| !self.order.is_counting) else {
+        let Some(candidate) = self.candidate().filter(|_| !self.request.is_counting) else {
             return;
         };
-        if let Some(member) = candidate.members.get(self.pick.member) {
+        if let Some(upstream_model) = candidate.upstream_models.get(self.pick.upstream_model) {
             self.state
-                .with(|router| router.succeeded(candidate, member, self.began));
+                .with(|router| router.succeeded(candidate, upstream_model, self.began));
         }
     }
 
@@ -84,19 +84,19 @@ impl<'a> Serving<'a> {
         let Some(candidate) = self.candidate() else {
             return;
         };
-        let Some(member) = candidate.members.get(self.pick.member) else {
+        let Some(upstream_model) = candidate.upstream_models.get(self.pick.upstream_model) else {
             return;
         };
         let kind = Kind::of(&candidate.credential.provider);
-        let fault = Fault::of(failure, kind, &member.upstream, SystemTime::now());
-        let (order, visit, pick) = (&self.order, &mut self.visit, self.pick);
+        let fault = Fault::of(failure, kind, &upstream_model.name, SystemTime::now());
+        let (request, attempt_state, pick) = (&self.request, &mut self.attempt_state, self.pick);
         self.state
-            .with(|router| router.failed(order, visit, pick, &fault, now));
+            .with(|router| router.failed(request, attempt_state, pick, &fault, now));
     }
 
     /// One more name of the session, which its answer has given it.
     pub fn add_name(&self, name: Name) {
-        if let Some(id) = self.visit.session {
+        if let Some(id) = self.attempt_state.session {
             self.state.with(|router| router.bindings.add_name(id, name));
         }
     }
@@ -104,7 +104,7 @@ impl<'a> Serving<'a> {
 
 impl Drop for Serving<'_> {
     fn drop(&mut self) {
-        if let Some(id) = self.visit.session {
+        if let Some(id) = self.attempt_state.session {
             self.state.with(|router| router.left(id, Instant::now()));
         }
     }

@@ -17,7 +17,7 @@ use super::prefix::Prefix;
 use super::shares::Shares;
 use held::Held;
 
-pub use super::load::Holder;
+pub use super::load::CredentialId;
 pub use copies::{Copied, Copies};
 
 /// How many sessions are remembered; beyond it the least recently used of the client that has the most of them is
@@ -57,8 +57,8 @@ pub enum Known {
 #[derive(Clone, Debug)]
 pub struct Binding {
     /// `None`: it had one, which is gone for good; whoever answers next is the one.
-    pub primary: Option<Holder>,
-    pub temporary: Option<Holder>,
+    pub primary: Option<CredentialId>,
+    pub temporary: Option<CredentialId>,
     pub used: Instant,
     /// Requests under way; a binding in use does not expire.
     pub in_flight: u32,
@@ -71,7 +71,7 @@ pub struct Binding {
 
 impl Binding {
     /// Whose work it is at the moment.
-    pub fn serving(&self) -> Option<Holder> {
+    pub fn serving(&self) -> Option<CredentialId> {
         self.temporary.or(self.primary)
     }
 
@@ -190,8 +190,8 @@ impl Bindings {
         &self.loads
     }
 
-    /// A new session of `client` at `holder`, until somebody answers a tentative one.
-    pub fn insert(&mut self, client: Client, holder: Holder, now: Instant) -> Id {
+    /// A new session of `client` on `credential_id`, until somebody answers a tentative one.
+    pub fn insert(&mut self, client: Client, credential_id: CredentialId, now: Instant) -> Id {
         if self.sessions.total() >= self.capacity {
             let slot = self.slots.get(&client).copied().unwrap_or(usize::MAX);
             self.evict(slot);
@@ -204,7 +204,7 @@ impl Bindings {
         self.last += 1;
         let id = self.last << SLOT | slot as u64;
         let binding = Binding {
-            primary: Some(holder),
+            primary: Some(credential_id),
             temporary: None,
             used: now,
             in_flight: 0,
@@ -212,7 +212,7 @@ impl Bindings {
             tip: 0,
             names: Vec::new(),
         };
-        self.loads.add(holder, now);
+        self.loads.add(credential_id, now);
         if let Some(held) = self.clients.get_mut(slot) {
             let before = held.table.len();
             held.table.put(id, binding);
@@ -275,13 +275,13 @@ impl Bindings {
         let Some(binding) = held.and_then(|held| held.table.get_mut(&id)) else {
             return;
         };
-        if let Some(holder) = binding.serving() {
-            self.loads.remove(holder, binding.used);
+        if let Some(credential_id) = binding.serving() {
+            self.loads.remove(credential_id, binding.used);
         }
         change(binding);
         binding.used = binding.used.max(now);
-        if let Some(holder) = binding.serving() {
-            self.loads.add(holder, binding.used);
+        if let Some(credential_id) = binding.serving() {
+            self.loads.add(credential_id, binding.used);
         }
     }
 
@@ -295,11 +295,11 @@ impl Bindings {
     pub fn restore(
         &mut self,
         client: Client,
-        holder: Holder,
+        credential_id: CredentialId,
         used: Instant,
         names: &[(Name, Mark)],
     ) {
-        let id = self.insert(client, holder, used);
+        let id = self.insert(client, credential_id, used);
         let tip = names.iter().find(|(_, mark)| *mark == Mark::Tip);
         let tip = tip.map_or(0, |(name, _)| name.prefix());
         self.name(id, |held| {

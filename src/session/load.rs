@@ -9,9 +9,9 @@ const RENEWAL: f64 = 500.0;
 
 /// A credential, by the number that routing gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Holder(pub u32);
+pub struct CredentialId(pub u32);
 
-impl Holder {
+impl CredentialId {
     #[inline]
     pub fn index(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
@@ -40,27 +40,27 @@ impl Loads {
         }
     }
 
-    /// A session of `holder` was last used at `used`.
-    pub fn add(&mut self, holder: Holder, used: Instant) {
+    /// A session on `credential_id` was last used at `used`.
+    pub fn add(&mut self, credential_id: CredentialId, used: Instant) {
         if self.half_lives(used) > RENEWAL {
             self.renew(used);
         }
         let weight = self.weight(used);
-        let index = holder.index();
+        let index = credential_id.index();
         if self.weights.len() <= index {
             self.sessions.resize(index + 1, 0);
             self.weights.resize(index + 1, 0.0);
         }
-        if let (Some(sessions), Some(sum)) = self.of(holder) {
+        if let (Some(sessions), Some(sum)) = self.of(credential_id) {
             *sessions += 1;
             *sum += weight;
         }
     }
 
     /// Takes back what [`Loads::add`] did.
-    pub fn remove(&mut self, holder: Holder, used: Instant) {
+    pub fn remove(&mut self, credential_id: CredentialId, used: Instant) {
         let weight = self.weight(used);
-        if let (Some(sessions), Some(sum)) = self.of(holder) {
+        if let (Some(sessions), Some(sum)) = self.of(credential_id) {
             *sessions = sessions.saturating_sub(1);
             // What rounding left of a sum must not outlive its sessions.
             *sum = match *sessions {
@@ -70,15 +70,18 @@ impl Loads {
         }
     }
 
-    fn of(&mut self, holder: Holder) -> (Option<&mut u32>, Option<&mut f64>) {
-        let index = holder.index();
+    fn of(&mut self, credential_id: CredentialId) -> (Option<&mut u32>, Option<&mut f64>) {
+        let index = credential_id.index();
         (self.sessions.get_mut(index), self.weights.get_mut(index))
     }
 
     /// For comparison with others of the same moment.
     #[inline]
-    pub fn weight_of(&self, holder: Holder) -> f64 {
-        self.weights.get(holder.index()).copied().unwrap_or(0.0)
+    pub fn weight_of(&self, credential_id: CredentialId) -> f64 {
+        self.weights
+            .get(credential_id.index())
+            .copied()
+            .unwrap_or(0.0)
     }
 
     /// What one session weighs that is used now.
@@ -86,8 +89,11 @@ impl Loads {
         self.weight(now)
     }
 
-    pub fn sessions(&self, holder: Holder) -> u32 {
-        self.sessions.get(holder.index()).copied().unwrap_or(0)
+    pub fn sessions(&self, credential_id: CredentialId) -> u32 {
+        self.sessions
+            .get(credential_id.index())
+            .copied()
+            .unwrap_or(0)
     }
 
     fn weight(&self, used: Instant) -> f64 {
@@ -123,8 +129,8 @@ impl Loads {
 mod tests {
     use super::*;
 
-    const A: Holder = Holder(0);
-    const B: Holder = Holder(1);
+    const A: CredentialId = CredentialId(0);
+    const B: CredentialId = CredentialId(1);
 
     #[test]
     fn recent_sessions_weigh_more() {
@@ -135,7 +141,7 @@ mod tests {
         let now = start + HALF_LIFE;
         assert!((loads.weight_of(A) / loads.one(now) - 0.5).abs() < 1e-9);
         assert!((loads.weight_of(B) / loads.one(now) - 1.0).abs() < 1e-9);
-        assert_eq!((loads.sessions(A), loads.sessions(Holder(9))), (1, 0));
+        assert_eq!((loads.sessions(A), loads.sessions(CredentialId(9))), (1, 0));
         loads.remove(A, start);
         assert_eq!(loads.weight_of(A), 0.0);
     }

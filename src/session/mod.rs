@@ -1,7 +1,6 @@
 //! Who is talking, and which credential holds their conversation.
 
 pub mod bindings;
-pub mod carriers;
 pub mod decision;
 pub mod identity;
 mod load;
@@ -11,5 +10,6 @@ pub mod prefix;
 pub mod scan;
 pub mod shares;
 mod signals;
+pub mod signature_store;
 pub mod store;
 pub mod texts;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::bindings::{Copies, Holder};
+use super::bindings::{Copies, CredentialId};
 use super::name::{Client, Mark, Name};
 
 const FIRST_LINE: &str = "holdfast sessions 2";
@@ -38,12 +38,12 @@ pub struct Moment {
 /// All sessions that a credential holds. `id` gives the id of a credential that there still is.
 pub fn write(
     mut copies: Copies,
-    id: impl Fn(Holder) -> Option<Arc<str>>,
+    id: impl Fn(CredentialId) -> Option<Arc<str>>,
     moment: Moment,
 ) -> String {
     let mut lines: Vec<(Instant, String)> = Vec::new();
     for (copied, names) in copies.sessions() {
-        let Some(credential) = id(copied.holder) else {
+        let Some(credential) = id(copied.credential_id) else {
             continue;
         };
         let age = moment.now.saturating_duration_since(copied.used);

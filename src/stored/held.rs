@@ -17,13 +17,13 @@ const NAMED: usize = 192;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found<T> {
     Here(T),
-    There(Arc<There>),
+    AtUpstream(Arc<AtUpstream>),
     Nowhere,
 }
 
 /// An upstream that keeps an answer.
 #[derive(Debug, PartialEq, Eq)]
-pub struct There {
+pub struct AtUpstream {
     /// The id of the credential that has it.
     pub credential: Arc<str>,
     /// The upstream's name of the model and the client's, where they differ.
@@ -50,8 +50,8 @@ struct Kept {
 #[derive(Debug)]
 enum What {
     Here(Arc<Answer>),
-    There {
-        there: Arc<There>,
+    AtUpstream {
+        there: Arc<AtUpstream>,
         items: Box<[Box<str>]>,
     },
 }
@@ -96,7 +96,7 @@ impl Held {
         kept.used = kept.used.max(now);
         match &kept.what {
             What::Here(answer) => Found::Here(Arc::clone(answer)),
-            What::There { there, .. } => Found::There(Arc::clone(there)),
+            What::AtUpstream { there, .. } => Found::AtUpstream(Arc::clone(there)),
         }
     }
 
@@ -132,15 +132,15 @@ impl Held {
     }
 
     /// Notes an answer that an upstream keeps.
-    pub fn note(&mut self, id: &str, items: Vec<Box<str>>, there: There, now: Instant) {
+    pub fn note(&mut self, id: &str, items: Vec<Box<str>>, there: AtUpstream, now: Instant) {
         let there = Arc::new(there);
         self.remove(id);
         self.bytes += note_bytes(id, &items, &there);
         for item in &items {
             self.ids
-                .insert(item.clone(), Found::There(Arc::clone(&there)));
+                .insert(item.clone(), Found::AtUpstream(Arc::clone(&there)));
         }
-        let what = What::There {
+        let what = What::AtUpstream {
             there,
             items: items.into(),
         };
@@ -176,10 +176,10 @@ impl Held {
                     self.release(item);
                 }
             }
-            What::There { there, items } => {
+            What::AtUpstream { there, items } => {
                 self.bytes -= note_bytes(id, items, there);
                 for item in items {
-                    if matches!(self.ids.get(item), Some(Found::There(_))) {
+                    if matches!(self.ids.get(item), Some(Found::AtUpstream(_))) {
                         self.ids.remove(item);
                     }
                 }
@@ -243,7 +243,7 @@ impl Held {
     }
 }
 
-fn note_bytes(id: &str, items: &[Box<str>], there: &There) -> usize {
+fn note_bytes(id: &str, items: &[Box<str>], there: &AtUpstream) -> usize {
     let items = items.iter().map(|item| NAMED + 2 * item.len());
     let names = there.names.as_ref();
     let names = names.map_or(0, |(upstream, client)| upstream.len() + client.len());

@@ -19,4 +19,4 @@ pub mod summary;
 pub use answer::{Answer, Parts};
 pub use item::Item;
 pub use reference::{Put, References, What};
-pub use store::{Bounds, Found, LIFE, NewAnswer, SWEEP, Store, There};
+pub use store::{AtUpstream, Bounds, Found, LIFE, NewAnswer, SWEEP, Store};

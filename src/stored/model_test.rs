@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::{Bounds, Found, LIFE, NewAnswer, Parts, Store, There};
+use super::{AtUpstream, Bounds, Found, LIFE, NewAnswer, Parts, Store};
 use crate::budget::Budget;
 use crate::session::name::Client;
 
@@ -70,7 +70,7 @@ enum Kept {
         context: Vec<String>,
         output: Vec<String>,
     },
-    There,
+    AtUpstream,
 }
 
 /// What one client is told and has not deleted.
@@ -85,7 +85,7 @@ impl Model {
             .values()
             .flat_map(|(kept, _)| match kept {
                 Kept::Here { context, output } => [context.as_slice(), output.as_slice()],
-                Kept::There => [&[][..], &[]],
+                Kept::AtUpstream => [&[][..], &[]],
             })
             .flatten()
     }
@@ -122,12 +122,12 @@ fn take(
                             Kept::Here { context, output } => {
                                 expected.extend(context.iter().chain(&*output).cloned());
                             }
-                            Kept::There => prop_assert!(false, "it is at the upstream"),
+                            Kept::AtUpstream => prop_assert!(false, "it is at the upstream"),
                         }
                     }
-                    Found::There(_) => {
+                    Found::AtUpstream(_) => {
                         let (kept, used) = model.answers.get_mut(after).expect("it was noted");
-                        prop_assert!(matches!(kept, Kept::There));
+                        prop_assert!(matches!(kept, Kept::AtUpstream));
                         *used = *now;
                         return Ok(());
                     }
@@ -157,12 +157,12 @@ fn take(
         }
         Step::Note { id, items } => {
             let items = items.iter().map(|item| format!("i{item}").into()).collect();
-            let there = There {
+            let there = AtUpstream {
                 credential: Arc::from("credential"),
                 names: None,
             };
             store.note(client, &format!("r{id}"), items, there, *now);
-            model.answers.insert(*id, (Kept::There, *now));
+            model.answers.insert(*id, (Kept::AtUpstream, *now));
         }
         Step::Delete(id) => {
             store.delete(client, &format!("r{id}"));
@@ -196,7 +196,7 @@ fn compare(
                 prop_assert_eq!(answer.object(), object(id, &output));
                 prop_assert_eq!(texts(&answer.output), output);
             }
-            (Found::There(_), Some((Kept::There, _))) if is_live => {}
+            (Found::AtUpstream(_), Some((Kept::AtUpstream, _))) if is_live => {}
             (Found::Nowhere, known) => {
                 prop_assert!(known.is_none() || !is_live || !keeps_all, "{} is lost", id);
                 model.answers.remove(&id);

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::item::Item;
-use crate::dialect::problem::{ErrorStatus, Problem};
+use crate::wire::problem::{ErrorStatus, Problem};
 
 /// Items of a page, where the client does not say how many (the vendor's OpenAPI document, `listInputItems`).
 const USUAL: usize = 20;

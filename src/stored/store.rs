@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::answer::{Answer, Parts};
 use super::held::Held;
-pub use super::held::{Found, There};
+pub use super::held::{AtUpstream, Found};
 use super::item::{self, Item};
 use crate::budget::{Budget, Exhausted, Reservation};
 use crate::session::name::Client;
@@ -154,7 +154,14 @@ impl Store {
     }
 
     /// Notes an answer that the upstream keeps, with the ids of its items.
-    pub fn note(&self, client: Client, id: &str, items: Vec<Box<str>>, there: There, now: Instant) {
+    pub fn note(
+        &self,
+        client: Client,
+        id: &str,
+        items: Vec<Box<str>>,
+        there: AtUpstream,
+        now: Instant,
+    ) {
         let mut table = self.table.lock();
         table.change(client, |held| held.note(id, items, there, now));
         table.make_room(client, &self.bounds);

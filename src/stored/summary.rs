@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::item::{Item, elements, member, message_of, string};
 use super::reference;
 use super::sealed::Sealer;
-use crate::dialect::neutral::fields::Put;
+use crate::json::fields::Put;
 use crate::json::{self, Splice};
 
 /// What the model is asked.

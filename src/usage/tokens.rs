@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::dialect::Dialect;
-use crate::dialect::usage::Usage;
+use crate::wire::Dialect;
+use crate::wire::usage::Usage;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -1,8 +1,8 @@
 //! The fixture that holds every documented key: `spec/config.md` 10, rows 1 to 4.
 
 use holdfast::credential::Credential;
-use holdfast::dialect::Dialect;
 use holdfast::payload::{Protocol, Request};
+use holdfast::wire::Dialect;
 
 use crate::{FULL, config, credentials, ids, sent, visible};
 

@@ -51,7 +51,7 @@ fn behind<'t>(text: &'t str, sign: &str) -> &'t str {
 /// How a stream ends by the vendor's grammar.
 fn end(dialect: Dialect, answer: &Answer) -> End {
     assert!(answer.complete, "{dialect:?}: {}", answer.text());
-    let kind = holdfast::dialect::Dialect::ALL
+    let kind = holdfast::wire::Dialect::ALL
         .into_iter()
         .find(|known| known.name() == dialect.name())
         .unwrap();

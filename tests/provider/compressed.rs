@@ -84,8 +84,8 @@ mod built {
     }
 
     /// Any JSON will do.
-    fn count() -> Asked<'static> {
-        Asked {
+    fn count() -> ExpectedAnswer<'static> {
+        ExpectedAnswer {
             is_generation: false,
             ..asked(Dialect::Chat, MAX_EVENT)
         }

@@ -21,7 +21,6 @@ use std::time::{Duration, Instant};
 
 use holdfast::budget::Budget;
 use holdfast::config::Secret;
-use holdfast::dialect::Dialect;
 use holdfast::exchange::Waiter;
 use holdfast::json::Span;
 use holdfast::provider::{
@@ -29,9 +28,10 @@ use holdfast::provider::{
     Target, Upstream, Verb,
 };
 use holdfast::relay::{
-    Asked, Chunks, Ended, Framing, Opened, Relayed, Rename, Style, stream, whole,
+    Chunks, Ended, ExpectedAnswer, Framing, Opened, Relayed, Rename, Style, stream, whole,
 };
 use holdfast::sse::MAX_EVENT;
+use holdfast::wire::Dialect;
 
 mod clients;
 mod compressed;
@@ -282,9 +282,9 @@ fn answer_in(parts: &[&[u8]], breaks: bool) -> Answer {
 }
 
 /// What was asked for, where it matters little.
-fn asked(dialect: Dialect, event_bytes: usize) -> Asked<'static> {
+fn asked(dialect: Dialect, event_bytes: usize) -> ExpectedAnswer<'static> {
     static BUDGET: LazyLock<Budget> = LazyLock::new(Budget::unlimited);
-    Asked {
+    ExpectedAnswer {
         dialect,
         model: "big-1",
         is_generation: true,
@@ -1646,7 +1646,7 @@ mod bodies {
         assert_eq!(
             whole::open(
                 made,
-                &Asked {
+                &ExpectedAnswer {
                     is_generation: false,
                     ..asked(Dialect::Chat, MAX_EVENT)
                 },

@@ -6,7 +6,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use holdfast::budget::Budget;
-use holdfast::server::decoding::{self, Undecodable};
+use holdfast::generation::decoding::{self, Undecodable};
 use proptest::prelude::*;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 

@@ -19,7 +19,7 @@ mod ruled;
 #[test]
 fn without_compression_codings_are_named() {
     use holdfast::budget::Budget;
-    use holdfast::server::decoding::{Undecodable, decode};
+    use holdfast::generation::decoding::{Undecodable, decode};
     let budget = Budget::unlimited();
     let refused = decode("zstd", b"\x28\xb5".to_vec(), 1 << 20, &budget, |_| false);
     assert_eq!(

@@ -2,23 +2,26 @@
 
 use holdfast::config;
 use holdfast::credential;
-use holdfast::routing::{Catalog, Holders};
+use holdfast::routing::{Catalog, CredentialIds};
 
 fn catalog(text: &str) -> Catalog {
     let config = config::load(text, "c.yaml").config.expect("no error");
-    Catalog::new(credential::from_config(&config).0, &Holders::default())
+    Catalog::new(
+        credential::from_config(&config).0,
+        &CredentialIds::default(),
+    )
 }
 
 /// The upstream's names for a model, by the credentials that serve it.
 fn served(catalog: &Catalog, name: &str) -> Vec<String> {
-    let offer = catalog.passed_on(name);
-    let candidates = offer.iter().flat_map(|offer| offer.candidates());
+    let entry = catalog.passed_on(name);
+    let candidates = entry.iter().flat_map(|entry| entry.candidates());
     candidates
         .map(|candidate| {
             format!(
                 "{} {}",
                 candidate.credential.provider.key(),
-                candidate.members[0].upstream
+                candidate.upstream_models[0].name
             )
         })
         .collect()

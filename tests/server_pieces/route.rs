@@ -1,7 +1,7 @@
 //! Which target is which route, and what is none.
 
-use holdfast::dialect::Dialect;
-use holdfast::server::route::{GeminiMethod, Resolved, Route, StoredWish, resolve};
+use holdfast::http::route::{GeminiMethod, Resolved, Route, StoredOperation, resolve};
+use holdfast::wire::Dialect;
 use proptest::prelude::*;
 
 fn route<'t>(method: &str, target: &'t str) -> Route<'t> {
@@ -18,10 +18,10 @@ fn gemini(model: &str, method: GeminiMethod) -> Route<'_> {
     }
 }
 
-fn stored(wish: StoredWish) -> Route<'static> {
+fn stored(operation: StoredOperation) -> Route<'static> {
     Route::Stored {
         id: "resp_1".into(),
-        wish,
+        operation,
     }
 }
 
@@ -85,25 +85,25 @@ fn every_route() {
         (
             "GET",
             "/v1/responses/resp_1",
-            stored(StoredWish::Answer),
+            stored(StoredOperation::Answer),
             Dialect::Responses,
         ),
         (
             "GET",
             "/v1/responses/resp_1/input_items?limit=3",
-            stored(StoredWish::InputItems),
+            stored(StoredOperation::InputItems),
             Dialect::Responses,
         ),
         (
             "DELETE",
             "/v1/responses/resp%5F1",
-            stored(StoredWish::Delete),
+            stored(StoredOperation::Delete),
             Dialect::Responses,
         ),
         (
             "POST",
             "/v1/responses/resp_1/cancel",
-            stored(StoredWish::Cancel),
+            stored(StoredOperation::Cancel),
             Dialect::Responses,
         ),
         (
@@ -338,7 +338,7 @@ fn known_paths_say_which_methods_they_have() {
 
 #[test]
 fn the_host_of_an_absolute_target_is_found() {
-    use holdfast::server::route::authority;
+    use holdfast::http::route::authority;
     for (target, expected) in [
         ("/v1/models", None),
         ("*", None),

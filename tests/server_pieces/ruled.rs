@@ -1,13 +1,13 @@
 //! Rules that no model ever meets.
 
-use holdfast::routing::{Catalog, Holders};
-use holdfast::server::ruled::{idle, protocol};
+use holdfast::generation::payload_rules::{idle, protocol};
+use holdfast::routing::{Catalog, CredentialIds};
 use holdfast::{config, credential};
 
 fn idle_rules(text: &str) -> Vec<String> {
     let config = config::load(text, "c.yaml").config.unwrap();
     let (credentials, _) = credential::from_config(&config);
-    let catalog = Catalog::new(credentials, &Holders::default());
+    let catalog = Catalog::new(credentials, &CredentialIds::default());
     let problems = idle(&config, &catalog);
     problems.iter().map(ToString::to_string).collect()
 }

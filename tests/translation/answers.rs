@@ -1,17 +1,17 @@
 //! What an upstream says reaches the client, whatever its dialect: streamed, whole, and cut off.
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::neutral::answer::{Answer, Block};
-use holdfast::dialect::neutral::ids::Mint;
-use holdfast::dialect::translate::{self, State, Stream, WayBack};
-use holdfast::dialect::usage::{Meter, Usage};
-use holdfast::dialect::{chat, gemini, messages, responses};
+use holdfast::translate::neutral::answer::{Answer, Block};
+use holdfast::translate::neutral::ids::Mint;
+use holdfast::translate::{self, State, Stream, TranslationContext};
+use holdfast::translate::{chat, gemini, messages, responses};
+use holdfast::wire::Dialect;
+use holdfast::wire::usage::{Meter, Usage};
 use serde_json::{Map, Value};
 
 use super::document::fits_response;
 use super::fixtures::{Fixture, of_kind, translated};
 
-pub fn way_back(client: Dialect, upstream: Dialect) -> WayBack {
+pub fn context(client: Dialect, upstream: Dialect) -> TranslationContext {
     let body = match client {
         Dialect::Chat => {
             r#"{"messages":[{"role":"user","content":"x"}],"stream_options":{"include_usage":true}}"#
@@ -22,7 +22,7 @@ pub fn way_back(client: Dialect, upstream: Dialect) -> WayBack {
     };
     translated(client, upstream, body.as_bytes())
         .unwrap()
-        .way_back
+        .context
 }
 
 /// The answer as a reader of its dialect understands it.
@@ -97,7 +97,7 @@ pub fn data_of(stream: &[u8]) -> Vec<String> {
 }
 
 pub fn streamed(fixture: &Fixture, client: Dialect, frames: usize) -> (Stream, Vec<u8>) {
-    let mut stream = Stream::new(way_back(client, fixture.dialect), false);
+    let mut stream = Stream::new(context(client, fixture.dialect), false);
     let mut out = Vec::new();
     for data in fixture.data().iter().take(frames) {
         stream.read(data.as_bytes(), &mut out);
@@ -163,7 +163,7 @@ fn a_stream_and_its_whole_answer_agree() {
         let (expected, _) = understood(fixture.dialect, [text.as_str(), "[DONE]"].into_iter());
         for client in Dialect::ALL {
             let what = format!("{} for {}", fixture.name, client.name());
-            let (whole, _) = translate::whole(&body, way_back(client, fixture.dialect)).unwrap();
+            let (whole, _) = translate::whole(&body, context(client, fixture.dialect)).unwrap();
             let whole = String::from_utf8(whole).unwrap();
             if client == Dialect::Responses {
                 let object = serde_json::from_str(&whole).unwrap();
@@ -172,7 +172,7 @@ fn a_stream_and_its_whole_answer_agree() {
             let (got, _) = understood(client, [whole.as_str(), "[DONE]"].into_iter());
             assert_eq!(essence(&got), essence(&expected), "{what}\n{whole}");
 
-            let mut stream = Stream::new(way_back(client, fixture.dialect), false);
+            let mut stream = Stream::new(context(client, fixture.dialect), false);
             let mut out = Vec::new();
             stream.read(&body, &mut out);
             stream.read(b"[DONE]", &mut out);
@@ -231,7 +231,7 @@ fn an_array_is_one_json_text() {
             continue;
         }
         for frames in 0..=fixture.data().len() {
-            let mut stream = Stream::new(way_back(Dialect::Gemini, fixture.dialect), true);
+            let mut stream = Stream::new(context(Dialect::Gemini, fixture.dialect), true);
             let mut out = Vec::new();
             for data in fixture.data().iter().take(frames) {
                 stream.read(data.as_bytes(), &mut out);

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::neutral::{Part, Request, Role, ToolCall, ToolResult, Turn};
-use holdfast::dialect::translate::{self, Stream};
+use holdfast::translate::neutral::{Part, Request, Role, ToolCall, ToolResult, Turn};
+use holdfast::translate::{self, Stream};
+use holdfast::wire::Dialect;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -320,8 +320,12 @@ pub fn answer(upstream: Dialect, calls: &[(&str, &str, &str)]) -> Value {
 }
 
 /// The calls as a client gets them of a whole answer, checked to be the same as those of a stream.
-pub fn shown(way_back: &translate::WayBack, client: Dialect, answer: &Value) -> Vec<Called> {
-    let (calls, stream) = unchecked(way_back, client, answer);
+pub fn shown(
+    context: &translate::TranslationContext,
+    client: Dialect,
+    answer: &Value,
+) -> Vec<Called> {
+    let (calls, stream) = unchecked(context, client, answer);
     let text = String::from_utf8_lossy(&stream);
     assert_eq!(
         grammar::check(client, &stream),
@@ -333,14 +337,14 @@ pub fn shown(way_back: &translate::WayBack, client: Dialect, answer: &Value) -> 
 
 /// As [`shown`], of calls that the vendor's own models would not make. Returns the stream too.
 pub fn unchecked(
-    way_back: &translate::WayBack,
+    context: &translate::TranslationContext,
     client: Dialect,
     answer: &Value,
 ) -> (Vec<Called>, Vec<u8>) {
     let answer = answer.to_string();
-    let (whole, _) = translate::whole(answer.as_bytes(), way_back.clone()).unwrap();
+    let (whole, _) = translate::whole(answer.as_bytes(), context.clone()).unwrap();
     let whole = in_whole(client, &serde_json::from_slice(&whole).unwrap());
-    let mut stream = Stream::new(way_back.clone(), false);
+    let mut stream = Stream::new(context.clone(), false);
     let mut out = Vec::new();
     stream.read(answer.as_bytes(), &mut out);
     stream.end(&mut out);
@@ -494,12 +498,12 @@ fn a_client_is_shown_no_id_twice() {
             }
             let what = format!("{} at {}", client.name(), upstream.name());
             let body = after_call(client, "call_0", "{}").to_string();
-            let way_back = translated(client, upstream, body.as_bytes())
+            let context = translated(client, upstream, body.as_bytes())
                 .unwrap()
-                .way_back;
+                .context;
             let calls = ["call_0", "new", "new", "", "a:0", "a.0", long.as_str()];
             let calls = calls.map(|id| (id, "f", "{}"));
-            let shown = shown(&way_back, client, &answer(upstream, &calls));
+            let shown = shown(&context, client, &answer(upstream, &calls));
             let ids: Vec<&str> = shown.iter().map(|(id, ..)| id.as_str()).collect();
             assert_eq!(ids.len(), 7, "{what}");
             assert!(

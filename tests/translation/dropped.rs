@@ -3,23 +3,23 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::memory::{By, Kept, Key, LONGEST, Memory};
-use holdfast::dialect::translate::{self, Ask, Form, Stream, Translated};
+use holdfast::translate::signature_cache::{By, Entry, Key, LONGEST, SignatureCache};
+use holdfast::translate::{self, Form, Stream, Translated, TranslationInput};
+use holdfast::wire::Dialect;
 use serde_json::{Value, json};
 
 use super::fixtures::{of_kind, translated};
 
 /// Keeps everything.
 #[derive(Debug, Default)]
-struct Book(Mutex<HashMap<String, Kept>>);
+struct Book(Mutex<HashMap<String, Entry>>);
 
-impl Memory for Book {
-    fn find(&self, key: Key<'_>) -> Option<Kept> {
+impl SignatureCache for Book {
+    fn find(&self, key: Key<'_>) -> Option<Entry> {
         self.0.lock().unwrap().get(&format!("{key:?}")).cloned()
     }
 
-    fn keep(&self, key: Key<'_>, kept: Kept) {
+    fn keep(&self, key: Key<'_>, kept: Entry) {
         self.0.lock().unwrap().insert(format!("{key:?}"), kept);
     }
 }
@@ -41,7 +41,7 @@ fn model(upstream: Dialect) -> &'static str {
 
 fn asked(client: Dialect, upstream: Dialect, body: &Value, book: &Arc<Book>) -> Translated {
     let body = body.to_string();
-    let ask = Ask {
+    let ask = TranslationInput {
         client,
         form: Form::Usual,
         upstream,
@@ -50,11 +50,11 @@ fn asked(client: Dialect, upstream: Dialect, body: &Value, book: &Arc<Book>) -> 
         upstream_model: model(upstream),
         stream: true,
         suffix: None,
-        record: None,
+        support: None,
         seed: "seed",
         now: 1,
     };
-    let memory = Arc::clone(book) as Arc<dyn Memory>;
+    let memory = Arc::clone(book) as Arc<dyn SignatureCache>;
     translate::remembering(&ask, Some(memory)).unwrap()
 }
 
@@ -65,8 +65,8 @@ fn sent(client: Dialect, upstream: Dialect, body: &Value, book: &Arc<Book>) -> V
 /// Has the upstream answer `client`; returns the book of what was kept.
 fn answered(client: Dialect, upstream: Dialect, events: &[Value]) -> Arc<Book> {
     let book = Arc::new(Book::default());
-    let way_back = asked(client, upstream, &begun(client), &book).way_back;
-    let mut stream = Stream::new(way_back.clone(), false);
+    let context = asked(client, upstream, &begun(client), &book).context;
+    let mut stream = Stream::new(context.clone(), false);
     let mut out = Vec::new();
     for event in events {
         stream.read(event.to_string().as_bytes(), &mut out);
@@ -75,7 +75,7 @@ fn answered(client: Dialect, upstream: Dialect, events: &[Value]) -> Arc<Book> {
     if let [whole] = events {
         let streamed = book.0.lock().unwrap().clone();
         book.0.lock().unwrap().clear();
-        translate::whole(whole.to_string().as_bytes(), way_back).unwrap();
+        translate::whole(whole.to_string().as_bytes(), context).unwrap();
         assert_eq!(*book.0.lock().unwrap(), streamed, "whole as streamed");
     }
     book
@@ -93,7 +93,7 @@ fn begun(client: Dialect) -> Value {
     }
 }
 
-/// The conversation with a call and its result, and not a carrier in it.
+/// The conversation with a call and its result, and not a signature in it.
 fn went_on(client: Dialect, call: &str) -> Value {
     let mut body = begun(client);
     let (turns, more) = match client {
@@ -435,7 +435,7 @@ fn without_anything_to_put_back_not_a_byte_is_different() {
             let Ok(plain) = translated(fixture.dialect, upstream, &body) else {
                 continue;
             };
-            let ask = Ask {
+            let ask = TranslationInput {
                 client: fixture.dialect,
                 form: Form::Usual,
                 upstream,
@@ -444,11 +444,11 @@ fn without_anything_to_put_back_not_a_byte_is_different() {
                 upstream_model: "gemini-3-pro",
                 stream: true,
                 suffix: None,
-                record: None,
+                support: None,
                 seed: "seed",
                 now: 1_700_000_000,
             };
-            let memory = Arc::clone(&book) as Arc<dyn Memory>;
+            let memory = Arc::clone(&book) as Arc<dyn SignatureCache>;
             let remembering = translate::remembering(&ask, Some(memory)).unwrap();
             let what = format!("{} to {}", fixture.name, upstream.name());
             assert_eq!(remembering.body, plain.body, "{what}");

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::translate::{self, Ask, Form, Translated};
+use holdfast::translate::{self, Form, Translated, TranslationInput};
+use holdfast::wire::Dialect;
 use serde_json::Value;
 
 pub struct Fixture {
@@ -62,8 +62,8 @@ pub fn translated(
     client: Dialect,
     upstream: Dialect,
     body: &[u8],
-) -> Result<Translated, holdfast::dialect::neutral::Untranslatable> {
-    translate::request(&Ask {
+) -> Result<Translated, holdfast::translate::neutral::Untranslatable> {
+    translate::request(&TranslationInput {
         client,
         form: Form::Usual,
         upstream,
@@ -72,7 +72,7 @@ pub fn translated(
         upstream_model: "gemini-3-pro",
         stream: true,
         suffix: None,
-        record: None,
+        support: None,
         seed: "seed",
         now: 1_700_000_000,
     })

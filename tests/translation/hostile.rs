@@ -1,7 +1,7 @@
 //! Whatever is put in, nothing breaks.
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::translate::{self, Stream};
+use holdfast::translate::{self, Stream};
+use holdfast::wire::Dialect;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -123,12 +123,12 @@ proptest! {
     fn events_of_anything(values in prop::collection::vec(json_value(), 0..6)) {
         for client in Dialect::ALL {
             for upstream in Dialect::ALL {
-                let way_back = translated(client, upstream, b"{}").unwrap().way_back;
-                let mut stream = Stream::new(way_back.clone(), false);
+                let context = translated(client, upstream, b"{}").unwrap().context;
+                let mut stream = Stream::new(context.clone(), false);
                 let mut out = Vec::new();
                 for value in &values {
                     stream.read(value.to_string().as_bytes(), &mut out);
-                    let _ = translate::whole(value.to_string().as_bytes(), way_back.clone());
+                    let _ = translate::whole(value.to_string().as_bytes(), context.clone());
                 }
                 stream.end(&mut out);
                 prop_assert!(std::str::from_utf8(&out).is_ok());

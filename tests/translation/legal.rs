@@ -1,10 +1,10 @@
 //! What a vendor refuses, although other vendors take it, does not reach it: each kind, from every client.
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::neutral::{
-    Cache, Carrier, Family, Part, Request, Role, Text, ToolCall, ToolResult, Turn, Untranslatable,
+use holdfast::translate::neutral::{
+    Cache, Family, Part, Request, Role, Signature, Text, ToolCall, ToolResult, Turn, Untranslatable,
 };
-use holdfast::dialect::translate::{self, Ask, Form, Stream, Translated};
+use holdfast::translate::{self, Form, Stream, Translated, TranslationInput};
+use holdfast::wire::Dialect;
 use serde_json::{Value, json};
 
 use super::round_trips::write;
@@ -16,7 +16,7 @@ fn to_model(
     model: &str,
     body: &[u8],
 ) -> Result<Translated, Untranslatable> {
-    translate::request(&Ask {
+    translate::request(&TranslationInput {
         client,
         form: Form::Usual,
         upstream,
@@ -25,7 +25,7 @@ fn to_model(
         upstream_model: model,
         stream: false,
         suffix: None,
-        record: None,
+        support: None,
         seed: "seed",
         now: 1_700_000_000,
     })
@@ -291,7 +291,7 @@ fn an_answer_is_joined_to_what_the_client_has() {
             let translated = to_model(client, upstream, model, &body).unwrap();
             for pieces in [["\n{\"b", "\": 7}"], ["no", "thing"]] {
                 let mut out = Vec::new();
-                let mut stream = Stream::new(translated.way_back.clone(), false);
+                let mut stream = Stream::new(translated.context.clone(), false);
                 for event in answer(upstream, &pieces) {
                     stream.read(event.to_string().as_bytes(), &mut out);
                 }
@@ -488,7 +488,7 @@ fn several_answers_are_refused_by_name() {
 fn signed_thoughts_stay_where_they_stood() {
     let thought = |words: &str| Part::Reasoning {
         text: words.to_owned(),
-        carrier: Some(Carrier {
+        signature: Some(Signature {
             family: Family::Claude,
             value: "EpIBCkgIARABGAIiQGRlbW8gdGhvdWdodHMgYXJlIHNpZ25lZCBieSB0aGUgZGVtbw=="
                 .to_owned(),
@@ -524,8 +524,9 @@ fn signed_thoughts_stay_where_they_stood() {
         ),
         Turn::new(Role::User, vec![result("x"), result("y")]),
     ]);
-    let names = holdfast::dialect::neutral::names::Names::new(Dialect::Messages, ["f"]);
-    let written = holdfast::dialect::messages::write::request(request, "m", &names, None).unwrap();
+    let names = holdfast::translate::neutral::names::Names::new(Dialect::Messages, ["f"]);
+    let written =
+        holdfast::translate::messages::write::request(request, "m", &names, None).unwrap();
     let body: Value = serde_json::from_slice(&written.into_text().unwrap()).unwrap();
     let kinds: Vec<&str> = body["messages"][1]["content"]
         .as_array()

@@ -1,18 +1,18 @@
 //! Streams as upstreams send them that keep less to the grammar than their vendor.
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::neutral::answer::{Answer, Block};
-use holdfast::dialect::translate::{self, Stream, WayBack};
-use holdfast::dialect::usage::Usage;
+use holdfast::translate::neutral::answer::{Answer, Block};
+use holdfast::translate::{self, Stream, TranslationContext};
+use holdfast::wire::Dialect;
+use holdfast::wire::usage::Usage;
 use serde_json::{Value, json};
 
-use super::answers::{data_of, understood, way_back};
+use super::answers::{context, data_of, understood};
 use super::grammar::{End, check};
 
 /// Text, thoughts and calls of an answer.
-type Said = (String, String, Vec<(String, Value)>);
+type Native = (String, String, Vec<(String, Value)>);
 
-fn said(answer: &Answer) -> Said {
+fn said(answer: &Answer) -> Native {
     let (mut text, mut thoughts, mut calls) = (String::new(), String::new(), Vec::new());
     let choices = answer.choices.values();
     for block in choices.flat_map(|choice| choice.blocks.values()) {
@@ -36,7 +36,7 @@ fn said(answer: &Answer) -> Said {
 
 /// A stream of `upstream` as a client of `client` gets and understands it.
 fn through(upstream: Dialect, client: Dialect, events: &[Value]) -> (Answer, Option<Usage>) {
-    let mut stream = Stream::new(way_back(client, upstream), false);
+    let mut stream = Stream::new(context(client, upstream), false);
     let mut out = Vec::new();
     for event in events {
         stream.read(event.to_string().as_bytes(), &mut out);
@@ -406,8 +406,8 @@ fn pictures_among_thoughts_are_not_the_answer() {
         let (text, thoughts, _) = said(&answer);
         assert_eq!(text, "hello", "{client:?}");
         assert!(thoughts.starts_with("a draft"), "{client:?} {thoughts}");
-        let way_back = way_back(client, Dialect::Gemini);
-        let (whole, _) = translate::whole(body.to_string().as_bytes(), way_back).unwrap();
+        let context = context(client, Dialect::Gemini);
+        let (whole, _) = translate::whole(body.to_string().as_bytes(), context).unwrap();
         let whole = String::from_utf8(whole).unwrap();
         let (answer, _) = understood(client, [whole.as_str(), "[DONE]"].into_iter());
         assert_eq!(said(&answer).0, "hello", "{client:?} {whole}");
@@ -478,7 +478,10 @@ fn calls_in_pieces_are_calls() {
         vec![signed.clone(), end.clone(), last.clone()],
         vec![begin, signed, end, last],
     ] {
-        let mut stream = Stream::new(WayBack::straight(Dialect::Gemini, "m", "s", 1), false);
+        let mut stream = Stream::new(
+            TranslationContext::straight(Dialect::Gemini, "m", "s", 1),
+            false,
+        );
         let mut out = Vec::new();
         for event in &events {
             stream.read(event.to_string().as_bytes(), &mut out);

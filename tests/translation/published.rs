@@ -1,7 +1,7 @@
 //! Requests fit what OpenAI has published of its two dialects: servers that follow the document refuse the rest.
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::translate::{self, Ask, Form};
+use holdfast::translate::{self, Form, TranslationInput};
+use holdfast::wire::Dialect;
 use serde_json::Value;
 
 use super::fixtures::of_kind;
@@ -19,7 +19,7 @@ fn every_fixture_fits_the_document() {
             }
             for model in ["gpt-5.1", "gpt-4o", "gemini-3-pro", "deepseek-reasoner"] {
                 for suffix in [None, Some("auto"), Some("none"), Some("max"), Some("2048")] {
-                    let translated = translate::request(&Ask {
+                    let translated = translate::request(&TranslationInput {
                         client: fixture.dialect,
                         form: Form::Usual,
                         upstream,
@@ -28,7 +28,7 @@ fn every_fixture_fits_the_document() {
                         upstream_model: model,
                         stream: true,
                         suffix,
-                        record: None,
+                        support: None,
                         seed: "seed",
                         now: 1,
                     });

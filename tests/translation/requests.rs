@@ -1,10 +1,11 @@
 //! What a client says reaches the upstream, whatever its dialect.
 
-use holdfast::dialect::neutral::ids::Distinct;
-use holdfast::dialect::neutral::losses::Way;
-use holdfast::dialect::neutral::names::Names;
-use holdfast::dialect::neutral::{Part, Request, Role, Source, ToolChoice, given, repair};
-use holdfast::dialect::{Dialect, chat, gemini, messages, responses};
+use holdfast::translate::neutral::capabilities::Direction;
+use holdfast::translate::neutral::ids::Distinct;
+use holdfast::translate::neutral::names::Names;
+use holdfast::translate::neutral::{Part, Request, Role, Source, ToolChoice, given, repair};
+use holdfast::translate::{chat, gemini, messages, responses};
+use holdfast::wire::Dialect;
 use serde_json::{Map, Value, json};
 
 use super::fixtures::{of_kind, translated};
@@ -12,7 +13,7 @@ use super::grammar;
 
 pub fn read(dialect: Dialect, body: &[u8]) -> Request<'static> {
     let body = given::open(body).unwrap();
-    let way = Way::within(dialect);
+    let way = Direction::within(dialect);
     match dialect {
         Dialect::Chat => chat::read::request(body, way),
         Dialect::Responses => responses::read::request(body, way),
@@ -118,7 +119,7 @@ fn medium(source: &Source) -> String {
         Source::FileId(id) => id.clone(),
         Source::Text(text) => format!(
             "text/plain {}",
-            &holdfast::dialect::neutral::media::base64(text.as_bytes())[..10]
+            &holdfast::translate::neutral::media::base64(text.as_bytes())[..10]
         ),
     }
 }
@@ -258,7 +259,7 @@ fn schemas_are_fit_for_gemini_and_arguments_for_the_client() {
     assert_eq!(schema["properties"]["title"]["type"], "string");
     assert!(schema.get("$defs").is_none() && schema.get("additionalProperties").is_none());
     let answer = br#"{"candidates":[{"content":{"parts":[{"functionCall":{"name":"book","args":{"guests":"4","title":"t"}}}]},"finishReason":"STOP"}]}"#;
-    let (answer, _) = holdfast::dialect::translate::whole(answer, translated.way_back).unwrap();
+    let (answer, _) = holdfast::translate::whole(answer, translated.context).unwrap();
     let answer: Value = serde_json::from_slice(&answer).unwrap();
     let call = &answer["choices"][0]["message"]["tool_calls"][0]["function"];
     let arguments: Value = serde_json::from_str(call["arguments"].as_str().unwrap()).unwrap();
@@ -267,14 +268,15 @@ fn schemas_are_fit_for_gemini_and_arguments_for_the_client() {
 
 #[test]
 fn a_loop_that_has_lost_its_thoughts_goes_on_without() {
-    use holdfast::dialect::translate::{self, Ask, Form};
+    use holdfast::translate;
+    use holdfast::translate::{Form, TranslationInput};
     let body = r#"{"reasoning_effort":"medium","messages":[{"role":"user","content":"q"},
         {"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},
         {"role":"tool","tool_call_id":"c","content":"x"}NEXT],
         "tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}]}"#;
     let thinking = |next: &str, model: &str| {
         let body = body.replace("NEXT", next);
-        let ask = Ask {
+        let ask = TranslationInput {
             client: Dialect::Chat,
             form: Form::Usual,
             upstream: Dialect::Messages,
@@ -283,7 +285,7 @@ fn a_loop_that_has_lost_its_thoughts_goes_on_without() {
             upstream_model: model,
             stream: true,
             suffix: None,
-            record: None,
+            support: None,
             seed: "seed",
             now: 1,
         };
@@ -299,9 +301,10 @@ fn a_loop_that_has_lost_its_thoughts_goes_on_without() {
 
 /// The body of an upstream for a client's, for a model.
 fn sent(client: Dialect, body: &Value, upstream: Dialect, model: &str) -> Result<Value, String> {
-    use holdfast::dialect::translate::{self, Ask, Form};
+    use holdfast::translate;
+    use holdfast::translate::{Form, TranslationInput};
     let body = body.to_string();
-    let ask = Ask {
+    let ask = TranslationInput {
         client,
         form: Form::Usual,
         upstream,
@@ -310,7 +313,7 @@ fn sent(client: Dialect, body: &Value, upstream: Dialect, model: &str) -> Result
         upstream_model: model,
         stream: false,
         suffix: None,
-        record: None,
+        support: None,
         seed: "seed",
         now: 1,
     };

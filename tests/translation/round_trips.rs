@@ -1,13 +1,14 @@
 //! A request that a dialect has written says, when it is read again, all that this dialect can say.
 
-use holdfast::dialect::neutral::losses::{Fate, Thing, fate};
-use holdfast::dialect::neutral::names::Names;
-use holdfast::dialect::neutral::{
+use holdfast::translate::Known;
+use holdfast::translate::neutral::capabilities::{Feature, Support, fate};
+use holdfast::translate::neutral::names::Names;
+use holdfast::translate::neutral::{
     Output, Part, Request, Role, Sampling, Source, Text, Tool, ToolCall, ToolChoice, ToolResult,
     Turn, Written,
 };
-use holdfast::dialect::translate::Known;
-use holdfast::dialect::{Dialect, chat, gemini, messages, responses};
+use holdfast::translate::{chat, gemini, messages, responses};
+use holdfast::wire::Dialect;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -15,29 +16,29 @@ use super::grammar::requests::check;
 use super::requests::{essence, read};
 
 /// What of the table a field here is.
-fn thing(field: &str) -> Thing {
+fn thing(field: &str) -> Feature {
     match field {
-        "max_tokens" => Thing::MaxTokens,
-        "temperature" => Thing::Temperature,
-        "top_p" => Thing::TopP,
-        "top_k" => Thing::TopK,
-        "frequency_penalty" | "presence_penalty" => Thing::Penalties,
-        "seed" => Thing::Seed,
-        "n" => Thing::Choices,
-        "stop" => Thing::Stop,
-        "parallel" => Thing::Parallel,
-        "cache_key" => Thing::CacheKey,
-        "user_id" => Thing::User,
-        "metadata" => Thing::Metadata,
-        "verbosity" => Thing::Verbosity,
-        "tool" => Thing::Tool,
-        "description" => Thing::ToolDescription,
-        "strict" => Thing::Strict,
-        "allowed" => Thing::AllowedTools,
-        "tool_choice" => Thing::ForcedTool,
-        "json_object" => Thing::JsonObject,
-        "schema_name" => Thing::SchemaName,
-        "schema" => Thing::JsonSchema,
+        "max_tokens" => Feature::MaxTokens,
+        "temperature" => Feature::Temperature,
+        "top_p" => Feature::TopP,
+        "top_k" => Feature::TopK,
+        "frequency_penalty" | "presence_penalty" => Feature::Penalties,
+        "seed" => Feature::Seed,
+        "n" => Feature::Choices,
+        "stop" => Feature::Stop,
+        "parallel" => Feature::Parallel,
+        "cache_key" => Feature::CacheKey,
+        "user_id" => Feature::User,
+        "metadata" => Feature::Metadata,
+        "verbosity" => Feature::Verbosity,
+        "tool" => Feature::Tool,
+        "description" => Feature::ToolDescription,
+        "strict" => Feature::Strict,
+        "allowed" => Feature::AllowedTools,
+        "tool_choice" => Feature::ForcedTool,
+        "json_object" => Feature::JsonObject,
+        "schema_name" => Feature::SchemaName,
+        "schema" => Feature::JsonSchema,
         other => panic!("{other} is in no table"),
     }
 }
@@ -45,8 +46,9 @@ fn thing(field: &str) -> Thing {
 /// Whether it does not come back as itself.
 fn is_lost(dialect: Dialect, field: &str) -> bool {
     // Beside a temperature, which is there as often as not.
-    let is_beside = field == "top_p" && fate(Thing::TopPWithTemperature, dialect) != Fate::Said;
-    fate(thing(field), dialect) != Fate::Said || is_beside
+    let is_beside =
+        field == "top_p" && fate(Feature::TopPWithTemperature, dialect) != Support::Native;
+    fate(thing(field), dialect) != Support::Native || is_beside
 }
 
 pub fn write(dialect: Dialect, request: Request) -> Vec<u8> {

@@ -1,12 +1,12 @@
 //! What was searched on the web, and what is cited of it, reaches the client; how to search reaches the upstream.
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::neutral::answer::{Answer, Block};
-use holdfast::dialect::neutral::{ToolChoice, WebSearch};
-use holdfast::dialect::translate;
+use holdfast::translate;
+use holdfast::translate::neutral::answer::{Answer, Block};
+use holdfast::translate::neutral::{ToolChoice, WebSearch};
+use holdfast::wire::Dialect;
 use serde_json::{Value, json};
 
-use super::answers::{data_of, streamed, understood, way_back};
+use super::answers::{context, data_of, streamed, understood};
 use super::fixtures::{of_kind, translated};
 use super::requests::read;
 
@@ -109,7 +109,7 @@ fn searches_and_citations_reach_every_client() {
         let (expected, _) = understood(fixture.dialect, [text.as_str()].into_iter());
         for client in Dialect::ALL {
             let what = format!("{} for {}", fixture.name, client.name());
-            let (whole, _) = translate::whole(&body, way_back(client, fixture.dialect)).unwrap();
+            let (whole, _) = translate::whole(&body, context(client, fixture.dialect)).unwrap();
             let whole = String::from_utf8(whole).unwrap();
             let (got, _) = understood(client, [whole.as_str()].into_iter());
             found += usize::from(compare(client, &got, &expected, &what));
@@ -126,8 +126,8 @@ fn searches_are_counted_where_they_are_paid_for() {
     ] {
         let fixtures = of_kind("response");
         let fixture = fixtures.iter().find(|known| known.name == name).unwrap();
-        let way_back = way_back(Dialect::Messages, fixture.dialect);
-        let (whole, _) = translate::whole(&fixture.body(), way_back).unwrap();
+        let context = context(Dialect::Messages, fixture.dialect);
+        let (whole, _) = translate::whole(&fixture.body(), context).unwrap();
         let whole: Value = serde_json::from_slice(&whole).unwrap();
         let counted = &whole["usage"]["server_tool_use"]["web_search_requests"];
         assert_eq!(*counted, expected, "{name}");

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use holdfast::dialect::neutral::answer::{Ending, Head};
-use holdfast::dialect::neutral::event::Citation;
-use holdfast::dialect::neutral::search::{Found, Search};
-use holdfast::dialect::neutral::{Carrier, Event, Family, Finish};
-use holdfast::dialect::translate::{State, Stream};
-use holdfast::dialect::usage::Usage;
-use holdfast::dialect::{Dialect, chat, gemini, messages, responses};
+use holdfast::translate::neutral::answer::{Ending, Head};
+use holdfast::translate::neutral::event::Citation;
+use holdfast::translate::neutral::search::{Found, Search};
+use holdfast::translate::neutral::{Event, Family, Finish, Signature};
+use holdfast::translate::{State, Stream};
+use holdfast::translate::{chat, gemini, messages, responses};
+use holdfast::wire::Dialect;
+use holdfast::wire::usage::Usage;
 use proptest::prelude::*;
 
-use super::answers::way_back;
+use super::answers::context;
 use super::fixtures::of_kind;
 use super::grammar::{End, check};
 
@@ -25,7 +26,7 @@ fn every_fixture_keeps_to_every_grammar_wherever_it_is_cut() {
         let data = fixture.data();
         for client in Dialect::ALL {
             for frames in 0..=data.len() {
-                let mut stream = Stream::new(way_back(client, fixture.dialect), false);
+                let mut stream = Stream::new(context(client, fixture.dialect), false);
                 let mut out = Vec::new();
                 for data in data.iter().take(frames) {
                     stream.read(data.as_bytes(), &mut out);
@@ -88,8 +89,8 @@ fn pieces() -> impl proptest::strategy::Strategy<Value = Vec<Piece>> {
     prop::collection::vec(piece, 0..6)
 }
 
-fn carrier(family: Family) -> Carrier {
-    Carrier {
+fn signature(family: Family) -> Signature {
+    Signature {
         family,
         value: "c2lnbmF0dXJl".to_owned(),
     }
@@ -138,14 +139,14 @@ fn events(pieces: &[Piece]) -> Vec<Event> {
                     events.push(Event::ReasoningSignature {
                         choice,
                         block,
-                        carrier: carrier(Family::Claude),
+                        signature: signature(Family::Claude),
                     });
                 }
             }
             Piece::Opaque => events.push(Event::ReasoningOpaque {
                 choice,
                 block,
-                carrier: carrier(Family::ClaudeRedacted),
+                signature: signature(Family::ClaudeRedacted),
             }),
             Piece::Refusal(text) => events.push(Event::RefusalDelta {
                 choice,
@@ -177,7 +178,7 @@ fn events(pieces: &[Piece]) -> Vec<Event> {
                     block: block + n as u32,
                     id: format!("call_{block}_{n}"),
                     name: "f".to_owned(),
-                    carrier: (n % 2 == 1).then(|| carrier(Family::Gemini)),
+                    signature: (n % 2 == 1).then(|| signature(Family::Gemini)),
                 };
                 let delta = |n: usize, delta: &str| Event::ToolArgs {
                     choice,

@@ -1,9 +1,9 @@
 //! What an upstream says in two ways in one frame is told once.
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::translate::Stream;
+use holdfast::translate::Stream;
+use holdfast::wire::Dialect;
 
-use super::answers::{data_of, essence, understood, way_back};
+use super::answers::{context, data_of, essence, understood};
 
 #[test]
 fn text_beside_a_delta_is_told_once() {
@@ -14,7 +14,7 @@ fn text_beside_a_delta_is_told_once() {
         )
     };
     for client in Dialect::ALL {
-        let mut stream = Stream::new(way_back(client, Dialect::Chat), false);
+        let mut stream = Stream::new(context(client, Dialect::Chat), false);
         let mut out = Vec::new();
         let frames = [frame("Hello ", "null"), frame("world", r#""stop""#)];
         for data in frames.iter().map(String::as_str).chain(["[DONE]"]) {

@@ -1,7 +1,7 @@
 //! What one dialect knows of tools and another does not.
 
-use holdfast::dialect::Dialect;
-use holdfast::dialect::translate::{self, Ask, Form, Known, TextTools, Translated};
+use holdfast::translate::{self, Form, Known, TextTools, Translated, TranslationInput};
+use holdfast::wire::Dialect;
 use serde_json::{Value, json};
 
 use super::calls::{after_call, answer, shown, unchecked};
@@ -88,7 +88,7 @@ fn tools_of_text_are_functions_where_there_are_only_those() {
             );
             assert_eq!(call, wrapped, "{what}: {sent}");
             let answer = answer(upstream, &[("c2", "patch", &wrapped.to_string())]);
-            let shown = shown(&translated.way_back, client, &answer);
+            let shown = shown(&translated.context, client, &answer);
             assert_eq!(
                 shown,
                 [("c2".into(), "patch".into(), PATCH.into())],
@@ -157,7 +157,7 @@ fn a_model_that_draws_needs_no_tool_for_it() {
     };
     let forced = json!({"type": "image_generation"});
     let ask = |body: &str, model: &str| {
-        translate::request(&Ask {
+        translate::request(&TranslationInput {
             client: Dialect::Responses,
             form: Form::Usual,
             upstream: Dialect::Gemini,
@@ -166,7 +166,7 @@ fn a_model_that_draws_needs_no_tool_for_it() {
             upstream_model: model,
             stream: false,
             suffix: None,
-            record: None,
+            support: None,
             seed: "seed",
             now: 1,
         })
@@ -253,7 +253,7 @@ fn calls_of_tools_that_are_no_longer_there_keep_their_text() {
 #[test]
 fn tools_of_text_stay_where_they_are_known() {
     let body = with_text_tool(Dialect::Responses).to_string();
-    let ask = Ask {
+    let ask = TranslationInput {
         client: Dialect::Responses,
         form: Form::Usual,
         upstream: Dialect::Chat,
@@ -262,7 +262,7 @@ fn tools_of_text_stay_where_they_are_known() {
         upstream_model: "gpt-5.2",
         stream: true,
         suffix: None,
-        record: None,
+        support: None,
         seed: "seed",
         now: 1,
     };
@@ -283,7 +283,7 @@ fn tools_of_text_stay_where_they_are_known() {
     let text = r#"{"input":"x"}"#;
     let answer = json!({"id": "c", "choices": [{"index": 0, "finish_reason": "tool_calls", "message":
         {"role": "assistant", "tool_calls": [{"id": "c2", "type": "custom", "custom": {"name": "patch", "input": text}}]}}]});
-    let shown = shown(&translated.way_back, Dialect::Responses, &answer);
+    let shown = shown(&translated.context, Dialect::Responses, &answer);
     assert_eq!(shown, [("c2".into(), "patch".into(), text.into())]);
 }
 
@@ -314,7 +314,7 @@ fn arguments_that_are_no_object_are_one_for_the_upstream_and_none_for_the_client
                 );
                 let wrapped = json!({"input": PATCH}).to_string();
                 let answer = answer(upstream, &[("c2", "f", &wrapped)]);
-                let (shown, _) = unchecked(&translated.way_back, client, &answer);
+                let (shown, _) = unchecked(&translated.context, client, &answer);
                 assert_eq!(
                     shown,
                     [("c2".into(), "f".into(), expected.into())],
@@ -340,7 +340,7 @@ fn answers_arguments_that_are_no_object_are_not_dropped() {
                 let body = asked(client, json!([]));
                 let (_, translated) = sent(client, upstream, &body);
                 let answer = answer(upstream, &[("c", "f", arguments), ("d", "f", "{\"b\":2}")]);
-                let shown = shown(&translated.way_back, client, &answer);
+                let shown = shown(&translated.context, client, &answer);
                 let got: Vec<Value> = shown
                     .iter()
                     .map(|(_, _, text)| serde_json::from_str(text).unwrap())
@@ -506,7 +506,7 @@ fn what_is_left_out_is_not_repeated_as_if_it_were_active() {
             &asked(Dialect::Responses, tools.clone()),
         );
         let answer = answer(upstream, &[("c", "f", "{}")]).to_string();
-        let (whole, _) = translate::whole(answer.as_bytes(), translated.way_back).unwrap();
+        let (whole, _) = translate::whole(answer.as_bytes(), translated.context).unwrap();
         let whole: Value = serde_json::from_slice(&whole).unwrap();
         let repeated = whole["tools"].as_array().unwrap();
         assert_eq!(repeated.len(), kept, "{repeated:?}");

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::config::Config;
 use crate::credential;
-use crate::dialect::Dialect;
+use crate::wire::Dialect;
 
 /// Enough to see sessions spread and stay.
 pub const COUNT: usize = 3;

@@ -19,9 +19,9 @@ use super::output::{complain, print};
 use super::{exit, serve};
 use crate::config;
 use crate::demo::{self, Upstreams};
-use crate::dialect::Dialect;
 use crate::gateway::{Gateway, StartError};
-use crate::server::report::{self, Report};
+use crate::generation::report::{self, Report};
+use crate::wire::Dialect;
 
 /// Not a secret: the demo listens on loopback and has nothing to protect.
 const API_KEY: &str = "demo-key";

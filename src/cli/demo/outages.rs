@@ -10,7 +10,7 @@ use rustix::termios::tcgetpgrp;
 
 use super::accounts::{self, COUNT};
 use crate::demo::{Script, Step, Upstreams};
-use crate::dialect::Dialect;
+use crate::wire::Dialect;
 
 /// What an account answers while it is down.
 const STATUS: u16 = 503;

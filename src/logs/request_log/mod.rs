@@ -16,4 +16,4 @@ pub use current::{CurrentRequest, enter, id};
 pub use policy::Policy;
 pub use tee::{CapturedResponse, ResponseCapture, Tee};
 pub use upstream_log::CallIdentity;
-pub use writer::{RequestBody, RequestLog, write};
+pub use writer::{LoggedRequest, RequestBody, write};

@@ -27,7 +27,7 @@ const BODY: usize = 1024 * 1024;
 static WRITES: WarnOnce = WarnOnce::new("request logs");
 
 /// What is known of a finished request.
-pub struct RequestLog<'a> {
+pub struct LoggedRequest<'a> {
     pub id: RequestId,
     pub method: &'a str,
     pub target: &'a str,
@@ -50,7 +50,7 @@ pub enum RequestBody<'a> {
 }
 
 /// Writes the log that `policy` asks for. A failure to write is logged once and never fails the request.
-pub fn write(folder: &Path, logs: &Logs, policy: Policy, request: RequestLog<'_>) {
+pub fn write(folder: &Path, logs: &Logs, policy: Policy, request: LoggedRequest<'_>) {
     let is_error = match policy {
         Policy::Off => return,
         Policy::ErrorsOnly if request.status < FAILED => return,
@@ -69,7 +69,7 @@ fn put(
     folder: &Path,
     is_error: bool,
     most: Option<usize>,
-    request: RequestLog<'_>,
+    request: LoggedRequest<'_>,
 ) -> io::Result<()> {
     /// Held while a file takes its place, so that there are never more than there may be.
     static PLACES: Mutex<()> = Mutex::new(());
@@ -95,8 +95,8 @@ fn put(
     written
 }
 
-fn write_sections(is_error: bool, request: RequestLog<'_>, out: impl Write) -> io::Result<()> {
-    let RequestLog {
+fn write_sections(is_error: bool, request: LoggedRequest<'_>, out: impl Write) -> io::Result<()> {
+    let LoggedRequest {
         headers, target, ..
     } = request;
     let (upstream, mut redaction) = match request.upstream {
@@ -223,7 +223,7 @@ mod tests {
         let capture = ResponseCapture::new(policy, shared);
         capture.tee(&mut out).write_all(answer.as_bytes()).unwrap();
         let response = capture.take();
-        let request = RequestLog {
+        let request = LoggedRequest {
             id,
             method: "POST",
             target: "/v1/messages?key=client-key-1",
@@ -368,7 +368,7 @@ mod tests {
         let write_one = || {
             let id = RequestId::fresh();
             let capture = ResponseCapture::new(Policy::ErrorsOnly, folder.0.as_path().into());
-            let request = RequestLog {
+            let request = LoggedRequest {
                 id,
                 method: "POST",
                 target: "/v1/messages",

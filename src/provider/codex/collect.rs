@@ -7,11 +7,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::budget::Budget;
-use crate::dialect::event;
-use crate::dialect::output::OutputItems;
 use crate::provider::failure::{Failure, FailureKind};
 use crate::provider::headers::Headers;
 use crate::sse::Splitter;
+use crate::wire::event;
+use crate::wire::output_items::OutputItems;
 
 /// Reads a stream to `response.completed` or `response.incomplete` and returns the response in it, as it
 /// came, its output filled in if it lacks one (spec/providers.md 10.1).

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Class, Fault, Refusal};
-use crate::dialect::problem::{self, ErrorStatus};
+use crate::wire::problem::{self, ErrorStatus};
 
 /// What says, in a 400 or 422, that the model is not there (spec/routing.md 5.2).
 const NO_SUCH_MODEL: &[&str] = &[

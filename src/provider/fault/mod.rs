@@ -252,7 +252,7 @@ impl<'a> Refusal<'a> {
 
     /// The object that describes the error.
     fn error(&self) -> &Value {
-        crate::dialect::event::error_object(match &self.json {
+        crate::wire::event::error_object(match &self.json {
             Value::Array(items) => items.first().unwrap_or(&self.json),
             json => json,
         })

@@ -39,7 +39,7 @@ fn named(session: &str) -> Option<Key> {
 }
 
 /// Credentials named by their keys, with priorities, and more YAML of each entry.
-fn catalog(keys: &[(&str, i32, &str)], holders: &Holders) -> Catalog {
+fn catalog(keys: &[(&str, i32, &str)], credential_ids: &CredentialIds) -> Catalog {
     let mut text = "openai-compatibility:\n".to_owned();
     for (key, priority, more) in keys {
         // A host each: what is learnt of one host is not about the others.
@@ -49,7 +49,7 @@ fn catalog(keys: &[(&str, i32, &str)], holders: &Holders) -> Catalog {
         );
     }
     let config = crate::config::load(&text, "test").config.unwrap();
-    Catalog::new(crate::credential::from_config(&config).0, holders)
+    Catalog::new(crate::credential::from_config(&config).0, credential_ids)
 }
 
 fn key(candidate: &Candidate) -> String {
@@ -66,14 +66,14 @@ struct Setup {
     pauses: RefCell<Vec<Duration>>,
 }
 
-type Answered = Result<(&'static str, usize), Box<Unserved>>;
+type Answered = Result<(&'static str, usize), Box<DispatchError>>;
 
 impl Setup {
     fn with(keys: &[(&str, i32, &str)]) -> Self {
         let now = Instant::now();
         let state = State::new(bindings::NAMES, now);
         Self {
-            catalog: catalog(keys, &state.holders),
+            catalog: catalog(keys, &state.credential_ids),
             state,
             policy: Policy {
                 affinity: Some(TTL),
@@ -94,9 +94,9 @@ impl Setup {
         self.clock.set(self.clock.get() + time);
     }
 
-    fn order(&self, model: &'static str, session: Option<Key>) -> Order<'_> {
-        Order {
-            offer: self.catalog.offer(model).unwrap(),
+    fn request(&self, model: &'static str, session: Option<Key>) -> RouteRequest<'_> {
+        RouteRequest {
+            entry: self.catalog.entry(model).unwrap(),
             model,
             servers: Servers::All,
             key: session,
@@ -109,12 +109,12 @@ impl Setup {
 
     fn dispatch(
         &self,
-        order: Order<'_>,
+        request: RouteRequest<'_>,
         outcome: impl Fn(&str) -> Result<(), Failure>,
     ) -> (Vec<String>, Answered) {
         let mut tried = Vec::new();
         let placed = self.state.dispatch(
-            order,
+            request,
             || self.clock.get(),
             |pause| {
                 self.pauses.borrow_mut().push(pause);
@@ -139,7 +139,7 @@ impl Setup {
         session: Option<Key>,
         outcome: impl Fn(&str) -> Result<(), Failure>,
     ) -> (Vec<String>, Answered) {
-        self.dispatch(self.order("m", session), outcome)
+        self.dispatch(self.request("m", session), outcome)
     }
 
     /// Who answers, and how it came to that.
@@ -163,8 +163,8 @@ impl Setup {
 fn everyone_is_tried_once_and_the_best_tier_first() {
     let setup = Setup::new();
     let (mut tried, answered) = setup.ask(None, |_| Err(broken()));
-    let unserved = answered.unwrap_err();
-    assert_eq!((unserved.attempts, unserved.refused), (4, 0));
+    let error = answered.unwrap_err();
+    assert_eq!((error.attempts, error.refused), (4, 0));
     assert_eq!(tried.pop().unwrap(), "d");
     tried.sort_unstable();
     assert_eq!(tried, ["a", "b", "c"]);
@@ -255,16 +255,16 @@ fn a_session_goes_back_to_its_priority_but_one_born_below_stays() {
 #[test]
 fn new_sessions_spread_evenly_in_the_order_of_ids() {
     let setup = Setup::with(&[("a", 0, ""), ("b", 0, ""), ("c", 0, "")]);
-    let order: Vec<String> = setup
+    let request: Vec<String> = setup
         .catalog
-        .offer("m")
+        .entry("m")
         .unwrap()
         .candidates()
         .iter()
         .map(key)
         .collect();
     let placed: Vec<String> = (0..12).map(|n| setup.who(&format!("s{n}")).0).collect();
-    let expected: Vec<String> = order.iter().cycle().take(12).cloned().collect();
+    let expected: Vec<String> = request.iter().cycle().take(12).cloned().collect();
     assert_eq!(placed, expected);
 }
 
@@ -288,9 +288,9 @@ fn a_subagent_starts_where_its_parent_is_if_it_is_told_to() {
     let setup = Setup::new();
     let (parent, _) = setup.who("s");
     for n in 0..10 {
-        let mut order = setup.order("m", named(&format!("s#{n}")));
-        order.parent = named("s");
-        let (tried, _) = setup.dispatch(order, |_| Ok(()));
+        let mut request = setup.request("m", named(&format!("s#{n}")));
+        request.parent = named("s");
+        let (tried, _) = setup.dispatch(request, |_| Ok(()));
         assert_eq!(tried, [parent.as_str()]);
     }
 }
@@ -310,10 +310,10 @@ fn sessions_go_where_the_least_recent_ones_are() {
 fn sessions_avoid_who_has_little_left() {
     let setup = Setup::with(&[("a", 0, ""), ("b", 0, "")]);
     let (first, _) = setup.who("s");
-    let index = setup.state.holders.number(
+    let index = setup.state.credential_ids.number(
         setup
             .catalog
-            .offer("m")
+            .entry("m")
             .unwrap()
             .candidates()
             .iter()
@@ -397,10 +397,13 @@ fn quota_and_illness_together() {
     setup.pass(seconds(1));
     let (tried, answered) = setup.ask(None, |_| Err(status(503)));
     assert_eq!(tried, ["b"]);
-    let standstill = answered.unwrap_err().standstill;
-    assert!(standstill.is_out_of_quota());
-    assert_eq!(standstill.earliest, Some(seconds(59)));
-    assert_eq!(standstill.describe(), "2 candidates: 1 quota, 1 transient");
+    let availability = answered.unwrap_err().availability;
+    assert!(availability.is_out_of_quota());
+    assert_eq!(availability.earliest, Some(seconds(59)));
+    assert_eq!(
+        availability.describe(),
+        "2 candidates: 1 quota, 1 transient"
+    );
 }
 
 #[test]
@@ -429,9 +432,9 @@ fn a_model_that_is_missing_is_another_models_business() {
     for n in 0..4 {
         assert_eq!(setup.who(&format!("s{n}")).0, "b");
     }
-    let (tried, _) = setup.dispatch(setup.order("n", None), |_| Ok(()));
+    let (tried, _) = setup.dispatch(setup.request("n", None), |_| Ok(()));
     assert_eq!(tried.len(), 1);
-    let (other, _) = setup.dispatch(setup.order("n", None), |_| Ok(()));
+    let (other, _) = setup.dispatch(setup.request("n", None), |_| Ok(()));
     assert_ne!(tried, other, "both serve the other model");
 }
 
@@ -449,20 +452,20 @@ fn a_pool_is_exhausted_before_the_next_credential() {
     let mut setup = Setup::new();
     setup.catalog = Catalog::new(
         crate::credential::from_config(&config).0,
-        &setup.state.holders,
+        &setup.state.credential_ids,
     );
     let asked = RefCell::new(Vec::new());
     let ask = |outcome: &dyn Fn(usize) -> Result<(), Failure>| {
         asked.borrow_mut().clear();
-        let order = setup.order("m", named("s"));
+        let request = setup.request("m", named("s"));
         let placed = setup.state.dispatch(
-            order,
+            request,
             || setup.clock.get(),
             |_| true,
-            |candidate, member| {
+            |candidate, upstream_model| {
                 asked
                     .borrow_mut()
-                    .push((key(candidate), member.upstream.to_string()));
+                    .push((key(candidate), upstream_model.name.to_string()));
                 outcome(asked.borrow().len())
             },
         );
@@ -505,9 +508,9 @@ fn the_failure_most_worth_telling_is_told() {
             _ => quota(20),
         })
     });
-    let unserved = answered.unwrap_err();
-    assert_eq!(unserved.refused, 1);
-    let failure = unserved.failure.unwrap();
+    let error = answered.unwrap_err();
+    assert_eq!(error.refused, 1);
+    let failure = error.failure.unwrap();
     assert_eq!(
         (failure.status, failure.retry_after),
         (Some(429), Some(seconds(20)))
@@ -534,7 +537,7 @@ fn a_dead_host_is_not_asked_with_every_key() {
     let mut setup = Setup::new();
     setup.catalog = Catalog::new(
         crate::credential::from_config(&config).0,
-        &setup.state.holders,
+        &setup.state.credential_ids,
     );
     for _ in 0..6 {
         let (tried, answered) = setup.ask(None, |key| match key {
@@ -638,9 +641,9 @@ fn passing_failures_cool_as_long_as_configured() {
 fn counting_says_nothing_about_health() {
     let setup = Setup::with(&[("a", 0, ""), ("b", 0, "")]);
     let (home, _) = setup.who("s");
-    let mut order = setup.order("m", named("s"));
-    order.is_counting = true;
-    let (tried, _) = setup.dispatch(order, |_| Err(status(500)));
+    let mut request = setup.request("m", named("s"));
+    request.is_counting = true;
+    let (tried, _) = setup.dispatch(request, |_| Err(status(500)));
     assert_eq!(tried.len(), 2);
     assert_eq!(setup.who("s"), (home, "sticky"));
 }
@@ -650,7 +653,7 @@ fn a_late_result_does_not_move_a_session_that_has_moved() {
     let setup = Setup::new();
     let (first, _) = setup.who("s");
     let slow = setup.state.dispatch(
-        setup.order("m", named("s")),
+        setup.request("m", named("s")),
         || setup.clock.get(),
         |_| true,
         |_, _| Ok(()),
@@ -667,7 +670,7 @@ fn a_failure_within_an_answer_counts() {
     let setup = Setup::new();
     let (home, _) = setup.who("s");
     let placed = setup.state.dispatch(
-        setup.order("m", named("s")),
+        setup.request("m", named("s")),
         || setup.clock.get(),
         |_| true,
         |_, _| Ok(()),
@@ -689,14 +692,16 @@ fn a_reload_keeps_what_is_known() {
     let failing = places[0].0.clone();
     setup.fail("x", &failing, status(503));
     let rest: Vec<_> = keys.into_iter().filter(|(key, ..)| *key != "c").collect();
-    setup.catalog = catalog(&rest, &setup.state.holders);
-    let present: Vec<Holder> = setup
+    setup.catalog = catalog(&rest, &setup.state.credential_ids);
+    let present: Vec<CredentialId> = setup
         .catalog
         .credentials()
         .iter()
-        .map(|credential| setup.state.holders.number(&credential.id))
+        .map(|credential| setup.state.credential_ids.number(&credential.id))
         .collect();
-    setup.state.retain(|holder| present.contains(&holder));
+    setup
+        .state
+        .retain(|credential_id| present.contains(&credential_id));
     for (place, session) in places {
         let (now, decision) = setup.who(&session);
         match place.as_str() {
@@ -729,7 +734,7 @@ fn weights_are_kept_smoothly() {
 fn fill_first_takes_the_first() {
     let mut setup = Setup::new();
     setup.policy.strategy = Strategy::FillFirst;
-    let first = key(&setup.catalog.offer("m").unwrap().candidates()[0]);
+    let first = key(&setup.catalog.entry("m").unwrap().candidates()[0]);
     for n in 0..3 {
         assert_eq!(setup.ask(None, |_| Ok(())).0, [first.as_str()]);
         assert_eq!(setup.who(&format!("s{n}")).0, first);
@@ -739,9 +744,9 @@ fn fill_first_takes_the_first() {
 #[test]
 fn round_robin_takes_turns_and_failures_do_not_disturb_it() {
     let setup = Setup::with(&[("a", 0, ""), ("b", 0, ""), ("c", 0, "")]);
-    let order: Vec<String> = setup
+    let request: Vec<String> = setup
         .catalog
-        .offer("m")
+        .entry("m")
         .unwrap()
         .candidates()
         .iter()
@@ -751,12 +756,12 @@ fn round_robin_takes_turns_and_failures_do_not_disturb_it() {
     for n in 0..7 {
         if n == 3 {
             // Another model has its own turns.
-            let (_, answered) = setup.dispatch(setup.order("n", None), |_| Ok(()));
+            let (_, answered) = setup.dispatch(setup.request("n", None), |_| Ok(()));
             assert!(answered.is_ok());
         }
         taken.extend(setup.ask(None, |_| Ok(())).0);
     }
-    let expected: Vec<String> = order.iter().cycle().take(7).cloned().collect();
+    let expected: Vec<String> = request.iter().cycle().take(7).cloned().collect();
     assert_eq!(taken, expected);
 }
 
@@ -764,16 +769,16 @@ fn round_robin_takes_turns_and_failures_do_not_disturb_it() {
 fn every_decision_can_be_explained() {
     let setup = Setup::with(&[("a", 0, ""), ("b", 0, ""), ("c", 0, ""), ("d", -1, "")]);
     setup.fail("s", "a", quota(90));
-    let order = setup.order("m", named("t"));
-    let mut visit = Visit::new(4);
+    let request = setup.request("m", named("t"));
+    let mut attempt_state = AttemptState::new(4);
     let now = setup.clock.get();
     let line = setup.state.with(|router| {
-        let pick = router.pick(&order, &mut visit, now).unwrap();
+        let pick = router.pick(&request, &mut attempt_state, now).unwrap();
         let wall = SystemTime::UNIX_EPOCH;
         let fault = Fault::of(&status(503), Kind::Compat, "m", wall);
-        router.failed(&order, &mut visit, pick, &fault, now);
-        router.pick(&order, &mut visit, now).unwrap();
-        explain::line(router, &order, &visit, now)
+        router.failed(&request, &mut attempt_state, pick, &fault, now);
+        router.pick(&request, &mut attempt_state, now).unwrap();
+        explain::line(router, &request, &attempt_state, now)
     });
     let named: Vec<&str> = line.split(": ").nth(1).unwrap().split(", ").collect();
     assert_eq!(named.len(), 4, "{line}");

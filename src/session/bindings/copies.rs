@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use super::{Bindings, Holder};
+use super::{Bindings, CredentialId};
 use crate::session::name::{Client, Mark, Name};
 use crate::session::names::Id;
 
@@ -11,7 +11,7 @@ use crate::session::names::Id;
 #[derive(Clone, Copy, Debug)]
 pub struct Copied {
     pub client: Client,
-    pub holder: Holder,
+    pub credential_id: CredentialId,
     pub used: Instant,
     tip: u64,
 }
@@ -45,12 +45,12 @@ impl Bindings {
             let Some(binding) = held.table.peek(&meant.binding) else {
                 continue;
             };
-            let Some(holder) = binding.primary.filter(|_| binding.is_confirmed) else {
+            let Some(credential_id) = binding.primary.filter(|_| binding.is_confirmed) else {
                 continue;
             };
             let copied = Copied {
                 client: held.client,
-                holder,
+                credential_id,
                 used: binding.used,
                 tip: binding.tip,
             };

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Binding, Bindings, Holder, slot};
+use super::{Binding, Bindings, CredentialId, slot};
 use crate::session::names::Id;
 
 impl Bindings {
@@ -29,8 +29,8 @@ impl Bindings {
 
     /// What has to be done when a session is no longer in the table.
     fn forget(&mut self, slot: usize, id: Id, binding: &Binding) {
-        if let Some(holder) = binding.serving() {
-            self.loads.remove(holder, binding.used);
+        if let Some(credential_id) = binding.serving() {
+            self.loads.remove(credential_id, binding.used);
         }
         let Some(held) = self.clients.get_mut(slot) else {
             return;
@@ -93,8 +93,10 @@ impl Bindings {
     }
 
     /// Forgets what vanished credentials held.
-    pub fn retain(&mut self, exists: impl Fn(Holder) -> bool) {
-        let is_gone = |holder: Option<Holder>| holder.is_some_and(|holder| !exists(holder));
+    pub fn retain(&mut self, exists: impl Fn(CredentialId) -> bool) {
+        let is_gone = |credential_id: Option<CredentialId>| {
+            credential_id.is_some_and(|credential_id| !exists(credential_id))
+        };
         let touched: Vec<Id> = self
             .iter()
             .filter(|(_, binding)| is_gone(binding.primary) || is_gone(binding.temporary))
@@ -105,8 +107,8 @@ impl Bindings {
             let Some(binding) = held.and_then(|held| held.table.peek_mut(&id)) else {
                 continue;
             };
-            if let Some(holder) = binding.serving() {
-                self.loads.remove(holder, binding.used);
+            if let Some(credential_id) = binding.serving() {
+                self.loads.remove(credential_id, binding.used);
             }
             if is_gone(binding.primary) {
                 binding.primary = binding.temporary.take();
@@ -118,7 +120,7 @@ impl Bindings {
                 binding.primary = None;
             }
             match binding.serving() {
-                Some(holder) => self.loads.add(holder, binding.used),
+                Some(credential_id) => self.loads.add(credential_id, binding.used),
                 None if binding.in_flight == 0 => self.remove(id),
                 None => {}
             }

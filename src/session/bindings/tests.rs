@@ -5,8 +5,8 @@ use crate::session::prefix::Beginning;
 use crate::session::scan::scan_with_turns;
 
 const TTL: Duration = Duration::from_secs(3600);
-const A: Holder = Holder(0);
-const B: Holder = Holder(1);
+const A: CredentialId = CredentialId(0);
+const B: CredentialId = CredentialId(1);
 
 fn bindings(capacity: usize) -> Bindings {
     let size = |n| NonZeroUsize::new(n).unwrap();
@@ -37,14 +37,14 @@ fn talk(system: &str, messages: &[&str]) -> Key {
     }
 }
 
-fn insert(bindings: &mut Bindings, key: &Key, holder: Holder, now: Instant) -> Id {
-    let id = bindings.insert(key.client, holder, now);
+fn insert(bindings: &mut Bindings, key: &Key, credential_id: CredentialId, now: Instant) -> Id {
+    let id = bindings.insert(key.client, credential_id, now);
     bindings.attach(id, key);
     id
 }
 
 /// A request that is served, wherever its session is.
-fn visit(bindings: &mut Bindings, key: &Key, otherwise: Holder, now: Instant) -> Id {
+fn visit(bindings: &mut Bindings, key: &Key, otherwise: CredentialId, now: Instant) -> Id {
     match bindings.find(key, TTL, now) {
         Known::Bound(id) => {
             bindings.attach(id, key);
@@ -109,7 +109,7 @@ fn what_vanished_credentials_held_is_released() {
     insert(&mut bindings, &named("s"), A, now);
     let lent = insert(&mut bindings, &named("t"), A, now);
     bindings.change(lent, now, |binding| binding.temporary = Some(B));
-    bindings.retain(|holder| holder == B);
+    bindings.retain(|credential_id| credential_id == B);
     assert_eq!(bindings.len(), 1);
     assert_eq!(bindings.get(lent).unwrap().primary, Some(B));
     assert_eq!(

@@ -43,7 +43,7 @@ fn what_is_written_is_read() {
     };
     let ago = |seconds| moment.now - Duration::from_secs(seconds);
     let mut before = bindings(moment.now);
-    for (key, holder, age) in [
+    for (key, credential_id, age) in [
         (named("expired"), 1, 4000),
         (named("old"), 1, 3500),
         (talk(&["a"]), 2, 10),
@@ -52,13 +52,15 @@ fn what_is_written_is_read() {
     ] {
         let id = match before.find(&key, TTL * 9, ago(age)) {
             Known::Bound(id) => id,
-            _ => before.insert(key.client, Holder(holder), ago(age)),
+            _ => before.insert(key.client, CredentialId(credential_id), ago(age)),
         };
         before.attach(id, &key);
         before.change(id, ago(age), |binding| binding.is_confirmed = true);
     }
-    before.insert(Client::new("k"), Holder(1), ago(1));
-    let id = |holder: Holder| (holder.0 < 3).then(|| format!("c{}", holder.0).into());
+    before.insert(Client::new("k"), CredentialId(1), ago(1));
+    let id = |credential_id: CredentialId| {
+        (credential_id.0 < 3).then(|| format!("c{}", credential_id.0).into())
+    };
     let text = write(copied(&before, 1), id, moment);
     assert_eq!(text, write(copied(&before, 100), id, moment));
     assert_eq!(text.lines().count(), 4, "{text}");
@@ -70,22 +72,25 @@ fn what_is_written_is_read() {
         let number = session.credential.strip_prefix('c').unwrap();
         after.restore(
             session.client,
-            Holder(number.parse().unwrap()),
+            CredentialId(number.parse().unwrap()),
             session.used,
             &session.names,
         );
     }
-    let mut holder = |key: &Key| match after.find(key, TTL, moment.now) {
+    let mut credential_id = |key: &Key| match after.find(key, TTL, moment.now) {
         Known::Bound(id) => after.get(id).unwrap().primary,
         _ => None,
     };
-    assert_eq!(holder(&named("old")), Some(Holder(1)));
-    assert_eq!(holder(&named("expired")), None);
-    assert_eq!(holder(&talk(&["a", "b", "c", "d", "e"])), Some(Holder(2)));
-    assert_eq!(holder(&talk(&["a", "x"])), None, "a branch");
+    assert_eq!(credential_id(&named("old")), Some(CredentialId(1)));
+    assert_eq!(credential_id(&named("expired")), None);
     assert_eq!(
-        holder(&talk(&["a", "b", "x"])),
-        Some(Holder(2)),
+        credential_id(&talk(&["a", "b", "c", "d", "e"])),
+        Some(CredentialId(2))
+    );
+    assert_eq!(credential_id(&talk(&["a", "x"])), None, "a branch");
+    assert_eq!(
+        credential_id(&talk(&["a", "b", "x"])),
+        Some(CredentialId(2)),
         "the same, put otherwise"
     );
 }
@@ -102,7 +107,7 @@ fn what_comes_and_goes_between_two_slices_does_no_harm() {
     let mut bindings = bindings(now);
     let open = |bindings: &mut Bindings, client: &str, session: &str| {
         let client = Client::new(client);
-        let id = bindings.insert(client, Holder(1), now);
+        let id = bindings.insert(client, CredentialId(1), now);
         let key = Key {
             client,
             ..named(session)
@@ -154,7 +159,12 @@ fn the_old_format_is_still_read() {
     assert_eq!((kept.len(), unread), (1, 1));
     let mut bindings = bindings(moment.now);
     for session in &kept {
-        bindings.restore(session.client, Holder(7), session.used, &session.names);
+        bindings.restore(
+            session.client,
+            CredentialId(7),
+            session.used,
+            &session.names,
+        );
     }
     let key = Key {
         client: Client::new("key"),
@@ -164,7 +174,7 @@ fn the_old_format_is_still_read() {
     let Known::Bound(id) = bindings.find(&key, TTL, moment.now) else {
         panic!("it is known");
     };
-    assert_eq!(bindings.get(id).unwrap().primary, Some(Holder(7)));
+    assert_eq!(bindings.get(id).unwrap().primary, Some(CredentialId(7)));
 }
 
 #[test]
@@ -172,7 +182,7 @@ fn any_clock_will_do() {
     let now = Instant::now();
     let mut bindings = bindings(now);
     let key = named("s");
-    let id = bindings.insert(key.client, Holder(1), now);
+    let id = bindings.insert(key.client, CredentialId(1), now);
     bindings.attach(id, &key);
     bindings.confirm(id);
     let day = Duration::from_secs(86_400);
@@ -258,13 +268,13 @@ fn file(sessions: &[Vec<u8>], moment: Moment) -> Vec<u8> {
     let mut bindings = bindings(moment.now);
     for (number, names) in sessions.iter().enumerate() {
         let client = Client::new(["", "a", "b"][number % 3]);
-        let id = bindings.insert(client, Holder(number as u32), moment.now);
+        let id = bindings.insert(client, CredentialId(number as u32), moment.now);
         for n in names {
             bindings.add_name(id, Name::new("", &format!("{number} {n}"), "m"));
         }
         bindings.confirm(id);
     }
-    let id = |holder: Holder| Some(format!("credential-{}", holder.0).into());
+    let id = |credential_id: CredentialId| Some(format!("credential-{}", credential_id.0).into());
     write(copied(&bindings, 7), id, moment).into_bytes()
 }
 

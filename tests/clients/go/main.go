@@ -25,7 +25,7 @@ type cell struct {
 
 type given struct {
 	Demo   demo       `json:"demo"`
-	Asked  asked      `json:"asked"`
+	ExpectedAnswer  asked      `json:"asked"`
 	Cells  []cell     `json:"cells"`
 	Phases [][]string `json:"phases"`
 }
@@ -63,10 +63,10 @@ func main() {
 		os.Exit(1)
 	}
 	clients := map[string]client{
-		"go-chat":      newChat(given.Demo, given.Asked),
-		"go-responses": newResponses(given.Demo, given.Asked),
-		"go-messages":  newMessages(given.Demo, given.Asked),
-		"go-gemini":    newGemini(given.Demo, given.Asked),
+		"go-chat":      newChat(given.Demo, given.ExpectedAnswer),
+		"go-responses": newResponses(given.Demo, given.ExpectedAnswer),
+		"go-messages":  newMessages(given.Demo, given.ExpectedAnswer),
+		"go-gemini":    newGemini(given.Demo, given.ExpectedAnswer),
 	}
 	out := json.NewEncoder(os.Stdout)
 	var printing sync.Mutex
@@ -78,7 +78,7 @@ func main() {
 			}
 			all.Go(func() {
 				answer := answered{Cell: [3]string{cell.Client, cell.Upstream, cell.Scenario}}
-				if err := run(clients[cell.Client], given.Asked, cell); err != nil {
+				if err := run(clients[cell.Client], given.ExpectedAnswer, cell); err != nil {
 					trouble := err.Error()
 					answer.Trouble = &trouble
 				}

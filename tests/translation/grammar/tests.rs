@@ -1,6 +1,6 @@
 //! That the grammars refuse what is wrong.
 
-use holdfast::dialect::Dialect;
+use holdfast::wire::Dialect;
 
 use super::*;
 

@@ -1,0 +1,641 @@
+//! Puts the rooms together and takes them apart again.
+
+pub(crate) mod model_lists;
+mod saved_file;
+mod saved_sessions;
+mod saved_usage;
+mod server;
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::budget::Budget;
+use crate::capacity::Capacity;
+use crate::config::{self, Config};
+use crate::diagnostics::Diagnostics;
+use crate::edge::{Edge, Identity, IdentityError, Limits, Refusal, Service, listener};
+use crate::exchange::{Admission, Client, Head, Request};
+use crate::generation::report::Observer;
+use crate::heap;
+use crate::janitor::{Janitor, Task};
+use crate::logs::{self, Surroundings};
+use crate::provider::Variables;
+use crate::usage;
+use model_lists::ModelLists;
+use server::{Server, ServerOptions, Ticket};
+
+/// How often sessions are written down.
+const WRITE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How often idle connections to upstreams are looked at.
+const CONNECTIONS_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether memory can be given back.
+const MEMORY_INTERVAL: Duration = Duration::from_secs(10);
+/// Bytes of bodies and answers after which that is worth it.
+const MUCH: usize = 16 << 20;
+
+/// How often the folder of logs is looked at (spec/config.md 6.1).
+const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How often expired sessions are looked for, at most (spec/routing.md 7.2).
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The gateway, before it runs.
+pub struct Gateway {
+    config: Config,
+    observer: Option<Observer>,
+    tasks: Vec<Task>,
+    variables: Variables,
+    log_folder: Option<PathBuf>,
+    lists: Option<ModelLists>,
+}
+
+/// A gateway at work. Dropping it stops it at once.
+pub struct Running {
+    addresses: Vec<SocketAddr>,
+    server: Arc<Server>,
+    started: Started,
+    edge: Option<Edge<EdgeService>>,
+    janitor: Option<Janitor>,
+    /// The debug server; held while a configuration is taken up, so that there is one at a time.
+    debug: Mutex<Debug>,
+}
+
+/// The debug server, and where the configuration has it.
+struct Debug {
+    address: Option<String>,
+    server: Option<Diagnostics>,
+}
+
+/// What is fixed once the gateway runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Started {
+    hosts: Vec<String>,
+    port: u16,
+    workers: Option<usize>,
+    connections: Option<usize>,
+    connections_per_address: Option<usize>,
+    body: u64,
+    memory: Option<u64>,
+    head_timeout: Duration,
+    body_timeout: Duration,
+    idle_timeout: Duration,
+    queue_timeout: Duration,
+    drain_timeout: Duration,
+    tls: Option<config::Tls>,
+    session_names: NonZeroUsize,
+    commercial_mode: bool,
+}
+
+/// Why a gateway did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The configured address cannot be listened on.
+    Bind { address: String, source: io::Error },
+    /// The configured host is open to others, there are no client keys, and `allow-anonymous` is off.
+    Unprotected { host: String },
+    /// The configured certificate or its key cannot be used.
+    Tls(IdentityError),
+    /// The system refused something else: a thread, a socket, randomness.
+    System(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bind { address, source } => {
+                let advice = match source.kind() {
+                    io::ErrorKind::AddrInUse => "; another program has it: choose another `port`",
+                    io::ErrorKind::PermissionDenied => {
+                        "; ports below 1024 are for root: choose a higher `port`"
+                    }
+                    io::ErrorKind::AddrNotAvailable => "; `host` is no address of this machine",
+                    _ => "",
+                };
+                write!(f, "cannot listen on {address}: {source}{advice}")
+            }
+            Self::Unprotected { host } => write!(
+                f,
+                "cannot listen on {host} without client keys: it is open to others, and allow-anonymous is off"
+            ),
+            Self::Tls(source) => write!(f, "tls: {source}"),
+            Self::System(source) => write!(f, "cannot start: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Bind { source, .. } | Self::System(source) => Some(source),
+            Self::Unprotected { .. } => None,
+            Self::Tls(source) => Some(source),
+        }
+    }
+}
+
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+impl Gateway {
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            observer: None,
+            tasks: Vec::new(),
+            variables: Variables::default(),
+            log_folder: None,
+            lists: None,
+        }
+    }
+
+    /// Has the environment's proxies, certificates and folders looked up in `variables` in place of the
+    /// process's own environment.
+    pub fn with_variables(mut self, variables: Variables) -> Self {
+        self.variables = variables;
+        self
+    }
+
+    /// Has the logs of requests written into `folder`, which is made when there is one to write. Otherwise it
+    /// follows from the variables and `auth-dir` ([`logs::folder`]).
+    pub fn with_log_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.log_folder = Some(folder.into());
+        self
+    }
+
+    /// Has the lists of models fetched that credentials without `models` serve, with these credentials, from now on
+    /// and every six hours, and kept in `file` if there is one. Otherwise such credentials serve what is known of
+    /// their vendor here, and what is named as its models are.
+    pub fn with_model_lists(mut self, file: Option<PathBuf>) -> Self {
+        self.lists = Some(ModelLists::kept_in(file));
+        self
+    }
+
+    /// Has `observer` told of every finished request.
+    pub fn observed(mut self, observer: Observer) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Has the janitor do one more thing.
+    pub(crate) fn with_task(mut self, task: Task) -> Self {
+        self.tasks.push(task);
+        self
+    }
+
+    /// Listens and serves until the returned value is stopped or dropped.
+    ///
+    /// # Errors
+    /// [`StartError`] when the address is taken or open to others without a key, the certificate cannot be used, or the system refuses a
+    /// thread or a socket.
+    pub fn start(config: Config) -> Result<Running, StartError> {
+        Self::new(config).run()
+    }
+
+    /// As [`Gateway::start`].
+    ///
+    /// # Errors
+    /// See [`Gateway::start`].
+    pub fn run(self) -> Result<Running, StartError> {
+        let Self {
+            config,
+            observer,
+            mut tasks,
+            variables,
+            log_folder,
+            lists,
+        } = self;
+        if config.is_unprotected() {
+            let host = config.host;
+            return Err(StartError::Unprotected { host });
+        }
+        let log_folder = log_folder.unwrap_or_else(|| {
+            let variables = |name: &str| variables.get(name);
+            logs::folder(&Surroundings::here(&variables, None, &config.auth_dir))
+        });
+        let started = Started::of(&config);
+        let identity = started
+            .tls
+            .as_ref()
+            .map(|tls| Identity::load(&tls.cert, &tls.key))
+            .transpose()
+            .map_err(StartError::Tls)?;
+        let debug = Debug::at(config.debug_server.clone());
+        let listeners = listen(&started)?;
+        let addresses = listeners
+            .iter()
+            .map(TcpListener::local_addr)
+            .collect::<io::Result<Vec<_>>>()?;
+        let capacity = Capacity::of(&config.limits);
+        log::debug!("{capacity:?}");
+        let limits = Limits {
+            body_bytes: started.body,
+            connections: capacity.connections,
+            connections_per_address: started.connections_per_address,
+            workers: capacity.workers,
+            head_timeout: started.head_timeout,
+            body_timeout: started.body_timeout,
+            idle: started.idle_timeout,
+            queue_timeout: started.queue_timeout,
+            ..Limits::default()
+        };
+        match config.logs.commercial {
+            true => log::info!("no logs of requests are kept: commercial-mode is on"),
+            false => log::info!("logs of requests go to {}", log_folder.display()),
+        }
+        let budget = Budget::new(capacity.budget);
+        let server = Arc::new(Server::new(
+            config,
+            observer,
+            ServerOptions {
+                variables,
+                local: addresses.clone(),
+                log_folder: log_folder.into(),
+                workers: capacity.workers,
+                budget: budget.clone(),
+                lists,
+            },
+        ));
+        server.remember();
+        server.restore_usage();
+        server.prune_logs();
+        let front = EdgeService(Arc::clone(&server));
+        let edge = Edge::start(listeners, limits, front, budget.clone(), identity)?;
+        tasks.extend([
+            sweep_sessions(&server),
+            sweep_signatures(&server),
+            sweep_stored(&server),
+            sweep_connections(&server),
+            give_back_memory(&server, &budget),
+            write_sessions(&server),
+            write_usage(&server),
+            prune_logs(&server),
+        ]);
+        if server.fetches_models() {
+            tasks.push(fetch_models(&server));
+        }
+        let janitor = Janitor::start(tasks)?;
+        Ok(Running {
+            addresses,
+            server,
+            started,
+            edge: Some(edge),
+            janitor: Some(janitor),
+            debug: Mutex::new(debug),
+        })
+    }
+}
+
+impl Debug {
+    /// An address that cannot be listened on is no reason not to serve.
+    fn at(address: Option<String>) -> Self {
+        let server = address.as_deref().and_then(|address| {
+            Diagnostics::start(address)
+                .inspect(|server| log::info!("debug server at {}", server.address()))
+                .inspect_err(|error| log::error!("pprof.addr: cannot listen on {address}: {error}"))
+                .ok()
+        });
+        Self { address, server }
+    }
+}
+
+impl Started {
+    fn of(config: &Config) -> Self {
+        Self {
+            hosts: config.listen_hosts(),
+            port: config.port,
+            workers: config.limits.workers,
+            connections: config.limits.connections,
+            connections_per_address: config.limits.connections_per_address,
+            body: config.limits.body,
+            memory: config.limits.memory,
+            head_timeout: config.limits.head_timeout,
+            body_timeout: config.limits.body_timeout,
+            idle_timeout: config.limits.idle_timeout,
+            queue_timeout: config.limits.queue_timeout,
+            drain_timeout: config.limits.drain_timeout,
+            tls: config.tls.clone(),
+            session_names: config.routing.session_affinity_names,
+            commercial_mode: config.logs.commercial,
+        }
+    }
+
+    /// The configuration keys in which `other` differs.
+    fn changes(&self, other: &Self) -> Vec<&'static str> {
+        // Every field is named, so that a new one asks for its line here.
+        let Self {
+            hosts,
+            port,
+            workers,
+            connections,
+            connections_per_address,
+            body,
+            memory,
+            head_timeout,
+            body_timeout,
+            idle_timeout,
+            queue_timeout,
+            drain_timeout,
+            tls,
+            session_names,
+            commercial_mode,
+        } = self;
+        let cert = |tls: &Option<config::Tls>| tls.as_ref().map(|tls| tls.cert.clone());
+        let key = |tls: &Option<config::Tls>| tls.as_ref().map(|tls| tls.key.clone());
+        let both = tls.is_some() && other.tls.is_some();
+        [
+            ("host", *hosts != other.hosts),
+            ("port", *port != other.port),
+            ("limits.workers", *workers != other.workers),
+            ("limits.connections", *connections != other.connections),
+            (
+                "limits.connections-per-address",
+                *connections_per_address != other.connections_per_address,
+            ),
+            ("limits.body", *body != other.body),
+            ("limits.memory", *memory != other.memory),
+            ("limits.body-timeout", *body_timeout != other.body_timeout),
+            ("limits.head-timeout", *head_timeout != other.head_timeout),
+            ("limits.idle-timeout", *idle_timeout != other.idle_timeout),
+            (
+                "limits.queue-timeout",
+                *queue_timeout != other.queue_timeout,
+            ),
+            (
+                "limits.drain-timeout",
+                *drain_timeout != other.drain_timeout,
+            ),
+            ("tls.enable", tls.is_some() != other.tls.is_some()),
+            ("tls.cert", both && cert(tls) != cert(&other.tls)),
+            ("tls.key", both && key(tls) != key(&other.tls)),
+            (
+                "routing.session-affinity-names",
+                *session_names != other.session_names,
+            ),
+            ("commercial-mode", *commercial_mode != other.commercial_mode),
+        ]
+        .into_iter()
+        .filter_map(|(key, changed)| changed.then_some(key))
+        .collect()
+    }
+}
+
+impl Running {
+    /// Where the gateway listens: the first of its addresses.
+    pub fn address(&self) -> SocketAddr {
+        self.addresses
+            .first()
+            .copied()
+            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// All addresses the gateway listens on.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Serves new requests by `config` from now on; running ones finish by the old one. Sessions
+    /// stay bound as long as their credentials exist.
+    ///
+    /// Returns the keys whose change takes effect only with a restart.
+    pub fn reload(&self, config: Config) -> Vec<&'static str> {
+        let mut debug = self.debug.lock();
+        let pending = self.started.changes(&Started::of(&config));
+        for key in &pending {
+            log::warn!("config: {key} changed, restart required");
+        }
+        if debug.address != config.debug_server {
+            // The old one first: the new one may want its port.
+            debug.server = None;
+            *debug = Debug::at(config.debug_server.clone());
+        }
+        self.reread_certificate();
+        self.server.reload(config);
+        pending
+    }
+
+    /// Takes up what the files of certificate and key hold now; what cannot be used changes nothing.
+    pub fn reread_certificate(&self) {
+        let (Some(tls), Some(edge)) = (&self.started.tls, &self.edge) else {
+            return;
+        };
+        match Identity::load(&tls.cert, &tls.key) {
+            Ok(identity) => edge.replace_identity(identity),
+            Err(error) => log::error!("tls: {error}; the certificate stays as it was"),
+        }
+    }
+
+    /// How many requests are under way.
+    pub fn active(&self) -> usize {
+        self.edge.as_ref().map_or(0, Edge::active)
+    }
+
+    /// The usage statistics, by attempts at upstreams; client keys are masked. Empty unless
+    /// `usage-statistics-enabled` is or was on.
+    pub fn usage(&self) -> usage::Snapshot {
+        self.server.usage()
+    }
+
+    /// The usage statistics by requests of clients, however many attempts each took.
+    pub fn requests(&self) -> usage::Requests {
+        self.server.requests()
+    }
+
+    /// Stops accepting and waits until running requests are finished, for `limit` at most. Ends
+    /// early when `hurry` says so. Returns whether all were finished.
+    pub fn drain(&self, limit: Duration, hurry: impl Fn() -> bool) -> bool {
+        let Some(edge) = &self.edge else {
+            return true;
+        };
+        edge.drain();
+        let deadline = Instant::now() + limit;
+        while edge.active() > 0 {
+            if hurry() || Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        true
+    }
+
+    /// Writes sessions and usage statistics to their files, where those are configured. [`Running::stop`] does so
+    /// too; this is for who does not wait for the requests under way.
+    pub fn keep(&self) {
+        self.server.write_sessions();
+        self.server.write_usage();
+    }
+
+    /// Closes every connection and ends all threads.
+    pub fn stop(mut self) {
+        self.shut_down();
+    }
+
+    fn shut_down(&mut self) {
+        let was_running = self.janitor.take().is_some();
+        self.server.stop_fetching();
+        if was_running {
+            // A worker may take long to end, and whoever started this process may not wait.
+            self.keep();
+        }
+        if let Some(edge) = self.edge.take() {
+            edge.stop();
+        }
+        if was_running {
+            self.keep();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+/// The first host must be there; the others may be missing.
+fn listen(started: &Started) -> Result<Vec<TcpListener>, StartError> {
+    let mut listeners = Vec::new();
+    let mut port = started.port;
+    for host in &started.hosts {
+        match listener::bind(host, port) {
+            Ok(bound) => listeners.extend(bound),
+            Err(source) if listeners.is_empty() => {
+                let address = format!("{host}:{port}");
+                return Err(StartError::Bind { address, source });
+            }
+            Err(error) => log::debug!("cannot listen on {host}:{port}: {error}"),
+        }
+        // A free port is the same for all.
+        if let Some(first) = listeners.first().map(TcpListener::local_addr) {
+            port = first?.port();
+        }
+    }
+    Ok(listeners)
+}
+
+/// The server as the edge sees it.
+struct EdgeService(Arc<Server>);
+
+impl Service for EdgeService {
+    type Ticket = Ticket;
+
+    fn admit(&self, head: &Head, peer: SocketAddr) -> Admission<Ticket> {
+        self.0.admit(head, peer)
+    }
+
+    fn serve(&self, ticket: Ticket, request: Request, client: Rc<dyn Client>) -> io::Result<()> {
+        self.0.serve(ticket, request, client)
+    }
+
+    fn refuse(&self, refusal: Refusal, head: Option<&Head>) -> Vec<u8> {
+        self.0.refuse(refusal.status(), &refusal.to_string(), head)
+    }
+}
+
+fn sweep_sessions(server: &Arc<Server>) -> Task {
+    let (every, run) = (Arc::clone(server), Arc::clone(server));
+    Task {
+        name: "sweep sessions",
+        every: Box::new(move || {
+            every
+                .session_ttl()
+                .map_or(SWEEP_INTERVAL, |ttl| (ttl / 2).min(SWEEP_INTERVAL))
+                .max(Duration::from_millis(100))
+        }),
+        run: Box::new(move |now| run.sweep_sessions(now)),
+    }
+}
+
+fn sweep_signatures(server: &Arc<Server>) -> Task {
+    let server = Arc::clone(server);
+    Task {
+        name: "sweep signatures",
+        every: Box::new(|| crate::session::signature_store::SWEEP),
+        run: Box::new(move |now| server.sweep_signatures(now)),
+    }
+}
+
+fn sweep_stored(server: &Arc<Server>) -> Task {
+    let server = Arc::clone(server);
+    Task {
+        name: "sweep stored answers",
+        every: Box::new(|| crate::stored::SWEEP),
+        run: Box::new(move |now| server.sweep_stored(now)),
+    }
+}
+
+fn sweep_connections(server: &Arc<Server>) -> Task {
+    let server = Arc::clone(server);
+    Task {
+        name: "sweep upstream connections",
+        every: Box::new(|| CONNECTIONS_INTERVAL),
+        run: Box::new(move |now| server.sweep_connections(now)),
+    }
+}
+
+/// When little is in memory any more after there was much.
+fn give_back_memory(server: &Arc<Server>, budget: &Budget) -> Task {
+    let (server, budget) = (Arc::clone(server), budget.clone());
+    let mut most = 0;
+    Task {
+        name: "give back memory",
+        every: Box::new(|| MEMORY_INTERVAL),
+        run: Box::new(move |_| {
+            // What is kept for later stays.
+            let used = budget.used().saturating_sub(server.stored_bytes());
+            most = most.max(used);
+            if used < MUCH / 4 && most >= MUCH {
+                heap::give_back();
+                most = 0;
+            }
+        }),
+    }
+}
+
+fn write_sessions(server: &Arc<Server>) -> Task {
+    let server = Arc::clone(server);
+    Task {
+        name: "write sessions",
+        every: Box::new(|| WRITE_INTERVAL),
+        run: Box::new(move |_| server.write_sessions()),
+    }
+}
+
+fn write_usage(server: &Arc<Server>) -> Task {
+    let server = Arc::clone(server);
+    Task {
+        name: "write usage",
+        every: Box::new(|| saved_usage::WRITE_INTERVAL),
+        run: Box::new(move |_| server.write_usage()),
+    }
+}
+
+fn prune_logs(server: &Arc<Server>) -> Task {
+    let server = Arc::clone(server);
+    Task {
+        name: "prune logs",
+        every: Box::new(|| PRUNE_INTERVAL),
+        run: Box::new(move |_| server.prune_logs()),
+    }
+}
+
+fn fetch_models(server: &Arc<Server>) -> Task {
+    let server = Arc::clone(server);
+    Task {
+        name: "fetch lists of models",
+        every: Box::new(|| model_lists::LOOK),
+        run: Box::new(move |now| server.fetch_models(now)),
+    }
+}

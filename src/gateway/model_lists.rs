@@ -1,0 +1,393 @@
+//! The models of credentials that list none: what their vendors say they serve, asked for now and then and kept in a
+//! file.
+
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::saved_file::read;
+use super::server::Server;
+use crate::atomic_file;
+use crate::credential::{Credential, Listed, Listings};
+use crate::exchange::Waiter;
+use crate::generation::snapshot::Snapshot;
+use crate::provider::models::{self, List};
+use crate::provider::{Failure, FailureKind, Kind, Target};
+use crate::state_folder;
+
+/// How often it is looked whether a list is due.
+pub const LOOK: Duration = Duration::from_secs(1);
+/// How long a list is good.
+const EVERY: Duration = Duration::from_secs(6 * 3600);
+/// When a list that did not come is asked for again: twice as long each time, up to the second.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
+/// How long one may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Lists that are fetched at once.
+const TOGETHER: usize = 4;
+/// After how long those that have come are taken up, though others have not.
+const MEANWHILE: Duration = Duration::from_secs(3);
+/// How often a thread that waits for a list looks whether the gateway stops.
+const STOP_CHECK: Duration = Duration::from_millis(100);
+/// Bytes of the file that are read.
+const LARGEST: u64 = 64 << 20;
+/// Stack of a thread that fetches, bytes. Debug builds need more.
+const STACK: usize = if cfg!(debug_assertions) {
+    1 << 20
+} else {
+    256 << 10
+};
+
+/// The lists that there are, and when each is asked for next.
+pub struct ModelLists {
+    /// `None`: they are not kept.
+    file: Option<PathBuf>,
+    state: Mutex<State>,
+    is_stopping: AtomicBool,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct State {
+    listings: Listings,
+    /// By the credential's id.
+    due: HashMap<String, Due>,
+    /// For which configuration it has been found out when the next list is due.
+    looked: Weak<Snapshot>,
+    next: Option<Instant>,
+}
+
+struct Due {
+    at: Instant,
+    /// In a row.
+    failures: u32,
+}
+
+type Fetched = (Arc<Credential>, Result<Vec<Listed>, Failure>);
+
+impl ModelLists {
+    /// With what `file` holds from an earlier run.
+    pub fn kept_in(file: Option<PathBuf>) -> Self {
+        let kept = file.as_ref().map(|file| {
+            let kept = read(file, LARGEST).and_then(|json| Ok(Listings::of_json(&json)?));
+            kept.unwrap_or_else(|error| {
+                if error.kind() != std::io::ErrorKind::NotFound {
+                    log::warn!("{}: lists of models begin anew: {error}", file.display());
+                }
+                Listings::default()
+            })
+        });
+        Self {
+            file,
+            state: Mutex::new(State {
+                listings: kept.unwrap_or_default(),
+                ..State::default()
+            }),
+            is_stopping: AtomicBool::new(false),
+            thread: Mutex::default(),
+        }
+    }
+
+    pub fn listings(&self) -> Listings {
+        self.state.lock().listings.clone()
+    }
+
+    /// The credentials whose lists are due.
+    fn due(&self, snapshot: &Arc<Snapshot>, now: Instant) -> VecDeque<Arc<Credential>> {
+        let mut state = self.state.lock();
+        let is_same = std::ptr::eq(state.looked.as_ptr(), Arc::as_ptr(snapshot));
+        if is_same && state.next.is_none_or(|next| next > now) {
+            return VecDeque::new();
+        }
+        let at = |credential: &Credential| state.due.get(&credential.id).map(|due| due.at);
+        let listing = || {
+            let credentials = snapshot.catalog.credentials().iter();
+            credentials.filter(|credential| has_list(credential))
+        };
+        let due = listing().filter(|credential| at(credential).is_none_or(|at| at <= now));
+        let due: VecDeque<_> = due.map(Arc::clone).collect();
+        let next = listing().filter_map(|credential| at(credential)).min();
+        for credential in &due {
+            // Should the answer be lost, a panic among the reasons.
+            let again = Due {
+                at: now + AGAIN.0,
+                failures: state.due.get(&credential.id).map_or(0, |due| due.failures),
+            };
+            state.due.insert(credential.id.clone(), again);
+        }
+        state.next = match due.is_empty() {
+            true => next,
+            false => Some(now + AGAIN.0),
+        };
+        state.looked = Arc::downgrade(snapshot);
+        due
+    }
+
+    /// Takes up what came of fetching. Returns how many lists are others than before.
+    fn take(&self, fetched: Vec<Fetched>, snapshot: &Snapshot, now: Instant) -> usize {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let mut count = 0;
+        for (credential, outcome) in fetched {
+            let id = &credential.id;
+            let failures = state.due.get(id).map_or(0, |due| due.failures);
+            let (pause, failures) = match &outcome {
+                Ok(_) => (EVERY, 0),
+                Err(failure) => (again(failure, failures), failures + 1),
+            };
+            let at = now + spread(pause);
+            state.due.insert(id.clone(), Due { at, failures });
+            let who = credential.masked_id();
+            match outcome {
+                Ok(list) => {
+                    log::debug!("models: {who}: its vendor lists {}", list.len());
+                    count += usize::from(state.listings.put(id, list));
+                }
+                Err(failure) if failures == 1 => {
+                    let instead = match (state.listings.of(id), credential.models.is_empty()) {
+                        (Some(_), _) => "the last list stays",
+                        (None, false) => "the built-in list is used",
+                        (None, true) => "it serves no model until then",
+                    };
+                    log::info!(
+                        "models: {who}: cannot fetch the list: {failure}; {instead}; asking again in about {} min",
+                        pause.as_secs() / 60
+                    );
+                }
+                Err(failure) => log::debug!("models: {who}: cannot fetch the list: {failure}"),
+            }
+        }
+        state.next = Some(now);
+        let credentials = snapshot.catalog.credentials().iter();
+        let present: HashSet<&str> = credentials
+            .filter(|credential| has_list(credential))
+            .map(|credential| credential.id.as_str())
+            .collect();
+        state.due.retain(|id, _| present.contains(id.as_str()));
+        let has_fewer = state.listings.retain(|id| present.contains(id));
+        if count > 0 || has_fewer {
+            self.write(&state.listings);
+        }
+        count
+    }
+
+    fn write(&self, listings: &Listings) {
+        let Some(file) = &self.file else { return };
+        let made = file.parent().map_or(Ok(()), state_folder::make);
+        let written = made.and_then(|()| atomic_file::replace(file, &listings.to_json()));
+        if let Err(error) = written {
+            log::warn!("{}: lists of models are not kept: {error}", file.display());
+        }
+    }
+
+    /// A waiter that waits for one list and no longer, and not while the gateway stops.
+    fn waiter(self: &Arc<Self>) -> Waiter {
+        let waiter = Waiter::alone();
+        waiter.hurry(Some(PATIENCE));
+        let (lists, own) = (Arc::clone(self), waiter.clone());
+        // Once: the deadline must pass.
+        let is_told = Cell::new(false);
+        waiter.keep_alive(Some(Rc::new(move |now| {
+            if lists.is_stopping.load(Ordering::Acquire) && !is_told.replace(true) {
+                own.hurry(Some(Duration::ZERO));
+            }
+            Some(now + STOP_CHECK)
+        })));
+        waiter
+    }
+
+    /// Ends what is under way.
+    pub fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.lock().take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Whether a credential offers what a list says.
+fn has_list(credential: &Credential) -> bool {
+    let kind = Kind::of(&credential.provider);
+    credential.unlisted.is_some() && models::has_list(kind, &credential.base_url)
+}
+
+/// The models of a list; one without any is as good as none.
+fn filled(list: List) -> Result<Vec<Listed>, Failure> {
+    match list.models.is_empty() {
+        true => Err(Failure::new(FailureKind::Broken, "the list is empty")),
+        false => Ok(list.models),
+    }
+}
+
+/// How long to wait after so many failures and this one.
+fn again(failure: &Failure, failures: u32) -> Duration {
+    // It has none, and will hardly get one soon.
+    if matches!(failure.status, Some(404 | 405 | 501)) {
+        return EVERY;
+    }
+    let (least, most) = AGAIN;
+    let doubled = least
+        .saturating_mul(2_u32.saturating_pow(failures))
+        .min(most);
+    doubled.max(failure.retry_after.unwrap_or_default())
+}
+
+/// A fifth more or less, so that many gateways do not ask at once.
+fn spread(time: Duration) -> Duration {
+    let chance = RandomState::new().build_hasher().finish();
+    // 53 bits are what a fraction has.
+    let fraction = (chance >> 11) as f64 / (1_u64 << 53) as f64;
+    time.mul_f64(0.8 + 0.4 * fraction)
+}
+
+impl Server {
+    pub fn fetches_models(&self) -> bool {
+        self.lists.is_some()
+    }
+
+    /// Fetches the lists that are due, on a thread of its own: the janitor has other things to do.
+    pub fn fetch_models(self: &Arc<Self>, now: Instant) {
+        let Some(lists) = &self.lists else { return };
+        let mut thread = lists.thread.lock();
+        if thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            return;
+        }
+        let snapshot = self.snapshot.load_full();
+        let due = lists.due(&snapshot, now);
+        if due.is_empty() {
+            return;
+        }
+        let (server, own) = (Arc::clone(self), Arc::clone(lists));
+        let started = thread::Builder::new()
+            .name("models".to_owned())
+            .stack_size(STACK)
+            .spawn(move || server.fetch_all(&own, &snapshot, due));
+        match started {
+            Ok(started) => *thread = Some(started),
+            Err(error) => log::warn!("models: lists are not fetched: {error}"),
+        }
+    }
+
+    fn fetch_all(
+        &self,
+        lists: &Arc<ModelLists>,
+        snapshot: &Snapshot,
+        due: VecDeque<Arc<Credential>>,
+    ) {
+        let threads = due.len().min(TOGETHER);
+        let queue = Mutex::new(due);
+        let come: Mutex<(Vec<Fetched>, Instant)> = Mutex::new((Vec::new(), Instant::now()));
+        let work = || {
+            while !lists.is_stopping.load(Ordering::Acquire)
+                && let Some(credential) = { queue.lock().pop_front() }
+            {
+                let waiter = lists.waiter();
+                let headers = credential.headers_for(&[]);
+                let target = Target::of(&credential, &headers, &snapshot.config);
+                let outcome = self.services.upstream.models(target, &waiter);
+                // It refers to itself.
+                waiter.keep_alive(None);
+                if lists.is_stopping.load(Ordering::Acquire) {
+                    return;
+                }
+                let mut come = come.lock();
+                come.0.push((credential, outcome.and_then(filled)));
+                if come.1.elapsed() >= MEANWHILE {
+                    self.take_models(lists, std::mem::take(&mut come.0));
+                    come.1 = Instant::now();
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..threads {
+                let builder = thread::Builder::new().stack_size(STACK);
+                // Those that there are do it as well.
+                let _ = builder.name("models".to_owned()).spawn_scoped(scope, work);
+            }
+            work();
+        });
+        if !lists.is_stopping.load(Ordering::Acquire) {
+            self.take_models(lists, come.into_inner().0);
+        }
+    }
+
+    /// Serves by new lists from now on.
+    fn take_models(&self, lists: &ModelLists, fetched: Vec<Fetched>) {
+        let _changing = self.changing.lock();
+        let before = self.snapshot.load_full();
+        let count = lists.take(fetched, &before, Instant::now());
+        if count == 0 {
+            return;
+        }
+        let snapshot = self.snapshot_of(before.config.clone()).0;
+        let plural = if count == 1 { "" } else { "s" };
+        log::info!(
+            "models: new lists of {count} credential{plural} have come; {} models are offered",
+            snapshot.listed.len()
+        );
+        self.snapshot.store(Arc::new(snapshot));
+    }
+
+    /// Stops fetching lists; waits until none is under way.
+    pub fn stop_fetching(&self) {
+        if let Some(lists) = &self.lists {
+            lists.stop();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_asked_again_later_and_later() {
+        let broken = Failure::new(FailureKind::Broken, "x");
+        let seconds = |failure: &Failure, failures| again(failure, failures).as_secs();
+        let pauses: Vec<u64> = [0, 1, 2, 5, 6, 1000].map(|n| seconds(&broken, n)).into();
+        assert_eq!(pauses, [60, 120, 240, 1920, 3600, 3600]);
+        let missing = Failure {
+            status: Some(404),
+            ..broken.clone()
+        };
+        assert_eq!(again(&missing, 0), EVERY);
+        let busy = Failure {
+            status: Some(429),
+            retry_after: Some(Duration::from_secs(700)),
+            ..broken
+        };
+        assert_eq!(seconds(&busy, 0), 700);
+    }
+
+    #[test]
+    fn times_are_spread() {
+        let hour = Duration::from_secs(3600);
+        let times: Vec<Duration> = (0..50).map(|_| spread(hour)).collect();
+        assert!(
+            times
+                .iter()
+                .all(|time| *time >= hour * 4 / 5 && *time <= hour * 6 / 5)
+        );
+        assert!(times.iter().any(|time| *time != times[0]));
+    }
+
+    #[test]
+    fn a_file_that_is_broken_is_as_good_as_none() {
+        let folder = std::env::temp_dir().join(format!("holdfast-models-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("models.json");
+        std::fs::write(&file, "nonsense").unwrap();
+        for file in [Some(file), Some(folder.join("missing")), None] {
+            assert_eq!(ModelLists::kept_in(file).listings(), Listings::default());
+        }
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

@@ -1,0 +1,95 @@
+//! The file in which sessions survive a restart (`routing.session-affinity-file`).
+
+use std::io;
+use std::time::{Instant, SystemTime};
+
+use parking_lot::Mutex;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::saved_file::{LARGEST, read};
+use super::server::Server;
+use crate::atomic_file;
+use crate::session::store::{self, Moment};
+
+/// Bytes that a name takes in the file, and more.
+const NAME_BYTES: u64 = 64;
+
+/// What was written last, so that nothing is written while nothing changes, and by one thread at a time.
+#[derive(Debug, Default)]
+pub struct Written {
+    sessions: Mutex<Option<u64>>,
+    pub(super) usage: Mutex<()>,
+}
+
+impl Server {
+    /// Takes up the sessions that a file kept. What cannot be read is forgotten: a gateway without memory is
+    /// better than none.
+    pub fn remember(&self) {
+        let snapshot = self.snapshot.load();
+        let routing = &snapshot.config.routing;
+        let (Some(path), true) = (&routing.session_affinity_file, routing.session_affinity) else {
+            return;
+        };
+        let largest = LARGEST.max(routing.session_affinity_names.get() as u64 * NAME_BYTES);
+        let file = match read(path, largest) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) => {
+                log::warn!("{}: sessions are not remembered: {error}", path.display());
+                return;
+            }
+        };
+        let moment = Moment {
+            now: Instant::now(),
+            wall: SystemTime::now(),
+        };
+        let (kept, unread) = store::read(&file, routing.session_affinity_ttl, moment);
+        if unread > 0 {
+            log::warn!("{}: {unread} lines could not be read", path.display());
+        }
+        let mut count = 0;
+        for session in kept {
+            let credentials = snapshot.catalog.credentials();
+            if credentials
+                .iter()
+                .any(|known| known.id == session.credential)
+            {
+                let credential_id = self
+                    .services
+                    .routing
+                    .credential_ids
+                    .number(&session.credential);
+                self.services.routing.restore(
+                    session.client,
+                    credential_id,
+                    session.used,
+                    &session.names,
+                );
+                count += 1;
+            }
+        }
+        log::info!("{count} sessions are remembered from {}", path.display());
+    }
+
+    /// Writes the sessions down, if they have changed.
+    pub fn write_sessions(&self) {
+        let snapshot = self.snapshot.load();
+        let Some(path) = &snapshot.config.routing.session_affinity_file else {
+            return;
+        };
+        let moment = Moment {
+            now: Instant::now(),
+            wall: SystemTime::now(),
+        };
+        let mut written = self.written.sessions.lock();
+        let text = self.services.routing.sessions(moment);
+        let hash = xxh3_64(text.as_bytes());
+        if *written == Some(hash) {
+            return;
+        }
+        match atomic_file::replace(path, text.as_bytes()) {
+            Ok(()) => *written = Some(hash),
+            Err(error) => log::warn!("{}: sessions are not kept: {error}", path.display()),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The answer of an upstream on its way to the client, and what becomes of it.
+
+use std::borrow::Cow;
+use std::io;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use super::answer_storage::AnswerStorage;
+use super::attempt::context::{OpenedAnswer, Opening};
+use super::context::{Generation, Outcome, ResponseSink};
+use super::error_answer::CLIENT_GONE;
+use super::inbound::Inbound;
+use super::parsed_request::ParsedRequest;
+use super::report::short;
+use crate::exchange::ZERO;
+use crate::http::fixed::{EVENT_STREAM, RELAYED_JSON};
+use crate::http::head::{Framing, Head};
+use crate::http::prefixed::Prefixed;
+use crate::provider::Headers;
+use crate::redaction::Redaction;
+use crate::relay::{self, AnswerEnd, Chunks, Ended, Opened, Relayed, Style, Translation, Whole};
+use crate::routing::Placed;
+use crate::session::identity;
+use crate::session::name::Name;
+use crate::translate::{Stream, TranslationContext};
+use crate::wire::Dialect;
+
+/// Bytes of an answer that is no stream that may wait for a slow reader, so that no worker does.
+const WHOLE: usize = 32 * 1024 * 1024;
+
+impl Generation<'_> {
+    /// A chunk that means nothing in a stream of this request.
+    fn probe(&self) -> Vec<u8> {
+        let mut probe = Vec::new();
+        let mut chunks = Chunks::new(&mut probe);
+        match self.operation.dialect {
+            _ if self.operation.is_array => chunks.put(b"\n"),
+            // What may stand there depends on what has been written.
+            Dialect::Gemini => return ZERO.to_vec(),
+            dialect => chunks.keep_alive(dialect),
+        }
+        // Writing into memory does not fail.
+        let _ = chunks.flush();
+        drop(chunks);
+        probe
+    }
+
+    /// Writes the answer to its end, and tells routing what came of it.
+    /// Out of line: its frame must not lie below the calls of upstreams.
+    #[inline(never)]
+    pub(super) fn relay<'p>(
+        &self,
+        placed: Placed<'p, OpenedAnswer>,
+        inbound: &Inbound,
+        request: &ParsedRequest<'_>,
+        mut storage: AnswerStorage,
+        model: &str,
+        sink: ResponseSink<'_>,
+    ) -> (Outcome<'p>, io::Result<()>) {
+        let Placed {
+            candidate,
+            upstream_model,
+            decision,
+            attempts,
+            answer,
+            mut serving,
+        } = placed;
+        serving.heard(answer.headers());
+        let redaction = answer.redaction();
+        let OpenedAnswer { opening, dropped } = answer;
+        let keep_alive = self.snapshot.config.streaming_keepalive;
+        let content_type = match self.operation.is_array {
+            true => RELAYED_JSON,
+            false => EVENT_STREAM,
+        };
+        let stream = Head::new(200, content_type, Framing::Chunked);
+        let ResponseSink { out, has_begun } = sink;
+        let chunks = |out| match has_begun && request.stream {
+            true => Chunks::kept_alive(out, self.operation.dialect),
+            false => Chunks::new(out),
+        };
+        if let Some(client) = &inbound.client {
+            match &opening {
+                Opening::Same(Opened::Whole(_)) => client.keep_up_to(WHOLE),
+                Opening::Same(Opened::Events(_)) | Opening::Translated(_) => {
+                    client.probe_with(&self.probe());
+                }
+            }
+        }
+        let head = |head, headers: &Headers| match has_begun {
+            true => Vec::new(),
+            false => self.head(head, headers, &redaction, candidate.id(), &dropped, request),
+        };
+        let opening = match opening {
+            Opening::Same(Opened::Whole(whole)) if has_begun || request.stream => {
+                self.late(whole, request)
+            }
+            opening => opening,
+        };
+        // Before the client can act on it, with its next turn for example.
+        let mut on_end = |end: &AnswerEnd<'_>| {
+            match (end.ended, end.failure) {
+                (Ended::Terminal, _) => serving.succeeded(),
+                (Ended::ClientGone, _) | (_, None) => {}
+                (_, Some(failure)) => {
+                    self.fails(&failure.message);
+                    self.note(candidate, failure);
+                    serving.failed(failure, Instant::now());
+                }
+            }
+            let response = match end.ended {
+                Ended::Terminal => self.keep(&mut storage, end),
+                _ => end.response.map(str::to_owned),
+            };
+            if let Some(response) = response {
+                let session = identity::response_name(&response);
+                serving.add_name(Name::new(self.client_name(), &session, model));
+            }
+        };
+        let relayed = match opening {
+            Opening::Same(Opened::Events(primed)) => {
+                let head = head(stream, &primed.headers);
+                let style = Style {
+                    framing: match self.operation.is_array {
+                        true => relay::Framing::Array,
+                        false => relay::Framing::Events,
+                    },
+                    rename: request.rename(upstream_model),
+                    keep_alive,
+                    is_codex: inbound.is_codex(),
+                    model: request.shown_model(upstream_model),
+                };
+                primed.pump(chunks(Prefixed::new(head, out)), style, &mut on_end)
+            }
+            Opening::Same(Opened::Whole(whole)) => {
+                let framing = whole.length().map_or(Framing::Chunked, Framing::Length);
+                let head = head(
+                    Head::new(whole.status, RELAYED_JSON, framing),
+                    &whole.headers,
+                );
+                whole.pump(Prefixed::new(head, out), &mut on_end)
+            }
+            Opening::Translated(translation) => {
+                let head = head(stream, translation.headers());
+                translation.pump(chunks(Prefixed::new(head, out)), keep_alive, &mut on_end)
+            }
+        };
+        let outcome = Outcome {
+            credential: Some(candidate.id()),
+            decision,
+            attempts,
+            status: status(&relayed),
+            usage: relayed.usage,
+        };
+        let answered = match relayed.is_whole {
+            true => Ok(()),
+            false => Err(io::ErrorKind::BrokenPipe.into()),
+        };
+        (outcome, answered)
+    }
+
+    /// A whole answer to a client that has got chunks already, or is to get events.
+    #[inline(never)]
+    fn late(&self, whole: Box<Whole>, request: &ParsedRequest<'_>) -> Opening {
+        if !request.stream {
+            return Opening::Same(Opened::Whole(Box::new((*whole).chunked())));
+        }
+        // The upstream knows none.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let context = TranslationContext::straight(
+            self.operation.dialect,
+            &request.model,
+            self.access.id.as_str(),
+            now.unwrap_or_default().as_secs(),
+        );
+        let stream = Stream::new(context, self.operation.is_array);
+        Opening::Translated(Box::new(Translation::new(
+            Opened::Whole(whole),
+            stream,
+            &self.services.budget,
+        )))
+    }
+
+    fn head(
+        &self,
+        head: Head<'_>,
+        upstream: &Headers,
+        redaction: &Redaction,
+        credential: &str,
+        dropped: &[String],
+        request: &ParsedRequest<'_>,
+    ) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(1024);
+        let head = Head {
+            request_id: Some(self.access.id),
+            ..head
+        };
+        let passed_on = self.passed_on(upstream);
+        let passed_on: Vec<_> = passed_on
+            .into_iter()
+            .filter(|(name, _)| matches!(redaction.text(name), Cow::Borrowed(_)))
+            .map(|(name, value)| (name, redaction.text(value)))
+            .collect();
+        let mut headers: Vec<(&str, &str)> = passed_on
+            .iter()
+            .map(|(name, value)| (*name, &**value))
+            .collect();
+        let dropped = dropped_types(dropped);
+        headers.extend(
+            dropped
+                .as_deref()
+                .map(|dropped| ("X-Holdfast-Dropped", dropped)),
+        );
+        let session = request.identity.primary.as_deref().map(short);
+        if self.snapshot.config.logs.debug {
+            headers.push(("X-Holdfast-Credential", credential));
+            let session = session.as_deref().filter(|session| session.is_ascii());
+            headers.extend(session.map(|session| ("X-Holdfast-Session", session)));
+        }
+        head.write(&mut bytes, SystemTime::now(), headers);
+        bytes
+    }
+}
+
+/// The types of tools as the value of a header; none for none.
+fn dropped_types(kinds: &[String]) -> Option<String> {
+    /// Types that are told, and their longest name, bytes. Clients write them.
+    const MOST: usize = 16;
+    const LONGEST: usize = 64;
+    let is_shown = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let kinds = kinds.iter().take(MOST);
+    let kinds = kinds.map(|kind| kind.chars().filter(is_shown).take(LONGEST).collect());
+    let kinds: Vec<String> = kinds.filter(|kind: &String| !kind.is_empty()).collect();
+    (!kinds.is_empty()).then(|| kinds.join(", "))
+}
+
+/// What the client got, as far as a number can say it.
+fn status(relayed: &Relayed) -> u16 {
+    match relayed.ended {
+        Ended::Terminal => 200,
+        Ended::ClientGone => CLIENT_GONE,
+        Ended::NoTerminal | Ended::Broken | Ended::UpstreamError => relayed
+            .failure
+            .as_ref()
+            .and_then(|failure| failure.status)
+            .unwrap_or(502),
+    }
+}

@@ -1,0 +1,143 @@
+//! Compacting and counting for upstreams that do neither.
+
+use std::io::Cursor;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::context::{Attempt, Opening};
+use crate::json;
+use crate::provider::{Action, Answer, Call, Failure, FailureKind};
+use crate::relay::{self, Opened, Whole};
+use crate::session::name::Client;
+use crate::stored::sealed::Sealer;
+use crate::stored::summary::{self, Compacted};
+use crate::stored::{Item, reference};
+use crate::translate;
+use crate::wire::Dialect;
+
+/// Bytes by which a request for a summary is longer than the request to compact.
+const ASKED: usize = 4 * 1024;
+
+impl Attempt<'_> {
+    /// Whether an upstream does not have the path that was asked for, so that the gateway does the work: many servers
+    /// that speak Responses have `/responses` only.
+    pub fn is_unknown_there(&self, failure: &Failure) -> bool {
+        let is_optional = matches!(
+            self.generation.operation.action,
+            Action::Compact | Action::Count
+        );
+        let is_responses = self.generation.operation.dialect == Dialect::Responses;
+        is_responses && is_optional && matches!(failure.status, Some(404 | 405 | 501))
+    }
+
+    /// Whether a request asks for its conversation to be compacted, by its last item, as Codex does.
+    pub fn asks_for_compaction(&self, call: &Call<'_>) -> bool {
+        let is_answer = call.action == Action::Generate;
+        let is_responses = self.generation.operation.dialect == Dialect::Responses;
+        is_answer && is_responses && summary::is_triggered(call.body)
+    }
+
+    /// Asks the model of the conversation for a summary, and answers with it in the shape of a compaction.
+    #[inline(never)]
+    pub fn summarized(&self, call: &Call<'_>) -> Result<Opening, Failure> {
+        let client = Client::new(self.generation.client_name());
+        let texts = reference::input_of(call.body);
+        let (items, _items) = self
+            .generation
+            .services
+            .stored
+            .items(client, &texts)
+            .map_err(|_| Failure::no_memory())?;
+        let whole = self.summary(call)?;
+        let object = self.compacted(&whole, &items, |made, sealer| made.object(sealer))?;
+        Ok(Opening::Same(Opened::Whole(Box::new(
+            whole.replaced(object),
+        ))))
+    }
+
+    /// The same, but the answer is a response of which the summary is the only item.
+    #[inline(never)]
+    pub fn answered_with_summary(&self, call: &Call<'_>) -> Result<Opening, Failure> {
+        let whole = self.summary(call)?;
+        if !call.stream {
+            let object = self.compacted(&whole, &[], |made, sealer| made.response(sealer))?;
+            let whole = whole.replaced(object);
+            return Ok(Opening::Same(Opened::Whole(Box::new(whole))));
+        }
+        let events = self.compacted(&whole, &[], |made, sealer| made.events(sealer))?;
+        let answer = Answer {
+            status: 200,
+            headers: whole.headers.clone(),
+            body: Box::new(Cursor::new(events)),
+            waiter: self.generation.waiter.clone(),
+            redaction: Arc::clone(&whole.redaction),
+        };
+        let expected = self.expected(self.generation.operation.dialect, call.action);
+        relay::stream::open(answer, &expected).map(Opening::Same)
+    }
+
+    /// What the model answers when it is asked for a summary.
+    fn summary(&self, call: &Call<'_>) -> Result<Whole, Failure> {
+        let mut reservation = self.generation.reserve(2 * call.body.len() + ASKED)?;
+        let body = summary::request(call.body)
+            .ok_or_else(|| Failure::new(FailureKind::Request, "the body is not a JSON object"))?;
+        // Less than was reserved.
+        let _ = reservation.resize(body.len());
+        let members = json::members(&body).unwrap_or_default();
+        let model = members.iter().find(|member| member.key == "model");
+        let call = Call {
+            action: Action::Generate,
+            stream: false,
+            body: &body,
+            model_span: model.map(|member| member.value),
+            ..*call
+        };
+        let rules = self.rules(&call);
+        if self.upstream() == Dialect::Responses {
+            let answer = self.call_with_rules(&call, &rules)?;
+            return relay::whole::open_all(answer, &self.expected(Dialect::Responses, call.action));
+        }
+        match self.translated(&call, &rules)? {
+            Opening::Same(Opened::Whole(whole)) => Ok(*whole),
+            Opening::Same(Opened::Events(_)) | Opening::Translated(_) => Err(no_summary()),
+        }
+    }
+
+    /// A summary in one of its shapes.
+    fn compacted(
+        &self,
+        whole: &Whole,
+        items: &[Arc<Item>],
+        shape: impl Fn(&Compacted<'_>, &Sealer) -> Option<Vec<u8>>,
+    ) -> Result<Vec<u8>, Failure> {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let compacted = Compacted {
+            id: &format!("{}{:x}", self.generation.access.id, now.as_nanos()),
+            created: now.as_secs(),
+            answer: whole.held(),
+            items,
+        };
+        let sealer = Sealer::new(self.generation.client_name()).ok_or_else(no_summary)?;
+        shape(&compacted, &sealer).ok_or_else(no_summary)
+    }
+
+    /// Tokens as they are estimated, where the upstream does not count.
+    pub fn estimated(&self, call: &Call<'_>) -> Result<Opening, Failure> {
+        let input = self.translation_input(call, None, "");
+        let tokens = translate::estimated_tokens(&input).map_err(|why| self.refused(&why))?;
+        Ok(self.number(tokens))
+    }
+
+    /// A number of tokens as an answer.
+    pub fn number(&self, tokens: u64) -> Opening {
+        let body = translate::count_answer(self.generation.operation.dialect, tokens);
+        let whole = Whole::made(body, &self.generation.services.budget);
+        Opening::Same(Opened::Whole(Box::new(whole)))
+    }
+}
+
+fn no_summary() -> Failure {
+    Failure::new(FailureKind::Broken, "the model gave no summary")
+}

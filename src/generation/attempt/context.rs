@@ -1,0 +1,83 @@
+//! One attempt: a request, and the credential and model that it is sent to.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use super::signatures::ClientSignatures;
+use crate::generation::context::Generation;
+use crate::generation::parsed_request::ParsedRequest;
+use crate::provider::{Action, Headers};
+use crate::redaction::Redaction;
+use crate::relay::{ExpectedAnswer, Opened, Translation};
+use crate::routing::{Candidate, UpstreamModel};
+use crate::sse::MAX_EVENT;
+use crate::wire::Dialect;
+
+pub struct Attempt<'a> {
+    pub generation: &'a Generation<'a>,
+    pub candidate: &'a Candidate,
+    pub upstream_model: &'a UpstreamModel,
+    pub request: &'a ParsedRequest<'a>,
+    /// What is sent, before it is translated or changed.
+    pub body: &'a [u8],
+    /// The client's headers.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// How much the model is to think, where its name or the configuration says so.
+    pub suffix: Option<&'a str>,
+    /// What the request was given of what the client had dropped.
+    pub signatures: Cell<Option<Arc<ClientSignatures>>>,
+    /// What was left out of the request.
+    pub dropped: Cell<Vec<String>>,
+}
+
+/// An answer of which nothing has been written.
+pub struct OpenedAnswer {
+    pub opening: Opening,
+    /// The types of tools that were left out of the request.
+    pub dropped: Vec<String>,
+}
+
+pub enum Opening {
+    /// As the upstream gave it.
+    Same(Opened),
+    /// From another dialect, event by event.
+    Translated(Box<Translation>),
+}
+
+impl OpenedAnswer {
+    /// The headers of the upstream, unfiltered.
+    pub fn headers(&self) -> &Headers {
+        match &self.opening {
+            Opening::Same(Opened::Events(primed)) => &primed.headers,
+            Opening::Same(Opened::Whole(whole)) => &whole.headers,
+            Opening::Translated(translation) => translation.headers(),
+        }
+    }
+
+    /// What the attempt presented.
+    pub fn redaction(&self) -> Arc<Redaction> {
+        match &self.opening {
+            Opening::Same(Opened::Events(primed)) => Arc::clone(&primed.redaction),
+            Opening::Same(Opened::Whole(whole)) => Arc::clone(&whole.redaction),
+            Opening::Translated(translation) => Arc::clone(translation.redaction()),
+        }
+    }
+}
+
+impl<'a> Attempt<'a> {
+    /// The dialect of the upstream.
+    pub fn upstream(&self) -> Dialect {
+        self.candidate.credential.dialect()
+    }
+
+    /// By what an answer in `dialect` to `action` is read.
+    pub fn expected(&self, dialect: Dialect, action: Action) -> ExpectedAnswer<'a> {
+        ExpectedAnswer {
+            dialect,
+            model: &self.upstream_model.name,
+            is_generation: action == Action::Generate,
+            event_bytes: MAX_EVENT,
+            budget: &self.generation.services.budget,
+        }
+    }
+}

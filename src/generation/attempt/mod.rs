@@ -1,0 +1,102 @@
+//! One attempt at an upstream: in the client's own dialect as it is, in any other one translated.
+
+mod call;
+mod compaction;
+pub mod context;
+mod payload_rules;
+mod quirks;
+mod reasoning_limits;
+mod signatures;
+mod translation;
+
+use context::{Attempt, OpenedAnswer, Opening};
+use reasoning_limits::{is_limited, support};
+
+use crate::provider::{Action, Call, Failure, FailureKind, Target};
+use crate::reasoning;
+use crate::relay::{self, Opened};
+use crate::translate::Form;
+
+impl Attempt<'_> {
+    /// Asks the candidate.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being the one that answers.
+    pub fn run(&self) -> Result<OpenedAnswer, Failure> {
+        self.generation
+            .announce(self.candidate, self.upstream_model);
+        match self.open() {
+            Ok(opening) => Ok(OpenedAnswer {
+                opening,
+                dropped: self.dropped.take(),
+            }),
+            Err(failure) => {
+                self.generation.note(self.candidate, &failure);
+                Err(failure)
+            }
+        }
+    }
+
+    fn open(&self) -> Result<Opening, Failure> {
+        let generation = self.generation;
+        let credential = &self.candidate.credential;
+        let own_headers = credential.headers_for(self.headers);
+        let (dialect, upstream) = (generation.operation.dialect, self.upstream());
+        let call = Call {
+            target: Target::of(credential, &own_headers, &generation.snapshot.config),
+            model: &self.upstream_model.name,
+            action: generation.operation.action,
+            stream: self.request.stream,
+            body: self.body,
+            model_span: self.request.model_span,
+            client_headers: self.headers,
+            alt: generation.operation.alt.as_deref(),
+            is_flavoured: false,
+            waiter: &generation.waiter,
+        };
+        if call.action == Action::Compact && upstream != dialect {
+            return self.summarized(&call);
+        }
+        if upstream != dialect && self.asks_for_compaction(&call) {
+            return self.answered_with_summary(&call);
+        }
+        let rules = self.rules(&call);
+        if upstream != dialect || self.request.form != Form::Usual {
+            return self.translated(&call, &rules);
+        }
+        let is_as_it_came = self.suffix.is_none() && !is_limited(self.upstream_model, call.body);
+        let called = if is_as_it_came {
+            self.call_with_rules(&call, &rules)
+        } else {
+            let (model, support) = (call.model, support(self.upstream_model));
+            let body = reasoning::fitted(dialect, call.body, model, self.suffix, support)
+                .map_err(|why| Failure::new(FailureKind::Request, why))?;
+            let call = Call {
+                body: &body,
+                model_span: None,
+                ..call
+            };
+            self.call_with_rules(&call, &rules)
+        };
+        let answer = match called {
+            Err(failure) if self.is_unknown_there(&failure) => {
+                log::debug!("{} cannot do it: {failure}", self.candidate.id());
+                return match call.action {
+                    Action::Count => self.estimated(&call),
+                    _ => self.summarized(&call),
+                };
+            }
+            called => called?,
+        };
+        let expected = self.expected(dialect, call.action);
+        let opened = if self.request.stream {
+            relay::stream::open(answer, &expected)
+        } else {
+            let rename = self.request.rename(self.upstream_model);
+            relay::whole::open(answer, &expected, rename)
+                .map(Box::new)
+                .map(Opened::Whole)
+        };
+        opened.map(Opening::Same)
+    }
+}

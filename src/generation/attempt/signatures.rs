@@ -1,0 +1,105 @@
+//! One request's way to what its client's upstreams gave out before.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use crate::session::signature_store::{Client, Place, SignatureStore};
+use crate::translate::signature_cache::{Entry, Key, SignatureCache};
+
+/// The most that one request is given, bytes: more than any model reads. Without it a small request could become
+/// as large as all that is kept.
+const MOST: usize = 16 * 1024 * 1024;
+
+/// SignatureStore of one client, and which of them this request was given.
+#[derive(Debug)]
+pub struct ClientSignatures {
+    signatures: Arc<SignatureStore>,
+    client: Client,
+    given: Mutex<Given>,
+}
+
+#[derive(Debug, Default)]
+struct Given {
+    places: HashSet<Place>,
+    bytes: usize,
+}
+
+impl ClientSignatures {
+    pub fn new(signatures: &Arc<SignatureStore>, client: &str) -> Self {
+        Self {
+            signatures: Arc::clone(signatures),
+            client: signatures.client(client),
+            given: Mutex::default(),
+        }
+    }
+
+    /// The upstream has refused what this request was given: others are not to pay for it again.
+    pub fn forget_given(&self) {
+        let given = self.given.lock();
+        self.signatures.forget(self.client, &given.places);
+    }
+}
+
+impl SignatureCache for ClientSignatures {
+    /// Each is given once, however often a request names it.
+    fn find(&self, key: Key<'_>) -> Option<Entry> {
+        let (place, kept) = self.signatures.find(self.client, key, Instant::now())?;
+        let mut given = self.given.lock();
+        if given.bytes + kept.bytes() > MOST || !given.places.insert(place) {
+            return None;
+        }
+        given.bytes += kept.bytes();
+        Some(Entry::clone(&kept))
+    }
+
+    fn keep(&self, key: Key<'_>, kept: Entry) {
+        self.signatures.keep(self.client, key, kept, Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translate::neutral::{Family, Signature};
+    use crate::translate::signature_cache::{By, LONGEST};
+    use crate::wire::Dialect;
+
+    fn by_call(id: &str) -> Key<'_> {
+        Key {
+            upstream: Dialect::Messages,
+            by: By::Call(id),
+        }
+    }
+
+    fn largest() -> Entry {
+        Entry {
+            own: Some(Signature {
+                family: Family::Claude,
+                value: "s".repeat(LONGEST),
+            }),
+            before: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_request_grows_by_no_more_than_it_may() {
+        let signatures = Arc::<SignatureStore>::default();
+        let most = MOST / LONGEST;
+        let answer = ClientSignatures::new(&signatures, "");
+        for id in 0..most + 2 {
+            answer.keep(by_call(&id.to_string()), largest());
+        }
+        let request = ClientSignatures::new(&signatures, "");
+        assert!(request.find(by_call("0")).is_some());
+        assert!(request.find(by_call("0")).is_none(), "once");
+        let found = (1..most + 2).filter(|id| request.find(by_call(&id.to_string())).is_some());
+        assert_eq!(found.count(), most - 1);
+        request.forget_given();
+        let next = ClientSignatures::new(&signatures, "");
+        assert!(next.find(by_call("0")).is_none());
+        assert!(next.find(by_call(&(most + 1).to_string())).is_some());
+    }
+}

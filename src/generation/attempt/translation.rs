@@ -1,0 +1,143 @@
+//! A request that an upstream of another dialect is to answer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+
+use super::context::{Attempt, Opening};
+use super::quirks;
+use super::reasoning_limits::support;
+use super::signatures::ClientSignatures;
+use crate::payload::Selected;
+use crate::provider::{Action, Call, Failure, FailureKind, Headers};
+use crate::relay::{self, Opened, Translation};
+use crate::translate::neutral::Untranslatable;
+use crate::translate::signature_cache::SignatureCache;
+use crate::translate::{self, Form, Stream, TranslationInput};
+use crate::wire::problem::{self, Problem};
+
+impl Attempt<'_> {
+    /// Out of line: its frame is large, and a worker's stack is paid for by every stream that goes on.
+    #[inline(never)]
+    pub fn translated(&self, call: &Call<'_>, rules: &Selected<'_>) -> Result<Opening, Failure> {
+        let upstream = self.upstream();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let seed = format!("{}{}", self.generation.access.id, now.as_nanos());
+        let input = self.translation_input(call, self.suffix, &seed);
+        // For as long as both bodies are there.
+        let needed = translate::memory_needed(upstream, call.body.len());
+        let mut reservation = self.generation.reserve(needed)?;
+        let cache = self.signature_cache(self.request.form);
+        let known = quirks::known(call.target.base_url, &self.upstream_model.name);
+        let translated = translate::for_provider(&input, cache, known);
+        let mut translated = translated.map_err(|why| self.refused(&why))?;
+        if !translated.dropped.is_empty() {
+            let dropped = translated.dropped.join(", ");
+            log::debug!("left out for a {} upstream: {dropped}", upstream.name());
+        }
+        if !translated.reworded.is_empty() {
+            let reworded = translated.reworded.join(", ");
+            log::debug!("told as text to a {} upstream: {reworded}", upstream.name());
+        }
+        self.dropped.set(std::mem::take(&mut translated.dropped));
+        if self.generation.is_referable(self.request.form) {
+            let stored = if self.request.is_stored {
+                "true"
+            } else {
+                "false"
+            };
+            translated.context.repeat("store", stored);
+            if let Some(previous) = &self.request.previous {
+                let previous = json!(previous).to_string();
+                translated.context.repeat("previous_response_id", &previous);
+            }
+        }
+        // Less than was reserved.
+        let _ = reservation.resize(translated.body.capacity());
+        let expected = self.expected(upstream, call.action);
+        if call.action == Action::Count {
+            let body = translate::to_count(upstream, &self.upstream_model.name, &translated.body);
+            let tokens = match body {
+                Some(body) => self.counted(call, &expected, &body)?,
+                None => translate::estimated_tokens(&input).map_err(|why| self.refused(&why))?,
+            };
+            return Ok(self.number(tokens));
+        }
+        let outgoing = Call {
+            body: &translated.body,
+            model_span: None,
+            alt: None,
+            ..*call
+        };
+        let answer = self.call_with_rules(&outgoing, rules)?;
+        drop(translated.body);
+        drop(reservation);
+        if !call.stream {
+            let whole = relay::translation::whole(answer, translated.context, &expected)?;
+            return Ok(Opening::Same(Opened::Whole(Box::new(whole))));
+        }
+        let opened = relay::stream::open(answer, &expected)?;
+        let stream = Stream::new(translated.context, self.generation.operation.is_array);
+        let translation = Translation::new(opened, stream, &self.generation.services.budget);
+        match translation.failure() {
+            Some(failure) => Err(failure),
+            None => Ok(Opening::Translated(Box::new(translation))),
+        }
+    }
+
+    /// What is to be translated.
+    pub fn translation_input<'a>(
+        &'a self,
+        call: &Call<'a>,
+        suffix: Option<&'a str>,
+        seed: &'a str,
+    ) -> TranslationInput<'a> {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        TranslationInput {
+            client: self.generation.operation.dialect,
+            form: self.request.form,
+            upstream: self.upstream(),
+            body: call.body,
+            model: self.request.shown_model(self.upstream_model),
+            upstream_model: &self.upstream_model.name,
+            stream: call.stream,
+            suffix,
+            support: support(self.upstream_model),
+            seed,
+            now: now.as_secs(),
+        }
+    }
+
+    /// What the client may have dropped. A prompt to be completed has no place for it.
+    fn signature_cache(&self, form: Form) -> Option<Arc<dyn SignatureCache>> {
+        if form == Form::Completions {
+            return None;
+        }
+        let signatures = Arc::new(ClientSignatures::new(
+            &self.generation.services.signatures,
+            self.generation.client_name(),
+        ));
+        self.signatures.set(Some(Arc::clone(&signatures)));
+        Some(signatures)
+    }
+
+    /// What cannot be said is the client's fault, told in its own dialect.
+    pub fn refused(&self, why: &Untranslatable) -> Failure {
+        let Some(code) = why.code else {
+            return Failure::new(FailureKind::Request, why.to_string());
+        };
+        let details = json!({"error_code": code, "unsupported": [why.path]});
+        let problem = Problem {
+            details: BTreeMap::from([("details", details)]),
+            ..Problem::invalid_request(why.to_string())
+        };
+        let body = problem::render(self.generation.operation.dialect, &problem);
+        Failure::of_status(400, Headers::default(), body, SystemTime::now())
+    }
+}

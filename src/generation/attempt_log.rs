@@ -1,0 +1,105 @@
+//! What is told of attempts beside their outcome: lines for whoever debugs, sections of request logs.
+
+use super::context::Generation;
+use crate::config::ProxySetting;
+use crate::logs::request_log::{CallIdentity, upstream};
+use crate::provider::{Failure, FailureKind};
+use crate::routing::{Candidate, UpstreamModel};
+use crate::wire::problem::{self, ErrorStatus};
+
+impl Generation<'_> {
+    /// Tells whom an attempt is made on.
+    pub(super) fn announce(&self, candidate: &Candidate, upstream_model: &UpstreamModel) {
+        let is_debugging = log::log_enabled!(log::Level::Debug);
+        if is_debugging || upstream::is_logged() {
+            self.present(candidate, |presented| {
+                upstream::attempt(presented);
+                let proxy = presented.proxy.and_then(|url| url.split_once("://"));
+                log::debug!(
+                    "{} is asked for {} by {}, proxy {}",
+                    candidate.id(),
+                    upstream_model.name,
+                    candidate.credential.masked_id(),
+                    proxy.map_or("none", |(scheme, _)| scheme),
+                );
+            });
+        }
+    }
+
+    /// Tells how an attempt failed, before its answer or in the midst of it.
+    #[inline(never)]
+    #[cold]
+    pub(super) fn note(&self, candidate: &Candidate, failure: &Failure) {
+        let has_called = match failure.kind {
+            FailureKind::Connect
+            | FailureKind::Timeout
+            | FailureKind::Broken
+            | FailureKind::Status => true,
+            FailureKind::ClientGone
+            | FailureKind::Unsupported
+            | FailureKind::Request
+            | FailureKind::Memory => false,
+        };
+        if !has_called {
+            return;
+        }
+        self.present(candidate, |presented| {
+            upstream::attempt(presented);
+            let body = String::from_utf8_lossy(&failure.body);
+            let said = match body.is_empty() {
+                true => &failure.message,
+                false => &*body,
+            };
+            upstream::failure(failure.status, said);
+            if let Some(status) = failure.status {
+                self.answered(candidate, failure, status);
+            }
+        });
+    }
+
+    /// Names a credential that is refused, and where to look; whoever debugs is told of all other errors too.
+    fn answered(&self, candidate: &Candidate, failure: &Failure, status: u16) {
+        let is_refused = matches!(status, 401..=403);
+        if !is_refused && !log::log_enabled!(log::Level::Debug) {
+            return;
+        }
+        let credential = &candidate.credential;
+        let problem = problem::read_upstream(
+            credential.dialect(),
+            ErrorStatus::from_upstream(status),
+            &failure.body,
+            failure.headers.get("content-type"),
+        );
+        let said = self.without_client_key(&problem.message);
+        log::debug!("{} answered {status}: {said}", candidate.id());
+        if is_refused {
+            log::warn!(
+                "the upstream refused {}: {status} ({said}); look at {} in {}, or run `holdfast doctor`",
+                credential.masked_id(),
+                credential.section(),
+                self.snapshot.config.file,
+            );
+        }
+    }
+
+    fn present(&self, candidate: &Candidate, tell: impl FnOnce(&CallIdentity<'_>)) {
+        let credential = &candidate.credential;
+        // Headers that a client gives are not the credential's secrets.
+        let headers = credential.headers_for(&[]);
+        let proxy = match (&credential.proxy, &self.snapshot.config.proxy_url) {
+            (ProxySetting::Inherit, global) => global,
+            (own, _) => own,
+        };
+        tell(&CallIdentity {
+            provider: credential.provider.key(),
+            id: &credential.id,
+            label: &credential.label,
+            key: credential.key.as_ref(),
+            headers: &headers,
+            proxy: match proxy {
+                ProxySetting::Url(url) => Some(url.reveal()),
+                ProxySetting::Inherit | ProxySetting::Direct => None,
+            },
+        });
+    }
+}

@@ -1,0 +1,115 @@
+//! One request for an upstream, its client known: what every step of serving it needs.
+
+use std::io::{self, Write};
+
+use super::access_log::Access;
+use super::inbound::Inbound;
+use super::operation::Operation;
+use super::parsed_request::ParsedRequest;
+use super::report::Report;
+use super::services::Services;
+use super::snapshot::Snapshot;
+use crate::exchange::Waiter;
+use crate::http::client_key::Client;
+use crate::http::passthrough;
+use crate::http::reply::Reply;
+use crate::logs::mask;
+use crate::provider::Headers;
+use crate::redaction::Redaction;
+use crate::session::decision::Decision;
+use crate::wire::problem::Problem;
+use crate::wire::usage::Usage;
+
+/// One request for an upstream.
+pub struct Generation<'a> {
+    pub services: &'a Services,
+    pub snapshot: &'a Snapshot,
+    pub client: Client<'a>,
+    pub access: &'a Access,
+    pub operation: Operation<'a>,
+    /// Through which all waits for upstreams go.
+    pub waiter: Waiter,
+}
+
+/// Where an answer goes.
+pub(super) struct ResponseSink<'l> {
+    pub out: &'l mut dyn Write,
+    /// The client has the head of an answer already, and chunks.
+    pub has_begun: bool,
+}
+
+/// What a request came to.
+pub(super) struct Outcome<'a> {
+    pub credential: Option<&'a str>,
+    pub decision: Decision,
+    pub attempts: usize,
+    pub status: u16,
+    pub usage: Option<Usage>,
+}
+
+impl Generation<'_> {
+    /// The client's key, or nothing for anonymous clients.
+    pub(super) fn client_name(&self) -> &str {
+        match self.client {
+            Client::Anonymous => "",
+            Client::Known(key) => key.reveal(),
+        }
+    }
+
+    /// An error as an answer to this request: an element where the answer would have been an array.
+    pub(super) fn framed(&self, reply: Reply) -> Reply {
+        reply.in_array_if(self.operation.is_array)
+    }
+
+    /// The headers of an upstream that the client gets.
+    pub(super) fn passed_on<'h>(&self, upstream: &'h Headers) -> Vec<(&'h str, &'h str)> {
+        passthrough::passed_on(upstream.iter(), self.snapshot.config.passthrough_headers)
+    }
+
+    /// Says in the log why the request fails.
+    pub(super) fn fails(&self, why: &str) {
+        self.access.failed(&self.without_client_key(why));
+    }
+
+    /// `text` for the log. Upstreams may have been shown the client's key, and may say it; towards the client it is
+    /// no secret.
+    pub(super) fn without_client_key(&self, text: &str) -> String {
+        let mut redaction = Redaction::default();
+        mask::hide(&mut redaction, self.client_name());
+        redaction.text(text).into_owned()
+    }
+
+    /// Answers with an error of ours.
+    #[inline(never)]
+    pub(super) fn refuse(&self, problem: &Problem, out: &mut dyn Write) -> io::Result<()> {
+        self.fails(&problem.message);
+        self.framed(Reply::problem(self.operation.dialect, problem))
+            .with_id(self.access.id)
+            .write(out)
+    }
+
+    /// Tells the log and the program that embeds the gateway what the request came to.
+    #[inline(never)]
+    pub(super) fn report(
+        &self,
+        inbound: &Inbound,
+        request: &ParsedRequest<'_>,
+        outcome: &Outcome<'_>,
+    ) {
+        let report = Report {
+            dialect: self.operation.dialect,
+            model: &request.model,
+            session: request.identity.primary.as_deref(),
+            credential: outcome.credential,
+            decision: outcome.decision,
+            attempts: outcome.attempts,
+            status: outcome.status,
+            usage: outcome.usage,
+            elapsed: inbound.arrived.elapsed(),
+        };
+        self.access.tell(inbound, outcome.status, Some(&report));
+        if let Some(observer) = &self.services.observer {
+            observer(&report);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What a client hears when no upstream has answered its request.
+
+use std::time::Duration;
+
+use crate::http::reply::Reply;
+use crate::provider::{self, Failure, FailureKind};
+use crate::routing::{Availability, DispatchError};
+use crate::translate;
+use crate::translate::responses::failure::{self, Known};
+use crate::wire::Dialect;
+use crate::wire::problem::{self, Class, ErrorStatus, Problem, Unavailable};
+
+/// In logs: the client left before there was an answer. nginx's number.
+pub const CLIENT_GONE: u16 = 499;
+
+/// What there is to say.
+pub enum ErrorAnswer<'u> {
+    Ours(Problem),
+    /// The upstream's own.
+    Upstream {
+        status: ErrorStatus,
+        retry_after: Option<Duration>,
+        failure: &'u Failure,
+    },
+}
+
+impl ErrorAnswer<'_> {
+    pub fn status(&self, dialect: Dialect) -> u16 {
+        match self {
+            Self::Ours(problem) => problem.status_in(dialect).code(),
+            Self::Upstream { .. } => self.reply(dialect).status(),
+        }
+    }
+
+    fn problem(&self, dialect: Dialect) -> Problem {
+        match self {
+            Self::Ours(problem) => problem.clone(),
+            Self::Upstream {
+                status,
+                retry_after,
+                failure,
+            } => {
+                let kind = failure.headers.get("content-type");
+                problem::read_upstream(dialect, *status, &failure.body, kind)
+                    .with_retry_after(*retry_after)
+            }
+        }
+    }
+
+    /// Whether Codex acts on it only as an event of a stream: as an answer it takes any 400 for a wrong request, and any
+    /// 429 but that of a ChatGPT plan for one that may pass (`codex-api`, `api_bridge.rs`).
+    pub fn is_known_in_streams_only(&self, dialect: Dialect) -> bool {
+        let class = self.problem(dialect).class;
+        matches!(class, Some(Class::ContextTooLong | Class::Unpaid))
+    }
+
+    /// As an answer.
+    pub fn reply(&self, dialect: Dialect) -> Reply {
+        match self {
+            Self::Ours(problem) => Reply::problem(dialect, problem),
+            Self::Upstream {
+                status,
+                retry_after,
+                failure,
+            } => {
+                let kind = failure.headers.get("content-type");
+                let (status, body) =
+                    problem::from_upstream(dialect, *status, &failure.body, kind, *retry_after);
+                Reply::refusal(status.code(), *retry_after, body.into_owned())
+            }
+        }
+    }
+
+    /// As the only event of a stream.
+    pub fn in_stream(&self, dialect: Dialect, model: &str, is_codex: bool) -> Vec<u8> {
+        let problem = self.problem(dialect);
+        match (dialect, is_codex) {
+            (Dialect::Responses, true) => failure::event(
+                &problem,
+                Known {
+                    id: "",
+                    model,
+                    created: translate::seconds_now(),
+                    sequence_number: 0,
+                },
+            ),
+            _ => problem::render_in_stream(dialect, &problem, 0),
+        }
+    }
+}
+
+/// `None` when there is nobody left to hear it.
+pub fn error_answer<'u>(model: &str, error: &'u DispatchError) -> Option<ErrorAnswer<'u>> {
+    let availability = &error.availability;
+    let earliest = availability.earliest.filter(|_| availability.is_complete());
+    let Some(failure) = &error.failure else {
+        return Some(ErrorAnswer::Ours(blocked(model, availability)));
+    };
+    let is_quota = availability.is_out_of_quota();
+    // When to come back is when somebody can be asked again, whoever that will be.
+    let retry_after = match is_quota {
+        true => earliest.or(failure.retry_after),
+        false => failure.retry_after,
+    };
+    let problem = match (failure.kind, failure.status) {
+        (FailureKind::ClientGone, _) => return None,
+        (FailureKind::Request, _) => Problem::invalid_request(&failure.message),
+        (FailureKind::Memory, _) => {
+            Problem::new(ErrorStatus::UNAVAILABLE, failure.message.as_str())
+                .with_retry_after(failure.retry_after)
+        }
+        // Our credentials are not the client's: passed on, it would log its own user out.
+        (FailureKind::Status, Some(status)) if error.is_refusal() && !is_quota => {
+            let why = format!(
+                "the upstream refused {} of {} credentials tried for {model}, the last with {status}{}; the gateway's log says which",
+                error.refused,
+                error.attempts,
+                match availability.blocked.is_empty() {
+                    true => String::new(),
+                    false => format!(" ({})", availability.describe()),
+                }
+            );
+            let is_unpaid = error.class == Some(provider::Class::Payment);
+            Problem {
+                class: is_unpaid.then_some(Class::Unpaid),
+                ..Problem::new(ErrorStatus::UNAVAILABLE, why)
+            }
+            .with_retry_after(earliest)
+        }
+        (FailureKind::Status, Some(status))
+            if !error.is_refusal() && (is_final(status) || !is_quota || status == 429) =>
+        {
+            return Some(ErrorAnswer::Upstream {
+                status: ErrorStatus::from_upstream(status),
+                retry_after,
+                failure,
+            });
+        }
+        _ if is_quota => blocked(model, availability),
+        (FailureKind::Unsupported, _) => {
+            Problem::new(ErrorStatus::NOT_IMPLEMENTED, &failure.message)
+        }
+        (FailureKind::Timeout, _) => Problem::upstream_timeout(failure),
+        (FailureKind::Connect | FailureKind::Broken | FailureKind::Status, _) => {
+            Problem::upstream_broken(failure)
+        }
+    };
+    let problem = match problem.retry_after {
+        None => problem.with_retry_after(retry_after),
+        Some(_) => problem,
+    };
+    Some(ErrorAnswer::Ours(problem))
+}
+
+/// Whether a status tells the client of its own request, however the others fared.
+fn is_final(status: u16) -> bool {
+    matches!(status, 400 | 404..=407 | 409..=428)
+}
+
+/// What there is to say when nobody could be asked, or only in vain.
+fn blocked(model: &str, availability: &Availability) -> Problem {
+    let providers: Vec<&str> = availability.providers.iter().map(String::as_str).collect();
+    if availability.is_out_of_quota() {
+        let only = match providers.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        };
+        return Problem::cooling_down(model, only, availability.earliest.unwrap_or_default());
+    }
+    if !availability.is_complete() {
+        return Problem::no_credential(Unavailable::NotFound, &providers, model);
+    }
+    let mut problem = Problem::no_credential(Unavailable::Blocked, &providers, model);
+    if availability.is_unpaid() {
+        problem.class = Some(Class::Unpaid);
+    }
+    problem.message = format!("{}; {}", problem.message, availability.describe());
+    problem.with_retry_after(availability.earliest)
+}

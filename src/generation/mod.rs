@@ -1,0 +1,189 @@
+//! Requests that an upstream answers, in the order of the wire: decode, parse, replace references, find the model and
+//! the session, try credentials until one answers, relay the answer, report.
+
+pub mod access_log;
+mod answer;
+mod answer_storage;
+mod attempt;
+mod attempt_log;
+pub mod context;
+pub mod decoding;
+mod error_answer;
+mod failure;
+pub mod gemini_cli;
+pub mod inbound;
+mod keep_alive;
+mod memory;
+pub mod operation;
+mod parsed_request;
+pub mod payload_rules;
+mod references;
+pub mod report;
+pub mod request_log;
+mod requested_model;
+pub mod services;
+mod session_key;
+pub mod snapshot;
+pub mod statistics;
+pub mod stored_answers;
+
+use std::cell::Cell;
+use std::io::{self, Write};
+use std::time::Instant;
+
+use answer_storage::AnswerStorage;
+use attempt::context::Attempt;
+pub use context::Generation;
+use context::ResponseSink;
+use inbound::Inbound;
+use keep_alive::KeepAlive;
+pub use operation::Operation;
+use parsed_request::ParsedRequest;
+use requested_model::RequestedModel;
+use statistics::Began;
+
+use crate::logs;
+use crate::provider::Action;
+use crate::routing::{RouteRequest, Servers};
+use crate::wire::Dialect;
+use crate::wire::problem::Problem;
+
+impl Generation<'_> {
+    /// Answers the request.
+    ///
+    /// # Errors
+    /// When the answer is not whole: the client has gone, or the upstream broke it off.
+    pub fn serve(&self, inbound: &mut Inbound, out: &mut dyn Write) -> io::Result<()> {
+        match self.understand(inbound) {
+            Ok(request) => self.answer(inbound, &request, out),
+            Err(problem) => self.refuse(&problem, out),
+        }
+    }
+
+    /// The request in its parts, its references replaced.
+    #[inline(never)]
+    fn understand(&self, inbound: &mut Inbound) -> Result<ParsedRequest<'_>, Box<Problem>> {
+        let services = self.services;
+        inbound
+            .decode(services.body_limit, &services.budget)
+            .map_err(|error| error.problem())?;
+        let routing = &self.snapshot.config.routing;
+        let (headers, body) = (&inbound.headers, &inbound.body);
+        let mut request = ParsedRequest::parse(&self.operation, headers, body, routing)?;
+        if self.operation.dialect == Dialect::Responses {
+            self.replace_references(inbound, &mut request)?;
+        }
+        Ok(request)
+    }
+
+    /// Tries one credential after another, and relays the answer of the first that gives one.
+    fn answer(
+        &self,
+        inbound: &mut Inbound,
+        request: &ParsedRequest<'_>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let model = match self.requested_model(request) {
+            Ok(model) => model,
+            Err(problem) => return self.refuse(&problem, out),
+        };
+        let route_request = self.route_request(request, &model);
+        let mut candidates = model.entry.candidates().iter();
+        if !candidates.any(|candidate| route_request.serves(candidate))
+            && let Some(problem) = &request.needs.otherwise
+        {
+            return self.refuse(problem, out);
+        }
+        let headers: Vec<(&str, &str)> = inbound.headers.iter().collect();
+        let is_recorded = self.is_recorded();
+        let began = Cell::new(None);
+        let keep_alive = KeepAlive::begin(self, inbound, request);
+        let body = inbound.sent();
+        let placed = self.services.routing.dispatch(
+            route_request,
+            Instant::now,
+            |time| self.waiter.pause(time),
+            |candidate, upstream_model| {
+                began.set(is_recorded.then(Began::now));
+                let attempt = Attempt {
+                    generation: self,
+                    candidate,
+                    upstream_model,
+                    request,
+                    body,
+                    headers: &headers,
+                    // What the configuration says outranks the client.
+                    suffix: upstream_model.thinking.as_deref().or(model.suffix),
+                    signatures: Cell::default(),
+                    dropped: Cell::default(),
+                };
+                let opened = attempt.run();
+                if let (Err(_), Some(began)) = (&opened, began.get()) {
+                    self.record(candidate, upstream_model, began, None, true);
+                }
+                opened
+            },
+        );
+        drop(headers);
+        let storage = match &placed {
+            Ok(placed) => {
+                self.answer_storage(placed.candidate, placed.upstream_model, inbound, request)
+            }
+            Err(_) => AnswerStorage::Nobody,
+        };
+        inbound.expanded = None;
+        if placed.is_ok() && !logs::request_log::upstream::is_logged() {
+            inbound.release_body();
+        }
+        let sink = ResponseSink {
+            has_begun: keep_alive.is_some_and(KeepAlive::end),
+            out,
+        };
+        let (outcome, answered) = match placed {
+            Ok(placed) => {
+                let (candidate, upstream_model) = (placed.candidate, placed.upstream_model);
+                let (outcome, answered) =
+                    self.relay(placed, inbound, request, storage, model.id, sink);
+                if let Some(began) = began.get() {
+                    let failed = outcome.status >= 400;
+                    self.record(candidate, upstream_model, began, outcome.usage, failed);
+                }
+                (outcome, answered)
+            }
+            Err(error) => self.tell_failure(model.id, &error, inbound, request, sink),
+        };
+        if is_recorded {
+            self.services.usage.request(outcome.status >= 400);
+        }
+        self.report(inbound, request, &outcome);
+        answered
+    }
+
+    /// What routing has to know.
+    #[inline(never)]
+    fn route_request<'r>(
+        &self,
+        request: &ParsedRequest<'_>,
+        model: &'r RequestedModel<'r>,
+    ) -> RouteRequest<'r> {
+        RouteRequest {
+            entry: &model.entry,
+            model: model.id,
+            servers: match request.needs.servers {
+                // It was asked for another model then.
+                Servers::One(credential_id) if model.entry.position(credential_id).is_none() => {
+                    Servers::Keepers
+                }
+                servers => servers,
+            },
+            key: self.session_key(request, model.id),
+            parent: self.parent_key(request, model.id),
+            policy: self.snapshot.policy,
+            more_rounds: match request.stream {
+                true => self.snapshot.config.bootstrap_retries,
+                false => 0,
+            },
+            is_counting: self.operation.action == Action::Count,
+        }
+    }
+}

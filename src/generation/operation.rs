@@ -1,0 +1,59 @@
+//! What a route asks of an upstream.
+
+use std::borrow::Cow;
+
+use crate::http::query::Query;
+use crate::http::route::{GeminiMethod, Route};
+use crate::provider::Action;
+use crate::translate::Form;
+use crate::wire::Dialect;
+
+#[derive(Clone, Debug)]
+pub struct Operation<'t> {
+    pub dialect: Dialect,
+    pub form: Form,
+    pub action: Action<'static>,
+    /// Gemini says the model, and whether it is to be a stream, in the path.
+    pub(super) path: Option<(Cow<'t, str>, bool)>,
+    pub(super) alt: Option<Cow<'t, str>>,
+    /// Whether a stream is to be one JSON array.
+    pub(super) is_array: bool,
+}
+
+impl<'t> Operation<'t> {
+    pub fn of(route: &Route<'t>, query: Query<'t>) -> Self {
+        let action = match route {
+            Route::CountTokens
+            | Route::InputTokens
+            | Route::Gemini {
+                method: GeminiMethod::CountTokens,
+                ..
+            } => Action::Count,
+            Route::Compact => Action::Compact,
+            _ => Action::Generate,
+        };
+        let path = match route {
+            Route::Gemini { model, method } => Some((
+                model.clone(),
+                *method == GeminiMethod::StreamGenerateContent,
+            )),
+            _ => None,
+        };
+        Self {
+            dialect: route.dialect(),
+            form: match route {
+                Route::Completions => Form::Completions,
+                _ => Form::Usual,
+            },
+            action,
+            path,
+            alt: query.alt(),
+            is_array: route.answers_array(query),
+        }
+    }
+
+    /// Whether it is a stream by its route.
+    pub(super) fn streams_by_path(&self) -> bool {
+        self.path.as_ref().is_some_and(|(_, streams)| *streams)
+    }
+}

@@ -1,0 +1,62 @@
+//! What payload rules call an upstream, and which of them no model meets.
+
+use std::collections::HashSet;
+
+use crate::config::{Config, Place, Problem, Severity};
+use crate::credential::{Provider, families};
+use crate::payload::{self, Protocol};
+use crate::provider::{Action, Kind};
+use crate::routing::Catalog;
+
+/// What rules call an upstream when it is asked for that. Tokens are counted without rules.
+pub fn protocol(kind: Kind, action: Action) -> Protocol {
+    match (kind, action) {
+        (Kind::Codex | Kind::Compat, Action::Compact) => Protocol::OpenAiResponse,
+        (Kind::Gemini | Kind::Vertex, _) => Protocol::Gemini,
+        (Kind::Claude, _) => Protocol::Claude,
+        (Kind::Codex, _) => Protocol::Codex,
+        (Kind::Compat, _) => Protocol::OpenAi,
+    }
+}
+
+/// The rules that no model of the catalogue ever meets, as warnings.
+pub fn idle(config: &Config, catalog: &Catalog) -> Vec<Problem> {
+    if config.payload.is_empty() {
+        return Vec::new();
+    }
+    let both = |provider: &Provider| {
+        let kind = Kind::of(provider);
+        [Action::Generate, Action::Compact].map(|action| protocol(kind, action))
+    };
+    let models: Vec<(Vec<&str>, Vec<Protocol>)> = catalog
+        .entries()
+        .flat_map(|(name, entry)| entry.candidates().iter().map(move |one| (name, one)))
+        .map(|(name, candidate)| {
+            let upstream = candidate.upstream_models.iter().map(|model| &*model.name);
+            let names = std::iter::once(name).chain(upstream).collect();
+            (names, both(&candidate.credential.provider).to_vec())
+        })
+        .collect();
+    let problem = |rule: &payload::Rule| {
+        let place = Place {
+            path: format!("payload.{}[{}]", rule.section.name(), rule.number - 1),
+            ..Place::default()
+        };
+        let message = "concerns no model that is served".to_owned();
+        Problem::new(&config.file, &place, Severity::Warning, message)
+    };
+    let credentials = catalog.credentials().iter();
+    let open = credentials.filter(|one| one.unlisted.is_some());
+    // Each once, however many credentials it has.
+    let open: HashSet<&Provider> = open.map(|one| &one.provider).collect();
+    let beside: Vec<(payload::Glob, Vec<Protocol>)> = open
+        .into_iter()
+        .flat_map(|provider| {
+            let protocols = both(provider).to_vec();
+            let families = families(provider).iter();
+            families.map(move |family| (payload::Glob::of_name(family), protocols.clone()))
+        })
+        .collect();
+    let idle = config.payload.unmatched(&models, &beside);
+    idle.into_iter().map(problem).collect()
+}

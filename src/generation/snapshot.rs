@@ -1,0 +1,103 @@
+//! Everything that follows from one configuration. Swapped whole on reload; a request keeps the one it
+//! started with.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::payload_rules;
+use crate::config::{Config, Place, Problem, Severity};
+use crate::credential::{self, Credential, Listings};
+use crate::http::client_key::Gate;
+use crate::http::models::ListedModel;
+use crate::routing::{Catalog, CredentialIds, Policy};
+
+pub struct Snapshot {
+    pub config: Config,
+    pub gate: Gate,
+    pub catalog: Catalog,
+    pub policy: Policy,
+    pub listed: Vec<ListedModel>,
+    /// Where logs of requests go.
+    pub log_folder: Arc<Path>,
+}
+
+/// A credential whose models only its upstream knows, which is not asked.
+fn never_listed(config: &Config, credential: &Credential) -> Problem {
+    let place = Place {
+        path: credential.section().into_owned(),
+        ..Place::default()
+    };
+    let message = "has no `models`, and lists are not fetched: it is never used".to_owned();
+    Problem::new(&config.file, &place, Severity::Warning, message)
+}
+
+impl Snapshot {
+    /// What follows from `config`, and what is odd about it. Credentials without `models` offer what `listings` has
+    /// for them; where lists are not fetched there are none.
+    pub fn new(
+        config: Config,
+        listings: Option<&Listings>,
+        credential_ids: &CredentialIds,
+        log_folder: Arc<Path>,
+        workers: usize,
+    ) -> (Self, Vec<Problem>) {
+        let (credentials, mut problems) = match listings {
+            Some(listings) => credential::with_listings(&config, listings),
+            None => credential::from_config(&config),
+        };
+        if listings.is_none() {
+            let waiting = credentials
+                .iter()
+                .filter(|one| one.models.is_empty() && !one.is_without_models());
+            problems.extend(waiting.map(|one| never_listed(&config, one)));
+        }
+        let catalog = Catalog::new(credentials, credential_ids);
+        problems.extend(payload_rules::idle(&config, &catalog));
+        let routing = &config.routing;
+        let policy = Policy {
+            strategy: routing.strategy,
+            affinity: routing
+                .session_affinity
+                .then_some(routing.session_affinity_ttl),
+            failback: routing.session_affinity_priority_failback,
+            request_retry: config.request_retry,
+            max_retry_credentials: config.max_retry_credentials,
+            max_retry_interval: config.max_retry_interval,
+            // Whoever waits holds a worker.
+            waiters: (workers / 4).max(1),
+            disable_cooling: config.disable_cooling,
+            transient_cooldown: config.transient_cooldown,
+        };
+        let listed = catalog
+            .entries()
+            .map(|(name, entry)| (name, &entry.model))
+            .map(|(name, model)| ListedModel {
+                id: name.to_owned(),
+                owned_by: model.owned_by.clone(),
+                created: model
+                    .created
+                    .and_then(|created| i64::try_from(created).ok()),
+                display_name: Some(model.display_name.clone()),
+                version: model.version.map(str::to_owned),
+                input_limit: model.context,
+                output_limit: model.output,
+                ..ListedModel::default()
+            })
+            .collect();
+        let snapshot = Self {
+            gate: Gate::new(&config),
+            catalog,
+            policy,
+            listed,
+            log_folder,
+            config,
+        };
+        (snapshot, problems)
+    }
+
+    /// All credentials by their ids.
+    pub fn credentials(&self) -> impl Iterator<Item = (&str, &Credential)> {
+        let credentials = self.catalog.credentials().iter();
+        credentials.map(|credential| (credential.id.as_str(), &**credential))
+    }
+}

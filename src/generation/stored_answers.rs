@@ -1,0 +1,310 @@
+//! What is asked about answers that were given before: `/v1/responses/{id}` and below.
+
+use std::io::{self, Cursor, Read, Write};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::access_log::Access;
+use super::error_answer::ErrorAnswer;
+use super::inbound::Inbound;
+use super::services::Services;
+use super::snapshot::Snapshot;
+use crate::credential::Credential;
+use crate::exchange::Waiter;
+use crate::http::client_key::Client;
+use crate::http::fixed::{EVENT_STREAM, RELAYED_JSON};
+use crate::http::head::{Framing, Head};
+use crate::http::query::Query;
+use crate::http::reply::Reply;
+use crate::http::route::StoredOperation;
+use crate::provider::url;
+use crate::provider::{Action, Answer, Call, Failure, FailureKind, Stored, Target, Verb};
+use crate::relay::{self, Chunks, Rename};
+use crate::session::name;
+use crate::sse::MAX_EVENT;
+use crate::stored::page::Page;
+use crate::stored::{AtUpstream, Found};
+use crate::wire::Dialect;
+use crate::wire::problem::{ErrorStatus, Problem};
+
+/// What of a query goes on to the upstream: never a client's key.
+const PASSED_ON: [&str; 8] = [
+    "include",
+    "include[]",
+    "stream",
+    "starting_after",
+    "include_obfuscation",
+    "limit",
+    "order",
+    "after",
+];
+/// Bytes of an answer that are passed on at a time.
+const PIECE: usize = 16 * 1024;
+
+/// A request about an answer.
+pub struct Asked<'a> {
+    pub client: Client<'a>,
+    pub id: &'a str,
+    pub operation: StoredOperation,
+    pub query: Query<'a>,
+}
+
+impl Services {
+    /// Answers it: from what is kept here, or by the upstream that has it.
+    #[inline(never)]
+    pub fn about_stored(
+        &self,
+        snapshot: &Snapshot,
+        asked: &Asked<'_>,
+        inbound: &Inbound,
+        access: &Access,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let client = name::Client::new(match asked.client {
+            Client::Anonymous => "",
+            Client::Known(key) => key.reveal(),
+        });
+        let reply = match self.stored.answer(client, asked.id, Instant::now()) {
+            Found::Here(answer) => self.kept_answer(client, asked, &answer),
+            Found::AtUpstream(there) => {
+                access.admit();
+                let credentials = snapshot.catalog.credentials();
+                match credentials.iter().find(|one| *one.id == *there.credential) {
+                    Some(credential) => {
+                        let answered = self
+                            .ask_about(snapshot, asked, inbound, credential)
+                            .and_then(|answer| self.renamed(asked, &there, answer));
+                        match answered {
+                            Ok(answer) => {
+                                self.forget(client, asked, None);
+                                return pass_on(answer, inbound, access, out);
+                            }
+                            Err(failure) => {
+                                self.forget(client, asked, Some(&failure));
+                                access.failed(&failure.message);
+                                let words = told(&failure).ok_or(io::ErrorKind::BrokenPipe)?;
+                                words.reply(Dialect::Responses)
+                            }
+                        }
+                    }
+                    // It went with a reload.
+                    None => not_found(asked.id),
+                }
+            }
+            Found::Nowhere => not_found(asked.id),
+        };
+        if let Some(why) = reply.failure() {
+            access.failed(why);
+        }
+        let reply = reply.with_id(access.id);
+        match inbound.method == "HEAD" {
+            true => reply.head_only().write(out),
+            false => reply.write(out),
+        }
+    }
+
+    /// Forgets an answer that the upstream has deleted, or does not have any more.
+    fn forget(&self, client: name::Client, asked: &Asked<'_>, failure: Option<&Failure>) {
+        let is_gone = match (asked.operation, failure) {
+            (StoredOperation::Delete, None) => true,
+            (StoredOperation::Answer | StoredOperation::Delete, Some(failure)) => {
+                failure.status == Some(404)
+            }
+            _ => false,
+        };
+        if is_gone {
+            self.stored.delete(client, asked.id);
+        }
+    }
+
+    fn kept_answer(
+        &self,
+        client: name::Client,
+        asked: &Asked<'_>,
+        answer: &Arc<crate::stored::Answer>,
+    ) -> Reply {
+        let problem = |problem: &Problem| Reply::problem(Dialect::Responses, problem);
+        match asked.operation {
+            StoredOperation::Answer if asked.query.first("stream").as_deref() == Some("true") => {
+                problem(&Problem {
+                    param: Some("stream"),
+                    ..Problem::invalid_request(
+                        "A response that was not created with `background` cannot be streamed.",
+                    )
+                })
+            }
+            StoredOperation::Answer => self.within_budget(answer.object()),
+            StoredOperation::InputItems => {
+                let page = Page::read(|name| asked.query.first(name));
+                match page.and_then(|page| page.of(&answer.context)) {
+                    Ok(list) => self.within_budget(list),
+                    Err(why) => problem(&why),
+                }
+            }
+            StoredOperation::Delete => {
+                self.stored.delete(client, asked.id);
+                let deleted = serde_json::json!({"id": asked.id, "object": "response",
+                    "deleted": true});
+                Reply::json(deleted.to_string().into_bytes())
+            }
+            StoredOperation::Cancel => problem(&Problem::synchronous_response()),
+        }
+    }
+
+    /// A body that was put together, as long as there is memory for it.
+    fn within_budget(&self, body: String) -> Reply {
+        match self.budget.has(body.len()) {
+            true => Reply::json(body.into_bytes()),
+            false => Reply::problem(
+                Dialect::Responses,
+                &Problem::overloaded(Duration::from_secs(1)),
+            ),
+        }
+    }
+
+    /// The upstream's answer with the client's name of the model in it. Events keep theirs.
+    fn renamed(
+        &self,
+        asked: &Asked<'_>,
+        there: &AtUpstream,
+        answer: Answer,
+    ) -> Result<Answer, Failure> {
+        let is_events = answer
+            .headers
+            .get("content-type")
+            .is_some_and(|kind| kind.starts_with(EVENT_STREAM));
+        let (Some((upstream, client)), StoredOperation::Answer, false) =
+            (&there.names, asked.operation, is_events)
+        else {
+            return Ok(answer);
+        };
+        let asked = relay::ExpectedAnswer {
+            dialect: Dialect::Responses,
+            model: upstream,
+            is_generation: false,
+            event_bytes: MAX_EVENT,
+            budget: &self.budget,
+        };
+        let (status, headers) = (answer.status, answer.headers.clone());
+        let (waiter, redaction) = (answer.waiter.clone(), Arc::clone(&answer.redaction));
+        let whole = relay::whole::open_all(answer, &asked)?;
+        let rename = Rename { upstream, client };
+        let renamed = rename.json(Dialect::Responses, whole.held());
+        let body = renamed.unwrap_or_else(|| whole.held().to_vec());
+        Ok(Answer {
+            status,
+            headers,
+            body: Box::new(Cursor::new(body)),
+            waiter,
+            redaction,
+        })
+    }
+
+    /// Asks the upstream that keeps the answer, as the credential that has it.
+    fn ask_about(
+        &self,
+        snapshot: &Snapshot,
+        asked: &Asked<'_>,
+        inbound: &Inbound,
+        credential: &Credential,
+    ) -> Result<Answer, Failure> {
+        let (verb, below) = match asked.operation {
+            StoredOperation::Answer => (Verb::Get, ""),
+            StoredOperation::InputItems => (Verb::Get, "/input_items"),
+            StoredOperation::Delete => (Verb::Delete, ""),
+            StoredOperation::Cancel => (Verb::Post, "/cancel"),
+        };
+        let mut path = format!("{}{below}", url::value(asked.id));
+        let mut sign = '?';
+        for name in PASSED_ON {
+            for value in asked.query.all(name) {
+                path.push(sign);
+                path.push_str(&format!("{}={}", url::value(name), url::value(&value)));
+                sign = '&';
+            }
+        }
+        let waiter = match &inbound.client {
+            Some(client) => Waiter::of(Rc::clone(client)),
+            None => Waiter::alone(),
+        };
+        let headers: Vec<(&str, &str)> = inbound.headers.iter().collect();
+        let own_headers = credential.headers_for(&headers);
+        self.upstream.call(&Call {
+            target: Target::of(credential, &own_headers, &snapshot.config),
+            model: "",
+            action: Action::Stored(Stored { verb, path: &path }),
+            stream: asked.query.first("stream").as_deref() == Some("true"),
+            body: b"",
+            model_span: None,
+            client_headers: &headers,
+            alt: None,
+            is_flavoured: false,
+            waiter: &waiter,
+        })
+    }
+}
+
+fn not_found(id: &str) -> Reply {
+    Reply::problem(Dialect::Responses, &Problem::response_not_found(id))
+}
+
+/// What the client hears of a failure; `None` when it has gone. Our credentials are not the client's: that they are
+/// refused is no word for it.
+fn told(failure: &Failure) -> Option<ErrorAnswer<'_>> {
+    let problem = match (failure.kind, failure.status) {
+        (FailureKind::ClientGone, _) => return None,
+        (FailureKind::Status, Some(status @ (401..=403))) => Problem::new(
+            ErrorStatus::UNAVAILABLE,
+            format!("the upstream that keeps the response refused its credential with {status}"),
+        ),
+        (FailureKind::Status, Some(status)) => {
+            return Some(ErrorAnswer::Upstream {
+                status: ErrorStatus::from_upstream(status),
+                retry_after: failure.retry_after,
+                failure,
+            });
+        }
+        (FailureKind::Timeout, _) => Problem::upstream_timeout(failure),
+        _ => Problem::upstream_broken(failure),
+    };
+    Some(ErrorAnswer::Ours(problem))
+}
+
+/// Writes the upstream's answer as it comes.
+fn pass_on(
+    mut answer: Answer,
+    inbound: &Inbound,
+    access: &Access,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let content_type = answer.headers.get("content-type").unwrap_or(RELAYED_JSON);
+    let is_empty = answer.status == 204;
+    let head = Head {
+        request_id: Some(access.id),
+        ..Head::new(
+            answer.status,
+            content_type,
+            match is_empty {
+                true => Framing::None,
+                false => Framing::Chunked,
+            },
+        )
+    };
+    let mut bytes = Vec::with_capacity(512);
+    head.write(&mut bytes, SystemTime::now(), []);
+    out.write_all(&bytes)?;
+    if is_empty || inbound.method == "HEAD" {
+        return out.flush();
+    }
+    let mut chunks = Chunks::new(out);
+    let mut piece = vec![0; PIECE];
+    loop {
+        let count = answer.body.read(&mut piece)?;
+        if count == 0 {
+            return chunks.finish();
+        }
+        chunks.put(piece.get(..count).unwrap_or_default());
+        chunks.flush()?;
+    }
+}

@@ -1,0 +1,120 @@
+//! What is known of a request by its head alone: whether it is served, for whom, and as what.
+
+use std::net::SocketAddr;
+
+use super::client_key::{Client, Gate, Refused};
+use super::fixed;
+use super::query::Query;
+use super::reply::Reply;
+use super::route::{self, Known, Resolved, Route};
+use crate::wire::problem::Problem;
+
+/// The head of a request, and how it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'r, 't, H> {
+    pub method: &'r str,
+    pub target: &'t str,
+    /// All header lines, names and values, in any number of passes.
+    pub headers: H,
+    pub peer: SocketAddr,
+    /// Where the gateway listens: all its addresses, or the one over which the request came.
+    pub local: &'r [SocketAddr],
+}
+
+/// A request that may be served.
+#[derive(Debug)]
+pub struct Admitted<'t, 'k> {
+    pub route: Route<'t>,
+    pub query: Query<'t>,
+    pub client: Client<'k>,
+}
+
+/// Whether a request is served. Out of line: a worker's stack is paid for by every stream.
+///
+/// # Errors
+/// The answer it gets instead; a preflight and a redirect are some, too.
+#[inline(never)]
+pub fn admit<'t, 'k, 'h, H>(
+    head: &Head<'_, 't, H>,
+    gate: &'k Gate,
+) -> Result<Admitted<'t, 'k>, Box<Reply>>
+where
+    H: Iterator<Item = (&'h str, &'h str)> + Clone,
+{
+    let header = |name: &str| {
+        let mut headers = head.headers.clone();
+        headers
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    };
+    let resolved = route::resolve(head.method, head.target);
+    let route = match &resolved {
+        Resolved::Serve { route, .. } => Some(route),
+        Resolved::NotAllowed(known) | Resolved::Preflight { known: Some(known) } => {
+            Some(&known.route)
+        }
+        Resolved::Preflight { known: None } | Resolved::Redirect { .. } | Resolved::NotFound => {
+            None
+        }
+    };
+    let dialect = route.map(|route| route.dialect_for(header));
+    let query = Query::new(head.target.split_once('?').unwrap_or_default().1);
+    let is_array = route.is_some_and(|route| route.answers_array(query));
+    let refuse = |refused: Refused| {
+        let problem = refused.problem();
+        let reply = match dialect {
+            Some(dialect) => Reply::problem(dialect, &problem).in_array_if(is_array),
+            None => Reply::plain_problem(&problem),
+        };
+        Box::new(match refused.is_shared() {
+            true => reply,
+            false => reply.for_nobody_else(),
+        })
+    };
+    let authority = route::authority(head.target);
+    gate.admit(head.peer, head.local, authority, head.headers.clone())
+        .map_err(refuse)?;
+    let (route, query) = match resolved {
+        Resolved::Serve { route, query } => (route, query),
+        other => {
+            // Whoever shows a wrong key hears of that first; who shows none may have lost the way.
+            let is_wrong = matches!(other, Resolved::NotFound)
+                && gate.check(header, query) == Err(Refused::InvalidKey);
+            return Err(match is_wrong {
+                true => refuse(Refused::InvalidKey),
+                false => Box::new(unserved(other, header, is_array)),
+            });
+        }
+    };
+    let client = match route.is_open() {
+        true => Client::Anonymous,
+        false => gate.check(header, query).map_err(refuse)?,
+    };
+    Ok(Admitted {
+        route,
+        query,
+        client,
+    })
+}
+
+/// The answer to what is no route.
+fn unserved<'h>(
+    resolved: Resolved<'_>,
+    header: impl Fn(&str) -> Option<&'h str>,
+    is_array: bool,
+) -> Reply {
+    match resolved {
+        Resolved::Preflight { known: None } => Reply::preflight(),
+        Resolved::Preflight { known: Some(known) } => {
+            Reply::preflight().with_header("Allow", known.allow)
+        }
+        Resolved::Redirect { status, location } => Reply::redirect(status, location),
+        Resolved::NotAllowed(Known { route, allow }) => {
+            let problem = Problem::method_not_allowed(allow);
+            Reply::problem(route.dialect_for(header), &problem)
+                .in_array_if(is_array)
+                .with_header("Allow", allow)
+        }
+        Resolved::Serve { .. } | Resolved::NotFound => Reply::fixed(fixed::NOT_FOUND),
+    }
+}

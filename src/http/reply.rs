@@ -1,0 +1,201 @@
+//! Answers that the gateway gives itself: one write each.
+
+use std::io::{self, Write};
+use std::time::{Duration, SystemTime};
+
+use super::fixed::{Fixed, JSON, RELAYED_JSON};
+use super::head::{Framing, Head};
+use crate::logs::request_id::RequestId;
+use crate::wire::Dialect;
+use crate::wire::problem::{self, Problem};
+
+/// When to ask again after a 429 that does not say it. Clients that are told nothing come back at once, or never.
+fn usual_pause(status: u16) -> Option<Duration> {
+    (status == 429).then_some(Duration::from_secs(5))
+}
+
+/// A whole answer.
+pub struct Reply {
+    status: u16,
+    content_type: Option<&'static str>,
+    location: Option<String>,
+    retry_after: Option<Duration>,
+    request_id: Option<RequestId>,
+    body: Vec<u8>,
+    /// One header more.
+    header: Option<(&'static str, &'static str)>,
+    /// Whether web pages of any origin may read it.
+    is_shared: bool,
+    /// Why it is a failure.
+    failure: Option<String>,
+    /// HEAD: the head of the answer without its body.
+    head_only: bool,
+}
+
+impl Reply {
+    fn new(status: u16, content_type: Option<&'static str>, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            content_type,
+            location: None,
+            retry_after: None,
+            request_id: None,
+            body,
+            header: None,
+            is_shared: true,
+            failure: None,
+            head_only: false,
+        }
+    }
+
+    pub fn fixed(fixed: Fixed) -> Self {
+        Self {
+            failure: fixed.failure(),
+            ..Self::new(
+                fixed.status,
+                Some(fixed.content_type),
+                fixed.body.as_bytes().to_vec(),
+            )
+        }
+    }
+
+    pub fn json(body: Vec<u8>) -> Self {
+        Self::new(200, Some(JSON), body)
+    }
+
+    pub fn preflight() -> Self {
+        Self::new(204, None, Vec::new())
+    }
+
+    pub fn redirect(status: u16, location: String) -> Self {
+        Self {
+            location: Some(location),
+            ..Self::new(status, None, Vec::new())
+        }
+    }
+
+    /// An error, in the dialect of the caller.
+    pub fn problem(dialect: Dialect, problem: &Problem) -> Self {
+        let status = problem.status_in(dialect).code();
+        Self {
+            retry_after: problem.retry_after.or(usual_pause(status)),
+            failure: Some(problem.message.clone()),
+            ..Self::new(
+                status,
+                Some(RELAYED_JSON),
+                problem::render(dialect, problem),
+            )
+        }
+    }
+
+    /// An error where nobody knows the caller's dialect.
+    pub fn plain_problem(problem: &Problem) -> Self {
+        let body = serde_json::json!({"error": problem.message});
+        Self::new(
+            problem.status.code(),
+            Some(JSON),
+            body.to_string().into_bytes(),
+        )
+    }
+
+    /// An error of the upstream that is passed on in its own words.
+    pub fn refusal(status: u16, retry_after: Option<Duration>, body: Vec<u8>) -> Self {
+        Self {
+            retry_after: retry_after.or(usual_pause(status)),
+            ..Self::new(status, Some(RELAYED_JSON), body)
+        }
+    }
+
+    /// As the only element of a JSON array, where the answer would have been one.
+    pub fn in_array_if(mut self, is_array: bool) -> Self {
+        if is_array {
+            self.body.insert(0, b'[');
+            self.body.push(b']');
+        }
+        self
+    }
+
+    pub fn with_id(self, id: RequestId) -> Self {
+        Self {
+            request_id: Some(id),
+            ..self
+        }
+    }
+
+    pub fn with_header(self, name: &'static str, value: &'static str) -> Self {
+        Self {
+            header: Some((name, value)),
+            ..self
+        }
+    }
+
+    /// Without the headers that let web pages read it.
+    pub fn for_nobody_else(self) -> Self {
+        Self {
+            is_shared: false,
+            ..self
+        }
+    }
+
+    pub fn head_only(self) -> Self {
+        Self {
+            head_only: true,
+            ..self
+        }
+    }
+
+    /// What logs say of it, if it is a failure.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
+    }
+
+    pub fn into_body(self) -> Vec<u8> {
+        self.body
+    }
+
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Head and body, as they are sent.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes([])
+    }
+
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.write_with(out, [])
+    }
+
+    fn bytes<'h>(&self, passed_on: impl IntoIterator<Item = (&'h str, &'h str)>) -> Vec<u8> {
+        let head = Head {
+            status: self.status,
+            framing: match self.status {
+                204 => Framing::None,
+                _ => Framing::Length(self.body.len() as u64),
+            },
+            content_type: self.content_type,
+            request_id: self.request_id,
+            retry_after: self.retry_after,
+            location: self.location.as_deref(),
+            is_shared: self.is_shared,
+        };
+        let mut bytes = Vec::with_capacity(512 + self.body.len());
+        let headers = self.header.into_iter().chain(passed_on);
+        head.write(&mut bytes, SystemTime::now(), headers);
+        if !self.head_only {
+            bytes.extend_from_slice(&self.body);
+        }
+        bytes
+    }
+
+    /// Writes it with headers of the upstream's.
+    pub fn write_with<'h>(
+        &self,
+        out: &mut dyn Write,
+        passed_on: impl IntoIterator<Item = (&'h str, &'h str)>,
+    ) -> io::Result<()> {
+        let bytes = self.bytes(passed_on);
+        out.write_all(&bytes)?;
+        out.flush()
+    }
+}

@@ -1,0 +1,247 @@
+//! A suffix on the model's name, or limits of the model, where nothing else is translated.
+
+use serde_json::{Map, Value};
+
+use super::{Effort, ReasoningSupport, Target, read, settle, support, write};
+use crate::json::{self, Splice};
+use crate::wire::Dialect;
+
+/// The members that say, or limit, how much is thought.
+fn concerned(dialect: Dialect) -> &'static [&'static str] {
+    match dialect {
+        Dialect::Chat => &[
+            "reasoning_effort",
+            "reasoning",
+            "thinking",
+            "chat_template_kwargs",
+            "reasoning_split",
+        ],
+        Dialect::Responses => &["reasoning"],
+        Dialect::Messages => &[
+            "thinking",
+            "output_config",
+            "max_tokens",
+            "tool_choice",
+            "temperature",
+            "top_p",
+            "top_k",
+        ],
+        Dialect::Gemini => &["generationConfig", "generation_config"],
+    }
+}
+
+/// A body for `model` that says what the suffix says; all else in it stays as it is.
+///
+/// # Errors
+/// In words for the client, when the body is no object or the model cannot do it.
+pub fn suffixed(
+    dialect: Dialect,
+    body: &[u8],
+    model: &str,
+    suffix: &str,
+) -> Result<Vec<u8>, String> {
+    fitted(dialect, body, model, Some(suffix), support(model))
+}
+
+/// A body for `model`, of which `support` is known, that says what the suffix says, or else only what the model
+/// can; all else in it stays as it is.
+///
+/// # Errors
+/// As [`suffixed`].
+#[inline(never)]
+pub fn fitted(
+    dialect: Dialect,
+    body: &[u8],
+    model: &str,
+    suffix: Option<&str>,
+    support: Option<&ReasoningSupport>,
+) -> Result<Vec<u8>, String> {
+    edited(dialect, body, Some(model), |before, after| {
+        let effort = suffix.and_then(Effort::of_suffix);
+        // A suffix that says nothing goes, and nothing else.
+        if effort.is_some() || suffix.is_none() {
+            let wanted = read(dialect, before)?;
+            let settled = settle(wanted, effort, Target::new(dialect, dialect, support))?;
+            if effort.is_some() || settled.effort != wanted.effort {
+                write(dialect, settled, support, after);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// What `after` must be for its members that concern thinking to fit each other, where one of them is not as it
+/// is in `before`; else `None`.
+///
+/// # Errors
+/// As for [`suffixed`].
+#[inline(never)]
+pub fn refitted(
+    dialect: Dialect,
+    before: &[u8],
+    after: &[u8],
+    model: &str,
+) -> Result<Option<Vec<u8>>, String> {
+    if said(dialect, before)? == said(dialect, after)? {
+        return Ok(None);
+    }
+    let fit = |before: &Map<String, Value>, after: &mut Map<String, Value>| {
+        write(dialect, read(dialect, before)?, support(model), after);
+        Ok(())
+    };
+    edited(dialect, after, None, fit).map(Some)
+}
+
+/// The members that concern thinking, as they stand.
+fn said(dialect: Dialect, body: &[u8]) -> Result<Vec<&[u8]>, String> {
+    let members = json::members(body).map_err(|error| error.to_string())?;
+    let concerned = concerned(dialect);
+    let find = |key: &&str| members.iter().find(|member| member.key == *key);
+    let raw = |member: &json::Member<'_>| body.get(member.value.start..member.value.end);
+    let said = concerned.iter().map(|key| find(key).and_then(raw));
+    Ok(said.map(Option::unwrap_or_default).collect())
+}
+
+/// A body whose members that concern thinking are changed, and the model's name to one that is given.
+fn edited(
+    dialect: Dialect,
+    body: &[u8],
+    model: Option<&str>,
+    edit: impl FnOnce(&Map<String, Value>, &mut Map<String, Value>) -> Result<(), String>,
+) -> Result<Vec<u8>, String> {
+    let members = json::members(body).map_err(|error| error.to_string())?;
+    let value_of = |span: json::Span| {
+        let raw = body.get(span.start..span.end).unwrap_or_default();
+        serde_json::from_slice::<Value>(raw).unwrap_or_default()
+    };
+    let before: Map<String, Value> = members
+        .iter()
+        .filter(|member| concerned(dialect).contains(&&*member.key))
+        .map(|member| (member.key.to_string(), value_of(member.value)))
+        .collect();
+    let mut after = before.clone();
+    edit(&before, &mut after)?;
+    let mut splice = Splice::new(body);
+    for member in &members {
+        if let Some(model) = model.filter(|_| member.key == "model") {
+            splice.replace(member.value, Value::from(model).to_string().into_bytes());
+            continue;
+        }
+        let Some(old) = before.get(&*member.key) else {
+            continue;
+        };
+        match after.shift_remove(&*member.key) {
+            None => splice.remove(member),
+            Some(new) if new != *old => splice.replace(member.value, new.to_string().into_bytes()),
+            Some(_) => {}
+        }
+    }
+    for (key, value) in after {
+        if !before.contains_key(&key) {
+            splice.append_member(&key, value.to_string());
+        }
+    }
+    Ok(splice.pieces().collect::<Vec<_>>().concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Level, Thinking};
+    use super::*;
+
+    #[test]
+    fn what_a_model_cannot_is_refused_or_left_out() {
+        let support = ReasoningSupport::of(Thinking {
+            levels: vec![Level::Low, Level::Medium, Level::High],
+            ..Thinking::default()
+        });
+        let fit = |body: &str| {
+            let fitted = fitted(Dialect::Chat, body.as_bytes(), "m", None, Some(&support));
+            fitted.map(|body| String::from_utf8(body).unwrap())
+        };
+        for same in [
+            r#"{"model":"m", "x":1.50}"#,
+            r#"{"model":"m","reasoning_effort": "high" }"#,
+            r#"{"model":"m","reasoning":{ "effort":"low" }}"#,
+        ] {
+            assert_eq!(fit(same).as_deref(), Ok(same));
+        }
+        assert_eq!(
+            fit(r#"{"model":"m","reasoning_effort":"none","x":1}"#).unwrap(),
+            r#"{"model":"m","reasoning_effort":"low","x":1}"#
+        );
+        assert_eq!(
+            fit(r#"{"model":"m","reasoning_effort":"xhigh"}"#).unwrap_err(),
+            "level \"xhigh\" not supported, valid levels: low, medium, high"
+        );
+    }
+
+    #[test]
+    fn only_what_is_said_of_thinking_changes() {
+        for (dialect, body, model, suffix, expected) in [
+            (
+                Dialect::Chat,
+                r#"{"model": "m(high)", "x" : 1.50, "messages":[]}"#,
+                "m",
+                "high",
+                r#"{"model": "m", "x" : 1.50, "messages":[],"reasoning_effort":"high"}"#,
+            ),
+            (
+                Dialect::Chat,
+                r#"{"model":"m","reasoning_effort":"low"}"#,
+                "big",
+                "ultra",
+                r#"{"model":"big","reasoning_effort":"low"}"#,
+            ),
+            (
+                Dialect::Chat,
+                r#"{"model":"m","reasoning":{"effort":"low","exclude":true},"thinking":{"type":"disabled"}}"#,
+                "m",
+                "high",
+                r#"{"model":"m","reasoning":{"exclude":true},"reasoning_effort":"high"}"#,
+            ),
+            (
+                Dialect::Chat,
+                r#"{"model":"m","reasoning":{"effort": "low" },"thinking":{"type":"disabled"}}"#,
+                "m",
+                "ultra",
+                r#"{"model":"m","reasoning":{"effort": "low" },"thinking":{"type":"disabled"}}"#,
+            ),
+            (
+                Dialect::Chat,
+                r#"{"model":"m","chat_template_kwargs":{"x": 1.50,"enable_thinking":false}}"#,
+                "glm-4.6",
+                "high",
+                r#"{"model":"glm-4.6","chat_template_kwargs":{"x":1.5,"enable_thinking":true,"clear_thinking":false}}"#,
+            ),
+            (
+                Dialect::Messages,
+                r#"{"model":"m","messages":[]}"#,
+                "claude-opus-4-1",
+                "high",
+                r#"{"model":"claude-opus-4-1","messages":[],"max_tokens":32000,"thinking":{"type":"enabled","budget_tokens":24576}}"#,
+            ),
+            (
+                Dialect::Messages,
+                r#"{"model":"m","max_tokens":9000,"temperature":0.5,"messages":[]}"#,
+                "claude-sonnet-4-5",
+                "8192",
+                r#"{"model":"claude-sonnet-4-5","max_tokens":9000,"messages":[],"thinking":{"type":"enabled","budget_tokens":8192}}"#,
+            ),
+            (
+                Dialect::Gemini,
+                r#"{"contents":[],"generationConfig":{"topK":3}}"#,
+                "gemini-2.5-pro",
+                "low",
+                r#"{"contents":[],"generationConfig":{"topK":3,"thinkingConfig":{"thinkingBudget":1024,"includeThoughts":true}}}"#,
+            ),
+        ] {
+            let got = suffixed(dialect, body.as_bytes(), model, suffix).unwrap();
+            assert_eq!(String::from_utf8(got).unwrap(), expected);
+        }
+        assert!(suffixed(Dialect::Chat, b"[]", "m", "high").is_err());
+        let negative = br#"{"thinking":{"type":"enabled","budget_tokens":-5}}"#;
+        let why = suffixed(Dialect::Messages, negative, "m", "high").unwrap_err();
+        assert_eq!(why, "thinking.budget_tokens: -5 is no budget");
+    }
+}

@@ -1,0 +1,78 @@
+//! Whether the candidates are asked once more, and after which pause (spec/routing.md 7.8).
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
+
+use super::attempt_state::AttemptState;
+use super::catalog::Candidate;
+use super::router::{RouteRequest, Router};
+use crate::provider::Class;
+
+/// The pause before a round for which somebody is ready; it doubles from round to round.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Those who wait for the same recovery do not all wake at the same moment: a quarter more at most, or this.
+const SPREAD: Duration = Duration::from_secs(2);
+
+/// Opens round `round`, counted from 1, for those who may be asked in it, and says after which pause it
+/// begins; `None` if there is none.
+pub fn pause(
+    router: &Router,
+    request: &RouteRequest<'_>,
+    attempt_state: &mut AttemptState,
+    round: u32,
+    now: Instant,
+) -> Option<Duration> {
+    let admits = |index: usize, candidate: &Candidate| {
+        let own = candidate.credential.request_retry;
+        let rounds = own.unwrap_or(request.policy.request_retry);
+        request.serves(candidate)
+            && rounds.saturating_add(request.more_rounds) >= round
+            && attempt_state.class(index).is_none_or(Class::may_pass)
+    };
+    let mut admitted = vec![false; request.candidates().len()];
+    let mut is_ready = false;
+    let mut earliest: Option<Instant> = None;
+    for ((index, candidate), admitted) in request.candidates().iter().enumerate().zip(&mut admitted)
+    {
+        *admitted = admits(index, candidate);
+        if !*admitted {
+            continue;
+        }
+        match router.block(candidate, now) {
+            None => is_ready = true,
+            Some(block) if block.class.is_soft() => is_ready = true,
+            Some(block) => {
+                if let Some(until) = block.until
+                    && earliest.is_none_or(|known| until < known)
+                {
+                    earliest = Some(until);
+                }
+            }
+        }
+    }
+    let pause = match (is_ready, earliest) {
+        (true, _) => {
+            let doubled = FIRST_PAUSE.saturating_mul(1 << (round - 1).min(8));
+            doubled.min(LONGEST_PAUSE)
+        }
+        (false, Some(until)) => {
+            let most = request.policy.max_retry_interval;
+            let needed = until.saturating_duration_since(now);
+            if needed > most {
+                return None;
+            }
+            let spread = (needed / 4).min(SPREAD).mul_f64(random());
+            (needed + spread).min(most)
+        }
+        (false, None) => return None,
+    };
+    attempt_state.next_round(|index| admitted.get(index).copied().unwrap_or(false));
+    Some(pause)
+}
+
+/// 0 to 1; good enough to spread what would happen at once.
+fn random() -> f64 {
+    let bits = RandomState::new().hash_one(0) >> 11;
+    bits as f64 / (1_u64 << 53) as f64
+}

@@ -1,0 +1,205 @@
+//! Arguments of calls on their way to a client: as its tools take them, and as its dialect can say them.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::gemini::schema::{Profile, restore};
+use super::neutral::parts::{is_object, object_of_text};
+use super::neutral::{Event, Json, Part, Request};
+use crate::wire::Dialect;
+
+/// What it takes to give calls back their arguments, and the calls under way.
+#[derive(Clone, Debug, Default)]
+pub struct Arguments {
+    /// The client's own schemas of its tools, where the upstream got changed ones.
+    schemas: HashMap<String, Json>,
+    /// Tools whose arguments are text, which the upstream was told as `{"input": text}`.
+    wrapped: HashSet<String>,
+    /// The client's dialect says arguments as objects only.
+    are_objects: bool,
+    /// By choice and block.
+    calls: HashMap<(u32, u32), Call>,
+}
+
+/// A call whose arguments are held back until they are whole.
+#[derive(Clone, Debug)]
+struct Call {
+    tool: String,
+    text: String,
+}
+
+impl Arguments {
+    /// For the answer to a request. `wraps_texts` says whether the upstream was told of tools of text as functions.
+    pub fn new(request: &Request, client: Dialect, upstream: Dialect, wraps_texts: bool) -> Self {
+        let are_objects = matches!(client, Dialect::Messages | Dialect::Gemini);
+        let mut wrapped = HashSet::new();
+        if wraps_texts {
+            let tools = request.tools.iter().filter(|tool| tool.is_custom);
+            wrapped.extend(tools.map(|tool| tool.name.clone()));
+        }
+        if !are_objects {
+            wrapped.extend(called_with_text(request));
+        }
+        Self {
+            schemas: match upstream {
+                Dialect::Gemini => schemas(request),
+                _ => HashMap::new(),
+            },
+            wrapped,
+            are_objects,
+            calls: HashMap::new(),
+        }
+    }
+
+    /// Takes an event, and gives what the client is told for it. The tool is called by the client's name.
+    pub fn take(&mut self, event: Event, each: &mut impl FnMut(Event)) {
+        match event {
+            Event::ToolStart {
+                choice,
+                block,
+                ref name,
+                ..
+            } => {
+                let is_changed = self.wrapped.contains(name) || self.schemas.contains_key(name);
+                if is_changed || self.are_objects {
+                    let call = Call {
+                        tool: name.clone(),
+                        text: String::new(),
+                    };
+                    self.calls.insert((choice, block), call);
+                }
+                each(event);
+            }
+            Event::ToolArgs {
+                choice,
+                block,
+                delta,
+            } => {
+                let Some(call) = self.calls.get_mut(&(choice, block)) else {
+                    each(Event::ToolArgs {
+                        choice,
+                        block,
+                        delta,
+                    });
+                    return;
+                };
+                call.text.push_str(&delta);
+                // What begins as an object need not wait for its end.
+                if call.text.trim_start().starts_with('{')
+                    && !self.wrapped.contains(&call.tool)
+                    && !self.schemas.contains_key(&call.tool)
+                {
+                    let delta = std::mem::take(&mut call.text);
+                    self.calls.remove(&(choice, block));
+                    each(Event::ToolArgs {
+                        choice,
+                        block,
+                        delta,
+                    });
+                }
+            }
+            Event::ToolEnd { choice, block } => {
+                self.release(choice, block, each);
+                each(event);
+            }
+            Event::Finish { choice, .. } => {
+                let mut blocks: Vec<u32> = self
+                    .calls
+                    .keys()
+                    .filter_map(|(of, block)| (*of == choice).then_some(*block))
+                    .collect();
+                blocks.sort_unstable();
+                for block in blocks {
+                    self.release(choice, block, each);
+                }
+                each(event);
+            }
+            other => each(other),
+        }
+    }
+
+    fn release(&mut self, choice: u32, block: u32, each: &mut impl FnMut(Event)) {
+        let Some(call) = self.calls.remove(&(choice, block)) else {
+            return;
+        };
+        let delta = self.whole(call);
+        if !delta.trim().is_empty() {
+            each(Event::ToolArgs {
+                choice,
+                block,
+                delta,
+            });
+        }
+    }
+
+    /// Whole arguments, as the client's tool takes them.
+    fn whole(&self, Call { tool, text }: Call) -> String {
+        if self.wrapped.contains(&tool) {
+            return unwrapped(text);
+        }
+        let schema = self.schemas.get(&tool).and_then(Json::tree);
+        if let Some(schema) = schema
+            && let Ok(arguments) = serde_json::from_str(&text)
+        {
+            return restore(arguments, &schema, Profile::Public).to_string();
+        }
+        match self.are_objects && !text.trim().is_empty() {
+            true => object_of_text(&text).into(),
+            false => text,
+        }
+    }
+}
+
+/// The text out of the object that stood for it.
+fn unwrapped(arguments: String) -> String {
+    let object = serde_json::from_str::<Value>(&arguments);
+    match object.as_ref().ok().and_then(|object| object.get("input")) {
+        Some(Value::String(text)) => text.clone(),
+        _ => arguments,
+    }
+}
+
+/// Functions that the client has called with what is no object. The upstream sees them called with
+/// `{"input": …}` and calls them so itself; where the tool has no such argument, that is undone.
+fn called_with_text<'r>(request: &'r Request<'_>) -> impl Iterator<Item = String> + 'r {
+    let parts = request.turns.iter().flat_map(|turn| &turn.parts);
+    let called = parts.filter_map(|part| match part {
+        Part::ToolCall(call) if !call.is_custom => Some(call),
+        _ => None,
+    });
+    let with_text =
+        called.filter(|call| !call.arguments.trim().is_empty() && !is_object(&call.arguments));
+    let names = with_text.map(|call| call.name.as_str());
+    let has_input = |name: &str| {
+        let tool = request.tools.iter().find(|tool| tool.name == name);
+        tool.is_some_and(|tool| tool.schema.as_str().contains("\"input\":"))
+    };
+    names
+        .filter(move |name| !has_input(name))
+        .map(str::to_owned)
+}
+
+/// The schemas of tools by which arguments may have to be restored.
+fn schemas(request: &Request) -> HashMap<String, Json> {
+    let tools = request.tools.iter().filter(|tool| !tool.is_custom);
+    tools
+        .filter(|tool| has_literals(tool.schema.as_str()))
+        .map(|tool| (tool.name.clone(), tool.schema.clone()))
+        .collect()
+}
+
+/// Whether a schema may allow values that are no texts, one by one.
+fn has_literals(schema: &str) -> bool {
+    let is_said = |name: &str, texts: &str| {
+        let mut rest = schema;
+        while let Some((_, behind)) = rest.split_once(name) {
+            if !behind.starts_with(texts) {
+                return true;
+            }
+            rest = behind;
+        }
+        false
+    };
+    schema.contains('\\') || is_said("\"const\":", "\"") || schema.contains("\"enum\":")
+}

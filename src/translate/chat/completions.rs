@@ -1,0 +1,182 @@
+//! Legacy completions: a prompt in, its continuation out, by way of a chat (spec/dialects.md 0.3).
+
+use serde_json::{Value, json};
+
+use super::write_answer::{finish_reason, usage};
+use crate::json::fields::Put;
+use crate::translate::neutral::answer::{Answer, Block, Ending, Head};
+use crate::translate::neutral::event::Event;
+use crate::translate::neutral::parts::stops;
+use crate::translate::neutral::{
+    Given, Object, Part, Request, Role, Sampling, Turn, Untranslatable,
+};
+
+/// What a client that says nothing is taken to want.
+const NO_PROMPT: &str = "Complete this:";
+
+/// Reads a request.
+///
+/// # Errors
+/// Where it wants what no chat gives: several prompts or tokens completed, the prompt in the answer, what stands
+/// between two texts.
+pub fn request(mut body: Object<'_>) -> Result<Request<'_>, Untranslatable> {
+    if body.flag("echo") == Some(true) {
+        return Err(Untranslatable::new("echo", "a prompt is not repeated"));
+    }
+    if body.full_text("suffix").is_some() {
+        let why = "only what follows a prompt can be completed";
+        return Err(Untranslatable::new("suffix", why));
+    }
+    let prompt = prompt(body.take("prompt"))?;
+    Ok(Request {
+        model: body.text("model").unwrap_or_default(),
+        stream: body.flag("stream").unwrap_or(false),
+        turns: vec![Turn::new(Role::User, Part::text(prompt))],
+        stop: stops(body.list_of("stop")),
+        sampling: Sampling {
+            max_tokens: body.count("max_tokens"),
+            temperature: body.number("temperature"),
+            top_p: body.number("top_p"),
+            frequency_penalty: body.number("frequency_penalty"),
+            presence_penalty: body.number("presence_penalty"),
+            n: body.count("n"),
+            ..Sampling::default()
+        },
+        ..Request::default()
+    })
+}
+
+fn prompt(given: Option<Given<'_>>) -> Result<String, Untranslatable> {
+    let refused = |why| Err(Untranslatable::new("prompt", why));
+    let text = match given {
+        Some(Given::String(text)) => text,
+        Some(Given::List(mut prompts)) => match (prompts.next(), prompts.next()) {
+            (Some(Given::String(text)), None) => text,
+            (Some(_), None) => return refused("must be text, not tokens"),
+            _ => return refused("must be one text"),
+        },
+        None => String::new(),
+        Some(_) => return refused("must be one text"),
+    };
+    Ok(match text.is_empty() {
+        true => NO_PROMPT.to_owned(),
+        false => text,
+    })
+}
+
+/// Writes the chunks of one answer.
+#[derive(Debug)]
+pub struct Writer {
+    head: Head,
+}
+
+impl Writer {
+    pub fn new(head: Head) -> Self {
+        Self { head }
+    }
+
+    /// Writes one event that is neither the end nor an error.
+    pub fn put(&mut self, event: Event, out: &mut Vec<u8>) {
+        if let Event::TextDelta { choice, text, .. } = event {
+            let choice =
+                json!({"index": choice, "text": text, "logprobs": null, "finish_reason": null});
+            write(&object(&self.head, vec![choice]), out);
+        }
+    }
+
+    /// Writes the end.
+    pub fn end(&mut self, ending: Ending, out: &mut Vec<u8>) {
+        let choices = ending.finishes.into_iter().map(|(index, (finish, _))| {
+            json!({"index": index, "text": "", "logprobs": null,
+                "finish_reason": finish_reason(&finish)})
+        });
+        let mut chunk = object(&self.head, choices.collect());
+        if let Some(known) = ending.usage {
+            chunk.put("usage", usage(&known));
+        }
+        write(&chunk, out);
+        out.extend_from_slice(b"data: [DONE]\n\n");
+    }
+}
+
+fn write(chunk: &Value, out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("data: {chunk}\n\n").as_bytes());
+}
+
+fn object(head: &Head, choices: Vec<Value>) -> Value {
+    json!({"id": head.id, "object": "text_completion", "created": head.created,
+        "model": head.model, "choices": choices})
+}
+
+/// A whole answer.
+pub fn whole(answer: &Answer, head: &Head) -> Value {
+    let choices = answer.choices.iter().map(|(index, choice)| {
+        let texts = choice.blocks.values().filter_map(|block| match block {
+            Block::Text { text, .. } => Some(text.as_str()),
+            _ => None,
+        });
+        json!({"index": index, "text": texts.collect::<String>(), "logprobs": null,
+            "finish_reason": finish_reason(&choice.finish())})
+    });
+    let mut body = object(head, choices.collect());
+    if let Some(known) = &answer.usage {
+        body.put("usage", usage(known));
+    }
+    body
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+    use crate::translate::neutral::given;
+
+    fn read(body: Value) -> Result<Request<'static>, String> {
+        let body = body.to_string();
+        let body = given::open(body.as_bytes()).map_err(|why| why.to_string())?;
+        let request = request(body).map_err(|why| why.to_string())?;
+        Ok(request.into_owned())
+    }
+
+    #[test]
+    fn one_text_is_completed() {
+        for (body, said) in [
+            (json!({"prompt": "Once"}), "Once"),
+            (
+                json!({"prompt": ["Once"], "echo": false, "suffix": ""}),
+                "Once",
+            ),
+            (json!({"prompt": "", "suffix": null}), NO_PROMPT),
+            (json!({"prompt": null}), NO_PROMPT),
+            (json!({}), NO_PROMPT),
+        ] {
+            let turns = read(body).unwrap().turns;
+            assert_eq!(turns[0].parts[..], [Part::text(said)]);
+        }
+        assert_eq!(read(json!({"n": 2})).unwrap().sampling.n, Some(2));
+    }
+
+    #[test]
+    fn what_no_chat_gives_is_refused_by_name() {
+        for (body, why) in [
+            (json!({"prompt": ["a", "b"]}), "prompt: must be one text"),
+            (json!({"prompt": []}), "prompt: must be one text"),
+            (json!({"prompt": [1, 2]}), "prompt: must be one text"),
+            (json!({"prompt": {"a": 1}}), "prompt: must be one text"),
+            (
+                json!({"prompt": [[1, 2]]}),
+                "prompt: must be text, not tokens",
+            ),
+            (
+                json!({"prompt": "a", "echo": true}),
+                "echo: a prompt is not repeated",
+            ),
+            (
+                json!({"prompt": "a", "suffix": "b"}),
+                "suffix: only what follows a prompt can be completed",
+            ),
+        ] {
+            assert_eq!(read(body).unwrap_err(), why);
+        }
+    }
+}

@@ -1,0 +1,453 @@
+//! Chat requests, written (spec/dialects.md 1).
+
+use serde_json::{Map, Value, json};
+
+use crate::json::fields::{Put, object_of, set};
+use crate::translate::neutral::capabilities::{self, Feature, cannot};
+use crate::translate::neutral::ids::{CallIds, Distinct};
+use crate::translate::neutral::names::Names;
+use crate::translate::neutral::parts::{self, function_arguments, texts_of};
+use crate::translate::neutral::{
+    Family, List, Output, Part, Parts, Request, Role, Source, Text, Tool, ToolCall, ToolChoice,
+    ToolResult, Turn, Untranslatable, Written, fold, ids, media, repair, schema,
+};
+use crate::translate::openai::{
+    LONGEST_NAME, flagged, is_reasoning, mime_of, output_name, tier_word,
+};
+use crate::wire::Dialect;
+
+type Result<T> = std::result::Result<T, Untranslatable>;
+
+/// How an upstream is told of tools that take text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TextTools {
+    /// As functions with one text.
+    #[default]
+    AsFunctions,
+    AsTheyAre,
+}
+
+/// What is known of a provider of chats beside its dialect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    pub text_tools: TextTools,
+    pub call_ids: CallIds,
+}
+
+/// Whether an answer may be of this kind (OpenAI's OpenAPI document, `ResponseModalities`). Pictures are asked for like
+/// that where other vendors' models make them in chats, which their names tell.
+fn takes(modality: &str, model: &str) -> bool {
+    match modality {
+        "text" | "audio" => true,
+        "image" => model.contains("image"),
+        _ => false,
+    }
+}
+
+/// Writes a request for `model`.
+///
+/// # Errors
+/// For media that cannot be said.
+pub fn request(request: Request, model: &str, names: &Names, known: Known) -> Result<Written> {
+    let mut request = capabilities::sayable(request, Dialect::Chat);
+    if known.text_tools == TextTools::AsFunctions {
+        as_functions(&mut request);
+    }
+    repair::begun(&mut request.system, &mut request.turns);
+    let mut body = Written::default();
+    body.insert("model".to_owned(), model.into());
+    let turns = repair::shown_by_the_user(request.turns);
+    let turns = repair::tool_turns(turns, Distinct::of(Dialect::Chat, known.call_ids));
+    let above = request.system.iter().map(|text| text.text.len());
+    let weight = turns.iter().map(Turn::weight).chain(above).sum();
+    let mut messages = List::expecting(weight);
+    system(request.system, &mut messages)?;
+    for turn in turns {
+        let weight = turn.weight();
+        self::turn(turn, names, &mut messages)?;
+        messages.advance(weight);
+    }
+    body.set_list("messages", messages);
+    let sampling = request.sampling;
+    let most = match is_reasoning(model) {
+        true => "max_completion_tokens",
+        false => "max_tokens",
+    };
+    set(&mut body, most, sampling.max_tokens);
+    set(&mut body, "temperature", sampling.temperature);
+    set(&mut body, "top_p", sampling.top_p);
+    set(&mut body, "top_k", sampling.top_k);
+    set(&mut body, "frequency_penalty", sampling.frequency_penalty);
+    set(&mut body, "presence_penalty", sampling.presence_penalty);
+    set(&mut body, "seed", sampling.seed);
+    set(&mut body, "n", sampling.n.filter(|n| *n > 1));
+    if !request.stop.is_empty() {
+        let stop: Vec<String> = request.stop.into_iter().take(4).collect();
+        body.insert("stop".to_owned(), stop.into());
+    }
+    tools(
+        &mut body,
+        request.tools,
+        request.tool_choice,
+        request.parallel,
+        names,
+    )?;
+    if let Some(search) = request.web_search {
+        let mut options = Map::new();
+        set(&mut options, "search_context_size", search.context_size);
+        if !search.location.is_empty() {
+            let location = json!({"type": "approximate", "approximate": search.location});
+            options.insert("user_location".to_owned(), location);
+        }
+        body.insert("web_search_options".to_owned(), options.into());
+    }
+    output(request.output, &mut body);
+    let short = |name| ids::short(name, LONGEST_NAME);
+    set(&mut body, "user", request.user_id.map(short));
+    set(&mut body, "prompt_cache_key", request.cache_key.map(short));
+    set(
+        &mut body,
+        "service_tier",
+        request.service_tier.map(tier_word),
+    );
+    set(&mut body, "verbosity", request.verbosity);
+    let mut modalities = request.modalities;
+    modalities.retain(|modality| takes(modality, model));
+    if !modalities.is_empty() {
+        body.insert("modalities".to_owned(), modalities.into());
+    }
+    let mut shape = Map::new();
+    set(&mut shape, "aspect_ratio", request.image_shape.aspect_ratio);
+    set(&mut shape, "image_size", request.image_shape.size);
+    if !shape.is_empty() {
+        body.insert("image_config".to_owned(), shape.into());
+    }
+    if request.stream {
+        body.insert("stream".to_owned(), true.into());
+        body.insert("stream_options".to_owned(), json!({"include_usage": true}));
+    }
+    Ok(body)
+}
+
+/// Makes functions of tools of text, also where they have been called.
+fn as_functions(request: &mut Request) {
+    for tool in request.tools.iter_mut().filter(|tool| tool.is_custom) {
+        tool.is_custom = false;
+        tool.description = schema::text_description(tool.description.take(), tool.grammar.take());
+        tool.schema = schema::of_text();
+    }
+    for part in request.turns.iter_mut().flat_map(|turn| &mut turn.parts) {
+        if let Part::ToolCall(call) = part
+            && call.is_custom
+        {
+            call.arguments = parts::object_of(call).into();
+            call.is_custom = false;
+        }
+    }
+}
+
+/// A message of system text; none for none.
+fn system(mut texts: Vec<Text>, messages: &mut List) -> Result<()> {
+    let role = ("role", "system".into());
+    match texts.len() {
+        0 => Ok(()),
+        1 => {
+            let text = texts.pop().map(|only| only.text).unwrap_or_default();
+            messages.push_object([role, ("content", text.into())])
+        }
+        _ => {
+            messages.open([role], "content")?;
+            for text in texts {
+                messages.advance(text.text.len());
+                messages.push(self::text(text.text))?;
+            }
+            messages.close([])
+        }
+    }
+}
+
+fn turn(turn: Turn, names: &Names, messages: &mut List) -> Result<()> {
+    match turn.role {
+        Role::System => {
+            let texts = turn.parts.into_iter().filter_map(|part| match part {
+                Part::Text(text) => Some(text),
+                _ => None,
+            });
+            system(texts.collect(), messages)
+        }
+        Role::Assistant => assistant(turn.parts, names, messages),
+        Role::User => user(turn.parts, messages),
+    }
+}
+
+/// Results first, each a message of its own; what they show that is no text comes behind the last of them.
+fn user(parts: Parts<'_>, messages: &mut List) -> Result<()> {
+    let role = ("role", "user".into());
+    if let Parts::Plains(_) = parts {
+        messages.open([role], "content")?;
+        for part in parts {
+            if let Some(part) = self::content(part)? {
+                messages.push(part)?;
+            }
+        }
+        return messages.close([]);
+    }
+    let mut shown = Vec::new();
+    let mut said = Vec::with_capacity(parts.len());
+    for part in parts {
+        match part {
+            Part::ToolResult(result) => shown.extend(tool_result(result, messages)?),
+            other => said.push(other),
+        }
+    }
+    if let ([], [Part::Text(_) | Part::Refusal(_)]) = (shown.as_slice(), said.as_slice())
+        && let Some(Part::Text(Text { text, .. }) | Part::Refusal(text)) = said.pop()
+    {
+        return match text.is_empty() {
+            true => Ok(()),
+            false => messages.push_object([role, ("content", text.into())]),
+        };
+    }
+    messages.push_list([role], "content", |content| {
+        for shown in shown {
+            content.push(shown)?;
+        }
+        for part in said {
+            if let Some(part) = self::content(part)? {
+                content.push(part)?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn text(text: String) -> Value {
+    object_of([("type", "text".into()), ("text", text.into())])
+}
+
+fn content(part: Part) -> Result<Option<Value>> {
+    let cannot = |thing| Err(cannot(thing, Dialect::Chat));
+    Ok(Some(match part {
+        Part::Text(text) if text.text.is_empty() => return Ok(None),
+        Part::Text(text) => self::text(text.text),
+        Part::Refusal(text) => self::text(text),
+        Part::Image { source, detail, .. } => {
+            let url = match source {
+                Source::Data { mime, data } => media::url_of(&mime, &data),
+                Source::Url(url) => url,
+                Source::FileId(_) => return cannot(Feature::KeptImage),
+                Source::Text(_) => return cannot(Feature::OddImage),
+            };
+            let mut image = object_of([("url", url.into())]);
+            if let Some(detail) = detail {
+                image.put("detail", detail.into());
+            }
+            object_of([("type", "image_url".into()), ("image_url", image)])
+        }
+        Part::Audio { mime, data } => json!({
+            "type": "input_audio",
+            "input_audio": {"data": data, "format": media::audio_format(&mime)},
+        }),
+        Part::Video(source) => {
+            let url = match source {
+                Source::Data { mime, data } => media::url_of(&mime, &data),
+                Source::Url(url) => url,
+                Source::FileId(_) | Source::Text(_) => {
+                    return cannot(Feature::Foreign);
+                }
+            };
+            json!({"type": "video_url", "video_url": {"url": url}})
+        }
+        Part::File { source, name, .. } => {
+            let mime = mime_of(&source);
+            let mut file = match source {
+                Source::Data { mime, data } => json!({"file_data": media::url_of(&mime, &data)}),
+                Source::Text(text) => {
+                    let data = media::base64(text.as_bytes());
+                    json!({"file_data": media::url_of("text/plain", &data)})
+                }
+                Source::FileId(id) => json!({"file_id": id}),
+                Source::Url(_) => return cannot(Feature::FileUrl),
+            };
+            if let Some(mime) = mime {
+                file.put(
+                    "filename",
+                    name.unwrap_or_else(|| media::name_for(&mime)).into(),
+                );
+            }
+            object_of([("type", "file".into()), ("file", file)])
+        }
+        Part::Reasoning { .. } | Part::Opaque(_) | Part::ToolCall(_) | Part::ToolResult(_) => {
+            return Ok(None);
+        }
+    }))
+}
+
+/// Writes the message of a result. Returns what of it is no text.
+fn tool_result(result: ToolResult, messages: &mut List) -> Result<Vec<Value>> {
+    let (text, others) = texts_of(result.parts);
+    let shown = others
+        .into_iter()
+        .map(content)
+        .filter_map(Result::transpose)
+        .collect::<Result<Vec<_>>>()?;
+    messages.push_object([
+        ("role", "tool".into()),
+        ("tool_call_id", result.call_id.into()),
+        ("content", flagged(text, result.is_error).into()),
+    ])?;
+    Ok(shown)
+}
+
+/// Writes what the model said.
+fn assistant(parts: Parts<'_>, names: &Names, messages: &mut List) -> Result<()> {
+    let mut text = String::new();
+    let mut reasoning = Vec::new();
+    let mut calls = Vec::new();
+    for part in parts {
+        match part {
+            Part::Text(more) if text.is_empty() => text = more.text,
+            Part::Text(more) => text.push_str(&more.text),
+            Part::Refusal(more) => text.push_str(&more),
+            Part::Reasoning { text, .. } if !text.is_empty() => reasoning.push(text),
+            Part::ToolCall(call) => calls.push(call),
+            _ => {}
+        }
+    }
+    if text.is_empty() && calls.is_empty() {
+        return Ok(());
+    }
+    let content = match text.is_empty() {
+        true => Value::Null,
+        false => text.into(),
+    };
+    let reasoning =
+        (!reasoning.is_empty()).then(|| ("reasoning_content", reasoning.join("\n\n").into()));
+    let members = [("role", "assistant".into()), ("content", content.into())];
+    let members = members.into_iter().chain(reasoning);
+    if calls.is_empty() {
+        return messages.push_object(members);
+    }
+    messages.open(members, "tool_calls")?;
+    for call in calls {
+        messages.push(self::call(call, names))?;
+    }
+    messages.close([])
+}
+
+fn call(call: ToolCall, names: &Names) -> Value {
+    let id = call.id;
+    let name = names.wire(&call.name);
+    let mut value = match call.is_custom {
+        true => json!({"id": id, "type": "custom",
+            "custom": {"name": name, "input": call.arguments}}),
+        false => json!({"id": id, "type": "function",
+            "function": {"name": name, "arguments": function_arguments(call.arguments)}}),
+    };
+    if let Some(signature) = call
+        .signature
+        .filter(|signature| signature.family == Family::Gemini)
+    {
+        value.put(
+            "extra_content",
+            json!({"google": {"thought_signature": signature.value}}),
+        );
+    }
+    value
+}
+
+fn tools(
+    body: &mut Written,
+    tools: Vec<Tool>,
+    choice: Option<ToolChoice>,
+    parallel: Option<bool>,
+    names: &Names,
+) -> Result<()> {
+    if tools.is_empty() {
+        return Ok(());
+    }
+    let is_custom = |name: &str| tools.iter().any(|tool| tool.name == name && tool.is_custom);
+    let named = |name: &str| match is_custom(name) {
+        true => json!({"type": "custom", "custom": {"name": names.wire(name)}}),
+        false => json!({"type": "function", "function": {"name": names.wire(name)}}),
+    };
+    let choice = choice.map(|choice| match choice {
+        ToolChoice::Auto | ToolChoice::WebSearch | ToolChoice::Hosted(_) => json!("auto"),
+        ToolChoice::None => json!("none"),
+        ToolChoice::Required => json!("required"),
+        ToolChoice::Tool(name) => named(&name),
+        ToolChoice::Allowed {
+            required,
+            names: allowed,
+        } => {
+            let mode = if required { "required" } else { "auto" };
+            let tools: Vec<Value> = allowed.iter().map(|name| named(name)).collect();
+            json!({"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}})
+        }
+    });
+    let mut definitions = List::expecting(tools.iter().map(Tool::weight).sum());
+    for tool in tools {
+        let weight = tool.weight();
+        definition(tool, names, &mut definitions)?;
+        definitions.advance(weight);
+    }
+    body.set_list("tools", definitions);
+    set(body, "tool_choice", choice);
+    set(body, "parallel_tool_calls", parallel);
+    Ok(())
+}
+
+fn definition(tool: Tool, names: &Names, definitions: &mut List) -> Result<()> {
+    let name = names.wire(&tool.name);
+    if tool.is_custom {
+        let mut custom = json!({"name": name});
+        if let Some(description) = tool.description {
+            custom.put("description", description.into());
+        }
+        if let Some(grammar) = tool.grammar {
+            custom.put(
+                "format",
+                json!({"type": "grammar",
+                "grammar": {"definition": grammar.definition, "syntax": grammar.syntax}}),
+            );
+        }
+        return definitions.push(json!({"type": "custom", "custom": custom}));
+    }
+    let mut function = json!({"name": name});
+    if let Some(description) = tool.description {
+        function.put("description", description.into());
+    }
+    function.put("parameters", Value::Null);
+    if let Some(strict) = tool.strict {
+        function.put("strict", strict.into());
+    }
+    let definition = json!({"type": "function", "function": function});
+    let parameters = fold::object(&tool.schema, Dialect::Chat).unwrap_or_default();
+    drop(tool.schema);
+    definitions.push_with(&definition, &["function", "parameters"], &parameters)
+}
+
+fn output(output: Output, body: &mut Written) {
+    let format = match output {
+        Output::Text => return,
+        Output::JsonObject => json!({"type": "json_object"}),
+        Output::JsonSchema {
+            name,
+            description,
+            schema,
+            strict,
+        } => {
+            let mut inner = json!({"name": output_name(name), "schema": null});
+            if let Some(description) = description {
+                inner.put("description", description.into());
+            }
+            if let Some(strict) = strict {
+                inner.put("strict", strict.into());
+            }
+            body.set_deep(&["response_format", "json_schema", "schema"], schema);
+            json!({"type": "json_schema", "json_schema": inner})
+        }
+    };
+    body.insert("response_format".to_owned(), format);
+}

@@ -1,0 +1,204 @@
+//! What was searched for an answer, and what of it is cited, in Gemini's words: beside the text, at the end
+//! (spec/dialects.md 1.16).
+
+use serde_json::{Map, Value, json};
+
+use crate::json::fields::{Fields, object};
+use crate::translate::neutral::answer::{Block, Choice};
+use crate::translate::neutral::event::{Citation, Event};
+use crate::translate::neutral::search::{Found, Search, Texts, bytes, characters};
+
+/// Citations of an answer that are looked at: each takes a walk through the text, and names a page once more.
+const MOST_CITATIONS: usize = 500;
+/// Bytes of a page's URL.
+const LONGEST_URL: usize = 8 * 1024;
+
+/// Gathers what is to be written.
+#[derive(Debug, Default)]
+pub struct Grounding {
+    text: String,
+    texts: Texts,
+    queries: Vec<String>,
+    pages: Vec<Found>,
+    /// Characters of the text, where known, and the page.
+    supports: Vec<(Option<(u64, u64)>, usize)>,
+}
+
+impl Grounding {
+    pub fn of(choice: &Choice) -> Self {
+        let mut grounding = Self::default();
+        for (index, block) in &choice.blocks {
+            match block {
+                Block::Text { text, citations } => {
+                    grounding.said(*index, text);
+                    for citation in citations {
+                        grounding.cited(*index, citation.clone());
+                    }
+                }
+                Block::Refusal(text) => grounding.said(*index, text),
+                Block::Search(search) => grounding.searched(search.clone()),
+                _ => {}
+            }
+        }
+        grounding
+    }
+
+    pub fn said(&mut self, block: u32, text: &str) {
+        self.texts.add(block, text);
+        self.text.push_str(text);
+    }
+
+    pub fn searched(&mut self, search: Search) {
+        if !search.query.is_empty() {
+            self.queries.push(search.query);
+        }
+        for page in search.found {
+            self.page(page);
+        }
+    }
+
+    pub fn cited(&mut self, block: u32, citation: Citation) {
+        let page = self.page(Found {
+            url: citation.url,
+            title: citation.title,
+        });
+        let range = citation.range;
+        let range = range.map(|range| self.texts.of_all(block, range));
+        self.supports.push((range, page));
+    }
+
+    fn page(&mut self, page: Found) -> usize {
+        let known = self.pages.iter().position(|known| known.url == page.url);
+        known.unwrap_or_else(|| {
+            self.pages.push(page);
+            self.pages.len() - 1
+        })
+    }
+
+    /// `None` where nothing was searched or cited.
+    pub fn metadata(self) -> Option<Value> {
+        if self.queries.is_empty() && self.pages.is_empty() {
+            return None;
+        }
+        let pages = self.pages.iter();
+        let pages: Vec<Value> = pages
+            .map(|page| json!({"web": {"uri": page.url, "title": page.title}}))
+            .collect();
+        let supports = self.supports.iter().take(MOST_CITATIONS);
+        let supports = supports.filter_map(|(range, page)| {
+            let (start, end) = bytes(&self.text, (*range)?);
+            Some(json!({
+                "segment": {"startIndex": start, "endIndex": end, "text": self.text.get(start..end)?},
+                "groundingChunkIndices": [page],
+            }))
+        });
+        let supports: Vec<Value> = supports.collect();
+        Some(
+            json!({"webSearchQueries": self.queries, "groundingChunks": pages,
+            "groundingSupports": supports}),
+        )
+    }
+}
+
+/// Reads it, for an answer of this text: citations first, which belong to what was said, then searches.
+pub fn read(
+    mut metadata: Map<String, Value>,
+    choice: u32,
+    text: &str,
+    texts: &Texts,
+    mut block: impl FnMut() -> u32,
+    events: &mut Vec<Event>,
+) {
+    let chunks = metadata.list("groundingChunks").into_iter();
+    let pages: Vec<Found> = chunks
+        .map(|chunk| {
+            let mut page = object(chunk)
+                .and_then(|mut chunk| chunk.object("web"))
+                .unwrap_or_default();
+            Found {
+                url: page.text("uri").unwrap_or_default(),
+                title: page.text("title").unwrap_or_default(),
+            }
+        })
+        .collect();
+    let mut left = MOST_CITATIONS;
+    let supports = metadata.list("groundingSupports").into_iter();
+    for mut support in supports.take(MOST_CITATIONS).filter_map(object) {
+        let mut segment = support.object("segment").unwrap_or_default();
+        let end = segment.count("endIndex");
+        let start = segment.count("startIndex").unwrap_or(0);
+        let range = end.map(|end| characters(text, (start, end)));
+        let Some((place, range)) = range.and_then(|range| texts.in_block(range)) else {
+            continue;
+        };
+        for index in support.list("groundingChunkIndices").into_iter().take(left) {
+            left -= 1;
+            let index = index.as_u64().and_then(|index| usize::try_from(index).ok());
+            let page = index.and_then(|index| pages.get(index));
+            if let Some(page) = page.filter(|page| is_page(page)) {
+                events.push(Event::Citation {
+                    choice,
+                    block: place,
+                    citation: Citation {
+                        url: page.url.clone(),
+                        title: page.title.clone(),
+                        cited_text: String::new(),
+                        range: Some(range),
+                    },
+                });
+            }
+        }
+    }
+    let queries = metadata.list("webSearchQueries").into_iter();
+    let mut queries: Vec<String> = queries
+        .filter_map(|query| query.as_str().map(str::to_owned))
+        .collect();
+    if queries.is_empty() && !pages.is_empty() {
+        queries.push(String::new());
+    }
+    // Which query found what is not told.
+    let mut found: Vec<Found> = pages;
+    found.retain(is_page);
+    let last = queries.len().saturating_sub(1);
+    for (index, query) in queries.into_iter().enumerate() {
+        let found = match index == last {
+            true => std::mem::take(&mut found),
+            false => Vec::new(),
+        };
+        events.push(Event::Search {
+            choice,
+            block: block(),
+            search: Search { query, found },
+        });
+    }
+}
+
+fn is_page(page: &Found) -> bool {
+    (1..=LONGEST_URL).contains(&page.url.len()) && page.title.len() <= LONGEST_URL
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_not_told_without_end() {
+        let indices = vec![0; 2_000];
+        let support = json!({"segment": {"endIndex": 4}, "groundingChunkIndices": indices});
+        let read_of = |url: &str| {
+            let metadata = json!({
+                "groundingChunks": [{"web": {"uri": url, "title": "t"}}],
+                "groundingSupports": vec![support.clone(); 20],
+            });
+            let mut texts = Texts::default();
+            texts.add(0, "said");
+            let mut events = Vec::new();
+            let metadata = metadata.as_object().cloned().unwrap_or_default();
+            read(metadata, 0, "said", &texts, || 1, &mut events);
+            events.len()
+        };
+        // And the search itself.
+        assert_eq!(read_of("https://a.example"), MOST_CITATIONS + 1);
+        assert_eq!(read_of(&"u".repeat(LONGEST_URL + 1)), 1);
+    }
+}

@@ -1,0 +1,344 @@
+//! Gemini requests, read (spec/dialects.md 1). Every key comes in two spellings.
+
+use crate::translate::content_parts::shown;
+use crate::translate::neutral::capabilities::{Direction, Place};
+use crate::translate::neutral::given::List;
+use crate::translate::neutral::parts::{function, stops};
+use crate::translate::neutral::{
+    Given, Hosted, ImageShape, Object, Output, Part, Request, Role, Sampling, Signature, Source,
+    Text, Tier, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
+};
+
+type Result<T> = std::result::Result<T, Untranslatable>;
+
+/// A member in either spelling: `camelCase`, or with underscores.
+fn spelt(camel: &str) -> [String; 2] {
+    let mut snake = String::with_capacity(camel.len() + 4);
+    for c in camel.chars() {
+        if c.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    [camel.to_owned(), snake]
+}
+
+fn either<'a>(map: &mut Object<'a>, camel: &str) -> Option<Given<'a>> {
+    map.take_any(&spelt(camel).each_ref().map(String::as_str))
+}
+
+fn either_object<'a>(map: &mut Object<'a>, camel: &str) -> Option<Object<'a>> {
+    either(map, camel).and_then(Given::object)
+}
+
+fn either_text(map: &mut Object<'_>, camel: &str) -> Option<String> {
+    match either(map, camel)? {
+        Given::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// One of a few words, in lower case.
+fn either_word(map: &mut Object<'_>, camel: &str) -> Option<String> {
+    let mut word = either_text(map, camel)?;
+    word.make_ascii_lowercase();
+    Some(word)
+}
+
+fn either_list<'a>(map: &mut Object<'a>, camel: &str) -> List<'a> {
+    map.list_of_any(&spelt(camel).each_ref().map(String::as_str))
+}
+
+/// Reads a request. The model, and whether to stream, stand in the path.
+///
+/// # Errors
+/// Where it says something that nobody else could be told.
+pub fn request<'a>(
+    mut body: Object<'a>,
+    way: Direction,
+    model: &str,
+    stream: bool,
+) -> Result<Request<'a>> {
+    if let Some(inner) = either_object(&mut body, "generateContentRequest") {
+        body = inner;
+    }
+    let mut config = either_object(&mut body, "generationConfig").unwrap_or_default();
+    let number = |config: &mut Object<'_>, key| either(config, key)?.number();
+    let mut request = Request {
+        model: model.to_owned(),
+        stream,
+        sampling: Sampling {
+            max_tokens: either(&mut config, "maxOutputTokens").and_then(|n| n.count()),
+            temperature: config.number("temperature"),
+            top_p: number(&mut config, "topP"),
+            top_k: either(&mut config, "topK").and_then(|n| n.count()),
+            frequency_penalty: number(&mut config, "frequencyPenalty"),
+            presence_penalty: number(&mut config, "presencePenalty"),
+            seed: config.integer("seed"),
+            n: either(&mut config, "candidateCount").and_then(|n| n.count()),
+        },
+        stop: stops(either_list(&mut config, "stopSequences")),
+        output: output(&mut config),
+        modalities: stops(either_list(&mut config, "responseModalities"))
+            .into_iter()
+            .map(|modality| modality.to_ascii_lowercase())
+            .collect(),
+        image_shape: image_shape(&mut config),
+        service_tier: match either_word(&mut body, "serviceTier").as_deref() {
+            Some("standard") => Some(Tier::Default),
+            Some("flex") => Some(Tier::Flex),
+            Some("priority") => Some(Tier::Priority),
+            _ => None,
+        },
+        ..Request::default()
+    };
+    match either(&mut body, "systemInstruction") {
+        Some(Given::String(text)) => request.system.push(Text::new(text)),
+        Some(Given::Object(mut content)) => {
+            let parts = content.list_of("parts").filter_map(Given::object);
+            let texts = parts.filter_map(|mut part| part.text("text"));
+            request.system.extend(texts.map(Text::new));
+        }
+        _ => {}
+    }
+    request.system.retain(|text| !text.text.is_empty());
+    for mut tool in body.list_of("tools").filter_map(Given::object) {
+        let declared = either_list(&mut tool, "functionDeclarations");
+        for definition in declared.filter_map(Given::object) {
+            request.tools.extend(function(definition));
+        }
+        if either(&mut tool, "googleSearch").is_some() {
+            request.web_search = Some(WebSearch::default());
+        }
+        let others = tool.members().filter(|(_, given)| *given != "null");
+        let others = others.map(|(member, given)| Hosted::of_google(member, given));
+        request.hosted.extend(others);
+    }
+    request.tool_choice = either_object(&mut body, "toolConfig")
+        .and_then(|mut config| either_object(&mut config, "functionCallingConfig"))
+        .and_then(choice);
+    contents(&mut body, way, &mut request)?;
+    Ok(request)
+}
+
+fn output(config: &mut Object<'_>) -> Output {
+    let is_json = either_word(config, "responseMimeType").as_deref() == Some("application/json");
+    let schema = ["responseJsonSchema", "responseSchema"]
+        .into_iter()
+        .find_map(|key| config.json(&spelt(key).each_ref().map(String::as_str)));
+    match (schema, is_json) {
+        (Some(schema), _) => Output::JsonSchema {
+            name: None,
+            description: None,
+            schema: crate::translate::neutral::schema::plain(&schema),
+            strict: None,
+        },
+        (None, true) => Output::JsonObject,
+        (None, false) => Output::Text,
+    }
+}
+
+fn image_shape(config: &mut Object<'_>) -> ImageShape {
+    let mut shape = either_object(config, "imageConfig").unwrap_or_default();
+    ImageShape {
+        aspect_ratio: either_text(&mut shape, "aspectRatio"),
+        size: either_text(&mut shape, "imageSize"),
+    }
+}
+
+/// `FunctionCallingConfig.Mode` by its numbers (googleapis, `google/ai/generativelanguage/v1beta/content.proto`).
+const MODES: [&str; 5] = ["", "AUTO", "ANY", "NONE", "VALIDATED"];
+
+fn choice(mut config: Object<'_>) -> Option<ToolChoice> {
+    let mode = match config.take("mode") {
+        Some(Given::String(mode)) => mode.to_ascii_uppercase(),
+        // Google's generated clients send the numbers of the enumeration.
+        Some(number) => {
+            let known = number
+                .count()
+                .and_then(|at| MODES.get(at as usize).copied());
+            known.unwrap_or_default().to_owned()
+        }
+        None => String::new(),
+    };
+    let names: Vec<String> = stops(either_list(&mut config, "allowedFunctionNames"));
+    match (mode.as_str(), names.as_slice()) {
+        ("NONE", _) => Some(ToolChoice::None),
+        ("ANY", []) => Some(ToolChoice::Required),
+        ("ANY", [name]) => Some(ToolChoice::Tool(name.clone())),
+        ("ANY", _) => Some(ToolChoice::Allowed {
+            required: true,
+            names,
+        }),
+        ("AUTO" | "VALIDATED", _) => Some(ToolChoice::Auto),
+        _ => None,
+    }
+}
+
+fn contents<'a>(body: &mut Object<'a>, way: Direction, request: &mut Request<'a>) -> Result<()> {
+    let contents = body.list_of("contents");
+    let is_one = matches!(contents, List::One(_));
+    for (index, content) in contents.enumerate() {
+        let place = Place::new("contents", index, way);
+        let mut content = match content {
+            Given::Object(content) => content,
+            Given::String(text) if is_one => {
+                request.turns.push(Turn::new(Role::User, Part::text(text)));
+                continue;
+            }
+            _ => return Err(place.refused("must be an object")),
+        };
+        let before = request.turns.last().map(|turn| turn.role);
+        let role = match (content.word("role").as_deref(), before) {
+            (Some("model"), _) => Role::Assistant,
+            (Some("user" | "function" | "tool"), _) => Role::User,
+            (_, Some(Role::User)) => Role::Assistant,
+            _ => Role::User,
+        };
+        let given = content.list_of("parts");
+        if let (List::Elements { .. }, Some(plain)) = (&given, given.plain()) {
+            request.turns.push(Turn::new(role, plain));
+            continue;
+        }
+        let mut parts = Vec::new();
+        for (index, part) in given.enumerate() {
+            place.bounds(index)?;
+            let place = place.member("parts").at(index);
+            match part {
+                Given::String(text) => parts.push(Part::text(text)),
+                Given::Object(part) => {
+                    let part = self::part(part, role, &place)?;
+                    parts.extend(part.map(|part| place.takes(part)).transpose()?);
+                }
+                _ => return Err(place.refused("is no part")),
+            }
+        }
+        // Of thousands of turns most have one part.
+        parts.shrink_to_fit();
+        request.turns.push(Turn::new(role, parts));
+    }
+    Ok(())
+}
+
+/// A signature, wherever clients put it.
+fn signature_of(part: &mut Object<'_>) -> Option<Signature> {
+    let value = either_text(part, "thoughtSignature").or_else(|| {
+        let mut extra = part.object("extra_content")?;
+        extra.object("google")?.text("thought_signature")
+    })?;
+    Signature::read_bytes(&value)
+}
+
+fn part(mut part: Object<'_>, role: Role, place: &Place) -> Result<Option<Part>> {
+    let signature = signature_of(&mut part);
+    if let Some(text) = part.text("text") {
+        if part.flag("thought") == Some(true) {
+            return Ok(Some(Part::Reasoning { text, signature }));
+        }
+        return Ok((!text.is_empty()).then(|| Part::text(text)));
+    }
+    if let Some(mut call) = either_object(&mut part, "functionCall") {
+        let nested = signature_of(&mut call);
+        return Ok(Some(Part::ToolCall(ToolCall {
+            id: call.text("id").unwrap_or_default(),
+            name: call.text("name").unwrap_or_default(),
+            arguments: call
+                .json(&["args"])
+                .map_or_else(|| "{}".to_owned(), String::from),
+            is_custom: false,
+            signature: signature.or(nested),
+        })));
+    }
+    if let Some(response) = either_object(&mut part, "functionResponse") {
+        return Ok(Some(Part::ToolResult(result(response, place)?)));
+    }
+    if let Some(mut data) = either_object(&mut part, "inlineData") {
+        let mime = media::type_of(either_text(&mut data, "mimeType").unwrap_or_default());
+        let data = standard_base64(data.text("data").unwrap_or_default());
+        let medium = medium(mime.clone(), Source::Data { mime, data });
+        return Ok(Some(medium));
+    }
+    if let Some(mut file) = either_object(&mut part, "fileData") {
+        let mime = media::type_of(either_text(&mut file, "mimeType").unwrap_or_default());
+        let uri = either_text(&mut file, "fileUri")
+            .filter(|uri| !uri.is_empty())
+            .ok_or_else(|| place.refused("has no URI"))?;
+        let source = match media::is_googles(&uri) {
+            true => Source::FileId(uri),
+            false => Source::Url(uri),
+        };
+        return Ok(Some(medium(mime, source)));
+    }
+    let is_known = ["executableCode", "codeExecutionResult"]
+        .iter()
+        .any(|key| part.contains(key));
+    if role == Role::Assistant || is_known || part.is_empty() {
+        return Ok(None);
+    }
+    Err(place.refused("the part is not known"))
+}
+
+/// Google's SDKs write bytes in the alphabet for URLs (RFC 4648 5), which nobody else takes.
+fn standard_base64(data: String) -> String {
+    match data.contains(['-', '_']) {
+        true => data.replace('-', "+").replace('_', "/"),
+        false => data,
+    }
+}
+
+fn medium(mime: String, source: Source) -> Part {
+    match mime.split('/').next() {
+        Some("audio") => match source {
+            Source::Data { mime, data } => Part::Audio { mime, data },
+            source => Part::File {
+                source,
+                name: None,
+                cache: None,
+            },
+        },
+        Some("video") => Part::Video(source),
+        Some("image") => Part::Image {
+            source,
+            detail: None,
+            cache: None,
+        },
+        _ => Part::File {
+            source,
+            name: None,
+            cache: None,
+        },
+    }
+}
+
+fn result(mut response: Object<'_>, place: &Place) -> Result<ToolResult> {
+    let mut result = ToolResult {
+        call_id: response.text("id").unwrap_or_default(),
+        name: response.full_text("name"),
+        ..ToolResult::default()
+    };
+    let text = match response.take("response") {
+        Some(Given::Object(object)) => match object.only() {
+            Some((key @ ("error" | "result" | "output" | "content"), value)) => {
+                result.is_error = key == "error";
+                value.into_text()
+            }
+            _ => Given::Object(object).into_text(),
+        },
+        Some(value) => value.into_text(),
+        None => String::new(),
+    };
+    if !text.is_empty() {
+        result.parts.push(Part::text(text));
+    }
+    for (index, inner) in response.list("parts").enumerate() {
+        if let Some(inner) = inner.object() {
+            let place = place.member("parts").at(index);
+            let whole = inner.clone();
+            result.parts.extend(match part(inner, Role::User, &place) {
+                Ok(part) => part.map(|part| shown(part, &place)),
+                Err(_) => Some(Part::text(String::from(whole.into_json()))),
+            });
+        }
+    }
+    Ok(result)
+}

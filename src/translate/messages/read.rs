@@ -1,0 +1,157 @@
+//! Messages requests, read (spec/dialects.md 1).
+
+use crate::translate::content_parts::{By, pieces, text};
+use crate::translate::neutral::capabilities::{Direction, Place};
+use crate::translate::neutral::parts::{cache, stops};
+use crate::translate::neutral::{
+    Given, Hosted, Object, Output, Request, Role, Sampling, Tier, Tool, ToolChoice, Turn,
+    Untranslatable, WebSearch,
+};
+use crate::wire::Dialect;
+
+type Result<T> = std::result::Result<T, Untranslatable>;
+
+/// Reads a request.
+///
+/// # Errors
+/// Where it says something that nobody else could be told.
+pub fn request(mut body: Object<'_>, way: Direction) -> Result<Request<'_>> {
+    // A conversation that the provider keeps. Told so, Anthropic's SDK sends all of it instead.
+    if body.take("thread").is_some() {
+        return Err(Untranslatable {
+            code: Some("thread_unsupported_request"),
+            ..Untranslatable::new(
+                "thread",
+                "is not supported where the upstream is not Anthropic's",
+            )
+        });
+    }
+    let mut request = Request {
+        model: body.text("model").unwrap_or_default(),
+        stream: body.flag("stream").unwrap_or(false),
+        stop: stops(body.list_of("stop_sequences")),
+        user_id: body
+            .object("metadata")
+            .and_then(|mut metadata| metadata.text("user_id")),
+        service_tier: match body.word("service_tier").as_deref() {
+            Some("standard_only") => Some(Tier::Default),
+            _ => None,
+        },
+        sampling: Sampling {
+            max_tokens: body.count("max_tokens"),
+            temperature: body.number("temperature"),
+            top_p: body.number("top_p"),
+            top_k: body.count("top_k"),
+            ..Sampling::default()
+        },
+        output: output(&mut body),
+        ..Request::default()
+    };
+    if body.word("speed").as_deref() == Some("fast") {
+        request.service_tier = Some(Tier::Priority);
+    }
+    for block in body.list_of("system") {
+        request.system.extend(text(block));
+    }
+    for definition in body.list("tools").filter_map(Given::object) {
+        tool(definition, &mut request);
+    }
+    if let Some(mut choice) = body.object("tool_choice") {
+        request.parallel = choice.flag("disable_parallel_tool_use").map(|no| !no);
+        request.tool_choice = match choice.word("type").as_deref() {
+            Some("auto") => Some(ToolChoice::Auto),
+            Some("none") => Some(ToolChoice::None),
+            Some("any") => Some(ToolChoice::Required),
+            Some("tool") => match choice.full_text("name") {
+                Some(name) if is_web_search(&name, &request) => Some(ToolChoice::WebSearch),
+                name => name.map(ToolChoice::Tool),
+            },
+            _ => None,
+        };
+    }
+    let Some(Given::List(messages)) = body.take("messages") else {
+        return Ok(request);
+    };
+    for (index, message) in messages.enumerate() {
+        let place = Place::new("messages", index, way);
+        let Given::Object(message) = message else {
+            return Err(place.refused("must be an object"));
+        };
+        request.turns.push(turn(message, &place)?);
+    }
+    Ok(request)
+}
+
+fn output(body: &mut Object<'_>) -> Output {
+    let format = body
+        .object("output_config")
+        .and_then(|mut config| config.object("format"))
+        .or_else(|| body.object("output_format"));
+    let Some(mut format) = format else {
+        return Output::Text;
+    };
+    match format.word("type").as_deref() {
+        Some("json_schema") => Output::JsonSchema {
+            name: format.full_text("name"),
+            description: None,
+            schema: format.json(&["schema"]).unwrap_or_default(),
+            strict: None,
+        },
+        _ => Output::Text,
+    }
+}
+
+fn tool(mut definition: Object<'_>, request: &mut Request) {
+    let kind = definition.word("type").unwrap_or_default();
+    if kind.starts_with("web_search") {
+        request.web_search = Some(WebSearch::read(definition));
+        return;
+    }
+    let has_schema = definition.contains("input_schema");
+    if !has_schema && !kind.is_empty() && kind != "custom" {
+        let tool = Hosted::new(&kind, Dialect::Messages, definition);
+        request.hosted.push(tool);
+        return;
+    }
+    let Some(name) = definition.full_text("name") else {
+        return;
+    };
+    request.tools.push(Tool {
+        name,
+        description: definition.full_text("description"),
+        schema: definition.json(&["input_schema"]).unwrap_or_default(),
+        strict: definition.flag("strict"),
+        cache: cache(&mut definition),
+        ..Tool::default()
+    });
+}
+
+/// Whether a name means the vendor's own tool.
+fn is_web_search(name: &str, request: &Request) -> bool {
+    let is_another = request.tools.iter().any(|tool| tool.name == name);
+    name == "web_search" && request.web_search.is_some() && !is_another
+}
+
+fn turn<'a>(mut message: Object<'a>, place: &Place) -> Result<Turn<'a>> {
+    let role = match message.word("role").as_deref() {
+        Some("assistant") => Role::Assistant,
+        Some("system") => Role::System,
+        Some("user") | None => Role::User,
+        Some(other) => {
+            let why = format!("there is no role {other:?}");
+            return Err(place.member("role").refused(why));
+        }
+    };
+    let content = message.list_of("content");
+    let parts = match content.plain() {
+        Some(plain) => plain,
+        _ => {
+            let by = match role {
+                Role::Assistant => By::Model,
+                Role::User | Role::System => By::User,
+            };
+            pieces(content, by, &place.member("content"))?.into()
+        }
+    };
+    Ok(Turn { role, parts })
+}

@@ -1,0 +1,86 @@
+//! A turn that goes on with results of tools, and whether it still has its thoughts.
+
+use serde_json::json;
+
+use crate::translate::neutral::Written;
+
+/// While a model is told to think within a budget, the turn that called the tools must begin with its thoughts,
+/// or the vendor refuses the request. Where the client has lost them, this one request goes on without
+/// (spec/dialects.md 3.7).
+pub fn settle_thinking(body: &mut Written) {
+    let is_enabled = body
+        .get("thinking")
+        .is_some_and(|thinking| thinking["type"] == "enabled");
+    if is_enabled && body.is_thoughtless_loop {
+        body.insert("thinking".to_owned(), json!({"type": "disabled"}));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::write;
+    use super::*;
+    use crate::translate::neutral::names::Names;
+    use crate::translate::neutral::{
+        Family, Part, Request, Role, Signature, ToolCall, ToolResult, Turn,
+    };
+    use crate::wire::Dialect;
+
+    fn settled(asked: Vec<Part>, answered: Part, kind: &str) -> String {
+        let turn = |role, parts: Vec<Part>| Turn::new(role, parts);
+        let turns = vec![
+            turn(Role::User, vec![Part::text("q")]),
+            turn(Role::Assistant, asked),
+            turn(Role::User, vec![answered]),
+        ];
+        let request = Request {
+            turns,
+            ..Request::default()
+        };
+        let names = Names::new(Dialect::Messages, []);
+        let mut body = write::request(request, "m", &names, None).unwrap();
+        body.insert("thinking".to_owned(), json!({"type": kind}));
+        settle_thinking(&mut body);
+        body["thinking"]["type"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn only_a_loop_without_its_thoughts_goes_on_without() {
+        let call = || {
+            Part::ToolCall(ToolCall {
+                id: "t".to_owned(),
+                name: "f".to_owned(),
+                arguments: "{}".to_owned(),
+                ..ToolCall::default()
+            })
+        };
+        let result = || {
+            Part::ToolResult(ToolResult {
+                call_id: "t".to_owned(),
+                parts: vec![Part::text("x")],
+                ..ToolResult::default()
+            })
+        };
+        let thought = Part::Reasoning {
+            text: "hm".to_owned(),
+            signature: Some(Signature {
+                family: Family::Claude,
+                value: "s".to_owned(),
+            }),
+        };
+        let foreign = Part::Reasoning {
+            text: "hm".to_owned(),
+            signature: None,
+        };
+        let lost = || vec![Part::text("a"), call()];
+        for (asked, answered, kind, expected) in [
+            (lost(), result(), "enabled", "disabled"),
+            (lost(), result(), "adaptive", "adaptive"),
+            (vec![foreign, call()], result(), "enabled", "disabled"),
+            (vec![thought, call()], result(), "enabled", "enabled"),
+            (vec![Part::text("a")], Part::text("b"), "enabled", "enabled"),
+        ] {
+            assert_eq!(settled(asked, answered, kind), expected);
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Calls of tools and their results, brought into the one order that every upstream takes (spec/dialects.md
+//! 1.12): each turn with calls is followed by a turn that begins with all their results.
+
+use super::ids::{Distinct, Pairs};
+use super::parts::texts_of;
+use super::{Part, Parts, Role, Text, ToolResult, Turn};
+
+/// Makes the history of calls whole, with ids as the upstream takes them: results go behind the turn with their calls,
+/// results that belong to no call become words of the user, and calls that were never answered are answered.
+pub fn tool_turns(turns: Vec<Turn<'_>>, mut ids: Distinct) -> Vec<Turn<'_>> {
+    let mut turns = calls_together(turns);
+    let mut results = results(&mut turns).into_iter();
+    let mut out: Vec<Turn<'_>> = Vec::with_capacity(turns.len());
+    let last = turns.len().saturating_sub(1);
+    for (index, mut turn) in turns.into_iter().enumerate() {
+        let mut answers = Vec::new();
+        let mut is_answered = index < last;
+        for part in &mut turn.parts {
+            if let Part::ToolCall(call) = part {
+                call.id = ids.give(&call.id);
+                let result = results.next().flatten();
+                is_answered |= result.is_some();
+                answers.push((call.id.clone(), result));
+            }
+        }
+        let strays = strays(&mut turn);
+        if !is_answered && let Parts::List(parts) = &mut turn.parts {
+            // Nobody has run them, and the conversation ends here.
+            parts.retain(|part| !matches!(part, Part::ToolCall(_)));
+        }
+        push(&mut out, turn);
+        if is_answered && !answers.is_empty() {
+            push(&mut out, results_turn(answers));
+        }
+        push(&mut out, Turn::new(Role::User, strays));
+    }
+    out
+}
+
+/// Pictures and files of the assistant are shown by the user behind its turn: OpenAI has no place for them in the
+/// messages of an assistant, and Anthropic refuses them there ("'image' blocks are not permitted within assistant
+/// turns", quoted in issue 2323 of SEMOSS/Semoss).
+pub fn shown_by_the_user(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
+    let is_shown = |part: &Part| matches!(part, Part::Image { .. } | Part::File { .. });
+    let mut out = Vec::with_capacity(turns.len());
+    for mut turn in turns {
+        let mut shown = Vec::new();
+        if turn.role == Role::Assistant && turn.parts.iter().any(is_shown) {
+            let parts = std::mem::take(&mut turn.parts).into_iter();
+            let (images, others): (Vec<Part>, Vec<Part>) = parts.partition(is_shown);
+            turn.parts = others.into();
+            shown = images;
+        }
+        push(&mut out, turn);
+        push(&mut out, Turn::new(Role::User, shown));
+    }
+    out
+}
+
+/// Calls in several turns of the assistant in a row are calls of one turn: Google's SDKs send back each chunk of a
+/// stream as a turn of its own.
+fn calls_together(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
+    let has_calls = |turn: &Turn| {
+        let mut parts = turn.parts.iter();
+        turn.role == Role::Assistant && parts.any(|part| matches!(part, Part::ToolCall(_)))
+    };
+    let mut out: Vec<Turn<'_>> = Vec::with_capacity(turns.len());
+    for turn in turns {
+        match out.last_mut() {
+            Some(before) if turn.role == Role::Assistant && has_calls(before) => {
+                before.parts.append(turn.parts);
+            }
+            _ => out.push(turn),
+        }
+    }
+    out
+}
+
+/// Where only instructions are given, the user gives them: no vendor answers a conversation of nothing.
+pub fn begun(system: &mut Vec<Text>, turns: &mut Vec<Turn>) {
+    if turns.is_empty() && !system.is_empty() {
+        let parts: Vec<Part> = system.drain(..).map(Part::Text).collect();
+        turns.push(Turn::new(Role::User, parts));
+    }
+}
+
+/// What the user says first where the client has the assistant begin, which the vendors of Claude and Gemini refuse.
+/// Neither takes a text without a letter.
+pub const OPENING: &str = "Hello.";
+
+/// Empty turns vanish; what the user says right behind results belongs to the same turn.
+fn push<'a>(out: &mut Vec<Turn<'a>>, turn: Turn<'a>) {
+    if turn.parts.is_empty() {
+        return;
+    }
+    if let Some(before) = out.last_mut()
+        && before.role == Role::User
+        && turn.role == Role::User
+        && matches!(before.parts.last(), Some(Part::ToolResult(_)))
+    {
+        before.parts.extend(turn.parts);
+        return;
+    }
+    out.push(turn);
+}
+
+fn results_turn(answers: Vec<(String, Option<ToolResult>)>) -> Turn<'static> {
+    let parts = answers.into_iter().map(|(id, result)| {
+        let unanswered = || ToolResult {
+            parts: vec![Part::text("No result.")],
+            is_error: true,
+            ..ToolResult::default()
+        };
+        let result = result.unwrap_or_else(unanswered);
+        Part::ToolResult(ToolResult {
+            call_id: id,
+            ..result
+        })
+    });
+    Turn::new(Role::User, parts.collect::<Parts<'_>>())
+}
+
+/// Makes words of the results that are left in a turn, and keeps what they show. What the model's own turns hold of
+/// them is returned: it is the user's.
+fn strays(turn: &mut Turn) -> Vec<Part> {
+    let is_result = |part: &Part| matches!(part, Part::ToolResult(_));
+    if !turn.parts.iter().any(is_result) {
+        return Vec::new();
+    }
+    let (results, others): (Vec<Part>, Vec<Part>) = match turn.role {
+        Role::Assistant => std::mem::take(&mut turn.parts)
+            .into_iter()
+            .partition(is_result),
+        Role::User | Role::System => {
+            let parts = std::mem::take(&mut turn.parts).into_iter();
+            turn.parts = parts.flat_map(in_words).collect();
+            return Vec::new();
+        }
+    };
+    turn.parts = others.into();
+    results.into_iter().flat_map(in_words).collect()
+}
+
+/// A result that belongs to no call, as the user could say it.
+fn in_words(part: Part) -> Vec<Part> {
+    let Part::ToolResult(result) = part else {
+        return vec![part];
+    };
+    let (texts, shown) = texts_of(result.parts);
+    let failed = if result.is_error { " (failed)" } else { "" };
+    let said = Part::Text(Text {
+        text: format!("Tool result for {}{failed}: {texts}", result.call_id),
+        cache: result.cache.filter(|_| shown.is_empty()),
+    });
+    std::iter::once(said).chain(shown).collect()
+}
+
+/// Takes the results out of a conversation: of each call, in their order. Those of no call stay.
+fn results(turns: &mut [Turn]) -> Vec<Option<ToolResult>> {
+    let pairs = Pairs::of(turns);
+    let mut by_call: Vec<Option<ToolResult>> = (0..pairs.count).map(|_| None).collect();
+    let mut calls = pairs.calls.into_iter();
+    for turn in turns {
+        let Parts::List(parts) = &mut turn.parts else {
+            continue;
+        };
+        parts.retain_mut(|part| {
+            let Part::ToolResult(result) = part else {
+                return true;
+            };
+            let place = calls
+                .next()
+                .flatten()
+                .and_then(|call| by_call.get_mut(call));
+            match place {
+                // Of several, the last one is what the client means.
+                Some(place) => *place = Some(std::mem::take(result)),
+                None => return true,
+            }
+            false
+        });
+    }
+    by_call
+}
+
+/// Neighbouring turns of one role become one.
+pub fn merged(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
+    let mut out: Vec<Turn<'_>> = Vec::with_capacity(turns.len());
+    for turn in turns {
+        match out.last_mut() {
+            Some(before) if before.role == turn.role => {
+                before.parts.append(turn.parts);
+            }
+            _ => out.push(turn),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ToolCall;
+    use super::*;
+    use crate::wire::Dialect;
+
+    fn call(id: &str) -> Part {
+        Part::ToolCall(ToolCall {
+            id: id.to_owned(),
+            name: "f".to_owned(),
+            arguments: "{}".to_owned(),
+            ..ToolCall::default()
+        })
+    }
+
+    fn result(id: &str, text: &str) -> Part {
+        Part::ToolResult(ToolResult {
+            call_id: id.to_owned(),
+            parts: vec![Part::text(text)],
+            ..ToolResult::default()
+        })
+    }
+
+    fn turn(role: Role, parts: Vec<Part>) -> Turn<'static> {
+        Turn::new(role, parts)
+    }
+
+    fn repaired(turns: Vec<Turn<'static>>) -> Vec<Turn<'static>> {
+        tool_turns(turns, Distinct::new(Dialect::Responses))
+    }
+
+    #[test]
+    fn results_go_behind_their_calls() {
+        use Role::{Assistant, User};
+        let repaired = repaired(vec![
+            turn(User, vec![Part::text("go")]),
+            turn(Assistant, vec![call("a"), call("b")]),
+            turn(User, vec![result("b", "2"), result("b", "two")]),
+            turn(User, vec![result("a", "1"), Part::text("and?")]),
+        ]);
+        assert_eq!(
+            repaired,
+            [
+                turn(User, vec![Part::text("go")]),
+                turn(Assistant, vec![call("a"), call("b")]),
+                turn(
+                    User,
+                    vec![result("a", "1"), result("b", "two"), Part::text("and?")]
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn calls_of_turns_in_a_row_are_of_one_turn() {
+        use Role::{Assistant, User};
+        let repaired = repaired(vec![
+            turn(User, vec![Part::text("go")]),
+            turn(Assistant, vec![Part::text("hm")]),
+            turn(Assistant, vec![call("a")]),
+            turn(Assistant, vec![call("b")]),
+            turn(Assistant, vec![Part::text("so")]),
+            turn(User, vec![result("a", "1"), result("b", "2")]),
+        ]);
+        assert_eq!(
+            repaired,
+            [
+                turn(User, vec![Part::text("go")]),
+                turn(Assistant, vec![Part::text("hm")]),
+                turn(Assistant, vec![call("a"), call("b"), Part::text("so")]),
+                turn(User, vec![result("a", "1"), result("b", "2")]),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_made_to_fit() {
+        use Role::{Assistant, User};
+        let repaired = repaired(vec![
+            turn(User, vec![Part::text("go"), result("x", "lost")]),
+            turn(Assistant, vec![Part::text("hm"), call("a")]),
+            turn(User, vec![Part::text("well?")]),
+            turn(Assistant, vec![call("c")]),
+        ]);
+        assert_eq!(repaired.len(), 3);
+        assert_eq!(repaired[0].parts[1], Part::text("Tool result for x: lost"));
+        let Part::ToolResult(missing) = &repaired[2].parts[0] else {
+            panic!("{repaired:?}");
+        };
+        assert!(missing.is_error && missing.call_id == "a");
+        assert_eq!(repaired[2].parts[1], Part::text("well?"));
+    }
+
+    #[test]
+    fn strays_are_kept_whole() {
+        let image = || Part::Image {
+            source: super::super::Source::Url("https://a.example/a.png".to_owned()),
+            detail: None,
+            cache: None,
+        };
+        let stray = || {
+            Part::ToolResult(ToolResult {
+                call_id: "x".to_owned(),
+                parts: vec![Part::text("a"), image(), Part::text("b")],
+                is_error: true,
+                ..ToolResult::default()
+            })
+        };
+        let words = || Part::text("Tool result for x (failed): a\nb");
+        for (role, expected) in [
+            (
+                Role::User,
+                vec![turn(Role::User, vec![words(), image(), Part::text("c")])],
+            ),
+            (
+                Role::Assistant,
+                vec![
+                    turn(Role::Assistant, vec![Part::text("c")]),
+                    turn(Role::User, vec![words(), image()]),
+                ],
+            ),
+        ] {
+            let turns = vec![turn(role, vec![stray(), Part::text("c")])];
+            assert_eq!(repaired(turns), expected);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Searching the web: the one built-in tool that more than one dialect has (spec/dialects.md 1.16), what it found,
+//! and where in an answer that is cited.
+
+use serde_json::{Map, Value, json};
+
+use super::Object;
+use super::parts::stops;
+use crate::json::fields::{Put, object_of};
+
+/// The tool, as far as more than one dialect can say it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WebSearch {
+    pub allowed_domains: Vec<String>,
+    pub blocked_domains: Vec<String>,
+    /// Searches at most.
+    pub max_uses: Option<u64>,
+    /// Where the user is: `city`, `region`, `country`, `timezone`.
+    pub location: Map<String, Value>,
+    /// How much of what is found is read: `low`, `medium`, `high`.
+    pub context_size: Option<String>,
+}
+
+impl WebSearch {
+    /// Reads the tool in any of the vendors' spellings.
+    pub fn read(mut tool: Object<'_>) -> Self {
+        let mut filters = tool.object("filters").unwrap_or_default();
+        let mut domains = |key: &str| -> Vec<String> {
+            let listed = stops(filters.list(key));
+            match listed.is_empty() {
+                true => stops(tool.list(key)),
+                false => listed,
+            }
+        };
+        let (allowed_domains, blocked_domains) =
+            (domains("allowed_domains"), domains("blocked_domains"));
+        Self {
+            allowed_domains,
+            blocked_domains,
+            max_uses: tool.count("max_uses"),
+            location: tool
+                .object("user_location")
+                .map(location)
+                .unwrap_or_default(),
+            context_size: tool.full_text("search_context_size"),
+        }
+    }
+
+    /// The location, as all vendors but for chats want it.
+    pub fn approximate(&self) -> Option<Value> {
+        (!self.location.is_empty()).then(|| {
+            let mut location = Map::new();
+            location.insert("type".to_owned(), "approximate".into());
+            location.extend(self.location.clone());
+            location.into()
+        })
+    }
+}
+
+fn location(mut given: Object<'_>) -> Map<String, Value> {
+    let mut given = given.object("approximate").unwrap_or(given);
+    let known = ["city", "region", "country", "timezone"];
+    let members = known
+        .iter()
+        .filter_map(|key| Some(((*key).to_owned(), given.full_text(key)?.into())));
+    members.collect()
+}
+
+/// A search that a model had made for its answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    pub query: String,
+    /// Where the vendor tells it.
+    pub found: Vec<Found>,
+}
+
+/// A page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    pub url: String,
+    pub title: String,
+}
+
+impl Search {
+    /// The action of a search, as Responses has it.
+    pub fn action(&self) -> Value {
+        let mut action = object_of([
+            ("type", "search".into()),
+            ("query", self.query.as_str().into()),
+        ]);
+        if !self.found.is_empty() {
+            let sources = self.found.iter();
+            action.put(
+                "sources",
+                sources
+                    .map(|found| json!({"type": "url", "url": found.url}))
+                    .collect(),
+            );
+        }
+        action
+    }
+}
+
+/// Where the texts of an answer begin. Vendors count the characters of what is cited from the beginning of
+/// different things; between them it is from the beginning of its block.
+#[derive(Debug, Default)]
+pub struct Texts {
+    /// Blocks and the characters before them.
+    starts: Vec<(u32, u64)>,
+    characters: u64,
+}
+
+impl Texts {
+    pub fn add(&mut self, block: u32, text: &str) {
+        if self.starts.last().is_none_or(|(last, _)| *last != block) {
+            self.starts.push((block, self.characters));
+        }
+        self.characters += text.chars().count() as u64;
+    }
+
+    /// A range of a block, counted from the beginning of all text.
+    pub fn of_all(&self, block: u32, range: (u64, u64)) -> (u64, u64) {
+        let start = self.starts.iter().rfind(|(known, _)| *known == block);
+        let start = start.map_or(0, |(_, start)| *start);
+        (start.saturating_add(range.0), start.saturating_add(range.1))
+    }
+
+    /// A range of all text: the block that it begins in, and the range of that.
+    pub fn in_block(&self, range: (u64, u64)) -> Option<(u32, (u64, u64))> {
+        let (block, start) = self.starts.iter().rfind(|(_, start)| *start <= range.0)?;
+        let within = (range.0 - start, range.1.saturating_sub(*start));
+        Some((*block, within))
+    }
+}
+
+/// Bytes of `text` that come to these characters; as far as there are any.
+pub fn bytes(text: &str, characters: (u64, u64)) -> (usize, usize) {
+    let at = |character: u64| {
+        let index = usize::try_from(character).unwrap_or(usize::MAX);
+        let found = text.char_indices().nth(index);
+        found.map_or(text.len(), |(at, _)| at)
+    };
+    let start = at(characters.0);
+    (start, at(characters.1).max(start))
+}
+
+/// Characters of `text` that come to these bytes; as far as there are any.
+pub fn characters(text: &str, bytes: (u64, u64)) -> (u64, u64) {
+    let at = |byte: u64| {
+        let byte = usize::try_from(byte).unwrap_or(usize::MAX);
+        let before = text.char_indices().take_while(|(at, _)| *at < byte);
+        before.count() as u64
+    };
+    (at(bytes.0), at(bytes.1).max(at(bytes.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::given;
+    use super::*;
+
+    #[test]
+    fn tools_are_read_in_every_spelling() {
+        let place = json!({"city": "Yerevan", "country": "AM"});
+        let expected = WebSearch {
+            allowed_domains: vec!["a.example".to_owned()],
+            location: place.as_object().cloned().unwrap(),
+            context_size: Some("low".to_owned()),
+            ..WebSearch::default()
+        };
+        for tool in [
+            json!({"filters": {"allowed_domains": ["a.example", ""]}, "search_context_size": "low",
+                "user_location": {"type": "approximate", "city": "Yerevan", "country": "AM", "region": null}}),
+            json!({"allowed_domains": ["a.example"], "search_context_size": "low", "blocked_domains": [],
+                "user_location": {"type": "approximate", "approximate": place}}),
+        ] {
+            let tool = tool.to_string();
+            let tool = given::open(tool.as_bytes()).unwrap();
+            assert_eq!(WebSearch::read(tool), expected);
+        }
+    }
+
+    #[test]
+    fn ranges_are_counted_from_where_they_belong() {
+        let mut texts = Texts::default();
+        for (block, text) in [(0, "né"), (0, "e "), (3, "zwei")] {
+            texts.add(block, text);
+        }
+        assert_eq!(texts.of_all(3, (1, 3)), (5, 7));
+        assert_eq!(texts.in_block((5, 7)), Some((3, (1, 3))));
+        assert_eq!(texts.in_block((0, 3)), Some((0, (0, 3))));
+        assert_eq!(Texts::default().in_block((0, 3)), None);
+        for (characters_, bytes_) in [((1, 2), (1, 3)), ((0, 9), (0, 6)), ((7, 9), (6, 6))] {
+            assert_eq!(bytes("née z", characters_), bytes_);
+        }
+        assert_eq!(characters("née z", (1, 3)), (1, 2));
+        assert_eq!(characters("née z", (9, 3)), (5, 5));
+    }
+}
