@@ -1,4 +1,4 @@
-//! `--check`: everything that is wrong with a configuration, told at once.
+//! `--check`: reports all problems of a configuration.
 
 use std::fmt::Write;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! How clients are pointed at a gateway: the lines that a person copies.
+//! The settings by which clients use a gateway, to be copied by a person.
 
 /// A client that people use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! `holdfast doctor`: what keeps the gateway from working, and what to do about it.
+//! `holdfast doctor`: prints what keeps the gateway from working, and what to do about it.
 
 use std::fmt::Write;
 use std::io::{self, IsTerminal};

@@ -1,7 +1,6 @@
-//! Variables: those of the process, and behind them those of `.env` in the working directory.
+//! Environment variables: those of the process, else those of `.env` in the working directory.
 //!
-//! A value of its own instead of the process's environment, which cannot be changed safely once there are
-//! threads.
+//! They are a value, because the environment of a process cannot be changed safely once there are threads.
 
 use std::ffi::OsString;
 use std::io;
@@ -66,8 +65,8 @@ pub const VARIABLES: &[Variable] = &[
     .not_yet(),
 ];
 
-/// Variables that put configuration and credentials into a store. There is none: whoever sets one would
-/// else run with another configuration than the one meant.
+/// Variables that put configuration and credentials into a store. There is no store here, so setting one is an error:
+/// the program would run with another configuration than the one meant.
 const STORES: &[&str] = &[
     "PGSTORE_DSN",
     "PGSTORE_SCHEMA",

@@ -1,4 +1,4 @@
-//! `holdfast identify`: why two requests are, or are not, one conversation.
+//! `holdfast identify`: prints the session ids of a request.
 
 use std::io::Read;
 use std::process::ExitCode;

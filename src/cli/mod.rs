@@ -1,4 +1,4 @@
-//! The command line: what was typed, and the commands.
+//! The command line, and the commands.
 
 mod arguments;
 mod check;

@@ -1,4 +1,4 @@
-//! Printing. A reader that has gone away is no failure: nothing here complains of a closed pipe.
+//! Printing to standard output and standard error. A closed pipe is no error.
 
 use std::fmt::Display;
 use std::io::{self, Write};

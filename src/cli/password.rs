@@ -1,4 +1,4 @@
-//! `--password`: a word on the command line, which every user of the machine can read there.
+//! `--password`: a secret on the command line, where every user of the machine can read it.
 
 use std::env;
 use std::io;

@@ -1,4 +1,4 @@
-//! Commands that ask about a configuration and serve nobody.
+//! Commands that report on a configuration without serving.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

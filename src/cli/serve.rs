@@ -197,7 +197,7 @@ pub fn until_told(
         }
     });
     if let Err(error) = listening {
-        log::warn!("a second signal will not be heard: {error}");
+        log::warn!("a second signal has no effect: {error}");
     }
     if !running.drain(drain_timeout, || again.load(Ordering::Acquire)) {
         log::warn!("{} requests did not finish", running.active());

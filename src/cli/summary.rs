@@ -1,4 +1,4 @@
-//! What is served, in a line or two at the start.
+//! The lines about providers and clients at the start.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

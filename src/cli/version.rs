@@ -1,4 +1,4 @@
-//! Which holdfast this is.
+//! The version of this program.
 
 /// As in `0.1.0`, or `0.1.0 (1a2b3c4d5e6f)` where the commit is known.
 pub fn short() -> String {

@@ -1,4 +1,4 @@
-//! `DEPLOY=cloud`: a configuration that comes later.
+//! `DEPLOY=cloud`: waits for a configuration that is valid.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What a request asks for, in any of the four dialects.
+//! Requests of the four dialects in one form.
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
-//! Answers of Responses that an account can refer to later, as the vendor keeps them. The backend of ChatGPT, below
-//! `/backend-api/`, keeps none.
+//! Stored answers of Responses, to which an account can refer later. The backend of ChatGPT, below `/backend-api/`,
+//! stores none.
 
 use std::collections::VecDeque;
 

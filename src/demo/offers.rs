@@ -1,5 +1,5 @@
-//! What a request brings along: declared tools, a schema, leave to think, a picture, results of tools. Each dialect
-//! has its own place for it. Gemini takes each name in camelCase and in snake_case, as all of Google's JSON APIs do
+//! What a request allows and contains: declared tools, a schema, reasoning, images, results of tools. Each dialect has
+//! its own place for it. Gemini takes each name in camelCase and in snake_case, as all of Google's JSON APIs do
 //! (ProtoJSON), and its SDK sends both.
 
 use serde_json::{Map, Value};

@@ -1,4 +1,4 @@
-//! One connection: request after request, each by its account's script.
+//! Serves one connection, request by request, as the script of the account says.
 
 use std::fmt::Write as _;
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! Asking each upstream with each credential, at no cost in tokens.
+//! Calls each upstream with each credential, at no cost in tokens.
 
 use std::collections::VecDeque;
 use std::thread;

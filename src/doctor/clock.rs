@@ -1,4 +1,4 @@
-//! Whether the clock is right, by those of the upstreams.
+//! Compares the clock with those of the upstreams.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,4 @@
-//! What the machine grants: open files, memory, folders, the port, certificates, proxies.
+//! Checks of the machine: open files, memory, folders, the port, certificates, proxies.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -13,7 +13,7 @@ use crate::config::{Config, ProxySetting};
 use crate::credential::Credential;
 use crate::edge::{self, listener};
 
-/// Memory below which a gateway is cramped, bytes.
+/// Memory below which a gateway has too little, bytes.
 const LEAST_MEMORY: u64 = 64 << 20;
 /// A certificate that ends sooner is told of.
 const SOON: Duration = Duration::from_secs(14 * 24 * 3600);

@@ -1,4 +1,4 @@
-//! What keeps a gateway from working, found out without serving anybody: its upstreams, its machine, its folders.
+//! Finds out what keeps a gateway from working, without serving: upstreams, machine, folders.
 
 mod asking;
 mod clock;

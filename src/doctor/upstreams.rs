@@ -1,4 +1,4 @@
-//! What upstreams have answered, and what to do about it.
+//! Findings and advice for the answers of upstreams.
 
 use super::asking::Answered;
 use super::{Finding, Status};
@@ -43,7 +43,7 @@ fn finding(
     let milliseconds = answered.took.as_millis();
     let failure = match &answered.outcome {
         None => {
-            let message = format!("{host} was not asked: the others took all the time");
+            let message = format!("{host} was not called: the time ran out");
             return Finding::new(Status::Skipped, who, message);
         }
         Some(Ok(list)) => return listed(credential, list, &who, host, milliseconds),
@@ -60,7 +60,7 @@ fn finding(
         ),
         (Some(402), _) => (
             Status::Error,
-            format!("{host} wants to be paid: 402{said}"),
+            format!("{host} requires payment: 402{said}"),
             "add credit to the account".to_owned(),
         ),
         (Some(status @ (404 | 405 | 501)), _) => {
@@ -70,7 +70,7 @@ fn finding(
                     Status::Warning,
                     format!("{host} answers, but has no list of models at this address: {status}"),
                     format!(
-                        "see whether base-url is right under {section} in {file}; if it is, list `models` there"
+                        "check base-url under {section} in {file}; if it is right, list `models` there"
                     ),
                 ),
                 false => {
@@ -87,13 +87,13 @@ fn finding(
         ),
         (Some(status), FailureKind::Status) if status >= 500 => (
             Status::Warning,
-            format!("{host} answers, but is in trouble itself: {status}{said}"),
+            format!("{host} has an error of its own: {status}{said}"),
             "try again later; the vendor's status page may say more".to_owned(),
         ),
         (Some(status), FailureKind::Status) => (
             Status::Warning,
             format!("{host} answers {status}{said}"),
-            format!("see whether base-url is right under {section} in {file}"),
+            format!("check base-url under {section} in {file}"),
         ),
         _ => (
             Status::Error,
@@ -130,7 +130,7 @@ fn listed(
         };
         let message = format!("{host} takes the key, but does not list `{first}`{more}");
         let advice = format!(
-            "see whether the names under `models` of {} are right",
+            "check the names under `models` of {}",
             credential.section()
         );
         return Finding::new(Status::Warning, who, message).advised(advice);
@@ -181,12 +181,12 @@ fn reach(message: &str, has_proxy: bool) -> &'static str {
     let message = message.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| message.contains(word));
     if has(&["unknownissuer", "unknown issuer"]) {
-        "something on the way, such as a company's proxy, shows a certificate of its own: put that authority's \
+        "a proxy between this machine and the upstream, such as a company's, presents its own certificate: put its authority's \
          certificate (PEM) into a file and name it with ca-file or SSL_CERT_FILE"
     } else if has(&["expired", "notvalidyet", "not valid yet"]) {
-        "see whether the clock of this machine is right; if it is, the upstream's certificate is out of date"
+        "check the clock of this machine; if it is right, the certificate of the upstream has expired"
     } else if has(&["certificate", "tls", "handshake"]) {
-        "see whether base-url has the right host and scheme (http or https)"
+        "check host and scheme (http or https) of base-url"
     } else if has(&[
         "lookup",
         "resolve",
@@ -194,7 +194,7 @@ fn reach(message: &str, has_proxy: bool) -> &'static str {
         "name or service",
         "nodename",
     ]) {
-        "see whether base-url is spelt right, and whether this machine can look up names (DNS)"
+        "check how base-url is spelt, and whether this machine can resolve names (DNS)"
     } else if has(&["proxy", "socks"]) {
         "see whether the proxy is right: proxy-url, HTTPS_PROXY, ALL_PROXY"
     } else if has_proxy {

@@ -1,4 +1,4 @@
-//! How deep a scanner is, and in what: one bit per level.
+//! The stack of open objects and arrays: one bit per level.
 
 /// A stack of "in an object" (true) and "in an array" (false). The first 64 levels cost nothing; deeper ones a
 /// bit each.

@@ -1,6 +1,6 @@
 //! A pass over a JSON text that validates every byte of it and stops where the caller wants to look.
 //!
-//! The law of this file: no recursion, no allocation but one bit per level of nesting, no byte looked at more
+//! The rules of this file: no recursion, no allocation but one bit per level of nesting, no byte looked at more
 //! often than a fixed number of times. The caller's own walk is as deep as what it looks for; everything else is
 //! skipped by [`Scanner::value`], to any depth.
 

@@ -1,4 +1,4 @@
-//! A body with a few places changed: pieces of the original with new bytes between them.
+//! A body with a few changes: pieces of the original with new bytes between them.
 
 use std::borrow::Cow;
 use std::io::{self, Read};

@@ -1,4 +1,4 @@
-//! Strings as they stand in a text, and what they say.
+//! Strings as they are written, and their decoded text.
 
 use std::borrow::Cow;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! The names of files of logs, and which of them go when there are too many. No I/O.
+//! The names of log files, and which of them are deleted when there are too many. Pure.
 
 use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! What the rules make of a body.
+//! Applying the rules to a body.
 
 use std::borrow::Cow;
 

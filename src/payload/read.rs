@@ -1,4 +1,4 @@
-//! What a path leads to.
+//! Reading the values at a path.
 //!
 //! Each walk passes over the text once, as deep as the path is long; a query looks at an element twice. Where the
 //! members of an object have equal keys, readers differ in which of them they take, so a walk goes into each.

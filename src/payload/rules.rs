@@ -1,4 +1,4 @@
-//! Rules as they are compiled, and which of them concern a request.
+//! Compiled rules.
 
 use super::path::Path;
 use crate::glob::Glob;

@@ -1,4 +1,4 @@
-//! What a secret looks like.
+//! The encoded forms of a secret, and finding them in a text.
 
 use std::ops::Range;
 

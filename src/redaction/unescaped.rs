@@ -1,4 +1,4 @@
-//! A text with each escape as what it stands for.
+//! A text without its escapes, and where each byte came from.
 
 /// Bytes of a text after everything that encoders put between them has been taken out, however often the text
 /// was encoded and however much of it: `%HH`, `\uHHHH`, `\xHH`, and backslashes before anything else.

@@ -1,4 +1,4 @@
-//! Secrets taken out of what is written.
+//! A writer that takes secrets out of what is written.
 
 use std::io::{self, ErrorKind, Write};
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! How much each credential has to do with its sessions.
+//! The load of each credential by its sessions.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The books: totals that are exact whatever happens, and the newest of the attempts behind them.
+//! Exact totals, and the newest of the attempts that they count.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Accounts that a person takes down and brings back by typing their number.
+//! Simulated outages: typing the number of an account takes it down or brings it back.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, IsTerminal};

@@ -1,4 +1,4 @@
-//! A line for each request that is refused before it reaches a model.
+//! Prints a line for each request that is refused before it reaches a model.
 
 use log::kv::Key;
 use log::{Level, LevelFilter, Log, Metadata, Record};

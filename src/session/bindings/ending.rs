@@ -1,4 +1,4 @@
-//! How sessions end: by their time, by want of room, with their credential.
+//! How sessions end: by expiry, by eviction, with their credential.
 
 use std::time::{Duration, Instant};
 
