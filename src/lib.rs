@@ -23,6 +23,7 @@ pub mod diagnostics;
 mod doctor;
 pub mod edge;
 pub mod exchange;
+pub mod failure;
 mod gateway;
 pub mod generation;
 mod glob;

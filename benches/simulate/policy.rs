@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use holdfast::config::{self, Strategy};
-use holdfast::credential;
-use holdfast::provider::{Failure, Fault, Headers, Kind};
+use holdfast::credential::{self, UpstreamKind};
+use holdfast::failure::{Failure, Headers};
 use holdfast::routing::{
     AttemptState, Catalog, CredentialIds, Pick, Policy, RouteRequest, Router, Servers,
 };
@@ -133,7 +133,8 @@ impl Dispatcher {
                 break;
             };
             let wall = SystemTime::UNIX_EPOCH;
-            let fault = Fault::of(&failure(refusal), Kind::Compat, "m", wall);
+            let fault =
+                holdfast::failure::classify(&failure(refusal), UpstreamKind::Compat, "m", wall);
             self.router
                 .failed(&request, &mut attempt_state, pick, &fault, instant);
         }

@@ -5,7 +5,8 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use holdfast::provider::{Failure, Fault, Headers, Kind, Pause, Windows};
+use holdfast::failure::{Failure, Headers, Pause, Windows};
+use holdfast::credential::UpstreamKind;
 use libfuzzer_sys::fuzz_target;
 
 const NAMES: [&str; 12] = [
@@ -22,12 +23,12 @@ const NAMES: [&str; 12] = [
     "x-ratelimit-remaining-requests",
     "x-ratelimit-reset-requests",
 ];
-const KINDS: [Kind; 5] = [
-    Kind::Gemini,
-    Kind::Vertex,
-    Kind::Claude,
-    Kind::Codex,
-    Kind::Compat,
+const KINDS: [UpstreamKind; 5] = [
+    UpstreamKind::Gemini,
+    UpstreamKind::Vertex,
+    UpstreamKind::Claude,
+    UpstreamKind::Codex,
+    UpstreamKind::Compat,
 ];
 const STATUSES: [u16; 12] = [400, 401, 402, 403, 404, 408, 413, 422, 429, 500, 503, 529];
 /// The longest hint that is believed, and what is added so that not all come back at once.
@@ -48,7 +49,7 @@ fuzz_target!(|input: &[u8]| {
         assert!((0.0..=1.0).contains(&windows.used));
     }
     let failure = Failure::of_status(status, headers, body.as_bytes().to_vec(), now);
-    let fault = Fault::of(&failure, kind, "the-model", now);
+    let fault = holdfast::failure::classify(&failure, kind, "the-model", now);
     if let Pause::Hint(time) = fault.pause {
         assert!(!time.is_zero() && time <= LONGEST, "{time:?}");
     }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::config::{Config, Problem, Strategy};
+use crate::credential::UpstreamKind;
 use crate::credential::{Credential, Exclusion, vendor_of};
 use crate::generation::payload_rules;
-use crate::provider::{Action, Kind};
+use crate::provider::Action;
 use crate::routing::{Candidate, Catalog, ModelEntry};
 use crate::similar;
 use crate::wire::model_name::ModelName;
@@ -73,7 +74,7 @@ pub fn explain(asked: &str, known: &Known<'_>) -> (String, bool) {
 fn payload_rules(config: &Config, asked: [&str; 2], candidates: &[Candidate]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for candidate in candidates {
-        let kind = Kind::of(&candidate.credential.provider);
+        let kind = UpstreamKind::of(&candidate.credential.provider);
         let protocol = payload_rules::protocol(kind, Action::Generate);
         for upstream_model in candidate.upstream_models.iter() {
             let [asked, base] = asked;

@@ -13,6 +13,7 @@ mod model;
 mod name;
 mod presented;
 mod unlisted;
+mod upstream_kind;
 
 pub use crate::config::{HeaderValueSource, ProxySetting};
 pub use api_key::{exclusions, from_config, with_listings};
@@ -23,3 +24,4 @@ pub use model::Model;
 pub use name::{split as split_thinking, split_configured};
 pub use presented::{Credential, Provider, Resolved, is_chatgpt};
 pub use unlisted::{Unlisted, families, vendor_of};
+pub use upstream_kind::UpstreamKind;

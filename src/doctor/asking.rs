@@ -8,9 +8,11 @@ use parking_lot::Mutex;
 
 use crate::config::Config;
 use crate::credential::Credential;
+use crate::credential::UpstreamKind;
 use crate::exchange::Waiter;
+use crate::failure::Failure;
 use crate::provider::models::{List, date};
-use crate::provider::{Action, Call, Failure, Kind, Target, Upstream};
+use crate::provider::{Action, Call, Target, Upstream};
 
 /// How long one upstream may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -83,7 +85,7 @@ fn ask_one(
     let target = Target::of(credential, &headers, config);
     let outcome = match target.kind {
         // It shows its list to logins only.
-        Kind::Vertex => count(upstream, target, credential, &waiter),
+        UpstreamKind::Vertex => count(upstream, target, credential, &waiter),
         _ => upstream.models(target, &waiter),
     };
     let told = match &outcome {

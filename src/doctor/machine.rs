@@ -265,7 +265,7 @@ fn port(config: &Config) -> Finding {
         io::ErrorKind::PermissionDenied => {
             "ports below 1024 are for root: choose a higher one with `port`".to_owned()
         }
-        _ => "see whether `host` is an address of this machine".to_owned(),
+        _ => "check that `host` is an address of this machine".to_owned(),
     };
     let message = format!("cannot listen on {shown}: {error}");
     Finding::new(Status::Error, "port", message).advised(advice)

@@ -4,8 +4,9 @@ use super::asking::Answered;
 use super::{Finding, Status};
 use crate::config::{Config, ProxySetting};
 use crate::credential::Credential;
+use crate::credential::UpstreamKind;
+use crate::failure::{Failure, FailureKind};
 use crate::provider::models::{List, has_list};
-use crate::provider::{Failure, FailureKind, Kind};
 use crate::wire::problem::{self, ErrorStatus};
 
 /// What the answers say of the credentials. `has_proxy`: whether the environment names a proxy.
@@ -64,7 +65,7 @@ fn finding(
             "add credit to the account".to_owned(),
         ),
         (Some(status @ (404 | 405 | 501)), _) => {
-            let kind = Kind::of(&credential.provider);
+            let kind = UpstreamKind::of(&credential.provider);
             match has_list(kind, &credential.base_url) {
                 true => (
                     Status::Warning,
@@ -112,7 +113,8 @@ fn listed(
     milliseconds: u128,
 ) -> Finding {
     // Vendors serve names beside those that they list; other servers do not.
-    let is_exact = Kind::of(&credential.provider) == Kind::Compat && !list.models.is_empty();
+    let is_exact =
+        UpstreamKind::of(&credential.provider) == UpstreamKind::Compat && !list.models.is_empty();
     let lists = |name: &str| {
         list.models
             .iter()
@@ -129,10 +131,7 @@ fn listed(
             more => format!(" and {more} more"),
         };
         let message = format!("{host} takes the key, but does not list `{first}`{more}");
-        let advice = format!(
-            "check the names under `models` of {}",
-            credential.section()
-        );
+        let advice = format!("check the names under `models` of {}", credential.section());
         return Finding::new(Status::Warning, who, message).advised(advice);
     }
     let count = match list.models.len() {
@@ -196,13 +195,13 @@ fn reach(message: &str, has_proxy: bool) -> &'static str {
     ]) {
         "check how base-url is spelt, and whether this machine can resolve names (DNS)"
     } else if has(&["proxy", "socks"]) {
-        "see whether the proxy is right: proxy-url, HTTPS_PROXY, ALL_PROXY"
+        "check the proxy: proxy-url, HTTPS_PROXY, ALL_PROXY"
     } else if has_proxy {
-        "see whether the proxy is right and runs: proxy-url, HTTPS_PROXY, ALL_PROXY; then whether base-url is right"
+        "check the proxy and whether it runs: proxy-url, HTTPS_PROXY, ALL_PROXY; then check base-url"
     } else if has(&["refused"]) {
-        "nothing listens there: see whether base-url is right and the server runs"
+        "nothing listens there: check base-url, and whether the server runs"
     } else {
-        "see whether base-url is right, and whether a firewall is in the way or a proxy is needed (proxy-url)"
+        "check base-url, and whether a firewall blocks the connection or a proxy is needed (proxy-url)"
     }
 }
 
@@ -239,7 +238,7 @@ mod tests {
             ),
             (
                 "connecting to h: the proxy answered 407",
-                "the proxy is right",
+                "check the proxy:",
             ),
             (
                 "connecting to h: Connection refused (os error 111)",
@@ -253,6 +252,6 @@ mod tests {
             assert!(reach(message, false).contains(expected), "{message}");
         }
         let refused = "connecting to h: Connection refused";
-        assert!(reach(refused, true).contains("the proxy is right and runs"));
+        assert!(reach(refused, true).contains("the proxy and whether it runs"));
     }
 }

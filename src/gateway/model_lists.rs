@@ -16,11 +16,13 @@ use parking_lot::Mutex;
 use super::saved_file::read;
 use super::server::Server;
 use crate::atomic_file;
+use crate::credential::UpstreamKind;
 use crate::credential::{Credential, Listed, Listings};
 use crate::exchange::Waiter;
+use crate::failure::{Failure, FailureKind};
 use crate::generation::snapshot::Snapshot;
+use crate::provider::Target;
 use crate::provider::models::{self, List};
-use crate::provider::{Failure, FailureKind, Kind, Target};
 use crate::state_folder;
 
 /// How often it is looked whether a list is due.
@@ -215,7 +217,7 @@ impl ModelLists {
 
 /// Whether a credential offers what a list says.
 fn has_list(credential: &Credential) -> bool {
-    let kind = Kind::of(&credential.provider);
+    let kind = UpstreamKind::of(&credential.provider);
     credential.unlisted.is_some() && models::has_list(kind, &credential.base_url)
 }
 

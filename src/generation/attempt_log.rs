@@ -2,8 +2,8 @@
 
 use super::context::Generation;
 use crate::config::ProxySetting;
+use crate::failure::{Failure, FailureKind};
 use crate::logs::request_log::{CallIdentity, upstream};
-use crate::provider::{Failure, FailureKind};
 use crate::routing::{Candidate, UpstreamModel};
 use crate::wire::problem::{self, ErrorStatus};
 

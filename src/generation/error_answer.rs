@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::failure::{Failure, FailureKind};
 use crate::http::reply::Reply;
-use crate::provider::{self, Failure, FailureKind};
 use crate::routing::{Availability, DispatchError};
 use crate::translate;
 use crate::translate::responses::failure::{self, Known};
@@ -120,7 +120,7 @@ pub fn error_answer<'u>(model: &str, error: &'u DispatchError) -> Option<ErrorAn
                     false => format!(" ({})", availability.describe()),
                 }
             );
-            let is_unpaid = error.class == Some(provider::Class::Payment);
+            let is_unpaid = error.class == Some(crate::failure::Class::Payment);
             Problem {
                 class: is_unpaid.then_some(Class::Unpaid),
                 ..Problem::new(ErrorStatus::UNAVAILABLE, why)

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::context::Generation;
 use crate::budget::{Exhausted, Reservation};
-use crate::provider::{Failure, FailureKind, Headers};
+use crate::failure::{Failure, FailureKind, Headers};
 use crate::wire::problem::{self, Problem};
 
 /// How often it is tried again to take memory.

@@ -3,19 +3,20 @@
 use std::collections::HashSet;
 
 use crate::config::{Config, Place, Problem, Severity};
+use crate::credential::UpstreamKind;
 use crate::credential::{Provider, families};
 use crate::payload::{self, Protocol};
-use crate::provider::{Action, Kind};
+use crate::provider::Action;
 use crate::routing::Catalog;
 
 /// What rules call an upstream when it is asked for that. Tokens are counted without rules.
-pub fn protocol(kind: Kind, action: Action) -> Protocol {
+pub fn protocol(kind: UpstreamKind, action: Action) -> Protocol {
     match (kind, action) {
-        (Kind::Codex | Kind::Compat, Action::Compact) => Protocol::OpenAiResponse,
-        (Kind::Gemini | Kind::Vertex, _) => Protocol::Gemini,
-        (Kind::Claude, _) => Protocol::Claude,
-        (Kind::Codex, _) => Protocol::Codex,
-        (Kind::Compat, _) => Protocol::OpenAi,
+        (UpstreamKind::Codex | UpstreamKind::Compat, Action::Compact) => Protocol::OpenAiResponse,
+        (UpstreamKind::Gemini | UpstreamKind::Vertex, _) => Protocol::Gemini,
+        (UpstreamKind::Claude, _) => Protocol::Claude,
+        (UpstreamKind::Codex, _) => Protocol::Codex,
+        (UpstreamKind::Compat, _) => Protocol::OpenAi,
     }
 }
 
@@ -25,7 +26,7 @@ pub fn idle(config: &Config, catalog: &Catalog) -> Vec<Problem> {
         return Vec::new();
     }
     let both = |provider: &Provider| {
-        let kind = Kind::of(provider);
+        let kind = UpstreamKind::of(provider);
         [Action::Generate, Action::Compact].map(|action| protocol(kind, action))
     };
     let models: Vec<(Vec<&str>, Vec<Protocol>)> = catalog

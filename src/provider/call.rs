@@ -12,14 +12,16 @@ use http::header::{
 };
 use http::{Method, Uri};
 
-use super::failure::{ERROR_BODY, Failure, FailureKind};
-use super::headers::Headers;
+use super::call_failure;
 use super::net::{self, CallError, Network, Origin, Settings, Stage};
 use super::request::Request;
-use super::target::{Action, Call, Kind};
+use super::target::{Action, Call};
 use super::{claude, codex, compat, compressed, gemini, models, presented, vertex};
 use crate::content_encoding::Coding;
+use crate::credential::UpstreamKind;
 use crate::exchange::{Interruption, Waiter};
+use crate::failure::Headers;
+use crate::failure::{ERROR_BODY, Failure, FailureKind};
 use crate::json::Splice;
 use crate::logs;
 use crate::redaction::Redaction;
@@ -101,7 +103,7 @@ impl Upstream {
                 Err(failed) => failed,
             };
             if is_fresh || !is_stale(&failed) || started.elapsed() >= STALE {
-                return Err(Failure::of_call(&failed, &origin.host).redacted(&redaction));
+                return Err(call_failure::of_call(&failed, &origin.host).redacted(&redaction));
             }
             is_fresh = true;
         }
@@ -172,11 +174,11 @@ fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
         return models::request(call, page);
     }
     match call.target.kind {
-        Kind::Gemini => gemini::request(call),
-        Kind::Vertex => vertex::request(call),
-        Kind::Claude => claude::request(call),
-        Kind::Codex => codex::request(call),
-        Kind::Compat => compat::request(call),
+        UpstreamKind::Gemini => gemini::request(call),
+        UpstreamKind::Vertex => vertex::request(call),
+        UpstreamKind::Claude => claude::request(call),
+        UpstreamKind::Codex => codex::request(call),
+        UpstreamKind::Compat => compat::request(call),
     }
 }
 

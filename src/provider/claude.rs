@@ -3,11 +3,12 @@
 use http::Uri;
 use http::header::HeaderName;
 
-use super::failure::Failure;
-use super::headers::Headers;
+use super::headers::CallHeaders;
 use super::request::{self, Request};
 use super::target::{Action, Call};
 use super::url;
+use crate::failure::Failure;
+use crate::failure::Headers;
 use crate::json::Splice;
 
 const BASE: &str = "https://api.anthropic.com";
@@ -149,13 +150,14 @@ impl Betas {
 mod tests {
     use super::*;
     use crate::config::Secret;
+    use crate::credential::UpstreamKind;
     use crate::exchange::Waiter;
-    use crate::provider::target::{Kind, ProxySetting, Target};
+    use crate::provider::target::{ProxySetting, Target};
 
     fn headers(base_url: &str, key: &str, client: &[(&str, &str)], body: &str) -> Headers {
         let call = Call {
             target: Target {
-                kind: Kind::Claude,
+                kind: UpstreamKind::Claude,
                 base_url,
                 key: Some(&Secret::new(key)),
                 headers: &[],

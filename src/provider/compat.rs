@@ -2,11 +2,12 @@
 
 use http::header::{ACCEPT, CACHE_CONTROL};
 
-use super::failure::Failure;
-use super::headers::Headers;
+use super::headers::CallHeaders;
 use super::request::{self, Request};
 use super::target::{Action, Call};
 use super::url;
+use crate::failure::Failure;
+use crate::failure::Headers;
 use crate::json::Splice;
 
 pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {

@@ -2,9 +2,9 @@
 
 use std::io::{self, Read};
 
-use super::failure::{Failure, FailureKind};
 use crate::content_encoding::Coding;
 use crate::exchange::{Interruption, Waiter};
+use crate::failure::{Failure, FailureKind};
 
 /// The body behind `codings`, the value of `Content-Encoding`.
 ///

@@ -2,11 +2,12 @@
 
 use http::header::HeaderName;
 
-use super::failure::Failure;
-use super::headers::Headers;
+use super::headers::CallHeaders;
 use super::request::{self, Request};
 use super::target::{Action, Call};
 use super::url;
+use crate::failure::Failure;
+use crate::failure::Headers;
 use crate::json::Splice;
 
 const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");

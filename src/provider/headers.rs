@@ -1,14 +1,11 @@
-//! Headers of a call, in the order of spec/providers.md 2.2: protocol, the product's name, the client's own,
-//! the configured defaults for what it does not send, the credential's. A later source replaces what an
-//! earlier one said.
-
-use std::borrow::Cow;
+//! Headers of a call, in this order: protocol, the product's name, the client's own, the configured defaults for what it
+//! does not send, the credential's. A later source replaces what an earlier one said.
 
 use http::header::{self, HeaderName, HeaderValue};
 
 use super::target::Call;
+use crate::failure::Headers;
 use crate::glob;
-use crate::redaction::{self, Redaction};
 
 /// What a call says it is when the client did not.
 pub(super) const PRODUCT: &str = concat!("holdfast/", env!("CARGO_PKG_VERSION"));
@@ -20,18 +17,23 @@ const REFUSED: [HeaderName; 4] = [
     header::CONNECTION,
 ];
 
-/// The headers of a message, names in any case. They are so few that looking through them is the fastest way to one.
-#[derive(Clone, Debug, Default)]
-pub struct Headers(Box<Fields>);
-
-/// In a box, so that an answer with its headers stays small.
-#[derive(Clone, Debug, Default)]
-struct Fields(Vec<(HeaderName, HeaderValue)>);
-
-impl Headers {
+/// What the headers of a call are made of.
+pub trait CallHeaders: Sized {
     /// The headers a call to any upstream has.
-    pub(super) fn of_call(call: &Call, streams: bool) -> Self {
-        let mut headers = Self(Box::new(Fields(Vec::with_capacity(12))));
+    fn of_call(call: &Call, streams: bool) -> Self;
+    /// Authenticates with the credential's key, if it has one.
+    fn bearer(&mut self, call: &Call);
+    /// Takes the client's headers that are in `allowed`; a name ending in `*` stands for all that begin so.
+    fn forward(&mut self, call: &Call, allowed: &[&str]);
+    /// Sets the configured ones that the client has not sent.
+    fn defaults(&mut self, call: &Call);
+    /// Sets the credential's own headers.
+    fn credential(&mut self, call: &Call);
+}
+
+impl CallHeaders for Headers {
+    fn of_call(call: &Call, streams: bool) -> Self {
+        let mut headers = Self::with_capacity(12);
         headers.put(header::CONTENT_TYPE, "application/json");
         headers.put(
             header::ACCEPT,
@@ -47,89 +49,7 @@ impl Headers {
         headers
     }
 
-    /// None, with room for so many.
-    pub(super) fn with_capacity(fields: usize) -> Self {
-        Self(Box::new(Fields(Vec::with_capacity(fields))))
-    }
-
-    /// The value of a header; the first one, if there are several, and only if it is ASCII.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        let mut fields = self.0.0.iter();
-        let (_, value) = fields.find(|(own, _)| own.as_str().eq_ignore_ascii_case(name))?;
-        value.to_str().ok()
-    }
-
-    /// Whether there is such a header.
-    pub(super) fn has(&self, name: &HeaderName) -> bool {
-        self.0.0.iter().any(|(own, _)| own == name)
-    }
-
-    /// All of them, in their order.
-    pub(super) fn fields(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-        self.0.0.iter().map(|(name, value)| (name, value))
-    }
-
-    /// Puts one behind the others.
-    pub(super) fn push(&mut self, name: HeaderName, value: HeaderValue) {
-        self.0.0.push((name, value));
-    }
-
-    /// Puts one in the place of those of its name.
-    pub(super) fn replace(&mut self, name: HeaderName, value: HeaderValue) {
-        match self.0.0.iter().position(|(own, _)| *own == name) {
-            None => self.0.0.push((name, value)),
-            Some(first) => {
-                let mut index = 0;
-                self.0.0.retain(|(own, _)| {
-                    index += 1;
-                    index <= first + 1 || *own != name
-                });
-                if let Some(field) = self.0.0.get_mut(first) {
-                    field.1 = value;
-                }
-            }
-        }
-    }
-
-    pub(super) fn remove(&mut self, name: &HeaderName) {
-        self.0.0.retain(|(own, _)| own != name);
-    }
-
-    /// Names, in lower case, and values, without those that are not ASCII.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        let pairs = self.0.0.iter();
-        pairs.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
-    }
-
-    /// Sets a header to a fixed value.
-    pub(super) fn put(&mut self, name: HeaderName, value: &'static str) {
-        self.replace(name, HeaderValue::from_static(value));
-    }
-
-    /// Sets a header; a value that cannot be written is left out.
-    pub(super) fn set(&mut self, name: HeaderName, value: &str) {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            self.replace(name, value);
-        }
-    }
-
-    /// Sets a header of any name; one that cannot be written is left out.
-    fn set_named(&mut self, name: &str, value: &str) {
-        if let Ok(name) = name.parse() {
-            self.set(name, value);
-        }
-    }
-
-    /// Sets a header nobody may log.
-    pub(super) fn set_secret(&mut self, name: HeaderName, value: String) {
-        if let Ok(mut value) = HeaderValue::try_from(value) {
-            value.set_sensitive(true);
-            self.replace(name, value);
-        }
-    }
-
-    /// Authenticates with the credential's key, if it has one.
-    pub(super) fn bearer(&mut self, call: &Call) {
+    fn bearer(&mut self, call: &Call) {
         if let Some(key) = call
             .target
             .key
@@ -139,8 +59,7 @@ impl Headers {
         }
     }
 
-    /// Takes the client's headers that are in `allowed`; a name ending in `*` stands for all that begin so.
-    pub(super) fn forward(&mut self, call: &Call, allowed: &[&str]) {
+    fn forward(&mut self, call: &Call, allowed: &[&str]) {
         let mut taken: Vec<HeaderName> = Vec::new();
         for &(name, value) in call.client_headers {
             if !allowed
@@ -162,8 +81,7 @@ impl Headers {
         }
     }
 
-    /// Sets the configured ones that the client has not sent.
-    pub(super) fn defaults(&mut self, call: &Call) {
+    fn defaults(&mut self, call: &Call) {
         for (name, value) in call.target.defaults {
             if call.client_header(name).is_none() {
                 self.set_named(name, value);
@@ -171,8 +89,7 @@ impl Headers {
         }
     }
 
-    /// Sets the credential's own headers.
-    pub(super) fn credential(&mut self, call: &Call) {
+    fn credential(&mut self, call: &Call) {
         for (name, value) in call.target.headers {
             let refused = REFUSED
                 .iter()
@@ -181,44 +98,5 @@ impl Headers {
                 self.set_named(name, value);
             }
         }
-    }
-
-    /// Takes out what is said of the coded form of a body: its codings, if it says any, and its length.
-    pub(super) fn take_codings(&mut self) -> Option<String> {
-        let coded = self.0.0.iter();
-        let coded = coded.filter(|(name, _)| *name == header::CONTENT_ENCODING);
-        let values: Vec<&str> = coded.filter_map(|(_, value)| value.to_str().ok()).collect();
-        if values.is_empty() {
-            return None;
-        }
-        let codings = values.join(",");
-        self.remove(&header::CONTENT_ENCODING);
-        self.remove(&header::CONTENT_LENGTH);
-        Some(codings)
-    }
-
-    /// Without the secrets of `redaction`. A header whose name holds one goes.
-    #[must_use]
-    pub fn redacted(mut self, redaction: &Redaction) -> Self {
-        self.0
-            .0
-            .retain(|(name, _)| matches!(redaction.text(name.as_str()), Cow::Borrowed(_)));
-        for (_, value) in &mut self.0.0 {
-            if let Cow::Owned(clean) = redaction.bytes(value.as_bytes()) {
-                *value = HeaderValue::from_bytes(&clean)
-                    .unwrap_or(HeaderValue::from_static(redaction::MASK));
-            }
-        }
-        self
-    }
-}
-
-impl<'a> FromIterator<(&'a str, &'a str)> for Headers {
-    fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(pairs: I) -> Self {
-        let mut headers = Self::default();
-        for (name, value) in pairs {
-            headers.set_named(name, value);
-        }
-        headers
     }
 }

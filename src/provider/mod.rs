@@ -5,12 +5,11 @@
 //! go out with edits spliced in, the upstream's come back as they are, decompressed if need be.
 
 mod call;
+mod call_failure;
 mod claude;
 pub mod codex;
 mod compat;
 mod compressed;
-mod failure;
-pub mod fault;
 mod gemini;
 mod headers;
 pub mod models;
@@ -23,8 +22,5 @@ mod vertex;
 
 pub use call::{Answer, Upstream};
 pub use compressed::undone;
-pub use failure::{ERROR_BODY, Failure, FailureKind, retry_after};
-pub use fault::{Class, Fault, Pause, Scope, Windows};
-pub use headers::Headers;
 pub use net::{Settings, Variables};
-pub use target::{Action, Call, Kind, ProxySetting, Stored, Target, Verb};
+pub use target::{Action, Call, ProxySetting, Stored, Target, Verb};

@@ -11,13 +11,14 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::call::Upstream;
-use super::failure::{Failure, FailureKind};
-use super::headers::Headers;
 use super::request::Request;
-use super::target::{Call, Kind, Target};
+use super::target::{Call, Target};
 use super::{claude, codex, compat, gemini, url};
+use crate::credential::UpstreamKind;
 use crate::credential::{Listed, is_chatgpt};
 use crate::exchange::Waiter;
+use crate::failure::Headers;
+use crate::failure::{Failure, FailureKind};
 use crate::time;
 
 /// Bytes of one page. The longest lists of today have some hundred KiB.
@@ -55,11 +56,11 @@ pub struct List {
 
 /// Whether an upstream is known to have a list. Vertex shows its own to logins only, and the backend of ChatGPT to its
 /// own programs.
-pub fn has_list(kind: Kind, base_url: &str) -> bool {
+pub fn has_list(kind: UpstreamKind, base_url: &str) -> bool {
     match kind {
-        Kind::Gemini | Kind::Claude | Kind::Compat => true,
-        Kind::Codex => !is_chatgpt(base_url),
-        Kind::Vertex => false,
+        UpstreamKind::Gemini | UpstreamKind::Claude | UpstreamKind::Compat => true,
+        UpstreamKind::Codex => !is_chatgpt(base_url),
+        UpstreamKind::Vertex => false,
     }
 }
 
@@ -114,11 +115,11 @@ fn unusable(message: &str) -> Failure {
 
 pub(super) fn request<'a>(call: &Call<'a>, page: &str) -> Result<Request<'a>, Failure> {
     match call.target.kind {
-        Kind::Gemini => gemini::models(call, page),
-        Kind::Claude => claude::models(call, page),
-        Kind::Codex => codex::models(call),
-        Kind::Compat => compat::models(call),
-        Kind::Vertex => Err(Failure::unsupported("a list of models")),
+        UpstreamKind::Gemini => gemini::models(call, page),
+        UpstreamKind::Claude => claude::models(call, page),
+        UpstreamKind::Codex => codex::models(call),
+        UpstreamKind::Compat => compat::models(call),
+        UpstreamKind::Vertex => Err(Failure::unsupported("a list of models")),
     }
 }
 
@@ -166,27 +167,27 @@ fn lenient<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Option<u64>, D::E
 }
 
 /// The models of language on a page, and what the query says of the next one; `None` if it is no list.
-fn read_page(kind: Kind, body: &[u8]) -> Option<(Vec<Listed>, Option<String>)> {
+fn read_page(kind: UpstreamKind, body: &[u8]) -> Option<(Vec<Listed>, Option<String>)> {
     let page: Page = serde_json::from_slice(body).ok()?;
     let (rows, next) = match kind {
-        Kind::Gemini | Kind::Vertex => {
+        UpstreamKind::Gemini | UpstreamKind::Vertex => {
             let token = page.next_page_token.filter(|token| !token.is_empty());
             let next = token.map(|token| format!("&pageToken={}", url::value(&token)));
             // An account without models has neither.
             (page.models.unwrap_or_default(), next)
         }
-        Kind::Claude | Kind::Codex | Kind::Compat => {
+        UpstreamKind::Claude | UpstreamKind::Codex | UpstreamKind::Compat => {
             let last = page.last_id.filter(|_| page.has_more);
             let next = last.map(|last| format!("&after_id={}", url::value(&last)));
-            (page.data?, next.filter(|_| kind == Kind::Claude))
+            (page.data?, next.filter(|_| kind == UpstreamKind::Claude))
         }
     };
     let models = rows.into_iter().filter_map(|row| match kind {
-        Kind::Gemini | Kind::Vertex => google(row),
-        Kind::Codex => {
+        UpstreamKind::Gemini | UpstreamKind::Vertex => google(row),
+        UpstreamKind::Codex => {
             other(row).filter(|model| !OTHER_KINDS.iter().any(|word| model.id.contains(word)))
         }
-        Kind::Claude | Kind::Compat => other(row),
+        UpstreamKind::Claude | UpstreamKind::Compat => other(row),
     });
     Some((models.collect(), next))
 }
@@ -223,19 +224,19 @@ fn other(row: Row) -> Option<Listed> {
 mod tests {
     use super::*;
 
-    fn ids(kind: Kind, page: &str) -> Vec<String> {
+    fn ids(kind: UpstreamKind, page: &str) -> Vec<String> {
         let (list, _) = read_page(kind, page.as_bytes()).unwrap();
         list.into_iter().map(|model| model.id).collect()
     }
 
-    fn next(kind: Kind, page: &str) -> Option<String> {
+    fn next(kind: UpstreamKind, page: &str) -> Option<String> {
         read_page(kind, page.as_bytes()).unwrap().1
     }
 
     #[test]
     fn lists_of_vendors_are_read() {
         let claude = r#"{"data":[{"type":"model","id":"claude-x","display_name":"Claude X","created_at":"2026-01-01T00:00:00Z","max_input_tokens":9,"max_tokens":3}],"has_more":false,"first_id":"claude-x","last_id":"claude-x"}"#;
-        let (list, more) = read_page(Kind::Claude, claude.as_bytes()).unwrap();
+        let (list, more) = read_page(UpstreamKind::Claude, claude.as_bytes()).unwrap();
         assert_eq!(
             list,
             [Listed {
@@ -248,15 +249,18 @@ mod tests {
         );
         assert_eq!(more, None);
         let openai = r#"{"object":"list","data":[{"id":"gpt-x","object":"model","created":7,"owned_by":"openai"},{"id":"text-embedding-3"},{"id":"gpt-image-2"},{"id":"gpt-realtime"},{"id":"o9"},{"id":"babbage-002"},{"id":"gpt-3.5-turbo-instruct"},{"id":"ft:gpt-4o:me"}]}"#;
-        assert_eq!(ids(Kind::Codex, openai), ["gpt-x", "o9", "ft:gpt-4o:me"]);
-        assert_eq!(ids(Kind::Compat, openai).len(), 8);
+        assert_eq!(
+            ids(UpstreamKind::Codex, openai),
+            ["gpt-x", "o9", "ft:gpt-4o:me"]
+        );
+        assert_eq!(ids(UpstreamKind::Compat, openai).len(), 8);
         let google = r#"{"models":[{"name":"models/gemini-x","displayName":"Gemini X","inputTokenLimit":9,"outputTokenLimit":3,"supportedGenerationMethods":["countTokens","generateContent"]},{"name":"models/embedding-1","supportedGenerationMethods":["embedContent"]},{"name":"models/unsaid"}]}"#;
-        let (list, _) = read_page(Kind::Gemini, google.as_bytes()).unwrap();
+        let (list, _) = read_page(UpstreamKind::Gemini, google.as_bytes()).unwrap();
         let only = list.first().unwrap();
         assert_eq!((list.len(), only.id.as_str()), (1, "gemini-x"));
         assert_eq!((only.context, only.output), (Some(9), Some(3)));
         let openrouter = r#"{"data":[{"id":"a/b","name":"A: B","created":1.5,"created_at":2,"context_length":"x"},{"name":"none"}]}"#;
-        let (list, _) = read_page(Kind::Compat, openrouter.as_bytes()).unwrap();
+        let (list, _) = read_page(UpstreamKind::Compat, openrouter.as_bytes()).unwrap();
         let only = list.first().unwrap();
         assert_eq!(
             (only.display_name.as_deref(), only.created, only.context),
@@ -267,22 +271,31 @@ mod tests {
     #[test]
     fn pages_lead_to_the_next() {
         let page = r#"{"data":[],"has_more":true,"last_id":"a b"}"#;
-        assert_eq!(next(Kind::Claude, page).as_deref(), Some("&after_id=a%20b"));
-        assert_eq!(next(Kind::Compat, page), None);
+        assert_eq!(
+            next(UpstreamKind::Claude, page).as_deref(),
+            Some("&after_id=a%20b")
+        );
+        assert_eq!(next(UpstreamKind::Compat, page), None);
         let page = r#"{"data":[],"has_more":false,"last_id":"a"}"#;
-        assert_eq!(next(Kind::Claude, page), None);
+        assert_eq!(next(UpstreamKind::Claude, page), None);
         let page = r#"{"models":[],"nextPageToken":"t="}"#;
-        assert_eq!(next(Kind::Gemini, page).as_deref(), Some("&pageToken=t%3D"));
+        assert_eq!(
+            next(UpstreamKind::Gemini, page).as_deref(),
+            Some("&pageToken=t%3D")
+        );
         for page in [r#"{"nextPageToken":""}"#, "{}"] {
-            assert_eq!(next(Kind::Gemini, page), None, "{page}");
+            assert_eq!(next(UpstreamKind::Gemini, page), None, "{page}");
         }
     }
 
     #[test]
     fn what_is_no_list_is_none() {
         for page in ["", "[]", "{\"data\":1}", "{}", "<html>", "null"] {
-            assert!(read_page(Kind::Compat, page.as_bytes()).is_none(), "{page}");
+            assert!(
+                read_page(UpstreamKind::Compat, page.as_bytes()).is_none(),
+                "{page}"
+            );
         }
-        assert!(read_page(Kind::Gemini, b"{\"models\":{}}").is_none());
+        assert!(read_page(UpstreamKind::Gemini, b"{\"models\":{}}").is_none());
     }
 }

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use http::Uri;
 use memchr::memmem;
 
-use super::failure::Failure;
-use super::headers::Headers;
 use super::target::Call;
+use crate::failure::Failure;
+use crate::failure::Headers;
 use crate::json::{self, Member, Splice};
 
 /// What each kind of upstream makes of a [`Call`].

@@ -3,25 +3,10 @@
 use http::Method;
 
 use crate::config::{self, Config, Secret};
-use crate::credential::{Credential, Provider};
+use crate::credential::Credential;
+use crate::credential::UpstreamKind;
 use crate::exchange::Waiter;
 use crate::json::Span;
-use crate::wire::Dialect;
-
-/// A kind of upstream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// The Gemini API with a key.
-    Gemini,
-    /// Vertex AI with a key.
-    Vertex,
-    /// The Anthropic API, and others that speak it.
-    Claude,
-    /// OpenAI's Codex, and others that speak its flavour of Responses.
-    Codex,
-    /// Anything that speaks Chat Completions.
-    Compat,
-}
 
 /// The proxy a call goes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +22,7 @@ pub enum ProxySetting<'a> {
 /// The upstream of a call, as one credential presents itself to it.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
-    pub kind: Kind,
+    pub kind: UpstreamKind,
     /// Where the paths of the kind are appended. Empty for the vendor's own.
     pub base_url: &'a str,
     pub key: Option<&'a Secret>,
@@ -110,7 +95,7 @@ impl<'a> Target<'a> {
         headers: &'a [(&'a str, &'a str)],
         config: &'a Config,
     ) -> Self {
-        let kind = Kind::of(&credential.provider);
+        let kind = UpstreamKind::of(&credential.provider);
         let proxy = match (&credential.proxy, &config.proxy_url) {
             (config::ProxySetting::Inherit, global) => global,
             (own, _) => own,
@@ -121,36 +106,17 @@ impl<'a> Target<'a> {
             key: credential.key.as_ref(),
             headers,
             defaults: match kind {
-                Kind::Claude => &config.claude_headers,
-                Kind::Gemini | Kind::Vertex | Kind::Codex | Kind::Compat => &[],
+                UpstreamKind::Claude => &config.claude_headers,
+                UpstreamKind::Gemini
+                | UpstreamKind::Vertex
+                | UpstreamKind::Codex
+                | UpstreamKind::Compat => &[],
             },
             proxy: match proxy {
                 config::ProxySetting::Inherit => ProxySetting::Inherit,
                 config::ProxySetting::Direct => ProxySetting::Direct,
                 config::ProxySetting::Url(url) => ProxySetting::Url(url.reveal()),
             },
-        }
-    }
-}
-
-impl Kind {
-    pub fn of(provider: &Provider) -> Self {
-        match provider {
-            Provider::Gemini => Self::Gemini,
-            Provider::Vertex => Self::Vertex,
-            Provider::Claude => Self::Claude,
-            Provider::Codex => Self::Codex,
-            Provider::Compat { .. } => Self::Compat,
-        }
-    }
-
-    /// The wire format it speaks.
-    pub fn dialect(self) -> Dialect {
-        match self {
-            Self::Gemini | Self::Vertex => Dialect::Gemini,
-            Self::Claude => Dialect::Messages,
-            Self::Codex => Dialect::Responses,
-            Self::Compat => Dialect::Chat,
         }
     }
 }

@@ -3,7 +3,7 @@
 use http::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::failure::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind};
 
 /// All but the unreserved characters of RFC 3986, 2.3.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC

@@ -1,9 +1,9 @@
 //! Vertex AI with a key (spec/providers.md 5.2).
 
-use super::failure::Failure;
 use super::gemini::google;
 use super::request::Request;
 use super::target::Call;
+use crate::failure::Failure;
 
 const BASE: &str = "https://aiplatform.googleapis.com";
 

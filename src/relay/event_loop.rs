@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::outcome::Ended;
 use super::source::fill;
 use crate::exchange::{Interruption, Waiter};
-use crate::provider::Failure;
+use crate::failure::Failure;
 use crate::sse::{Event, Splitter};
 
 /// Bytes of events that are written together at most; a compressed body can have many more in one read.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::source::{error_of, silent};
-use crate::provider::{Failure, FailureKind, Headers};
+use crate::failure::{Failure, FailureKind, Headers};
 use crate::sse::Event;
 use crate::wire::Dialect;
 use crate::wire::event::{self, Meaning};

@@ -1,6 +1,6 @@
 //! What became of an answer.
 
-use crate::provider::Failure;
+use crate::failure::Failure;
 use crate::wire::usage::Usage;
 
 /// What became of an answer that was relayed.

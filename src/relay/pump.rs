@@ -13,7 +13,7 @@ use super::source::{closed, error_of, unfinished};
 use super::style::{Framing, Style};
 use crate::budget::Budget;
 use crate::exchange::Waiter;
-use crate::provider::{Failure, FailureKind, Headers};
+use crate::failure::{Failure, FailureKind, Headers};
 use crate::redaction::Redaction;
 use crate::sse::{self, Event, Splitter};
 use crate::translate;

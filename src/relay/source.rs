@@ -7,7 +7,8 @@ use serde::de::IgnoredAny;
 
 use crate::content_encoding::Coding;
 use crate::exchange::Waiter;
-use crate::provider::{self, Failure, FailureKind, Headers};
+use crate::failure::{Failure, FailureKind, Headers};
+use crate::provider;
 use crate::sse::{Event, Splitter};
 use crate::wire::{Dialect, choice_error, event};
 

@@ -2,7 +2,7 @@
 
 use super::catalog::{Candidate, UpstreamModel};
 use crate::credential::Credential;
-use crate::provider::{Class, Fault, Scope};
+use crate::failure::{Class, Fault, Scope};
 
 use crate::session::decision::Decision;
 use crate::session::names::Id;

@@ -14,7 +14,8 @@ use super::explain;
 use super::retry_round;
 use super::router::{RouteRequest, Router};
 use super::serving::{Placed, Serving};
-use crate::provider::{Class, Failure, FailureKind, Fault, Kind};
+use crate::credential::UpstreamKind;
+use crate::failure::{Class, Failure, FailureKind};
 use crate::session::bindings::{self, Bindings, Copies, CredentialId};
 use crate::session::name::{Client, Mark, Name};
 use crate::session::names::Id;
@@ -148,9 +149,13 @@ impl State {
                         });
                     }
                     Err(failure) => {
-                        let kind = Kind::of(&candidate.credential.provider);
-                        let fault =
-                            Fault::of(&failure, kind, &upstream_model.name, SystemTime::now());
+                        let kind = UpstreamKind::of(&candidate.credential.provider);
+                        let fault = crate::failure::classify(
+                            &failure,
+                            kind,
+                            &upstream_model.name,
+                            SystemTime::now(),
+                        );
                         log::debug!(
                             "{}: attempt on {} failed: {failure} ({})",
                             request.model,
@@ -262,7 +267,8 @@ fn close_same_way(
 impl DispatchError {
     fn client_gone(&mut self) {
         let failure = Failure::new(FailureKind::ClientGone, "the client has gone");
-        let fault = Fault::of(&failure, Kind::Compat, "", SystemTime::UNIX_EPOCH);
+        let fault =
+            crate::failure::classify(&failure, UpstreamKind::Compat, "", SystemTime::UNIX_EPOCH);
         debug_assert_eq!(fault.class, Class::ClientGone);
         self.add(failure, &fault);
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::router::{RouteRequest, Router};
-use crate::provider::{Class, Failure, Fault};
+use crate::failure::{Class, Failure, Fault};
 
 #[derive(Debug, Default)]
 pub struct DispatchError {

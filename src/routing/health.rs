@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::provider::{Class, Fault, Pause, Scope, Windows};
+use crate::failure::{Class, Fault, Pause, Scope, Windows};
 use crate::session::bindings::CredentialId;
 
 /// How often a model that everybody has used up is tried all the same (spec/routing.md 7.4).

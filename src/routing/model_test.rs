@@ -7,7 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 use proptest::prelude::*;
 
 use super::*;
-use crate::provider::{Class, Failure, FailureKind, Fault, Headers, Kind};
+use crate::credential::UpstreamKind;
+use crate::failure::{Class, Failure, FailureKind, Headers};
 use crate::session::bindings::{self, Bindings, CredentialId, Key};
 use crate::session::decision::Decision;
 use crate::session::name::Name;
@@ -244,7 +245,12 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
                 answered = Some(chosen);
                 break;
             };
-            let fault = Fault::of(&failure, Kind::Compat, "m", SystemTime::UNIX_EPOCH);
+            let fault = crate::failure::classify(
+                &failure,
+                UpstreamKind::Compat,
+                "m",
+                SystemTime::UNIX_EPOCH,
+            );
             router.failed(&request, &mut attempt_state, pick, &fault, now);
             match outcomes[chosen] {
                 Outcome::Overloaded => model.fail(chosen, Class::Transient, 60, false),

@@ -10,7 +10,7 @@ use super::near::Near;
 use super::policy::Policy;
 use super::router::{RouteRequest, Router};
 use crate::config::Strategy;
-use crate::provider::Class;
+use crate::failure::Class;
 
 /// Candidates compared for one new session.
 const STRETCH: usize = 64;

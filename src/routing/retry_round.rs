@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::attempt_state::AttemptState;
 use super::catalog::Candidate;
 use super::router::{RouteRequest, Router};
-use crate::provider::Class;
+use crate::failure::Class;
 
 /// The pause before a round for which somebody is ready; it doubles from round to round.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);

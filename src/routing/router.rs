@@ -9,7 +9,7 @@ use super::near::Near;
 use super::policy::Policy;
 use super::selection::Rotations;
 use crate::config::Strategy;
-use crate::provider::{Class, Fault, Pause, Windows};
+use crate::failure::{Class, Fault, Pause, Windows};
 use crate::session::bindings::{Binding, Bindings, CredentialId, Key, Known};
 use crate::session::decision::Decision;
 use crate::session::names::Id;

@@ -6,7 +6,8 @@ use super::attempt_state::{AttemptState, Pick};
 use super::catalog::{Candidate, UpstreamModel};
 use super::dispatch::State;
 use super::router::RouteRequest;
-use crate::provider::{Failure, Fault, Headers, Kind, Windows};
+use crate::credential::UpstreamKind;
+use crate::failure::{Failure, Headers, Windows};
 use crate::session::decision::Decision;
 use crate::session::name::Name;
 
@@ -59,7 +60,7 @@ impl<'a> Serving<'a> {
         let Some(candidate) = self.candidate() else {
             return;
         };
-        let kind = Kind::of(&candidate.credential.provider);
+        let kind = UpstreamKind::of(&candidate.credential.provider);
         if let Some(windows) = Windows::read(headers, kind, SystemTime::now()) {
             let now = Instant::now();
             self.state
@@ -87,8 +88,9 @@ impl<'a> Serving<'a> {
         let Some(upstream_model) = candidate.upstream_models.get(self.pick.upstream_model) else {
             return;
         };
-        let kind = Kind::of(&candidate.credential.provider);
-        let fault = Fault::of(failure, kind, &upstream_model.name, SystemTime::now());
+        let kind = UpstreamKind::of(&candidate.credential.provider);
+        let fault =
+            crate::failure::classify(failure, kind, &upstream_model.name, SystemTime::now());
         let (request, attempt_state, pick) = (&self.request, &mut self.attempt_state, self.pick);
         self.state
             .with(|router| router.failed(request, attempt_state, pick, &fault, now));

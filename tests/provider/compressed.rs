@@ -13,7 +13,7 @@ fn coded(codings: &str, body: &[u8]) -> Vec<u8> {
 #[test]
 fn an_unknown_coding_is_said() {
     let server = Server::answering(coded("Content-Encoding: compress\r\n", b"?"));
-    let failure = failed(&call(Kind::Compat, &server.base(), BODY));
+    let failure = failed(&call(UpstreamKind::Compat, &server.base(), BODY));
     assert_eq!(failure.kind, FailureKind::Broken);
     assert_eq!(
         failure.message,
@@ -24,7 +24,7 @@ fn an_unknown_coding_is_said() {
 #[test]
 fn identity_is_no_coding() {
     let server = Server::answering(coded("Content-Encoding: identity\r\n", b"{}"));
-    let answer = upstream().call(&call(Kind::Compat, &server.base(), BODY));
+    let answer = upstream().call(&call(UpstreamKind::Compat, &server.base(), BODY));
     assert_eq!(text(answer.unwrap()), "{}");
 }
 
@@ -32,7 +32,7 @@ fn identity_is_no_coding() {
 #[test]
 fn without_the_feature_every_coding_is_unknown() {
     let server = Server::answering(coded("Content-Encoding: gzip\r\n", b"?"));
-    let failure = failed(&call(Kind::Compat, &server.base(), BODY));
+    let failure = failed(&call(UpstreamKind::Compat, &server.base(), BODY));
     assert_eq!(failure.kind, FailureKind::Broken, "{failure}");
 }
 
@@ -80,7 +80,7 @@ mod built {
 
     fn answer(codings: &str, body: &[u8]) -> Result<Answer, Failure> {
         let server = Server::answering(coded(codings, body));
-        upstream().call(&call(Kind::Compat, &server.base(), BODY))
+        upstream().call(&call(UpstreamKind::Compat, &server.base(), BODY))
     }
 
     /// Any JSON will do.
@@ -153,7 +153,7 @@ mod built {
             let answer = String::from_utf8_lossy(&answer[..12]).replace("200", "429");
             let rest = coded(codings, &body).split_off(12);
             let server = Server::answering([answer.as_bytes(), &rest].concat());
-            let failure = failed(&call(Kind::Compat, &server.base(), BODY));
+            let failure = failed(&call(UpstreamKind::Compat, &server.base(), BODY));
             assert_eq!(failure.status, Some(429));
             assert_eq!(failure.body, expected, "{codings}");
         }

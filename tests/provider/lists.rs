@@ -4,14 +4,14 @@ use holdfast::provider::models::{List, has_list};
 
 use crate::*;
 
-fn target<'a>(kind: Kind, base: &'a str, headers: &'a [(&'a str, &'a str)]) -> Target<'a> {
+fn target<'a>(kind: UpstreamKind, base: &'a str, headers: &'a [(&'a str, &'a str)]) -> Target<'a> {
     Target {
         headers,
         ..call(kind, base, "").target
     }
 }
 
-fn fetch(kind: Kind, base: &str) -> Result<List, Failure> {
+fn fetch(kind: UpstreamKind, base: &str) -> Result<List, Failure> {
     upstream().models(target(kind, base, &[]), alone())
 }
 
@@ -34,7 +34,7 @@ fn names(list: &List) -> Vec<&str> {
 fn pages_are_put_together() {
     for (kind, pages, lines) in [
         (
-            Kind::Claude,
+            UpstreamKind::Claude,
             [
                 r#"{"data":[{"id":"a"},{"id":"b"}],"has_more":true,"last_id":"b"}"#,
                 r#"{"data":[{"id":"B"},{"id":"c"}],"has_more":false,"last_id":"c"}"#,
@@ -45,7 +45,7 @@ fn pages_are_put_together() {
             ],
         ),
         (
-            Kind::Gemini,
+            UpstreamKind::Gemini,
             [
                 r#"{"models":[{"name":"models/a","supportedGenerationMethods":["generateContent"]},{"name":"models/b","supportedGenerationMethods":["generateContent"]}],"nextPageToken":"t/1"}"#,
                 r#"{"models":[{"name":"models/no","supportedGenerationMethods":["embedContent"]},{"name":"models/c","supportedGenerationMethods":["generateContent"]}]}"#,
@@ -80,21 +80,30 @@ fn a_list_without_an_end_is_bounded() {
         }
     });
     assert_eq!(
-        fetch(Kind::Claude, &turning.base()).unwrap().models.len(),
+        fetch(UpstreamKind::Claude, &turning.base())
+            .unwrap()
+            .models
+            .len(),
         20
     );
     // The same page again is no next page.
     let stuck = paged(&[r#"{"data":[{"id":"a"}],"has_more":true,"last_id":"a"}"#]);
-    assert_eq!(names(&fetch(Kind::Claude, &stuck.base()).unwrap()), ["a"]);
+    assert_eq!(
+        names(&fetch(UpstreamKind::Claude, &stuck.base()).unwrap()),
+        ["a"]
+    );
     assert_eq!(stuck.seen.try_iter().count(), 2);
     let rows: Vec<String> = (0..5000).map(|n| format!(r#"{{"id":"m{n}"}}"#)).collect();
     let many = paged(&[&format!(r#"{{"data":[{}]}}"#, rows.join(","))]);
     assert_eq!(
-        fetch(Kind::Compat, &many.base()).unwrap().models.len(),
+        fetch(UpstreamKind::Compat, &many.base())
+            .unwrap()
+            .models
+            .len(),
         4096
     );
     let long = format!(r#"{{"data":[{{"id":"{}"}}]}}"#, "x".repeat(5 << 20));
-    let failure = fetch(Kind::Compat, &paged(&[&long]).base()).unwrap_err();
+    let failure = fetch(UpstreamKind::Compat, &paged(&[&long]).base()).unwrap_err();
     assert_eq!(failure.message, "the list of models is too long");
 }
 
@@ -104,7 +113,7 @@ fn names_that_are_none_are_left_out() {
     let page = format!(
         r#"{{"data":[{{"id":""}},{{"id":"a b"}},{{"id":"a\nb"}},{{"id":"{long}"}},{{"name":"x"}},{{"id":"good"}}]}}"#
     );
-    let list = fetch(Kind::Compat, &paged(&[&page]).base()).unwrap();
+    let list = fetch(UpstreamKind::Compat, &paged(&[&page]).base()).unwrap();
     assert_eq!(names(&list), ["good"]);
 }
 
@@ -112,10 +121,10 @@ fn names_that_are_none_are_left_out() {
 fn it_is_asked_for_as_the_credential_asks_for_all_else() {
     let own = [("X-Team", "blue")];
     for (kind, header, value) in [
-        (Kind::Claude, "authorization", "Bearer k-123"),
-        (Kind::Codex, "authorization", "Bearer k-123"),
-        (Kind::Compat, "authorization", "Bearer k-123"),
-        (Kind::Gemini, "x-goog-api-key", "k-123"),
+        (UpstreamKind::Claude, "authorization", "Bearer k-123"),
+        (UpstreamKind::Codex, "authorization", "Bearer k-123"),
+        (UpstreamKind::Compat, "authorization", "Bearer k-123"),
+        (UpstreamKind::Gemini, "x-goog-api-key", "k-123"),
     ] {
         let server = Server::answering(
             "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 23\r\n\r\n\
@@ -142,15 +151,15 @@ fn failures_tell_no_secret() {
     let server = Server::answering(
         "HTTP/1.1 401 Unauthorized\r\nX-Key: k-123\r\nContent-Length: 20\r\n\r\n{\"error\":\"bad k-123\"}",
     );
-    let failure = fetch(Kind::Compat, &server.base()).unwrap_err();
+    let failure = fetch(UpstreamKind::Compat, &server.base()).unwrap_err();
     assert_eq!(failure.status, Some(401));
     let told = format!("{failure:?}{}", String::from_utf8_lossy(&failure.body));
     assert!(!told.contains("k-123"), "{told}");
     let page = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n<html></html>");
-    let failure = fetch(Kind::Claude, &page.base()).unwrap_err();
+    let failure = fetch(UpstreamKind::Claude, &page.base()).unwrap_err();
     assert_eq!(failure.message, "the answer is no list of models");
     assert_eq!(
-        fetch(Kind::Vertex, &page.base()).unwrap_err().kind,
+        fetch(UpstreamKind::Vertex, &page.base()).unwrap_err().kind,
         FailureKind::Unsupported
     );
 }
@@ -158,10 +167,14 @@ fn failures_tell_no_secret() {
 #[test]
 fn some_upstreams_have_none() {
     for (kind, base, expected) in [
-        (Kind::Claude, "", true),
-        (Kind::Codex, "https://api.openai.com/v1", true),
-        (Kind::Codex, "https://chatgpt.com/backend-api/codex", false),
-        (Kind::Vertex, "", false),
+        (UpstreamKind::Claude, "", true),
+        (UpstreamKind::Codex, "https://api.openai.com/v1", true),
+        (
+            UpstreamKind::Codex,
+            "https://chatgpt.com/backend-api/codex",
+            false,
+        ),
+        (UpstreamKind::Vertex, "", false),
     ] {
         assert_eq!(has_list(kind, base), expected, "{kind:?} {base}");
     }

@@ -21,11 +21,12 @@ use std::time::{Duration, Instant};
 
 use holdfast::budget::Budget;
 use holdfast::config::Secret;
+use holdfast::credential::UpstreamKind;
 use holdfast::exchange::Waiter;
+use holdfast::failure::{Failure, FailureKind, Headers};
 use holdfast::json::Span;
 use holdfast::provider::{
-    Action, Answer, Call, Failure, FailureKind, Headers, Kind, ProxySetting, Settings, Stored,
-    Target, Upstream, Verb,
+    Action, Answer, Call, ProxySetting, Settings, Stored, Target, Upstream, Verb,
 };
 use holdfast::relay::{
     Chunks, Ended, ExpectedAnswer, Framing, Opened, Relayed, Rename, Style, stream, whole,
@@ -179,7 +180,7 @@ fn alone() -> &'static Waiter {
     Box::leak(Box::default())
 }
 
-fn call<'a>(kind: Kind, base_url: &'a str, body: &'a str) -> Call<'a> {
+fn call<'a>(kind: UpstreamKind, base_url: &'a str, body: &'a str) -> Call<'a> {
     let model_span = body.find("\"model\"").map(|at| {
         let start = at + 7 + body[at + 7..].find('"').unwrap();
         let end = start + 2 + body[start + 1..].find('"').unwrap();
@@ -209,7 +210,7 @@ fn call<'a>(kind: Kind, base_url: &'a str, body: &'a str) -> Call<'a> {
 fn streaming(base: &str) -> Call<'_> {
     Call {
         stream: true,
-        ..call(Kind::Compat, base, BODY)
+        ..call(UpstreamKind::Compat, base, BODY)
     }
 }
 
@@ -337,11 +338,11 @@ mod requests {
     fn a_request_goes_out_byte_for_byte() {
         let server = Server::answering(json_answer("{}"));
         for (kind, path) in [
-            (Kind::Compat, "/chat/completions"),
-            (Kind::Claude, "/v1/messages"),
-            (Kind::Gemini, "/v1beta/models/m:generateContent"),
+            (UpstreamKind::Compat, "/chat/completions"),
+            (UpstreamKind::Claude, "/v1/messages"),
+            (UpstreamKind::Gemini, "/v1beta/models/m:generateContent"),
             (
-                Kind::Vertex,
+                UpstreamKind::Vertex,
                 "/v1/publishers/google/models/m:generateContent",
             ),
         ] {
@@ -368,7 +369,7 @@ mod requests {
     fn only_the_models_name_is_changed() {
         let server = Server::answering(json_answer("{}"));
         let base = server.base();
-        for kind in [Kind::Compat, Kind::Claude] {
+        for kind in [UpstreamKind::Compat, UpstreamKind::Claude] {
             let call = Call {
                 model: "vendor/m \"1\"",
                 ..call(kind, &base, BODY)
@@ -385,7 +386,12 @@ mod requests {
     fn keys_go_where_each_kind_wants_them() {
         let server = Server::answering(json_answer("{}"));
         let base = server.base();
-        for kind in [Kind::Gemini, Kind::Vertex, Kind::Claude, Kind::Compat] {
+        for kind in [
+            UpstreamKind::Gemini,
+            UpstreamKind::Vertex,
+            UpstreamKind::Claude,
+            UpstreamKind::Compat,
+        ] {
             let client = [
                 ("Authorization", "Bearer client"),
                 ("X-Api-Key", "client"),
@@ -404,7 +410,7 @@ mod requests {
             assert!(!seen.head.contains("client"), "{}", seen.head);
             assert_eq!(seen.header("accept-encoding"), Some("identity"));
             let (google, bearer) = match kind {
-                Kind::Gemini | Kind::Vertex => (Some("k-123"), None),
+                UpstreamKind::Gemini | UpstreamKind::Vertex => (Some("k-123"), None),
                 _ => (None, Some("Bearer k-123")),
             };
             assert_eq!(seen.header("x-goog-api-key"), google);
@@ -428,7 +434,11 @@ mod requests {
         ];
         let claude = Call {
             client_headers: &client,
-            ..call(Kind::Claude, &base, r#"{"betas":["c","d"],"model":"m"}"#)
+            ..call(
+                UpstreamKind::Claude,
+                &base,
+                r#"{"betas":["c","d"],"model":"m"}"#,
+            )
         };
         upstream().call(&claude).unwrap();
         let seen = server.next();
@@ -441,14 +451,16 @@ mod requests {
 
         let gemini = Call {
             client_headers: &client,
-            ..call(Kind::Gemini, &base, "{}")
+            ..call(UpstreamKind::Gemini, &base, "{}")
         };
         upstream().call(&gemini).unwrap();
         let seen = server.next();
         assert_eq!(seen.header("x-goog-api-client"), Some("gl"));
         assert_eq!(seen.header("anthropic-version"), None);
 
-        upstream().call(&call(Kind::Claude, &base, BODY)).unwrap();
+        upstream()
+            .call(&call(UpstreamKind::Claude, &base, BODY))
+            .unwrap();
         let seen = server.next();
         assert_eq!(seen.header("anthropic-version"), Some("2023-06-01"));
         assert_eq!(seen.header("anthropic-beta"), None);
@@ -503,7 +515,7 @@ mod requests {
             ("x-stainless-arch", "default".to_owned()),
             ("x-stainless-timeout", "600".to_owned()),
         ];
-        let mut call = call(Kind::Claude, &base, BODY);
+        let mut call = call(UpstreamKind::Claude, &base, BODY);
         call.target.defaults = &defaults;
         call.target.headers = &[("X-Stainless-Timeout", "own")];
         call.client_headers = &[("X-Stainless-Arch", "client")];
@@ -536,7 +548,7 @@ mod requests {
             stream,
             alt,
             model: "a/b c",
-            ..call(Kind::Gemini, &base, "{}")
+            ..call(UpstreamKind::Gemini, &base, "{}")
         };
         for (call, method) in [
             (google(Action::Generate, false, None), "generateContent"),
@@ -560,7 +572,7 @@ mod requests {
         }
         let count = Call {
             action: Action::Count,
-            ..call(Kind::Claude, &base, BODY)
+            ..call(UpstreamKind::Claude, &base, BODY)
         };
         upstream().call(&count).unwrap();
         assert_eq!(
@@ -576,7 +588,7 @@ mod requests {
         let body = r#"{"contents":[{"session_id":1}],"session_id":"s","model":"models/x"}"#;
         let call = Call {
             model: "gemini-y",
-            ..call(Kind::Gemini, &base, body)
+            ..call(UpstreamKind::Gemini, &base, body)
         };
         upstream().call(&call).unwrap();
         let expected = r#"{"contents":[{"session_id":1}],"model":"models/gemini-y"}"#;
@@ -586,10 +598,10 @@ mod requests {
     #[test]
     fn what_a_kind_cannot_do_is_said_without_a_call() {
         for (kind, action) in [
-            (Kind::Gemini, Action::Compact),
-            (Kind::Vertex, Action::Compact),
-            (Kind::Claude, Action::Compact),
-            (Kind::Compat, Action::Count),
+            (UpstreamKind::Gemini, Action::Compact),
+            (UpstreamKind::Vertex, Action::Compact),
+            (UpstreamKind::Claude, Action::Compact),
+            (UpstreamKind::Compat, Action::Count),
         ] {
             let call = Call {
                 action,
@@ -617,7 +629,9 @@ mod codex {
         let body = r#"{"model":"m","input":"hi \"you\"","temperature":1,"top_p":null,"user":"u",
             "stream":false,"store":true,"instructions":null,"service_tier":"flex",
             "prompt_cache_key":"c-1","include":["x"],"metadata":{"user":"kept"},"max_output_tokens":5}"#;
-        upstream().call(&call(Kind::Codex, &base, body)).unwrap();
+        upstream()
+            .call(&call(UpstreamKind::Codex, &base, body))
+            .unwrap();
         let seen = server.next();
         assert_eq!(seen.line(), "POST /backend-api/codex/responses HTTP/1.1");
         assert_eq!(seen.header("accept"), Some("text/event-stream"));
@@ -647,7 +661,7 @@ mod codex {
             "include":["reasoning.encrypted_content"], "parallel_tool_calls":false, "service_tier":"priority"}"#;
         let call = Call {
             stream: true,
-            ..call(Kind::Codex, &base, body)
+            ..call(UpstreamKind::Codex, &base, body)
         };
         upstream().call(&call).unwrap();
         assert_eq!(server.next().text(), body);
@@ -656,7 +670,7 @@ mod codex {
     #[test]
     fn a_body_that_is_no_object_is_the_clients_fault() {
         let base = "http://127.0.0.1:1/backend-api/codex";
-        let failure = failed(&call(Kind::Codex, base, "[]"));
+        let failure = failed(&call(UpstreamKind::Codex, base, "[]"));
         assert_eq!(failure.kind, FailureKind::Request);
         assert_eq!(failure.status, Some(400));
     }
@@ -680,7 +694,7 @@ mod codex {
                         start: span,
                         end: span + 7,
                     }),
-                    ..call(Kind::Codex, &base, FULL)
+                    ..call(UpstreamKind::Codex, &base, FULL)
                 };
                 upstream().call(&call).unwrap();
                 let seen = server.next();
@@ -701,7 +715,7 @@ mod codex {
         let base = server.base();
         let count = Call {
             action: Action::Count,
-            ..call(Kind::Codex, &base, BODY)
+            ..call(UpstreamKind::Codex, &base, BODY)
         };
         upstream().call(&count).unwrap();
         assert_eq!(
@@ -733,7 +747,7 @@ mod codex {
         ] {
             let call = Call {
                 action: Action::Stored(Stored { verb, path }),
-                ..call(Kind::Codex, &base, "")
+                ..call(UpstreamKind::Codex, &base, "")
             };
             assert_eq!(text(upstream().call(&call).unwrap()), "{}");
             let seen = server.next();
@@ -751,7 +765,7 @@ mod codex {
         let compact = Call {
             action: Action::Compact,
             ..call(
-                Kind::Codex,
+                UpstreamKind::Codex,
                 &base,
                 r#"{"model":"m","stream":false,"input":[]}"#,
             )
@@ -774,7 +788,7 @@ mod codex {
     fn collected(events: &[&str]) -> Result<String, Failure> {
         let server = Server::answering(stream_answer(events));
         let base = format!("{}/backend-api/codex", server.base());
-        let answer = upstream().call(&call(Kind::Codex, &base, BODY))?;
+        let answer = upstream().call(&call(UpstreamKind::Codex, &base, BODY))?;
         let whole = whole::open(answer, &asked(Dialect::Responses, MAX_EVENT), None)?;
         Ok(String::from_utf8(whole.held().to_vec()).unwrap())
     }
@@ -826,7 +840,7 @@ mod failures {
         let server = Server::answering(
             "HTTP/1.1 429 Too Many\r\nRetry-After: 7\r\nx-note: n\r\nContent-Length: 5\r\n\r\nsorry",
         );
-        let failure = failed(&call(Kind::Compat, &server.base(), BODY));
+        let failure = failed(&call(UpstreamKind::Compat, &server.base(), BODY));
         assert_eq!(failure.kind, FailureKind::Status);
         assert_eq!(failure.status, Some(429));
         assert_eq!(failure.retry_after, Some(Duration::from_secs(7)));
@@ -839,7 +853,7 @@ mod failures {
         let server = Server::answering(
             "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 2\r\n\r\nno",
         );
-        let failure = failed(&call(Kind::Compat, &server.base(), BODY));
+        let failure = failed(&call(UpstreamKind::Compat, &server.base(), BODY));
         assert_eq!(failure.kind, FailureKind::Status);
         assert_eq!(failure.status, Some(302));
         assert_eq!(failure.body, b"no");
@@ -853,7 +867,7 @@ mod failures {
             while stream.write_all(piece.as_bytes()).is_ok() {}
             false
         });
-        let failure = failed(&call(Kind::Compat, &server.base(), BODY));
+        let failure = failed(&call(UpstreamKind::Compat, &server.base(), BODY));
         assert_eq!(failure.status, Some(500));
         assert_eq!(failure.body.len(), 1024 * 1024);
     }
@@ -872,7 +886,7 @@ mod failures {
             "nonsense",
             "ftp://h",
         ] {
-            let failure = failed(&call(Kind::Compat, base, BODY));
+            let failure = failed(&call(UpstreamKind::Compat, base, BODY));
             assert_eq!(failure.kind, FailureKind::Connect, "{base}: {failure}");
             assert!(!failure.message.contains("secret"), "{failure}");
         }
@@ -887,7 +901,7 @@ mod failures {
             let _ = stream.write_all(b"HTTP/1.1 400 Bad\r\n\r\n");
             let _ = stream.read(&mut [0; 4096]);
         });
-        let failure = failed(&call(Kind::Compat, &base, BODY));
+        let failure = failed(&call(UpstreamKind::Compat, &base, BODY));
         assert_eq!(failure.kind, FailureKind::Connect, "{failure}");
     }
 
@@ -900,7 +914,7 @@ mod failures {
         });
         let talks = Server::answering("SSH-2.0-nope\r\n\r\n");
         for server in [halves, resets, talks] {
-            let failure = failed(&call(Kind::Compat, &server.base(), BODY));
+            let failure = failed(&call(UpstreamKind::Compat, &server.base(), BODY));
             assert_eq!(failure.kind, FailureKind::Broken, "{failure}");
         }
     }
@@ -915,7 +929,7 @@ mod failures {
         });
         let started = Instant::now();
         let failure = upstream
-            .call(&call(Kind::Compat, &base, BODY))
+            .call(&call(UpstreamKind::Compat, &base, BODY))
             .err()
             .unwrap();
         let waited = started.elapsed();
@@ -933,7 +947,9 @@ mod failures {
         let base = server.base();
         let upstream = upstream();
         for _ in 0..3 {
-            let answer = upstream.call(&call(Kind::Compat, &base, BODY)).unwrap();
+            let answer = upstream
+                .call(&call(UpstreamKind::Compat, &base, BODY))
+                .unwrap();
             assert_eq!(text(answer), "0");
         }
     }
@@ -954,7 +970,9 @@ mod failures {
         let base = server.base();
         let upstream = upstream();
         for expected in ["0", "1", "1"] {
-            let answer = upstream.call(&call(Kind::Compat, &base, BODY)).unwrap();
+            let answer = upstream
+                .call(&call(UpstreamKind::Compat, &base, BODY))
+                .unwrap();
             assert_eq!(text(answer), expected);
         }
     }
@@ -997,7 +1015,7 @@ mod clients_that_go {
             let _ = report.send(stream.read(&mut [0]).unwrap_or(0));
             false
         });
-        ends_at_once(&call(Kind::Compat, &server.base(), BODY));
+        ends_at_once(&call(UpstreamKind::Compat, &server.base(), BODY));
         assert_eq!(ended.recv_timeout(A_SECOND), Ok(0));
     }
 
@@ -1017,7 +1035,7 @@ mod clients_that_go {
             assert!(queue.len() < 100);
         }
         let base = format!("http://{address}");
-        let call = call(Kind::Compat, &base, BODY);
+        let call = call(UpstreamKind::Compat, &base, BODY);
         ends_at_once(&call);
         let upstream = Upstream::new(Settings {
             connect_timeout: Duration::from_millis(700),
@@ -1044,7 +1062,7 @@ mod clients_that_go {
     #[test]
     fn end_an_upload_that_stalls() {
         let (_listener, base, body) = full_pipe();
-        ends_at_once(&call(Kind::Compat, &base, &body));
+        ends_at_once(&call(UpstreamKind::Compat, &base, &body));
     }
 
     #[test]
@@ -1055,7 +1073,7 @@ mod clients_that_go {
             ..settings()
         });
         let failure = upstream
-            .call(&call(Kind::Compat, &base, &body))
+            .call(&call(UpstreamKind::Compat, &base, &body))
             .err()
             .unwrap();
         assert_eq!(failure.kind, FailureKind::Timeout, "{failure}");
@@ -1538,7 +1556,7 @@ mod bodies {
 
     fn pump(server: &Server, rename: Option<Rename>) -> Result<Pumped, Failure> {
         let base = server.base();
-        let answer = upstream().call(&call(Kind::Compat, &base, BODY))?;
+        let answer = upstream().call(&call(UpstreamKind::Compat, &base, BODY))?;
         let whole = whole::open(answer, &asked(Dialect::Chat, MAX_EVENT), rename)?;
         let (length, mut lane) = (whole.length(), Vec::new());
         let relayed = whole.pump(&mut lane, &mut |_| {});
@@ -1631,7 +1649,9 @@ mod bodies {
         assert_eq!(pump(&server, None).unwrap().1, body.as_bytes());
         resets.store(true, Ordering::SeqCst);
         let base = server.base();
-        let mut answer = upstream().call(&call(Kind::Compat, &base, BODY)).unwrap();
+        let mut answer = upstream()
+            .call(&call(UpstreamKind::Compat, &base, BODY))
+            .unwrap();
         let mut start = vec![0; body.len()];
         answer.body.read_exact(&mut start).unwrap();
         drop(go);

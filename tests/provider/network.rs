@@ -15,7 +15,7 @@ fn with_head_timeout(milliseconds: u64) -> Upstream {
 /// What an upstream that gives each request one of these answers is heard to say.
 fn heard(answer: impl Into<Vec<u8>>) -> Result<String, Failure> {
     let server = Server::answering_once(answer);
-    let mut answer = upstream().call(&call(Kind::Compat, &server.base(), BODY))?;
+    let mut answer = upstream().call(&call(UpstreamKind::Compat, &server.base(), BODY))?;
     let mut text = String::new();
     let read = answer.body.read_to_string(&mut text);
     read.map(|_| text).map_err(|error| Failure::of_read(&error))
@@ -35,7 +35,7 @@ fn long_headers_go_out() {
         let key = Secret::new("k".repeat(length));
         let long = "v".repeat(length);
         let headers = [("x-long", long.as_str())];
-        let mut call = call(Kind::Compat, &base, BODY);
+        let mut call = call(UpstreamKind::Compat, &base, BODY);
         call.target.key = Some(&key);
         call.target.headers = &headers;
         assert_eq!(text(upstream().call(&call).unwrap()), "{}");
@@ -80,7 +80,7 @@ fn informational_answers_are_passed_over_but_not_for_ever() {
     let upstream = with_head_timeout(200);
     upstream.trust(Some(&authority.0));
     for base in [flood.base(), base] {
-        let mut call = call(Kind::Compat, &base, BODY);
+        let mut call = call(UpstreamKind::Compat, &base, BODY);
         let failure = upstream.call(&call).err().unwrap();
         assert_eq!(failure.kind, FailureKind::Timeout, "{failure}");
         assert!(failure.message.ends_with("no answer in time"), "{failure}");
@@ -100,7 +100,7 @@ fn half_a_head_is_waited_for_no_longer_than_a_whole_one() {
         stream.read(&mut [0]).is_err()
     });
     let failure = with_head_timeout(200)
-        .call(&call(Kind::Compat, &server.base(), BODY))
+        .call(&call(UpstreamKind::Compat, &server.base(), BODY))
         .err()
         .unwrap();
     assert_eq!(failure.kind, FailureKind::Timeout, "{failure}");
@@ -160,7 +160,9 @@ fn trailers_are_passed_over_up_to_a_limit() {
     let base = server.base();
     let upstream = upstream();
     for _ in 0..3 {
-        let answer = upstream.call(&call(Kind::Compat, &base, BODY)).unwrap();
+        let answer = upstream
+            .call(&call(UpstreamKind::Compat, &base, BODY))
+            .unwrap();
         assert_eq!(text(answer), "{}");
     }
     for trailer in ["x: y\r\n", "x-without-an-end"] {
@@ -170,7 +172,7 @@ fn trailers_are_passed_over_up_to_a_limit() {
             false
         });
         let base = endless.base();
-        let call = call(Kind::Compat, &base, BODY);
+        let call = call(UpstreamKind::Compat, &base, BODY);
         let mut answer = upstream.call(&call).unwrap();
         let error = answer.body.read_to_end(&mut Vec::new()).unwrap_err();
         assert_eq!(Failure::of_read(&error).kind, FailureKind::Broken);
@@ -190,7 +192,7 @@ fn connections(answer: &'static str, calls: usize) -> Vec<usize> {
     let base = server.base();
     let upstream = upstream();
     for _ in 0..calls {
-        match upstream.call(&call(Kind::Compat, &base, BODY)) {
+        match upstream.call(&call(UpstreamKind::Compat, &base, BODY)) {
             Ok(answer) => assert_eq!(text(answer), "{}"),
             Err(failure) => assert_eq!(failure.kind, FailureKind::Status, "{failure}"),
         }
@@ -238,7 +240,7 @@ fn the_last_connection_is_the_next() {
     });
     let base = server.base();
     let upstream = upstream();
-    let call = call(Kind::Compat, &base, BODY);
+    let call = call(UpstreamKind::Compat, &base, BODY);
     let mut answers = [(); 3].map(|()| Some(upstream.call(&call).unwrap()));
     let mut last = String::new();
     for at in [1, 2, 0] {
@@ -258,7 +260,7 @@ fn idle_connections_are_closed_in_silence() {
         false
     });
     let upstream = upstream();
-    let answer = upstream.call(&call(Kind::Compat, &server.base(), BODY));
+    let answer = upstream.call(&call(UpstreamKind::Compat, &server.base(), BODY));
     assert_eq!(text(answer.unwrap()), "{}");
     let now = Instant::now();
     upstream.sweep(now);
@@ -284,7 +286,7 @@ fn a_stale_connection_is_followed_by_a_fresh_one() {
     });
     let base = server.base();
     let upstream = upstream();
-    let call = call(Kind::Compat, &base, BODY);
+    let call = call(UpstreamKind::Compat, &base, BODY);
     let both = [(); 2].map(|()| upstream.call(&call).unwrap());
     let both = both.map(text);
     assert_eq!(both, ["0", "1"]);
@@ -301,7 +303,7 @@ fn a_connection_that_breaks_in_its_answer_is_not_asked_again() {
     });
     let base = server.base();
     let upstream = upstream();
-    let call = call(Kind::Compat, &base, BODY);
+    let call = call(UpstreamKind::Compat, &base, BODY);
     assert_eq!(text(upstream.call(&call).unwrap()), "{}");
     let failure = upstream.call(&call).err().unwrap();
     assert_eq!(failure.kind, FailureKind::Broken, "{failure}");
@@ -317,7 +319,7 @@ fn long_bodies_arrive_whole_both_ways() {
     let plain = server.base();
     let upstream = tls::trusting(certificate);
     for base in [&plain, &base] {
-        let mut call = call(Kind::Compat, base, &long);
+        let mut call = call(UpstreamKind::Compat, base, &long);
         call.model = "other";
         assert!(text(upstream.call(&call).unwrap()) == long, "{base}");
         assert!(server.next().text() == long.replace("\"m\"", "\"other\""));
@@ -329,7 +331,7 @@ fn a_body_without_length_ends_with_tls() {
     let server = Server::answering_once("HTTP/1.1 200 OK\r\n\r\n{}");
     let (base, certificate) = tls::in_front_of(server.address);
     let upstream = tls::trusting(certificate);
-    let answer = upstream.call(&call(Kind::Compat, &base, BODY));
+    let answer = upstream.call(&call(UpstreamKind::Compat, &base, BODY));
     assert_eq!(text(answer.unwrap()), "{}");
 }
 
@@ -355,7 +357,7 @@ fn keep_alives_are_written_before_the_head() {
     let base = server.base();
     let call = Call {
         waiter: &waiter,
-        ..call(Kind::Compat, &base, BODY)
+        ..call(UpstreamKind::Compat, &base, BODY)
     };
     assert_eq!(text(upstream().call(&call).unwrap()), "{}");
 }
@@ -400,7 +402,7 @@ mod hanging_up {
                     Some(format!("{proxy}://{address}")),
                 ),
             };
-            let mut call = call(Kind::Compat, &base, BODY);
+            let mut call = call(UpstreamKind::Compat, &base, BODY);
             call.waiter = &waiter;
             if let Some(url) = &url {
                 call.target.proxy = ProxySetting::Url(url);
@@ -416,7 +418,7 @@ mod hanging_up {
         drop(other);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let mut call = call(Kind::Compat, &base, BODY);
+        let mut call = call(UpstreamKind::Compat, &base, BODY);
         call.waiter = &waiter;
         assert_eq!(failed(&call).kind, FailureKind::ClientGone);
     }
@@ -433,7 +435,7 @@ mod hanging_up {
                 stream.read(&mut [0]).is_err()
             });
             let base = server.base();
-            let mut call = call(Kind::Compat, &base, BODY);
+            let mut call = call(UpstreamKind::Compat, &base, BODY);
             call.waiter = &waiter;
             let failure = match upstream().call(&call) {
                 Err(failure) => failure,

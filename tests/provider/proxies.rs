@@ -37,7 +37,7 @@ fn proxy(open: impl Fn(&mut TcpStream) -> Option<TcpStream> + Send + Sync + 'sta
 }
 
 fn through(url: &str) -> Call<'_> {
-    let mut call = call(Kind::Compat, "http://upstream.invalid:81", BODY);
+    let mut call = call(UpstreamKind::Compat, "http://upstream.invalid:81", BODY);
     call.target.proxy = ProxySetting::Url(url);
     call
 }
@@ -114,7 +114,7 @@ fn that_fail_are_never_passed_by() {
         format!("socks5://{closing}"),
         "ftp://h".to_owned(),
     ] {
-        let mut call = call(Kind::Compat, &base, BODY);
+        let mut call = call(UpstreamKind::Compat, &base, BODY);
         call.target.proxy = ProxySetting::Url(&url);
         let failure = failed(&call);
         assert_eq!(failure.kind, FailureKind::Connect, "{url}: {failure}");
@@ -178,7 +178,7 @@ fn connections_are_kept_through_every_kind_of_proxy() {
     ] {
         for _ in 0..4 {
             let base = server.base();
-            let mut call = call(Kind::Compat, &base, BODY);
+            let mut call = call(UpstreamKind::Compat, &base, BODY);
             if let Some(url) = &url {
                 call = through(url);
             }
@@ -208,7 +208,7 @@ fn a_proxy_may_speak_tls_itself() {
     upstream.trust(Some(&authority.0));
     let long = format!("{{\"x\":\"{}\"}}", "y".repeat(300_000));
     for body in [BODY, &long, BODY] {
-        let mut call = call(Kind::Compat, &base, body);
+        let mut call = call(UpstreamKind::Compat, &base, body);
         call.target.proxy = ProxySetting::Url(&url);
         assert_eq!(text(upstream.call(&call).unwrap()), "0");
         assert!(server.next().text() == body);
@@ -239,7 +239,7 @@ fn the_environment_has_the_last_word() {
         ..settings()
     });
     let inheriting = |base| {
-        let mut call = call(Kind::Compat, base, BODY);
+        let mut call = call(UpstreamKind::Compat, base, BODY);
         call.target.proxy = ProxySetting::Inherit;
         call
     };
@@ -276,7 +276,7 @@ fn a_bad_proxy_in_the_environment_is_no_direct_connection() {
         variables: Variables::new(|name| (name == "ALL_PROXY").then(|| "ftp://h".to_owned())),
         ..settings()
     });
-    let mut call = call(Kind::Compat, "http://upstream.invalid:81", BODY);
+    let mut call = call(UpstreamKind::Compat, "http://upstream.invalid:81", BODY);
     call.target.proxy = ProxySetting::Inherit;
     let failure = upstream.call(&call).err().unwrap();
     assert_eq!(failure.message, "the proxy URL cannot be used");

@@ -126,7 +126,9 @@ fn answers_and_keeps_its_connection() {
     let (base, certificate) = in_front_of(server.address);
     let upstream = trusting(certificate);
     for _ in 0..3 {
-        let answer = upstream.call(&call(Kind::Compat, &base, BODY)).unwrap();
+        let answer = upstream
+            .call(&call(UpstreamKind::Compat, &base, BODY))
+            .unwrap();
         assert_eq!(text(answer), "0");
         assert_eq!(server.next().text(), BODY);
     }
@@ -136,7 +138,7 @@ fn answers_and_keeps_its_connection() {
 fn trusts_nobody_else() {
     let server = Server::answering(json_answer("{}"));
     let (base, _) = in_front_of(server.address);
-    let failure = failed(&call(Kind::Compat, &base, BODY));
+    let failure = failed(&call(UpstreamKind::Compat, &base, BODY));
     assert_eq!(failure.kind, FailureKind::Connect, "{failure}");
 }
 
@@ -219,7 +221,7 @@ fn the_environment_names_authorities() {
             variables: authority.named(name),
             ..settings()
         });
-        let answer = upstream.call(&call(Kind::Compat, &base, BODY));
+        let answer = upstream.call(&call(UpstreamKind::Compat, &base, BODY));
         assert_eq!(text(answer.unwrap()), "{}", "{name}");
     }
 }
@@ -234,7 +236,7 @@ fn trust_can_be_given_and_taken_back() {
     let (base, certificate) = in_front_of(server.address);
     let authority = Authority::new(&certificate);
     let upstream = Upstream::new(settings());
-    let call = call(Kind::Compat, &base, BODY);
+    let call = call(UpstreamKind::Compat, &base, BODY);
     let refused = upstream.call(&call).err().unwrap();
     assert_eq!(refused.kind, FailureKind::Connect, "{refused}");
 
@@ -263,7 +265,7 @@ fn a_handshake_has_a_limit_of_its_own() {
         ..settings()
     });
     let failure = upstream
-        .call(&call(Kind::Compat, &base, BODY))
+        .call(&call(UpstreamKind::Compat, &base, BODY))
         .err()
         .unwrap();
     assert_eq!(failure.kind, FailureKind::Connect);

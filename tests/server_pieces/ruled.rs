@@ -69,14 +69,23 @@ fn rules_for_names_that_are_passed_on_are_not_idle() {
 
 #[test]
 fn every_kind_of_upstream_has_a_protocol() {
+    use holdfast::credential::UpstreamKind;
     use holdfast::payload::Protocol;
-    use holdfast::provider::{Action, Kind};
+    use holdfast::provider::Action;
     for (kind, generate, compact) in [
-        (Kind::Gemini, Protocol::Gemini, Protocol::Gemini),
-        (Kind::Vertex, Protocol::Gemini, Protocol::Gemini),
-        (Kind::Claude, Protocol::Claude, Protocol::Claude),
-        (Kind::Codex, Protocol::Codex, Protocol::OpenAiResponse),
-        (Kind::Compat, Protocol::OpenAi, Protocol::OpenAiResponse),
+        (UpstreamKind::Gemini, Protocol::Gemini, Protocol::Gemini),
+        (UpstreamKind::Vertex, Protocol::Gemini, Protocol::Gemini),
+        (UpstreamKind::Claude, Protocol::Claude, Protocol::Claude),
+        (
+            UpstreamKind::Codex,
+            Protocol::Codex,
+            Protocol::OpenAiResponse,
+        ),
+        (
+            UpstreamKind::Compat,
+            Protocol::OpenAi,
+            Protocol::OpenAiResponse,
+        ),
     ] {
         assert_eq!(protocol(kind, Action::Generate), generate);
         assert_eq!(protocol(kind, Action::Compact), compact);

@@ -1,8 +1,9 @@
 //! Calls of the upstream.
 
 use super::context::Attempt;
+use crate::failure::{Failure, FailureKind};
 use crate::logs;
-use crate::provider::{Answer, Call, Failure, FailureKind};
+use crate::provider::{Answer, Call};
 use crate::relay::{self, ExpectedAnswer};
 use crate::translate;
 use crate::wire::signatures;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::context::{Attempt, Opening};
+use crate::failure::{Failure, FailureKind};
 use crate::json;
-use crate::provider::{Action, Answer, Call, Failure, FailureKind};
+use crate::provider::{Action, Answer, Call};
 use crate::relay::{self, Opened, Whole};
 use crate::session::name::Client;
 use crate::stored::sealed::Sealer;

@@ -4,9 +4,10 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::signatures::ClientSignatures;
+use crate::failure::Headers;
 use crate::generation::context::Generation;
 use crate::generation::parsed_request::ParsedRequest;
-use crate::provider::{Action, Headers};
+use crate::provider::Action;
 use crate::redaction::Redaction;
 use crate::relay::{ExpectedAnswer, Opened, Translation};
 use crate::routing::{Candidate, UpstreamModel};

@@ -12,7 +12,8 @@ mod translation;
 use context::{Attempt, OpenedAnswer, Opening};
 use reasoning_limits::{is_limited, support};
 
-use crate::provider::{Action, Call, Failure, FailureKind, Target};
+use crate::failure::{Failure, FailureKind};
+use crate::provider::{Action, Call, Target};
 use crate::reasoning;
 use crate::relay::{self, Opened};
 use crate::translate::Form;

@@ -4,10 +4,12 @@ use std::borrow::Cow;
 
 use super::context::Attempt;
 use super::reasoning_limits::{is_limited, support};
+use crate::credential::UpstreamKind;
+use crate::failure::{Failure, FailureKind};
 use crate::generation::payload_rules::protocol;
 use crate::json;
 use crate::payload::{self, Path, Protocol, Request, Selected};
-use crate::provider::{Action, Answer, Call, Failure, FailureKind, Kind, codex};
+use crate::provider::{Action, Answer, Call, codex};
 use crate::reasoning;
 use crate::wire::Dialect;
 use crate::wire::model_name::ModelName;
@@ -51,7 +53,7 @@ impl Attempt<'_> {
         let refused = |why| Failure::new(FailureKind::Request, why);
         match call.target.kind {
             // Their models are forced.
-            Kind::Gemini | Kind::Vertex => {
+            UpstreamKind::Gemini | UpstreamKind::Vertex => {
                 let members = json::members(&changed).unwrap_or_default();
                 let model = members.iter().find(|member| member.key == "model");
                 self.call(&Call {
@@ -60,13 +62,13 @@ impl Attempt<'_> {
                     ..*call
                 })
             }
-            Kind::Codex => self.call(&Call {
+            UpstreamKind::Codex => self.call(&Call {
                 body: &with(changed, "model", &quoted(call.model)),
                 model_span: None,
                 is_flavoured: true,
                 ..*call
             }),
-            Kind::Claude => {
+            UpstreamKind::Claude => {
                 let model = model(&changed, call);
                 let fitted = reasoning::refitted(Dialect::Messages, &sent, &changed, &model);
                 let body = fitted.map_err(refused)?.unwrap_or(changed);
@@ -77,7 +79,7 @@ impl Attempt<'_> {
                     ..*call
                 })
             }
-            Kind::Compat => {
+            UpstreamKind::Compat => {
                 let model = model(&changed, call);
                 let mut body = changed;
                 // Here how much is thought is settled after the rules; what the name says outranks them.
@@ -105,8 +107,10 @@ impl Attempt<'_> {
 /// The body as it would be sent without rules, which is what they see.
 fn prepared<'a>(call: &Call<'a>) -> Result<Cow<'a, [u8]>, Failure> {
     match (call.target.kind, call.model_span) {
-        (Kind::Codex, _) if call.action == Action::Generate => codex::flavour(call).map(Cow::Owned),
-        (Kind::Claude | Kind::Compat | Kind::Codex, Some(_)) => {
+        (UpstreamKind::Codex, _) if call.action == Action::Generate => {
+            codex::flavour(call).map(Cow::Owned)
+        }
+        (UpstreamKind::Claude | UpstreamKind::Compat | UpstreamKind::Codex, Some(_)) => {
             let body = call.body.to_vec();
             Ok(Cow::Owned(with(body, "model", &quoted(call.model))))
         }

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::budget::Budget;
-use crate::provider::failure::{Failure, FailureKind};
-use crate::provider::headers::Headers;
+use crate::failure::Headers;
+use crate::failure::{Failure, FailureKind};
 use crate::sse::Splitter;
 use crate::wire::event;
 use crate::wire::output_items::OutputItems;

@@ -10,12 +10,13 @@ pub use collect::collect;
 
 use http::header::HeaderName;
 
-use super::failure::Failure;
-use super::headers::Headers;
+use super::headers::CallHeaders;
 use super::request::{self, Request};
 use super::target::{Action, Call, Stored};
 use super::url;
 use crate::credential::is_chatgpt;
+use crate::failure::Failure;
+use crate::failure::Headers;
 use crate::json::Splice;
 
 const SESSION_ID: HeaderName = HeaderName::from_static("session_id");

@@ -12,7 +12,7 @@ use super::connection::{Connection, is_pause};
 use super::input::Input;
 use crate::chunked::Decoder;
 use crate::exchange::Waiter;
-use crate::provider::headers::Headers;
+use crate::failure::Headers;
 
 /// Bytes of a head of an answer at most.
 const HEAD: usize = 64 * 1024;

@@ -24,9 +24,9 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use http::Uri;
 
-use super::headers::Headers;
 use super::target::ProxySetting;
 use crate::exchange::Waiter;
+use crate::failure::Headers;
 use body::Body;
 use dial::Dial;
 use environment::Environment;

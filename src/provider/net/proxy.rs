@@ -10,10 +10,11 @@ use http::header::{HeaderName, PROXY_AUTHORIZATION, USER_AGENT};
 use http::uri::Authority;
 use percent_encoding::percent_decode_str;
 
+use super::super::headers::PRODUCT;
 use super::connection::Connection;
 use super::http11::{self, Limits};
 use crate::exchange::Waiter;
-use crate::provider::headers::{Headers, PRODUCT};
+use crate::failure::Headers;
 
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 
 use super::*;
 use crate::config::Strategy;
-use crate::provider::Headers;
+use crate::failure::Headers;
 use crate::routing::{Catalog, Policy, Servers};
 use crate::session::bindings::Key;
 use crate::session::name::Name;
@@ -322,7 +322,7 @@ fn sessions_avoid_who_has_little_left() {
             .id(),
     );
     let now = setup.clock.get();
-    let windows = crate::provider::Windows {
+    let windows = crate::failure::Windows {
         exhausted: None,
         used: 0.9,
     };
@@ -775,7 +775,7 @@ fn every_decision_can_be_explained() {
     let line = setup.state.with(|router| {
         let pick = router.pick(&request, &mut attempt_state, now).unwrap();
         let wall = SystemTime::UNIX_EPOCH;
-        let fault = Fault::of(&status(503), Kind::Compat, "m", wall);
+        let fault = crate::failure::classify(&status(503), UpstreamKind::Compat, "m", wall);
         router.failed(&request, &mut attempt_state, pick, &fault, now);
         router.pick(&request, &mut attempt_state, now).unwrap();
         explain::line(router, &request, &attempt_state, now)

@@ -3,9 +3,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::headers::Headers;
 use super::hint::{self, until};
-use crate::provider::headers::Headers;
-use crate::provider::target::Kind;
+use crate::credential::UpstreamKind;
 use crate::time;
 
 /// What the headers of one answer say of the windows of its account.
@@ -19,11 +19,11 @@ pub struct Windows {
 
 impl Windows {
     /// `None` where the headers say nothing.
-    pub fn read(headers: &Headers, kind: Kind, now: SystemTime) -> Option<Self> {
+    pub fn read(headers: &Headers, kind: UpstreamKind, now: SystemTime) -> Option<Self> {
         match kind {
-            Kind::Claude => Unified::read(headers, now).windows(),
-            Kind::Codex => codex(headers, now),
-            Kind::Gemini | Kind::Vertex | Kind::Compat => None,
+            UpstreamKind::Claude => Unified::read(headers, now).windows(),
+            UpstreamKind::Codex => codex(headers, now),
+            UpstreamKind::Gemini | UpstreamKind::Vertex | UpstreamKind::Compat => None,
         }
     }
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::hint::{self, until};
-use super::{Class, Fault, Refusal, doubling};
+use super::refusal::Refusal;
+use crate::failure::fault::{Class, Fault, doubling};
+use crate::failure::hint::{self, until};
 use crate::time;
 
 /// Wrong in a way that the same key will not get over.
@@ -28,7 +29,7 @@ impl Refusal<'_> {
             }
             400 | 403 if self.says(LOST) => Some(credential.until_changed()),
             503 if self.says(OVERLOADED) => {
-                let pause = super::Pause::Fixed(super::seconds(5));
+                let pause = crate::failure::fault::Pause::Fixed(crate::failure::fault::seconds(5));
                 Some(Class::Capacity.usual().paused(pause))
             }
             429 if self.says(&["limit: 0"]) => Some(Class::Model.usual()),

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::hint::{self, ahead, until};
-use super::{Class, Fault, Refusal};
+use super::refusal::Refusal;
+use crate::failure::fault::{Class, Fault};
+use crate::failure::hint::{self, ahead, until};
 use crate::time;
 
 const AT_CAPACITY: &[&str] = &[
@@ -21,7 +22,7 @@ impl Refusal<'_> {
         }
         match (self.word("type"), self.word("code")) {
             ("usage_limit_reached", _) | (_, "usage_limit_reached") => {
-                let windows = super::windows::codex(self.headers, self.now);
+                let windows = crate::failure::windows::codex(self.headers, self.now);
                 let hint = windows.and_then(|windows| windows.exhausted);
                 let hint = self.codex_reset().or(hint).or(self.hint);
                 Some(Class::Quota.usual().whole_credential().hinted(hint))

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Class, Fault, Refusal};
+use super::refusal::Refusal;
+use crate::failure::fault::{Class, Fault};
 use crate::wire::problem::{self, ErrorStatus};
 
 /// What says, in a 400 or 422, that the model is not there (spec/routing.md 5.2).

@@ -1,6 +1,8 @@
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
+use crate::failure::fault::{Pause, QUOTA_LADDER, Scope, seconds};
+use crate::failure::{Headers, Windows};
 
 const NOW: u64 = 1_767_225_600;
 
@@ -8,13 +10,13 @@ fn now() -> SystemTime {
     UNIX_EPOCH + seconds(NOW)
 }
 
-fn fault(kind: Kind, status: u16, headers: &[(&'static str, &str)], body: &str) -> Fault {
+fn fault(kind: UpstreamKind, status: u16, headers: &[(&'static str, &str)], body: &str) -> Fault {
     let headers: Headers = headers.iter().copied().collect();
     let failure = Failure::of_status(status, headers, body.as_bytes().to_vec(), now());
-    Fault::of(&failure, kind, "the-model", now())
+    classify(&failure, kind, "the-model", now())
 }
 
-fn class(kind: Kind, status: u16, body: &str) -> Class {
+fn class(kind: UpstreamKind, status: u16, body: &str) -> Class {
     fault(kind, status, &[], body).class
 }
 
@@ -40,8 +42,16 @@ fn by_status_alone() {
         (520, Class::Transient),
         (529, Class::Transient),
     ] {
-        assert_eq!(class(Kind::Claude, status, "{}"), expected, "{status}");
-        assert_eq!(class(Kind::Compat, status, "no json"), expected, "{status}");
+        assert_eq!(
+            class(UpstreamKind::Claude, status, "{}"),
+            expected,
+            "{status}"
+        );
+        assert_eq!(
+            class(UpstreamKind::Compat, status, "no json"),
+            expected,
+            "{status}"
+        );
     }
 }
 
@@ -50,141 +60,151 @@ fn by_what_the_body_says() {
     use Class::*;
     for (kind, status, body, expected) in [
         (
-            Kind::Compat,
+            UpstreamKind::Compat,
             401,
             r#"{"error":{"type":"invalid_request_error","code":"invalid_api_key"}}"#,
             Credential,
         ),
         (
-            Kind::Compat,
+            UpstreamKind::Compat,
             401,
             r#"{"error":{"code":"context_length_exceeded"}}"#,
             Request,
         ),
         (
-            Kind::Compat,
+            UpstreamKind::Compat,
             500,
             r#"{"error":{"code":"context_length_exceeded"}}"#,
             Request,
         ),
         (
-            Kind::Compat,
+            UpstreamKind::Compat,
             408,
             r#"{"error":{"type":"invalid_request_error"}}"#,
             Transient,
         ),
         (
-            Kind::Compat,
+            UpstreamKind::Compat,
             503,
             r#"{"error":{"type":"invalid_request_error"}}"#,
             Request,
         ),
         (
-            Kind::Compat,
+            UpstreamKind::Compat,
             404,
             r#"{"error":{"type":"invalid_request_error","code":"model_not_found"}}"#,
             Model,
         ),
         (
-            Kind::Compat,
+            UpstreamKind::Compat,
             404,
             r#"{"error":{"message":"The model `the-model` does not exist"}}"#,
             Model,
         ),
         (
-            Kind::Compat,
+            UpstreamKind::Compat,
             400,
             r#"{"error":{"message":"The requested model is not supported."}}"#,
             Model,
         ),
         (
-            Kind::Compat,
+            UpstreamKind::Compat,
             429,
             r#"{"error":{"code":"insufficient_quota"}}"#,
             Payment,
         ),
-        (Kind::Compat, 403, "<html>… Cloudflare …</html>", Challenge),
         (
-            Kind::Compat,
+            UpstreamKind::Compat,
+            403,
+            "<html>… Cloudflare …</html>",
+            Challenge,
+        ),
+        (
+            UpstreamKind::Compat,
             403,
             "<script src='/cdn-cgi/challenge-platform/x'>",
             Challenge,
         ),
         (
-            Kind::Claude,
+            UpstreamKind::Claude,
             400,
             r#"{"error":{"message":"Your credit balance is too low"}}"#,
             Payment,
         ),
         (
-            Kind::Claude,
+            UpstreamKind::Claude,
             400,
             r#"{"error":{"message":"This organization has been disabled."}}"#,
             Credential,
         ),
         (
-            Kind::Claude,
+            UpstreamKind::Claude,
             429,
             r#"{"error":{"message":"Fast request rejected"}}"#,
             Request,
         ),
         (
-            Kind::Claude,
+            UpstreamKind::Claude,
             403,
             r#"{"error":{"message":"OAuth token has been revoked"}}"#,
             Credential,
         ),
         (
-            Kind::Claude,
+            UpstreamKind::Claude,
             400,
             r#"{"error":"invalid_grant"}"#,
             Credential,
         ),
         (
-            Kind::Gemini,
+            UpstreamKind::Gemini,
             400,
             r#"{"error":{"code":400,"message":"API key not valid. Please pass a valid API key."}}"#,
             Credential,
         ),
         (
-            Kind::Gemini,
+            UpstreamKind::Gemini,
             400,
             r#"{"error":{"status":"FAILED_PRECONDITION","message":"User location is not supported"}}"#,
             Credential,
         ),
         (
-            Kind::Gemini,
+            UpstreamKind::Gemini,
             429,
             r#"{"error":{"message":"quota … limit: 0"}}"#,
             Model,
         ),
         (
-            Kind::Vertex,
+            UpstreamKind::Vertex,
             429,
             r#"{"error":{"message":"Resource exhausted"}}"#,
             Capacity,
         ),
         (
-            Kind::Gemini,
+            UpstreamKind::Gemini,
             503,
             r#"{"error":{"message":"The model is overloaded."}}"#,
             Capacity,
         ),
-        (Kind::Codex, 400, "Selected model is at capacity", Capacity),
         (
-            Kind::Codex,
+            UpstreamKind::Codex,
+            400,
+            "Selected model is at capacity",
+            Capacity,
+        ),
+        (
+            UpstreamKind::Codex,
             403,
             r#"{"error":{"type":"usage_limit_reached"}}"#,
             Quota,
         ),
         (
-            Kind::Codex,
+            UpstreamKind::Codex,
             429,
             r#"{"error":{"type":"usage_not_included"}}"#,
             Payment,
         ),
         (
-            Kind::Codex,
+            UpstreamKind::Codex,
             404,
             "Item with id 'rs_1' not found. Items are not persisted when `store` is set to false.",
             Request,
@@ -197,10 +217,14 @@ fn by_what_the_body_says() {
 #[test]
 fn what_is_lost_for_good_stays_lost() {
     for (kind, status, body) in [
-        (Kind::Claude, 401, r#"{"error":"invalid_grant"}"#),
-        (Kind::Claude, 403, "Your organization has been disabled"),
+        (UpstreamKind::Claude, 401, r#"{"error":"invalid_grant"}"#),
         (
-            Kind::Gemini,
+            UpstreamKind::Claude,
+            403,
+            "Your organization has been disabled",
+        ),
+        (
+            UpstreamKind::Gemini,
             403,
             r#"{"error":{"details":[{"reason":"SERVICE_DISABLED"}]}}"#,
         ),
@@ -223,10 +247,10 @@ fn a_hint_is_believed_where_it_belongs() {
     };
     let after = [("retry-after", "12.5")];
     for status in [429, 503, 529] {
-        assert_eq!(hint(Kind::Compat, status, &after, "{}"), Some(12.5));
+        assert_eq!(hint(UpstreamKind::Compat, status, &after, "{}"), Some(12.5));
     }
     for status in [401, 403, 500] {
-        assert_eq!(hint(Kind::Compat, status, &after, "{}"), None);
+        assert_eq!(hint(UpstreamKind::Compat, status, &after, "{}"), None);
     }
     let spent = [
         ("x-ratelimit-remaining-requests", "0"),
@@ -234,24 +258,27 @@ fn a_hint_is_believed_where_it_belongs() {
         ("x-ratelimit-remaining-tokens", "7"),
         ("x-ratelimit-reset-tokens", "20h"),
     ];
-    assert_eq!(hint(Kind::Compat, 429, &spent, "{}"), Some(360.0));
+    assert_eq!(hint(UpstreamKind::Compat, 429, &spent, "{}"), Some(360.0));
     let copied = r#"{"error":{"metadata":{"headers":{"X-RateLimit-Reset":"1767225630000"}}}}"#;
-    assert_eq!(hint(Kind::Compat, 429, &[], copied), Some(30.0));
+    assert_eq!(hint(UpstreamKind::Compat, 429, &[], copied), Some(30.0));
     let limit = |rest: &str| format!(r#"{{"error":{{"type":"usage_limit_reached"{rest}}}}}"#);
     let at = limit(r#","resets_at":1767225700,"resets_in_seconds":5"#);
-    assert_eq!(hint(Kind::Codex, 429, &[], &at), Some(100.0));
+    assert_eq!(hint(UpstreamKind::Codex, 429, &[], &at), Some(100.0));
     let past = limit(r#","resets_at":1000,"resets_in_seconds":5"#);
-    assert_eq!(hint(Kind::Codex, 429, &[], &past), Some(5.0));
+    assert_eq!(hint(UpstreamKind::Codex, 429, &[], &past), Some(5.0));
     let used = [
         ("x-codex-secondary-used-percent", "100"),
         ("x-codex-secondary-reset-after-seconds", "60"),
     ];
-    assert_eq!(hint(Kind::Codex, 429, &used, &limit("")), Some(60.0));
+    assert_eq!(
+        hint(UpstreamKind::Codex, 429, &used, &limit("")),
+        Some(60.0)
+    );
     let tokens = [
         ("anthropic-ratelimit-tokens-remaining", "0"),
         ("anthropic-ratelimit-tokens-reset", "2026-01-01T00:01:00Z"),
     ];
-    assert_eq!(hint(Kind::Claude, 429, &tokens, "{}"), Some(60.0));
+    assert_eq!(hint(UpstreamKind::Claude, 429, &tokens, "{}"), Some(60.0));
 }
 
 #[test]
@@ -273,7 +300,7 @@ fn google_says_when_in_many_places() {
             4560.0,
         ),
     ] {
-        let fault = fault(Kind::Gemini, 429, &[], &body(&details, message));
+        let fault = fault(UpstreamKind::Gemini, 429, &[], &body(&details, message));
         assert_eq!(fault.class, Class::Quota, "{details}");
         assert_eq!(
             fault.pause,
@@ -283,7 +310,7 @@ fn google_says_when_in_many_places() {
     }
     let daily = r#"{"@type":"x.QuotaFailure","violations":[{"quotaId":"GenerateRequestsPerDayPerProject"}]}"#;
     let fault = fault(
-        Kind::Gemini,
+        UpstreamKind::Gemini,
         429,
         &[],
         &body(&format!("{daily},{retry}"), ""),
@@ -302,7 +329,8 @@ fn a_rejected_window_is_the_whole_account() {
         ("anthropic-ratelimit-unified-7d-status", "allowed"),
         ("retry-after", "60"),
     ];
-    let fault_of = |headers: &[(&'static str, &str)]| fault(Kind::Claude, 429, headers, "{}");
+    let fault_of =
+        |headers: &[(&'static str, &str)]| fault(UpstreamKind::Claude, 429, headers, "{}");
     let fault = fault_of(&headers);
     assert_eq!(
         (fault.class, fault.scope),
@@ -329,14 +357,14 @@ fn answers_tell_how_full_the_windows_are() {
     let read = |kind, headers: &[(&'static str, &str)]| {
         Windows::read(&headers.iter().copied().collect(), kind, now())
     };
-    assert_eq!(read(Kind::Claude, &[("retry-after", "5")]), None);
+    assert_eq!(read(UpstreamKind::Claude, &[("retry-after", "5")]), None);
     let claude = [
         ("anthropic-ratelimit-unified-5h-status", "allowed_warning"),
         ("anthropic-ratelimit-unified-5h-utilization", "0.91"),
         ("anthropic-ratelimit-unified-7d-status", "allowed"),
         ("anthropic-ratelimit-unified-7d-utilization", "0.2"),
     ];
-    let windows = read(Kind::Claude, &claude).unwrap();
+    let windows = read(UpstreamKind::Claude, &claude).unwrap();
     assert_eq!((windows.exhausted, windows.used), (None, 0.91));
     let reset = (NOW + 60).to_string();
     let codex = [
@@ -344,7 +372,7 @@ fn answers_tell_how_full_the_windows_are() {
         ("x-codex-primary-reset-at", reset.as_str()),
         ("x-codex-secondary-used-percent", "40"),
     ];
-    let windows = read(Kind::Codex, &codex).unwrap();
+    let windows = read(UpstreamKind::Codex, &codex).unwrap();
     assert_eq!((windows.exhausted, windows.used), (Some(seconds(60)), 1.0));
 }
 
@@ -352,17 +380,20 @@ fn answers_tell_how_full_the_windows_are() {
 fn moments_beyond_all_time_are_none() {
     let far = "999999999999999999999999999999";
     for header in ["x-ratelimit-reset", "retry-after", "retry-after-ms"] {
-        let fault = fault(Kind::Compat, 429, &[(header, far)], "{}");
+        let fault = fault(UpstreamKind::Compat, 429, &[(header, far)], "{}");
         assert_eq!(fault.pause, QUOTA_LADDER, "{header}");
     }
     let used = [
         ("x-codex-primary-used-percent", "100"),
         ("x-codex-primary-reset-at", far),
     ];
-    let windows = Windows::read(&used.into_iter().collect(), Kind::Codex, now()).unwrap();
+    let windows = Windows::read(&used.into_iter().collect(), UpstreamKind::Codex, now()).unwrap();
     assert_eq!((windows.exhausted, windows.used), (None, 1.0));
     let body = format!(r#"{{"error":{{"type":"usage_limit_reached","resets_at":{far}}}}}"#);
-    assert_eq!(fault(Kind::Codex, 429, &[], &body).pause, QUOTA_LADDER);
+    assert_eq!(
+        fault(UpstreamKind::Codex, 429, &[], &body).pause,
+        QUOTA_LADDER
+    );
     for header in ["5h-reset", "reset"] {
         let name = if header == "reset" {
             "anthropic-ratelimit-unified-reset"
@@ -375,7 +406,7 @@ fn moments_beyond_all_time_are_none() {
             "anthropic-ratelimit-unified-5h-status"
         };
         let fault = fault(
-            Kind::Claude,
+            UpstreamKind::Claude,
             429,
             &[(status, "rejected"), (name, far)],
             "{}",
@@ -397,11 +428,11 @@ fn odd_bodies_do_no_harm() {
         "\"error\"",
     ] {
         for kind in [
-            Kind::Gemini,
-            Kind::Vertex,
-            Kind::Claude,
-            Kind::Codex,
-            Kind::Compat,
+            UpstreamKind::Gemini,
+            UpstreamKind::Vertex,
+            UpstreamKind::Claude,
+            UpstreamKind::Codex,
+            UpstreamKind::Compat,
         ] {
             for status in [400, 401, 403, 404, 429, 500, 503] {
                 fault(kind, status, &[], body);

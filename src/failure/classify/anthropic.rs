@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::hint::until;
-use super::{Class, Fault, Refusal};
+use super::refusal::Refusal;
+use crate::failure::fault::{Class, Fault};
+use crate::failure::hint::until;
 use crate::time;
 
 const API_LIMITS: [&str; 4] = ["requests", "tokens", "input-tokens", "output-tokens"];
@@ -34,7 +35,7 @@ impl Refusal<'_> {
 
     fn anthropic_quota(&self) -> Fault {
         let quota = Class::Quota.usual();
-        let unified = super::windows::Unified::read(self.headers, self.now);
+        let unified = crate::failure::windows::Unified::read(self.headers, self.now);
         if unified.is_rejected() {
             let hint = unified.rejected_until().max(self.hint);
             // Not all of them at the same second.

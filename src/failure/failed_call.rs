@@ -6,9 +6,8 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, SystemTime};
 
-use super::fault::hint;
 use super::headers::Headers;
-use super::net::{CallError, Stage};
+use super::hint;
 use crate::exchange::Interruption;
 use crate::redaction::Redaction;
 use crate::time;
@@ -97,7 +96,7 @@ impl Failure {
     }
 
     /// The upstream has no such operation; 501.
-    pub(super) fn unsupported(what: &str) -> Self {
+    pub fn unsupported(what: &str) -> Self {
         let message = format!("{what} is not supported by this provider");
         Self {
             status: Some(501),
@@ -106,7 +105,7 @@ impl Failure {
     }
 
     /// The client's request cannot be put into a call; 400.
-    pub(super) fn request(message: impl Into<String>) -> Self {
+    pub fn request(message: impl Into<String>) -> Self {
         Self {
             status: Some(400),
             ..Self::new(FailureKind::Request, message)
@@ -123,25 +122,6 @@ impl Failure {
                 "the memory for requests and answers is used up",
             )
         }
-    }
-
-    /// A call of `host` that ended before the head of an answer.
-    pub(super) fn of_call(CallError { error, stage }: &CallError, host: &str) -> Self {
-        let kind = match (Interruption::of(error), stage) {
-            (Some(Interruption::ClientGone), _) => FailureKind::ClientGone,
-            (_, Stage::Connecting) => FailureKind::Connect,
-            (Some(interruption), _) => kind_of(interruption),
-            // The deadline of the head, not one of the system's.
-            (None, _) if error.kind() == io::ErrorKind::TimedOut && error.get_ref().is_some() => {
-                FailureKind::Timeout
-            }
-            (None, _) => FailureKind::Broken,
-        };
-        let doing = match kind {
-            FailureKind::Connect => "connecting to",
-            _ => "waiting for",
-        };
-        Self::new(kind, format!("{doing} {host}: {error}"))
     }
 
     /// A read of an answer's body that failed.
@@ -167,7 +147,7 @@ pub fn retry_after(headers: &Headers, now: SystemTime) -> Option<Duration> {
     hint::ahead(hint)
 }
 
-fn kind_of(interruption: Interruption) -> FailureKind {
+pub fn kind_of(interruption: Interruption) -> FailureKind {
     match interruption {
         Interruption::ClientGone => FailureKind::ClientGone,
         Interruption::Awake | Interruption::Idle | Interruption::Late => FailureKind::Timeout,
@@ -214,36 +194,6 @@ mod tests {
             "", "0", "-1", "soon", "NaN", "inf", "1e300", "2678401", past,
         ] {
             assert_eq!(hint(&[("retry-after", value)]), None, "{value}");
-        }
-    }
-
-    #[test]
-    fn what_it_means_depends_on_how_far_the_call_has_come() {
-        use FailureKind::{Broken, ClientGone, Connect, Timeout};
-        let late = || io::Error::new(io::ErrorKind::TimedOut, "no answer in time");
-        for (error, [reused, connecting, connected]) in [
-            (late as fn() -> io::Error, [Timeout, Connect, Timeout]),
-            (
-                || io::Error::from_raw_os_error(libc::ETIMEDOUT),
-                [Broken, Connect, Broken],
-            ),
-            (|| io::Error::other("x"), [Broken, Connect, Broken]),
-            (
-                || Interruption::ClientGone.into(),
-                [ClientGone, ClientGone, ClientGone],
-            ),
-            (|| Interruption::Idle.into(), [Timeout, Connect, Timeout]),
-            (|| Interruption::Reset.into(), [Broken, Connect, Broken]),
-        ] {
-            for (stage, kind) in [
-                (Stage::Reused, reused),
-                (Stage::Connecting, connecting),
-                (Stage::Connected, connected),
-            ] {
-                let error = error();
-                let failure = Failure::of_call(&CallError { error, stage }, "host");
-                assert_eq!(failure.kind, kind, "{failure}");
-            }
         }
     }
 }

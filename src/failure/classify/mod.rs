@@ -1,0 +1,41 @@
+//! Reading what a failure says: what the vendor's words mean first, then what all upstreams have in common.
+
+mod anthropic;
+mod general;
+mod google;
+mod openai;
+mod refusal;
+
+use std::time::SystemTime;
+
+use refusal::Refusal;
+
+use super::failed_call::{Failure, FailureKind};
+use super::fault::{Class, Fault};
+use crate::credential::UpstreamKind;
+
+/// What `failure` of an upstream of `kind`, asked for `model`, says.
+pub fn classify(failure: &Failure, kind: UpstreamKind, model: &str, now: SystemTime) -> Fault {
+    match failure.kind {
+        FailureKind::ClientGone => Class::ClientGone.usual(),
+        // Another credential would not help, and this one has done nothing.
+        FailureKind::Request | FailureKind::Memory => Class::Request.usual(),
+        FailureKind::Unsupported => Class::Neutral.usual(),
+        FailureKind::Connect | FailureKind::Timeout | FailureKind::Broken => {
+            Class::Transient.usual()
+        }
+        FailureKind::Status => {
+            let refusal = Refusal::new(failure, model, now);
+            let special = match kind {
+                UpstreamKind::Gemini | UpstreamKind::Vertex => refusal.google(),
+                UpstreamKind::Claude => refusal.anthropic(),
+                UpstreamKind::Codex => refusal.codex(),
+                UpstreamKind::Compat => refusal.compatible(),
+            };
+            special.unwrap_or_else(|| refusal.general())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! An answer that is an error, taken apart.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+use crate::failure::failed_call::Failure;
+use crate::failure::headers::Headers;
+
+/// An answer that is an error, taken apart.
+pub struct Refusal<'a> {
+    pub status: u16,
+    pub headers: &'a Headers,
+    /// In lower case, as far as it matters.
+    pub text: String,
+    pub json: Value,
+    pub model: &'a str,
+    /// What the headers that everybody has say.
+    pub hint: Option<Duration>,
+    pub now: SystemTime,
+}
+
+/// Bytes of an error's body in which words are looked for.
+const TEXT: usize = 16 * 1024;
+
+impl<'a> Refusal<'a> {
+    pub fn new(failure: &'a Failure, model: &'a str, now: SystemTime) -> Self {
+        let status = failure.status.unwrap_or(502);
+        let start = failure.body.get(..TEXT).unwrap_or(&failure.body);
+        let mut text = String::from_utf8_lossy(start).to_lowercase();
+        if failure.body.is_empty() {
+            text = failure.message.to_lowercase();
+        }
+        Self {
+            status,
+            headers: &failure.headers,
+            text,
+            json: serde_json::from_slice(&failure.body).unwrap_or_default(),
+            model,
+            hint: failure
+                .retry_after
+                .filter(|_| matches!(status, 429 | 503 | 529)),
+            now,
+        }
+    }
+
+    pub fn says(&self, words: &[&str]) -> bool {
+        words.iter().any(|words| self.text.contains(words))
+    }
+
+    /// The object that describes the error.
+    pub fn error(&self) -> &Value {
+        crate::wire::event::error_object(match &self.json {
+            Value::Array(items) => items.first().unwrap_or(&self.json),
+            json => json,
+        })
+    }
+
+    pub fn word(&self, key: &str) -> &str {
+        self.error()
+            .get(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.headers.get(name).map(str::trim)
+    }
+}
