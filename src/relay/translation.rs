@@ -125,7 +125,7 @@ impl Translation {
             on_end,
         };
         let ended = match self.opened {
-            Opened::Events(primed) => pump.events(primed, self.is_over),
+            Opened::Events(mut primed) => pump.events(&mut primed, self.is_over),
             Opened::Whole(whole) => pump.whole(*whole),
         };
         let (ended, failure) = ended.unwrap_or((Ended::ClientGone, None));
@@ -235,12 +235,12 @@ impl<W: Write> Pump<'_, W> {
         }
     }
 
-    fn events(&mut self, mut primed: Box<Primed>, is_over: bool) -> io::Result<Over> {
+    fn events(&mut self, primed: &mut Primed, is_over: bool) -> io::Result<Over> {
         let over = match is_over {
             true => self.end_marked(),
             false => {
                 let waiter = primed.waiter.clone();
-                let Primed { splitter, body, .. } = &mut *primed;
+                let Primed { splitter, body, .. } = primed;
                 event_loop::run(self, splitter, body, &waiter)
             }
         }?;
