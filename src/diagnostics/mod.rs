@@ -1,6 +1,7 @@
 //! The debug server: state of the process for an operator, on an address of its own.
 //!
-//! It trusts those who can reach its address: it has no limits on connections and their time.
+//! It trusts those who can reach its address: nothing limits connections and their time, and in a burst of them some may
+//! wait for silent ones.
 
 mod pages;
 
