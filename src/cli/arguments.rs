@@ -1,4 +1,4 @@
-//! The request that a command line makes.
+//! Parses the command line into a request.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, M
     let refused = |(flag, _): &&(&Flag, _)| flag.support == Support::Refused;
     if let Some((flag, _)) = line.given.iter().find(refused) {
         let instead = match flag.help.starts_with("sign in") {
-            true => ": use an API key instead, `holdfast init` asks for it",
+            true => "; use an API key instead (`holdfast init`)",
             false => "",
         };
         return misuse(format!("--{} is not implemented{instead}", flag.long));
@@ -68,7 +68,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, M
             Some("bash") => Ok(Request::Completions(Shell::Bash)),
             Some("zsh") => Ok(Request::Completions(Shell::Zsh)),
             Some("fish") => Ok(Request::Completions(Shell::Fish)),
-            _ => misuse(format!("completions takes one of {}", SHELLS.join(", "))),
+            _ => misuse(format!("completions requires one of {}", SHELLS.join(", "))),
         },
         Action::Manual => Ok(Request::Manual),
     }
@@ -95,7 +95,7 @@ impl Line {
         }
         let alone = [Id::Strict, Id::Format];
         if let Some((flag, _)) = self.given.iter().find(|(flag, _)| alone.contains(&flag.id)) {
-            return misuse(format!("--{} needs --check", flag.long));
+            return misuse(format!("--{} requires --check", flag.long));
         }
         Ok(Request::Serve {
             config,
@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(password, Some(Secret::new("very-secret-word")));
         assert_eq!(
             parsed("-passwort=very-secret-word"),
-            Err("there is no --passwort, did you mean --port?".to_owned())
+            Err("unknown option --passwort, did you mean --port?".to_owned())
         );
     }
 
@@ -262,40 +262,43 @@ mod tests {
         for (line, message) in [
             (
                 "serve-me",
-                "there is no command 'serve-me', did you mean 'serve'?",
+                "unknown command 'serve-me', did you mean 'serve'?",
             ),
             (
                 "identfy",
-                "there is no command 'identfy', did you mean 'identify'?",
+                "unknown command 'identfy', did you mean 'identify'?",
             ),
-            ("--confg x", "there is no --confg, did you mean --config?"),
-            ("-x", "there is no -x"),
-            ("--config", "--config takes a value: FILE"),
-            ("identify extra", "identify takes no 'extra'"),
-            ("identify --port 1", "there is no --port"),
+            (
+                "--confg x",
+                "unknown option --confg, did you mean --config?",
+            ),
+            ("-x", "unknown option -x"),
+            ("--config", "--config requires a value: FILE"),
+            ("identify extra", "identify: unexpected argument 'extra'"),
+            ("identify --port 1", "unknown option --port"),
             (
                 "--port 65536",
-                "--port takes a number up to 65535, not '65536'",
+                "--port must be a number up to 65535, not '65536'",
             ),
-            ("explain", "explain takes a value: MODEL"),
-            ("explain a b", "explain takes no 'b'"),
-            ("version 2", "version takes no '2'"),
-            (
-                "help chek",
-                "there is no command 'chek', did you mean 'check'?",
-            ),
-            ("completions", "completions takes one of bash, zsh, fish"),
+            ("explain", "explain requires an argument: MODEL"),
+            ("explain a b", "explain: unexpected argument 'b'"),
+            ("version 2", "version: unexpected argument '2'"),
+            ("help chek", "unknown command 'chek', did you mean 'check'?"),
+            ("completions", "completions requires one of bash, zsh, fish"),
             (
                 "completions tcsh",
-                "completions takes one of bash, zsh, fish",
+                "completions requires one of bash, zsh, fish",
             ),
-            ("--config x man", "'man' must not follow --config"),
-            ("--check --format=xml", "--format takes one of text, json"),
-            ("--strict", "--strict needs --check"),
-            ("--check=perhaps", "--check takes true or false, or nothing"),
+            ("--config x man", "'man' cannot be used with --config"),
+            ("--check --format=xml", "--format must be one of text, json"),
+            ("--strict", "--strict requires --check"),
+            (
+                "--check=perhaps",
+                "--check accepts only true or false as its value",
+            ),
             (
                 "-codex-login",
-                "--codex-login is not implemented: use an API key instead, `holdfast init` asks for it",
+                "--codex-login is not implemented; use an API key instead (`holdfast init`)",
             ),
             ("--tui", "--tui is not implemented"),
         ] {

@@ -1,4 +1,4 @@
-//! Where the configuration is, and reading it, for every command that needs one.
+//! Finds and loads the configuration for a command.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,15 +10,15 @@ use crate::credential::Listings;
 use crate::gateway::model_lists::ModelLists;
 use crate::state_folder;
 
-/// Where the configuration is looked for; the first that exists is it.
+/// The candidate paths; the first that exists is used.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Places {
-    /// Named: it must be there.
+    /// Given explicitly; it must exist.
     Named(PathBuf),
     Usual(Vec<PathBuf>),
 }
 
-/// The places for a program that was told `given`.
+/// The candidate paths, where `given` is the path from the command line.
 pub fn places(given: Option<PathBuf>, environment: &Environment) -> Places {
     let variable = |name| environment.get(name).map(PathBuf::from);
     if let Some(path) = given.or_else(|| variable("HOLDFAST_CONFIG")) {
@@ -33,7 +33,7 @@ pub fn places(given: Option<PathBuf>, environment: &Environment) -> Places {
 }
 
 impl Places {
-    /// The path of the configuration; the first place where there is none at all.
+    /// The path of the configuration; the first candidate if none exists.
     pub fn find(&self) -> &Path {
         match self {
             Self::Named(path) => path,
@@ -46,7 +46,7 @@ impl Places {
         }
     }
 
-    /// What to say when it is not there.
+    /// The message if none exists.
     pub fn missing(&self) -> Option<String> {
         match self {
             Self::Usual(places) if !places.iter().any(|path| is_there(path)) => {
@@ -55,7 +55,7 @@ impl Places {
                     .map(|path| path.display().to_string())
                     .collect();
                 Some(format!(
-                    "there is no configuration: none of {} exists; `holdfast init` writes one",
+                    "no configuration found: none of {} exists; `holdfast init` writes one",
                     names.join(", ")
                 ))
             }
@@ -64,7 +64,7 @@ impl Places {
     }
 }
 
-/// A file that is there but must not be looked at is not passed over.
+/// A file that exists but is not accessible counts as existing, so that the error is reported.
 fn is_there(path: &Path) -> bool {
     use io::ErrorKind::{NotADirectory, NotFound};
     let missing = |error: &io::Error| matches!(error.kind(), NotFound | NotADirectory);
@@ -76,7 +76,7 @@ pub fn load(path: &Path, environment: &Environment) -> Loaded {
     config::read_with(path, &environment.lookup())
 }
 
-/// The same for whoever needs a configuration that works: tells all its problems otherwise.
+/// As [`load`], for commands that need a valid configuration. Prints all problems if it is invalid.
 pub fn usable(path: &Path, environment: &Environment) -> Option<Config> {
     let loaded = load(path, environment);
     if loaded.config.is_none() {
@@ -85,12 +85,12 @@ pub fn usable(path: &Path, environment: &Environment) -> Option<Config> {
     loaded.config
 }
 
-/// Where the lists of models are kept that vendors have sent.
+/// The file that stores the lists of models fetched from vendors.
 pub fn lists_file(environment: &Environment) -> Option<PathBuf> {
     Some(state_folder::here(&environment.lookup())?.join("models.json"))
 }
 
-/// Those lists, as the last run left them.
+/// The stored lists.
 pub fn listings(environment: &Environment) -> Listings {
     ModelLists::kept_in(lists_file(environment)).listings()
 }

@@ -1,4 +1,4 @@
-//! Commands that report on a configuration without serving.
+//! Commands that answer questions about a configuration.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -72,7 +72,7 @@ pub fn effective(config: Option<PathBuf>, environment: &Environment) -> ExitCode
     let Some(config) = load::usable(&path, environment) else {
         return code(false);
     };
-    // Read a second time, for the places of values.
+    // Read again for the positions of values.
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) => {
@@ -89,7 +89,7 @@ pub fn schema() -> String {
     format!("{:#}\n", config::json_schema())
 }
 
-/// The path of the configuration; tells where it was looked for in vain.
+/// The path of the configuration. Prints the candidate paths if none exists.
 pub fn found(places: Places) -> Option<PathBuf> {
     if let Some(missing) = places.missing() {
         complain(format_args!("holdfast: {missing}"));

@@ -7,9 +7,9 @@ use super::target::Call;
 use crate::failure::Headers;
 use crate::glob;
 
-/// What a call says it is when the client did not.
+/// The `User-Agent` if the client sends none.
 pub(super) const PRODUCT: &str = concat!("holdfast/", env!("CARGO_PKG_VERSION"));
-/// Headers a credential may not set: they frame the message.
+/// Headers that a credential cannot set, because they frame the message.
 const REFUSED: [HeaderName; 4] = [
     header::HOST,
     header::CONTENT_LENGTH,
