@@ -94,7 +94,7 @@ pub fn run(
     for (level, text) in remarks {
         log::log!(level, "{text}");
     }
-    tell_idle(&config);
+    warn_unimplemented(&config);
     for name in environment.idle().chain(password.map(|_| "--password")) {
         log::warn!("{name} is not implemented and has no effect");
     }
@@ -226,7 +226,7 @@ fn reload(running: &Running, logger: &Logger, folder: &Path, source: &Source) ->
         }
         Reading::Config(config) => {
             logger.apply(&config.logs, folder);
-            tell_idle(&config);
+            warn_unimplemented(&config);
             running.reload(*config);
             log::info!("config: {file} reloaded");
             return Some(true);
@@ -236,10 +236,13 @@ fn reload(running: &Running, logger: &Logger, folder: &Path, source: &Source) ->
 }
 
 /// Warns about settings that are not implemented.
-fn tell_idle(config: &Config) {
-    let idle = config::idle(config);
-    if !idle.is_empty() {
-        log::warn!("config: not implemented, no effect: {}", idle.join(", "));
+fn warn_unimplemented(config: &Config) {
+    let keys = config::unimplemented(config);
+    if !keys.is_empty() {
+        log::warn!(
+            "config: not implemented and without effect: {}",
+            keys.join(", ")
+        );
     }
 }
 

@@ -9,7 +9,6 @@ mod server;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -64,7 +63,9 @@ pub struct Gateway {
 pub struct Running {
     addresses: Vec<SocketAddr>,
     server: Arc<Server>,
-    started: Started,
+    /// The values of the keys that need a restart.
+    restart_keys: config::RestartKeys,
+    tls: Option<config::Tls>,
     edge: Option<Edge<EdgeService>>,
     janitor: Option<Janitor>,
     /// The debug server. The lock is held during a reload, so that there is one reload at a time.
@@ -75,26 +76,6 @@ pub struct Running {
 struct Debug {
     address: Option<String>,
     server: Option<Diagnostics>,
-}
-
-/// The settings that only a restart changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Started {
-    hosts: Vec<String>,
-    port: u16,
-    workers: Option<usize>,
-    connections: Option<usize>,
-    connections_per_address: Option<usize>,
-    body: u64,
-    memory: Option<u64>,
-    head_timeout: Duration,
-    body_timeout: Duration,
-    idle_timeout: Duration,
-    queue_timeout: Duration,
-    drain_timeout: Duration,
-    tls: Option<config::Tls>,
-    session_names: NonZeroUsize,
-    commercial_mode: bool,
 }
 
 /// The error of a gateway that did not start.
@@ -234,15 +215,14 @@ impl Gateway {
             let variables = |name: &str| variables.get(name);
             logs::folder(&Surroundings::here(&variables, None, &config.auth_dir))
         });
-        let started = Started::of(&config);
-        let identity = started
-            .tls
+        let (restart_keys, tls) = (config::RestartKeys::of(&config), config.tls.clone());
+        let identity = tls
             .as_ref()
             .map(|tls| Identity::load(&tls.cert, &tls.key))
             .transpose()
             .map_err(StartError::Tls)?;
         let debug = Debug::at(config.debug_server.clone());
-        let listeners = listen(&started)?;
+        let listeners = listen(&config)?;
         let addresses = listeners
             .iter()
             .map(TcpListener::local_addr)
@@ -250,14 +230,14 @@ impl Gateway {
         let capacity = Capacity::of(&config.limits);
         log::debug!("{capacity:?}");
         let limits = Limits {
-            body_bytes: started.body,
+            body_bytes: config.limits.body,
             connections: capacity.connections,
-            connections_per_address: started.connections_per_address,
+            connections_per_address: config.limits.connections_per_address,
             workers: capacity.workers,
-            head_timeout: started.head_timeout,
-            body_timeout: started.body_timeout,
-            idle: started.idle_timeout,
-            queue_timeout: started.queue_timeout,
+            head_timeout: config.limits.head_timeout,
+            body_timeout: config.limits.body_timeout,
+            idle: config.limits.idle_timeout,
+            queue_timeout: config.limits.queue_timeout,
             ..Limits::default()
         };
         match config.logs.commercial {
@@ -300,7 +280,8 @@ impl Gateway {
         Ok(Running {
             addresses,
             server,
-            started,
+            restart_keys,
+            tls,
             edge: Some(edge),
             janitor: Some(janitor),
             debug: Mutex::new(debug),
@@ -318,87 +299,6 @@ impl Debug {
                 .ok()
         });
         Self { address, server }
-    }
-}
-
-impl Started {
-    fn of(config: &Config) -> Self {
-        Self {
-            hosts: config.listen_hosts(),
-            port: config.port,
-            workers: config.limits.workers,
-            connections: config.limits.connections,
-            connections_per_address: config.limits.connections_per_address,
-            body: config.limits.body,
-            memory: config.limits.memory,
-            head_timeout: config.limits.head_timeout,
-            body_timeout: config.limits.body_timeout,
-            idle_timeout: config.limits.idle_timeout,
-            queue_timeout: config.limits.queue_timeout,
-            drain_timeout: config.limits.drain_timeout,
-            tls: config.tls.clone(),
-            session_names: config.routing.session_affinity_names,
-            commercial_mode: config.logs.commercial,
-        }
-    }
-
-    /// The configuration keys that differ in `other`.
-    fn changes(&self, other: &Self) -> Vec<&'static str> {
-        // Destructured without `..`, so that a new field causes an error here.
-        let Self {
-            hosts,
-            port,
-            workers,
-            connections,
-            connections_per_address,
-            body,
-            memory,
-            head_timeout,
-            body_timeout,
-            idle_timeout,
-            queue_timeout,
-            drain_timeout,
-            tls,
-            session_names,
-            commercial_mode,
-        } = self;
-        let cert = |tls: &Option<config::Tls>| tls.as_ref().map(|tls| tls.cert.clone());
-        let key = |tls: &Option<config::Tls>| tls.as_ref().map(|tls| tls.key.clone());
-        let both = tls.is_some() && other.tls.is_some();
-        [
-            ("host", *hosts != other.hosts),
-            ("port", *port != other.port),
-            ("limits.workers", *workers != other.workers),
-            ("limits.connections", *connections != other.connections),
-            (
-                "limits.connections-per-address",
-                *connections_per_address != other.connections_per_address,
-            ),
-            ("limits.body", *body != other.body),
-            ("limits.memory", *memory != other.memory),
-            ("limits.body-timeout", *body_timeout != other.body_timeout),
-            ("limits.head-timeout", *head_timeout != other.head_timeout),
-            ("limits.idle-timeout", *idle_timeout != other.idle_timeout),
-            (
-                "limits.queue-timeout",
-                *queue_timeout != other.queue_timeout,
-            ),
-            (
-                "limits.drain-timeout",
-                *drain_timeout != other.drain_timeout,
-            ),
-            ("tls.enable", tls.is_some() != other.tls.is_some()),
-            ("tls.cert", both && cert(tls) != cert(&other.tls)),
-            ("tls.key", both && key(tls) != key(&other.tls)),
-            (
-                "routing.session-affinity-names",
-                *session_names != other.session_names,
-            ),
-            ("commercial-mode", *commercial_mode != other.commercial_mode),
-        ]
-        .into_iter()
-        .filter_map(|(key, changed)| changed.then_some(key))
-        .collect()
     }
 }
 
@@ -422,7 +322,7 @@ impl Running {
     /// Returns the changed keys that need a restart.
     pub fn reload(&self, config: Config) -> Vec<&'static str> {
         let mut debug = self.debug.lock();
-        let pending = self.started.changes(&Started::of(&config));
+        let pending = self.restart_keys.changes(&config::RestartKeys::of(&config));
         for key in &pending {
             log::warn!("config: {key} changed, restart required");
         }
@@ -438,7 +338,7 @@ impl Running {
 
     /// Reads the files of certificate and key again. Invalid files change nothing.
     pub fn reread_certificate(&self) {
-        let (Some(tls), Some(edge)) = (&self.started.tls, &self.edge) else {
+        let (Some(tls), Some(edge)) = (&self.tls, &self.edge) else {
             return;
         };
         match Identity::load(&tls.cert, &tls.key) {
@@ -515,10 +415,10 @@ impl Drop for Running {
 }
 
 /// Binds the hosts. The first must be available; others are optional.
-fn listen(started: &Started) -> Result<Vec<TcpListener>, StartError> {
+fn listen(config: &Config) -> Result<Vec<TcpListener>, StartError> {
     let mut listeners = Vec::new();
-    let mut port = started.port;
-    for host in &started.hosts {
+    let mut port = config.port;
+    for host in &config.listen_hosts() {
         match listener::bind(host, port) {
             Ok(bound) => listeners.extend(bound),
             Err(source) if listeners.is_empty() => {

@@ -29,7 +29,7 @@ impl Server {
         let (Some(path), true) = (&routing.session_affinity_file, routing.session_affinity) else {
             return;
         };
-        let largest = LARGEST.max(routing.session_affinity_names.get() as u64 * NAME_BYTES);
+        let largest = LARGEST.max(routing.session_affinity_max_prefixes.get() as u64 * NAME_BYTES);
         let file = match read(path, largest) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,

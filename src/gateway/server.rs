@@ -110,7 +110,7 @@ impl Server {
             ..Settings::default()
         });
         upstream.trust(config.ca_file.as_deref());
-        let routing = State::new(config.routing.session_affinity_names, Instant::now());
+        let routing = State::new(config.routing.session_affinity_max_prefixes, Instant::now());
         let lists = lists.map(Arc::new);
         let listings = lists.as_ref().map(|lists| lists.listings());
         let (body_limit, commercial) = (config.limits.body, config.logs.commercial);

@@ -65,7 +65,7 @@ fn entries_that_cannot_be_used_are_left_out_with_a_reason() {
         (
             "claude-api-key: [{api-key: k, headers: {a: b, A: c}}]",
             1,
-            "claude-api-key[0].headers.A is given twice but for case, this one is used",
+            "claude-api-key[0].headers.A is set twice, in different case: this one is used",
         ),
         (
             "claude-api-key: [{api-key: k}, {api-key: k}]",
