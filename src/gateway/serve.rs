@@ -15,7 +15,7 @@ use crate::http::models::{self, ListShape};
 use crate::http::reply::Reply;
 use crate::http::route::{self, Resolved, Route};
 use crate::logs::request_id::RequestId;
-use crate::logs::{self, Keep, Seen};
+use crate::logs::request_log::{self, Policy, ResponseCapture};
 use crate::wire::Dialect;
 use crate::wire::problem::{ErrorStatus, Problem};
 use std::io::{self, Write};
@@ -80,9 +80,9 @@ impl Server {
         reply: impl FnOnce(&Inbound) -> Reply,
     ) -> Admission<Ticket> {
         let inbound = Inbound::of_head(head.clone(), peer);
-        let seen = Seen::new(Keep::Nothing, Arc::clone(&self.log_folder));
+        let seen = ResponseCapture::new(Policy::Off, Arc::clone(&self.log_folder));
         let id = RequestId::fresh();
-        let _entered = logs::current::enter(id, Keep::Nothing, &self.log_folder);
+        let _entered = request_log::enter(id, Policy::Off, &self.log_folder);
         let access = Access::new(id, seen);
         let reply = reply(&inbound).with_id(access.id);
         // Clients without a key can cause many of these.
@@ -152,7 +152,7 @@ impl Server {
             log::error!("a request handler panicked");
             Err(io::ErrorKind::Other.into())
         });
-        let sent = access.seen.sent();
+        let sent = access.seen.take();
         access.close(&inbound, sent.status, answered.is_ok());
         recording.end(inbound, &access, sent);
         answered
