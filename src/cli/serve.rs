@@ -237,7 +237,10 @@ fn reload(running: &Running, journal: &Journal, folder: &Path, source: &Source) 
 fn warn_unimplemented(config: &Config) {
     let keys = config::unimplemented(config);
     if !keys.is_empty() {
-        log::warn!("config: not implemented, no effect: {}", keys.join(", "));
+        log::warn!(
+            "config: not implemented and without effect: {}",
+            keys.join(", ")
+        );
     }
 }
 
