@@ -15,8 +15,8 @@ use crate::exchange::{Interruption, Waiter};
 use crate::failure::{Failure, FailureKind, Headers};
 use crate::redaction::Redaction;
 use crate::sse::{self, Event, Splitter};
-use crate::translate;
-use crate::translate::responses::failure::{self, Known};
+use crate::time;
+use crate::translate::responses::failure::{self, FailedAnswer};
 use crate::wire::event::{self, Choices, Meaning};
 use crate::wire::output_items::OutputItems;
 use crate::wire::problem::{self, ErrorStatus, Problem};
@@ -312,10 +312,10 @@ impl<'a, W: Write> Pump<'a, W> {
                 let event = match (self.dialect, self.style.is_codex) {
                     (Dialect::Responses, true) => failure::event(
                         problem,
-                        Known {
+                        FailedAnswer {
                             id: self.response.as_deref().unwrap_or_default(),
                             model: self.style.model,
-                            created: translate::seconds_now(),
+                            created: time::unix_now(),
                             sequence_number: self.events,
                         },
                     ),

@@ -213,9 +213,9 @@ impl Reading {
 
     /// Has what the stream keeps counted, some more at a time.
     fn keep(&mut self) -> Result<(), Exhausted> {
-        let kept = self.stream.kept();
-        match kept > self.kept.bytes() {
-            true => self.kept.resize(kept + AHEAD),
+        let held = self.stream.held_bytes();
+        match held > self.kept.bytes() {
+            true => self.kept.resize(held + AHEAD),
             false => Ok(()),
         }
     }

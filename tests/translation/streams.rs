@@ -218,7 +218,7 @@ fn head() -> Head {
         id: "id".to_owned(),
         created: 1,
         model: "m".to_owned(),
-        text_tools: Vec::new(),
+        custom_tools: Vec::new(),
         namespaces: HashMap::new(),
         include_usage: Some(true),
         echo: Vec::new(),

@@ -69,7 +69,7 @@ impl Reader {
         if !self.started && (!choices.is_empty() || chunk.contains_key("id")) {
             self.started = true;
             events.push(Event::Start {
-                id: chunk.full_text("id"),
+                id: chunk.nonempty_text("id"),
                 created: chunk.count("created").filter(|created| *created > 0),
             });
         }
@@ -112,7 +112,7 @@ impl Reader {
         // it says in `delta`.
         let text = match object.contains_key("delta") {
             true => None,
-            false => object.full_text("text"),
+            false => object.nonempty_text("text"),
         };
         let at = match self.choices.iter().position(|known| known.index == index) {
             Some(at) => at,
@@ -140,13 +140,15 @@ impl Reader {
             events.push(event::error_of(error));
             return;
         }
-        if let Some(reason) = object.full_text("finish_reason") {
+        if let Some(reason) = object.nonempty_text("finish_reason") {
             choice.end_calls(&mut self.mint, events);
             choice.has_finished = true;
             events.push(Event::Finish {
                 choice: index,
                 finish: finish(&reason),
-                native: object.full_text("native_finish_reason").unwrap_or(reason),
+                native: object
+                    .nonempty_text("native_finish_reason")
+                    .unwrap_or(reason),
             });
         }
     }
@@ -195,7 +197,7 @@ impl Choice {
         if let Some(content) = delta.take("content") {
             self.said(Kind::Text, text_of(content), events);
         }
-        if let Some(refusal) = delta.full_text("refusal") {
+        if let Some(refusal) = delta.nonempty_text("refusal") {
             self.said(Kind::Refusal, refusal, events);
         }
         for annotation in delta.list("annotations").into_iter().filter_map(object) {
@@ -269,8 +271,8 @@ impl Choice {
         let range = range.0.zip(range.1).filter(|(start, end)| start < end);
         let place = range.and_then(|range| self.texts.in_block(range));
         let citation = Citation {
-            url: citation.text("url").unwrap_or_default(),
-            title: citation.text("title").unwrap_or_default(),
+            url: citation.text_or_empty("url"),
+            title: citation.text_or_empty("title"),
             cited_text: String::new(),
             range: place.map(|(_, range)| range),
         };
@@ -307,7 +309,7 @@ impl Choice {
         mint: &mut Mint,
         events: &mut Vec<Event>,
     ) {
-        let id = delta.text("id").unwrap_or_default();
+        let id = delta.text_or_empty("id");
         let signature = delta
             .object("extra_content")
             .and_then(|mut extra| extra.object("google"))
@@ -318,7 +320,7 @@ impl Choice {
             .object("function")
             .or_else(|| delta.object("custom"))
             .unwrap_or_default();
-        let name = function.text("name").unwrap_or_default();
+        let name = function.text_or_empty("name");
         let arguments = match function.take_any(&["arguments", "input"]) {
             Some(Value::String(text)) => text,
             Some(other) => other.to_string(),

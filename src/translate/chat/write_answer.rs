@@ -188,7 +188,7 @@ impl Writer {
         signature: Option<Signature>,
         out: &mut Vec<u8>,
     ) {
-        let is_text = self.head.text_tools.iter().any(|tool| tool == name);
+        let is_text = self.head.custom_tools.iter().any(|tool| tool == name);
         let progress = self.progress(choice, out);
         let place = progress.begun;
         progress.begun += 1;
@@ -306,7 +306,7 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
 }
 
 fn message(choice: &Choice, head: &Head) -> Value {
-    let text_tools: HashSet<&str> = head.text_tools.iter().map(String::as_str).collect();
+    let text_tools: HashSet<&str> = head.custom_tools.iter().map(String::as_str).collect();
     let mut text = String::new();
     let mut reasoning = Vec::new();
     let mut refusal = String::new();

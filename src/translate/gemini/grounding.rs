@@ -116,8 +116,8 @@ pub fn read(
                 .and_then(|mut chunk| chunk.object("web"))
                 .unwrap_or_default();
             Found {
-                url: page.text("uri").unwrap_or_default(),
-                title: page.text("title").unwrap_or_default(),
+                url: page.text_or_empty("uri"),
+                title: page.text_or_empty("title"),
             }
         })
         .collect();

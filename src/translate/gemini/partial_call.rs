@@ -38,7 +38,7 @@ impl Partial {
     /// Takes up a piece. Returns whether more is to come.
     pub fn add(&mut self, mut call: Map<String, Value>, signature: Option<Signature>) -> bool {
         self.signature = self.signature.take().or(signature);
-        self.id = self.id.take().or(call.full_text("id"));
+        self.id = self.id.take().or(call.nonempty_text("id"));
         if let (true, Some(name)) = (self.name.is_empty(), call.text("name")) {
             self.name = name;
         }

@@ -1,12 +1,13 @@
 //! Gemini requests, read (spec/dialects.md 1). Every key comes in two spellings.
 
-use crate::translate::content_parts::shown;
-use crate::translate::neutral::capabilities::{Direction, Place};
-use crate::translate::neutral::given::List;
+use crate::translate::content_parts::or_placeholder;
+use crate::translate::neutral::lazy::LazyList;
 use crate::translate::neutral::parts::{function, stops};
+use crate::translate::neutral::place::{Direction, Place};
 use crate::translate::neutral::{
-    Given, Hosted, ImageShape, Object, Output, Part, Request, Role, Sampling, Signature, Source,
-    Text, Tier, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, media,
+    Hosted, ImageShape, LazyObject, LazyValue, Output, Part, Parts, Request, Role, Sampling,
+    Signature, Source, Text, Tier, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable,
+    WebSearch, media,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -23,29 +24,29 @@ fn spelt(camel: &str) -> [String; 2] {
     [camel.to_owned(), snake]
 }
 
-fn either<'a>(map: &mut Object<'a>, camel: &str) -> Option<Given<'a>> {
+fn either<'a>(map: &mut LazyObject<'a>, camel: &str) -> Option<LazyValue<'a>> {
     map.take_any(&spelt(camel).each_ref().map(String::as_str))
 }
 
-fn either_object<'a>(map: &mut Object<'a>, camel: &str) -> Option<Object<'a>> {
-    either(map, camel).and_then(Given::object)
+fn either_object<'a>(map: &mut LazyObject<'a>, camel: &str) -> Option<LazyObject<'a>> {
+    either(map, camel).and_then(LazyValue::object)
 }
 
-fn either_text(map: &mut Object<'_>, camel: &str) -> Option<String> {
+fn either_text(map: &mut LazyObject<'_>, camel: &str) -> Option<String> {
     match either(map, camel)? {
-        Given::String(text) => Some(text),
+        LazyValue::String(text) => Some(text),
         _ => None,
     }
 }
 
 /// One of a few words, in lower case.
-fn either_word(map: &mut Object<'_>, camel: &str) -> Option<String> {
+fn either_word(map: &mut LazyObject<'_>, camel: &str) -> Option<String> {
     let mut word = either_text(map, camel)?;
     word.make_ascii_lowercase();
     Some(word)
 }
 
-fn either_list<'a>(map: &mut Object<'a>, camel: &str) -> List<'a> {
+fn either_list<'a>(map: &mut LazyObject<'a>, camel: &str) -> LazyList<'a> {
     map.list_of_any(&spelt(camel).each_ref().map(String::as_str))
 }
 
@@ -54,7 +55,7 @@ fn either_list<'a>(map: &mut Object<'a>, camel: &str) -> List<'a> {
 /// # Errors
 /// Where it says something that nobody else could be told.
 pub fn request<'a>(
-    mut body: Object<'a>,
+    mut body: LazyObject<'a>,
     way: Direction,
     model: &str,
     stream: bool,
@@ -63,7 +64,7 @@ pub fn request<'a>(
         body = inner;
     }
     let mut config = either_object(&mut body, "generationConfig").unwrap_or_default();
-    let number = |config: &mut Object<'_>, key| either(config, key)?.number();
+    let number = |config: &mut LazyObject<'_>, key| either(config, key)?.number();
     let mut request = Request {
         model: model.to_owned(),
         stream,
@@ -93,18 +94,18 @@ pub fn request<'a>(
         ..Request::default()
     };
     match either(&mut body, "systemInstruction") {
-        Some(Given::String(text)) => request.system.push(Text::new(text)),
-        Some(Given::Object(mut content)) => {
-            let parts = content.list_of("parts").filter_map(Given::object);
+        Some(LazyValue::String(text)) => request.system.push(Text::new(text)),
+        Some(LazyValue::Object(mut content)) => {
+            let parts = content.list_of("parts").filter_map(LazyValue::object);
             let texts = parts.filter_map(|mut part| part.text("text"));
             request.system.extend(texts.map(Text::new));
         }
         _ => {}
     }
     request.system.retain(|text| !text.text.is_empty());
-    for mut tool in body.list_of("tools").filter_map(Given::object) {
+    for mut tool in body.list_of("tools").filter_map(LazyValue::object) {
         let declared = either_list(&mut tool, "functionDeclarations");
-        for definition in declared.filter_map(Given::object) {
+        for definition in declared.filter_map(LazyValue::object) {
             request.tools.extend(function(definition));
         }
         if either(&mut tool, "googleSearch").is_some() {
@@ -121,7 +122,7 @@ pub fn request<'a>(
     Ok(request)
 }
 
-fn output(config: &mut Object<'_>) -> Output {
+fn output(config: &mut LazyObject<'_>) -> Output {
     let is_json = either_word(config, "responseMimeType").as_deref() == Some("application/json");
     let schema = ["responseJsonSchema", "responseSchema"]
         .into_iter()
@@ -130,7 +131,7 @@ fn output(config: &mut Object<'_>) -> Output {
         (Some(schema), _) => Output::JsonSchema {
             name: None,
             description: None,
-            schema: crate::translate::neutral::schema::plain(&schema),
+            schema: crate::translate::neutral::schema::normalized(&schema),
             strict: None,
         },
         (None, true) => Output::JsonObject,
@@ -138,7 +139,7 @@ fn output(config: &mut Object<'_>) -> Output {
     }
 }
 
-fn image_shape(config: &mut Object<'_>) -> ImageShape {
+fn image_shape(config: &mut LazyObject<'_>) -> ImageShape {
     let mut shape = either_object(config, "imageConfig").unwrap_or_default();
     ImageShape {
         aspect_ratio: either_text(&mut shape, "aspectRatio"),
@@ -149,9 +150,9 @@ fn image_shape(config: &mut Object<'_>) -> ImageShape {
 /// `FunctionCallingConfig.Mode` by its numbers (googleapis, `google/ai/generativelanguage/v1beta/content.proto`).
 const MODES: [&str; 5] = ["", "AUTO", "ANY", "NONE", "VALIDATED"];
 
-fn choice(mut config: Object<'_>) -> Option<ToolChoice> {
+fn choice(mut config: LazyObject<'_>) -> Option<ToolChoice> {
     let mode = match config.take("mode") {
-        Some(Given::String(mode)) => mode.to_ascii_uppercase(),
+        Some(LazyValue::String(mode)) => mode.to_ascii_uppercase(),
         // Google's generated clients send the numbers of the enumeration.
         Some(number) => {
             let known = number
@@ -175,42 +176,46 @@ fn choice(mut config: Object<'_>) -> Option<ToolChoice> {
     }
 }
 
-fn contents<'a>(body: &mut Object<'a>, way: Direction, request: &mut Request<'a>) -> Result<()> {
+fn contents<'a>(
+    body: &mut LazyObject<'a>,
+    way: Direction,
+    request: &mut Request<'a>,
+) -> Result<()> {
     let contents = body.list_of("contents");
-    let is_one = matches!(contents, List::One(_));
+    let is_one = matches!(contents, LazyList::One(_));
     for (index, content) in contents.enumerate() {
         let place = Place::new("contents", index, way);
         let mut content = match content {
-            Given::Object(content) => content,
-            Given::String(text) if is_one => {
+            LazyValue::Object(content) => content,
+            LazyValue::String(text) if is_one => {
                 request.turns.push(Turn::new(Role::User, Part::text(text)));
                 continue;
             }
-            _ => return Err(place.refused("must be an object")),
+            _ => return Err(place.error("must be an object")),
         };
         let before = request.turns.last().map(|turn| turn.role);
-        let role = match (content.word("role").as_deref(), before) {
+        let role = match (content.keyword("role").as_deref(), before) {
             (Some("model"), _) => Role::Assistant,
             (Some("user" | "function" | "tool"), _) => Role::User,
             (_, Some(Role::User)) => Role::Assistant,
             _ => Role::User,
         };
         let given = content.list_of("parts");
-        if let (List::Elements { .. }, Some(plain)) = (&given, given.plain()) {
+        if let (LazyList::Elements { .. }, Some(plain)) = (&given, Parts::raw_from(&given)) {
             request.turns.push(Turn::new(role, plain));
             continue;
         }
         let mut parts = Vec::new();
         for (index, part) in given.enumerate() {
-            place.bounds(index)?;
+            place.check_index(index)?;
             let place = place.member("parts").at(index);
             match part {
-                Given::String(text) => parts.push(Part::text(text)),
-                Given::Object(part) => {
+                LazyValue::String(text) => parts.push(Part::text(text)),
+                LazyValue::Object(part) => {
                     let part = self::part(part, role, &place)?;
-                    parts.extend(part.map(|part| place.takes(part)).transpose()?);
+                    parts.extend(part.map(|part| place.check(part)).transpose()?);
                 }
-                _ => return Err(place.refused("is no part")),
+                _ => return Err(place.error("is no part")),
             }
         }
         // Of thousands of turns most have one part.
@@ -221,7 +226,7 @@ fn contents<'a>(body: &mut Object<'a>, way: Direction, request: &mut Request<'a>
 }
 
 /// A signature, wherever clients put it.
-fn signature_of(part: &mut Object<'_>) -> Option<Signature> {
+fn signature_of(part: &mut LazyObject<'_>) -> Option<Signature> {
     let value = either_text(part, "thoughtSignature").or_else(|| {
         let mut extra = part.object("extra_content")?;
         extra.object("google")?.text("thought_signature")
@@ -229,7 +234,7 @@ fn signature_of(part: &mut Object<'_>) -> Option<Signature> {
     Signature::read_bytes(&value)
 }
 
-fn part(mut part: Object<'_>, role: Role, place: &Place) -> Result<Option<Part>> {
+fn part(mut part: LazyObject<'_>, role: Role, place: &Place) -> Result<Option<Part>> {
     let signature = signature_of(&mut part);
     if let Some(text) = part.text("text") {
         if part.flag("thought") == Some(true) {
@@ -240,8 +245,8 @@ fn part(mut part: Object<'_>, role: Role, place: &Place) -> Result<Option<Part>>
     if let Some(mut call) = either_object(&mut part, "functionCall") {
         let nested = signature_of(&mut call);
         return Ok(Some(Part::ToolCall(ToolCall {
-            id: call.text("id").unwrap_or_default(),
-            name: call.text("name").unwrap_or_default(),
+            id: call.text_or_empty("id"),
+            name: call.text_or_empty("name"),
             arguments: call
                 .json(&["args"])
                 .map_or_else(|| "{}".to_owned(), String::from),
@@ -254,7 +259,7 @@ fn part(mut part: Object<'_>, role: Role, place: &Place) -> Result<Option<Part>>
     }
     if let Some(mut data) = either_object(&mut part, "inlineData") {
         let mime = media::type_of(either_text(&mut data, "mimeType").unwrap_or_default());
-        let data = standard_base64(data.text("data").unwrap_or_default());
+        let data = standard_base64(data.text_or_empty("data"));
         let medium = medium(mime.clone(), Source::Data { mime, data });
         return Ok(Some(medium));
     }
@@ -262,7 +267,7 @@ fn part(mut part: Object<'_>, role: Role, place: &Place) -> Result<Option<Part>>
         let mime = media::type_of(either_text(&mut file, "mimeType").unwrap_or_default());
         let uri = either_text(&mut file, "fileUri")
             .filter(|uri| !uri.is_empty())
-            .ok_or_else(|| place.refused("has no URI"))?;
+            .ok_or_else(|| place.error("has no URI"))?;
         let source = match media::is_googles(&uri) {
             true => Source::FileId(uri),
             false => Source::Url(uri),
@@ -275,7 +280,7 @@ fn part(mut part: Object<'_>, role: Role, place: &Place) -> Result<Option<Part>>
     if role == Role::Assistant || is_known || part.is_empty() {
         return Ok(None);
     }
-    Err(place.refused("the part is not known"))
+    Err(place.error("the part is not known"))
 }
 
 /// Google's SDKs write bytes in the alphabet for URLs (RFC 4648 5), which nobody else takes.
@@ -310,19 +315,19 @@ fn medium(mime: String, source: Source) -> Part {
     }
 }
 
-fn result(mut response: Object<'_>, place: &Place) -> Result<ToolResult> {
+fn result(mut response: LazyObject<'_>, place: &Place) -> Result<ToolResult> {
     let mut result = ToolResult {
-        call_id: response.text("id").unwrap_or_default(),
-        name: response.full_text("name"),
+        call_id: response.text_or_empty("id"),
+        name: response.nonempty_text("name"),
         ..ToolResult::default()
     };
     let text = match response.take("response") {
-        Some(Given::Object(object)) => match object.only() {
+        Some(LazyValue::Object(object)) => match object.only() {
             Some((key @ ("error" | "result" | "output" | "content"), value)) => {
                 result.is_error = key == "error";
                 value.into_text()
             }
-            _ => Given::Object(object).into_text(),
+            _ => LazyValue::Object(object).into_text(),
         },
         Some(value) => value.into_text(),
         None => String::new(),
@@ -335,7 +340,7 @@ fn result(mut response: Object<'_>, place: &Place) -> Result<ToolResult> {
             let place = place.member("parts").at(index);
             let whole = inner.clone();
             result.parts.extend(match part(inner, Role::User, &place) {
-                Ok(part) => part.map(|part| shown(part, &place)),
+                Ok(part) => part.map(|part| or_placeholder(part, &place)),
                 Err(_) => Some(Part::text(String::from(whole.into_json()))),
             });
         }

@@ -58,14 +58,14 @@ impl Reader {
         }
         if !std::mem::replace(&mut self.has_started, true) {
             events.push(Event::Start {
-                id: chunk.full_text("responseId"),
+                id: chunk.nonempty_text("responseId"),
                 created: None,
             });
         }
         let candidates = chunk.list("candidates");
         if candidates.is_empty()
             && let Some(mut feedback) = chunk.object("promptFeedback")
-            && let Some(native) = feedback.full_text("blockReason")
+            && let Some(native) = feedback.nonempty_text("blockReason")
         {
             events.push(Event::Finish {
                 choice: 0,
@@ -106,7 +106,7 @@ impl Reader {
         choice.grounding = candidate
             .object("groundingMetadata")
             .or(choice.grounding.take());
-        if let Some(native) = candidate.full_text("finishReason") {
+        if let Some(native) = candidate.nonempty_text("finishReason") {
             choice.end_call(&mut self.mint, events);
             choice.grounded(events);
             events.push(match finish(&native, choice.has_content) {
@@ -155,12 +155,14 @@ fn finish(native: &str, has_content: bool) -> Option<Finish> {
 /// Code that the vendor has run, and what it has put out, in words.
 fn fenced(part: &mut Map<String, Value>) -> Option<String> {
     if let Some(mut code) = part.object("executableCode") {
-        let language = code.text("language").unwrap_or_default();
+        let language = code.text_or_empty("language");
         let language = language.to_ascii_lowercase();
-        let code = code.full_text("code")?;
+        let code = code.nonempty_text("code")?;
         return Some(format!("\n```{language}\n{}\n```\n", code.trim_end()));
     }
-    let output = part.object("codeExecutionResult")?.full_text("output")?;
+    let output = part
+        .object("codeExecutionResult")?
+        .nonempty_text("output")?;
     Some(format!("\n```\n{}\n```\n", output.trim_end()))
 }
 
@@ -183,7 +185,7 @@ impl Choice {
 
     fn part(&mut self, mut part: Map<String, Value>, mint: &mut Mint, events: &mut Vec<Event>) {
         let choice = self.index;
-        let signature = part.text("thoughtSignature").unwrap_or_default();
+        let signature = part.text_or_empty("thoughtSignature");
         let signature = Signature::read(&signature, Family::Gemini);
         if let Some(call) = part.object("functionCall") {
             self.call(call, signature, mint, events);
@@ -240,8 +242,8 @@ impl Choice {
             events.push(Event::ImageOut {
                 choice,
                 block,
-                mime: data.text("mimeType").unwrap_or_default(),
-                data: data.text("data").unwrap_or_default(),
+                mime: data.text_or_empty("mimeType"),
+                data: data.text_or_empty("data"),
             });
         }
     }

@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 use super::schema::{Profile, clean};
 use crate::json::fields::{self, Put, set};
 use crate::translate::neutral::capabilities::{self, Feature};
-use crate::translate::neutral::ids::Distinct;
-use crate::translate::neutral::json_text::TOO_LARGE;
+use crate::translate::neutral::ids::UpstreamCallIds;
 use crate::translate::neutral::names::Names;
 use crate::translate::neutral::parts::{asked_for, object_of, texts_of};
+use crate::translate::neutral::untranslatable::TOO_LARGE;
 use crate::translate::neutral::{
-    Family, Json, List, Output, Part, Request, Role, Signature, Source, Text, Tier, Tool, ToolCall,
-    ToolChoice, ToolResult, Turn, Untranslatable, Wrap, Written, fold, given, media, repair,
+    Family, Json, JsonBody, JsonList, Output, Part, Request, Role, Signature, Source, Text, Tier,
+    Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, Wrap, lazy, media, repair,
     schema,
 };
 use crate::wire::Dialect;
@@ -41,9 +41,9 @@ impl Age {
 ///
 /// # Errors
 /// For media that cannot be said.
-pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> {
-    let mut request = capabilities::sayable(request, Dialect::Gemini);
-    let mut body = Written::default();
+pub fn request(request: Request, model: &str, names: &Names) -> Result<JsonBody> {
+    let mut request = capabilities::without_dropped(request, Dialect::Gemini);
+    let mut body = JsonBody::default();
     let age = Age::of(model);
     if age == Age::Old && !request.tools.is_empty() {
         // Older models take a form of output or functions, not both.
@@ -54,7 +54,7 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
     let mut turns: Vec<Turn> = request.turns.into_iter().map(without_system).collect();
     repair::begun(&mut system, &mut turns);
     if !system.is_empty() {
-        let mut parts = List::expecting(system.iter().map(|text| text.text.len()).sum());
+        let mut parts = JsonList::expecting(system.iter().map(|text| text.text.len()).sum());
         for text in system {
             let weight = text.text.len();
             parts.push(fields::object_of([("text", text.text.into())]))?;
@@ -62,9 +62,12 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
         }
         body.set_wrapped("systemInstruction", Wrap::Object("parts"), parts);
     }
-    let turns = repair::merged(repair::tool_turns(turns, Distinct::new(Dialect::Gemini)));
+    let turns = repair::merged(repair::tool_turns(
+        turns,
+        UpstreamCallIds::new(Dialect::Gemini),
+    ));
     let called = names_of_calls(&turns);
-    let mut contents = List::expecting(turns.iter().map(Turn::weight).sum());
+    let mut contents = JsonList::expecting(turns.iter().map(Turn::weight).sum());
     for turn in turns {
         let weight = turn.weight();
         content(turn, names, &called, age, &mut contents)?;
@@ -179,7 +182,7 @@ fn content(
     names: &Names,
     called: &HashMap<String, String>,
     age: Age,
-    contents: &mut List,
+    contents: &mut JsonList,
 ) -> Result<()> {
     let role = match turn.role {
         Role::Assistant => "model",
@@ -191,7 +194,7 @@ fn content(
     if contents.is_empty() && turn.role == Role::Assistant {
         contents.push(json!({"role": "user", "parts": [{"text": repair::OPENING}]}))?;
     }
-    let write = |parts: &mut List| {
+    let write = |parts: &mut JsonList| {
         for part in turn.parts {
             match part {
                 Part::ToolCall(call) => {
@@ -240,7 +243,7 @@ fn part(part: Part) -> Result<Option<Value>> {
                 Source::FileId(id) if media::is_googles(&id) => {
                     json!({"fileData": {"fileUri": id}})
                 }
-                Source::FileId(_) => return Err(capabilities::cannot(Feature::Foreign, Dialect::Gemini)),
+                Source::FileId(_) => return Err(capabilities::unsupported(Feature::ForeignFile, Dialect::Gemini)),
             })
         }
         Part::ToolCall(_) | Part::ToolResult(_) => None,
@@ -257,7 +260,7 @@ fn function_call(
     names: &Names,
     age: Age,
     is_first: bool,
-    parts: &mut List,
+    parts: &mut JsonList,
 ) -> Result<()> {
     let args = object_of(&call);
     let mut said = json!({"name": names.wire(&call.name), "args": null});
@@ -280,12 +283,12 @@ fn function_response(
     names: &Names,
     called: &HashMap<String, String>,
     age: Age,
-    parts: &mut List,
+    parts: &mut JsonList,
 ) -> Result<()> {
     let name = called.get(&result.call_id).map_or("", String::as_str);
     let (text, others) = texts_of(result.parts);
     let is_structured =
-        !result.is_error && text.trim_start().starts_with(['{', '[']) && given::is_valid(&text);
+        !result.is_error && text.trim_start().starts_with(['{', '[']) && lazy::is_valid(&text);
     let key = if result.is_error { "error" } else { "result" };
     let (value, structured) = match is_structured {
         true => (Value::Null, Some(Json::of(&text))),
@@ -312,7 +315,7 @@ fn function_response(
 }
 
 fn tools(
-    body: &mut Written,
+    body: &mut JsonBody,
     mut tools: Vec<Tool>,
     choice: Option<ToolChoice>,
     names: &Names,
@@ -342,13 +345,17 @@ fn tools(
     if tools.is_empty() {
         return Ok(());
     }
-    let mut declared = List::expecting(tools.iter().map(Tool::weight).sum());
+    let mut declared = JsonList::expecting(tools.iter().map(Tool::weight).sum());
     for tool in tools {
         let weight = tool.weight();
         declared.push(declaration(tool, names)?)?;
         declared.advance(weight);
     }
-    body.set_wrapped("tools", Wrap::List("functionDeclarations"), declared);
+    body.set_wrapped(
+        "tools",
+        Wrap::ListOfObject("functionDeclarations"),
+        declared,
+    );
     if let Some(config) = config {
         body.insert(
             "toolConfig".to_owned(),
@@ -368,7 +375,7 @@ fn declaration(tool: Tool, names: &Names) -> Result<Value> {
         ),
         false => (
             tool.description,
-            fold::object(&tool.schema, Dialect::Gemini),
+            schema::object(&tool.schema, Dialect::Gemini),
         ),
     };
     let what = format!("the tool {:?}", tool.name);

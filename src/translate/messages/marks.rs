@@ -52,10 +52,10 @@ pub fn mark_turns(turns: &mut [Turn]) {
         return;
     };
     let own = Cache { is_long: false };
-    if before_last.parts.mark_plain(own) {
+    if before_last.parts.mark_raw(own) {
         return;
     }
-    before_last.parts.open();
+    before_last.parts.parse();
     let parts = before_last.parts.iter_mut().filter(|part| !is_blank(part));
     // Results come first.
     if let Some(last) = parts.max_by_key(|part| !is_result(part))

@@ -54,7 +54,7 @@ impl Reader {
 
     /// Reads one event, or a whole answer.
     pub fn read(&mut self, mut data: Map<String, Value>, events: &mut Vec<Event>) {
-        let kind = data.text("type").unwrap_or_default();
+        let kind = data.text_or_empty("type");
         let index = data
             .count("index")
             .and_then(|index| u32::try_from(index).ok())
@@ -93,7 +93,7 @@ impl Reader {
     /// The head of an answer, and all of it if it is there.
     fn message(&mut self, mut message: Map<String, Value>, events: &mut Vec<Event>) {
         events.push(Event::Start {
-            id: message.full_text("id"),
+            id: message.nonempty_text("id"),
             created: None,
         });
         let blocks = message.list("content").into_iter().filter_map(object);
@@ -114,7 +114,7 @@ impl Reader {
             Kind::Tool => events.push(Event::ToolEnd { choice, block }),
             Kind::Search => {
                 let input = serde_json::from_str::<Map<String, Value>>(&open.input);
-                let query = input.unwrap_or_default().text("query").unwrap_or_default();
+                let query = input.unwrap_or_default().text_or_empty("query");
                 self.searches.push((open.id, query));
             }
             _ => {}
@@ -138,16 +138,16 @@ impl Reader {
             Some("thinking") => Kind::Thinking,
             Some("tool_use") => Kind::Tool,
             Some("server_tool_use") if block.get("name").is_some_and(|n| n == "web_search") => {
-                id = block.text("id").unwrap_or_default();
+                id = block.text_or_empty("id");
                 Kind::Search
             }
             Some("web_search_tool_result") => {
-                let id = block.text("tool_use_id").unwrap_or_default();
+                let id = block.text_or_empty("tool_use_id");
                 self.found(&id, block.list("content"), number, events);
                 Kind::Other
             }
             Some("redacted_thinking") => {
-                let data = block.text("data").unwrap_or_default();
+                let data = block.text_or_empty("data");
                 if let Some(signature) = Signature::read(&data, Family::ClaudeRedacted) {
                     events.push(Event::ReasoningOpaque {
                         choice,
@@ -173,12 +173,14 @@ impl Reader {
             },
         );
         if kind == Kind::Tool {
-            let id = block.full_text("id").unwrap_or_else(|| self.mint.call());
+            let id = block
+                .nonempty_text("id")
+                .unwrap_or_else(|| self.mint.call());
             events.push(Event::ToolStart {
                 choice,
                 block: number,
                 id,
-                name: block.text("name").unwrap_or_default(),
+                name: block.text_or_empty("name"),
                 signature: None,
             });
         }
@@ -208,8 +210,8 @@ impl Reader {
         let found = pages.into_iter().filter_map(object);
         let found = found.filter_map(|mut page| {
             Some(Found {
-                url: page.full_text("url")?,
-                title: page.text("title").unwrap_or_default(),
+                url: page.nonempty_text("url")?,
+                title: page.text_or_empty("title"),
             })
         });
         let found = found.collect();
@@ -221,7 +223,7 @@ impl Reader {
     }
 
     fn finish(&mut self, mut delta: Map<String, Value>, events: &mut Vec<Event>) {
-        let Some(native) = delta.full_text("stop_reason") else {
+        let Some(native) = delta.nonempty_text("stop_reason") else {
             return;
         };
         for (_, query) in std::mem::take(&mut self.searches) {
@@ -257,7 +259,7 @@ impl Open {
     /// What a block is told to add. The members of a begun block read the same.
     fn delta(&mut self, mut delta: Map<String, Value>, events: &mut Vec<Event>) {
         let (choice, block) = (0, self.block);
-        if let Some(text) = delta.full_text("text") {
+        if let Some(text) = delta.nonempty_text("text") {
             self.characters += text.chars().count() as u64;
             events.push(Event::TextDelta {
                 choice,
@@ -265,14 +267,14 @@ impl Open {
                 text,
             });
         }
-        if let Some(text) = delta.full_text("thinking") {
+        if let Some(text) = delta.nonempty_text("thinking") {
             events.push(Event::ReasoningDelta {
                 choice,
                 block,
                 text,
             });
         }
-        let signature = delta.text("signature").unwrap_or_default();
+        let signature = delta.text_or_empty("signature");
         if let Some(signature) = Signature::read(&signature, Family::Claude) {
             events.push(Event::ReasoningSignature {
                 choice,
@@ -280,7 +282,7 @@ impl Open {
                 signature,
             });
         }
-        if let Some(json) = delta.full_text("partial_json") {
+        if let Some(json) = delta.nonempty_text("partial_json") {
             self.input(json, events);
         }
         self.citations
@@ -302,9 +304,9 @@ impl Open {
 
 fn citation(mut citation: Map<String, Value>) -> Option<Citation> {
     Some(Citation {
-        url: citation.full_text("url")?,
-        title: citation.text("title").unwrap_or_default(),
-        cited_text: citation.text("cited_text").unwrap_or_default(),
+        url: citation.nonempty_text("url")?,
+        title: citation.text_or_empty("title"),
+        cited_text: citation.text_or_empty("cited_text"),
         range: None,
     })
 }

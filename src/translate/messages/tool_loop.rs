@@ -2,16 +2,16 @@
 
 use serde_json::json;
 
-use crate::translate::neutral::Written;
+use crate::translate::neutral::JsonBody;
 
 /// While a model is told to think within a budget, the turn that called the tools must begin with its thoughts,
 /// or the vendor refuses the request. Where the client has lost them, this one request goes on without
 /// (spec/dialects.md 3.7).
-pub fn settle_thinking(body: &mut Written) {
+pub fn settle_thinking(body: &mut JsonBody) {
     let is_enabled = body
         .get("thinking")
         .is_some_and(|thinking| thinking["type"] == "enabled");
-    if is_enabled && body.is_thoughtless_loop {
+    if is_enabled && body.is_tool_loop_without_thinking {
         body.insert("thinking".to_owned(), json!({"type": "disabled"}));
     }
 }

@@ -4,14 +4,14 @@ use serde_json::{Map, Value, json};
 
 use super::marks::{self, mark};
 use crate::json::fields::{self, Put, set};
-use crate::translate::neutral::capabilities::{self, Feature, cannot};
-use crate::translate::neutral::ids::Distinct;
-use crate::translate::neutral::json_text::TOO_LARGE;
+use crate::translate::neutral::capabilities::{self, Feature, unsupported};
+use crate::translate::neutral::ids::UpstreamCallIds;
 use crate::translate::neutral::names::Names;
 use crate::translate::neutral::parts::{asked_for, object_of};
+use crate::translate::neutral::untranslatable::TOO_LARGE;
 use crate::translate::neutral::{
-    Cache, Family, Hosted, Item, List, Output, Part, Request, Role, Source, Text, Tier, Tool,
-    ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, Written, fold, ids, media,
+    Cache, Family, Hosted, Item, JsonBody, JsonList, Output, Part, Request, Role, Source, Text,
+    Tier, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, ids, media,
     prefill, repair, schema,
 };
 use crate::wire::Dialect;
@@ -30,9 +30,9 @@ pub fn request(
     model: &str,
     names: &Names,
     most_tokens: Option<u64>,
-) -> Result<Written> {
-    let request = capabilities::sayable(request, Dialect::Messages);
-    let mut body = Written::default();
+) -> Result<JsonBody> {
+    let request = capabilities::without_dropped(request, Dialect::Messages);
+    let mut body = JsonBody::default();
     body.insert("model".to_owned(), model.into());
     let most = most_tokens.unwrap_or(u64::MAX);
     let sampling = request.sampling;
@@ -49,7 +49,10 @@ pub fn request(
     let has_marks = marks::are_there(&system, &turns, &request.tools);
     let turns = turns.into_iter().map(without_system).collect();
     let turns = repair::shown_by_the_user(turns);
-    let mut turns = repair::merged(repair::tool_turns(turns, Distinct::new(Dialect::Messages)));
+    let mut turns = repair::merged(repair::tool_turns(
+        turns,
+        UpstreamCallIds::new(Dialect::Messages),
+    ));
     prefill::trim(&mut turns);
     let (mut tools, choice) = allowed(request.tools, request.tool_choice);
     // Whoever says nothing of the prompt cache gets its use all the same.
@@ -63,7 +66,7 @@ pub fn request(
         if let Some(last) = system.last_mut() {
             last.cache = last.cache.or(own);
         }
-        let mut blocks = List::expecting(system.iter().map(|text| text.text.len()).sum());
+        let mut blocks = JsonList::expecting(system.iter().map(|text| text.text.len()).sum());
         for text in system {
             let weight = text.text.len();
             blocks.push(self::text(text))?;
@@ -71,7 +74,7 @@ pub fn request(
         }
         body.set_list("system", blocks);
     }
-    let mut messages = List::expecting(turns.iter().map(Turn::weight).sum());
+    let mut messages = JsonList::expecting(turns.iter().map(Turn::weight).sum());
     let mut last = [Ending::Words; 2];
     let mut last_role = None;
     let ends_with = turns.last().map(|turn| turn.role);
@@ -85,9 +88,9 @@ pub fn request(
     }
     if ends_with == Some(Role::User) && last_role != ends_with {
         // The user has said nothing but white space, and the conversation must not end with the assistant.
-        messages.push(user(prefill::GO_ON))?;
+        messages.push(user(prefill::CONTINUE))?;
     }
-    body.is_thoughtless_loop = last == [Ending::ThoughtlessCalls, Ending::Results];
+    body.is_tool_loop_without_thinking = last == [Ending::ThoughtlessCalls, Ending::Results];
     body.set_list("messages", messages);
     set(
         &mut body,
@@ -239,7 +242,7 @@ enum Ending {
 }
 
 /// Writes a message; none if nothing is left to say.
-fn message(turn: Turn, names: &Names, messages: &mut List) -> Result<Option<Ending>> {
+fn message(turn: Turn, names: &Names, messages: &mut JsonList) -> Result<Option<Ending>> {
     let is_assistant = turn.role == Role::Assistant;
     let mut parts = turn.parts;
     if is_assistant {
@@ -292,8 +295,8 @@ fn is_signed(part: &Part) -> bool {
 }
 
 /// Writes a block. Returns whether there is one.
-fn block(part: Part, names: &Names, blocks: &mut List) -> Result<bool> {
-    let cannot = |thing| Err(cannot(thing, Dialect::Messages));
+fn block(part: Part, names: &Names, blocks: &mut JsonList) -> Result<bool> {
+    let cannot = |feature| Err(unsupported(feature, Dialect::Messages));
     let block = match part {
         // The vendor refuses text of nothing but white space.
         blank if marks::is_blank(&blank) => None,
@@ -377,7 +380,7 @@ fn source(source: Source) -> Value {
     }
 }
 
-fn tool_use(call: &ToolCall, names: &Names, blocks: &mut List) -> Result<()> {
+fn tool_use(call: &ToolCall, names: &Names, blocks: &mut JsonList) -> Result<()> {
     blocks.push_object([
         ("type", "tool_use".into()),
         ("id", call.id.as_str().into()),
@@ -386,7 +389,7 @@ fn tool_use(call: &ToolCall, names: &Names, blocks: &mut List) -> Result<()> {
     ])
 }
 
-fn tool_result(result: ToolResult, names: &Names, blocks: &mut List) -> Result<()> {
+fn tool_result(result: ToolResult, names: &Names, blocks: &mut JsonList) -> Result<()> {
     let members = [
         ("type", "tool_result".into()),
         ("tool_use_id", result.call_id.into()),
@@ -418,7 +421,7 @@ fn allowed(mut tools: Vec<Tool>, choice: Option<ToolChoice>) -> (Vec<Tool>, Opti
 }
 
 fn tools(
-    body: &mut Written,
+    body: &mut JsonBody,
     mut tools: Vec<Tool>,
     (search, hosted, own): (Option<WebSearch>, Vec<Hosted>, Option<Cache>),
     choice: Option<ToolChoice>,
@@ -428,7 +431,7 @@ fn tools(
     if let (None, Some(last)) = (&search, tools.last_mut()) {
         last.cache = last.cache.or(own);
     }
-    let mut definitions = List::expecting(tools.iter().map(Tool::weight).sum());
+    let mut definitions = JsonList::expecting(tools.iter().map(Tool::weight).sum());
     for tool in tools {
         let weight = tool.weight();
         definition(tool, names, &mut definitions)?;
@@ -473,7 +476,7 @@ fn tools(
     Ok(())
 }
 
-fn definition(tool: Tool, names: &Names, definitions: &mut List) -> Result<()> {
+fn definition(tool: Tool, names: &Names, definitions: &mut JsonList) -> Result<()> {
     let mut block = json!({"name": names.wire(&tool.name)});
     let (description, input) = match tool.is_custom {
         true => (
@@ -481,7 +484,7 @@ fn definition(tool: Tool, names: &Names, definitions: &mut List) -> Result<()> {
             schema::of_text(),
         ),
         false => {
-            let Some(object) = fold::object(&tool.schema, Dialect::Messages) else {
+            let Some(object) = schema::object(&tool.schema, Dialect::Messages) else {
                 let why = format!("the schema of the tool {:?} {TOO_LARGE}", tool.name);
                 return Err(Untranslatable::new("", why));
             };

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::event::Citation;
+use super::event::{Event, Finish};
+use super::json_text::Json;
 use super::search::Search;
-use super::{Event, Finish, Json, Signature};
+use super::signature::Signature;
 use crate::wire::usage::Usage;
 
 /// What stands over an answer as the client gets it.
@@ -16,7 +18,7 @@ pub struct Head {
     /// As the client named it.
     pub model: String,
     /// Tools of the client that take text instead of JSON.
-    pub text_tools: Vec<String>,
+    pub custom_tools: Vec<String>,
     /// Tools of the client that are in a namespace, by the name that stands for both.
     pub namespaces: HashMap<String, (String, String)>,
     /// Whether usage is wanted in a stream, where the client said so.

@@ -4,7 +4,9 @@
 //! characters to a token, other scripts about one and a half, JSON about three; each message costs four more.
 //! Images and pages are taken at the prices that vendors publish for middling ones (spec/dialects.md 6).
 
-use super::{Part, Parts, Request, Source, ToolResult};
+use super::part::{Part, Source, ToolResult};
+use super::request::Request;
+use super::turn::Parts;
 
 /// Tokens around each message.
 const MESSAGE: f64 = 4.0;
@@ -26,8 +28,8 @@ pub fn tokens(request: &Request) -> u64 {
         .map(|turn| {
             MESSAGE
                 + match &turn.parts {
-                    Parts::Plain(said) => text(said),
-                    Parts::Plains(said) => said.texts.iter().map(|said| text(said)).sum(),
+                    Parts::Raw(said) => text(said),
+                    Parts::RawTexts(said) => said.texts.iter().map(|said| text(said)).sum(),
                     Parts::List(parts) => parts.iter().map(part).sum::<f64>(),
                 }
         })
@@ -82,8 +84,9 @@ fn bytes(data: &str) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Role, Turn};
     use super::*;
+    use crate::translate::neutral::part::Role;
+    use crate::translate::neutral::turn::Turn;
 
     fn said(words: &str) -> Request<'static> {
         Request {

@@ -1,7 +1,7 @@
 //! What an answer says, piece by piece.
 
-use super::Signature;
 use super::search::Search;
+use super::signature::Signature;
 use crate::wire::problem::{Class, ErrorStatus};
 use crate::wire::usage::Usage;
 

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Given, Json, Object};
+use super::json_text::Json;
+use super::lazy::{LazyObject, LazyValue};
 use crate::wire::Dialect;
 
 /// A tool of a vendor, beside searching the web.
@@ -26,10 +27,10 @@ pub enum Common {
 }
 
 impl Hosted {
-    pub fn new(kind: &str, home: Dialect, mut definition: Object<'_>) -> Self {
+    pub fn new(kind: &str, home: Dialect, mut definition: LazyObject<'_>) -> Self {
         Self {
             kind: kind.to_owned(),
-            name: definition.full_text("name"),
+            name: definition.nonempty_text("name"),
             home,
             given: definition.into_json(),
         }
@@ -69,9 +70,9 @@ impl Hosted {
     /// The type and name by which `upstream` is told to use it.
     pub fn chosen(&self, upstream: Dialect) -> Option<(String, String)> {
         let written = self.written(upstream)?;
-        let mut object = Given::of(written.as_str()).object()?;
+        let mut object = LazyValue::of(written.as_str()).object()?;
         let kind = object.text("type")?;
-        Some((kind, object.text("name").unwrap_or_default()))
+        Some((kind, object.text_or_empty("name")))
     }
 
     /// Whether a choice of a tool means this one.

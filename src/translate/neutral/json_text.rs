@@ -1,17 +1,11 @@
 //! JSON that is passed on as text.
 
+use super::untranslatable::MOST_TREE;
 use serde_json::Value;
 
 /// A value as text without white space; `null` where nobody says anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Json(String);
-
-/// The longest text that is made into a tree, bytes, where that cannot be avoided: the tree takes some twenty times as
-/// much. No vendor takes a schema of a quarter of it.
-pub const MOST_TREE: usize = 512 * 1024;
-
-/// What a client is told of a larger one.
-pub const TOO_LARGE: &str = "is larger than 512 KiB, which cannot be translated";
 
 impl Json {
     /// Takes the white space out of a text that is JSON.

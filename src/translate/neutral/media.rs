@@ -3,24 +3,6 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as STANDARD;
 
-use super::Source;
-
-/// What a URL of a medium means: the bytes in it, or the place itself. `fallback` is the type of bytes whose
-/// type is neither said nor seen.
-pub fn source_of_url(url: String, fallback: &str) -> Source {
-    match data_url(&url) {
-        Some((mime, data)) => {
-            let mime = mime.map(type_of);
-            let mime = mime.unwrap_or_else(|| sniffed(data).unwrap_or(fallback).to_owned());
-            Source::Data {
-                mime,
-                data: data.to_owned(),
-            }
-        }
-        None => Source::Url(url),
-    }
-}
-
 /// Type and base64 text of a `data:` URL (RFC 2397), parameters left aside.
 pub fn data_url(url: &str) -> Option<(Option<String>, &str)> {
     let (scheme, rest) = url.split_at_checked(5)?;
@@ -170,27 +152,6 @@ pub fn text_of_base64(data: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn urls_are_taken_apart() {
-        for (url, mime, data) in [
-            ("data:image/png;base64,AAAA", "image/png", "AAAA"),
-            ("DATA:image/gif;charset=x;base64,BB==", "image/gif", "BB=="),
-            ("data:;base64,/9j/4AAQ", "image/jpeg", "/9j/4AAQ"),
-            ("data:;base64,QUJD", "application/octet-stream", "QUJD"),
-        ] {
-            let expected = Source::Data {
-                mime: mime.to_owned(),
-                data: data.to_owned(),
-            };
-            assert_eq!(
-                source_of_url(url.to_owned(), "application/octet-stream"),
-                expected
-            );
-        }
-        let plain = "https://example.com/a.png".to_owned();
-        assert_eq!(source_of_url(plain.clone(), "x"), Source::Url(plain));
-    }
 
     #[test]
     fn types_have_one_name() {

@@ -2,31 +2,34 @@
 
 use serde_json::Value;
 
-use super::given::{self, List};
-use super::{Cache, Given, Json, Object, Output, Part, Text, Tool, ToolCall};
+use super::json_text::Json;
+use super::lazy::{self, LazyList};
+use super::lazy::{LazyObject, LazyValue};
+use super::part::{Cache, Part, Text, ToolCall};
+use super::request::{Output, Tool};
 
 /// One sequence or several; empty ones mean nothing.
-pub fn stops(given: List<'_>) -> Vec<String> {
+pub fn stops(given: LazyList<'_>) -> Vec<String> {
     given
         .filter_map(|stop| match stop {
-            Given::String(stop) if !stop.is_empty() => Some(stop),
+            LazyValue::String(stop) if !stop.is_empty() => Some(stop),
             _ => None,
         })
         .collect()
 }
 
 /// A mark for the prompt cache, in either spelling.
-pub fn cache(object: &mut Object<'_>) -> Option<Cache> {
+pub fn cache(object: &mut LazyObject<'_>) -> Option<Cache> {
     let mut mark = object
         .object("cache_control")
         .or_else(|| object.object("prompt_cache_breakpoint"))?;
     Some(Cache {
-        is_long: mark.word("ttl").as_deref() == Some("1h"),
+        is_long: mark.keyword("ttl").as_deref() == Some("1h"),
     })
 }
 
 /// A function as OpenAI describes one, in any of the spellings in use.
-pub fn function(mut definition: Object<'_>) -> Option<Tool> {
+pub fn function(mut definition: LazyObject<'_>) -> Option<Tool> {
     let schema = definition.json(&[
         "parameters",
         "parametersJsonSchema",
@@ -34,8 +37,8 @@ pub fn function(mut definition: Object<'_>) -> Option<Tool> {
         "input_schema",
     ]);
     Some(Tool {
-        name: definition.full_text("name")?,
-        description: definition.full_text("description"),
+        name: definition.nonempty_text("name")?,
+        description: definition.nonempty_text("description"),
         schema: schema.unwrap_or_default(),
         strict: definition.flag("strict"),
         cache: cache(&mut definition),
@@ -83,7 +86,7 @@ pub fn object_of_text(arguments: &str) -> Json {
     if arguments.trim().is_empty() {
         return Json::compact("{}".to_owned());
     }
-    match given::is_valid(arguments) {
+    match lazy::is_valid(arguments) {
         true => match Json::of(arguments) {
             object if object.is_object() => object,
             value => in_object(value.as_str()),
@@ -101,7 +104,7 @@ pub fn function_arguments(arguments: String) -> String {
 }
 
 pub fn is_object(arguments: &str) -> bool {
-    arguments.trim_start().starts_with('{') && given::is_valid(arguments)
+    arguments.trim_start().starts_with('{') && lazy::is_valid(arguments)
 }
 
 fn in_object(value: &str) -> Json {

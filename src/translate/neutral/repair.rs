@@ -1,13 +1,15 @@
 //! Calls of tools and their results, brought into the one order that every upstream takes (spec/dialects.md
 //! 1.12): each turn with calls is followed by a turn that begins with all their results.
 
-use super::ids::{Distinct, Pairs};
+use super::ids::matching::ResultMatches;
+use super::ids::upstream::UpstreamCallIds;
+use super::part::{Part, Role, Text, ToolResult};
 use super::parts::texts_of;
-use super::{Part, Parts, Role, Text, ToolResult, Turn};
+use super::turn::{Parts, Turn};
 
 /// Makes the history of calls whole, with ids as the upstream takes them: results go behind the turn with their calls,
 /// results that belong to no call become words of the user, and calls that were never answered are answered.
-pub fn tool_turns(turns: Vec<Turn<'_>>, mut ids: Distinct) -> Vec<Turn<'_>> {
+pub fn tool_turns(turns: Vec<Turn<'_>>, mut ids: UpstreamCallIds) -> Vec<Turn<'_>> {
     let mut turns = calls_together(turns);
     let mut results = results(&mut turns).into_iter();
     let mut out: Vec<Turn<'_>> = Vec::with_capacity(turns.len());
@@ -17,7 +19,7 @@ pub fn tool_turns(turns: Vec<Turn<'_>>, mut ids: Distinct) -> Vec<Turn<'_>> {
         let mut is_answered = index < last;
         for part in &mut turn.parts {
             if let Part::ToolCall(call) = part {
-                call.id = ids.give(&call.id);
+                call.id = ids.next(&call.id);
                 let result = results.next().flatten();
                 is_answered |= result.is_some();
                 answers.push((call.id.clone(), result));
@@ -157,7 +159,7 @@ fn in_words(part: Part) -> Vec<Part> {
 
 /// Takes the results out of a conversation: of each call, in their order. Those of no call stay.
 fn results(turns: &mut [Turn]) -> Vec<Option<ToolResult>> {
-    let pairs = Pairs::of(turns);
+    let pairs = ResultMatches::of(turns);
     let mut by_call: Vec<Option<ToolResult>> = (0..pairs.count).map(|_| None).collect();
     let mut calls = pairs.calls.into_iter();
     for turn in turns {
@@ -199,8 +201,8 @@ pub fn merged(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ToolCall;
     use super::*;
+    use crate::translate::neutral::part::ToolCall;
     use crate::wire::Dialect;
 
     fn call(id: &str) -> Part {
@@ -225,7 +227,7 @@ mod tests {
     }
 
     fn repaired(turns: Vec<Turn<'static>>) -> Vec<Turn<'static>> {
-        tool_turns(turns, Distinct::new(Dialect::Responses))
+        tool_turns(turns, UpstreamCallIds::new(Dialect::Responses))
     }
 
     #[test]
@@ -293,7 +295,9 @@ mod tests {
     #[test]
     fn strays_are_kept_whole() {
         let image = || Part::Image {
-            source: super::super::Source::Url("https://a.example/a.png".to_owned()),
+            source: crate::translate::neutral::part::Source::Url(
+                "https://a.example/a.png".to_owned(),
+            ),
             detail: None,
             cache: None,
         };

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Object;
+use super::lazy::LazyObject;
 use super::parts::stops;
 use crate::json::fields::{Put, object_of};
 
@@ -22,7 +22,7 @@ pub struct WebSearch {
 
 impl WebSearch {
     /// Reads the tool in any of the vendors' spellings.
-    pub fn read(mut tool: Object<'_>) -> Self {
+    pub fn read(mut tool: LazyObject<'_>) -> Self {
         let mut filters = tool.object("filters").unwrap_or_default();
         let mut domains = |key: &str| -> Vec<String> {
             let listed = stops(filters.list(key));
@@ -41,7 +41,7 @@ impl WebSearch {
                 .object("user_location")
                 .map(location)
                 .unwrap_or_default(),
-            context_size: tool.full_text("search_context_size"),
+            context_size: tool.nonempty_text("search_context_size"),
         }
     }
 
@@ -56,12 +56,12 @@ impl WebSearch {
     }
 }
 
-fn location(mut given: Object<'_>) -> Map<String, Value> {
+fn location(mut given: LazyObject<'_>) -> Map<String, Value> {
     let mut given = given.object("approximate").unwrap_or(given);
     let known = ["city", "region", "country", "timezone"];
     let members = known
         .iter()
-        .filter_map(|key| Some(((*key).to_owned(), given.full_text(key)?.into())));
+        .filter_map(|key| Some(((*key).to_owned(), given.nonempty_text(key)?.into())));
     members.collect()
 }
 
@@ -155,7 +155,7 @@ pub fn characters(text: &str, bytes: (u64, u64)) -> (u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::given;
+    use super::super::lazy;
     use super::*;
 
     #[test]
@@ -174,7 +174,7 @@ mod tests {
                 "user_location": {"type": "approximate", "approximate": place}}),
         ] {
             let tool = tool.to_string();
-            let tool = given::open(tool.as_bytes()).unwrap();
+            let tool = lazy::open(tool.as_bytes()).unwrap();
             assert_eq!(WebSearch::read(tool), expected);
         }
     }

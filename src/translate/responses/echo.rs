@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::translate::neutral::{Json, Object};
+use crate::translate::neutral::{Json, LazyObject};
 
 /// The members of a request that its answer repeats.
 const ECHOED: [&str; 20] = [
@@ -32,7 +32,7 @@ const ECHOED: [&str; 20] = [
 const MOST_REPEATED: usize = 256 * 1024;
 
 /// What an answer repeats of a request; of longer members it says what stands for nothing.
-pub fn echo(body: &Object<'_>) -> Vec<(&'static str, Json)> {
+pub fn echo(body: &LazyObject<'_>) -> Vec<(&'static str, Json)> {
     let said = ECHOED.iter().filter_map(|key| {
         let text = body.peek(key)?;
         let is_repeated = text != "null" && text.len() <= MOST_REPEATED;
@@ -118,7 +118,7 @@ fn fill(object: &mut Value, absent: &[(&str, Value)]) {
 }
 
 /// Takes the tools of these types out of what an answer repeats: they are not active.
-pub fn leave_out(kinds: &[String], echo: &mut [(&'static str, Json)]) {
+pub fn remove_tools(kinds: &[String], echo: &mut [(&'static str, Json)]) {
     let tools = echo.iter_mut().find(|(key, _)| *key == "tools");
     let Some((_, json)) = tools.filter(|_| !kinds.is_empty()) else {
         return;

@@ -8,7 +8,7 @@ use crate::wire::problem::{self, Problem};
 
 /// What is known of the answer that has failed.
 #[derive(Clone, Copy, Debug)]
-pub struct Known<'a> {
+pub struct FailedAnswer<'a> {
     pub id: &'a str,
     /// As the client named it.
     pub model: &'a str,
@@ -19,7 +19,7 @@ pub struct Known<'a> {
 }
 
 /// The event, closed.
-pub fn event(problem: &Problem, known: Known<'_>) -> Vec<u8> {
+pub fn event(problem: &Problem, known: FailedAnswer<'_>) -> Vec<u8> {
     let (kind, code, message) = problem::stream_words(problem);
     let head = Head {
         id: known.id.to_owned(),
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn the_object_is_whole() {
-        let known = Known {
+        let known = FailedAnswer {
             id: "resp_1",
             model: "m",
             created: 5,

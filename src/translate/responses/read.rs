@@ -1,11 +1,11 @@
 //! Responses requests, read (spec/dialects.md 1).
 
 use super::read_item;
-use crate::translate::neutral::capabilities::{Direction, Place};
 use crate::translate::neutral::parts::{function, stops};
+use crate::translate::neutral::place::{Direction, Place};
 use crate::translate::neutral::{
-    Given, Hosted, Object, Output, Part, Request, Role, Sampling, Text, Tool, ToolChoice, Turn,
-    Untranslatable, WebSearch,
+    Hosted, LazyObject, LazyValue, Output, Part, Request, Role, Sampling, Text, Tool, ToolChoice,
+    Turn, Untranslatable, WebSearch,
 };
 use crate::translate::openai::{allowed_tools, choice_word, custom_tool, schema_output, tier};
 use crate::wire::Dialect;
@@ -19,7 +19,7 @@ const STATEFUL: [&str; 3] = ["previous_response_id", "conversation", "prompt"];
 ///
 /// # Errors
 /// Where it says something that nobody else could be told.
-pub fn request(mut body: Object<'_>, way: Direction) -> Result<Request<'_>> {
+pub fn request(mut body: LazyObject<'_>, way: Direction) -> Result<Request<'_>> {
     for key in STATEFUL {
         if body.take(key).is_some() {
             let why = "is not supported where the upstream is not the Responses API";
@@ -31,15 +31,15 @@ pub fn request(mut body: Object<'_>, way: Direction) -> Result<Request<'_>> {
     }
     let mut text = body.object("text").unwrap_or_default();
     let mut request = Request {
-        model: body.text("model").unwrap_or_default(),
+        model: body.text_or_empty("model"),
         stream: body.flag("stream").unwrap_or(false),
         parallel: body.flag("parallel_tool_calls"),
         stop: stops(body.list_of_any(&["stop", "stop_sequences"])),
-        cache_key: body.full_text("prompt_cache_key"),
+        cache_key: body.nonempty_text("prompt_cache_key"),
         user_id: body.text("user").or_else(|| body.text("safety_identifier")),
         metadata: body.json(&["metadata"]),
-        service_tier: body.word("service_tier").as_deref().and_then(tier),
-        verbosity: text.word("verbosity"),
+        service_tier: body.keyword("service_tier").as_deref().and_then(tier),
+        verbosity: text.keyword("verbosity"),
         sampling: Sampling {
             max_tokens: body.count("max_output_tokens"),
             temperature: body.number("temperature"),
@@ -52,23 +52,23 @@ pub fn request(mut body: Object<'_>, way: Direction) -> Result<Request<'_>> {
         output: text.object("format").map(output).unwrap_or_default(),
         ..Request::default()
     };
-    if let Some(instructions) = body.full_text("instructions") {
+    if let Some(instructions) = body.nonempty_text("instructions") {
         request.system.push(Text::new(instructions));
     }
-    for definition in body.list("tools").filter_map(Given::object) {
+    for definition in body.list("tools").filter_map(LazyValue::object) {
         tool(definition, None, &mut request);
     }
     request.tool_choice = body.take("tool_choice").and_then(choice);
     match body.take("input") {
-        Some(Given::String(text)) => {
+        Some(LazyValue::String(text)) => {
             request.turns.push(Turn::new(Role::User, Part::text(text)));
         }
-        Some(Given::List(items)) => {
+        Some(LazyValue::List(items)) => {
             for (index, item) in items.enumerate() {
                 let place = Place::new("input", index, way);
                 match item {
-                    Given::Object(item) => read_item::item(item, &place, &mut request)?,
-                    _ => return Err(place.refused("must be an object")),
+                    LazyValue::Object(item) => read_item::item(item, &place, &mut request)?,
+                    _ => return Err(place.error("must be an object")),
                 }
             }
         }
@@ -78,8 +78,8 @@ pub fn request(mut body: Object<'_>, way: Direction) -> Result<Request<'_>> {
     Ok(request)
 }
 
-fn output(mut format: Object<'_>) -> Output {
-    match format.word("type").as_deref() {
+fn output(mut format: LazyObject<'_>) -> Output {
+    match format.keyword("type").as_deref() {
         Some("json_object") => Output::JsonObject,
         Some("json_schema") => schema_output(format),
         _ => Output::Text,
@@ -87,12 +87,12 @@ fn output(mut format: Object<'_>) -> Output {
 }
 
 /// Reads a tool, under the name that it has on the wire: a namespace stands in front of it.
-pub(super) fn tool(mut definition: Object<'_>, namespace: Option<&str>, request: &mut Request) {
-    let kind = definition.word("type").unwrap_or_default();
+pub(super) fn tool(mut definition: LazyObject<'_>, namespace: Option<&str>, request: &mut Request) {
+    let kind = definition.keyword("type").unwrap_or_default();
     let defined: Option<Tool> = match kind.as_str() {
         "namespace" => {
-            let name = definition.text("name").unwrap_or_default();
-            for inner in definition.list("tools").filter_map(Given::object) {
+            let name = definition.text_or_empty("name");
+            for inner in definition.list("tools").filter_map(LazyValue::object) {
                 tool(inner, Some(&name), request);
             }
             return;
@@ -137,13 +137,13 @@ fn searches(names: &[String]) -> bool {
     matches!(names, [only] if only.starts_with("web_search"))
 }
 
-fn choice(value: Given<'_>) -> Option<ToolChoice> {
+fn choice(value: LazyValue<'_>) -> Option<ToolChoice> {
     let mut object = match value {
-        Given::String(word) => return choice_word(&word),
-        Given::Object(object) => object,
+        LazyValue::String(word) => return choice_word(&word),
+        LazyValue::Object(object) => object,
         _ => return None,
     };
-    match object.word("type").as_deref() {
+    match object.keyword("type").as_deref() {
         Some("allowed_tools") => match allowed_tools(object) {
             ToolChoice::Allowed {
                 required: true,
@@ -153,7 +153,7 @@ fn choice(value: Given<'_>) -> Option<ToolChoice> {
         },
         Some("function" | "custom") => {
             let namespace = object.text("namespace");
-            let name = object.full_text("name")?;
+            let name = object.nonempty_text("name")?;
             Some(ToolChoice::Tool(in_namespace(namespace.as_deref(), name)))
         }
         Some(kind) if kind.starts_with("web_search") => Some(ToolChoice::WebSearch),

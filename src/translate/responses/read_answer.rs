@@ -28,7 +28,7 @@ impl Reader {
 
     /// Reads one event, or a whole answer.
     pub fn read(&mut self, mut data: Map<String, Value>, events: &mut Vec<Event>) {
-        let kind = data.text("type").unwrap_or_default();
+        let kind = data.text_or_empty("type");
         match kind.as_str() {
             "response.created" => {
                 if let Some(response) = data.object("response") {
@@ -53,19 +53,19 @@ impl Reader {
                 self.text(&mut data, Kind::Reasoning, joint.to_owned(), events);
             }
             "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => {
-                let delta = data.text("delta").unwrap_or_default();
+                let delta = data.text_or_empty("delta");
                 self.text(&mut data, Kind::Reasoning, delta, events);
             }
             "response.output_text.delta" => {
-                let delta = data.text("delta").unwrap_or_default();
+                let delta = data.text_or_empty("delta");
                 self.text(&mut data, Kind::Message, delta, events);
             }
             "response.refusal.delta" => {
-                let delta = data.text("delta").unwrap_or_default();
+                let delta = data.text_or_empty("delta");
                 self.refusal(&mut data, delta, events);
             }
             "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
-                let delta = data.text("delta").unwrap_or_default();
+                let delta = data.text_or_empty("delta");
                 let at = self.item(&mut data, Kind::Call);
                 self.arguments(at, delta, events);
             }
@@ -108,7 +108,7 @@ impl Reader {
 
     /// The item that an event is about, which need not have been announced.
     fn item(&mut self, data: &mut Map<String, Value>, kind: Kind) -> usize {
-        let id = data.text("item_id").unwrap_or_default();
+        let id = data.text_or_empty("item_id");
         let output_index = data.count("output_index");
         let about = About {
             kind,
@@ -134,11 +134,11 @@ impl Reader {
         events: &mut Vec<Event>,
     ) -> usize {
         let kind = Kind::of(&item);
-        let id = item.text("id").unwrap_or_default();
+        let id = item.text_or_empty("id");
         let namespace = item.text("namespace");
-        let name = item.text("name").unwrap_or_default();
+        let name = item.text_or_empty("name");
         self.items.push(Item {
-            call_id: item.full_text("call_id").unwrap_or_else(|| id.clone()),
+            call_id: item.nonempty_text("call_id").unwrap_or_else(|| id.clone()),
             id,
             output_index,
             kind,
@@ -285,7 +285,7 @@ impl Reader {
             annotation.count("start_index"),
             annotation.count("end_index"),
         );
-        let Some(url) = annotation.full_text("url") else {
+        let Some(url) = annotation.nonempty_text("url") else {
             return;
         };
         events.push(Event::Citation {
@@ -293,7 +293,7 @@ impl Reader {
             block,
             citation: Citation {
                 url,
-                title: annotation.text("title").unwrap_or_default(),
+                title: annotation.text_or_empty("title"),
                 cited_text: String::new(),
                 range: range.0.zip(range.1).filter(|(start, end)| start < end),
             },
@@ -340,10 +340,10 @@ impl Reader {
         place.is_done = true;
         // It may not have been announced.
         if place.id.is_empty() {
-            place.id = item.text("id").unwrap_or_default();
+            place.id = item.text_or_empty("id");
         }
         if place.call_id.is_empty() {
-            place.call_id = item.text("call_id").unwrap_or_default();
+            place.call_id = item.text_or_empty("call_id");
         }
         match place.kind {
             Kind::Message => {
@@ -366,7 +366,7 @@ impl Reader {
             Kind::Call => {
                 if place.name.is_empty() {
                     let namespace = item.text("namespace");
-                    let name = item.full_text("name");
+                    let name = item.nonempty_text("name");
                     let name = name.unwrap_or_else(|| format!("tool_{at}"));
                     place.name = super::read::in_namespace(namespace.as_deref(), name);
                 }
@@ -397,8 +397,8 @@ impl Reader {
         let found: Vec<Found> = sources
             .filter_map(|mut source| {
                 Some(Found {
-                    url: source.full_text("url")?,
-                    title: source.text("title").unwrap_or_default(),
+                    url: source.nonempty_text("url")?,
+                    title: source.text_or_empty("title"),
                 })
             })
             .collect();
@@ -407,7 +407,7 @@ impl Reader {
             .filter_map(|query| query.as_str().map(str::to_owned))
             .collect();
         if queries.is_empty() {
-            queries.extend(action.full_text("query"));
+            queries.extend(action.nonempty_text("query"));
         }
         let last = queries.len().saturating_sub(1);
         for (index, query) in queries.into_iter().enumerate() {
@@ -432,11 +432,11 @@ impl Reader {
             .unwrap_or_default()
             .into_iter()
             .filter_map(object)
-            .filter_map(|mut part| part.full_text("text"))
+            .filter_map(|mut part| part.nonempty_text("text"))
             .collect();
         let told = self.items.get(at).map_or(0, |item| item.reasoning);
         self.say(at, Kind::Reasoning, rest(&texts.join("\n\n"), told), events);
-        let value = item.text("encrypted_content").unwrap_or_default();
+        let value = item.text_or_empty("encrypted_content");
         let id = item.text("id");
         let Some(signature) = Signature::read_item(id.as_deref(), &value) else {
             return;
@@ -463,7 +463,7 @@ impl Reader {
     }
 
     fn finished(&mut self, mut response: Map<String, Value>, events: &mut Vec<Event>) {
-        let status = response.text("status").unwrap_or_default();
+        let status = response.text_or_empty("status");
         if matches!(status.as_str(), "failed" | "cancelled") {
             let error = response.take("error").unwrap_or_default();
             events.push(event::error_of(error));
@@ -480,7 +480,7 @@ impl Reader {
         }
         let reason = response
             .object("incomplete_details")
-            .and_then(|mut details| details.full_text("reason"));
+            .and_then(|mut details| details.nonempty_text("reason"));
         let finish = match reason.as_deref() {
             Some("max_output_tokens" | "max_tokens" | "max_messages") => Finish::MaxTokens,
             Some("content_filter") => Finish::ContentFilter,
@@ -501,7 +501,7 @@ fn rest(text: &str, told: usize) -> String {
 
 fn start(mut response: Map<String, Value>, events: &mut Vec<Event>) {
     events.push(Event::Start {
-        id: response.full_text("id"),
+        id: response.nonempty_text("id"),
         created: response.count("created_at"),
     });
 }

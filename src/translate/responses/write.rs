@@ -5,15 +5,15 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 
 use crate::json::fields::{object_of, set};
-use crate::translate::neutral::capabilities::{self, Feature, cannot};
-use crate::translate::neutral::ids::Distinct;
+use crate::translate::neutral::capabilities::{self, Feature, unsupported};
+use crate::translate::neutral::ids::UpstreamCallIds;
 use crate::translate::neutral::names::Names;
 use crate::translate::neutral::parts::{function_arguments, texts_of};
 use crate::translate::neutral::{
-    Family, Hosted, List, Output, Part, Request, Role, Signature, Source, Text, Tool, ToolCall,
-    ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, Written, fold, ids, media, repair,
+    Family, Hosted, JsonBody, JsonList, Output, Part, Request, Role, Signature, Source, Text, Tool,
+    ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, ids, media, repair, schema,
 };
-use crate::translate::openai::{LONGEST_NAME, flagged, mime_of, output_name, tier_word};
+use crate::translate::openai::{LONGEST_NAME, mime_of, output_name, result_text, tier_word};
 use crate::wire::Dialect;
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -25,19 +25,19 @@ const LEAST_TOKENS: u64 = 16;
 ///
 /// # Errors
 /// For media that cannot be said.
-pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> {
-    let mut request = capabilities::sayable(request, Dialect::Responses);
+pub fn request(request: Request, model: &str, names: &Names) -> Result<JsonBody> {
+    let mut request = capabilities::without_dropped(request, Dialect::Responses);
     repair::begun(&mut request.system, &mut request.turns);
-    let mut body = Written::default();
+    let mut body = JsonBody::default();
     body.insert("model".to_owned(), model.into());
     let instructions: Vec<String> = request.system.into_iter().map(|text| text.text).collect();
     if !instructions.is_empty() {
         body.insert("instructions".to_owned(), instructions.join("\n\n").into());
     }
     let turns = repair::shown_by_the_user(request.turns);
-    let turns = repair::tool_turns(turns, Distinct::new(Dialect::Responses));
+    let turns = repair::tool_turns(turns, UpstreamCallIds::new(Dialect::Responses));
     let text_calls = text_calls(&turns);
-    let mut input = List::expecting(turns.iter().map(Turn::weight).sum());
+    let mut input = JsonList::expecting(turns.iter().map(Turn::weight).sum());
     for turn in turns {
         let weight = turn.weight();
         self::turn(turn, names, &text_calls, &mut input)?;
@@ -90,7 +90,12 @@ fn text_calls(turns: &[Turn]) -> HashSet<String> {
         .collect()
 }
 
-fn turn(turn: Turn, names: &Names, text_calls: &HashSet<String>, input: &mut List) -> Result<()> {
+fn turn(
+    turn: Turn,
+    names: &Names,
+    text_calls: &HashSet<String>,
+    input: &mut JsonList,
+) -> Result<()> {
     let role = match turn.role {
         Role::System => "developer",
         Role::User => "user",
@@ -155,7 +160,7 @@ fn say(
     role: &'static str,
     content: Option<Value>,
     is_open: &mut bool,
-    input: &mut List,
+    input: &mut JsonList,
 ) -> Result<()> {
     let Some(content) = content else {
         return Ok(());
@@ -167,7 +172,7 @@ fn say(
     input.push(content)
 }
 
-fn end(is_open: &mut bool, input: &mut List) -> Result<()> {
+fn end(is_open: &mut bool, input: &mut JsonList) -> Result<()> {
     match std::mem::take(is_open) {
         true => input.close([]),
         false => Ok(()),
@@ -175,7 +180,7 @@ fn end(is_open: &mut bool, input: &mut List) -> Result<()> {
 }
 
 fn content(part: Part) -> Result<Option<Value>> {
-    let cannot = |thing| Err(cannot(thing, Dialect::Responses));
+    let cannot = |feature| Err(unsupported(feature, Dialect::Responses));
     Ok(Some(match part {
         Part::Text(Text { text, .. }) if text.is_empty() => return Ok(None),
         Part::Text(Text { text, .. }) => {
@@ -191,7 +196,7 @@ fn content(part: Part) -> Result<Option<Value>> {
                 }
                 Source::Url(url) => image["image_url"] = url.into(),
                 Source::FileId(id) => image["file_id"] = id.into(),
-                Source::Text(_) => return cannot(Feature::OddImage),
+                Source::Text(_) => return cannot(Feature::UncommonImage),
             }
             image
         }
@@ -233,7 +238,11 @@ fn call(call: ToolCall, names: &Names) -> Value {
     }
 }
 
-fn tool_result(result: ToolResult, text_calls: &HashSet<String>, input: &mut List) -> Result<()> {
+fn tool_result(
+    result: ToolResult,
+    text_calls: &HashSet<String>,
+    input: &mut JsonList,
+) -> Result<()> {
     let kind = match text_calls.contains(&result.call_id) {
         true => "custom_tool_call_output",
         false => "function_call_output",
@@ -245,7 +254,7 @@ fn tool_result(result: ToolResult, text_calls: &HashSet<String>, input: &mut Lis
     let members = [("type", kind.into()), ("call_id", result.call_id.into())];
     if is_plain {
         let (text, _) = texts_of(result.parts);
-        let output = ("output", flagged(text, result.is_error).into());
+        let output = ("output", result_text(text, result.is_error).into());
         return input.push_object(members.into_iter().chain([output]));
     }
     input.open(members, "output")?;
@@ -258,7 +267,7 @@ fn tool_result(result: ToolResult, text_calls: &HashSet<String>, input: &mut Lis
 }
 
 fn tools(
-    body: &mut Written,
+    body: &mut JsonBody,
     tools: Vec<Tool>,
     (search, hosted): (Option<WebSearch>, Vec<Hosted>),
     choice: Option<ToolChoice>,
@@ -296,7 +305,7 @@ fn tools(
             json!({"type": "allowed_tools", "mode": mode, "tools": tools})
         }
     });
-    let mut definitions = List::expecting(tools.iter().map(Tool::weight).sum());
+    let mut definitions = JsonList::expecting(tools.iter().map(Tool::weight).sum());
     for tool in tools {
         let weight = tool.weight();
         definition(tool, names, &mut definitions)?;
@@ -315,7 +324,7 @@ fn tools(
     Ok(())
 }
 
-fn definition(tool: Tool, names: &Names, definitions: &mut List) -> Result<()> {
+fn definition(tool: Tool, names: &Names, definitions: &mut JsonList) -> Result<()> {
     let name = names.wire(&tool.name);
     let mut definition = match tool.is_custom {
         true => json!({"type": "custom", "name": name}),
@@ -334,7 +343,7 @@ fn definition(tool: Tool, names: &Names, definitions: &mut List) -> Result<()> {
     definition["parameters"] = Value::Null;
     // Left out, it would mean true, which most schemas do not stand.
     definition["strict"] = tool.strict.unwrap_or(false).into();
-    let parameters = fold::object(&tool.schema, Dialect::Responses).unwrap_or_default();
+    let parameters = schema::object(&tool.schema, Dialect::Responses).unwrap_or_default();
     drop(tool.schema);
     definitions.push_with(&definition, &["parameters"], &parameters)
 }
@@ -351,7 +360,7 @@ fn web_search(search: WebSearch) -> Value {
     tool.into()
 }
 
-fn output(output: Output, body: &mut Written) -> Option<Value> {
+fn output(output: Output, body: &mut JsonBody) -> Option<Value> {
     match output {
         Output::Text => None,
         Output::JsonObject => Some(json!({"type": "json_object"})),
@@ -369,7 +378,7 @@ fn output(output: Output, body: &mut Written) -> Option<Value> {
             if let Some(strict) = strict {
                 format["strict"] = strict.into();
             }
-            body.set_deep(&["text", "format", "schema"], schema);
+            body.set_nested(&["text", "format", "schema"], schema);
             Some(format)
         }
     }

@@ -32,7 +32,7 @@ pub struct Writer {
     texts: Texts,
     has_calls: bool,
     /// Bytes of the items.
-    kept: usize,
+    held_bytes: usize,
 }
 
 impl Writer {
@@ -47,13 +47,13 @@ impl Writer {
             block: u32::MAX,
             texts: Texts::default(),
             has_calls: false,
-            kept: 0,
+            held_bytes: 0,
         }
     }
 
-    /// Bytes that it keeps of the answer so far, which the end repeats.
-    pub fn kept(&self) -> usize {
-        self.kept
+    /// Bytes of the answer so far that are held in memory because the end repeats them.
+    pub fn held_bytes(&self) -> usize {
+        self.held_bytes
     }
 
     /// Writes one event that is neither the end nor an error. Only the first choice has a place here.
@@ -149,7 +149,7 @@ impl Writer {
                 data,
             } => {
                 let at = self.begin(Kind::Image, block, out);
-                self.kept += data.len();
+                self.held_bytes += data.len();
                 if let Some(item) = self.items.get_mut(at) {
                     item.text = data;
                     item.annotations = vec![mime.into()];
@@ -283,7 +283,7 @@ impl Writer {
             return;
         };
         item.text.push_str(&text);
-        self.kept += text.len();
+        self.held_bytes += text.len();
         let mut members = json!({"item_id": item.id, "output_index": at, index: 0, "delta": text});
         if item.kind == Kind::Message {
             members["logprobs"] = json!([]);
@@ -329,7 +329,7 @@ impl Writer {
             }
             self.close(out);
         }
-        let is_text = self.head.text_tools.contains(&name);
+        let is_text = self.head.custom_tools.contains(&name);
         let (namespace, name) = match self.head.namespaces.get(&name).cloned() {
             Some((namespace, name)) => (Some(namespace), name),
             None => (None, name),
@@ -355,7 +355,7 @@ impl Writer {
             return;
         };
         item.text.push_str(&delta);
-        self.kept += delta.len();
+        self.held_bytes += delta.len();
         let name = match item.kind {
             Kind::TextCall(_) => "response.custom_tool_call_input.delta",
             _ => "response.function_call_arguments.delta",
@@ -388,7 +388,7 @@ impl Writer {
             return;
         };
         // As it goes out once more at the end.
-        self.kept += ITEM + item.text.len();
+        self.held_bytes += ITEM + item.text.len();
         let value = item.value(status, true);
         item.done = Some(value.clone());
         let place = json!({"item_id": item.id, "output_index": at});
