@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Effort, Level, ReasoningRequest};
+use super::effort::{Effort, Level, ReasoningRequest};
 use crate::wire::Dialect;
 
 type Result<T> = std::result::Result<T, String>;

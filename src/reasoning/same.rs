@@ -2,7 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::{Effort, ReasoningSupport, Target, read, settle, support, write};
+use super::effort::Effort;
+use super::read::read;
+use super::settle::{Target, settle};
+use super::support::{ReasoningSupport, support};
+use super::write::write;
 use crate::json::{self, Splice};
 use crate::wire::Dialect;
 
@@ -146,8 +150,9 @@ fn edited(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Level, Thinking};
     use super::*;
+    use crate::reasoning::effort::Level;
+    use crate::reasoning::support::Thinking;
 
     #[test]
     fn what_a_model_cannot_is_refused_or_left_out() {

@@ -1,6 +1,7 @@
 //! What the model can of what is asked for (spec/dialects.md 3.3).
 
-use super::{Effort, Level, ReasoningRequest, ReasoningSupport, Thinking};
+use super::effort::{Effort, Level, ReasoningRequest};
+use super::support::{ReasoningSupport, Thinking};
 use crate::wire::Dialect;
 
 /// Who is to think.

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::Level;
+use super::effort::Level;
 use crate::wire::Dialect;
 
 /// What a model can.

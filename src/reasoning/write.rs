@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Effort, Level, ReasoningRequest, ReasoningSupport, Switch};
+use super::effort::{Effort, Level, ReasoningRequest};
+use super::support::{ReasoningSupport, Switch};
 use crate::json::fields::Put;
 use crate::wire::Dialect;
 

@@ -108,7 +108,7 @@ impl Gathered {
             }
             Dialect::Chat => chat::write_answer::whole(&answer, &head),
             Dialect::Responses => responses::whole::whole(&answer, &head),
-            Dialect::Messages => messages::write_answer::whole(&answer, &head),
+            Dialect::Messages => messages::answer::whole(&answer, &head),
             Dialect::Gemini => gemini::write_answer::whole(&answer, &head),
         };
         Ok((whole.to_string().into_bytes(), answer.usage))

@@ -184,7 +184,7 @@ fn conversations() -> impl Strategy<Value = Vec<Turn<'static>>> {
 fn samplings() -> impl Strategy<Value = Sampling> {
     let part = || prop::option::of((0..=4_u8).prop_map(|n| f64::from(n) / 4.0));
     (
-        prop::option::of(1..100_000_u64),
+        prop::option::of(16..100_000_u64),
         part(),
         part(),
         prop::option::of(1..100_u64),

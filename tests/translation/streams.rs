@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use holdfast::translate::neutral::answer::{Ending, Head};
 use holdfast::translate::neutral::event::Citation;
-use holdfast::translate::neutral::search::{Found, Search};
+use holdfast::translate::neutral::search::{FoundPage, Search};
 use holdfast::translate::neutral::{Event, Family, Finish, Signature};
 use holdfast::translate::{State, Stream};
 use holdfast::translate::{chat, gemini, messages, responses};
@@ -159,7 +159,7 @@ fn events(pieces: &[Piece]) -> Vec<Event> {
                 search: Search {
                     query: format!("query \"{found}\""),
                     found: (0..*found)
-                        .map(|n| Found {
+                        .map(|n| FoundPage {
                             url: format!("https://{n}.example"),
                             title: "T".to_owned(),
                         })

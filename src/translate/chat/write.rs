@@ -2,18 +2,17 @@
 
 use serde_json::{Map, Value, json};
 
+use super::write_tools;
 use crate::json::fields::{Put, object_of, set};
 use crate::translate::neutral::capabilities::{self, Feature, unsupported};
 use crate::translate::neutral::ids::{CallIdFormat, UpstreamCallIds};
 use crate::translate::neutral::names::Names;
 use crate::translate::neutral::parts::{self, function_arguments, texts_of};
 use crate::translate::neutral::{
-    Family, JsonBody, JsonList, Output, Part, Parts, Request, Role, Source, Text, Tool, ToolCall,
-    ToolChoice, ToolResult, Turn, Untranslatable, ids, media, repair, schema,
+    Family, JsonBody, JsonList, Part, Parts, Request, Role, Source, Text, ToolCall, ToolResult,
+    Turn, Untranslatable, ids, media, repair, schema,
 };
-use crate::translate::openai::{
-    LONGEST_NAME, is_reasoning, mime_of, output_name, result_text, tier_word,
-};
+use crate::translate::openai::{LONGEST_NAME, is_reasoning, mime_of, result_text, tier_word};
 use crate::wire::Dialect;
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -93,7 +92,7 @@ pub fn request(
         let stop: Vec<String> = request.stop.into_iter().take(4).collect();
         body.insert("stop".to_owned(), stop.into());
     }
-    tools(
+    write_tools::tools(
         &mut body,
         request.tools,
         request.tool_choice,
@@ -109,7 +108,7 @@ pub fn request(
         }
         body.insert("web_search_options".to_owned(), options.into());
     }
-    output(request.output, &mut body);
+    write_tools::output(request.output, &mut body);
     let short = |name| ids::short(name, LONGEST_NAME);
     set(&mut body, "user", request.user_id.map(short));
     set(&mut body, "prompt_cache_key", request.cache_key.map(short));
@@ -363,99 +362,4 @@ fn call(call: ToolCall, names: &Names) -> Value {
         );
     }
     value
-}
-
-fn tools(
-    body: &mut JsonBody,
-    tools: Vec<Tool>,
-    choice: Option<ToolChoice>,
-    parallel: Option<bool>,
-    names: &Names,
-) -> Result<()> {
-    if tools.is_empty() {
-        return Ok(());
-    }
-    let is_custom = |name: &str| tools.iter().any(|tool| tool.name == name && tool.is_custom);
-    let named = |name: &str| match is_custom(name) {
-        true => json!({"type": "custom", "custom": {"name": names.wire(name)}}),
-        false => json!({"type": "function", "function": {"name": names.wire(name)}}),
-    };
-    let choice = choice.map(|choice| match choice {
-        ToolChoice::Auto | ToolChoice::WebSearch | ToolChoice::Hosted(_) => json!("auto"),
-        ToolChoice::None => json!("none"),
-        ToolChoice::Required => json!("required"),
-        ToolChoice::Tool(name) => named(&name),
-        ToolChoice::Allowed {
-            required,
-            names: allowed,
-        } => {
-            let mode = if required { "required" } else { "auto" };
-            let tools: Vec<Value> = allowed.iter().map(|name| named(name)).collect();
-            json!({"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}})
-        }
-    });
-    let mut definitions = JsonList::expecting(tools.iter().map(Tool::weight).sum());
-    for tool in tools {
-        let weight = tool.weight();
-        definition(tool, names, &mut definitions)?;
-        definitions.advance(weight);
-    }
-    body.set_list("tools", definitions);
-    set(body, "tool_choice", choice);
-    set(body, "parallel_tool_calls", parallel);
-    Ok(())
-}
-
-fn definition(tool: Tool, names: &Names, definitions: &mut JsonList) -> Result<()> {
-    let name = names.wire(&tool.name);
-    if tool.is_custom {
-        let mut custom = json!({"name": name});
-        if let Some(description) = tool.description {
-            custom.put("description", description.into());
-        }
-        if let Some(grammar) = tool.grammar {
-            custom.put(
-                "format",
-                json!({"type": "grammar",
-                "grammar": {"definition": grammar.definition, "syntax": grammar.syntax}}),
-            );
-        }
-        return definitions.push(json!({"type": "custom", "custom": custom}));
-    }
-    let mut function = json!({"name": name});
-    if let Some(description) = tool.description {
-        function.put("description", description.into());
-    }
-    function.put("parameters", Value::Null);
-    if let Some(strict) = tool.strict {
-        function.put("strict", strict.into());
-    }
-    let definition = json!({"type": "function", "function": function});
-    let parameters = schema::object(&tool.schema, Dialect::Chat).unwrap_or_default();
-    drop(tool.schema);
-    definitions.push_with(&definition, &["function", "parameters"], &parameters)
-}
-
-fn output(output: Output, body: &mut JsonBody) {
-    let format = match output {
-        Output::Text => return,
-        Output::JsonObject => json!({"type": "json_object"}),
-        Output::JsonSchema {
-            name,
-            description,
-            schema,
-            strict,
-        } => {
-            let mut inner = json!({"name": output_name(name), "schema": null});
-            if let Some(description) = description {
-                inner.put("description", description.into());
-            }
-            if let Some(strict) = strict {
-                inner.put("strict", strict.into());
-            }
-            body.set_nested(&["response_format", "json_schema", "schema"], schema);
-            json!({"type": "json_schema", "json_schema": inner})
-        }
-    };
-    body.insert("response_format".to_owned(), format);
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::json::fields::Put;
 use crate::translate::neutral::answer::{Answer, Block, Choice, Ending, Head, arguments};
 use crate::translate::neutral::event::Citation;
-use crate::translate::neutral::search::Texts;
+use crate::translate::neutral::search::TextOffsets;
 use crate::translate::neutral::{Event, Family, Finish, Signature, media};
 use crate::wire::usage::Usage;
 
@@ -25,7 +25,7 @@ struct Progress {
     /// How many calls were begun.
     begun: usize,
     images: usize,
-    texts: Texts,
+    texts: TextOffsets,
 }
 
 #[derive(Debug)]
@@ -242,7 +242,7 @@ fn extra_content(signature: Option<Signature>) -> Option<Value> {
     Some(json!({"google": {"thought_signature": signature.value}}))
 }
 
-fn annotation(citation: &Citation, block: u32, texts: &Texts) -> Value {
+fn annotation(citation: &Citation, block: u32, texts: &TextOffsets) -> Value {
     let range = citation.range.map(|range| texts.of_all(block, range));
     let (start, end) = range.unwrap_or((0, 0));
     json!({"type": "url_citation", "url_citation": {"start_index": start, "end_index": end,
@@ -310,7 +310,7 @@ fn message(choice: &Choice, head: &Head) -> Value {
     let mut text = String::new();
     let mut reasoning = Vec::new();
     let mut refusal = String::new();
-    let mut texts = Texts::default();
+    let mut texts = TextOffsets::default();
     let (mut calls, mut annotations, mut images) = (Vec::new(), Vec::new(), Vec::new());
     for (index, block) in &choice.blocks {
         match block {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::json::fields::{Fields, object};
 use crate::translate::neutral::answer::{Block, Choice};
 use crate::translate::neutral::event::{Citation, Event};
-use crate::translate::neutral::search::{Found, Search, Texts, bytes, characters};
+use crate::translate::neutral::search::{FoundPage, Search, TextOffsets, bytes, characters};
 
 /// Citations of an answer that are looked at: each takes a walk through the text, and names a page once more.
 const MOST_CITATIONS: usize = 500;
@@ -17,9 +17,9 @@ const LONGEST_URL: usize = 8 * 1024;
 #[derive(Debug, Default)]
 pub struct Grounding {
     text: String,
-    texts: Texts,
+    texts: TextOffsets,
     queries: Vec<String>,
-    pages: Vec<Found>,
+    pages: Vec<FoundPage>,
     /// Characters of the text, where known, and the page.
     supports: Vec<(Option<(u64, u64)>, usize)>,
 }
@@ -58,7 +58,7 @@ impl Grounding {
     }
 
     pub fn cited(&mut self, block: u32, citation: Citation) {
-        let page = self.page(Found {
+        let page = self.page(FoundPage {
             url: citation.url,
             title: citation.title,
         });
@@ -67,7 +67,7 @@ impl Grounding {
         self.supports.push((range, page));
     }
 
-    fn page(&mut self, page: Found) -> usize {
+    fn page(&mut self, page: FoundPage) -> usize {
         let known = self.pages.iter().position(|known| known.url == page.url);
         known.unwrap_or_else(|| {
             self.pages.push(page);
@@ -105,17 +105,17 @@ pub fn read(
     mut metadata: Map<String, Value>,
     choice: u32,
     text: &str,
-    texts: &Texts,
+    texts: &TextOffsets,
     mut block: impl FnMut() -> u32,
     events: &mut Vec<Event>,
 ) {
     let chunks = metadata.list("groundingChunks").into_iter();
-    let pages: Vec<Found> = chunks
+    let pages: Vec<FoundPage> = chunks
         .map(|chunk| {
             let mut page = object(chunk)
                 .and_then(|mut chunk| chunk.object("web"))
                 .unwrap_or_default();
-            Found {
+            FoundPage {
                 url: page.text_or_empty("uri"),
                 title: page.text_or_empty("title"),
             }
@@ -157,7 +157,7 @@ pub fn read(
         queries.push(String::new());
     }
     // Which query found what is not told.
-    let mut found: Vec<Found> = pages;
+    let mut found: Vec<FoundPage> = pages;
     found.retain(is_page);
     let last = queries.len().saturating_sub(1);
     for (index, query) in queries.into_iter().enumerate() {
@@ -173,7 +173,7 @@ pub fn read(
     }
 }
 
-fn is_page(page: &Found) -> bool {
+fn is_page(page: &FoundPage) -> bool {
     (1..=LONGEST_URL).contains(&page.url.len()) && page.title.len() <= LONGEST_URL
 }
 
@@ -190,7 +190,7 @@ mod tests {
                 "groundingChunks": [{"web": {"uri": url, "title": "t"}}],
                 "groundingSupports": vec![support.clone(); 20],
             });
-            let mut texts = Texts::default();
+            let mut texts = TextOffsets::default();
             texts.add(0, "said");
             let mut events = Vec::new();
             let metadata = metadata.as_object().cloned().unwrap_or_default();

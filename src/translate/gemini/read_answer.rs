@@ -7,7 +7,7 @@ use super::partial_call::Partial;
 use crate::json::fields::{Fields, object};
 use crate::translate::neutral::event;
 use crate::translate::neutral::ids::Mint;
-use crate::translate::neutral::search::Texts;
+use crate::translate::neutral::search::TextOffsets;
 use crate::translate::neutral::{Event, Family, Finish, Signature};
 
 /// Reads the chunks of one answer.
@@ -26,7 +26,7 @@ struct Choice {
     has_content: bool,
     /// What has been said, which citations count the bytes of.
     text: String,
-    texts: Texts,
+    texts: TextOffsets,
     grounding: Option<Map<String, Value>>,
     /// A call of which more is to come.
     partial: Option<Partial>,

@@ -51,7 +51,11 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<JsonBody>
         request.system.extend(asked_for(&output));
     }
     let mut system = request.system;
-    let mut turns: Vec<Turn> = request.turns.into_iter().map(without_system).collect();
+    let mut turns: Vec<Turn> = request
+        .turns
+        .into_iter()
+        .map(repair::system_as_user)
+        .collect();
     repair::begun(&mut system, &mut turns);
     if !system.is_empty() {
         let mut parts = JsonList::expecting(system.iter().map(|text| text.text.len()).sum());
@@ -129,20 +133,6 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<JsonBody>
     });
     set(&mut body, "serviceTier", tier);
     Ok(body)
-}
-
-/// Instructions in the middle of a conversation become words of the user that say what they are.
-fn without_system(turn: Turn<'_>) -> Turn<'_> {
-    if turn.role != Role::System {
-        return turn;
-    }
-    let texts = turn.parts.into_iter().filter_map(|part| match part {
-        Part::Text(Text { text, .. }) if !text.trim().is_empty() => Some(Part::text(format!(
-            "<system-reminder>\n{text}\n</system-reminder>"
-        ))),
-        _ => None,
-    });
-    Turn::new(Role::User, texts.collect::<Vec<_>>())
 }
 
 /// Results say the name of what was called.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::json::fields::{Fields, object};
 use crate::translate::neutral::event::{self, Citation};
 use crate::translate::neutral::ids::Mint;
-use crate::translate::neutral::search::{Found, Search};
+use crate::translate::neutral::search::{FoundPage, Search};
 use crate::translate::neutral::{Event, Family, Finish, Signature};
 
 /// Reads the events of one answer.
@@ -209,7 +209,7 @@ impl Reader {
         let (_, query) = at.map(|at| self.searches.remove(at)).unwrap_or_default();
         let found = pages.into_iter().filter_map(object);
         let found = found.filter_map(|mut page| {
-            Some(Found {
+            Some(FoundPage {
                 url: page.nonempty_text("url")?,
                 title: page.text_or_empty("title"),
             })

@@ -86,6 +86,20 @@ pub fn begun(system: &mut Vec<Text>, turns: &mut Vec<Turn>) {
     }
 }
 
+/// Instructions in the middle of a conversation become a marked message of the user.
+pub fn system_as_user(turn: Turn<'_>) -> Turn<'_> {
+    if turn.role != Role::System {
+        return turn;
+    }
+    let texts = turn.parts.into_iter().filter_map(|part| match part {
+        Part::Text(Text { text, .. }) if !text.trim().is_empty() => Some(Part::text(format!(
+            "<system-reminder>\n{text}\n</system-reminder>"
+        ))),
+        _ => None,
+    });
+    Turn::new(Role::User, texts.collect::<Vec<_>>())
+}
+
 /// What the user says first where the client has the assistant begin, which the vendors of Claude and Gemini refuse.
 /// Neither takes a text without a letter.
 pub const OPENING: &str = "Hello.";

@@ -70,12 +70,12 @@ fn location(mut given: LazyObject<'_>) -> Map<String, Value> {
 pub struct Search {
     pub query: String,
     /// Where the vendor tells it.
-    pub found: Vec<Found>,
+    pub found: Vec<FoundPage>,
 }
 
 /// A page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundPage {
     pub url: String,
     pub title: String,
 }
@@ -103,13 +103,13 @@ impl Search {
 /// Where the texts of an answer begin. Vendors count the characters of what is cited from the beginning of
 /// different things; between them it is from the beginning of its block.
 #[derive(Debug, Default)]
-pub struct Texts {
+pub struct TextOffsets {
     /// Blocks and the characters before them.
     starts: Vec<(u32, u64)>,
     characters: u64,
 }
 
-impl Texts {
+impl TextOffsets {
     pub fn add(&mut self, block: u32, text: &str) {
         if self.starts.last().is_none_or(|(last, _)| *last != block) {
             self.starts.push((block, self.characters));
@@ -181,14 +181,14 @@ mod tests {
 
     #[test]
     fn ranges_are_counted_from_where_they_belong() {
-        let mut texts = Texts::default();
+        let mut texts = TextOffsets::default();
         for (block, text) in [(0, "né"), (0, "e "), (3, "zwei")] {
             texts.add(block, text);
         }
         assert_eq!(texts.of_all(3, (1, 3)), (5, 7));
         assert_eq!(texts.in_block((5, 7)), Some((3, (1, 3))));
         assert_eq!(texts.in_block((0, 3)), Some((0, (0, 3))));
-        assert_eq!(Texts::default().in_block((0, 3)), None);
+        assert_eq!(TextOffsets::default().in_block((0, 3)), None);
         for (characters_, bytes_) in [((1, 2), (1, 3)), ((0, 9), (0, 6)), ((7, 9), (6, 6))] {
             assert_eq!(bytes("née z", characters_), bytes_);
         }

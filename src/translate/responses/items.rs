@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::translate::neutral::answer::arguments;
 use crate::translate::neutral::event::Citation;
-use crate::translate::neutral::search::{Search, Texts};
+use crate::translate::neutral::search::{Search, TextOffsets};
 use crate::translate::neutral::{Family, Signature};
 
 #[derive(Debug)]
@@ -125,7 +125,7 @@ pub fn text_part(text: &str, annotations: &[Value]) -> Value {
     json!({"type": "output_text", "text": text, "annotations": annotations, "logprobs": []})
 }
 
-pub fn annotation(citation: &Citation, block: u32, texts: &Texts) -> Value {
+pub fn annotation(citation: &Citation, block: u32, texts: &TextOffsets) -> Value {
     let range = citation.range.map(|range| texts.of_all(block, range));
     let (start, end) = range.unwrap_or((0, 0));
     json!({"type": "url_citation", "start_index": start, "end_index": end,

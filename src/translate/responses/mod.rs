@@ -8,6 +8,7 @@ mod items;
 pub mod read;
 pub mod read_answer;
 mod read_item;
+mod read_tool;
 mod told;
 pub mod whole;
 pub mod write;

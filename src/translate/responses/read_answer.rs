@@ -6,7 +6,7 @@ use super::told::{About, Item, Kind};
 use crate::json::fields::{Fields, object};
 use crate::translate::neutral::event::{self, Citation};
 use crate::translate::neutral::ids::Mint;
-use crate::translate::neutral::search::{Found, Search};
+use crate::translate::neutral::search::{FoundPage, Search};
 use crate::translate::neutral::{Event, Family, Finish, Signature};
 
 /// Reads the events of one answer.
@@ -142,7 +142,7 @@ impl Reader {
             id,
             output_index,
             kind,
-            name: super::read::in_namespace(namespace.as_deref(), name),
+            name: super::read_tool::in_namespace(namespace.as_deref(), name),
             ..Item::default()
         });
         let at = self.items.len() - 1;
@@ -368,7 +368,7 @@ impl Reader {
                     let namespace = item.text("namespace");
                     let name = item.nonempty_text("name");
                     let name = name.unwrap_or_else(|| format!("tool_{at}"));
-                    place.name = super::read::in_namespace(namespace.as_deref(), name);
+                    place.name = super::read_tool::in_namespace(namespace.as_deref(), name);
                 }
                 // What has come before its name may be another call's too.
                 if place.block.is_none() && item.contains_key("arguments") {
@@ -394,9 +394,9 @@ impl Reader {
             return;
         }
         let sources = action.list("sources").into_iter().filter_map(object);
-        let found: Vec<Found> = sources
+        let found: Vec<FoundPage> = sources
             .filter_map(|mut source| {
-                Some(Found {
+                Some(FoundPage {
                     url: source.nonempty_text("url")?,
                     title: source.text_or_empty("title"),
                 })

@@ -1,7 +1,7 @@
 //! One item of a conversation, read. What other dialects have nothing for becomes calls and their results, or text: an
 //! agent's history holds it for good, so that a refusal would end the session.
 
-use super::read::{in_namespace, tool};
+use super::read_tool::{in_namespace, tool};
 use crate::translate::content_parts::{Author, or_placeholder, read_parts};
 use crate::translate::neutral::place::Place;
 use crate::translate::neutral::{

@@ -8,7 +8,7 @@ use super::closing;
 use super::envelope::{Progress, failed, response};
 use super::items::{Item, Kind, Named, annotation, text_part};
 use crate::translate::neutral::answer::{Ending, Head};
-use crate::translate::neutral::search::Texts;
+use crate::translate::neutral::search::TextOffsets;
 use crate::translate::neutral::{Event, Finish, Signature};
 
 /// About what a complete item takes beside its text, bytes.
@@ -29,7 +29,7 @@ pub struct Writer {
     /// What belongs to the open item.
     block: u32,
     /// Of the message that was begun last.
-    texts: Texts,
+    texts: TextOffsets,
     has_calls: bool,
     /// Bytes of the items.
     held_bytes: usize,
@@ -45,7 +45,7 @@ impl Writer {
             open: None,
             calls: HashMap::new(),
             block: u32::MAX,
-            texts: Texts::default(),
+            texts: TextOffsets::default(),
             has_calls: false,
             held_bytes: 0,
         }
@@ -243,7 +243,7 @@ impl Writer {
         let id = self.id(at);
         let part = match kind {
             Kind::Message => {
-                self.texts = Texts::default();
+                self.texts = TextOffsets::default();
                 text_part("", &[])
             }
             Kind::Refusal => json!({"type": "refusal", "refusal": ""}),

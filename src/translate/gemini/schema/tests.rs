@@ -1,7 +1,8 @@
 //! What each step does, by example.
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
+use super::profile::DEPTH;
 use super::*;
 
 const PUBLIC: Profile = Profile::Public;

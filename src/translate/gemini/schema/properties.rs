@@ -1,8 +1,10 @@
-//! What holds for every schema.
+//! Properties of every cleaned schema.
 
 use proptest::prelude::*;
-use serde_json::json;
 
+use serde_json::{Map, Value, json};
+
+use super::profile::DEPTH;
 use super::*;
 
 /// What each profile allows, written down a second time.
