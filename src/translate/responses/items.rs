@@ -1,4 +1,4 @@
-//! The items of an answer, as they stand in its output.
+//! The output items of an answer that is written.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ pub struct Item {
     pub text: String,
     pub annotations: Vec<Value>,
     pub signature: Option<Signature>,
-    /// As it went out, once it is complete.
+    /// As written, once it is complete.
     pub done: Option<Value>,
 }
 
@@ -130,4 +130,63 @@ pub fn annotation(citation: &Citation, block: u32, texts: &TextOffsets) -> Value
     let (start, end) = range.unwrap_or((0, 0));
     json!({"type": "url_citation", "start_index": start, "end_index": end,
         "url": citation.url, "title": citation.title})
+}
+
+/// The events that end an item, before the item itself: names and members.
+pub fn closing_events(item: &Item) -> Vec<(String, Value)> {
+    let text = &item.text;
+    let event = |name: &str, members: Value| (format!("response.{name}"), members);
+    let steps = |kind: &str, steps: [&str; 3]| {
+        let step = |step: &str| event(&format!("{kind}.{step}"), json!({}));
+        steps.map(step).to_vec()
+    };
+    match &item.kind {
+        Kind::Message => {
+            let part = text_part(text, &item.annotations);
+            vec![
+                event(
+                    "output_text.done",
+                    json!({"content_index": 0, "text": text, "logprobs": []}),
+                ),
+                event(
+                    "content_part.done",
+                    json!({"content_index": 0, "part": part}),
+                ),
+            ]
+        }
+        Kind::Refusal => {
+            let part = json!({"type": "refusal", "refusal": text});
+            vec![
+                event("refusal.done", json!({"content_index": 0, "refusal": text})),
+                event(
+                    "content_part.done",
+                    json!({"content_index": 0, "part": part}),
+                ),
+            ]
+        }
+        Kind::Reasoning if text.is_empty() => Vec::new(),
+        Kind::Reasoning => {
+            let part = json!({"type": "summary_text", "text": text});
+            vec![
+                event(
+                    "reasoning_summary_text.done",
+                    json!({"summary_index": 0, "text": text}),
+                ),
+                event(
+                    "reasoning_summary_part.done",
+                    json!({"summary_index": 0, "part": part}),
+                ),
+            ]
+        }
+        Kind::Call(named) => vec![event(
+            "function_call_arguments.done",
+            json!({"name": named.name, "arguments": arguments(text)}),
+        )],
+        Kind::TextCall(_) => vec![event("custom_tool_call_input.done", json!({"input": text}))],
+        Kind::Search(_) => steps("web_search_call", ["in_progress", "searching", "completed"]),
+        Kind::Image => steps(
+            "image_generation_call",
+            ["in_progress", "generating", "completed"],
+        ),
+    }
 }

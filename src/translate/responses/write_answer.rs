@@ -1,17 +1,16 @@
-//! Responses answers, written event by event (spec/dialects.md 4.3, 5.4).
+//! Writing Responses streams.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::closing;
 use super::envelope::{Progress, failed, response};
-use super::items::{Item, Kind, Named, annotation, text_part};
+use super::items::{Item, Kind, Named, annotation, closing_events, text_part};
 use crate::translate::neutral::answer::{Ending, Head};
 use crate::translate::neutral::search::TextOffsets;
 use crate::translate::neutral::{Event, Finish, Signature};
 
-/// About what a complete item takes beside its text, bytes.
+/// About what a complete item takes beside its text, in bytes.
 const ITEM: usize = 512;
 
 /// Writes the events of one answer.
@@ -20,18 +19,18 @@ pub struct Writer {
     head: Head,
     sequence: u64,
     has_started: bool,
-    /// What has been begun, in the order of the output. Complete items are there as they went out.
+    /// The items that have begun, in the order of the output.
     items: Vec<Item>,
     /// The message or reasoning that is open.
     open: Option<usize>,
-    /// The calls that are open, by their block.
+    /// The open calls, by block.
     calls: HashMap<u32, usize>,
-    /// What belongs to the open item.
+    /// The block of the open item.
     block: u32,
-    /// Of the message that was begun last.
+    /// The texts of the last message.
     texts: TextOffsets,
     has_calls: bool,
-    /// Bytes of the items.
+    /// The size of the items.
     held_bytes: usize,
 }
 
@@ -56,7 +55,7 @@ impl Writer {
         self.held_bytes
     }
 
-    /// Writes one event that is neither the end nor an error. Only the first choice has a place here.
+    /// Writes one event that is neither the end nor an error. The dialect has only one choice.
     pub fn put(&mut self, event: Event, out: &mut Vec<u8>) {
         self.start(out);
         match event {
@@ -192,7 +191,7 @@ impl Writer {
         self.write("response.failed", json!({"response": response}), out);
     }
 
-    /// What is complete.
+    /// The complete items.
     fn output(&self) -> Vec<Value> {
         let items = self.items.iter();
         items.filter_map(|item| item.done.clone()).collect()
@@ -223,7 +222,7 @@ impl Writer {
         out.extend_from_slice(format!("event: {name}\ndata: {event}\n\n").as_bytes());
     }
 
-    /// Sees to it that the message or reasoning that `block` belongs to is open. Two texts in a row are one.
+    /// Opens the message or reasoning of `block` unless it is open. Consecutive texts are one message.
     fn enter(&mut self, kind: Kind, block: u32, out: &mut Vec<u8>) -> usize {
         if let Some(at) = self.open
             && let Some(item) = self.items.get(at)
@@ -370,7 +369,7 @@ impl Writer {
         }
     }
 
-    /// Closes what is open; only the last of it may be cut.
+    /// Closes the open items.
     fn close_all(&mut self, status: &str, out: &mut Vec<u8>) {
         if let Some(at) = self.open.take() {
             self.done(at, status, out);
@@ -382,20 +381,20 @@ impl Writer {
         }
     }
 
-    /// An item is complete: its texts once more, whole, and itself.
+    /// Ends an item: writes its complete texts, and the item.
     fn done(&mut self, at: usize, status: &str, out: &mut Vec<u8>) {
         let Some(item) = self.items.get_mut(at).filter(|item| item.done.is_none()) else {
             return;
         };
-        // As it goes out once more at the end.
+        // The end repeats it.
         self.held_bytes += ITEM + item.text.len();
         let value = item.value(status, true);
         item.done = Some(value.clone());
         let place = json!({"item_id": item.id, "output_index": at});
-        for (name, told) in closing::events(item) {
+        for (name, event) in closing_events(item) {
             let mut members = place.clone();
-            if let (Some(members), Value::Object(told)) = (members.as_object_mut(), told) {
-                members.extend(told);
+            if let (Some(members), Value::Object(event)) = (members.as_object_mut(), event) {
+                members.extend(event);
             }
             self.write(&name, members, out);
         }
@@ -403,7 +402,7 @@ impl Writer {
         self.write("response.output_item.done", done, out);
     }
 
-    /// The items of the answer, all of them closed.
+    /// The items of the answer, all closed.
     pub fn into_output(mut self, status: &str) -> Vec<Value> {
         self.close_all(status, &mut Vec::new());
         let items = self.items.into_iter();
