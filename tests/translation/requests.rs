@@ -41,7 +41,7 @@ pub fn essence(request: Request, names: &Names) -> Vec<String> {
             turn.role = Role::User;
         }
     }
-    for turn in repair::merged(turns) {
+    for turn in repair::merge_turns(turns) {
         let who = match turn.role {
             Role::Assistant => "model",
             Role::User | Role::System => "user",
@@ -382,7 +382,7 @@ fn instructions_alone_are_the_users() {
 }
 
 #[test]
-fn forms_of_output_are_asked_for_as_far_as_they_can_be() {
+fn forms_of_output_are_output_instruction_as_far_as_they_can_be() {
     let schema = json!({"type": "object", "properties": {"n": {"type": "integer", "minimum": 1, "description": "a number"},
         "minimum": {"type": "string", "maxLength": 3}}});
     let mut body = json!({"messages": [{"role": "user", "content": "x"}],

@@ -232,7 +232,7 @@ fn ending(pieces: &[Piece], incomplete: bool) -> Ending {
         false => Finish::EndTurn,
     };
     Ending {
-        finishes: BTreeMap::from([(0, (finish.given(has_calls), String::new()))]),
+        finishes: BTreeMap::from([(0, (finish.with_calls(has_calls), String::new()))]),
         usage: Some(Usage {
             input: 10,
             output: 5,

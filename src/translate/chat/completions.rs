@@ -1,4 +1,4 @@
-//! Legacy completions: a prompt in, its continuation out, by way of a chat (spec/dialects.md 0.3).
+//! Legacy completions, translated as a chat of one message.
 
 use serde_json::{Value, json};
 
@@ -11,14 +11,13 @@ use crate::translate::neutral::{
     LazyObject, LazyValue, Part, Request, Role, Sampling, Turn, Untranslatable,
 };
 
-/// What a client that says nothing is taken to want.
+/// The prompt where the client sends none.
 const NO_PROMPT: &str = "Complete this:";
 
 /// Reads a request.
 ///
 /// # Errors
-/// Where it wants what no chat gives: several prompts or tokens completed, the prompt in the answer, what stands
-/// between two texts.
+/// When it needs what no chat supports: several prompts, prompts as tokens, `echo`, `suffix`.
 pub fn request(mut body: LazyObject<'_>) -> Result<Request<'_>, Untranslatable> {
     if body.flag("echo") == Some(true) {
         return Err(Untranslatable::new("echo", "a prompt is not repeated"));

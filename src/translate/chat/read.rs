@@ -1,4 +1,4 @@
-//! Chat requests, read (spec/dialects.md 1).
+//! Reading Chat requests.
 
 use crate::translate::content_parts::{Author, read_parts, text};
 use crate::translate::neutral::lazy::LazyList;
@@ -17,7 +17,7 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 /// Reads a request.
 ///
 /// # Errors
-/// Where it says something that nobody else could be told.
+/// When it has something that cannot be translated.
 pub fn request(mut body: LazyObject<'_>, way: Direction) -> Result<Request<'_>> {
     let mut request = Request {
         model: body.text_or_empty("model"),
@@ -110,7 +110,7 @@ fn tool(mut definition: LazyObject<'_>, request: &mut Request) {
         ("url_context", "urlContext"),
     ] {
         if let Some(given) = definition.json(&[key]) {
-            let tool = Hosted::of_google(name, given.as_str());
+            let tool = Hosted::of_gemini(name, given.as_str());
             request.hosted.push(tool);
             return;
         }
@@ -130,7 +130,7 @@ fn tool(mut definition: LazyObject<'_>, request: &mut Request) {
             request.tools.extend(custom_tool(custom));
         }
         kind if !matches!(kind, "" | "function" | "custom") && !has_schema => {
-            // Anthropic's have the date of their version behind them, but for one.
+            // The types of Anthropic's tools end with a date, except one.
             let is_dated = kind.ends_with(|c: char| c.is_ascii_digit());
             let home = match is_dated || kind == "mcp_toolset" {
                 true => Dialect::Messages,
@@ -149,7 +149,7 @@ fn tool(mut definition: LazyObject<'_>, request: &mut Request) {
     }
 }
 
-/// Members by which a tool is a function, whatever its type.
+/// A tool with one of these members is a function, whatever its type.
 const SCHEMAS: [&str; 3] = ["function", "parameters", "input_schema"];
 
 fn choice(value: LazyValue<'_>) -> Option<ToolChoice> {
@@ -242,7 +242,7 @@ fn assistant(
         });
     }
     parts.extend(read_parts(content, Author::Model, place)?);
-    // Where answers with pictures have them (OpenRouter's documentation, "Image generation").
+    // The images of answers (OpenRouter's documentation, "Image generation").
     parts.extend(read_parts(message.list("images"), Author::Model, place)?);
     parts.extend(message.nonempty_text("refusal").map(Part::Refusal));
     let calls = message.list("tool_calls").filter_map(LazyValue::object);

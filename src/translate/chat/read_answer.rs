@@ -29,7 +29,7 @@ impl Reader {
     /// Reads one chunk, or a whole answer.
     pub fn read(&mut self, mut chunk: Map<String, Value>, events: &mut Vec<Event>) {
         if let Some(error) = chunk.take("error") {
-            events.push(event::error_of(error));
+            events.push(event::error(error));
             return;
         }
         let choices = chunk.list("choices");
@@ -72,8 +72,8 @@ impl Reader {
             .and_then(|index| u32::try_from(index).ok())
             .unwrap_or(0);
         let error = choice_error::of(&object);
-        // The text of a completion. Together (recorded through Hugging Face's router by pydantic-ai) repeats there what
-        // it says in `delta`.
+        // The text of a legacy completion. Together (recorded through Hugging Face's router by pydantic-ai) repeats there
+        // the text of `delta`.
         let text = match object.contains_key("delta") {
             true => None,
             false => object.nonempty_text("text"),
@@ -98,7 +98,7 @@ impl Reader {
             choice.text(Kind::Text, text, events);
         }
         if let Some(error) = error {
-            events.push(event::error_of(error));
+            events.push(event::error(error));
             return;
         }
         if let Some(reason) = object.nonempty_text("finish_reason") {

@@ -57,10 +57,10 @@ pub fn request(
     if quirks.custom_tools == CustomTools::AsFunctions {
         as_functions(&mut request);
     }
-    repair::begun(&mut request.system, &mut request.turns);
+    repair::ensure_turn(&mut request.system, &mut request.turns);
     let mut body = JsonBody::default();
     body.insert("model".to_owned(), model.into());
-    let turns = repair::shown_by_the_user(request.turns);
+    let turns = repair::move_media_to_user(request.turns);
     let turns = repair::tool_turns(
         turns,
         UpstreamCallIds::with_format(Dialect::Chat, quirks.call_ids),

@@ -1,4 +1,4 @@
-//! Chat answers, written: streams chunk by chunk, and whole ones (spec/dialects.md 4.3, 5.3).
+//! Writing Chat answers: streams chunk by chunk, and whole ones.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -22,7 +22,7 @@ pub struct Writer {
 struct Progress {
     last_reasoning: Option<u32>,
     calls: HashMap<u32, Call>,
-    /// How many calls were begun.
+    /// The number of calls.
     begun: usize,
     images: usize,
     texts: TextOffsets,
@@ -119,7 +119,7 @@ impl Writer {
                 progress.images += 1;
                 self.delta(choice, json!({"images": [image(index, &mime, &data)]}), out);
             }
-            // Searches are known by what is cited of them.
+            // The dialect reports citations only, not searches.
             Event::Start { .. }
             | Event::Search { .. }
             | Event::ReasoningSignature { .. }
@@ -140,7 +140,7 @@ impl Writer {
                 "index": choice,
                 "delta": {},
                 "logprobs": null,
-                "finish_reason": finish_reason(&finish.given(begun > 0)),
+                "finish_reason": finish_reason(&finish.with_calls(begun > 0)),
                 "native_finish_reason": native.to_ascii_lowercase(),
             }]));
             if self.head.include_usage.is_none()
@@ -161,7 +161,7 @@ impl Writer {
         out.extend_from_slice(b"data: [DONE]\n\n");
     }
 
-    /// The state of a choice; its role is told with the first look at it.
+    /// The state of a choice. The first access writes its role.
     fn progress(&mut self, choice: u32, out: &mut Vec<u8>) -> &mut Progress {
         if !self.choices.contains_key(&choice) {
             let role = json!({"role": "assistant", "content": ""});
@@ -236,7 +236,7 @@ fn write(chunk: &Value, out: &mut Vec<u8>) {
     out.extend_from_slice(format!("data: {chunk}\n\n").as_bytes());
 }
 
-/// Google's own place for a signature in a chat.
+/// The place of Google's signature in a chat.
 fn extra_content(signature: Option<Signature>) -> Option<Value> {
     let signature = signature.filter(|signature| signature.family == Family::Gemini)?;
     Some(json!({"google": {"thought_signature": signature.value}}))

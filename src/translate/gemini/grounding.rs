@@ -1,5 +1,4 @@
-//! What was searched for an answer, and what of it is cited, in Gemini's words: beside the text, at the end
-//! (spec/dialects.md 1.16).
+//! Web searches and citations in Gemini's grounding metadata, which follows the text.
 
 use serde_json::{Map, Value, json};
 
@@ -8,19 +7,19 @@ use crate::translate::neutral::answer::{Block, Choice};
 use crate::translate::neutral::event::{Citation, Event};
 use crate::translate::neutral::search::{FoundPage, Search, TextOffsets, bytes, characters};
 
-/// Citations of an answer that are looked at: each takes a walk through the text, and names a page once more.
+/// The most citations of an answer: each takes a scan of the text, and repeats a page.
 const MOST_CITATIONS: usize = 500;
-/// Bytes of a page's URL.
+/// The longest URL of a page, in bytes.
 const LONGEST_URL: usize = 8 * 1024;
 
-/// Gathers what is to be written.
+/// Collects the grounding metadata of a choice.
 #[derive(Debug, Default)]
 pub struct Grounding {
     text: String,
     texts: TextOffsets,
     queries: Vec<String>,
     pages: Vec<FoundPage>,
-    /// Characters of the text, where known, and the page.
+    /// The cited characters, where known, and the index of the page.
     supports: Vec<(Option<(u64, u64)>, usize)>,
 }
 
@@ -75,7 +74,7 @@ impl Grounding {
         })
     }
 
-    /// `None` where nothing was searched or cited.
+    /// The metadata; `None` without searches and citations.
     pub fn metadata(self) -> Option<Value> {
         if self.queries.is_empty() && self.pages.is_empty() {
             return None;
@@ -100,7 +99,7 @@ impl Grounding {
     }
 }
 
-/// Reads it, for an answer of this text: citations first, which belong to what was said, then searches.
+/// Reads the metadata of an answer with this text: citations, then searches.
 pub fn read(
     mut metadata: Map<String, Value>,
     choice: u32,
@@ -156,7 +155,7 @@ pub fn read(
     if queries.is_empty() && !pages.is_empty() {
         queries.push(String::new());
     }
-    // Which query found what is not told.
+    // The metadata does not say which query found a page.
     let mut found: Vec<FoundPage> = pages;
     found.retain(is_page);
     let last = queries.len().saturating_sub(1);
@@ -182,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_is_not_told_without_end() {
+    fn citations_are_limited() {
         let indices = vec![0; 2_000];
         let support = json!({"segment": {"endIndex": 4}, "groundingChunkIndices": indices});
         let read_of = |url: &str| {
@@ -197,7 +196,7 @@ mod tests {
             read(metadata, 0, "said", &texts, || 1, &mut events);
             events.len()
         };
-        // And the search itself.
+        // One more for the search itself.
         assert_eq!(read_of("https://a.example"), MOST_CITATIONS + 1);
         assert_eq!(read_of(&"u".repeat(LONGEST_URL + 1)), 1);
     }

@@ -1,4 +1,4 @@
-//! Gemini requests, read (spec/dialects.md 1). Every key comes in two spellings.
+//! Reading Gemini requests. Every key has two spellings.
 
 use crate::translate::content_parts::or_placeholder;
 use crate::translate::neutral::lazy::LazyList;
@@ -12,8 +12,8 @@ use crate::translate::neutral::{
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
-/// A member in either spelling: `camelCase`, or with underscores.
-fn spelt(camel: &str) -> [String; 2] {
+/// Both spellings of a member: `camelCase` and `snake_case`.
+fn spellings(camel: &str) -> [String; 2] {
     let mut snake = String::with_capacity(camel.len() + 4);
     for c in camel.chars() {
         if c.is_ascii_uppercase() {
@@ -25,7 +25,7 @@ fn spelt(camel: &str) -> [String; 2] {
 }
 
 fn either<'a>(map: &mut LazyObject<'a>, camel: &str) -> Option<LazyValue<'a>> {
-    map.take_any(&spelt(camel).each_ref().map(String::as_str))
+    map.take_any(&spellings(camel).each_ref().map(String::as_str))
 }
 
 fn either_object<'a>(map: &mut LazyObject<'a>, camel: &str) -> Option<LazyObject<'a>> {
@@ -39,21 +39,21 @@ fn either_text(map: &mut LazyObject<'_>, camel: &str) -> Option<String> {
     }
 }
 
-/// One of a few words, in lower case.
-fn either_word(map: &mut LazyObject<'_>, camel: &str) -> Option<String> {
+/// A value of an enumeration, in lower case.
+fn either_keyword(map: &mut LazyObject<'_>, camel: &str) -> Option<String> {
     let mut word = either_text(map, camel)?;
     word.make_ascii_lowercase();
     Some(word)
 }
 
 fn either_list<'a>(map: &mut LazyObject<'a>, camel: &str) -> LazyList<'a> {
-    map.list_of_any(&spelt(camel).each_ref().map(String::as_str))
+    map.list_of_any(&spellings(camel).each_ref().map(String::as_str))
 }
 
-/// Reads a request. The model, and whether to stream, stand in the path.
+/// Reads a request. The model, and whether to stream, are in the path.
 ///
 /// # Errors
-/// Where it says something that nobody else could be told.
+/// When it has something that cannot be translated.
 pub fn request<'a>(
     mut body: LazyObject<'a>,
     way: Direction,
@@ -85,7 +85,7 @@ pub fn request<'a>(
             .map(|modality| modality.to_ascii_lowercase())
             .collect(),
         image_shape: image_shape(&mut config),
-        service_tier: match either_word(&mut body, "serviceTier").as_deref() {
+        service_tier: match either_keyword(&mut body, "serviceTier").as_deref() {
             Some("standard") => Some(Tier::Default),
             Some("flex") => Some(Tier::Flex),
             Some("priority") => Some(Tier::Priority),
@@ -112,7 +112,7 @@ pub fn request<'a>(
             request.web_search = Some(WebSearch::default());
         }
         let others = tool.members().filter(|(_, given)| *given != "null");
-        let others = others.map(|(member, given)| Hosted::of_google(member, given));
+        let others = others.map(|(member, given)| Hosted::of_gemini(member, given));
         request.hosted.extend(others);
     }
     request.tool_choice = either_object(&mut body, "toolConfig")
@@ -123,10 +123,10 @@ pub fn request<'a>(
 }
 
 fn output(config: &mut LazyObject<'_>) -> Output {
-    let is_json = either_word(config, "responseMimeType").as_deref() == Some("application/json");
+    let is_json = either_keyword(config, "responseMimeType").as_deref() == Some("application/json");
     let schema = ["responseJsonSchema", "responseSchema"]
         .into_iter()
-        .find_map(|key| config.json(&spelt(key).each_ref().map(String::as_str)));
+        .find_map(|key| config.json(&spellings(key).each_ref().map(String::as_str)));
     match (schema, is_json) {
         (Some(schema), _) => Output::JsonSchema {
             name: None,
@@ -218,20 +218,20 @@ fn contents<'a>(
                 _ => return Err(place.error("is no part")),
             }
         }
-        // Of thousands of turns most have one part.
+        // Most of thousands of turns have one part.
         parts.shrink_to_fit();
         request.turns.push(Turn::new(role, parts));
     }
     Ok(())
 }
 
-/// A signature, wherever clients put it.
+/// The signature of a part, wherever clients put it.
 fn signature_of(part: &mut LazyObject<'_>) -> Option<Signature> {
     let value = either_text(part, "thoughtSignature").or_else(|| {
         let mut extra = part.object("extra_content")?;
         extra.object("google")?.text("thought_signature")
     })?;
-    Signature::read_bytes(&value)
+    Signature::read_base64(&value)
 }
 
 fn part(mut part: LazyObject<'_>, role: Role, place: &Place) -> Result<Option<Part>> {
@@ -268,7 +268,7 @@ fn part(mut part: LazyObject<'_>, role: Role, place: &Place) -> Result<Option<Pa
         let uri = either_text(&mut file, "fileUri")
             .filter(|uri| !uri.is_empty())
             .ok_or_else(|| place.error("has no URI"))?;
-        let source = match media::is_googles(&uri) {
+        let source = match media::is_gemini_file(&uri) {
             true => Source::FileId(uri),
             false => Source::Url(uri),
         };
@@ -283,7 +283,7 @@ fn part(mut part: LazyObject<'_>, role: Role, place: &Place) -> Result<Option<Pa
     Err(place.error("the part is not known"))
 }
 
-/// Google's SDKs write bytes in the alphabet for URLs (RFC 4648 5), which nobody else takes.
+/// Converts base64url (RFC 4648 5), which Google's SDKs send, to the standard alphabet, which other vendors require.
 fn standard_base64(data: String) -> String {
     match data.contains(['-', '_']) {
         true => data.replace('-', "+").replace('_', "/"),

@@ -1,4 +1,4 @@
-//! Gemini answers, read: streams chunk by chunk, and whole ones (spec/dialects.md 5.6).
+//! Reading Gemini answers: streams chunk by chunk, and whole ones.
 
 use serde_json::{Map, Value};
 
@@ -24,11 +24,11 @@ struct Choice {
     blocks: u32,
     running: Option<(Kind, u32)>,
     has_content: bool,
-    /// What has been said, which citations count the bytes of.
+    /// The text so far; citations count its bytes.
     text: String,
     texts: TextOffsets,
     grounding: Option<Map<String, Value>>,
-    /// A call of which more is to come.
+    /// A call that is incomplete.
     partial: Option<Partial>,
 }
 
@@ -53,7 +53,7 @@ impl Reader {
             chunk = inner;
         }
         if let Some(error) = chunk.take("error") {
-            events.push(event::error_of(error));
+            events.push(event::error(error));
             return;
         }
         if !std::mem::replace(&mut self.has_started, true) {
@@ -125,7 +125,7 @@ impl Reader {
     }
 }
 
-/// Why it ended; `None` for a failure of the model that left nothing.
+/// The finish reason; `None` for a failure of the model without content.
 fn finish(native: &str, has_content: bool) -> Option<Finish> {
     Some(match native {
         "MAX_TOKENS" => Finish::MaxTokens,
@@ -152,7 +152,7 @@ fn finish(native: &str, has_content: bool) -> Option<Finish> {
     })
 }
 
-/// Code that the vendor has run, and what it has put out, in words.
+/// The code that the vendor has run, or its output, as text.
 fn fenced(part: &mut Map<String, Value>) -> Option<String> {
     if let Some(mut code) = part.object("executableCode") {
         let language = code.text_or_empty("language");
@@ -192,7 +192,7 @@ impl Choice {
             return;
         }
         if part.flag("thought") == Some(true) {
-            // Of what is no text, like the pictures of a draft, nothing is told.
+            // Other thoughts, like draft images, are dropped.
             let text = part.text("text").or_else(|| fenced(&mut part));
             if let Some(text) = text.filter(|text| !text.is_empty()) {
                 let block = self.block(Kind::Thought);
@@ -260,7 +260,7 @@ impl Choice {
         }
     }
 
-    /// A signature on words belongs to the thoughts before them, or stands for itself.
+    /// The signature of a text belongs to the thought before it, or to an empty one.
     fn signed(&mut self, signature: Signature, events: &mut Vec<Event>) {
         let block = match self.running {
             Some((Kind::Thought, block)) => block,
@@ -274,7 +274,7 @@ impl Choice {
         });
     }
 
-    /// Takes a call, or a piece of one. It is told when it is whole: its signature may come with any piece.
+    /// Reads a call, or a piece of one. It is written when it is complete: its signature may come with any piece.
     fn call(
         &mut self,
         call: Map<String, Value>,
@@ -286,11 +286,11 @@ impl Choice {
         if open.is_some_and(|open| !open.is_continued_by(&call)) {
             self.end_call(mint, events);
         }
-        // The end of a call may come twice.
-        let says_something = ["name", "args", "partialArgs"]
+        // Some upstreams end a call twice.
+        let has_content = ["name", "args", "partialArgs"]
             .iter()
             .any(|key| call.contains_key(*key));
-        if self.partial.is_none() && !says_something {
+        if self.partial.is_none() && !has_content {
             return;
         }
         let partial = self.partial.get_or_insert_default();

@@ -1,4 +1,4 @@
-//! Gemini answers, written: streams chunk by chunk, and whole ones (spec/dialects.md 4.3, 5.5).
+//! Writing Gemini answers: streams chunk by chunk, and whole ones.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +11,15 @@ use crate::translate::neutral::parts::object_of_text;
 use crate::translate::neutral::{Event, Finish, Signature};
 use crate::wire::usage::Usage;
 
-/// Writes the chunks of one answer: as objects, which the caller frames.
+/// Writes the chunks of one answer as objects, which the caller frames.
 #[derive(Debug)]
 pub struct Writer {
     head: Head,
-    /// Calls under way, by choice and block: this dialect tells them whole.
+    /// The incomplete calls, by choice and block: the dialect has complete calls only.
     calls: BTreeMap<(u32, u32), Call>,
-    /// A signature that stands on the next call.
+    /// By choice, the signature for the next call.
     signatures: BTreeMap<u32, Signature>,
-    /// What was searched and cited, by choice: this dialect tells it last.
+    /// By choice, searches and citations: the last chunk has them.
     grounding: BTreeMap<u32, Grounding>,
 }
 
@@ -67,7 +67,7 @@ impl Writer {
             | Event::ReasoningOpaque {
                 choice, signature, ..
             } => {
-                self.unsigned(choice, out);
+                self.flush_signature(choice, out);
                 self.signatures.insert(choice, signature);
             }
             Event::ToolStart {
@@ -123,7 +123,7 @@ impl Writer {
         }
     }
 
-    /// Writes the end: the one chunk that says why.
+    /// Writes the last chunk, with the finish reasons.
     pub fn end(&mut self, ending: Ending, out: &mut Vec<Value>) {
         let left = std::mem::take(&mut self.calls);
         for ((choice, _), call) in left {
@@ -137,7 +137,7 @@ impl Writer {
         }
         let choices: Vec<u32> = self.signatures.keys().copied().collect();
         for choice in choices {
-            self.unsigned(choice, out);
+            self.flush_signature(choice, out);
         }
         let candidates: Vec<Value> = ending
             .finishes
@@ -160,7 +160,7 @@ impl Writer {
         out.push(chunk);
     }
 
-    /// Calls go out in the order in which they began.
+    /// Writes complete calls in the order in which they began.
     fn complete_calls(&mut self, choice: u32, out: &mut Vec<Value>) {
         while let Some(entry) = self.calls.first_entry()
             && entry.get().is_complete
@@ -177,17 +177,17 @@ impl Writer {
         }
     }
 
-    /// A signature that no call took stands on an empty thought.
-    fn unsigned(&mut self, choice: u32, out: &mut Vec<Value>) {
+    /// Writes a signature without a call on an empty thought.
+    fn flush_signature(&mut self, choice: u32, out: &mut Vec<Value>) {
         if let Some(signature) = self.signatures.remove(&choice) {
             let part =
-                json!({"text": "", "thought": true, "thoughtSignature": signature.write_bytes()});
+                json!({"text": "", "thought": true, "thoughtSignature": signature.write_base64()});
             out.push(self.chunk_of(choice, part));
         }
     }
 
     fn part(&mut self, choice: u32, part: Value, out: &mut Vec<Value>) {
-        self.unsigned(choice, out);
+        self.flush_signature(choice, out);
         out.push(self.chunk_of(choice, part));
     }
 
@@ -207,7 +207,7 @@ fn function_call(id: &str, name: &str, arguments: &str, signature: Option<&Signa
         .unwrap_or_else(|| json!({}));
     let mut part = json!({"functionCall": {"id": id, "name": name, "args": args}});
     if let Some(signature) = signature {
-        part.put("thoughtSignature", signature.write_bytes().into());
+        part.put("thoughtSignature", signature.write_base64().into());
     }
     part
 }
@@ -292,7 +292,7 @@ fn parts(choice: &Choice) -> Vec<Value> {
     }
     if let Some(signature) = waiting {
         let part =
-            json!({"text": "", "thought": true, "thoughtSignature": signature.write_bytes()});
+            json!({"text": "", "thought": true, "thoughtSignature": signature.write_base64()});
         parts.insert(0, part);
     }
     parts

@@ -14,7 +14,7 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 /// Reads a request.
 ///
 /// # Errors
-/// Where it says something that nobody else could be told.
+/// When it has something that cannot be translated.
 pub fn request(mut body: LazyObject<'_>, way: Direction) -> Result<Request<'_>> {
     // A conversation that the provider keeps. Told so, Anthropic's SDK sends all of it instead.
     if body.take("thread").is_some() {

@@ -84,7 +84,7 @@ impl Reader {
             }
             "error" => {
                 let error = data.take("error").unwrap_or_default();
-                events.push(event::error_of(error));
+                events.push(event::error(error));
             }
             _ => {}
         }

@@ -7,7 +7,7 @@ use crate::json::fields::set;
 use crate::translate::neutral::capabilities;
 use crate::translate::neutral::ids::UpstreamCallIds;
 use crate::translate::neutral::names::Names;
-use crate::translate::neutral::parts::asked_for;
+use crate::translate::neutral::parts::output_instruction;
 use crate::translate::neutral::untranslatable::TOO_LARGE;
 use crate::translate::neutral::{
     Cache, Family, JsonBody, JsonList, Output, Part, Request, Role, Tier, Turn, Untranslatable,
@@ -39,16 +39,16 @@ pub fn request(
     body.insert("max_tokens".to_owned(), max_tokens.into());
     let mut system = request.system;
     if request.output == Output::JsonObject {
-        system.extend(asked_for(&request.output));
+        system.extend(output_instruction(&request.output));
     }
     // Anthropic refuses blank text.
     system.retain(|text| !text.text.trim().is_empty());
     let mut turns = request.turns;
-    repair::begun(&mut system, &mut turns);
+    repair::ensure_turn(&mut system, &mut turns);
     let has_marks = marks::are_there(&system, &turns, &request.tools);
     let turns = turns.into_iter().map(repair::system_as_user).collect();
-    let turns = repair::shown_by_the_user(turns);
-    let mut turns = repair::merged(repair::tool_turns(
+    let turns = repair::move_media_to_user(turns);
+    let mut turns = repair::merge_turns(repair::tool_turns(
         turns,
         UpstreamCallIds::new(Dialect::Messages),
     ));

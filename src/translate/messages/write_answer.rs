@@ -163,7 +163,7 @@ impl Writer {
         self.late_searches(out);
         let finish = ending.finishes.into_values().next();
         let finish = finish.map_or(Finish::EndTurn, |(finish, _)| finish);
-        let (reason, sequence) = stop_reason(finish.given(self.has_calls));
+        let (reason, sequence) = stop_reason(finish.with_calls(self.has_calls));
         let usage = ending.usage.or(self.usage).unwrap_or_default();
         let delta = json!({"type": "message_delta",
             "delta": {"stop_reason": reason, "stop_sequence": sequence}, "usage": self::usage(&usage, self.searches)});

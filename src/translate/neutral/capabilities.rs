@@ -221,8 +221,8 @@ pub fn remove_hosted_tools(request: &mut Request, upstream: Dialect) -> Vec<Host
         before.push(Hosted {
             kind: "web_search".to_owned(),
             name: None,
-            home: upstream,
-            given: Json::default(),
+            dialect: upstream,
+            definition: Json::default(),
         });
     }
     for feature in [
@@ -277,7 +277,7 @@ fn remove(feature: Feature, request: &mut Request, upstream: Dialect) {
                 Some(Common::PageFetch) => Feature::PageFetch,
                 None => Feature::HostedTool,
             };
-            let stays = |tool: &Hosted| tool.home == upstream || kind(tool) != feature;
+            let stays = |tool: &Hosted| tool.dialect == upstream || kind(tool) != feature;
             request.hosted.retain(stays);
         }
         Feature::HostedWithTools if !request.tools.is_empty() => request.hosted.clear(),

@@ -1,12 +1,12 @@
-//! What an answer says, piece by piece.
+//! The events of an answer.
 
 use super::search::Search;
 use super::signature::Signature;
 use crate::wire::problem::{Class, ErrorStatus};
 use crate::wire::usage::Usage;
 
-/// One step of an answer. `block` is an ordinal that only grows within a choice: what belongs to one piece of
-/// content has one block, and no wire index stands behind it.
+/// One step of an answer. `block` numbers the pieces of content of a choice in ascending order; it is not an index of
+/// any dialect.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     Start {
@@ -31,7 +31,7 @@ pub enum Event {
         block: u32,
         signature: Signature,
     },
-    /// Reasoning without a readable word.
+    /// Encrypted reasoning.
     ReasoningOpaque {
         choice: u32,
         block: u32,
@@ -63,7 +63,7 @@ pub enum Event {
         block: u32,
         citation: Citation,
     },
-    /// Once it has been made.
+    /// A completed search.
     Search {
         choice: u32,
         block: u32,
@@ -76,12 +76,12 @@ pub enum Event {
         /// Base64.
         data: String,
     },
-    /// All that has been said of it so far.
+    /// The usage so far.
     Usage(Usage),
     Finish {
         choice: u32,
         finish: Finish,
-        /// The upstream's own word.
+        /// The upstream's finish reason.
         native: String,
     },
     Error {
@@ -92,7 +92,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// Which of the answers side by side it belongs to.
+    /// The choice that the event belongs to.
     pub fn choice(&self) -> Option<u32> {
         match self {
             Self::Start { .. } | Self::Usage(_) | Self::Error { .. } => None,
@@ -111,7 +111,7 @@ impl Event {
         }
     }
 
-    /// Whether it is a text without a word, which opens nothing.
+    /// Whether it is an empty text, which opens no block.
     pub fn is_blank(&self) -> bool {
         match self {
             Self::TextDelta { text, .. }
@@ -122,17 +122,17 @@ impl Event {
     }
 }
 
-/// A source that a text refers to.
+/// A web page that a text cites.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Citation {
     pub url: String,
     pub title: String,
     pub cited_text: String,
-    /// Characters of the block that it is of, where known.
+    /// The characters of the block, where known.
     pub range: Option<(u64, u64)>,
 }
 
-/// Why an answer ends (spec/dialects.md 4.2).
+/// Why an answer ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finish {
     EndTurn,
@@ -146,8 +146,8 @@ pub enum Finish {
 }
 
 impl Finish {
-    /// The reason, for an answer that does or does not hold a call of a tool (spec/dialects.md 4.2).
-    pub fn given(self, has_calls: bool) -> Self {
+    /// The reason, adapted to whether the answer has calls.
+    pub fn with_calls(self, has_calls: bool) -> Self {
         match (self, has_calls) {
             (Self::EndTurn | Self::StopSequence(_), true) => Self::ToolCalls,
             (Self::ToolCalls, false) => Self::EndTurn,
@@ -155,7 +155,7 @@ impl Finish {
         }
     }
 
-    /// The answer was cut.
+    /// The answer is incomplete.
     pub fn is_incomplete(&self) -> bool {
         matches!(
             self,
@@ -164,8 +164,8 @@ impl Finish {
     }
 }
 
-/// The failure that a vendor's error object tells of, wherever it is nested.
-pub fn error_of(error: serde_json::Value) -> Event {
+/// The event for a vendor's error object, which may be nested.
+pub fn error(error: serde_json::Value) -> Event {
     let text = error.to_string();
     let message = ["/message", "/error/message", "/detail"]
         .iter()

@@ -17,14 +17,14 @@ pub struct Text {
     pub cache: Option<Cache>,
 }
 
-/// A mark that the prompt up to here is worth caching.
+/// A mark to cache the prompt up to here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cache {
     /// For an hour instead of five minutes.
     pub is_long: bool,
 }
 
-/// A piece of a turn.
+/// A part of a turn.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
     Text(Text),
@@ -47,7 +47,7 @@ pub enum Part {
         text: String,
         signature: Option<Signature>,
     },
-    /// Reasoning that nobody but its provider can read.
+    /// Encrypted reasoning.
     Opaque(Signature),
     ToolCall(ToolCall),
     ToolResult(ToolResult),
@@ -63,7 +63,7 @@ pub enum Source {
         data: String,
     },
     Url(String),
-    /// At the provider, under this name.
+    /// Stored at the provider under this id.
     FileId(String),
     /// Here, as text.
     Text(String),
@@ -83,7 +83,7 @@ pub struct ToolCall {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ToolResult {
     pub call_id: String,
-    /// Of the tool, where the client said it.
+    /// The name of the tool, where the client sends it.
     pub name: Option<String>,
     pub parts: Vec<Part>,
     pub is_error: bool,
@@ -100,7 +100,7 @@ impl Text {
 }
 
 impl Part {
-    /// About how many bytes it takes to say it.
+    /// About how many bytes it takes as JSON.
     pub fn weight(&self) -> usize {
         const EACH: usize = 48;
         let source = |source: &Source| match source {

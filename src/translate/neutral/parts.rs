@@ -1,4 +1,4 @@
-//! Pieces that dialects of different vendors read or write alike.
+//! Reading and writing that dialects of different vendors share.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::lazy::{LazyObject, LazyValue};
 use super::part::{Cache, Part, Text, ToolCall};
 use super::request::{Output, Tool};
 
-/// One sequence or several; empty ones mean nothing.
+/// Stop sequences, or other lists of strings; empty strings are dropped.
 pub fn stops(given: LazyList<'_>) -> Vec<String> {
     given
         .filter_map(|stop| match stop {
@@ -18,7 +18,7 @@ pub fn stops(given: LazyList<'_>) -> Vec<String> {
         .collect()
 }
 
-/// A mark for the prompt cache, in either spelling.
+/// Reads a cache mark, in either spelling.
 pub fn cache(object: &mut LazyObject<'_>) -> Option<Cache> {
     let mut mark = object
         .object("cache_control")
@@ -28,7 +28,7 @@ pub fn cache(object: &mut LazyObject<'_>) -> Option<Cache> {
     })
 }
 
-/// A function as OpenAI describes one, in any of the spellings in use.
+/// Reads a function in the form of OpenAI, with any of the names in use for its schema.
 pub fn function(mut definition: LazyObject<'_>) -> Option<Tool> {
     let schema = definition.json(&[
         "parameters",
@@ -46,7 +46,7 @@ pub fn function(mut definition: LazyObject<'_>) -> Option<Tool> {
     })
 }
 
-/// All text of some parts, and the other parts.
+/// The joined text of parts, and the other parts.
 pub fn texts_of(parts: Vec<Part>) -> (String, Vec<Part>) {
     let mut texts = Vec::new();
     let mut others = Vec::new();
@@ -59,8 +59,8 @@ pub fn texts_of(parts: Vec<Part>) -> (String, Vec<Part>) {
     (texts.join("\n"), others)
 }
 
-/// A form of output that has no field of its own, asked for in words.
-pub fn asked_for(output: &Output) -> Option<Text> {
+/// An instruction for an output format that the dialect or model does not support.
+pub fn output_instruction(output: &Output) -> Option<Text> {
     Some(Text::new(match output {
         Output::Text => return None,
         Output::JsonObject => "Answer with one JSON object and nothing else.".to_owned(),
@@ -73,7 +73,7 @@ pub fn asked_for(output: &Output) -> Option<Text> {
     }))
 }
 
-/// The arguments of a call as an object, as the dialects that take nothing else want them.
+/// The arguments of a call as an object, for dialects that accept nothing else.
 pub fn object_of(call: &ToolCall) -> Json {
     match call.is_custom {
         true => in_object(&Value::from(call.arguments.as_str()).to_string()),
@@ -81,7 +81,7 @@ pub fn object_of(call: &ToolCall) -> Json {
     }
 }
 
-/// Arguments of a function as an object: what is none becomes its `input`. Nothing is an empty one.
+/// Arguments of a function as an object: any other value becomes its `input`; no arguments are an empty object.
 pub fn object_of_text(arguments: &str) -> Json {
     if arguments.trim().is_empty() {
         return Json::compact("{}".to_owned());
@@ -95,7 +95,7 @@ pub fn object_of_text(arguments: &str) -> Json {
     }
 }
 
-/// Arguments of a function as the text of an object. Those that are one stay as they are written.
+/// Arguments of a function as the text of an object. An object stays as written.
 pub fn function_arguments(arguments: String) -> String {
     match is_object(&arguments) {
         true => arguments,

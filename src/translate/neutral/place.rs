@@ -85,8 +85,9 @@ impl Place {
 
 /// The feature that a part uses, if one that could be refused.
 fn refusable_feature(part: &Part, direction: Direction) -> Option<Feature> {
-    let is_googles = |id: &str| direction.upstream == Dialect::Gemini && media::is_googles(id);
-    let stored = |id: &str, feature| match direction.is_one_vendor() || is_googles(id) {
+    let is_gemini_file =
+        |id: &str| direction.upstream == Dialect::Gemini && media::is_gemini_file(id);
+    let stored = |id: &str, feature| match direction.is_one_vendor() || is_gemini_file(id) {
         true => feature,
         false => Feature::ForeignFile,
     };

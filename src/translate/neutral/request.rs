@@ -13,11 +13,11 @@ use super::turn::Turn;
 pub struct Request<'a> {
     pub model: String,
     pub stream: bool,
-    /// Text that stands above the conversation, block by block.
+    /// The system text, block by block.
     pub system: Vec<Text>,
     pub turns: Vec<Turn<'a>>,
     pub tools: Vec<Tool>,
-    /// Tools of vendors.
+    /// Tools that a vendor defines or runs.
     pub hosted: Vec<Hosted>,
     pub web_search: Option<WebSearch>,
     pub tool_choice: Option<ToolChoice>,
@@ -26,28 +26,28 @@ pub struct Request<'a> {
     pub sampling: Sampling,
     pub output: Output,
     pub stop: Vec<String>,
-    /// What the client calls its prompt cache.
+    /// The client's key for its prompt cache.
     pub cache_key: Option<String>,
-    /// The client's own user.
+    /// The id of the client's user.
     pub user_id: Option<String>,
     pub metadata: Option<Json>,
     pub service_tier: Option<Tier>,
-    /// How much is to be said: `low`, `medium`, `high`.
+    /// The length of the answer: `low`, `medium`, `high`.
     pub verbosity: Option<String>,
-    /// What the answer may consist of: `text`, `image`, `audio`.
+    /// The modalities of the answer: `text`, `image`, `audio`.
     pub modalities: Vec<String>,
     pub image_shape: ImageShape,
     pub google: Google,
-    /// Whether usage is wanted in a stream, where the client said so.
+    /// Whether a stream reports usage, where the client asks for it or against it.
     pub include_usage: Option<bool>,
-    /// Types of items that were made text, each once.
+    /// The types of items that became text, each once.
     pub reworded: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tool {
     pub name: String,
-    /// Namespace and name in it, where the client has such; `name` is then the two as one.
+    /// The namespace and the name in it, where the client uses namespaces; `name` then combines both.
     pub namespace: Option<(String, String)>,
     pub description: Option<String>,
     /// JSON Schema of the arguments.
@@ -60,7 +60,7 @@ pub struct Tool {
     pub cache: Option<Cache>,
 }
 
-/// What text a tool takes.
+/// The grammar of the text that a custom tool takes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grammar {
     pub definition: String,
@@ -77,7 +77,7 @@ pub enum ToolChoice {
     WebSearch,
     /// A tool of a vendor, by its type.
     Hosted(String),
-    /// Only these, of all that are defined.
+    /// Only these of the defined tools.
     Allowed {
         required: bool,
         names: Vec<String>,
@@ -93,11 +93,11 @@ pub struct Sampling {
     pub frequency_penalty: Option<f64>,
     pub presence_penalty: Option<f64>,
     pub seed: Option<i64>,
-    /// Answers wanted side by side.
+    /// The number of choices.
     pub n: Option<u64>,
 }
 
-/// How an image that is made is to look.
+/// The shape of a generated image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageShape {
     /// Like `16:9`.
@@ -106,7 +106,7 @@ pub struct ImageShape {
     pub size: Option<String>,
 }
 
-/// What Gemini alone takes, as it is written there (spec/dialects.md 1.1, 1.16).
+/// Settings of Gemini's own, as written in a request.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Google {
     pub generation_config: Map<String, Value>,
@@ -134,7 +134,7 @@ pub enum Tier {
 }
 
 impl Tool {
-    /// About how many bytes it takes to say it.
+    /// About how many bytes it takes as JSON.
     pub fn weight(&self) -> usize {
         const EACH: usize = 128;
         EACH + self.schema.as_str().len() + self.description.as_ref().map_or(0, String::len)
@@ -142,7 +142,7 @@ impl Tool {
 }
 
 impl Request<'_> {
-    /// Notes that an item of this type is told as text. Of the unknown ones there may be many.
+    /// Records that an item of this type became text. Unknown types may be many, so their number is limited.
     pub fn reworded(&mut self, kind: &str) {
         const MOST: usize = 16;
         let is_known = self.reworded.iter().any(|known| known == kind);
@@ -183,7 +183,7 @@ impl Request<'_> {
 }
 
 impl Request<'_> {
-    /// Whether there is anything that the model can use.
+    /// Whether there is any tool.
     pub fn has_tools(&self) -> bool {
         !self.tools.is_empty() || !self.hosted.is_empty() || self.web_search.is_some()
     }

@@ -1,5 +1,4 @@
-//! Searching the web: the one built-in tool that more than one dialect has (spec/dialects.md 1.16), what it found,
-//! and where in an answer that is cited.
+//! Web search: the tool, the searches of an answer, and the positions of its citations.
 
 use serde_json::{Map, Value, json};
 
@@ -7,16 +6,16 @@ use super::lazy::LazyObject;
 use super::parts::stops;
 use crate::json::fields::{Put, object_of};
 
-/// The tool, as far as more than one dialect can say it.
+/// The tool, as far as more than one dialect can express it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WebSearch {
     pub allowed_domains: Vec<String>,
     pub blocked_domains: Vec<String>,
-    /// Searches at most.
+    /// The most searches per answer.
     pub max_uses: Option<u64>,
-    /// Where the user is: `city`, `region`, `country`, `timezone`.
+    /// The location of the user: `city`, `region`, `country`, `timezone`.
     pub location: Map<String, Value>,
-    /// How much of what is found is read: `low`, `medium`, `high`.
+    /// How much of the results is read: `low`, `medium`, `high`.
     pub context_size: Option<String>,
 }
 
@@ -45,7 +44,7 @@ impl WebSearch {
         }
     }
 
-    /// The location, as all vendors but for chats want it.
+    /// The location, in the form of every dialect but Chat.
     pub fn approximate(&self) -> Option<Value> {
         (!self.location.is_empty()).then(|| {
             let mut location = Map::new();
@@ -65,15 +64,15 @@ fn location(mut given: LazyObject<'_>) -> Map<String, Value> {
     members.collect()
 }
 
-/// A search that a model had made for its answer.
+/// A search that was made for an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Search {
     pub query: String,
-    /// Where the vendor tells it.
+    /// The results, where the vendor reports them.
     pub found: Vec<FoundPage>,
 }
 
-/// A page.
+/// A web page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FoundPage {
     pub url: String,
@@ -81,7 +80,7 @@ pub struct FoundPage {
 }
 
 impl Search {
-    /// The action of a search, as Responses has it.
+    /// The action of a search in Responses.
     pub fn action(&self) -> Value {
         let mut action = object_of([
             ("type", "search".into()),
@@ -100,11 +99,11 @@ impl Search {
     }
 }
 
-/// Where the texts of an answer begin. Vendors count the characters of what is cited from the beginning of
-/// different things; between them it is from the beginning of its block.
+/// The offsets of the texts of an answer. Vendors count the characters of citations from different starts; the neutral
+/// form counts from the start of the block.
 #[derive(Debug, Default)]
 pub struct TextOffsets {
-    /// Blocks and the characters before them.
+    /// The blocks, and the number of characters before each.
     starts: Vec<(u32, u64)>,
     characters: u64,
 }
@@ -117,14 +116,14 @@ impl TextOffsets {
         self.characters += text.chars().count() as u64;
     }
 
-    /// A range of a block, counted from the beginning of all text.
+    /// A range of a block, counted from the start of all text.
     pub fn of_all(&self, block: u32, range: (u64, u64)) -> (u64, u64) {
         let start = self.starts.iter().rfind(|(known, _)| *known == block);
         let start = start.map_or(0, |(_, start)| *start);
         (start.saturating_add(range.0), start.saturating_add(range.1))
     }
 
-    /// A range of all text: the block that it begins in, and the range of that.
+    /// A range of all text: the block in which it begins, and the range in that block.
     pub fn in_block(&self, range: (u64, u64)) -> Option<(u32, (u64, u64))> {
         let (block, start) = self.starts.iter().rfind(|(_, start)| *start <= range.0)?;
         let within = (range.0 - start, range.1.saturating_sub(*start));
@@ -132,7 +131,7 @@ impl TextOffsets {
     }
 }
 
-/// Bytes of `text` that come to these characters; as far as there are any.
+/// The bytes of a range of characters, limited to `text`.
 pub fn bytes(text: &str, characters: (u64, u64)) -> (usize, usize) {
     let at = |character: u64| {
         let index = usize::try_from(character).unwrap_or(usize::MAX);
@@ -143,7 +142,7 @@ pub fn bytes(text: &str, characters: (u64, u64)) -> (usize, usize) {
     (start, at(characters.1).max(start))
 }
 
-/// Characters of `text` that come to these bytes; as far as there are any.
+/// The characters of a range of bytes, limited to `text`.
 pub fn characters(text: &str, bytes: (u64, u64)) -> (u64, u64) {
     let at = |byte: u64| {
         let byte = usize::try_from(byte).unwrap_or(usize::MAX);

@@ -13,13 +13,13 @@ pub const MOST_TREE: usize = 512 * 1024;
 /// What a client is told of a larger one.
 pub const TOO_LARGE: &str = "is larger than 512 KiB, which cannot be translated";
 
-/// What a dialect cannot say and must not leave out: a 400 that names the place.
+/// A request that cannot be expressed in the upstream's dialect; the client gets a 400 with the place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Untranslatable {
-    /// The place in the client's body, like `messages[2].content[0]`; empty when the whole is meant.
+    /// The place in the client's body, like `messages[2].content[0]`; empty for the whole body.
     pub path: String,
     pub why: String,
-    /// The vendor's code for it, where clients know to go on without what is refused.
+    /// The vendor's error code, where clients react to it.
     pub code: Option<&'static str>,
 }
 

@@ -17,7 +17,7 @@ const STATEFUL: [&str; 3] = ["previous_response_id", "conversation", "prompt"];
 /// Reads a request.
 ///
 /// # Errors
-/// Where it says something that nobody else could be told.
+/// When it has something that cannot be translated.
 pub fn request(mut body: LazyObject<'_>, way: Direction) -> Result<Request<'_>> {
     for key in STATEFUL {
         if body.take(key).is_some() {

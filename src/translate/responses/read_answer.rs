@@ -89,11 +89,11 @@ impl Reader {
                     .and_then(|mut response| response.take("error"))
                     .or_else(|| data.take("error"))
                     .unwrap_or(Value::Object(data));
-                events.push(event::error_of(error));
+                events.push(event::error(error));
             }
             "" => {
                 if let Some(error) = data.take("error") {
-                    events.push(event::error_of(error));
+                    events.push(event::error(error));
                 } else if data.contains_key("output") {
                     start(data.clone(), events);
                     self.finished(data, events);
@@ -107,7 +107,7 @@ impl Reader {
         let status = response.text_or_empty("status");
         if matches!(status.as_str(), "failed" | "cancelled") {
             let error = response.take("error").unwrap_or_default();
-            events.push(event::error_of(error));
+            events.push(event::error(error));
             return;
         }
         for (index, item) in (0..).zip(response.list("output").into_iter().filter_map(object)) {

@@ -27,14 +27,14 @@ const LEAST_TOKENS: u64 = 16;
 /// For media that cannot be said.
 pub fn request(request: Request, model: &str, names: &Names) -> Result<JsonBody> {
     let mut request = capabilities::without_dropped(request, Dialect::Responses);
-    repair::begun(&mut request.system, &mut request.turns);
+    repair::ensure_turn(&mut request.system, &mut request.turns);
     let mut body = JsonBody::default();
     body.insert("model".to_owned(), model.into());
     let instructions: Vec<String> = request.system.into_iter().map(|text| text.text).collect();
     if !instructions.is_empty() {
         body.insert("instructions".to_owned(), instructions.join("\n\n").into());
     }
-    let turns = repair::shown_by_the_user(request.turns);
+    let turns = repair::move_media_to_user(request.turns);
     let turns = repair::tool_turns(turns, UpstreamCallIds::new(Dialect::Responses));
     let text_calls = text_calls(&turns);
     let mut input = JsonList::expecting(turns.iter().map(Turn::weight).sum());
@@ -147,7 +147,7 @@ fn turn(
 fn reasoning(text: &str, signature: &Signature) -> Value {
     let summary = (!text.is_empty()).then(|| json!({"type": "summary_text", "text": text}));
     let summary: Vec<Value> = summary.into_iter().collect();
-    let (id, encrypted) = signature.of_item();
+    let (id, encrypted) = signature.item();
     match id {
         Some(id) => json!({"type": "reasoning", "id": id, "summary": summary,
             "encrypted_content": encrypted}),

@@ -164,7 +164,7 @@ impl Writer {
         self.start(out);
         let finish = ending.finishes.into_values().next();
         let finish = finish.map_or(Finish::EndTurn, |(finish, _)| finish);
-        let finish = finish.given(self.has_calls);
+        let finish = finish.with_calls(self.has_calls);
         let status = if finish.is_incomplete() {
             "incomplete"
         } else {
