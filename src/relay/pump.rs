@@ -229,7 +229,7 @@ impl<'a, W: Write> Pump<'a, W> {
     /// An event that is an error as its client can read it, and without what the attempt presented.
     #[inline(never)]
     fn cleaned<'e>(&self, event: &Event<'e>, data: Option<&[u8]>) -> Cow<'e, [u8]> {
-        let raw = match data.map(|data| (data, choice_error::on_top(self.dialect, data))) {
+        let raw = match data.map(|data| (data, choice_error::at_top_level(self.dialect, data))) {
             Some((data, Cow::Owned(told))) => Cow::Owned(sse::with_data(event, data, &told)),
             _ => Cow::Borrowed(event.raw),
         };

@@ -190,7 +190,7 @@ impl Reading {
             false => self.read(&data),
         }
         if meaning == Meaning::Error && *self.stream.state() == State::Running {
-            let data = choice_error::on_top(self.stream.upstream(), &data);
+            let data = choice_error::at_top_level(self.stream.upstream(), &data);
             let data = self.redaction.bytes(&data);
             let status = ErrorStatus::from_upstream(event::error_status(&data));
             let problem = problem::read_upstream(self.stream.client(), status, &data, None);

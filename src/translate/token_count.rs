@@ -6,8 +6,7 @@ use super::input::{TranslationInput, read_request};
 use super::neutral::{Untranslatable, estimate, lazy};
 use crate::wire::Dialect;
 
-/// A translated request as the upstream's endpoint for counting takes it; `None` where there is none
-/// (spec/dialects.md 6).
+/// A translated request in the form of the upstream's endpoint for counting tokens; `None` if it has none.
 pub fn to_count(upstream: Dialect, model: &str, body: &[u8]) -> Option<Vec<u8>> {
     const NOT_COUNTED: [&str; 8] = [
         "max_tokens",
@@ -35,7 +34,7 @@ pub fn to_count(upstream: Dialect, model: &str, body: &[u8]) -> Option<Vec<u8>> 
     Some(counted.to_string().into_bytes())
 }
 
-/// The number in an upstream's answer to that.
+/// The number in the upstream's answer.
 pub fn counted(upstream: Dialect, answer: &[u8]) -> Option<u64> {
     let answer: Value = serde_json::from_slice(answer).ok()?;
     let field = match upstream {
@@ -45,7 +44,7 @@ pub fn counted(upstream: Dialect, answer: &[u8]) -> Option<u64> {
     answer.get(field)?.as_u64()
 }
 
-/// A number of tokens as a client is told it.
+/// The answer with a number of tokens for a client.
 pub fn count_answer(client: Dialect, tokens: u64) -> Vec<u8> {
     let answer = match client {
         Dialect::Gemini => json!({"totalTokens": tokens,
@@ -56,7 +55,7 @@ pub fn count_answer(client: Dialect, tokens: u64) -> Vec<u8> {
     answer.to_string().into_bytes()
 }
 
-/// Tokens of a request, estimated ([`estimate`]).
+/// The estimated tokens of a request (see [`estimate`]).
 ///
 /// # Errors
 /// When the client's body cannot be read.

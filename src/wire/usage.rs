@@ -11,22 +11,22 @@ use crate::json::{Invalid, Member, Scanner, Text, Value};
 /// Tokens of one answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// All that was read, whether or not it came from the vendor's cache.
+    /// All input tokens, cached ones included.
     pub input: u64,
-    /// All that was written, reasoning included.
+    /// All output tokens, reasoning included.
     pub output: u64,
-    /// The part of `input` that came from the vendor's prompt cache.
+    /// The part of `input` that was read from the prompt cache.
     pub cached_read: u64,
-    /// The part of `input` that was put into the vendor's prompt cache.
+    /// The part of `input` that was written to the prompt cache.
     pub cache_creation: u64,
     /// The part of `output` that was reasoning.
     pub reasoning: u64,
-    /// Searches of the web, which are paid for besides.
+    /// Web searches, which are billed separately.
     pub web_searches: u64,
 }
 
-/// Gathers the usage of an answer from its events. Of a number that is said more than once the largest counts: they
-/// only grow, and some upstreams end with zeros.
+/// Collects the usage of an answer from its events. The largest value of a number counts: numbers only grow, and some
+/// upstreams end with zeros.
 #[derive(Clone, Debug)]
 pub struct Meter {
     dialect: Dialect,
@@ -40,7 +40,7 @@ pub fn of_body(dialect: Dialect, body: &[u8]) -> Option<Usage> {
     meter.usage()
 }
 
-/// The usage in the members of a whole JSON answer, which are those of `body`.
+/// The usage of a whole JSON answer whose members are known.
 pub fn of_members(dialect: Dialect, body: &[u8], members: &[Member<'_>]) -> Option<Usage> {
     let mut meter = Meter::new(dialect);
     for member in members
@@ -60,7 +60,7 @@ pub fn of_members(dialect: Dialect, body: &[u8], members: &[Member<'_>]) -> Opti
     meter.usage()
 }
 
-/// What usage is called.
+/// The names of usage members.
 const USAGE: &[&str] = &["usage", "usageMetadata", "usage_metadata"];
 
 impl Meter {
@@ -71,7 +71,7 @@ impl Meter {
         }
     }
 
-    /// Reads the data of one event, or a whole body. Costs a byte search unless there is usage in it.
+    /// Reads the data of one event, or a whole body. Without usage in it, this is one byte search.
     pub fn read(&mut self, json: &[u8]) {
         if !has_usage(json) {
             return;
@@ -82,14 +82,14 @@ impl Meter {
         }
     }
 
-    /// What has been said so far; `None` when nothing was.
+    /// The usage so far; `None` if there was none.
     pub fn usage(&self) -> Option<Usage> {
         self.said.as_ref()?.total(self.dialect)
     }
 }
 
-/// Whether a usage object can be in `json`: a `"usage…"` key with an object behind it. Most chunks of a
-/// stream have none, or a `null`.
+/// Whether `json` may have a usage object: a `"usage…"` key with an object as its value. Most chunks of a stream have
+/// none, or `null`.
 fn has_usage(json: &[u8]) -> bool {
     static KEY: Needle = LazyLock::new(|| Finder::new("\"usage"));
     KEY.find_iter(json).any(|at| {
@@ -103,12 +103,12 @@ fn has_usage(json: &[u8]) -> bool {
     })
 }
 
-/// The numbers of one usage object: those of its own, and those one level below.
+/// The numbers of a usage object, and those one level below.
 #[derive(Default)]
 struct Numbers<'a>(Vec<(Option<Text<'a>>, Text<'a>, u64)>);
 
 impl<'a> Numbers<'a> {
-    /// Reads the object at which `scanner` is.
+    /// Reads the object at the scanner's position.
     fn read(scanner: &mut Scanner<'a>) -> Result<Self, Invalid> {
         let mut numbers = Self::default();
         numbers.members(scanner, None)?;
@@ -189,10 +189,10 @@ fn look_for_usage<'a>(
     })
 }
 
-/// The vendor's numbers, as far as they have been said.
+/// The vendor's numbers, as far as they were reported.
 #[derive(Clone, Copy, Debug, Default)]
 struct Said {
-    /// Everything read (chat, Responses, Gemini) or only what was not cached (Messages).
+    /// All input (Chat, Responses, Gemini), or only what was not cached (Messages).
     input: Option<u64>,
     output: Option<u64>,
     cached_read: Option<u64>,
@@ -212,7 +212,7 @@ impl Said {
             &["server_tool_use/web_search_requests"],
         );
         match dialect {
-            // Compatible upstreams mix the two vocabularies.
+            // Compatible upstreams mix the names of both dialects.
             Dialect::Chat | Dialect::Responses => {
                 keep(&mut self.input, &["prompt_tokens", "input_tokens"]);
                 keep(&mut self.output, &["completion_tokens", "output_tokens"]);
@@ -242,7 +242,7 @@ impl Said {
             }
             Dialect::Messages => {
                 keep(&mut self.output, &["output_tokens"]);
-                // What is cached is no part of the rest, so that these are weighed together.
+                // The cached part is not included in the rest, so these numbers are compared together.
                 let read = [
                     most(&["input_tokens"]).or(self.input),
                     most(&["cache_read_input_tokens"]).or(self.cached_read),

@@ -322,7 +322,7 @@ fn thoughts_are_known_by_their_words_too() {
 }
 
 #[test]
-fn what_the_client_sends_beats_what_is_kept() {
+fn what_the_client_sends_beats_what_is_fixed() {
     let own = signature('X');
     let book = answered(Dialect::Chat, Dialect::Gemini, &[gemini()]);
     let mut body = went_on(Dialect::Chat, "g_1");

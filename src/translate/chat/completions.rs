@@ -6,7 +6,6 @@ use super::write_answer::{finish_reason, usage};
 use crate::json::fields::Put;
 use crate::translate::neutral::answer::{Answer, Block, Ending, Head};
 use crate::translate::neutral::event::Event;
-use crate::translate::neutral::parts::stops;
 use crate::translate::neutral::{
     LazyObject, LazyValue, Part, Request, Role, Sampling, Turn, Untranslatable,
 };
@@ -31,7 +30,7 @@ pub fn request(mut body: LazyObject<'_>) -> Result<Request<'_>, Untranslatable> 
         model: body.text_or_empty("model"),
         stream: body.flag("stream").unwrap_or(false),
         turns: vec![Turn::new(Role::User, Part::text(prompt))],
-        stop: stops(body.list_of("stop")),
+        stop: body.list_of("stop").nonempty_texts(),
         sampling: Sampling {
             max_tokens: body.count("max_tokens"),
             temperature: body.number("temperature"),

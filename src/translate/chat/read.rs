@@ -2,7 +2,7 @@
 
 use crate::translate::content_parts::{Author, read_parts, text};
 use crate::translate::neutral::lazy::LazyList;
-use crate::translate::neutral::parts::{cache, function, stops};
+use crate::translate::neutral::parts::{cache, function};
 use crate::translate::neutral::place::{Direction, Place};
 use crate::translate::neutral::{
     Family, Google, Hosted, ImageShape, LazyObject, LazyValue, Output, Part, Parts, Request, Role,
@@ -23,7 +23,7 @@ pub fn request(mut body: LazyObject<'_>, way: Direction) -> Result<Request<'_>> 
         model: body.text_or_empty("model"),
         stream: body.flag("stream").unwrap_or(false),
         parallel: body.flag("parallel_tool_calls"),
-        stop: stops(body.list_of("stop")),
+        stop: body.list_of("stop").nonempty_texts(),
         cache_key: body.nonempty_text("prompt_cache_key"),
         user_id: body.text("user").or_else(|| body.text("safety_identifier")),
         metadata: body.json(&["metadata"]),
@@ -32,7 +32,9 @@ pub fn request(mut body: LazyObject<'_>, way: Direction) -> Result<Request<'_>> 
             let mut text = body.object("text")?;
             text.keyword("verbosity")
         }),
-        modalities: stops(body.list_of("modalities"))
+        modalities: body
+            .list_of("modalities")
+            .nonempty_texts()
             .into_iter()
             .map(|modality| modality.to_ascii_lowercase())
             .collect(),

@@ -2,7 +2,7 @@
 
 use crate::translate::content_parts::or_placeholder;
 use crate::translate::neutral::lazy::LazyList;
-use crate::translate::neutral::parts::{function, stops};
+use crate::translate::neutral::parts::function;
 use crate::translate::neutral::place::{Direction, Place};
 use crate::translate::neutral::{
     Hosted, ImageShape, LazyObject, LazyValue, Output, Part, Parts, Request, Role, Sampling,
@@ -78,9 +78,10 @@ pub fn request<'a>(
             seed: config.integer("seed"),
             n: either(&mut config, "candidateCount").and_then(|n| n.count()),
         },
-        stop: stops(either_list(&mut config, "stopSequences")),
+        stop: either_list(&mut config, "stopSequences").nonempty_texts(),
         output: output(&mut config),
-        modalities: stops(either_list(&mut config, "responseModalities"))
+        modalities: either_list(&mut config, "responseModalities")
+            .nonempty_texts()
             .into_iter()
             .map(|modality| modality.to_ascii_lowercase())
             .collect(),
@@ -162,7 +163,7 @@ fn choice(mut config: LazyObject<'_>) -> Option<ToolChoice> {
         }
         None => String::new(),
     };
-    let names: Vec<String> = stops(either_list(&mut config, "allowedFunctionNames"));
+    let names: Vec<String> = either_list(&mut config, "allowedFunctionNames").nonempty_texts();
     match (mode.as_str(), names.as_slice()) {
         ("NONE", _) => Some(ToolChoice::None),
         ("ANY", []) => Some(ToolChoice::Required),

@@ -1,7 +1,7 @@
-//! Messages requests, read (spec/dialects.md 1).
+//! Reading Messages requests.
 
 use crate::translate::content_parts::{Author, read_parts, text};
-use crate::translate::neutral::parts::{cache, stops};
+use crate::translate::neutral::parts::cache;
 use crate::translate::neutral::place::{Direction, Place};
 use crate::translate::neutral::{
     Hosted, LazyObject, LazyValue, Output, Parts, Request, Role, Sampling, Tier, Tool, ToolChoice,
@@ -16,7 +16,7 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 /// # Errors
 /// When it has something that cannot be translated.
 pub fn request(mut body: LazyObject<'_>, way: Direction) -> Result<Request<'_>> {
-    // A conversation that the provider keeps. Told so, Anthropic's SDK sends all of it instead.
+    // A conversation that the provider stores. For this error code, Anthropic's SDK sends the whole conversation instead.
     if body.take("thread").is_some() {
         return Err(Untranslatable {
             code: Some("thread_unsupported_request"),
@@ -29,7 +29,7 @@ pub fn request(mut body: LazyObject<'_>, way: Direction) -> Result<Request<'_>> 
     let mut request = Request {
         model: body.text_or_empty("model"),
         stream: body.flag("stream").unwrap_or(false),
-        stop: stops(body.list_of("stop_sequences")),
+        stop: body.list_of("stop_sequences").nonempty_texts(),
         user_id: body
             .object("metadata")
             .and_then(|mut metadata| metadata.text("user_id")),
@@ -126,7 +126,7 @@ fn tool(mut definition: LazyObject<'_>, request: &mut Request) {
     });
 }
 
-/// Whether a name means the vendor's own tool.
+/// Whether a name refers to the vendor's web search.
 fn is_web_search(name: &str, request: &Request) -> bool {
     let is_another = request.tools.iter().any(|tool| tool.name == name);
     name == "web_search" && request.web_search.is_some() && !is_another

@@ -1,4 +1,4 @@
-//! Messages answers, read: streams event by event, and whole ones (spec/dialects.md 5.6).
+//! Reading Messages answers: streams event by event, and whole ones.
 
 use std::collections::HashMap;
 
@@ -14,10 +14,10 @@ use crate::translate::neutral::{Event, Family, Finish, Signature};
 #[derive(Debug)]
 pub struct Reader {
     mint: Mint,
-    /// The blocks under way, by their index.
+    /// The open blocks, by index.
     open: HashMap<u32, Open>,
     blocks: u32,
-    /// Searches without a result so far: id and query.
+    /// The searches without a result so far: id and query.
     searches: Vec<(String, String)>,
 }
 
@@ -28,7 +28,7 @@ struct Open {
     /// Of a text.
     characters: u64,
     citations: Vec<Citation>,
-    /// Of a search: its id, and what it is called with.
+    /// Of a search: its id and input.
     id: String,
     input: String,
 }
@@ -90,7 +90,7 @@ impl Reader {
         }
     }
 
-    /// The head of an answer, and all of it if it is there.
+    /// Reads the start of an answer, or a whole one.
     fn message(&mut self, mut message: Map<String, Value>, events: &mut Vec<Event>) {
         events.push(Event::Start {
             id: message.nonempty_text("id"),
@@ -104,7 +104,7 @@ impl Reader {
         self.finish(message, events);
     }
 
-    /// A block is complete. What is cited of a text is all of it, and is told behind it.
+    /// Ends a block. Its citations refer to its whole text and follow it.
     fn stop(&mut self, index: u32, events: &mut Vec<Event>) {
         let Some(open) = self.open.remove(&index) else {
             return;
@@ -127,7 +127,7 @@ impl Reader {
         }));
     }
 
-    /// A block begins; it may hold something already.
+    /// Begins a block, which may have content already.
     fn block(&mut self, index: u32, mut block: Map<String, Value>, events: &mut Vec<Event>) {
         let choice = 0;
         let number = self.blocks;
@@ -203,7 +203,7 @@ impl Reader {
         }
     }
 
-    /// A search has come to an end, with these pages or with an error.
+    /// Ends a search, with these pages or with an error.
     fn found(&mut self, id: &str, pages: Vec<Value>, block: u32, events: &mut Vec<Event>) {
         let at = self.searches.iter().position(|(known, _)| known == id);
         let (_, query) = at.map(|at| self.searches.remove(at)).unwrap_or_default();
@@ -256,7 +256,7 @@ impl Reader {
 }
 
 impl Open {
-    /// What a block is told to add. The members of a begun block read the same.
+    /// Reads a delta, or a block at its beginning, which has the same members.
     fn delta(&mut self, mut delta: Map<String, Value>, events: &mut Vec<Event>) {
         let (choice, block) = (0, self.block);
         if let Some(text) = delta.nonempty_text("text") {

@@ -128,6 +128,6 @@ fn tool_result(result: ToolResult, names: &Names, blocks: &mut JsonList) -> Resu
     let error = result.is_error.then(|| ("is_error", true.into()));
     let mark = result
         .cache
-        .map(|cache| ("cache_control", marks::said(cache).into()));
+        .map(|cache| ("cache_control", marks::cache_control(cache).into()));
     blocks.close(error.into_iter().chain(mark))
 }

@@ -3,20 +3,9 @@
 use serde_json::Value;
 
 use super::json_text::Json;
-use super::lazy::{self, LazyList};
-use super::lazy::{LazyObject, LazyValue};
+use super::lazy::{self, LazyObject};
 use super::part::{Cache, Part, Text, ToolCall};
 use super::request::{Output, Tool};
-
-/// Stop sequences, or other lists of strings; empty strings are dropped.
-pub fn stops(given: LazyList<'_>) -> Vec<String> {
-    given
-        .filter_map(|stop| match stop {
-            LazyValue::String(stop) if !stop.is_empty() => Some(stop),
-            _ => None,
-        })
-        .collect()
-}
 
 /// Reads a cache mark, in either spelling.
 pub fn cache(object: &mut LazyObject<'_>) -> Option<Cache> {

@@ -3,7 +3,6 @@
 use serde_json::{Map, Value, json};
 
 use super::lazy::LazyObject;
-use super::parts::stops;
 use crate::json::fields::{Put, object_of};
 
 /// The tool, as far as more than one dialect can express it.
@@ -24,9 +23,9 @@ impl WebSearch {
     pub fn read(mut tool: LazyObject<'_>) -> Self {
         let mut filters = tool.object("filters").unwrap_or_default();
         let mut domains = |key: &str| -> Vec<String> {
-            let listed = stops(filters.list(key));
+            let listed = filters.list(key).nonempty_texts();
             match listed.is_empty() {
-                true => stops(tool.list(key)),
+                true => tool.list(key).nonempty_texts(),
                 false => listed,
             }
         };

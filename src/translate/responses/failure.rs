@@ -1,4 +1,4 @@
-//! The end of a stream that has failed, for Codex: it knows no `error` event and waits for `response.failed`.
+//! The end of a failed stream for Codex, which ignores `error` events and waits for `response.failed`.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::envelope::failed;
 use crate::translate::neutral::answer::Head;
 use crate::wire::problem::{self, Problem};
 
-/// What is known of the answer that has failed.
+/// What is known of a failed answer.
 #[derive(Clone, Copy, Debug)]
 pub struct FailedAnswer<'a> {
     pub id: &'a str,
@@ -14,11 +14,11 @@ pub struct FailedAnswer<'a> {
     pub model: &'a str,
     /// Seconds since 1970.
     pub created: u64,
-    /// Of the event.
+    /// That of the event.
     pub sequence_number: u64,
 }
 
-/// The event, closed.
+/// The whole event.
 pub fn event(problem: &Problem, known: FailedAnswer<'_>) -> Vec<u8> {
     let (kind, code, message) = problem::stream_words(problem);
     let head = Head {
@@ -35,7 +35,7 @@ pub fn event(problem: &Problem, known: FailedAnswer<'_>) -> Vec<u8> {
         "sequence_number": known.sequence_number,
         "response": response,
     });
-    // What came before may have been cut in a line.
+    // The previous event may have ended within a line.
     format!("\nevent: response.failed\ndata: {event}\n\n").into_bytes()
 }
 

@@ -29,7 +29,7 @@ pub enum Kind {
     Search(Search),
 }
 
-/// A call by its id and the name of what it calls.
+/// The id of a call, and the tool that it calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
     pub call_id: String,

@@ -1,8 +1,7 @@
-//! Responses requests, read (spec/dialects.md 1).
+//! Reading Responses requests.
 
 use super::read_item;
 use super::read_tool::{choice, tool};
-use crate::translate::neutral::parts::stops;
 use crate::translate::neutral::place::{Direction, Place};
 use crate::translate::neutral::{
     LazyObject, LazyValue, Output, Part, Request, Role, Sampling, Text, Turn, Untranslatable,
@@ -11,7 +10,7 @@ use crate::translate::openai::{schema_output, tier};
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
-/// What only a provider that remembers can do.
+/// Members that need a provider that stores conversations.
 const STATEFUL: [&str; 3] = ["previous_response_id", "conversation", "prompt"];
 
 /// Reads a request.
@@ -33,7 +32,9 @@ pub fn request(mut body: LazyObject<'_>, way: Direction) -> Result<Request<'_>> 
         model: body.text_or_empty("model"),
         stream: body.flag("stream").unwrap_or(false),
         parallel: body.flag("parallel_tool_calls"),
-        stop: stops(body.list_of_any(&["stop", "stop_sequences"])),
+        stop: body
+            .list_of_any(&["stop", "stop_sequences"])
+            .nonempty_texts(),
         cache_key: body.nonempty_text("prompt_cache_key"),
         user_id: body.text("user").or_else(|| body.text("safety_identifier")),
         metadata: body.json(&["metadata"]),
@@ -43,7 +44,7 @@ pub fn request(mut body: LazyObject<'_>, way: Direction) -> Result<Request<'_>> 
             max_tokens: body.count("max_output_tokens"),
             temperature: body.number("temperature"),
             top_p: body.number("top_p"),
-            // Not the vendor's, but Open Responses' (`CreateResponseBody`).
+            // Not OpenAI's, but Open Responses' (`CreateResponseBody`).
             presence_penalty: body.number("presence_penalty"),
             frequency_penalty: body.number("frequency_penalty"),
             ..Sampling::default()

@@ -1,5 +1,5 @@
-//! One item of a conversation, read. What other dialects have nothing for becomes calls and their results, or text: an
-//! agent's history holds it for good, so that a refusal would end the session.
+//! Reading one item of a conversation. Items without an equivalent elsewhere become calls and results, or text: they stay
+//! in an agent's history, so a refusal would end the session.
 
 use super::read_tool::{in_namespace, tool};
 use crate::translate::content_parts::{Author, or_placeholder, read_parts};
@@ -14,7 +14,7 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 /// Reads an item and adds it to the conversation.
 ///
 /// # Errors
-/// For what of the user's own the upstream cannot be told.
+/// For parts of the user that the upstream does not support.
 pub fn item<'a>(mut item: LazyObject<'a>, place: &Place, request: &mut Request<'a>) -> Result<()> {
     let whole = item.clone();
     let kind = item.keyword("type").unwrap_or_else(|| "message".to_owned());
@@ -71,7 +71,7 @@ pub fn item<'a>(mut item: LazyObject<'a>, place: &Place, request: &mut Request<'
                 arguments: arguments.unwrap_or_default(),
                 ..ToolCall::default()
             };
-            done(call, output, is_error, request);
+            completed_call(call, output, is_error, request);
         }
         "file_search_call" | "code_interpreter_call" => {
             let (given, found) = match kind.as_str() {
@@ -84,7 +84,7 @@ pub fn item<'a>(mut item: LazyObject<'a>, place: &Place, request: &mut Request<'
                 name: kind.trim_end_matches("_call").to_owned(),
                 ..ToolCall::default()
             };
-            done(call, item.json(&[found]).map(String::from), false, request);
+            completed_call(call, item.json(&[found]).map(String::from), false, request);
         }
         "image_generation_call" => {
             if let Some(image) = image(item) {
@@ -118,10 +118,10 @@ pub fn item<'a>(mut item: LazyObject<'a>, place: &Place, request: &mut Request<'
             let why = "is not supported where the upstream is not the Responses API";
             return Err(place.error(why));
         }
-        // What was found is in the words of the answer; what is to be compacted is not for the model.
+        // The answer's text has the results of a search; a trigger of compaction is not for the model.
         "web_search_call" | "compaction_trigger" => {}
         "compaction" | "compaction_summary" => {
-            let text = "[What was said before is summarized for another provider, which alone can read it.]";
+            let text = "[The earlier conversation is summarized in an encrypted form that only another provider can read.]";
             request.reworded(&kind);
             request
                 .turns
@@ -141,7 +141,7 @@ pub fn item<'a>(mut item: LazyObject<'a>, place: &Place, request: &mut Request<'
     Ok(())
 }
 
-/// The picture that was made.
+/// The generated image.
 fn image(mut item: LazyObject<'_>) -> Option<Part> {
     let data = item.nonempty_text("result")?;
     let mime = match item.keyword("output_format") {
@@ -161,7 +161,7 @@ fn call_id(item: &mut LazyObject<'_>) -> String {
     id.unwrap_or_default()
 }
 
-/// Some members of an item as an object of their own.
+/// An object of some members of an item.
 fn members(item: &mut LazyObject<'_>, keys: &[&str]) -> String {
     let said = keys.iter().filter_map(|key| {
         let value = String::from(item.json(&[key])?);
@@ -170,8 +170,13 @@ fn members(item: &mut LazyObject<'_>, keys: &[&str]) -> String {
     format!("{{{}}}", said.collect::<Vec<String>>().join(","))
 }
 
-/// A call that the vendor has run, and what came of it.
-fn done(call: ToolCall, output: Option<String>, is_error: bool, request: &mut Request<'_>) {
+/// Adds a call that the vendor has run, and its result.
+fn completed_call(
+    call: ToolCall,
+    output: Option<String>,
+    is_error: bool,
+    request: &mut Request<'_>,
+) {
     let id = call.id.clone();
     assistant(request, Part::ToolCall(call));
     let parts = output.map(Part::text).into_iter().collect();
@@ -189,7 +194,7 @@ fn result(call_id: String, parts: Vec<Part>, is_error: bool, request: &mut Reque
     request.turns.push(turn);
 }
 
-/// Tools that the conversation has come to have. Returns the names that they have there.
+/// Adds tools that the conversation defines. Returns their names.
 fn definitions(item: &mut LazyObject<'_>, request: &mut Request<'_>) -> Vec<String> {
     let mut names = Vec::new();
     for definition in item.list("tools").filter_map(LazyValue::object) {
@@ -199,7 +204,7 @@ fn definitions(item: &mut LazyObject<'_>, request: &mut Request<'_>) -> Vec<Stri
     names
 }
 
-/// Items of the model stand side by side; neighbours are one turn.
+/// Adds a part of the assistant; consecutive ones are one turn.
 fn assistant(request: &mut Request, part: Part) {
     match request.turns.last_mut() {
         Some(turn) if turn.role == Role::Assistant => turn.parts.extend([part]),

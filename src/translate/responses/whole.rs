@@ -1,4 +1,4 @@
-//! Whole answers: what their events come to.
+//! Whole answers, built from their events.
 
 use serde_json::Value;
 
@@ -34,7 +34,7 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
     response(head, progress, output)
 }
 
-/// The events that a block is the fold of.
+/// The events of a block.
 fn events(block: u32, content: &Block) -> Vec<Event> {
     let choice = 0;
     match content.clone() {

@@ -1,4 +1,4 @@
-//! Responses requests, written (spec/dialects.md 1).
+//! Writing Responses requests.
 
 use std::collections::HashSet;
 
@@ -18,13 +18,13 @@ use crate::wire::Dialect;
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
-/// The least that the vendor takes as the length of an answer, tokens (OpenAI's OpenAPI document, `max_output_tokens`).
+/// The least `max_output_tokens` that OpenAI accepts (its OpenAPI document).
 const LEAST_TOKENS: u64 = 16;
 
 /// Writes a request for `model`.
 ///
 /// # Errors
-/// For media that cannot be said.
+/// For media that the dialect does not support.
 pub fn request(request: Request, model: &str, names: &Names) -> Result<JsonBody> {
     let mut request = capabilities::without_dropped(request, Dialect::Responses);
     repair::ensure_turn(&mut request.system, &mut request.turns);
@@ -36,11 +36,11 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<JsonBody>
     }
     let turns = repair::move_media_to_user(request.turns);
     let turns = repair::tool_turns(turns, UpstreamCallIds::new(Dialect::Responses));
-    let text_calls = text_calls(&turns);
+    let custom_calls = custom_calls(&turns);
     let mut input = JsonList::expecting(turns.iter().map(Turn::weight).sum());
     for turn in turns {
         let weight = turn.weight();
-        self::turn(turn, names, &text_calls, &mut input)?;
+        self::turn(turn, names, &custom_calls, &mut input)?;
         input.advance(weight);
     }
     body.set_list("input", input);
@@ -79,8 +79,8 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<JsonBody>
     Ok(body)
 }
 
-/// Calls of tools of text: their results have a name of their own.
-fn text_calls(turns: &[Turn]) -> HashSet<String> {
+/// The calls of custom tools, whose results have their own type.
+fn custom_calls(turns: &[Turn]) -> HashSet<String> {
     let parts = turns.iter().flat_map(|turn| &turn.parts);
     parts
         .filter_map(|part| match part {
@@ -93,7 +93,7 @@ fn text_calls(turns: &[Turn]) -> HashSet<String> {
 fn turn(
     turn: Turn,
     names: &Names,
-    text_calls: &HashSet<String>,
+    custom_calls: &HashSet<String>,
     input: &mut JsonList,
 ) -> Result<()> {
     let role = match turn.role {
@@ -111,7 +111,7 @@ fn turn(
             }
             Part::ToolResult(result) => {
                 end(&mut is_open, input)?;
-                tool_result(result, text_calls, input)?;
+                tool_result(result, custom_calls, input)?;
             }
             Part::Reasoning { text, signature } => {
                 let signature = signature.filter(|signature| signature.family == Family::Gpt);
@@ -121,7 +121,7 @@ fn turn(
                 }
             }
             Part::Opaque(_) => {}
-            // Of the assistant a text says less than a whole message, which has an id that nobody knows any more.
+            // A complete message of the assistant would need an id, which is not known; an input message needs none.
             Part::Text(Text { text, .. }) if turn.role == Role::Assistant => {
                 if !text.is_empty() {
                     let members = [("type", "message".into()), ("role", role.into())];
@@ -137,13 +137,13 @@ fn turn(
                     "content": [{"type": "refusal", "refusal": text}]}),
                 )?;
             }
-            other => say(role, content(other)?, &mut is_open, input)?,
+            other => add_content(role, content(other)?, &mut is_open, input)?,
         }
     }
     end(&mut is_open, input)
 }
 
-/// Reasoning with the id that its encrypted content belongs to: the vendor refuses it with another.
+/// Reasoning with the id that its encrypted content belongs to; OpenAI refuses any other id.
 fn reasoning(text: &str, signature: &Signature) -> Value {
     let summary = (!text.is_empty()).then(|| json!({"type": "summary_text", "text": text}));
     let summary: Vec<Value> = summary.into_iter().collect();
@@ -155,8 +155,8 @@ fn reasoning(text: &str, signature: &Signature) -> Value {
     }
 }
 
-/// Adds to the message that is open, or opens one.
-fn say(
+/// Adds content to the open message, or opens one.
+fn add_content(
     role: &'static str,
     content: Option<Value>,
     is_open: &mut bool,
@@ -240,10 +240,10 @@ fn call(call: ToolCall, names: &Names) -> Value {
 
 fn tool_result(
     result: ToolResult,
-    text_calls: &HashSet<String>,
+    custom_calls: &HashSet<String>,
     input: &mut JsonList,
 ) -> Result<()> {
-    let kind = match text_calls.contains(&result.call_id) {
+    let kind = match custom_calls.contains(&result.call_id) {
         true => "custom_tool_call_output",
         false => "function_call_output",
     };
@@ -288,7 +288,7 @@ fn tools(
         ToolChoice::None => json!("none"),
         ToolChoice::Required => json!("required"),
         ToolChoice::Tool(name) => named(&name),
-        // The vendor has no choice of this type, but one of the tools that are allowed.
+        // OpenAI has no such choice, but one among allowed tools.
         ToolChoice::WebSearch => json!({"type": "allowed_tools", "mode": "required",
             "tools": [{"type": "web_search"}]}),
         ToolChoice::Hosted(kind) => {
@@ -341,7 +341,7 @@ fn definition(tool: Tool, names: &Names, definitions: &mut JsonList) -> Result<(
         return definitions.push(definition);
     }
     definition["parameters"] = Value::Null;
-    // Left out, it would mean true, which most schemas do not stand.
+    // The default is true, which most schemas do not satisfy.
     definition["strict"] = tool.strict.unwrap_or(false).into();
     let parameters = schema::object(&tool.schema, Dialect::Responses).unwrap_or_default();
     drop(tool.schema);

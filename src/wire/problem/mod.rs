@@ -1,5 +1,5 @@
-//! The one place that shapes errors: every failure that a caller sees is a [`Problem`], written in the
-//! caller's own dialect, before the stream or within it (`spec/http.md` 9 and 14).
+//! Errors: every failure that a client sees is a [`Problem`], written in the client's dialect, before a stream or within
+//! it.
 
 mod class;
 mod report;

@@ -1,8 +1,8 @@
-//! What each dialect calls a failure, by its status.
+//! The names of errors in each dialect, by status.
 
 use super::status::ErrorStatus;
 
-/// `spec/http.md` 9.2, but for 401, which is OpenAI's own.
+/// OpenAI's `type` (its "Error codes" page).
 pub(super) fn openai_type(status: ErrorStatus) -> &'static str {
     match status.code() {
         403 => "permission_error",
@@ -12,7 +12,7 @@ pub(super) fn openai_type(status: ErrorStatus) -> &'static str {
     }
 }
 
-/// `spec/http.md` 9.2.
+/// OpenAI's `code` (its "Error codes" page).
 pub(super) fn openai_code(status: ErrorStatus) -> Option<&'static str> {
     Some(match status.code() {
         401 => "invalid_api_key",
@@ -24,7 +24,7 @@ pub(super) fn openai_code(status: ErrorStatus) -> Option<&'static str> {
     })
 }
 
-/// `spec/http.md` 9.3: unlike bodies, events always carry a code.
+/// The code in an event, which, unlike a body, always has one.
 pub(super) fn stream_code(status: ErrorStatus) -> &'static str {
     match status.code() {
         408 => "request_timeout",
@@ -32,7 +32,7 @@ pub(super) fn stream_code(status: ErrorStatus) -> &'static str {
     }
 }
 
-/// `spec/http.md` 14 row 14, after Anthropic's API errors page.
+/// Anthropic's `type` (its "Errors" page).
 pub(super) fn claude_type(status: ErrorStatus) -> &'static str {
     match status.code() {
         401 => "authentication_error",

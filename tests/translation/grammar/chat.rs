@@ -1,4 +1,4 @@
-//! OpenAI Chat Completions: "The chat completion chunk object", and spec/dialects.md 5.3.
+//! OpenAI Chat Completions: "The chat completion chunk object".
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Gemini: "GenerateContentResponse", and spec/dialects.md 5.5.
+//! Gemini: "GenerateContentResponse".
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! What a stream of each dialect must look like, written from the vendors' documentation and spec/dialects.md 5,
+//! What a stream of each dialect must look like, written from the vendors' documentation,
 //! not from the code that writes it. Knows nothing of that code.
 
 mod chat;
