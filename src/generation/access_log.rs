@@ -10,8 +10,9 @@ use log::kv::{self, Key, Source, Value, VisitSource};
 use log::{Level, Record};
 
 use super::error_answer::CLIENT_GONE;
+use super::hooks::Report;
 use super::inbound::Inbound;
-use super::report::{Report, short};
+use super::session_id::short;
 use crate::logs::Seen;
 use crate::logs::line::ACCESS;
 use crate::logs::mask;

@@ -10,7 +10,7 @@ use super::context::{Generation, Outcome, ResponseSink};
 use super::error_answer::CLIENT_GONE;
 use super::inbound::Inbound;
 use super::parsed_request::ParsedRequest;
-use super::report::short;
+use super::session_id::short;
 use crate::exchange::ZERO;
 use crate::failure::Headers;
 use crate::http::fixed::{EVENT_STREAM, RELAYED_JSON};

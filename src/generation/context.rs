@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 
 use super::access_log::Access;
+use super::hooks::Report;
 use super::inbound::Inbound;
 use super::operation::Operation;
 use super::parsed_request::ParsedRequest;
-use super::report::Report;
 use super::services::Services;
 use super::snapshot::Snapshot;
 use crate::exchange::Waiter;

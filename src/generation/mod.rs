@@ -10,7 +10,9 @@ pub mod context;
 pub mod decoding;
 mod error_answer;
 mod failure;
+mod filter;
 pub mod gemini_cli;
+pub mod hooks;
 pub mod inbound;
 mod keep_alive;
 mod memory;
@@ -18,10 +20,10 @@ pub mod operation;
 mod parsed_request;
 pub mod payload_rules;
 mod references;
-pub mod report;
 pub mod request_log;
 mod requested_model;
 pub mod services;
+pub mod session_id;
 mod session_key;
 pub mod snapshot;
 pub mod statistics;
@@ -55,7 +57,10 @@ impl Generation<'_> {
     /// When the answer is not whole: the client has gone, or the upstream broke it off.
     pub fn serve(&self, inbound: &mut Inbound, out: &mut dyn Write) -> io::Result<()> {
         match self.understand(inbound) {
-            Ok(request) => self.answer(inbound, &request, out),
+            Ok(request) => match self.filter(inbound, &request) {
+                Ok(()) => self.answer(inbound, &request, out),
+                Err(problem) => self.refuse(&problem, out),
+            },
             Err(problem) => self.refuse(&problem, out),
         }
     }

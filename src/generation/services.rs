@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::report::Observer;
+use super::hooks::{Filter, Observer};
 use crate::budget::Budget;
 use crate::provider::Upstream;
 use crate::routing::State;
@@ -21,6 +21,7 @@ pub struct Services {
     /// Bytes of a request body once it is decoded.
     pub body_limit: u64,
     pub budget: Budget,
+    pub filter: Option<Filter>,
     pub observer: Option<Observer>,
     pub usage: Statistics,
 }

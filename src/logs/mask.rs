@@ -48,7 +48,7 @@ fn is_secret(name: &str) -> bool {
 }
 
 /// The same of a header. Names of keys have words before them that nobody parts from them.
-fn is_secret_header(name: &str) -> bool {
+pub fn is_secret_header(name: &str) -> bool {
     is_secret(name) || letters(name).contains("key")
 }
 

@@ -1,11 +1,12 @@
 //! The gateway inside another program.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use holdfast::Gateway;
-use holdfast::demo::{Gate, Step};
+use holdfast::demo::{Gate, Step, Upstreams};
+use holdfast::{Denied, Gateway, Incoming};
 
-use super::harness::{Dialect, KEY, PATIENCE, Setup, parse};
+use super::harness::{ALL, Dialect, KEY, PATIENCE, Setup, Wish, configuration, parse};
 
 #[test]
 fn it_starts_reloads_and_stops_again_and_again() {
@@ -105,4 +106,49 @@ fn draining_ends_when_it_must() {
     assert!(!setup.gateway().drain(Duration::from_millis(50), || false));
     assert!(!setup.gateway().drain(Duration::from_secs(600), || true));
     setup.stop();
+}
+
+#[test]
+fn a_filter_sees_whole_requests_without_keys_and_refuses_in_the_clients_words() {
+    let upstreams = Upstreams::start().unwrap();
+    let config = parse(&configuration(upstreams.address(), &Wish::default()));
+    let running = Gateway::new(config)
+        .filtered(Arc::new(|request: &Incoming<'_>| {
+            let is_named = |&(name, _): &(&str, &str)| name.eq_ignore_ascii_case("user-agent");
+            let has_key = request.headers.iter().any(|(_, value)| value.contains(KEY));
+            let text = String::from_utf8_lossy(request.body);
+            if has_key || !request.headers.iter().any(is_named) || request.model.is_empty() {
+                return Err(Denied {
+                    status: 500,
+                    message: "the filter was shown the wrong things".to_owned(),
+                });
+            }
+            match text.contains("forbidden") {
+                true => Err(Denied {
+                    status: 451,
+                    message: "not this".to_owned(),
+                }),
+                false => Ok(()),
+            }
+        }))
+        .run()
+        .unwrap();
+    let ask = |dialect: Dialect, text: &str, streams| {
+        super::client::Client::connect(running.address()).call(
+            "POST",
+            &dialect.path(streams),
+            &[("Authorization", "Bearer client-key"), ("User-Agent", "t")],
+            &dialect.body(&[text], streams),
+        )
+    };
+    for dialect in ALL {
+        assert_eq!(ask(dialect, "hello", false).status(), 200, "{dialect:?}");
+        let asked = upstreams.records().len();
+        for streams in [false, true] {
+            let answer = ask(dialect, "forbidden", streams);
+            assert_eq!(answer.status(), 451, "{dialect:?}");
+            assert_eq!(answer.json()["error"]["message"], "not this", "{dialect:?}");
+        }
+        assert_eq!(upstreams.records().len(), asked, "no upstream is asked");
+    }
 }

@@ -44,14 +44,14 @@ fn effort(setup: &Setup) -> Value {
 #[test]
 fn answers_name_the_alias_if_they_must() {
     let setup = setup(
-        "{name: demo-chat, alias: Forced, force-mapping: true}, {name: demo-chat, alias: ExpectedAnswer}",
+        "{name: demo-chat, alias: Forced, force-mapping: true}, {name: demo-chat, alias: Asked}",
     );
     for (asked, told) in [
         ("Forced", "Forced"),
         ("forced(high)", "Forced"),
         ("team/Forced", "Forced"),
         ("asked", "asked"),
-        ("team/ExpectedAnswer(low)", "team/ExpectedAnswer(low)"),
+        ("team/Asked(low)", "team/Asked(low)"),
     ] {
         for path in [CHAT, CLAUDE] {
             let answer = ask(&setup, path, &said(asked, &json!({})));
