@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::gemini::schema::{Profile, restore as restore_arguments};
 use super::neutral::parts::{is_object, object_of_text};
-use super::neutral::{Event, Json, Part, Request};
+use super::neutral::{BlockId, Event, Json, Part, Request};
 use crate::wire::Dialect;
 
 /// What is needed to restore arguments, and the calls in progress.
@@ -76,17 +76,9 @@ impl Arguments {
                 }
                 each(event);
             }
-            Event::ToolArgs {
-                choice,
-                block,
-                delta,
-            } => {
+            Event::ToolArgs(BlockId { choice, block }, delta) => {
                 let Some(call) = self.calls.get_mut(&(choice, block)) else {
-                    each(Event::ToolArgs {
-                        choice,
-                        block,
-                        delta,
-                    });
+                    each(Event::ToolArgs(BlockId { choice, block }, delta));
                     return;
                 };
                 call.text.push_str(&delta);
@@ -97,14 +89,10 @@ impl Arguments {
                 {
                     let delta = std::mem::take(&mut call.text);
                     self.calls.remove(&(choice, block));
-                    each(Event::ToolArgs {
-                        choice,
-                        block,
-                        delta,
-                    });
+                    each(Event::ToolArgs(BlockId { choice, block }, delta));
                 }
             }
-            Event::ToolEnd { choice, block } => {
+            Event::ToolEnd(BlockId { choice, block }) => {
                 self.release(choice, block, each);
                 each(event);
             }
@@ -130,11 +118,7 @@ impl Arguments {
         };
         let delta = self.restored(call);
         if !delta.trim().is_empty() {
-            each(Event::ToolArgs {
-                choice,
-                block,
-                delta,
-            });
+            each(Event::ToolArgs(BlockId { choice, block }, delta));
         }
     }
 

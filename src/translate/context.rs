@@ -7,7 +7,7 @@ use super::neutral::answer::Head;
 use super::neutral::ids::{self, ClientCallIds, Mint};
 use super::neutral::names::Names;
 use super::neutral::prefill::PrefillFilter;
-use super::neutral::{Event, Json};
+use super::neutral::{BlockId, Event, Json};
 use super::signature_cache::SignatureRecorder;
 use crate::wire::Dialect;
 
@@ -90,7 +90,7 @@ impl TranslationContext {
                 *id = self.call_ids.next(id, &mut self.mint);
                 *name = self.names.original(name).to_owned();
             }
-            Event::TextDelta { choice, text, .. } => {
+            Event::TextDelta(BlockId { choice, .. }, text) => {
                 if let Some(prefill) = &mut self.prefill {
                     *text = prefill.filter(*choice, std::mem::take(text));
                 }

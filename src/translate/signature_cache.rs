@@ -7,7 +7,9 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use super::neutral::{Event, Family, Part, Parts, Request, Role, Signature, ToolCall, Turn};
+use super::neutral::{
+    BlockId, Event, Family, Part, Parts, Request, Role, Signature, ToolCall, Turn,
+};
 use crate::wire::Dialect;
 
 /// Signatures shorter than this, in bytes, are placeholders and not stored.
@@ -236,25 +238,17 @@ impl SignatureRecorder {
     /// choice.
     pub fn record(&mut self, event: &Event) {
         match event {
-            Event::ReasoningDelta {
-                choice: 0,
-                block,
-                text,
-            } if signs_thoughts(self.upstream) => {
+            Event::ReasoningDelta(BlockId { choice: 0, block }, text)
+                if signs_thoughts(self.upstream) =>
+            {
                 if let Some(thought) = self.pending.thought(*block, text.len()) {
                     thought.text.push_str(text);
                 }
             }
-            Event::ReasoningSignature {
-                choice: 0,
-                block,
-                signature,
-            }
-            | Event::ReasoningOpaque {
-                choice: 0,
-                block,
-                signature,
-            } if is_native(self.upstream, signature) => {
+            Event::ReasoningSignature(BlockId { choice: 0, block }, signature)
+            | Event::ReasoningOpaque(BlockId { choice: 0, block }, signature)
+                if is_native(self.upstream, signature) =>
+            {
                 let Some(thought) = self.pending.thought(*block, signature.value.len()) else {
                     return;
                 };

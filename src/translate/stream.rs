@@ -163,7 +163,7 @@ impl Stream {
     }
 
     fn write(&mut self, event: Event, out: &mut Vec<u8>) {
-        if matches!(&event, Event::TextDelta { text, .. } if text.is_empty()) {
+        if matches!(&event, Event::TextDelta(_, text) if text.is_empty()) {
             return;
         }
         if let Event::Finish {

@@ -53,9 +53,10 @@ fn hosted(kind: &str) -> Hosted {
     Hosted {
         kind: kind.to_owned(),
         name: None,
-        home: Dialect::Messages,
-        given: json!({"type": kind, "name": kind.split('_').take(2).collect::<Vec<_>>().join("_")})
-            .into(),
+        dialect: Dialect::Messages,
+        definition:
+            json!({"type": kind, "name": kind.split('_').take(2).collect::<Vec<_>>().join("_")})
+                .into(),
     }
 }
 
@@ -201,7 +202,7 @@ fn say(thing: Feature, request: &mut Request) {
         }
         Feature::PageFetch => request.hosted.push(hosted("web_fetch_20250910")),
         Feature::HostedTool => request.hosted.push(Hosted {
-            home: Dialect::Gemini,
+            dialect: Dialect::Gemini,
             ..hosted("googleMaps")
         }),
         Feature::SearchDomains => search.unwrap().allowed_domains = vec!["a.example".into()],

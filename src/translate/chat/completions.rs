@@ -7,7 +7,7 @@ use crate::json::fields::Put;
 use crate::translate::neutral::answer::{Answer, Block, Ending, Head};
 use crate::translate::neutral::event::Event;
 use crate::translate::neutral::{
-    LazyObject, LazyValue, Part, Request, Role, Sampling, Turn, Untranslatable,
+    BlockId, LazyObject, LazyValue, Part, Request, Role, Sampling, Turn, Untranslatable,
 };
 
 /// The prompt where the client sends none.
@@ -75,7 +75,7 @@ impl Writer {
 
     /// Writes one event that is neither the end nor an error.
     pub fn put(&mut self, event: Event, out: &mut Vec<u8>) {
-        if let Event::TextDelta { choice, text, .. } = event {
+        if let Event::TextDelta(BlockId { choice, .. }, text) = event {
             let choice =
                 json!({"index": choice, "text": text, "logprobs": null, "finish_reason": null});
             write(&object(&self.head, vec![choice]), out);

@@ -7,7 +7,7 @@ use crate::json::fields::{Fields, list_of, object};
 use crate::translate::neutral::event::Citation;
 use crate::translate::neutral::ids::Mint;
 use crate::translate::neutral::search::TextOffsets;
-use crate::translate::neutral::{Event, Family, Signature, media};
+use crate::translate::neutral::{BlockId, Event, Family, Signature, media};
 
 /// The state of one choice.
 #[derive(Debug, Default)]
@@ -134,21 +134,9 @@ impl ChoiceReader {
         }
         let choice = self.index;
         events.push(match kind {
-            Kind::Text => Event::TextDelta {
-                choice,
-                block,
-                text,
-            },
-            Kind::Reasoning => Event::ReasoningDelta {
-                choice,
-                block,
-                text,
-            },
-            Kind::Refusal => Event::RefusalDelta {
-                choice,
-                block,
-                text,
-            },
+            Kind::Text => Event::TextDelta(BlockId { choice, block }, text),
+            Kind::Reasoning => Event::ReasoningDelta(BlockId { choice, block }, text),
+            Kind::Refusal => Event::RefusalDelta(BlockId { choice, block }, text),
         });
     }
 
@@ -166,11 +154,7 @@ impl ChoiceReader {
             range: place.map(|(_, range)| range),
         };
         let block = place.map_or_else(|| self.block(Kind::Text), |(block, _)| block);
-        events.push(Event::Citation {
-            choice: self.index,
-            block,
-            citation,
-        });
+        events.push(Event::Citation(BlockId::new(self.index, block), citation));
     }
 
     fn image(&mut self, mut image: Map<String, Value>, events: &mut Vec<Event>) {
@@ -305,11 +289,7 @@ impl ChoiceReader {
         if !call.waiting.is_empty() {
             let delta = std::mem::take(&mut call.waiting);
             call.arguments.push_str(&delta);
-            events.push(Event::ToolArgs {
-                choice,
-                block,
-                delta,
-            });
+            events.push(Event::ToolArgs(BlockId { choice, block }, delta));
         }
     }
 
@@ -330,7 +310,7 @@ impl ChoiceReader {
                 && let Some(block) = call.block
             {
                 call.has_ended = true;
-                events.push(Event::ToolEnd { choice, block });
+                events.push(Event::ToolEnd(BlockId { choice, block }));
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::json::fields::Put;
 use crate::translate::neutral::answer::{Answer, Block, Choice, Ending, Head, arguments};
 use crate::translate::neutral::event::Citation;
 use crate::translate::neutral::search::TextOffsets;
-use crate::translate::neutral::{Event, Family, Finish, Signature, media};
+use crate::translate::neutral::{BlockId, Event, Family, Finish, Signature, media};
 use crate::wire::usage::Usage;
 
 /// Writes the chunks of one answer.
@@ -46,19 +46,11 @@ impl Writer {
     /// Writes one event that is neither the end nor an error.
     pub fn put(&mut self, event: Event, out: &mut Vec<u8>) {
         match event {
-            Event::TextDelta {
-                choice,
-                block,
-                text,
-            } => {
+            Event::TextDelta(BlockId { choice, block }, text) => {
                 self.progress(choice, out).texts.add(block, &text);
                 self.delta(choice, json!({"content": text}), out);
             }
-            Event::ReasoningDelta {
-                choice,
-                block,
-                text,
-            } => {
+            Event::ReasoningDelta(BlockId { choice, block }, text) => {
                 let progress = self.progress(choice, out);
                 let before = progress.last_reasoning.replace(block);
                 if before.is_some_and(|before| before != block) {
@@ -66,7 +58,7 @@ impl Writer {
                 }
                 self.delta(choice, json!({"reasoning_content": text}), out);
             }
-            Event::RefusalDelta { choice, text, .. } => {
+            Event::RefusalDelta(BlockId { choice, .. }, text) => {
                 self.delta(choice, json!({"refusal": text}), out);
             }
             Event::ToolStart {
@@ -76,11 +68,7 @@ impl Writer {
                 name,
                 signature,
             } => self.tool(choice, block, &id, &name, signature, out),
-            Event::ToolArgs {
-                choice,
-                block,
-                delta,
-            } => {
+            Event::ToolArgs(BlockId { choice, block }, delta) => {
                 let Some(call) = self.call(choice, block) else {
                     return;
                 };
@@ -92,7 +80,7 @@ impl Writer {
                 };
                 self.delta(choice, json!({"tool_calls": delta}), out);
             }
-            Event::ToolEnd { choice, block } => {
+            Event::ToolEnd(BlockId { choice, block }) => {
                 let Some(call) = self.call(choice, block) else {
                     return;
                 };
@@ -102,11 +90,7 @@ impl Writer {
                 let delta = json!([{"index": call.place, "function": {"arguments": "{}"}}]);
                 self.delta(choice, json!({"tool_calls": delta}), out);
             }
-            Event::Citation {
-                choice,
-                block,
-                citation,
-            } => {
+            Event::Citation(BlockId { choice, block }, citation) => {
                 let texts = &self.progress(choice, out).texts;
                 let annotation = annotation(&citation, block, texts);
                 self.delta(choice, json!({"annotations": [annotation]}), out);
@@ -121,9 +105,9 @@ impl Writer {
             }
             // The dialect reports citations only, not searches.
             Event::Start { .. }
-            | Event::Search { .. }
-            | Event::ReasoningSignature { .. }
-            | Event::ReasoningOpaque { .. }
+            | Event::Search(_, _)
+            | Event::ReasoningSignature(_, _)
+            | Event::ReasoningOpaque(_, _)
             | Event::Usage(_)
             | Event::Finish { .. }
             | Event::Error { .. } => {}

@@ -1,5 +1,6 @@
 //! Web searches and citations in Gemini's grounding metadata, which follows the text.
 
+use crate::translate::neutral::BlockId;
 use serde_json::{Map, Value, json};
 
 use crate::json::fields::{Fields, object};
@@ -135,16 +136,15 @@ pub fn read(
             let index = index.as_u64().and_then(|index| usize::try_from(index).ok());
             let page = index.and_then(|index| pages.get(index));
             if let Some(page) = page.filter(|page| is_page(page)) {
-                events.push(Event::Citation {
-                    choice,
-                    block: place,
-                    citation: Citation {
+                events.push(Event::Citation(
+                    BlockId::new(choice, place),
+                    Citation {
                         url: page.url.clone(),
                         title: page.title.clone(),
                         cited_text: String::new(),
                         range: Some(range),
                     },
-                });
+                ));
             }
         }
     }
@@ -164,11 +164,10 @@ pub fn read(
             true => std::mem::take(&mut found),
             false => Vec::new(),
         };
-        events.push(Event::Search {
-            choice,
-            block: block(),
-            search: Search { query, found },
-        });
+        events.push(Event::Search(
+            BlockId::new(choice, block()),
+            Search { query, found },
+        ));
     }
 }
 

@@ -5,9 +5,9 @@ use serde_json::{Map, Value};
 use super::grounding;
 use super::partial_call::Partial;
 use crate::json::fields::{Fields, object};
-use crate::translate::neutral::event;
 use crate::translate::neutral::ids::Mint;
 use crate::translate::neutral::search::TextOffsets;
+use crate::translate::neutral::{BlockId, event};
 use crate::translate::neutral::{Event, Family, Finish, Signature};
 
 /// Reads the chunks of one answer.
@@ -196,11 +196,7 @@ impl Choice {
             let text = part.text("text").or_else(|| fenced(&mut part));
             if let Some(text) = text.filter(|text| !text.is_empty()) {
                 let block = self.block(Kind::Thought);
-                events.push(Event::ReasoningDelta {
-                    choice,
-                    block,
-                    text,
-                });
+                events.push(Event::ReasoningDelta(BlockId { choice, block }, text));
             }
             if let Some(signature) = signature {
                 self.signed(signature, events);
@@ -213,11 +209,7 @@ impl Choice {
                 let block = self.block(Kind::Text);
                 self.texts.add(block, &text);
                 self.text.push_str(&text);
-                events.push(Event::TextDelta {
-                    choice,
-                    block,
-                    text,
-                });
+                events.push(Event::TextDelta(BlockId { choice, block }, text));
             }
             if let Some(signature) = signature {
                 self.signed(signature, events);
@@ -228,11 +220,7 @@ impl Choice {
             self.running = None;
             self.has_content = true;
             let block = self.new_block();
-            events.push(Event::TextDelta {
-                choice,
-                block,
-                text: words,
-            });
+            events.push(Event::TextDelta(BlockId { choice, block }, words));
             return;
         }
         if let Some(mut data) = part.object("inlineData") {
@@ -267,11 +255,10 @@ impl Choice {
             _ => self.new_block(),
         };
         self.running = None;
-        events.push(Event::ReasoningSignature {
-            choice: self.index,
-            block,
+        events.push(Event::ReasoningSignature(
+            BlockId::new(self.index, block),
             signature,
-        });
+        ));
     }
 
     /// Reads a call, or a piece of one. It is written when it is complete: its signature may come with any piece.
@@ -314,11 +301,10 @@ impl Choice {
             name: call.name,
             signature: call.signature,
         });
-        events.push(Event::ToolArgs {
-            choice,
-            block,
-            delta: Value::Object(call.arguments).to_string(),
-        });
-        events.push(Event::ToolEnd { choice, block });
+        events.push(Event::ToolArgs(
+            BlockId { choice, block },
+            Value::Object(call.arguments).to_string(),
+        ));
+        events.push(Event::ToolEnd(BlockId { choice, block }));
     }
 }

@@ -8,7 +8,7 @@ use super::grounding::Grounding;
 use crate::json::fields::Put;
 use crate::translate::neutral::answer::{Answer, Block, Choice, Ending, Head};
 use crate::translate::neutral::parts::object_of_text;
-use crate::translate::neutral::{Event, Finish, Signature};
+use crate::translate::neutral::{BlockId, Event, Finish, Signature};
 use crate::wire::usage::Usage;
 
 /// Writes the chunks of one answer as objects, which the caller frames.
@@ -45,28 +45,16 @@ impl Writer {
     /// Writes one event that is neither the end nor an error.
     pub fn put(&mut self, event: Event, out: &mut Vec<Value>) {
         match event {
-            Event::TextDelta {
-                choice,
-                block,
-                text,
-            }
-            | Event::RefusalDelta {
-                choice,
-                block,
-                text,
-            } => {
+            Event::TextDelta(BlockId { choice, block }, text)
+            | Event::RefusalDelta(BlockId { choice, block }, text) => {
                 self.grounding.entry(choice).or_default().said(block, &text);
                 self.part(choice, json!({"text": text}), out);
             }
-            Event::ReasoningDelta { choice, text, .. } => {
+            Event::ReasoningDelta(BlockId { choice, .. }, text) => {
                 self.part(choice, json!({"text": text, "thought": true}), out);
             }
-            Event::ReasoningSignature {
-                choice, signature, ..
-            }
-            | Event::ReasoningOpaque {
-                choice, signature, ..
-            } => {
+            Event::ReasoningSignature(BlockId { choice, .. }, signature)
+            | Event::ReasoningOpaque(BlockId { choice, .. }, signature) => {
                 self.flush_signature(choice, out);
                 self.signatures.insert(choice, signature);
             }
@@ -87,29 +75,21 @@ impl Writer {
                 };
                 self.calls.insert((choice, block), call);
             }
-            Event::ToolArgs {
-                choice,
-                block,
-                delta,
-            } => {
+            Event::ToolArgs(BlockId { choice, block }, delta) => {
                 if let Some(call) = self.calls.get_mut(&(choice, block)) {
                     call.arguments.push_str(&delta);
                 }
             }
-            Event::ToolEnd { choice, block } => {
+            Event::ToolEnd(BlockId { choice, block }) => {
                 if let Some(call) = self.calls.get_mut(&(choice, block)) {
                     call.is_complete = true;
                 }
                 self.complete_calls(choice, out);
             }
-            Event::Search { choice, search, .. } => {
+            Event::Search(BlockId { choice, .. }, search) => {
                 self.grounding.entry(choice).or_default().searched(search);
             }
-            Event::Citation {
-                choice,
-                block,
-                citation,
-            } => {
+            Event::Citation(BlockId { choice, block }, citation) => {
                 let grounding = self.grounding.entry(choice).or_default();
                 grounding.cited(block, citation);
             }

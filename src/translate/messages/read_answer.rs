@@ -8,7 +8,7 @@ use crate::json::fields::{Fields, object};
 use crate::translate::neutral::event::{self, Citation};
 use crate::translate::neutral::ids::Mint;
 use crate::translate::neutral::search::{FoundPage, Search};
-use crate::translate::neutral::{Event, Family, Finish, Signature};
+use crate::translate::neutral::{BlockId, Event, Family, Finish, Signature};
 
 /// Reads the events of one answer.
 #[derive(Debug)]
@@ -111,7 +111,7 @@ impl Reader {
         };
         let (choice, block) = (0, open.block);
         match open.kind {
-            Kind::Tool => events.push(Event::ToolEnd { choice, block }),
+            Kind::Tool => events.push(Event::ToolEnd(BlockId { choice, block })),
             Kind::Search => {
                 let input = serde_json::from_str::<Map<String, Value>>(&open.input);
                 let query = input.unwrap_or_default().text_or_empty("query");
@@ -120,10 +120,8 @@ impl Reader {
             _ => {}
         }
         let range = (open.characters > 0).then_some((0, open.characters));
-        events.extend(open.citations.into_iter().map(|citation| Event::Citation {
-            choice,
-            block,
-            citation: Citation { range, ..citation },
+        events.extend(open.citations.into_iter().map(|citation| {
+            Event::Citation(BlockId { choice, block }, Citation { range, ..citation })
         }));
     }
 
@@ -149,11 +147,10 @@ impl Reader {
             Some("redacted_thinking") => {
                 let data = block.text_or_empty("data");
                 if let Some(signature) = Signature::read(&data, Family::ClaudeRedacted) {
-                    events.push(Event::ReasoningOpaque {
-                        choice,
-                        block: number,
+                    events.push(Event::ReasoningOpaque(
+                        BlockId::new(choice, number),
                         signature,
-                    });
+                    ));
                 }
                 Kind::Other
             }
@@ -215,11 +212,10 @@ impl Reader {
             })
         });
         let found = found.collect();
-        events.push(Event::Search {
-            choice: 0,
-            block,
-            search: Search { query, found },
-        });
+        events.push(Event::Search(
+            BlockId { choice: 0, block },
+            Search { query, found },
+        ));
     }
 
     fn finish(&mut self, mut delta: Map<String, Value>, events: &mut Vec<Event>) {
@@ -227,14 +223,13 @@ impl Reader {
             return;
         };
         for (_, query) in std::mem::take(&mut self.searches) {
-            events.push(Event::Search {
-                choice: 0,
-                block: self.blocks,
-                search: Search {
+            events.push(Event::Search(
+                BlockId::new(0, self.blocks),
+                Search {
                     query,
                     found: Vec::new(),
                 },
-            });
+            ));
             self.blocks += 1;
         }
         let finish = match native.as_str() {
@@ -261,26 +256,17 @@ impl Open {
         let (choice, block) = (0, self.block);
         if let Some(text) = delta.nonempty_text("text") {
             self.characters += text.chars().count() as u64;
-            events.push(Event::TextDelta {
-                choice,
-                block,
-                text,
-            });
+            events.push(Event::TextDelta(BlockId { choice, block }, text));
         }
         if let Some(text) = delta.nonempty_text("thinking") {
-            events.push(Event::ReasoningDelta {
-                choice,
-                block,
-                text,
-            });
+            events.push(Event::ReasoningDelta(BlockId { choice, block }, text));
         }
         let signature = delta.text_or_empty("signature");
         if let Some(signature) = Signature::read(&signature, Family::Claude) {
-            events.push(Event::ReasoningSignature {
-                choice,
-                block,
+            events.push(Event::ReasoningSignature(
+                BlockId { choice, block },
                 signature,
-            });
+            ));
         }
         if let Some(json) = delta.nonempty_text("partial_json") {
             self.input(json, events);
@@ -291,11 +277,7 @@ impl Open {
 
     fn input(&mut self, json: String, events: &mut Vec<Event>) {
         match self.kind {
-            Kind::Tool => events.push(Event::ToolArgs {
-                choice: 0,
-                block: self.block,
-                delta: json,
-            }),
+            Kind::Tool => events.push(Event::ToolArgs(BlockId::new(0, self.block), json)),
             Kind::Search => self.input.push_str(&json),
             _ => {}
         }

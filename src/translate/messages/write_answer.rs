@@ -8,7 +8,7 @@ use super::answer::{NO_IMAGE, citation, opaque, search_id, search_result, stop_r
 use crate::json::fields::Put;
 use crate::translate::neutral::answer::{Ending, Head};
 use crate::translate::neutral::search::Search;
-use crate::translate::neutral::{Event, Family, Finish, Signature};
+use crate::translate::neutral::{BlockId, Event, Family, Finish, Signature};
 use crate::wire::usage::Usage;
 
 /// Writes the events of one answer. At most one block is open at a time: a call that begins while another one is open
@@ -76,42 +76,24 @@ impl Writer {
         }
         self.start(out);
         match event {
-            Event::TextDelta {
-                choice: 0,
-                block,
-                text,
-            }
-            | Event::RefusalDelta {
-                choice: 0,
-                block,
-                text,
-            } => {
+            Event::TextDelta(BlockId { choice: 0, block }, text)
+            | Event::RefusalDelta(BlockId { choice: 0, block }, text) => {
                 self.enter(block, Kind::Text, out);
                 self.delta(json!({"type": "text_delta", "text": text}), out);
             }
-            Event::ReasoningDelta {
-                choice: 0,
-                block,
-                text,
-            } => {
+            Event::ReasoningDelta(BlockId { choice: 0, block }, text) => {
                 self.enter(block, Kind::Thinking, out);
                 self.delta(json!({"type": "thinking_delta", "thinking": text}), out);
             }
-            Event::ReasoningSignature {
-                choice: 0,
-                block,
-                signature,
-            } => {
+            Event::ReasoningSignature(BlockId { choice: 0, block }, signature) => {
                 self.enter(block, Kind::Thinking, out);
                 if let Some(open) = &mut self.open {
                     open.signature = Some(signature.write(Family::Claude));
                 }
             }
-            Event::ReasoningOpaque {
-                choice: 0,
-                signature,
-                ..
-            } => self.whole(opaque(&signature), out),
+            Event::ReasoningOpaque(BlockId { choice: 0, .. }, signature) => {
+                self.whole(opaque(&signature), out)
+            }
             Event::ToolStart {
                 choice: 0,
                 block,
@@ -124,17 +106,11 @@ impl Writer {
                 }
                 self.tool(block, id, name, out);
             }
-            Event::ToolArgs {
-                choice: 0,
-                block,
-                delta,
-            } => self.arguments(block, delta, out),
-            Event::ToolEnd { choice: 0, block } => self.end_tool(block, out),
-            Event::Citation {
-                choice: 0,
-                block,
-                citation,
-            } => {
+            Event::ToolArgs(BlockId { choice: 0, block }, delta) => {
+                self.arguments(block, delta, out)
+            }
+            Event::ToolEnd(BlockId { choice: 0, block }) => self.end_tool(block, out),
+            Event::Citation(BlockId { choice: 0, block }, citation) => {
                 self.enter(block, Kind::Text, out);
                 let citation = self::citation(&citation);
                 self.delta(
@@ -142,9 +118,7 @@ impl Writer {
                     out,
                 );
             }
-            Event::Search {
-                choice: 0, search, ..
-            } => self.search(search, out),
+            Event::Search(BlockId { choice: 0, .. }, search) => self.search(search, out),
             Event::ImageOut {
                 choice: 0, block, ..
             } => {

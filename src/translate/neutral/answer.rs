@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::event::Citation;
+use super::event::{BlockId, Citation};
 use super::event::{Event, Finish};
 use super::json_text::Json;
 use super::search::Search;
@@ -115,11 +115,7 @@ impl Answer {
                 choice.finish = Some(finish);
                 choice.native = native;
             }
-            Event::TextDelta {
-                choice,
-                block,
-                text,
-            } => {
+            Event::TextDelta(BlockId { choice, block }, text) => {
                 let empty = || Block::Text {
                     text: String::new(),
                     citations: Vec::new(),
@@ -128,11 +124,7 @@ impl Answer {
                     before.push_str(&text);
                 }
             }
-            Event::Citation {
-                choice,
-                block,
-                citation,
-            } => {
+            Event::Citation(BlockId { choice, block }, citation) => {
                 let empty = || Block::Text {
                     text: String::new(),
                     citations: Vec::new(),
@@ -141,40 +133,24 @@ impl Answer {
                     citations.push(citation);
                 }
             }
-            Event::ReasoningDelta {
-                choice,
-                block,
-                text,
-            } => {
+            Event::ReasoningDelta(BlockId { choice, block }, text) => {
                 if let Block::Reasoning { text: before, .. } =
                     self.block(choice, block, Block::no_reasoning)
                 {
                     before.push_str(&text);
                 }
             }
-            Event::ReasoningSignature {
-                choice,
-                block,
-                signature: latest,
-            } => {
+            Event::ReasoningSignature(BlockId { choice, block }, latest) => {
                 if let Block::Reasoning { signature, .. } =
                     self.block(choice, block, Block::no_reasoning)
                 {
                     *signature = Some(latest);
                 }
             }
-            Event::ReasoningOpaque {
-                choice,
-                block,
-                signature,
-            } => {
+            Event::ReasoningOpaque(BlockId { choice, block }, signature) => {
                 self.block(choice, block, || Block::Opaque(signature));
             }
-            Event::RefusalDelta {
-                choice,
-                block,
-                text,
-            } => {
+            Event::RefusalDelta(BlockId { choice, block }, text) => {
                 if let Block::Refusal(before) =
                     self.block(choice, block, || Block::Refusal(String::new()))
                 {
@@ -196,25 +172,17 @@ impl Answer {
                     is_complete: false,
                 });
             }
-            Event::ToolArgs {
-                choice,
-                block,
-                delta,
-            } => {
+            Event::ToolArgs(BlockId { choice, block }, delta) => {
                 if let Some(Block::Tool { arguments, .. }) = self.known(choice, block) {
                     arguments.push_str(&delta);
                 }
             }
-            Event::ToolEnd { choice, block } => {
+            Event::ToolEnd(BlockId { choice, block }) => {
                 if let Some(Block::Tool { is_complete, .. }) = self.known(choice, block) {
                     *is_complete = true;
                 }
             }
-            Event::Search {
-                choice,
-                block,
-                search,
-            } => {
+            Event::Search(BlockId { choice, block }, search) => {
                 self.block(choice, block, || Block::Search(search));
             }
             Event::ImageOut {

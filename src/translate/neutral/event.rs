@@ -5,8 +5,21 @@ use super::signature::Signature;
 use crate::wire::problem::{Class, ErrorStatus};
 use crate::wire::usage::Usage;
 
-/// One step of an answer. `block` numbers the pieces of content of a choice in ascending order; it is not an index of
-/// any dialect.
+/// A piece of content of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlockId {
+    pub choice: u32,
+    /// Ascending within a choice; not an index of any dialect.
+    pub block: u32,
+}
+
+impl BlockId {
+    pub fn new(choice: u32, block: u32) -> Self {
+        Self { choice, block }
+    }
+}
+
+/// One step of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     Start {
@@ -15,33 +28,13 @@ pub enum Event {
         /// Seconds since 1970.
         created: Option<u64>,
     },
-    TextDelta {
-        choice: u32,
-        block: u32,
-        text: String,
-    },
-    ReasoningDelta {
-        choice: u32,
-        block: u32,
-        text: String,
-    },
+    TextDelta(BlockId, String),
+    ReasoningDelta(BlockId, String),
     /// Closes a block of reasoning.
-    ReasoningSignature {
-        choice: u32,
-        block: u32,
-        signature: Signature,
-    },
+    ReasoningSignature(BlockId, Signature),
     /// Encrypted reasoning.
-    ReasoningOpaque {
-        choice: u32,
-        block: u32,
-        signature: Signature,
-    },
-    RefusalDelta {
-        choice: u32,
-        block: u32,
-        text: String,
-    },
+    ReasoningOpaque(BlockId, Signature),
+    RefusalDelta(BlockId, String),
     ToolStart {
         choice: u32,
         block: u32,
@@ -49,26 +42,11 @@ pub enum Event {
         name: String,
         signature: Option<Signature>,
     },
-    ToolArgs {
-        choice: u32,
-        block: u32,
-        delta: String,
-    },
-    ToolEnd {
-        choice: u32,
-        block: u32,
-    },
-    Citation {
-        choice: u32,
-        block: u32,
-        citation: Citation,
-    },
+    ToolArgs(BlockId, String),
+    ToolEnd(BlockId),
+    Citation(BlockId, Citation),
     /// A completed search.
-    Search {
-        choice: u32,
-        block: u32,
-        search: Search,
-    },
+    Search(BlockId, Search),
     ImageOut {
         choice: u32,
         block: u32,
@@ -96,16 +74,16 @@ impl Event {
     pub fn choice(&self) -> Option<u32> {
         match self {
             Self::Start { .. } | Self::Usage(_) | Self::Error { .. } => None,
-            Self::TextDelta { choice, .. }
-            | Self::ReasoningDelta { choice, .. }
-            | Self::ReasoningSignature { choice, .. }
-            | Self::ReasoningOpaque { choice, .. }
-            | Self::RefusalDelta { choice, .. }
+            Self::TextDelta(BlockId { choice, .. }, _)
+            | Self::ReasoningDelta(BlockId { choice, .. }, _)
+            | Self::ReasoningSignature(BlockId { choice, .. }, _)
+            | Self::ReasoningOpaque(BlockId { choice, .. }, _)
+            | Self::RefusalDelta(BlockId { choice, .. }, _)
             | Self::ToolStart { choice, .. }
-            | Self::ToolArgs { choice, .. }
-            | Self::ToolEnd { choice, .. }
-            | Self::Citation { choice, .. }
-            | Self::Search { choice, .. }
+            | Self::ToolArgs(BlockId { choice, .. }, _)
+            | Self::ToolEnd(BlockId { choice, .. })
+            | Self::Citation(BlockId { choice, .. }, _)
+            | Self::Search(BlockId { choice, .. }, _)
             | Self::ImageOut { choice, .. }
             | Self::Finish { choice, .. } => Some(*choice),
         }
@@ -114,9 +92,9 @@ impl Event {
     /// Whether it is an empty text, which opens no block.
     pub fn is_blank(&self) -> bool {
         match self {
-            Self::TextDelta { text, .. }
-            | Self::ReasoningDelta { text, .. }
-            | Self::RefusalDelta { text, .. } => text.is_empty(),
+            Self::TextDelta(_, text)
+            | Self::ReasoningDelta(_, text)
+            | Self::RefusalDelta(_, text) => text.is_empty(),
             _ => false,
         }
     }

@@ -29,7 +29,7 @@ pub mod signature;
 pub mod turn;
 pub mod untranslatable;
 
-pub use event::{Event, Finish};
+pub use event::{BlockId, Event, Finish};
 pub use hosted::Hosted;
 pub use json_body::{JsonBody, Wrap};
 pub use json_list::{Item, JsonList};

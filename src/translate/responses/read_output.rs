@@ -8,7 +8,7 @@ use crate::json::fields::{Fields, object};
 use crate::translate::neutral::event::Citation;
 use crate::translate::neutral::ids::Mint;
 use crate::translate::neutral::search::{FoundPage, Search};
-use crate::translate::neutral::{Event, Family, Signature};
+use crate::translate::neutral::{BlockId, Event, Family, Signature};
 
 /// The items of an answer, as far as they have been read.
 #[derive(Debug)]
@@ -94,11 +94,10 @@ impl OutputReader {
             signature: None,
         });
         if !item.arguments.is_empty() {
-            events.push(Event::ToolArgs {
-                choice: 0,
-                block: next,
-                delta: item.arguments.clone(),
-            });
+            events.push(Event::ToolArgs(
+                BlockId::new(0, next),
+                item.arguments.clone(),
+            ));
         }
     }
 
@@ -111,11 +110,7 @@ impl OutputReader {
         if let Some(block) = item.block
             && !delta.is_empty()
         {
-            events.push(Event::ToolArgs {
-                choice: 0,
-                block,
-                delta,
-            });
+            events.push(Event::ToolArgs(BlockId { choice: 0, block }, delta));
         }
     }
 
@@ -153,18 +148,10 @@ impl OutputReader {
         let choice = 0;
         events.push(if kind == Kind::Reasoning {
             item.reasoning += text.len();
-            Event::ReasoningDelta {
-                choice,
-                block,
-                text,
-            }
+            Event::ReasoningDelta(BlockId { choice, block }, text)
         } else {
             item.text += text.len();
-            Event::TextDelta {
-                choice,
-                block,
-                text,
-            }
+            Event::TextDelta(BlockId { choice, block }, text)
         });
     }
 
@@ -191,11 +178,7 @@ impl OutputReader {
             self.blocks += 1;
             self.blocks - 1
         });
-        events.push(Event::RefusalDelta {
-            choice: 0,
-            block,
-            text,
-        });
+        events.push(Event::RefusalDelta(BlockId { choice: 0, block }, text));
     }
 
     /// Reads an annotation of a text.
@@ -219,16 +202,15 @@ impl OutputReader {
         let Some(url) = annotation.nonempty_text("url") else {
             return;
         };
-        events.push(Event::Citation {
-            choice: 0,
-            block,
-            citation: Citation {
+        events.push(Event::Citation(
+            BlockId { choice: 0, block },
+            Citation {
                 url,
                 title: annotation.text_or_empty("title"),
                 cited_text: String::new(),
                 range: range.0.zip(range.1).filter(|(start, end)| start < end),
             },
-        });
+        ));
     }
 
     /// Reads a complete item and writes the events for what its deltas did not hold.
@@ -310,7 +292,7 @@ impl OutputReader {
                     self.all_arguments(at, &all, events);
                 }
                 if let Some(block) = self.items.get(at).and_then(|item| item.block) {
-                    events.push(Event::ToolEnd { choice: 0, block });
+                    events.push(Event::ToolEnd(BlockId { choice: 0, block }));
                 }
             }
             Kind::Search => self.searched(item, events),
@@ -346,11 +328,10 @@ impl OutputReader {
                 true => found.clone(),
                 false => Vec::new(),
             };
-            events.push(Event::Search {
-                choice: 0,
-                block: self.blocks,
-                search: Search { query, found },
-            });
+            events.push(Event::Search(
+                BlockId::new(0, self.blocks),
+                Search { query, found },
+            ));
             self.blocks += 1;
         }
     }
@@ -385,16 +366,10 @@ impl OutputReader {
             self.blocks - 1
         });
         events.push(match signature.family {
-            Family::ClaudeRedacted => Event::ReasoningOpaque {
-                choice: 0,
-                block,
-                signature,
-            },
-            _ => Event::ReasoningSignature {
-                choice: 0,
-                block,
-                signature,
-            },
+            Family::ClaudeRedacted => {
+                Event::ReasoningOpaque(BlockId { choice: 0, block }, signature)
+            }
+            _ => Event::ReasoningSignature(BlockId { choice: 0, block }, signature),
         });
     }
 
@@ -403,7 +378,7 @@ impl OutputReader {
         for item in self.items.iter_mut().filter(|item| !item.is_done) {
             item.is_done = true;
             if let (Kind::Call, Some(block)) = (item.kind, item.block) {
-                events.push(Event::ToolEnd { choice: 0, block });
+                events.push(Event::ToolEnd(BlockId { choice: 0, block }));
             }
         }
     }

@@ -8,7 +8,7 @@ use super::envelope::{Progress, failed, response};
 use super::items::{Item, Kind, Named, annotation, closing_events, text_part};
 use crate::translate::neutral::answer::{Ending, Head};
 use crate::translate::neutral::search::TextOffsets;
-use crate::translate::neutral::{Event, Finish, Signature};
+use crate::translate::neutral::{BlockId, Event, Finish, Signature};
 
 /// About what a complete item takes beside its text, in bytes.
 const ITEM: usize = 512;
@@ -60,48 +60,28 @@ impl Writer {
         self.start(out);
         match event {
             event if event.is_blank() => {}
-            Event::TextDelta {
-                choice: 0,
-                block,
-                text,
-            } => {
+            Event::TextDelta(BlockId { choice: 0, block }, text) => {
                 let at = self.enter(Kind::Message, block, out);
                 self.texts.add(block, &text);
                 self.say(at, "response.output_text.delta", "content_index", text, out);
             }
-            Event::RefusalDelta {
-                choice: 0,
-                block,
-                text,
-            } => {
+            Event::RefusalDelta(BlockId { choice: 0, block }, text) => {
                 let at = self.enter(Kind::Refusal, block, out);
                 self.say(at, "response.refusal.delta", "content_index", text, out);
             }
-            Event::ReasoningDelta {
-                choice: 0,
-                block,
-                text,
-            } => {
+            Event::ReasoningDelta(BlockId { choice: 0, block }, text) => {
                 let at = self.enter(Kind::Reasoning, block, out);
                 self.summary_begins(at, out);
                 let name = "response.reasoning_summary_text.delta";
                 self.say(at, name, "summary_index", text, out);
             }
-            Event::ReasoningSignature {
-                choice: 0,
-                block,
-                signature,
-            } => {
+            Event::ReasoningSignature(BlockId { choice: 0, block }, signature) => {
                 let at = self.enter(Kind::Reasoning, block, out);
                 if let Some(item) = self.items.get_mut(at) {
                     item.signature = Some(signature);
                 }
             }
-            Event::ReasoningOpaque {
-                choice: 0,
-                block,
-                signature,
-            } => {
+            Event::ReasoningOpaque(BlockId { choice: 0, block }, signature) => {
                 let at = self.enter(Kind::Reasoning, block, out);
                 if let Some(item) = self.items.get_mut(at) {
                     item.signature = Some(signature);
@@ -115,28 +95,20 @@ impl Writer {
                 name,
                 signature,
             } => self.tool(block, id, name, signature, out),
-            Event::ToolArgs {
-                choice: 0,
-                block,
-                delta,
-            } => self.arguments(block, delta, out),
-            Event::ToolEnd { choice: 0, block } => {
+            Event::ToolArgs(BlockId { choice: 0, block }, delta) => {
+                self.arguments(block, delta, out)
+            }
+            Event::ToolEnd(BlockId { choice: 0, block }) => {
                 if let Some(at) = self.calls.remove(&block) {
                     self.done(at, "completed", out);
                 }
             }
-            Event::Citation {
-                choice: 0,
-                block,
-                citation,
-            } => {
+            Event::Citation(BlockId { choice: 0, block }, citation) => {
                 let at = self.enter(Kind::Message, block, out);
                 let annotation = annotation(&citation, block, &self.texts);
                 self.annotate(at, annotation, out);
             }
-            Event::Search {
-                choice: 0, search, ..
-            } => {
+            Event::Search(BlockId { choice: 0, .. }, search) => {
                 self.close(out);
                 let at = self.add(Kind::Search(search), out);
                 self.done(at, "completed", out);

@@ -15,7 +15,7 @@ use super::class::{Class, lower, says};
 use super::status::ErrorStatus;
 
 /// Codes, types and reasons, in lower case.
-const CODES: &[(&str, Class)] = &[
+pub(super) const CODES: &[(&str, Class)] = &[
     // OpenAI, and most that imitate it.
     ("context_length_exceeded", Class::ContextTooLong),
     // LiteLLM, llama.cpp's server, Z.ai.
@@ -54,7 +54,7 @@ const CODES: &[(&str, Class)] = &[
 ];
 
 /// What messages say, in lower case: the pieces in this order. The first one that fits counts.
-const MESSAGES: &[(&[&str], Class)] = &[
+pub(super) const MESSAGES: &[(&[&str], Class)] = &[
     // Limits of tokens per minute are told much like limits of length: OpenAI, Groq, Amazon Bedrock.
     (&["rate limit"], Class::Quota),
     (&["too many requests"], Class::Quota),

@@ -6,7 +6,7 @@ use super::profile::Profile;
 
 /// A property of an object without properties, which models in validated mode do not call.
 pub const REASON: &str = "reason";
-const REASON_DESCRIPTION: &str = "Brief explanation of why you are calling this tool";
+pub const REASON_DESCRIPTION: &str = "Brief explanation of why you are calling this tool";
 /// A property of a nested object that requires none of its properties, for the same reason.
 pub const BLANK: &str = "_";
 
@@ -84,13 +84,15 @@ impl Fields {
     }
 }
 
-fn reason() -> Value {
+/// The schema of [`REASON`].
+pub fn reason() -> Value {
     Value::Object(Map::from_iter([
         ("type".to_owned(), "string".into()),
         ("description".to_owned(), REASON_DESCRIPTION.into()),
     ]))
 }
 
-fn blank() -> Value {
+/// The schema of [`BLANK`].
+pub fn blank() -> Value {
     Value::Object(Map::from_iter([("type".to_owned(), "boolean".into())]))
 }

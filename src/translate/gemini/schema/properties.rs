@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::fields::REASON_DESCRIPTION;
 use super::profile::DEPTH;
 use super::*;
 

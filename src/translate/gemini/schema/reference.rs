@@ -7,7 +7,7 @@ use super::profile::DEPTH;
 
 /// How many bytes of schema may be expanded from references: a chain of definitions that refer to the next one twice
 /// doubles with each link. Real ones stay below 100 KiB.
-const EXPANSION: usize = 512 * 1024;
+pub const EXPANSION: usize = 512 * 1024;
 
 /// Follows the references within one document, except recursive ones.
 pub struct References<'a> {

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::fields::reason;
 use super::profile::DEPTH;
+use super::reference::EXPANSION;
 use super::*;
 
 const PUBLIC: Profile = Profile::Public;

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::super::wordings::{CODES, MESSAGES};
 use super::Class::{self, *};
-use super::{CODES, ErrorStatus, MESSAGES};
+use super::ErrorStatus;
 use crate::translate::responses::failure::{self, FailedAnswer};
 use crate::wire::Dialect;
 use crate::wire::problem::{Problem, from_upstream, render, render_in_stream, retold};
