@@ -15,6 +15,10 @@ pub mod messages;
 pub mod neutral;
 mod openai;
 mod request;
+#[allow(
+    clippy::indexing_slicing,
+    reason = "Only members of objects that are made there are set"
+)]
 pub mod responses;
 pub mod signature_cache;
 mod stream;
