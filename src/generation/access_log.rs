@@ -1,4 +1,4 @@
-//! The one line in the log that tells of a request (`spec/config.md` 6.2 and 8 row 13).
+//! The log line of a request.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -13,10 +13,10 @@ use super::error_answer::CLIENT_GONE;
 use super::hooks::Report;
 use super::inbound::Inbound;
 use super::session_id::short;
-use crate::logs::Seen;
 use crate::logs::line::ACCESS;
 use crate::logs::mask;
 use crate::logs::request_id::RequestId;
+use crate::logs::request_log::ResponseCapture;
 
 /// The longest id of a client's own that is shown, bytes.
 const CLIENT_ID: usize = 64;
@@ -25,14 +25,14 @@ const CLIENT_ID: usize = 64;
 pub struct Access {
     pub id: RequestId,
     /// What has gone to the client, by whatever way.
-    pub seen: Seen,
+    pub seen: ResponseCapture,
     is_admitted: Cell<bool>,
     failure: RefCell<Option<String>>,
     status: Cell<Option<u16>>,
 }
 
 impl Access {
-    pub fn new(id: RequestId, seen: Seen) -> Self {
+    pub fn new(id: RequestId, seen: ResponseCapture) -> Self {
         Self {
             id,
             seen,

@@ -1,4 +1,4 @@
-//! Request bodies with a `Content-Encoding` (`spec/http.md` 14 row 1). Newer Codex clients send zstd.
+//! Decodes request bodies with a `Content-Encoding`. Newer Codex clients send zstd.
 
 use std::fmt;
 use std::io::Read;

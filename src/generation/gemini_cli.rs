@@ -1,5 +1,4 @@
-//! Gemini CLI's own endpoint, `/v1internal:*` (`spec/http.md` 13). It asks for no key, so it is for programs
-//! of this host alone.
+//! Gemini CLI's endpoint, `/v1internal:*`. It requires no key and therefore serves only programs on this host.
 
 use std::net::SocketAddr;
 

@@ -15,7 +15,7 @@ use crate::exchange::{Client, Waiter, Writer};
 use crate::http::fixed::{EVENT_STREAM, RELAYED_JSON};
 use crate::http::head::{Framing, Head};
 use crate::http::prefixed::Prefixed;
-use crate::logs::Seen;
+use crate::logs::request_log::ResponseCapture;
 use crate::provider::Action;
 use crate::relay::Chunks;
 use crate::wire::Dialect;
@@ -37,7 +37,7 @@ pub struct KeepAlive {
 
 struct Task {
     client: Rc<dyn Client>,
-    seen: Seen,
+    seen: ResponseCapture,
     head: Vec<u8>,
     form: Form,
     every: Duration,

@@ -137,7 +137,7 @@ impl Generation<'_> {
             Err(_) => AnswerStorage::Nobody,
         };
         inbound.expanded = None;
-        if placed.is_ok() && !logs::upstream::is_kept() {
+        if placed.is_ok() && !logs::request_log::upstream::is_logged() {
             inbound.release_body();
         }
         let sink = ResponseSink {

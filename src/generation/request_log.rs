@@ -8,10 +8,9 @@ use super::error_answer::CLIENT_GONE;
 use super::inbound::{Coding, Inbound};
 use super::snapshot::Snapshot;
 use crate::budget::Budget;
-use crate::logs::current::{self, Entered};
-use crate::logs::record::{self, Body, Record};
 use crate::logs::request_id::RequestId;
-use crate::logs::{Keep, Seen, Sent};
+use crate::logs::request_log::{self, CapturedResponse, CurrentRequest, Policy};
+use crate::logs::request_log::{LoggedRequest, RequestBody, ResponseCapture};
 
 /// The least status that is a failure.
 const FAILED: u16 = 400;
@@ -21,8 +20,8 @@ const BODY: u64 = 1024 * 1024;
 /// A request whose log is being kept.
 pub struct RequestLog<'s> {
     snapshot: &'s Snapshot,
-    keep: Keep,
-    entered: Entered,
+    policy: Policy,
+    current: CurrentRequest,
 }
 
 impl<'s> RequestLog<'s> {
@@ -31,65 +30,65 @@ impl<'s> RequestLog<'s> {
         let Inbound { method, target, .. } = inbound;
         let upgrades = inbound.headers.get("upgrade");
         let upgrades = upgrades.is_some_and(|to| to.eq_ignore_ascii_case("websocket"));
-        let keep = Keep::of(&snapshot.config.logs, method, target, upgrades);
+        let policy = Policy::of(&snapshot.config.logs, method, target, upgrades);
         Self {
             snapshot,
-            keep,
-            entered: current::enter(id, keep, &snapshot.log_folder),
+            policy,
+            current: request_log::enter(id, policy, &snapshot.log_folder),
         }
     }
 
     /// For what goes to the client.
-    pub fn seen(&self) -> Seen {
-        Seen::new(self.keep, Arc::clone(&self.snapshot.log_folder))
+    pub fn seen(&self) -> ResponseCapture {
+        ResponseCapture::new(self.policy, Arc::clone(&self.snapshot.log_folder))
     }
 
     /// Writes the log, if there is to be one.
     #[inline(never)]
-    pub fn end(self, inbound: Inbound, access: &Access, sent: Sent) {
+    pub fn end(self, inbound: Inbound, access: &Access, response: CapturedResponse) {
         let status = access.status();
-        let is_wanted = match self.keep {
+        let is_wanted = match self.policy {
             // Whoever is refused at the door could fill the disk, or push out the files of others.
             _ if !access.is_admitted() => false,
-            Keep::Nothing => false,
+            Policy::Off => false,
             // Whoever leaves early has not met a failure.
-            Keep::Failures => status >= FAILED && status != CLIENT_GONE,
-            Keep::Everything => true,
+            Policy::ErrorsOnly => status >= FAILED && status != CLIENT_GONE,
+            Policy::Full => true,
         };
         if is_wanted {
-            self.write(inbound, access, sent);
+            self.write(inbound, access, response);
         }
     }
 
     #[inline(never)]
-    fn write(self, mut inbound: Inbound, access: &Access, sent: Sent) {
+    fn write(self, mut inbound: Inbound, access: &Access, response: CapturedResponse) {
         // What it fails with is told in its place.
         let _ = inbound.decode(BODY, &Budget::unlimited());
         let headers: Vec<(&str, &str)> = inbound.headers.iter().collect();
-        let is_told = sent.status.is_none_or(|status| status >= FAILED);
+        let is_told = response.status.is_none_or(|status| status >= FAILED);
         let failure = access.failure().filter(|_| !is_told);
-        let record = Record {
+        let request = LoggedRequest {
             id: access.id,
             method: &inbound.method,
             target: &inbound.target,
             headers: &headers,
             body: match inbound.coding {
-                Coding::Broken(why) => Body::Undecodable(why.to_string()),
+                Coding::Broken(why) => RequestBody::Missing(why.to_string()),
                 Coding::Released { bytes } => {
                     let what = "bytes were not kept once the answer had begun";
-                    Body::Undecodable(format!("{bytes} {what}"))
+                    RequestBody::Missing(format!("{bytes} {what}"))
                 }
-                Coding::AsItCame | Coding::Undone => Body::Plain(&inbound.body),
+                Coding::AsItCame | Coding::Undone => RequestBody::Plain(&inbound.body),
             },
             arrived: SystemTime::now()
                 .checked_sub(inbound.arrived.elapsed())
                 .unwrap_or_else(SystemTime::now),
             status: access.status(),
             failure: failure.as_deref(),
-            upstream: self.entered.upstream(),
-            sent,
+            upstream: self.current.upstream(),
+            response,
         };
         let logs = &self.snapshot.config.logs;
-        record::write(&self.snapshot.log_folder, logs, self.keep, record);
+        request_log::write(&self.snapshot.log_folder, logs, self.policy, request);
     }
 }

@@ -27,7 +27,7 @@ impl Began {
 }
 
 impl Generation<'_> {
-    /// Whether it is recorded. Counting is not (`spec/config.md` 6.4).
+    /// Whether the request is recorded. Counting tokens is not.
     pub(super) fn is_recorded(&self) -> bool {
         self.snapshot.config.usage.enabled && self.operation.action != Action::Count
     }

@@ -1,4 +1,4 @@
-//! Who may ask (`spec/http.md` 3).
+//! Authenticates clients by their keys.
 
 use std::net::SocketAddr;
 
@@ -30,9 +30,9 @@ pub enum Client<'k> {
 pub enum Refused {
     /// No key in any of the five places.
     MissingKey,
-    /// A key that is not one of ours.
+    /// A wrong key.
     InvalidKey,
-    /// The configuration still has the keys that everybody knows (`spec/http.md` 14 row 19).
+    /// The configuration still has the keys of the example file, which are public.
     ExampleKey,
     /// There are no keys, and the request is not from a program of this host.
     Stranger(Stranger),

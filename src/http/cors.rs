@@ -1,6 +1,5 @@
-//! Every answer may be read by any web page (`spec/http.md` 1 and 14 row 3): the key is what protects, and
-//! browsers attach none by themselves. Where there are no keys, requests of other origins are refused, and these
-//! answers have no such headers ([`super::anonymous`]).
+//! Every web page may read every answer: the key protects, and browsers do not add one by themselves. Without client keys,
+//! requests of other origins are refused, and these answers have no CORS headers ([`super::anonymous`]).
 
 /// The headers of every other answer, errors and preflights included. The wildcard of `Allow-Headers` does not
 /// cover `Authorization` in browsers (Fetch Standard, "CORS non-wildcard request-header name").

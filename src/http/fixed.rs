@@ -1,8 +1,8 @@
 //! Answers that are always the same.
 
-/// The content type of what the gateway itself says (`spec/http.md` 1).
+/// The content type of the gateway's own answers.
 pub const JSON: &str = "application/json; charset=utf-8";
-/// The content type of answers that are relayed, and of errors in a dialect.
+/// The content type of relayed answers and of errors in a dialect.
 pub const RELAYED_JSON: &str = "application/json";
 /// The content type of event streams.
 pub const EVENT_STREAM: &str = "text/event-stream";

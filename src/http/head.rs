@@ -9,7 +9,7 @@ use crate::logs::request_id::RequestId;
 use crate::time;
 use crate::wire::problem::reason;
 
-/// The longest `Retry-After` that is sent, in seconds: a day (`spec/routing.md` 7.8).
+/// The longest `Retry-After` that is sent, in seconds: a day.
 const MAX_RETRY_AFTER: u64 = 86_400;
 
 /// Names that are decided here; passed-on headers do not override them.

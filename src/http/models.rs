@@ -1,4 +1,4 @@
-//! The lists of models, as each family of clients reads them (`spec/http.md` 4 and 14 row 6).
+//! The lists of models in the formats of OpenAI, Anthropic and Google.
 
 use serde::Serialize;
 

@@ -1,7 +1,9 @@
-//! Which of an upstream's response headers a client gets (`spec/http.md` 10 and 14 rows 3, 4, 13).
+//! The response headers of an upstream that are passed to the client.
 
-/// Passed on in any case: when to come back. What is left of a quota is not: it is that of one credential among
-/// several, and the next request may go to another.
+use crate::glob;
+
+/// Always passed on. Rate-limit headers are not: they concern one credential of several, and the next request may use
+/// another.
 const ALWAYS: &[&str] = &["retry-after"];
 
 /// Never passed on: they are about one connection, one encoding of the body, or a web origin that is not ours.
@@ -41,14 +43,8 @@ pub fn passed_on<'h>(
 }
 
 fn listed(patterns: &[&str], name: &str) -> bool {
-    patterns
-        .iter()
-        .any(|pattern| match pattern.strip_suffix('*') {
-            Some(prefix) => name
-                .get(..prefix.len())
-                .is_some_and(|head| head.eq_ignore_ascii_case(prefix)),
-            None => name.eq_ignore_ascii_case(pattern),
-        })
+    let mut patterns = patterns.iter();
+    patterns.any(|pattern| glob::matches_ignore_ascii_case(pattern, name))
 }
 
 /// RFC 9110 7.6.1: `Connection` may name further headers that end at this hop.

@@ -1,7 +1,7 @@
-//! Which request target is what (`spec/http.md` 2).
+//! Maps request targets to routes.
 //!
-//! Paths are compared byte by byte as they came. Only model names are percent-decoded, once, and a name
-//! that then still reads as a path (`..`, `%2e`, a backslash) is no name.
+//! Paths are compared byte by byte. Only model names are percent-decoded, once; a name that then still looks like a path
+//! (`..`, `%2e`, a backslash) is invalid.
 
 use std::borrow::Cow;
 
@@ -358,7 +358,7 @@ fn stored(path: &str, operation: StoredOperation) -> Option<Route<'_>> {
     is_id.then_some(Route::Stored { id, operation })
 }
 
-/// `{model}:{method}`, split at the last colon, since ids may hold one (`spec/http.md` 14 row 10).
+/// `{model}:{method}`, split at the last colon, because model ids may contain colons.
 fn gemini<'t>(path: &'t str, rest: &'t str) -> Option<Route<'t>> {
     let rest = name(rest)?;
     let parts = rest

@@ -27,9 +27,9 @@ impl Attempt<'_> {
             signatures.forget_used();
         }
         log::info!("asked again without what it signatures: {refusal}");
-        if logs::upstream::is_kept() {
+        if logs::request_log::upstream::is_logged() {
             let said = String::from_utf8_lossy(&refusal.body);
-            logs::upstream::failure(refusal.status, &said);
+            logs::request_log::upstream::failure(refusal.status, &said);
         }
         self.generation.services.upstream.call(&Call {
             body: &body,
