@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use holdfast::translate::neutral::given;
+use holdfast::translate::neutral::lazy;
 use holdfast::translate::neutral::capabilities::Way;
 use holdfast::translate::{self, TranslationInput, Form};
 use holdfast::wire::Dialect;
@@ -40,7 +40,7 @@ fuzz_target!(|input: &[u8]| {
     drop(body);
     let most = translate::memory_needed(upstream, body_bytes) + SMALL;
     assert!(translated.body.capacity() <= most, "more memory than is said");
-    let body = given::open(&translated.body).expect("an object");
+    let body = lazy::open(&translated.body).expect("an object");
     let way = Way::within(upstream);
     let again = match upstream {
         Dialect::Chat => chat::read::request(body, way),

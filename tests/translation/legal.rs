@@ -188,7 +188,7 @@ fn the_user_ends_what_ends_in_white_space() {
 #[test]
 fn a_prefill_goes_where_it_is_taken() {
     let turns = || vec![turn(Role::User, "a"), turn(Role::Assistant, "{\"b\": \n")];
-    for (upstream, model, is_kept) in [
+    for (upstream, model, is_fixed) in [
         (Dialect::Messages, "claude-sonnet-4-5", true),
         (Dialect::Messages, "claude-opus-4-6", false),
         (Dialect::Messages, "claude-sonnet-4-6-20260101", false),
@@ -204,9 +204,9 @@ fn a_prefill_goes_where_it_is_taken() {
             let translated = to_model(client, upstream, model, &body).unwrap();
             let what = format!("{} to {model}", client.name());
             let is_dropped = translated.dropped == ["prefill"];
-            assert_eq!(is_dropped, !is_kept, "{what}: {:?}", translated.dropped);
+            assert_eq!(is_dropped, !is_fixed, "{what}: {:?}", translated.dropped);
             let text = String::from_utf8(translated.body).unwrap();
-            assert_eq!(text.contains("{\\\"b\\\":"), is_kept, "{what}: {text}");
+            assert_eq!(text.contains("{\\\"b\\\":"), is_fixed, "{what}: {text}");
             if upstream == Dialect::Messages {
                 assert!(!text.contains("\\n\"}"), "{what}: {text}");
             }

@@ -1,9 +1,9 @@
 //! What a client says reaches the upstream, whatever its dialect.
 
-use holdfast::translate::neutral::capabilities::Direction;
-use holdfast::translate::neutral::ids::Distinct;
+use holdfast::translate::neutral::ids::UpstreamCallIds;
 use holdfast::translate::neutral::names::Names;
-use holdfast::translate::neutral::{Part, Request, Role, Source, ToolChoice, given, repair};
+use holdfast::translate::neutral::place::Direction;
+use holdfast::translate::neutral::{Part, Request, Role, Source, ToolChoice, lazy, repair};
 use holdfast::translate::{chat, gemini, messages, responses};
 use holdfast::wire::Dialect;
 use serde_json::{Map, Value, json};
@@ -12,7 +12,7 @@ use super::fixtures::{of_kind, translated};
 use super::grammar;
 
 pub fn read(dialect: Dialect, body: &[u8]) -> Request<'static> {
-    let body = given::open(body).unwrap();
+    let body = lazy::open(body).unwrap();
     let way = Direction::within(dialect);
     match dialect {
         Dialect::Chat => chat::read::request(body, way),
@@ -35,13 +35,13 @@ pub fn essence(request: Request, names: &Names) -> Vec<String> {
             .lines()
             .map(|line| format!("system {line}")),
     );
-    let mut turns = repair::tool_turns(request.turns, Distinct::new(Dialect::Responses));
+    let mut turns = repair::tool_turns(request.turns, UpstreamCallIds::new(Dialect::Responses));
     for turn in &mut turns {
         if turn.role == Role::System {
             turn.role = Role::User;
         }
     }
-    for turn in repair::merged(turns) {
+    for turn in repair::merge_turns(turns) {
         let who = match turn.role {
             Role::Assistant => "model",
             Role::User | Role::System => "user",
@@ -382,7 +382,7 @@ fn instructions_alone_are_the_users() {
 }
 
 #[test]
-fn forms_of_output_are_asked_for_as_far_as_they_can_be() {
+fn forms_of_output_are_output_instruction_as_far_as_they_can_be() {
     let schema = json!({"type": "object", "properties": {"n": {"type": "integer", "minimum": 1, "description": "a number"},
         "minimum": {"type": "string", "maxLength": 3}}});
     let mut body = json!({"messages": [{"role": "user", "content": "x"}],

@@ -24,7 +24,7 @@ impl Attempt<'_> {
             return Err(refusal);
         };
         if let Some(signatures) = self.signatures.take() {
-            signatures.forget_given();
+            signatures.forget_used();
         }
         log::info!("asked again without what it signatures: {refusal}");
         if logs::request_log::upstream::is_logged() {

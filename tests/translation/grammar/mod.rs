@@ -1,5 +1,5 @@
-//! The grammar of streams in each dialect, written from the vendors' documentation and independent of the code that writes
-//! streams.
+//! What a stream of each dialect must look like, written from the vendors' documentation,
+//! not from the code that writes it. Knows nothing of that code.
 
 mod chat;
 mod gemini;
