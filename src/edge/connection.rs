@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::counters::InFlight;
 use super::counters::Place;
-use super::framing::chunked::Decoder;
+use crate::chunked::Decoder;
 use super::framing::request::RequestHead;
 use super::output::Output;
 use super::queue::Permit;

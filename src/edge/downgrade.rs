@@ -3,7 +3,7 @@
 use std::io;
 
 use super::framing::Body;
-use super::framing::chunked::Decoder;
+use crate::chunked::Decoder;
 use super::framing::response;
 
 /// The longest head of an answer, bytes.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::connection::{Afterwards, Connection, Ending, Incoming, Pending, Phase, Transfer};
 use super::core::{Core, Next};
 use super::framing::Body;
-use super::framing::chunked::{Decoder, NotChunked};
+use crate::chunked::{Decoder, NotChunked};
 use super::framing::request::{self, HeadLimits, RequestHead};
 use super::poller::Interest;
 use super::refusal::Refusal;
