@@ -9,15 +9,15 @@ use std::time::Duration;
 use log::kv::{self, Key, Source, Value, VisitSource};
 use log::{Level, Record};
 
-use super::error_answer::CLIENT_GONE;
 use super::hooks::Report;
 use super::inbound::Inbound;
-use super::session_id::short;
 use crate::logs::Seen;
 use crate::logs::line::ACCESS;
 use crate::logs::mask;
 use crate::logs::request_id::RequestId;
 
+/// The logged status if the client disconnects before the answer, as in nginx.
+pub const CLIENT_GONE: u16 = 499;
 /// The longest id of a client's own that is shown, bytes.
 const CLIENT_ID: usize = 64;
 
@@ -52,7 +52,7 @@ impl Access {
     }
 
     /// Says why the request fails. The last word counts.
-    pub fn failed(&self, why: &str) {
+    pub fn set_failure(&self, why: &str) {
         self.failure.replace(Some(why.to_owned()));
     }
 
@@ -77,12 +77,12 @@ impl Access {
             (Some(status), false) => status.max(500),
             (None, false) => 500,
         };
-        self.tell(inbound, status, None);
+        self.write_line(inbound, status, None);
     }
 
     /// Writes the line.
     #[inline(never)]
-    pub fn tell(&self, inbound: &Inbound, status: u16, report: Option<&Report<'_>>) {
+    pub fn write_line(&self, inbound: &Inbound, status: u16, report: Option<&Report<'_>>) {
         self.status.set(Some(status));
         let level = match status {
             500.. => Level::Error,
@@ -102,7 +102,7 @@ impl Access {
             path: &mask::url(&inbound.target),
             failure: failure.as_deref(),
             client_id: id.filter(|id| is_sane(id)),
-            session: report.and_then(|report| report.session).map(short),
+            session: report.and_then(|report| report.session).map(short_session),
             report,
         };
         log::logger().log(
@@ -123,6 +123,20 @@ impl Access {
 fn is_sane(id: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
     (1..=CLIENT_ID).contains(&id.len()) && id.bytes().all(is_plain)
+}
+
+/// A session id as logs show it: the first 8 characters if it is longer than 20 bytes. Hashes of messages have 20 bytes
+/// and are shown whole.
+pub fn short_session(session: &str) -> Cow<'_, str> {
+    if session.len() <= 20 {
+        return Cow::Borrowed(session);
+    }
+    let head: String = session
+        .chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .take(8)
+        .collect();
+    Cow::Owned(head + "...")
 }
 
 struct Line<'a> {
@@ -254,6 +268,18 @@ mod tests {
         assert_eq!(
             line(Duration::from_millis(61_700), Some("it broke")),
             "200 |           61s |       127.0.0.1 | POST    \"/v1/messages?key=AIza...6789\" | it broke"
+        );
+    }
+
+    #[test]
+    fn long_session_ids_are_cut() {
+        assert_eq!(
+            short_session("msg:6f3af82650710693"),
+            "msg:6f3af82650710693"
+        );
+        assert_eq!(
+            short_session("claude:ac980658-63bd-4fb3-97ba-8da64cb1e344"),
+            "claude:a..."
         );
     }
 

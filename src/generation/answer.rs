@@ -4,18 +4,16 @@ use std::borrow::Cow;
 use std::io;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use super::access_log::{CLIENT_GONE, short_session};
 use super::answer_storage::AnswerStorage;
 use super::attempt::context::{OpenedAnswer, Opening};
 use super::context::{Generation, Outcome, ResponseSink};
-use super::error_answer::CLIENT_GONE;
 use super::inbound::Inbound;
 use super::parsed_request::ParsedRequest;
-use super::session_id::short;
 use crate::exchange::ZERO;
 use crate::failure::Headers;
 use crate::http::fixed::{EVENT_STREAM, RELAYED_JSON};
-use crate::http::head::{Framing, Head};
-use crate::http::prefixed::Prefixed;
+use crate::http::head::{Framing, Head, HeadWriter};
 use crate::redaction::Redaction;
 use crate::relay::{self, AnswerEnd, Chunks, Ended, Opened, Relayed, Style, Translation, Whole};
 use crate::routing::Placed;
@@ -92,7 +90,7 @@ impl Generation<'_> {
         };
         let opening = match opening {
             Opening::Same(Opened::Whole(whole)) if has_begun || request.stream => {
-                self.late(whole, request)
+                self.converted(whole, request)
             }
             opening => opening,
         };
@@ -102,18 +100,18 @@ impl Generation<'_> {
                 (Ended::Terminal, _) => serving.succeeded(),
                 (Ended::ClientGone, _) | (_, None) => {}
                 (_, Some(failure)) => {
-                    self.fails(&failure.message);
-                    self.note(candidate, failure);
+                    self.set_failure(&failure.message);
+                    self.log_failed_attempt(candidate, failure);
                     serving.failed(failure, Instant::now());
                 }
             }
             let response = match end.ended {
-                Ended::Terminal => self.keep(&mut storage, end),
+                Ended::Terminal => self.store_answer(&mut storage, end),
                 _ => end.response.map(str::to_owned),
             };
             if let Some(response) = response {
                 let session = identity::response_name(&response);
-                serving.add_name(Name::new(self.client_name(), &session, model));
+                serving.add_name(Name::new(self.client_key(), &session, model));
             }
         };
         let relayed = match opening {
@@ -129,7 +127,7 @@ impl Generation<'_> {
                     is_codex: inbound.is_codex(),
                     model: request.shown_model(upstream_model),
                 };
-                primed.pump(chunks(Prefixed::new(head, out)), style, &mut on_end)
+                primed.pump(chunks(HeadWriter::new(head, out)), style, &mut on_end)
             }
             Opening::Same(Opened::Whole(whole)) => {
                 let framing = whole.length().map_or(Framing::Chunked, Framing::Length);
@@ -137,11 +135,11 @@ impl Generation<'_> {
                     Head::new(whole.status, RELAYED_JSON, framing),
                     &whole.headers,
                 );
-                whole.pump(Prefixed::new(head, out), &mut on_end)
+                whole.pump(HeadWriter::new(head, out), &mut on_end)
             }
             Opening::Translated(translation) => {
                 let head = head(stream, translation.headers());
-                translation.pump(chunks(Prefixed::new(head, out)), keep_alive, &mut on_end)
+                translation.pump(chunks(HeadWriter::new(head, out)), keep_alive, &mut on_end)
             }
         };
         let outcome = Outcome {
@@ -160,7 +158,7 @@ impl Generation<'_> {
 
     /// A whole answer to a client that has got chunks already, or is to get events.
     #[inline(never)]
-    fn late(&self, whole: Box<Whole>, request: &ParsedRequest<'_>) -> Opening {
+    fn converted(&self, whole: Box<Whole>, request: &ParsedRequest<'_>) -> Opening {
         if !request.stream {
             return Opening::Same(Opened::Whole(Box::new((*whole).chunked())));
         }
@@ -210,7 +208,7 @@ impl Generation<'_> {
                 .as_deref()
                 .map(|dropped| ("X-Holdfast-Dropped", dropped)),
         );
-        let session = request.identity.primary.as_deref().map(short);
+        let session = request.identity.primary.as_deref().map(short_session);
         if self.snapshot.config.logs.debug {
             headers.push(("X-Holdfast-Credential", credential));
             let session = session.as_deref().filter(|session| session.is_ascii());

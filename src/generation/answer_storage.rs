@@ -17,10 +17,10 @@ use crate::wire::Dialect;
 
 /// Who keeps the answer to a request.
 pub(super) enum AnswerStorage {
-    Nobody,
-    AtUpstream(AtUpstream),
+    None,
+    Upstream(AtUpstream),
     /// This gateway.
-    Here(Turn),
+    Gateway(Turn),
 }
 
 /// The conversation that an answer belongs to.
@@ -48,37 +48,41 @@ impl Generation<'_> {
         request: &ParsedRequest<'_>,
     ) -> AnswerStorage {
         if !self.is_referable(request.form) || !request.is_stored {
-            return AnswerStorage::Nobody;
+            return AnswerStorage::None;
         }
         if candidate.credential.keeps_answers() {
             let names = request.rename(upstream_model);
-            return AnswerStorage::AtUpstream(AtUpstream {
+            return AnswerStorage::Upstream(AtUpstream {
                 credential: Arc::clone(candidate.id()),
                 names: names.map(|names| (names.upstream.into(), names.client.into())),
             });
         }
-        let texts = reference::input_of(inbound.sent());
-        let client = Client::new(self.client_name());
+        let texts = reference::input_of(inbound.upstream_body());
+        let client = Client::new(self.client_key());
         match self.services.stored.items(client, &texts) {
-            Ok((context, _reservation)) => AnswerStorage::Here(Turn {
+            Ok((context, _reservation)) => AnswerStorage::Gateway(Turn {
                 context,
                 _reservation,
             }),
             Err(exhausted) => {
                 log::warn!("an answer will not be found by its id: {exhausted}");
-                AnswerStorage::Nobody
+                AnswerStorage::None
             }
         }
     }
 
     /// Keeps an answer that is over. Returns the id by which it can be referred to.
     #[inline(never)]
-    pub(super) fn keep(&self, storage: &mut AnswerStorage, end: &AnswerEnd<'_>) -> Option<String> {
+    pub(super) fn store_answer(
+        &self,
+        storage: &mut AnswerStorage,
+        end: &AnswerEnd<'_>,
+    ) -> Option<String> {
         let store = &self.services.stored;
-        let (client, now) = (Client::new(self.client_name()), Instant::now());
-        match std::mem::replace(storage, AnswerStorage::Nobody) {
-            AnswerStorage::Nobody => end.response.map(str::to_owned),
-            AnswerStorage::AtUpstream(there) => {
+        let (client, now) = (Client::new(self.client_key()), Instant::now());
+        match std::mem::replace(storage, AnswerStorage::None) {
+            AnswerStorage::None => end.response.map(str::to_owned),
+            AnswerStorage::Upstream(there) => {
                 let parts = end.whole.and_then(Parts::of);
                 let Some(parts) = parts.filter(|parts| parts.store != Some(false)) else {
                     let id = end.response.map(str::to_owned)?;
@@ -96,7 +100,7 @@ impl Generation<'_> {
                 store.note(client, &id, ids.collect(), there, now);
                 Some(id)
             }
-            AnswerStorage::Here(turn) => {
+            AnswerStorage::Gateway(turn) => {
                 let Some(parts) = end.whole.and_then(Parts::of) else {
                     log::debug!("an answer was too long to be kept");
                     return end.response.map(str::to_owned);

@@ -10,10 +10,10 @@ use crate::wire::problem::{self, ErrorStatus};
 
 impl Generation<'_> {
     /// Tells whom an attempt is made on.
-    pub(super) fn announce(&self, candidate: &Candidate, upstream_model: &UpstreamModel) {
+    pub(super) fn log_attempt(&self, candidate: &Candidate, upstream_model: &UpstreamModel) {
         let is_debugging = log::log_enabled!(log::Level::Debug);
         if is_debugging || logs::upstream::is_kept() {
-            self.present(candidate, |presented| {
+            self.with_call_identity(candidate, |presented| {
                 logs::upstream::attempt(presented);
                 let proxy = presented.proxy.and_then(|url| url.split_once("://"));
                 log::debug!(
@@ -30,7 +30,7 @@ impl Generation<'_> {
     /// Tells how an attempt failed, before its answer or in the midst of it.
     #[inline(never)]
     #[cold]
-    pub(super) fn note(&self, candidate: &Candidate, failure: &Failure) {
+    pub(super) fn log_failed_attempt(&self, candidate: &Candidate, failure: &Failure) {
         let has_called = match failure.kind {
             FailureKind::Connect
             | FailureKind::Timeout
@@ -44,7 +44,7 @@ impl Generation<'_> {
         if !has_called {
             return;
         }
-        self.present(candidate, |presented| {
+        self.with_call_identity(candidate, |presented| {
             logs::upstream::attempt(presented);
             let body = String::from_utf8_lossy(&failure.body);
             let said = match body.is_empty() {
@@ -53,13 +53,13 @@ impl Generation<'_> {
             };
             logs::upstream::failure(failure.status, said);
             if let Some(status) = failure.status {
-                self.answered(candidate, failure, status);
+                self.log_upstream_error(candidate, failure, status);
             }
         });
     }
 
     /// Names a credential that is refused, and where to look; whoever debugs is told of all other errors too.
-    fn answered(&self, candidate: &Candidate, failure: &Failure, status: u16) {
+    fn log_upstream_error(&self, candidate: &Candidate, failure: &Failure, status: u16) {
         let is_refused = matches!(status, 401..=403);
         if !is_refused && !log::log_enabled!(log::Level::Debug) {
             return;
@@ -83,7 +83,7 @@ impl Generation<'_> {
         }
     }
 
-    fn present(&self, candidate: &Candidate, tell: impl FnOnce(&Presented<'_>)) {
+    fn with_call_identity(&self, candidate: &Candidate, tell: impl FnOnce(&Presented<'_>)) {
         let credential = &candidate.credential;
         // Headers that a client gives are not the credential's secrets.
         let headers = credential.headers_for(&[]);

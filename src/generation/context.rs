@@ -1,6 +1,7 @@
 //! One request for an upstream, its client known: what every step of serving it needs.
 
 use std::io::{self, Write};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::access_log::Access;
 use super::hooks::Report;
@@ -9,16 +10,20 @@ use super::operation::Operation;
 use super::parsed_request::ParsedRequest;
 use super::services::Services;
 use super::snapshot::Snapshot;
+use crate::budget::{Exhausted, Reservation};
 use crate::exchange::Waiter;
-use crate::failure::Headers;
+use crate::failure::{Failure, FailureKind, Headers};
 use crate::http::client_key::Client;
 use crate::http::passthrough;
 use crate::http::reply::Reply;
 use crate::logs::mask;
 use crate::redaction::Redaction;
 use crate::session::decision::Decision;
-use crate::wire::problem::Problem;
+use crate::wire::problem::{self, Problem};
 use crate::wire::usage::Usage;
+
+/// Pause between attempts to reserve memory.
+const RETRY: Duration = Duration::from_millis(20);
 
 /// One request for an upstream.
 pub struct Generation<'a> {
@@ -49,7 +54,7 @@ pub(super) struct Outcome<'a> {
 
 impl Generation<'_> {
     /// The client's key, or nothing for anonymous clients.
-    pub(super) fn client_name(&self) -> &str {
+    pub(super) fn client_key(&self) -> &str {
         match self.client {
             Client::Anonymous => "",
             Client::Known(key) => key.reveal(),
@@ -67,22 +72,22 @@ impl Generation<'_> {
     }
 
     /// Says in the log why the request fails.
-    pub(super) fn fails(&self, why: &str) {
-        self.access.failed(&self.without_client_key(why));
+    pub(super) fn set_failure(&self, why: &str) {
+        self.access.set_failure(&self.without_client_key(why));
     }
 
     /// `text` for the log. Upstreams may have been shown the client's key, and may say it; towards the client it is
     /// no secret.
     pub(super) fn without_client_key(&self, text: &str) -> String {
         let mut redaction = Redaction::default();
-        mask::hide(&mut redaction, self.client_name());
+        mask::hide(&mut redaction, self.client_key());
         redaction.text(text).into_owned()
     }
 
     /// Answers with an error of ours.
     #[inline(never)]
     pub(super) fn refuse(&self, problem: &Problem, out: &mut dyn Write) -> io::Result<()> {
-        self.fails(&problem.message);
+        self.set_failure(&problem.message);
         self.framed(Reply::problem(self.operation.dialect, problem))
             .with_id(self.access.id)
             .write(out)
@@ -107,9 +112,38 @@ impl Generation<'_> {
             usage: outcome.usage,
             elapsed: inbound.arrived.elapsed(),
         };
-        self.access.tell(inbound, outcome.status, Some(&report));
+        self.access
+            .write_line(inbound, outcome.status, Some(&report));
         if let Some(observer) = &self.services.observer {
             observer(&report);
+        }
+    }
+
+    /// Takes memory for a translation, or waits for it as long as a request waits for a worker.
+    pub(super) fn reserve(&self, bytes: usize) -> Result<Reservation, Failure> {
+        let budget = &self.services.budget;
+        if bytes > budget.limit() {
+            let problem = Problem::too_large_to_translate();
+            let body = problem::render(self.operation.dialect, &problem);
+            let now = SystemTime::now();
+            return Err(Failure::of_status(
+                problem.status.code(),
+                Headers::default(),
+                body,
+                now,
+            ));
+        }
+        let limit = Instant::now() + self.snapshot.config.limits.queue_timeout;
+        loop {
+            match budget.reserve(bytes) {
+                Ok(reservation) => return Ok(reservation),
+                Err(Exhausted) if Instant::now() >= limit => return Err(Failure::no_memory()),
+                Err(Exhausted) if self.waiter.pause(RETRY) => {}
+                Err(Exhausted) => {
+                    let message = "the client has hung up";
+                    return Err(Failure::new(FailureKind::ClientGone, message));
+                }
+            }
         }
     }
 }

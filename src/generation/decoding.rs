@@ -8,41 +8,41 @@ use crate::budget::{Budget, Exhausted, Reservation};
 use crate::content_encoding::Coding;
 use crate::wire::problem::Problem;
 
-/// How many codings may be stacked. Each is bounded by the body limit, but each also costs a pass over it.
-const MAX_CODINGS: usize = 4;
+/// How many encodings may be stacked. Each is bounded by the body limit, but each also costs a pass over it.
+const MAX_ENCODINGS: usize = 4;
 
 /// After how long a client may ask again for whose body there is no memory.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Why a body cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Undecodable {
+pub enum DecodeError {
     /// Decoded it is larger than this many bytes: 413.
     TooLarge { limit: u64 },
     /// AtUpstream is no memory for it now: 503.
     NoMemory,
     /// It is not what its header says: 400.
-    Corrupt { coding: &'static str },
+    Corrupt { encoding: &'static str },
     /// A coding that this build does not know: 400.
-    Unsupported { coding: String },
-    /// More codings on top of each other than anybody needs: 400.
-    Stacked,
+    Unsupported { encoding: String },
+    /// More encodings on top of each other than anybody needs: 400.
+    TooMany,
 }
 
-impl Undecodable {
+impl DecodeError {
     /// What the client is told.
     pub fn problem(&self) -> Problem {
         match self {
             Self::TooLarge { limit } => Problem::body_too_large(*limit),
             Self::NoMemory => Problem::overloaded(RETRY),
-            Self::Corrupt { .. } | Self::Unsupported { .. } | Self::Stacked => {
+            Self::Corrupt { .. } | Self::Unsupported { .. } | Self::TooMany => {
                 Problem::unreadable_body(self)
             }
         }
     }
 }
 
-/// A body without its codings.
+/// A body without its encodings.
 #[derive(Debug)]
 pub struct Decoded {
     pub body: Vec<u8>,
@@ -50,7 +50,7 @@ pub struct Decoded {
     pub reservation: Reservation,
 }
 
-/// Undoes the codings named in `content_encoding` (all values of the header, joined with commas), last one
+/// Undoes the encodings named in `content_encoding` (all values of the header, joined with commas), last one
 /// first. What cannot be decoded but `is_json` as it is, is used as it is: some clients claim a coding that
 /// they do not apply. What is decoded, and what the decoders need, is taken from `budget` as it grows.
 ///
@@ -62,11 +62,11 @@ pub fn decode(
     limit: u64,
     budget: &Budget,
     is_json: impl FnOnce(&[u8]) -> bool,
-) -> Result<Decoded, Undecodable> {
+) -> Result<Decoded, DecodeError> {
     match undo_all(content_encoding, &body, limit, budget) {
         Ok(Some(decoded)) => Ok(decoded),
         Ok(None) => Ok(as_it_came(body, budget)),
-        Err(error @ (Undecodable::TooLarge { .. } | Undecodable::NoMemory)) => Err(error),
+        Err(error @ (DecodeError::TooLarge { .. } | DecodeError::NoMemory)) => Err(error),
         Err(_) if is_json(&body) => Ok(as_it_came(body, budget)),
         Err(error) => Err(error),
     }
@@ -85,17 +85,17 @@ fn undo_all(
     body: &[u8],
     limit: u64,
     budget: &Budget,
-) -> Result<Option<Decoded>, Undecodable> {
-    let codings: Vec<&str> = header
+) -> Result<Option<Decoded>, DecodeError> {
+    let encodings: Vec<&str> = header
         .split(',')
         .map(str::trim)
         .filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("identity"))
         .collect();
-    if codings.len() > MAX_CODINGS {
-        return Err(Undecodable::Stacked);
+    if encodings.len() > MAX_ENCODINGS {
+        return Err(DecodeError::TooMany);
     }
     let mut decoded: Option<Decoded> = None;
-    for name in codings.into_iter().rev() {
+    for name in encodings.into_iter().rev() {
         let coded = decoded.as_ref().map_or(body, |decoded| &decoded.body);
         // What it was decoded from goes as soon as it is there.
         decoded = Some(undo(name, coded, limit, budget)?);
@@ -103,7 +103,7 @@ fn undo_all(
     Ok(decoded)
 }
 
-fn undo(name: &str, coded: &[u8], limit: u64, budget: &Budget) -> Result<Decoded, Undecodable> {
+fn undo(name: &str, coded: &[u8], limit: u64, budget: &Budget) -> Result<Decoded, DecodeError> {
     let Some(coding) = Coding::of_name(name) else {
         return Err(unsupported(name));
     };
@@ -123,14 +123,14 @@ fn undo(name: &str, coded: &[u8], limit: u64, budget: &Budget) -> Result<Decoded
             .take(free as u64)
             .read_to_end(&mut decoded.body);
         if decoded.body.len() >= most {
-            return Err(Undecodable::TooLarge { limit });
+            return Err(DecodeError::TooLarge { limit });
         }
         match read {
             Ok(count) if count == free => {}
             Ok(_) => break,
             Err(_) => {
-                return Err(Undecodable::Corrupt {
-                    coding: coding.name(),
+                return Err(DecodeError::Corrupt {
+                    encoding: coding.name(),
                 });
             }
         }
@@ -168,30 +168,30 @@ impl Decoded {
     }
 }
 
-impl From<Exhausted> for Undecodable {
+impl From<Exhausted> for DecodeError {
     fn from(_: Exhausted) -> Self {
         Self::NoMemory
     }
 }
 
-fn unsupported(name: &str) -> Undecodable {
-    Undecodable::Unsupported {
-        coding: name.chars().take(32).collect(),
+fn unsupported(name: &str) -> DecodeError {
+    DecodeError::Unsupported {
+        encoding: name.chars().take(32).collect(),
     }
 }
 
-impl fmt::Display for Undecodable {
+impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge { limit } => write!(f, "the decoded body is larger than {limit} bytes"),
             Self::NoMemory => write!(f, "there is no memory for the decoded body now"),
-            Self::Corrupt { coding } => write!(f, "the body is not valid {coding}"),
-            Self::Unsupported { coding } => {
-                write!(f, "Content-Encoding {coding} is not supported here")
+            Self::Corrupt { encoding } => write!(f, "the body is not valid {encoding}"),
+            Self::Unsupported { encoding } => {
+                write!(f, "Content-Encoding {encoding} is not supported here")
             }
-            Self::Stacked => write!(f, "more than {MAX_CODINGS} content codings"),
+            Self::TooMany => write!(f, "more than {MAX_ENCODINGS} content encodings"),
         }
     }
 }
 
-impl std::error::Error for Undecodable {}
+impl std::error::Error for DecodeError {}

@@ -1,17 +1,23 @@
 //! What a client hears when no upstream has answered its request.
 
-use std::time::Duration;
+use std::io;
+use std::time::{Duration, SystemTime};
 
+use super::access_log::CLIENT_GONE;
+use super::context::{Generation, Outcome, ResponseSink};
+use super::inbound::Inbound;
+use super::parsed_request::ParsedRequest;
 use crate::failure::{Failure, FailureKind};
+use crate::http::fixed::EVENT_STREAM;
+use crate::http::head::{Framing, Head, HeadWriter};
 use crate::http::reply::Reply;
+use crate::relay::Chunks;
 use crate::routing::{Availability, DispatchError};
+use crate::session::decision::Decision;
 use crate::translate;
 use crate::translate::responses::failure::{self, Known};
 use crate::wire::Dialect;
 use crate::wire::problem::{self, Class, ErrorStatus, Problem, Unavailable};
-
-/// In logs: the client left before there was an answer. nginx's number.
-pub const CLIENT_GONE: u16 = 499;
 
 /// What there is to say.
 pub enum ErrorAnswer<'u> {
@@ -49,7 +55,7 @@ impl ErrorAnswer<'_> {
 
     /// Whether Codex acts on it only as an event of a stream: as an answer it takes any 400 for a wrong request, and any
     /// 429 but that of a ChatGPT plan for one that may pass (`codex-api`, `api_bridge.rs`).
-    pub fn is_known_in_streams_only(&self, dialect: Dialect) -> bool {
+    pub fn needs_stream_event(&self, dialect: Dialect) -> bool {
         let class = self.problem(dialect).class;
         matches!(class, Some(Class::ContextTooLong | Class::Unpaid))
     }
@@ -66,7 +72,7 @@ impl ErrorAnswer<'_> {
                 let kind = failure.headers.get("content-type");
                 let (status, body) =
                     problem::from_upstream(dialect, *status, &failure.body, kind, *retry_after);
-                Reply::refusal(status.code(), *retry_after, body.into_owned())
+                Reply::upstream_error(status.code(), *retry_after, body.into_owned())
             }
         }
     }
@@ -89,8 +95,79 @@ impl ErrorAnswer<'_> {
     }
 }
 
+impl Generation<'_> {
+    /// Tells the client why nobody served it.
+    #[inline(never)]
+    pub(super) fn write_error(
+        &self,
+        model: &str,
+        error: &DispatchError,
+        inbound: &Inbound,
+        request: &ParsedRequest<'_>,
+        sink: ResponseSink<'_>,
+    ) -> (Outcome<'static>, io::Result<()>) {
+        let dialect = self.operation.dialect;
+        if let Some(failure) = &error.failure {
+            self.set_failure(&failure.message);
+        }
+        let answer = error_answer(model, error);
+        if let (None, Some(ErrorAnswer::Ours(problem))) = (&error.failure, &answer) {
+            self.set_failure(&problem.message);
+        }
+        let (status, answered) = match answer {
+            Some(answer)
+                if !sink.has_begun
+                    && request.stream
+                    && inbound.is_codex()
+                    && answer.needs_stream_event(dialect) =>
+            {
+                let head = Head {
+                    request_id: Some(self.access.id),
+                    ..Head::new(200, EVENT_STREAM, Framing::Chunked)
+                };
+                let mut bytes = Vec::with_capacity(1024);
+                head.write(&mut bytes, SystemTime::now(), []);
+                let mut chunks = Chunks::new(HeadWriter::new(bytes, sink.out));
+                chunks.put(&answer.in_stream(dialect, model, true));
+                (answer.status(dialect), chunks.finish())
+            }
+            Some(answer) if sink.has_begun => {
+                let (mut chunks, body) = match request.stream {
+                    true => (
+                        Chunks::kept_alive(sink.out, dialect),
+                        answer.in_stream(dialect, model, inbound.is_codex()),
+                    ),
+                    false => (Chunks::new(sink.out), answer.reply(dialect).into_body()),
+                };
+                chunks.put(&body);
+                (answer.status(dialect), chunks.finish())
+            }
+            Some(answer) => {
+                let passed_on = error
+                    .failure
+                    .iter()
+                    .flat_map(|failure| self.passed_on(&failure.headers));
+                let reply = self.framed(answer.reply(dialect)).with_id(self.access.id);
+                (
+                    answer.status(dialect),
+                    reply.write_with(sink.out, passed_on),
+                )
+            }
+            None => (CLIENT_GONE, Err(io::ErrorKind::BrokenPipe.into())),
+        };
+        let outcome = Outcome {
+            credential: None,
+            decision: Decision::Unbound,
+            attempts: error.attempts,
+            status,
+            usage: None,
+        };
+        (outcome, answered)
+    }
+}
+
 /// `None` when there is nobody left to hear it.
-pub fn error_answer<'u>(model: &str, error: &'u DispatchError) -> Option<ErrorAnswer<'u>> {
+fn error_answer<'u>(model: &str, error: &'u DispatchError) -> Option<ErrorAnswer<'u>> {
     let availability = &error.availability;
     let earliest = availability.earliest.filter(|_| availability.is_complete());
     let Some(failure) = &error.failure else {

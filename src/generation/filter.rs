@@ -28,7 +28,7 @@ impl Generation<'_> {
                     session: request.identity.primary.as_deref(),
                     peer: inbound.peer,
                     headers: &headers,
-                    body: inbound.sent(),
+                    body: inbound.upstream_body(),
                 })
                 .map_err(|denied| problem(denied).into())
             }

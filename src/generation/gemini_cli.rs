@@ -12,7 +12,7 @@ use crate::wire::Dialect;
 use crate::wire::problem::{Problem, Unavailable};
 
 /// Whether a request may ask anything.
-pub fn may_ask(peer: SocketAddr, headers: &Headers, is_enabled: bool) -> bool {
+pub fn is_allowed(peer: SocketAddr, headers: &Headers, is_enabled: bool) -> bool {
     is_enabled && is_local(peer, headers)
 }
 

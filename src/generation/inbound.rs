@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::decoding::{self, Decoded, Undecodable};
+use super::decoding::{self, DecodeError, Decoded};
 use crate::budget::{Budget, Reservation};
 use crate::exchange::{Client, Head, Headers, Request};
 use crate::session::scan;
@@ -21,9 +21,9 @@ pub struct Inbound {
     pub body: Vec<u8>,
     /// What the body takes of the budget, for as long as it is there.
     pub reservation: Option<Reservation>,
-    pub coding: Coding,
+    pub body_state: BodyState,
     /// What is sent in the place of the body.
-    pub expanded: Option<Expanded>,
+    pub resolved: Option<ResolvedBody>,
     pub peer: SocketAddr,
     /// `None` while nothing but the head is known.
     pub client: Option<Rc<dyn Client>>,
@@ -31,19 +31,19 @@ pub struct Inbound {
 }
 
 /// A body with what it refers to in it.
-pub struct Expanded {
+pub struct ResolvedBody {
     pub body: Vec<u8>,
     /// What it takes of the budget.
     pub _reservation: Reservation,
 }
 
-/// What has become of the content codings of a body.
+/// What has become of the content encodings of a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Coding {
-    AsItCame,
-    Undone,
+pub enum BodyState {
+    Received,
+    Decoded,
     /// They could not be undone: there is no body.
-    Broken(Undecodable),
+    Undecodable(DecodeError),
     /// The body was given up once it was answered.
     Released {
         bytes: usize,
@@ -58,20 +58,20 @@ impl Inbound {
             reservation: Some(request.reservation),
             client: Some(client),
             arrived: request.arrived,
-            ..Self::of_head(request.head, request.peer)
+            ..Self::from_head(request.head, request.peer)
         }
     }
 
     /// A request of which there is no more than its head.
-    pub fn of_head(head: Head, peer: SocketAddr) -> Self {
+    pub fn from_head(head: Head, peer: SocketAddr) -> Self {
         Self {
             method: head.method,
             target: head.target,
             headers: head.headers,
             body: Vec::new(),
             reservation: None,
-            coding: Coding::AsItCame,
-            expanded: None,
+            body_state: BodyState::Received,
+            resolved: None,
             peer,
             client: None,
             arrived: Instant::now(),
@@ -79,9 +79,9 @@ impl Inbound {
     }
 
     /// The body as upstreams are to get it.
-    pub fn sent(&self) -> &[u8] {
-        match &self.expanded {
-            Some(expanded) => &expanded.body,
+    pub fn upstream_body(&self) -> &[u8] {
+        match &self.resolved {
+            Some(resolved) => &resolved.body,
             None => &self.body,
         }
     }
@@ -95,7 +95,7 @@ impl Inbound {
     /// Gives back the memory of a long body that nobody needs any more: an answer can take minutes.
     pub fn release_body(&mut self) {
         if self.body.len() > LONG {
-            self.coding = Coding::Released {
+            self.body_state = BodyState::Released {
                 bytes: self.body.len(),
             };
             self.body = Vec::new();
@@ -109,36 +109,36 @@ impl Inbound {
         problem::is_codex_client(header("user-agent"), header("originator"))
     }
 
-    /// Undoes the body's content codings, once. It may then have `limit` bytes, which are taken from `budget`.
+    /// Undoes the body's content encodings, once. It may then have `limit` bytes, which are taken from `budget`.
     ///
     /// # Errors
     /// When they cannot be undone.
     #[inline(never)]
-    pub fn decode(&mut self, limit: u64, budget: &Budget) -> Result<(), Undecodable> {
-        if self.coding != Coding::AsItCame {
+    pub fn decode(&mut self, limit: u64, budget: &Budget) -> Result<(), DecodeError> {
+        if self.body_state != BodyState::Received {
             return Ok(());
         }
-        let codings: Vec<&str> = self
+        let encodings: Vec<&str> = self
             .headers
             .iter()
             .filter(|(name, _)| name.eq_ignore_ascii_case("content-encoding"))
             .map(|(_, value)| value)
             .collect();
-        self.coding = Coding::Undone;
-        if codings.is_empty() {
+        self.body_state = BodyState::Decoded;
+        if encodings.is_empty() {
             return Ok(());
         }
-        let codings = codings.join(",");
+        let encodings = encodings.join(",");
         let body = std::mem::take(&mut self.body);
         let is_json = |body: &[u8]| scan::scan(body).is_ok();
-        match decoding::decode(&codings, body, limit, budget, is_json) {
+        match decoding::decode(&encodings, body, limit, budget, is_json) {
             Ok(Decoded { body, reservation }) => {
                 self.body = body;
                 self.reservation = Some(reservation);
                 Ok(())
             }
             Err(error) => {
-                self.coding = Coding::Broken(error.clone());
+                self.body_state = BodyState::Undecodable(error.clone());
                 Err(error)
             }
         }

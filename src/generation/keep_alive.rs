@@ -13,8 +13,7 @@ use super::inbound::Inbound;
 use super::parsed_request::ParsedRequest;
 use crate::exchange::{Client, Waiter, Writer};
 use crate::http::fixed::{EVENT_STREAM, RELAYED_JSON};
-use crate::http::head::{Framing, Head};
-use crate::http::prefixed::Prefixed;
+use crate::http::head::{Framing, Head, HeadWriter};
 use crate::logs::Seen;
 use crate::provider::Action;
 use crate::relay::Chunks;
@@ -128,7 +127,7 @@ impl Task {
         };
         let mut client = Writer(Rc::clone(&self.client));
         let mut client = self.seen.tee(&mut client);
-        let out = Prefixed::new(head, &mut client);
+        let out = HeadWriter::new(head, &mut client);
         let mut chunks = match self.form {
             Form::OfStream(dialect) if has_begun => Chunks::kept_alive(out, dialect),
             _ => Chunks::new(out),

@@ -43,7 +43,7 @@ pub(super) struct ParsedRequest<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Needs {
     pub servers: Servers,
-    pub otherwise: Option<Box<Problem>>,
+    pub error: Option<Box<Problem>>,
 }
 
 impl Needs {
@@ -53,7 +53,7 @@ impl Needs {
             (known @ Servers::One(_), _) => known,
             (Servers::All | Servers::Keepers, servers) => servers,
         };
-        self.otherwise.get_or_insert_with(|| problem.into());
+        self.error.get_or_insert_with(|| problem.into());
     }
 }
 

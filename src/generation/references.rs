@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::context::Generation;
-use super::inbound::{Expanded, Inbound};
+use super::inbound::{Inbound, ResolvedBody};
 use super::parsed_request::{Needs, ParsedRequest};
 use crate::routing::Servers;
 use crate::session::name::Client;
@@ -36,9 +36,9 @@ impl Generation<'_> {
             None => None,
         };
         request.needs = needs;
-        if let Some(expanded) = body {
-            request.model_span = model_span(&expanded.body);
-            inbound.expanded = Some(expanded);
+        if let Some(resolved) = body {
+            request.model_span = model_span(&resolved.body);
+            inbound.resolved = Some(resolved);
         }
         Ok(())
     }
@@ -49,9 +49,9 @@ impl Generation<'_> {
         references: &References<'_>,
         request: &mut ParsedRequest<'_>,
         needs: &mut Needs,
-    ) -> Result<Option<Expanded>, Box<Problem>> {
+    ) -> Result<Option<ResolvedBody>, Box<Problem>> {
         let store = &self.services.stored;
-        let (client, now) = (Client::new(self.client_name()), Instant::now());
+        let (client, now) = (Client::new(self.client_key()), Instant::now());
         let credential_ids = &self.services.routing.credential_ids;
         let at = |there: &AtUpstream| Servers::One(credential_ids.number(&there.credential));
         let mut before = None;
@@ -79,7 +79,7 @@ impl Generation<'_> {
                     Put::Nothing
                 }
                 What::Sealed(text) => {
-                    let sealer = sealer.get_or_insert_with(|| Sealer::new(self.client_name()));
+                    let sealer = sealer.get_or_insert_with(|| Sealer::new(self.client_key()));
                     let summary = sealer.as_ref().and_then(|sealer| sealer.open(text));
                     if summary.is_none() {
                         log::debug!(
@@ -107,7 +107,7 @@ impl Generation<'_> {
             .reserve(size)
             .map_err(|_| Problem::overloaded(MEMORY_PAUSE))?;
         let body = references.put_in(before, &puts);
-        Ok(Some(Expanded { body, _reservation }))
+        Ok(Some(ResolvedBody { body, _reservation }))
     }
 }
 

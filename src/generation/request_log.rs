@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::access_log::Access;
-use super::error_answer::CLIENT_GONE;
-use super::inbound::{Coding, Inbound};
+use super::access_log::CLIENT_GONE;
+use super::inbound::{BodyState, Inbound};
 use super::snapshot::Snapshot;
 use crate::budget::Budget;
 use crate::logs::current::{self, Entered};
@@ -73,13 +73,13 @@ impl<'s> RequestLog<'s> {
             method: &inbound.method,
             target: &inbound.target,
             headers: &headers,
-            body: match inbound.coding {
-                Coding::Broken(why) => Body::Undecodable(why.to_string()),
-                Coding::Released { bytes } => {
+            body: match inbound.body_state {
+                BodyState::Undecodable(why) => Body::Undecodable(why.to_string()),
+                BodyState::Released { bytes } => {
                     let what = "bytes were not kept once the answer had begun";
                     Body::Undecodable(format!("{bytes} {what}"))
                 }
-                Coding::AsItCame | Coding::Undone => Body::Plain(&inbound.body),
+                BodyState::Received | BodyState::Decoded => Body::Plain(&inbound.body),
             },
             arrived: SystemTime::now()
                 .checked_sub(inbound.arrived.elapsed())

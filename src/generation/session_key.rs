@@ -12,7 +12,7 @@ impl Generation<'_> {
         let ParsedRequest {
             identity, prefix, ..
         } = request;
-        let client = self.client_name();
+        let client = self.client_key();
         let name = |session: &str| Name::new(client, session, model);
         if prefix.is_empty() {
             let names: Vec<Name> = identity.names().map(name).collect();
@@ -35,8 +35,8 @@ impl Generation<'_> {
         let routing = &self.snapshot.config.routing;
         let parent = request.identity.parent.as_deref()?;
         routing.session_affinity_subagents.then(|| Key {
-            client: Client::new(self.client_name()),
-            names: vec![Name::new(self.client_name(), parent, model)],
+            client: Client::new(self.client_key()),
+            names: vec![Name::new(self.client_key(), parent, model)],
             prefix: None,
         })
     }

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use super::payload_rules;
 use crate::config::{Config, Place, Problem, Severity};
 use crate::credential::{self, Credential, Listings};
-use crate::http::client_key::Gate;
+use crate::http::client_key::ClientAuth;
 use crate::http::models::ListedModel;
 use crate::routing::{Catalog, CredentialIds, Policy};
 
 pub struct Snapshot {
     pub config: Config,
-    pub gate: Gate,
+    pub client_auth: ClientAuth,
     pub catalog: Catalog,
     pub policy: Policy,
     pub listed: Vec<ListedModel>,
@@ -22,7 +22,7 @@ pub struct Snapshot {
 }
 
 /// A credential whose models only its upstream knows, which is not asked.
-fn never_listed(config: &Config, credential: &Credential) -> Problem {
+fn unlisted_warning(config: &Config, credential: &Credential) -> Problem {
     let place = Place {
         path: credential.section().into_owned(),
         ..Place::default()
@@ -49,7 +49,7 @@ impl Snapshot {
             let waiting = credentials
                 .iter()
                 .filter(|one| one.models.is_empty() && !one.is_without_models());
-            problems.extend(waiting.map(|one| never_listed(&config, one)));
+            problems.extend(waiting.map(|one| unlisted_warning(&config, one)));
         }
         let catalog = Catalog::new(credentials, credential_ids);
         problems.extend(payload_rules::idle(&config, &catalog));
@@ -85,7 +85,7 @@ impl Snapshot {
             })
             .collect();
         let snapshot = Self {
-            gate: Gate::new(&config),
+            client_auth: ClientAuth::new(&config),
             catalog,
             policy,
             listed,

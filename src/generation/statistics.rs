@@ -12,12 +12,12 @@ use crate::wire::usage::Usage;
 
 /// When an attempt began, by both clocks.
 #[derive(Clone, Copy)]
-pub struct Began {
+pub struct AttemptStart {
     wall: SystemTime,
     at: Instant,
 }
 
-impl Began {
+impl AttemptStart {
     pub fn now() -> Self {
         Self {
             wall: SystemTime::now(),
@@ -33,17 +33,17 @@ impl Generation<'_> {
     }
 
     /// An attempt is over.
-    pub(super) fn record(
+    pub(super) fn record_attempt(
         &self,
         candidate: &Candidate,
         upstream_model: &UpstreamModel,
-        began: Began,
+        began: AttemptStart,
         usage: Option<Usage>,
         failed: bool,
     ) {
         let credential = &candidate.credential;
         let tokens = usage.map(|usage| Tokens::of(credential.dialect(), usage));
-        let key = self.client_name();
+        let key = self.client_key();
         self.services.usage.record(Attempt {
             api: match key {
                 "" => self.route_name(),

@@ -1,4 +1,4 @@
-//! What is asked about answers that were given before: `/v1/responses/{id}` and below.
+//! What is request about answers that were given before: `/v1/responses/{id}` and below.
 
 use std::io::{self, Cursor, Read, Write};
 use std::rc::Rc;
@@ -30,7 +30,7 @@ use crate::wire::Dialect;
 use crate::wire::problem::{ErrorStatus, Problem};
 
 /// What of a query goes on to the upstream: never a client's key.
-const PASSED_ON: [&str; 8] = [
+const FORWARDED_QUERY: [&str; 8] = [
     "include",
     "include[]",
     "stream",
@@ -44,7 +44,7 @@ const PASSED_ON: [&str; 8] = [
 const PIECE: usize = 16 * 1024;
 
 /// A request about an answer.
-pub struct Asked<'a> {
+pub struct StoredRequest<'a> {
     pub client: Client<'a>,
     pub id: &'a str,
     pub operation: StoredOperation,
@@ -54,49 +54,50 @@ pub struct Asked<'a> {
 impl Services {
     /// Answers it: from what is kept here, or by the upstream that has it.
     #[inline(never)]
-    pub fn about_stored(
+    pub fn serve_stored(
         &self,
         snapshot: &Snapshot,
-        asked: &Asked<'_>,
+        request: &StoredRequest<'_>,
         inbound: &Inbound,
         access: &Access,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        let client = name::Client::new(match asked.client {
+        let client = name::Client::new(match request.client {
             Client::Anonymous => "",
             Client::Known(key) => key.reveal(),
         });
-        let reply = match self.stored.answer(client, asked.id, Instant::now()) {
-            Found::Here(answer) => self.kept_answer(client, asked, &answer),
+        let reply = match self.stored.answer(client, request.id, Instant::now()) {
+            Found::Here(answer) => self.local_answer(client, request, &answer),
             Found::AtUpstream(there) => {
                 access.admit();
                 let credentials = snapshot.catalog.credentials();
                 match credentials.iter().find(|one| *one.id == *there.credential) {
                     Some(credential) => {
                         let answered = self
-                            .ask_about(snapshot, asked, inbound, credential)
-                            .and_then(|answer| self.renamed(asked, &there, answer));
+                            .call_upstream(snapshot, request, inbound, credential)
+                            .and_then(|answer| self.renamed(request, &there, answer));
                         match answered {
                             Ok(answer) => {
-                                self.forget(client, asked, None);
-                                return pass_on(answer, inbound, access, out);
+                                self.forget(client, request, None);
+                                return relay_answer(answer, inbound, access, out);
                             }
                             Err(failure) => {
-                                self.forget(client, asked, Some(&failure));
-                                access.failed(&failure.message);
-                                let words = told(&failure).ok_or(io::ErrorKind::BrokenPipe)?;
+                                self.forget(client, request, Some(&failure));
+                                access.set_failure(&failure.message);
+                                let words =
+                                    error_answer(&failure).ok_or(io::ErrorKind::BrokenPipe)?;
                                 words.reply(Dialect::Responses)
                             }
                         }
                     }
                     // It went with a reload.
-                    None => not_found(asked.id),
+                    None => not_found(request.id),
                 }
             }
-            Found::Nowhere => not_found(asked.id),
+            Found::Nowhere => not_found(request.id),
         };
         if let Some(why) = reply.failure() {
-            access.failed(why);
+            access.set_failure(why);
         }
         let reply = reply.with_id(access.id);
         match inbound.method == "HEAD" {
@@ -106,8 +107,8 @@ impl Services {
     }
 
     /// Forgets an answer that the upstream has deleted, or does not have any more.
-    fn forget(&self, client: name::Client, asked: &Asked<'_>, failure: Option<&Failure>) {
-        let is_gone = match (asked.operation, failure) {
+    fn forget(&self, client: name::Client, request: &StoredRequest<'_>, failure: Option<&Failure>) {
+        let is_gone = match (request.operation, failure) {
             (StoredOperation::Delete, None) => true,
             (StoredOperation::Answer | StoredOperation::Delete, Some(failure)) => {
                 failure.status == Some(404)
@@ -115,19 +116,19 @@ impl Services {
             _ => false,
         };
         if is_gone {
-            self.stored.delete(client, asked.id);
+            self.stored.delete(client, request.id);
         }
     }
 
-    fn kept_answer(
+    fn local_answer(
         &self,
         client: name::Client,
-        asked: &Asked<'_>,
+        request: &StoredRequest<'_>,
         answer: &Arc<crate::stored::Answer>,
     ) -> Reply {
         let problem = |problem: &Problem| Reply::problem(Dialect::Responses, problem);
-        match asked.operation {
-            StoredOperation::Answer if asked.query.first("stream").as_deref() == Some("true") => {
+        match request.operation {
+            StoredOperation::Answer if request.query.first("stream").as_deref() == Some("true") => {
                 problem(&Problem {
                     param: Some("stream"),
                     ..Problem::invalid_request(
@@ -137,15 +138,15 @@ impl Services {
             }
             StoredOperation::Answer => self.within_budget(answer.object()),
             StoredOperation::InputItems => {
-                let page = Page::read(|name| asked.query.first(name));
+                let page = Page::read(|name| request.query.first(name));
                 match page.and_then(|page| page.of(&answer.context)) {
                     Ok(list) => self.within_budget(list),
                     Err(why) => problem(&why),
                 }
             }
             StoredOperation::Delete => {
-                self.stored.delete(client, asked.id);
-                let deleted = serde_json::json!({"id": asked.id, "object": "response",
+                self.stored.delete(client, request.id);
+                let deleted = serde_json::json!({"id": request.id, "object": "response",
                     "deleted": true});
                 Reply::json(deleted.to_string().into_bytes())
             }
@@ -167,7 +168,7 @@ impl Services {
     /// The upstream's answer with the client's name of the model in it. Events keep theirs.
     fn renamed(
         &self,
-        asked: &Asked<'_>,
+        request: &StoredRequest<'_>,
         there: &AtUpstream,
         answer: Answer,
     ) -> Result<Answer, Failure> {
@@ -176,11 +177,11 @@ impl Services {
             .get("content-type")
             .is_some_and(|kind| kind.starts_with(EVENT_STREAM));
         let (Some((upstream, client)), StoredOperation::Answer, false) =
-            (&there.names, asked.operation, is_events)
+            (&there.names, request.operation, is_events)
         else {
             return Ok(answer);
         };
-        let asked = relay::ExpectedAnswer {
+        let expected = relay::ExpectedAnswer {
             dialect: Dialect::Responses,
             model: upstream,
             is_generation: false,
@@ -189,7 +190,7 @@ impl Services {
         };
         let (status, headers) = (answer.status, answer.headers.clone());
         let (waiter, redaction) = (answer.waiter.clone(), Arc::clone(&answer.redaction));
-        let whole = relay::whole::open_all(answer, &asked)?;
+        let whole = relay::whole::open_all(answer, &expected)?;
         let rename = Rename { upstream, client };
         let renamed = rename.json(Dialect::Responses, whole.held());
         let body = renamed.unwrap_or_else(|| whole.held().to_vec());
@@ -203,23 +204,23 @@ impl Services {
     }
 
     /// Asks the upstream that keeps the answer, as the credential that has it.
-    fn ask_about(
+    fn call_upstream(
         &self,
         snapshot: &Snapshot,
-        asked: &Asked<'_>,
+        request: &StoredRequest<'_>,
         inbound: &Inbound,
         credential: &Credential,
     ) -> Result<Answer, Failure> {
-        let (verb, below) = match asked.operation {
+        let (verb, below) = match request.operation {
             StoredOperation::Answer => (Verb::Get, ""),
             StoredOperation::InputItems => (Verb::Get, "/input_items"),
             StoredOperation::Delete => (Verb::Delete, ""),
             StoredOperation::Cancel => (Verb::Post, "/cancel"),
         };
-        let mut path = format!("{}{below}", url::value(asked.id));
+        let mut path = format!("{}{below}", url::value(request.id));
         let mut sign = '?';
-        for name in PASSED_ON {
-            for value in asked.query.all(name) {
+        for name in FORWARDED_QUERY {
+            for value in request.query.all(name) {
                 path.push(sign);
                 path.push_str(&format!("{}={}", url::value(name), url::value(&value)));
                 sign = '&';
@@ -235,7 +236,7 @@ impl Services {
             target: Target::of(credential, &own_headers, &snapshot.config),
             model: "",
             action: Action::Stored(Stored { verb, path: &path }),
-            stream: asked.query.first("stream").as_deref() == Some("true"),
+            stream: request.query.first("stream").as_deref() == Some("true"),
             body: b"",
             model_span: None,
             client_headers: &headers,
@@ -252,7 +253,7 @@ fn not_found(id: &str) -> Reply {
 
 /// What the client hears of a failure; `None` when it has gone. Our credentials are not the client's: that they are
 /// refused is no word for it.
-fn told(failure: &Failure) -> Option<ErrorAnswer<'_>> {
+fn error_answer(failure: &Failure) -> Option<ErrorAnswer<'_>> {
     let problem = match (failure.kind, failure.status) {
         (FailureKind::ClientGone, _) => return None,
         (FailureKind::Status, Some(status @ (401..=403))) => Problem::new(
@@ -273,7 +274,7 @@ fn told(failure: &Failure) -> Option<ErrorAnswer<'_>> {
 }
 
 /// Writes the upstream's answer as it comes.
-fn pass_on(
+fn relay_answer(
     mut answer: Answer,
     inbound: &Inbound,
     access: &Access,

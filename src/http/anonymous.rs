@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 /// What decides about a request where there are no client keys.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'r> {
+pub struct AnonymousRequest<'r> {
     /// Who is connected.
     pub peer: SocketAddr,
     /// Where the gateway listens: all its addresses, or the one over which the request came.
@@ -21,7 +21,7 @@ pub struct Asked<'r> {
 
 /// Why a request is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stranger {
+pub enum Rejection {
     /// It comes from another host.
     Peer,
     /// It calls the gateway by a name that is none of its own.
@@ -36,25 +36,25 @@ pub enum Stranger {
 /// # Errors
 /// What is strange about it.
 pub fn check<'h>(
-    asked: &Asked<'_>,
+    request: &AnonymousRequest<'_>,
     authority: Option<&str>,
     headers: impl Iterator<Item = (&'h str, &'h str)> + Clone,
-) -> Result<(), Stranger> {
+) -> Result<(), Rejection> {
     let values = |name: &'static str| {
         headers
             .clone()
             .filter(move |(known, _)| known.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
     };
-    let is_open = asked.allow_anonymous && !asked.local.iter().all(|at| is_loopback(at.ip()));
-    if !asked.allow_anonymous && !is_loopback(asked.peer.ip()) {
-        return Err(Stranger::Peer);
+    let is_open = request.allow_anonymous && !request.local.iter().all(|at| is_loopback(at.ip()));
+    if !request.allow_anonymous && !is_loopback(request.peer.ip()) {
+        return Err(Rejection::Peer);
     }
-    let is_own = |authority: &str| Name::parse(authority).is_some_and(|name| asked.owns(&name));
+    let is_own = |authority: &str| Name::parse(authority).is_some_and(|name| request.owns(&name));
     // What has no Host is no browser. Where others are served, nobody knows by which names.
     let are_own = || values("host").all(is_own) && authority.is_none_or(is_own);
     if !is_open && !are_own() {
-        return Err(Stranger::Host);
+        return Err(Rejection::Host);
     }
     let mut origins = values("origin").peekable();
     let is_strange = match origins.peek() {
@@ -62,12 +62,12 @@ pub fn check<'h>(
         None => values("sec-fetch-site").any(|site| site.trim().eq_ignore_ascii_case("cross-site")),
     };
     match is_strange {
-        true => Err(Stranger::Origin),
+        true => Err(Rejection::Origin),
         false => Ok(()),
     }
 }
 
-impl Asked<'_> {
+impl AnonymousRequest<'_> {
     /// Whether a name is one of this gateway, or of this host for itself. Ports do not matter: they may be forwarded.
     fn owns(&self, name: &Name) -> bool {
         let is_local = match name {
@@ -146,8 +146,13 @@ mod tests {
 
     const LOCAL: &str = "127.0.0.1:8317";
 
-    fn asked<'r>(peer: &str, local: &'r [SocketAddr], host: &'r str, allow: bool) -> Asked<'r> {
-        Asked {
+    fn request<'r>(
+        peer: &str,
+        local: &'r [SocketAddr],
+        host: &'r str,
+        allow: bool,
+    ) -> AnonymousRequest<'r> {
+        AnonymousRequest {
             peer: peer.parse().unwrap(),
             local,
             host,
@@ -155,8 +160,8 @@ mod tests {
         }
     }
 
-    fn checked(asked: &Asked<'_>, headers: &[(&str, &str)]) -> Result<(), Stranger> {
-        check(asked, None, headers.iter().copied())
+    fn checked(request: &AnonymousRequest<'_>, headers: &[(&str, &str)]) -> Result<(), Rejection> {
+        check(request, None, headers.iter().copied())
     }
 
     #[test]
@@ -166,17 +171,17 @@ mod tests {
             ("127.8.9.1:1", false, Ok(())),
             ("[::1]:1", false, Ok(())),
             ("[::ffff:127.0.0.1]:1", false, Ok(())),
-            ("192.0.2.1:1", false, Err(Stranger::Peer)),
-            ("[::ffff:192.0.2.1]:1", false, Err(Stranger::Peer)),
-            ("[2001:db8::1]:1", false, Err(Stranger::Peer)),
-            ("0.0.0.0:1", false, Err(Stranger::Peer)),
+            ("192.0.2.1:1", false, Err(Rejection::Peer)),
+            ("[::ffff:192.0.2.1]:1", false, Err(Rejection::Peer)),
+            ("[2001:db8::1]:1", false, Err(Rejection::Peer)),
+            ("0.0.0.0:1", false, Err(Rejection::Peer)),
             ("192.0.2.1:1", true, Ok(())),
         ] {
             for local in ["0.0.0.0:8317", "[::]:8317", "192.0.2.9:8317", LOCAL] {
                 let local = [local.parse().unwrap()];
-                let asked = asked(peer, &local, "", allow);
-                let told = checked(&asked, &[("Host", "localhost:8317")]);
-                assert_eq!(told, expected, "{peer} at {local:?}");
+                let request = request(peer, &local, "", allow);
+                let result = checked(&request, &[("Host", "localhost:8317")]);
+                assert_eq!(result, expected, "{peer} at {local:?}");
             }
         }
     }
@@ -185,7 +190,7 @@ mod tests {
     fn the_gateway_is_called_by_its_own_names() {
         let local =
             ["127.0.0.1:8317", "[::1]:8317", "192.0.2.9:8317"].map(|at| at.parse().unwrap());
-        let asked = asked("127.0.0.1:1", &local, "gateway.test", false);
+        let request = request("127.0.0.1:1", &local, "gateway.test", false);
         for own in [
             "127.0.0.1",
             "127.0.0.1:8317",
@@ -207,7 +212,7 @@ mod tests {
             "gateway.test:8317",
             "GATEWAY.test.",
         ] {
-            assert_eq!(checked(&asked, &[("hOST", own)]), Ok(()), "{own}");
+            assert_eq!(checked(&request, &[("hOST", own)]), Ok(()), "{own}");
         }
         for strange in [
             "",
@@ -252,16 +257,16 @@ mod tests {
             "http://localhost",
             "löcalhost",
         ] {
-            let told = checked(&asked, &[("Host", strange)]);
-            assert_eq!(told, Err(Stranger::Host), "{strange}");
+            let result = checked(&request, &[("Host", strange)]);
+            assert_eq!(result, Err(Rejection::Host), "{strange}");
             // Nor does it get in beside a right one, or as the host of an absolute target.
-            let told = checked(&asked, &[("Host", "localhost"), ("Host", strange)]);
-            assert_eq!(told, Err(Stranger::Host), "{strange}");
-            let told = check(&asked, Some(strange), [("Host", "localhost")].into_iter());
-            assert_eq!(told, Err(Stranger::Host), "{strange}");
+            let result = checked(&request, &[("Host", "localhost"), ("Host", strange)]);
+            assert_eq!(result, Err(Rejection::Host), "{strange}");
+            let result = check(&request, Some(strange), [("Host", "localhost")].into_iter());
+            assert_eq!(result, Err(Rejection::Host), "{strange}");
         }
         // HTTP/1.0 knows no Host, and browsers no HTTP/1.0.
-        assert_eq!(checked(&asked, &[]), Ok(()));
+        assert_eq!(checked(&request, &[]), Ok(()));
     }
 
     #[test]
@@ -327,14 +332,14 @@ mod tests {
             ("192.0.2.9:1", true),
         ] {
             let local = [at.parse().unwrap(), "192.0.2.9:1".parse().unwrap()];
-            let asked = asked("127.0.0.1:1", &local, "", allow);
+            let request = request("127.0.0.1:1", &local, "", allow);
             for (headers, is_served) in cases {
-                let told = checked(&asked, headers);
+                let result = checked(&request, headers);
                 let expected = match is_served {
                     true => Ok(()),
-                    false => Err(Stranger::Origin),
+                    false => Err(Rejection::Origin),
                 };
-                assert_eq!(told, expected, "{headers:?} at {at}");
+                assert_eq!(result, expected, "{headers:?} at {at}");
             }
         }
     }
@@ -344,13 +349,13 @@ mod tests {
         let open = ["0.0.0.0:8317".parse().unwrap()];
         let host = [("Host", "gateway.example")];
         assert_eq!(
-            checked(&asked("192.0.2.1:1", &open, "", true), &host),
+            checked(&request("192.0.2.1:1", &open, "", true), &host),
             Ok(())
         );
         // On loopback nobody else calls it, whatever is allowed.
         let local = [LOCAL.parse().unwrap()];
-        let told = checked(&asked("127.0.0.1:1", &local, "", true), &host);
-        assert_eq!(told, Err(Stranger::Host));
+        let result = checked(&request("127.0.0.1:1", &local, "", true), &host);
+        assert_eq!(result, Err(Rejection::Host));
     }
 
     proptest! {
@@ -362,11 +367,11 @@ mod tests {
             port in "(:[0-9]{1,5})?",
         ) {
             let local = [LOCAL.parse().unwrap()];
-            let asked = asked("127.0.0.1:1", &local, "", false);
+            let request = request("127.0.0.1:1", &local, "", false);
             for name in [format!("{before}.{host}{port}"), format!("{before}{own}.{host}{port}"), format!("{own}{port}@{host}")] {
-                prop_assert!(checked(&asked, &[("Host", &name)]).is_err(), "{name}");
+                prop_assert!(checked(&request, &[("Host", &name)]).is_err(), "{name}");
                 let origin = format!("http://{name}");
-                prop_assert!(checked(&asked, &[("Origin", &origin)]).is_err(), "{origin}");
+                prop_assert!(checked(&request, &[("Origin", &origin)]).is_err(), "{origin}");
             }
         }
     }

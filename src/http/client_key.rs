@@ -2,14 +2,14 @@
 
 use std::net::SocketAddr;
 
-use super::anonymous::{self, Asked, Stranger};
+use super::anonymous::{self, AnonymousRequest, Rejection};
 use super::query::Query;
 use crate::config::{ClientKeys, Config, Secret};
 use crate::wire::problem::Problem;
 
 /// What decides who may ask. Part of a configuration snapshot.
 #[derive(Clone, Debug)]
-pub struct Gate {
+pub struct ClientAuth {
     keys: ClientKeys,
     has_example: bool,
     host: String,
@@ -27,7 +27,7 @@ pub enum Client<'k> {
 
 /// Why a client may not ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum AuthError {
     /// No key in any of the five places.
     MissingKey,
     /// A key that is not one of ours.
@@ -35,10 +35,10 @@ pub enum Refused {
     /// The configuration still has the keys that everybody knows (`spec/http.md` 14 row 19).
     ExampleKey,
     /// There are no keys, and the request is not from a program of this host.
-    Stranger(Stranger),
+    Rejected(Rejection),
 }
 
-impl Gate {
+impl ClientAuth {
     pub fn new(config: &Config) -> Self {
         Self {
             has_example: config.api_keys.has_example(),
@@ -53,23 +53,23 @@ impl Gate {
     ///
     /// # Errors
     /// Why not.
-    pub fn admit<'h>(
+    pub fn check_anonymous<'h>(
         &self,
         peer: SocketAddr,
         local: &[SocketAddr],
         authority: Option<&str>,
         headers: impl Iterator<Item = (&'h str, &'h str)> + Clone,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), AuthError> {
         if self.keys.is_configured() {
             return Ok(());
         }
-        let asked = Asked {
+        let asked = AnonymousRequest {
             peer,
             local,
             host: &self.host,
             allow_anonymous: self.allow_anonymous,
         };
-        anonymous::check(&asked, authority, headers).map_err(Refused::Stranger)
+        anonymous::check(&asked, authority, headers).map_err(AuthError::Rejected)
     }
 
     /// Looks at the five places in their order; the first right key wins, and a wrong one elsewhere does not
@@ -77,13 +77,13 @@ impl Gate {
     ///
     /// # Errors
     /// Why the client may not ask.
-    pub fn check<'h>(
+    pub fn authenticate<'h>(
         &self,
         header: impl Fn(&str) -> Option<&'h str>,
         query: Query<'_>,
-    ) -> Result<Client<'_>, Refused> {
+    ) -> Result<Client<'_>, AuthError> {
         if self.has_example {
-            return Err(Refused::ExampleKey);
+            return Err(AuthError::ExampleKey);
         }
         if !self.keys.is_configured() {
             return Ok(Client::Anonymous);
@@ -110,8 +110,8 @@ impl Gate {
             }
         }
         Err(match presented {
-            true => Refused::InvalidKey,
-            false => Refused::MissingKey,
+            true => AuthError::InvalidKey,
+            false => AuthError::MissingKey,
         })
     }
 
@@ -128,7 +128,7 @@ impl Gate {
     }
 }
 
-impl Refused {
+impl AuthError {
     /// For the client.
     pub fn problem(self) -> Problem {
         match self {
@@ -143,17 +143,17 @@ impl Refused {
                 "unsafe_example_api_key",
                 "api-keys still holds an example key (your-api-key-1, -2 or -3); replace it in the configuration",
             ),
-            Self::Stranger(Stranger::Peer) => Problem::forbidden(
+            Self::Rejected(Rejection::Peer) => Problem::forbidden(
                 "remote_not_allowed",
                 "This gateway has no client keys and serves its own host only; set `api-keys`, or `allow-anonymous: \
                  true`, in its configuration",
             ),
-            Self::Stranger(Stranger::Host) => Problem::forbidden(
+            Self::Rejected(Rejection::Host) => Problem::forbidden(
                 "host_not_allowed",
                 "This gateway has no client keys and answers to its own address and to localhost only, not to the \
                  host that the request names; set `api-keys` in its configuration",
             ),
-            Self::Stranger(Stranger::Origin) => Problem::forbidden(
+            Self::Rejected(Rejection::Origin) => Problem::forbidden(
                 "origin_not_allowed",
                 "This gateway has no client keys and serves no web pages of other hosts; set `api-keys` in its \
                  configuration",
@@ -162,14 +162,14 @@ impl Refused {
     }
 
     /// Whether web pages may read the answer. Those of strangers may not.
-    pub fn is_shared(self) -> bool {
-        !matches!(self, Self::Stranger(_))
+    pub fn allows_cors(self) -> bool {
+        !matches!(self, Self::Rejected(_))
     }
 }
 
 /// Settles the keys of a configuration that is to be served by from now on, in place of `old`, where `local` is
 /// listened on: keys that have been lost, or without which strangers would get in, stay as they were.
-pub fn settle(new: &mut Config, old: &Config, local: &[SocketAddr]) {
+pub fn keep_lost_keys(new: &mut Config, old: &Config, local: &[SocketAddr]) {
     let is_open = !local.iter().all(|at| at.ip().to_canonical().is_loopback());
     let why = if new.api_keys.is_lost() {
         "there is no client key left in it"
@@ -189,7 +189,7 @@ pub fn settle(new: &mut Config, old: &Config, local: &[SocketAddr]) {
 }
 
 /// Says at the start who may ask, where that is not those with a key.
-pub fn announce(config: &Config, local: &[SocketAddr]) {
+pub fn log_client_access(config: &Config, local: &[SocketAddr]) {
     let is_open = !local.iter().all(|at| at.ip().to_canonical().is_loopback());
     if config.api_keys.is_lost() {
         let file = &config.file;
@@ -215,26 +215,26 @@ fn bearer(value: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn keys(values: &[&str]) -> Gate {
+    fn keys(values: &[&str]) -> ClientAuth {
         let secrets = values.iter().map(|value| Secret::new(*value)).collect();
-        Gate::new(&Config {
+        ClientAuth::new(&Config {
             api_keys: ClientKeys::Configured(secrets),
             ..Config::default()
         })
     }
 
     fn check<'k>(
-        keys: &'k Gate,
+        keys: &'k ClientAuth,
         headers: &[(&str, &'static str)],
         query: &str,
-    ) -> Result<&'k str, Refused> {
+    ) -> Result<&'k str, AuthError> {
         let header = |name: &str| {
             headers
                 .iter()
                 .find(|(key, _)| *key == name)
                 .map(|(_, value)| *value)
         };
-        keys.check(header, Query::new(query))
+        keys.authenticate(header, Query::new(query))
             .map(|client| match client {
                 Client::Anonymous => "",
                 Client::Known(key) => key.reveal(),
@@ -243,17 +243,17 @@ mod tests {
 
     #[test]
     fn without_keys_everyone_may_ask_but_not_once_they_are_lost() {
-        let none = Gate::new(&Config::default());
+        let none = ClientAuth::new(&Config::default());
         let headers = [("authorization", "Bearer x")];
         assert_eq!(check(&none, &headers, ""), Ok(""));
         for lost in [keys(&[]), keys(&["", "  "])] {
             for (headers, refused) in [
-                (&headers[..], Refused::InvalidKey),
-                (&[], Refused::MissingKey),
-                (&[("authorization", "Bearer ")], Refused::MissingKey),
-                (&[("authorization", "bearer")], Refused::MissingKey),
-                (&[("authorization", " ")], Refused::InvalidKey),
-                (&[("x-api-key", "  ")], Refused::InvalidKey),
+                (&headers[..], AuthError::InvalidKey),
+                (&[], AuthError::MissingKey),
+                (&[("authorization", "Bearer ")], AuthError::MissingKey),
+                (&[("authorization", "bearer")], AuthError::MissingKey),
+                (&[("authorization", " ")], AuthError::InvalidKey),
+                (&[("x-api-key", "  ")], AuthError::InvalidKey),
             ] {
                 assert_eq!(check(&lost, headers, ""), Err(refused), "{headers:?}");
             }
@@ -270,14 +270,14 @@ mod tests {
             (
                 &[("authorization", "Basic k-one")],
                 "",
-                Err(Refused::InvalidKey),
+                Err(AuthError::InvalidKey),
             ),
             (&[("x-goog-api-key", "k-two")], "", Ok("k-two")),
             (&[("x-api-key", "k-two")], "", Ok("k-two")),
             (&[], "alt=sse&key=k-two", Ok("k-two")),
             (&[], "key=k%2Dtwo", Ok("k-two")),
             (&[], "auth_token=k-one", Ok("k-one")),
-            (&[], "key=wrong&key=k-one", Err(Refused::InvalidKey)),
+            (&[], "key=wrong&key=k-one", Err(AuthError::InvalidKey)),
             (
                 &[("authorization", "Bearer wrong"), ("x-api-key", "k-two")],
                 "",
@@ -289,19 +289,19 @@ mod tests {
                 Ok("k-one"),
             ),
             (&[("x-api-key", "wrong")], "auth_token=k-one", Ok("k-one")),
-            (&[("x-api-key", "K-ONE")], "", Err(Refused::InvalidKey)),
-            (&[("x-api-key", "k-one2")], "", Err(Refused::InvalidKey)),
+            (&[("x-api-key", "K-ONE")], "", Err(AuthError::InvalidKey)),
+            (&[("x-api-key", "k-one2")], "", Err(AuthError::InvalidKey)),
             (
                 &[("authorization", ""), ("x-api-key", "")],
                 "key=&auth_token",
-                Err(Refused::MissingKey),
+                Err(AuthError::MissingKey),
             ),
             (
                 &[("authorization", "Bearer ")],
                 "",
-                Err(Refused::MissingKey),
+                Err(AuthError::MissingKey),
             ),
-            (&[], "", Err(Refused::MissingKey)),
+            (&[], "", Err(AuthError::MissingKey)),
         ] {
             assert_eq!(
                 check(&keys, headers, query),
@@ -316,7 +316,7 @@ mod tests {
         for example in ["your-api-key-1", "your-api-key-2", "your-api-key-3"] {
             let keys = keys(&["mine", example]);
             let refused = check(&keys, &[("x-api-key", "mine")], "");
-            assert_eq!(refused, Err(Refused::ExampleKey));
+            assert_eq!(refused, Err(AuthError::ExampleKey));
         }
         assert!(
             check(

@@ -1,6 +1,6 @@
 //! The head of an HTTP/1.1 answer, as bytes.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
 use super::cors;
@@ -13,7 +13,7 @@ use crate::wire::problem::reason;
 const MAX_RETRY_AFTER: u64 = 86_400;
 
 /// Names that are decided here; passed-on headers do not override them.
-const OURS: &[&str] = &[
+const OWN_HEADERS: &[&str] = &[
     "connection",
     "content-length",
     "content-type",
@@ -43,7 +43,7 @@ pub struct Head<'a> {
     /// Target of a redirect.
     pub location: Option<&'a str>,
     /// Whether web pages of any origin may read the answer ([`cors::HEADERS`]).
-    pub is_shared: bool,
+    pub has_cors: bool,
 }
 
 impl<'a> Head<'a> {
@@ -55,7 +55,7 @@ impl<'a> Head<'a> {
             request_id: None,
             retry_after: None,
             location: None,
-            is_shared: true,
+            has_cors: true,
         }
     }
 
@@ -113,7 +113,7 @@ impl<'a> Head<'a> {
             Framing::Length(length) => numbered(out, "Content-Length", length),
             Framing::Chunked => line(out, "Transfer-Encoding", b"chunked"),
         }
-        if self.is_shared {
+        if self.has_cors {
             for (name, value) in cors::HEADERS {
                 line(out, name, value.as_bytes());
             }
@@ -126,7 +126,7 @@ impl<'a> Head<'a> {
         }
         let mut upstream_id = false;
         for (name, value) in passed_on {
-            if self.decides(name) {
+            if self.sets(name) {
                 continue;
             }
             upstream_id |= name.eq_ignore_ascii_case("x-request-id");
@@ -141,9 +141,9 @@ impl<'a> Head<'a> {
     }
 
     /// Whether a header's value is settled before upstream headers are looked at.
-    fn decides(&self, name: &str) -> bool {
+    fn sets(&self, name: &str) -> bool {
         let is = |ours: &str| name.eq_ignore_ascii_case(ours);
-        OURS.iter().any(|ours| is(ours))
+        OWN_HEADERS.iter().any(|ours| is(ours))
             || cors::HEADERS.iter().any(|(ours, _)| is(ours))
             || (is("cache-control") && self.content_type == Some(EVENT_STREAM))
             || (is("retry-after") && self.retry_after.is_some())
@@ -191,6 +191,38 @@ fn number(out: &mut Vec<u8>, value: u64) {
 
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Writes a head together with the first bytes of the body, in one write instead of two.
+pub struct HeadWriter<'a> {
+    head: Vec<u8>,
+    out: &'a mut dyn Write,
+}
+
+impl<'a> HeadWriter<'a> {
+    pub fn new(head: Vec<u8>, out: &'a mut dyn Write) -> Self {
+        Self { head, out }
+    }
+}
+
+impl Write for HeadWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.head.is_empty() {
+            return self.out.write(bytes);
+        }
+        let mut joined = std::mem::take(&mut self.head);
+        joined.extend_from_slice(bytes);
+        self.out.write_all(&joined)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.head.is_empty() {
+            let head = std::mem::take(&mut self.head);
+            self.out.write_all(&head)?;
+        }
+        self.out.flush()
+    }
 }
 
 #[cfg(test)]

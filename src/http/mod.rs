@@ -9,7 +9,6 @@ pub mod fixed;
 pub mod head;
 pub mod models;
 pub mod passthrough;
-pub mod prefixed;
 pub mod query;
 pub mod reply;
 pub mod route;

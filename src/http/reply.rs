@@ -10,7 +10,7 @@ use crate::wire::Dialect;
 use crate::wire::problem::{self, Problem};
 
 /// When to ask again after a 429 that does not say it. Clients that are told nothing come back at once, or never.
-fn usual_pause(status: u16) -> Option<Duration> {
+fn default_retry_after(status: u16) -> Option<Duration> {
     (status == 429).then_some(Duration::from_secs(5))
 }
 
@@ -25,7 +25,7 @@ pub struct Reply {
     /// One header more.
     header: Option<(&'static str, &'static str)>,
     /// Whether web pages of any origin may read it.
-    is_shared: bool,
+    has_cors: bool,
     /// Why it is a failure.
     failure: Option<String>,
     /// HEAD: the head of the answer without its body.
@@ -42,7 +42,7 @@ impl Reply {
             request_id: None,
             body,
             header: None,
-            is_shared: true,
+            has_cors: true,
             failure: None,
             head_only: false,
         }
@@ -78,7 +78,7 @@ impl Reply {
     pub fn problem(dialect: Dialect, problem: &Problem) -> Self {
         let status = problem.status_in(dialect).code();
         Self {
-            retry_after: problem.retry_after.or(usual_pause(status)),
+            retry_after: problem.retry_after.or(default_retry_after(status)),
             failure: Some(problem.message.clone()),
             ..Self::new(
                 status,
@@ -99,9 +99,9 @@ impl Reply {
     }
 
     /// An error of the upstream that is passed on in its own words.
-    pub fn refusal(status: u16, retry_after: Option<Duration>, body: Vec<u8>) -> Self {
+    pub fn upstream_error(status: u16, retry_after: Option<Duration>, body: Vec<u8>) -> Self {
         Self {
-            retry_after: retry_after.or(usual_pause(status)),
+            retry_after: retry_after.or(default_retry_after(status)),
             ..Self::new(status, Some(RELAYED_JSON), body)
         }
     }
@@ -130,9 +130,9 @@ impl Reply {
     }
 
     /// Without the headers that let web pages read it.
-    pub fn for_nobody_else(self) -> Self {
+    pub fn without_cors(self) -> Self {
         Self {
-            is_shared: false,
+            has_cors: false,
             ..self
         }
     }
@@ -177,7 +177,7 @@ impl Reply {
             request_id: self.request_id,
             retry_after: self.retry_after,
             location: self.location.as_deref(),
-            is_shared: self.is_shared,
+            has_cors: self.has_cors,
         };
         let mut bytes = Vec::with_capacity(512 + self.body.len());
         let headers = self.header.into_iter().chain(passed_on);

@@ -87,7 +87,7 @@ pub enum Resolved<'t> {
     },
     /// `OPTIONS`, any path: 204 with the CORS headers.
     Preflight {
-        known: Option<Known<'t>>,
+        known: Option<KnownPath<'t>>,
     },
     /// The path is known without its last slash.
     Redirect {
@@ -97,21 +97,21 @@ pub enum Resolved<'t> {
         location: String,
     },
     /// The path is there, but not for this method: 405.
-    NotAllowed(Known<'t>),
+    NotAllowed(KnownPath<'t>),
     /// 404 `text/plain`.
     NotFound,
 }
 
 /// A path that is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known<'t> {
+pub struct KnownPath<'t> {
     /// What one of its methods asks for.
     pub route: Route<'t>,
     /// Its methods, for the header `Allow`.
     pub allow: &'static str,
 }
 
-impl<'t> Known<'t> {
+impl<'t> KnownPath<'t> {
     fn of(path: &'t str) -> Option<Self> {
         let post = lookup("POST", path)
             .filter(|route| !matches!(route, Route::UnknownGeminiMethod { .. }));
@@ -195,7 +195,7 @@ impl Route<'_> {
     }
 
     /// Whether anyone may ask, without a key.
-    pub fn is_open(&self) -> bool {
+    pub fn needs_no_key(&self) -> bool {
         matches!(self, Self::Root | Self::Health | Self::GeminiCli)
     }
 }
@@ -215,7 +215,7 @@ impl GeminiMethod {
 pub fn resolve<'t>(method: &str, target: &'t str) -> Resolved<'t> {
     let (path, query) = split(target);
     if method == "OPTIONS" {
-        let known = Known::of(path);
+        let known = KnownPath::of(path);
         return Resolved::Preflight { known };
     }
     if let Some(route) = lookup(method, path) {
@@ -235,7 +235,7 @@ pub fn resolve<'t>(method: &str, target: &'t str) -> Resolved<'t> {
         },
         // The name of the model is none, which is not for want of a method.
         _ if method == "POST" && is_below_models(path) => Resolved::NotFound,
-        _ => Known::of(path).map_or(Resolved::NotFound, Resolved::NotAllowed),
+        _ => KnownPath::of(path).map_or(Resolved::NotFound, Resolved::NotAllowed),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use holdfast::budget::Budget;
-use holdfast::generation::decoding::{self, Undecodable};
+use holdfast::generation::decoding::{self, DecodeError};
 use proptest::prelude::*;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
@@ -74,7 +74,7 @@ fn decode(
     coded: Vec<u8>,
     limit: u64,
     is_json: impl FnOnce(&[u8]) -> bool,
-) -> Result<Vec<u8>, Undecodable> {
+) -> Result<Vec<u8>, DecodeError> {
     let decoded = decoding::decode(header, coded, limit, &Budget::unlimited(), is_json);
     decoded.map(|decoded| decoded.body)
 }
@@ -114,10 +114,12 @@ fn stacked_codings_are_undone_last_first() {
     );
     assert_eq!(
         decode("zstd, gzip, deflate", coded, LIMIT, never),
-        Err(Undecodable::Corrupt { coding: "deflate" })
+        Err(DecodeError::Corrupt {
+            encoding: "deflate"
+        })
     );
     let five = decode("gzip,gzip,gzip,gzip,gzip", Vec::new(), LIMIT, never);
-    assert_eq!(five, Err(Undecodable::Stacked));
+    assert_eq!(five, Err(DecodeError::TooMany));
 }
 
 #[test]
@@ -143,7 +145,7 @@ fn bombs_stop_at_the_limit() {
         let bomb = decode(header, coded, LIMIT, |_| true);
         assert_eq!(
             bomb,
-            Err(Undecodable::TooLarge { limit: LIMIT }),
+            Err(DecodeError::TooLarge { limit: LIMIT }),
             "{header}"
         );
     }
@@ -194,10 +196,10 @@ fn bombs_stop_where_the_budget_ends() {
     ] {
         let budget = Budget::new(LEFT);
         let bomb = decoding::decode(header, coded, u64::MAX, &budget, |_| true);
-        assert_eq!(bomb.unwrap_err(), Undecodable::NoMemory, "{header}");
+        assert_eq!(bomb.unwrap_err(), DecodeError::NoMemory, "{header}");
         assert_eq!(budget.used(), 0, "{header}");
     }
-    let problem = Undecodable::NoMemory.problem();
+    let problem = DecodeError::NoMemory.problem();
     assert_eq!(problem.status.code(), 503);
     assert_eq!(problem.retry_after, Some(Duration::from_secs(1)));
 }
@@ -214,7 +216,7 @@ fn windows_that_nobody_needs_are_refused() {
     ] {
         assert!(matches!(
             decode(header, coded, LIMIT, never),
-            Err(Undecodable::Corrupt { .. })
+            Err(DecodeError::Corrupt { .. })
         ));
     }
 }

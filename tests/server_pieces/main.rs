@@ -19,12 +19,12 @@ mod ruled;
 #[test]
 fn without_compression_codings_are_named() {
     use holdfast::budget::Budget;
-    use holdfast::generation::decoding::{Undecodable, decode};
+    use holdfast::generation::decoding::{DecodeError, decode};
     let budget = Budget::unlimited();
     let refused = decode("zstd", b"\x28\xb5".to_vec(), 1 << 20, &budget, |_| false);
     assert_eq!(
         refused.map(|decoded| decoded.body),
-        Err(Undecodable::Unsupported {
+        Err(DecodeError::Unsupported {
             coding: "zstd".to_owned()
         })
     );

@@ -24,7 +24,7 @@ impl Attempt<'_> {
             return Err(refusal);
         };
         if let Some(signatures) = self.signatures.take() {
-            signatures.forget_given();
+            signatures.forget_returned();
         }
         log::info!("asked again without what it signatures: {refusal}");
         if logs::upstream::is_kept() {
@@ -39,7 +39,7 @@ impl Attempt<'_> {
     }
 
     /// Has the upstream count.
-    pub fn counted(
+    pub fn count_tokens(
         &self,
         call: &Call<'_>,
         asked: &ExpectedAnswer<'_>,

@@ -3,11 +3,14 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use memchr::memmem;
+
 use super::signatures::ClientSignatures;
 use crate::failure::Headers;
 use crate::generation::context::Generation;
 use crate::generation::parsed_request::ParsedRequest;
 use crate::provider::Action;
+use crate::reasoning::{self, ReasoningSupport};
 use crate::redaction::Redaction;
 use crate::relay::{ExpectedAnswer, Opened, Translation};
 use crate::routing::{Candidate, UpstreamModel};
@@ -80,5 +83,17 @@ impl<'a> Attempt<'a> {
             event_bytes: MAX_EVENT,
             budget: &self.generation.services.budget,
         }
+    }
+
+    /// The reasoning that the model supports. The configuration takes precedence over the model's name.
+    pub fn reasoning_support(&self) -> Option<&'a ReasoningSupport> {
+        let configured = self.upstream_model.reasoning.as_deref();
+        configured.or_else(|| reasoning::support(&self.upstream_model.name))
+    }
+
+    /// Whether a body may request more reasoning than the configuration allows for its model.
+    pub fn may_exceed_reasoning_limits(&self, body: &[u8]) -> bool {
+        let has = |key: &str| memmem::find(body, key.as_bytes()).is_some();
+        self.upstream_model.reasoning.is_some() && (has("\"reasoning") || has("\"thinking\""))
     }
 }

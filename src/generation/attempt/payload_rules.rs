@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use super::context::Attempt;
-use super::reasoning_limits::{is_limited, support};
 use crate::credential::UpstreamKind;
 use crate::failure::{Failure, FailureKind};
 use crate::generation::payload_rules::protocol;
@@ -83,9 +82,9 @@ impl Attempt<'_> {
                 let model = model(&changed, call);
                 let mut body = changed;
                 // Here how much is thought is settled after the rules; what the name says outranks them.
-                let is_bound = self.suffix.is_some() || is_limited(self.upstream_model, &body);
+                let is_bound = self.suffix.is_some() || self.may_exceed_reasoning_limits(&body);
                 if is_bound && call.action == Action::Generate {
-                    let support = support(self.upstream_model);
+                    let support = self.reasoning_support();
                     body = reasoning::fitted(Dialect::Chat, &body, &model, self.suffix, support)
                         .map_err(refused)?;
                 }

@@ -37,7 +37,7 @@ impl ClientSignatures {
     }
 
     /// The upstream has refused what this request was given: others are not to pay for it again.
-    pub fn forget_given(&self) {
+    pub fn forget_returned(&self) {
         let given = self.given.lock();
         self.signatures.forget(self.client, &given.places);
     }
@@ -97,7 +97,7 @@ mod tests {
         assert!(request.find(by_call("0")).is_none(), "once");
         let found = (1..most + 2).filter(|id| request.find(by_call(&id.to_string())).is_some());
         assert_eq!(found.count(), most - 1);
-        request.forget_given();
+        request.forget_returned();
         let next = ClientSignatures::new(&signatures, "");
         assert!(next.find(by_call("0")).is_none());
         assert!(next.find(by_call(&(most + 1).to_string())).is_some());

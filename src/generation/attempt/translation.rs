@@ -8,7 +8,6 @@ use serde_json::json;
 
 use super::context::{Attempt, Opening};
 use super::quirks;
-use super::reasoning_limits::support;
 use super::signatures::ClientSignatures;
 use crate::failure::{Failure, FailureKind, Headers};
 use crate::payload::Selected;
@@ -35,7 +34,7 @@ impl Attempt<'_> {
         let cache = self.signature_cache(self.request.form);
         let known = quirks::known(call.target.base_url, &self.upstream_model.name);
         let translated = translate::for_provider(&input, cache, known);
-        let mut translated = translated.map_err(|why| self.refused(&why))?;
+        let mut translated = translated.map_err(|why| self.untranslatable(&why))?;
         if !translated.dropped.is_empty() {
             let dropped = translated.dropped.join(", ");
             log::debug!("left out for a {} upstream: {dropped}", upstream.name());
@@ -63,10 +62,12 @@ impl Attempt<'_> {
         if call.action == Action::Count {
             let body = translate::to_count(upstream, &self.upstream_model.name, &translated.body);
             let tokens = match body {
-                Some(body) => self.counted(call, &expected, &body)?,
-                None => translate::estimated_tokens(&input).map_err(|why| self.refused(&why))?,
+                Some(body) => self.count_tokens(call, &expected, &body)?,
+                None => {
+                    translate::estimated_tokens(&input).map_err(|why| self.untranslatable(&why))?
+                }
             };
-            return Ok(self.number(tokens));
+            return Ok(self.count_answer(tokens));
         }
         let outgoing = Call {
             body: &translated.body,
@@ -109,7 +110,7 @@ impl Attempt<'_> {
             upstream_model: &self.upstream_model.name,
             stream: call.stream,
             suffix,
-            support: support(self.upstream_model),
+            support: self.reasoning_support(),
             seed,
             now: now.as_secs(),
         }
@@ -122,14 +123,14 @@ impl Attempt<'_> {
         }
         let signatures = Arc::new(ClientSignatures::new(
             &self.generation.services.signatures,
-            self.generation.client_name(),
+            self.generation.client_key(),
         ));
         self.signatures.set(Some(Arc::clone(&signatures)));
         Some(signatures)
     }
 
     /// What cannot be said is the client's fault, told in its own dialect.
-    pub fn refused(&self, why: &Untranslatable) -> Failure {
+    pub fn untranslatable(&self, why: &Untranslatable) -> Failure {
         let Some(code) = why.code else {
             return Failure::new(FailureKind::Request, why.to_string());
         };
