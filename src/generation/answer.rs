@@ -1,4 +1,4 @@
-//! The answer of an upstream on its way to the client, and what becomes of it.
+//! Relaying an upstream's answer to the client.
 
 use std::borrow::Cow;
 use std::io;
@@ -22,28 +22,28 @@ use crate::session::name::Name;
 use crate::translate::{Stream, TranslationContext};
 use crate::wire::Dialect;
 
-/// Bytes of an answer that is no stream that may wait for a slow reader, so that no worker does.
-const WHOLE: usize = 32 * 1024 * 1024;
+/// The write buffer of an answer that is no stream, bytes, so that no worker waits for a slow client.
+const WRITE_BUFFER: usize = 32 * 1024 * 1024;
 
 impl Generation<'_> {
-    /// A chunk that means nothing in a stream of this request.
+    /// A chunk that clients ignore, to probe whether the client is still connected.
     fn probe(&self) -> Vec<u8> {
         let mut probe = Vec::new();
         let mut chunks = Chunks::new(&mut probe);
         match self.operation.dialect {
             _ if self.operation.is_array => chunks.put(b"\n"),
-            // What may stand there depends on what has been written.
+            // Depends on what has been written.
             Dialect::Gemini => return ZERO.to_vec(),
             dialect => chunks.keep_alive(dialect),
         }
-        // Writing into memory does not fail.
+        // Writing to memory cannot fail.
         let _ = chunks.flush();
         drop(chunks);
         probe
     }
 
-    /// Writes the answer to its end, and tells routing what came of it.
-    /// Out of line: its frame must not lie below the calls of upstreams.
+    /// Relays the answer to its end, and reports the result to routing.
+    /// Not inlined: its stack frame must not add to that of upstream calls.
     #[inline(never)]
     pub(super) fn relay<'p>(
         &self,
@@ -78,7 +78,7 @@ impl Generation<'_> {
         };
         if let Some(client) = &inbound.client {
             match &opening {
-                Opening::Same(Opened::Whole(_)) => client.keep_up_to(WHOLE),
+                Opening::Same(Opened::Whole(_)) => client.keep_up_to(WRITE_BUFFER),
                 Opening::Same(Opened::Events(_)) | Opening::Translated(_) => {
                     client.probe_with(&self.probe());
                 }
@@ -94,7 +94,7 @@ impl Generation<'_> {
             }
             opening => opening,
         };
-        // Before the client can act on it, with its next turn for example.
+        // Called before the client gets the end, since its next request may depend on it.
         let mut on_end = |end: &AnswerEnd<'_>| {
             match (end.ended, end.failure) {
                 (Ended::Terminal, _) => serving.succeeded(),
@@ -156,13 +156,12 @@ impl Generation<'_> {
         (outcome, answered)
     }
 
-    /// A whole answer to a client that has got chunks already, or is to get events.
+    /// A whole answer in chunks or events, for a client that has received keep-alives or requested a stream.
     #[inline(never)]
     fn converted(&self, whole: Box<Whole>, request: &ParsedRequest<'_>) -> Opening {
         if !request.stream {
             return Opening::Same(Opened::Whole(Box::new((*whole).chunked())));
         }
-        // The upstream knows none.
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let context = TranslationContext::straight(
             self.operation.dialect,
@@ -219,9 +218,9 @@ impl Generation<'_> {
     }
 }
 
-/// The types of tools as the value of a header; none for none.
+/// The types of dropped tools as a header value; `None` if there are none.
 fn dropped_types(kinds: &[String]) -> Option<String> {
-    /// Types that are told, and their longest name, bytes. Clients write them.
+    // Clients choose the names, so their number and length are limited.
     const MOST: usize = 16;
     const LONGEST: usize = 64;
     let is_shown = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
@@ -231,7 +230,7 @@ fn dropped_types(kinds: &[String]) -> Option<String> {
     (!kinds.is_empty()).then(|| kinds.join(", "))
 }
 
-/// What the client got, as far as a number can say it.
+/// The status for logs and reports, which reflects how a stream ended.
 fn status(relayed: &Relayed) -> u16 {
     match relayed.ended {
         Ended::Terminal => 200,

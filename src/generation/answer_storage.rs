@@ -1,4 +1,4 @@
-//! Answers to Responses clients are kept, or noted, so that later requests can refer to them.
+//! Storing answers of the Responses API, so that later requests can refer to them.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,30 +15,29 @@ use crate::stored::{AtUpstream, Item, NewAnswer, Parts, item, reference};
 use crate::translate::Form;
 use crate::wire::Dialect;
 
-/// Who keeps the answer to a request.
+/// Where the answer to a request is stored.
 pub(super) enum AnswerStorage {
     None,
     Upstream(AtUpstream),
-    /// This gateway.
     Gateway(Turn),
 }
 
 /// The conversation that an answer belongs to.
 pub(super) struct Turn {
     context: Vec<Arc<Item>>,
-    /// For the items that are not in the store already.
+    /// Memory for the items that are not stored yet.
     _reservation: Reservation,
 }
 
 impl Generation<'_> {
-    /// Whether the answer is one that can be referred to later.
+    /// Whether later requests can refer to the answer.
     pub(super) fn is_referable(&self, form: Form) -> bool {
         let operation = &self.operation;
         (operation.dialect, operation.action, form)
             == (Dialect::Responses, Action::Generate, Form::Usual)
     }
 
-    /// Who is to keep the answer of `candidate`.
+    /// Where the answer of `candidate` is to be stored.
     #[inline(never)]
     pub(super) fn answer_storage(
         &self,
@@ -65,13 +64,13 @@ impl Generation<'_> {
                 _reservation,
             }),
             Err(exhausted) => {
-                log::warn!("an answer will not be found by its id: {exhausted}");
+                log::warn!("an answer cannot be stored: {exhausted}");
                 AnswerStorage::None
             }
         }
     }
 
-    /// Keeps an answer that is over. Returns the id by which it can be referred to.
+    /// Stores a finished answer. Returns its id.
     #[inline(never)]
     pub(super) fn store_answer(
         &self,
@@ -86,8 +85,7 @@ impl Generation<'_> {
                 let parts = end.whole.and_then(Parts::of);
                 let Some(parts) = parts.filter(|parts| parts.store != Some(false)) else {
                     let id = end.response.map(str::to_owned)?;
-                    let says_not = end.whole.is_some_and(says_unstored);
-                    if !says_not {
+                    if !end.whole.is_some_and(is_unstored) {
                         store.note(client, &id, Vec::new(), there, now);
                     }
                     return Some(id);
@@ -102,7 +100,7 @@ impl Generation<'_> {
             }
             AnswerStorage::Gateway(turn) => {
                 let Some(parts) = end.whole.and_then(Parts::of) else {
-                    log::debug!("an answer was too long to be kept");
+                    log::debug!("an answer is too long to be stored");
                     return end.response.map(str::to_owned);
                 };
                 let id = parts.id.clone();
@@ -114,8 +112,8 @@ impl Generation<'_> {
     }
 }
 
-/// Whether an answer says that it is not stored.
-fn says_unstored(whole: &[u8]) -> bool {
+/// Whether an answer has `"store": false`.
+fn is_unstored(whole: &[u8]) -> bool {
     let text = std::str::from_utf8(whole).unwrap_or_default();
     item::member(text, "store") == Some("false")
 }

@@ -1,4 +1,4 @@
-//! Asking the program that embeds the gateway whether a request may be served.
+//! Calling the filter of an embedding program.
 
 use super::context::Generation;
 use super::hooks::{Denied, Incoming};

@@ -1,4 +1,4 @@
-//! A request on its way through the server.
+//! A client's request.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -10,41 +10,41 @@ use crate::exchange::{Client, Head, Headers, Request};
 use crate::session::scan;
 use crate::wire::problem;
 
-/// Bytes from which on a body is not kept for the log of a request that may fail in the midst of its answer.
+/// A longer body is released once its answer begins, bytes. Its request log then lacks the body if the answer breaks off.
 const LONG: usize = 64 * 1024;
 
-/// A whole request.
+/// A client's request.
 pub struct Inbound {
     pub method: String,
     pub target: String,
     pub headers: Headers,
     pub body: Vec<u8>,
-    /// What the body takes of the budget, for as long as it is there.
+    /// The body's share of the memory budget.
     pub reservation: Option<Reservation>,
     pub body_state: BodyState,
-    /// What is sent in the place of the body.
+    /// Replaces the body for upstreams.
     pub resolved: Option<ResolvedBody>,
     pub peer: SocketAddr,
-    /// `None` while nothing but the head is known.
+    /// `None` for a request that is answered by its head alone.
     pub client: Option<Rc<dyn Client>>,
     pub arrived: Instant,
 }
 
-/// A body with what it refers to in it.
+/// A body whose references have been resolved.
 pub struct ResolvedBody {
     pub body: Vec<u8>,
-    /// What it takes of the budget.
+    /// The body's share of the memory budget.
     pub _reservation: Reservation,
 }
 
-/// What has become of the content encodings of a body.
+/// Whether the content encoding of a body has been decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BodyState {
     Received,
     Decoded,
-    /// They could not be undone: there is no body.
+    /// Decoding failed: there is no body.
     Undecodable(DecodeError),
-    /// The body was given up once it was answered.
+    /// The body was released after the answer had begun.
     Released {
         bytes: usize,
     },
@@ -62,7 +62,7 @@ impl Inbound {
         }
     }
 
-    /// A request of which there is no more than its head.
+    /// A request without its body.
     pub fn from_head(head: Head, peer: SocketAddr) -> Self {
         Self {
             method: head.method,
@@ -78,7 +78,7 @@ impl Inbound {
         }
     }
 
-    /// The body as upstreams are to get it.
+    /// The body for upstreams.
     pub fn upstream_body(&self) -> &[u8] {
         match &self.resolved {
             Some(resolved) => &resolved.body,
@@ -86,13 +86,13 @@ impl Inbound {
         }
     }
 
-    /// Whether the client is known to have gone.
+    /// Whether the client is known to have disconnected.
     pub fn is_client_gone(&self) -> bool {
         let client = self.client.as_ref();
         client.is_some_and(|client| client.is_gone())
     }
 
-    /// Gives back the memory of a long body that nobody needs any more: an answer can take minutes.
+    /// Releases the memory of a long body: the answer can take minutes.
     pub fn release_body(&mut self) {
         if self.body.len() > LONG {
             self.body_state = BodyState::Released {
@@ -103,16 +103,16 @@ impl Inbound {
         }
     }
 
-    /// Whether the client is Codex.
     pub fn is_codex(&self) -> bool {
         let header = |name| self.headers.get(name);
         problem::is_codex_client(header("user-agent"), header("originator"))
     }
 
-    /// Undoes the body's content encodings, once. It may then have `limit` bytes, which are taken from `budget`.
+    /// Decodes the body's content encodings, if that has not been done yet. The result may have `limit` bytes, which are
+    /// reserved from `budget`.
     ///
     /// # Errors
-    /// When they cannot be undone.
+    /// When the body cannot be decoded.
     #[inline(never)]
     pub fn decode(&mut self, limit: u64, budget: &Budget) -> Result<(), DecodeError> {
         if self.body_state != BodyState::Received {

@@ -1,5 +1,5 @@
-//! Requests that an upstream answers, in the order of the wire: decode, parse, replace references, find the model and
-//! the session, try credentials until one answers, relay the answer, report.
+//! Requests that an upstream answers, in the order of their processing: decode, parse, resolve references, find the model
+//! and the session, try credentials until one answers, relay the answer, report.
 
 pub mod access_log;
 mod answer;
@@ -51,7 +51,7 @@ impl Generation<'_> {
     /// Answers the request.
     ///
     /// # Errors
-    /// When the answer is not whole: the client has gone, or the upstream broke it off.
+    /// When the answer is incomplete: the client has disconnected, or the upstream's answer broke off.
     pub fn serve(&self, inbound: &mut Inbound, out: &mut dyn Write) -> io::Result<()> {
         match self.parse(inbound) {
             Ok(request) => match self.filter(inbound, &request) {
@@ -62,7 +62,7 @@ impl Generation<'_> {
         }
     }
 
-    /// The request in its parts, its references replaced.
+    /// Decodes and parses the request, and resolves its references.
     #[inline(never)]
     fn parse(&self, inbound: &mut Inbound) -> Result<ParsedRequest<'_>, Box<Problem>> {
         let services = self.services;
@@ -78,7 +78,7 @@ impl Generation<'_> {
         Ok(request)
     }
 
-    /// Tries one credential after another, and relays the answer of the first that gives one.
+    /// Tries credentials until one answers, and relays the answer.
     fn answer(
         &self,
         inbound: &mut Inbound,
@@ -114,7 +114,7 @@ impl Generation<'_> {
                     request,
                     body,
                     headers: &headers,
-                    // What the configuration says outranks the client.
+                    // The configuration takes precedence over the client.
                     suffix: upstream_model.thinking.as_deref().or(model.suffix),
                     signatures: Cell::default(),
                     dropped: Cell::default(),
@@ -161,7 +161,7 @@ impl Generation<'_> {
         answered
     }
 
-    /// What routing has to know.
+    /// The input of routing.
     #[inline(never)]
     fn route_request<'r>(
         &self,
@@ -172,7 +172,7 @@ impl Generation<'_> {
             entry: &model.entry,
             model: model.id,
             servers: match request.needs.servers {
-                // It was asked for another model then.
+                // The stored answer is of another model, which this credential does not share.
                 Servers::One(credential_id) if model.entry.position(credential_id).is_none() => {
                     Servers::Keepers
                 }

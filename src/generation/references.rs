@@ -1,4 +1,4 @@
-//! References in a request of Responses are replaced before an upstream is chosen, and narrow the choice.
+//! Resolving references of Responses requests (`previous_response_id`, item ids, compaction items) before routing.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,15 +12,15 @@ use crate::stored::sealed::Sealer;
 use crate::stored::{AtUpstream, Found, Item, Put, References, What, summary};
 use crate::wire::problem::Problem;
 
-/// When a request for which there is no memory may be tried again.
+/// `Retry-After` of a request that does not fit into memory.
 const MEMORY_PAUSE: Duration = Duration::from_secs(1);
 
 impl Generation<'_> {
-    /// Replaces references by what they refer to, as far as that is kept here. Other references are left to the
-    /// upstream that has what they refer to, if there is one.
+    /// Replaces references to stored answers and items with their content. References to answers that an upstream stores
+    /// restrict routing to that upstream.
     ///
     /// # Errors
-    /// When the request becomes larger than it may be.
+    /// When the request becomes too large.
     #[inline(never)]
     pub(super) fn replace_references(
         &self,
@@ -43,7 +43,7 @@ impl Generation<'_> {
         Ok(())
     }
 
-    /// The body with its references replaced; `None` if it stays as it is.
+    /// The body with resolved references; `None` if it is unchanged.
     fn resolved(
         &self,
         references: &References<'_>,
@@ -83,7 +83,7 @@ impl Generation<'_> {
                     let summary = sealer.as_ref().and_then(|sealer| sealer.open(text));
                     if summary.is_none() {
                         log::debug!(
-                            "a compaction item was not made for this client key, or is damaged"
+                            "a compaction item was created for another client key, or is damaged"
                         );
                     }
                     Put::Text(summary::message(summary.as_deref()))
@@ -111,7 +111,7 @@ impl Generation<'_> {
     }
 }
 
-/// Where the model stands in a body.
+/// The position of the model in a body.
 fn model_span(body: &[u8]) -> Option<crate::json::Span> {
     let members = crate::json::members(body).ok()?;
     let model = members.iter().find(|member| member.key == "model");

@@ -1,4 +1,4 @@
-//! The log of a request, from its beginning to its end.
+//! The request log of one request.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -13,12 +13,12 @@ use crate::logs::record::{self, Body, Record};
 use crate::logs::request_id::RequestId;
 use crate::logs::{Keep, Seen, Sent};
 
-/// The least status that is a failure.
+/// The lowest status of an error.
 const FAILED: u16 = 400;
-/// Bytes that a body may have once decoded, if it was not decoded to be answered: nobody has vouched for it.
+/// The largest body that is decoded for the log alone, bytes.
 const BODY: u64 = 1024 * 1024;
 
-/// A request whose log is being kept.
+/// The request log of one request.
 pub struct RequestLog<'s> {
     snapshot: &'s Snapshot,
     keep: Keep,
@@ -39,20 +39,20 @@ impl<'s> RequestLog<'s> {
         }
     }
 
-    /// For what goes to the client.
+    /// The capture of the answer.
     pub fn seen(&self) -> Seen {
         Seen::new(self.keep, Arc::clone(&self.snapshot.log_folder))
     }
 
-    /// Writes the log, if there is to be one.
+    /// Writes the log if the configuration asks for it.
     #[inline(never)]
     pub fn end(self, inbound: Inbound, access: &Access, sent: Sent) {
         let status = access.status();
         let is_wanted = match self.keep {
-            // Whoever is refused at the door could fill the disk, or push out the files of others.
+            // Unauthenticated clients could fill the disk or displace other logs.
             _ if !access.is_admitted() => false,
             Keep::Nothing => false,
-            // Whoever leaves early has not met a failure.
+            // A client that disconnects is not a failure.
             Keep::Failures => status >= FAILED && status != CLIENT_GONE,
             Keep::Everything => true,
         };
@@ -63,11 +63,11 @@ impl<'s> RequestLog<'s> {
 
     #[inline(never)]
     fn write(self, mut inbound: Inbound, access: &Access, sent: Sent) {
-        // What it fails with is told in its place.
+        // A decoding error is written in place of the body.
         let _ = inbound.decode(BODY, &Budget::unlimited());
         let headers: Vec<(&str, &str)> = inbound.headers.iter().collect();
-        let is_told = sent.status.is_none_or(|status| status >= FAILED);
-        let failure = access.failure().filter(|_| !is_told);
+        let has_error_status = sent.status.is_none_or(|status| status >= FAILED);
+        let failure = access.failure().filter(|_| !has_error_status);
         let record = Record {
             id: access.id,
             method: &inbound.method,
@@ -76,7 +76,7 @@ impl<'s> RequestLog<'s> {
             body: match inbound.body_state {
                 BodyState::Undecodable(why) => Body::Undecodable(why.to_string()),
                 BodyState::Released { bytes } => {
-                    let what = "bytes were not kept once the answer had begun";
+                    let what = "bytes, released when the answer began";
                     Body::Undecodable(format!("{bytes} {what}"))
                 }
                 BodyState::Received | BodyState::Decoded => Body::Plain(&inbound.body),

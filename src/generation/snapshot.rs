@@ -1,5 +1,4 @@
-//! Everything that follows from one configuration. Swapped whole on reload; a request keeps the one it
-//! started with.
+//! Everything derived from one configuration. A reload replaces the snapshot; a request keeps the one it started with.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,23 +16,23 @@ pub struct Snapshot {
     pub catalog: Catalog,
     pub policy: Policy,
     pub listed: Vec<ListedModel>,
-    /// Where logs of requests go.
+    /// The folder of request logs.
     pub log_folder: Arc<Path>,
 }
 
-/// A credential whose models only its upstream knows, which is not asked.
+/// A credential without `models` while model lists are not fetched.
 fn unlisted_warning(config: &Config, credential: &Credential) -> Problem {
     let place = Place {
         path: credential.section().into_owned(),
         ..Place::default()
     };
-    let message = "has no `models`, and lists are not fetched: it is never used".to_owned();
+    let message = "has no `models`, and model lists are not fetched: it is never used".to_owned();
     Problem::new(&config.file, &place, Severity::Warning, message)
 }
 
 impl Snapshot {
-    /// What follows from `config`, and what is odd about it. Credentials without `models` offer what `listings` has
-    /// for them; where lists are not fetched there are none.
+    /// Builds the snapshot of `config`. Also returns the problems found. Credentials without `models` use the fetched
+    /// `listings`; `None` if lists are not fetched.
     pub fn new(
         config: Config,
         listings: Option<&Listings>,
@@ -63,7 +62,7 @@ impl Snapshot {
             request_retry: config.request_retry,
             max_retry_credentials: config.max_retry_credentials,
             max_retry_interval: config.max_retry_interval,
-            // Whoever waits holds a worker.
+            // A waiting request occupies a worker.
             waiters: (workers / 4).max(1),
             disable_cooling: config.disable_cooling,
             transient_cooldown: config.transient_cooldown,

@@ -1,4 +1,4 @@
-//! What requests have cost, for the usage statistics: recorded as attempts end (`usage-statistics-enabled`).
+//! Usage statistics (`usage-statistics-enabled`), recorded when attempts end.
 
 use std::time::{Instant, SystemTime};
 
@@ -10,7 +10,7 @@ use crate::usage::{Attempt, Tokens};
 use crate::wire::Dialect;
 use crate::wire::usage::Usage;
 
-/// When an attempt began, by both clocks.
+/// The start of an attempt.
 #[derive(Clone, Copy)]
 pub struct AttemptStart {
     wall: SystemTime,
@@ -27,12 +27,12 @@ impl AttemptStart {
 }
 
 impl Generation<'_> {
-    /// Whether it is recorded. Counting is not (`spec/config.md` 6.4).
+    /// Whether the request is recorded. Token counts are not: vendors do not charge for them.
     pub(super) fn is_recorded(&self) -> bool {
         self.snapshot.config.usage.enabled && self.operation.action != Action::Count
     }
 
-    /// An attempt is over.
+    /// Records a finished attempt.
     pub(super) fn record_attempt(
         &self,
         candidate: &Candidate,
@@ -59,8 +59,7 @@ impl Generation<'_> {
         });
     }
 
-    /// What stands for clients without a key. Not the path as it came: there must not be one for every spelling of a
-    /// model.
+    /// The API name for anonymous clients. It does not contain the model, so that the number of names is limited.
     fn route_name(&self) -> &'static str {
         let operation = &self.operation;
         match (operation.dialect, operation.action) {

@@ -1,4 +1,4 @@
-//! What is request about answers that were given before: `/v1/responses/{id}` and below.
+//! Operations on stored answers: `/v1/responses/{id}` and below.
 
 use std::io::{self, Cursor, Read, Write};
 use std::rc::Rc;
@@ -29,7 +29,7 @@ use crate::stored::{AtUpstream, Found};
 use crate::wire::Dialect;
 use crate::wire::problem::{ErrorStatus, Problem};
 
-/// What of a query goes on to the upstream: never a client's key.
+/// The query parameters that are forwarded to the upstream. A client's key is never forwarded.
 const FORWARDED_QUERY: [&str; 8] = [
     "include",
     "include[]",
@@ -40,10 +40,10 @@ const FORWARDED_QUERY: [&str; 8] = [
     "order",
     "after",
 ];
-/// Bytes of an answer that are passed on at a time.
-const PIECE: usize = 16 * 1024;
+/// The buffer for relaying an answer, bytes.
+const BUFFER: usize = 16 * 1024;
 
-/// A request about an answer.
+/// A request about a stored answer.
 pub struct StoredRequest<'a> {
     pub client: Client<'a>,
     pub id: &'a str,
@@ -52,7 +52,7 @@ pub struct StoredRequest<'a> {
 }
 
 impl Services {
-    /// Answers it: from what is kept here, or by the upstream that has it.
+    /// Answers from the store, or forwards the request to the upstream that stores the answer.
     #[inline(never)]
     pub fn serve_stored(
         &self,
@@ -84,13 +84,13 @@ impl Services {
                             Err(failure) => {
                                 self.forget(client, request, Some(&failure));
                                 access.set_failure(&failure.message);
-                                let words =
+                                let error =
                                     error_answer(&failure).ok_or(io::ErrorKind::BrokenPipe)?;
-                                words.reply(Dialect::Responses)
+                                error.reply(Dialect::Responses)
                             }
                         }
                     }
-                    // It went with a reload.
+                    // The credential was removed by a reload.
                     None => not_found(request.id),
                 }
             }
@@ -106,7 +106,7 @@ impl Services {
         }
     }
 
-    /// Forgets an answer that the upstream has deleted, or does not have any more.
+    /// Forgets an answer that the upstream has deleted or no longer has.
     fn forget(&self, client: name::Client, request: &StoredRequest<'_>, failure: Option<&Failure>) {
         let is_gone = match (request.operation, failure) {
             (StoredOperation::Delete, None) => true,
@@ -154,7 +154,7 @@ impl Services {
         }
     }
 
-    /// A body that was put together, as long as there is memory for it.
+    /// A JSON answer if the memory budget allows it, else an error.
     fn within_budget(&self, body: String) -> Reply {
         match self.budget.has(body.len()) {
             true => Reply::json(body.into_bytes()),
@@ -165,7 +165,7 @@ impl Services {
         }
     }
 
-    /// The upstream's answer with the client's name of the model in it. Events keep theirs.
+    /// The upstream's answer with the client's name of the model. Streams are not changed.
     fn renamed(
         &self,
         request: &StoredRequest<'_>,
@@ -203,7 +203,7 @@ impl Services {
         })
     }
 
-    /// Asks the upstream that keeps the answer, as the credential that has it.
+    /// Calls the upstream that stores the answer, with the credential that created it.
     fn call_upstream(
         &self,
         snapshot: &Snapshot,
@@ -218,12 +218,12 @@ impl Services {
             StoredOperation::Cancel => (Verb::Post, "/cancel"),
         };
         let mut path = format!("{}{below}", url::value(request.id));
-        let mut sign = '?';
+        let mut separator = '?';
         for name in FORWARDED_QUERY {
             for value in request.query.all(name) {
-                path.push(sign);
+                path.push(separator);
                 path.push_str(&format!("{}={}", url::value(name), url::value(&value)));
-                sign = '&';
+                separator = '&';
             }
         }
         let waiter = match &inbound.client {
@@ -251,14 +251,16 @@ fn not_found(id: &str) -> Reply {
     Reply::problem(Dialect::Responses, &Problem::response_not_found(id))
 }
 
-/// What the client hears of a failure; `None` when it has gone. Our credentials are not the client's: that they are
-/// refused is no word for it.
+/// The error for the client; `None` if the client has disconnected. A refused credential is the gateway's, not the
+/// client's, so 401 to 403 become 503.
 fn error_answer(failure: &Failure) -> Option<ErrorAnswer<'_>> {
     let problem = match (failure.kind, failure.status) {
         (FailureKind::ClientGone, _) => return None,
         (FailureKind::Status, Some(status @ (401..=403))) => Problem::new(
             ErrorStatus::UNAVAILABLE,
-            format!("the upstream that keeps the response refused its credential with {status}"),
+            format!(
+                "the upstream that stores the response refused the credential with status {status}"
+            ),
         ),
         (FailureKind::Status, Some(status)) => {
             return Some(ErrorAnswer::Upstream {
@@ -270,10 +272,10 @@ fn error_answer(failure: &Failure) -> Option<ErrorAnswer<'_>> {
         (FailureKind::Timeout, _) => Problem::upstream_timeout(failure),
         _ => Problem::upstream_broken(failure),
     };
-    Some(ErrorAnswer::Ours(problem))
+    Some(ErrorAnswer::Gateway(problem))
 }
 
-/// Writes the upstream's answer as it comes.
+/// Relays the upstream's answer as it arrives.
 fn relay_answer(
     mut answer: Answer,
     inbound: &Inbound,
@@ -300,13 +302,13 @@ fn relay_answer(
         return out.flush();
     }
     let mut chunks = Chunks::new(out);
-    let mut piece = vec![0; PIECE];
+    let mut buffer = vec![0; BUFFER];
     loop {
-        let count = answer.body.read(&mut piece)?;
+        let count = answer.body.read(&mut buffer)?;
         if count == 0 {
             return chunks.finish();
         }
-        chunks.put(piece.get(..count).unwrap_or_default());
+        chunks.put(buffer.get(..count).unwrap_or_default());
         chunks.flush()?;
     }
 }

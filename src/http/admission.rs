@@ -1,4 +1,4 @@
-//! What is known of a request by its head alone: whether it is served, for whom, and as what.
+//! Admission of a request by its head alone: route, client, and whether it is served.
 
 use std::net::SocketAddr;
 
@@ -9,19 +9,19 @@ use super::reply::Reply;
 use super::route::{self, KnownPath, Resolved, Route};
 use crate::wire::problem::Problem;
 
-/// The head of a request, and how it came.
+/// The head of a request, and its connection's addresses.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'r, 't, H> {
     pub method: &'r str,
     pub target: &'t str,
-    /// All header lines, names and values, in any number of passes.
+    /// All header lines, names and values.
     pub headers: H,
     pub peer: SocketAddr,
-    /// Where the gateway listens: all its addresses, or the one over which the request came.
+    /// The gateway's listening addresses, or the one that received the request.
     pub local: &'r [SocketAddr],
 }
 
-/// A request that may be served.
+/// A request that is served.
 #[derive(Debug)]
 pub struct Admitted<'t, 'k> {
     pub route: Route<'t>,
@@ -29,10 +29,10 @@ pub struct Admitted<'t, 'k> {
     pub client: Client<'k>,
 }
 
-/// Whether a request is served. Out of line: a worker's stack is paid for by every stream.
+/// Resolves and authenticates a request. Not inlined, to keep the stack of workers small.
 ///
 /// # Errors
-/// The answer it gets instead; a preflight and a redirect are some, too.
+/// The answer to a request that is not served; preflights and redirects are among them.
 #[inline(never)]
 pub fn admit<'t, 'k, 'h, H>(
     head: &Head<'_, 't, H>,
@@ -77,7 +77,7 @@ where
     let (route, query) = match resolved {
         Resolved::Serve { route, query } => (route, query),
         other => {
-            // Whoever shows a wrong key hears of that first; who shows none may have lost the way.
+            // An invalid key is reported before the unknown path; a missing one is not.
             let is_wrong = matches!(other, Resolved::NotFound)
                 && auth.authenticate(header, query) == Err(AuthError::InvalidKey);
             return Err(match is_wrong {
@@ -97,7 +97,7 @@ where
     })
 }
 
-/// The answer to what is no route.
+/// The answer to a request without a route.
 fn unserved<'h>(
     resolved: Resolved<'_>,
     header: impl Fn(&str) -> Option<&'h str>,

@@ -1,4 +1,7 @@
-//! Who may ask (`spec/http.md` 3).
+//! Client authentication.
+//!
+//! Each vendor's SDK sends the key in a place of its own, so five places are read: `Authorization: Bearer`,
+//! `x-goog-api-key`, `x-api-key`, and the query parameters `key` and `auth_token`.
 
 use std::net::SocketAddr;
 
@@ -7,7 +10,7 @@ use super::query::Query;
 use crate::config::{ClientKeys, Config, Secret};
 use crate::wire::problem::Problem;
 
-/// What decides who may ask. Part of a configuration snapshot.
+/// The authentication settings of a configuration snapshot.
 #[derive(Clone, Debug)]
 pub struct ClientAuth {
     keys: ClientKeys,
@@ -16,25 +19,25 @@ pub struct ClientAuth {
     allow_anonymous: bool,
 }
 
-/// What a request's keys say about its client.
+/// The client of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Client<'k> {
     /// No keys are configured.
     Anonymous,
-    /// The configured key that was presented; it stands for the client from here on.
+    /// The configured key that the request presents. It identifies the client.
     Known(&'k Secret),
 }
 
-/// Why a client may not ask.
+/// Why a request is not authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthError {
-    /// No key in any of the five places.
+    /// The request has no key.
     MissingKey,
-    /// A key that is not one of ours.
+    /// The request's key is not configured.
     InvalidKey,
-    /// The configuration still has the keys that everybody knows (`spec/http.md` 14 row 19).
+    /// The configuration has an example key, which is publicly known.
     ExampleKey,
-    /// There are no keys, and the request is not from a program of this host.
+    /// No keys are configured, and the request is not from a program on this host.
     Rejected(Rejection),
 }
 
@@ -48,11 +51,10 @@ impl ClientAuth {
         }
     }
 
-    /// Whether the request may be answered at all, with whatever; asked before anything else about it. See
-    /// [`anonymous::check`].
+    /// Checks the origin of a request if no keys are configured ([`anonymous::check`]). Comes before all other checks.
     ///
     /// # Errors
-    /// Why not.
+    /// When the request is refused.
     pub fn check_anonymous<'h>(
         &self,
         peer: SocketAddr,
@@ -63,20 +65,20 @@ impl ClientAuth {
         if self.keys.is_configured() {
             return Ok(());
         }
-        let asked = AnonymousRequest {
+        let request = AnonymousRequest {
             peer,
             local,
             host: &self.host,
             allow_anonymous: self.allow_anonymous,
         };
-        anonymous::check(&asked, authority, headers).map_err(AuthError::Rejected)
+        anonymous::check(&request, authority, headers).map_err(AuthError::Rejected)
     }
 
-    /// Looks at the five places in their order; the first right key wins, and a wrong one elsewhere does not
-    /// spoil it. `header` gives the first value of a header by its lower-case name.
+    /// Identifies the client by the first valid key; invalid keys in other places are ignored. `header` returns the first
+    /// value of a header by its lower-case name.
     ///
     /// # Errors
-    /// Why the client may not ask.
+    /// When the request has no valid key, or the configuration has an example key.
     pub fn authenticate<'h>(
         &self,
         header: impl Fn(&str) -> Option<&'h str>,
@@ -115,10 +117,10 @@ impl ClientAuth {
         })
     }
 
-    /// Compares with every key, so that the time taken does not tell which one is near.
+    /// Compares with every key, so that timing does not reveal which key is similar.
     fn find(&self, candidate: &str) -> Option<&Secret> {
         self.keys.keys().iter().fold(None, |found, key| {
-            // A blank key would let everyone in who presents nothing.
+            // A blank configured key must not match.
             if key.matches(candidate) && !key.reveal().trim().is_empty() {
                 Some(key)
             } else {
@@ -129,7 +131,7 @@ impl ClientAuth {
 }
 
 impl AuthError {
-    /// For the client.
+    /// The error for the client.
     pub fn problem(self) -> Problem {
         match self {
             Self::MissingKey => Problem::unauthorized(
@@ -137,45 +139,45 @@ impl AuthError {
                  \"Authorization: Bearer KEY\", \"x-api-key: KEY\" or \"x-goog-api-key: KEY\"",
             ),
             Self::InvalidKey => Problem::unauthorized(
-                "Invalid API key: it is none of those under `api-keys` in the gateway's configuration",
+                "Invalid API key: it is not listed under `api-keys` in the gateway's configuration",
             ),
             Self::ExampleKey => Problem::forbidden(
                 "unsafe_example_api_key",
-                "api-keys still holds an example key (your-api-key-1, -2 or -3); replace it in the configuration",
+                "`api-keys` contains an example key (your-api-key-1, -2 or -3); replace it in the configuration",
             ),
             Self::Rejected(Rejection::Peer) => Problem::forbidden(
                 "remote_not_allowed",
-                "This gateway has no client keys and serves its own host only; set `api-keys`, or `allow-anonymous: \
-                 true`, in its configuration",
+                "This gateway has no client keys and only accepts requests from its own host; set `api-keys`, or \
+                 `allow-anonymous: true`, in its configuration",
             ),
             Self::Rejected(Rejection::Host) => Problem::forbidden(
                 "host_not_allowed",
-                "This gateway has no client keys and answers to its own address and to localhost only, not to the \
-                 host that the request names; set `api-keys` in its configuration",
+                "This gateway has no client keys and only accepts its own address or localhost as the Host of a \
+                 request; set `api-keys` in its configuration",
             ),
             Self::Rejected(Rejection::Origin) => Problem::forbidden(
                 "origin_not_allowed",
-                "This gateway has no client keys and serves no web pages of other hosts; set `api-keys` in its \
-                 configuration",
+                "This gateway has no client keys and does not accept requests from web pages of other hosts; set \
+                 `api-keys` in its configuration",
             ),
         }
     }
 
-    /// Whether web pages may read the answer. Those of strangers may not.
+    /// Whether the answer has CORS headers. Rejected web pages must not read it.
     pub fn allows_cors(self) -> bool {
         !matches!(self, Self::Rejected(_))
     }
 }
 
-/// Settles the keys of a configuration that is to be served by from now on, in place of `old`, where `local` is
-/// listened on: keys that have been lost, or without which strangers would get in, stay as they were.
+/// Keeps the client keys of `old` on a reload if `new` has lost its keys, or if other hosts could connect without a key.
+/// `local` are the listening addresses.
 pub fn keep_lost_keys(new: &mut Config, old: &Config, local: &[SocketAddr]) {
     let is_open = !local.iter().all(|at| at.ip().to_canonical().is_loopback());
     let why = if new.api_keys.is_lost() {
-        "there is no client key left in it"
+        "no client keys are left"
     } else if new.is_anonymous() && old.api_keys.is_configured() && is_open && !new.allow_anonymous
     {
-        "it has no client keys, and others than this host can connect"
+        "no client keys are configured, and other hosts can connect"
     } else {
         return;
     };
@@ -183,29 +185,32 @@ pub fn keep_lost_keys(new: &mut Config, old: &Config, local: &[SocketAddr]) {
         new.api_keys = old.api_keys.clone();
     }
     match new.api_keys.is_lost() {
-        true => log::error!("config: {}: {why}: every request is refused", new.file),
-        false => log::error!("config: {}: {why}: the old client keys stay", new.file),
+        true => log::error!("config: {}: {why}: all requests are refused", new.file),
+        false => log::error!(
+            "config: {}: {why}: the previous client keys stay valid",
+            new.file
+        ),
     }
 }
 
-/// Says at the start who may ask, where that is not those with a key.
+/// Logs at startup which clients are served, unless client keys are configured.
 pub fn log_client_access(config: &Config, local: &[SocketAddr]) {
     let is_open = !local.iter().all(|at| at.ip().to_canonical().is_loopback());
     if config.api_keys.is_lost() {
         let file = &config.file;
-        log::error!("config: {file}: there is no client key left in it: every request is refused");
+        log::error!("config: {file}: no client keys are left: all requests are refused");
     } else if config.is_anonymous() && is_open {
-        log::warn!("allow-anonymous: everybody who reaches this host is served, without a key");
+        log::warn!("allow-anonymous: requests from any host are served without a client key");
     } else if config.is_anonymous() {
-        log::warn!("there are no client keys: programs of this host are served, and nobody else");
+        log::warn!("no client keys are configured: only programs on this host are served");
     }
 }
 
-/// The token of `Bearer <token>`; the whole value under any other scheme or none.
+/// The token of `Bearer <token>`; the whole value for any other scheme or none.
 fn bearer(value: &str) -> &str {
     match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-        // A client whose key is empty sends the scheme alone.
+        // A client with an empty key sends the scheme alone.
         None if value.eq_ignore_ascii_case("bearer") => "",
         _ => value,
     }
@@ -242,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn without_keys_everyone_may_ask_but_not_once_they_are_lost() {
+    fn requests_are_anonymous_without_keys_and_refused_when_all_keys_are_blank() {
         let none = ClientAuth::new(&Config::default());
         let headers = [("authorization", "Bearer x")];
         assert_eq!(check(&none, &headers, ""), Ok(""));
@@ -261,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn five_places_are_looked_at_in_order() {
+    fn five_places_are_read_in_order() {
         let keys = keys(&["k-one", "k-two"]);
         for (headers, query, expected) in [
             (&[("authorization", "Bearer k-one")][..], "", Ok("k-one")),
@@ -312,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn example_keys_close_the_gateway() {
+    fn an_example_key_refuses_all_requests() {
         for example in ["your-api-key-1", "your-api-key-2", "your-api-key-3"] {
             let keys = keys(&["mine", example]);
             let refused = check(&keys, &[("x-api-key", "mine")], "");

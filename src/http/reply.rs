@@ -1,4 +1,4 @@
-//! Answers that the gateway gives itself: one write each.
+//! The gateway's own answers, each sent with one write.
 
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
@@ -9,7 +9,7 @@ use crate::logs::request_id::RequestId;
 use crate::wire::Dialect;
 use crate::wire::problem::{self, Problem};
 
-/// When to ask again after a 429 that does not say it. Clients that are told nothing come back at once, or never.
+/// The `Retry-After` of a 429 without one. Without the header clients retry at once, or never.
 fn default_retry_after(status: u16) -> Option<Duration> {
     (status == 429).then_some(Duration::from_secs(5))
 }
@@ -22,13 +22,12 @@ pub struct Reply {
     retry_after: Option<Duration>,
     request_id: Option<RequestId>,
     body: Vec<u8>,
-    /// One header more.
+    /// An additional header.
     header: Option<(&'static str, &'static str)>,
-    /// Whether web pages of any origin may read it.
     has_cors: bool,
-    /// Why it is a failure.
+    /// The error message for logs.
     failure: Option<String>,
-    /// HEAD: the head of the answer without its body.
+    /// Whether the body is left out: the answer to HEAD.
     head_only: bool,
 }
 
@@ -74,7 +73,7 @@ impl Reply {
         }
     }
 
-    /// An error, in the dialect of the caller.
+    /// An error in the client's dialect.
     pub fn problem(dialect: Dialect, problem: &Problem) -> Self {
         let status = problem.status_in(dialect).code();
         Self {
@@ -88,7 +87,7 @@ impl Reply {
         }
     }
 
-    /// An error where nobody knows the caller's dialect.
+    /// An error for a client of unknown dialect.
     pub fn plain_problem(problem: &Problem) -> Self {
         let body = serde_json::json!({"error": problem.message});
         Self::new(
@@ -98,7 +97,7 @@ impl Reply {
         )
     }
 
-    /// An error of the upstream that is passed on in its own words.
+    /// An upstream's error with the upstream's body.
     pub fn upstream_error(status: u16, retry_after: Option<Duration>, body: Vec<u8>) -> Self {
         Self {
             retry_after: retry_after.or(default_retry_after(status)),
@@ -106,7 +105,7 @@ impl Reply {
         }
     }
 
-    /// As the only element of a JSON array, where the answer would have been one.
+    /// Wraps the body in a JSON array if the successful answer would be one.
     pub fn in_array_if(mut self, is_array: bool) -> Self {
         if is_array {
             self.body.insert(0, b'[');
@@ -129,7 +128,7 @@ impl Reply {
         }
     }
 
-    /// Without the headers that let web pages read it.
+    /// Leaves out the CORS headers.
     pub fn without_cors(self) -> Self {
         Self {
             has_cors: false,
@@ -144,7 +143,7 @@ impl Reply {
         }
     }
 
-    /// What logs say of it, if it is a failure.
+    /// The error message for logs.
     pub fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
     }
@@ -157,7 +156,7 @@ impl Reply {
         self.status
     }
 
-    /// Head and body, as they are sent.
+    /// Head and body as sent.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes([])
     }
@@ -188,7 +187,7 @@ impl Reply {
         bytes
     }
 
-    /// Writes it with headers of the upstream's.
+    /// Writes the answer with headers of the upstream.
     pub fn write_with<'h>(
         &self,
         out: &mut dyn Write,

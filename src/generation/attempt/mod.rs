@@ -1,4 +1,4 @@
-//! One attempt at an upstream: in the client's own dialect as it is, in any other one translated.
+//! One attempt at an upstream. Requests are translated if the upstream has another dialect than the client.
 
 mod call;
 mod compaction;
@@ -17,10 +17,10 @@ use crate::relay::{self, Opened};
 use crate::translate::Form;
 
 impl Attempt<'_> {
-    /// Asks the candidate.
+    /// Sends the request to the candidate, and opens its answer.
     ///
     /// # Errors
-    /// Whatever keeps it from being the one that answers.
+    /// When the attempt fails.
     pub fn run(&self) -> Result<OpenedAnswer, Failure> {
         self.generation
             .log_attempt(self.candidate, self.upstream_model);
@@ -63,8 +63,8 @@ impl Attempt<'_> {
         if upstream != dialect || self.request.form != Form::Usual {
             return self.translated(&call, &rules);
         }
-        let is_as_it_came = self.suffix.is_none() && !self.may_exceed_reasoning_limits(call.body);
-        let called = if is_as_it_came {
+        let is_unchanged = self.suffix.is_none() && !self.may_exceed_reasoning_limits(call.body);
+        let called = if is_unchanged {
             self.call_with_rules(&call, &rules)
         } else {
             let (model, support) = (call.model, self.reasoning_support());
@@ -79,7 +79,10 @@ impl Attempt<'_> {
         };
         let answer = match called {
             Err(failure) if self.lacks_endpoint(&failure) => {
-                log::debug!("{} cannot do it: {failure}", self.candidate.id());
+                log::debug!(
+                    "{} lacks this endpoint, the gateway does the work: {failure}",
+                    self.candidate.id()
+                );
                 return match call.action {
                     Action::Count => self.estimate_tokens(&call),
                     _ => self.compact(&call),

@@ -1,4 +1,4 @@
-//! One request's way to what its client's upstreams gave out before.
+//! The reasoning signatures of one request's client.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use parking_lot::Mutex;
 use crate::session::signature_store::{Client, Place, SignatureStore};
 use crate::translate::signature_cache::{Entry, Key, SignatureCache};
 
-/// The most that one request is given, bytes: more than any model reads. Without it a small request could become
-/// as large as all that is kept.
+/// The most bytes of signatures that are added to one request: more than any model reads. Without the limit a small request
+/// could become as large as the store.
 const MOST: usize = 16 * 1024 * 1024;
 
-/// SignatureStore of one client, and which of them this request was given.
+/// The signatures of one client, and those that this request has used.
 #[derive(Debug)]
 pub struct ClientSignatures {
     signatures: Arc<SignatureStore>,
@@ -36,7 +36,7 @@ impl ClientSignatures {
         }
     }
 
-    /// The upstream has refused what this request was given: others are not to pay for it again.
+    /// Forgets the signatures that this request has used, since the upstream refused them.
     pub fn forget_returned(&self) {
         let given = self.given.lock();
         self.signatures.forget(self.client, &given.places);
@@ -44,7 +44,7 @@ impl ClientSignatures {
 }
 
 impl SignatureCache for ClientSignatures {
-    /// Each is given once, however often a request names it.
+    /// Returns each entry once per request.
     fn find(&self, key: Key<'_>) -> Option<Entry> {
         let (place, kept) = self.signatures.find(self.client, key, Instant::now())?;
         let mut given = self.given.lock();
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_grows_by_no_more_than_it_may() {
+    fn the_signatures_of_one_request_are_limited() {
         let signatures = Arc::<SignatureStore>::default();
         let most = MOST / LONGEST;
         let answer = ClientSignatures::new(&signatures, "");
