@@ -1,21 +1,21 @@
-//! Putting a file in the place of another: whoever looks sees one of them, whole.
+//! Replaces files atomically: readers see the old or the new content.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Replaces the file at `path`, or makes it, readable for nobody but its owner.
+/// Replaces or creates the file at `path`, readable only by its owner.
 ///
 /// # Errors
-/// Those of the file system; the old file is then still there.
+/// Errors of the file system; the old file is then unchanged.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     put(path, bytes, |_| Ok(()))
 }
 
-/// Replaces what is in a file and keeps all else that it is: its mode, its owner, and what links to it.
+/// Replaces the content of a file and keeps its mode, owner and symbolic links.
 ///
 /// # Errors
-/// Those of the file system; the old file is then still there.
+/// Errors of the file system; the old file is then unchanged.
 pub fn rewrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let path = fs::canonicalize(path)?;
     let old = fs::metadata(&path)?;
@@ -40,7 +40,7 @@ fn put(path: &Path, bytes: &[u8], prepare: impl Fn(&File) -> io::Result<()>) -> 
         .and_then(|()| file.sync_all());
     let replaced = written.and_then(|()| fs::rename(&beside, path));
     if replaced.is_err() {
-        // The disk may be full: what was not written whole only takes room.
+        // The disk may be full: remove the incomplete file.
         let _ = fs::remove_file(&beside);
     }
     replaced

@@ -1,4 +1,4 @@
-//! A budget of bytes that all requests and answers in memory share (`limits.memory`).
+//! The memory budget that all requests and answers share (`limits.memory`).
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,16 +13,16 @@ pub struct Budget(Arc<Shared>);
 struct Shared {
     limit: usize,
     used: AtomicUsize,
-    /// Somebody waits for bytes and is to be told when some come back.
+    /// Whether a connection waits for memory.
     is_wanted: AtomicBool,
     on_release: Mutex<Option<Box<dyn Fn() + Send + Sync>>>,
 }
 
-/// There is not enough left.
+/// The budget has too little memory left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exhausted;
 
-/// Bytes taken from a budget. They go back when it is dropped.
+/// Bytes of a budget, returned when dropped.
 pub struct Reservation {
     budget: Budget,
     bytes: usize,
@@ -38,7 +38,7 @@ impl Budget {
         }))
     }
 
-    /// One that never runs out.
+    /// An unlimited budget.
     pub fn unlimited() -> Self {
         Self::new(usize::MAX)
     }
@@ -47,22 +47,22 @@ impl Budget {
         self.0.limit
     }
 
-    /// Bytes that are taken.
+    /// The reserved bytes.
     pub fn used(&self) -> usize {
         self.0.used.load(Ordering::Acquire)
     }
 
-    /// Takes `bytes`.
+    /// Reserves `bytes`.
     ///
     /// # Errors
-    /// [`Exhausted`] when there are not so many left; then none are taken.
+    /// [`Exhausted`] if fewer are left; then none are reserved.
     pub fn reserve(&self, bytes: usize) -> Result<Reservation, Exhausted> {
         let mut reservation = self.nothing();
         reservation.grow(bytes)?;
         Ok(reservation)
     }
 
-    /// Takes `bytes` that are in memory already, whether there are so many left or not.
+    /// Reserves `bytes` that are in memory already, even beyond the limit.
     pub fn take_anyway(&self, bytes: usize) -> Reservation {
         self.0.used.fetch_add(bytes, Ordering::SeqCst);
         Reservation {
@@ -77,7 +77,7 @@ impl Budget {
         sum.is_some_and(|sum| sum <= self.0.limit)
     }
 
-    /// A reservation that is still to grow.
+    /// An empty reservation that can grow.
     pub fn nothing(&self) -> Reservation {
         Reservation {
             budget: self.clone(),
@@ -85,17 +85,17 @@ impl Budget {
         }
     }
 
-    /// Has `call` called whenever bytes come back after somebody has said that it waits ([`Budget::want`]).
+    /// Calls `call` when bytes are returned after [`Budget::want`].
     pub fn on_release(&self, call: impl Fn() + Send + Sync + 'static) {
         *self.0.on_release.lock() = Some(Box::new(call));
     }
 
-    /// Forgets what [`Budget::on_release`] was given.
+    /// Removes the function of [`Budget::on_release`].
     pub fn disconnect(&self) {
         self.0.on_release.lock().take();
     }
 
-    /// Says that somebody waits for bytes.
+    /// Records that a connection waits for memory.
     pub fn want(&self) {
         self.0.is_wanted.store(true, Ordering::SeqCst);
     }
@@ -128,20 +128,20 @@ impl Reservation {
         self.bytes
     }
 
-    /// Takes `more` bytes.
+    /// Reserves `more` bytes.
     ///
     /// # Errors
-    /// [`Exhausted`] when there are not so many left; then nothing changes.
+    /// [`Exhausted`] if fewer are left; then nothing changes.
     pub fn grow(&mut self, more: usize) -> Result<(), Exhausted> {
         self.budget.take(more)?;
         self.bytes += more;
         Ok(())
     }
 
-    /// Takes or gives back as many as it needs to be `bytes`.
+    /// Grows or shrinks to `bytes`.
     ///
     /// # Errors
-    /// [`Exhausted`] when there are not so many left; then nothing changes.
+    /// [`Exhausted`] if fewer are left; then nothing changes.
     pub fn resize(&mut self, bytes: usize) -> Result<(), Exhausted> {
         match bytes.checked_sub(self.bytes) {
             Some(more) => self.grow(more),

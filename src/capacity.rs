@@ -1,27 +1,27 @@
-//! How much the machine lets a gateway take on: its memory and its open files.
+//! Limits that follow from the machine's memory and its limit of open files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::config::Limits;
 
-/// Memory of a machine that does not tell.
+/// The assumed memory if it is unknown.
 const UNKNOWN_MEMORY: u64 = 4 << 30;
 /// The least budget for bodies and answers, bytes.
 const LEAST_BUDGET: u64 = 48 << 20;
-/// Memory for each request at work: 512 of them with 128 MiB, 4,096 from 1 GiB on.
+/// Memory per concurrent request: 512 requests with 128 MiB, 4,096 from 1 GiB on.
 const PER_WORKER: u64 = 256 * 1024;
 const MOST_WORKERS: usize = 4096;
 const LEAST_WORKERS: usize = 8;
-/// Client connections where the configuration does not say how many.
+/// The default number of client connections.
 pub const CONNECTIONS: usize = 10_000;
-/// Open files that are kept for other things: listeners, logs, configuration, look-ups of names.
+/// Open files reserved for listeners, logs, configuration and name resolution.
 const RESERVED_FILES: u64 = 64;
 
-/// What follows from configuration and machine.
+/// The limits of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
-    /// Requests at work at once.
+    /// Concurrent requests.
     pub workers: usize,
     /// Open client connections.
     pub connections: usize,
@@ -30,7 +30,7 @@ pub struct Capacity {
 }
 
 impl Capacity {
-    /// For this process; raises its limit of open files as far as it may.
+    /// The limits for this process. Raises its limit of open files as far as possible.
     pub fn of(limits: &Limits) -> Self {
         let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|error| {
             log::warn!("cannot raise the limit of open files: {error}");
@@ -41,7 +41,7 @@ impl Capacity {
 
     fn with(limits: &Limits, memory: u64, files: u64) -> Self {
         let files = usize::try_from(files.saturating_sub(RESERVED_FILES)).unwrap_or(usize::MAX);
-        // A request at work has a connection on either side.
+        // A request uses a connection on either side.
         let by_files = (files / 4).max(LEAST_WORKERS);
         let by_memory = usize::try_from(memory / PER_WORKER).unwrap_or(usize::MAX);
         let workers = by_memory.min(by_files).clamp(LEAST_WORKERS, MOST_WORKERS);
@@ -62,7 +62,7 @@ impl Capacity {
     }
 }
 
-/// Bytes of memory that this process may have: those of the machine, or of its cgroup if they are fewer.
+/// The memory for this process in bytes: that of the machine, or the limit of its cgroup if it is lower.
 pub fn memory() -> u64 {
     let machine = machine_memory().unwrap_or(UNKNOWN_MEMORY);
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
@@ -84,9 +84,9 @@ fn machine_memory() -> Option<u64> {
     None
 }
 
-/// The files in which the process's cgroups and all above them have their limits, by what `/proc/self/cgroup` says
-/// (cgroups(7)): version 2 `0::/path`, version 1 `4:memory:/path`. In a container the path may be one of the host's,
-/// which does not exist here; then the root's is right.
+/// The files with the limits of the process's cgroups and their parents, from `/proc/self/cgroup` (cgroups(7)): version 2
+/// `0::/path`, version 1 `4:memory:/path`. In a container the path may be one of the host and not exist; then the root's
+/// limit applies.
 fn limit_files(groups: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for line in groups.lines() {
@@ -111,7 +111,7 @@ fn limit_files(groups: &str) -> Vec<PathBuf> {
 }
 
 fn limit(file: &Path) -> Option<u64> {
-    // `max` is no number.
+    // `max` is not a number.
     fs::read_to_string(file).ok()?.trim().parse().ok()
 }
 

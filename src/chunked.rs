@@ -1,17 +1,17 @@
-//! The chunked transfer coding (RFC 9112 7.1), taken apart as it comes: of clients' bodies and of upstreams'.
+//! Decodes the chunked transfer coding (RFC 9112 7.1) incrementally, for bodies of clients and upstreams.
 
 /// Hex digits of a chunk size: enough for any length below 2^60.
 const SIZE_DIGITS: u32 = 15;
-/// Bytes of extensions of one chunk, which nobody needs.
+/// The most bytes of a chunk's extensions, which are ignored.
 const EXTENSION_BYTES: usize = 1024;
-/// Bytes of trailers, which are dropped.
+/// The most bytes of trailers, which are dropped.
 const TRAILER_BYTES: usize = 16 * 1024;
 
-/// The bytes are not chunks.
+/// The error of invalid chunked coding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotChunked;
 
-/// Follows a chunked body, whatever pieces it comes in.
+/// Decodes a chunked body in pieces of any size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoder {
     state: State,
@@ -35,7 +35,7 @@ enum State {
     },
     DataCr,
     DataLf,
-    /// At the beginning of a trailer line, or in it.
+    /// In a trailer line.
     Trailer {
         is_start: bool,
         bytes: usize,
@@ -47,12 +47,12 @@ enum State {
     Done,
 }
 
-/// What a piece of input came to.
+/// The result for a piece of input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step<'b> {
     /// Bytes of the input that belong to the body, framing included.
     pub taken: usize,
-    /// Those among them, at their end, that are payload.
+    /// The number of payload bytes at their end.
     pub payload: &'b [u8],
 }
 
@@ -168,7 +168,7 @@ impl State {
     }
 }
 
-/// A byte that a line may hold: no control character but the tab.
+/// A byte that is allowed in a line: no control character except the tab.
 fn is_text(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }

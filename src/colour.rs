@@ -1,4 +1,4 @@
-//! Colours of terminals: a few escape codes (ECMA-48, 8.3.117).
+//! Terminal colours (ECMA-48, 8.3.117).
 
 use std::ffi::OsStr;
 
@@ -11,7 +11,7 @@ pub enum Colour {
     Grey,
 }
 
-/// Ends what a colour begins.
+/// Resets the colour.
 pub const PLAIN: &str = "\x1b[0m";
 
 impl Colour {
@@ -26,8 +26,7 @@ impl Colour {
     }
 }
 
-/// Whether to write colours to what may be a terminal: not where `NO_COLOR` says something (no-color.org), nor to a
-/// terminal that calls itself dumb.
+/// Whether to use colours: only on a terminal, without `NO_COLOR` (<https://no-color.org>) and `TERM=dumb`.
 pub fn are_wanted(is_terminal: bool) -> bool {
     let variable = |name| std::env::var_os(name);
     is_terminal && are_allowed(variable("NO_COLOR").as_deref(), variable("TERM").as_deref())

@@ -1,4 +1,4 @@
-//! Content codings (RFC 9110 8.4.1), undone while they are read.
+//! Decodes content codings (RFC 9110 8.4.1) while reading.
 
 use std::io::{self, Read};
 
@@ -12,7 +12,7 @@ pub enum Coding {
 }
 
 impl Coding {
-    /// The coding of a name in `Content-Encoding`; `None` for one that this build does not know.
+    /// The coding of a name in `Content-Encoding`; `None` if this build does not support it.
     pub fn of_name(name: &str) -> Option<Self> {
         const NAMES: [(&str, Coding); 5] = [
             ("gzip", Coding::Gzip),
@@ -26,8 +26,7 @@ impl Coding {
         known.map(|(_, coding)| *coding)
     }
 
-    /// The coding of a body that does not say it, by how it begins (spec/providers.md 2.3). No text begins
-    /// so.
+    /// The coding of a body without `Content-Encoding`, by its first bytes, which no text has.
     pub fn of_start(body: &[u8]) -> Option<Self> {
         match body {
             [0x1f, 0x8b, ..] if IS_BUILT => Some(Self::Gzip),
@@ -47,22 +46,22 @@ impl Coding {
         }
     }
 
-    /// Bytes of memory that a decoder takes which has `given` as many bytes out, at most: what it looks back at, which
-    /// is no more than that, and its tables.
+    /// The most memory of a decoder after `given` bytes of output: its window, which is at most that large, and its
+    /// tables.
     pub fn room(self, coded: &[u8], given: usize) -> usize {
         const TABLES: usize = 64 * 1024;
-        /// A block of zstd with its literals (RFC 8878 3.1.1.2.4), and as much for its sequences.
+        /// A zstd block with its literals (RFC 8878 3.1.1.2.4), and the same for its sequences.
         const ZSTD_TABLES: usize = 512 * 1024;
         TABLES
             + match self {
                 Self::Gzip | Self::Deflate => 0,
                 Self::Brotli => coded.first().map_or(0, |first| brotli_window(*first)),
-                // It is kept in a ring whose size is a power of two.
+                // The window is a ring buffer whose size is a power of two.
                 Self::Zstd => ZSTD_TABLES + 2 * given.min(MAX_ZSTD_WINDOW),
             }
     }
 
-    /// What `coded` stands for. Nothing is read before the reader is.
+    /// Decodes `coded`. Nothing is read before the first read of the result.
     pub fn undone<'a>(self, coded: Box<dyn Read + 'a>) -> Box<dyn Read + 'a> {
         Box::new(Undone {
             coding: self,
@@ -72,10 +71,10 @@ impl Coding {
     }
 }
 
-/// What a zstd frame may ask for to look back, in bytes (RFC 9659: 8 MB for content codings).
+/// The largest window of a zstd frame, bytes (RFC 9659: 8 MB for content codings).
 const MAX_ZSTD_WINDOW: usize = 8 << 20;
 
-/// Bytes that a brotli stream looks back, by its first byte (RFC 7932 9.1).
+/// The window of a brotli stream in bytes, by its first byte (RFC 7932 9.1).
 fn brotli_window(first: u8) -> usize {
     let bits = match (first & 1, first >> 1 & 7, first >> 4 & 7) {
         (0, ..) => 16,
@@ -140,7 +139,7 @@ fn opened<'a>(coding: Coding, mut coded: Box<dyn Read + 'a>) -> io::Result<Box<d
     })
 }
 
-/// Input that brotli takes at a time, in bytes.
+/// The input buffer of brotli, bytes.
 #[cfg(feature = "compression")]
 const BROTLI_BUFFER: usize = 4096;
 

@@ -1,27 +1,27 @@
-//! How the system's allocator gives memory back. Only glibc has to be told; elsewhere nothing is done.
+//! Settings of the system's allocator, so that it returns memory. Only glibc needs them.
 //!
-//! By itself glibc takes blocks up to 32 MiB from its arenas once it has seen one of that size freed, and keeps up to
-//! 64 MiB at the end of each arena. Twenty workers that had decoded a body of 16 MiB each kept 240 MiB so; with fixed
-//! thresholds 10 MiB are left, and the peak is half.
+//! By default glibc allocates blocks up to 32 MiB from its arenas after a block of that size was freed, and keeps up to
+//! 64 MiB at the end of each arena (mallopt(3)). Twenty workers that had decoded a body of 16 MiB each kept 240 MiB; with
+//! fixed thresholds 10 MiB remain, and the peak is half.
 
-/// Blocks from this size on are mapped on their own, and given back when they are freed; bytes. Most conversations are
-/// shorter: a mapping costs a fault for each of its pages.
+/// Larger blocks are mapped separately and returned when freed; bytes. Most conversations are smaller, because a mapping
+/// costs a page fault per page.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const OWN_MAPPING: i32 = 1024 * 1024;
 
-/// What an arena may keep at its end, bytes.
+/// The free memory that an arena keeps at its end, bytes.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const KEPT: i32 = 1024 * 1024;
 
-/// How many arenas there are at most. Each keeps what is free at its end, and no call takes that away but for the first.
-/// By itself glibc makes eight for each core; more threads than there are cores cannot run at once.
+/// The most arenas. Each keeps free memory at its end, which only the first arena can be made to return. By default glibc
+/// uses eight per core, but no more threads than cores run at the same time.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn arenas() -> i32 {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     i32::try_from(cores.max(2)).unwrap_or(i32::MAX)
 }
 
-/// Fixes the thresholds. For the beginning of a program. Returns whether the allocator takes them.
+/// Sets the thresholds. Call it at the start of the program. Returns whether the allocator accepts them.
 #[allow(unsafe_code)]
 pub fn settle() -> bool {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -35,7 +35,7 @@ pub fn settle() -> bool {
     true
 }
 
-/// Gives back what lies free between small blocks. It looks through all arenas, so it is for when there is little to do.
+/// Returns free memory between small blocks to the system. It scans all arenas, so call it rarely.
 #[allow(unsafe_code)]
 pub fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]

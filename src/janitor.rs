@@ -1,4 +1,4 @@
-//! One thread for what has to happen now and then. It knows when, not how.
+//! Runs periodic tasks on one thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{self, JoinHandle};
@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
-/// Something to be done again and again.
+/// A periodic task.
 pub struct Task {
     pub name: &'static str,
-    /// How long to wait after each run; asked anew every time, so that a reload can change it.
+    /// The pause after each run; called each time, so that a reload can change it.
     pub every: Box<dyn Fn() -> Duration + Send>,
     pub run: Box<dyn FnMut(Instant) + Send>,
 }
 
-/// The running thread. Dropping it ends it.
+/// The running thread. Dropping it stops the thread.
 pub struct Janitor {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -22,7 +22,7 @@ pub struct Janitor {
 
 impl Janitor {
     /// # Errors
-    /// When the system gives no thread.
+    /// When the system has no thread.
     pub fn start(tasks: Vec<Task>) -> std::io::Result<Self> {
         let (stop, stopped) = bounded(0);
         let thread = thread::Builder::new()
@@ -66,7 +66,7 @@ impl Schedule {
         Self { tasks }
     }
 
-    /// How long until something is due.
+    /// The time until the next task is due.
     fn pause(&self, now: Instant) -> Duration {
         self.tasks
             .iter()
@@ -79,7 +79,7 @@ impl Schedule {
         for (due, task) in &mut self.tasks {
             if *due <= now {
                 log::trace!("janitor: {}", task.name);
-                // One that fails must not keep the others from their turn.
+                // A panicking task must not stop the others.
                 if catch_unwind(AssertUnwindSafe(|| (task.run)(now))).is_err() {
                     log::error!("janitor: {} failed; it is tried again", task.name);
                 }

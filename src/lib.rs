@@ -1,8 +1,8 @@
-//! holdfast: a gateway for language-model APIs that keeps every conversation on the credential that
-//! already holds its prompt cache.
+//! holdfast: a gateway for language-model APIs that keeps each conversation on the credential that holds its prompt
+//! cache.
 //!
-//! [`Gateway`] is the whole of it for other programs: give it a configuration ([`config::load`]), and
-//! get a running gateway back. The rooms behind it, and what each may know, are in `ARCHITECTURE.md`.
+//! To run it in another program, start a [`Gateway`] with a configuration ([`config::load`]). `ARCHITECTURE.md` describes
+//! the modules.
 
 mod atomic_file;
 pub mod budget;

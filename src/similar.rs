@@ -1,17 +1,17 @@
-//! Names like a given one: those that share most pairs of letters with it. Finds a name by a part of it,
-//! which counting changed letters does not.
+//! Finds similar names by shared pairs of letters (Sørensen–Dice). Unlike edit distance, this also finds a name by a part
+//! of it.
 
-/// How much of both names must be common to them.
+/// The least similarity.
 const LEAST: f64 = 0.4;
-/// How many are told.
+/// The most results.
 const MOST: usize = 3;
 /// Longer names are not compared, in bytes.
 const LONGEST: usize = 512;
-/// How many names are compared pair by pair, however many there are: those with most letters in common.
+/// The most names that are compared pair by pair: those with most letters in common.
 const COMPARED: usize = 256;
 
-/// The most similar of `known`, the best first, three at most. Case and the choice of `_`, `-` or a space are no
-/// difference. Ten thousand names take about a millisecond.
+/// The most similar of `known`, the best first, at most three. Ignores case and the difference between `_`, `-` and a
+/// space. Ten thousand names take about a millisecond.
 pub fn to<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Vec<&'k str> {
     if name.len() > LONGEST {
         return Vec::new();
@@ -36,7 +36,7 @@ pub fn to<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Vec<&'k s
     found.into_iter().map(|(_, name)| name).take(MOST).collect()
 }
 
-/// Which letters and digits a name has, a bit for each.
+/// The letters and digits of a name, one bit for each.
 fn letters(name: &str) -> u64 {
     let bit = |byte: u8| match fold(byte) {
         letter @ b'a'..=b'z' => letter - b'a',

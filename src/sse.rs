@@ -1,8 +1,8 @@
-//! Server-sent events: where an event ends in a stream of bytes, and what its fields say.
+//! Server-sent events: splits a byte stream into events and reads their fields.
 //!
-//! No I/O: the owner reads into [`Splitter::space`], says how much came with [`Splitter::filled`], and takes
-//! whole events, as they came, with [`Splitter::next_event`]. However the bytes are cut on the way, the
-//! events are the same, and one after another they are the input up to the last whole event.
+//! No I/O: the owner reads into [`Splitter::space`], reports the number of bytes with [`Splitter::filled`], and takes
+//! complete, unchanged events with [`Splitter::next_event`]. The events do not depend on how the bytes are split into
+//! reads, and concatenated they are the input up to the last complete event.
 //!
 //! The format is that of the HTML standard, 9.2 "Server-sent events": a line ends with LF, CR LF or CR, an
 //! event with a blank line.
@@ -12,14 +12,14 @@ use std::fmt;
 
 use memchr::{memchr2, memmem};
 
-/// The longest event taken from an upstream unless told otherwise: 50 MiB (spec/config.md 5, "Bodies").
+/// The default for the longest event from an upstream: 50 MiB, as in CLIProxyAPI.
 pub const MAX_EVENT: usize = 50 * 1024 * 1024;
 
-/// Bytes of buffer a stream starts with; most events of a chat are a few hundred.
+/// The initial buffer of a stream; most events of a chat have a few hundred bytes.
 const FIRST_SPACE: usize = 4 * 1024;
-/// Bytes of buffer that are kept although nothing is in it.
+/// The capacity that an empty buffer keeps.
 const LASTING: usize = 4 * FIRST_SPACE;
-/// The least room offered to a read.
+/// The least space for a read.
 const LEAST_SPACE: usize = 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -31,13 +31,13 @@ pub struct TooLarge {
     pub limit: usize,
 }
 
-/// Cuts a stream of bytes into events. It is the read buffer too, so that an event is copied only when a
-/// read ends inside it.
+/// Splits a byte stream into events. It is also the read buffer, so that an event is copied only if a read ends inside
+/// it.
 pub struct Splitter {
     bytes: Vec<u8>,
     /// First byte of the event being gathered.
     start: usize,
-    /// First byte that has not been looked at.
+    /// First byte that has not been scanned.
     seen: usize,
     /// End of what was read.
     end: usize,
@@ -46,16 +46,16 @@ pub struct Splitter {
     limit: usize,
 }
 
-/// One event, as it came, its closing blank line included. An event of nothing but a blank line is possible.
+/// An unchanged event, including its final blank line. An event may consist of only a blank line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event<'a> {
-    /// The bytes as they came.
+    /// The unchanged bytes.
     pub raw: &'a [u8],
     /// The same without a byte order mark.
     lines: &'a [u8],
 }
 
-/// Where the splitter stands between two bytes.
+/// The state of the splitter between two bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum At {
     /// At the start of a line. After a lone CR the stream is taken to end its lines so, and a blank line's
@@ -87,7 +87,7 @@ impl Splitter {
         }
     }
 
-    /// Gives back the memory if nothing is pending. Whether that is so.
+    /// Frees the memory if nothing is pending. Returns whether nothing is pending.
     pub fn release(&mut self) -> bool {
         if self.start < self.end {
             return false;
@@ -107,7 +107,7 @@ impl Splitter {
             return Err(TooLarge { limit: self.limit });
         }
         if pending == 0 && self.bytes.len() > LASTING {
-            // One long event must not keep its memory while the stream is silent.
+            // Free the memory of a long event while the stream is silent.
             self.bytes = Vec::new();
             (self.start, self.seen, self.end) = (0, 0, 0);
         }
@@ -124,12 +124,12 @@ impl Splitter {
         Ok(self.bytes.get_mut(self.end..).unwrap_or_default())
     }
 
-    /// Says that the first `count` bytes of the last [`space`](Self::space) hold what was read.
+    /// Records that the first `count` bytes of the last [`space`](Self::space) were read.
     pub fn filled(&mut self, count: usize) {
         self.end = (self.end + count).min(self.bytes.len());
     }
 
-    /// Whether the last read has left no room.
+    /// Whether the last read filled the buffer.
     pub fn is_full(&self) -> bool {
         self.end == self.bytes.len()
     }
@@ -152,7 +152,7 @@ impl Splitter {
         Ok(())
     }
 
-    /// The next whole event, if it is there.
+    /// The next complete event, if there is one.
     pub fn next_event(&mut self) -> Option<Event<'_>> {
         let end = self.find_end()?;
         let raw = self.bytes.get(self.start..end)?;
@@ -169,17 +169,17 @@ impl Splitter {
         Some(event)
     }
 
-    /// What has come since the last whole event.
+    /// The bytes since the last complete event.
     pub fn rest(&self) -> &[u8] {
         self.bytes.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// What has come since the last whole event, read as if the stream had closed it.
+    /// The bytes since the last complete event, as an event.
     pub fn last_event(&self) -> Event<'_> {
         Event::new(self.rest(), self.is_first)
     }
 
-    /// Looks at the unseen bytes for the end of the event.
+    /// Scans new bytes for the end of the event.
     fn find_end(&mut self) -> Option<usize> {
         let mut seen = self.seen;
         let mut at = self.at;
@@ -238,7 +238,7 @@ impl<'a> Event<'a> {
         Self { raw, lines }
     }
 
-    /// An event of which the bytes are at hand.
+    /// An event with these bytes.
     pub fn of(raw: &'a [u8]) -> Self {
         Self::new(raw, true)
     }
@@ -264,7 +264,7 @@ impl<'a> Event<'a> {
         Some(data)
     }
 
-    /// Whether it is nothing but one line of data and a blank one.
+    /// Whether it has only one data line and a blank line.
     pub fn is_data_line(&self) -> bool {
         let end = memchr2(b'\n', b'\r', self.raw).unwrap_or(self.raw.len());
         let end = self.raw.get(end..).unwrap_or_default();
@@ -285,7 +285,7 @@ impl<'a> Event<'a> {
     }
 }
 
-/// The bytes of `event` with `new` in the place of its data `old`, and all else as it was.
+/// The bytes of `event` with its data `old` replaced by `new`.
 pub fn with_data(event: &Event, old: &[u8], new: &[u8]) -> Vec<u8> {
     let at = memmem::find(event.raw, old).filter(|_| !new.contains(&b'\n'));
     if let Some(at) = at {
@@ -293,7 +293,7 @@ pub fn with_data(event: &Event, old: &[u8], new: &[u8]) -> Vec<u8> {
         let after = event.raw.get(at + old.len()..).unwrap_or_default();
         return [before, new, after].concat();
     }
-    // It is on several lines, or has to be.
+    // The data has several lines before or after.
     let mut lines = Vec::with_capacity(event.raw.len() + new.len());
     for (name, value) in event.fields().filter(|field| field.0 != b"data") {
         lines.extend_from_slice(&[name, b": ", value, b"\n"].concat());
@@ -305,7 +305,7 @@ pub fn with_data(event: &Event, old: &[u8], new: &[u8]) -> Vec<u8> {
     lines
 }
 
-/// JSON as an event of one line. Between its values an end of a line is a space; within them it would be escaped.
+/// JSON as an event with one data line. Line ends between values become spaces; within strings they are escaped anyway.
 pub fn data_line(json: &[u8]) -> Vec<u8> {
     let mut event = Vec::with_capacity(json.len() + 8);
     event.extend_from_slice(b"data: ");
@@ -317,7 +317,7 @@ pub fn data_line(json: &[u8]) -> Vec<u8> {
     event
 }
 
-/// The lines of some bytes, without their ends; blank ones are left out.
+/// The non-empty lines, without line ends.
 struct Lines<'a>(&'a [u8]);
 
 impl<'a> Iterator for Lines<'a> {
@@ -330,7 +330,7 @@ impl<'a> Iterator for Lines<'a> {
             }
             let end = memchr2(b'\n', b'\r', self.0).unwrap_or(self.0.len());
             let (line, rest) = self.0.split_at_checked(end)?;
-            // The LF of a CR LF is then a blank line, which is left out anyway.
+            // The LF of a CR LF then makes an empty line, which is skipped.
             self.0 = rest.get(1..).unwrap_or_default();
             if !line.is_empty() {
                 return Some(line);

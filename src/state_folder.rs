@@ -1,18 +1,18 @@
-//! The folder of what the program keeps for itself from one run to the next.
+//! The folder for state that survives restarts.
 
 use std::path::{Path, PathBuf};
 
-/// Where services have their state.
+/// The folder for services.
 const SYSTEM: &str = "/var/lib/holdfast";
 
-/// Where it is: what `$WRITABLE_PATH` says; else what the service manager says in `$STATE_DIRECTORY`; else the place
-/// for services, if this is one, or that for a user's programs. `None` where no place follows. Nothing is made.
+/// The folder: `$WRITABLE_PATH`, else `$STATE_DIRECTORY` of the service manager, else the folder for services or for the
+/// user. `None` if there is none. Creates nothing.
 pub fn of(variables: &dyn Fn(&str) -> Option<String>, is_root: bool) -> Option<PathBuf> {
     let variable = |name| variables(name).filter(|value| !value.is_empty());
     if let Some(path) = variable("WRITABLE_PATH") {
         return Some(path.into());
     }
-    // More than one is separated by colons.
+    // Several folders are separated by colons.
     if let Some(given) = variable("STATE_DIRECTORY") {
         return given.split(':').next().map(PathBuf::from);
     }
@@ -29,15 +29,15 @@ pub fn of(variables: &dyn Fn(&str) -> Option<String>, is_root: bool) -> Option<P
     Some(state.join("holdfast"))
 }
 
-/// That of this process.
+/// The folder of this process.
 pub fn here(variables: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
     of(variables, rustix::process::geteuid().is_root())
 }
 
-/// Makes the folder, for nobody but its owner, if it is not there.
+/// Creates the folder, accessible only by its owner, if it is missing.
 ///
 /// # Errors
-/// Those of the file system.
+/// Errors of the file system.
 pub fn make(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     let mut builder = std::fs::DirBuilder::new();

@@ -1,7 +1,7 @@
-//! What was typed.
+//! Parses the command line.
 //!
-//! One dash is as good as two before a name (`-config`, `--config`), and a value follows after a space or
-//! after `=` (`spec/config.md` 7).
+//! Long options work with one dash or two (`-config`, `--config`), as Go's `flag` package has it, for the command
+//! lines of CLIProxyAPI. A value follows after a space or `=`.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -145,7 +145,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, M
     let refused = |(flag, _): &&(&Flag, _)| flag.support == Support::Refused;
     if let Some((flag, _)) = line.given.iter().find(refused) {
         let instead = match flag.help.starts_with("sign in") {
-            true => ": use an API key instead, `holdfast init` asks for it",
+            true => "; use an API key instead (`holdfast init`)",
             false => "",
         };
         return misuse(format!("--{} is not implemented{instead}", flag.long));
@@ -184,7 +184,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, M
             Some("bash") => Ok(Request::Completions(Shell::Bash)),
             Some("zsh") => Ok(Request::Completions(Shell::Zsh)),
             Some("fish") => Ok(Request::Completions(Shell::Fish)),
-            _ => misuse(format!("completions takes one of {}", SHELLS.join(", "))),
+            _ => misuse(format!("completions requires one of {}", SHELLS.join(", "))),
         },
         Action::Manual => Ok(Request::Manual),
     }
@@ -201,7 +201,7 @@ fn find(name: &str) -> Result<&'static Command, Misuse> {
     let hint = near
         .first()
         .map_or(String::new(), |near| format!(", did you mean '{near}'?"));
-    misuse(format!("there is no command '{name}'{hint}"))
+    misuse(format!("unknown command '{name}'{hint}"))
 }
 
 fn misuse<T>(message: String) -> Result<T, Misuse> {
@@ -240,7 +240,8 @@ impl Line {
             let attached = parser.optional_value();
             if flag.takes_value() {
                 let value = attached.or_else(|| left.pop_front());
-                let complaint = || Misuse(format!("--{} takes a value: {}", flag.long, flag.value));
+                let complaint =
+                    || Misuse(format!("--{} requires a value: {}", flag.long, flag.value));
                 line.given.push((flag, value.ok_or_else(complaint)?));
             } else if is_on(flag, attached)? {
                 line.given.push((flag, OsString::new()));
@@ -257,7 +258,7 @@ impl Line {
             let hint = near
                 .first()
                 .map_or(String::new(), |near| format!(", did you mean --{near}?"));
-            Misuse(format!("there is no --{name}{hint}"))
+            Misuse(format!("unknown option --{name}{hint}"))
         })
     }
 
@@ -265,20 +266,23 @@ impl Line {
         let mut flags = self.command.flags.iter();
         flags
             .find(|flag| flag.short == Some(letter))
-            .ok_or_else(|| Misuse(format!("there is no -{letter}")))
+            .ok_or_else(|| Misuse(format!("unknown option -{letter}")))
     }
 
     fn add_word(&mut self, word: &str) -> Result<(), Misuse> {
         if !self.command.name.is_empty() {
             if self.command.words.is_empty() || self.word.is_some() {
-                return misuse(format!("{} takes no '{word}'", self.command.name));
+                return misuse(format!(
+                    "{}: unexpected argument '{word}'",
+                    self.command.name
+                ));
             }
             self.word = Some(word.to_owned());
             return Ok(());
         }
         // A flag before the command was not one of the command.
         if let Some((flag, _)) = self.given.first() {
-            return misuse(format!("'{word}' must not follow --{}", flag.long));
+            return misuse(format!("'{word}' cannot be used with --{}", flag.long));
         }
         self.command = find(word)?;
         Ok(())
@@ -288,7 +292,7 @@ impl Line {
     fn required(&self) -> Result<String, Misuse> {
         let (name, words) = (self.command.name, self.command.words);
         let word = self.word.clone();
-        word.ok_or_else(|| Misuse(format!("{name} takes a value: {words}")))
+        word.ok_or_else(|| Misuse(format!("{name} requires an argument: {words}")))
     }
 
     /// The configuration file, by its flag or as the word behind the command.
@@ -344,7 +348,7 @@ impl Line {
         }
         let alone = [Id::Strict, Id::Format];
         if let Some((flag, _)) = self.given.iter().find(|(flag, _)| alone.contains(&flag.id)) {
-            return misuse(format!("--{} needs --check", flag.long));
+            return misuse(format!("--{} requires --check", flag.long));
         }
         Ok(Request::Serve {
             config,
@@ -388,7 +392,7 @@ impl Line {
         match self.text(Id::Format)?.as_deref() {
             None | Some("text") => Ok(false),
             Some("json") => Ok(true),
-            Some(_) => misuse(format!("--format takes one of {}", FORMATS.join(", "))),
+            Some(_) => misuse(format!("--format must be one of {}", FORMATS.join(", "))),
         }
     }
 
@@ -396,7 +400,7 @@ impl Line {
         let Some(text) = self.text(Id::Port)? else {
             return Ok(None);
         };
-        let complaint = |_| Misuse(format!("--port takes a number up to 65535, not '{text}'"));
+        let complaint = |_| Misuse(format!("--port must be a number up to 65535, not '{text}'"));
         text.parse().map(Some).map_err(complaint)
     }
 }
@@ -425,7 +429,10 @@ fn is_on(flag: &Flag, value: Option<OsString>) -> Result<bool, Misuse> {
     match value.to_string_lossy().to_ascii_lowercase().as_str() {
         "true" | "t" | "1" => Ok(true),
         "false" | "f" | "0" => Ok(false),
-        _ => misuse(format!("--{} takes true or false, or nothing", flag.long)),
+        _ => misuse(format!(
+            "--{} accepts only true or false as its value",
+            flag.long
+        )),
     }
 }
 

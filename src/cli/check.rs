@@ -1,4 +1,4 @@
-//! `--check`: everything that is wrong with a configuration, told at once.
+//! `holdfast check`: all problems of a configuration at once.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::edge::Identity;
 use crate::generation::payload_rules;
 use crate::routing::{Catalog, CredentialIds};
 
-/// What the file holds that is wrong or odd, in its order, and what the environment asks in vain.
+/// The problems of the file, in the order of its lines, then those of the environment.
 pub fn problems(path: &Path, environment: &Environment) -> Vec<Problem> {
     let loaded = load(path, environment);
     let of_credentials = |config: &Config| {
@@ -27,7 +27,7 @@ pub fn problems(path: &Path, environment: &Environment) -> Vec<Problem> {
     let mut problems = loaded.problems;
     problems.extend(more.unwrap_or_default());
     problems.extend(loaded.config.as_ref().and_then(certificate));
-    // What has no place stays behind what has one.
+    // Problems without a position come last.
     problems.sort_by_key(|problem| match problem.line {
         0 => (usize::MAX, 0),
         line => (line, problem.column),
@@ -36,15 +36,16 @@ pub fn problems(path: &Path, environment: &Environment) -> Vec<Problem> {
     problems
 }
 
-/// A configuration that can serve no model at all.
+/// The problem of a configuration that cannot serve any model.
 fn nobody(config: &Config, catalog: &Catalog) -> Option<Problem> {
     let message = match catalog.credentials() {
         [] => format!(
-            "there is no credential: no request can be served. Add one under {}",
+            "no credential is configured, so no request can be served. Add one under {}",
             keys::CREDENTIALS.join(", ")
         ),
         credentials if credentials.iter().all(|one| one.is_without_models()) => {
-            "no credential offers a model: no request can be served. Add `models` to one".to_owned()
+            "no credential offers a model, so no request can be served. Add `models` to one"
+                .to_owned()
         }
         _ => return None,
     };
@@ -57,7 +58,7 @@ fn nobody(config: &Config, catalog: &Catalog) -> Option<Problem> {
     ))
 }
 
-/// A certificate with which nothing would start.
+/// The problem of a certificate that cannot be loaded.
 fn certificate(config: &Config) -> Option<Problem> {
     let tls = config.tls.as_ref()?;
     let error = Identity::load(&tls.cert, &tls.key).err()?;
@@ -78,7 +79,7 @@ pub fn count(problems: &[Problem]) -> (usize, usize) {
     (errors, problems.len() - errors)
 }
 
-/// One problem a line.
+/// One problem per line.
 pub fn text(problems: &[Problem]) -> String {
     let mut text = String::new();
     for problem in problems {

@@ -1,6 +1,6 @@
-//! How clients are pointed at a gateway: the lines that a person copies.
+//! The settings that point clients at the gateway, to copy.
 
-/// A client that people use.
+/// A known client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Client {
     ClaudeCode,
@@ -28,7 +28,7 @@ impl Client {
         })
     }
 
-    /// What to type or write, for a gateway at `base` (`http://127.0.0.1:8317`) and a client key.
+    /// Its settings for a gateway at `base` (`http://127.0.0.1:8317`) and a client key.
     pub fn settings(self, base: &str, key: &str) -> String {
         match self {
             Self::ClaudeCode => format!(
@@ -53,7 +53,7 @@ codex
                 "export GOOGLE_GEMINI_BASE_URL={base}\nexport GEMINI_API_KEY={key}\ngemini\n"
             ),
             Self::OpenCode => format!(
-                r#"# in opencode.json; list the models you want to see
+                r#"# in opencode.json, with the models that you want to use
 {{
   "provider": {{
     "holdfast": {{

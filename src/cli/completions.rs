@@ -1,4 +1,4 @@
-//! Completion scripts, made of the table of flags.
+//! Completion scripts, generated from the table of flags.
 
 use std::fmt::Write;
 
@@ -85,7 +85,7 @@ fn bash() -> String {
     text
 }
 
-/// Everything that may be typed after a command.
+/// Everything that can follow a command.
 fn offered(command: &Command) -> Vec<String> {
     let words = command.choices.iter().map(|word| (*word).to_owned());
     words.chain(flags(command).flat_map(spellings)).collect()
@@ -116,7 +116,7 @@ fn zsh() -> String {
     }
     text.push_str("))'");
     zsh_flags(&mut text, SERVE);
-    // Sourced it registers itself; from a folder of `fpath` it is called.
+    // It registers itself when sourced, and is called when it is in a folder of `fpath`.
     text.push_str(
         " ;;\n    esac\n}\nif [[ $funcstack[1] == _holdfast ]]; then _holdfast \"$@\"; else compdef _holdfast holdfast; fi\n",
     );

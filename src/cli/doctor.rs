@@ -1,4 +1,4 @@
-//! `holdfast doctor`: what keeps the gateway from working, and what to do about it.
+//! `holdfast doctor`: diagnoses the configuration, the upstreams and this machine.
 
 use std::fmt::Write;
 use std::io::{self, IsTerminal};
@@ -48,7 +48,7 @@ fn look(config: Option<PathBuf>, environment: &Environment) -> Vec<Finding> {
 fn configuration(path: &Path, problems: &[Problem]) -> Vec<Finding> {
     let subject = "configuration";
     if problems.is_empty() {
-        let message = format!("{} is in order", path.display());
+        let message = format!("{} is valid", path.display());
         return vec![Finding::new(Status::Ok, subject, message)];
     }
     let finding = |problem: &Problem| {
@@ -124,7 +124,7 @@ fn as_text(findings: &[Finding], has_colours: bool) -> String {
     );
     let counted = super::summary::counted;
     let _ = match (errors, warnings) {
-        (0, 0) => writeln!(text, "all is well"),
+        (0, 0) => writeln!(text, "no problems found"),
         _ => writeln!(
             text,
             "{}, {}",
@@ -169,7 +169,7 @@ mod tests {
             as_text(&findings, false),
             "ok       clock: agrees\nerror    port: is taken\n         → choose another\n1 error, 0 warnings\n"
         );
-        assert!(as_text(&findings[..1], false).ends_with("all is well\n"));
+        assert!(as_text(&findings[..1], false).ends_with("no problems found\n"));
         let json: serde_json::Value = serde_json::from_str(&as_json(&findings)).unwrap();
         assert_eq!(json["errors"], 1);
         assert_eq!(json["findings"][1]["advice"], "choose another");

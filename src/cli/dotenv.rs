@@ -1,20 +1,20 @@
-//! `.env`: variables in a file (`spec/config.md` 7).
+//! `.env`: environment variables in a file.
 //!
-//! `KEY=value`, also after `export`; `#` begins a comment at the start of a line and after a blank. A value
-//! in single quotes is what it says; in double quotes `\` escapes and `${KEY}` stands for another variable.
-//! Quoted values may go over several lines.
+//! `KEY=value`, optionally after `export`; `#` begins a comment at the start of a line and after a blank. A value
+//! in single quotes is literal; in double quotes `\` escapes and `${KEY}` is replaced by another variable.
+//! Quoted values may span lines.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::iter::Peekable;
 use std::str::CharIndices;
 
-/// The longest value that is kept, in bytes. Ours: variables in variables could else grow without bound.
+/// The longest value, in bytes. Without a limit, variables within variables could grow without bound.
 const LONGEST: usize = 16 << 10;
 
 pub type Variables = BTreeMap<String, String>;
 
-/// Something in the file that is passed over. Tells the line and never what it holds.
+/// A line that is ignored. Its message never contains the value, which may be secret.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fault {
     pub line: usize,
@@ -33,16 +33,16 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.what {
             What::NoName => "is not KEY=value",
-            What::NoEnd => "a quote is not closed",
-            What::Trailing => "something follows a closing quote",
+            What::NoEnd => "unclosed quote",
+            What::Trailing => "text after a closing quote",
             What::TooLong => "the value is too long",
         };
-        write!(f, ".env:{}: {what}, it is passed over", self.line)
+        write!(f, ".env:{}: {what}; the line is ignored", self.line)
     }
 }
 
-/// Reads the text of the file. `outside` knows the variables of the real environment, which count before
-/// those of the file. Of a name that is given twice the last value counts.
+/// Reads the text of the file. `outside` looks up the real environment, which takes precedence over the file. If a
+/// name occurs twice, its last value counts.
 pub fn parse(text: &str, outside: impl Fn(&str) -> Option<String>) -> (Variables, Vec<Fault>) {
     let mut variables = Variables::new();
     let mut faults = Vec::new();

@@ -1,7 +1,7 @@
-//! Variables: those of the process, and behind them those of `.env` in the working directory.
+//! Environment variables: those of the process, then those of `.env` in the working directory.
 //!
-//! A value of its own instead of the process's environment, which cannot be changed safely once there are
-//! threads.
+//! They are kept in a value instead of being set in the process, because changing the process's environment is
+//! unsafe once there are threads.
 
 use std::ffi::OsString;
 use std::io;
@@ -14,41 +14,41 @@ use crate::config::{Place, Problem, Severity};
 /// Largest `.env` that is read, in bytes.
 const FILE_BYTES: usize = 64 << 10;
 
-/// A variable that means something here.
+/// A variable that holdfast reads.
 pub struct Variable {
     pub name: &'static str,
     pub help: &'static str,
-    /// Whether the name also counts in lower case (`spec/config.md` 7).
+    /// Whether the lower-case name works too, as curl reads proxy variables.
     pub lower: bool,
-    /// Whether this version does what it asks for. If not, the manual is silent, and the log says so.
+    /// Whether it is implemented. If not, the manual omits it and the log warns.
     pub works: bool,
 }
 
 pub const VARIABLES: &[Variable] = &[
     variable(
         "HOLDFAST_CONFIG",
-        "the configuration, unless --config names one",
+        "the configuration file, unless --config is given",
     ),
     variable(
         "DEPLOY",
-        "with the value cloud, a missing, empty or broken configuration is waited for",
+        "if cloud, wait for a configuration that is missing, empty or invalid instead of exiting",
     )
     .exact(),
-    variable("WRITABLE_PATH", "the folder of what holdfast writes"),
+    variable("WRITABLE_PATH", "the folder for logs and state"),
     variable(
         "LOGS_DIRECTORY",
-        "the folder of logs, where neither WRITABLE_PATH nor the configuration's folder has one",
+        "the folder of logs, unless WRITABLE_PATH is set or the configuration's folder has a logs folder",
     )
     .exact(),
-    variable("HTTP_PROXY", "the proxy for upstreams without TLS"),
-    variable("HTTPS_PROXY", "the proxy for upstreams with TLS"),
+    variable("HTTP_PROXY", "the proxy for http upstreams"),
+    variable("HTTPS_PROXY", "the proxy for https upstreams"),
     variable(
         "ALL_PROXY",
-        "the proxy for upstreams that have none of these",
+        "the proxy for upstreams without a proxy variable of their own",
     ),
-    variable("NO_PROXY", "upstreams that are called without a proxy"),
-    variable("SSL_CERT_FILE", "certificates of authorities to trust, PEM"),
-    variable("SSL_CERT_DIR", "a folder of them"),
+    variable("NO_PROXY", "hosts to connect to without a proxy"),
+    variable("SSL_CERT_FILE", "a PEM file of additional trusted certificate authorities"),
+    variable("SSL_CERT_DIR", "a folder of such files"),
     variable("MANAGEMENT_PASSWORD", "a second management key")
         .exact()
         .not_yet(),
@@ -60,14 +60,14 @@ pub const VARIABLES: &[Variable] = &[
     .not_yet(),
     variable(
         "AMP_API_KEY",
-        "the key of the Amp upstream, where the configuration has none",
+        "the key of the Amp upstream, unless the configuration has one",
     )
     .exact()
     .not_yet(),
 ];
 
-/// Variables that put configuration and credentials into a store. There is none: whoever sets one would
-/// else run with another configuration than the one meant.
+/// Variables that select a remote store for configuration and credentials. No such store is implemented, and
+/// ignoring the variable would run the gateway with the wrong configuration, so startup fails.
 const STORES: &[&str] = &[
     "PGSTORE_DSN",
     "PGSTORE_SCHEMA",
@@ -113,7 +113,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The environment of the process and `.env` in the working directory, and what is odd about that file.
+    /// The environment of the process and `.env` in the working directory, with warnings about that file.
     pub fn read() -> (Self, Vec<String>) {
         Self::of(|name| std::env::var_os(name), Path::new(".env"))
     }
@@ -135,13 +135,13 @@ impl Environment {
         (Self { real, file }, warnings)
     }
 
-    /// The value of a variable, without blanks around it; an empty one counts as none.
+    /// The value of a variable, trimmed; an empty one counts as unset.
     pub fn get(&self, name: &str) -> Option<String> {
         let lower = has_lower(name).then(|| name.to_ascii_lowercase());
         let names = [Some(name), lower.as_deref()];
         let names = names.iter().flatten();
         let real: Vec<OsString> = names.clone().filter_map(|name| (self.real)(name)).collect();
-        // A variable that is there, even if empty, hides the one in the file.
+        // A variable that is set, even if empty, overrides the one in the file.
         if !real.is_empty() {
             return real.iter().find_map(|value| filled(value.to_str()?));
         }
@@ -150,26 +150,26 @@ impl Environment {
             .find_map(|value| filled(value))
     }
 
-    /// [`get`](Self::get) for those who want no more than that.
+    /// [`get`](Self::get) as a function.
     pub fn lookup(&self) -> impl Fn(&str) -> Option<String> + Clone + Send + Sync + 'static {
         let environment = self.clone();
         move |name| environment.get(name)
     }
 
-    /// Whether a configuration that cannot be used yet is waited for.
+    /// Whether to wait for a usable configuration instead of exiting.
     pub fn waits_for_configuration(&self) -> bool {
         self.get("DEPLOY")
             .is_some_and(|value| value.eq_ignore_ascii_case("cloud"))
     }
 
-    /// Variables that are set without any effect.
+    /// Variables that are set but not implemented.
     pub fn idle(&self) -> impl Iterator<Item = &'static str> {
         let idle = VARIABLES.iter().filter(|variable| !variable.works);
         idle.map(|variable| variable.name)
             .filter(|name| self.get(name).is_some())
     }
 
-    /// Variables that ask for what this version cannot do without harm.
+    /// Variables that must not be ignored and are not implemented.
     pub fn problems(&self) -> Vec<Problem> {
         let file = Arc::from("environment");
         let set = STORES.iter().filter(|name| self.get(name).is_some());
@@ -178,7 +178,7 @@ impl Environment {
                 path: (*name).to_owned(),
                 ..Place::default()
             };
-            let message = "is set, but this version has no such store".to_owned();
+            let message = "is set, but remote stores are not implemented".to_owned();
             Problem::new(&file, &place, Severity::Error, message)
         })
         .collect()
@@ -198,9 +198,9 @@ fn filled(value: &str) -> Option<String> {
 fn text(path: &Path) -> io::Result<String> {
     let bytes = std::fs::read(path)?;
     if bytes.len() > FILE_BYTES {
-        return Err(io::Error::other("it is larger than 64 KiB"));
+        return Err(io::Error::other("the file is larger than 64 KiB"));
     }
-    String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))
+    String::from_utf8(bytes).map_err(|_| io::Error::other("the file is not UTF-8"))
 }
 
 #[cfg(test)]

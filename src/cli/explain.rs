@@ -1,4 +1,4 @@
-//! `--explain MODEL`: how a name is understood, who serves it, and who does not.
+//! `holdfast explain MODEL`: how a name is parsed, which credentials serve it, and which do not.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -12,16 +12,16 @@ use crate::routing::{Candidate, Catalog, ModelEntry};
 use crate::similar;
 use crate::wire::model_name::ModelName;
 
-/// What is known when nothing runs.
+/// What the explanation is based on.
 pub struct Known<'k> {
     pub config: &'k Config,
     pub catalog: &'k Catalog,
     pub exclusions: &'k [Exclusion],
-    /// What is odd about the credentials.
+    /// The problems of the credentials.
     pub problems: &'k [Problem],
 }
 
-/// The explanation, and whether anybody serves the model.
+/// The explanation, and whether a credential serves the model.
 pub fn explain(asked: &str, known: &Known<'_>) -> (String, bool) {
     let mut text = String::new();
     let split = ModelName::split(asked);
@@ -52,11 +52,7 @@ pub fn explain(asked: &str, known: &Known<'_>) -> (String, bool) {
                 row(&mut text, "offered as", name);
             }
             if passed_on.is_some() {
-                row(
-                    &mut text,
-                    "listed",
-                    "no: the name is passed on to its vendor",
-                );
+                row(&mut text, "listed", "no, but the vendor may serve it");
             }
             served(&mut text, name, suffix, entry, known);
         }
@@ -70,7 +66,7 @@ pub fn explain(asked: &str, known: &Known<'_>) -> (String, bool) {
     (text, found.is_some())
 }
 
-/// The rules of `payload` that a request for the model would meet, in their order.
+/// The `payload` rules that match the model, in their order.
 fn payload_rules(config: &Config, asked: [&str; 2], candidates: &[Candidate]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for candidate in candidates {
@@ -88,7 +84,7 @@ fn payload_rules(config: &Config, asked: [&str; 2], candidates: &[Candidate]) ->
                     protocol.name()
                 );
                 if rule.is_conditional() {
-                    line += ", if the request is as it asks";
+                    line += ", if its conditions hold";
                 }
                 if !lines.contains(&line) {
                     lines.push(line);
@@ -135,12 +131,12 @@ fn served(
         candidates.len(),
         known.catalog.credentials().len(),
         match known.config.routing.strategy {
-            Strategy::RoundRobin => "in turn among those of the highest priority",
-            Strategy::WeightedRoundRobin => "by weight among those of the highest priority",
-            Strategy::FillFirst => "the first that can",
+            Strategy::RoundRobin => "round-robin within the highest priority",
+            Strategy::WeightedRoundRobin => "weighted round-robin within the highest priority",
+            Strategy::FillFirst => "the first available one",
         },
         match known.config.routing.session_affinity {
-            true => "; a session stays",
+            true => "; sessions stay",
             false => "",
         }
     );
@@ -152,14 +148,14 @@ fn served(
         }
         let prefix = credential.prefix.as_deref();
         if let Some(prefix) = prefix.filter(|prefix| is_under(name, prefix)) {
-            let _ = write!(line, "  by its prefix {prefix}");
+            let _ = write!(line, "  with prefix {prefix}");
         }
         let names = upstream_names(candidate, suffix);
         let _ = match names.as_slice() {
             [one] => write!(line, "  as {one}"),
             pool => write!(
                 line,
-                "  as one of {} in turn: {}",
+                "  as one of {}, round-robin: {}",
                 pool.len(),
                 pool.join(", ")
             ),
@@ -174,7 +170,7 @@ fn is_under(name: &str, prefix: &str) -> bool {
     rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// What is sent: a thinking setting of the configuration wins over that of the client.
+/// The names sent upstream. A thinking suffix in the configuration overrides the client's.
 fn upstream_names(candidate: &Candidate, suffix: Option<&str>) -> Vec<String> {
     let upstream_models = candidate.upstream_models.iter();
     upstream_models
@@ -188,9 +184,13 @@ fn upstream_names(candidate: &Candidate, suffix: Option<&str>) -> Vec<String> {
 }
 
 fn unknown(text: &mut String, base: &str, known: &Known<'_>) {
-    row(text, "served by", "nobody");
+    row(text, "served by", "no credential");
     if base == "auto" {
-        row(text, "", "auto is the newest model there is");
+        row(
+            text,
+            "",
+            "`auto` selects the newest model, and there is none",
+        );
     }
     let behind: BTreeSet<&str> = known
         .catalog
@@ -246,7 +246,7 @@ fn passed_over(text: &mut String, base: &str, candidates: &[Candidate], known: &
     list(text, "not served by", lines);
 }
 
-/// Why a credential that could have the model does not serve it.
+/// Why a credential that has the model does not serve it.
 fn reason(credential: &Credential, base: &str, exclusions: &[Exclusion]) -> Option<String> {
     let prefix = credential.prefix.as_deref();
     let bare = prefix.and_then(|prefix| base.strip_prefix(prefix)?.strip_prefix('/'));
@@ -265,10 +265,10 @@ fn reason(credential: &Credential, base: &str, exclusions: &[Exclusion]) -> Opti
     }
     let model = credential.models.iter().find(|model| is_asked(&model.id))?;
     let prefix = prefix.filter(|_| credential.force_prefix)?;
-    Some(format!("asks for its prefix: {prefix}/{}", model.id))
+    Some(format!("requires its prefix: {prefix}/{}", model.id))
 }
 
-/// What can never matter (`spec/config.md` 8, row 7).
+/// Settings that can never have an effect.
 fn idle(known: &Known<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     let entries = known
@@ -281,20 +281,22 @@ fn idle(known: &Known<'_>) -> Vec<String> {
         let useless: Vec<&str> = useless.map(|exclusion| &*exclusion.pattern).collect();
         if !useless.is_empty() {
             let useless = useless.join(", ");
-            lines.push(format!("{path}.excluded-models no model matches {useless}"));
+            lines.push(format!(
+                "{path}.excluded-models: no model matches {useless}"
+            ));
         }
         for exclusion in entry.iter().filter(|exclusion| exclusion.has_list) {
             let hidden = exclusion.hides.iter();
             lines.extend(hidden.map(|id| {
                 format!(
-                    "{path}.models {id} is hidden by its excluded-models {}",
+                    "{path}.models: {id} is hidden by excluded-models {}",
                     exclusion.pattern
                 )
             }));
         }
     }
     let problems = known.problems.iter();
-    lines.extend(problems.map(|problem| format!("{} {}", problem.path, problem.message)));
+    lines.extend(problems.map(|problem| format!("{}: {}", problem.path, problem.message)));
     lines
 }
 
@@ -336,10 +338,10 @@ openai-compatibility:
         let (before, never) = text.split_once("never used\n").unwrap();
         assert_eq!(
             never,
-            "  gemini-api-key[0].excluded-models no model matches nothing-*, never\n  \
-             gemini-api-key[0].models quick-flash is hidden by its excluded-models *flash*\n"
+            "  gemini-api-key[0].excluded-models: no model matches nothing-*, never\n  \
+             gemini-api-key[0].models: quick-flash is hidden by excluded-models *flash*\n"
         );
-        // Ids end in digests.
+        // Remove the digest at the end of each id.
         let lines = before.lines().map(|line| {
             let line = line
                 .split_once(':')
@@ -365,7 +367,7 @@ offered as  Sonnet
 served by 1 of 4 credentials, in turn among those of the highest priority; a session stays
   claude  priority 7  as claude-x(low)
 not served by
-  claude  asks for its prefix: team/sonnet
+  claude  requires its prefix: team/sonnet
   2 credentials that do not list it
 ",
             ),
@@ -376,7 +378,7 @@ not served by
 model       team/sonnet
 thinking    high
 served by 1 of 4 credentials, in turn among those of the highest priority; a session stays
-  claude  priority 0  by its prefix team  as claude-x(high)
+  claude  priority 0  with prefix team  as claude-x(high)
 not served by
   3 credentials that do not list it
 ",
@@ -406,7 +408,7 @@ not served by
                 "quick-flash",
                 false,
                 "asked       quick-flash
-served by   nobody
+served by   no credential
 not served by
   gemini  gemini-api-key[0].excluded-models has '*flash*'
   3 credentials that do not list it
@@ -416,7 +418,7 @@ not served by
                 "claude-y",
                 false,
                 "asked       claude-y
-served by   nobody
+served by   no credential
 offered under another name
   pro
 not served by
@@ -427,7 +429,7 @@ not served by
                 "sonet",
                 false,
                 "asked       sonet
-served by   nobody
+served by   no credential
 did you mean
   Sonnet
   team/sonnet
@@ -442,7 +444,7 @@ not served by
         }
         let (text, _) = told("mix(low)");
         assert!(
-            text.contains("as one of 2 in turn") && text.contains("a(low), b(high)"),
+            text.contains("as one of 2, round-robin") && text.contains("a(low), b(high)"),
             "{text}"
         );
     }

@@ -1,5 +1,5 @@
-//! The table of commands and flags. The parser, `--help`, the completions and the manual page are made of
-//! it and of nothing else.
+//! The table of commands and flags. The parser, `--help`, the completions and the manual page are generated
+//! from it.
 
 /// What a flag means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,23 +23,23 @@ pub enum Id {
     LocalModel,
     Header,
     Password,
-    /// It is known, and that is all: see [`Flag::support`].
+    /// Recognised but not implemented: see [`Flag::support`].
     Other,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Support {
     Works,
-    /// Accepted for the sake of those who are used to it.
+    /// Accepted for compatibility, without effect.
     Ignored,
-    /// Answered with a message: it asks for what this version does not have.
+    /// Refused with a message, because the feature is not implemented.
     Refused,
 }
 
-/// What may follow a flag.
+/// The values of a flag, for completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Values {
-    /// Nothing follows: it is a switch.
+    /// A switch: it takes no value.
     None,
     Any,
     Files,
@@ -51,31 +51,31 @@ pub struct Flag {
     pub id: Id,
     pub long: &'static str,
     pub short: Option<char>,
-    /// What its value is called; empty for a switch.
+    /// The placeholder for its value; empty for a switch.
     pub value: &'static str,
     pub values: Values,
     /// One line.
     pub help: &'static str,
-    /// What else the manual says; often empty.
+    /// Further text for the manual; often empty.
     pub more: &'static str,
     pub support: Support,
-    /// Left out of everything that is shown.
+    /// Not shown in help, completions or manual.
     pub is_hidden: bool,
 }
 
-/// One command: the first word of a line, or, with an empty name, what is done without one.
+/// A command. The one with an empty name runs when no command is given.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Command {
     pub action: Action,
     pub name: &'static str,
-    /// What follows the name, beside flags: nothing, `NAME`, or `[NAME]` where it may be left out.
+    /// Its positional argument: none, `NAME`, or `[NAME]` if optional.
     pub words: &'static str,
-    /// What may follow; empty for anything.
+    /// The values that the argument can have; empty for any.
     pub choices: &'static [&'static str],
     pub help: &'static str,
     pub more: &'static str,
     pub flags: &'static [Flag],
-    /// A line to type, and what it does.
+    /// A command line and what it does.
     pub examples: &'static [(&'static str, &'static str)],
 }
 
@@ -114,7 +114,7 @@ const CONFIG: Flag = value(Id::Config, "config", "FILE", "the configuration file
     .short('c')
     .files()
     .more(
-        "Without it the first of these is used: $HOLDFAST_CONFIG, config.yaml in the working \
+        "By default, the first of these that exists: $HOLDFAST_CONFIG, config.yaml in the working \
          directory, holdfast/config.yaml in $XDG_CONFIG_HOME or ~/.config, \
          /etc/holdfast/config.yaml.",
     );
@@ -124,31 +124,32 @@ const HOST: Flag = value(
     "ADDRESS",
     "listen on this address instead of `host`",
 )
-.more("Overrides `host` of the configuration, also after a reload.");
+.more("Overrides `host` in the configuration, also after a reload.");
 const PORT: Flag = value(
     Id::Port,
     "port",
     "N",
     "listen on this port instead of `port`",
 )
-.more("Overrides `port` of the configuration, also after a reload. 0 takes a free port.");
+.more("Overrides `port` in the configuration, also after a reload. 0 selects a free port.");
 const LOCAL_MODEL: Flag = switch(
     Id::LocalModel,
     "local-model",
-    "do not ask vendors which models they serve",
+    "do not fetch lists of models from vendors",
 )
 .more(
-    "Credentials without `models` serve what their vendor lists; the lists are fetched at the start and every \
-     six hours. With this they serve what is built in, and names like those of their vendor's models.",
+    "By default, a credential without `models` serves the models that its vendor lists; the lists are fetched at \
+     startup and every six hours. With this option it serves the built-in list, and any other name that looks like \
+     a model of its vendor.",
 );
 const STRICT: Flag = switch(Id::Strict, "strict", "treat warnings as errors");
 const FORMAT: Flag = value(Id::Format, "format", "FORMAT", "text or json").words(FORMATS);
-const CHECKS: &str = "Prints one problem a line, as file:line:column severity path message. Writes nothing \
-                      and calls nobody. Exits with 1 if there is an error.";
-const EXPLAINS: &str = "Prints how the name is understood, which credentials serve it under which names, and \
-                        which do not. Calls nobody.";
+const CHECKS: &str = "Prints one problem per line, as file:line:column severity path message. Writes no files and \
+                      makes no network requests. Exits with 1 if there is an error.";
+const EXPLAINS: &str = "Prints how the model name is parsed, which credentials serve it under which upstream names, \
+                        and which do not. Makes no network requests.";
 
-/// What `holdfast` does without a command comes first.
+/// All commands. The first one runs when no command is given.
 pub const COMMANDS: &[Command] = &[
     Command {
         action: Action::Serve,
@@ -210,41 +211,46 @@ pub const COMMANDS: &[Command] = &[
             switch(
                 Id::Other,
                 "codex-device-login",
-                "sign in to Codex by a code",
+                "sign in to Codex with a device code",
             )
             .refused(),
             switch(Id::Other, "claude-login", "sign in to Claude").refused(),
             switch(Id::Other, "iflow-login", "sign in to iFlow").refused(),
-            switch(Id::Other, "iflow-cookie", "sign in to iFlow by a cookie").refused(),
+            switch(Id::Other, "iflow-cookie", "sign in to iFlow with a cookie").refused(),
             switch(Id::Other, "kimi-login", "sign in to Kimi").refused(),
-            switch(Id::Other, "tui", "a terminal interface").refused(),
+            switch(Id::Other, "tui", "start the terminal interface").refused(),
             value(Id::Other, "project_id", "ID", "with --login: the project").ignored(),
-            switch(Id::Other, "no-browser", "with a login: print its address").ignored(),
+            switch(
+                Id::Other,
+                "no-browser",
+                "with a login: print the URL instead of opening it",
+            )
+            .ignored(),
             value(
                 Id::Other,
                 "oauth-callback-port",
                 "N",
-                "with a login: where it comes back",
+                "with a login: the port of the callback",
             )
             .ignored(),
             value(
                 Id::Other,
                 "vertex-import-prefix",
                 "PREFIX",
-                "with --vertex-import",
+                "with --vertex-import: the model prefix",
             )
             .ignored(),
-            switch(Id::Other, "standalone", "with --tui").ignored(),
+            switch(Id::Other, "standalone", "with --tui: start the gateway too").ignored(),
         ],
         examples: &[
             ("holdfast", "start with ./config.yaml"),
             ("holdfast check --strict", "validate the configuration"),
             (
                 "holdfast explain 'claude-sonnet-4-5(high)'",
-                "see where requests for a model go",
+                "show which credentials serve a model",
             ),
             #[cfg(feature = "demo")]
-            ("holdfast demo", "try it without a configuration"),
+            ("holdfast demo", "try holdfast without a configuration"),
         ],
     },
     Command {
@@ -255,7 +261,7 @@ pub const COMMANDS: &[Command] = &[
         help: "start the gateway (the same as no command)",
         more: "",
         flags: &[CONFIG, HOST, PORT, LOCAL_MODEL, HELP],
-        examples: &[("holdfast serve config.yaml --port 9000", "on another port")],
+        examples: &[("holdfast serve config.yaml --port 9000", "use another port")],
     },
     Command {
         action: Action::Check,
@@ -275,10 +281,10 @@ pub const COMMANDS: &[Command] = &[
         name: "doctor",
         words: "[FILE]",
         choices: &[],
-        help: "find out what keeps the gateway from working",
-        more: "Reads the configuration and asks each upstream with each credential for its models, which costs no \
-               tokens. Looks at the clock, certificates, proxies, the limit of open files, memory, folders and the \
-               port. Says what to do. Exits with 1 if there is an error.",
+        help: "diagnose the configuration, the upstreams and this machine",
+        more: "Validates the configuration, requests the list of models from each upstream with each credential \
+               (which costs no tokens), and checks the clock, certificates, proxies, the limit of open files, memory, \
+               folders and the port. Prints advice for each problem. Exits with 1 if there is an error.",
         flags: &[CONFIG, switch(Id::Json, "json", "print JSON"), HELP],
         examples: &[("holdfast doctor --json", "for scripts")],
     },
@@ -290,23 +296,23 @@ pub const COMMANDS: &[Command] = &[
         help: "show which credentials serve a model, and why",
         more: EXPLAINS,
         flags: &[CONFIG, HELP],
-        examples: &[("holdfast explain gpt-5-mini", "where do its requests go?")],
+        examples: &[("holdfast explain gpt-5-mini", "show who serves gpt-5-mini")],
     },
     Command {
         action: Action::Init,
         name: "init",
         words: "[FILE]",
         choices: &[],
-        help: "write a small configuration and print how to point a client at it",
-        more: "Writes FILE (config.yaml) with one credential and a new client key, readable by its owner only; \
-               never overwrites a file. What is not given by an option is asked for on a terminal. The key is \
+        help: "write a small configuration and print the settings of a client",
+        more: "Writes FILE (default: config.yaml) with one credential and a new client key, readable only by its \
+               owner; never overwrites a file. Asks on the terminal for values not given as options. The API key is \
                read without echo, or from a pipe.",
         flags: &[
             value(
                 Id::Provider,
                 "provider",
                 "NAME",
-                "whose API the credential is for",
+                "the provider of the credential",
             )
             .words(PROVIDERS),
             value(
@@ -319,9 +325,14 @@ pub const COMMANDS: &[Command] = &[
                 Id::KeyEnv,
                 "key-env",
                 "VARIABLE",
-                "take the API key from this variable at every start",
+                "read the API key from this environment variable at startup",
             ),
-            value(Id::Port, "port", "N", "the port to listen on (8317)"),
+            value(
+                Id::Port,
+                "port",
+                "N",
+                "the port to listen on (default: 8317)",
+            ),
             value(
                 Id::Client,
                 "client",
@@ -333,7 +344,7 @@ pub const COMMANDS: &[Command] = &[
         ],
         examples: &[(
             "holdfast init --provider claude --client claude-code",
-            "asks for the API key",
+            "configure Claude Code; asks for the API key",
         )],
     },
     #[cfg(feature = "demo")]
@@ -342,20 +353,20 @@ pub const COMMANDS: &[Command] = &[
         name: "demo",
         words: "",
         choices: &[],
-        help: "run the gateway in front of built-in upstreams, to try it",
-        more: "Prints a command to copy for each dialect, then a line for each request: its session, its \
-               credential, how it came there and how much of it was cached.",
+        help: "run the gateway with built-in upstreams, to try it",
+        more: "Prints an example command for each API, then one line per request: session, model, account, routing \
+               decision, share of cached input tokens, status and duration.",
         flags: &[
             value(
                 Id::Port,
                 "port",
                 "N",
-                "listen on this port instead of 8317; 0 takes a free one",
+                "listen on this port instead of 8317; 0 selects a free port",
             ),
             switch(Id::Json, "json", "print JSON lines"),
             HELP,
         ],
-        examples: &[("holdfast demo --port 0", "on a free port")],
+        examples: &[("holdfast demo --port 0", "use a free port")],
     },
     Command {
         action: Action::Identify,
@@ -363,7 +374,7 @@ pub const COMMANDS: &[Command] = &[
         words: "",
         choices: &[],
         help: "show which session a request belongs to",
-        more: "Reads the body of a request from standard input and prints the ids of its conversation.",
+        more: "Reads a request body from standard input and prints the session ids derived from it.",
         flags: &[
             value(
                 Id::Header,
@@ -377,7 +388,7 @@ pub const COMMANDS: &[Command] = &[
         ],
         examples: &[(
             "holdfast identify -H 'X-Session-ID: mine' < body.json",
-            "which session is it?",
+            "print the session ids",
         )],
     },
     Command {
@@ -391,9 +402,9 @@ pub const COMMANDS: &[Command] = &[
         examples: &[
             (
                 "source <(holdfast completions bash)",
-                "in ~/.bashrc; zsh likewise",
+                "for ~/.bashrc; zsh likewise",
             ),
-            ("holdfast completions fish | source", "in config.fish"),
+            ("holdfast completions fish | source", "for config.fish"),
         ],
     },
     Command {
@@ -404,7 +415,10 @@ pub const COMMANDS: &[Command] = &[
         help: "print the manual page",
         more: "",
         flags: &[HELP],
-        examples: &[("holdfast man > holdfast.1; man -l holdfast.1", "read it")],
+        examples: &[(
+            "holdfast man > holdfast.1; man -l holdfast.1",
+            "read the manual",
+        )],
     },
     Command {
         action: Action::Help,
@@ -428,20 +442,20 @@ pub const COMMANDS: &[Command] = &[
     },
 ];
 
-/// What is done without a command.
-#[allow(clippy::indexing_slicing, reason = "Looked up when it is compiled")]
+/// The command that runs when none is given.
+#[allow(clippy::indexing_slicing, reason = "Evaluated at compile time")]
 pub const SERVE: &Command = &COMMANDS[0];
 
-/// Exit codes and their meaning; part of the interface.
+/// Exit codes and their meaning; part of the public interface.
 pub const EXIT_CODES: &[(u8, &str)] = &[
     (0, "success"),
-    (super::exit::INPUT, "configuration or input"),
-    (super::exit::USAGE, "command line"),
-    (super::exit::BIND, "cannot listen"),
+    (super::exit::INPUT, "invalid configuration or input"),
+    (super::exit::USAGE, "invalid command line"),
+    (super::exit::BIND, "cannot listen on the address"),
 ];
 
 impl Command {
-    /// What is typed to call it.
+    /// Its command line without options.
     pub fn call(&self) -> String {
         let parts = ["holdfast", self.name, self.words];
         let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();

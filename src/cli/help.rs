@@ -82,7 +82,7 @@ fn conclusion(text: &mut String) {
     let _ = writeln!(
         text,
         "\nSIGHUP reloads the configuration. SIGTERM and SIGINT stop the gateway after running\n\
-         requests have finished; a second one stops it at once.\n\
+         requests have finished; a second signal stops it at once.\n\
          Exit codes: {}.",
         codes.join(", ")
     );

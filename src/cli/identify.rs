@@ -1,4 +1,4 @@
-//! `holdfast identify`: why two requests are, or are not, one conversation.
+//! `holdfast identify`: which session a request belongs to.
 
 use std::io::Read;
 use std::process::ExitCode;
@@ -36,11 +36,11 @@ fn identify(headers: &[String], body: &[u8]) -> Result<Identity, String> {
         .map(|line| {
             line.split_once(':')
                 .map(|(name, value)| (name.trim(), value.trim()))
-                .ok_or_else(|| format!("a header is 'Name: value', not '{line}'"))
+                .ok_or_else(|| format!("a header must be 'Name: value', not '{line}'"))
         })
         .collect::<Result<Vec<_>, _>>()?;
     if body.trim_ascii().is_empty() {
-        return Err("standard input is empty: pipe the JSON body of a request into it".to_owned());
+        return Err("standard input is empty; pipe the JSON body of a request into it".to_owned());
     }
     let scan = scan::scan(body).map_err(|error| format!("the body is not JSON: {error}"))?;
     Ok(identity::identify(headers, &scan))

@@ -37,10 +37,10 @@ pub fn run(init: Init) -> ExitCode {
 /// Writes the file. Returns what to do next.
 fn write(init: Init) -> Result<String, String> {
     let path = init.file.unwrap_or_else(|| PathBuf::from("config.yaml"));
-    // Nobody is asked for what could not be written.
+    // Check before asking questions.
     if path.exists() {
         return Err(format!(
-            "{} exists already: name another file (holdfast init FILE), or move that one away",
+            "{} already exists; give another file name (holdfast init FILE) or move the existing file",
             path.display()
         ));
     }
@@ -52,7 +52,7 @@ fn write(init: Init) -> Result<String, String> {
         (Provider::OpenAiCompatible, Some(url)) => Some(url),
         (Provider::OpenAiCompatible, None) => Some(ask("Base URL of the API:", "--base-url")?),
         (_, Some(_)) => {
-            return Err("--base-url needs --provider openai-compatible".to_owned());
+            return Err("--base-url requires --provider openai-compatible".to_owned());
         }
         (_, None) => None,
     };
@@ -66,16 +66,16 @@ fn write(init: Init) -> Result<String, String> {
     store(&path, &text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     let base = format!("http://127.0.0.1:{port}");
     let mut next = format!(
-        "Wrote {path}, readable by you only.\n\nSee whether the key works, and start the gateway:\n\n    holdfast doctor {path}\n    holdfast serve {path}\n\n",
+        "Wrote {path}, readable only by you.\n\nTest the key, then start the gateway:\n\n    holdfast doctor {path}\n    holdfast serve {path}\n\n",
         path = path.display()
     );
     next += &match init.client {
         Some(client) => {
             let settings = client.settings(&base, &client_key);
-            format!("Point the client at it:\n\n{}", indented(&settings))
+            format!("Configure the client:\n\n{}", indented(&settings))
         }
         None => format!(
-            "Point clients at {base} with the key {client_key}\n(`--client NAME` prints the settings of one of {}).\n",
+            "Clients use the address {base} and the key {client_key}\n(`--client NAME` prints the settings for one of {}).\n",
             CLIENTS.join(", ")
         ),
     };
@@ -85,10 +85,10 @@ fn write(init: Init) -> Result<String, String> {
 fn ask(question: &str, flag: &str) -> Result<String, String> {
     if !prompt::is_possible() {
         return Err(format!(
-            "{flag} is missing, and there is no terminal to ask at"
+            "{flag} is missing, and standard input is not a terminal"
         ));
     }
-    prompt::ask(question).map_err(|error| format!("no answer: {error}"))
+    prompt::ask(question).map_err(|error| format!("cannot read the answer: {error}"))
 }
 
 fn ask_provider() -> Result<Provider, String> {
@@ -99,9 +99,12 @@ fn ask_provider() -> Result<Provider, String> {
 
 fn read_key() -> Result<String, String> {
     let key = prompt::secret("API key (not shown):");
-    let key = key.map_err(|error| format!("no API key was given: {error}"))?;
+    let key = key.map_err(|error| format!("cannot read the API key: {error}"))?;
     match key.reveal() {
-        "" => Err("no API key was given; --key-env names a variable that holds one".to_owned()),
+        "" => Err(
+            "no API key was given; use --key-env to read it from an environment variable"
+                .to_owned(),
+        ),
         key => Ok(key.to_owned()),
     }
 }
@@ -109,7 +112,7 @@ fn read_key() -> Result<String, String> {
 fn fresh_key() -> Result<String, String> {
     let mut bytes = [0; KEY_BYTES];
     let filled = SystemRandom::new().fill(&mut bytes);
-    filled.map_err(|_| "the system gives no random bytes".to_owned())?;
+    filled.map_err(|_| "cannot get random bytes from the system".to_owned())?;
     Ok(format!("hf-{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)))
 }
 
@@ -132,7 +135,7 @@ fn configuration(
         ),
     };
     format!(
-        "# Who may ask: this machine only, with this key.\nhost: 127.0.0.1\nport: {port}\napi-keys:\n  - {client_key}\n\n# Conversations stay on the credential that holds their prompt cache.\nrouting:\n  session-affinity: true\n\n# Who answers. Add more entries for more accounts.\n{credential}"
+        "# Clients: on this machine only, with this key.\nhost: 127.0.0.1\nport: {port}\napi-keys:\n  - {client_key}\n\n# Keep each conversation on the credential that holds its prompt cache.\nrouting:\n  session-affinity: true\n\n# Upstream credentials. Add an entry for each account.\n{credential}"
     )
 }
 

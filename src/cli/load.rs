@@ -1,4 +1,4 @@
-//! The configuration, for every command that needs one.
+//! Loads the configuration for a command.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ pub fn load(path: &Path, environment: &Environment) -> Loaded {
     config::read_with(path, &environment.lookup())
 }
 
-/// The same for whoever needs a configuration that works: tells all its problems otherwise.
+/// As [`load`], for commands that need a valid configuration. Prints all problems if it is invalid.
 pub fn usable(path: &Path, environment: &Environment) -> Option<Config> {
     let loaded = load(path, environment);
     if loaded.config.is_none() {
@@ -23,12 +23,12 @@ pub fn usable(path: &Path, environment: &Environment) -> Option<Config> {
     loaded.config
 }
 
-/// Where the lists of models are kept that vendors have sent.
+/// The file that stores the lists of models fetched from vendors.
 pub fn lists_file(environment: &Environment) -> Option<PathBuf> {
     Some(state_folder::here(&environment.lookup())?.join("models.json"))
 }
 
-/// Those lists, as the last run left them.
+/// The stored lists.
 pub fn listings(environment: &Environment) -> Listings {
     ModelLists::kept_in(lists_file(environment)).listings()
 }

@@ -1,19 +1,19 @@
-//! Where the configuration is.
+//! Finds the configuration file.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 
-/// Where it is looked for; the first that exists is it.
+/// The candidate paths; the first that exists is used.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Places {
-    /// Named: it must be there.
+    /// Given explicitly; it must exist.
     Named(PathBuf),
     Usual(Vec<PathBuf>),
 }
 
-/// The places for a program that was told `given`.
+/// The candidate paths, where `given` is the path from the command line.
 pub fn places(given: Option<PathBuf>, environment: &Environment) -> Places {
     let variable = |name| environment.get(name).map(PathBuf::from);
     if let Some(path) = given.or_else(|| variable("HOLDFAST_CONFIG")) {
@@ -28,7 +28,7 @@ pub fn places(given: Option<PathBuf>, environment: &Environment) -> Places {
 }
 
 impl Places {
-    /// The path of the configuration; the first place where there is none at all.
+    /// The path of the configuration; the first candidate if none exists.
     pub fn find(&self) -> &Path {
         match self {
             Self::Named(path) => path,
@@ -41,7 +41,7 @@ impl Places {
         }
     }
 
-    /// What to say when it is not there.
+    /// The message if none exists.
     pub fn missing(&self) -> Option<String> {
         match self {
             Self::Usual(places) if !places.iter().any(|path| is_there(path)) => {
@@ -50,7 +50,7 @@ impl Places {
                     .map(|path| path.display().to_string())
                     .collect();
                 Some(format!(
-                    "there is no configuration: none of {} exists; `holdfast init` writes one",
+                    "no configuration found: none of {} exists; `holdfast init` writes one",
                     names.join(", ")
                 ))
             }
@@ -59,7 +59,7 @@ impl Places {
     }
 }
 
-/// A file that is there but must not be looked at is not passed over.
+/// A file that exists but is not accessible counts as existing, so that the error is reported.
 fn is_there(path: &Path) -> bool {
     use io::ErrorKind::{NotADirectory, NotFound};
     let missing = |error: &io::Error| matches!(error.kind(), NotFound | NotADirectory);

@@ -13,17 +13,17 @@ takes over when that one fails.";
 const SIGNALS: &[(&str, &str)] = &[
     (
         "SIGHUP",
-        "Reads the configuration again; if it is broken, the old one stays.",
+        "Reloads the configuration. An invalid configuration changes nothing.",
     ),
     (
         "SIGTERM, SIGINT",
-        "Stop accepting, let running requests finish for limits.drain-timeout at most, and end with 0. A \
-         second one ends at once.",
+        "Stop accepting connections, wait up to limits.drain-timeout for running requests, and exit with 0. A \
+         second signal exits at once.",
     ),
 ];
 
-const SYSTEMD: &str = "A service of Type=notify or Type=notify-reload is told when holdfast is ready, reloads \
-and stops, and what it is about.";
+const SYSTEMD: &str = "Set by systemd for services of Type=notify or Type=notify-reload. holdfast reports when it is ready, \
+reloads and stops, and a status text.";
 
 const DOTENV: &str = "A file .env in the working directory is read first. It holds lines KEY=value, also after \
 export; # begins a comment; a value in single quotes is taken as it is, in double quotes \\ escapes and \
@@ -32,14 +32,17 @@ ${KEY} stands for another variable. It never overrides a variable that is set.";
 const FILES: &[(&str, &str)] = &[
     (
         "config.yaml",
-        "In the working directory: the configuration.",
+        "The configuration, in the working directory.",
     ),
     (
         "$XDG_CONFIG_HOME/holdfast/config.yaml, ~/.config/holdfast/config.yaml",
-        "That of the user.",
+        "The configuration of the user.",
     ),
-    ("/etc/holdfast/config.yaml", "That of the system."),
-    (".env", "In the working directory: variables."),
+    (
+        "/etc/holdfast/config.yaml",
+        "The configuration of the system.",
+    ),
+    (".env", "Environment variables, in the working directory."),
 ];
 
 /// The whole page.
@@ -62,7 +65,7 @@ pub fn page() -> String {
     page.section("DESCRIPTION");
     page.text(DESCRIPTION);
     page.section("OPTIONS");
-    page.text("One dash before a name is as good as two, and = between name and value as good as a space.");
+    page.text("Long options also work with one dash. The value follows after a space or =.");
     page.flags(SERVE, Support::Works);
     for command in COMMANDS.iter().filter(|command| !command.name.is_empty()) {
         page.command(command);
@@ -77,7 +80,7 @@ pub fn page() -> String {
     for variable in VARIABLES.iter().filter(|variable| variable.works) {
         let mut help = sentence(variable.help);
         if variable.lower {
-            help.push_str(" Also in lower case.");
+            help.push_str(" The name in lower case works too.");
         }
         page.entry(variable.name, &help);
     }

@@ -1,4 +1,4 @@
-//! The command line: what was typed, and the commands.
+//! The command line: parsing and commands.
 
 mod arguments;
 mod check;
@@ -36,17 +36,17 @@ use arguments::{Request, parse};
 use environment::Environment;
 use output::{complain, print};
 
-/// Exit codes; part of the interface.
+/// Exit codes; part of the public interface.
 pub mod exit {
-    /// The configuration or the input is not usable.
+    /// The configuration or the input is invalid.
     pub const INPUT: u8 = 1;
-    /// The command line is not usable.
+    /// The command line is invalid.
     pub const USAGE: u8 = 2;
-    /// The listening socket could not be had.
+    /// The listening socket cannot be opened.
     pub const BIND: u8 = 3;
 }
 
-/// Runs what `arguments` (without the program's name) ask for.
+/// Runs the command given by `arguments` (without the program's name).
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let request = match parse(arguments) {
         Ok(request) => request,

@@ -1,4 +1,4 @@
-//! Tells the service manager how things are: datagrams to `$NOTIFY_SOCKET` (sd_notify(3)).
+//! Reports the state to the service manager by datagrams to `$NOTIFY_SOCKET` (sd_notify(3)).
 
 use std::env;
 use std::fmt::Display;
@@ -9,11 +9,11 @@ use std::path::Path;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// The service manager, where there is one.
+/// The service manager, if there is one.
 pub struct Manager(Option<(UnixDatagram, SocketAddr)>);
 
 impl Manager {
-    /// The one that has started this process.
+    /// The one that started this process.
     pub fn of_process() -> Self {
         let socket = env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty());
         Self(socket.and_then(|name| {
@@ -26,7 +26,7 @@ impl Manager {
         self.say(&format!("READY=1\nSTATUS={status}"));
     }
 
-    /// To be followed by [`ready`](Self::ready), whatever came of it.
+    /// Must be followed by [`ready`](Self::ready), whether the reload succeeds or not.
     pub fn reloading(&self) {
         let now = clock_gettime(ClockId::Monotonic);
         let micros = now.tv_sec * 1_000_000 + now.tv_nsec / 1_000;
@@ -37,7 +37,7 @@ impl Manager {
         self.say(&format!("STOPPING=1\nSTATUS={status}"));
     }
 
-    /// A manager that does not listen is its own affair.
+    /// Errors are ignored: the gateway works without a manager.
     fn say(&self, state: &str) {
         if let Some((socket, address)) = &self.0 {
             let _ = socket.send_to_addr(state.as_bytes(), address);
@@ -45,7 +45,7 @@ impl Manager {
     }
 }
 
-/// A path, or after `@` a name without one, as Linux has them.
+/// A path, or `@` and a name for Linux's abstract sockets.
 fn address(name: &[u8]) -> io::Result<SocketAddr> {
     match name.strip_prefix(b"@") {
         #[cfg(target_os = "linux")]

@@ -1,10 +1,9 @@
-//! Printing. A reader that has gone away is no failure: nothing here complains of a closed pipe.
+//! Prints to standard output and standard error. A closed pipe is not an error.
 
 use std::fmt::Display;
 use std::io::{self, Write};
 
-/// To standard output: what was asked for. Where it cannot be written, the program ends: an answer that is not
-/// whole must not look like one.
+/// Prints a result to standard output. Exits if that fails, because a partial result must not look complete.
 pub fn print(text: &str) {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -16,7 +15,7 @@ pub fn print(text: &str) {
     }
 }
 
-/// To standard error: what is wrong.
+/// Prints an error to standard error.
 pub fn complain(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

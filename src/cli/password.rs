@@ -1,4 +1,4 @@
-//! `--password`: a word on the command line, which every user of the machine can read there.
+//! `--password`: a secret on the command line, where other users of the machine can read it.
 
 use std::env;
 use std::io;
@@ -10,11 +10,11 @@ use super::arguments::Overrides;
 use super::output::complain;
 use crate::config::Secret;
 
-/// Carries the password over; only this user and root can read the environment of a process.
+/// Passes the password to the new process; only this user and root can read a process's environment.
 const VARIABLE: &str = "HOLDFAST_LOCAL_PASSWORD";
 
-/// The password, which is not on the command line any more: the process begins anew without it. To be
-/// called while there is one thread and nothing is open.
+/// Returns the password after removing it from the command line, by executing the program again without it. Call
+/// it while there is one thread and no open file.
 pub fn out_of_sight(
     given: Option<Secret>,
     config: Option<&Path>,
@@ -25,7 +25,7 @@ pub fn out_of_sight(
     };
     let Err(error) = begin_anew(&password, config, listen);
     complain(format_args!(
-        "holdfast: the password stays visible to other users: {error}"
+        "holdfast: cannot hide the password from other users: {error}"
     ));
     Some(password)
 }

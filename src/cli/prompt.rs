@@ -1,4 +1,4 @@
-//! Questions to a person at a terminal.
+//! Asks the user on the terminal.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -6,7 +6,7 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 
 use crate::config::Secret;
 
-/// Whether there is somebody to ask.
+/// Whether a user can be asked.
 pub fn is_possible() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
@@ -22,8 +22,7 @@ pub fn ask(question: &str) -> io::Result<String> {
     line()
 }
 
-/// As [`ask`], without showing what is typed. Where standard input is no terminal, one line is read from it
-/// without a question.
+/// As [`ask`], without echo. If standard input is not a terminal, reads one line from it without a question.
 ///
 /// # Errors
 /// As [`ask`].
@@ -46,7 +45,7 @@ fn line() -> io::Result<String> {
     Ok(line.trim().to_owned())
 }
 
-/// A terminal that does not show what is typed, until this is dropped.
+/// Turns off the terminal's echo until dropped.
 struct Hidden(Termios);
 
 impl Hidden {

@@ -1,4 +1,4 @@
-//! Commands that ask about a configuration and serve nobody.
+//! Commands that answer questions about a configuration.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -73,7 +73,7 @@ pub fn effective(config: Option<PathBuf>, environment: &Environment) -> ExitCode
     let Some(config) = load::usable(&path, environment) else {
         return code(false);
     };
-    // Read a second time, for the places of values.
+    // Read again for the positions of values.
     let text = std::fs::read_to_string(&path).unwrap_or_default();
     print(&config::effective(&config, &text));
     code(true)
@@ -84,7 +84,7 @@ pub fn schema() -> String {
     format!("{:#}\n", config::json_schema())
 }
 
-/// The path of the configuration; tells where it was looked for in vain.
+/// The path of the configuration. Prints the candidate paths if none exists.
 pub fn found(places: Places) -> Option<PathBuf> {
     if let Some(missing) = places.missing() {
         complain(format_args!("holdfast: {missing}"));

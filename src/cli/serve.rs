@@ -1,4 +1,4 @@
-//! `holdfast`: serve until told to stop.
+//! `holdfast serve`: runs the gateway until a signal stops it.
 
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use crate::gateway::{Gateway, Running, StartError};
 use crate::logs::{self, Journal, Surroundings};
 use crate::provider::Variables;
 
-/// What there is to say of a configuration, and how bad it is.
+/// A message about the configuration, with its level.
 type Remark = (Level, String);
 
 pub fn run(
@@ -32,7 +32,7 @@ pub fn run(
     fetches_models: bool,
     password: Option<&Secret>,
 ) -> ExitCode {
-    // Also when this thread panics.
+    // Flushes the log also if this thread panics.
     let _last_lines = Flushed;
     let (environment, in_passing) = Environment::read();
     let mut remarks: Vec<Remark> = in_passing
@@ -69,7 +69,7 @@ pub fn run(
             return ExitCode::from(exit::INPUT);
         };
         let source = Arc::new(Source::new(path, Box::new(environment.lookup()), listen));
-        // How the log looks is only known afterwards.
+        // The configuration of the log is not known before.
         let told = RefCell::new(&mut remarks);
         match source.read(|level, text| told.borrow_mut().push((level, text))) {
             Reading::Config(config) | Reading::Empty(config) => (source, *config),
@@ -85,17 +85,14 @@ pub fn run(
         &config.auth_dir,
     ));
     if config.logs.to_file {
-        // Nothing more is told there.
-        complain(format_args!(
-            "holdfast: the log goes to {}",
-            folder.display()
-        ));
+        // Nothing more is written to standard error.
+        complain(format_args!("holdfast: logging to {}", folder.display()));
     }
     let journal = Journal::start(&config.logs, &folder);
     for (level, text) in remarks {
         log::log!(level, "{text}");
     }
-    tell_idle(&config);
+    warn_unimplemented(&config);
     for name in environment.idle().chain(password.map(|_| "--password")) {
         log::warn!("{name} is not implemented and has no effect");
     }
@@ -105,7 +102,7 @@ pub fn run(
     } else {
         "http"
     };
-    // A file that changes is as good as a hangup.
+    // A changed file has the effect of SIGHUP.
     let hang_up = || {
         let _ = signal_hook::low_level::raise(SIGHUP);
     };
@@ -145,14 +142,16 @@ pub fn run(
                 manager.ready(match is_current.get() {
                     true => status.clone(),
                     false => {
-                        format!("{status}, by an older configuration: the file cannot be used")
+                        format!(
+                            "{status}; the configuration file is invalid, an older one is in use"
+                        )
                     }
                 });
             })
         }
         Err(error) => {
             log::error!("{error}");
-            // Whoever has started it looks at standard error.
+            // The user who started it looks at standard error.
             if journal.is_file() {
                 complain(format_args!("holdfast: {error}"));
             }
@@ -166,7 +165,7 @@ pub fn run(
     }
 }
 
-/// Serves until SIGINT or SIGTERM, then lets running requests finish; a second signal ends at once.
+/// Serves until SIGINT or SIGTERM, then waits for running requests; a second signal exits at once.
 pub fn until_told(
     mut signals: Signals,
     running: Running,
@@ -181,7 +180,7 @@ pub fn until_told(
             break;
         }
     }
-    let status = format!("{} requests under way", running.active());
+    let status = format!("{} requests in progress", running.active());
     log::info!("stopping: {status}");
     manager.stopping(status);
     let again = Arc::new(AtomicBool::new(false));
@@ -195,12 +194,12 @@ pub fn until_told(
         }
     });
     if let Err(error) = listening {
-        log::warn!("a second signal will not be heard: {error}");
+        log::warn!("a second signal will have no effect: {error}");
     }
     if !running.drain(drain_timeout, || again.load(Ordering::Acquire)) {
         log::warn!("{} requests did not finish", running.active());
         running.keep();
-        // Workers may wait for upstreams that never answer: leave them to the end of the process.
+        // Workers may wait for upstreams that never answer; the end of the process ends them.
         log::logger().flush();
         std::process::exit(0);
     }
@@ -208,20 +207,24 @@ pub fn until_told(
     ExitCode::SUCCESS
 }
 
-/// Whether the gateway serves by what the file says now; `None` where nothing has changed.
+/// Whether the file's configuration is in use now; `None` if nothing changed.
 fn reload(running: &Running, journal: &Journal, folder: &Path, source: &Source) -> Option<bool> {
     let file = source.path().display();
     match source.read(|level, text| log::log!(level, "{text}")) {
         Reading::Same => {
             running.reread_certificate();
-            log::info!("config: {file} is the same");
+            log::info!("config: {file} is unchanged");
             return None;
         }
-        Reading::Empty(_) => log::warn!("config: {file} is empty, the old one stays"),
-        Reading::Unusable => log::error!("config: {file} not reloaded, the old one stays"),
+        Reading::Empty(_) => {
+            log::warn!("config: {file} is empty; the previous configuration stays in use")
+        }
+        Reading::Unusable => {
+            log::error!("config: {file} is invalid; the previous configuration stays in use")
+        }
         Reading::Config(config) => {
             journal.apply(&config.logs, folder);
-            tell_idle(&config);
+            warn_unimplemented(&config);
             running.reload(*config);
             log::info!("config: {file} reloaded");
             return Some(true);
@@ -230,25 +233,25 @@ fn reload(running: &Running, journal: &Journal, folder: &Path, source: &Source) 
     Some(false)
 }
 
-/// What a file asks for in vain is better said than left to be found out.
-fn tell_idle(config: &Config) {
-    let idle = config::idle(config);
-    if !idle.is_empty() {
+/// Warns about settings that are not implemented.
+fn warn_unimplemented(config: &Config) {
+    let keys = config::unimplemented(config);
+    if !keys.is_empty() {
         log::warn!(
             "config: not implemented and without effect: {}",
-            idle.join(", ")
+            keys.join(", ")
         );
     }
 }
 
-/// Before there is a log.
+/// Prints messages to standard error, before the log is started.
 fn complain_of(remarks: Vec<Remark>) {
     for (_, text) in remarks {
         complain(text);
     }
 }
 
-/// Writes the last lines of the log when it is dropped.
+/// Flushes the log when dropped.
 struct Flushed;
 
 impl Drop for Flushed {

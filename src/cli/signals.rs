@@ -1,4 +1,4 @@
-//! The signals that a serving program takes.
+//! The signals that the gateway handles.
 
 use std::io;
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use signal_hook::consts::{SIGUSR1, SIGUSR2};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
-/// Takes `signals`, and ignores those that log rotation and service managers send to all kinds of services:
-/// nobody's, they would end the process.
+/// Handles `signals`, and ignores SIGUSR1 and SIGUSR2, which log rotation and service managers send and which
+/// would otherwise end the process.
 ///
 /// # Errors
-/// When the system refuses.
+/// When a handler cannot be installed.
 pub fn take(signals: &[i32]) -> io::Result<Signals> {
     for unused in [SIGUSR1, SIGUSR2] {
         flag::register(unused, Arc::new(AtomicBool::new(false)))?;

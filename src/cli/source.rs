@@ -1,5 +1,4 @@
-//! The configuration file over time: read at the start, read again when it, or a file it names, is another
-//! (`spec/config.md` 4.1).
+//! Reads the configuration file at startup, and again when it, or a file that it names, changes.
 
 use std::collections::HashSet;
 use std::fs;
@@ -16,11 +15,11 @@ use crate::atomic_file;
 use crate::config::{self, Config, Loaded, Rewrite, Severity};
 use crate::janitor::Task;
 
-/// How often the files are looked at. A look is one call to the system for each.
+/// How often the files' metadata is checked: one system call per file.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long a file must have been the same before it is read: editors and scripts write in pieces.
+/// How long a file must be unchanged before it is read: editors and scripts write in pieces.
 const SETTLE: Duration = Duration::from_millis(150);
-/// Bytes of a file that count for whether it is another one.
+/// Bytes of a file that are compared.
 const LARGEST: u64 = 16 << 20;
 
 /// Variables of the configuration.
@@ -36,19 +35,19 @@ pub struct Source {
 
 #[derive(Default)]
 struct State {
-    /// What was read last, whatever came of it.
+    /// The digest of what was read last, valid or not.
     read: Option<Digest>,
-    /// The files that were read for it, the configuration itself among them.
+    /// The files that were read, including the configuration itself.
     files: Vec<PathBuf>,
 }
 
 type Digest = [u8; 32];
 
-/// What came of reading the files.
+/// The result of reading the files.
 pub enum Reading {
-    /// Nothing has changed since they were read last.
+    /// Unchanged since the last read.
     Same,
-    /// There is no document in the file: defaults at the start, nothing to take up later.
+    /// The file has no document: use defaults at startup, ignore it on reload.
     Empty(Box<Config>),
     Config(Box<Config>),
     /// The file has errors.
@@ -71,7 +70,7 @@ impl Source {
         &self.path
     }
 
-    /// Reads the files, and `tell`s of all problems. A plain management key is replaced by its hash.
+    /// Reads the files and passes all problems to `tell`. A plain-text management key is replaced by its hash.
     pub fn read(&self, tell: impl Fn(Level, String)) -> Reading {
         let mut state = self.state.lock();
         let before = digest(&state.files);
@@ -81,7 +80,7 @@ impl Source {
         let own = || digest(std::slice::from_ref(&self.path));
         let own_before = own();
         let loaded = config::read_with(&self.path, &self.variables);
-        // Written meanwhile: what was read may be half of it.
+        // The file changed while it was read, so the result may be incomplete.
         let is_torn = own() != own_before;
         for problem in &loaded.problems {
             let level = match problem.severity {
@@ -107,7 +106,7 @@ impl Source {
             );
             files.extend(config.ca_file.clone());
         } else {
-            // The mended file may name the same files as the last good one.
+            // The corrected file may name the same files as the last valid one.
             let known = state.files.iter().skip(1).cloned();
             files.extend(known);
         }
@@ -128,7 +127,7 @@ impl Source {
     }
 
     fn hash_key(&self, config: &mut Config, tell: &impl Fn(Level, String)) {
-        // A pipe has no text left, and nothing is written back to it.
+        // A pipe cannot be read twice or written back to.
         let text = match is_ordinary(&self.path) {
             true => fs::read_to_string(&self.path),
             false => Ok(String::new()),
@@ -148,15 +147,15 @@ impl Source {
             Rewrite::Nothing => {}
             Rewrite::Impossible(why) => complain(why),
             Rewrite::Text(text) => match atomic_file::rewrite(&self.path, text.as_bytes()) {
-                Ok(()) => say(Level::Info, "is now a hash"),
+                Ok(()) => say(Level::Info, "was replaced by its hash"),
                 Err(error) => complain(&format!(
-                    "is plain text, and its hash cannot be written: {error}"
+                    "is plain text, and cannot be replaced by its hash: {error}"
                 )),
             },
         }
     }
 
-    /// Whether a file is another one than when it was read last.
+    /// Whether a file has changed since the last read.
     fn is_stale(&self) -> bool {
         let state = self.state.lock();
         state.read != Some(digest(&state.files))
@@ -167,7 +166,7 @@ impl Source {
     }
 }
 
-/// Looks after the files of `source`, and calls `changed` when one has changed and settled.
+/// Watches the files of `source` and calls `changed` when one has changed and settled.
 pub fn watch(source: Arc<Source>, changed: impl Fn() + Send + 'static) -> Task {
     let watching = Arc::new(Mutex::new(Watching::new(stamps(&source.files()))));
     let pace = Arc::clone(&watching);
@@ -183,7 +182,7 @@ pub fn watch(source: Arc<Source>, changed: impl Fn() + Send + 'static) -> Task {
     }
 }
 
-/// What can be seen of a file without reading it.
+/// The metadata of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     length: u64,
@@ -195,7 +194,7 @@ type Stamps = Vec<Option<Stamp>>;
 
 fn stamps(files: &[PathBuf]) -> Stamps {
     let stamp = |path: &PathBuf| {
-        // Through links: what they lead to counts.
+        // Follows links.
         let found = fs::metadata(path).ok()?;
         Some(Stamp {
             length: found.len(),
@@ -216,10 +215,10 @@ fn inode(_: &fs::Metadata) -> u64 {
     0
 }
 
-/// Tells a change that is over from one that is under way.
+/// Distinguishes a finished change from one in progress.
 struct Watching {
     settled: Stamps,
-    /// Seen at the last look, and not yet known to be all.
+    /// Seen at the last check, and possibly incomplete.
     moving: Option<Stamps>,
 }
 
@@ -236,7 +235,7 @@ impl Watching {
         }
     }
 
-    /// Takes what is seen now. Returns whether it is a change, and has been the same for a while.
+    /// Takes the current metadata. Returns whether it differs from the settled one and has been stable.
     fn look(&mut self, now: Stamps) -> bool {
         if self.moving.as_ref() == Some(&now) {
             self.moving = None;
@@ -262,7 +261,7 @@ fn digest(files: &[PathBuf]) -> Digest {
 
 fn read(path: &Path) -> Option<Vec<u8>> {
     let mut content = Vec::new();
-    // What is no ordinary file is read once, as the configuration: a pipe would be emptied here, or never end.
+    // Only regular files: reading a pipe would consume it, or never end.
     if !is_ordinary(path) {
         return None;
     }

@@ -1,4 +1,4 @@
-//! What is served, in a line or two at the start.
+//! The summary that is logged at startup.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ pub fn providers(config: &Config, listings: &Listings) -> String {
         models.extend(credential.visible_ids().map(|(id, _)| id.into_owned()));
     }
     if providers.is_empty() {
-        return "no credentials: every request for a model is refused".to_owned();
+        return "no credentials; every request for a model is refused".to_owned();
     }
     let lines = providers
         .into_iter()
@@ -31,13 +31,13 @@ pub fn providers(config: &Config, listings: &Listings) -> String {
     lines.collect::<Vec<_>>().join("; ")
 }
 
-/// A command that shows that it works.
+/// A command that tests the gateway.
 pub fn first_call(scheme: &str, is_anonymous: bool, address: SocketAddr) -> String {
     let header = match is_anonymous {
         true => "",
         false => " -H 'Authorization: Bearer CLIENT_KEY'",
     };
-    // An address that stands for all of them cannot be called everywhere.
+    // The unspecified address cannot be connected to on every system.
     let host = match address.ip().is_unspecified() {
         true => "127.0.0.1".to_owned(),
         false if address.is_ipv6() => format!("[{}]", address.ip()),

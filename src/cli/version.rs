@@ -1,6 +1,6 @@
-//! Which holdfast this is.
+//! The version.
 
-/// As in `0.1.0`, or `0.1.0 (1a2b3c4d5e6f)` where the commit is known.
+/// `0.1.0`, or `0.1.0 (1a2b3c4d5e6f)` if the commit is known.
 pub fn short() -> String {
     match option_env!("HOLDFAST_COMMIT") {
         Some(commit) => format!("{} ({commit})", env!("CARGO_PKG_VERSION")),

@@ -1,4 +1,4 @@
-//! `DEPLOY=cloud`: a configuration that comes later.
+//! `DEPLOY=cloud`: waits for a configuration.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use super::output::complain;
 use super::source::{Reading, Source};
 use crate::config::Config;
 
-/// How often the file is looked at: a question for its time, nothing is read.
+/// How often the file's metadata is checked.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Waits until there is a configuration that works and is not empty; `None` when told to end before.
+/// Waits for a configuration that is valid and not empty; `None` if a signal to stop comes first.
 pub fn until_valid(
     places: &Places,
     environment: &Environment,
@@ -29,7 +29,7 @@ pub fn until_valid(
     loop {
         let path = places.find();
         let now = Some((path.to_owned(), stamp(path)));
-        // A file that is being written is left alone: half of it may look like a whole one.
+        // Wait while the file is being written: half of it may be valid YAML.
         let is_settled = seen.is_none() || seen == now;
         if is_settled && tried != now {
             tried.clone_from(&now);
@@ -54,7 +54,7 @@ fn attempt(
     environment: &Environment,
     listen: &Overrides,
 ) -> Option<(Arc<Source>, Config)> {
-    // What is not there yet is no problem: it is what is waited for.
+    // A missing file is not a problem here.
     if !path.exists() {
         return None;
     }
@@ -69,7 +69,7 @@ fn attempt(
     }
 }
 
-/// What changes when a file does.
+/// The metadata that changes when a file does.
 fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
     let found = path.metadata().ok()?;
     Some((found.modified().ok()?, found.len()))

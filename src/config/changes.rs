@@ -1,39 +1,40 @@
-//! What is other in a configuration than in the one before (`spec/config.md` 4.1, "Diff log").
+//! How a configuration differs from the one before.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::effective::{self, Leaf};
-use super::keys::{self, Standing};
-use super::schema::Config;
+use super::keys::{self, Change, Key, Standing};
+use super::settings::Config;
+use super::show::{Shown, plain};
 
 /// One key that has another value. Prints as `path: old -> new`; of secrets only that they have changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct Difference {
     pub path: String,
     what: What,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum What {
-    Value { old: String, new: String },
+    Value(String, String),
     Secret(&'static str),
-    Count { old: usize, new: usize },
+    Count(usize, usize),
 }
 
-impl fmt::Display for Change {
+impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.path)?;
         match &self.what {
-            What::Value { old, new } => write!(f, "{old} -> {new}"),
+            What::Value(old, new) => write!(f, "{old} -> {new}"),
             What::Secret(what) => f.write_str(what),
-            What::Count { old, new } => write!(f, "count {old} -> {new}"),
+            What::Count(old, new) => write!(f, "count {old} -> {new}"),
         }
     }
 }
 
 /// The keys in which `new` differs, credentials left out.
-pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
+pub fn changes(old: &Config, new: &Config) -> Vec<Difference> {
     let (old, new) = (effective::leaves(old), effective::leaves(new));
     let before: HashMap<&str, &Leaf> = old.iter().map(|leaf| (&*leaf.path, leaf)).collect();
     let after: HashMap<&str, &Leaf> = new.iter().map(|leaf| (&*leaf.path, leaf)).collect();
@@ -44,25 +45,52 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
         .map(|leaf| (before.get(&*leaf.path).copied(), Some(leaf)));
     present
         .chain(gone)
-        .filter_map(|(old, new)| change(old, new))
+        .filter_map(|(old, new)| difference(old, new))
         .collect()
 }
 
-/// The keys at the top of the file that ask for something this version does not do yet.
-pub fn idle(config: &Config) -> Vec<String> {
+/// The keys at the top of the file that ask for something that is not implemented.
+pub fn unimplemented(config: &Config) -> Vec<String> {
     let top = |path: &str| path.split(['.', '[']).next().unwrap_or_default().to_owned();
-    let is_idle = |name: &String| {
+    let is_unimplemented = |name: &String| {
         let mut keys = keys::all().iter();
-        keys.any(|key| key.standing == Standing::Idle && top(&key.path) == *name)
+        keys.any(|key| key.standing == Standing::Unimplemented && top(&key.path) == *name)
     };
     let asked = changes(&Config::default(), config);
     let mut names: Vec<String> = asked.iter().map(|change| top(&change.path)).collect();
     let mut seen = HashSet::new();
-    names.retain(|name| is_idle(name) && seen.insert(name.clone()));
+    names.retain(|name| is_unimplemented(name) && seen.insert(name.clone()));
     names
 }
 
-fn change(old: Option<&Leaf>, new: Option<&Leaf>) -> Option<Change> {
+/// The values of the keys whose change takes effect with a restart.
+#[derive(Clone, Debug)]
+pub struct RestartKeys(Vec<(&'static str, Option<Shown>)>);
+
+impl RestartKeys {
+    pub fn of(config: &Config) -> Self {
+        let keys = keys::all().iter();
+        let keys = keys.filter(|key| key.change == Change::Restart);
+        let value = |key: &'static Key| match &*key.path {
+            // An empty host depends on the client keys.
+            "host" => plain(config.listen_hosts().join(" ")),
+            _ => key.value(config),
+        };
+        Self(keys.map(|key| (&*key.path, value(key))).collect())
+    }
+
+    /// The keys in which `other` differs. One that does not matter with one of both is left out.
+    pub fn changes(&self, other: &Self) -> Vec<&'static str> {
+        let both = self.0.iter().zip(&other.0);
+        let changed = both.filter_map(|((key, before), (_, after))| {
+            let (before, after) = (before.as_ref()?, after.as_ref()?);
+            (before != after).then_some(*key)
+        });
+        changed.collect()
+    }
+}
+
+fn difference(old: Option<&Leaf>, new: Option<&Leaf>) -> Option<Difference> {
     let leaf = new.or(old)?;
     let is_credential = keys::CREDENTIALS.iter().any(|block| {
         let rest = leaf.path.strip_prefix(block);
@@ -71,43 +99,22 @@ fn change(old: Option<&Leaf>, new: Option<&Leaf>) -> Option<Change> {
     if old == new || is_credential {
         return None;
     }
-    let kept = |leaf: Option<&Leaf>| leaf.and_then(|leaf| leaf.secret.clone());
-    let what = match (kept(old), kept(new)) {
-        (None, None) => {
-            let shown = |leaf: Option<&Leaf>| {
-                leaf.map_or_else(|| "nothing".to_owned(), |leaf| leaf.shown.clone())
-            };
-            What::Value {
-                old: shown(old),
-                new: shown(new),
-            }
-        }
-        (before, after) => {
-            let count = |kept: Option<effective::Kept>| kept.map_or(0, |kept| kept.count());
-            match (count(before), count(after)) {
-                (0, 1) => What::Secret("added"),
-                (1, 0) => What::Secret("removed"),
-                (count, same) if count == same => match (old, new) {
-                    // A proxy shows its host.
-                    (Some(old), Some(new)) if is_shown(old, new) => What::Value {
-                        old: old.shown.clone(),
-                        new: new.shown.clone(),
-                    },
-                    _ => What::Secret("updated"),
-                },
-                (old, new) => What::Count { old, new },
-            }
-        }
+    let text = |leaf: Option<&Leaf>| leaf.map_or("nothing", |leaf| &leaf.shown.text).to_owned();
+    let secrets = |leaf: Option<&Leaf>| leaf.map_or(0, |leaf| leaf.shown.secrets.len());
+    // A proxy shows its host.
+    let is_proxy = leaf.path.ends_with("proxy-url");
+    let what = match (secrets(old), secrets(new)) {
+        (0, 0) => What::Value(text(old), text(new)),
+        (0, 1) => What::Secret("added"),
+        (1, 0) => What::Secret("removed"),
+        (1, 1) if is_proxy && text(old) != text(new) => What::Value(text(old), text(new)),
+        (old, new) if old == new => What::Secret("updated"),
+        (old, new) => What::Count(old, new),
     };
-    Some(Change {
+    Some(Difference {
         path: leaf.path.clone(),
         what,
     })
-}
-
-/// Whether what is shown of two URLs tells them apart.
-fn is_shown(old: &Leaf, new: &Leaf) -> bool {
-    old.path.ends_with("proxy-url") && old.shown != new.shown
 }
 
 #[cfg(test)]
@@ -121,14 +128,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_done_yet_is_named() {
-        let of = |text| idle(&super::super::load(text, "c.yaml").config.unwrap());
+    fn what_is_not_implemented_is_named() {
+        let of = |text| unimplemented(&super::super::load(text, "c.yaml").config.unwrap());
         assert_eq!(of("debug: true\nrequest-log: true"), [""; 0]);
         assert_eq!(
             of(
                 "ws-auth: yes\nampcode: {upstream-url: https://a.example, model-mappings: [{from: a, to: b}]}\noauth-model-alias: {claude: [{name: a, alias: b}]}\nquota-exceeded: {switch-project: true}"
             ),
-            ["ws-auth", "ampcode", "oauth-model-alias"]
+            ["oauth-model-alias", "ws-auth", "ampcode"]
         );
     }
 

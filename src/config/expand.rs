@@ -1,24 +1,24 @@
-//! `${VAR}` and `${VAR:-default}` in values (`spec/config.md` 8, row 4).
+//! `${VAR}` and `${VAR:-default}` in values.
 
 use super::problem::{Place, Report};
 use super::yaml::{Entry, Node, Value, join};
 
-/// Where values of variables come from: the environment of the process, unless somebody knows better.
+/// Where values of variables come from: the environment of the process, or what the caller gives.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Its values are JSON for upstreams, in which `${` may mean anything.
-const LEFT_ALONE: &str = "payload";
+const UNEXPANDED: &str = "payload";
 
 /// Puts the values of variables into the values of a document.
 pub fn document(entries: &mut [Entry], lookup: Lookup<'_>, report: &Report) {
     for entry in entries {
-        if entry.key.text != LEFT_ALONE {
+        if entry.key.text != UNEXPANDED {
             node(&mut entry.value, &entry.key.text, lookup, report);
         }
     }
 }
 
-/// The depth of a tree is bounded by whoever made it.
+/// The parser bounds the depth of a tree.
 fn node(node: &mut Node, path: &str, lookup: Lookup<'_>, report: &Report) {
     let (line, column) = (node.line, node.column);
     match &mut node.value {

@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::client_keys;
+use super::check;
 use super::expand::{self, Lookup};
 use super::problem::{Place, Problem, Report};
+use super::read as document;
 use super::reader::Mapping;
-use super::schema::Config;
-use super::top;
+use super::settings::Config;
 use super::yaml::{self, Node, Value};
 
 /// Largest file that is read. A file with ten thousand keys has about 2 MiB.
@@ -75,9 +75,11 @@ pub fn load_with(text: &str, file: &str, lookup: Lookup<'_>) -> Loaded {
     };
     let empty = entries.is_none();
     let mut entries = entries.unwrap_or_default();
-    let has_keys = client_keys::are_written(&entries);
+    let has_keys = document::are_written(&entries);
     expand::document(&mut entries, lookup, &report);
-    let config = top::read(Mapping::root(&report, &entries), has_keys, &report);
+    check::document(&entries, &report);
+    check::rename(&mut entries);
+    let config = document::read(&Mapping::root(&report, &entries), has_keys);
     let files = report.files();
     let (problems, failed) = report.finish();
     Loaded {
@@ -100,7 +102,7 @@ pub fn read_with(path: &Path, lookup: Lookup<'_>) -> Loaded {
     let read =
         File::open(path).and_then(|file| file.take(FILE_BYTES as u64 + 1).read_to_end(&mut bytes));
     let bytes = match read {
-        // Cut off where no character ends, it would be told to be no text.
+        // A cut inside a character would be reported as "not UTF-8".
         Ok(length) if length > FILE_BYTES => return too_large(&file),
         Ok(_) => bytes,
         Err(error) => {

@@ -1,16 +1,16 @@
-//! A management key in plain text becomes its hash, in memory and in the file (`spec/config.md` 4.3).
+//! A management key in plain text is replaced by its hash, in memory and in the file.
 
 use super::expand::Lookup;
 use super::file;
-use super::management::is_hash;
-use super::schema::Config;
+
 use super::secret::Secret;
+use super::settings::Config;
 use super::yaml::{self, Node, Value};
 
-/// Rounds of bcrypt, as a power of two: what the reference uses.
+/// Rounds of bcrypt, as a power of two. Other gateways of this format use the same.
 const COST: u32 = 10;
 
-/// What has become of the file.
+/// What happened to the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rewrite {
     /// There is nothing to be written.
@@ -27,12 +27,12 @@ pub fn hash_management_key(config: &mut Config, text: &str, lookup: Lookup<'_>) 
     let Some(key) = &config.management.secret_key else {
         return Rewrite::Nothing;
     };
-    if is_hash(key.reveal()) {
+    if key.is_bcrypt_hash() {
         return Rewrite::Nothing;
     }
     let hash = match bcrypt::hash(key.reveal(), COST) {
         Ok(hash) => hash,
-        // Without randomness, or longer than it can be: nobody gets in by it.
+        // There is no randomness, or the key is too long: it lets nobody in.
         Err(_) => {
             config.management.secret_key = None;
             return Rewrite::Impossible("cannot be hashed and is not used");
@@ -174,12 +174,12 @@ mod tests {
         for text in [block, shared] {
             let (config, rewrite) = hashed(text);
             assert!(matches!(rewrite, Rewrite::Impossible(_)), "{rewrite:?}");
-            assert!(is_hash(config.management.secret_key.unwrap().reveal()));
+            assert!(config.management.secret_key.unwrap().is_bcrypt_hash());
         }
         let text = "remote-management: {secret-key: \"${HOLDFAST_TEST_UNSET:-plain}\"}";
         let (config, rewrite) = hashed(text);
         assert_eq!(rewrite, Rewrite::Nothing);
-        assert!(is_hash(config.management.secret_key.unwrap().reveal()));
+        assert!(config.management.secret_key.unwrap().is_bcrypt_hash());
         for text in ["", "remote-management: {secret-key: $2a$10$x}"] {
             assert_eq!(hashed(text).1, Rewrite::Nothing);
         }

@@ -1,4 +1,4 @@
-//! The table of keys as a JSON Schema, for editors (`spec/config.md` 8, row 11).
+//! The table of keys as a JSON Schema, for editors.
 
 use serde_json::{Map, Value, json};
 
@@ -49,7 +49,10 @@ fn insert(root: &mut Value, key: &Key) {
     let mut value = schema(key.kind);
     if let Some(fields) = value.as_object_mut() {
         fields.insert("description".to_owned(), key.about.into());
-        if matches!(key.standing, Standing::Old | Standing::Refused) {
+        if !key.default.is_empty() {
+            fields.insert("default".to_owned(), default(key));
+        }
+        if matches!(key.standing, Standing::Old(_) | Standing::Refused) {
             fields.insert("deprecated".to_owned(), true.into());
         }
     }
@@ -66,21 +69,31 @@ fn field<'v>(at: &'v mut Value, name: &str) -> &'v mut Value {
     }
 }
 
+/// As JSON: a flag or a number where it is one.
+fn default(key: &Key) -> Value {
+    match (key.default.parse::<bool>(), key.default.parse::<i64>()) {
+        (Ok(flag), _) => flag.into(),
+        (_, Ok(number)) => number.into(),
+        _ => key.default.into(),
+    }
+}
+
 /// Values are lenient where the reader is: numbers may be quoted, texts may be numbers.
 fn schema(kind: Kind) -> Value {
     let scalar = || json!(["string", "number", "boolean", "null"]);
+    let number = || json!(["integer", "string", "null"]);
     match kind {
         Kind::Flag => json!({"type": ["boolean", "string", "null"]}),
-        Kind::Integer(i64::MIN, most) => {
-            json!({"type": ["integer", "string", "null"], "maximum": most})
-        }
+        Kind::Count { most, .. } => json!({"type": number(), "maximum": most}),
         Kind::Integer(least, most) => {
-            json!({"type": ["integer", "string", "null"], "maximum": most, "minimum": least})
+            json!({"type": number(), "maximum": most, "minimum": least})
         }
-        Kind::Seconds | Kind::Duration | Kind::Size | Kind::Mebibytes => {
-            json!({"type": ["integer", "string", "null"]})
-        }
-        Kind::Text | Kind::Secret => json!({"type": scalar()}),
+        Kind::Duration
+        | Kind::Timeout
+        | Kind::LenientTimeout
+        | Kind::Size(..)
+        | Kind::Mebibytes => json!({"type": number()}),
+        Kind::Text | Kind::Path | Kind::Secret => json!({"type": scalar()}),
         Kind::Word(words) => json!({"type": scalar(), "examples": words}),
         Kind::Texts | Kind::Secrets => {
             json!({"type": ["array", "null"], "items": {"type": scalar()}})

@@ -54,7 +54,7 @@ impl Problem {
     }
 }
 
-/// `file:line:col severity path message` (`spec/config.md` 8, row 1).
+/// `file:line:col severity path message`.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.file)?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::time;
 
-/// Longest duration, a hundred years: any clock can still be moved on by it.
+/// The longest duration, a hundred years: adding it to a time cannot overflow.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// `300ms`, `45s`, `2h30m`, `1.5h`, `1d`; a bare whole number counts seconds. Signs and spaces are not

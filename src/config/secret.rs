@@ -27,7 +27,13 @@ impl Secret {
         subtle::ConstantTimeEq::ct_eq(self.0.as_bytes(), candidate.as_bytes()).into()
     }
 
-    /// The mask of `spec/config.md` 6.3: enough to tell two keys apart, never enough to use one.
+    /// Whether it is a hash in place of a password.
+    pub fn is_bcrypt_hash(&self) -> bool {
+        let mut starts = ["$2a$", "$2b$", "$2y$"].iter();
+        starts.any(|start| self.0.starts_with(start))
+    }
+
+    /// A mask: enough to tell two keys apart, never enough to use one.
     pub fn masked(&self) -> String {
         let chars: Vec<char> = self.0.chars().collect();
         let shown = match chars.len() {

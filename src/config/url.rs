@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::secret::Secret;
 
-/// How the upstreams of a credential are reached (`spec/config.md` 5).
+/// How the upstreams of a credential are reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ProxySetting {
     /// As the next wider setting says: credential, then global, then environment.

@@ -1,4 +1,4 @@
-//! Credentials out of the API-key blocks of the configuration.
+//! Builds credentials from the API-key sections of the configuration.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,16 +14,16 @@ use super::exclusion::Exclusion;
 use super::id::{Id, Ids, auth_index};
 use super::listing::{self, Listings};
 use super::model::{self, Model, Repeats};
-use super::presented::{Credential, Provider};
+use super::presented::Credential;
+use super::provider::Provider;
 use super::unlisted::Unlisted;
 
-/// All credentials of a configuration in the order of their blocks, and what is odd about them: all
-/// problems are warnings.
+/// All credentials of a configuration, in the order of their sections, with warnings.
 pub fn from_config(config: &Config) -> (Vec<Credential>, Vec<Problem>) {
     with_listings(config, &Listings::default())
 }
 
-/// As [`from_config`], where credentials without `models` offer what `listings` has for them.
+/// As [`from_config`], but credentials without `models` offer the lists in `listings`.
 pub fn with_listings(config: &Config, listings: &Listings) -> (Vec<Credential>, Vec<Problem>) {
     let mut built = Builder::build(config, listings);
     built.problems.extend(channel::problems(config));
@@ -33,7 +33,7 @@ pub fn with_listings(config: &Config, listings: &Listings) -> (Vec<Credential>, 
     (built.credentials, built.problems)
 }
 
-/// What the patterns of `excluded-models` do, for each credential that has some.
+/// The effect of each `excluded-models` pattern.
 pub fn exclusions(config: &Config, listings: &Listings) -> Vec<Exclusion> {
     Builder::build(config, listings).exclusions
 }
@@ -47,11 +47,11 @@ struct Builder<'c> {
     exclusions: Vec<Exclusion>,
 }
 
-/// What makes one credential out of an entry.
+/// The parts of a credential that depend on the section.
 struct Parts<'e> {
     provider: Provider,
     label: String,
-    /// The word before the hash in `config:<word>[<hash>]`.
+    /// The name in `config:<name>[<hash>]`.
     source: &'e str,
     id: Id,
     key: Option<Secret>,
@@ -89,14 +89,14 @@ impl<'c> Builder<'c> {
                 key,
                 proxy,
                 excluded_models,
-                // Nothing speaks WebSockets yet.
+                // WebSockets are not implemented.
                 websockets: _,
             } = entry;
             let configured = common.base_url.as_deref().unwrap_or_default();
             if unique && !seen.insert((key.reveal(), configured)) {
                 self.warn(
                     &common.place,
-                    "has the key and base-url of an earlier entry: skipped",
+                    "has the same key and base-url as an earlier entry and is ignored",
                 );
                 continue;
             }
@@ -160,7 +160,7 @@ impl<'c> Builder<'c> {
         for row in passed {
             self.warn(
                 &row.place,
-                "offers a name that an earlier row offers: skipped",
+                "has the same name as an earlier row and is ignored",
             );
         }
         models
@@ -171,7 +171,7 @@ impl<'c> Builder<'c> {
         for entry in entries {
             let name = entry.name.to_lowercase();
             if rows.contains_key(&name) {
-                let message = "has the name of an earlier provider: their models are merged";
+                let message = "has the same name as an earlier provider; their models are merged";
                 self.warn(&entry.common.place, message);
             }
             let rows = rows.entry(name).or_default();
@@ -247,7 +247,7 @@ impl<'c> Builder<'c> {
             unlisted,
         } = parts;
         if id.repeated {
-            self.warn(place, "is the same as an earlier entry: both are used");
+            self.warn(place, "is the same as an earlier entry; both are used");
         }
         let source = format!("config:{source}[{}]", id.hash);
         let auth_index = auth_index(&[
@@ -259,7 +259,7 @@ impl<'c> Builder<'c> {
                     _ => "",
                 },
             ),
-            // As configured: where the vendor serves it goes without saying.
+            // As configured, without the vendor's default.
             ("base", common.base_url.as_deref().unwrap_or_default()),
             ("proxy", proxy.reveal()),
             ("api_key", key.as_ref().map_or("", Secret::reveal)),

@@ -1,4 +1,4 @@
-//! The well-known models of each kind of upstream: a table in data (`spec/providers.md` 13.2).
+//! The built-in lists of models of each kind of upstream, from `catalog.json`.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 pub struct Section {
     pub owned_by: &'static str,
-    /// Those of [`SHARING`] that are here as well, until they stand among the models.
+    /// Ids of models in the section [`SHARING`] that belong to this one too.
     #[serde(default)]
     shared: Vec<&'static str>,
     pub models: Vec<Known>,
@@ -18,16 +18,16 @@ pub struct Section {
 pub struct Known {
     pub id: &'static str,
     pub display_name: &'static str,
-    /// As Gemini lists it.
+    /// The version, as in Gemini's list.
     pub version: Option<&'static str>,
     /// Unix seconds.
     pub created: Option<u64>,
-    /// Tokens in, tokens out.
+    /// The maximum number of input and output tokens.
     pub context: Option<u64>,
     pub output: Option<u64>,
 }
 
-/// The section whose models stand in others too.
+/// The section whose models other sections share.
 const SHARING: &str = "gemini";
 
 static SECTIONS: LazyLock<HashMap<&'static str, Section>> = LazyLock::new(|| {
@@ -44,7 +44,7 @@ static SECTIONS: LazyLock<HashMap<&'static str, Section>> = LazyLock::new(|| {
     sections
 });
 
-/// The models of a provider by its key, or of a channel of credential files; none for a provider whose models are not known here.
+/// The models of a provider, by its key, or of a channel of credential files.
 pub fn section(provider: &str) -> Option<&'static Section> {
     SECTIONS.get(provider)
 }

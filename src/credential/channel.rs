@@ -1,5 +1,5 @@
-//! The models that the credential files of a channel offer: its catalogue without what is excluded, then under
-//! the names of `oauth-model-alias` (`spec/config.md` 2.5, 2.7).
+//! The models that the credential files of a channel offer: the built-in list, without `oauth-excluded-models`, and
+//! with the names of `oauth-model-alias`.
 
 use crate::config::{Config, OauthAlias, OauthExclusion, PerChannel, Place, Problem, Severity};
 
@@ -8,7 +8,7 @@ use super::exclusion;
 use super::model::{self, Model};
 use super::name;
 
-/// What a configuration says of one channel.
+/// The configuration of one channel.
 #[derive(Clone, Copy, Debug)]
 pub struct Channel<'c> {
     name: &'c str,
@@ -25,13 +25,13 @@ impl<'c> Channel<'c> {
         }
     }
 
-    /// The models a credential file of the channel offers, in the order of the catalogue. `excluded` are the
+    /// The models that a credential file of the channel offers, in the order of the built-in list. `excluded` has the
     /// file's own patterns, in lower case.
     pub fn models(&self, excluded: &[String]) -> Vec<Model> {
         let mut known = self.known();
         known.retain(|model| !self.excludes(&model.id) && !exclusion::any(excluded, &model.id));
         let offers = |row: &OauthAlias| known.iter().any(|model| same(bare(row), &model.id));
-        // A request for an alias goes to what it names, so nothing else is listed under it.
+        // An alias hides a model of the same name.
         let taken: Vec<&str> = self
             .aliases
             .iter()
@@ -50,18 +50,18 @@ impl<'c> Channel<'c> {
         models
     }
 
-    /// Aliases that do not do what they seem to.
+    /// Warnings about aliases.
     fn oddities(&self) -> impl Iterator<Item = (&'c Place, &'static str)> + use<'c> {
         let (known, channel) = (self.known(), *self);
         channel.aliases.iter().filter_map(move |row| {
             let of = |name: &str| known.iter().find(|model| same(&model.id, name));
             let message = match of(bare(row)) {
-                None => "names a model that its channel does not have: never offered",
+                None => "names a model that its channel does not have; it is never offered",
                 Some(model) if channel.excludes(&model.id) => {
-                    "names a model that oauth-excluded-models excludes: never offered"
+                    "names a model that oauth-excluded-models excludes; it is never offered"
                 }
                 Some(_) if of(&row.alias).is_some_and(|model| !channel.excludes(&model.id)) => {
-                    "takes the name of another model of its channel, which is not offered any more"
+                    "has the name of another model of its channel, which is no longer offered"
                 }
                 Some(_) => return None,
             };
@@ -87,7 +87,7 @@ impl<'c> Channel<'c> {
     }
 }
 
-/// What is odd about the aliases of all channels: warnings.
+/// Warnings about the aliases of all channels.
 pub fn problems(config: &Config) -> Vec<Problem> {
     let channels = config.oauth_aliases.iter();
     channels
@@ -114,7 +114,7 @@ fn aliased(known: &Model, row: &OauthAlias) -> Model {
     }
 }
 
-/// The name in a row, without a thinking suffix of its own.
+/// The name in a row, without its thinking suffix.
 fn bare(row: &OauthAlias) -> &str {
     name::split_configured(&row.name).0
 }

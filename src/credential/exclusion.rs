@@ -1,22 +1,22 @@
-//! `excluded-models`: patterns with `*` for any run of characters (`spec/config.md` 2.5).
+//! `excluded-models`: patterns in which `*` matches any text.
 
 use crate::config::Place;
 
-/// One pattern of one credential, and what it keeps from it.
+/// A pattern of a credential and its effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exclusion {
     /// The credential's id.
     pub credential: String,
-    /// Of the entry that has the pattern.
+    /// The place of the entry that has the pattern.
     pub place: Place,
     pub pattern: String,
-    /// Ids before the prefix. None: the pattern can go.
+    /// The ids that it hides, without the prefix. If there are none, the pattern is useless.
     pub hides: Vec<String>,
-    /// Whether the credential has a list of models of its own, which names what its patterns hide.
+    /// Whether the credential has a `models` list.
     pub has_list: bool,
 }
 
-/// Whether `pattern`, in lower case, matches the whole of `name`, whatever its case.
+/// Whether `pattern`, in lower case, matches all of `name`, ignoring case.
 ///
 /// The first piece anchors the start, the last one the end, and the earliest place for each piece
 /// between them is always good enough: linear in practice, never worse than their product.
@@ -41,7 +41,7 @@ pub fn matches(pattern: &str, name: &str) -> bool {
     })
 }
 
-/// Whether one of `patterns` matches.
+/// Whether any of `patterns` matches.
 pub fn any(patterns: &[String], name: &str) -> bool {
     patterns.iter().any(|pattern| matches(pattern, name))
 }

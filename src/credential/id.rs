@@ -1,16 +1,16 @@
-//! Ids that stay the same for as long as what they are made of (`spec/config.md` 2.4).
+//! Stable ids of credentials, computed as CLIProxyAPI does, so that statistics and session files stay valid.
 
 use std::collections::HashMap;
 
 use ring::digest::{Context, SHA256};
 
-/// Hands out ids in file order; equal ones get `-1`, `-2`, ….
+/// Assigns ids in file order; equal ones get the suffix `-1`, `-2` and so on.
 #[derive(Default)]
 pub struct Ids {
     given: HashMap<String, usize>,
 }
 
-/// An id, its hash part for showing a source, and whether an earlier one was equal.
+/// An id, its hash, and whether an earlier credential has the same parts.
 pub struct Id {
     pub id: String,
     pub hash: String,
@@ -34,8 +34,8 @@ impl Ids {
     }
 }
 
-/// What a credential of the configuration is called in statistics and by the management API. Of `parts`, name and
-/// value, the empty ones are left out.
+/// The id of a credential in statistics and in the management API. `parts` are names and values; empty values are
+/// left out.
 pub fn auth_index(parts: &[(&str, &str)]) -> String {
     let parts = parts.iter().filter(|(_, value)| !value.is_empty());
     let parts: Vec<String> = parts
@@ -58,7 +58,7 @@ fn hash(kind: &str, parts: &[&str]) -> String {
     hex(context, 6)
 }
 
-/// The beginning of a digest.
+/// The first bytes of a digest, in hexadecimal.
 fn hex(context: Context, bytes: usize) -> String {
     let digest = context.finish();
     let digest = digest.as_ref().iter().take(bytes);

@@ -1,4 +1,4 @@
-//! The models that vendors say they serve, by the credentials that asked.
+//! The lists of models that vendors return, by credential.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,19 +17,19 @@ pub struct Listed {
     /// Unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<u64>,
-    /// Tokens in.
+    /// The maximum number of input tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<u64>,
-    /// Tokens out.
+    /// The maximum number of output tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<u64>,
 }
 
-/// Lists by the ids of the credentials that they were fetched with. Credentials with equal lists share one.
+/// Lists by the id of the credential that they were fetched with. Credentials with equal lists share one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listings(HashMap<String, Arc<[Listed]>>);
 
-/// A list in the file, and whose it is.
+/// A list in the file, with its credentials.
 #[derive(Serialize, Deserialize)]
 struct Row {
     credentials: Vec<String>,
@@ -42,7 +42,7 @@ impl Listings {
         self.0.get(credential).map(|list| &**list)
     }
 
-    /// Notes a list. Returns whether it is another one than before.
+    /// Stores a list. Returns whether it has changed.
     pub fn put(&mut self, credential: &str, list: Vec<Listed>) -> bool {
         if self.of(credential) == Some(&list) {
             return false;
@@ -53,14 +53,14 @@ impl Listings {
         true
     }
 
-    /// Forgets the lists of all other credentials. Returns whether there were any.
+    /// Removes the lists of all other credentials. Returns whether there were any.
     pub fn retain(&mut self, is_kept: impl Fn(&str) -> bool) -> bool {
         let before = self.0.len();
         self.0.retain(|id, _| is_kept(id));
         self.0.len() < before
     }
 
-    /// As it is kept in a file: equal lists once, in an order that does not depend on chance.
+    /// The content of the file: equal lists once, in a deterministic order.
     pub fn to_json(&self) -> Vec<u8> {
         let mut ids: Vec<&String> = self.0.keys().collect();
         ids.sort_unstable();
@@ -82,10 +82,10 @@ impl Listings {
         serde_json::to_vec(&rows).unwrap_or_default()
     }
 
-    /// What a file holds.
+    /// Parses the content of the file.
     ///
     /// # Errors
-    /// When it is none of ours.
+    /// When it has another format.
     pub fn of_json(json: &[u8]) -> Result<Self, serde_json::Error> {
         let rows: Vec<Row> = serde_json::from_slice(json)?;
         let lists = rows.into_iter().flat_map(|row| {
@@ -97,7 +97,7 @@ impl Listings {
     }
 }
 
-/// A list as models. What the built-in table knows of one is carried over.
+/// A list as models, with the details of the built-in list.
 pub fn models(list: &[Listed], owned_by: &str, section: Option<&Section>) -> Vec<Model> {
     let model = |listed: &Listed| {
         let known = section.and_then(|section| section.find(&listed.id));

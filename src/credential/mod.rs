@@ -1,7 +1,6 @@
-//! What is presented upstream, and for which models.
+//! Credentials for upstreams, and their models.
 //!
-//! A [`Credential`] is complete and does not change: whatever happens to it while requests run is kept
-//! elsewhere, under its id.
+//! A [`Credential`] is immutable. State such as its health is kept elsewhere, by its id.
 
 mod api_key;
 mod catalog;
@@ -12,6 +11,7 @@ mod listing;
 mod model;
 mod name;
 mod presented;
+mod provider;
 mod unlisted;
 mod upstream_kind;
 
@@ -22,6 +22,7 @@ pub use exclusion::Exclusion;
 pub use listing::{Listed, Listings};
 pub use model::Model;
 pub use name::{split as split_thinking, split_configured};
-pub use presented::{Credential, Provider, Resolved, is_chatgpt};
+pub use presented::{Credential, Resolved};
+pub use provider::{Provider, is_chatgpt};
 pub use unlisted::{Unlisted, families, vendor_of};
 pub use upstream_kind::UpstreamKind;

@@ -1,4 +1,4 @@
-//! The models one credential offers: from its `models` list, else from the catalogue, minus exclusions.
+//! The models that a credential offers: its `models` list, else the built-in list, without exclusions.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,31 +10,31 @@ use super::catalog::{Known, Section};
 use super::exclusion;
 use super::name;
 
-/// A model as clients see it through one credential, before its prefix.
+/// A model that a credential offers, without the prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Model {
-    /// What clients ask for.
+    /// The name that clients request.
     pub id: String,
-    /// What is sent upstream, as configured; never empty. More than one is a pool, in file order.
+    /// The upstream names as configured; never empty. Several form a pool, in file order.
     pub upstream: Vec<String>,
-    /// What is configured of how much each of `upstream` can think. Where it ends, nothing is.
+    /// The configured reasoning support of each of `upstream`; may be shorter.
     pub thinking: Vec<Option<Arc<ReasoningSupport>>>,
-    /// Whether answers name the id, whatever name was asked for.
+    /// Whether answers have this id as the model, whatever name was requested.
     pub force_mapping: bool,
     pub display_name: String,
     pub owned_by: String,
     /// Unix seconds.
     pub created: Option<u64>,
-    /// As Gemini lists it.
+    /// The version, as in Gemini's list.
     pub version: Option<&'static str>,
-    /// Tokens in.
+    /// The maximum number of input tokens.
     pub context: Option<u64>,
-    /// Tokens out.
+    /// The maximum number of output tokens.
     pub output: Option<u64>,
 }
 
 impl Model {
-    /// A model of which nothing is known but its name.
+    /// A model of which only the name is known.
     pub fn unlisted(id: &str, owned_by: &str) -> Self {
         Self {
             id: id.to_owned(),
@@ -51,16 +51,16 @@ impl Model {
     }
 }
 
-/// What to do with rows of one alias.
+/// How to treat several rows with the same alias.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeats {
-    /// The first row counts.
+    /// Use the first row.
     First,
-    /// They form a pool.
+    /// Form a pool.
     Pool,
 }
 
-/// The catalogue as models.
+/// The built-in list as models.
 pub fn known(section: &Section) -> Vec<Model> {
     let model = |known: &Known| Model {
         id: known.id.to_owned(),
@@ -77,8 +77,7 @@ pub fn known(section: &Section) -> Vec<Model> {
     section.models.iter().map(model).collect()
 }
 
-/// Configured rows as models, and the rows that were passed over. What the catalogue knows of the
-/// upstream name is carried over.
+/// Configured rows as models, with the details of the built-in list, and the rows that were ignored.
 pub fn listed<'r>(
     rows: impl IntoIterator<Item = &'r ModelRow>,
     repeats: Repeats,
@@ -166,7 +165,7 @@ fn thinking(row: &ModelRow) -> Option<Arc<ReasoningSupport>> {
     Some(Arc::new(ReasoningSupport::of(thinking)))
 }
 
-/// Takes out what the patterns match.
+/// Removes the models that the patterns match.
 pub fn exclude(models: &mut Vec<Model>, patterns: &[String]) {
     models.retain(|model| !exclusion::any(patterns, &model.id));
 }

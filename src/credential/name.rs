@@ -1,16 +1,15 @@
-//! Model names with a thinking suffix: `name(high)`, `name(8192)` (`spec/http.md` 5).
+//! Model names with a thinking suffix: `name(high)`, `name(8192)`.
 
 use crate::wire::model_name::ModelName;
 
-/// Base name and suffix value. The suffix is what follows the last `(` of a name that ends in `)`;
-/// nothing is trimmed, and the value need not mean anything.
+/// The base name and the suffix. The suffix is the text between the last `(` and the final `)`, untrimmed; it need not
+/// be a valid setting.
 pub fn split(name: &str) -> (&str, Option<&str>) {
     let ModelName { base, suffix, .. } = ModelName::split(name);
     (base, suffix)
 }
 
-/// Like [`split`], for a name out of the configuration: parentheses that hold no thinking setting belong
-/// to the name.
+/// As [`split`], for a configured name: parentheses without a valid thinking setting belong to the name.
 pub fn split_configured(name: &str) -> (&str, Option<&str>) {
     match split(name) {
         (base, Some(value)) if is_thinking(value) => (base, Some(value)),

@@ -1,10 +1,10 @@
-//! Names that no list has: a credential without a list of its own serves what its vendor serves, so a name of
-//! the vendor's family is passed on rather than refused.
+//! Unlisted models: a credential without `models` serves what its vendor serves, so a name that looks like a model of
+//! the vendor is passed on instead of being refused.
 
 use super::exclusion;
-use super::presented::Provider;
+use super::provider::Provider;
 
-/// What a credential without `models` serves beyond the models that are known of it.
+/// The unlisted models of a credential without `models`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unlisted {
     /// Patterns of `excluded-models`, in lower case.
@@ -12,14 +12,14 @@ pub struct Unlisted {
 }
 
 impl Unlisted {
-    /// Whether `name`, without prefix and thinking suffix, is passed on to `provider`.
+    /// Whether `name`, without prefix and thinking suffix, may be passed to `provider`.
     pub fn has(&self, provider: &Provider, name: &str) -> bool {
         is_of_family(provider, name) && !exclusion::any(&self.excluded, name)
     }
 }
 
-/// How vendors name their models: beginnings, in lower case, with something behind each. Those of
-/// OpenAI-compatible servers are anybody's, so only their lists count.
+/// The patterns of vendors' model names, in lower case. OpenAI-compatible servers can have any names, so only their
+/// lists count.
 const CLAUDE: &[&str] = &["claude-*"];
 const GEMINI: &[&str] = &["gemini-*"];
 const OPENAI: &[&str] = &[
@@ -38,7 +38,7 @@ const OPENAI: &[&str] = &[
     "o9*",
 ];
 
-/// The patterns of the names that `provider` may serve beyond what is listed here.
+/// The patterns of the unlisted names that `provider` may serve.
 pub fn families(provider: &Provider) -> &'static [&'static str] {
     match provider {
         Provider::Claude => CLAUDE,
@@ -48,7 +48,7 @@ pub fn families(provider: &Provider) -> &'static [&'static str] {
     }
 }
 
-/// The vendor that names its models so.
+/// The vendor whose pattern matches `name`.
 pub fn vendor_of(name: &str) -> Option<Provider> {
     let vendors = [Provider::Claude, Provider::Codex, Provider::Gemini];
     vendors
@@ -56,7 +56,7 @@ pub fn vendor_of(name: &str) -> Option<Provider> {
         .find(|vendor| is_of_family(vendor, name))
 }
 
-/// Whether a vendor names its models so.
+/// Whether a pattern of the vendor matches.
 fn is_of_family(provider: &Provider, name: &str) -> bool {
     if matches!(provider, Provider::Compat { .. }) {
         return false;
@@ -64,7 +64,7 @@ fn is_of_family(provider: &Provider, name: &str) -> bool {
     families(provider).iter().any(|family| {
         let start = family.trim_end_matches('*');
         let beginning = name.get(..start.len());
-        // A digit is a name already: `o3`.
+        // `o3` is a complete name, `gpt-` is not.
         let is_whole = name.len() > start.len() || !start.ends_with('-');
         is_whole && beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(start))
     })

@@ -1,4 +1,4 @@
-//! How an upstream is called, and what its errors look like.
+//! The kind of an upstream, which determines its requests and its errors.
 
 use super::Provider;
 use crate::wire::Dialect;
@@ -6,15 +6,15 @@ use crate::wire::Dialect;
 /// A kind of upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UpstreamKind {
-    /// The Gemini API with a key.
+    /// The Gemini API with an API key.
     Gemini,
-    /// Vertex AI with a key.
+    /// Vertex AI with an API key.
     Vertex,
-    /// The Anthropic API, and others that speak it.
+    /// The Anthropic API, and compatible servers.
     Claude,
-    /// OpenAI's Codex, and others that speak its flavour of Responses.
+    /// The Responses API: OpenAI, the backend of ChatGPT, and compatible servers.
     Codex,
-    /// Anything that speaks Chat Completions.
+    /// OpenAI-compatible servers with the Chat Completions API.
     Compat,
 }
 
@@ -29,7 +29,7 @@ impl UpstreamKind {
         }
     }
 
-    /// The wire format it speaks.
+    /// Its wire format.
     pub fn dialect(self) -> Dialect {
         match self {
             Self::Gemini | Self::Vertex => Dialect::Gemini,

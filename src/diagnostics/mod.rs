@@ -17,16 +17,16 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 
-/// What a connection may take, so that stopping never takes the five seconds it may (spec/config.md 1.2).
+/// The time limit of a connection, so that stopping the server takes less than five seconds.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Bytes of a request head.
+/// The longest request head, bytes.
 const HEAD: usize = 8 * 1024;
-/// Its header lines.
+/// The most header lines.
 const HEADERS: usize = 64;
 
-/// Connections at a time; another one takes the place of the oldest.
+/// Concurrent connections; one more closes the oldest.
 const CONNECTIONS: usize = 64;
-/// When what the system has refused is tried again.
+/// The pause before retrying after a system error.
 const AGAIN: Duration = Duration::from_millis(100);
 
 const WAKER: Token = Token(0);

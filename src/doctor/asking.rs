@@ -1,4 +1,4 @@
-//! Asking each upstream with each credential, at no cost in tokens.
+//! Sends a request that costs no tokens to each upstream with each credential.
 
 use std::collections::VecDeque;
 use std::thread;
@@ -18,24 +18,24 @@ use crate::provider::{Action, Call, Target, Upstream};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long all of them may take.
 const ALL: Duration = Duration::from_secs(60);
-/// Upstreams that are asked at once.
+/// Upstreams that are asked concurrently.
 const TOGETHER: usize = 16;
-/// Stack of a thread that asks, bytes.
+/// Stack size of a thread, bytes.
 const STACK: usize = 1 << 20;
-/// What costs nothing to be counted.
+/// A request to count tokens, which is free.
 const COUNTED: &str = r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}"#;
 
 /// What an upstream answered.
 #[derive(Debug)]
 pub struct Answered {
-    /// Without `models` for one that has no list and was asked something else. `None`: it was not asked in time.
+    /// The list is empty for an upstream that has none. `None`: it was not asked in time.
     pub outcome: Option<Result<List, Failure>>,
     pub took: Duration,
-    /// Its clock, and ours at the same time.
+    /// Its clock and this machine's clock at the same time.
     pub dates: Option<(SystemTime, SystemTime)>,
 }
 
-/// Asks the upstream of each credential, in their order. No proxy, base URL or header is another than for requests.
+/// Asks the upstream of each credential, in their order, with the same proxy, base URL and headers as for requests.
 pub fn ask(upstream: &Upstream, config: &Config, credentials: &[Credential]) -> Vec<Answered> {
     let end = Instant::now() + ALL;
     let queue: Mutex<VecDeque<usize>> = Mutex::new((0..credentials.len()).collect());
@@ -55,7 +55,7 @@ pub fn ask(upstream: &Upstream, config: &Config, credentials: &[Credential]) -> 
     };
     thread::scope(|scope| {
         for _ in 1..credentials.len().min(TOGETHER) {
-            // Those that there are do it as well.
+            // If no thread can be started, the others do the work.
             let builder = thread::Builder::new().stack_size(STACK);
             let _ = builder.name("doctor".to_owned()).spawn_scoped(scope, work);
         }
@@ -84,7 +84,7 @@ fn ask_one(
     let headers = credential.headers_for(&[]);
     let target = Target::of(credential, &headers, config);
     let outcome = match target.kind {
-        // It shows its list to logins only.
+        // Vertex AI lists models only for OAuth logins.
         UpstreamKind::Vertex => count(upstream, target, credential, &waiter),
         _ => upstream.models(target, &waiter),
     };
@@ -99,7 +99,7 @@ fn ask_one(
     }
 }
 
-/// Has the tokens of a word counted, which costs none.
+/// Counts the tokens of one word, which is free.
 fn count(
     upstream: &Upstream,
     target: Target<'_>,

@@ -1,14 +1,14 @@
-//! Whether the clock is right, by those of the upstreams.
+//! Compares this machine's clock with those of the upstreams.
 
 use std::time::{Duration, SystemTime};
 
 use super::asking::Answered;
 use super::{Finding, Status};
 
-/// By how much a clock may differ: answers take time, and `Date` has whole seconds.
+/// The accepted difference: answers take time, and `Date` has whole seconds.
 const SKEW: Duration = Duration::from_secs(30);
 
-/// Whether the clock is right, by those of the upstreams.
+/// Compares this machine's clock with those of the upstreams.
 pub fn clock(answers: &[Answered]) -> Finding {
     let subject = "clock";
     let dates = answers.iter().filter_map(|answered| answered.dates);
@@ -17,17 +17,17 @@ pub fn clock(answers: &[Answered]) -> Finding {
         Err(behind) => -i64::try_from(behind.duration().as_secs()).unwrap_or(i64::MAX),
     };
     let mut skews: Vec<i64> = dates.map(ahead).collect();
-    // One upstream may be wrong; most are not.
+    // The median: one upstream's clock may be wrong.
     skews.sort_unstable();
     let Some(&skew) = skews.get(skews.len() / 2) else {
-        return Finding::new(Status::Skipped, subject, "no upstream told the time");
+        return Finding::new(Status::Skipped, subject, "no upstream sent a date");
     };
     let seconds = skew.unsigned_abs();
     if seconds <= SKEW.as_secs() {
         return Finding::new(Status::Ok, subject, "agrees with the upstreams");
     }
     let side = if skew > 0 { "ahead of" } else { "behind" };
-    let message = format!("is {seconds} s {side} the upstreams'");
+    let message = format!("is {seconds} s {side} the clocks of the upstreams");
     Finding::new(Status::Error, subject, message).advised(
         "set the clock, for example with NTP (timedatectl set-ntp true): certificates and quotas depend on it",
     )
@@ -51,14 +51,18 @@ mod tests {
     #[test]
     fn the_clock_is_judged_by_most_upstreams() {
         for (skews, status, message) in [
-            (&[][..], Status::Skipped, "no upstream told the time"),
+            (&[][..], Status::Skipped, "no upstream sent a date"),
             (&[0, 2, -30], Status::Ok, "agrees with the upstreams"),
             (&[0, 90_000, 1], Status::Ok, "agrees with the upstreams"),
-            (&[90], Status::Error, "is 90 s ahead of the upstreams'"),
+            (
+                &[90],
+                Status::Error,
+                "is 90 s ahead of the clocks of the upstreams",
+            ),
             (
                 &[-90, -91, 0],
                 Status::Error,
-                "is 90 s behind the upstreams'",
+                "is 90 s behind the clocks of the upstreams",
             ),
         ] {
             let answers: Vec<Answered> = skews.iter().map(|skew| dated(*skew)).collect();

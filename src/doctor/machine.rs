@@ -1,4 +1,4 @@
-//! What the machine grants: open files, memory, folders, the port, certificates, proxies.
+//! Checks this machine: open files, memory, folders, the port, certificates, proxies.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -13,22 +13,22 @@ use crate::config::{Config, ProxySetting};
 use crate::credential::Credential;
 use crate::edge::{self, listener};
 
-/// Memory below which a gateway is cramped, bytes.
+/// The recommended least memory, bytes.
 const LEAST_MEMORY: u64 = 64 << 20;
-/// A certificate that ends sooner is told of.
+/// A certificate that expires sooner gets a warning.
 const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
-/// How long a program at our address may take to say that it is a gateway.
+/// How long a program at the configured address may take to identify itself.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Where the program keeps what it writes, and what the environment says.
+/// The environment and the folders for logs and state.
 pub struct Surroundings<'a> {
     pub variables: &'a dyn Fn(&str) -> Option<String>,
     pub logs: PathBuf,
-    /// `None`: nowhere.
+    /// `None`: there is no such folder.
     pub state: Option<PathBuf>,
 }
 
-/// All that can be said without asking anybody.
+/// All findings that need no upstream.
 pub fn machine(
     config: &Config,
     credentials: &[Credential],
@@ -46,32 +46,32 @@ pub fn machine(
     findings
 }
 
-/// Whether the gateway's own certificate is good today. That it can be used at all, `check` says.
+/// Whether the gateway's certificate is valid now. `check` reports a certificate that cannot be loaded.
 fn certificate(config: &Config, now: SystemTime) -> Option<Finding> {
     let tls = config.tls.as_ref()?;
     let file = tls.cert.display();
     let subject = "certificate";
     let is_valid = |at| edge::is_valid_at(&tls.cert, at);
     Some(match (is_valid(now), is_valid(now + SOON)) {
-        // What is wrong with the file is told with the configuration.
+        // Reported with the configuration.
         (None, _) | (_, None) => return None,
         (Some(false), _) => Finding::new(
             Status::Error,
             subject,
             format!("{file} has expired, or is not valid yet"),
         )
-        .advised("get a new one; it is taken up with a reload"),
+        .advised("install a new certificate; a reload activates it"),
         (Some(true), Some(false)) => Finding::new(
             Status::Warning,
             subject,
             format!("{file} expires within 14 days"),
         )
-        .advised("renew it; the new one is taken up with a reload"),
+        .advised("renew it; a reload activates the new certificate"),
         (Some(true), Some(true)) => Finding::new(Status::Ok, subject, format!("{file} is valid")),
     })
 }
 
-/// Files of authorities that the environment names. `ca-file` is looked at with the configuration.
+/// Certificate authorities named in the environment. `ca-file` is checked with the configuration.
 fn authorities(surroundings: &Surroundings<'_>) -> Vec<Finding> {
     let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
         .into_iter()
@@ -88,10 +88,10 @@ fn authorities(surroundings: &Surroundings<'_>) -> Vec<Finding> {
             };
             let subject = "authorities";
             match read {
-                Ok(()) => Finding::new(Status::Ok, subject, format!("{name}: {shown} is read")),
+                Ok(()) => Finding::new(Status::Ok, subject, format!("{name}: {shown} is readable")),
                 Err(error) => {
                     let message = format!("{name}: {shown} cannot be read: {error}");
-                    let advice = format!("make {shown} readable, or take {name} away");
+                    let advice = format!("make {shown} readable, or unset {name}");
                     Finding::new(Status::Error, subject, message).advised(advice)
                 }
             }
@@ -99,7 +99,7 @@ fn authorities(surroundings: &Surroundings<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// The ways upstreams are reached by.
+/// The proxies of the environment and the configuration.
 fn proxies(
     config: &Config,
     credentials: &[Credential],
@@ -117,7 +117,7 @@ fn proxies(
             (!value.is_empty()).then_some((*name, value))
         });
         let Some((name, value)) = found else { continue };
-        // Written without a scheme as often as with one.
+        // The scheme is often omitted.
         let url = match value.contains("://") {
             true => value,
             false => format!("http://{value}"),
@@ -128,7 +128,7 @@ fn proxies(
             }
             Ok(_) => continue,
             Err(reason) => Finding::new(Status::Error, subject, format!("{name} {reason}"))
-                .advised(format!("write {name}=http://HOST:PORT, or take it away")),
+                .advised(format!("set {name}=http://HOST:PORT, or unset it")),
         });
     }
     let own = credentials.iter().map(|credential| &credential.proxy);
@@ -155,15 +155,17 @@ fn open_files(capacity: &Capacity, wanted: Option<usize>) -> Finding {
     let subject = "open files";
     let connections = capacity.connections;
     let wanted = wanted.unwrap_or(capacity::CONNECTIONS);
-    let message = format!("{connections} client connections at once");
+    let message = format!("{connections} concurrent client connections");
     match connections < wanted {
         false => Finding::new(Status::Ok, subject, message),
         true => Finding::new(
             Status::Warning,
             subject,
-            format!("the limit allows only {message}, not {wanted}"),
+            format!("the limit allows only {message} instead of {wanted}"),
         )
-        .advised("raise it: ulimit -n 65536 before the start, or LimitNOFILE=65536 in the unit"),
+        .advised(
+            "raise it: `ulimit -n 65536` before startup, or LimitNOFILE=65536 in the systemd unit",
+        ),
     }
 }
 
@@ -171,23 +173,24 @@ fn memory(capacity: &Capacity, memory: u64) -> Finding {
     let subject = "memory";
     let budget = u64::try_from(capacity.budget).unwrap_or(u64::MAX);
     let message = format!(
-        "{}, of which {} for bodies and answers; {} requests at once",
+        "{}, of which {} for bodies and answers; {} concurrent requests",
         bytes(memory),
         bytes(budget),
         capacity.workers
     );
     if memory < LEAST_MEMORY {
-        return Finding::new(Status::Warning, subject, message)
-            .advised("give it 64 MiB or more (MemoryMax= of the unit, the container's limit)");
+        return Finding::new(Status::Warning, subject, message).advised(
+            "provide 64 MiB or more (MemoryMax= in the systemd unit, or the container's limit)",
+        );
     }
     if budget > memory / 4 * 3 {
         return Finding::new(Status::Warning, subject, message)
-            .advised("limits.memory leaves little for all else: set it to half of the memory, or take it away");
+            .advised("limits.memory leaves too little for the rest: set it to at most half of the memory, or remove it");
     }
     Finding::new(Status::Ok, subject, message)
 }
 
-/// Whether files can be made where they are to be.
+/// Whether files can be created where they are configured.
 fn folders(config: &Config, surroundings: &Surroundings<'_>) -> Vec<Finding> {
     let beside = |file: &Path| match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
@@ -208,14 +211,14 @@ fn folders(config: &Config, surroundings: &Surroundings<'_>) -> Vec<Finding> {
         .collect();
     if surroundings.state.is_none() {
         let message =
-            "there is no folder for state: lists of models are fetched anew at each start";
-        let advice = "set WRITABLE_PATH, or HOME";
+            "there is no folder for state, so lists of models are fetched again at each startup";
+        let advice = "set WRITABLE_PATH or HOME";
         findings.push(Finding::new(Status::Warning, "state", message).advised(advice));
     }
     findings
 }
 
-/// `is_made`: a folder that is not there is made when it is needed.
+/// `is_made`: a missing folder is created when it is needed.
 fn writable(what: &str, folder: &Path, is_made: bool) -> Finding {
     let shown = folder.display();
     let there = match is_made {
@@ -230,15 +233,15 @@ fn writable(what: &str, folder: &Path, is_made: bool) -> Finding {
     let is_there = folder.is_dir();
     match (can, is_there) {
         (true, true) => Finding::new(Status::Ok, what, format!("{shown} is writable")),
-        (true, false) => Finding::new(Status::Ok, what, format!("{shown} can be made")),
-        (false, _) => Finding::new(Status::Error, what, format!("{shown} cannot be written"))
+        (true, false) => Finding::new(Status::Ok, what, format!("{shown} can be created")),
+        (false, _) => Finding::new(Status::Error, what, format!("{shown} is not writable"))
             .advised(format!(
-                "make the folder and give it to the user that runs holdfast: mkdir -p {shown} && chown USER {shown}"
+                "create the folder and make the user that runs holdfast its owner: mkdir -p {shown} && chown USER {shown}"
             )),
     }
 }
 
-/// Whether the address is free, or has a gateway already.
+/// Whether the address is free or in use by a running holdfast.
 fn port(config: &Config) -> Finding {
     let hosts = config.listen_hosts();
     let host = hosts.first().map_or("", String::as_str);
@@ -259,19 +262,19 @@ fn port(config: &Config) -> Finding {
     }
     let advice = match error.kind() {
         io::ErrorKind::AddrInUse => format!(
-            "another program has it: choose another with `port`, or stop that one (lsof -i :{} shows it)",
+            "another program uses it: choose another `port`, or stop that program (find it with lsof -i :{})",
             config.port
         ),
         io::ErrorKind::PermissionDenied => {
-            "ports below 1024 are for root: choose a higher one with `port`".to_owned()
+            "ports below 1024 require root: choose a higher `port`".to_owned()
         }
-        _ => "see whether `host` is an address of this machine".to_owned(),
+        _ => "check that `host` is an address of this machine".to_owned(),
     };
     let message = format!("cannot listen on {shown}: {error}");
     Finding::new(Status::Error, "port", message).advised(advice)
 }
 
-/// Whether the program at an address calls itself holdfast.
+/// Whether the program at the address identifies itself as holdfast.
 fn has_gateway(host: &str, port: u16) -> bool {
     use std::io::{Read, Write};
     let bare = host.trim_start_matches('[').trim_end_matches(']');

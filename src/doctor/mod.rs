@@ -1,4 +1,4 @@
-//! What keeps a gateway from working, found out without serving anybody: its upstreams, its machine, its folders.
+//! Diagnoses a configuration without serving: upstreams, machine and folders.
 
 mod asking;
 mod clock;
@@ -12,21 +12,21 @@ pub use clock::clock;
 pub use machine::{Surroundings, machine};
 pub use upstreams::upstreams;
 
-/// How it is with one thing.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
     Ok,
-    /// It could not be found out.
+    /// It could not be checked.
     Skipped,
     Warning,
     Error,
 }
 
-/// One thing that was looked at.
+/// One check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub status: Status,
-    /// What was looked at: a word or two.
+    /// What was checked: a word or two.
     pub subject: String,
     pub message: String,
     /// What to do.
@@ -67,7 +67,7 @@ impl fmt::Display for Status {
     }
 }
 
-/// Bytes as people say them.
+/// Formats a number of bytes with a unit.
 fn bytes(count: u64) -> String {
     match count >> 20 {
         0 => format!("{} KiB", count >> 10),

@@ -1,4 +1,4 @@
-//! What upstreams have answered, and what to do about it.
+//! Findings and advice from the answers of upstreams.
 
 use super::asking::Answered;
 use super::{Finding, Status};
@@ -9,7 +9,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::provider::models::{List, has_list};
 use crate::wire::problem::{self, ErrorStatus};
 
-/// What the answers say of the credentials. `has_proxy`: whether the environment names a proxy.
+/// One finding per credential. `has_proxy`: whether the environment sets a proxy.
 pub fn upstreams(
     config: &Config,
     credentials: &[Credential],
@@ -44,7 +44,7 @@ fn finding(
     let milliseconds = answered.took.as_millis();
     let failure = match &answered.outcome {
         None => {
-            let message = format!("{host} was not asked: the others took all the time");
+            let message = format!("{host} was not asked, because the time limit was reached");
             return Finding::new(Status::Skipped, who, message);
         }
         Some(Ok(list)) => return listed(credential, list, &who, host, milliseconds),
@@ -57,11 +57,11 @@ fn finding(
         (Some(status @ (401 | 403)), _) => (
             Status::Error,
             format!("{host} refused the key: {status}{said}"),
-            format!("put a key that is valid and allowed to use the API under {section} in {file}"),
+            format!("set a valid key that may use this API under {section} in {file}"),
         ),
         (Some(402), _) => (
             Status::Error,
-            format!("{host} wants to be paid: 402{said}"),
+            format!("{host} requires payment: 402{said}"),
             "add credit to the account".to_owned(),
         ),
         (Some(status @ (404 | 405 | 501)), _) => {
@@ -69,32 +69,32 @@ fn finding(
             match has_list(kind, &credential.base_url) {
                 true => (
                     Status::Warning,
-                    format!("{host} answers, but has no list of models at this address: {status}"),
+                    format!("{host} answers, but has no list of models at this URL: {status}"),
                     format!(
-                        "see whether base-url is right under {section} in {file}; if it is, list `models` there"
+                        "check base-url under {section} in {file}; if it is correct, set `models` there"
                     ),
                 ),
                 false => {
                     let message =
-                        format!("{host} answers ({milliseconds} ms); the key was not tried");
+                        format!("{host} answers ({milliseconds} ms); the key was not tested");
                     return Finding::new(Status::Ok, who, message);
                 }
             }
         }
         (Some(429), _) => (
             Status::Warning,
-            format!("{host} answers, but the key is over its limit for now: 429{said}"),
+            format!("{host} answers, but the key is over its rate limit: 429{said}"),
             "wait, or add another credential".to_owned(),
         ),
         (Some(status), FailureKind::Status) if status >= 500 => (
             Status::Warning,
-            format!("{host} answers, but is in trouble itself: {status}{said}"),
-            "try again later; the vendor's status page may say more".to_owned(),
+            format!("{host} answers with a server error: {status}{said}"),
+            "try again later, and see the vendor's status page".to_owned(),
         ),
         (Some(status), FailureKind::Status) => (
             Status::Warning,
             format!("{host} answers {status}{said}"),
-            format!("see whether base-url is right under {section} in {file}"),
+            format!("check base-url under {section} in {file}"),
         ),
         _ => (
             Status::Error,
@@ -112,7 +112,7 @@ fn listed(
     host: &str,
     milliseconds: u128,
 ) -> Finding {
-    // Vendors serve names beside those that they list; other servers do not.
+    // Vendors also serve names that they do not list; other servers do not.
     let is_exact =
         UpstreamKind::of(&credential.provider) == UpstreamKind::Compat && !list.models.is_empty();
     let lists = |name: &str| {
@@ -130,11 +130,8 @@ fn listed(
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        let message = format!("{host} takes the key, but does not list `{first}`{more}");
-        let advice = format!(
-            "see whether the names under `models` of {} are right",
-            credential.section()
-        );
+        let message = format!("{host} accepts the key, but does not list `{first}`{more}");
+        let advice = format!("check the names under `models` of {}", credential.section());
         return Finding::new(Status::Warning, who, message).advised(advice);
     }
     let count = match list.models.len() {
@@ -145,11 +142,11 @@ fn listed(
     Finding::new(
         Status::Ok,
         who,
-        format!("{host} takes the key ({milliseconds} ms{count})"),
+        format!("{host} accepts the key ({milliseconds} ms{count})"),
     )
 }
 
-/// The name behind the scheme, without a login.
+/// The host and port of a URL, without a login.
 fn host(base_url: &str) -> &str {
     let rest = base_url
         .split_once("://")
@@ -158,19 +155,19 @@ fn host(base_url: &str) -> &str {
     authority.rsplit('@').next().unwrap_or(authority)
 }
 
-/// Whether it is this machine, which is called without the environment's proxy.
+/// Whether it is this machine, for which the environment's proxy is not used.
 fn is_here(host: &str) -> bool {
     ["127.", "localhost", "[::1]"]
         .iter()
         .any(|here| host.starts_with(here))
 }
 
-/// What the upstream said of its refusal, for the end of a line.
+/// The upstream's error message, for the end of a line.
 fn said(credential: &Credential, failure: &Failure) -> String {
     let kind = failure.headers.get("content-type");
     let status = ErrorStatus::from_upstream(failure.status.unwrap_or(500));
     let said = problem::read_upstream(credential.dialect(), status, &failure.body, kind).message;
-    // One line, and nothing that steers a terminal.
+    // One line, without terminal control characters.
     let said: String = said.chars().filter(|c| !c.is_control()).take(200).collect();
     match said.trim() {
         "" => String::new(),
@@ -178,17 +175,17 @@ fn said(credential: &Credential, failure: &Failure) -> String {
     }
 }
 
-/// What to do where a connection fails, by the words of the system and of TLS.
+/// Advice for a failed connection, by the error message of the system or of TLS.
 fn reach(message: &str, has_proxy: bool) -> &'static str {
     let message = message.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| message.contains(word));
     if has(&["unknownissuer", "unknown issuer"]) {
-        "something on the way, such as a company's proxy, shows a certificate of its own: put that authority's \
-         certificate (PEM) into a file and name it with ca-file or SSL_CERT_FILE"
+        "the certificate is not from a known authority, for example because a company proxy intercepts TLS: put that \
+         authority's certificate (PEM) into a file and set ca-file or SSL_CERT_FILE"
     } else if has(&["expired", "notvalidyet", "not valid yet"]) {
-        "see whether the clock of this machine is right; if it is, the upstream's certificate is out of date"
+        "check the clock of this machine; if it is correct, the upstream's certificate has expired"
     } else if has(&["certificate", "tls", "handshake"]) {
-        "see whether base-url has the right host and scheme (http or https)"
+        "check the host and the scheme (http or https) of base-url"
     } else if has(&[
         "lookup",
         "resolve",
@@ -196,15 +193,15 @@ fn reach(message: &str, has_proxy: bool) -> &'static str {
         "name or service",
         "nodename",
     ]) {
-        "see whether base-url is spelt right, and whether this machine can look up names (DNS)"
+        "check the spelling of base-url, and the name resolution (DNS) of this machine"
     } else if has(&["proxy", "socks"]) {
-        "see whether the proxy is right: proxy-url, HTTPS_PROXY, ALL_PROXY"
+        "check the proxy: proxy-url, HTTPS_PROXY, ALL_PROXY"
     } else if has_proxy {
-        "see whether the proxy is right and runs: proxy-url, HTTPS_PROXY, ALL_PROXY; then whether base-url is right"
+        "check that the proxy is correct and running (proxy-url, HTTPS_PROXY, ALL_PROXY), then check base-url"
     } else if has(&["refused"]) {
-        "nothing listens there: see whether base-url is right and the server runs"
+        "no server listens there: check base-url, and that the server is running"
     } else {
-        "see whether base-url is right, and whether a firewall is in the way or a proxy is needed (proxy-url)"
+        "check base-url, and whether a firewall blocks the connection or a proxy is needed (proxy-url)"
     }
 }
 
@@ -237,15 +234,12 @@ mod tests {
             ("connecting to h: received corrupt message: TLS", "scheme"),
             (
                 "connecting to h: failed to lookup address information",
-                "spelt",
+                "spelling",
             ),
-            (
-                "connecting to h: the proxy answered 407",
-                "the proxy is right",
-            ),
+            ("connecting to h: the proxy answered 407", "check the proxy"),
             (
                 "connecting to h: Connection refused (os error 111)",
-                "nothing listens",
+                "no server listens",
             ),
             (
                 "waiting for h: the upstream did not end in time",
@@ -255,6 +249,6 @@ mod tests {
             assert!(reach(message, false).contains(expected), "{message}");
         }
         let refused = "connecting to h: Connection refused";
-        assert!(reach(refused, true).contains("the proxy is right and runs"));
+        assert!(reach(refused, true).contains("the proxy is correct and running"));
     }
 }

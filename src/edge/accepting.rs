@@ -1,4 +1,4 @@
-//! New connections.
+//! Accepts connections.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -14,20 +14,20 @@ use super::service::Service;
 use super::stream::Stream;
 use super::tls::Session;
 
-/// Connections accepted before the listener waits for its turn again.
+/// Connections that are accepted before other events are handled.
 const ACCEPTS: usize = 64;
 
-/// What came of an accept.
+/// The result of an accept.
 enum Accepted {
     Connection(TcpStream, SocketAddr),
-    /// Nobody waits, or the listener is closed.
+    /// No connection is pending, or the listener is closed.
     Nobody,
-    /// The system has no more descriptors.
+    /// The system has no file descriptor.
     NoRoom(io::Error),
 }
 
 impl<S: Service> Core<S> {
-    /// Takes the connections that wait at a listener. Out of line: its frame would lie below every request.
+    /// Accepts pending connections. Not inlined, so that it does not enlarge the stack of each request.
     #[inline(never)]
     pub fn accept(&self, token: u64) {
         let index = usize::try_from(token).unwrap_or(usize::MAX);
@@ -38,7 +38,7 @@ impl<S: Service> Core<S> {
                 Accepted::Nobody => break,
                 Accepted::NoRoom(error) => {
                     if !has_made_room {
-                        // The next look at deadlines tries again.
+                        // The thread for deadlines tries again.
                         self.refusals.no_room(&error);
                         return;
                     }
@@ -49,7 +49,7 @@ impl<S: Service> Core<S> {
         self.listen_on(index);
     }
 
-    /// Has a listener report again.
+    /// Lets a listener report again.
     pub fn listen_on(&self, index: usize) {
         let Some(listener) = self.listeners.get(index) else {
             return;
@@ -82,7 +82,7 @@ impl<S: Service> Core<S> {
         }
     }
 
-    /// Closes a connection on which nothing is under way. Whether there was one.
+    /// Closes a connection without a request in progress. Returns whether there was one.
     fn make_room(&self) -> bool {
         match self.table.take_dispensable() {
             Some((key, mut connection)) => {
@@ -98,7 +98,7 @@ impl<S: Service> Core<S> {
         let Some(place) = self.addresses.enter(peer.ip()) else {
             return self.refusals.note(peer, Refusal::Crowded);
         };
-        // Without it small pieces of a stream wait for each other.
+        // Otherwise small events of a stream are delayed (Nagle's algorithm).
         let _ = socket.set_nodelay(true);
         if let Err(error) = socket.set_nonblocking(true) {
             return log::warn!("cannot take a connection: {error}");

@@ -1,4 +1,4 @@
-//! One client connection: a value that is with the poller while it waits and with one worker while it moves.
+//! A client connection: the poller has it while it waits, and one worker while it advances.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,73 +6,77 @@ use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::addresses::Place;
 use super::counters::InFlight;
+use super::counters::Place;
 use super::framing::chunked::Decoder;
 use super::framing::request::RequestHead;
 use super::output::Output;
 use super::queue::Permit;
-use super::responder::END;
 use super::stream::Stream;
 use crate::budget::Reservation;
 
-/// A connection. `T` is what the server found out when it admitted the request.
+/// The event of `poll(2)` that reports the end of the client's side.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub const END: PollFlags = PollFlags::RDHUP;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub const END: PollFlags = PollFlags::IN;
+
+/// A connection. `T` is what the server found in the head of the request.
 #[derive(Debug)]
 pub struct Connection<T> {
     pub stream: Stream,
     pub peer: SocketAddr,
     pub phase: Phase<T>,
-    /// Bytes that came and have not been used: a head in the making, or requests sent ahead.
+    /// Received bytes that were not used yet: an incomplete head, or pipelined requests.
     pub input: Vec<u8>,
-    /// How much of `input` has been looked at for the end of a head.
+    /// The number of bytes of `input` that were scanned for the end of a head.
     pub scanned: usize,
     pub output: Output,
     /// The client has ended its side; it may still read.
     pub has_ended: bool,
-    /// A request of it has been admitted before.
+    /// Whether a request was admitted before.
     pub is_known: bool,
     /// Counts the request that is being answered or waits for it.
     pub in_flight: Option<InFlight>,
-    /// What large buffers take of the budget.
+    /// The memory of large buffers.
     pub held: Option<Reservation>,
     pub _place: Place,
 }
 
-/// What a connection is doing.
+/// The phase of a connection.
 #[derive(Debug)]
 pub enum Phase<T> {
     /// In the TLS handshake.
     Opening { since: Instant },
     /// Between requests.
     Idle { since: Instant },
-    /// In the middle of a head.
+    /// Within a head.
     Head { since: Instant },
-    /// In the body of an admitted request.
+    /// Within the body of an admitted request.
     Body(Box<Incoming<T>>),
-    /// With a complete request, which waits for a worker.
+    /// A complete request waits for a worker.
     Ready(Box<Pending<T>>),
-    /// Being answered; the connection is with its worker.
+    /// A worker answers and has the connection.
     Serving,
-    /// The answer is complete, but not all of it has been taken.
+    /// The answer is complete, but not all of it has been sent.
     Flushing(Afterwards),
-    /// The last answer is written. What still comes is read and dropped, so that the answer is not lost to a
-    /// reset.
+    /// The last answer is written. Further input is read and dropped, so that a reset does not destroy the answer.
     Lingering { since: Instant, dropped: usize },
 }
 
-/// A request of which the body is still coming.
+/// A request with an incomplete body.
 #[derive(Debug)]
 pub struct Incoming<T> {
     pub request: Pending<T>,
     pub transfer: Transfer,
     pub began: Instant,
-    /// When the last bytes came.
+    /// When the last bytes arrived.
     pub last: Instant,
-    /// Waits for memory since then.
+    /// Since when it waits for memory.
     pub starved: Option<Instant>,
 }
 
-/// A request that may be answered.
+/// A complete request.
 #[derive(Debug)]
 pub struct Pending<T> {
     pub head: RequestHead,
@@ -80,37 +84,37 @@ pub struct Pending<T> {
     pub body: Vec<u8>,
     pub reservation: Reservation,
     pub arrived: Instant,
-    /// Given to it while it waited for one.
+    /// The permit that it received while waiting.
     pub permit: Option<Permit>,
-    /// It waits for one.
+    /// Whether it waits for a permit.
     pub is_queued: bool,
 }
 
-/// How the end of a body is found.
+/// How the length of a body is determined.
 #[derive(Debug)]
 pub enum Transfer {
-    /// Bytes that are still to come.
+    /// The remaining bytes.
     Length(u64),
     Chunked(Decoder),
 }
 
-/// Whether a client is still there.
+/// Whether a client is still connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     Open,
-    /// It has ended its side; it may still read.
+    /// It shut down its side; it may still read.
     Ended,
     Broken,
 }
 
-/// What comes after an answer.
+/// What follows an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Afterwards {
     /// The next request.
     KeepAlive,
-    /// The end, once the client has read the answer.
+    /// The connection is closed, once the client has read the answer.
     Close,
-    /// The end at once: the answer is not whole, and the client must see that.
+    /// The connection is closed at once: the answer is incomplete, and the client must notice that.
     BreakOff,
 }
 
@@ -135,7 +139,7 @@ impl<T> Connection<T> {
         }
     }
 
-    /// Gives back the memory that nobody needs while it waits.
+    /// Frees unused memory while it waits.
     pub fn settle(&mut self) {
         if self.input.is_empty() {
             self.input = Vec::new();
@@ -146,25 +150,25 @@ impl<T> Connection<T> {
         }
     }
 
-    /// Tells a client of an idle connection that it ends, where TLS has a way to say it.
+    /// Sends the close notification of TLS on an idle connection.
     pub fn say_goodbye(&mut self) {
         self.stream.end();
-        // Whoever has left cannot be told.
+        // Ignore errors: the client may be gone.
         let _ = self.stream.flush();
     }
 
-    /// Whether nothing would be lost with it: no request is in flight, and no answer waits to be read.
+    /// Whether closing it loses nothing: no request is in progress, and no answer is unread.
     pub fn is_dispensable(&self) -> bool {
         self.in_flight.is_none()
             && !matches!(self.phase, Phase::Flushing(_) | Phase::Lingering { .. })
     }
 
-    /// Whether its request may be served, and waits for a thread that does it.
+    /// Whether its request has a permit and waits for a thread.
     pub fn is_granted(&self) -> bool {
         matches!(&self.phase, Phase::Ready(pending) if pending.permit.is_some())
     }
 
-    /// Sends `bytes`, now or when the client takes them.
+    /// Sends `bytes`, now or when the client accepts them.
     ///
     /// # Errors
     /// When the connection is broken.
@@ -172,7 +176,7 @@ impl<T> Connection<T> {
         self.output.send(&mut self.stream, bytes)
     }
 
-    /// Whether the client is still there.
+    /// Whether the client is still connected.
     pub fn look(&self) -> Ending {
         let mut fds = [PollFd::from_borrowed_fd(self.stream.fd(), END)];
         if poll(&mut fds, Some(&Timespec::default())).is_err() {
@@ -191,7 +195,7 @@ impl<T> Connection<T> {
         }
     }
 
-    /// Takes `bytes` from the front of what came.
+    /// Takes `bytes` from the front of the input.
     pub fn consume(&mut self, bytes: usize) {
         if bytes >= self.input.len() {
             self.input = Vec::new();

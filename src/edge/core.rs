@@ -1,4 +1,4 @@
-//! What all threads of an edge share, and how a connection moves: from the poller to a worker, and back.
+//! The shared state of an edge, and the way of a connection from the poller to a worker and back.
 
 use std::io;
 use std::net::TcpListener;
@@ -13,26 +13,26 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use super::addresses::Addresses;
 use super::connection::{Afterwards, Connection, Pending, Phase};
+use super::counters::Addresses;
 use super::counters::Requests;
 use super::limits::Limits;
 use super::poller::{Interest, Poller};
+use super::queue::MemoryQueue;
 use super::queue::{Entry, Permit, Queue};
 use super::refusal::Refusal;
-use super::refusals::Refusals;
+use super::refusal::Refusals;
 use super::responder::Responder;
 use super::service::Service;
-use super::starving::Starving;
 use super::table::Table;
 use super::threads::Threads;
 use super::tls::Identity;
 use crate::budget::Budget;
 use crate::exchange::{Client, Request};
 
-/// Keys of events from here on are no connections.
+/// Event keys from here on are not connections.
 const LISTENERS: u64 = 1 << 40;
-/// The edge stops.
+/// The key of the event that stops the edge.
 const STOP: u64 = 1 << 41;
 
 /// An edge.
@@ -43,45 +43,45 @@ pub struct Core<S: Service> {
     pub table: Table<S::Ticket>,
     pub queue: Queue,
     pub budget: Budget,
-    pub starving: Starving,
+    pub starving: MemoryQueue,
     pub requests: Requests,
     pub refusals: Refusals,
     pub threads: Arc<Threads>,
     pub addresses: Addresses,
-    /// What new connections are opened with, if they are to be secure.
+    /// The TLS identity for new connections, if any.
     pub identity: Option<ArcSwap<Identity>>,
     pub listeners: Vec<Mutex<Option<TcpListener>>>,
     pub is_draining: Arc<AtomicBool>,
     pub is_stopping: AtomicBool,
-    /// The first end is watched; that the other one is closed tells the threads to end.
+    /// The first end is watched; closing the other one stops the threads.
     pub stop: (UnixStream, Mutex<Option<UnixStream>>),
 }
 
-/// A connection that this thread has. Dropping it closes the connection, unless it was parked.
+/// A connection that this thread owns. Dropping it closes the connection, unless it was parked.
 pub struct Held<'c, S: Service> {
     pub core: &'c Core<S>,
     pub key: usize,
     pub connection: Option<Box<Connection<S::Ticket>>>,
-    /// The poller knows it.
+    /// Whether the poller watches it.
     is_watched: bool,
     is_parked: bool,
 }
 
-/// What a connection needs next.
+/// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// An event, or its deadline.
     Wait(Interest),
-    /// A worker: its request is complete.
+    /// A worker, because its request is complete.
     Serve,
-    /// Memory: so many bytes for its body.
+    /// So many bytes of memory for its body.
     Starve(usize),
-    /// Nothing any more.
+    /// Nothing; it is closed.
     Close,
 }
 
 impl<S: Service> Core<S> {
-    /// What a thread does.
+    /// The loop of a thread.
     pub fn work(&self) {
         loop {
             self.threads.enter();
@@ -106,7 +106,7 @@ impl<S: Service> Core<S> {
                 }
                 Err(error) => {
                     self.threads.leave();
-                    // Nobody could be served any more. Whoever watches over the process starts it again.
+                    // Nothing can be served any more. A service manager restarts the process.
                     log::error!("cannot wait for connections: {error}");
                     log::logger().flush();
                     std::process::abort();
@@ -123,7 +123,7 @@ impl<S: Service> Core<S> {
         STOP
     }
 
-    /// An event has been reported of a connection.
+    /// Handles an event of a connection.
     fn resume(&self, key: usize) {
         if let Some(connection) = self.table.take(key) {
             self.go_on(self.held(key, connection));
@@ -140,14 +140,14 @@ impl<S: Service> Core<S> {
         }
     }
 
-    /// A connection that is new.
+    /// Adds a new connection.
     pub fn held_first(&self, key: usize, connection: Box<Connection<S::Ticket>>) -> Held<'_, S> {
         let mut held = self.held(key, connection);
         held.is_watched = false;
         held
     }
 
-    /// Moves a connection as far as it goes.
+    /// Advances a connection as far as possible.
     pub fn go_on<'c>(&'c self, mut held: Held<'c, S>) {
         loop {
             let Some(connection) = held.connection.as_deref_mut() else {
@@ -165,20 +165,20 @@ impl<S: Service> Core<S> {
         }
     }
 
-    /// Has a connection wait for memory.
+    /// Lets a connection wait for memory.
     fn starve(&self, held: Held<'_, S>, bytes: usize) {
         let key = held.key;
         let serial = self.table.serial(key);
         held.park(Interest::Broken);
         self.starving.push((key, serial));
         self.budget.want();
-        // It may have come back before anybody could be told.
+        // Memory may have been returned before the connection was registered.
         if self.budget.has(bytes) {
             self.feed();
         }
     }
 
-    /// Has a connection wait for a worker.
+    /// Lets a connection wait for a worker.
     fn enqueue(&self, mut held: Held<'_, S>) {
         let key = held.key;
         if let Some(Phase::Ready(pending)) = held.connection.as_mut().map(|held| &mut held.phase) {
@@ -196,14 +196,14 @@ impl<S: Service> Core<S> {
         }
     }
 
-    /// Hands a permit to a connection that waits for it.
+    /// Passes a permit to a waiting connection.
     pub fn grant(&self, (key, serial): Entry, permit: Permit) -> Result<(), Permit> {
         let mut permit = Some(permit);
         self.table.change_same(key, serial, |connection| {
             if let Phase::Ready(pending) = &mut connection.phase
                 && pending.permit.is_none()
             {
-                // Whoever waits for events finds that it can be written to, and serves it.
+                // A waiting thread gets the event that it is writable, and serves it.
                 let fd = connection.stream.fd();
                 if self.poller.arm(fd, key as u64, Interest::Write).is_ok() {
                     pending.permit = permit.take();
@@ -213,7 +213,7 @@ impl<S: Service> Core<S> {
         permit.map_or(Ok(()), Err)
     }
 
-    /// Tells those who wait for memory that there is some.
+    /// Wakes connections that wait for memory.
     pub fn feed(&self) {
         for (key, serial) in self.starving.next() {
             self.table.with_same(key, serial, |connection| {
@@ -224,8 +224,8 @@ impl<S: Service> Core<S> {
         }
     }
 
-    /// Has the server answer the request of a connection. Out of line, so that the frames of what comes before and
-    /// after do not lie below it.
+    /// Lets the server answer the request of a connection. Not inlined, so that the stack frames of earlier and later steps
+    /// do not add up.
     #[inline(never)]
     fn serve<'c>(&'c self, mut held: Held<'c, S>, permit: Permit) -> Held<'c, S> {
         let Some(mut connection) = held.connection.take() else {
@@ -268,7 +268,7 @@ impl<S: Service> Core<S> {
         }));
         drop(permit);
         let Ok(responder) = Rc::try_unwrap(responder) else {
-            // It is closed when the last one lets go of it.
+            // The socket is closed when its last reference is dropped.
             log::error!("a request is over, but its client is still held");
             return held;
         };
@@ -306,7 +306,7 @@ impl<S: Service> Core<S> {
         held
     }
 
-    /// Looks at those whose deadline has passed.
+    /// Handles passed deadlines.
     pub fn expire(&self, now: Instant) {
         for key in self.table.due(now) {
             if let Some(connection) = self.table.take(key) {
@@ -328,7 +328,7 @@ impl<S: Service> Core<S> {
         }
     }
 
-    /// Closes what is idle or unfinished, and takes no more.
+    /// Closes idle and unfinished connections, and accepts no more.
     pub fn drain(&self) {
         self.is_draining.store(true, Ordering::SeqCst);
         for listener in &self.listeners {
@@ -339,7 +339,7 @@ impl<S: Service> Core<S> {
         }
     }
 
-    /// Closes a connection unless a request of it is in flight.
+    /// Closes a connection unless it has a request in progress.
     fn end_idle(&self, key: usize) {
         if let Some(mut connection) = self.table.take_if(key, Connection::is_dispensable) {
             connection.say_goodbye();
@@ -347,7 +347,7 @@ impl<S: Service> Core<S> {
         }
     }
 
-    /// Ends all threads, and breaks all connections.
+    /// Stops all threads and breaks all connections.
     pub fn stop(&self) {
         self.is_draining.store(true, Ordering::SeqCst);
         self.is_stopping.store(true, Ordering::SeqCst);
@@ -364,7 +364,7 @@ impl<S: Service> Core<S> {
         }
     }
 
-    /// Has the next thread that waits told that the edge stops.
+    /// Tells the next waiting thread that the edge stops.
     fn pass_stop_on(&self) {
         if let Err(error) = self.poller.arm(self.stop.0.as_fd(), STOP, Interest::Read) {
             log::error!("cannot stop all worker threads: {error}");
@@ -373,7 +373,7 @@ impl<S: Service> Core<S> {
 }
 
 impl<S: Service> Held<'_, S> {
-    /// Puts the connection back, to wait for an event.
+    /// Returns the connection to the table, to wait for an event.
     pub fn park(mut self, interest: Interest) {
         let Some(mut connection) = self.connection.take() else {
             return;
@@ -394,7 +394,7 @@ impl<S: Service> Held<'_, S> {
             Ok(()) => self.is_parked = true,
             Err(connection) => self.connection = Some(connection),
         }
-        // A drain that began meanwhile may have looked for it in vain.
+        // A drain that began meanwhile may have missed it.
         if self.is_parked && core.is_draining.load(Ordering::SeqCst) {
             core.end_idle(key);
         }
@@ -404,7 +404,7 @@ impl<S: Service> Held<'_, S> {
 impl<S: Service> Drop for Held<'_, S> {
     fn drop(&mut self) {
         if !self.is_parked {
-            // First the connection, then its key: nobody may have the key while the socket is open.
+            // First the connection, then its key: the key must not be reused while the socket is open.
             self.connection.take();
             self.core.table.release(self.key);
         }

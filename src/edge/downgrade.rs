@@ -1,4 +1,4 @@
-//! Answers for HTTP/1.0, which knows no chunks: the end of the body is the end of the connection.
+//! Answers for HTTP/1.0, which has no chunked coding: the end of the connection ends the body.
 
 use std::io;
 
@@ -6,10 +6,10 @@ use super::framing::Body;
 use super::framing::chunked::Decoder;
 use super::framing::response;
 
-/// Bytes of an answer's head.
+/// The longest head of an answer, bytes.
 const HEAD_BYTES: usize = 256 * 1024;
 
-/// Follows an answer and rewrites it.
+/// Rewrites an answer as it is written.
 pub struct Downgrade {
     is_head: bool,
     state: State,
@@ -19,7 +19,7 @@ enum State {
     /// The beginning of the head.
     Head(Vec<u8>),
     Chunked(Decoder),
-    /// As it is.
+    /// Unchanged.
     Plain,
 }
 
@@ -32,10 +32,10 @@ impl Downgrade {
         }
     }
 
-    /// Takes bytes of the answer and puts what the client gets behind `out`.
+    /// Rewrites bytes of the answer and appends the result to `out`.
     ///
     /// # Errors
-    /// When they are no answer.
+    /// When they are not a valid answer.
     pub fn put(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
         let broken = || io::Error::from(io::ErrorKind::InvalidData);
         match &mut self.state {

@@ -1,45 +1,45 @@
-//! What a client may ask of the edge.
+//! Limits for clients.
 
 use std::time::Duration;
 
-/// Limits, each with the answer it leads to.
+/// The limits of the edge, with the status of the refusal.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Bytes of a request head; beyond it 431.
     pub head_bytes: usize,
     /// Header lines of a request head; beyond it 431.
     pub headers: usize,
-    /// From the first byte of a head to its last; beyond it 408.
+    /// The time from the first to the last byte of a head; beyond it 408.
     pub head_timeout: Duration,
     /// Bytes of a request body; beyond it 413.
     pub body_bytes: u64,
-    /// Between two reads of a request body; beyond it 408.
+    /// The longest pause within a request body; beyond it 408.
     pub body_idle: Duration,
-    /// From the head of a request to the last byte of its body; beyond it 408.
+    /// The time from the head of a request to the last byte of its body; beyond it 408.
     pub body_timeout: Duration,
-    /// How long a body may come at any rate; from then on 408 below `body_rate` on average.
+    /// The time before the minimum rate applies; then 408 if the average is below `body_rate`.
     pub body_grace: Duration,
-    /// The least rate of a body, bytes per second.
+    /// The minimum rate of a body, bytes per second.
     pub body_rate: u64,
-    /// Between two requests of a connection; beyond it the connection is closed.
+    /// The longest time between two requests; beyond it the connection is closed.
     pub idle: Duration,
-    /// Between two writes that a client takes; beyond it the client counts as gone.
+    /// The longest time without progress in sending; beyond it the client counts as disconnected.
     pub write_stall: Duration,
-    /// How long a client is listened to after an answer that closes the connection, so that it can read
-    /// the answer before it sees a reset.
+    /// How long input is read after an answer that closes the connection, so that the client can read the answer before a
+    /// reset.
     pub linger: Duration,
-    /// Open connections. Beyond it the longest idle one makes room, then the oldest one that has not sent a whole
-    /// head yet; else the new one gets 503.
+    /// Open connections. Beyond it, the connection that has been idle longest is closed, else the oldest one without a
+    /// complete head; else the new one gets 503.
     pub connections: usize,
     /// Open connections from one address; beyond it the new one is closed.
     pub connections_per_address: Option<usize>,
-    /// Requests that the server works on at once.
+    /// Concurrent requests in the server.
     pub workers: usize,
-    /// Threads beside those, for what does not wait for an upstream.
+    /// Further threads, for work that does not wait for an upstream.
     pub spare_threads: usize,
-    /// How long a complete request waits for a worker, and a body for memory; beyond it 503.
+    /// The longest wait of a complete request for a worker, and of a body for memory; beyond it 503.
     pub queue_timeout: Duration,
-    /// How long a thread without work stays.
+    /// How long a thread stays idle before it ends.
     pub thread_idle: Duration,
 }
 
@@ -68,7 +68,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// How often deadlines are looked at: a part of the shortest one.
+    /// The interval for checking deadlines: a fraction of the shortest one.
     pub fn tick(&self) -> Duration {
         let shortest = [
             self.head_timeout,

@@ -1,22 +1,21 @@
-//! Sockets to listen on.
+//! Listening sockets.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Connections the system holds for us until they are accepted. A burst beyond it is not refused but
-/// delayed: clients ask again after a second.
+/// The backlog. Connections beyond it are delayed, because clients retry after a second.
 const BACKLOG: i32 = 1024;
 
-/// Listens on `host`, which may be a name or an address, IPv6 in brackets or not. An empty host is every
-/// interface, IPv4 and IPv6. `port` 0 takes a free one.
+/// Listens on `host`, a name or an address, with or without brackets for IPv6. An empty host means all interfaces, IPv4 and
+/// IPv6. Port 0 selects a free port.
 ///
 /// # Errors
 /// When the host has no address, or none of them can be listened on.
 pub fn bind(host: &str, port: u16) -> io::Result<Vec<TcpListener>> {
     if host.is_empty() {
-        // One socket for both families, unless the system has no IPv6.
+        // One socket for both families, unless the system lacks IPv6.
         let all = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
         return listen(all)
             .or_else(|_| listen(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))))
@@ -30,7 +29,7 @@ pub fn bind(host: &str, port: u16) -> io::Result<Vec<TcpListener>> {
     let mut listeners = Vec::new();
     let mut failure = io::Error::new(io::ErrorKind::AddrNotAvailable, "the host has no address");
     for mut address in addresses {
-        // A free port is the same for all addresses of a name.
+        // A free port is used for all addresses of a name.
         if let Some(first) = listeners.first().map(TcpListener::local_addr) {
             address.set_port(first?.port());
         }

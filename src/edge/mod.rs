@@ -1,12 +1,11 @@
 //! Client bytes: listeners, connections, TLS, framing, limits, and the threads that serve them.
 //!
-//! A connection is one value. While it waits it is with the poller (`poller`); when something arrives, one of the
-//! waiting threads takes it, moves it without blocking (`movement`), and either gives it back or has a complete
-//! request. Then the same thread has the server answer, which may block for as long as an upstream takes. A slow
-//! sender costs bytes, never a thread. The edge knows nothing of what messages say.
+//! A connection is one value. While it waits, the poller has it (`poller`). When something arrives, one of the waiting
+//! threads takes it, advances it without blocking (`movement`), and either returns it or has a complete request. Then the
+//! same thread calls the server, which may block for as long as an upstream takes. A slow sender uses memory, but no
+//! thread. The edge does not interpret messages.
 
 mod accepting;
-mod addresses;
 mod connection;
 mod core;
 mod counters;
@@ -19,10 +18,9 @@ mod output;
 mod poller;
 mod queue;
 mod refusal;
-mod refusals;
 mod responder;
 mod service;
-mod starving;
+mod socket;
 mod stream;
 mod table;
 mod threads;
@@ -42,21 +40,21 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use crate::budget::Budget;
-use addresses::Addresses;
 use core::Core;
+use counters::Addresses;
 use counters::Requests;
 pub use limits::Limits;
 use poller::{Interest, Poller};
+use queue::MemoryQueue;
 use queue::Queue;
 pub use refusal::Refusal;
-use refusals::Refusals;
+use refusal::Refusals;
 pub use service::Service;
-use starving::Starving;
 use table::Table;
 use threads::Threads;
 pub use tls::{Identity, IdentityError, is_valid_at};
 
-/// How long the threads of an edge that stops are waited for.
+/// How long a stopping edge waits for its threads.
 const ENDING: Duration = Duration::from_secs(10);
 
 /// A running edge. Dropping it closes all connections.
@@ -66,11 +64,11 @@ pub struct Edge<S: Service> {
 }
 
 impl<S: Service> Edge<S> {
-    /// Serves what comes to `listeners` by `service`; over TLS if there is an `identity`. Bodies in memory take from
+    /// Serves the connections of `listeners` with `service`, over TLS if there is an `identity`. Bodies use memory of
     /// `budget`.
     ///
     /// # Errors
-    /// When the system refuses a poller or a thread.
+    /// When the system has no poller or thread.
     pub fn start(
         listeners: Vec<TcpListener>,
         limits: Limits,
@@ -82,11 +80,11 @@ impl<S: Service> Edge<S> {
         let core = Arc::new(Core {
             service,
             poller: Poller::new()?,
-            // A few more, for telling those who are too many.
+            // A few more, to answer excess connections.
             table: Table::new(limits.connections.saturating_add(64)),
             queue: Queue::new(limits.workers),
             budget,
-            starving: Starving::default(),
+            starving: MemoryQueue::default(),
             requests: Requests::default(),
             refusals: Refusals::default(),
             threads: Threads::new(limits.workers.saturating_add(limits.spare_threads)),
@@ -138,40 +136,39 @@ impl<S: Service> Edge<S> {
         })
     }
 
-    /// Stops accepting, closes idle and unfinished connections, and lets what is under way finish.
+    /// Stops accepting, closes idle and unfinished connections, and lets requests in progress finish.
     pub fn drain(&self) {
         self.core.drain();
     }
 
-    /// Opens connections with `identity` from now on; those that are open keep theirs. An edge that was
-    /// started without one stays without.
+    /// Uses `identity` for new connections. An edge that was started without one stays without.
     pub fn replace_identity(&self, identity: Identity) {
         if let Some(current) = &self.core.identity {
             current.store(Arc::new(identity));
         }
     }
 
-    /// How many requests are under way, their answers still being written included.
+    /// The number of requests in progress, including answers that are still being written.
     pub fn active(&self) -> usize {
         self.core.requests.count()
     }
 
-    /// How many connections are open.
+    /// The number of open connections.
     pub fn connections(&self) -> usize {
         self.core.table.open()
     }
 
-    /// How many threads wait for connections or serve them.
+    /// The number of threads that wait for connections or serve them.
     pub fn threads(&self) -> usize {
         self.core.threads.running()
     }
 
-    /// How many requests the edge has refused with this status.
+    /// The number of requests that the edge refused with this status.
     pub fn refused(&self, status: u16) -> u64 {
         self.core.refusals.count(status)
     }
 
-    /// Closes everything, and waits for all threads to end.
+    /// Closes all connections and waits for all threads to end.
     pub fn stop(mut self) {
         self.end();
     }
@@ -182,7 +179,7 @@ impl<S: Service> Edge<S> {
         };
         self.core.stop();
         watch.thread().unpark();
-        // It has told of its failures.
+        // Failures were logged.
         let _ = watch.join();
         self.core.budget.disconnect();
         if !self.core.threads.join(ENDING) {

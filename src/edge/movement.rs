@@ -1,4 +1,4 @@
-//! How a connection moves without blocking: through its head, its body and the end of its answer.
+//! Advances a connection without blocking: through the head, the body and the end of the answer.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -12,31 +12,31 @@ use super::poller::Interest;
 use super::refusal::Refusal;
 use super::responder::{PROBE, closing};
 use super::service::Service;
-use super::stream::Received;
+use super::socket::Received;
 use crate::exchange::Admission;
 
-/// Room for a read of a head; most heads need no second one.
+/// The size of a read of a head; most heads need one.
 const HEAD_ROOM: usize = 4 * 1024;
-/// Room for a read of a body.
+/// The size of a read of a body.
 const BODY_ROOM: usize = 64 * 1024;
-/// Bytes that a body gets room for at first, whatever length is claimed.
+/// The initial capacity of a body, whatever its declared length.
 const FIRST_ROOM: u64 = 1024 * 1024;
-/// Reads of a body before others get their turn.
+/// Reads of a body before other connections are served.
 const TURNS: usize = 64;
-/// Bytes read and dropped of a client that has got its last answer: all of the largest usual body, for a client that
-/// is cut off while it sends may never read the answer.
+/// The most bytes that are read and dropped after the last answer: a whole large body, because a client that is reset while
+/// it sends may not read the answer.
 const DROPPED: usize = 64 * 1024 * 1024;
-/// What a head in the making may take before it counts against the budget.
+/// The memory of an incomplete head that does not count against the budget.
 const SMALL: usize = 8 * 1024;
 
-/// Whether to look at the connection again, or what it needs.
+/// Whether to continue with the connection, or what it waits for.
 type Step = Option<Next>;
 
 const AGAIN: Step = None;
 const READ: Step = Some(Next::Wait(Interest::Read));
 
 impl<S: Service> Core<S> {
-    /// Moves a connection as far as it goes.
+    /// Advances a connection as far as possible.
     pub fn advance(&self, connection: &mut Connection<S::Ticket>) -> Next {
         loop {
             let step = match &mut connection.phase {
@@ -93,7 +93,7 @@ impl<S: Service> Core<S> {
         };
         match received {
             Received::Bytes => AGAIN,
-            // A part of the handshake may still have to go out.
+            // A part of the handshake may still have to be sent.
             Received::Nothing if connection.stream.has_unsent() => {
                 Some(Next::Wait(Interest::Write))
             }
@@ -106,7 +106,7 @@ impl<S: Service> Core<S> {
         }
     }
 
-    /// A head is complete: the server decides, and its body is read if it is to be served.
+    /// Handles a complete head: the server decides, and the body of an admitted request is read.
     fn begin(&self, connection: &mut Connection<S::Ticket>, mut head: RequestHead) -> Step {
         let now = Instant::now();
         connection.held = None;
@@ -148,7 +148,7 @@ impl<S: Service> Core<S> {
         AGAIN
     }
 
-    /// Gives an answer at once. A request whose body is not all here cannot be followed by another one.
+    /// Sends an answer at once. The connection is closed if the request's body is incomplete.
     fn answer(
         &self,
         connection: &mut Connection<S::Ticket>,
@@ -188,7 +188,7 @@ impl<S: Service> Core<S> {
             let Phase::Body(incoming) = &mut connection.phase else {
                 return AGAIN;
             };
-            // What came with the head, or behind the chunk before.
+            // Bytes that arrived with the head or after the previous chunk.
             let taken = match incoming.take(&connection.input, self.limits.body_bytes) {
                 Ok(taken) => taken,
                 Err(refusal) => {
@@ -220,7 +220,7 @@ impl<S: Service> Core<S> {
                     let received = connection.stream.receive(body, 1);
                     let count = (body.len() - before) as u64;
                     let own = count.min(left);
-                    // Beyond the body: the next request, sent ahead.
+                    // Beyond the body: the next pipelined request.
                     let ahead = body.split_off(before + usize::try_from(own).unwrap_or(usize::MAX));
                     connection.input.extend_from_slice(&ahead);
                     incoming.transfer = Transfer::Length(left - own);
@@ -234,14 +234,14 @@ impl<S: Service> Core<S> {
                 Received::End => return Some(Next::Close),
             }
         }
-        // Others get their turn. Of what a TLS session has decrypted no event would tell.
+        // Let other connections be served. No event reports bytes that a TLS session has decrypted.
         match connection.stream.has_decrypted() {
             true => Some(Next::Wait(Interest::Write)),
             false => READ,
         }
     }
 
-    /// The whole request is here.
+    /// Handles a complete request.
     fn complete(&self, connection: &mut Connection<S::Ticket>) -> Step {
         let now = Instant::now();
         connection.in_flight = Some(self.requests.enter());
@@ -268,7 +268,7 @@ impl<S: Service> Core<S> {
         match afterwards {
             Afterwards::BreakOff => Some(Next::Close),
             Afterwards::KeepAlive if !self.is_draining.load(Ordering::SeqCst) => {
-                // Behind the end of its side an event may not tell of requests that it had sent before.
+                // After the client shuts down its side, no event reports earlier pipelined requests.
                 let is_quiet = !connection.has_ended && !connection.stream.has_decrypted();
                 if connection.input.is_empty() && is_quiet {
                     connection.phase = Phase::Idle { since: now };
@@ -290,7 +290,7 @@ impl<S: Service> Core<S> {
         }
     }
 
-    /// Refuses a request, or what was to become one. The connection ends with it.
+    /// Refuses a request, complete or not, and closes the connection.
     pub fn refuse(
         &self,
         connection: &mut Connection<S::Ticket>,
@@ -311,7 +311,7 @@ impl<S: Service> Core<S> {
         }
     }
 
-    /// The deadline of a connection has passed. Whether it goes on.
+    /// Handles a passed deadline. Returns whether the connection continues.
     pub fn late(&self, connection: &mut Connection<S::Ticket>) -> bool {
         let (refusal, head) = match &connection.phase {
             Phase::Head { .. } => (Refusal::Slow, None),
@@ -337,7 +337,7 @@ impl<S: Service> Core<S> {
         self.refuse(connection, refusal, head.as_ref()) != Some(Next::Close)
     }
 
-    /// When a connection that waits must be looked at.
+    /// The deadline of a waiting connection.
     pub fn deadline(&self, connection: &Connection<S::Ticket>) -> Option<Instant> {
         let limits = &self.limits;
         let (since, time) = match &connection.phase {
@@ -372,7 +372,7 @@ impl<S: Service> Core<S> {
     }
 }
 
-/// Makes room in `body` for `room` bytes more, of `left` that are still to come.
+/// Reserves capacity for `room` more bytes of `body`, of which `left` remain.
 fn grow(body: &mut Vec<u8>, room: usize, left: u64) {
     if body.capacity() - body.len() < room {
         let left = usize::try_from(left).unwrap_or(usize::MAX);
@@ -380,7 +380,7 @@ fn grow(body: &mut Vec<u8>, room: usize, left: u64) {
     }
 }
 
-/// A request waits for a worker. A client that ends its side meanwhile is asked whether it still reads.
+/// Handles events of a request that waits for a worker. A client that shuts down its side is probed.
 fn wait_in_queue<T>(connection: &mut Connection<T>) -> Step {
     let is_http10 = match &connection.phase {
         Phase::Ready(pending) => pending.head.is_http10,
@@ -420,8 +420,8 @@ fn linger<T>(connection: &mut Connection<T>) -> Step {
 }
 
 impl<T> Incoming<T> {
-    /// Bytes of the budget that it needs now. A body that has shown that it comes, and how long it is, needs all of
-    /// them: two that have half of what they need would wait for each other.
+    /// The bytes of the budget that it needs now. A body with a known length that has begun to arrive needs all of them:
+    /// two bodies with half of their memory would wait for each other.
     fn wanted(&self) -> usize {
         let has = self.request.body.len();
         match &self.transfer {
@@ -429,12 +429,12 @@ impl<T> Incoming<T> {
             Transfer::Length(left) if has > BODY_ROOM => {
                 has.saturating_add(usize::try_from(*left).unwrap_or(usize::MAX))
             }
-            // Rounded up, so that the budget is not asked for every byte.
+            // Rounded up, so that the budget is not used for every byte.
             Transfer::Length(_) | Transfer::Chunked(_) => has.next_multiple_of(BODY_ROOM),
         }
     }
 
-    /// Takes what belongs to the body from the front of `bytes`, and says how much that was.
+    /// Takes the body's part from the front of `bytes` and returns its length.
     fn take(&mut self, bytes: &[u8], limit: u64) -> Result<usize, Refusal> {
         let body = &mut self.request.body;
         match &mut self.transfer {

@@ -1,37 +1,37 @@
-//! What waits to be taken by a client.
+//! Bytes that are waiting to be sent to a client.
 
 use std::io;
 use std::time::{Duration, Instant};
 
 use super::stream::Stream;
 
-/// Capacity that an empty buffer may keep.
+/// The capacity that an empty buffer keeps.
 const KEPT: usize = 16 * 1024;
-/// How long a client may be slow before its rate counts.
+/// The time before the minimum rate applies.
 const GRACE: Duration = Duration::from_secs(30);
-/// The least rate of a client that does not take all at once, bytes per second.
+/// The minimum rate of a slow client, bytes per second.
 const RATE: u64 = 256;
 
-/// Bytes on their way to a client that the system has not taken yet.
+/// Bytes for a client that the system has not accepted yet.
 #[derive(Debug, Default)]
 pub struct Output {
     bytes: Vec<u8>,
-    /// How much of `bytes` the system has taken.
+    /// The number of `bytes` that the system has accepted.
     taken: usize,
     slow: Option<Slow>,
 }
 
-/// Since when the client has not taken all.
+/// The period in which the client has not accepted everything.
 #[derive(Clone, Copy, Debug)]
 struct Slow {
     since: Instant,
-    /// Bytes taken since then, and when the last of them were.
+    /// Bytes accepted since then, and the time of the last of them.
     taken: u64,
     last: Instant,
 }
 
 impl Output {
-    /// Bytes that wait here. What a TLS session holds is not counted; see [`Output::is_pending`].
+    /// The bytes that wait here, without those in a TLS session; see [`Output::is_pending`].
     pub fn len(&self) -> usize {
         self.bytes.len() - self.taken
     }
@@ -40,7 +40,7 @@ impl Output {
         self.len() > 0 || stream.has_unsent()
     }
 
-    /// Sends `bytes`; what the system does not take is kept.
+    /// Sends `bytes`, and keeps what the system does not accept.
     ///
     /// # Errors
     /// When the connection is broken.
@@ -58,7 +58,7 @@ impl Output {
         Ok(())
     }
 
-    /// Sends what the system takes of what waits.
+    /// Sends as many waiting bytes as the system accepts.
     ///
     /// # Errors
     /// When the connection is broken.
@@ -71,7 +71,7 @@ impl Output {
             if self.taken == self.bytes.len() {
                 self.taken = 0;
                 self.bytes.clear();
-                // A burst must not keep its memory.
+                // Free the memory of a burst.
                 if self.bytes.capacity() > KEPT {
                     self.bytes = Vec::new();
                 }
@@ -98,8 +98,7 @@ impl Output {
         }
     }
 
-    /// When the client will have been too slow, if it takes nothing until then. `stall` is how long it may take
-    /// nothing.
+    /// When the client will be too slow if it accepts nothing until then. `stall` is the longest time without progress.
     pub fn deadline(&self, stall: Duration) -> Option<Instant> {
         let slow = self.slow?;
         let earned = GRACE + Duration::from_secs(slow.taken / RATE);
@@ -108,7 +107,7 @@ impl Output {
         by_rate.into_iter().chain(by_stall).min()
     }
 
-    /// Gives back the memory of an idle connection.
+    /// Frees the memory of an idle connection.
     pub fn shrink(&mut self) {
         if self.len() == 0 {
             *self = Self::default();

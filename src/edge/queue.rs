@@ -1,4 +1,4 @@
-//! Complete requests that wait for a worker, in order.
+//! Requests that wait for a worker or for memory, in order.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -9,10 +9,10 @@ use parking_lot::Mutex;
 /// A connection in the table: its key and serial number.
 pub type Entry = (usize, u64);
 
-/// Hands a permit to the connection that waits for it; gives it back if that has left.
+/// Passes a permit to the connection that waits for it; returns it if that connection is gone.
 pub type Grant = dyn Fn(Entry, Permit) -> Result<(), Permit> + Send + Sync;
 
-/// As many requests at a time as there are workers; the others wait. Clones share it.
+/// Limits concurrent requests to the number of workers; the others wait. Clones share it.
 #[derive(Clone)]
 pub struct Queue(Arc<Shared>);
 
@@ -26,7 +26,7 @@ struct State {
     waiting: VecDeque<Entry>,
 }
 
-/// The right to be served. Dropping it hands it to the next one that waits.
+/// Permission to be served. Dropping it passes it to the next waiting connection.
 pub struct Permit(Option<Queue>);
 
 impl Queue {
@@ -40,12 +40,12 @@ impl Queue {
         }))
     }
 
-    /// Has permits handed to those who wait by `grant`.
+    /// Sets the function that passes permits to waiting connections.
     pub fn connect(&self, grant: Box<Grant>) {
         let _ = self.0.grant.set(grant);
     }
 
-    /// A permit, if one is free and nobody waits for it.
+    /// A permit, if one is free and no connection waits for it.
     pub fn enter(&self) -> Option<Permit> {
         let mut state = self.0.state.lock();
         if state.free == 0 || !state.waiting.is_empty() {
@@ -61,12 +61,12 @@ impl Queue {
         self.serve();
     }
 
-    /// Forgets those who wait.
+    /// Removes all waiting connections.
     pub fn clear(&self) {
         self.0.state.lock().waiting.clear();
     }
 
-    /// Hands free permits to those who wait.
+    /// Passes free permits to waiting connections.
     fn serve(&self) {
         loop {
             let mut state = self.0.state.lock();
@@ -84,7 +84,7 @@ impl Queue {
                 None => Err(permit),
             };
             if let Err(mut permit) = refused {
-                // Not by dropping it, which would come back here, one frame deeper.
+                // Not by dropping it, which would recurse.
                 permit.0 = None;
                 self.0.state.lock().free += 1;
             }
@@ -104,6 +104,26 @@ impl Drop for Permit {
 impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Permit")
+    }
+}
+
+/// Connections that are retried at a time: the free memory may be enough for one of them only.
+const RETRIED: usize = 8;
+
+/// Connections whose bodies wait for memory, in order.
+#[derive(Debug, Default)]
+pub struct MemoryQueue(Mutex<VecDeque<Entry>>);
+
+impl MemoryQueue {
+    pub fn push(&self, entry: Entry) {
+        self.0.lock().push_back(entry);
+    }
+
+    /// The next connections to retry.
+    pub fn next(&self) -> Vec<Entry> {
+        let mut waiting = self.0.lock();
+        let count = waiting.len().min(RETRIED);
+        waiting.drain(..count).collect()
     }
 }
 

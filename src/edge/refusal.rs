@@ -1,11 +1,16 @@
-//! What the edge answers by itself.
+//! Errors that the edge answers itself, and their counts.
 
 use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Why a request does not reach the server. The connection is closed after each of them.
+use crate::logs::PerSecond;
+
+/// Why a request does not reach the server. The connection is closed afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The message cannot be told apart from another one, or is not HTTP: RFC 9112.
+    /// The message is ambiguous or is not HTTP (RFC 9112).
     Malformed(&'static str),
     /// An HTTP version other than 1.0 and 1.1.
     Version,
@@ -17,7 +22,7 @@ pub enum Refusal {
     HeadTooLarge,
     /// A longer body than allowed.
     BodyTooLarge,
-    /// The head or the body did not come in time.
+    /// The head or the body did not arrive in time.
     Slow,
     /// There are too many connections.
     Crowded,
@@ -45,7 +50,7 @@ const ALL: [Refusal; Refusal::KINDS] = [
 ];
 
 impl Refusal {
-    /// How many kinds there are.
+    /// The number of kinds.
     pub const KINDS: usize = 11;
 
     /// A number below [`Refusal::KINDS`], the same for all malformed messages.
@@ -129,6 +134,52 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+/// Counts refusals by kind, and logs each kind at most once a second.
+#[derive(Debug, Default)]
+pub struct Refusals {
+    kinds: [PerSecond; Refusal::KINDS],
+    /// The system had no file descriptor for a connection, and a listener waits.
+    no_room: AtomicBool,
+}
+
+impl Refusals {
+    /// Counts a refusal, and logs it if the last line is more than a second ago.
+    pub fn note(&self, peer: SocketAddr, refusal: Refusal) {
+        let Some(kind) = self.kinds.get(refusal.kind()) else {
+            return;
+        };
+        let Some(count) = kind.note() else {
+            return;
+        };
+        let peer = peer.ip().to_canonical();
+        let status = refusal.status();
+        match count {
+            1 => log::info!("{status} to {peer}: {refusal}"),
+            more => log::info!("{status} to {peer}: {refusal} ({more} since the last such line)"),
+        }
+    }
+
+    /// Records that the system has no file descriptor for another connection.
+    pub fn no_room(&self, error: &io::Error) {
+        if !self.no_room.swap(true, Ordering::SeqCst) {
+            log::warn!("cannot accept connections: {error}");
+        }
+    }
+
+    /// Whether that has happened since the last call.
+    pub fn take_no_room(&self) -> bool {
+        self.no_room.swap(false, Ordering::SeqCst)
+    }
+
+    /// The number of refusals with this status.
+    pub fn count(&self, status: u16) -> u64 {
+        let all = self.kinds.iter().enumerate();
+        all.filter(|(kind, _)| Refusal::status_of(*kind) == Some(status))
+            .map(|(_, kind)| kind.count())
+            .sum()
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! The client's side of a request that is being answered: what the server writes to and waits for.
+//! The client of a request that is being answered: the server writes to it and waits for it.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -10,39 +10,38 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::connection::Connection;
+use super::connection::{Connection, END};
 use super::downgrade::Downgrade;
 use super::framing::request::RequestHead;
 use crate::exchange::{Client, Gone, ZERO};
 
-/// Bytes that a client may be behind before a stream waits for it.
+/// The most bytes that are buffered for a client before a stream waits.
 const BEHIND: usize = 256 * 1024;
-/// How long after a client has ended its side it is asked whether it still reads. Most answers to those who do come
-/// sooner.
+/// The time after a client shuts down its side until it is probed. Most answers are complete sooner.
 const PROBE_AFTER: Duration = Duration::from_millis(50);
-/// How long after that it is asked again, and again.
+/// The interval of further probes.
 const PROBE_AGAIN: Duration = Duration::from_secs(5);
-/// What it is asked with before the answer has begun (RFC 9110, 15.2: clients must understand it, expected or not).
-/// One that has closed the connection answers with a reset.
+/// The probe before the answer begins (RFC 9110, 15.2: clients must accept it, expected or not). A client that has closed
+/// the connection answers with a reset.
 pub const PROBE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// The client of one request.
 pub struct Responder<T> {
     socket: Arc<TcpStream>,
     connection: RefCell<Box<Connection<T>>>,
-    /// How long a client may take nothing.
+    /// The longest time without progress.
     stall: Duration,
     keep_alive: bool,
-    /// Whether the gateway is about to end.
+    /// Whether the gateway is stopping.
     is_draining: Arc<AtomicBool>,
     is_http10: bool,
-    /// For HTTP/1.0, which knows no chunks.
+    /// For HTTP/1.0, which has no chunked coding.
     downgrade: RefCell<Option<Downgrade>>,
     has_begun: Cell<bool>,
     is_gone: Cell<bool>,
     has_ended: Cell<bool>,
     probe_at: Cell<Option<Instant>>,
-    /// What a client is asked with in the middle of its answer.
+    /// The probe within an answer.
     probe: RefCell<Vec<u8>>,
     bound: Cell<usize>,
 }
@@ -79,7 +78,7 @@ impl<T> Responder<T> {
         responder
     }
 
-    /// The connection again, and whether the client has got a part of an answer.
+    /// Returns the connection, and whether a part of an answer was sent.
     pub fn into_connection(self) -> (Box<Connection<T>>, bool) {
         let mut connection = self.connection.into_inner();
         connection.has_ended |= self.has_ended.get();
@@ -109,7 +108,7 @@ impl<T> Responder<T> {
         sent.inspect_err(|_| self.is_gone.set(true))
     }
 
-    /// Waits until the client is less far behind.
+    /// Waits until fewer bytes are buffered.
     #[cold]
     fn wait_for_room(&self) -> Result<(), Gone> {
         while self.connection.borrow().output.len() > self.bound.get() {
@@ -226,15 +225,9 @@ impl<T> Client for Responder<T> {
     }
 }
 
-/// How the end of the client's side shows in `poll(2)`.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub const END: PollFlags = PollFlags::RDHUP;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub const END: PollFlags = PollFlags::IN;
-
 impl<T> Responder<T> {
-    /// Whether the client's side has really ended. Where it shows as something to read, that may be the next
-    /// request; then nothing is asked any more.
+    /// Whether the client really shut down its side. Where that is reported as readable, it may be the next request
+    /// instead; then probing stops.
     fn is_end(&self) -> bool {
         if END == PollFlags::IN && matches!(self.socket.peek(&mut [0]), Ok(1..)) {
             self.has_ended.set(true);
@@ -244,7 +237,7 @@ impl<T> Responder<T> {
     }
 }
 
-/// An answer whose head says that the connection ends with it.
+/// Adds `Connection: close` to an answer.
 pub fn closing(answer: &[u8]) -> Vec<u8> {
     const CLOSE: &[u8] = b"Connection: close\r\n";
     let line = memchr::memmem::find(answer, b"\r\n").map_or(0, |at| at + 2);

@@ -1,4 +1,4 @@
-//! What the edge asks of the server behind it.
+//! The interface of the server.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,18 +7,18 @@ use std::rc::Rc;
 use super::refusal::Refusal;
 use crate::exchange::{Admission, Client, Head, Request};
 
-/// The server behind an edge.
+/// The server of an edge.
 pub trait Service: Send + Sync + 'static {
-    /// What it finds out about a request by its head, and wants to know again when it serves it.
+    /// What it finds in the head of a request and needs again to serve it.
     type Ticket: Send + 'static;
 
-    /// Decides about a request by its head, before anything of its body has been read. Must not block.
+    /// Decides about a request by its head, before its body is read. Must not block.
     fn admit(&self, head: &Head, peer: SocketAddr) -> Admission<Self::Ticket>;
 
-    /// Answers a request that was admitted, through `client`. May take as long as it wants.
+    /// Answers an admitted request to `client`. May block.
     ///
     /// # Errors
-    /// When the answer is not whole, so that the connection cannot be used again.
+    /// When the answer is incomplete, so that the connection cannot be reused.
     fn serve(
         &self,
         ticket: Self::Ticket,
@@ -26,8 +26,7 @@ pub trait Service: Send + Sync + 'static {
         client: Rc<dyn Client>,
     ) -> io::Result<()>;
 
-    /// The answer to a request that the edge refuses; `head` is there once it has been read. It closes the
-    /// connection.
+    /// The answer to a request that the edge refuses, which closes the connection. `head` is given if it was complete.
     fn refuse(&self, refusal: Refusal, head: Option<&Head>) -> Vec<u8> {
         let _ = head;
         refusal.answer()

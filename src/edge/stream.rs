@@ -1,4 +1,4 @@
-//! A client's connection, with TLS or without. It never blocks.
+//! A client's connection with or without TLS. It never blocks.
 
 use std::fmt;
 use std::io;
@@ -6,26 +6,13 @@ use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-use rustix::buffer::spare_capacity;
-use rustix::io::Errno;
-
+use super::socket::{self, Received};
 use super::tls::Session;
 
-/// A connected socket and, if the connection is secured, its TLS session.
+/// A connected socket and, with TLS, its session.
 pub struct Stream {
     socket: Arc<TcpStream>,
     tls: Option<Box<Session>>,
-}
-
-/// What a read came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Received {
-    /// At least one byte.
-    Bytes,
-    /// Nothing at present.
-    Nothing,
-    /// The client has ended its side, or the connection is broken.
-    End,
 }
 
 impl Stream {
@@ -44,53 +31,44 @@ impl Stream {
         self.socket.as_fd()
     }
 
-    /// Whether a TLS handshake is under way: there is no way yet to tell the client anything.
+    /// Whether a TLS handshake is in progress, so that no answer can be sent.
     pub fn is_opening(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.is_opening())
     }
 
-    /// Goes on without TLS if the client has never spoken it. Whether that is so.
+    /// Continues without TLS if the client sent plain HTTP. Returns whether it did.
     pub fn fall_back(&mut self) -> bool {
         self.tls.take_if(|tls| tls.met_plain_http()).is_some()
     }
 
-    /// Reads what has arrived behind the bytes of `into`, as much as has room; there is room for at least `room`
-    /// bytes.
+    /// Reads what has arrived and appends it to `into`, within its capacity, which is increased to at least `room` bytes.
     pub fn receive(&mut self, into: &mut Vec<u8>, room: usize) -> Received {
         if into.capacity() - into.len() < room {
             into.reserve_exact(room);
         }
         match &mut self.tls {
             Some(tls) => tls.receive(&self.socket, into),
-            None => loop {
-                match rustix::io::read(&*self.socket, spare_capacity(into)) {
-                    Ok(0) => return Received::End,
-                    Ok(_) => return Received::Bytes,
-                    Err(Errno::AGAIN) => return Received::Nothing,
-                    Err(Errno::INTR) => {}
-                    Err(_) => return Received::End,
-                }
-            },
+            None => socket::receive(&self.socket, into),
         }
     }
 
-    /// Writes as much as the system takes, and says how much that was.
+    /// Writes as much as the system accepts. Returns the number of bytes.
     ///
     /// # Errors
     /// When the connection is broken.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.tls {
             Some(tls) => tls.send(&self.socket, bytes),
-            None => send(&self.socket, bytes),
+            None => socket::send(&self.socket, bytes),
         }
     }
 
-    /// Whether the system has not taken all that [`Stream::send`] has.
+    /// Whether bytes that [`Stream::send`] accepted are not written yet.
     pub fn has_unsent(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.has_unsent())
     }
 
-    /// Brings what [`Stream::send`] has taken on its way.
+    /// Writes the bytes that [`Stream::send`] accepted.
     ///
     /// # Errors
     /// When the connection is broken.
@@ -101,43 +79,28 @@ impl Stream {
         }
     }
 
-    /// Says that this was all, where TLS has a way to say it; to be followed by [`Stream::flush`].
+    /// Queues the close notification of TLS. Call [`Stream::flush`] afterwards.
     pub fn end(&mut self) {
         if let Some(tls) = &mut self.tls {
             tls.end();
         }
     }
 
-    /// Whether nothing comes any more but the end. Where poll(2) tells of the end by itself, it has been asked.
+    /// Whether the next read is the end. Where poll(2) reports the end separately, that was checked before.
     pub fn is_at_end(&self) -> bool {
         cfg!(any(target_os = "linux", target_os = "android"))
             || !matches!(self.socket.peek(&mut [0]), Ok(1..))
     }
 
-    /// Ends our side.
+    /// Shuts down the writing side.
     pub fn shut_write(&self) {
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 
-    /// Whether bytes that have arrived are still in the TLS session, where no event tells of them.
+    /// Whether the TLS session has decrypted bytes, which no event reports.
     pub fn has_decrypted(&mut self) -> bool {
         self.tls.as_mut().is_some_and(|tls| tls.has_decrypted())
     }
-}
-
-/// Writes until the system takes no more.
-pub fn send(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    let mut sent = 0;
-    while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
-        match rustix::io::write(socket, rest) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => sent += count,
-            Err(Errno::AGAIN) => break,
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(sent)
 }
 
 impl fmt::Debug for Stream {

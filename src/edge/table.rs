@@ -1,4 +1,4 @@
-//! All connections, by key. While a connection waits it is here; a worker takes it out, and puts it back or frees
+//! The table of connections by key. A waiting connection is in the table; a worker takes it out, and puts it back or frees
 //! its key.
 
 use std::net::TcpStream;
@@ -10,12 +10,12 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::connection::{Connection, Phase};
 
-/// Slots that come into being together.
+/// Slots that are allocated together.
 const CHUNK: usize = 256;
 /// No deadline.
 const NEVER: u64 = u64::MAX;
 
-/// Connections and free keys.
+/// The connections and the free keys.
 pub struct Table<T> {
     start: Instant,
     chunks: Vec<OnceLock<Box<[Slot<T>]>>>,
@@ -29,38 +29,38 @@ struct Free {
     next: usize,
 }
 
-/// A place for one connection.
+/// A slot for a connection.
 pub struct Slot<T> {
     inner: Mutex<Inner<T>>,
-    /// When somebody must look at the connection, in milliseconds since the table began.
+    /// The deadline of the connection, in milliseconds since the table was created.
     deadline: AtomicU64,
-    /// Whether it can make room for others, and since when it does what it does.
+    /// Whether it can be closed to make room, and since when it is in its phase.
     standing: AtomicU8,
     since: AtomicU64,
 }
 
 struct Inner<T> {
     connection: Option<Box<Connection<T>>>,
-    /// Tells apart connections that have the same key one after another.
+    /// Distinguishes connections that use the same key successively.
     serial: u64,
-    /// For breaking the connection while a worker has it.
+    /// Used to break the connection while a worker has it.
     socket: Option<Arc<TcpStream>>,
 }
 
-/// Whether a connection can make room for others.
+/// Whether a connection can be closed to make room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Standing {
-    /// It cannot, or there is none.
+    /// It cannot, or the slot is empty.
     Busy = 0,
-    /// Nothing is under way on it.
+    /// It is idle.
     Idle = 1,
-    /// It is in the middle of its first head or of a handshake.
+    /// It is within its first head or a handshake.
     Unknown = 2,
 }
 
 impl<T> Table<T> {
-    /// With room for `connections` of them.
+    /// With capacity for so many connections.
     pub fn new(connections: usize) -> Self {
         Self {
             start: Instant::now(),
@@ -75,12 +75,12 @@ impl<T> Table<T> {
         }
     }
 
-    /// How many keys are taken.
+    /// The number of used keys.
     pub fn open(&self) -> usize {
         self.open.load(Ordering::Acquire)
     }
 
-    /// A key for a new connection over `socket`, if there is one left.
+    /// A key for a new connection on `socket`, if one is free.
     pub fn reserve(&self, socket: Arc<TcpStream>) -> Option<usize> {
         let key = {
             let mut free = self.free.lock();
@@ -102,7 +102,7 @@ impl<T> Table<T> {
         Some(key)
     }
 
-    /// Gives a key back; its connection is gone.
+    /// Frees the key of a closed connection.
     pub fn release(&self, key: usize) {
         if let Some(slot) = self.slot(key) {
             let mut inner = slot.inner.lock();
@@ -128,7 +128,7 @@ impl<T> Table<T> {
         self.slot(key).map_or(0, |slot| slot.inner.lock().serial)
     }
 
-    /// Puts a connection back. `arm` is called before anybody can take it out again.
+    /// Puts a connection back. `arm` is called before another thread can take it out.
     pub fn park(
         &self,
         key: usize,
@@ -153,13 +153,13 @@ impl<T> Table<T> {
         Ok(())
     }
 
-    /// Takes a connection out, if it is here.
+    /// Takes a connection out, if it is in the table.
     pub fn take(&self, key: usize) -> Option<Box<Connection<T>>> {
         let slot = self.slot(key)?;
         slot.take(slot.inner.lock())
     }
 
-    /// Takes a connection out, if it is here and `is_wanted`.
+    /// Takes a connection out, if it is in the table and `is_wanted`.
     pub fn take_if(
         &self,
         key: usize,
@@ -173,7 +173,7 @@ impl<T> Table<T> {
         }
     }
 
-    /// Has `look` see a connection that is here and still the one that had this serial number.
+    /// Calls `look` with a connection, if it is in the table and has this serial number.
     pub fn with_same<R>(
         &self,
         key: usize,
@@ -185,7 +185,7 @@ impl<T> Table<T> {
         (inner.serial == serial).then(|| look(connection))
     }
 
-    /// Has `change` change a connection that is here and still the one that had this serial number.
+    /// Calls `change` with a connection, if it is in the table and has this serial number.
     pub fn change_same<R>(
         &self,
         key: usize,
@@ -199,7 +199,7 @@ impl<T> Table<T> {
         inner.connection.as_deref_mut().map(change)
     }
 
-    /// Keys of connections whose deadline has passed.
+    /// The keys of connections with a passed deadline.
     pub fn due(&self, now: Instant) -> impl Iterator<Item = usize> {
         let now = self.millis(now);
         self.slots()
@@ -207,17 +207,17 @@ impl<T> Table<T> {
             .map(|(key, _)| key)
     }
 
-    /// Keys of all connections that are here.
+    /// The keys of all connections in the table.
     pub fn parked(&self) -> impl Iterator<Item = usize> {
         self.slots()
             .filter(|(_, slot)| slot.inner.lock().connection.is_some())
             .map(|(key, _)| key)
     }
 
-    /// The connection that makes room for another one: the longest idle one, else the oldest that nobody knows yet.
+    /// The connection to close to make room: the one that has been idle longest, else the oldest without a request.
     pub fn take_dispensable(&self) -> Option<(usize, Box<Connection<T>>)> {
         for standing in [Standing::Idle, Standing::Unknown] {
-            // Another thread may take it first.
+            // Another thread may have taken it.
             for _ in 0..8 {
                 let oldest = self
                     .slots()
@@ -237,7 +237,7 @@ impl<T> Table<T> {
         None
     }
 
-    /// Breaks every connection, also those that workers have.
+    /// Breaks every connection, including those that workers have.
     pub fn break_all(&self) {
         for (_, slot) in self.slots() {
             if let Some(socket) = &slot.inner.lock().socket {
@@ -246,7 +246,7 @@ impl<T> Table<T> {
         }
     }
 
-    /// Rounded up, so that nobody is looked at too early.
+    /// Rounded up, so that no deadline passes too early.
     fn millis(&self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.start) + Duration::from_micros(999);
         u64::try_from(since.as_millis()).unwrap_or(NEVER - 1)
@@ -294,7 +294,7 @@ fn standing<T>(connection: &Connection<T>) -> (Standing, Instant) {
 mod tests {
     use std::net::{SocketAddr, TcpListener};
 
-    use super::super::addresses::Addresses;
+    use super::super::counters::Addresses;
     use super::super::stream::Stream;
     use super::*;
 

@@ -1,5 +1,5 @@
-//! The threads that wait for connections and serve them: started when nobody would be left waiting, ended when they
-//! have had nothing to do.
+//! The threads that wait for connections and serve them. A thread is started when no other one waits, and ends when it is
+//! idle.
 
 use std::io;
 use std::sync::Arc;
@@ -9,24 +9,24 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-/// Threads that stay though they have nothing to do.
+/// Idle threads that do not end.
 const KEPT: usize = 2;
 
-/// Address space of a thread's stack; it takes only as much memory as is used. A call over TLS uses 48 KiB when optimised
-/// and over 128 KiB in a debug build (measured). It is a multiple of that because glibc keeps the stacks of ended threads,
-/// up to 40 MiB of addresses, with the top 20 KiB or so of each in memory: the larger they are, the fewer are kept.
+/// Address space of a thread's stack; only used pages need memory. A call over TLS uses 48 KiB in a release build and over
+/// 128 KiB in a debug build (measured). The size is larger because glibc caches the stacks of ended threads, up to 40 MiB of
+/// addresses, with about 20 KiB of each in memory: with larger stacks, fewer are cached.
 const STACK_BYTES: usize = match cfg!(target_pointer_width = "64") {
     true => 2 * 1024 * 1024,
     false => 1024 * 1024,
 };
 
-/// What a thread does until it ends.
+/// The loop of a thread.
 pub type Work = dyn Fn() + Send + Sync;
 
 /// All threads.
 pub struct Threads {
     most: usize,
-    /// Threads that wait for something to do.
+    /// Idle threads.
     idle: AtomicUsize,
     state: Mutex<State>,
     ended: Condvar,
@@ -37,11 +37,11 @@ struct State {
     work: Option<Arc<Work>>,
     running: usize,
     started: u64,
-    /// The system refused the last one.
+    /// Whether the system refused the last thread.
     is_refused: bool,
 }
 
-/// A thread that runs. Dropping it says that it has ended.
+/// A running thread. Dropping it records its end.
 struct Alive(Arc<Threads>);
 
 impl Threads {
@@ -55,26 +55,26 @@ impl Threads {
         })
     }
 
-    /// Starts the first thread. Each does `work`, which returns when the thread is to end.
+    /// Starts the first thread. Each thread runs `work` until it returns.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When the system has no thread.
     pub fn start(self: &Arc<Self>, work: Arc<Work>) -> io::Result<()> {
         self.state.lock().work = Some(work);
         self.add()
     }
 
-    /// Begins to wait for something to do.
+    /// Records that the thread is idle.
     pub fn enter(&self) {
         self.idle.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Has found something to do.
+    /// Records that the thread has work.
     pub fn leave(&self) {
         self.idle.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Has waited long enough in vain: whether it is to end, and then it has left.
+    /// Called after a long idle time. Returns whether the thread must end; then it is no longer counted.
     pub fn retire(&self) -> bool {
         let spare = |idle: usize| (idle > KEPT).then(|| idle - 1);
         (self.idle)
@@ -82,7 +82,7 @@ impl Threads {
             .is_ok()
     }
 
-    /// Sees to it that somebody waits while the caller works; to be called before something that may take long.
+    /// Makes sure that a thread waits while the caller works. Call it before blocking work.
     pub fn relieve(self: &Arc<Self>) {
         if self.idle.load(Ordering::SeqCst) == 0
             && let Err(error) = self.add()
@@ -95,7 +95,7 @@ impl Threads {
         }
     }
 
-    /// How many there are.
+    /// The number of threads.
     pub fn running(&self) -> usize {
         self.state.lock().running
     }
@@ -110,7 +110,7 @@ impl Threads {
             state.running += 1;
             (work, state.started)
         };
-        // Dropped with the closure if there is no thread for it.
+        // Dropped with the closure if no thread can be started.
         let alive = Alive(Arc::clone(self));
         thread::Builder::new()
             .name(format!("worker-{number}"))
@@ -123,7 +123,7 @@ impl Threads {
         Ok(())
     }
 
-    /// Waits until all have ended, and starts no more.
+    /// Waits until all threads have ended; no new ones are started.
     pub fn join(&self, limit: Duration) -> bool {
         let mut state = self.state.lock();
         state.work = None;

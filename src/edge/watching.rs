@@ -1,4 +1,4 @@
-//! The thread that looks after deadlines.
+//! The thread that enforces deadlines.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use super::core::Core;
 use super::service::Service;
 use crate::heap;
 
-/// How long it sleeps while there is no connection.
+/// How long it sleeps without connections.
 const ASLEEP: Duration = Duration::from_secs(1);
 
-/// After so many threads, memory is given back once there are only so few.
+/// Memory is returned to the system once the number of threads falls from the first to the second value.
 const MANY_THREADS: usize = 64;
 const FEW_THREADS: usize = 8;
 
-/// Looks after deadlines until the edge stops.
+/// Enforces deadlines until the edge stops.
 pub fn watch<S: Service>(core: &Arc<Core<S>>) {
     let tick = core.limits.tick();
     let mut most_threads = 0;
@@ -26,7 +26,7 @@ pub fn watch<S: Service>(core: &Arc<Core<S>>) {
             0 => ASLEEP.min(tick * 4),
             _ => tick,
         });
-        // A thread that is gone would be noticed by nobody.
+        // Without this, nothing would notice a panicked thread.
         if catch_unwind(AssertUnwindSafe(|| look(core))).is_err() {
             log::error!("looking after deadlines failed, and goes on");
         }
@@ -46,7 +46,7 @@ fn look<S: Service>(core: &Core<S>) {
             core.listen_on(index);
         }
     }
-    // Where the system refused a thread when one was needed.
+    // In case the system had no thread when one was needed.
     if !core.is_stopping.load(Ordering::SeqCst) {
         core.threads.relieve();
     }

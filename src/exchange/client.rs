@@ -1,4 +1,4 @@
-//! The client's end of a request under way.
+//! The client of a request in progress.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -8,56 +8,53 @@ use std::time::Instant;
 
 use rustix::event::PollFlags;
 
-/// The client has hung up, or takes its answer too slowly.
+/// The client disconnected, or reads its answer too slowly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone;
 
-/// A client whose request is being answered. One thread serves it at a time, so methods take `&self` and
-/// implementations use cells.
+/// A client whose request is being answered. One thread serves it, so methods take `&self` and implementations use cells.
 pub trait Client {
-    /// The socket to be polled.
+    /// The socket to poll.
     fn fd(&self) -> BorrowedFd<'_>;
 
-    /// What the socket is to be polled for. Errors and hang-ups are always reported.
+    /// The events to poll for. Errors and hang-ups are always reported.
     fn interest(&self) -> PollFlags;
 
-    /// Deals with what was reported of the socket: notes that the client has shut down its side, writes what
-    /// it takes.
+    /// Handles events of the socket: records that the client shut down its side, and writes pending bytes.
     ///
     /// # Errors
-    /// [`Gone`] when there is nobody left to answer.
+    /// [`Gone`] if the client disconnected.
     fn ready(&self, found: PollFlags) -> Result<(), Gone>;
 
-    /// When [`Client::tick`] is to be called although nothing was reported.
+    /// When to call [`Client::tick`] if there is no event.
     fn due(&self) -> Option<Instant>;
 
     /// Does what is due.
     ///
     /// # Errors
-    /// [`Gone`] when the client has not taken enough of its answer in time.
+    /// [`Gone`] if the client has not read enough of its answer in time.
     fn tick(&self, now: Instant) -> Result<(), Gone>;
 
-    /// Whether the client is known to have gone. Does not ask the system.
+    /// Whether the client is known to have disconnected, without a system call.
     fn is_gone(&self) -> bool;
 
-    /// Writes bytes of the answer. What the client does not take at once is kept up to a bound; beyond it this
+    /// Writes bytes of the answer. Bytes that the client does not accept at once are buffered up to a limit; beyond it this
     /// waits.
     ///
     /// # Errors
-    /// When the client has gone or takes too little.
+    /// When the client disconnected or reads too slowly.
     fn send(&self, bytes: &[u8]) -> io::Result<()>;
 
-    /// Keeps up to this many bytes that the client has not taken before [`Client::send`] waits: for answers that
-    /// are not streams, whose worker is not to wait for a slow reader.
+    /// Sets the size of this buffer. For answers that are not streams, so that the worker does not wait for a slow reader.
     fn keep_up_to(&self, _bytes: usize) {}
 
-    /// What to write to a client that has shut down its side in the middle of the answer, to find out whether it
-    /// still reads: bytes that mean nothing at that place. Nothing is written without.
+    /// Sets the bytes with which to probe a client that shut down its side within the answer: bytes without meaning at that
+    /// place. Without them there is no probe.
     fn probe_with(&self, _bytes: &[u8]) {}
 }
 
-/// What may be written between two chunks of a body: a zero before the size of the next one, which means nothing (RFC
-/// 9112, 7.1). Readers take only so many digits, so it is written once.
+/// A probe between two chunks of a body: a leading zero of the next chunk size, which has no meaning (RFC 9112, 7.1).
+/// Readers limit the number of digits, so it is written once.
 pub const ZERO: &[u8] = b"0";
 
 /// Writes to a client through [`Client::send`].

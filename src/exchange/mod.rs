@@ -1,17 +1,10 @@
-//! One request and its client, as the rooms between the socket and the upstream see them: the [`Request`], what is
-//! decided about it by its [`Head`], the client's end of the connection ([`Client`]), and waiting for an upstream and
-//! that client at once ([`Waiter`]).
+//! A request and its client: the [`Request`], the decision by its [`Head`], the [`Client`], and waiting for an upstream and
+//! the client at the same time ([`Waiter`]).
 
-mod admission;
 mod client;
-mod head;
-mod headers;
 mod request;
 mod waiter;
 
-pub use admission::Admission;
 pub use client::{Client, Gone, Writer, ZERO};
-pub use head::Head;
-pub use headers::Headers;
-pub use request::Request;
+pub use request::{Admission, Head, Headers, Request};
 pub use waiter::{Interruption, KeepAliveTask, Waiter};

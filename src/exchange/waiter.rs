@@ -1,4 +1,4 @@
-//! Waiting for an upstream and for the client at once, in one `poll(2)`.
+//! Waits for an upstream and the client at the same time, with one `poll(2)`.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -11,27 +11,27 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::client::{Client, Gone};
 
-/// Why a wait ended without the upstream having said or done anything.
+/// Why a wait ended without an event of the upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interruption {
-    /// The client has hung up.
+    /// The client disconnected.
     ClientGone,
     /// The time given to [`Waiter::wake_after`] has passed; reading may go on.
     Awake,
-    /// The upstream has been silent for too long in the middle of a body, or has not taken a byte.
+    /// The upstream has been silent for too long within a body, or has accepted no byte.
     Idle,
     /// The deadline of [`Waiter::hurry`] has passed.
     Late,
-    /// The upstream has reset the connection.
+    /// The upstream reset the connection.
     Reset,
 }
 
-/// Something to be done while waiting, such as writing keep-alives. It does what is due at the given time and
-/// says when it wants to be called next, if at all.
+/// A task to run while waiting, such as writing keep-alives. It does what is due at the given time and returns when to
+/// call it next, if at all.
 pub type KeepAliveTask = Rc<dyn Fn(Instant) -> Option<Instant>>;
 
-/// What every wait of one request heeds beside the upstream: the client, keep-alives that are due, deadlines.
-/// Clones share it; it belongs to the thread that serves the request.
+/// Waits for one request: for the upstream, the client, keep-alives and deadlines. Clones share the state; it is used only
+/// by the thread that serves the request.
 #[derive(Clone, Default)]
 pub struct Waiter(Rc<Shared>);
 
@@ -44,12 +44,12 @@ struct Shared {
 }
 
 impl Waiter {
-    /// Waits for nobody but the upstream.
+    /// Waits only for the upstream.
     pub fn alone() -> Self {
         Self::default()
     }
 
-    /// Waits for `client` too.
+    /// Also waits for `client`.
     pub fn of(client: Rc<dyn Client>) -> Self {
         Self(Rc::new(Shared {
             client: Some(client),
@@ -57,39 +57,38 @@ impl Waiter {
         }))
     }
 
-    /// Has `task` called while waiting, until it is replaced or taken away with `None`.
+    /// Sets the task to run while waiting; `None` removes it.
     pub fn keep_alive(&self, task: Option<KeepAliveTask>) {
         self.0.task.replace(task);
     }
 
-    /// Has waits end with [`Interruption::Awake`] after this time, so that the caller can do something else;
-    /// `None` for not at all.
+    /// Ends waits with [`Interruption::Awake`] after this time, so that the caller can do something else; `None` for never.
     pub fn wake_after(&self, time: Option<Duration>) {
         self.0.wake_at.set(time.and_then(later));
     }
 
-    /// Has waits end with [`Interruption::Late`] after this time; `None` lifts it again.
+    /// Ends waits with [`Interruption::Late`] after this time; `None` removes the deadline.
     pub fn hurry(&self, time: Option<Duration>) {
         self.0.deadline.set(time.and_then(later));
     }
 
-    /// The client has all of its answer: nothing more may be written to it.
+    /// Records that the answer is complete: nothing more may be written to the client.
     pub fn answered(&self) {
         if let Some(client) = &self.0.client {
             client.probe_with(b"");
         }
     }
 
-    /// Whether the client is known to have hung up.
+    /// Whether the client is known to have disconnected.
     pub fn is_client_gone(&self) -> bool {
         let client = self.0.client.as_ref();
         client.is_some_and(|client| client.is_gone())
     }
 
-    /// Waits until something of `events` holds of `upstream`, and says whether it did before `limit`.
+    /// Waits until `upstream` has one of `events`. Returns whether that was before `limit`.
     ///
     /// # Errors
-    /// An [`Interruption`]; [`Interruption::Idle`] also when the system refuses to wait.
+    /// An [`Interruption`]; [`Interruption::Idle`] also if `poll(2)` fails.
     pub fn wait(
         &self,
         upstream: Option<(BorrowedFd<'_>, PollFlags)>,
@@ -136,9 +135,8 @@ impl Waiter {
         }
     }
 
-    /// Does what is due, and says whether there is nothing else to be done for `time`: nothing falls due, and there is
-    /// nothing to be written to the client. Whoever waits for so long by other means may miss that the client hangs up
-    /// meanwhile.
+    /// Does what is due. Returns whether nothing else is due for `time` and nothing has to be written to the client. A
+    /// caller that then waits in another way does not notice a disconnecting client during that time.
     ///
     /// # Errors
     /// An [`Interruption`].
@@ -156,8 +154,8 @@ impl Waiter {
         )
     }
 
-    /// Looks after the client and what is due, without waiting. For whoever has no need to wait: its client may
-    /// go all the same.
+    /// Checks the client and does what is due, without waiting. For callers that do not need to wait, so that they notice
+    /// a disconnecting client.
     ///
     /// # Errors
     /// An [`Interruption`].
@@ -173,7 +171,7 @@ impl Waiter {
         Ok(())
     }
 
-    /// Waits for nothing but time; says whether the client is still there afterwards.
+    /// Waits for a time. Returns whether the client is still connected.
     pub fn pause(&self, time: Duration) -> bool {
         let limit = later(time);
         loop {
@@ -185,7 +183,7 @@ impl Waiter {
         }
     }
 
-    /// Does what is due, and says until when to wait at most.
+    /// Does what is due. Returns the latest time to wait until.
     fn look(&self, now: Instant, limit: Option<Instant>) -> Result<Option<Instant>, Interruption> {
         let Shared {
             client,
@@ -216,7 +214,7 @@ impl Waiter {
     }
 }
 
-/// Polls, and says what was found of the first two.
+/// Polls, and returns the events of the first two.
 fn ask(fds: &mut [PollFd<'_>], timeout: Option<&Timespec>) -> Result<[PollFlags; 2], Interruption> {
     match poll(fds, timeout) {
         Ok(_) => {
@@ -237,7 +235,7 @@ fn later(time: Duration) -> Option<Instant> {
 }
 
 fn timespec(time: Duration) -> Timespec {
-    // Longer than anybody waits, and within what every system takes.
+    // Longer than any wait, and valid on every system.
     let time = time.min(Duration::from_secs(24 * 60 * 60));
     Timespec {
         tv_sec: time.as_secs().try_into().unwrap_or(i64::from(i32::MAX)),
@@ -266,7 +264,7 @@ impl From<Interruption> for io::Error {
 }
 
 impl Interruption {
-    /// The interruption behind an error of a read or write that went through a [`Waiter`].
+    /// The interruption in an error of a read or write with a [`Waiter`].
     pub fn of(error: &io::Error) -> Option<Self> {
         error.get_ref()?.downcast_ref().copied()
     }

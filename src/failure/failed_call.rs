@@ -1,5 +1,4 @@
-//! How an upstream call fails. What follows from it, another credential or an error for the client, is not
-//! decided here.
+//! How an upstream call fails. The consequences are decided elsewhere.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,48 +11,48 @@ use crate::exchange::Interruption;
 use crate::redaction::Redaction;
 use crate::time;
 
-/// Bytes of an error's body that are read, the rest is left (spec/providers.md 2.3).
+/// The most bytes of an error's body that are read.
 pub const ERROR_BODY: u64 = 1024 * 1024;
 
-/// Why there is no answer.
+/// Why a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailureKind {
-    /// No connection: name, socket, proxy, TLS.
+    /// No connection: name resolution, socket, proxy or TLS.
     Connect,
-    /// Connected, but no answer in time.
+    /// No answer in time.
     Timeout,
-    /// The connection broke, or what came is not HTTP or not an answer.
+    /// The connection broke, or the answer is not valid.
     Broken,
     /// The upstream answered with an error.
     Status,
-    /// The client hung up meanwhile.
+    /// The client disconnected.
     ClientGone,
     /// The upstream has no such operation.
     Unsupported,
-    /// The client's request cannot be put into a call.
+    /// The client's request cannot be sent to this upstream.
     Request,
-    /// There is no memory left to hold the answer. Neither the upstream nor the client is at fault.
+    /// There is no memory for the answer. Neither the upstream nor the client is at fault.
     Memory,
 }
 
-/// A call without an answer.
+/// A failed call.
 #[derive(Clone, Debug)]
 pub struct Failure {
     pub kind: FailureKind,
-    /// Of the upstream, or the one that fits what it said.
+    /// The upstream's status, or the one that matches its error.
     pub status: Option<u16>,
-    /// Of the upstream, unfiltered. Like the body and the message without what the attempt presented.
+    /// The upstream's headers. Headers, body and message are redacted.
     pub headers: Headers,
-    /// Of the upstream, at most [`ERROR_BODY`].
+    /// The upstream's body, at most [`ERROR_BODY`].
     pub body: Vec<u8>,
-    /// How long the upstream asks to be left alone.
+    /// The time after which the upstream asks to retry.
     pub retry_after: Option<Duration>,
-    /// For logs, and for the client when there is no body. Holds no key and no URL.
+    /// The message for logs, and for the client if there is no body. Contains no key and no URL.
     pub message: String,
 }
 
 impl Failure {
-    /// A failure without an answer of the upstream.
+    /// A failure without an answer from the upstream.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -65,7 +64,7 @@ impl Failure {
         }
     }
 
-    /// An answer of the upstream that is an error.
+    /// An error answer from the upstream.
     pub fn of_status(status: u16, headers: Headers, body: Vec<u8>, now: SystemTime) -> Self {
         Self {
             status: Some(status),
@@ -79,7 +78,7 @@ impl Failure {
         }
     }
 
-    /// Without the secrets of the attempt.
+    /// Removes the secrets of the attempt.
     #[must_use]
     pub fn redacted(self, redaction: &Redaction) -> Self {
         let owned = |clean| match clean {
@@ -104,7 +103,7 @@ impl Failure {
         }
     }
 
-    /// The client's request cannot be put into a call; 400.
+    /// The client's request cannot be sent to this upstream; 400.
     pub fn request(message: impl Into<String>) -> Self {
         Self {
             status: Some(400),
@@ -112,7 +111,7 @@ impl Failure {
         }
     }
 
-    /// The answer cannot be held for now; 503.
+    /// There is no memory for the answer; 503.
     pub fn no_memory() -> Self {
         Self {
             status: Some(503),
@@ -124,15 +123,15 @@ impl Failure {
         }
     }
 
-    /// A read of an answer's body that failed.
+    /// A failed read of an answer's body.
     pub fn of_read(error: &io::Error) -> Self {
         let kind = Interruption::of(error).map_or(FailureKind::Broken, kind_of);
         Self::new(kind, format!("reading the answer: {error}"))
     }
 }
 
-/// What the upstream's headers say about when to come back: `retry-after-ms`, else `Retry-After` in seconds,
-/// fractions allowed, or as a date of HTTP or RFC 3339.
+/// The retry time in the upstream's headers: `retry-after-ms`, else `Retry-After` as seconds (fractions allowed), an
+/// HTTP date or RFC 3339.
 pub fn retry_after(headers: &Headers, now: SystemTime) -> Option<Duration> {
     let number = |name| headers.get(name)?.trim().parse::<f64>().ok();
     let hint = if let Some(milliseconds) = number("retry-after-ms") {

@@ -1,58 +1,57 @@
-//! What a failure says about the credential it came from: its class, how much of the credential it concerns, and for
-//! how long.
+//! What a failure means for the credential: its class, its scope and its duration.
 
 use std::time::Duration;
 
-/// What kind of failure it is, and with it who is to blame.
+/// The class of a failure. Later classes are more severe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Class {
-    /// Nobody is left to answer to.
+    /// The client disconnected.
     ClientGone,
-    /// The request would fail with every credential.
+    /// The request is at fault and would fail with every credential.
     Request,
-    /// Says nothing about the credential.
+    /// The failure says nothing about the credential.
     Neutral,
-    /// The upstream, or the way to it, is ill for the moment.
+    /// The upstream, or the connection to it, has a temporary failure.
     Transient,
-    /// A page for browsers stands in the way.
+    /// The upstream answered with a browser challenge.
     Challenge,
-    /// The model is out of room for everybody.
+    /// The model is at capacity for all customers.
     Capacity,
-    /// The credential has used up what it may.
+    /// The credential's quota or rate limit is exhausted.
     Quota,
-    /// The model is not there for this credential.
+    /// The credential does not have the model.
     Model,
-    /// The credential may not do this.
+    /// The credential lacks a permission.
     Permission,
-    /// The account has not paid.
+    /// The account lacks payment.
     Payment,
-    /// The credential is not accepted.
+    /// The credential is invalid.
     Credential,
 }
 
-/// How much of a credential a failure concerns.
+/// What a failure blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     Model,
     Credential,
 }
 
-/// For how long.
+/// How long a failure blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pause {
     /// Not at all.
     None,
-    /// Always the same.
+    /// A fixed time.
     Fixed(Duration),
-    /// Doubling from failure to failure until a success; `beyond` follows the last step of at most `last`.
+    /// A time that doubles with each failure until a success. Steps above `last` become `beyond`.
     Ladder {
         first: Duration,
         last: Duration,
         beyond: Duration,
     },
-    /// What the upstream says.
+    /// The time given by the upstream.
     Hint(Duration),
-    /// Until the credential is another one.
+    /// Until the credential's configuration changes.
     UntilChanged,
 }
 
@@ -75,9 +74,9 @@ pub(super) const fn doubling(first: u64, last: u64) -> Pause {
     }
 }
 
-/// 30 minutes, for what somebody has to mend by hand.
+/// 30 minutes, for failures that an operator has to fix.
 const HALF_HOUR: Pause = Pause::Fixed(seconds(30 * 60));
-/// spec/routing.md 5.3.
+/// The backoff for an exhausted quota without a retry time: doubling from a second, then half-hourly.
 pub(super) const QUOTA_LADDER: Pause = Pause::Ladder {
     first: seconds(1),
     last: seconds(1024),
@@ -85,7 +84,7 @@ pub(super) const QUOTA_LADDER: Pause = Pause::Ladder {
 };
 
 impl Class {
-    /// The word for it in logs and messages.
+    /// Its name in logs and messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::ClientGone => "client gone",
@@ -107,7 +106,7 @@ impl Class {
         !matches!(self, Self::ClientGone | Self::Request)
     }
 
-    /// Whether the conversation has no reason to come back to this credential (spec/routing.md 7.2).
+    /// Whether a session leaves the credential for good, because only an operator can fix the failure.
     pub fn is_terminal(self) -> bool {
         matches!(
             self,
@@ -115,17 +114,17 @@ impl Class {
         )
     }
 
-    /// Whether a block of this class is passed over when there is nothing better (spec/routing.md D 28).
+    /// Whether a credential with this failure is still tried when no other is left.
     pub fn is_soft(self) -> bool {
         matches!(self, Self::Transient | Self::Challenge | Self::Capacity)
     }
 
-    /// Whether trying the same credential again in the same request can help (spec/routing.md 7.8).
+    /// Whether retrying with the same credential in the same request can succeed.
     pub fn may_pass(self) -> bool {
         self.is_soft() || matches!(self, Self::Quota | Self::Permission)
     }
 
-    /// How long a failure of this class usually keeps a credential away.
+    /// The default scope and duration of this class.
     pub(super) fn usual(self) -> Fault {
         let (scope, pause) = match self {
             Self::ClientGone | Self::Request | Self::Neutral => (Scope::Model, Pause::None),

@@ -6,16 +6,16 @@ use http::header::{self, HeaderName, HeaderValue};
 
 use crate::redaction::{self, Redaction};
 
-/// The headers of a message, names in any case. They are so few that looking through them is the fastest way to one.
+/// The headers of a message, with names in any case. Lookups are linear, which is fastest for so few headers.
 #[derive(Clone, Debug, Default)]
 pub struct Headers(Box<Fields>);
 
-/// In a box, so that an answer with its headers stays small.
+/// Boxed to keep values that contain headers small.
 #[derive(Clone, Debug, Default)]
 struct Fields(Vec<(HeaderName, HeaderValue)>);
 
 impl Headers {
-    /// None, with room for so many.
+    /// Empty, with capacity for so many.
     pub fn with_capacity(fields: usize) -> Self {
         Self(Box::new(Fields(Vec::with_capacity(fields))))
     }
@@ -32,17 +32,17 @@ impl Headers {
         self.0.0.iter().any(|(own, _)| own == name)
     }
 
-    /// All of them, in their order.
+    /// All headers, in their order.
     pub fn fields(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         self.0.0.iter().map(|(name, value)| (name, value))
     }
 
-    /// Puts one behind the others.
+    /// Appends a header.
     pub fn push(&mut self, name: HeaderName, value: HeaderValue) {
         self.0.0.push((name, value));
     }
 
-    /// Puts one in the place of those of its name.
+    /// Replaces the headers of that name.
     pub fn replace(&mut self, name: HeaderName, value: HeaderValue) {
         match self.0.0.iter().position(|(own, _)| *own == name) {
             None => self.0.0.push((name, value)),
@@ -63,7 +63,7 @@ impl Headers {
         self.0.0.retain(|(own, _)| own != name);
     }
 
-    /// Names, in lower case, and values, without those that are not ASCII.
+    /// Names in lower case and values, without values that are not ASCII.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let pairs = self.0.0.iter();
         pairs.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
@@ -74,21 +74,21 @@ impl Headers {
         self.replace(name, HeaderValue::from_static(value));
     }
 
-    /// Sets a header; a value that cannot be written is left out.
+    /// Sets a header, unless its value is invalid.
     pub fn set(&mut self, name: HeaderName, value: &str) {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.replace(name, value);
         }
     }
 
-    /// Sets a header of any name; one that cannot be written is left out.
+    /// Sets a header of any name, unless the name or value is invalid.
     pub fn set_named(&mut self, name: &str, value: &str) {
         if let Ok(name) = name.parse() {
             self.set(name, value);
         }
     }
 
-    /// Sets a header nobody may log.
+    /// Sets a header with a secret value.
     pub fn set_secret(&mut self, name: HeaderName, value: String) {
         if let Ok(mut value) = HeaderValue::try_from(value) {
             value.set_sensitive(true);
@@ -96,7 +96,7 @@ impl Headers {
         }
     }
 
-    /// Takes out what is said of the coded form of a body: its codings, if it says any, and its length.
+    /// Removes `Content-Encoding` and the length of an encoded body.
     pub fn take_codings(&mut self) -> Option<String> {
         let coded = self.0.0.iter();
         let coded = coded.filter(|(name, _)| *name == header::CONTENT_ENCODING);
@@ -110,7 +110,7 @@ impl Headers {
         Some(codings)
     }
 
-    /// Without the secrets of `redaction`. A header whose name holds one goes.
+    /// Redacts secrets. A header whose name contains a secret is removed.
     #[must_use]
     pub fn redacted(mut self, redaction: &Redaction) -> Self {
         self.0

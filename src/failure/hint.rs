@@ -1,18 +1,18 @@
-//! When to come back to an upstream, as upstreams say it.
+//! Parses the retry times that upstreams give.
 
 use std::time::{Duration, SystemTime};
 
 use crate::time;
 
-/// A hint further ahead is none.
+/// A later time is ignored.
 const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
 
-/// A time to come, as far as it is to be believed.
+/// A time in the future, within the limit.
 pub fn ahead(time: Duration) -> Option<Duration> {
     (!time.is_zero() && time <= LONGEST).then_some(time)
 }
 
-/// How long it is until `moment`; `None` if it is past, or too far to be believed.
+/// The time until `moment`; `None` if it is past or beyond the limit.
 pub fn until(moment: SystemTime, now: SystemTime) -> Option<Duration> {
     ahead(moment.duration_since(now).ok()?)
 }
@@ -22,7 +22,7 @@ pub fn duration(text: &str) -> Option<Duration> {
     ahead(time::duration(text.trim())?)
 }
 
-/// The duration behind `after` or `retry in` in a sentence in lower case.
+/// The duration after `after` or `retry in` in a lower-case sentence.
 pub fn after(text: &str) -> Option<Duration> {
     ["after ", "retry in "]
         .iter()

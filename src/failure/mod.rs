@@ -1,4 +1,4 @@
-//! How calls of upstreams fail, and what that says about the credential they were made with.
+//! Failures of upstream calls, and their meaning for the credential.
 
 mod classify;
 mod failed_call;

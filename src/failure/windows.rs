@@ -1,5 +1,4 @@
-//! How much of its allowance a credential has used, as the headers of every answer tell it
-//! (spec/routing.md 7.4).
+//! The used share of a credential's quota, from the headers of every answer.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,17 +7,17 @@ use super::hint::{self, until};
 use crate::credential::UpstreamKind;
 use crate::time;
 
-/// What the headers of one answer say of the windows of its account.
+/// The quota windows of an account, from the headers of one answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Windows {
-    /// Used up until then.
+    /// If the quota is exhausted, the time until it resets.
     pub exhausted: Option<Duration>,
-    /// The part of the fullest window that is used, 0 to 1.
+    /// The used share of the fullest window, 0 to 1.
     pub used: f64,
 }
 
 impl Windows {
-    /// `None` where the headers say nothing.
+    /// `None` if the headers contain no quota.
     pub fn read(headers: &Headers, kind: UpstreamKind, now: SystemTime) -> Option<Self> {
         match kind {
             UpstreamKind::Claude => Unified::read(headers, now).windows(),
@@ -28,7 +27,7 @@ impl Windows {
     }
 }
 
-/// Anthropic's windows of subscriptions.
+/// Anthropic's windows for subscriptions (`anthropic-ratelimit-unified-*`).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Unified {
     is_known: bool,
@@ -58,7 +57,7 @@ impl Unified {
             let used = used.and_then(|used| used.parse().ok()).unwrap_or(0.0);
             unified.used = unified.used.max(used);
         }
-        // Without the two windows, the word that stands for all of them counts.
+        // Without the two windows, the unified status counts.
         if let (false, Some(status)) = (unified.is_known, header("status")) {
             unified.is_known = true;
             if status == "rejected" && header("7d_oi-status") != Some("rejected") {
@@ -69,7 +68,7 @@ impl Unified {
         unified
     }
 
-    /// Whether a window of the whole account is used up.
+    /// Whether a window of the whole account is exhausted.
     pub(super) fn is_rejected(&self) -> bool {
         self.is_rejected
     }
@@ -86,7 +85,7 @@ impl Unified {
     }
 }
 
-/// Codex tells its two windows with every answer.
+/// Codex sends its two windows (`x-codex-*`) with every answer.
 pub(super) fn codex(headers: &Headers, now: SystemTime) -> Option<Windows> {
     let mut windows: Option<Windows> = None;
     for window in ["primary", "secondary"] {

@@ -1,4 +1,4 @@
-//! Puts the rooms together and takes them apart again.
+//! The gateway: starts, reloads and stops all parts.
 
 pub(crate) mod model_lists;
 mod saved_file;
@@ -9,7 +9,6 @@ mod server;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,24 +31,24 @@ use crate::usage;
 use model_lists::ModelLists;
 use server::{Server, ServerOptions, Ticket};
 
-/// How often sessions are written down.
+/// How often sessions are written to their file.
 const WRITE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How often idle connections to upstreams are looked at.
+/// How often idle connections to upstreams are checked.
 const CONNECTIONS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How often it is looked whether memory can be given back.
+/// How often memory is returned to the system.
 const MEMORY_INTERVAL: Duration = Duration::from_secs(10);
-/// Bytes of bodies and answers after which that is worth it.
+/// Bytes of bodies and answers since the last time that make it worthwhile.
 const MUCH: usize = 16 << 20;
 
-/// How often the folder of logs is looked at (spec/config.md 6.1).
+/// How often the size of the folder of logs is checked.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How often expired sessions are looked for, at most (spec/routing.md 7.2).
+/// The longest interval between removals of expired sessions.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The gateway, before it runs.
+/// A gateway that has not been started.
 pub struct Gateway {
     config: Config,
     filter: Option<Filter>,
@@ -60,53 +59,35 @@ pub struct Gateway {
     lists: Option<ModelLists>,
 }
 
-/// A gateway at work. Dropping it stops it at once.
+/// A running gateway. Dropping it stops it at once.
 pub struct Running {
     addresses: Vec<SocketAddr>,
     server: Arc<Server>,
-    started: Started,
+    /// The values of the keys that need a restart.
+    restart_keys: config::RestartKeys,
+    tls: Option<config::Tls>,
     edge: Option<Edge<EdgeService>>,
     janitor: Option<Janitor>,
-    /// The debug server; held while a configuration is taken up, so that there is one at a time.
+    /// The debug server. The lock is held during a reload, so that there is one reload at a time.
     debug: Mutex<Debug>,
 }
 
-/// The debug server, and where the configuration has it.
+/// The debug server and its configuration.
 struct Debug {
     address: Option<String>,
     server: Option<Diagnostics>,
 }
 
-/// What is fixed once the gateway runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Started {
-    hosts: Vec<String>,
-    port: u16,
-    workers: Option<usize>,
-    connections: Option<usize>,
-    connections_per_address: Option<usize>,
-    body: u64,
-    memory: Option<u64>,
-    head_timeout: Duration,
-    body_timeout: Duration,
-    idle_timeout: Duration,
-    queue_timeout: Duration,
-    drain_timeout: Duration,
-    tls: Option<config::Tls>,
-    session_names: NonZeroUsize,
-    commercial_mode: bool,
-}
-
-/// Why a gateway did not start.
+/// The error of a gateway that did not start.
 #[derive(Debug)]
 pub enum StartError {
-    /// The configured address cannot be listened on.
+    /// The gateway cannot listen on the configured address.
     Bind { address: String, source: io::Error },
-    /// The configured host is open to others, there are no client keys, and `allow-anonymous` is off.
+    /// Other hosts can connect to the configured host, there are no client keys, and `allow-anonymous` is off.
     Unprotected { host: String },
     /// The configured certificate or its key cannot be used.
     Tls(IdentityError),
-    /// The system refused something else: a thread, a socket, randomness.
+    /// Another system error: no thread, socket or random bytes.
     System(io::Error),
 }
 
@@ -163,42 +144,41 @@ impl Gateway {
         }
     }
 
-    /// Has the environment's proxies, certificates and folders looked up in `variables` in place of the
-    /// process's own environment.
+    /// Uses `variables` instead of the process's environment for proxies, certificates and folders.
     pub fn with_variables(mut self, variables: Variables) -> Self {
         self.variables = variables;
         self
     }
 
-    /// Has the logs of requests written into `folder`, which is made when there is one to write. Otherwise it
-    /// follows from the variables and `auth-dir` ([`logs::folder`]).
+    /// Writes the files of requests to `folder`, which is created when it is needed. By default the folder depends on
+    /// the variables and `auth-dir` ([`logs::folder`]).
     pub fn with_log_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.log_folder = Some(folder.into());
         self
     }
 
-    /// Has the lists of models fetched that credentials without `models` serve, with these credentials, from now on
-    /// and every six hours, and kept in `file` if there is one. Otherwise such credentials serve what is known of
-    /// their vendor here, and what is named as its models are.
+    /// Fetches the lists of models for credentials without `models`, at startup and every six hours, and stores them in
+    /// `file`, if given. Without this, such credentials serve the built-in list, and names that look like models of
+    /// their vendor.
     pub fn with_model_lists(mut self, file: Option<PathBuf>) -> Self {
         self.lists = Some(ModelLists::kept_in(file));
         self
     }
 
-    /// Asks `filter` about every request before a credential is chosen.
+    /// Calls `filter` for every request before a credential is chosen.
     #[must_use]
     pub fn filtered(mut self, filter: Filter) -> Self {
         self.filter = Some(filter);
         self
     }
 
-    /// Has `observer` told of every finished request.
+    /// Calls `observer` for every finished request.
     pub fn observed(mut self, observer: Observer) -> Self {
         self.observer = Some(observer);
         self
     }
 
-    /// Has the janitor do one more thing.
+    /// Adds a periodic task.
     pub(crate) fn with_task(mut self, task: Task) -> Self {
         self.tasks.push(task);
         self
@@ -207,8 +187,8 @@ impl Gateway {
     /// Listens and serves until the returned value is stopped or dropped.
     ///
     /// # Errors
-    /// [`StartError`] when the address is taken or open to others without a key, the certificate cannot be used, or the system refuses a
-    /// thread or a socket.
+    /// [`StartError`] if the address is in use, or other hosts could connect without a key, or the certificate is invalid,
+    /// or the system has no thread or socket.
     pub fn start(config: Config) -> Result<Running, StartError> {
         Self::new(config).run()
     }
@@ -235,15 +215,14 @@ impl Gateway {
             let variables = |name: &str| variables.get(name);
             logs::folder(&Surroundings::here(&variables, None, &config.auth_dir))
         });
-        let started = Started::of(&config);
-        let identity = started
-            .tls
+        let (restart_keys, tls) = (config::RestartKeys::of(&config), config.tls.clone());
+        let identity = tls
             .as_ref()
             .map(|tls| Identity::load(&tls.cert, &tls.key))
             .transpose()
             .map_err(StartError::Tls)?;
         let debug = Debug::at(config.debug_server.clone());
-        let listeners = listen(&started)?;
+        let listeners = listen(&config)?;
         let addresses = listeners
             .iter()
             .map(TcpListener::local_addr)
@@ -251,14 +230,14 @@ impl Gateway {
         let capacity = Capacity::of(&config.limits);
         log::debug!("{capacity:?}");
         let limits = Limits {
-            body_bytes: started.body,
+            body_bytes: config.limits.body,
             connections: capacity.connections,
-            connections_per_address: started.connections_per_address,
+            connections_per_address: config.limits.connections_per_address,
             workers: capacity.workers,
-            head_timeout: started.head_timeout,
-            body_timeout: started.body_timeout,
-            idle: started.idle_timeout,
-            queue_timeout: started.queue_timeout,
+            head_timeout: config.limits.head_timeout,
+            body_timeout: config.limits.body_timeout,
+            idle: config.limits.idle_timeout,
+            queue_timeout: config.limits.queue_timeout,
             ..Limits::default()
         };
         match config.logs.commercial {
@@ -301,7 +280,8 @@ impl Gateway {
         Ok(Running {
             addresses,
             server,
-            started,
+            restart_keys,
+            tls,
             edge: Some(edge),
             janitor: Some(janitor),
             debug: Mutex::new(debug),
@@ -310,7 +290,7 @@ impl Gateway {
 }
 
 impl Debug {
-    /// An address that cannot be listened on is no reason not to serve.
+    /// Starts the debug server. If it cannot listen, the gateway serves without it.
     fn at(address: Option<String>) -> Self {
         let server = address.as_deref().and_then(|address| {
             Diagnostics::start(address)
@@ -322,89 +302,8 @@ impl Debug {
     }
 }
 
-impl Started {
-    fn of(config: &Config) -> Self {
-        Self {
-            hosts: config.listen_hosts(),
-            port: config.port,
-            workers: config.limits.workers,
-            connections: config.limits.connections,
-            connections_per_address: config.limits.connections_per_address,
-            body: config.limits.body,
-            memory: config.limits.memory,
-            head_timeout: config.limits.head_timeout,
-            body_timeout: config.limits.body_timeout,
-            idle_timeout: config.limits.idle_timeout,
-            queue_timeout: config.limits.queue_timeout,
-            drain_timeout: config.limits.drain_timeout,
-            tls: config.tls.clone(),
-            session_names: config.routing.session_affinity_names,
-            commercial_mode: config.logs.commercial,
-        }
-    }
-
-    /// The configuration keys in which `other` differs.
-    fn changes(&self, other: &Self) -> Vec<&'static str> {
-        // Every field is named, so that a new one asks for its line here.
-        let Self {
-            hosts,
-            port,
-            workers,
-            connections,
-            connections_per_address,
-            body,
-            memory,
-            head_timeout,
-            body_timeout,
-            idle_timeout,
-            queue_timeout,
-            drain_timeout,
-            tls,
-            session_names,
-            commercial_mode,
-        } = self;
-        let cert = |tls: &Option<config::Tls>| tls.as_ref().map(|tls| tls.cert.clone());
-        let key = |tls: &Option<config::Tls>| tls.as_ref().map(|tls| tls.key.clone());
-        let both = tls.is_some() && other.tls.is_some();
-        [
-            ("host", *hosts != other.hosts),
-            ("port", *port != other.port),
-            ("limits.workers", *workers != other.workers),
-            ("limits.connections", *connections != other.connections),
-            (
-                "limits.connections-per-address",
-                *connections_per_address != other.connections_per_address,
-            ),
-            ("limits.body", *body != other.body),
-            ("limits.memory", *memory != other.memory),
-            ("limits.body-timeout", *body_timeout != other.body_timeout),
-            ("limits.head-timeout", *head_timeout != other.head_timeout),
-            ("limits.idle-timeout", *idle_timeout != other.idle_timeout),
-            (
-                "limits.queue-timeout",
-                *queue_timeout != other.queue_timeout,
-            ),
-            (
-                "limits.drain-timeout",
-                *drain_timeout != other.drain_timeout,
-            ),
-            ("tls.enable", tls.is_some() != other.tls.is_some()),
-            ("tls.cert", both && cert(tls) != cert(&other.tls)),
-            ("tls.key", both && key(tls) != key(&other.tls)),
-            (
-                "routing.session-affinity-names",
-                *session_names != other.session_names,
-            ),
-            ("commercial-mode", *commercial_mode != other.commercial_mode),
-        ]
-        .into_iter()
-        .filter_map(|(key, changed)| changed.then_some(key))
-        .collect()
-    }
-}
-
 impl Running {
-    /// Where the gateway listens: the first of its addresses.
+    /// The first address that the gateway listens on.
     pub fn address(&self) -> SocketAddr {
         self.addresses
             .first()
@@ -412,23 +311,23 @@ impl Running {
             .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 
-    /// All addresses the gateway listens on.
+    /// All addresses that the gateway listens on.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// Serves new requests by `config` from now on; running ones finish by the old one. Sessions
-    /// stay bound as long as their credentials exist.
+    /// Serves new requests with `config`; running requests finish with the previous configuration. Sessions stay on
+    /// their credentials as long as those exist.
     ///
-    /// Returns the keys whose change takes effect only with a restart.
+    /// Returns the changed keys that need a restart.
     pub fn reload(&self, config: Config) -> Vec<&'static str> {
         let mut debug = self.debug.lock();
-        let pending = self.started.changes(&Started::of(&config));
+        let pending = self.restart_keys.changes(&config::RestartKeys::of(&config));
         for key in &pending {
             log::warn!("config: {key} changed, restart required");
         }
         if debug.address != config.debug_server {
-            // The old one first: the new one may want its port.
+            // Stop the previous one first: the new one may use its port.
             debug.server = None;
             *debug = Debug::at(config.debug_server.clone());
         }
@@ -437,9 +336,9 @@ impl Running {
         pending
     }
 
-    /// Takes up what the files of certificate and key hold now; what cannot be used changes nothing.
+    /// Reads the files of certificate and key again. Invalid files change nothing.
     pub fn reread_certificate(&self) {
-        let (Some(tls), Some(edge)) = (&self.started.tls, &self.edge) else {
+        let (Some(tls), Some(edge)) = (&self.tls, &self.edge) else {
             return;
         };
         match Identity::load(&tls.cert, &tls.key) {
@@ -448,24 +347,24 @@ impl Running {
         }
     }
 
-    /// How many requests are under way.
+    /// The number of requests in progress.
     pub fn active(&self) -> usize {
         self.edge.as_ref().map_or(0, Edge::active)
     }
 
-    /// The usage statistics, by attempts at upstreams; client keys are masked. Empty unless
-    /// `usage-statistics-enabled` is or was on.
+    /// Usage statistics by upstream attempts, with masked client keys. Empty unless `usage-statistics-enabled` is or was
+    /// on.
     pub fn usage(&self) -> usage::Snapshot {
         self.server.usage()
     }
 
-    /// The usage statistics by requests of clients, however many attempts each took.
+    /// Usage statistics by client requests.
     pub fn requests(&self) -> usage::Requests {
         self.server.requests()
     }
 
-    /// Stops accepting and waits until running requests are finished, for `limit` at most. Ends
-    /// early when `hurry` says so. Returns whether all were finished.
+    /// Stops accepting connections and waits up to `limit` for running requests, or until `hurry` returns true. Returns
+    /// whether all requests finished.
     pub fn drain(&self, limit: Duration, hurry: impl Fn() -> bool) -> bool {
         let Some(edge) = &self.edge else {
             return true;
@@ -481,8 +380,8 @@ impl Running {
         true
     }
 
-    /// Writes sessions and usage statistics to their files, where those are configured. [`Running::stop`] does so
-    /// too; this is for who does not wait for the requests under way.
+    /// Writes sessions and usage statistics to their files, if configured. [`Running::stop`] does this too; this is for
+    /// callers that do not wait for running requests.
     pub fn keep(&self) {
         self.server.write_sessions();
         self.server.write_usage();
@@ -497,7 +396,7 @@ impl Running {
         let was_running = self.janitor.take().is_some();
         self.server.stop_fetching();
         if was_running {
-            // A worker may take long to end, and whoever started this process may not wait.
+            // Written first, because workers may take long to end.
             self.keep();
         }
         if let Some(edge) = self.edge.take() {
@@ -515,11 +414,11 @@ impl Drop for Running {
     }
 }
 
-/// The first host must be there; the others may be missing.
-fn listen(started: &Started) -> Result<Vec<TcpListener>, StartError> {
+/// Binds the hosts. The first must be available; others are optional.
+fn listen(config: &Config) -> Result<Vec<TcpListener>, StartError> {
     let mut listeners = Vec::new();
-    let mut port = started.port;
-    for host in &started.hosts {
+    let mut port = config.port;
+    for host in &config.listen_hosts() {
         match listener::bind(host, port) {
             Ok(bound) => listeners.extend(bound),
             Err(source) if listeners.is_empty() => {
@@ -528,7 +427,7 @@ fn listen(started: &Started) -> Result<Vec<TcpListener>, StartError> {
             }
             Err(error) => log::debug!("cannot listen on {host}:{port}: {error}"),
         }
-        // A free port is the same for all.
+        // A free port is used for all hosts.
         if let Some(first) = listeners.first().map(TcpListener::local_addr) {
             port = first?.port();
         }
@@ -536,7 +435,7 @@ fn listen(started: &Started) -> Result<Vec<TcpListener>, StartError> {
     Ok(listeners)
 }
 
-/// The server as the edge sees it.
+/// The server as the edge's service.
 struct EdgeService(Arc<Server>);
 
 impl Service for EdgeService {
@@ -596,7 +495,7 @@ fn sweep_connections(server: &Arc<Server>) -> Task {
     }
 }
 
-/// When little is in memory any more after there was much.
+/// Returns memory to the system after much of it was used and freed.
 fn give_back_memory(server: &Arc<Server>, budget: &Budget) -> Task {
     let (server, budget) = (Arc::clone(server), budget.clone());
     let mut most = 0;
@@ -604,7 +503,7 @@ fn give_back_memory(server: &Arc<Server>, budget: &Budget) -> Task {
         name: "give back memory",
         every: Box::new(|| MEMORY_INTERVAL),
         run: Box::new(move |_| {
-            // What is kept for later stays.
+            // Stored responses stay in memory.
             let used = budget.used().saturating_sub(server.stored_bytes());
             most = most.max(used);
             if used < MUCH / 4 && most >= MUCH {

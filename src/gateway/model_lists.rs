@@ -1,5 +1,4 @@
-//! The models of credentials that list none: what their vendors say they serve, asked for now and then and kept in a
-//! file.
+//! Fetches the lists of models for credentials without `models` periodically, and stores them in a file.
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -25,32 +24,32 @@ use crate::provider::Target;
 use crate::provider::models::{self, List};
 use crate::state_folder;
 
-/// How often it is looked whether a list is due.
+/// How often due lists are checked for.
 pub const LOOK: Duration = Duration::from_secs(1);
-/// How long a list is good.
+/// How long a list is valid.
 const EVERY: Duration = Duration::from_secs(6 * 3600);
-/// When a list that did not come is asked for again: twice as long each time, up to the second.
+/// The first and the longest pause before retrying a list; it doubles with each failure.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
-/// How long one may take.
+/// The time limit of one list.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Lists that are fetched at once.
+/// Lists that are fetched concurrently.
 const TOGETHER: usize = 4;
-/// After how long those that have come are taken up, though others have not.
+/// After this time, fetched lists are used although others are missing.
 const MEANWHILE: Duration = Duration::from_secs(3);
-/// How often a thread that waits for a list looks whether the gateway stops.
+/// How often a thread that waits for a list checks whether the gateway stops.
 const STOP_CHECK: Duration = Duration::from_millis(100);
-/// Bytes of the file that are read.
+/// The most bytes of the file that are read.
 const LARGEST: u64 = 64 << 20;
-/// Stack of a thread that fetches, bytes. Debug builds need more.
+/// Stack size of a fetching thread, bytes. Debug builds need more.
 const STACK: usize = if cfg!(debug_assertions) {
     1 << 20
 } else {
     256 << 10
 };
 
-/// The lists that there are, and when each is asked for next.
+/// The lists, and when each is due.
 pub struct ModelLists {
-    /// `None`: they are not kept.
+    /// `None`: they are not stored.
     file: Option<PathBuf>,
     state: Mutex<State>,
     is_stopping: AtomicBool,
@@ -62,21 +61,21 @@ struct State {
     listings: Listings,
     /// By the credential's id.
     due: HashMap<String, Due>,
-    /// For which configuration it has been found out when the next list is due.
+    /// The configuration for which the next due time was computed.
     looked: Weak<Snapshot>,
     next: Option<Instant>,
 }
 
 struct Due {
     at: Instant,
-    /// In a row.
+    /// The number of consecutive failures.
     failures: u32,
 }
 
 type Fetched = (Arc<Credential>, Result<Vec<Listed>, Failure>);
 
 impl ModelLists {
-    /// With what `file` holds from an earlier run.
+    /// Reads the lists of an earlier run from `file`.
     pub fn kept_in(file: Option<PathBuf>) -> Self {
         let kept = file.as_ref().map(|file| {
             let kept = read(file, LARGEST).and_then(|json| Ok(Listings::of_json(&json)?));
@@ -118,7 +117,7 @@ impl ModelLists {
         let due: VecDeque<_> = due.map(Arc::clone).collect();
         let next = listing().filter_map(|credential| at(credential)).min();
         for credential in &due {
-            // Should the answer be lost, a panic among the reasons.
+            // In case the fetch never reports, for example after a panic.
             let again = Due {
                 at: now + AGAIN.0,
                 failures: state.due.get(&credential.id).map_or(0, |due| due.failures),
@@ -133,7 +132,7 @@ impl ModelLists {
         due
     }
 
-    /// Takes up what came of fetching. Returns how many lists are others than before.
+    /// Stores the results of fetching. Returns the number of changed lists.
     fn take(&self, fetched: Vec<Fetched>, snapshot: &Snapshot, now: Instant) -> usize {
         let mut state = self.state.lock();
         let state = &mut *state;
@@ -190,12 +189,12 @@ impl ModelLists {
         }
     }
 
-    /// A waiter that waits for one list and no longer, and not while the gateway stops.
+    /// A waiter with the time limit of one list, which also ends when the gateway stops.
     fn waiter(self: &Arc<Self>) -> Waiter {
         let waiter = Waiter::alone();
         waiter.hurry(Some(PATIENCE));
         let (lists, own) = (Arc::clone(self), waiter.clone());
-        // Once: the deadline must pass.
+        // Only once, so that the deadline passes.
         let is_told = Cell::new(false);
         waiter.keep_alive(Some(Rc::new(move |now| {
             if lists.is_stopping.load(Ordering::Acquire) && !is_told.replace(true) {
@@ -206,7 +205,7 @@ impl ModelLists {
         waiter
     }
 
-    /// Ends what is under way.
+    /// Cancels running fetches.
     pub fn stop(&self) {
         self.is_stopping.store(true, Ordering::Release);
         if let Some(thread) = self.thread.lock().take() {
@@ -215,13 +214,13 @@ impl ModelLists {
     }
 }
 
-/// Whether a credential offers what a list says.
+/// Whether a credential uses a fetched list.
 fn has_list(credential: &Credential) -> bool {
     let kind = UpstreamKind::of(&credential.provider);
     credential.unlisted.is_some() && models::has_list(kind, &credential.base_url)
 }
 
-/// The models of a list; one without any is as good as none.
+/// The models of a list; an empty list counts as a failure.
 fn filled(list: List) -> Result<Vec<Listed>, Failure> {
     match list.models.is_empty() {
         true => Err(Failure::new(FailureKind::Broken, "the list is empty")),
@@ -229,9 +228,9 @@ fn filled(list: List) -> Result<Vec<Listed>, Failure> {
     }
 }
 
-/// How long to wait after so many failures and this one.
+/// The pause after so many failures and this one.
 fn again(failure: &Failure, failures: u32) -> Duration {
-    // It has none, and will hardly get one soon.
+    // The upstream has no list, which is unlikely to change soon.
     if matches!(failure.status, Some(404 | 405 | 501)) {
         return EVERY;
     }
@@ -242,10 +241,10 @@ fn again(failure: &Failure, failures: u32) -> Duration {
     doubled.max(failure.retry_after.unwrap_or_default())
 }
 
-/// A fifth more or less, so that many gateways do not ask at once.
+/// Varies a duration by up to a fifth, so that gateways do not all ask at the same time.
 fn spread(time: Duration) -> Duration {
     let chance = RandomState::new().build_hasher().finish();
-    // 53 bits are what a fraction has.
+    // The mantissa has 53 bits.
     let fraction = (chance >> 11) as f64 / (1_u64 << 53) as f64;
     time.mul_f64(0.8 + 0.4 * fraction)
 }
@@ -255,7 +254,7 @@ impl Server {
         self.lists.is_some()
     }
 
-    /// Fetches the lists that are due, on a thread of its own: the janitor has other things to do.
+    /// Fetches due lists on a separate thread, so as not to delay other periodic tasks.
     pub fn fetch_models(self: &Arc<Self>, now: Instant) {
         let Some(lists) = &self.lists else { return };
         let mut thread = lists.thread.lock();
@@ -295,7 +294,7 @@ impl Server {
                 let headers = credential.headers_for(&[]);
                 let target = Target::of(&credential, &headers, &snapshot.config);
                 let outcome = self.services.upstream.models(target, &waiter);
-                // It refers to itself.
+                // The thread has a reference to itself.
                 waiter.keep_alive(None);
                 if lists.is_stopping.load(Ordering::Acquire) {
                     return;
@@ -311,7 +310,7 @@ impl Server {
         thread::scope(|scope| {
             for _ in 1..threads {
                 let builder = thread::Builder::new().stack_size(STACK);
-                // Those that there are do it as well.
+                // If no thread can be started, the others do the work.
                 let _ = builder.name("models".to_owned()).spawn_scoped(scope, work);
             }
             work();
@@ -321,7 +320,7 @@ impl Server {
         }
     }
 
-    /// Serves by new lists from now on.
+    /// Applies new lists.
     fn take_models(&self, lists: &ModelLists, fetched: Vec<Fetched>) {
         let _changing = self.changing.lock();
         let before = self.snapshot.load_full();
@@ -338,7 +337,7 @@ impl Server {
         self.snapshot.store(Arc::new(snapshot));
     }
 
-    /// Stops fetching lists; waits until none is under way.
+    /// Stops fetching lists, and waits for running fetches.
     pub fn stop_fetching(&self) {
         if let Some(lists) = &self.lists {
             lists.stop();

@@ -1,10 +1,10 @@
-//! Reading the files in which state survives a restart.
+//! Reads files with saved state.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Bytes of a file that are believed to be ours; the table at its usual size needs less.
+/// The largest file that is read, bytes. The sessions of default limits need less.
 pub const LARGEST: u64 = 64 * 1024 * 1024;
 pub fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();

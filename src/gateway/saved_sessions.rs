@@ -1,4 +1,4 @@
-//! The file in which sessions survive a restart (`routing.session-affinity-file`).
+//! Saves sessions across restarts (`routing.session-affinity-file`).
 
 use std::io;
 use std::time::{Instant, SystemTime};
@@ -11,10 +11,10 @@ use super::server::Server;
 use crate::atomic_file;
 use crate::session::store::{self, Moment};
 
-/// Bytes that a name takes in the file, and more.
+/// An upper bound for the bytes of a name in the file.
 const NAME_BYTES: u64 = 64;
 
-/// What was written last, so that nothing is written while nothing changes, and by one thread at a time.
+/// The digest of the last write, so that unchanged sessions are not written again. Its lock allows one writer at a time.
 #[derive(Debug, Default)]
 pub struct Written {
     sessions: Mutex<Option<u64>>,
@@ -22,15 +22,14 @@ pub struct Written {
 }
 
 impl Server {
-    /// Takes up the sessions that a file kept. What cannot be read is forgotten: a gateway without memory is
-    /// better than none.
+    /// Restores sessions from the file. Unreadable sessions are dropped: the gateway works without them.
     pub fn remember(&self) {
         let snapshot = self.snapshot.load();
         let routing = &snapshot.config.routing;
         let (Some(path), true) = (&routing.session_affinity_file, routing.session_affinity) else {
             return;
         };
-        let largest = LARGEST.max(routing.session_affinity_names.get() as u64 * NAME_BYTES);
+        let largest = LARGEST.max(routing.session_affinity_max_prefixes.get() as u64 * NAME_BYTES);
         let file = match read(path, largest) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
@@ -71,7 +70,7 @@ impl Server {
         log::info!("{count} sessions are remembered from {}", path.display());
     }
 
-    /// Writes the sessions down, if they have changed.
+    /// Writes the sessions, if they have changed.
     pub fn write_sessions(&self) {
         let snapshot = self.snapshot.load();
         let Some(path) = &snapshot.config.routing.session_affinity_file else {

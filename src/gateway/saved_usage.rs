@@ -1,4 +1,4 @@
-//! The file in which usage statistics survive a restart (`usage-statistics-file`).
+//! Saves usage statistics across restarts (`usage-statistics-file`).
 
 use std::fs;
 use std::io;
@@ -9,7 +9,7 @@ use super::server::Server;
 use crate::atomic_file::replace;
 use crate::usage::{Names, Requests, Snapshot};
 
-/// How often they are written down. At their largest they are some 25 MB, and a router's flash wears.
+/// How often they are written. They can be about 25 MB, and frequent writes wear out flash memory.
 pub const WRITE_INTERVAL: Duration = Duration::from_secs(600);
 
 impl Server {
@@ -21,8 +21,7 @@ impl Server {
         self.services.usage.requests()
     }
 
-    /// Takes up the statistics that a file kept. One that cannot be read is put aside, so that nothing is written
-    /// over it.
+    /// Restores statistics from the file. An unreadable file is renamed, so that it is not overwritten.
     pub fn restore_usage(&self) {
         let snapshot = self.snapshot.load();
         let Some(path) = &snapshot.config.usage.file else {
@@ -43,7 +42,7 @@ impl Server {
         }
     }
 
-    /// Writes the statistics down, if there are new ones.
+    /// Writes the statistics, if they have changed.
     pub fn write_usage(&self) {
         let snapshot = self.snapshot.load();
         let Some(path) = &snapshot.config.usage.file else {

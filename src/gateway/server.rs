@@ -1,4 +1,4 @@
-//! What is done with requests: routes, client keys, bodies, replies.
+//! Serves requests: routes, client keys, bodies, answers.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
@@ -43,24 +43,24 @@ use crate::http::models::{self, ListShape};
 use crate::http::reply::Reply;
 use crate::http::route::{self, Resolved, Route};
 
-/// A request that was admitted: what the server found out by its head.
+/// What the server found in the head of an admitted request.
 pub struct Ticket {
     snapshot: Arc<Snapshot>,
-    /// The key that stands for the client, if it presented one.
+    /// The client's key, if it presented one.
     client: Option<Secret>,
 }
 
-/// What a server is given by whoever starts it.
+/// The options of a server.
 pub struct ServerOptions {
-    /// Where the environment's proxies and authorities are looked up.
+    /// The environment with proxies and authorities.
     pub variables: Variables,
-    /// The addresses that are listened on.
+    /// The addresses that the gateway listens on.
     pub local: Vec<SocketAddr>,
-    /// Where logs of requests go; it is made when there is one to write.
+    /// The folder for files of requests; created when it is needed.
     pub log_folder: Arc<Path>,
-    /// Requests that are served at once.
+    /// The number of concurrent requests.
     pub workers: usize,
-    /// What bodies and answers in memory are taken from.
+    /// The memory budget for bodies and answers.
     pub budget: Budget,
     /// Lists of models that are fetched; `None` if none are.
     pub lists: Option<ModelLists>,
@@ -70,23 +70,23 @@ pub struct ServerOptions {
     pub observer: Option<Observer>,
 }
 
-/// What answers requests.
+/// The server.
 pub struct Server {
     pub(super) snapshot: ArcSwap<Snapshot>,
-    /// Held while another snapshot is made and put in the place of this one.
+    /// Held while the snapshot is replaced.
     pub(super) changing: Mutex<()>,
     /// Lists of models that are fetched; `None` if none are.
     pub(super) lists: Option<Arc<ModelLists>>,
-    /// Where the gateway listens.
+    /// The addresses that the gateway listens on.
     local: Vec<SocketAddr>,
     pub(super) services: Services,
     workers: usize,
-    /// Requests of clients who may not ask.
+    /// Refused requests.
     refused: PerSecond,
     pub(super) written: Written,
-    /// Where logs of requests go.
+    /// The folder for files of requests.
     log_folder: Arc<Path>,
-    /// `commercial-mode`, which stays as it was at the start.
+    /// `commercial-mode` at startup, which a reload does not change.
     commercial: bool,
 }
 
@@ -109,7 +109,7 @@ impl Server {
             ..Settings::default()
         });
         upstream.trust(config.ca_file.as_deref());
-        let routing = State::new(config.routing.session_affinity_names, Instant::now());
+        let routing = State::new(config.routing.session_affinity_max_prefixes, Instant::now());
         let lists = lists.map(Arc::new);
         let listings = lists.as_ref().map(|lists| lists.listings());
         let (body_limit, commercial) = (config.limits.body, config.logs.commercial);
@@ -145,7 +145,7 @@ impl Server {
         }
     }
 
-    /// Serves by `config` from now on; requests under way keep what they started with.
+    /// Serves new requests with `config`; running requests keep their snapshot.
     pub fn reload(&self, mut config: Config) {
         let _changing = self.changing.lock();
         config.logs.commercial = self.commercial;
@@ -165,7 +165,7 @@ impl Server {
             .retain(|credential_id| present.contains(&credential_id));
     }
 
-    /// What follows from a configuration and the lists of models that there are, and what is odd about it.
+    /// The snapshot of a configuration and the lists of models, with warnings.
     pub(super) fn snapshot_of(&self, config: Config) -> (Snapshot, Vec<Finding>) {
         let listings = self.lists.as_ref().map(|lists| lists.listings());
         Snapshot::new(
@@ -177,7 +177,7 @@ impl Server {
         )
     }
 
-    /// Tells of credentials that came, went or are set up otherwise, and lets routing know.
+    /// Logs added, removed and changed credentials, and updates routing.
     fn compare(&self, before: &Snapshot, now: &Snapshot) {
         let earlier: HashMap<&str, &Credential> = before.credentials().collect();
         let later: HashMap<&str, &Credential> = now.credentials().collect();
@@ -211,12 +211,12 @@ impl Server {
         }
     }
 
-    /// How long a session stays bound; `None` when sessions are not bound at all.
+    /// How long a session is kept; `None` if session affinity is off.
     pub fn session_ttl(&self) -> Option<Duration> {
         self.snapshot.load().policy.affinity
     }
 
-    /// Forgets sessions that have not been used for long enough.
+    /// Removes expired sessions.
     pub fn sweep_sessions(&self, now: Instant) {
         if let Some(ttl) = self.session_ttl() {
             let swept = self.services.routing.sweep(ttl, now);
@@ -226,7 +226,7 @@ impl Server {
         }
     }
 
-    /// Deletes the oldest logs, if there are more of them than the configuration grants.
+    /// Deletes the oldest logs above the configured limit.
     pub fn prune_logs(&self) {
         let snapshot = self.snapshot.load();
         if let Some(total) = snapshot.config.logs.total {
@@ -234,12 +234,12 @@ impl Server {
         }
     }
 
-    /// Closes connections to upstreams that have been idle for long enough.
+    /// Closes expired connections to upstreams.
     pub fn sweep_connections(&self, now: Instant) {
         self.services.upstream.sweep(now);
     }
 
-    /// Forgets signatures that have not been used for long enough.
+    /// Removes expired signatures.
     pub fn sweep_signatures(&self, now: Instant) {
         let swept = self.services.signatures.sweep(now);
         if swept > 0 {
@@ -247,7 +247,7 @@ impl Server {
         }
     }
 
-    /// Forgets answers that have not been used for long enough.
+    /// Removes expired stored responses.
     pub fn sweep_stored(&self, now: Instant) {
         let swept = self.services.stored.sweep(now);
         if swept > 0 {
@@ -255,12 +255,12 @@ impl Server {
         }
     }
 
-    /// Bytes of the budget that answers take which are kept for later.
+    /// Bytes of the budget that stored responses use.
     pub fn stored_bytes(&self) -> usize {
         self.services.stored.size().1
     }
 
-    /// Decides about a request by its head: answers what needs no upstream, refuses who may not ask.
+    /// Decides about a request by its head: answers it if it needs no upstream, refuses it, or admits it.
     pub fn admit(&self, head: &Head, peer: SocketAddr) -> Admission<Ticket> {
         let snapshot = self.snapshot.load_full();
         let is_head = head.method == "HEAD";
@@ -298,7 +298,7 @@ impl Server {
         })
     }
 
-    /// An answer that is given by the head of the request alone.
+    /// Answers a request by its head alone.
     fn local(
         &self,
         head: &Head,
@@ -312,7 +312,7 @@ impl Server {
         let _entered = logs::current::enter(id, Keep::Nothing, &self.log_folder);
         let access = Access::new(id, seen);
         let reply = reply(&inbound).with_id(access.id);
-        // Strangers can have thousands of these.
+        // Clients without a key can cause many of these.
         let told = match reply.status() {
             401 | 403 => self.refused.note(),
             _ => Some(1),
@@ -334,7 +334,7 @@ impl Server {
         Admission::Answer(reply.into_bytes())
     }
 
-    /// What a request gets that the edge refuses: in the dialect of its route, if that is known.
+    /// The answer to a request that the edge refuses, in the dialect of its route if known.
     pub fn refuse(&self, status: u16, why: &str, head: Option<&Head>) -> Vec<u8> {
         let form = head.and_then(|head| match route::resolve(&head.method, &head.target) {
             Resolved::Serve { route, query } => {
@@ -353,10 +353,10 @@ impl Server {
         reply.in_array_if(is_array).into_bytes()
     }
 
-    /// Answers a request that was admitted, and tells of it.
+    /// Answers an admitted request and logs it.
     ///
     /// # Errors
-    /// When the answer is not whole: the client has gone, or the upstream broke it off.
+    /// When the answer is incomplete: the client disconnected, or the upstream interrupted it.
     pub fn serve(
         &self,
         ticket: Ticket,
@@ -439,8 +439,7 @@ fn tell(findings: &[Finding]) {
     }
 }
 
-/// What is answered without an upstream. Out of line, as all is that an upstream's answer does not need: a worker's
-/// stack is paid for by every stream.
+/// Answers without an upstream. Not inlined, so that it does not enlarge the stack of each stream.
 #[inline(never)]
 fn from_memory(snapshot: &Snapshot, inbound: &Inbound, route: &Route<'_>) -> Reply {
     let dialect = route.dialect_for(|name| inbound.headers.get(name));

@@ -1,4 +1,4 @@
-//! The one place that calls upstreams.
+//! Calls upstreams.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -16,7 +16,7 @@ use super::call_failure;
 use super::net::{self, CallError, Network, Origin, Settings, Stage};
 use super::request::Request;
 use super::target::{Action, Call};
-use super::{claude, codex, compat, compressed, gemini, models, presented, vertex};
+use super::{claude, codex, compat, compressed, gemini, presented, vertex};
 use crate::content_encoding::Coding;
 use crate::credential::UpstreamKind;
 use crate::exchange::{Interruption, Waiter};
@@ -26,8 +26,8 @@ use crate::json::Splice;
 use crate::logs;
 use crate::redaction::Redaction;
 
-/// A pooled connection that breaks within this time has been closed by the upstream before it saw the
-/// request, and the call is made once more on another one. Later, it may have been at work.
+/// If a pooled connection breaks within this time, the upstream closed it before it received the request, and the call is
+/// repeated on a new connection. After this time the upstream may have processed the request.
 const STALE: Duration = Duration::from_secs(1);
 
 /// All upstreams.
@@ -35,18 +35,17 @@ pub struct Upstream {
     network: Network,
 }
 
-/// An answer of an upstream: its head, and a body that is still to be read.
+/// An answer of an upstream: its head, and a body to read.
 pub struct Answer {
     /// 200 to 299.
     pub status: u16,
-    /// As they came, unfiltered; of a body that was compressed, without what they say of its coded form.
+    /// The upstream's headers; without those about the encoding if the body was compressed.
     pub headers: Headers,
-    /// What it fails with is read by [`Failure::of_read`].
+    /// Its errors are converted by [`Failure::of_read`].
     pub body: Box<dyn Read>,
-    /// Through which the body waits.
+    /// The waiter that the body uses.
     pub waiter: Waiter,
-    /// What the attempt presented: whatever of the answer turns out to be an error, and its headers, go on
-    /// without it.
+    /// The secrets of the attempt, which are removed from headers and from errors in the answer.
     pub redaction: Arc<Redaction>,
 }
 
@@ -57,23 +56,22 @@ impl Upstream {
         }
     }
 
-    /// Trusts the authorities in a file (PEM) from now on, beside those built in and the system's. Connections
-    /// are kept while its content is the same; a file that cannot be read changes nothing.
+    /// Sets a file (PEM) of trusted authorities, in addition to those built in and the system's. Connections are kept if
+    /// its content is unchanged; a file that cannot be read changes nothing.
     pub fn trust(&self, file: Option<&Path>) {
         self.network.trust(file);
     }
 
-    /// Closes connections that nobody uses any more, and forgets what nobody asks for. To be called every few
-    /// seconds.
+    /// Closes idle connections and removes expired entries. Call it every few seconds.
     pub fn sweep(&self, now: Instant) {
         self.network.sweep(now);
     }
 
-    /// Calls an upstream and waits for the head of its answer. Ends at once when the client goes. An upstream that
-    /// can only stream does so, whatever the client wants.
+    /// Calls an upstream and waits for the head of its answer. Ends at once when the client disconnects. An upstream that
+    /// can only stream does so even if the client wants one body.
     ///
     /// # Errors
-    /// Whatever keeps the client from getting an answer, error answers of the upstream included.
+    /// Any failure of the call, including error answers.
     pub fn call(&self, call: &Call) -> Result<Answer, Failure> {
         call.waiter.wake_after(None);
         let (status, headers, body, redaction) = self.ask(call)?;
@@ -81,7 +79,7 @@ impl Upstream {
             .map_err(|failure| failure.redacted(&redaction))
     }
 
-    /// Sends a request, a second time if the first met a connection that was closed already.
+    /// Sends a request, again if the pooled connection was already closed.
     fn ask(&self, call: &Call) -> Result<Asked, Failure> {
         let mut is_fresh = false;
         loop {
@@ -110,20 +108,20 @@ impl Upstream {
     }
 }
 
-/// The status and the headers of an answer, its body, and what was presented for it.
+/// The status, headers and body of an answer, and the secrets of its request.
 type Asked = (u16, Headers, Box<dyn Read>, Arc<Redaction>);
 
-/// A request as it goes out, and where to.
+/// A request and its destination.
 struct Prepared<'a> {
     origin: Arc<Origin>,
     head: Vec<u8>,
     body: Splice<'a>,
-    /// What it presents.
+    /// Its secrets.
     redaction: Arc<Redaction>,
 }
 
 impl Upstream {
-    /// Out of line: its frame is not to lie below the call.
+    /// Not inlined, so that its stack frame is freed before the call.
     #[inline(never)]
     fn prepare<'a>(&self, call: &Call<'a>, is_first: bool) -> Result<Prepared<'a>, Failure> {
         let request = request(call)?;
@@ -154,7 +152,7 @@ impl Upstream {
 }
 
 impl Answer {
-    /// The length of the body, bytes, if the upstream said it.
+    /// The length of the body in bytes, if the upstream sent it.
     pub fn length(&self) -> Option<u64> {
         match self.headers.get("transfer-encoding") {
             Some(_) => None,
@@ -163,10 +161,10 @@ impl Answer {
     }
 }
 
-/// The request that a call stands for.
+/// The request for a call.
 fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     if let Action::Models(page) = call.action {
-        return models::request(call, page);
+        return models_request(call, page);
     }
     match call.target.kind {
         UpstreamKind::Gemini => gemini::request(call),
@@ -177,10 +175,21 @@ fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     }
 }
 
-/// The headers as they go out to `uri`, with a body of `length` bytes.
+/// The request for a page of the list of models.
+fn models_request<'a>(call: &Call<'a>, page: &str) -> Result<Request<'a>, Failure> {
+    match call.target.kind {
+        UpstreamKind::Gemini => gemini::models(call, page),
+        UpstreamKind::Claude => claude::models(call, page),
+        UpstreamKind::Codex => codex::models(call),
+        UpstreamKind::Compat => compat::models(call),
+        UpstreamKind::Vertex => Err(Failure::unsupported("a list of models")),
+    }
+}
+
+/// The headers of a request to `uri` with a body of `length` bytes.
 fn sent(mut headers: Headers, uri: &Uri, length: usize) -> Headers {
     headers.replace(CONTENT_LENGTH, HeaderValue::from(length));
-    // Whatever a credential's headers ask for: events are to come as they are made.
+    // Overrides a credential's headers, because compression would delay events.
     headers.put(ACCEPT_ENCODING, "identity");
     // The body is sent at once.
     headers.remove(&EXPECT);
@@ -195,13 +204,13 @@ fn sent(mut headers: Headers, uri: &Uri, length: usize) -> Headers {
     headers
 }
 
-/// Whether a connection of the pool broke before anything came.
+/// Whether a pooled connection broke before the first byte of an answer.
 fn is_stale(CallError { error, stage }: &CallError) -> bool {
     let is_broken = matches!(Interruption::of(error), None | Some(Interruption::Reset));
     *stage == Stage::Reused && is_broken
 }
 
-/// The answer, or the failure that it is.
+/// The answer, or the failure if it is an error.
 #[inline(never)]
 fn answered(
     status: u16,
@@ -225,13 +234,13 @@ fn answered(
         });
     }
     let mut start = Vec::new();
-    // An error that cannot be read still has its status.
+    // An error with an unreadable body still has its status.
     let body = body.unwrap_or_else(|_| Box::new(io::empty()));
     let read = body.take(ERROR_BODY).read_to_end(&mut start);
     let mut is_cut = read.is_err() || start.len() as u64 == ERROR_BODY;
     if let Err(error) = read {
         let failure = Failure::of_read(&error);
-        // Of an error that breaks off, the part that came still tells more than the break.
+        // The part of an interrupted error body is more informative than the interruption.
         if failure.kind == FailureKind::ClientGone {
             return Err(failure);
         }
@@ -239,7 +248,7 @@ fn answered(
     if let Some(coding) = Coding::of_start(&start) {
         let mut plain = Vec::new();
         let coded = Box::new(start.as_slice());
-        // What cannot be read of it is left.
+        // The rest is not read.
         let read = coding
             .undone(coded)
             .take(ERROR_BODY)

@@ -1,4 +1,4 @@
-//! What it means that a call ended before the head of an answer.
+//! Failures before the head of an answer.
 
 use std::io;
 
@@ -6,13 +6,13 @@ use super::net::{CallError, Stage};
 use crate::exchange::Interruption;
 use crate::failure::{Failure, FailureKind, kind_of};
 
-/// A call of `host` that ended before the head of an answer.
+/// The failure of a call to `host` that ended before the head of an answer.
 pub fn of_call(CallError { error, stage }: &CallError, host: &str) -> Failure {
     let kind = match (Interruption::of(error), stage) {
         (Some(Interruption::ClientGone), _) => FailureKind::ClientGone,
         (_, Stage::Connecting) => FailureKind::Connect,
         (Some(interruption), _) => kind_of(interruption),
-        // The deadline of the head, not one of the system's.
+        // The deadline for the head, not a timeout of the system.
         (None, _) if error.kind() == io::ErrorKind::TimedOut && error.get_ref().is_some() => {
             FailureKind::Timeout
         }
@@ -32,7 +32,12 @@ mod tests {
     #[test]
     fn what_it_means_depends_on_how_far_the_call_has_come() {
         use FailureKind::{Broken, ClientGone, Connect, Timeout};
-        let late = || io::Error::new(io::ErrorKind::TimedOut, "no answer in time");
+        let late = || {
+            io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the upstream did not answer in time",
+            )
+        };
         for (error, [reused, connecting, connected]) in [
             (late as fn() -> io::Error, [Timeout, Connect, Timeout]),
             (

@@ -1,4 +1,4 @@
-//! The Anthropic API, and others that speak Messages (spec/providers.md 9.1).
+//! The Anthropic API, and other servers with the Messages API.
 
 use http::Uri;
 use http::header::HeaderName;
@@ -16,11 +16,11 @@ const HOST: &str = "api.anthropic.com";
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 const ANTHROPIC_BETA: HeaderName = HeaderName::from_static("anthropic-beta");
-/// The version of the API, unless the client names one.
+/// The API version, unless the client sends one.
 const VERSION: &str = "2023-06-01";
-/// What every token of the vendor's own login holds; an API key never does.
+/// A text that every OAuth token contains, and no API key.
 const TOKEN_MARK: &str = "sk-ant-oat";
-/// Headers of the client that concern this API.
+/// Headers of the client that are passed to this API.
 const FORWARDED: &[&str] = &[
     "anthropic-version",
     "anthropic-dangerous-direct-browser-access",
@@ -49,7 +49,7 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     for header in call.client_headers_named("anthropic-beta") {
         header.split(',').for_each(|beta| betas.add(beta));
     }
-    // The vendor's own libraries take `betas` beside the body's fields and move them into the header.
+    // The vendor's SDKs accept `betas` as a field and move it into the header.
     for member in request::members_with(call, "betas")? {
         if member.key == "betas" {
             betas.add_json(request::raw(call, &member));
@@ -99,7 +99,7 @@ pub fn models<'a>(call: &Call<'a>, page: &str) -> Result<Request<'a>, Failure> {
     Ok(Request { uri, headers, body })
 }
 
-/// Presents the key as the upstream takes it.
+/// Sets the key in the header that the upstream expects.
 fn authenticate(call: &Call<'_>, is_vendor: bool, headers: &mut Headers, betas: &mut Betas) {
     let is_token = call
         .target
@@ -124,7 +124,7 @@ fn is_vendor(uri: &Uri) -> bool {
         && matches!(uri.port_u16(), None | Some(443))
 }
 
-/// Names of optional parts of the API, each once, in the order they came.
+/// The values of `anthropic-beta`, without duplicates, in their order.
 #[derive(Default)]
 struct Betas(Vec<String>);
 

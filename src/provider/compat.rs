@@ -1,4 +1,4 @@
-//! Anything that speaks Chat Completions (spec/providers.md 11.3).
+//! OpenAI-compatible servers with the Chat Completions API.
 
 use http::header::{ACCEPT, CACHE_CONTROL};
 

@@ -1,4 +1,4 @@
-//! Answers that are compressed though nobody asked for it (spec/providers.md 2.3).
+//! Decodes compressed answers. Some upstreams compress although no `Accept-Encoding` asks for it.
 
 use std::io::{self, Read};
 
@@ -6,10 +6,10 @@ use crate::content_encoding::Coding;
 use crate::exchange::{Interruption, Waiter};
 use crate::failure::{Failure, FailureKind};
 
-/// The body behind `codings`, the value of `Content-Encoding`.
+/// The decoded body, for `codings`, the value of `Content-Encoding`.
 ///
 /// # Errors
-/// When one of them is not known here.
+/// When a coding is not supported.
 pub fn undone(
     codings: &str,
     body: Box<dyn Read>,
@@ -22,10 +22,10 @@ pub fn undone(
         return Ok(body);
     }
     let mut body: Box<dyn Read> = Box::new(Steady(body, waiter.clone()));
-    // The last one was applied last.
+    // The last coding was applied last (RFC 9110, 8.4).
     for name in names {
         let Some(coding) = Coding::of_name(name) else {
-            let message = "the upstream compressed its answer in a way that is not supported here";
+            let message = "the upstream's answer has an unsupported Content-Encoding";
             return Err(Failure::new(FailureKind::Broken, message));
         };
         body = coding.undone(body);
@@ -33,7 +33,7 @@ pub fn undone(
     Ok(Box::new(Told(body, waiter.clone())))
 }
 
-/// A body whose silence is not told: not every decoder can go on after an error.
+/// A body that hides pauses, because not every decoder can continue after an error.
 struct Steady(Box<dyn Read>, Waiter);
 
 impl Read for Steady {
@@ -49,7 +49,7 @@ impl Read for Steady {
     }
 }
 
-/// A decoded body: not every decoder tells why it failed.
+/// A decoded body with the original error, because not every decoder returns it.
 struct Told(Box<dyn Read>, Waiter);
 
 impl Read for Told {

@@ -1,4 +1,4 @@
-//! The Gemini API with a key (spec/providers.md 5.1).
+//! The Gemini API with an API key.
 
 use http::header::HeaderName;
 
@@ -33,7 +33,7 @@ pub fn models<'a>(call: &Call<'a>, page: &str) -> Result<Request<'a>, Failure> {
     Ok(Request { uri, headers, body })
 }
 
-/// A call of either Google API: they differ in where their models are.
+/// A call of either Google API. They differ in the path of their models.
 pub fn google<'a>(call: &Call<'a>, own_base: &str, models: &str) -> Result<Request<'a>, Failure> {
     let base = match call.target.base_url {
         "" => own_base,
@@ -68,9 +68,8 @@ pub fn google<'a>(call: &Call<'a>, own_base: &str, models: &str) -> Result<Reque
     Ok(Request { uri, headers, body })
 }
 
-/// The last part of the path. A client's `alt` goes on as `$alt`, except towards a stream, which is always
-/// asked for as events: Google sends them for `alt=sse` only. `json` may have parameters, such as how enumerations are
-/// written.
+/// The last part of the path. A client's `alt` becomes `$alt`, except for streams, which are always requested with
+/// `alt=sse`, because Google sends events only then. `json` may have parameters, for example for enumerations.
 fn method(call: &Call) -> Result<String, Failure> {
     let plain = match (call.action, call.stream) {
         (Action::Generate, true) => "streamGenerateContent",

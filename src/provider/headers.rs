@@ -6,9 +6,9 @@ use http::header::{self, HeaderName, HeaderValue};
 use super::target::Call;
 use crate::failure::Headers;
 
-/// What a call says it is when the client did not.
+/// The `User-Agent` if the client sends none.
 pub(super) const PRODUCT: &str = concat!("holdfast/", env!("CARGO_PKG_VERSION"));
-/// Headers a credential may not set: they frame the message.
+/// Headers that a credential cannot set, because they frame the message.
 const REFUSED: [HeaderName; 4] = [
     header::HOST,
     header::CONTENT_LENGTH,

@@ -1,8 +1,8 @@
-//! Calling upstreams: one file per kind says how it is called, one place calls.
+//! Calls upstreams. One file per kind of upstream defines the request.
 //!
-//! [`Upstream::call`] takes what the client sent and who to be towards which upstream ([`Call`]), and gives
-//! an [`Answer`] whose body is still to be read, or a [`Failure`]. Bodies are not parsed: the client's bytes
-//! go out with edits spliced in, the upstream's come back as they are, decompressed if need be.
+//! [`Upstream::call`] takes the client's request and the credential ([`Call`]), and returns an [`Answer`] with a body to
+//! read, or a [`Failure`](crate::failure::Failure). Bodies are not parsed: the client's bytes are sent with a few
+//! edits, and the upstream's are returned as they are, decompressed if necessary.
 
 mod call;
 mod call_failure;

@@ -1,7 +1,7 @@
 //! Lists of the models that an upstream serves.
 //!
-//! The form is that of Anthropic (`GET /v1/models`, paged by `after_id`), OpenAI and whoever imitates it (`GET /models`,
-//! one page) or Google (`GET /v1beta/models`, paged by `pageToken`).
+//! The formats are those of Anthropic (`GET /v1/models`, with `after_id`), of OpenAI and compatible servers
+//! (`GET /models`, one page) and of Google (`GET /v1beta/models`, with `pageToken`).
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -11,9 +11,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::call::Upstream;
-use super::request::Request;
 use super::target::{Call, Target};
-use super::{claude, codex, compat, gemini, url};
+use super::url;
 use crate::credential::UpstreamKind;
 use crate::credential::{Listed, is_chatgpt};
 use crate::exchange::Waiter;
@@ -21,15 +20,15 @@ use crate::failure::Headers;
 use crate::failure::{Failure, FailureKind};
 use crate::time;
 
-/// Bytes of one page. The longest lists of today have some hundred KiB.
+/// The most bytes of a page. The longest known lists have a few hundred KiB.
 const PAGE_BYTES: u64 = 4 << 20;
-/// Pages of one list.
+/// The most pages of a list.
 const PAGES: usize = 20;
-/// Models of one list.
+/// The most models of a list.
 const MODELS: usize = 4096;
-/// Bytes of a model's name.
+/// The longest name of a model, bytes.
 const NAME: usize = 256;
-/// Parts of the names of OpenAI's models that Responses does not serve.
+/// Parts of the names of OpenAI's models that the Responses API does not serve.
 const OTHER_KINDS: &[&str] = &[
     "audio",
     "babbage",
@@ -46,16 +45,16 @@ const OTHER_KINDS: &[&str] = &[
     "whisper",
 ];
 
-/// What an upstream says it serves.
+/// The list of an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct List {
     pub models: Vec<Listed>,
-    /// What its clock said.
+    /// The `Date` header.
     pub date: Option<SystemTime>,
 }
 
-/// Whether an upstream is known to have a list. Vertex shows its own to logins only, and the backend of ChatGPT to its
-/// own programs.
+/// Whether an upstream has a list. Vertex AI returns it only for OAuth logins, and the backend of ChatGPT only to the
+/// vendor's clients.
 pub fn has_list(kind: UpstreamKind, base_url: &str) -> bool {
     match kind {
         UpstreamKind::Gemini | UpstreamKind::Claude | UpstreamKind::Compat => true,
@@ -65,10 +64,10 @@ pub fn has_list(kind: UpstreamKind, base_url: &str) -> bool {
 }
 
 impl Upstream {
-    /// Fetches the list of an upstream, page by page. It takes as long as `waiter` lets it.
+    /// Fetches the list of an upstream, page by page, within the limits of `waiter`.
     ///
     /// # Errors
-    /// When the list does not come, not all of it, or what comes is no list.
+    /// When a page cannot be fetched or is not a list.
     pub fn models(&self, target: Target<'_>, waiter: &Waiter) -> Result<List, Failure> {
         let mut list = List {
             models: Vec::new(),
@@ -88,7 +87,7 @@ impl Upstream {
                 return Err(unusable("the list of models is too long"));
             }
             let (models, more) = read_page(target.kind, &body)
-                .ok_or_else(|| unusable("the answer is no list of models"))?;
+                .ok_or_else(|| unusable("the answer is not a list of models"))?;
             let room = MODELS.saturating_sub(list.models.len());
             let new = models.into_iter().filter(|model| {
                 let is_name = !model.id.is_empty() && model.id.len() <= NAME;
@@ -104,23 +103,13 @@ impl Upstream {
     }
 }
 
-/// What a clock said when it sent these headers.
+/// The `Date` header.
 pub fn date(headers: &Headers) -> Option<SystemTime> {
     time::parse_http_date(headers.get("date")?)
 }
 
 fn unusable(message: &str) -> Failure {
     Failure::new(FailureKind::Broken, message)
-}
-
-pub(super) fn request<'a>(call: &Call<'a>, page: &str) -> Result<Request<'a>, Failure> {
-    match call.target.kind {
-        UpstreamKind::Gemini => gemini::models(call, page),
-        UpstreamKind::Claude => claude::models(call, page),
-        UpstreamKind::Codex => codex::models(call),
-        UpstreamKind::Compat => compat::models(call),
-        UpstreamKind::Vertex => Err(Failure::unsupported("a list of models")),
-    }
 }
 
 /// A page of any of the lists.
@@ -140,7 +129,7 @@ struct Page {
 #[serde(rename_all = "camelCase")]
 struct Row {
     id: Option<String>,
-    /// Google: `models/NAME`. OpenRouter: what people read.
+    /// Google: `models/NAME`. OpenRouter: the display name.
     name: Option<String>,
     #[serde(alias = "display_name")]
     display_name: Option<String>,
@@ -160,20 +149,20 @@ struct Row {
     supported_generation_methods: Option<Vec<String>>,
 }
 
-/// A positive number; anything else is none.
+/// A positive number; `None` for any other value.
 fn lenient<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     Ok(value.as_u64().filter(|number| *number > 0))
 }
 
-/// The models of language on a page, and what the query says of the next one; `None` if it is no list.
+/// The language models of a page, and the query of the next page; `None` if it is not a list.
 fn read_page(kind: UpstreamKind, body: &[u8]) -> Option<(Vec<Listed>, Option<String>)> {
     let page: Page = serde_json::from_slice(body).ok()?;
     let (rows, next) = match kind {
         UpstreamKind::Gemini | UpstreamKind::Vertex => {
             let token = page.next_page_token.filter(|token| !token.is_empty());
             let next = token.map(|token| format!("&pageToken={}", url::value(&token)));
-            // An account without models has neither.
+            // For an account without models, both fields are missing.
             (page.models.unwrap_or_default(), next)
         }
         UpstreamKind::Claude | UpstreamKind::Codex | UpstreamKind::Compat => {

@@ -1,4 +1,4 @@
-//! What a call presents that nobody else may see.
+//! Collects the secrets of a call for redaction.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use super::target::Call;
 use crate::logs::mask;
 use crate::redaction::{LEAST, Redaction};
 
-/// Headers that say what a client is and what it asks for, not who it is; `*` ends a prefix. Whatever else a
-/// configuration sets may be a secret.
+/// Public headers, which describe the client and its request; `*` ends a prefix. Any other configured header may be a
+/// secret.
 const PUBLIC: &[&str] = &[
     "accept*",
     "anthropic-beta",
@@ -33,7 +33,7 @@ const PUBLIC: &[&str] = &[
     "x-title",
 ];
 
-/// The secrets of `call`, which goes out with `query` by `origin`. What the client itself has sent is none.
+/// The secrets of `call`, with `query`, to `origin`. Values that the client sent are not secrets.
 pub fn secrets(call: &Call, query: Option<&str>, origin: &Origin) -> Arc<Redaction> {
     let mut secrets = Redaction::default();
     if let Some(key) = call.target.key {
@@ -82,7 +82,7 @@ fn header(secrets: &mut Redaction, name: &str, value: &str) {
 
 fn login(secrets: &mut Redaction, user: &str, password: &str) {
     secrets.add(password);
-    // As it is said in base64.
+    // As sent in base64.
     secrets.add(&format!("{user}:{password}"));
     if user.len() >= LEAST {
         secrets.add(user);

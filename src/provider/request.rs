@@ -1,4 +1,4 @@
-//! A call as it goes out.
+//! The request of a call.
 
 use std::borrow::Cow;
 
@@ -10,16 +10,15 @@ use crate::failure::Failure;
 use crate::failure::Headers;
 use crate::json::{self, Member, Splice};
 
-/// What each kind of upstream makes of a [`Call`].
+/// The request that a kind of upstream makes of a [`Call`].
 pub struct Request<'a> {
     pub uri: Uri,
     pub headers: Headers,
-    /// The client's bytes with edits spliced in.
+    /// The client's bytes with edits.
     pub body: Splice<'a>,
 }
 
-/// The client's body under the upstream's name of the model. Without a name in it, or with the right one, it
-/// stays as it is.
+/// The client's body with the upstream's name of the model.
 pub fn renamed<'a>(call: &Call<'a>, name: &str) -> Splice<'a> {
     let mut body = Splice::new(call.body);
     if let Some(span) = call.model_span {
@@ -40,7 +39,7 @@ pub fn members<'a>(call: &Call<'a>) -> Result<Vec<Member<'a>>, Failure> {
     json::members(call.body).map_err(|_| Failure::request("the body is not a JSON object"))
 }
 
-/// The same, if a key that is rarely there can be among them at all.
+/// As [`members`], but empty if the body cannot contain `key`, which is the usual case.
 ///
 /// # Errors
 /// When the body could hold the key and is not a JSON object.
@@ -51,7 +50,7 @@ pub fn members_with<'a>(call: &Call<'a>, key: &str) -> Result<Vec<Member<'a>>, F
     }
 }
 
-/// The value of a member as it stands in the body.
+/// The bytes of a member's value.
 pub fn raw<'a>(call: &Call<'a>, member: &Member) -> &'a [u8] {
     let span = member.value;
     call.body.get(span.start..span.end).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What a call is made of: which upstream, which operation, what the client sent.
+//! The parts of a call: upstream, operation and the client's request.
 
 use http::Method;
 
@@ -11,7 +11,7 @@ use crate::json::Span;
 /// The proxy a call goes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProxySetting<'a> {
-    /// That of the environment, if it names one.
+    /// The proxy of the environment, if any.
     Inherit,
     /// None.
     Direct,
@@ -19,44 +19,44 @@ pub enum ProxySetting<'a> {
     Url(&'a str),
 }
 
-/// The upstream of a call, as one credential presents itself to it.
+/// The upstream of a call, for one credential.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
     pub kind: UpstreamKind,
-    /// Where the paths of the kind are appended. Empty for the vendor's own.
+    /// The base URL. Empty for the vendor's own.
     pub base_url: &'a str,
     pub key: Option<&'a Secret>,
     /// The credential's own headers.
     pub headers: &'a [(&'a str, &'a str)],
-    /// Headers for a client that does not send them, names in lower case.
+    /// Default headers for a client that does not send them, with names in lower case.
     pub defaults: &'a [(&'static str, String)],
     pub proxy: ProxySetting<'a>,
 }
 
-/// What an upstream is asked for.
+/// The operation of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action<'a> {
-    /// An answer.
+    /// Generate an answer.
     Generate,
-    /// The number of tokens of a request.
+    /// Count the tokens of a request.
     Count,
-    /// A shorter form of a conversation (Responses).
+    /// Compact a conversation (Responses).
     Compact,
-    /// Something about an answer that it keeps (Responses). There is no body.
+    /// Access a stored response (Responses). There is no body.
     Stored(Stored<'a>),
-    /// The list of models, or a page of it, by what the query says of the page. There is no body.
+    /// Get a page of the list of models, by its query. There is no body.
     Models(&'a str),
 }
 
-/// What is asked about an answer that an upstream of Responses keeps.
+/// An operation on a stored response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stored<'a> {
     pub verb: Verb,
-    /// Behind `/responses/`, query included.
+    /// The path after `/responses/`, with the query.
     pub path: &'a str,
 }
 
-/// The method of a call that is about a kept answer.
+/// The method of such an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
     Get,
@@ -64,7 +64,7 @@ pub enum Verb {
     Post,
 }
 
-/// One call of an upstream.
+/// A call of an upstream.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
     pub target: Target<'a>,
@@ -75,21 +75,21 @@ pub struct Call<'a> {
     pub stream: bool,
     /// The client's body.
     pub body: &'a [u8],
-    /// Where the value of the body's `model` stands, quotes included.
+    /// The position of the value of the body's `model`, including quotes.
     pub model_span: Option<Span>,
     /// The client's headers, names in any case.
     pub client_headers: &'a [(&'a str, &'a str)],
     /// The client's `alt` query parameter, else its `$alt`.
     pub alt: Option<&'a str>,
-    /// Whether the body has the upstream's flavour already: then only what must be is forced on it.
+    /// Whether the body was already prepared for the upstream; then only mandatory changes are made.
     pub is_flavoured: bool,
-    /// Through which all its waits go.
+    /// The waiter for all its waits.
     pub waiter: &'a Waiter,
 }
 
 impl<'a> Target<'a> {
-    /// The upstream as `credential` presents itself to it. `headers` are its own, see
-    /// [`Credential::headers_for`]; what it does not say is as `config` says.
+    /// The upstream of `credential`. `headers` are the credential's, see [`Credential::headers_for`]; `config` has the
+    /// defaults.
     pub fn of(
         credential: &'a Credential,
         headers: &'a [(&'a str, &'a str)],
@@ -132,7 +132,7 @@ impl Verb {
 }
 
 impl<'a> Call<'a> {
-    /// One that asks for the list of models, or for a page of it.
+    /// A call for a page of the list of models.
     pub fn of_models(target: Target<'a>, page: &'a str, waiter: &'a Waiter) -> Self {
         Self {
             target,
@@ -148,7 +148,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The method of the request that it is.
+    /// The method of the request.
     pub fn method(&self) -> Method {
         match self.action {
             Action::Stored(stored) => stored.verb.method(),

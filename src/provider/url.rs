@@ -1,24 +1,24 @@
-//! URLs of calls, put together from parts.
+//! Builds the URLs of calls.
 
 use http::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::failure::{Failure, FailureKind};
 
-/// All but the unreserved characters of RFC 3986, 2.3.
+/// All except the unreserved characters of RFC 3986, 2.3.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
-/// The same, but the slashes of a name stay.
+/// The same without the slash.
 const NAME: &AsciiSet = &VALUE.remove(b'/');
 
-/// `path` under `base`. The base's own path is kept, without a closing slash, and so is its query. Where it ends with a
-/// version of the API, that stands for the one at the beginning of the path.
+/// `path` below `base`. The path and the query of the base are kept. If the base ends with an API version, that version
+/// replaces the one at the beginning of `path`.
 ///
 /// # Errors
-/// When the base is no http(s) URL.
+/// When the base is not an http(s) URL.
 pub fn under(base: &str, path: &str) -> Result<Uri, Failure> {
     let (base, own_query) = base.trim().split_once('?').unwrap_or((base.trim(), ""));
     let base = base.trim_end_matches('/');
@@ -35,7 +35,7 @@ pub fn under(base: &str, path: &str) -> Result<Uri, Failure> {
         .parse::<Uri>()
         .ok();
     uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
-        .ok_or_else(|| Failure::new(FailureKind::Connect, "the base URL cannot be used"))
+        .ok_or_else(|| Failure::new(FailureKind::Connect, "the base URL is invalid"))
 }
 
 fn has_version(base: &str) -> bool {
@@ -51,7 +51,7 @@ fn without_version(path: &str) -> &str {
     }
 }
 
-/// Whether a word is one like `v1` or `v1beta1`.
+/// Whether a segment is a version such as `v1` or `v1beta1`.
 fn is_version(word: &str) -> bool {
     let number = word.strip_prefix('v').unwrap_or_default();
     let stage = number.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -62,10 +62,10 @@ fn is_version(word: &str) -> bool {
     matches!(stage, "" | "alpha" | "beta")
 }
 
-/// A model's name as part of a path.
+/// A model's name as a segment of a path.
 ///
 /// # Errors
-/// When the name would lead to another path.
+/// When the name would change the path.
 pub fn model(name: &str) -> Result<String, Failure> {
     if name.is_empty() || name.split('/').any(|part| matches!(part, "" | "." | "..")) {
         return Err(Failure::request("the model's name cannot be part of a URL"));

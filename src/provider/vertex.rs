@@ -1,4 +1,4 @@
-//! Vertex AI with a key (spec/providers.md 5.2).
+//! Vertex AI with an API key.
 
 use super::gemini::google;
 use super::request::Request;

@@ -1,4 +1,4 @@
-//! One request on its way through its candidates.
+//! The progress of one request through its candidates.
 
 use super::catalog::{Candidate, UpstreamModel};
 use crate::credential::Credential;
@@ -7,10 +7,11 @@ use crate::failure::{Class, Fault, Scope};
 use crate::session::decision::Decision;
 use crate::session::names::Id;
 
-/// After this many failures to reach one host, its other credentials are not tried (spec/routing.md D 44).
+/// After this many failures to connect to one host, its other credentials are skipped: the host is down, and each
+/// attempt costs the client a connection timeout.
 const UNREACHABLE: u32 = 2;
 
-/// Whom to ask: a candidate and one of its names for the model.
+/// The next attempt: the indexes of a candidate and of one of its upstream models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pick {
     pub index: usize,
@@ -18,26 +19,26 @@ pub struct Pick {
     pub decision: Decision,
 }
 
-/// What a request has been through.
+/// The attempts of a request so far.
 #[derive(Debug)]
 pub struct AttemptState {
-    /// The session it belongs to, once it has been looked up.
+    /// Its session, once it has been looked up.
     pub session: Option<Id>,
     pub(super) last: Option<Pick>,
-    /// Candidates of this round that are not to be asked again.
+    /// Whether each candidate is excluded from this round.
     closed: Vec<bool>,
-    /// Members of pools that were asked in this round.
+    /// Candidates and upstream models tried in this round.
     asked: Vec<(usize, usize)>,
-    /// Where the pools begin in this request.
+    /// The first upstream model of each pool in this request.
     starts: Vec<(usize, usize)>,
-    /// How each candidate failed last.
+    /// The class of each candidate's last failure.
     classes: Vec<Option<Class>>,
-    /// Candidates called in this round.
+    /// Candidates tried in this round.
     called: u32,
 }
 
 impl AttemptState {
-    /// For a choice among `candidates`.
+    /// The state of a request with so many candidates.
     pub fn new(candidates: usize) -> Self {
         Self {
             session: None,
@@ -50,12 +51,12 @@ impl AttemptState {
         }
     }
 
-    /// Whether nobody has been asked yet.
+    /// Whether no candidate has been tried yet.
     pub fn is_fresh(&self) -> bool {
         self.last.is_none()
     }
 
-    /// Whether a candidate may still be asked in this round.
+    /// Whether a candidate may still be tried in this round.
     pub fn is_open(&self, index: usize) -> bool {
         self.closed.get(index).is_some_and(|closed| !closed)
     }
@@ -66,7 +67,7 @@ impl AttemptState {
         }
     }
 
-    /// Candidates called in this round.
+    /// Candidates tried in this round.
     pub fn called(&self) -> u32 {
         self.called
     }
@@ -86,7 +87,7 @@ impl AttemptState {
         self.starts.push((index, start));
     }
 
-    /// The members of a candidate that have not been asked in this round, in this request's order.
+    /// The upstream models of a candidate that have not been tried in this round, in this request's order.
     pub(super) fn untried_models<'c>(
         &self,
         index: usize,
@@ -126,12 +127,12 @@ impl AttemptState {
         }
     }
 
-    /// How a candidate failed last in this request.
+    /// The class of a candidate's last failure in this request.
     pub fn class(&self, index: usize) -> Option<Class> {
         self.classes.get(index).copied().flatten()
     }
 
-    /// Everybody for whom `admits` says so may be asked again.
+    /// Begins a round in which the candidates for which `admits` is true may be tried.
     pub fn next_round(&mut self, admits: impl Fn(usize) -> bool) {
         for (index, closed) in self.closed.iter_mut().enumerate() {
             *closed = !admits(index);
@@ -142,13 +143,13 @@ impl AttemptState {
     }
 }
 
-/// Hosts that could not be reached in one request.
+/// Hosts that one request could not connect to.
 #[derive(Debug, Default)]
 pub struct Unreachable<'a>(Vec<(&'a Credential, u32)>);
 
 impl<'a> Unreachable<'a> {
-    /// `credential` could not reach its host. Returns whether that has happened often enough to leave the
-    /// others alone that go the same way.
+    /// Records that the host of `credential` could not be reached. Returns whether to skip other credentials with the
+    /// same host and proxy.
     pub fn note(&mut self, credential: &'a Credential) -> bool {
         let known = self
             .0
@@ -167,7 +168,7 @@ impl<'a> Unreachable<'a> {
     }
 }
 
-/// Whether two credentials call the same host through the same proxy.
+/// Whether two credentials have the same host and proxy.
 pub fn same_way(a: &Credential, b: &Credential) -> bool {
     a.proxy == b.proxy && host(a) == host(b)
 }

@@ -1,4 +1,4 @@
-//! Which model names are offered, and by which credentials. Computed once per configuration.
+//! The models that clients can request and the credentials that serve them. Computed once per configuration.
 
 use std::collections::{BTreeMap, HashMap};
 use std::iter::repeat;
@@ -9,7 +9,6 @@ use std::sync::Arc;
 use lru::LruCache;
 use parking_lot::Mutex;
 
-use super::credential_ids::CredentialIds;
 use crate::credential::{Credential, Model, split_configured};
 use crate::reasoning::ReasoningSupport;
 use crate::session::bindings::CredentialId;
@@ -20,19 +19,19 @@ pub struct Candidate {
     id: Arc<str>,
     pub credential_id: CredentialId,
     pub credential: Arc<Credential>,
-    /// What the upstream calls the model: one name, or a pool of them.
+    /// The model's names at the upstream: one, or a pool.
     pub upstream_models: Arc<[UpstreamModel]>,
 }
 
-/// One name of a model at an upstream.
+/// A model at an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamModel {
     pub name: Arc<str>,
-    /// How much it is to think, where the configuration says so: the value of a suffix.
+    /// The configured thinking suffix, if any.
     pub thinking: Option<Arc<str>>,
-    /// What it can, where the configuration says so.
+    /// The configured reasoning support, if any.
     pub reasoning: Option<Arc<ReasoningSupport>>,
-    /// The model's name in answers, where it is not to be the one asked for.
+    /// The model's name in answers, if it is not the requested one.
     pub alias: Option<Arc<str>>,
 }
 
@@ -47,26 +46,55 @@ impl Candidate {
     }
 }
 
-/// All models that clients can name.
+/// Numbers for the ids of credentials, so that state about them is found without comparing texts. An id keeps its
+/// number for the lifetime of the process, across reloads.
+#[derive(Debug, Default)]
+pub struct CredentialIds(Mutex<Numbers>);
+
+#[derive(Debug, Default)]
+struct Numbers {
+    numbers: HashMap<Arc<str>, CredentialId>,
+    ids: Vec<Arc<str>>,
+}
+
+impl CredentialIds {
+    pub fn number(&self, id: &str) -> CredentialId {
+        let mut known = self.0.lock();
+        if let Some(credential_id) = known.numbers.get(id) {
+            return *credential_id;
+        }
+        let credential_id = CredentialId(u32::try_from(known.ids.len()).unwrap_or(u32::MAX));
+        let id: Arc<str> = Arc::from(id);
+        known.ids.push(Arc::clone(&id));
+        known.numbers.insert(id, credential_id);
+        credential_id
+    }
+
+    pub fn id(&self, credential_id: CredentialId) -> Option<Arc<str>> {
+        self.0.lock().ids.get(credential_id.index()).cloned()
+    }
+}
+
+/// All models that clients can request.
 #[derive(Debug, Default)]
 pub struct Catalog {
     by_name: BTreeMap<Box<str>, ModelEntry>,
-    /// Lower-case name to the name as offered, for clients that spell it otherwise.
+    /// Lower-case names to the names as offered, for clients that use another case.
     folded: HashMap<Box<str>, Box<str>>,
     credentials: Vec<Arc<Credential>>,
-    /// Credentials that may serve more than is listed, without members.
+    /// Credentials that may serve unlisted models; without upstream models.
     unlisted: Vec<Candidate>,
-    /// The last names that were passed on.
+    /// The last unlisted names that were requested.
     passed_on: Mutex<PassedOn>,
 }
 
-/// Offers of names that no list has, by these names.
+/// A cache of entries for unlisted names.
 #[derive(Debug)]
 struct PassedOn(LruCache<Box<str>, Arc<ModelEntry>>);
 
-/// How many of them are kept ready.
+/// Size of that cache.
 const PASSED_ON: NonZeroUsize = NonZeroUsize::new(64).unwrap();
-/// Longest name that is passed on, bytes.
+/// The longest unlisted name that is passed to a vendor, bytes.
 const LONGEST: usize = 256;
 
 impl Default for PassedOn {
@@ -75,15 +103,15 @@ impl Default for PassedOn {
     }
 }
 
-/// One model, and who serves it.
+/// A model and its candidates.
 #[derive(Debug)]
 pub struct ModelEntry {
     pub model: Model,
-    /// Priority descending, id ascending.
+    /// By descending priority, then ascending id.
     candidates: Vec<Candidate>,
-    /// The same by number, close together: they are gone through for every new session.
+    /// The candidates' numbers, contiguous because every new session scans them.
     credential_ids: Vec<CredentialId>,
-    /// Candidates of equal priority, the best first.
+    /// Ranges of candidates with equal priority, the highest first.
     tiers: Vec<Range<usize>>,
     positions: HashMap<CredentialId, usize>,
 }
@@ -99,7 +127,7 @@ impl ModelEntry {
         }
     }
 
-    /// Puts the candidates in order.
+    /// Sorts the candidates and fills in the other fields.
     fn finish(&mut self) {
         self.candidates
             .sort_by(|a, b| (-a.priority(), &a.id).cmp(&(-b.priority(), &b.id)));
@@ -127,7 +155,7 @@ impl ModelEntry {
         &self.tiers
     }
 
-    /// Where a credential stands among the candidates.
+    /// The index of a credential among the candidates.
     pub fn position(&self, credential_id: CredentialId) -> Option<usize> {
         self.positions.get(&credential_id).copied()
     }
@@ -174,8 +202,7 @@ impl Catalog {
         catalog
     }
 
-    /// Who offers a model of that name. The exact spelling is preferred to another case
-    /// (spec/config.md 2.6).
+    /// The entry of that name. An exact match takes precedence over one that differs in case.
     pub fn entry(&self, name: &str) -> Option<&ModelEntry> {
         self.by_name.get(name).or_else(|| {
             let offered = self.folded.get(name.to_lowercase().as_str())?;
@@ -183,7 +210,7 @@ impl Catalog {
         })
     }
 
-    /// Who serves a name that no list has, if it is a name of a vendor whose credentials list no models.
+    /// An entry for an unlisted name, if it looks like a model of a vendor that has a credential without `models`.
     pub fn passed_on(&self, name: &str) -> Option<Arc<ModelEntry>> {
         if self.unlisted.is_empty() || name.len() > LONGEST {
             return None;
@@ -215,7 +242,7 @@ impl Catalog {
         Some(entry)
     }
 
-    /// All offered names, in their order.
+    /// All offered names, sorted.
     pub fn entries(&self) -> impl Iterator<Item = (&str, &ModelEntry)> {
         self.by_name
             .iter()

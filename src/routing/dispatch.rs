@@ -1,103 +1,30 @@
-//! One request through its candidates until one of them answers.
+//! Calls a request's candidates one after another until one of them answers.
 
-use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
-
-use parking_lot::{Mutex, MutexGuard};
 
 use super::attempt_state::{AttemptState, Unreachable, same_way};
 use super::catalog::{Candidate, UpstreamModel};
-use super::credential_ids::CredentialIds;
 use super::dispatch_error::{Availability, DispatchError};
 use super::explain;
 use super::retry_round;
-use super::router::{RouteRequest, Router};
+use super::route_request::RouteRequest;
 use super::serving::{Placed, Serving};
+use super::state::State;
 use crate::credential::UpstreamKind;
-use crate::failure::{Class, Failure, FailureKind};
-use crate::session::bindings::{self, Bindings, Copies, CredentialId};
-use crate::session::name::{Client, Mark, Name};
+use crate::failure::{Class, Failure, FailureKind, classify};
 use crate::session::names::Id;
-use crate::session::store::{self, Moment};
 
-/// No new attempt is begun this long after a request came in (spec/routing.md D 43).
+/// No new attempt begins this long after the request was admitted, so that many credentials times a hanging
+/// upstream cannot keep a client waiting without bound.
 pub const ADMISSION_LIMIT: Duration = Duration::from_secs(600);
 
-/// Names of sessions copied at a time: some 0.1 ms.
-const COPIED: usize = 512;
-
-/// What survives a reload of the configuration.
-#[derive(Debug)]
-pub struct State {
-    router: Mutex<Router>,
-    pub credential_ids: CredentialIds,
-    /// Requests that wait for somebody's recovery.
-    waiting: AtomicUsize,
-}
-
 impl State {
-    /// `names` bounds what is remembered of sessions, see [`bindings::NAMES`].
-    pub fn new(names: NonZeroUsize, now: Instant) -> Self {
-        let bindings = Bindings::new(bindings::CAPACITY, names, now);
-        Self {
-            router: Mutex::new(Router::new(bindings)),
-            credential_ids: CredentialIds::default(),
-            waiting: AtomicUsize::new(0),
-        }
-    }
-
-    /// What is remembered, for as long as `look` takes.
-    pub fn with<T>(&self, look: impl FnOnce(&mut Router) -> T) -> T {
-        look(&mut self.router.lock())
-    }
-
-    /// Forgets sessions that have not been used for `ttl`. Returns how many.
-    pub fn sweep(&self, ttl: Duration, now: Instant) -> usize {
-        self.router.lock().bindings.sweep(ttl, now)
-    }
-
-    /// Forgets what is known of credentials that are gone.
-    pub fn retain(&self, exists: impl Fn(CredentialId) -> bool) {
-        self.router.lock().retain(exists);
-    }
-
-    /// All sessions, as text. Requests are held up by no more than copying a few of them takes.
-    pub fn sessions(&self, moment: Moment) -> String {
-        let mut copies = Copies::default();
-        loop {
-            let router = self.router.lock();
-            let has_more = router.bindings.copy(&mut copies, COPIED);
-            // Whoever waits is next.
-            MutexGuard::unlock_fair(router);
-            if !has_more {
-                break;
-            }
-        }
-        store::write(
-            copies,
-            |credential_id| self.credential_ids.id(credential_id),
-            moment,
-        )
-    }
-
-    /// Takes up a session that a file has kept.
-    pub fn restore(
-        &self,
-        client: Client,
-        credential_id: CredentialId,
-        used: Instant,
-        names: &[(Name, Mark)],
-    ) {
-        let mut router = self.router.lock();
-        router.bindings.restore(client, credential_id, used, names);
-    }
-
-    /// Calls `attempt` with one candidate after another until it succeeds, the failure is final, or
-    /// nobody is left. `wait` waits, and says whether the client is still there.
+    /// Calls `attempt` with one candidate after another until it succeeds, its failure is final, or no candidate is
+    /// left. `wait` waits, and returns whether the client is still connected.
     ///
     /// # Errors
-    /// [`DispatchError`] with the failure most worth telling.
+    /// [`DispatchError`] with the most informative failure.
     pub fn dispatch<'a, T>(
         &'a self,
         request: RouteRequest<'a>,
@@ -110,7 +37,7 @@ impl State {
         let mut attempt_state = AttemptState::new(request.candidates().len());
         let mut error = Box::new(DispatchError::default());
         let mut unreachable = Unreachable::default();
-        // Also when an attempt panics.
+        // A guard, so that the session is left also if an attempt panics.
         let mut entered = Entered {
             state: self,
             session: None,
@@ -229,7 +156,7 @@ impl State {
     }
 }
 
-/// A session with a request under way that nobody serves yet.
+/// A session whose request no credential has answered yet. Ends the request when dropped.
 struct Entered<'a, N: Fn() -> Instant> {
     state: &'a State,
     session: Option<Id>,
@@ -246,12 +173,12 @@ impl<N: Fn() -> Instant> Drop for Entered<'_, N> {
 
 enum Waited {
     Enough,
-    /// Too many are waiting already.
+    /// Too many requests are waiting already.
     NoRoom,
     ClientGone,
 }
 
-/// Leaves out the candidates behind the host that `candidate` could not reach.
+/// Skips the candidates with the same host and proxy as `candidate`.
 fn close_same_way(
     request: &RouteRequest<'_>,
     attempt_state: &mut AttemptState,
@@ -266,9 +193,8 @@ fn close_same_way(
 
 impl DispatchError {
     fn client_gone(&mut self) {
-        let failure = Failure::new(FailureKind::ClientGone, "the client has gone");
-        let fault =
-            crate::failure::classify(&failure, UpstreamKind::Compat, "", SystemTime::UNIX_EPOCH);
+        let failure = Failure::new(FailureKind::ClientGone, "the client has disconnected");
+        let fault = classify(&failure, UpstreamKind::Compat, "", SystemTime::UNIX_EPOCH);
         debug_assert_eq!(fault.class, Class::ClientGone);
         self.add(failure, &fault);
     }

@@ -1,21 +1,24 @@
-//! A request that nobody could serve: which failure is worth telling, and when to come back.
+//! The error of a request that no credential could serve: the failure to report and the time to retry.
 
 use std::time::{Duration, Instant};
 
-use super::router::{RouteRequest, Router};
+use super::route_request::RouteRequest;
+use super::router::Router;
 use crate::failure::{Class, Failure, Fault};
 
+/// A request that no credential could serve.
 #[derive(Debug, Default)]
 pub struct DispatchError {
     /// Upstream calls made.
     pub attempts: usize,
-    /// How many credentials were themselves refused, as not accepted, unpaid or not allowed.
+    /// Credentials that were rejected: invalid, unpaid or without permission.
     pub refused: usize,
-    /// The failure most worth telling; `None` when no call was made.
+    /// The most informative failure; `None` if no call was made.
     pub failure: Option<Failure>,
-    /// What that failure is.
+    /// The class of that failure.
     pub class: Option<Class>,
     rank: u8,
+    /// The state of the candidates afterwards.
     pub availability: Availability,
 }
 
@@ -38,7 +41,7 @@ impl DispatchError {
         }
     }
 
-    /// Whether the failure to tell is about a credential of ours.
+    /// Whether the failure is a rejected credential.
     pub fn is_refusal(&self) -> bool {
         self.class.is_some_and(is_refusal)
     }
@@ -51,7 +54,8 @@ fn is_refusal(class: Class) -> bool {
     )
 }
 
-/// Which of several failures is worth telling: the higher, the more useful (spec/routing.md D 42).
+/// How informative a failure is to the client. A fault in the request comes first, because retrying is useless, then
+/// 429, because it says when to retry; failures of credentials come last, because the client cannot fix them.
 fn rank(failure: &Failure, class: Class) -> u8 {
     match (class, failure.status) {
         (Class::ClientGone, _) => 9,
@@ -66,16 +70,16 @@ fn rank(failure: &Failure, class: Class) -> u8 {
     }
 }
 
-/// Who could be asked once more, and when.
+/// Which candidates are blocked, and until when.
 #[derive(Debug, Default)]
 pub struct Availability {
-    /// How many candidates the model has.
+    /// The number of candidates.
     pub candidates: usize,
-    /// How many of them are blocked, by class, the worst class first.
+    /// The number of blocked candidates by class, the most severe class first.
     pub blocked: Vec<(Class, usize)>,
-    /// Until the first of them can be used again; `None` when somebody can be, or nobody ever.
+    /// The time until the first of them is usable; `None` if one is usable now or none will be.
     pub earliest: Option<Duration>,
-    /// The kinds of upstream, each once.
+    /// The kinds of upstream, without duplicates.
     pub providers: Vec<String>,
 }
 
@@ -116,12 +120,12 @@ impl Availability {
         availability
     }
 
-    /// Whether all are blocked, at least one of them because its quota is used up.
+    /// Whether all are blocked, at least one because of its quota.
     pub fn is_out_of_quota(&self) -> bool {
         self.is_complete() && self.blocked.iter().any(|(class, _)| *class == Class::Quota)
     }
 
-    /// Whether all are blocked, and none for anything but that nobody has paid.
+    /// Whether all are blocked for lack of payment.
     pub fn is_unpaid(&self) -> bool {
         self.is_complete()
             && self
@@ -130,7 +134,7 @@ impl Availability {
                 .all(|(class, _)| *class == Class::Payment)
     }
 
-    /// Whether all are blocked, and for more than a passing illness.
+    /// Whether all are blocked.
     pub fn is_complete(&self) -> bool {
         let blocked: usize = self.blocked.iter().map(|(_, count)| count).sum();
         self.candidates > 0 && blocked == self.candidates

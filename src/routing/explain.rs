@@ -1,15 +1,16 @@
-//! Why a request went where it went, in one line for the log.
+//! Explains the routing of a request in one line of the debug log.
 
 use std::fmt::Write;
 use std::time::Instant;
 
 use super::attempt_state::AttemptState;
-use super::router::{RouteRequest, Router};
+use super::route_request::RouteRequest;
+use super::router::Router;
 
-/// Candidates that one line names; of more only the number.
+/// The most candidates that are listed; more are counted.
 const NAMED: usize = 32;
 
-/// `m: a passed over (quota 12s), b failed (transient), c lent, d`.
+/// For example `m: a skipped (quota 12s), b failed (transient), c failover`.
 pub fn line(
     router: &Router,
     request: &RouteRequest<'_>,
@@ -26,9 +27,7 @@ pub fn line(
         let what = match (picked, attempt_state.class(index)) {
             (Some(pick), None) => pick.decision.name().to_owned(),
             (_, Some(class)) => format!("failed ({})", class.name()),
-            (None, None) if !request.serves(candidate) => {
-                "passed over (cannot serve it)".to_owned()
-            }
+            (None, None) if !request.serves(candidate) => "skipped (cannot serve it)".to_owned(),
             (None, None) => match router.block(candidate, now) {
                 Some(block) => {
                     let left = block
@@ -37,11 +36,9 @@ pub fn line(
                     let left = left.map_or("until changed".to_owned(), |left| {
                         format!("{}s", left.as_secs_f64().ceil())
                     });
-                    format!("passed over ({} {left})", block.class.name())
+                    format!("skipped ({} {left})", block.class.name())
                 }
-                None if !attempt_state.is_open(index) => {
-                    "passed over (host unreachable)".to_owned()
-                }
+                None if !attempt_state.is_open(index) => "skipped (host unreachable)".to_owned(),
                 None => continue,
             },
         };

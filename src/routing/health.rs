@@ -1,4 +1,4 @@
-//! Who cannot be used, why, and until when (spec/routing.md 7.2 to 7.4).
+//! Which credentials and models are blocked after failures, why, and until when.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,19 +6,20 @@ use std::time::{Duration, Instant};
 use crate::failure::{Class, Fault, Pause, Scope, Windows};
 use crate::session::bindings::CredentialId;
 
-/// How often a model that everybody has used up is tried all the same (spec/routing.md 7.4).
+/// How often a model is tried although all its credentials are out of quota for longer than this: vendors may
+/// restore quota before the time that they gave.
 pub const PROBE_INTERVAL: Duration = Duration::from_secs(30 * 60);
 
-/// Most models of one credential whose failures are remembered: clients may name any of a vendor's family.
+/// The most models of one credential whose failures are kept: clients can request any name of a vendor's family.
 const MODELS: usize = 256;
 
-/// Why a credential is passed over for a model.
+/// Why a credential is skipped for a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {
     pub class: Class,
-    /// The last failure that had a say in it.
+    /// When the failure that determined it happened.
     pub since: Instant,
-    /// `None`: until the credential is another one.
+    /// `None`: until the credential's configuration changes.
     pub until: Option<Instant>,
 }
 
@@ -27,25 +28,25 @@ impl Block {
         self.until.is_none_or(|until| until > now)
     }
 
-    /// Whether the block is still there in `time` from now.
+    /// Whether the block will still be in force after `time`.
     pub fn outlasts(&self, time: Duration, now: Instant) -> bool {
-        // A moment that cannot be told comes after all others.
+        // A time that cannot be represented is later than all others.
         let end = now.checked_add(time);
         self.until
             .is_none_or(|until| end.is_some_and(|end| until > end))
     }
 
-    /// Hard before soft, late before early.
+    /// Orders blocks by severity: hard above soft, later above earlier.
     fn rank(&self) -> (bool, bool, Option<Instant>) {
         (!self.class.is_soft(), self.until.is_none(), self.until)
     }
 }
 
-/// What is remembered of the failures of one credential, or of one model there.
+/// The failures of one credential, or of one model there.
 #[derive(Clone, Copy, Debug, Default)]
 struct Record {
     block: Option<Block>,
-    /// The class whose ladder is being climbed, and how many steps are behind.
+    /// The class whose backoff is in progress, and the number of steps taken.
     ladder: Option<(Class, u32)>,
     probed: Option<Instant>,
 }
@@ -79,7 +80,8 @@ impl Record {
             until,
         };
         if let Some(running) = self.running(now) {
-            // One step per window, whoever else fails in it (D 24); what is worse or later counts.
+            // One backoff step per block, however many parallel requests fail during it. A more severe class, or a
+            // later time given by the upstream, replaces the block.
             let is_told = matches!(fault.pause, Pause::Hint(_) | Pause::UntilChanged);
             let says_more = is_told || running.class != fault.class;
             if says_more && fresh.rank() > running.rank() {
@@ -94,7 +96,7 @@ impl Record {
         self.probed = None;
     }
 
-    /// Takes back what was known before a request that has succeeded began (D 25).
+    /// Clears failures from before `began`, the start of a request that succeeded. A newer block stays.
     fn succeed(&mut self, began: Instant) {
         if self.block.is_none_or(|block| block.since <= began) {
             *self = Self::default();
@@ -106,12 +108,12 @@ impl Record {
     }
 }
 
-/// What is known of one credential.
+/// The health of one credential.
 #[derive(Clone, Debug)]
 struct Condition {
     whole: Record,
     models: Vec<(Arc<str>, Record)>,
-    /// The part of its allowance that is left, 0 to 1.
+    /// The remaining share of its quota, 0 to 1.
     headroom: f64,
 }
 
@@ -141,22 +143,22 @@ impl Condition {
     }
 }
 
-/// What is known of all credentials; nothing of those that have never failed.
+/// The health of all credentials. Empty for those that have never failed.
 #[derive(Debug, Default)]
 pub struct Health {
     of: Vec<Option<Box<Condition>>>,
 }
 
 impl Health {
-    /// Whether nothing at all is held against a credential. Cheap.
+    /// Whether a credential has no recorded failures. Cheap.
     #[inline]
-    pub fn is_spotless(&self, credential_id: CredentialId) -> bool {
+    pub fn is_unblemished(&self, credential_id: CredentialId) -> bool {
         self.of
             .get(credential_id.index())
             .is_none_or(Option::is_none)
     }
 
-    /// Why `model` of a credential cannot be used; `None` if it can.
+    /// Why `model` of a credential is blocked; `None` if it is usable.
     pub fn block(&self, credential_id: CredentialId, model: &str, now: Instant) -> Option<Block> {
         let condition = self.of.get(credential_id.index())?.as_ref()?;
         let of_model = condition
@@ -171,7 +173,7 @@ impl Health {
             .max_by_key(Block::rank)
     }
 
-    /// The part of a credential's allowance that is left, as far as it is known.
+    /// The remaining share of a credential's quota; 1 if unknown.
     pub fn headroom(&self, credential_id: CredentialId) -> f64 {
         match self.of.get(credential_id.index()) {
             Some(Some(condition)) => condition.headroom,
@@ -200,7 +202,7 @@ impl Health {
         }
     }
 
-    /// A request that began at `began` has succeeded.
+    /// Records the success of a request that began at `began`.
     pub fn succeed(&mut self, credential_id: CredentialId, model: &str, began: Instant) {
         let Some(Some(condition)) = self.of.get_mut(credential_id.index()) else {
             return;
@@ -214,7 +216,7 @@ impl Health {
         self.tidy(credential_id);
     }
 
-    /// What the headers of an answer say of the whole credential. `began` is when its request began.
+    /// Records the quota that an answer's headers report. `began` is the start of its request.
     pub fn note(
         &mut self,
         credential_id: CredentialId,
@@ -244,7 +246,7 @@ impl Health {
         self.tidy(credential_id);
     }
 
-    /// Whether a blocked model may be tried all the same; if so, not again for [`PROBE_INTERVAL`].
+    /// Whether a blocked model may be probed now; if so, the next probe is due after [`PROBE_INTERVAL`].
     pub fn probe(&mut self, credential_id: CredentialId, model: &str, now: Instant) -> bool {
         let Some(block) = self.block(credential_id, model, now) else {
             return false;
@@ -261,7 +263,7 @@ impl Health {
         is_due
     }
 
-    /// Forgets what is known of credentials that are gone.
+    /// Removes the health of credentials for which `exists` is false.
     pub fn retain(&mut self, exists: impl Fn(CredentialId) -> bool) {
         for (credential_id, condition) in (0..).map(CredentialId).zip(&mut self.of) {
             if !exists(credential_id) {
@@ -270,8 +272,8 @@ impl Health {
         }
     }
 
-    /// A credential is set up otherwise than before: what waited for that is over, and if it offers other
-    /// models, so is what is known of each of them (spec/config.md 4.1).
+    /// Records that a credential's configuration changed. This ends blocks that wait for a change and, if its models
+    /// changed, clears the health of each model.
     pub fn changed(&mut self, credential_id: CredentialId, has_other_models: bool) {
         let Some(Some(condition)) = self.of.get_mut(credential_id.index()) else {
             return;
@@ -290,7 +292,7 @@ impl Health {
         if self.of.len() <= index {
             self.of.resize(index + 1, None);
         }
-        // The vector has just been made long enough.
+        // The vector was resized above.
         #[allow(clippy::indexing_slicing)]
         self.of[index].get_or_insert_default()
     }
@@ -301,10 +303,10 @@ impl Health {
         };
         if let Some(condition) = slot {
             condition.models.retain(|(_, record)| !record.is_empty());
-            let is_spotless = condition.models.is_empty()
+            let is_unblemished = condition.models.is_empty()
                 && condition.whole.is_empty()
                 && condition.headroom >= 1.0;
-            if is_spotless {
+            if is_unblemished {
                 *slot = None;
             }
         }
@@ -362,7 +364,7 @@ mod tests {
                 .fail(A, &self.model, &fault, self.start + seconds(at));
         }
 
-        /// The class of the block and its end, seconds after the start.
+        /// The class of the block and its end, in seconds after the start.
         fn block(&self, at: u64) -> Option<(Class, Option<u64>)> {
             let block = self.health.block(A, "m", self.start + seconds(at))?;
             let until = block.until.map(|until| (until - self.start).as_secs());
@@ -393,7 +395,7 @@ mod tests {
             at += 1800;
         }
         bench.health.succeed(A, "m", bench.start + seconds(at));
-        assert!(bench.health.is_spotless(A));
+        assert!(bench.health.is_unblemished(A));
         bench.fail(Class::Quota, ladder(), at);
         assert_eq!(bench.block(at), Some((Class::Quota, Some(at + 1))));
     }

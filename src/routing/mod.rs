@@ -5,26 +5,24 @@
 
 mod attempt_state;
 pub mod catalog;
-mod credential_ids;
 pub mod dispatch;
 mod dispatch_error;
 mod explain;
 pub mod health;
 #[cfg(test)]
 mod model_test;
-mod near;
 mod placement;
-mod policy;
 mod retry_round;
+mod rotations;
+mod route_request;
 pub mod router;
-mod selection;
 mod serving;
+mod state;
 
 pub use attempt_state::{AttemptState, Pick};
-pub use catalog::{Candidate, Catalog, ModelEntry, UpstreamModel};
-pub use credential_ids::CredentialIds;
-pub use dispatch::State;
+pub use catalog::{Candidate, Catalog, CredentialIds, ModelEntry, UpstreamModel};
 pub use dispatch_error::{Availability, DispatchError};
-pub use policy::Policy;
-pub use router::{RouteRequest, Router, Servers};
+pub use route_request::{Policy, RouteRequest, Servers};
+pub use router::Router;
 pub use serving::{Placed, Serving};
+pub use state::State;

@@ -1,4 +1,4 @@
-//! Routing against a model so simple that it is obviously right: random outcomes, clock steps, sessions.
+//! Compares routing with a simple reference model under random outcomes, clock steps and sessions.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -21,9 +21,9 @@ const TTL: u64 = 3600;
 enum Outcome {
     Answers,
     Overloaded,
-    /// 429 with so many seconds to wait.
+    /// 429 with a time to wait, in seconds.
     Quota(u64),
-    /// 429 without a word about when.
+    /// 429 without a time to wait.
     Limited,
     Unauthorized,
     BadRequest,
@@ -31,7 +31,7 @@ enum Outcome {
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// A request of this session; the outcomes of the credentials asked, by their number.
+    /// A request of this session, with the outcome of each credential by its number.
     Ask(usize, [Outcome; CREDENTIALS]),
     Pass(u64),
     Sweep,
@@ -59,7 +59,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..40)
 }
 
-/// What is held against one credential, in seconds of the test's clock.
+/// The block of one credential, in seconds of the test's clock.
 #[derive(Clone, Copy, Debug, Default)]
 struct Blocked {
     until: u64,
@@ -88,7 +88,7 @@ impl Model {
         blocked.class.filter(|_| blocked.until > self.now)
     }
 
-    /// `is_told`: the upstream said for how long.
+    /// `is_told`: the upstream gave the time.
     fn fail(&mut self, credential: usize, class: Class, time: u64, is_told: bool) {
         let running = self.class(credential);
         let blocked = &mut self.blocked[credential];
@@ -142,7 +142,7 @@ fn failure(outcome: Outcome) -> Option<Failure> {
     }
 }
 
-/// What routing must never do, whatever happens; and what the model says it does.
+/// The invariants of routing, and its agreement with the model.
 fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
     let start = Instant::now();
     let entry = CATALOG.entry("m").unwrap();
@@ -198,7 +198,7 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
             prop_assert!(!asked.contains(&chosen), "asked twice");
             let is_free = |index: usize| model.class(index).is_none() && !asked.contains(&index);
             let any_free = (0..CREDENTIALS).any(is_free);
-            // Nobody who is blocked is asked while somebody is free, and only the passingly ill otherwise.
+            // A blocked credential is tried only if none is usable, and only if its failure is temporary.
             if any_free {
                 prop_assert!(is_free(chosen), "{chosen} is not free");
             } else if model.class(chosen) == Some(Class::Quota) {
@@ -207,7 +207,7 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
             } else {
                 prop_assert_eq!(model.class(chosen), Some(Class::Transient));
             }
-            // A session goes home, else to its stand-in, else anywhere.
+            // A session uses its primary, else its standby, else any credential.
             if let Some(known) = known {
                 let home = known.home.filter(|home| is_free(*home));
                 let stand_in = known.stand_in.filter(|stand_in| is_free(*stand_in));
@@ -285,7 +285,7 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
                 break;
             }
         }
-        // Nobody who could be asked was left out.
+        // No usable credential was left untried.
         if answered.is_none()
             && !asked
                 .iter()
@@ -310,11 +310,11 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
                         used: model.now,
                     },
                 );
-                // Whoever answers holds the session, one way or the other.
+                // The credential that answers is the session's primary or standby.
                 if let Some(answered) = answered {
                     let held = [index(binding.primary), index(binding.temporary)];
                     prop_assert!(held.contains(&Some(answered)), "{answered} of {held:?}");
-                    // A success takes back what was held against it.
+                    // A success clears the block.
                     model.blocked[answered] = Blocked::default();
                 }
             }

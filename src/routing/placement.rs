@@ -1,4 +1,4 @@
-//! Where requests go that no session sends anywhere.
+//! Chooses a candidate for requests without a session and for new sessions.
 
 use std::ops::Range;
 use std::time::Instant;
@@ -6,19 +6,18 @@ use std::time::Instant;
 use super::attempt_state::AttemptState;
 use super::catalog::Candidate;
 use super::health::PROBE_INTERVAL;
-use super::near::Near;
-use super::policy::Policy;
-use super::router::{RouteRequest, Router};
+use super::route_request::{Policy, RouteRequest};
+use super::router::{Near, Router};
 use crate::config::Strategy;
 use crate::failure::Class;
 
-/// Candidates compared for one new session.
+/// Candidates that are compared for one new session.
 const STRETCH: usize = 64;
-/// The least that a credential with little allowance left counts as having.
+/// The lower bound of the remaining quota in the cost of a credential.
 const LEAST_HEADROOM: f64 = 0.02;
 
 impl Router {
-    /// A request that belongs to no session (spec/routing.md 2).
+    /// The candidate for a request without a session, by the configured strategy.
     pub(super) fn unbound(
         &mut self,
         request: &RouteRequest<'_>,
@@ -51,11 +50,11 @@ impl Router {
                 return Some(index);
             }
         }
-        self.better_than_nothing(request, attempt_state, now)
+        self.last_resort(request, attempt_state, now)
     }
 
-    /// Where a session without a credential goes: among the best that can be used, to the one with the least
-    /// to do (spec/routing.md 7.6), or to the one `near` its beginnings.
+    /// The candidate for a session without a credential: the least loaded usable one of the highest priority, or the
+    /// one that is `near`.
     pub(super) fn place(
         &mut self,
         request: &RouteRequest<'_>,
@@ -67,7 +66,7 @@ impl Router {
         self.place_within(request, attempt_state, tiers, near, now)
     }
 
-    /// The same in the tiers above that of the candidate at `index`.
+    /// As [`Self::place`], in the tiers above that of the candidate at `index`.
     pub(super) fn place_above(
         &mut self,
         request: &RouteRequest<'_>,
@@ -127,7 +126,7 @@ impl Router {
         None
     }
 
-    /// The one of `range` with the least to do, unless `best` is better.
+    /// Updates `best` with the least loaded candidate of `range`.
     fn cheapest(
         &self,
         request: &RouteRequest<'_>,
@@ -146,7 +145,7 @@ impl Router {
             .get(range.clone())
             .unwrap_or_default();
         for (index, credential_id) in range.zip(credential_ids) {
-            // The rest only makes it more.
+            // The actual cost is at least this much.
             if !is_weighted && loads.weight_of(*credential_id) + one >= least {
                 continue;
             }
@@ -169,7 +168,7 @@ impl Router {
         }
     }
 
-    /// What one more session would make of a credential's load; `None` if it is to have none.
+    /// The load of a credential with one more session; `None` if its weight is 0.
     fn cost(&self, candidate: &Candidate, one: f64, policy: &Policy) -> Option<f64> {
         let load = self.bindings.loads().weight_of(candidate.credential_id) + one;
         let share = match policy.strategy {
@@ -177,7 +176,7 @@ impl Router {
             Strategy::WeightedRoundRobin => f64::from(candidate.credential.weight),
             _ => 1.0,
         };
-        if self.health.is_spotless(candidate.credential_id) {
+        if self.health.is_unblemished(candidate.credential_id) {
             return Some(load / share);
         }
         let headroom = self
@@ -187,9 +186,9 @@ impl Router {
         Some(load / (share * headroom))
     }
 
-    /// When nobody is free: who is only passingly ill, the one that recovers first (spec/routing.md D 28);
-    /// else, now and then, one of those whose quota is gone for long (7.4).
-    pub(super) fn better_than_nothing(
+    /// The candidate if all are blocked: the one with a temporary failure that recovers first, since refusing without
+    /// trying would be an outage of its own; else, every [`PROBE_INTERVAL`], one that is out of quota.
+    pub(super) fn last_resort(
         &mut self,
         request: &RouteRequest<'_>,
         attempt_state: &AttemptState,
@@ -237,8 +236,8 @@ impl Router {
     }
 }
 
-/// A tier from `start` on and round, a stretch at a time, each of at most two ranges. Of very many credentials
-/// the best of the next few dozen is good enough, and they all have their turn.
+/// Splits a tier, beginning at `start` and wrapping around, into stretches of at most two ranges. Comparing a few dozen
+/// of very many credentials is good enough, and the rotation reaches all of them.
 fn stretches(tier: &Range<usize>, start: usize) -> impl Iterator<Item = [Range<usize>; 2]> {
     let (from, end, size) = (tier.start, tier.end, tier.len());
     (0..size).step_by(STRETCH).map(move |offset| {

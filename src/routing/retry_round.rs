@@ -1,21 +1,22 @@
-//! Whether the candidates are asked once more, and after which pause (spec/routing.md 7.8).
+//! Whether to try the candidates again, and after which pause.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 use super::attempt_state::AttemptState;
 use super::catalog::Candidate;
-use super::router::{RouteRequest, Router};
+use super::route_request::RouteRequest;
+use super::router::Router;
 use crate::failure::Class;
 
-/// The pause before a round for which somebody is ready; it doubles from round to round.
+/// The pause before a round in which a candidate is usable; it doubles with each round.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// Those who wait for the same recovery do not all wake at the same moment: a quarter more at most, or this.
+/// Requests that wait for the same credential wake at random times: up to a quarter of the wait later, at most this.
 const SPREAD: Duration = Duration::from_secs(2);
 
-/// Opens round `round`, counted from 1, for those who may be asked in it, and says after which pause it
-/// begins; `None` if there is none.
+/// Begins round `round`, counted from 1, and returns the pause before it; `None` if there is no further round. A
+/// candidate takes part if its own `request-retry` allows and its last failure may be temporary.
 pub fn pause(
     router: &Router,
     request: &RouteRequest<'_>,
@@ -71,7 +72,7 @@ pub fn pause(
     Some(pause)
 }
 
-/// 0 to 1; good enough to spread what would happen at once.
+/// A random number between 0 and 1; good enough for jitter.
 fn random() -> f64 {
     let bits = RandomState::new().hash_one(0) >> 11;
     bits as f64 / (1_u64 << 53) as f64

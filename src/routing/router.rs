@@ -1,69 +1,32 @@
-//! Who serves a request, and what its outcome changes. No I/O and no clock: what time it is is told.
+//! Picks the candidate for each attempt and applies outcomes to sessions and health. No I/O and no clock: the time is
+//! an argument.
 
 use std::time::{Duration, Instant};
 
 use super::attempt_state::{AttemptState, Pick};
-use super::catalog::{Candidate, ModelEntry, UpstreamModel};
+use super::catalog::{Candidate, UpstreamModel};
 use super::health::{Block, Health};
-use super::near::Near;
-use super::policy::Policy;
-use super::selection::Rotations;
+use super::rotations::Rotations;
+use super::route_request::{Policy, RouteRequest};
 use crate::config::Strategy;
 use crate::failure::{Class, Fault, Pause, Windows};
 use crate::session::bindings::{Binding, Bindings, CredentialId, Key, Known};
 use crate::session::decision::Decision;
 use crate::session::names::Id;
 
-/// A branch of a conversation goes where its beginning is cached, unless there is so much more to do than
-/// elsewhere: this many sessions for a wholly shared request.
+/// A branch of a conversation goes to the credential that has its beginning in the cache, unless that credential has
+/// this many more sessions than the least loaded one (for a request that is shared completely).
 const BRANCH_SLACK: f64 = 3.0;
 
-/// Who of a model's candidates can serve a request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Servers {
-    #[default]
-    All,
-    /// Those whose upstream keeps answers: the request refers to one that is not known here.
-    Keepers,
-    /// The one that has what the request refers to.
-    One(CredentialId),
+/// A credential that already has part of a new session's prompt in its cache.
+#[derive(Clone, Copy, Debug)]
+pub struct Near {
+    pub credential_id: CredentialId,
+    /// How many more sessions than elsewhere are acceptable there.
+    pub slack: f64,
 }
 
-/// One request, as far as routing is concerned.
-#[derive(Debug)]
-pub struct RouteRequest<'a> {
-    pub entry: &'a ModelEntry,
-    /// The base name of the model asked for.
-    pub model: &'a str,
-    /// Who can serve it.
-    pub servers: Servers,
-    /// By what its session is found, if it belongs to one.
-    pub key: Option<Key>,
-    /// The session whose credential a new session is to start on.
-    pub parent: Option<Key>,
-    pub policy: Policy,
-    /// Rounds beside those of the policy.
-    pub more_rounds: u32,
-    /// It asks nothing of the model: what comes of it says nothing about anybody's health
-    /// (spec/routing.md D 25).
-    pub is_counting: bool,
-}
-
-impl<'a> RouteRequest<'a> {
-    pub fn candidates(&self) -> &'a [Candidate] {
-        self.entry.candidates()
-    }
-
-    pub fn serves(&self, candidate: &Candidate) -> bool {
-        match self.servers {
-            Servers::All => true,
-            Servers::Keepers => candidate.credential.keeps_answers(),
-            Servers::One(credential_id) => candidate.credential_id == credential_id,
-        }
-    }
-}
-
-/// All that routing remembers.
+/// The state of routing.
 #[derive(Debug)]
 pub struct Router {
     pub(super) bindings: Bindings,
@@ -80,7 +43,7 @@ impl Router {
         }
     }
 
-    /// The next one to ask, if there is any.
+    /// The next attempt, if there is one.
     pub fn pick(
         &mut self,
         request: &RouteRequest<'_>,
@@ -117,7 +80,7 @@ impl Router {
         Some(pick)
     }
 
-    /// What remains of a pool comes before other credentials.
+    /// The rest of a pool comes before other credentials.
     fn next_of_pool(
         &self,
         request: &RouteRequest<'_>,
@@ -138,7 +101,7 @@ impl Router {
         Some(pick)
     }
 
-    /// A request of a session that has not been looked up.
+    /// Looks up the request's session and picks its candidate.
     fn enter(
         &mut self,
         request: &RouteRequest<'_>,
@@ -167,7 +130,7 @@ impl Router {
         };
         let index = self
             .place(request, attempt_state, near, now)
-            .or_else(|| self.better_than_nothing(request, attempt_state, now))?;
+            .or_else(|| self.last_resort(request, attempt_state, now))?;
         let credential_id = request.candidates().get(index)?.credential_id;
         let id = self.bindings.insert(key.client, credential_id, now);
         self.bindings.attach(id, key);
@@ -194,7 +157,8 @@ impl Router {
         })
     }
 
-    /// A request of a known session (spec/routing.md 7.2).
+    /// Picks the candidate for a known session: its primary credential if usable, else its standby, else another one,
+    /// which becomes the standby.
     fn bound(
         &mut self,
         request: &RouteRequest<'_>,
@@ -218,7 +182,7 @@ impl Router {
                 });
                 return Some((better, Decision::Moved));
             }
-            // The stand-in is let go once home has answered.
+            // The standby is dropped once the primary has answered.
             let decision = match temporary {
                 None => Decision::Sticky,
                 Some(_) => Decision::Returned,
@@ -232,7 +196,7 @@ impl Router {
         }
         let index = self
             .place(request, attempt_state, None, now)
-            .or_else(|| self.better_than_nothing(request, attempt_state, now))?;
+            .or_else(|| self.last_resort(request, attempt_state, now))?;
         let credential_id = Some(request.candidates().get(index)?.credential_id);
         if credential_id == primary {
             return Some((index, Decision::Sticky));
@@ -270,7 +234,8 @@ impl Router {
         {
             return false;
         }
-        if candidate.upstream_models.len() == 1 && self.health.is_spotless(candidate.credential_id)
+        if candidate.upstream_models.len() == 1
+            && self.health.is_unblemished(candidate.credential_id)
         {
             return true;
         }
@@ -278,7 +243,7 @@ impl Router {
             .is_some()
     }
 
-    /// The first member of a pool, in this request's order, that nothing is held against.
+    /// The first upstream model, in this request's order, that is not blocked.
     fn usable_model(
         &self,
         candidate: &Candidate,
@@ -297,7 +262,7 @@ impl Router {
             .map(|(at, _)| at)
     }
 
-    /// The member to ask first: the pool's next one.
+    /// The first upstream model to try: the pool's next one.
     fn upstream_model(
         &mut self,
         candidate: &Candidate,
@@ -314,7 +279,7 @@ impl Router {
         self.usable_model(candidate, index, attempt_state, now)
     }
 
-    /// The picked one has begun to answer.
+    /// Records that the picked candidate has begun to answer.
     pub fn committed(
         &mut self,
         request: &RouteRequest<'_>,
@@ -348,8 +313,8 @@ impl Router {
         });
     }
 
-    /// Whether a session has no reason to wait for its primary: it is gone, it will not have what was cached, or
-    /// somebody has to mend it first (spec/routing.md 7.2).
+    /// Whether a session should give up its primary: it was removed, an operator has to fix it, or its block outlasts
+    /// the session's lifetime, so that its cache will be cold.
     fn is_lost(
         &self,
         request: &RouteRequest<'_>,
@@ -372,7 +337,7 @@ impl Router {
             .all(|block| block.is_some_and(|b| b.class.is_terminal() || b.outlasts(ttl, now)))
     }
 
-    /// The picked one has failed, before its answer or within it.
+    /// Records that the picked candidate has failed, before or during its answer.
     pub fn failed(
         &mut self,
         request: &RouteRequest<'_>,
@@ -404,15 +369,15 @@ impl Router {
             if binding.temporary == credential_id && is_over {
                 binding.temporary = None;
             }
-            let lets_go = fault.class.is_terminal() || !binding.is_confirmed;
-            if binding.primary == credential_id && is_over && lets_go {
+            let is_released = fault.class.is_terminal() || !binding.is_confirmed;
+            if binding.primary == credential_id && is_over && is_released {
                 binding.primary = binding.temporary.take();
                 binding.is_confirmed = binding.primary.is_some();
             }
         });
     }
 
-    /// The picked one has answered to the end.
+    /// Records that an answer is complete.
     pub fn succeeded(
         &mut self,
         candidate: &Candidate,
@@ -423,18 +388,18 @@ impl Router {
             .succeed(candidate.credential_id, &upstream_model.name, began);
     }
 
-    /// Forgets what is known of credentials that are gone.
+    /// Removes the state of credentials for which `exists` is false.
     pub fn retain(&mut self, exists: impl Fn(CredentialId) -> bool) {
         self.health.retain(&exists);
         self.bindings.retain(exists);
     }
 
-    /// A credential is set up otherwise than before.
+    /// Records that a credential's configuration changed.
     pub fn changed(&mut self, credential_id: CredentialId, has_other_models: bool) {
         self.health.changed(credential_id, has_other_models);
     }
 
-    /// What the headers of an answer told of its credential.
+    /// Records the quota that an answer's headers report.
     pub fn note(
         &mut self,
         credential_id: CredentialId,
@@ -445,7 +410,7 @@ impl Router {
         self.health.note(credential_id, windows, began, now);
     }
 
-    /// The request is over.
+    /// Records that a request of a session has ended.
     pub fn left(&mut self, id: Id, now: Instant) {
         self.bindings.change(id, now, |binding| {
             binding.in_flight = binding.in_flight.saturating_sub(1);
@@ -458,13 +423,13 @@ impl Router {
         }
     }
 
-    /// Why a candidate is passed over for the order's model, all its names considered.
+    /// Why a candidate is blocked for the request's model, considering its whole pool.
     pub fn block(&self, candidate: &Candidate, now: Instant) -> Option<Block> {
         let blocks = candidate.upstream_models.iter().map(|upstream_model| {
             self.health
                 .block(candidate.credential_id, &upstream_model.name, now)
         });
-        // The first to recover is what counts.
+        // The first upstream model to recover counts.
         blocks
             .min_by_key(|block| {
                 block.map(|block| block.until.map_or((1, None), |at| (0, Some(at))))
@@ -473,7 +438,7 @@ impl Router {
     }
 }
 
-/// What of a fault keeps a credential away, under the configuration.
+/// The part of a fault that blocks a credential under this configuration.
 fn cooling(fault: &Fault, candidate: &Candidate, policy: &Policy) -> Option<Fault> {
     let disabled = candidate
         .credential

@@ -1,30 +1,30 @@
-//! A request that has found its credential, until its answer is over.
+//! A request whose answer has begun, until the answer is complete.
 
 use std::time::{Instant, SystemTime};
 
 use super::attempt_state::{AttemptState, Pick};
 use super::catalog::{Candidate, UpstreamModel};
-use super::dispatch::State;
-use super::router::RouteRequest;
+use super::route_request::RouteRequest;
+use super::state::State;
 use crate::credential::UpstreamKind;
 use crate::failure::{Failure, Headers, Windows};
 use crate::session::decision::Decision;
 use crate::session::name::Name;
 
-/// A request that has found its credential.
+/// A request that a candidate answers.
 #[derive(Debug)]
 pub struct Placed<'a, T> {
     pub candidate: &'a Candidate,
     pub upstream_model: &'a UpstreamModel,
     pub decision: Decision,
-    /// Upstream calls made, the successful one included.
+    /// Upstream calls made, including the successful one.
     pub attempts: usize,
     pub answer: T,
-    /// Takes what becomes of the answer, and keeps the session in use until then.
+    /// Takes the outcome of the answer, and marks the session as in use until dropped.
     pub serving: Serving<'a>,
 }
 
-/// An answer under way.
+/// An answer in progress.
 #[derive(Debug)]
 pub struct Serving<'a> {
     state: &'a State,
@@ -55,7 +55,7 @@ impl<'a> Serving<'a> {
         self.request.candidates().get(self.pick.index)
     }
 
-    /// The answer's head has come.
+    /// Records the headers of the answer.
     pub fn heard(&self, headers: &Headers) {
         let Some(candidate) = self.candidate() else {
             return;
@@ -68,7 +68,7 @@ impl<'a> Serving<'a> {
         }
     }
 
-    /// The answer was whole.
+    /// Records that the answer is complete.
     pub fn succeeded(&self) {
         let Some(candidate) = self.candidate().filter(|_| !self.request.is_counting) else {
             return;
@@ -79,8 +79,8 @@ impl<'a> Serving<'a> {
         }
     }
 
-    /// The answer broke off, or ended in an error. It is too late for another credential, but this one and
-    /// the session are treated as after any failure.
+    /// Records that the answer broke off or ended in an error. It is too late for another credential, but health and
+    /// session change as after any failure.
     pub fn failed(&mut self, failure: &Failure, now: Instant) {
         let Some(candidate) = self.candidate() else {
             return;
@@ -96,7 +96,7 @@ impl<'a> Serving<'a> {
             .with(|router| router.failed(request, attempt_state, pick, &fault, now));
     }
 
-    /// One more name of the session, which its answer has given it.
+    /// Adds a session name that the answer contains.
     pub fn add_name(&self, name: Name) {
         if let Some(id) = self.attempt_state.session {
             self.state.with(|router| router.bindings.add_name(id, name));

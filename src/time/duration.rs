@@ -1,8 +1,8 @@
-//! Durations with units, as Go writes them. `jiff` reads more than that: words, spaces, signs.
+//! Durations with units, as Go writes them. (`jiff` also accepts words, spaces and signs.)
 
 use std::time::Duration;
 
-/// A sum of numbers with units: `300ms`, `2h30m`, `1h16m0.6s`, `1.5h`, `1d`. Signs and spaces are not taken.
+/// A sum of numbers with units: `300ms`, `2h30m`, `1h16m0.6s`, `1.5h`, `1d`. Signs and spaces are not accepted.
 pub fn duration(text: &str) -> Option<Duration> {
     let is_digit = |c: char| c.is_ascii_digit() || c == '.';
     let mut total = Duration::ZERO;

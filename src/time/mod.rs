@@ -1,5 +1,5 @@
-//! Dates, times of day, time zones and durations, read and written. `jiff` knows the calendar and the zones,
-//! `httpdate` the three formats of dates in HTTP.
+//! Parses and formats dates, times, time zones and durations, with `jiff` for the calendar and zones, and `httpdate` for
+//! the three HTTP date formats.
 
 mod duration;
 mod timestamp;
@@ -16,7 +16,7 @@ pub use duration::duration;
 pub use timestamp::Timestamp;
 pub use zone::until_pacific_midnight;
 
-/// The clock of TLS. rustls's own panics when the system's is set before 1970.
+/// The clock for TLS. The default of rustls panics if the system's clock is before 1970.
 #[derive(Debug)]
 pub struct TlsClock;
 
@@ -27,8 +27,7 @@ impl TimeProvider for TlsClock {
     }
 }
 
-/// A time as HTTP writes it. A clock that is set wrong must not end a request: what HTTP cannot say is the nearest
-/// time that it can.
+/// An HTTP date. A time outside its range becomes the nearest valid one, so that a wrong clock does not fail a request.
 pub fn http_date(time: SystemTime) -> HttpDate {
     /// The last second of the year 9999.
     const LAST: Duration = Duration::from_secs(253_402_300_799);
@@ -36,17 +35,17 @@ pub fn http_date(time: SystemTime) -> HttpDate {
     HttpDate::from(UNIX_EPOCH + since.min(LAST))
 }
 
-/// Reads a date of HTTP, in any of the three formats of RFC 9110 5.6.7.
+/// Parses an HTTP date, in any of the three formats of RFC 9110 5.6.7.
 pub fn parse_http_date(text: &str) -> Option<SystemTime> {
     httpdate::parse_http_date(text).ok()
 }
 
-/// Reads a time as RFC 3339 writes it: `2026-01-01T08:00:00.5Z`, `2026-01-01T10:00:00+02:00`.
+/// Parses RFC 3339: `2026-01-01T08:00:00.5Z`, `2026-01-01T10:00:00+02:00`.
 pub fn rfc3339(text: &str) -> Option<SystemTime> {
     Timestamp::parse(text.trim())?.moment()
 }
 
-/// A time as seconds since 1970, or as RFC 3339 writes it.
+/// Parses seconds since 1970 or RFC 3339.
 pub fn parse(text: &str) -> Option<SystemTime> {
     match text.parse() {
         Ok(seconds) => unix(seconds),
@@ -54,12 +53,12 @@ pub fn parse(text: &str) -> Option<SystemTime> {
     }
 }
 
-/// So many seconds after 1970, as far as there is such a time.
+/// The time so many seconds after 1970, if it can be represented.
 pub fn unix(seconds: f64) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?)
 }
 
-/// Writes seconds since 1970 as RFC 3339 does: `2025-09-29T00:00:00Z`. `None` beyond the year 9999.
+/// Formats seconds since 1970 as RFC 3339: `2025-09-29T00:00:00Z`. `None` after the year 9999.
 pub fn unix_to_rfc3339(seconds: i64) -> Option<String> {
     let date = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
     let date = date.checked_add(SignedDuration::from_secs(seconds)).ok()?;

@@ -1,4 +1,4 @@
-//! Moments, and how they are told where they happen.
+//! Timestamps with their local offset.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,17 +10,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::zone;
 
-/// A moment, to the nanosecond, and how far local clocks are ahead of UTC. Ordered by the moment. Shown as RFC 3339
-/// writes it.
+/// A time with nanoseconds and its offset from UTC. Ordered by time; displayed as RFC 3339.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp {
     moment: jiff::Timestamp,
-    /// Whole minutes: RFC 3339 knows no others.
+    /// Whole minutes, as in RFC 3339.
     offset: Offset,
 }
 
 impl Timestamp {
-    /// The beginning of the year 1, which others write for no time at all.
+    /// The beginning of the year 1, which Go uses for no time.
     pub const ZERO: Self = Self {
         moment: jiff::Timestamp::constant(-62_135_596_800, 0),
         offset: Offset::UTC,
@@ -31,12 +30,12 @@ impl Timestamp {
         Self::in_zone(time, &TimeZone::UTC)
     }
 
-    /// `time` in the zone of this program.
+    /// `time` in the zone of this process.
     pub fn local(time: SystemTime) -> Self {
         Self::in_zone(time, &zone::HERE)
     }
 
-    /// What is before or after all dates is the first or the last.
+    /// Times outside the range become the first or the last one.
     fn in_zone(time: SystemTime, zone: &TimeZone) -> Self {
         let moment = jiff::Timestamp::try_from(time).unwrap_or(match time < UNIX_EPOCH {
             true => jiff::Timestamp::MIN,
@@ -51,7 +50,7 @@ impl Timestamp {
         Self { moment, offset }
     }
 
-    /// Reads RFC 3339, and ISO 8601 where it leaves seconds or colons out.
+    /// Parses RFC 3339, and ISO 8601 without seconds or colons.
     pub fn parse(text: &str) -> Option<Self> {
         let read = Pieces::parse(text).ok()?;
         let offset = read.to_numeric_offset()?;
@@ -60,12 +59,12 @@ impl Timestamp {
         Some(Self::told(moment.ok()?, offset))
     }
 
-    /// As the system has it, if it does.
+    /// As a system time, if it can be represented.
     pub fn moment(self) -> Option<SystemTime> {
         self.moment.try_into().ok()
     }
 
-    /// The same for all who name this moment, wherever they are.
+    /// The same time in UTC.
     pub fn instant(self) -> jiff::Timestamp {
         self.moment
     }
@@ -80,7 +79,7 @@ impl Timestamp {
         self.civil().hour()
     }
 
-    /// `20:14:04` with what stands between its parts.
+    /// `20:14:04`, with the given separator.
     pub fn clock(self, between: &str) -> String {
         let time = self.civil();
         let (hour, minute, second) = (time.hour(), time.minute(), time.second());
@@ -91,7 +90,7 @@ impl Timestamp {
         self.civil().millisecond()
     }
 
-    /// To the millisecond: `2025-12-23T20:14:04.123+01:00`.
+    /// With milliseconds: `2025-12-23T20:14:04.123+01:00`.
     pub fn rfc3339(self) -> String {
         format!("{self:.3}")
     }

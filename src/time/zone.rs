@@ -1,17 +1,18 @@
-//! The time zones of this program and of Google's quotas.
+//! The time zones of this process and of Google's quotas.
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
 
-/// The zone of this program: `TZ`, else the system's; UTC where it cannot be read. Read once.
+/// The zone of this process: `TZ`, else the system's; UTC if unknown. Read once.
 pub static HERE: LazyLock<TimeZone> =
     LazyLock::new(|| TimeZone::try_system().unwrap_or(TimeZone::UTC));
 
-/// How long it is until the next midnight in Los Angeles, where Google's days begin.
+/// The time until the next midnight in Los Angeles, when Google's daily quotas reset
+/// (<https://ai.google.dev/gemini-api/docs/rate-limits>).
 pub fn until_pacific_midnight(now: SystemTime) -> Duration {
-    /// The rule of 15 U.S.C. 260a. Written out, because not every system has a database of zones.
+    /// The rule of 15 U.S.C. 260a, as a POSIX time zone, because not every system has a time zone database.
     const PACIFIC: &str = "PST8PDT,M3.2.0,M11.1.0";
     let until = || {
         let now = jiff::Timestamp::try_from(now)?;
@@ -19,7 +20,7 @@ pub fn until_pacific_midnight(now: SystemTime) -> Duration {
         let midnight = local.tomorrow()?.start_of_day()?.timestamp();
         Ok::<_, jiff::Error>(midnight.duration_since(now).unsigned_abs())
     };
-    // No zone has a date for such a clock.
+    // The clock is outside the calendar's range.
     until().unwrap_or(Duration::from_secs(24 * 3600))
 }
 

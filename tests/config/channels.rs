@@ -125,8 +125,8 @@ fn every_channel_has_a_catalogue() {
 
 #[test]
 fn aliases_that_do_not_do_what_they_seem_to_are_named() {
-    let excluded = "names a model that oauth-excluded-models excludes: never offered";
-    let unknown = "names a model that its channel does not have: never offered";
+    let excluded = "names a model that oauth-excluded-models excludes; it is never offered";
+    let unknown = "names a model that its channel does not have; it is never offered";
     assert_eq!(
         warnings(FULL),
         [
@@ -139,8 +139,8 @@ fn aliases_that_do_not_do_what_they_seem_to_are_named() {
     assert_eq!(
         warnings(taken),
         [
-            "c.yaml:1:28 warning oauth-model-alias.kimi[0] takes the name of another model of its \
-             channel, which is not offered any more"
+            "c.yaml:1:28 warning oauth-model-alias.kimi[0] has the name of another model of its \
+             channel, which is no longer offered"
         ]
     );
     assert_eq!(warnings(&format!("{REST}{taken}")), [""; 0]);

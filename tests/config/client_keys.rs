@@ -6,7 +6,7 @@ use holdfast::config::{self, ClientKeys, Loaded};
 
 use crate::load;
 
-const LOST: &str = "is there, but holds no key: every request is refused";
+const LOST: &str = "is set but holds no key: every request is refused";
 
 /// Variables: `KEY` has a value, `EMPTY` has none in it, no other is there.
 fn with_variables(text: &str) -> Loaded {

@@ -45,7 +45,7 @@ fn entries_that_cannot_be_used_are_left_out_with_a_reason() {
         (
             "claude-api-key: [{api-key: k, models: [{name: a, alias: x}, {name: b, alias: X}]}]",
             1,
-            "claude-api-key[0].models[1] offers a name that an earlier row offers: skipped",
+            "claude-api-key[0].models[1] has the same name as an earlier row and is ignored",
         ),
         (
             "claude-api-key: [{api-key: k, headers: {host: h}}]",
@@ -65,17 +65,17 @@ fn entries_that_cannot_be_used_are_left_out_with_a_reason() {
         (
             "claude-api-key: [{api-key: k, headers: {a: b, A: c}}]",
             1,
-            "claude-api-key[0].headers.A is given twice but for case, this one is used",
+            "claude-api-key[0].headers.A is set twice, in different case: this one is used",
         ),
         (
             "claude-api-key: [{api-key: k}, {api-key: k}]",
             2,
-            "claude-api-key[1] is the same as an earlier entry: both are used",
+            "claude-api-key[1] is the same as an earlier entry; both are used",
         ),
         (
             "gemini-api-key: [{api-key: k}, {api-key: ' k '}]",
             1,
-            "gemini-api-key[1] has the key and base-url of an earlier entry: skipped",
+            "gemini-api-key[1] has the same key and base-url as an earlier entry and is ignored",
         ),
         (
             "openai-compatibility: [{name: n, models: [{name: m}]}]",
@@ -100,7 +100,7 @@ fn entries_that_cannot_be_used_are_left_out_with_a_reason() {
         (
             "openai-compatibility: [{name: n, base-url: 'http://h', models: [{name: m}]}, {name: N, base-url: 'http://i'}]",
             2,
-            "openai-compatibility[1] has the name of an earlier provider: their models are merged",
+            "openai-compatibility[1] has the same name as an earlier provider; their models are merged",
         ),
     ] {
         let (credentials, warnings) = credentials(&format!("api-keys: [k]\n{entry}"));

@@ -2,6 +2,7 @@
 
 use holdfast::config;
 
+use crate::table::uncommented;
 use crate::{credentials, load};
 
 const EXAMPLE: &str = include_str!("../../config.example.yaml");
@@ -33,19 +34,13 @@ fn the_smallest_one_is_that_of_the_readme() {
 
 #[test]
 fn the_shipped_example_can_be_uncommented() {
-    /// Settings have no space after the `#`, or the two that indent a list.
-    fn setting(line: &str) -> &str {
-        let rest = line
-            .strip_prefix('#')
-            .filter(|rest| !rest.starts_with(' ') || rest.starts_with("  "));
-        rest.unwrap_or(line)
-    }
-    // Neither the text of the first lines nor files that are not there.
-    let lines = EXAMPLE
+    // Without files that are not there.
+    let text = uncommented();
+    let lines: Vec<&str> = text
         .lines()
-        .filter(|line| !line.starts_with("#   holdfast") && !line.contains("-file: \"/"));
-    let text: Vec<&str> = lines.map(setting).collect();
-    let (credentials, mut warnings) = credentials(&text.join("\n"));
+        .filter(|line| !line.contains("-file: \"/"))
+        .collect();
+    let (credentials, mut warnings) = credentials(&lines.join("\n"));
     warnings.retain(|warning| !warning.contains(" is a placeholder of an example"));
     assert_eq!(warnings.len(), 1, "{warnings:#?}");
     let mut providers: Vec<&str> = credentials.iter().map(|c| c.provider.key()).collect();

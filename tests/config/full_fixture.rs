@@ -1,4 +1,4 @@
-//! The fixture that holds every documented key: `spec/config.md` 10, rows 1 to 4.
+//! The fixture that holds every key of the format.
 
 use holdfast::credential::Credential;
 use holdfast::payload::{Protocol, Request};
@@ -36,7 +36,8 @@ fn the_full_fixture_loads_and_says_what_it_does_not_do() {
     let placeholder = " is a placeholder of an example: replace it with your own key";
     assert_eq!(ending(placeholder).len(), 4);
     assert_eq!(warnings.len(), 3 + 2 + 3 + 2 + 4, "{warnings:#?}");
-    let sockets = "c.yaml:56:10 warning ws-auth lets anybody who reaches this host open WebSockets";
+    let sockets =
+        "c.yaml:56:10 warning ws-auth lets anybody who can reach this host open WebSockets";
     assert!(warnings.contains(&sockets.to_owned()), "{warnings:#?}");
     for hidden in [
         "c.yaml:205:7 warning oauth-model-alias.gemini-cli[0] ",

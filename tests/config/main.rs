@@ -20,8 +20,9 @@ mod models;
 mod network;
 mod payload;
 mod problems;
-mod schema;
+mod reference;
 mod secrets;
+mod table;
 mod values;
 
 use holdfast::config::{self, Config, Loaded};

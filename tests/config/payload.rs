@@ -1,4 +1,4 @@
-//! The rules of `payload`: `spec/config.md` 3.3, 3.4, 3.6.
+//! The rules of `payload`.
 
 use holdfast::config::Severity;
 use holdfast::payload::{Protocol, Request};
@@ -280,7 +280,7 @@ fn rules_that_never_apply_are_told() {
         ),
         (
             "{models: [{name: m}], params: {\"a|b\": 1}}",
-            "payload.override[0].params.a|b uses `|` or `@` in its path, which lead nowhere",
+            "payload.override[0].params.a|b uses `|` or `@` in its path, which match nothing",
         ),
     ] {
         let text = format!("payload:\n  override:\n    - {rule}\n");
@@ -343,7 +343,7 @@ fn what_is_written_and_removed_again_is_told() {
         ("{name: a}", "{name: b}", false),
     ] {
         let told = warnings(&both(over, filter));
-        let expected = "c.yaml:4:21 warning payload.override[0].params.a.b is removed again by rule 1 of filter, which concerns the same models";
+        let expected = "c.yaml:4:21 warning payload.override[0].params.a.b is removed again by rule 1 of filter, which applies to the same models";
         match is_told {
             true => assert_eq!(told, [expected], "{over} {filter}"),
             false => assert_eq!(told, [""; 0], "{over} {filter}"),

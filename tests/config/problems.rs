@@ -165,7 +165,7 @@ fn disguises_are_refused_by_name() {
         assert_eq!(found(text), [""; 0], "{text}");
     }
     let odd = found("claude-api-key: [{api-key: a, cloak: {mode: maybe}}]");
-    assert!(odd[0].contains("must be auto, always or never"), "{odd:?}");
+    assert!(odd[0].contains("must be never, auto or always"), "{odd:?}");
     let wrong = load("claude-api-key: [{api-key: a, cloak: {strict-mode: 1}}]");
     assert!(wrong.config.is_none());
 }
@@ -222,5 +222,34 @@ openai-compatibility:
     }
     for secret in secrets {
         assert!(!printed.contains(secret), "{secret} in {printed}");
+    }
+}
+
+#[test]
+fn a_key_in_the_wrong_place_is_shown_the_right_one() {
+    for (text, message) in [
+        (
+            "session-affinity: true",
+            "c.yaml:1:1 warning session-affinity belongs under `routing`",
+        ),
+        (
+            "routing: {port: 1}",
+            "c.yaml:1:11 warning routing.port belongs at the top level of the file",
+        ),
+        (
+            "routing.strategy: rr",
+            "c.yaml:1:1 warning routing.strategy is not a known key, did you mean `routing`?",
+        ),
+        (
+            "sesion-afinity: 1",
+            "c.yaml:1:1 warning sesion-afinity is not a known key",
+        ),
+        (
+            "routing: {sesion-affinity: 1}",
+            "c.yaml:1:11 warning routing.sesion-affinity is not a known key, did you mean `session-affinity`?",
+        ),
+    ] {
+        let found = problems(&format!("{text}\napi-keys: [k]"));
+        assert_eq!(found, [message], "{text}");
     }
 }

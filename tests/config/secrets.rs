@@ -1,4 +1,4 @@
-//! Values from variables and from files of their own: `spec/config.md` 8, rows 4 and 5.
+//! Values from variables and from files of their own.
 
 use std::fs;
 use std::path::PathBuf;
@@ -130,11 +130,11 @@ fn what_is_odd_about_a_secret_file_is_told() {
     for (text, part) in [
         (
             format!("claude-api-key: [{{api-key: a, api-key-file: {open}}}]"),
-            "is given beside `api-key`",
+            "cannot be set together with `api-key`",
         ),
         (
             format!("api-keys: [a]\napi-keys-file: {open}"),
-            "is given beside `api-keys`",
+            "cannot be set together with `api-keys`",
         ),
         ("api-keys-file: /no/such/file".to_owned(), "cannot be read"),
         (

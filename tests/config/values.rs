@@ -102,7 +102,7 @@ fn routing_is_read() {
     let routing = &config.routing;
     assert_eq!(routing.strategy, Strategy::WeightedRoundRobin);
     assert_eq!(routing.session_affinity_mode, AffinityMode::Hash);
-    assert_eq!(routing.session_affinity_names.get(), 4096);
+    assert_eq!(routing.session_affinity_max_prefixes.get(), 4096);
     assert!(routing.session_affinity_subagents && routing.session_affinity_priority_failback);
     assert_eq!(
         routing.session_affinity_file.as_deref(),
@@ -188,20 +188,20 @@ fn odd_routing_values_warn_and_fall_back() {
         (
             "strategy: random",
             Some(
-                "13 warning routing.strategy must be round-robin, weighted-round-robin or fill-first, round-robin is used",
+                "13 warning routing.strategy must be round-robin, fill-first or weighted-round-robin: round-robin is used",
             ),
         ),
         ("strategy: weighted-round-robin", None),
         (
             "session-affinity-ttl: 0",
             Some(
-                "25 warning routing.session-affinity-ttl must be a duration such as `30m`, 1h is used",
+                "25 warning routing.session-affinity-ttl must be a duration such as `30m`: 1h is used",
             ),
         ),
         (
             "session-affinity-ttl: 1 h",
             Some(
-                "25 warning routing.session-affinity-ttl must be a duration such as `30m`, 1h is used",
+                "25 warning routing.session-affinity-ttl must be a duration such as `30m`: 1h is used",
             ),
         ),
         (

@@ -127,7 +127,7 @@ fn others_are_served_without_keys_only_where_that_is_asked_for() {
     program.expect("listening on http://0.0.0.0:");
     // Without that word it is not taken up.
     fs::write(&path, open).unwrap();
-    program.expect("not reloaded, the old one stays");
+    program.expect("is invalid; the previous configuration stays in use");
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn a_configuration_that_serves_nothing_is_an_error() {
     let folder = Folder::new();
     for (text, expected) in [
         (CONFIG, None),
-        ("port: 1\n", Some("error there is no credential")),
+        ("port: 1\n", Some("error no credential is configured")),
         (
             "claude-api-key: [{api-key: k, excluded-models: ['*']}]\n",
             Some("error no credential offers a model"),
@@ -129,7 +129,7 @@ fn a_first_configuration_is_written_once_and_serves() {
     let output = start();
     assert_eq!(output.status.code(), Some(1));
     let err = String::from_utf8(output.stderr).unwrap();
-    assert!(err.contains("exists already"), "{err}");
+    assert!(err.contains("already exists"), "{err}");
 }
 
 #[test]
@@ -137,7 +137,11 @@ fn init_without_a_terminal_says_what_it_needs() {
     let folder = Folder::new();
     for (line, code, expected) in [
         (&["init"][..], 1, "--provider is missing"),
-        (&["init", "--provider", "claude"], 1, "no API key was given"),
+        (
+            &["init", "--provider", "claude"],
+            1,
+            "cannot read the API key",
+        ),
         (
             &["init", "--provider", "openai-compatible", "--key-env", "K"],
             1,
@@ -146,7 +150,7 @@ fn init_without_a_terminal_says_what_it_needs() {
         (
             &["init", "--provider", "claude", "--base-url", "http://h"],
             1,
-            "--base-url needs",
+            "--base-url requires",
         ),
         (
             &["init", "--provider", "clod"],

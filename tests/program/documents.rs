@@ -189,7 +189,7 @@ fn the_settings_of_clients_are_those_that_init_prints() {
             .lines()
             .find_map(|line| line.trim().strip_prefix("- hf-"));
         let key = format!("hf-{}", key.unwrap());
-        let (_, settings) = out.split_once("Point the client at it:\n\n").unwrap();
+        let (_, settings) = out.split_once("Configure the client:\n\n").unwrap();
         for line in settings.replace(&key, "KEY").lines() {
             let line = line.trim().trim_start_matches("export ");
             let is_said = line.is_empty() || line.starts_with('#') || text.contains(line);

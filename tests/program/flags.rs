@@ -62,11 +62,11 @@ fn a_misspelt_line_ends_with_two() {
     for (line, message) in [
         (
             &["--cofnig", "x"][..],
-            "there is no --cofnig, did you mean --config?",
+            "unknown option --cofnig, did you mean --config?",
         ),
-        (&["--config"], "--config takes a value: FILE"),
-        (&["chekc"], "there is no command 'chekc'"),
-        (&["--strict"], "--strict needs --check"),
+        (&["--config"], "--config requires a value: FILE"),
+        (&["chekc"], "unknown command 'chekc'"),
+        (&["--strict"], "--strict requires --check"),
         (&["completions", "tcsh"], "bash, zsh, fish"),
     ] {
         let (code, out, err) = outcome(&mut command(line));

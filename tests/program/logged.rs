@@ -197,7 +197,7 @@ fn a_log_in_a_file_is_announced_elsewhere() {
     let path = folder.write("config.yaml", text);
     let program = Program::start(&["--config", path.to_str().unwrap()]);
     let logs = program.writable().join("logs");
-    program.expect(&format!("the log goes to {}", logs.display()));
+    program.expect(&format!("logging to {}", logs.display()));
     eventually(
         || logs.join("main.log").exists(),
         || "there is no log".to_owned(),

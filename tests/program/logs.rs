@@ -263,7 +263,7 @@ fn the_log_goes_where_it_is_told_and_looks_as_it_is_told() {
     }
     setup.reload("debug: true");
     assert_eq!(setup.ask(BODY).0, 200);
-    setup.program.expect("] [info ] [server/access.rs:");
+    setup.program.expect("] [info ] [generation/access_log.rs:");
     setup.reload("logging-to-file: true\nlog-format: json\ndebug: true");
     let printed = setup.program.printed();
     let (_, answer) = setup.ask("{}");

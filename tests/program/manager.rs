@@ -36,7 +36,7 @@ fn follow(socket: &UnixDatagram, name: &str) {
     let (second, ready) = reload();
     assert!(second > first);
     assert_eq!(ready[0], "READY=1");
-    assert!(ready[1].ends_with("the file cannot be used"), "{ready:?}");
+    assert!(ready[1].ends_with("an older one is in use"), "{ready:?}");
 
     program.signal("TERM");
     // Whoever watches the file may have it read once more before that.
@@ -44,7 +44,7 @@ fn follow(socket: &UnixDatagram, name: &str) {
     while last[0] != "STOPPING=1" {
         last = heard(socket);
     }
-    assert_eq!(last[1], "STATUS=0 requests under way");
+    assert_eq!(last[1], "STATUS=0 requests in progress");
     assert_eq!(program.wait().code(), Some(0));
 }
 

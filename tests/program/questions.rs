@@ -48,7 +48,7 @@ fn a_check_tells_everything_at_once() {
 fn credentials_and_their_certificate_are_checked_too() {
     let odd = FILE.replace("gpt-*", "'*'");
     let warning = "config.yaml:5:5 warning claude-api-key[0] offers no model and is never used\n";
-    let error = "config.yaml error no credential offers a model: no request can be served. Add `models` to one\n";
+    let error = "config.yaml error no credential offers a model, so no request can be served. Add `models` to one\n";
     let other = "gemini-api-key: [{api-key: k, models: [{name: m}]}]\n";
     for (text, flags, expected, problems) in [
         (
@@ -166,18 +166,18 @@ fn a_model_is_explained() {
     assert_eq!((code, err.as_str()), (Some(0), ""));
     assert!(out.starts_with("asked       team/Sonnet(high)\nmodel       team/Sonnet\nthinking    high\noffered as  team/sonnet\nserved by 1 of 1 credentials, "), "{out}");
     assert!(
-        out.contains("  by its prefix team  as claude-x(high)\n"),
+        out.contains("  with prefix team  as claude-x(high)\n"),
         "{out}"
     );
     assert!(
-        out.ends_with("never used\n  claude-api-key[0].excluded-models no model matches gpt-*\n"),
+        out.ends_with("never used\n  claude-api-key[0].excluded-models: no model matches gpt-*\n"),
         "{out}"
     );
     assert!(!out.contains("secret"), "{out}");
     let (code, out, _) = ask(FILE, &["--explain=sonet"]);
     assert_eq!(code, Some(1));
     assert!(
-        out.contains("served by   nobody\n") && out.contains("did you mean\n  sonnet\n"),
+        out.contains("served by   no credential\n") && out.contains("did you mean\n  sonnet\n"),
         "{out}"
     );
 }

@@ -86,7 +86,7 @@ fn a_broken_file_changes_nothing_until_it_is_mended() {
         "api-keys: [second]\nproxy-url: ftp://x\nrequest-retry: many\n",
     )
     .unwrap();
-    program.expect("not reloaded");
+    program.expect("is invalid; the previous");
     program.expect("config.yaml:2:12 error proxy-url");
     program.expect("config.yaml:3:16 error request-retry");
     expect_key(&program, address, "first");

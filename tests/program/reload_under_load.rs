@@ -148,7 +148,7 @@ fn no_request_fails_and_memory_stays_level() {
     let printed = program.printed();
     let (good, bad) = (
         printed.matches(" reloaded\n").count(),
-        printed.matches(" not reloaded").count(),
+        printed.matches(" is invalid; the previous").count(),
     );
     println!(
         "{} answers, {good} reloads, {bad} refused, {first} KiB, then {last} KiB",

@@ -22,12 +22,12 @@ fn a_hangup_reloads_the_file_and_a_bad_file_changes_nothing() {
     assert_eq!((models("first"), models("second")), (401, 200));
     folder.write("config.yaml", "api-keys: [third]\nport: many\n");
     program.signal("HUP");
-    program.expect("not reloaded");
+    program.expect("is invalid; the previous");
     program.expect("config.yaml:2:7");
     assert_eq!((models("second"), models("third")), (200, 401));
     folder.write("config.yaml", "");
     program.signal("HUP");
-    program.expect("is empty, the old one stays");
+    program.expect("is empty; the previous configuration stays in use");
     assert_eq!(models("second"), 200);
 }
 
@@ -53,7 +53,7 @@ fn signals_for_other_services_change_nothing() {
     }
     // It still hears those that are for it, which come behind.
     program.signal("HUP");
-    program.expect("is the same");
+    program.expect("is unchanged");
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn every_line_has_the_format_of_the_log() {
     program.address();
     folder.write("config.yaml", &format!("{PLAIN}{json}port: [1]\n"));
     program.signal("HUP");
-    program.expect("not reloaded");
+    program.expect("is invalid; the previous");
     folder.write("config.yaml", &format!("{PLAIN}{json}{odd}# Changed.\n"));
     program.signal("HUP");
     program.expect(" reloaded\"");
@@ -143,7 +143,7 @@ mod with_upstreams {
         let mut program = serving(&folder, &configuration(&upstreams, false));
         let mut stream = streaming(&program);
         program.signal("TERM");
-        program.expect("1 requests under way");
+        program.expect("1 requests in progress");
         eventually(
             || TcpStream::connect(program.address()).is_err(),
             || "it still accepts".to_owned(),
@@ -173,7 +173,7 @@ mod with_upstreams {
         );
         let _stream = streaming(&program);
         program.signal("TERM");
-        program.expect("under way");
+        program.expect("in progress");
         program.signal("TERM");
         program.wait();
     }
@@ -205,7 +205,7 @@ mod with_upstreams {
             let _stream = streaming(&program);
             program.signal("TERM");
             if second {
-                program.expect("under way");
+                program.expect("in progress");
                 program.signal("TERM");
             }
             program.expect("did not finish");

@@ -92,7 +92,7 @@ fn an_account_is_taken_down_and_brought_back() {
         "{other} {decision}"
     );
     writeln!(input, "{number}").unwrap();
-    program.expect("is back");
+    program.expect("is up again");
     assert_eq!(ask(3), (account, "returned".to_owned()));
     writeln!(input, "nonsense").unwrap();
     program.expect("Type a number from 1 to 3.");

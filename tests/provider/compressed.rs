@@ -17,7 +17,7 @@ fn an_unknown_coding_is_said() {
     assert_eq!(failure.kind, FailureKind::Broken);
     assert_eq!(
         failure.message,
-        "the upstream compressed its answer in a way that is not supported here"
+        "the upstream's answer has an unsupported Content-Encoding"
     );
 }
 

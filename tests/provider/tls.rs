@@ -270,7 +270,7 @@ fn a_handshake_has_a_limit_of_its_own() {
         .unwrap();
     assert_eq!(failure.kind, FailureKind::Connect);
     assert!(
-        failure.message.ends_with("the handshake took too long"),
+        failure.message.ends_with("the TLS handshake timed out"),
         "{failure}"
     );
 }

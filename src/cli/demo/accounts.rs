@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::credential;
 use crate::wire::Dialect;
 
-/// Enough to see sessions spread and stay.
+/// Enough to see sessions spread and stay in place.
 pub const COUNT: usize = 3;
 
 /// The API key of an account.
@@ -14,7 +14,7 @@ pub fn key(dialect: Dialect, number: usize) -> String {
     format!("{}-account-{number}", dialect.name())
 }
 
-/// What it is called in what the demo prints.
+/// Its name in the demo's output.
 pub fn name(number: usize) -> String {
     format!("account {number}")
 }

@@ -1,4 +1,4 @@
-//! `holdfast demo`: the gateway in front of embedded upstreams, to be tried with `curl`.
+//! `holdfast demo`: the gateway with embedded upstreams, to try it with `curl`.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -24,7 +24,7 @@ use crate::generation::access_log::short_session;
 use crate::generation::hooks::Report;
 use crate::wire::Dialect;
 
-/// Not a secret: the demo listens on loopback and has nothing to protect.
+/// Not a secret: the demo listens on loopback only.
 const API_KEY: &str = "demo-key";
 /// Slow enough to see a stream arrive in pieces.
 const DELTA_DELAY: Duration = Duration::from_millis(40);
@@ -42,7 +42,7 @@ pub fn run(port: u16, json: bool) -> ExitCode {
     let text = configuration(port, upstreams.address());
     let loaded = config::load(&text, "demo");
     let Some(config) = loaded.config else {
-        return fail("the demo's own configuration is broken", exit::INPUT);
+        return fail("the demo's own configuration is invalid", exit::INPUT);
     };
     let names = accounts::names(&config);
     let observer = move |report: &Report<'_>| {
@@ -56,7 +56,7 @@ pub fn run(port: u16, json: bool) -> ExitCode {
     let gateway = Gateway::new(config).observed(Arc::new(observer));
     match gateway.run() {
         Ok(running) => {
-            // Before anybody knows where to send requests.
+            // Before the address is printed, so that no refusal is missed.
             refusals::watch(match json {
                 true => |text| tell(&json!({"message": text}).to_string()),
                 false => tell,
@@ -101,20 +101,20 @@ fn say(text: &str) {
     print(&format!("{text}\n"));
 }
 
-/// As [`say`], of a request: if it cannot be written, requests go on.
+/// As [`say`], but ignores errors so that requests continue.
 fn tell(text: &str) {
     let _ = writeln!(io::stdout().lock(), "{text}");
 }
 
-/// The demo is configured as a user would do it.
+/// The demo's configuration, as a user would write it.
 fn configuration(port: u16, upstreams: SocketAddr) -> String {
     let mut text = format!(
         "host: 127.0.0.1\nport: {port}\napi-keys: [{API_KEY}]\nrouting:\n  session-affinity: true\n"
     );
     text.push_str("commercial-mode: true\n");
-    // What fails here fails because a prompt asks for it: no account is to blame.
+    // Failures are requested by prompts, so they must not affect the accounts' health.
     text.push_str("disable-cooling: true\n");
-    // So that a prompt that asks for a long wait shows what a client hears meanwhile.
+    // Short intervals, so that a prompt that asks for a long wait shows the keep-alives.
     text.push_str("streaming: {keepalive-seconds: 2, early-keepalive-seconds: 5}\n");
     text.push_str("nonstream-keepalive-interval: 5\n");
     for (section, dialect) in [
@@ -188,9 +188,9 @@ Messages
 {}
 Gemini
 {}
-Repeat one with more turns, or with -H 'X-Session-ID: mine', and see it stay on its account.
+Repeat a request with more turns, or with -H 'X-Session-ID: mine', and it stays on its account.
 Type 1, 2 or 3 and Enter to take that account down, and again to bring it back: the session
-fails over to another account and returns. Ctrl-C ends the demo.
+fails over to another account and then returns. Press Ctrl-C to stop the demo.
 
 {HEADING}",
         accounts::COUNT,
@@ -260,7 +260,7 @@ fn json_line(report: &Report<'_>, account: &str) -> String {
     .to_string()
 }
 
-/// Which part of the input the upstream had in its cache.
+/// The share of the input that the upstream read from its cache.
 fn cached_share(report: &Report<'_>) -> Option<f64> {
     let usage = report.usage.as_ref()?;
     (usage.input > 0).then(|| usage.cached_read as f64 / usage.input as f64)

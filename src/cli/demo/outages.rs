@@ -1,4 +1,4 @@
-//! Accounts that a person takes down and brings back by typing their number.
+//! Takes accounts down and brings them back when the user types their number.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, IsTerminal};
@@ -12,11 +12,11 @@ use super::accounts::{self, COUNT};
 use crate::demo::{Script, Step, Upstreams};
 use crate::wire::Dialect;
 
-/// What an account answers while it is down.
+/// The status of an account that is down.
 const STATUS: u16 = 503;
 
-/// Reads numbers from standard input, on a thread of its own, for as long as there is input. `tell` is told
-/// what has changed. A program in the background of a terminal reads nothing: the system would stop it.
+/// Reads numbers from standard input on its own thread until the input ends, and reports changes to `tell`. Does
+/// nothing in a background process of a terminal, which the system stops when it reads.
 pub fn watch(upstreams: Arc<Upstreams>, tell: impl Fn(&str) + Send + 'static) {
     let is_background = io::stdin().is_terminal() && tcgetpgrp(io::stdin()).ok() != Some(getpgrp());
     if is_background {
@@ -35,7 +35,7 @@ pub fn watch(upstreams: Arc<Upstreams>, tell: impl Fn(&str) + Send + 'static) {
                 }
             }
         });
-    // Without it the demo still answers.
+    // The demo works without it.
     if let Err(error) = watching {
         log::warn!("cannot read standard input: {error}");
     }
@@ -55,7 +55,7 @@ fn toggle(upstreams: &Upstreams, down: &mut BTreeSet<usize>, number: usize) -> S
     }
     let name = accounts::name(number);
     match is_down {
-        true => format!("{name} is down: it answers {STATUS}. Type {number} to bring it back."),
-        false => format!("{name} is back."),
+        true => format!("{name} is down and answers {STATUS}. Type {number} to bring it back."),
+        false => format!("{name} is up again."),
     }
 }

@@ -1,20 +1,20 @@
-//! A line for each request that is refused before it reaches a model.
+//! Prints a line for each request that is refused before it reaches a model.
 
 use log::kv::Key;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::logs::line::ACCESS;
 
-/// What reports of requests have and refusals have not.
+/// A key that only the log lines of dispatched requests have.
 const OF_REPORTS: &str = "decision";
 
 struct Refusals {
     tell: fn(&str),
 }
 
-/// Has `tell` told of refused requests from now on.
+/// Reports refused requests to `tell` from now on.
 pub fn watch(tell: fn(&str)) {
-    // Another program's logger stays.
+    // Keep a logger that is already set.
     if log::set_boxed_logger(Box::new(Refusals { tell })).is_ok() {
         log::set_max_level(LevelFilter::Warn);
     }

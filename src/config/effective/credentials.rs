@@ -1,27 +1,10 @@
 //! The blocks of credentials.
 
-use super::page::{Page, quoted};
-use super::{Kept, Secret};
-use crate::config::entries::{Common, CompatEntry, CompatKey, KeyEntry, ModelRow, Tuning};
-use crate::config::headers::HeaderValueSource;
-use crate::config::thinking::Thinking;
-use crate::config::url::ProxySetting;
-
-pub fn proxy(page: &mut Page<'_>, proxy: &ProxySetting) {
-    let shown = match proxy {
-        ProxySetting::Inherit => String::new(),
-        ProxySetting::Direct => "direct".to_owned(),
-        ProxySetting::Url(url) => url.to_string(),
-    };
-    let path = page.here("proxy-url");
-    let shown = quoted(&shown);
-    page.line("proxy-url", &shown, &path);
-    let kept = match proxy {
-        ProxySetting::Url(url) => vec![Secret::new(url.reveal())],
-        ProxySetting::Inherit | ProxySetting::Direct => Vec::new(),
-    };
-    page.leaf(path, shown, Some(Kept(kept)));
-}
+use super::page::Page;
+use crate::config::credentials::{
+    Common, CompatEntry, CompatKey, HeaderValueSource, KeyEntry, ModelRow, Thinking, Tuning,
+};
+use crate::config::show::Show as _;
 
 pub fn keys(page: &mut Page<'_>, block: &str, entries: &[KeyEntry]) {
     let place = |entry: &KeyEntry, _| entry.common.place.path.clone();
@@ -29,19 +12,16 @@ pub fn keys(page: &mut Page<'_>, block: &str, entries: &[KeyEntry]) {
         let KeyEntry {
             common: shared,
             key,
-            proxy: way,
+            proxy,
             excluded_models,
             websockets,
         } = entry;
-        page.secret("api-key", Some(key));
+        page.value("api-key", key);
         common(page, shared);
-        proxy(page, way);
-        page.texts(
-            "excluded-models",
-            excluded_models.iter().map(String::as_str),
-        );
+        page.value("proxy-url", proxy);
+        page.value("excluded-models", &excluded_models[..]);
         if block == "codex-api-key" {
-            page.plain("websockets", websockets);
+            page.value("websockets", websockets);
         }
     });
 }
@@ -56,7 +36,7 @@ pub fn compat(page: &mut Page<'_>, entries: &[CompatEntry]) {
             base_url: _,
             keys,
         } = entry;
-        page.text("name", name);
+        page.value("name", name);
         common(page, shared);
         let keys = keys.as_deref().unwrap_or_default();
         let place = |key: &CompatKey, _| key.place.path.clone();
@@ -64,11 +44,11 @@ pub fn compat(page: &mut Page<'_>, entries: &[CompatEntry]) {
             let CompatKey {
                 place: _,
                 key,
-                proxy: way,
+                proxy,
                 tuning: own,
             } = entry;
-            page.secret("api-key", key.as_ref());
-            proxy(page, way);
+            page.value("api-key", key);
+            page.value("proxy-url", proxy);
             tuning(page, *own);
         });
     });
@@ -84,15 +64,15 @@ fn common(page: &mut Page<'_>, common: &Common) {
         priority,
         tuning: own,
     } = common;
-    page.text("base-url", base_url.as_deref().unwrap_or_default());
-    page.text("prefix", prefix.as_deref().unwrap_or_default());
-    page.plain("priority", priority);
+    page.value("base-url", base_url);
+    page.value("prefix", prefix);
+    page.value("priority", priority);
     tuning(page, *own);
     page.block("headers", |page| {
         for (name, source) in headers {
             match source {
-                HeaderValueSource::Literal(value) => page.secret(name, Some(value)),
-                HeaderValueSource::Client(header) => page.text(name, &format!("${header}")),
+                HeaderValueSource::Literal(value) => page.value(name, value),
+                HeaderValueSource::Client(header) => page.value(name, &format!("${header}")),
             }
         }
     });
@@ -106,14 +86,12 @@ fn tuning(page: &mut Page<'_>, tuning: Tuning) {
         request_retry,
         weight,
     } = tuning;
-    if let Some(weight) = weight {
-        page.plain("weight", weight);
-    }
-    if let Some(disable_cooling) = disable_cooling {
-        page.plain("disable-cooling", disable_cooling);
-    }
-    if let Some(request_retry) = request_retry {
-        page.plain("request-retry", request_retry);
+    for (key, shown) in [
+        ("weight", weight.map(|it| it.show())),
+        ("disable-cooling", disable_cooling.map(|it| it.show())),
+        ("request-retry", request_retry.map(|it| it.show())),
+    ] {
+        page.shown(key, shown.flatten());
     }
 }
 
@@ -127,18 +105,19 @@ fn model(page: &mut Page<'_>, row: &ModelRow) {
         thinking,
         force_mapping,
     } = row;
-    page.text("name", name);
-    page.text("alias", alias);
+    page.value("name", name);
+    page.value("alias", alias);
     if let Some(display_name) = display_name {
-        page.text("display-name", display_name);
+        page.value("display-name", display_name);
     }
     if let Some(context) = context {
-        page.plain("max-context-length", context);
+        page.value("max-context-length", context);
     }
     match thinking {
         None => {}
         Some(Thinking::Levels(levels)) => page.block("thinking", |page| {
-            page.texts("levels", levels.iter().copied());
+            let levels: Vec<String> = levels.iter().map(|level| (*level).to_owned()).collect();
+            page.value("levels", &levels[..]);
         }),
         Some(Thinking::Budget {
             min,
@@ -146,11 +125,11 @@ fn model(page: &mut Page<'_>, row: &ModelRow) {
             zero,
             dynamic,
         }) => page.block("thinking", |page| {
-            page.plain("min", min);
-            page.plain("max", max);
-            page.plain("zero-allowed", zero);
-            page.plain("dynamic-allowed", dynamic);
+            page.value("min", min);
+            page.value("max", max);
+            page.value("zero-allowed", zero);
+            page.value("dynamic-allowed", dynamic);
         }),
     }
-    page.plain("force-mapping", force_mapping);
+    page.value("force-mapping", force_mapping);
 }

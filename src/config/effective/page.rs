@@ -2,15 +2,20 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::path::Path;
-use std::time::Duration;
 
-use super::{Kept, Leaf};
-use crate::config::secret::Secret;
+use crate::config::check;
+use crate::config::show::{Show, Shown, plain};
 use crate::config::yaml::{self, Entry, Node, Value, join};
 
 /// Column at which origins stand, where the value leaves room.
 const ORIGIN_COLUMN: usize = 56;
+
+/// One value by its path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    pub path: String,
+    pub shown: Shown,
+}
 
 /// Where a value is written.
 #[derive(Clone, Copy)]
@@ -44,10 +49,11 @@ pub fn origins(text: &str) -> HashMap<String, Origin> {
     }
     let mut found = HashMap::new();
     if let Some(Node {
-        value: Value::Mapping(entries),
+        value: Value::Mapping(mut entries),
         ..
     }) = yaml::parse(text).root
     {
+        check::rename(&mut entries);
         entries
             .iter()
             .for_each(|entry| below(entry, "", &mut found));
@@ -80,7 +86,7 @@ impl<'c> Page<'c> {
         }
     }
 
-    pub fn line(&mut self, key: &str, value: &str, path: &str) {
+    fn line(&mut self, key: &str, value: &str, path: &str) {
         let start = self.text.len();
         let indent = self.depth * 2;
         match std::mem::take(&mut self.starts_item) {
@@ -111,61 +117,26 @@ impl<'c> Page<'c> {
         let _ = writeln!(self.text, "{:space$}# {origin}", "");
     }
 
-    pub fn here(&self, key: &str) -> String {
+    fn here(&self, key: &str) -> String {
         join(self.path.last().map_or("", String::as_str), key)
     }
 
-    /// A value that is YAML as it is written.
-    pub fn plain(&mut self, key: &str, value: impl ToString) {
-        let (path, value) = (self.here(key), value.to_string());
-        self.line(key, &value, &path);
-        self.leaf(path, value, None);
+    /// A value, unless it does not matter.
+    pub fn value(&mut self, key: &str, value: &(impl Show + ?Sized)) {
+        self.shown(key, value.show());
     }
 
-    pub fn leaf(&mut self, path: String, shown: String, secret: Option<Kept>) {
-        self.leaves.push(Leaf {
-            path,
-            shown,
-            secret,
-        });
-    }
-
-    pub fn text(&mut self, key: &str, value: &str) {
-        self.plain(key, quoted(value));
-    }
-
-    pub fn path(&mut self, key: &str, value: Option<&Path>) {
-        let value = value.map(|path| path.display().to_string());
-        self.text(key, &value.unwrap_or_default());
-    }
-
-    pub fn time(&mut self, key: &str, value: Option<Duration>) {
-        self.plain(key, time(value.unwrap_or_default()));
-    }
-
-    /// A secret, in place or from a file.
-    pub fn secret(&mut self, key: &str, value: Option<&Secret>) {
-        let from_file = format!("{key}-file");
-        let path = match self.origins.contains_key(&self.here(&from_file)) {
-            true => self.here(&from_file),
-            false => self.here(key),
-        };
-        let shown = quoted(&value.map(Secret::masked).unwrap_or_default());
-        self.line(key, &shown, &path);
-        let kept = Kept(value.cloned().into_iter().collect());
-        self.leaf(self.here(key), shown, Some(kept));
-    }
-
-    pub fn secrets(&mut self, key: &str, values: &[Secret]) {
-        let masked: Vec<String> = values.iter().map(|value| quoted(&value.masked())).collect();
-        let (path, shown) = (self.here(key), format!("[{}]", masked.join(", ")));
-        self.line(key, &shown, &path);
-        self.leaf(path, shown, Some(Kept(values.to_vec())));
-    }
-
-    pub fn texts<'t>(&mut self, key: &str, values: impl IntoIterator<Item = &'t str>) {
-        let values: Vec<String> = values.into_iter().map(quoted).collect();
-        self.plain(key, format!("[{}]", values.join(", ")));
+    pub fn shown(&mut self, key: &str, shown: Option<Shown>) {
+        let Some(shown) = shown else { return };
+        let path = self.here(key);
+        let from_file = format!("{path}-file");
+        let is_from_file = !shown.secrets.is_empty() && self.origins.contains_key(&from_file);
+        self.line(
+            key,
+            &shown.text,
+            if is_from_file { &from_file } else { &path },
+        );
+        self.leaves.push(Leaf { path, shown });
     }
 
     pub fn block(&mut self, key: &str, inside: impl FnOnce(&mut Self)) {
@@ -201,7 +172,7 @@ impl<'c> Page<'c> {
         mut inside: impl FnMut(&mut Self, &T),
     ) {
         if items.is_empty() {
-            return self.plain(key, "[]");
+            return self.shown(key, plain("[]"));
         }
         self.block(key, |page| {
             page.depth += 1;
@@ -214,18 +185,5 @@ impl<'c> Page<'c> {
             }
             page.depth -= 1;
         });
-    }
-}
-
-/// As JSON, which YAML understands.
-pub fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-fn time(duration: Duration) -> String {
-    match duration.subsec_nanos() {
-        0 => format!("{}s", duration.as_secs()),
-        nanos if nanos % 1_000_000 == 0 => format!("{}ms", duration.as_millis()),
-        _ => format!("{}ns", duration.as_nanos()),
     }
 }

@@ -1,21 +1,17 @@
 //! The rules of `payload`.
 
-use super::page::{Page, quoted};
+use super::page::Page;
+use crate::config::show::{plain, quoted};
 use crate::payload::{self, Condition, Edit, Glob, Row, Rule, Rules, Section};
 
-pub fn payload(page: &mut Page<'_>, rules: &Rules) {
-    page.block("payload", |page| {
-        for section in Section::ALL {
-            let of_section = |rule: &&Rule| rule.section == section;
-            let rules: Vec<&Rule> = rules.iter().filter(of_section).collect();
-            if rules.is_empty() {
-                continue;
-            }
-            let key = section.name();
-            let place = |rule: &&Rule, _| format!("payload.{key}[{}]", rule.number - 1);
-            page.list(key, &rules, place, |page, rule| self::rule(page, rule));
-        }
-    });
+/// The rules of one section.
+pub fn section(page: &mut Page<'_>, name: &str, rules: &Rules) {
+    let of_section = |rule: &&Rule| rule.section.name() == name;
+    let rules: Vec<&Rule> = rules.iter().filter(of_section).collect();
+    if !rules.is_empty() {
+        let place = |rule: &&Rule, _| format!("payload.{name}[{}]", rule.number - 1);
+        page.list(name, &rules, place, |page, rule| self::rule(page, rule));
+    }
 }
 
 fn rule(page: &mut Page<'_>, rule: &Rule) {
@@ -26,9 +22,10 @@ fn rule(page: &mut Page<'_>, rule: &Rule) {
         edits,
     } = rule;
     let rows: Vec<String> = rows.iter().map(row).collect();
-    page.plain("models", format!("[{}]", rows.join(", ")));
+    page.shown("models", plain(format!("[{}]", rows.join(", "))));
     if *section == Section::Filter {
-        return page.texts("params", rule.paths());
+        let paths: Vec<String> = rule.paths().map(str::to_owned).collect();
+        return page.value("params", &paths[..]);
     }
     let param = |edit: &Edit| {
         let value = match section.is_raw() {
@@ -38,7 +35,7 @@ fn rule(page: &mut Page<'_>, rule: &Rule) {
         format!("{}: {value}", quoted(edit.path.source()))
     };
     let params: Vec<String> = edits.iter().map(param).collect();
-    page.plain("params", format!("{{{}}}", params.join(", ")));
+    page.shown("params", plain(format!("{{{}}}", params.join(", "))));
 }
 
 /// A row of a rule's models, in one line.

@@ -1,18 +1,21 @@
-//! Every key there is, in one table: from it come the JSON Schema, the hint for a key in the wrong place, and
-//! the tests that the readers, the example file and the tests themselves leave none out.
+//! The table of keys, which is the one place for what a key is: its type, bounds, default, what a change needs, and
+//! what it does. From it come the readers' types, bounds and defaults, the check for unknown keys, the JSON Schema,
+//! the effective view, the reports of changes and of restarts, and the reference in `docs/configuration.md`.
 //!
 //! In a path `[]` stands for any item of a list and `*` for any key of a mapping.
 
 mod table;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use table::{
-    BLOCKS, COMPAT_SHARED, ENTRY, FILTER_PARAMS, KEYED, PAYLOAD, RULE, TOP, VALUE_PARAMS, key,
-};
+use super::settings::Config;
+use super::show::Shown;
+pub use table::GROUPS;
+use table::{BLOCKS, ENTRY, KEYED, RULE};
 
-/// Blocks whose entries are credentials: those are compared by what they are, not by where they stand.
+/// Blocks whose entries are credentials: those are compared by what they are, not by their position.
 pub const CREDENTIALS: [&str; 5] = [
     "claude-api-key",
     "gemini-api-key",
@@ -21,23 +24,33 @@ pub const CREDENTIALS: [&str; 5] = [
     "openai-compatibility",
 ];
 
-/// What a value is.
+/// The type of a value, with its unit and bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Flag,
     /// A whole number in this range.
     Integer(i64, i64),
-    /// Seconds, or a duration with units.
-    Seconds,
-    /// A duration with units, or seconds.
+    /// A number of things, at most `most`; a negative number means `negative`.
+    Count {
+        most: i64,
+        negative: i64,
+    },
+    /// A duration with units; a bare number counts seconds.
     Duration,
-    /// Bytes, or a size with units.
-    Size,
-    /// MiB, or a size with units.
+    /// As `Duration`, more than zero.
+    Timeout,
+    /// As `Timeout`, but a bad value gives a warning and the default.
+    LenientTimeout,
+    /// A size with units in this range of bytes; a bare number counts bytes.
+    Size(u64, u64),
+    /// A size with units; a bare number counts MiB.
     Mebibytes,
     Text,
-    /// Text that is never shown.
+    /// The path of a file or directory.
+    Path,
+    /// Text that is never shown. `NAME-file` beside it names a file that holds it.
     Secret,
+    /// One of these words; another one gives a warning and the default.
     Word(&'static [&'static str]),
     Texts,
     Secrets,
@@ -49,12 +62,12 @@ pub enum Kind {
     List,
 }
 
-/// What a change of the value needs (`spec/config.md` 4.1).
+/// When a changed value takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Holds from the next request.
-    Live,
-    /// Read once, at the start.
+    /// With the next request after a reload.
+    Reload,
+    /// With a restart.
     Restart,
 }
 
@@ -62,61 +75,92 @@ pub enum Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     Current,
-    /// Understood, but another key is meant to be used.
-    Old,
-    /// Read and checked; nothing follows from it in this version.
-    Idle,
-    /// Asks for what holdfast does not do.
+    /// The old name of this key.
+    Old(&'static str),
+    /// Read and checked, but not implemented.
+    Unimplemented,
+    /// Asks to pass one client off as another, which holdfast does not do.
     Refused,
 }
 
+/// A row of the table.
 #[derive(Clone, Debug)]
 pub struct Key {
+    /// The names from the top of the file to the key, with dots between them.
     pub path: Cow<'static, str>,
     pub kind: Kind,
+    /// The default as it is written in a file; empty for none, or where it depends on the machine.
+    pub default: &'static str,
     pub change: Change,
     pub standing: Standing,
-    /// One sentence for people.
+    /// One or two sentences for people.
     pub about: &'static str,
+    /// The value in a configuration, if the key is not part of a list.
+    value: Option<fn(&Config) -> Option<Shown>>,
 }
 
 impl Key {
-    /// The path of the mapping that it stands in, and its name there.
+    /// The path of the mapping that contains it, and its name there.
     pub fn split(&self) -> (&str, &str) {
         self.path.rsplit_once('.').unwrap_or(("", &self.path))
     }
+
+    /// Its value in `config`; `None` if the key is part of a list, or does not matter with the other settings.
+    pub fn value(&self, config: &Config) -> Option<Shown> {
+        self.value.and_then(|value| value(config))
+    }
+
+    /// Whether it can have a value in a configuration ([`Key::value`]).
+    pub fn has_value(&self) -> bool {
+        self.value.is_some()
+    }
+
+    /// The same key in the entries of `list`.
+    fn within(&self, list: &str) -> Self {
+        let path = Cow::Owned(format!("{list}[].{}", self.path));
+        Self {
+            path,
+            ..self.clone()
+        }
+    }
+
+    /// The key that names a file with this secret.
+    fn file(&self) -> Self {
+        let (kind, default) = (Kind::Path, "");
+        Self {
+            path: Cow::Owned(format!("{}-file", self.path)),
+            kind,
+            default,
+            about: match self.kind {
+                Kind::Secrets => {
+                    "A file with one client key per line. Lines that begin with `#` are comments."
+                }
+                _ => "A file that holds this secret.",
+            },
+            value: None,
+            ..self.clone()
+        }
+    }
 }
 
-/// All keys; those of one block stand together.
+/// All keys, in the order of the groups; those of the entries of a list follow the list.
 pub fn all() -> &'static [Key] {
     static ALL: LazyLock<Vec<Key>> = LazyLock::new(|| {
-        let mut all = TOP.to_vec();
-        for (block, about, own) in BLOCKS {
-            all.push(key(block, Kind::List, about));
-            let shared = match *block {
-                "openai-compatibility" => COMPAT_SHARED,
-                _ => KEYED,
+        let mut all = Vec::new();
+        for key in GROUPS.iter().flat_map(|(_, keys)| *keys) {
+            add(&mut all, key.clone());
+            let nested: &[&[Key]] = match own(&key.path) {
+                Some(own) if key.path == "openai-compatibility" => &[own, ENTRY],
+                Some(own) => &[KEYED, ENTRY, own],
+                None if key.path.starts_with("payload.") => &[RULE],
+                None => &[],
             };
-            for key in ENTRY.iter().chain(shared).chain(*own) {
-                let path = Cow::Owned(format!("{block}[].{}", key.path));
-                all.push(Key {
-                    path,
-                    ..key.clone()
-                });
-            }
-        }
-        for (section, about) in PAYLOAD {
-            all.push(key(section, Kind::List, about));
-            let params = match *section {
-                "payload.filter" => FILTER_PARAMS,
-                _ => VALUE_PARAMS,
-            };
-            for key in RULE.iter().chain(params) {
-                let path = Cow::Owned(format!("{section}[].{}", key.path));
-                all.push(Key {
-                    path,
-                    ..key.clone()
-                });
+            for nested in nested.iter().copied().flatten() {
+                let mut nested = nested.within(&key.path);
+                if nested.path == "payload.filter[].params" {
+                    nested.kind = Kind::Texts;
+                }
+                add(&mut all, nested);
             }
         }
         all
@@ -124,59 +168,51 @@ pub fn all() -> &'static [Key] {
     &ALL
 }
 
+/// The keys that only the entries of this block have.
+fn own(block: &str) -> Option<&'static [Key]> {
+    let mut blocks = BLOCKS.iter();
+    blocks.find(|(name, _)| *name == block).map(|(_, own)| *own)
+}
+
+fn add(all: &mut Vec<Key>, key: Key) {
+    let has_file = key.kind == Kind::Secret && !matches!(key.standing, Standing::Old(_));
+    let file = (has_file || key.path == "api-keys").then(|| key.file());
+    all.push(key);
+    all.extend(file);
+}
+
+/// The key of this path.
+pub fn find(path: &str) -> Option<&'static Key> {
+    static BY_PATH: LazyLock<HashMap<&'static str, &'static Key>> =
+        LazyLock::new(|| all().iter().map(|key| (&*key.path, key)).collect());
+    BY_PATH.get(path).copied()
+}
+
+/// The names of the keys in the mapping of this path; none if its keys are free.
+pub fn names(path: &str) -> &'static [&'static str] {
+    static BY_PARENT: LazyLock<HashMap<&'static str, Vec<&'static str>>> = LazyLock::new(|| {
+        let mut names: HashMap<&str, Vec<&str>> = HashMap::new();
+        for key in all() {
+            let (parent, name) = key.split();
+            names.entry(parent).or_default().push(name);
+        }
+        names
+    });
+    BY_PARENT.get(path).map_or(&[], Vec::as_slice)
+}
+
 #[cfg(test)]
 mod tests {
-
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::config::reader::asked;
-
-    /// A document in which every mapping and list of the table is there.
-    const SKELETON: &str = "\
-claude-api-key: [{models: [{name: m, thinking: {levels: [low]}}], cloak: {}}]
-gemini-api-key: [{models: [{name: m, thinking: {levels: [low]}}]}]
-vertex-api-key: [{models: [{name: m, alias: m, thinking: {levels: [low]}}]}]
-codex-api-key: [{models: [{name: m, thinking: {levels: [low]}}]}]
-openai-compatibility: [{models: [{name: m, thinking: {levels: [low]}}], api-key-entries: [{}]}]
-ampcode: {upstream-api-keys: [{}], model-mappings: [{}]}
-oauth-model-alias: {claude: [{}]}
-amp-model-mappings: [{}]
-payload:
-  default: [{models: [{}]}]
-  default-raw: [{models: [{}]}]
-  override: [{models: [{}]}]
-  override-raw: [{models: [{}]}]
-  filter: [{models: [{}]}]
-";
 
     #[test]
-    fn the_readers_ask_for_what_the_table_says() {
-        asked::take();
-        crate::config::load(SKELETON, "skeleton");
-        let skeleton = SKELETON.replace(
-            "ampcode: {upstream-api-keys: [{}], model-mappings: [{}]}",
-            "",
-        );
-        crate::config::load(&skeleton, "skeleton");
-        let asked: BTreeSet<String> = asked::take()
-            .into_iter()
-            .map(|path| path.replace("oauth-model-alias.claude", "oauth-model-alias.*"))
-            .collect();
-        let table: BTreeSet<String> = all().iter().map(|key| key.path.to_string()).collect();
-        assert_eq!(asked, table);
-    }
-
-    #[test]
-    fn no_key_is_listed_twice() {
+    fn no_key_is_listed_twice_and_each_says_what_it_does() {
         let mut seen = BTreeSet::new();
         for key in all() {
             assert!(seen.insert(&key.path), "{}", key.path);
-            assert!(
-                key.about.ends_with('.') || key.about.ends_with('`'),
-                "{}",
-                key.path
-            );
+            assert!(key.about.ends_with('.'), "{}", key.path);
         }
     }
 }

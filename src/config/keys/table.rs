@@ -1,318 +1,359 @@
-//! The rows of the table. One line each, so that it can be read as a table.
+//! The rows of the table: path, type with unit and bounds, default, and what the key does.
 
 use std::borrow::Cow;
 
-use super::{Change, Key, Kind, Standing};
+use super::{Change, Key, Kind, Kind::*, Standing};
+use crate::config::settings::{AffinityMode, Config, LogFormat, Strategy};
+use crate::config::show::{Show, Shown, plain};
+use crate::config::word::Word as _;
 
-/// Less than none is none.
-const COUNT: Kind = Kind::Integer(i64::MIN, u32::MAX as i64);
-const ANY_INTEGER: Kind = Kind::Integer(i32::MIN as i64, i32::MAX as i64);
+const COUNT: Kind = Count {
+    most: u32::MAX as i64,
+    negative: 0,
+};
+const WEIGHT: Kind = Count {
+    most: 1_000_000,
+    negative: 0,
+};
+/// More at once would be an attack on the vendor.
+const REFRESHES: Kind = Count {
+    most: 1_024,
+    negative: 16,
+};
+/// Each worker is a thread and two sockets.
+const WORKERS: Kind = Integer(1, 16_384);
+/// The default upper bound of open files on Linux (`fs.nr_open`).
+const MOST_CONNECTIONS: i64 = 1 << 20;
+/// The smallest budget that still lets a conversation of ordinary length be translated.
+const LEAST_MEMORY: u64 = 1 << 20;
 
-pub const fn key(path: &'static str, kind: Kind, about: &'static str) -> Key {
+/// A key with its default; its value is read by hand, or is part of a list.
+const fn key(path: &'static str, kind: Kind, default: &'static str, about: &'static str) -> Key {
     Key {
         path: Cow::Borrowed(path),
         kind,
-        change: Change::Live,
+        default,
+        change: Change::Reload,
         standing: Standing::Current,
         about,
+        value: None,
     }
 }
 
-const fn fixed(path: &'static str, kind: Kind, about: &'static str) -> Key {
-    Key {
-        path: Cow::Borrowed(path),
+const fn block(path: &'static str, about: &'static str) -> Key {
+    key(path, Mapping, "", about)
+}
+
+/// A key of another version of the format.
+const fn unknown(path: &'static str) -> Key {
+    key(path, Any, "", "Part of another version of the format.").unimplemented()
+}
+
+/// A key that asks to pass one client off as another with any value but this one.
+const fn refused(path: &'static str, kind: Kind, silent: &'static str) -> Key {
+    let mut key = key(
+        path,
         kind,
-        change: Change::Restart,
-        standing: Standing::Current,
-        about,
+        silent,
+        "holdfast does not pass one client off as another.",
+    );
+    key.standing = Standing::Refused;
+    key
+}
+
+const fn old(path: &'static str, kind: Kind, new: &'static str, about: &'static str) -> Key {
+    let mut key = key(path, kind, "", about);
+    key.standing = Standing::Old(new);
+    key
+}
+
+impl Key {
+    const fn value_of(mut self, value: fn(&Config) -> Option<Shown>) -> Self {
+        self.value = Some(value);
+        self
+    }
+
+    const fn unimplemented(mut self) -> Self {
+        self.standing = Standing::Unimplemented;
+        self
+    }
+
+    const fn restart(mut self) -> Self {
+        self.change = Change::Restart;
+        self
     }
 }
 
-const fn standing(path: &'static str, kind: Kind, standing: Standing, about: &'static str) -> Key {
-    Key {
-        path: Cow::Borrowed(path),
-        kind,
-        change: Change::Live,
-        standing,
-        about,
-    }
+/// A key whose value is this field of [`Config`].
+macro_rules! key {
+    ($path:literal, $kind:expr, $default:literal, $($field:ident).+, $about:literal) => {
+        key($path, $kind, $default, $about).value_of(|config| config.$($field).+.show())
+    };
 }
 
-const fn old(path: &'static str, kind: Kind, about: &'static str) -> Key {
-    standing(path, kind, Standing::Old, about)
-}
-
-const fn idle(path: &'static str, kind: Kind, about: &'static str) -> Key {
-    standing(path, kind, Standing::Idle, about)
-}
-
-const fn refused(path: &'static str, kind: Kind, about: &'static str) -> Key {
-    standing(path, kind, Standing::Refused, about)
-}
-
+/// The keys at the top of the file and in its blocks, by what they are about.
 #[rustfmt::skip]
-pub const TOP: &[Key] = &[
-    // How the gateway is reached.
-    fixed("host", Kind::Text, "Interface to listen on; empty for all of them, or for this host alone without client keys."),
-    fixed("port", Kind::Integer(0, 65_535), "Port to listen on; 0 lets the system choose."),
-    key("tls", Kind::Mapping, "HTTPS for clients."),
-    fixed("tls.enable", Kind::Flag, "Serve HTTPS instead of HTTP."),
-    fixed("tls.cert", Kind::Text, "Certificate chain, a PEM file."),
-    fixed("tls.key", Kind::Text, "Private key of the certificate, a PEM file."),
-    key("api-keys", Kind::Secrets, "Keys that clients present; `[]` for none, which serves programs of this host only."),
-    key("api-keys-file", Kind::Text, "A file with one client key per line, in place of `api-keys`; lines that begin with `#` are comments."),
-    key("allow-anonymous", Kind::Flag, "Without client keys, serve other hosts too."),
-    key("limits", Kind::Mapping, "How much is taken on at once."),
-    fixed("limits.workers", Kind::Integer(1, 16_384), "Requests served at the same time. Default: by memory and open files, 4096 from 1 GiB on."),
-    fixed("limits.body", Kind::Size, "Largest request body."),
-    fixed("limits.memory", Kind::Size, "Memory for all request bodies and answers at once. Default: a quarter of what there is, at least 48 MiB."),
-    fixed("limits.connections", Kind::Integer(1, 1 << 20), "Open client connections. Default: 10000, or as many as open files allow."),
-    fixed("limits.connections-per-address", Kind::Integer(0, 1 << 20), "Open client connections from one address; 0 for any number."),
-    fixed("limits.head-timeout", Kind::Duration, "Time for a complete request head."),
-    fixed("limits.body-timeout", Kind::Duration, "Time for a complete request body."),
-    fixed("limits.idle-timeout", Kind::Duration, "Time a connection may stay open without a request."),
-    fixed("limits.queue-timeout", Kind::Duration, "Time a complete request waits for a free worker or for memory before it is answered 503."),
-    old("limits.lane-wait", Kind::Duration, "Old name of `limits.queue-timeout`."),
-    fixed("limits.drain-timeout", Kind::Duration, "Time running requests get to finish at the end."),
-    // Which credential serves.
-    key("routing", Kind::Mapping, "Which credential serves a request."),
-    key("routing.strategy", Kind::Word(&["round-robin", "fill-first", "weighted-round-robin"]), "Choice among credentials for what is no known session."),
-    key("routing.session-affinity", Kind::Flag, "Keep each conversation on the credential that has its prompt cache."),
-    key("routing.session-affinity-ttl", Kind::Duration, "How long a silent conversation is remembered."),
-    key("routing.session-affinity-mode", Kind::Word(&["prefix", "hash"]), "How a conversation without an id is known."),
-    fixed("routing.session-affinity-names", Kind::Integer(1_024, 16_777_216), "How many beginnings of conversations are remembered."),
-    key("routing.session-affinity-subagents", Kind::Flag, "Start subagents on the credential of the agent they work for."),
-    key("routing.session-affinity-priority-failback", Kind::Flag, "Move a conversation as soon as a higher priority can serve it."),
-    key("routing.session-affinity-file", Kind::Text, "A file that keeps conversations across restarts."),
-    old("routing.claude-code-session-affinity", Kind::Flag, "Old name of `routing.session-affinity`."),
-    // When an upstream fails.
-    key("request-retry", COUNT, "Further rounds over the credentials after all have failed."),
-    key("max-retry-credentials", COUNT, "Credentials tried per round; 0 for all."),
-    key("max-retry-interval", Kind::Seconds, "Longest wait for a credential between rounds."),
-    key("disable-cooling", Kind::Flag, "Never leave a credential alone after a failure."),
-    key("transient-error-cooldown-seconds", Kind::Seconds, "How long one is left alone that was overloaded; 0 for 60, -1 for not at all."),
-    key("quota-exceeded", Kind::Mapping, "What to do when an account's quota is used up."),
-    idle("quota-exceeded.switch-project", Kind::Flag, "Go on with the next project of a Gemini CLI account."),
-    idle("quota-exceeded.switch-preview-model", Kind::Flag, "Nothing has ever read it."),
-    idle("quota-exceeded.antigravity-credits", Kind::Flag, "Pay an exhausted Antigravity quota with credits."),
-    // Streams and silence.
-    key("streaming", Kind::Mapping, "Streams."),
-    key("streaming.keepalive-seconds", Kind::Seconds, "Send a sign of life when a stream was silent for so long; 0 for never."),
-    key("streaming.early-keepalive-seconds", Kind::Seconds, "The same before the first byte of the upstream; 0 for never."),
-    key("streaming.bootstrap-retries", COUNT, "Further rounds for a stream that fails before its first byte."),
-    key("nonstream-keepalive-interval", Kind::Seconds, "Send a blank line when an answer that is no stream takes so long; 0 for never."),
-    // The network.
-    key("proxy-url", Kind::Secret, "Proxy for all upstreams without one of their own: http, https, socks5, socks5h, or `direct`."),
-    key("proxy-url-file", Kind::Text, "A file that holds `proxy-url`."),
-    key("ca-file", Kind::Text, "Certificates of authorities to trust beside the system's, a PEM file."),
-    key("passthrough-headers", Kind::Flag, "Hand the upstream's response headers on to the client."),
-    key("claude-header-defaults", Kind::Mapping, "Headers of Claude requests for clients that do not send them."),
-    key("claude-header-defaults.user-agent", Kind::Text, "User-Agent."),
-    key("claude-header-defaults.package-version", Kind::Text, "X-Stainless-Package-Version."),
-    key("claude-header-defaults.runtime-version", Kind::Text, "X-Stainless-Runtime-Version."),
-    key("claude-header-defaults.os", Kind::Text, "X-Stainless-Os."),
-    key("claude-header-defaults.arch", Kind::Text, "X-Stainless-Arch."),
-    key("claude-header-defaults.timeout", Kind::Text, "X-Stainless-Timeout."),
-    refused("claude-header-defaults.stabilize-device-profile", Kind::Flag, "holdfast disguises nobody."),
-    key("codex-header-defaults", Kind::Mapping, "Headers of Codex accounts for clients that do not send them."),
-    idle("codex-header-defaults.user-agent", Kind::Text, "User-Agent."),
-    idle("codex-header-defaults.beta-features", Kind::Text, "X-Codex-Beta-Features, over WebSockets."),
-    // Models.
-    key("force-model-prefix", Kind::Flag, "Offer models of a credential with a prefix under that prefix only."),
-    key("oauth-model-alias", Kind::Table, "Other names for the models of credential files, by channel."),
-    idle("oauth-model-alias.*[].name", Kind::Text, "The vendor's name of the model."),
-    idle("oauth-model-alias.*[].alias", Kind::Text, "The name clients ask for."),
-    idle("oauth-model-alias.*[].fork", Kind::Flag, "Keep the vendor's name beside it."),
-    idle("oauth-model-alias.*[].display-name", Kind::Text, "How lists show it."),
-    idle("oauth-model-alias.*[].force-mapping", Kind::Flag, "Answers name the alias."),
-    idle("oauth-excluded-models", Kind::Table, "Models of credential files not to offer, by channel."),
-    key("payload", Kind::Mapping, "Rules that change request bodies."),
-    // Logs and statistics.
-    key("debug", Kind::Flag, "Log more, and name credential and session in response headers."),
-    key("log-format", Kind::Word(&["text", "json"]), "Lines for people, or one JSON object per line."),
-    key("logging-to-file", Kind::Flag, "Log to a rotated file instead of standard error."),
-    key("logs-max-total-size-mb", Kind::Mebibytes, "Largest size of the folder of logs; 0 for any."),
-    key("request-log", Kind::Flag, "Write every request to a file of its own."),
-    key("error-logs-max-files", COUNT, "How many logs of failed requests are kept; 0 for all."),
-    fixed("commercial-mode", Kind::Flag, "Write no request to a file, not even a failed one."),
-    key("usage-statistics-enabled", Kind::Flag, "Count what requests cost."),
-    key("usage-statistics-file", Kind::Text, "A file that keeps the counts across restarts."),
-    key("pprof", Kind::Mapping, "A debug server."),
-    key("pprof.enable", Kind::Flag, "Run it."),
-    key("pprof.addr", Kind::Text, "Where it listens."),
-    // Rooms that are to come.
-    key("remote-management", Kind::Mapping, "Management over HTTP."),
-    idle("remote-management.allow-remote", Kind::Flag, "Answer others than this host."),
-    key("remote-management.secret-key", Kind::Secret, "The management key; written back as a hash."),
-    key("remote-management.secret-key-file", Kind::Text, "A file that holds `secret-key`."),
-    idle("remote-management.disable-control-panel", Kind::Flag, "Serve no control panel."),
-    idle("remote-management.disable-auto-update-panel", Kind::Flag, "Fetch the panel only when it is missing."),
-    idle("remote-management.panel-github-repository", Kind::Text, "Where the panel comes from."),
-    idle("auth-dir", Kind::Text, "Folder of credential files."),
-    idle("auth-auto-refresh-workers", COUNT, "Token refreshes at once."),
-    idle("ws-auth", Kind::Flag, "Ask for a client key on WebSockets."),
-    key("enable-gemini-cli-endpoint", Kind::Flag, "Serve Gemini CLI's own endpoint to this host."),
-    idle("antigravity-signature-cache-enabled", Kind::Flag, "Prefer signatures that were seen to those a client sends."),
-    idle("antigravity-signature-bypass-strict", Kind::Flag, "Check the whole structure of signatures."),
-    key("ampcode", Kind::Mapping, "Amp."),
-    idle("ampcode.upstream-url", Kind::Text, "Amp's own server; empty for no proxy to it."),
-    idle("ampcode.upstream-api-key", Kind::Secret, "The key for it."),
-    idle("ampcode.upstream-api-key-file", Kind::Text, "A file that holds `upstream-api-key`."),
-    idle("ampcode.upstream-api-keys", Kind::List, "Other keys for some clients."),
-    idle("ampcode.upstream-api-keys[].upstream-api-key", Kind::Secret, "The key for Amp's server."),
-    idle("ampcode.upstream-api-keys[].upstream-api-key-file", Kind::Text, "A file that holds it."),
-    idle("ampcode.upstream-api-keys[].api-keys", Kind::Secrets, "The clients it is for, by their keys."),
-    idle("ampcode.restrict-management-to-localhost", Kind::Flag, "Amp's management for this host only."),
-    idle("ampcode.force-model-mappings", Kind::Flag, "Map before looking for a model."),
-    idle("ampcode.model-mappings", Kind::List, "Models served as others."),
-    idle("ampcode.model-mappings[].from", Kind::Text, "The model Amp asks for."),
-    idle("ampcode.model-mappings[].to", Kind::Text, "The model it gets."),
-    idle("ampcode.model-mappings[].regex", Kind::Flag, "`from` is a regular expression."),
-    // Old names, and keys of later versions of the format.
-    old("generative-language-api-key", Kind::Secrets, "Old form of `gemini-api-key`."),
-    old("amp-upstream-url", Kind::Text, "Old name of `ampcode.upstream-url`."),
-    old("amp-upstream-api-key", Kind::Secret, "Old name of `ampcode.upstream-api-key`."),
-    old("amp-restrict-management-to-localhost", Kind::Flag, "Old name of `ampcode.restrict-management-to-localhost`."),
-    old("amp-model-mappings", Kind::List, "Old name of `ampcode.model-mappings`."),
-    old("amp-model-mappings[].from", Kind::Text, "As in `ampcode.model-mappings`."),
-    old("amp-model-mappings[].to", Kind::Text, "As in `ampcode.model-mappings`."),
-    old("amp-model-mappings[].regex", Kind::Flag, "As in `ampcode.model-mappings`."),
-    old("auth", Kind::Any, "Nothing any more."),
-    idle("request-scoped-errors", Kind::Any, "Of a later version of the format."),
-    idle("oauth-request-scoped-errors", Kind::Any, "Of a later version of the format."),
-    idle("save-cooldown-status", Kind::Any, "Of a later version of the format."),
-    idle("video-result-auth-cache-ttl", Kind::Any, "Of a later version of the format."),
-    idle("redis-usage-queue-retention-seconds", Kind::Any, "Of a later version of the format."),
-    idle("disable-image-generation", Kind::Any, "Of a later version of the format."),
-    idle("interactions-api-key", Kind::Any, "Of a later version of the format."),
-    idle("xai-api-key", Kind::Any, "Of a later version of the format."),
-    idle("xai", Kind::Any, "Of a later version of the format."),
-    idle("plugins", Kind::Any, "Of a later version of the format."),
-    idle("credential-concurrency", Kind::Any, "Of a later version of the format."),
-    idle("credential-in-flight", Kind::Any, "Of a later version of the format."),
-    refused("disable-claude-cloak-mode", Kind::Flag, "holdfast disguises nobody."),
-    refused("claude-code", Kind::Any, "holdfast disguises nobody."),
-    refused("fingerprint-profile", Kind::Any, "holdfast disguises nobody."),
-    refused("antigravity", Kind::Mapping, "holdfast disguises nobody."),
-    refused("antigravity.sensitive-words", Kind::Texts, "holdfast disguises nobody."),
-    refused("codex", Kind::Mapping, "holdfast disguises nobody."),
-    refused("codex.identity-confuse", Kind::Flag, "holdfast disguises nobody."),
-    refused("codex.disable-codex-cloaking", Kind::Flag, "holdfast disguises nobody."),
+pub const GROUPS: &[(&str, &[Key])] = &[
+    ("Server and clients", &[
+        key!("host", Text, "", host, "The interface to listen on. Empty: all interfaces, or this host alone without client keys.").restart(),
+        key!("port", Integer(0, 65_535), "8317", port, "The port to listen on. 0: the system chooses one.").restart(),
+        block("tls", "HTTPS for clients. Changed certificate files are read without a restart."),
+        key("tls.enable", Flag, "false", "Serve HTTPS instead of HTTP.").restart().value_of(|config| plain(config.tls.is_some())),
+        key("tls.cert", Path, "", "The certificate chain, a PEM file.").restart().value_of(|config| config.tls.as_ref()?.cert.show()),
+        key("tls.key", Path, "", "The private key of the certificate, a PEM file.").restart().value_of(|config| config.tls.as_ref()?.key.show()),
+        key("api-keys", Secrets, "", "The keys that clients present. Without any, only programs on this host are served.").value_of(|config| match config.api_keys.is_lost() {
+            // An empty list would say that none are wanted.
+            true => plain("[null]"),
+            false => config.api_keys.keys().show(),
+        }),
+        key!("allow-anonymous", Flag, "false", allow_anonymous, "Without client keys, serve other hosts too."),
+    ]),
+    ("Limits", &[
+        block("limits", "How much is served at once, and how long clients may take."),
+        key!("limits.workers", WORKERS, "", limits.workers, "Requests served at the same time. Default: by memory and open files, 4096 from 1 GiB on.").restart(),
+        key!("limits.body", Size(1, 4 << 30), "64MiB", limits.body, "The largest request body.").restart(),
+        key!("limits.memory", Size(LEAST_MEMORY, u64::MAX), "", limits.memory, "Memory for all request bodies and answers. Default: a quarter of the machine's or cgroup's memory, at least 48 MiB.").restart(),
+        key!("limits.connections", Integer(1, MOST_CONNECTIONS), "", limits.connections, "Open client connections. Default: 10000, or as many as open files allow.").restart(),
+        key("limits.connections-per-address", Integer(0, MOST_CONNECTIONS), "0", "Open client connections from one address. 0: any number.").restart().value_of(|config| config.limits.connections_per_address.unwrap_or(0).show()),
+        key!("limits.head-timeout", Timeout, "10s", limits.head_timeout, "The time for a complete request head.").restart(),
+        key!("limits.body-timeout", Timeout, "5m", limits.body_timeout, "The time for a complete request body.").restart(),
+        key!("limits.idle-timeout", Timeout, "75s", limits.idle_timeout, "The time a connection may stay open without a request.").restart(),
+        key!("limits.queue-timeout", Timeout, "5s", limits.queue_timeout, "The time a complete request waits for a free worker or for memory before it is answered 503.").restart(),
+        old("limits.lane-wait", Timeout, "limits.queue-timeout", "The old name of `limits.queue-timeout`."),
+        key!("limits.drain-timeout", Duration, "30s", limits.drain_timeout, "The time running requests get to finish when holdfast stops.").restart(),
+    ]),
+    ("Routing", &[
+        block("routing", "Which credential serves a request."),
+        key!("routing.strategy", Word(Strategy::NAMES), "round-robin", routing.strategy, "Which credential a new conversation gets: each in turn, the first one that is usable, or by `weight`."),
+        key!("routing.session-affinity", Flag, "false", routing.session_affinity, "Keep each conversation on the credential that has its prompt cache."),
+        key!("routing.session-affinity-ttl", LenientTimeout, "1h", routing.session_affinity_ttl, "How long after its last request a conversation keeps its credential."),
+        key!("routing.session-affinity-mode", Word(AffinityMode::NAMES), "prefix", routing.session_affinity_mode, "How a conversation without a session id is identified: by the prefixes of its messages, or by a hash of its first texts."),
+        key!("routing.session-affinity-max-prefixes", Integer(1_024, 16_777_216), "262144", routing.session_affinity_max_prefixes, "How many prefixes of conversations are stored, 57 bytes each at most.").restart(),
+        old("routing.session-affinity-names", Integer(1_024, 16_777_216), "routing.session-affinity-max-prefixes", "The old name of `routing.session-affinity-max-prefixes`."),
+        key!("routing.session-affinity-subagents", Flag, "false", routing.session_affinity_subagents, "Start subagents on the credential of the agent they work for."),
+        key!("routing.session-affinity-priority-failback", Flag, "false", routing.session_affinity_priority_failback, "Move a conversation as soon as a credential of higher priority is usable."),
+        key!("routing.session-affinity-file", Path, "", routing.session_affinity_file, "A file that keeps sessions across restarts."),
+        old("routing.claude-code-session-affinity", Flag, "routing.session-affinity", "The old name of `routing.session-affinity`."),
+    ]),
+    ("Failures", &[
+        key!("request-retry", COUNT, "0", request_retry, "Further rounds over the credentials after all of them failed."),
+        key!("max-retry-credentials", COUNT, "0", max_retry_credentials, "Credentials tried per round. 0: all."),
+        key!("max-retry-interval", Duration, "0s", max_retry_interval, "The longest wait for a credential between rounds."),
+        key!("disable-cooling", Flag, "false", disable_cooling, "Failures cause no cooldown."),
+        key("transient-error-cooldown-seconds", Duration, "60", "The cooldown of a credential that is overloaded or unreachable, at most a day. 0: 60 seconds; -1: none.").value_of(|config| match config.transient_cooldown {
+            Some(time) => time.show(),
+            None => plain(-1),
+        }),
+        block("quota-exceeded", "What to do when the quota of an account is used up."),
+        key!("quota-exceeded.switch-project", Flag, "true", google.switch_project, "Continue with the next project of a Gemini CLI account.").unimplemented(),
+        key("quota-exceeded.switch-preview-model", Flag, "false", "Has no effect in any gateway.").unimplemented(),
+        key!("quota-exceeded.antigravity-credits", Flag, "false", google.antigravity_credits, "Pay with credits when an Antigravity quota is used up.").unimplemented(),
+    ]),
+    ("Streams and keep-alives", &[
+        block("streaming", "Streams."),
+        key("streaming.keepalive-seconds", Duration, "0", "Send a keep-alive comment when a stream was silent for this long. 0: never.").value_of(|config| config.streaming_keepalive.unwrap_or_default().show()),
+        key("streaming.early-keepalive-seconds", Duration, "0", "The same before the first byte of the upstream. It commits the answer to status 200. 0: never.").value_of(|config| config.early_keepalive.unwrap_or_default().show()),
+        key!("streaming.bootstrap-retries", COUNT, "0", bootstrap_retries, "Further rounds for a stream that fails before its first byte."),
+        key("nonstream-keepalive-interval", Duration, "0", "Send a blank line when an answer that is not a stream takes this long. It commits the answer to status 200. 0: never.").value_of(|config| config.nonstream_keepalive.unwrap_or_default().show()),
+    ]),
+    ("Network", &[
+        key!("proxy-url", Secret, "", proxy_url, "The proxy for all upstreams without one of their own: http, https, socks5, socks5h, or `direct`. Empty: by the environment."),
+        key!("ca-file", Path, "", ca_file, "Certificates of authorities to trust beside the system's, a PEM file."),
+        key!("passthrough-headers", Flag, "false", passthrough_headers, "Send the upstream's response headers to the client."),
+    ]),
+    ("Credentials", &[
+        key("claude-api-key", List, "", "Anthropic Messages."),
+        key("gemini-api-key", List, "", "The Gemini API."),
+        old("generative-language-api-key", Secrets, "gemini-api-key", "The old form of `gemini-api-key`."),
+        key("vertex-api-key", List, "", "Vertex AI with an API key."),
+        key("codex-api-key", List, "", "OpenAI Responses."),
+        key("openai-compatibility", List, "", "Everything that speaks OpenAI Chat Completions. `base-url` is required."),
+        block("claude-header-defaults", "Headers of Claude requests for clients that do not send them."),
+        key("claude-header-defaults.user-agent", Text, "", "User-Agent.").value_of(|config| claude_header(config, "user-agent")),
+        key("claude-header-defaults.package-version", Text, "", "X-Stainless-Package-Version.").value_of(|config| claude_header(config, "x-stainless-package-version")),
+        key("claude-header-defaults.runtime-version", Text, "", "X-Stainless-Runtime-Version.").value_of(|config| claude_header(config, "x-stainless-runtime-version")),
+        key("claude-header-defaults.os", Text, "", "X-Stainless-Os.").value_of(|config| claude_header(config, "x-stainless-os")),
+        key("claude-header-defaults.arch", Text, "", "X-Stainless-Arch.").value_of(|config| claude_header(config, "x-stainless-arch")),
+        key("claude-header-defaults.timeout", Text, "", "X-Stainless-Timeout.").value_of(|config| claude_header(config, "x-stainless-timeout")),
+        refused("claude-header-defaults.stabilize-device-profile", Flag, "false"),
+        block("codex-header-defaults", "Headers of Codex accounts for clients that do not send them."),
+        key!("codex-header-defaults.user-agent", Text, "", codex_headers.user_agent, "User-Agent.").unimplemented(),
+        key!("codex-header-defaults.beta-features", Text, "", codex_headers.beta_features, "X-Codex-Beta-Features, over WebSockets.").unimplemented(),
+        key!("force-model-prefix", Flag, "false", force_model_prefix, "Offer models of a credential with a prefix under that prefix only."),
+    ]),
+    ("Request body rules", &[
+        block("payload", "Rules that change request bodies before they are sent."),
+        key("payload.default", List, "", "Values for what the client left out. The first rule that writes a path counts."),
+        key("payload.default-raw", List, "", "The same, with values as JSON text."),
+        key("payload.override", List, "", "Values in place of what the client sent. The last rule that writes a path counts."),
+        key("payload.override-raw", List, "", "The same, with values as JSON text."),
+        key("payload.filter", List, "", "What is removed."),
+    ]),
+    ("Logs and statistics", &[
+        key!("debug", Flag, "false", logs.debug, "Log more, and name credential and session in response headers."),
+        key!("log-format", Word(LogFormat::NAMES), "text", logs.format, "Lines for people, or one JSON object per line."),
+        key!("logging-to-file", Flag, "false", logs.to_file, "Log to a rotated file instead of standard error."),
+        key("logs-max-total-size-mb", Mebibytes, "0", "The largest size of the log directory. 0: no bound.").value_of(|config| match config.logs.total {
+            Some(bytes) => plain(format!("{bytes}B")),
+            None => plain(0),
+        }),
+        key!("request-log", Flag, "false", logs.requests, "Write every request to a file of its own."),
+        key("error-logs-max-files", Count { most: u32::MAX as i64, negative: 10 }, "10", "How many files of failed requests are kept. 0: all.").value_of(|config| config.logs.error_files.unwrap_or(0).show()),
+        key!("commercial-mode", Flag, "false", logs.commercial, "Write no request to a file, not even a failed one.").restart(),
+        key!("usage-statistics-enabled", Flag, "false", usage.enabled, "Count requests and tokens."),
+        key!("usage-statistics-file", Path, "", usage.file, "A file that keeps the counts across restarts."),
+        block("pprof", "A debug server."),
+        key("pprof.enable", Flag, "false", "Run the debug server.").value_of(|config| plain(config.debug_server.is_some())),
+        key("pprof.addr", Text, "127.0.0.1:8316", "The address it listens on.").value_of(|config| config.debug_server.as_ref()?.show()),
+    ]),
+    ("Management", &[
+        block("remote-management", "Management over HTTP."),
+        key!("remote-management.allow-remote", Flag, "false", management.allow_remote, "Answer other hosts too.").unimplemented(),
+        key!("remote-management.secret-key", Secret, "", management.secret_key, "The management key. Plain text is replaced by its hash in the file."),
+        key!("remote-management.disable-control-panel", Flag, "false", management.disable_control_panel, "Serve no control panel.").unimplemented(),
+        key!("remote-management.disable-auto-update-panel", Flag, "false", management.disable_auto_update_panel, "Fetch the panel only when it is missing.").unimplemented(),
+        key("remote-management.panel-github-repository", Text, "https://github.com/router-for-me/Cli-Proxy-API-Management-Center", "The repository of the panel.").unimplemented().value_of(|config| match &config.management.panel_releases {
+            Some(address) => address.show(),
+            None => plain("none"),
+        }),
+    ]),
+    ("Accounts", &[
+        key!("auth-dir", Path, "~/.cli-proxy-api", auth_dir, "The directory of credential files.").unimplemented(),
+        key!("auth-auto-refresh-workers", REFRESHES, "16", auth_auto_refresh_workers, "Token refreshes at once.").unimplemented(),
+        key("oauth-model-alias", Table, "", "Other names for the models of credential files, by channel.").unimplemented(),
+        key("oauth-model-alias.*[].name", Text, "", "The vendor's name of the model.").unimplemented(),
+        key("oauth-model-alias.*[].alias", Text, "", "The name clients ask for.").unimplemented(),
+        key("oauth-model-alias.*[].fork", Flag, "false", "Keep the vendor's name beside it.").unimplemented(),
+        key("oauth-model-alias.*[].display-name", Text, "", "The name in lists of models.").unimplemented(),
+        key("oauth-model-alias.*[].force-mapping", Flag, "false", "Answers name the alias.").unimplemented(),
+        key("oauth-excluded-models", Table, "", "Models of credential files that are not offered, by channel.").unimplemented(),
+        key!("ws-auth", Flag, "false", ws_auth, "Ask for a client key on WebSockets.").unimplemented(),
+        key!("enable-gemini-cli-endpoint", Flag, "false", google.cli_endpoint, "Serve Gemini CLI's own endpoint to this host."),
+        key!("antigravity-signature-cache-enabled", Flag, "true", google.signature_cache, "Prefer cached signatures to those a client sends.").unimplemented(),
+        key!("antigravity-signature-bypass-strict", Flag, "false", google.strict_signatures, "Check the whole structure of signatures.").unimplemented(),
+    ]),
+    ("Amp", &[
+        block("ampcode", "Amp."),
+        key!("ampcode.upstream-url", Text, "", amp.upstream_url, "Amp's server. Empty: it is not proxied.").unimplemented(),
+        key!("ampcode.upstream-api-key", Secret, "", amp.upstream_key, "The key for it.").unimplemented(),
+        key("ampcode.upstream-api-keys", List, "", "Other keys for some clients.").unimplemented(),
+        key("ampcode.upstream-api-keys[].upstream-api-key", Secret, "", "The key for Amp's server.").unimplemented(),
+        key("ampcode.upstream-api-keys[].api-keys", Secrets, "", "The clients it is for, by their keys.").unimplemented(),
+        key!("ampcode.restrict-management-to-localhost", Flag, "false", amp.restrict_management, "Amp's management for this host only.").unimplemented(),
+        key!("ampcode.force-model-mappings", Flag, "false", amp.force_mappings, "Map a model before looking for it.").unimplemented(),
+        key("ampcode.model-mappings", List, "", "Models served as others.").unimplemented(),
+        key("ampcode.model-mappings[].from", Text, "", "The model Amp asks for.").unimplemented(),
+        key("ampcode.model-mappings[].to", Text, "", "The model it gets.").unimplemented(),
+        key("ampcode.model-mappings[].regex", Flag, "false", "`from` is a regular expression.").unimplemented(),
+        old("amp-upstream-url", Text, "ampcode.upstream-url", "The old name of `ampcode.upstream-url`."),
+        old("amp-upstream-api-key", Secret, "ampcode.upstream-api-key", "The old name of `ampcode.upstream-api-key`."),
+        old("amp-restrict-management-to-localhost", Flag, "ampcode.restrict-management-to-localhost", "The old name of `ampcode.restrict-management-to-localhost`."),
+        old("amp-model-mappings", List, "ampcode.model-mappings", "The old name of `ampcode.model-mappings`."),
+    ]),
+    ("Without effect", &[
+        unknown("auth"),
+        unknown("request-scoped-errors"),
+        unknown("oauth-request-scoped-errors"),
+        unknown("save-cooldown-status"),
+        unknown("video-result-auth-cache-ttl"),
+        unknown("redis-usage-queue-retention-seconds"),
+        unknown("disable-image-generation"),
+        unknown("interactions-api-key"),
+        unknown("xai-api-key"),
+        unknown("xai"),
+        unknown("plugins"),
+        unknown("credential-concurrency"),
+        unknown("credential-in-flight"),
+        refused("disable-claude-cloak-mode", Flag, "true"),
+        refused("claude-code", Any, ""),
+        refused("fingerprint-profile", Any, ""),
+        refused("antigravity", Mapping, ""),
+        refused("antigravity.sensitive-words", Texts, ""),
+        refused("codex", Mapping, ""),
+        refused("codex.identity-confuse", Flag, "false"),
+        refused("codex.disable-codex-cloaking", Flag, "true"),
+    ]),
 ];
 
-/// A block of credentials, what it is, and the keys that its entries have alone.
-#[rustfmt::skip]
-pub const BLOCKS: &[(&str, &str, &[Key])] = &[
-    ("claude-api-key", "Anthropic Messages.", CLAUDE),
-    ("gemini-api-key", "The Gemini API.", &[]),
-    ("vertex-api-key", "Vertex AI with an API key.", &[]),
-    (
-        "codex-api-key",
-        "OpenAI Responses; `base-url` is required.",
-        CODEX,
-    ),
-    (
-        "openai-compatibility",
-        "Everything that speaks OpenAI Chat Completions.",
-        COMPAT,
-    ),
-];
+fn claude_header(config: &Config, name: &str) -> Option<Shown> {
+    let mut headers = config.claude_headers.iter();
+    headers.find(|(header, _)| *header == name)?.1.show()
+}
 
-/// In an entry of any block.
+/// In an entry of a block of credentials.
 #[rustfmt::skip]
 pub const ENTRY: &[Key] = &[
-    key("base-url", Kind::Text, "Where requests go; empty for the vendor's own address."),
-    key("prefix", Kind::Text, "Clients can also ask for `prefix/model` to get this credential."),
-    key("priority", ANY_INTEGER, "Higher is tried first."),
-    key("weight", Kind::Integer(i64::MIN, 1_000_000), "Share under weighted-round-robin; 0 for none."),
-    key("disable-cooling", Kind::Flag, "Other than what holds for all."),
-    key("request-retry", COUNT, "Other than what holds for all."),
-    key("headers", Kind::Table, "Added to every request; `$Name` copies the client's own header."),
-    key("models", Kind::List, "The models to offer."),
-    key("models[].name", Kind::Text, "As the vendor knows it."),
-    key("models[].alias", Kind::Text, "As clients ask for it."),
-    key("models[].display-name", Kind::Text, "How lists show it."),
-    key("models[].max-context-length", Kind::Integer(0, i64::MAX), "Tokens, for lists."),
-    key("models[].force-mapping", Kind::Flag, "Answers name the alias, whatever name was asked for."),
-    key("models[].thinking", Kind::Mapping, "How much the model can think."),
-    key("models[].thinking.levels", Kind::Texts, "Words it knows: minimal, low, medium, high, xhigh, max."),
-    key("models[].thinking.min", COUNT, "Least tokens, in place of words."),
-    key("models[].thinking.max", COUNT, "Most tokens."),
-    key("models[].thinking.zero-allowed", Kind::Flag, "Whether it can be told not to think."),
-    key("models[].thinking.dynamic-allowed", Kind::Flag, "Whether it can choose itself."),
-    idle("request-scoped-errors", Kind::Any, "Of a later version of the format."),
+    key("base-url", Text, "", "Where requests go. Empty: the vendor's own address."),
+    key("prefix", Text, "", "Clients can also ask for `prefix/model` to get this credential."),
+    key("priority", Integer(i32::MIN as i64, i32::MAX as i64), "0", "Higher is tried first."),
+    key("weight", WEIGHT, "1", "The share under weighted-round-robin. 0: none."),
+    key("disable-cooling", Flag, "", "Overrides the key of this name for all credentials."),
+    key("request-retry", COUNT, "", "Overrides the key of this name for all credentials."),
+    key("headers", Table, "", "Added to every request. `$Name` copies the client's own header."),
+    key("models", List, "", "The models to offer. Default: those the vendor lists."),
+    key("models[].name", Text, "", "The vendor's name of the model."),
+    key("models[].alias", Text, "", "The name clients ask for."),
+    key("models[].display-name", Text, "", "The name in lists of models."),
+    key("models[].max-context-length", Integer(0, i64::MAX), "0", "Tokens, for lists of models. 0: unknown."),
+    key("models[].force-mapping", Flag, "false", "Answers name the alias, whatever name was asked for."),
+    block("models[].thinking", "How much thinking the model can be asked for."),
+    key("models[].thinking.levels", Texts, "", "The levels it knows: minimal, low, medium, high, xhigh, max."),
+    key("models[].thinking.min", COUNT, "0", "The least tokens, in place of levels."),
+    key("models[].thinking.max", COUNT, "0", "The most tokens."),
+    key("models[].thinking.zero-allowed", Flag, "false", "Thinking can be turned off."),
+    key("models[].thinking.dynamic-allowed", Flag, "false", "The model can choose how much."),
+    unknown("request-scoped-errors"),
 ];
 
 /// In an entry that is one credential.
 #[rustfmt::skip]
 pub const KEYED: &[Key] = &[
-    key("api-key", Kind::Secret, "The key."),
-    key("api-key-file", Kind::Text, "A file that holds the key."),
-    key("proxy-url", Kind::Secret, "Proxy on the way to it; `direct` for none."),
-    key("proxy-url-file", Kind::Text, "A file that holds `proxy-url`."),
-    key("excluded-models", Kind::Texts, "Models not to offer; `*` stands for any text."),
+    key("api-key", Secret, "", "The key."),
+    key("proxy-url", Secret, "", "The proxy for this credential. `direct`: none."),
+    key("excluded-models", Texts, "", "Models that are not offered. `*` stands for any text."),
 ];
 
+/// In the entries of one block only.
 #[rustfmt::skip]
-pub const CODEX: &[Key] = &[idle(
-    "websockets",
-    Kind::Flag,
-    "Serve WebSocket clients by WebSocket.",
-)];
-
-#[rustfmt::skip]
-pub const CLAUDE: &[Key] = &[
-    refused("cloak", Kind::Mapping, "holdfast disguises nobody."),
-    refused("cloak.mode", Kind::Text, "holdfast disguises nobody."),
-    refused("cloak.strict-mode", Kind::Flag, "holdfast disguises nobody."),
-    refused("cloak.sensitive-words", Kind::Texts, "holdfast disguises nobody."),
-    refused("cloak.cache-user-id", Kind::Flag, "holdfast disguises nobody."),
-    refused("experimental-cch-signing", Kind::Flag, "holdfast disguises nobody."),
+pub const BLOCKS: &[(&str, &[Key])] = &[
+    ("gemini-api-key", &[]),
+    ("vertex-api-key", &[]),
+    ("codex-api-key", &[
+        key("websockets", Flag, "false", "Serve WebSocket clients by WebSocket.").unimplemented(),
+    ]),
+    ("claude-api-key", &[
+        refused("cloak", Mapping, ""),
+        refused("cloak.mode", Word(&["never", "auto", "always"]), "never"),
+        refused("cloak.strict-mode", Flag, "false"),
+        refused("cloak.sensitive-words", Texts, ""),
+        refused("cloak.cache-user-id", Flag, "false"),
+        refused("experimental-cch-signing", Flag, "false"),
+    ]),
+    ("openai-compatibility", &[
+        key("name", Text, "openai-compatibility", "The name of the provider."),
+        key("disabled", Flag, "false", "Keep the block, but do not use it."),
+        key("api-key-entries", List, "", "Its keys. Without any, it is called without a key."),
+        key("api-key-entries[].api-key", Secret, "", "The key."),
+        key("api-key-entries[].proxy-url", Secret, "", "The proxy for this key. `direct`: none."),
+        key("api-key-entries[].weight", WEIGHT, "", "Overrides that of the provider."),
+        key("api-key-entries[].disable-cooling", Flag, "", "Overrides that of the provider."),
+        key("api-key-entries[].request-retry", COUNT, "", "Overrides that of the provider."),
+        unknown("api-key-entries[].request-scoped-errors"),
+        old("api-keys", Secrets, "api-key-entries", "The old form of `api-key-entries`."),
+    ]),
 ];
 
-#[rustfmt::skip]
-pub const COMPAT_SHARED: &[Key] = &[];
-
-#[rustfmt::skip]
-pub const COMPAT: &[Key] = &[
-    key("name", Kind::Text, "What the provider is called."),
-    key("disabled", Kind::Flag, "Keep the block, do not use it."),
-    key("api-key-entries", Kind::List, "Its keys; without any it is called without."),
-    key("api-key-entries[].api-key", Kind::Secret, "The key."),
-    key("api-key-entries[].api-key-file", Kind::Text, "A file that holds the key."),
-    key("api-key-entries[].proxy-url", Kind::Secret, "Proxy for this key."),
-    key("api-key-entries[].proxy-url-file", Kind::Text, "A file that holds `proxy-url`."),
-    key("api-key-entries[].weight", Kind::Integer(i64::MIN, 1_000_000), "Other than that of the provider."),
-    key("api-key-entries[].disable-cooling", Kind::Flag, "Other than that of the provider."),
-    key("api-key-entries[].request-retry", COUNT, "Other than that of the provider."),
-    idle("api-key-entries[].request-scoped-errors", Kind::Any, "Of a later version of the format."),
-    old("api-keys", Kind::Secrets, "Old form of `api-key-entries`."),
-];
-
-#[rustfmt::skip]
-pub const PAYLOAD: &[(&str, &str)] = &[
-    ("payload.default", "Values for what the client left out."),
-    ("payload.default-raw", "The same, values as JSON text."),
-    ("payload.override", "Values whatever the client sent."),
-    ("payload.override-raw", "The same, values as JSON text."),
-    ("payload.filter", "What is taken out."),
-];
-
-/// In a rule of any section.
+/// In a rule of `payload`.
 #[rustfmt::skip]
 pub const RULE: &[Key] = &[
-    key("models", Kind::List, "For which models; any of the rows."),
-    key("models[].name", Kind::Text, "The model; `*` stands for any text."),
-    key("models[].protocol", Kind::Word(&[ "openai", "openai-response", "gemini", "claude", "codex", "antigravity", ]), "The upstream's dialect; empty for any."),
-    key("models[].from-protocol", Kind::Text, "The client's dialect; empty for any."),
-    key("models[].headers", Kind::Table, "Headers the client must have sent."),
-    key("models[].match", Kind::List, "What the body must hold."),
-    key("models[].not-match", Kind::List, "What the body must not hold."),
-    key("models[].exist", Kind::Texts, "Paths the body must have."),
-    key("models[].not-exist", Kind::Texts, "Paths the body must not have."),
+    key("models", List, "", "The rule applies to requests that one of these rows matches."),
+    key("models[].name", Text, "", "The model. `*` stands for any text."),
+    key("models[].protocol", Word(&["openai", "openai-response", "gemini", "claude", "codex", "antigravity"]), "", "The upstream's dialect. Empty: any."),
+    key("models[].from-protocol", Word(&["openai", "openai-response", "gemini", "claude", "codex", "antigravity"]), "", "The client's dialect. Empty: any."),
+    key("models[].headers", Table, "", "Headers the client must have sent."),
+    key("models[].match", List, "", "Paths of the body with the values they must have."),
+    key("models[].not-match", List, "", "Paths of the body with the values they must not have."),
+    key("models[].exist", Texts, "", "Paths the body must have."),
+    key("models[].not-exist", Texts, "", "Paths the body must not have."),
+    key("params", Table, "", "Paths of the body with their values; in `filter` a list of paths."),
 ];
-
-#[rustfmt::skip]
-pub const VALUE_PARAMS: &[Key] = &[key("params", Kind::Table, "Paths and their values.")];
-#[rustfmt::skip]
-pub const FILTER_PARAMS: &[Key] = &[key("params", Kind::Texts, "Paths.")];

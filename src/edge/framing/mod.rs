@@ -1,15 +1,14 @@
-//! HTTP/1.1 message framing (RFC 9112), strict and without I/O: where a message ends, and what of its
-//! head goes on.
+//! HTTP/1.1 message framing (RFC 9112), strict and without I/O: where a message ends, and which parts of its head are
+//! passed on.
 //!
-//! Whatever two programs could read differently is refused: that is how one request is smuggled behind
-//! another.
+//! Ambiguous messages are refused, because programs that read them differently allow request smuggling.
 
 pub mod request;
 pub mod response;
 
 pub use crate::chunked;
 
-/// How the end of a body is found.
+/// How the length of a body is determined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
     None,
@@ -18,7 +17,7 @@ pub enum Body {
     Chunked,
 }
 
-/// Names that are about one connection and end at it (RFC 9110 7.6.1), and those that framing decides.
+/// Hop-by-hop headers (RFC 9110 7.6.1) and those that framing sets.
 const HOP_BY_HOP: [&str; 9] = [
     "connection",
     "keep-alive",
@@ -45,7 +44,7 @@ fn options(value: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|option| !option.is_empty())
 }
 
-/// A `Content-Length`: digits and nothing else (RFC 9110 8.6).
+/// A `Content-Length`: digits only (RFC 9110 8.6).
 fn length(value: &[u8]) -> Option<u64> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return None;

@@ -1,4 +1,4 @@
-//! Request heads, read strictly.
+//! Parses request heads strictly.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -11,38 +11,38 @@ use super::{Body, is_hop_by_hop, length, options};
 use crate::edge::refusal::Refusal;
 use crate::exchange::{Head, Headers};
 
-/// Empty lines before a request line that are passed over (RFC 9112 2.2 asks for at least one).
+/// The most empty lines that are ignored before a request line (RFC 9112 2.2 requires at least one).
 const EMPTY_LINES: usize = 8;
-/// Room for header lines on the stack; the limit that counts is the configured one.
+/// Header lines that fit on the stack; the configured limit applies.
 const MOST_HEADERS: usize = 256;
 
 /// A complete request head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestHead {
-    /// Bytes it took, the empty line included.
+    /// Its length, including the empty line.
     pub bytes: usize,
     pub body: Body,
-    /// Whether the client wants to send another request afterwards.
+    /// Whether the connection persists after the request.
     pub keep_alive: bool,
-    /// HTTP/1.0, which knows no chunks.
+    /// HTTP/1.0, which has no chunked coding.
     pub is_http10: bool,
     pub expects_continue: bool,
-    /// What the server gets, without what is about this connection.
+    /// The head for the server, without hop-by-hop headers.
     pub head: Head,
 }
 
-/// What is asked of a head beyond RFC 9112.
+/// Limits beyond RFC 9112.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadLimits {
     pub bytes: usize,
     pub headers: usize,
 }
 
-/// Reads the head at the beginning of `bytes`; `None` if more bytes are needed. `scanned` is how many bytes
-/// an earlier call has seen, and is kept up to date: looking again costs only what is new.
+/// Parses the head at the beginning of `bytes`; `None` if more bytes are needed. `scanned` is the number of bytes that
+/// earlier calls have scanned, and is updated, so that only new bytes are scanned.
 ///
 /// # Errors
-/// The [`Refusal`] to answer with; the connection cannot be used any further.
+/// The [`Refusal`] to answer with; the connection cannot be used any more.
 pub fn parse(
     bytes: &[u8],
     scanned: &mut usize,
@@ -96,7 +96,7 @@ pub fn parse(
     }))
 }
 
-/// Bytes of empty lines in front.
+/// The length of leading empty lines.
 fn empty_lines(bytes: &[u8]) -> Result<usize, Refusal> {
     let lines = bytes
         .chunks_exact(2)
@@ -108,9 +108,9 @@ fn empty_lines(bytes: &[u8]) -> Result<usize, Refusal> {
     Ok(2 * lines)
 }
 
-/// Bytes of the head, its empty line included. Every line must end with CR LF, and neither may stand alone.
+/// The length of the head, including the empty line. Every line must end with CR LF; a single CR or LF is refused.
 fn find_end(head: &[u8], scanned: usize) -> Result<Option<usize>, Refusal> {
-    // Looked at again: what may be the beginning of the end.
+    // Scan the last bytes again: they may be the beginning of the end.
     let from = scanned.saturating_sub(3).min(head.len());
     let end =
         memmem::find(head.get(from..).unwrap_or_default(), b"\r\n\r\n").map(|at| from + at + 4);
@@ -119,7 +119,7 @@ fn find_end(head: &[u8], scanned: usize) -> Result<Option<usize>, Refusal> {
         let at = from + at;
         let is_right = match lines.get(at) {
             Some(b'\n') => at > 0 && lines.get(at - 1) == Some(&b'\r'),
-            // A CR at the very end may still get its LF.
+            // The LF of a CR at the end may still arrive.
             _ => lines.get(at + 1).is_none_or(|next| *next == b'\n'),
         };
         if !is_right {
@@ -187,7 +187,7 @@ fn is_host(value: &[u8]) -> bool {
     host.iter().all(is_name) && is_port
 }
 
-/// What the header fields say about the message and the connection.
+/// The header fields about the message and the connection.
 struct Fields<'h> {
     body: Body,
     close: bool,
@@ -257,7 +257,7 @@ impl<'h> Fields<'h> {
 
     fn passes(&self, name: &str) -> bool {
         !is_hop_by_hop(name)
-            // What every request needs cannot be taken away by naming it (RFC 9110 7.6.1).
+            // `Connection` must not remove end-to-end headers that every request needs (RFC 9110 7.6.1).
             && (name.eq_ignore_ascii_case("host")
                 || !self
                     .connection
@@ -266,7 +266,7 @@ impl<'h> Fields<'h> {
     }
 }
 
-/// The headers that go on. An authority in the target outranks `Host` (RFC 9112 3.2.2).
+/// The headers that are passed on. An authority in the target takes precedence over `Host` (RFC 9112 3.2.2).
 fn passed_on(authority: Option<&str>, headers: &[Header<'_>], fields: &Fields<'_>) -> Headers {
     let length = headers
         .iter()
@@ -283,8 +283,8 @@ fn passed_on(authority: Option<&str>, headers: &[Header<'_>], fields: &Fields<'_
     out
 }
 
-/// Behind the edge, values are text; of those that are not (obs-text, RFC 9110 5.5) the bytes beyond ASCII
-/// are percent-encoded, so that different values stay different.
+/// Beyond the edge, values are text. In other values (obs-text, RFC 9110 5.5) the bytes above ASCII are percent-encoded, so
+/// that different values stay different.
 fn text(value: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(value) {
         Ok(text) => Cow::Borrowed(text),
@@ -294,7 +294,7 @@ fn text(value: &[u8]) -> Cow<'_, str> {
                 if byte.is_ascii() {
                     out.push(char::from(*byte));
                 } else {
-                    // Writing into memory does not fail.
+                    // Writing to a string cannot fail.
                     let _ = write!(out, "%{byte:02X}");
                 }
             }

@@ -1,4 +1,4 @@
-//! Heads of answers, written anew for clients of HTTP/1.0.
+//! Rewrites heads of answers for HTTP/1.0 clients.
 
 use std::io::Write;
 
@@ -6,28 +6,28 @@ use httparse::{Response, Status};
 
 use super::{Body, is_hop_by_hop, length};
 
-/// Header lines of an answer. The server writes few of its own and passes on what an upstream sent.
+/// The most header lines of an answer: a few of the server and those of the upstream.
 const MOST_HEADERS: usize = 256;
 
 /// The head of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResponseHead {
-    /// Bytes it took, the empty line included.
+    /// Its length, including the empty line.
     pub bytes: usize,
     pub body: Body,
-    /// The head as the client gets it, but for the `Connection` header and the empty line.
+    /// The head for the client, without the `Connection` header and the empty line.
     pub for_client: Vec<u8>,
 }
 
-/// The server has written something that is no answer.
+/// The server wrote an invalid answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoAnswer;
 
-/// Reads the head at the beginning of `bytes`; `None` if more bytes are needed. `is_head`: the request was
-/// one. `is_http10`: the client knows no chunks, so the end of the body is the end of the connection.
+/// Parses the head at the beginning of `bytes`; `None` if more bytes are needed. `is_head`: the request was a HEAD
+/// request. `is_http10`: the client does not support chunked coding, so the end of the connection ends the body.
 ///
 /// # Errors
-/// [`NoAnswer`] when this is no answer whose end can be found.
+/// [`NoAnswer`] if the answer is invalid or its end is unknown.
 pub fn parse(
     bytes: &[u8],
     is_head: bool,
@@ -58,7 +58,7 @@ pub fn parse(
         (true, ..) => return Err(NoAnswer),
     };
     let mut out = Vec::with_capacity(taken + 32);
-    // Writing into memory does not fail.
+    // Writing to a string cannot fail.
     let reason = response.reason.unwrap_or_default();
     let _ = write!(out, "HTTP/1.1 {status} {reason}\r\n");
     for header in response.headers.iter() {

@@ -9,18 +9,18 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 
 use super::Interest;
 
-/// Sockets that are watched.
+/// The watched sockets.
 #[derive(Debug)]
 pub struct Poller(OwnedFd);
 
 impl Poller {
     /// # Errors
-    /// When the system has no more descriptors to give.
+    /// When the system has no file descriptor.
     pub fn new() -> io::Result<Self> {
         Ok(Self(epoll::create(CreateFlags::CLOEXEC)?))
     }
 
-    /// Watches `fd` until it is closed; what it is ready for is reported once, as `key`.
+    /// Watches `fd` until it is closed. Its readiness is reported once, as `key`.
     ///
     /// # Errors
     /// When the system refuses.
@@ -33,7 +33,7 @@ impl Poller {
         )?)
     }
 
-    /// Has `fd` report once more.
+    /// Lets `fd` report once more.
     ///
     /// # Errors
     /// When the system refuses.

@@ -1,8 +1,8 @@
-//! Readiness of sockets, waited for by many threads at once. Each registration reports once and is then silent
-//! until it is armed again, so that one thread at a time deals with a socket.
+//! Waits for the readiness of sockets on many threads. Each registration reports once and must be armed again, so that one
+//! thread at a time handles a socket.
 //!
-//! On Linux the threads wait in `epoll_wait(2)` themselves, which wakes the one that began to wait last. Elsewhere
-//! they take turns with one `mio::Poll`, which costs a hand-over for each event.
+//! On Linux the threads wait in `epoll_wait(2)`, which wakes the one that began to wait last. Elsewhere they take turns
+//! with one `mio::Poll`, which costs a hand-over per event.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod epoll;
@@ -14,16 +14,16 @@ pub use epoll::Poller;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub use turns::Poller;
 
-/// What a socket is to be ready for. That it is broken is always reported.
+/// The readiness to wait for. Errors are always reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interest {
-    /// There is something to read, or its end.
+    /// Readable, or at its end.
     Read,
-    /// Bytes can be written.
+    /// Writable.
     Write,
-    /// The other side has ended. Where the system cannot report that alone, also that there is something to read.
+    /// The other side was shut down. Where the system cannot report that alone, also readable.
     End,
-    /// Nothing: only whether the connection breaks.
+    /// Errors only.
     Broken,
 }
 

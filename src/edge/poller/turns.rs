@@ -1,4 +1,4 @@
-//! One `mio::Poll`, for which the threads take turns: whoever holds it waits, the others wait for it.
+//! One `mio::Poll` that the threads use in turn: one thread waits in it, the others wait for its lock.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::Interest;
 
-/// Sockets that are watched.
+/// The watched sockets.
 #[derive(Debug)]
 pub struct Poller {
     turn: Mutex<Turn>,
@@ -25,20 +25,20 @@ struct Turn {
 
 impl Poller {
     /// # Errors
-    /// When the system has no more descriptors to give.
+    /// When the system has no file descriptor.
     pub fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
         Ok(Self {
             registry: poll.registry().try_clone()?,
             turn: Mutex::new(Turn {
                 poll,
-                // The others find theirs in turns of their own.
+                // Other threads get the other events.
                 events: Events::with_capacity(1),
             }),
         })
     }
 
-    /// Watches `fd` until it is closed; what it is ready for is reported once, as `key`.
+    /// Watches `fd` until it is closed. Its readiness is reported once, as `key`.
     ///
     /// # Errors
     /// When the system refuses.
@@ -47,7 +47,7 @@ impl Poller {
         (self.registry).register(&mut SourceFd(&fd), token(key)?, interests(interest))
     }
 
-    /// Has `fd` report once more. `mio` reports changes only, and a new registration counts as one.
+    /// Lets `fd` report once more. `mio` reports only changes; a new registration counts as one.
     ///
     /// # Errors
     /// When the system refuses.
@@ -56,8 +56,8 @@ impl Poller {
         (self.registry).reregister(&mut SourceFd(&fd), token(key)?, interests(interest))
     }
 
-    /// Waits for one socket to be ready; `None` when the time is over first. A socket that nobody has armed since
-    /// it reported last may be reported again; whoever deals with it finds nothing.
+    /// Waits for one socket to be ready; `None` if the time ends first. A socket that was not armed again may be reported
+    /// twice; the second time there is nothing to do.
     ///
     /// # Errors
     /// When the system refuses to wait.
@@ -88,7 +88,7 @@ fn token(key: u64) -> io::Result<Token> {
 
 fn interests(interest: Interest) -> mio::Interest {
     match interest {
-        // Of a broken connection mio tells those who read.
+        // mio reports a broken connection as readable.
         Interest::Read | Interest::End | Interest::Broken => mio::Interest::READABLE,
         Interest::Write => mio::Interest::WRITABLE,
     }

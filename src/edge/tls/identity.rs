@@ -1,4 +1,4 @@
-//! What the edge proves itself with.
+//! The certificate and key of the gateway.
 
 use std::fmt;
 use std::fs;
@@ -16,15 +16,14 @@ use zeroize::Zeroizing;
 
 use crate::time::TlsClock;
 
-/// A chain of certificates and the key of its first, with which connections are opened: TLS 1.2 and 1.3, and
-/// HTTP/1.1 where the client offers protocols (ALPN). Its clients can resume sessions; the last 256 are
-/// remembered (the default of rustls), and forgotten with it.
+/// A certificate chain and its key, for TLS 1.2 and 1.3 and HTTP/1.1 (ALPN). Clients can resume the last 256 sessions (the
+/// default of rustls), as long as this identity is in use.
 #[derive(Clone)]
 pub struct Identity {
     pub(super) config: Arc<ServerConfig>,
 }
 
-/// Why there is no identity. It names the file and never says what is in it.
+/// An error of the identity. It contains the file's name, never its content.
 #[derive(Debug)]
 pub struct IdentityError {
     file: PathBuf,
@@ -39,16 +38,16 @@ enum Reason {
     NoKey,
     UnusableKey,
     UnusableCertificate(Error),
-    /// The key is not that of the certificate in this file.
+    /// The key does not match the certificate in this file.
     Mismatch(PathBuf),
 }
 
 impl Identity {
-    /// Reads a chain of certificates, the server's own first, and its key, both in PEM. The key is PKCS #8,
-    /// PKCS #1 or SEC 1, and not encrypted.
+    /// Reads a certificate chain, the server's certificate first, and its key, both in PEM. The key is an unencrypted
+    /// PKCS #8, PKCS #1 or SEC 1 key.
     ///
     /// # Errors
-    /// When a file cannot be read, holds nothing of the kind, or the two do not belong together.
+    /// When a file cannot be read or has no certificate or key, or the two do not match.
     pub fn load(certificates: &Path, key: &Path) -> Result<Self, IdentityError> {
         let chain = CertificateDer::pem_slice_iter(&read(certificates)?)
             .collect::<Result<Vec<_>, _>>()
@@ -58,7 +57,7 @@ impl Identity {
         }
         let private = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|error| match error {
             pem::Error::NoItemsFound => Reason::NoKey.of(key),
-            // The others quote from the file.
+            // Other messages quote the file.
             _ => Reason::NotPem.of(key),
         })?;
         let provider = ring::default_provider();
@@ -87,7 +86,7 @@ impl Identity {
 }
 
 fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
-    // A pipe may keep whoever opens it waiting for ever.
+    // Opening a pipe may block forever.
     let is_file = fs::metadata(file).map(|found| found.is_file());
     is_file
         .and_then(|is_file| match is_file {

@@ -1,4 +1,4 @@
-//! TLS on clients' connections: what the edge proves itself with, and the session of a connection.
+//! TLS on clients' connections: the certificate and the sessions.
 
 mod identity;
 mod session;

@@ -1,40 +1,40 @@
-//! The server's side of one TLS connection, between a socket that does not block and plain bytes.
+//! The server side of a TLS connection on a non-blocking socket.
 
 use std::io::{self, BufRead, Read, Write};
 use std::net::TcpStream;
 
 use rustls::ServerConnection;
 
-use super::super::stream::{self, Received};
+use super::super::socket::{self, Received};
 use super::Identity;
 
-/// Bytes of an answer that may wait in the session, as records or before the handshake.
+/// The most bytes of an answer that wait in the session, as records or before the handshake.
 const UNSENT: usize = 64 * 1024;
-/// Bytes read of which not one was for the caller, beyond which the client is up to no good. All of a handshake
-/// takes about two thousand.
+/// The most bytes without payload, such as empty records; beyond it the client counts as malicious. A handshake has about
+/// 2,000 bytes.
 const FRUITLESS: usize = 64 * 1024;
 
-/// One connection.
+/// A TLS session.
 pub struct Session {
     protocol: ServerConnection,
     phase: Phase,
-    /// Bytes read since the last one that was for the caller.
+    /// Bytes read since the last payload.
     fruitless: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Nothing has come.
+    /// Nothing has arrived.
     Fresh,
     Handshake,
     Open,
-    /// The first byte was not one of TLS but of HTTP.
+    /// The first byte was HTTP instead of TLS.
     PlainHttp,
-    /// The protocol was broken, and the client told if it is to be told.
+    /// The protocol failed; an alert was sent if there is one.
     Failed,
 }
 
-/// A socket as the protocol reads and writes it.
+/// The socket as a reader and writer for rustls.
 struct Wire<'s>(&'s TcpStream);
 
 impl Read for Wire<'_> {
@@ -45,7 +45,7 @@ impl Read for Wire<'_> {
 
 impl Write for Wire<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match stream::send(self.0, bytes)? {
+        match socket::send(self.0, bytes)? {
             0 => Err(io::ErrorKind::WouldBlock.into()),
             count => Ok(count),
         }
@@ -58,7 +58,7 @@ impl Write for Wire<'_> {
 
 impl Session {
     /// # Errors
-    /// When the identity cannot be used.
+    /// When the identity is invalid.
     pub fn new(identity: &Identity) -> io::Result<Self> {
         let mut protocol =
             ServerConnection::new(identity.config.clone()).map_err(io::Error::other)?;
@@ -87,7 +87,7 @@ impl Session {
         reader.fill_buf().is_ok_and(|bytes| !bytes.is_empty())
     }
 
-    /// Reads what has arrived behind the bytes of `into`.
+    /// Reads what has arrived and appends it to `into`.
     pub fn receive(&mut self, socket: &TcpStream, into: &mut Vec<u8>) -> Received {
         if self.phase == Phase::Failed {
             return Received::End;
@@ -98,7 +98,7 @@ impl Session {
                     return Received::Nothing;
                 }
                 Err(_) | Ok(None) => return Received::End,
-                // No type of record has the number of a letter (RFC 8446, B.1).
+                // The type of a record is never a letter (RFC 8446, B.1).
                 Ok(Some(byte)) if byte.is_ascii_uppercase() => {
                     self.phase = Phase::PlainHttp;
                     return Received::End;
@@ -117,11 +117,11 @@ impl Session {
                     return Received::Bytes;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // It ended without saying so, as most clients do.
+                // The connection ended without a close notification, as with most clients.
                 Err(_) => return Received::End,
             }
             match self.protocol.read_tls(&mut Wire(socket)) {
-                // What is told by the next look at the plain bytes.
+                // Reported by the next read of plain bytes.
                 Ok(count) => self.fruitless += count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Received::Nothing;
@@ -130,7 +130,7 @@ impl Session {
                 Err(_) => return Received::End,
             }
             let processed = self.protocol.process_new_packets();
-            // What the protocol has to say for itself, among it why it ends.
+            // Send protocol messages, including alerts.
             let flushed = self.flush(socket);
             if let Err(error) = processed {
                 log::debug!("the TLS of a client failed: {error}");
@@ -147,7 +147,7 @@ impl Session {
         }
     }
 
-    /// Takes as much of `bytes` as there is room for, and says how much that was.
+    /// Accepts as many of `bytes` as there is space for. Returns their number.
     ///
     /// # Errors
     /// When the connection is broken.
@@ -166,7 +166,7 @@ impl Session {
         }
     }
 
-    /// Writes what the system takes.
+    /// Writes as much as the system accepts.
     ///
     /// # Errors
     /// When the connection is broken.
@@ -182,7 +182,7 @@ impl Session {
         Ok(())
     }
 
-    /// Has the client told that this was all, so that it can tell a whole answer from one cut off.
+    /// Sends the close notification, so that the client can distinguish a complete answer from a truncated one.
     pub fn end(&mut self) {
         if self.phase == Phase::Open {
             self.protocol.send_close_notify();
@@ -190,7 +190,7 @@ impl Session {
     }
 }
 
-/// The first byte that has arrived, which stays where it is; `None` at the end.
+/// Peeks at the first byte that has arrived; `None` at the end.
 fn first_byte(socket: &TcpStream) -> io::Result<Option<u8>> {
     let mut byte = [0];
     Ok(match socket.peek(&mut byte)? {

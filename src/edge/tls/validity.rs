@@ -1,4 +1,4 @@
-//! Whether a certificate is within its time.
+//! Checks the validity period of a certificate.
 
 use std::fs;
 use std::path::Path;
@@ -12,12 +12,11 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, Error, RootCertStore};
 
-/// Whether the first certificate of a file (PEM) is valid at that time, whoever has issued it; `None` if that cannot be
-/// found out.
+/// Whether the first certificate of a PEM file is valid at that time, whoever issued it; `None` if the file is invalid.
 pub fn is_valid_at(file: &Path, at: SystemTime) -> Option<bool> {
     let pem = fs::read(file).ok()?;
     let certificate = CertificateDer::pem_slice_iter(&pem).next()?.ok()?;
-    // Its time is looked at before its issuer, so that any authorities will do.
+    // The period is checked before the issuer, so any trust anchors work.
     let roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };

@@ -1,4 +1,7 @@
-//! Anthropic's words and headers (spec/providers.md 12.2, spec/routing.md 7.4).
+//! Anthropic's errors and rate-limit headers.
+//!
+//! Sources: "Errors" (<https://docs.anthropic.com/en/api/errors>) and "Rate limits"
+//! (<https://docs.anthropic.com/en/api/rate-limits>).
 
 use std::time::Duration;
 
@@ -8,7 +11,7 @@ use crate::failure::hint::until;
 use crate::time;
 
 const API_LIMITS: [&str; 4] = ["requests", "tokens", "input-tokens", "output-tokens"];
-/// What this client may not do, whatever account it does it with.
+/// Errors that concern the client, whatever the account.
 const NOT_FOR_THIS_CLIENT: &[&str] = &[
     "only authorized for use with claude code",
     "oauth authentication is currently not supported",
@@ -38,7 +41,7 @@ impl Refusal<'_> {
         let unified = crate::failure::windows::Unified::read(self.headers, self.now);
         if unified.is_rejected() {
             let hint = unified.rejected_until().max(self.hint);
-            // Not all of them at the same second.
+            // With jitter, so that clients do not retry in the same second.
             return quota
                 .whole_credential()
                 .hinted(hint.map(|hint| hint + self.spread()));

@@ -1,4 +1,4 @@
-//! The classes of spec/routing.md 7.3, in the order in which they are tested.
+//! Rules for all upstreams, in the order in which they are tested.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::refusal::Refusal;
 use crate::failure::fault::{Class, Fault};
 use crate::wire::problem::{self, ErrorStatus};
 
-/// What says, in a 400 or 422, that the model is not there (spec/routing.md 5.2).
+/// Texts of a 400 or 422 that mean that the credential does not have the model.
 const NO_SUCH_MODEL: &[&str] = &[
     "model_not_supported",
     "requested model is not supported",
@@ -43,7 +43,7 @@ const REQUEST_TYPES: &[&str] = &[
     "invalid_prompt",
 ];
 const CHALLENGES: &[&str] = &["challenge-platform", "cf-mitigated", "cloudflare challenge"];
-/// A token that another one could replace, told with a 403 (spec/providers.md 4.3).
+/// Texts of a 403 that mean an invalid token instead of a missing permission.
 const BAD_TOKEN: &[&str] = &[
     "oauth token",
     "token has been revoked",
@@ -74,7 +74,7 @@ impl Refusal<'_> {
             _ if self.has_no_model() => Class::Model,
             400 | 409 | 413 | 422 => Class::Request,
             404 if self.is_unstored_item() => Class::Request,
-            // Some label it as the request's fault, but it only took too long.
+            // Some upstreams call a timeout an invalid request.
             408 => Class::Transient,
             _ if self.is_at_fault() || self.is_too_long_or_refused() => Class::Request,
             403 => Class::Permission,
@@ -114,7 +114,7 @@ impl Refusal<'_> {
         REQUEST_CODES.contains(&self.code()) || REQUEST_TYPES.contains(&self.word("type"))
     }
 
-    /// Whether every credential would get the same answer, whatever its status.
+    /// Whether every credential would get the same error, whatever its status.
     fn is_too_long_or_refused(&self) -> bool {
         let status = ErrorStatus::from_upstream(self.status);
         let message = match self.word("message") {
@@ -128,7 +128,7 @@ impl Refusal<'_> {
         )
     }
 
-    /// The code of the error, wherever this upstream puts it.
+    /// The code of the error, from any of the usual places.
     pub(super) fn code(&self) -> &str {
         let places = [
             "/error/code",

@@ -1,4 +1,7 @@
-//! Google's words (spec/providers.md 12.1).
+//! Google's errors: the details of `google.rpc.Status`.
+//!
+//! Sources: AIP-193 (<https://google.aip.dev/193>) and the Gemini API's "Troubleshooting"
+//! (<https://ai.google.dev/gemini-api/docs/troubleshooting>).
 
 use std::time::Duration;
 
@@ -9,7 +12,7 @@ use crate::failure::fault::{Class, Fault, doubling};
 use crate::failure::hint::{self, until};
 use crate::time;
 
-/// Wrong in a way that the same key will not get over.
+/// Texts that mean that the key stays invalid.
 const LOST: &[&str] = &[
     "service_disabled",
     "consumer_suspended",
@@ -55,7 +58,7 @@ impl Refusal<'_> {
         details.map_or(&[], Vec::as_slice)
     }
 
-    /// The first detail of that type that has something to read.
+    /// The first detail of that type for which `read` returns a value.
     fn detail<T>(&self, kind: &str, read: impl Fn(&Value) -> Option<T>) -> Option<T> {
         self.details()
             .iter()

@@ -1,4 +1,4 @@
-//! Reading what a failure says: what the vendor's words mean first, then what all upstreams have in common.
+//! Classifies failures: first by the vendor's own errors, then by rules for all upstreams.
 
 mod anthropic;
 mod general;
@@ -14,11 +14,11 @@ use super::failed_call::{Failure, FailureKind};
 use super::fault::{Class, Fault};
 use crate::credential::UpstreamKind;
 
-/// What `failure` of an upstream of `kind`, asked for `model`, says.
+/// Classifies a failure of an upstream of `kind` that was called for `model`.
 pub fn classify(failure: &Failure, kind: UpstreamKind, model: &str, now: SystemTime) -> Fault {
     match failure.kind {
         FailureKind::ClientGone => Class::ClientGone.usual(),
-        // Another credential would not help, and this one has done nothing.
+        // Another credential would not help, and this one is not at fault.
         FailureKind::Request | FailureKind::Memory => Class::Request.usual(),
         FailureKind::Unsupported => Class::Neutral.usual(),
         FailureKind::Connect | FailureKind::Timeout | FailureKind::Broken => {

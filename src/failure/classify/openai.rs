@@ -1,4 +1,7 @@
-//! OpenAI's words and headers, and those of the many that imitate its API (spec/providers.md 12.3, 12.5).
+//! Errors and rate-limit headers of OpenAI and of compatible servers.
+//!
+//! Sources: "Error codes" (<https://platform.openai.com/docs/guides/error-codes>) and "Rate limits"
+//! (<https://platform.openai.com/docs/guides/rate-limits>).
 
 use std::time::Duration;
 
@@ -59,13 +62,13 @@ impl Refusal<'_> {
         });
         self.hint.or_else(|| spent.max()).or_else(|| {
             let at: f64 = self.limit_header("x-ratelimit-reset")?.parse().ok()?;
-            // Some count milliseconds.
+            // Some servers send milliseconds.
             let seconds = if at > 1e12 { at / 1000.0 } else { at };
             until(time::unix(seconds)?, self.now)
         })
     }
 
-    /// A header, or its copy that some put into the error.
+    /// A header, or its copy in the error (`error.metadata.headers`).
     fn limit_header(&self, name: &str) -> Option<String> {
         if let Some(value) = self.header(name) {
             return Some(value.to_owned());

@@ -1,4 +1,4 @@
-//! An answer that is an error, taken apart.
+//! A parsed error answer.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,20 +7,20 @@ use serde_json::Value;
 use crate::failure::failed_call::Failure;
 use crate::failure::headers::Headers;
 
-/// An answer that is an error, taken apart.
+/// A parsed error answer.
 pub struct Refusal<'a> {
     pub status: u16,
     pub headers: &'a Headers,
-    /// In lower case, as far as it matters.
+    /// The beginning of the body, in lower case.
     pub text: String,
     pub json: Value,
     pub model: &'a str,
-    /// What the headers that everybody has say.
+    /// The retry time of the standard headers.
     pub hint: Option<Duration>,
     pub now: SystemTime,
 }
 
-/// Bytes of an error's body in which words are looked for.
+/// The most bytes of an error's body that are searched for texts.
 const TEXT: usize = 16 * 1024;
 
 impl<'a> Refusal<'a> {

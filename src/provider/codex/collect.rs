@@ -1,4 +1,4 @@
-//! A stream of Responses events made into the one answer it tells.
+//! Collects a stream of Responses events into one answer.
 
 use std::io::Read;
 use std::time::SystemTime;
@@ -13,15 +13,15 @@ use crate::sse::Splitter;
 use crate::wire::event;
 use crate::wire::output_items::OutputItems;
 
-/// Reads a stream to `response.completed` or `response.incomplete` and returns the response in it, as it
-/// came, its output filled in if it lacks one (spec/providers.md 10.1).
+/// Reads a stream up to `response.completed` or `response.incomplete` and returns the response in that event. If its
+/// output is empty, as the backend of ChatGPT sends it, the output comes from the events before.
 ///
 /// # Errors
-/// An error event is a failure with the status that fits its code; the end of the stream without a closing
-/// event is 408; so is, with its own kind, a read that fails.
+/// An error event becomes a failure with the status of its code. The end of the stream without a final event is 408, and
+/// so is a failed read.
 pub fn collect(mut body: impl Read, event_bytes: usize) -> Result<Vec<u8>, Failure> {
     let mut splitter = Splitter::new(event_bytes);
-    // Whoever reads the body counts all that is read of it.
+    // The caller counts the bytes.
     let mut items = OutputItems::new(&Budget::unlimited());
     loop {
         let space = splitter.space();
@@ -61,10 +61,10 @@ struct Event<'a> {
     error: Option<&'a RawValue>,
 }
 
-/// Takes in one event; returns the answer if the event holds it.
+/// Processes one event; returns the answer if the event contains it.
 fn take(data: &[u8], items: &mut OutputItems) -> Result<Option<Vec<u8>>, Failure> {
     let Ok(event) = serde_json::from_slice::<Event>(data) else {
-        // Passed over; if the stream is broken, its end tells.
+        // Ignored; the end of the stream shows whether it is broken.
         return Ok(None);
     };
     match (event.kind.as_str(), event.response) {
@@ -82,7 +82,7 @@ fn take(data: &[u8], items: &mut OutputItems) -> Result<Option<Vec<u8>>, Failure
     }
 }
 
-/// An error event as a failure. Its body is the error in the form the API gives errors outside a stream.
+/// An error event as a failure. Its body has the form of errors outside a stream.
 fn failed(data: &[u8]) -> Failure {
     let json: serde_json::Value = serde_json::from_slice(data).unwrap_or_default();
     let body = serde_json::json!({ "error": event::error_object(&json) });

@@ -1,8 +1,8 @@
-//! Upstreams of Responses.
+//! Upstreams with the Responses API.
 //!
-//! The backend of ChatGPT has a flavour of its own: it answers in streams only, keeps no
-//! answers, and refuses some members. For a client that wants one body, the relay [collects](collect()) it. To all
-//! other upstreams the client's bytes go as they are, but for the model's name.
+//! The backend of ChatGPT has its own dialect: it only streams, stores no responses and rejects some fields. For a client
+//! that wants one body, the relay [collects](collect()) the stream. Other upstreams get the client's bytes unchanged,
+//! except for the model's name.
 
 mod collect;
 
@@ -20,7 +20,7 @@ use crate::failure::Headers;
 use crate::json::Splice;
 
 const SESSION_ID: HeaderName = HeaderName::from_static("session_id");
-/// Headers of the client that concern this API.
+/// Headers of the client that are passed to this API.
 const FORWARDED: &[&str] = &[
     "originator",
     "version",
@@ -35,7 +35,7 @@ const FORWARDED: &[&str] = &[
     "x-responsesapi-include-timing-metrics",
 ];
 
-/// Fields of Responses that this flavour refuses (spec/dialects.md 0.2).
+/// Fields of Responses that the backend of ChatGPT rejects.
 const REMOVED: &[&str] = &[
     "max_output_tokens",
     "max_completion_tokens",
@@ -84,7 +84,7 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     Ok(Request { uri, headers, body })
 }
 
-/// A request about an answer that is kept.
+/// A request about a stored response.
 fn stored<'a>(call: &Call<'a>, stored: Stored<'_>) -> Result<Request<'a>, Failure> {
     let uri = url::under(call.target.base_url, &format!("/responses/{}", stored.path))?;
     let mut headers = Headers::of_call(call, call.stream);
@@ -108,7 +108,7 @@ pub fn models<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     Ok(Request { uri, headers, body })
 }
 
-/// The client's body in the flavour of its upstream, to be changed further and sent with [`Call::is_flavoured`].
+/// The client's body as its upstream needs it. It may be changed further, and is sent with [`Call::is_flavoured`].
 ///
 /// # Errors
 /// When the body is not a JSON object.
@@ -120,8 +120,8 @@ pub fn flavour(call: &Call) -> Result<Vec<u8>, Failure> {
     Ok(body.pieces().collect::<Vec<_>>().concat())
 }
 
-/// A body that had this flavour before it was changed: only what the API never takes is put right
-/// (spec/config.md 3.1).
+/// A body that was prepared for the backend and then changed by payload rules: only what the API always rejects is
+/// corrected, so that the rules have the last word otherwise.
 fn forced<'a>(call: &Call<'a>) -> Result<(Splice<'a>, Option<String>), Failure> {
     const REFUSED: [&str; 4] = [
         "previous_response_id",
@@ -152,7 +152,7 @@ fn forced<'a>(call: &Call<'a>) -> Result<(Splice<'a>, Option<String>), Failure> 
     Ok((body, cache_key))
 }
 
-/// The client's body in this flavour, as far as its top-level members go, and the cache key in it.
+/// The client's body with the top-level members that the backend needs, and its cache key.
 fn flavoured<'a>(call: &Call<'a>) -> Result<(Splice<'a>, Option<String>), Failure> {
     let mut body = request::renamed(call, call.model);
     let mut cache_key = None;
@@ -194,7 +194,7 @@ fn flavoured<'a>(call: &Call<'a>) -> Result<(Splice<'a>, Option<String>), Failur
     Ok((body, cache_key))
 }
 
-/// The body of a compaction, which has no stream. ChatGPT wants instructions.
+/// The body of a compaction, which cannot be streamed. ChatGPT requires instructions.
 fn compacting<'a>(
     call: &Call<'a>,
     is_chatgpt: bool,
@@ -219,7 +219,7 @@ fn compacting<'a>(
     Ok((body, None))
 }
 
-/// The `include` array with encrypted reasoning in it; `None` when it is in already.
+/// The `include` array with encrypted reasoning added; `None` if it has it already.
 fn with_reasoning(raw: &[u8]) -> Option<String> {
     let mut include: Vec<serde_json::Value> = serde_json::from_slice(raw).unwrap_or_default();
     if include.iter().any(|item| item == ENCRYPTED_REASONING) {
@@ -229,7 +229,7 @@ fn with_reasoning(raw: &[u8]) -> Option<String> {
     Some(serde_json::Value::from(include).to_string())
 }
 
-/// A string as the one message of the user; this flavour takes only lists.
+/// A string as a message of the user: the backend accepts only lists.
 fn one_message(text: &[u8]) -> Vec<u8> {
     [
         br#"[{"type":"message","role":"user","content":[{"type":"input_text","text":"#,

@@ -1,4 +1,4 @@
-//! The body of an answer, read as it comes. Behind its end the connection goes back to where it is from.
+//! Reads the body of an answer. At its end, the connection returns to its pool.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use super::pool::Origin;
 use super::socket::MOMENT;
 use crate::exchange::{Interruption, Waiter};
 
-/// Bytes that are held at most. What has come is taken apart before more is read, so it is about one read.
+/// The most bytes that are buffered, about one read.
 const HELD: usize = 64 * 1024;
 
-/// A body that is still to be read.
+/// A body to read.
 pub struct Body {
-    /// Until its end.
+    /// The connection, until the end of the body.
     open: Option<Open>,
     waiter: Waiter,
-    /// The longest silence.
+    /// The longest time without a byte.
     silence: Duration,
-    /// Since when nothing has come.
+    /// The time of the last byte.
     silent_since: Option<Instant>,
 }
 
@@ -29,16 +29,15 @@ struct Open {
     connection: Connection,
     origin: Arc<Origin>,
     end: End,
-    /// Behind the body, the connection can be used again.
+    /// Whether the connection can be reused after the body.
     is_kept: bool,
     input: Input,
-    /// When the client was last looked at while bytes come soon one after another. For a [`MOMENT`] from then on a read
-    /// waits for the next ones by itself.
+    /// In a steady stream, the last time the client was checked. For a [`MOMENT`] after that, reads block by themselves.
     steady_since: Option<Instant>,
 }
 
 impl Body {
-    /// The body behind a head. `input` is what has been read of it.
+    /// The body after a head. `input` has the bytes that were read already.
     pub fn new(
         end: End,
         is_kept: bool,
@@ -68,7 +67,7 @@ impl Body {
         body
     }
 
-    /// The whole of it has been read.
+    /// Ends the body: returns the connection to the pool.
     fn end(&mut self) {
         if let Some(open) = self.open.take()
             && open.is_kept
@@ -80,13 +79,13 @@ impl Body {
 }
 
 impl Open {
-    /// Takes payload out of what has been read. `None` when there is none yet.
+    /// Takes payload from the buffer. `None` if it has none.
     fn take(&mut self, room: &mut [u8]) -> io::Result<Option<usize>> {
         let Self { end, input, .. } = self;
         let mut given = 0;
         while let Some(free) = room.get_mut(given..).filter(|free| !free.is_empty()) {
             let unread = input.unread();
-            // So there is room for all of its payload.
+            // So all of the payload fits.
             let some = unread.get(..free.len()).unwrap_or(unread);
             let (taken, payload) = match end {
                 End::Length(left) => {
@@ -121,7 +120,7 @@ impl Open {
         }
     }
 
-    /// Waits and reads; 0 is the end of the connection.
+    /// Waits and reads; returns 0 at the end of the connection.
     fn fill(
         &mut self,
         waiter: &Waiter,
@@ -156,7 +155,7 @@ impl Open {
     }
 }
 
-/// A read without room waits until there is something to read, so that nobody needs a buffer meanwhile.
+/// A read into an empty buffer only waits for data, so that the caller needs no buffer during the wait.
 impl Read for Body {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         if room.is_empty() {

@@ -1,5 +1,5 @@
-//! A connection to an upstream or a proxy: a socket that does not block, with any number of TLS layers on it, all of
-//! whose waits go through a [`Waiter`].
+//! A connection to an upstream or a proxy: a non-blocking socket with any number of TLS layers. All waits use a
+//! [`Waiter`].
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::TcpStream;
@@ -24,9 +24,9 @@ enum Layer {
 struct Session {
     tls: ClientConnection,
     under: Layer,
-    /// There may be decrypted bytes that nobody has read.
+    /// Whether there may be unread decrypted bytes.
     has_plain: bool,
-    /// The other end has said that nothing follows.
+    /// Whether the other end has sent a close notification.
     has_ended: bool,
 }
 
@@ -34,15 +34,15 @@ impl Connection {
     /// A connection over a connected socket.
     ///
     /// # Errors
-    /// When the system does not take its settings.
+    /// When the socket options cannot be set.
     pub fn new(stream: TcpStream) -> io::Result<Self> {
         Ok(Self(Layer::Plain(Socket::new(stream)?)))
     }
 
-    /// Speaks TLS over this connection from now on. What ends the handshake goes out with the first write.
+    /// Starts TLS on this connection. The last message of the handshake is sent with the first write.
     ///
     /// # Errors
-    /// When the handshake fails or is not done at `deadline`, or the wait for it ends.
+    /// When the handshake fails or is not complete at `deadline`, or the wait is interrupted.
     #[inline(never)]
     pub fn with_tls(
         self,
@@ -64,25 +64,25 @@ impl Connection {
                     waiter.wait(awaited, deadline)?
                 }
                 Err(error) => {
-                    // The alert that says why, if it can be written at once.
+                    // Send the alert, if it can be written at once.
                     let _ = session.push();
                     return Err(error);
                 }
             };
             if !done {
-                let message = "the handshake took too long";
+                let message = "the TLS handshake timed out";
                 return Err(io::Error::new(io::ErrorKind::TimedOut, message));
             }
         }
         Ok(Self(Layer::Tls(session)))
     }
 
-    /// The socket below it.
+    /// The underlying socket.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.0.fd()
     }
 
-    /// Waits until there is something to read, the end included; whether it came before `limit`.
+    /// Waits until there is something to read, including the end. Returns whether that was before `limit`.
     ///
     /// # Errors
     /// An [`Interruption`].
@@ -94,16 +94,15 @@ impl Connection {
         Ok(waiter.wait(Some((self.fd(), self.0.awaited())), limit)?)
     }
 
-    /// Reads what is there; 0 is the end.
+    /// Reads what has arrived; returns 0 at the end.
     ///
     /// # Errors
-    /// `WouldBlock` when there is nothing yet, and what breaks the connection.
+    /// `WouldBlock` if nothing has arrived, and connection errors.
     pub fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         self.0.read(room).map_err(told)
     }
 
-    /// Whether a read can wait for bytes by itself: there is nothing that it would have to write first, and nothing
-    /// that it has already.
+    /// Whether a read can block by itself: there is nothing to write first, and nothing is buffered.
     pub fn can_wait(&self) -> bool {
         match &self.0 {
             Layer::Plain(_) => true,
@@ -111,12 +110,12 @@ impl Connection {
         }
     }
 
-    /// Has the next read wait for [`super::socket::MOMENT`] if nothing is there.
+    /// Lets the next read block for [`super::socket::MOMENT`].
     pub fn let_wait(&mut self, may_wait: bool) {
         self.0.socket_mut().let_wait(may_wait);
     }
 
-    /// Reads what is there behind the bytes of `into`, about `room` bytes at most; 0 is the end.
+    /// Reads what has arrived, at most about `room` bytes, and appends it to `into`; returns 0 at the end.
     ///
     /// # Errors
     /// Those of [`Connection::read`].
@@ -132,10 +131,10 @@ impl Connection {
         read
     }
 
-    /// Writes all of `pieces`. Gives up when no byte was taken for `silence`, and at `deadline`.
+    /// Writes all of `pieces`. Fails after `silence` without progress, and at `deadline`.
     ///
     /// # Errors
-    /// What breaks the connection, and what ends the wait.
+    /// Connection errors and interruptions of the wait.
     pub fn send(
         &mut self,
         mut pieces: &mut [IoSlice<'_>],
@@ -168,7 +167,7 @@ impl Connection {
         }
     }
 
-    /// It as something that is read and written until `deadline`.
+    /// A blocking reader and writer with a deadline.
     pub fn blocking<'a>(
         &'a mut self,
         waiter: &'a Waiter,
@@ -181,7 +180,7 @@ impl Connection {
         }
     }
 
-    /// Whether nothing has come that nobody asked for, not even the end.
+    /// Whether nothing unexpected has arrived, not even the end.
     pub fn is_quiet(&self) -> bool {
         self.0.socket().is_quiet() && !self.0.has_plain()
     }
@@ -222,7 +221,7 @@ impl Write for Blocking<'_> {
 }
 
 impl Session {
-    /// One step of the handshake.
+    /// Performs one step of the handshake.
     fn shake(&mut self) -> io::Result<()> {
         self.push()?;
         match self.tls.is_handshaking() {
@@ -231,7 +230,7 @@ impl Session {
         }
     }
 
-    /// Writes the records that are waiting.
+    /// Writes pending records.
     fn push(&mut self) -> io::Result<()> {
         while self.tls.wants_write() {
             self.tls.write_tls(&mut self.under)?;
@@ -277,7 +276,7 @@ impl Layer {
         self.socket().fd()
     }
 
-    /// Whether a read gives something without a look at the socket.
+    /// Whether a read can return without reading the socket.
     fn has_plain(&self) -> bool {
         match self {
             Self::Plain(_) => false,
@@ -287,7 +286,7 @@ impl Layer {
         }
     }
 
-    /// What a read waits for: records that have not been written may be what keeps the other end from sending.
+    /// The events that a read waits for, including those for pending records, without which the other end may not send.
     fn awaited(&self) -> PollFlags {
         match self {
             Self::Plain(_) => PollFlags::IN,
@@ -326,7 +325,7 @@ impl Write for Session {
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let taken = self.tls.writer().write_vectored(pieces)?;
         match self.push() {
-            // What has been taken will be written.
+            // Accepted bytes will be written.
             Err(error) if is_pause(&error) && taken > 0 => Ok(taken),
             Err(error) => Err(error),
             Ok(()) if taken == 0 => self.tls.writer().write_vectored(pieces),
@@ -371,7 +370,7 @@ impl Write for Layer {
     }
 }
 
-/// Nothing can be moved now.
+/// The error of an operation that would block.
 pub fn is_pause(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -379,12 +378,12 @@ pub fn is_pause(error: &io::Error) -> bool {
     )
 }
 
-/// A deadline has passed.
+/// The error of a passed deadline.
 pub fn late() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "not in time")
+    io::Error::new(io::ErrorKind::TimedOut, "timed out")
 }
 
-/// A reset as the interruption that it is: no reader may take it for the end of a body.
+/// Converts a reset to an interruption, so that no reader takes it for the end of a body.
 fn told(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {

@@ -1,4 +1,4 @@
-//! Opening connections: straight, or through a proxy.
+//! Opens connections, directly or through a proxy.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -14,7 +14,7 @@ use super::resolve::Lookup;
 use super::{socks, tls};
 use crate::exchange::{Interruption, Waiter};
 
-/// What opens connections.
+/// Opens connections.
 pub struct Dial {
     pub lookup: Lookup,
     /// The longest wait for a connection, TLS and proxies included.
@@ -27,7 +27,8 @@ impl Dial {
     /// Opens a connection to `origin`.
     ///
     /// # Errors
-    /// When a name is not known, nobody answers in time, a proxy or a certificate is refused, or the wait ends.
+    /// When a name cannot be resolved, the connection times out, the proxy refuses, the certificate is invalid, or the wait
+    /// is interrupted.
     #[inline(never)]
     pub fn open(&self, origin: &Origin, waiter: &Waiter) -> io::Result<Connection> {
         let proxy = origin.proxy.as_ref();
@@ -75,14 +76,14 @@ impl Dial {
     }
 }
 
-/// Tries the addresses in turn. Each may take half of what time is left, the last one all of it.
+/// Tries the addresses in turn. Each can take half of the remaining time, the last one all of it.
 fn open_first(
     addresses: &[IpAddr],
     port: u16,
     waiter: &Waiter,
     deadline: Option<Instant>,
 ) -> io::Result<TcpStream> {
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name is not known");
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name does not exist");
     for (at, address) in addresses.iter().enumerate() {
         let now = Instant::now();
         let limit = match deadline {

@@ -1,5 +1,6 @@
-//! What the environment says of the network: proxies, and the targets that pass them by
-//! (`spec/config.md` 5). The names and their meaning are those that curl and Go have in common.
+//! Proxies of the environment, and `NO_PROXY`. The variables and their meaning are those that curl
+//! (<https://everything.curl.dev/usingcurl/proxies/env.html>) and Go (`golang.org/x/net/http/httpproxy`) have in
+//! common.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,8 +10,8 @@ use http::Uri;
 
 use crate::config::{ProxySetting, ProxyUrl};
 
-/// Looks up variables of the environment. Those of the process by default; a program that has more, out of
-/// a `.env` file for example, brings its own.
+/// Looks up environment variables: those of the process by default. A program can add others, for example those of a
+/// `.env` file.
 #[derive(Clone)]
 pub struct Variables(Arc<LookUp>);
 
@@ -21,12 +22,12 @@ impl Variables {
         Self(Arc::new(look_up))
     }
 
-    /// What one of them says, if it says something.
+    /// The value of a variable, if it is not empty.
     pub fn get(&self, name: &str) -> Option<String> {
         self.first(&[name])
     }
 
-    /// The first of `names` that says something.
+    /// The first of `names` with a value.
     pub(in crate::provider) fn first(&self, names: &[&str]) -> Option<String> {
         names.iter().find_map(|name| {
             let value = (self.0)(name)?.trim().to_owned();
@@ -55,12 +56,12 @@ pub struct Environment {
     exempt: Vec<Exempt>,
 }
 
-/// What a variable says.
+/// The value of a proxy variable.
 #[derive(Debug)]
 enum Named {
     Nothing,
     Proxy(ProxyUrl),
-    /// Something else: whoever set it did not want a direct connection.
+    /// An invalid value. It is an error, because the user did not want a direct connection.
     Unusable,
 }
 
@@ -81,7 +82,7 @@ impl Environment {
     /// The URL of the proxy for a call to `uri`, if there is one.
     ///
     /// # Errors
-    /// When the environment names one that cannot be used.
+    /// When the value is invalid.
     pub fn proxy(&self, uri: &Uri) -> Result<Option<&str>, ()> {
         let is_https = uri.scheme_str() == Some("https");
         let named = if is_https { &self.https } else { &self.http };
@@ -108,19 +109,19 @@ impl Named {
         let Some(text) = variables.first(&[upper, lower, "ALL_PROXY", "all_proxy"]) else {
             return Self::Nothing;
         };
-        // Written without a scheme as often as with one.
+        // The scheme is often omitted.
         let url = match text.contains("://") {
             true => text,
             false => format!("http://{text}"),
         };
         match ProxySetting::parse(&url) {
             Ok(ProxySetting::Url(url)) => {
-                log::info!("proxy of the environment ({upper}): {url}");
+                log::info!("proxy from the environment ({upper}): {url}");
                 Self::Proxy(url)
             }
             Ok(_) => Self::Nothing,
             Err(reason) => {
-                log::error!("{upper} of the environment {reason}: calls that need it will fail");
+                log::error!("environment variable {upper} {reason}; calls that need it will fail");
                 Self::Unusable
             }
         }
@@ -138,9 +139,9 @@ struct Exempt {
 #[derive(Debug, PartialEq, Eq)]
 enum Target {
     All,
-    /// Addresses that begin with so many bits of this one.
+    /// Addresses with this prefix length.
     Network(IpAddr, u32),
-    /// This name, unless the entry began with a dot, and what ends in it after a dot.
+    /// This name, unless the entry begins with a dot, and its subdomains.
     Domain {
         name: String,
         itself: bool,
@@ -187,7 +188,7 @@ impl Exempt {
     }
 }
 
-/// An entry without its port. What has more than one colon is an IPv6 address.
+/// An entry without its port. An entry with several colons is an IPv6 address.
 fn split_port(entry: &str) -> (&str, Option<u16>) {
     let parts = entry.rsplit_once(':');
     let parts = parts.filter(|(host, _)| host.ends_with(']') || !host.contains(':'));

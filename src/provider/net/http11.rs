@@ -1,4 +1,4 @@
-//! HTTP/1.1 over a [`Connection`]: the heads of requests, and those of answers, which say how their bodies end.
+//! HTTP/1.1 over a [`Connection`]: the heads of requests and answers, and the framing of bodies.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -14,20 +14,20 @@ use crate::chunked::Decoder;
 use crate::exchange::Waiter;
 use crate::failure::Headers;
 
-/// Bytes of a head of an answer at most.
+/// The longest head of an answer, bytes.
 const HEAD: usize = 64 * 1024;
-/// Header lines of an answer at most.
+/// The most header lines of an answer.
 const LINES: usize = 128;
-/// Bytes of a request's head beside its method, target, host and headers.
+/// Bytes of a request's head besides its method, target, host and headers.
 const AROUND: usize = 32;
 
-/// What bounds the waits of an exchange.
+/// The time limits of an exchange.
 #[derive(Clone, Copy)]
 pub struct Limits {
-    /// The longest time without a byte taken.
+    /// The longest time without progress in sending.
     pub silence: Option<Duration>,
     pub deadline: Option<Instant>,
-    /// What is said when the deadline has passed.
+    /// The error message when the deadline has passed.
     pub late: &'static str,
 }
 
@@ -37,17 +37,17 @@ pub struct Head {
     pub status: u16,
     pub headers: Headers,
     pub end: End,
-    /// Behind the body, the connection can be used again.
+    /// Whether the connection can be reused after the body.
     pub is_kept: bool,
 }
 
-/// How the end of a body is found (RFC 9112, 6.3).
+/// How the length of a body is determined (RFC 9112, 6.3).
 #[derive(Debug)]
 pub enum End {
-    /// So many bytes are still to come.
+    /// The number of remaining bytes.
     Length(u64),
     Chunked(Decoder),
-    /// It is the end of the connection.
+    /// The body ends with the connection.
     Close,
 }
 
@@ -104,11 +104,10 @@ pub fn send(
     connection.send(&mut pieces, waiter, limits.silence, limits.deadline)
 }
 
-/// Waits for the head of an answer, behind any number of informational ones. `has_begun` is set with its first
-/// byte.
+/// Waits for the head of the final answer. `has_begun` is set with the first byte.
 ///
 /// # Errors
-/// When it breaks, is none or too long, and what ends the wait.
+/// When the connection breaks, the head is invalid or too long, or the wait is interrupted.
 pub fn read_head(
     connection: &mut Connection,
     is_connect: bool,
@@ -139,8 +138,8 @@ pub fn read_head(
     }
 }
 
-/// The head at the beginning of `input` and its length, once all of it is there; no head for one that is only
-/// informational. Out of line: it keeps the places of many headers on the stack.
+/// The head at the beginning of `input` and its length, once it is complete; no head for an informational answer. Not
+/// inlined, because its array of headers uses much stack.
 #[inline(never)]
 fn parsed(input: &[u8], is_connect: bool) -> io::Result<Option<(usize, Option<Head>)>> {
     let mut places = [const { MaybeUninit::uninit() }; LINES];
@@ -156,7 +155,7 @@ fn parsed(input: &[u8], is_connect: bool) -> io::Result<Option<(usize, Option<He
     let status = response.code.unwrap_or_default();
     let is_http10 = response.version == Some(0);
     match status {
-        ..100 => return Err(not_http("the status is none")),
+        ..100 => return Err(not_http("the status code is invalid")),
         100 | 102..200 => return Ok(Some((used, None))),
         _ => {}
     }
@@ -179,7 +178,7 @@ fn parsed(input: &[u8], is_connect: bool) -> io::Result<Option<(usize, Option<He
     Ok(Some((used, Some(head))))
 }
 
-/// How the body behind a head ends.
+/// The framing of the body after a head.
 fn end(status: u16, is_http10: bool, is_connect: bool, headers: &Headers) -> io::Result<End> {
     let length = length(headers)?;
     if matches!(status, 101 | 204 | 304) || (is_connect && (200..300).contains(&status)) {
@@ -191,7 +190,7 @@ fn end(status: u16, is_http10: bool, is_connect: bool, headers: &Headers) -> io:
     Ok(length.map_or(End::Close, End::Length))
 }
 
-/// What `Content-Length` says. More than once, it must say the same (RFC 9110, 8.6).
+/// The value of `Content-Length`. Repeated values must be equal (RFC 9110, 8.6).
 fn length(headers: &Headers) -> io::Result<Option<u64>> {
     let lines = headers.fields().filter(|(name, _)| *name == CONTENT_LENGTH);
     let mut length = None;
@@ -207,14 +206,14 @@ fn length(headers: &Headers) -> io::Result<Option<u64>> {
     Ok(length)
 }
 
-/// Whether a header has this option in its list.
+/// Whether the list in a header contains this option.
 fn has(headers: &Headers, name: &HeaderName, option: &str) -> bool {
     let lines = headers.fields().filter(|(own, _)| *own == name);
     let mut options = lines.flat_map(|(_, value)| value.as_bytes().split(|byte| *byte == b','));
     options.any(|own| own.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
 }
 
-/// What came is not HTTP.
+/// The error of an invalid answer.
 pub fn not_http(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }

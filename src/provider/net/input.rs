@@ -1,19 +1,19 @@
-//! Bytes that have been read and not yet used. An empty one holds no memory.
+//! A read buffer. It holds no memory when empty.
 
 use std::io;
 
 use super::connection::Connection;
 
-/// Bytes of a read, and of the first one and those after one that came back full: with its head all of a short answer
-/// comes, or all that a stream has to say so far.
+/// The sizes of reads: small, and large for the first read and after a full one. The first read usually gets a short
+/// answer completely, or all that a stream has sent so far.
 const ROOM: [usize; 2] = [4 * 1024, 16 * 1024];
 
-/// Bytes read.
+/// Bytes that were read and not yet used.
 #[derive(Debug)]
 pub struct Input {
     bytes: Vec<u8>,
     start: usize,
-    /// As far as one can tell, more has come.
+    /// Whether more bytes have probably arrived.
     is_full: bool,
 }
 
@@ -36,7 +36,7 @@ impl Input {
         self.unread().is_empty()
     }
 
-    /// `count` of the unread bytes are used.
+    /// Marks `count` bytes as used.
     pub fn consume(&mut self, count: usize) {
         self.start = (self.start + count).min(self.bytes.len());
         if self.is_empty() {
@@ -45,10 +45,10 @@ impl Input {
         }
     }
 
-    /// Reads once more, behind what is unread; 0 is the end. Holds at most `limit` bytes.
+    /// Reads once and appends; returns 0 at the end. The buffer has at most `limit` bytes.
     ///
     /// # Errors
-    /// When there are that many, and those of [`Connection::read`].
+    /// When the limit is reached, and those of [`Connection::read`].
     pub fn fill(&mut self, connection: &mut Connection, limit: usize) -> io::Result<usize> {
         self.bytes.drain(..self.start);
         self.start = 0;

@@ -1,5 +1,5 @@
-//! The way to upstreams: names, connections and those that are kept, proxies, TLS, and HTTP/1.1 on them. Every
-//! wait goes through the [`Waiter`] of its call, so it ends with the call's client.
+//! Connections to upstreams: name resolution, pooling, proxies, TLS and HTTP/1.1. Every wait uses the [`Waiter`] of its
+//! call and therefore ends when the client disconnects.
 
 mod body;
 mod connection;
@@ -40,7 +40,7 @@ pub use http11::request;
 pub use pool::Origin;
 pub use settings::Settings;
 
-/// All that is needed to reach upstreams.
+/// The network: resolver, pool and TLS configuration.
 pub struct Network {
     settings: Settings,
     environment: Environment,
@@ -50,18 +50,18 @@ pub struct Network {
     dial: Dial,
 }
 
-/// How far a call has come: what its failure means depends on it.
+/// The stage of a call, on which the meaning of a failure depends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// It was given a connection of the pool, and nothing has come of an answer.
+    /// It uses a pooled connection, and no byte of an answer has arrived.
     Reused,
-    /// It is opening a connection: names, proxies, TLS.
+    /// It is opening a connection: name resolution, proxy, TLS.
     Connecting,
-    /// It has opened a connection, or something has come of an answer.
+    /// It has opened a connection, or a part of an answer has arrived.
     Connected,
 }
 
-/// Why a call has no answer.
+/// A call without an answer.
 #[derive(Debug)]
 pub struct CallError {
     pub error: io::Error,
@@ -86,14 +86,16 @@ impl Network {
         }
     }
 
-    /// Trusts the authorities in `file` (PEM) from now on, beside those that are always trusted. Connections
-    /// are kept if they are the same as before. A file that cannot be read changes nothing.
+    /// Sets a file (PEM) of trusted authorities, in addition to those that are always trusted. Connections are kept if its
+    /// content is unchanged. A file that cannot be read changes nothing.
     pub fn trust(&self, file: Option<&Path>) {
         let more = match file.map(std::fs::read) {
             None => Vec::new(),
             Some(Ok(pem)) => pem,
             Some(Err(error)) => {
-                log::error!("config: ca-file cannot be read, the old one stays: {error}");
+                log::error!(
+                    "config: ca-file cannot be read; the previous one stays in use: {error}"
+                );
                 return;
             }
         };
@@ -104,8 +106,7 @@ impl Network {
         }
     }
 
-    /// Where a call to `uri` goes. `None` for a proxy that cannot be used: never a direct connection in its
-    /// place.
+    /// The origin for a call to `uri`. `None` if the proxy URL is invalid: a proxy is never bypassed.
     pub fn origin(&self, proxy: ProxySetting, uri: &Uri) -> Option<Arc<Origin>> {
         let proxy = match proxy {
             ProxySetting::Url(url) => Some(url),
@@ -122,11 +123,11 @@ impl Network {
         self.pool.origin(name, &self.trust.load())
     }
 
-    /// Sends a request, its head as bytes ([`request`]), to `origin` and waits for the head of its answer; on a connection of its own if
-    /// `is_fresh`.
+    /// Sends a request, with its head as bytes ([`request`]), to `origin` and waits for the head of its answer; on a new
+    /// connection if `is_fresh`.
     ///
     /// # Errors
-    /// Whatever keeps the head from coming.
+    /// Any failure before the head of the answer.
     pub fn ask(
         &self,
         origin: &Arc<Origin>,
@@ -155,7 +156,7 @@ impl Network {
             let mut limits = Limits {
                 silence: Some(silence),
                 deadline: None,
-                late: "no answer in time",
+                late: "the upstream did not answer in time",
             };
             http11::send(&mut connection, head, body, waiter, limits)?;
             limits.deadline = Instant::now().checked_add(self.settings.head_timeout);
@@ -178,7 +179,7 @@ impl Network {
         }
     }
 
-    /// Closes connections that nobody uses any more. To be called every few seconds.
+    /// Closes expired connections. Call it every few seconds.
     pub fn sweep(&self, now: Instant) {
         self.pool.sweep(now);
     }

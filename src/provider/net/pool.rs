@@ -1,5 +1,5 @@
-//! Idle connections, kept per origin. The one that came back last is used first, so that those that a burst
-//! has left over grow old and are closed.
+//! A pool of idle connections per origin. The connection that was returned last is used first, so that connections left
+//! over from a burst expire.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -14,14 +14,14 @@ use super::connection::Connection;
 use super::proxy::Proxy;
 use super::trust::Trust;
 
-/// How long an unused connection is kept (spec/config.md 5, "Reuse").
+/// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(90);
-/// How long an origin is remembered that nobody calls.
+/// How long an unused origin is kept.
 const REMEMBERED: Duration = Duration::from_secs(600);
-/// A connection that came back so lately is not asked whether it is still open.
+/// A connection that was returned less than this time ago is used without checking that it is open.
 const SURE: Duration = Duration::from_secs(1);
 
-/// All origins.
+/// All origins and their connections.
 pub struct Pool {
     origins: RwLock<HashMap<u64, Vec<Arc<Origin>>>>,
     hasher: RandomState,
@@ -29,31 +29,31 @@ pub struct Pool {
 }
 
 struct Limits {
-    /// Idle connections of one origin.
+    /// The most idle connections of an origin.
     per_origin: usize,
-    /// Idle connections in all.
+    /// The most idle connections in total.
     total: usize,
     idle: AtomicUsize,
 }
 
-/// What tells one origin from another.
+/// The identity of an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Name<'a> {
     pub is_tls: bool,
     /// A name or an address without brackets.
     pub host: &'a str,
     pub port: u16,
-    /// The URL of the proxy on the way.
+    /// The URL of the proxy.
     pub proxy: Option<&'a str>,
 }
 
-/// Where connections lead to, and those that are idle.
+/// An origin with its idle connections.
 pub struct Origin {
     pub is_tls: bool,
     pub host: String,
     pub port: u16,
     pub proxy: Option<Proxy>,
-    /// Whose certificates its connections were opened with.
+    /// The trusted authorities with which its connections were opened.
     pub trust: Arc<Trust>,
     proxy_url: Option<String>,
     idle: Mutex<Idle>,
@@ -61,7 +61,7 @@ pub struct Origin {
 }
 
 struct Idle {
-    /// The one that came back last at the end.
+    /// The one that was returned last is at the end.
     kept: VecDeque<Kept>,
     called: Instant,
     is_forgotten: bool,
@@ -73,7 +73,7 @@ struct Kept {
 }
 
 impl Pool {
-    /// A pool that keeps at most so many idle connections of one origin, and in all.
+    /// A pool with the given limits of idle connections, per origin and in total.
     pub fn new(per_origin: usize, total: usize) -> Self {
         Self {
             origins: RwLock::default(),
@@ -86,7 +86,7 @@ impl Pool {
         }
     }
 
-    /// The origin of that name. `None` if its proxy cannot be used.
+    /// The origin of that name. `None` if its proxy URL is invalid.
     pub fn origin(&self, name: Name<'_>, trust: &Arc<Trust>) -> Option<Arc<Origin>> {
         let hash = self.hasher.hash_one(name);
         let is_it = |origin: &&Arc<Origin>| origin.is(name, trust);
@@ -122,8 +122,7 @@ impl Pool {
         Some(origin)
     }
 
-    /// Closes connections that are too old or that the other end has closed, and forgets origins that nobody
-    /// calls.
+    /// Closes connections that expired or that the other end closed, and removes unused origins.
     pub fn sweep(&self, now: Instant) {
         let origins: Vec<Arc<Origin>> = self.origins.read().values().flatten().cloned().collect();
         let mut has_unused = false;
@@ -135,7 +134,7 @@ impl Pool {
         }
     }
 
-    /// Closes all idle connections and forgets all origins. Connections in use are closed behind their answers.
+    /// Closes all idle connections and removes all origins. Connections in use are closed after their answers.
     pub fn clear(&self) {
         self.forget(|_| true);
     }
@@ -151,7 +150,7 @@ impl Pool {
         }
     }
 
-    /// Idle connections in all.
+    /// The number of idle connections.
     #[cfg(test)]
     fn idle(&self) -> usize {
         self.limits.idle.load(Ordering::Acquire)
@@ -174,7 +173,7 @@ impl Origin {
         own == name && Arc::ptr_eq(&self.trust, trust)
     }
 
-    /// An idle connection, if there is one that is still open.
+    /// An idle connection that is still open, if there is one.
     pub fn take(&self, now: Instant) -> Option<Connection> {
         loop {
             let Kept { connection, since } = {
@@ -191,17 +190,17 @@ impl Origin {
         }
     }
 
-    /// Keeps a connection for the next call. When there are too many, the oldest makes room.
+    /// Returns a connection to the pool. If there are too many, the oldest is closed.
     pub fn give_back(&self, connection: Connection, now: Instant) {
         let kept = Kept {
             connection,
             since: now,
         };
-        // Closed when the lock is open again.
+        // Closed after the lock is released.
         let _surplus = self.keep(kept);
     }
 
-    /// Returns what there is no room for.
+    /// Returns the connections that exceed the limits.
     fn keep(&self, kept: Kept) -> Option<Kept> {
         let Limits {
             per_origin,
@@ -230,7 +229,7 @@ impl Origin {
         }
     }
 
-    /// Returns whether nobody has called for long.
+    /// Whether the origin has been unused for long.
     fn sweep(&self, now: Instant) -> bool {
         let mut gone = Vec::new();
         let mut idle = self.idle.lock();
@@ -268,7 +267,7 @@ impl Origin {
     }
 }
 
-/// Of which idle connections something has come, such as their end.
+/// The idle connections that have something to read, such as their end.
 fn speaking(kept: &VecDeque<Kept>) -> Vec<bool> {
     let fds = kept.iter().map(|kept| kept.connection.fd());
     let mut fds: Vec<PollFd<'_>> = fds

@@ -1,4 +1,4 @@
-//! Proxies: what their URLs say, and how those of HTTP are asked for a connection.
+//! Proxy URLs, and connections through HTTP proxies.
 
 use std::io;
 use std::time::Instant;
@@ -29,7 +29,7 @@ pub struct Proxy {
     pub login: Option<Login>,
 }
 
-/// How a proxy is spoken to.
+/// The protocol of a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// CONNECT.
@@ -47,8 +47,8 @@ pub struct Login {
 }
 
 impl Proxy {
-    /// Reads a proxy URL: the four schemes of spec/config.md 5. With either SOCKS scheme the proxy resolves
-    /// names.
+    /// Parses a proxy URL: `http`, `https`, `socks5` or `socks5h`. With either SOCKS scheme the proxy resolves names, so
+    /// that no name leaks to a local resolver.
     pub fn parse(url: &str) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
         let (protocol, default_port) = match scheme.to_ascii_lowercase().as_str() {
@@ -85,10 +85,10 @@ pub fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
 
-/// Has the proxy at the other end connect to `target`, a host and a port.
+/// Asks the proxy to connect to `target`, a host and a port.
 ///
 /// # Errors
-/// When the proxy refuses, misbehaves or breaks.
+/// When the proxy refuses, violates the protocol or disconnects.
 #[inline(never)]
 pub fn connect(
     connection: &mut Connection,
@@ -108,7 +108,7 @@ pub fn connect(
     let limits = Limits {
         silence: None,
         deadline,
-        late: "not in time",
+        late: "the proxy did not answer in time",
     };
     let head = http11::head("CONNECT", target.as_str(), target.as_str(), &headers);
     http11::send(connection, &head, &[], waiter, limits)?;
@@ -119,7 +119,7 @@ pub fn connect(
     }
     match rest.is_empty() {
         true => Ok(()),
-        false => Err(io::Error::other("the proxy said more than it was asked")),
+        false => Err(io::Error::other("the proxy sent unexpected data")),
     }
 }
 

@@ -1,7 +1,7 @@
-//! Names to addresses, remembered for a little while.
+//! Name resolution with a cache.
 //!
-//! The system's resolver cannot be interrupted, so it is asked on threads of their own, a bounded number. Those
-//! who ask for one name at a time share one lookup, and wait for it through their [`Waiter`]s.
+//! The system's resolver cannot be interrupted, so it runs on a limited number of separate threads. Concurrent requests
+//! for the same name share a lookup and wait for it with their [`Waiter`]s.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -17,23 +17,23 @@ use rustix::event::PollFlags;
 use super::connection::late;
 use crate::exchange::Waiter;
 
-/// How long an answer is used. The system's resolver does not tell how long it is good for.
+/// How long an answer is used. The system's resolver does not return a TTL.
 const FRESH: Duration = Duration::from_secs(30);
-/// How long an answer may stand in when the name cannot be looked up any more.
+/// How long an expired answer is used if the name cannot be resolved.
 const USABLE: Duration = Duration::from_secs(600);
-/// The longest wait for a lookup; with it the system's resolver has tried every server twice by default
+/// The longest wait for a lookup. By then the system's resolver has tried its servers twice by default
 /// (resolv.conf(5): 5 s, 2 attempts).
 const LOOKUP: Duration = Duration::from_secs(30);
-/// Names remembered at most.
+/// The most names in the cache.
 const NAMES: usize = 256;
-/// Addresses taken per name.
+/// The most addresses per name.
 const ADDRESSES: usize = 16;
-/// Lookups at a time; more wait for their turn.
+/// Concurrent lookups; more are queued.
 const THREADS: usize = 16;
-/// Bytes of stack of a lookup thread.
+/// Stack size of a lookup thread, bytes.
 const STACK: usize = 256 * 1024;
 
-/// Looks names up.
+/// Resolves names.
 #[derive(Clone)]
 pub struct Lookup(Arc<Shared>);
 
@@ -48,7 +48,7 @@ struct Shared {
 struct State {
     known: HashMap<String, Known>,
     asked: HashMap<String, Asked>,
-    /// Names that wait for a thread.
+    /// Names that are queued for a thread.
     queue: VecDeque<String>,
     threads: usize,
     next: u64,
@@ -59,15 +59,15 @@ struct Known {
     since: Instant,
 }
 
-/// A lookup under way, or waiting for its turn.
+/// A lookup that is running or queued.
 #[derive(Default)]
 struct Asked {
-    /// Each is dropped, and so ends the wait at its other end, once there is an answer.
+    /// Dropped when there is an answer, which ends the waits at the other ends.
     callers: Vec<(u64, UnixStream)>,
     answer: Arc<Answer>,
 }
 
-/// What came of a lookup: addresses, or why there are none.
+/// The result of a lookup: addresses, or an error message.
 type Answer = OnceLock<Result<Arc<[IpAddr]>, String>>;
 
 impl Default for Lookup {
@@ -80,7 +80,7 @@ impl Default for Lookup {
 }
 
 impl Lookup {
-    /// Looks names up by `resolver`.
+    /// Resolves names with `resolver`.
     fn new(resolver: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static) -> Self {
         Self(Arc::new(Shared {
             resolver: Box::new(resolver),
@@ -88,10 +88,10 @@ impl Lookup {
         }))
     }
 
-    /// The addresses of a name; an address without brackets stands for itself.
+    /// The addresses of a name, or of an address without brackets.
     ///
     /// # Errors
-    /// When the name is not known or cannot be looked up in time, and what ends the wait.
+    /// When the name does not exist or cannot be resolved in time, or the wait is interrupted.
     pub fn find(&self, name: &str, waiter: &Waiter) -> io::Result<Arc<[IpAddr]>> {
         if let Ok(address) = name.parse() {
             return Ok(Arc::new([address]));
@@ -103,7 +103,7 @@ impl Lookup {
         }
     }
 
-    /// What was found out about a name less than `age` ago.
+    /// A cached answer that is less than `age` old.
     fn known(&self, name: &str, age: Duration, now: Instant) -> Option<Arc<[IpAddr]>> {
         let state = self.0.state.lock();
         let known = state.known.get(name)?;
@@ -129,7 +129,7 @@ impl Lookup {
         self.known(name, USABLE, Instant::now()).ok_or(failure)
     }
 
-    /// Joins the lookup of a name, and begins it if nobody has. `end` is dropped when it is over.
+    /// Joins or begins the lookup of a name. `end` is dropped when it is complete.
     fn join(&self, name: &str, end: UnixStream) -> (u64, Arc<Answer>) {
         let mut state = self.0.state.lock();
         let state = &mut *state;
@@ -151,7 +151,7 @@ impl Lookup {
                 .spawn(move || lookup.work());
             match thread {
                 Ok(_) => state.threads += 1,
-                // One that runs will come to it.
+                // A running thread will take it.
                 Err(_) if state.threads > 0 => {}
                 Err(error) => {
                     let _ = answer.set(Err(error.to_string()));
@@ -163,7 +163,7 @@ impl Lookup {
         (id, answer)
     }
 
-    /// A caller waits no longer. A lookup that has not begun and that nobody waits for is given up.
+    /// Records that a caller stopped waiting. A queued lookup without callers is cancelled.
     fn leave(&self, name: &str, id: u64) {
         let mut state = self.0.state.lock();
         let state = &mut *state;
@@ -177,7 +177,7 @@ impl Lookup {
         }
     }
 
-    /// Looks names up until none is left.
+    /// Resolves queued names until none is left.
     fn work(&self) {
         loop {
             let name = {
@@ -191,7 +191,7 @@ impl Lookup {
                 }
             };
             let found = match (self.0.resolver)(&name) {
-                Ok(found) if found.is_empty() => Err("the name is not known".to_owned()),
+                Ok(found) if found.is_empty() => Err("the name does not exist".to_owned()),
                 Ok(found) => Ok(found.into_iter().take(ADDRESSES).collect()),
                 Err(error) => Err(error.to_string()),
             };
@@ -332,7 +332,7 @@ mod tests {
     fn names_without_addresses_are_not_known() {
         let lookup = Lookup::new(|_| Ok(Vec::new()));
         let error = lookup.find("h", &Waiter::alone()).unwrap_err();
-        assert_eq!(error.to_string(), "the name is not known");
+        assert_eq!(error.to_string(), "the name does not exist");
     }
 
     #[test]

@@ -1,25 +1,25 @@
-//! How upstreams are called.
+//! Settings of upstream calls.
 
 use std::time::Duration;
 
 use super::environment::Variables;
 
-/// How upstreams are called.
+/// Settings of upstream calls.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Calls that may run at once: so many idle connections are kept in all.
+    /// Concurrent calls; also the most idle connections in total.
     pub workers: usize,
-    /// Idle connections kept per scheme, host, port and proxy.
+    /// The most idle connections per scheme, host, port and proxy.
     pub idle_per_origin: usize,
-    /// The longest wait for a connection, TLS and proxies included.
+    /// The longest wait for a connection, including proxy and TLS.
     pub connect_timeout: Duration,
-    /// The longest TLS handshake, which is a part of that.
+    /// The longest TLS handshake, as a part of that.
     pub handshake_timeout: Duration,
     /// The longest wait for the head of an answer. Reasoning models take minutes.
     pub head_timeout: Duration,
-    /// The longest silence in the body of an answer, and of an upstream that takes no bytes.
+    /// The longest pause in the body of an answer, or in sending.
     pub silence: Duration,
-    /// Where the environment's proxies and authorities are looked up, once.
+    /// The environment with proxies and authorities; read once.
     pub variables: Variables,
 }
 

@@ -1,4 +1,4 @@
-//! A connected socket. It does not block, except in a read that is asked to wait for a moment.
+//! A connected, non-blocking socket, with reads that can block for a short time.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::TcpStream;
@@ -9,27 +9,26 @@ use rustix::buffer::spare_capacity;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 use socket2::{SockRef, TcpKeepalive};
 
-/// After how long without a byte the system asks whether the other end is still there.
+/// The TCP keep-alive time.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
-/// How long a read that may wait does so. A client that hangs up meanwhile is noticed afterwards, so it is no longer
-/// than what people take for at once.
+/// How long a blocking read waits. A client that disconnects during this time is noticed afterwards, so it is short.
 pub const MOMENT: Duration = Duration::from_millis(100);
 
 /// A connected socket.
 ///
-/// The socket itself is a blocking one with a time limit for reads; each operation says that it is not to block. So a
-/// read that waits needs one call to the system instead of `poll(2)` and a read.
+/// The socket itself is blocking with a read timeout; other operations use flags not to block. A blocking read thus needs
+/// one system call instead of `poll(2)` and a read.
 #[derive(Debug)]
 pub struct Socket {
     stream: TcpStream,
-    /// The next read may wait for [`MOMENT`].
+    /// Whether the next read may block for [`MOMENT`].
     may_wait: bool,
 }
 
 impl Socket {
     /// # Errors
-    /// When the system does not take its settings.
+    /// When the socket options cannot be set.
     pub fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nonblocking(false)?;
         stream.set_read_timeout(Some(MOMENT))?;
@@ -50,21 +49,21 @@ impl Socket {
         &self.stream
     }
 
-    /// Whether the next read may wait.
+    /// Sets whether the next read may block.
     pub fn let_wait(&mut self, may_wait: bool) {
         self.may_wait = may_wait;
     }
 
-    /// Reads what is there into the room behind the bytes of `into`.
+    /// Reads what has arrived and appends it to `into`, within its capacity.
     ///
     /// # Errors
-    /// `WouldBlock` when there is nothing yet, and what breaks the connection.
+    /// `WouldBlock` if nothing has arrived, and connection errors.
     pub fn receive(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
         let flags = self.flags();
         Ok(recv(&self.stream, spare_capacity(into), flags)?.1)
     }
 
-    /// Whether nothing has come, not even the end.
+    /// Whether nothing has arrived, not even the end.
     pub fn is_quiet(&self) -> bool {
         let peeked = recv(
             &self.stream,

@@ -1,4 +1,4 @@
-//! Asking a SOCKS 5 proxy for a connection: RFC 1928, and RFC 1929 for user name and password.
+//! Connections through SOCKS 5 proxies: RFC 1928, and RFC 1929 for user name and password.
 
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
@@ -11,11 +11,11 @@ const IPV4: u8 = 1;
 const NAME: u8 = 3;
 const IPV6: u8 = 4;
 
-/// Has the proxy at the other end of `wire` connect to `host`, a name or an address without brackets. The
-/// proxy resolves names.
+/// Asks the proxy at the other end of `wire` to connect to `host`, a name or an address without brackets. The proxy
+/// resolves names.
 ///
 /// # Errors
-/// When the proxy refuses, misbehaves or breaks.
+/// When the proxy refuses, violates the protocol or disconnects.
 pub fn connect(
     wire: &mut (impl Read + Write),
     login: Option<(&str, &str)>,
@@ -30,7 +30,11 @@ pub fn connect(
     match (read(wire)?, login) {
         ([VERSION, NO_AUTHENTICATION], _) => {}
         ([VERSION, USER_AND_PASSWORD], Some((user, password))) => log_in(wire, user, password)?,
-        ([VERSION, _], _) => return Err(refused("the SOCKS proxy wants another login")),
+        ([VERSION, _], _) => {
+            return Err(refused(
+                "the SOCKS proxy requires another authentication method",
+            ));
+        }
         _ => return Err(refused("the proxy does not speak SOCKS 5")),
     }
 
@@ -59,7 +63,7 @@ pub fn connect(
     if reply != 0 {
         return Err(refused(reason(reply)));
     }
-    // The address the proxy calls from, then its port.
+    // The proxy's own address and port.
     match kind {
         IPV4 => drop(read::<6>(wire)?),
         IPV6 => drop(read::<18>(wire)?),
@@ -86,9 +90,10 @@ fn log_in(wire: &mut (impl Read + Write), user: &str, password: &str) -> io::Res
     }
 }
 
-/// Texts are sent with their length in one byte.
+/// A string with its length in one byte.
 fn push_text(request: &mut Vec<u8>, text: &str) -> io::Result<()> {
-    let length = u8::try_from(text.len()).map_err(|_| refused("too long a text for SOCKS 5"))?;
+    let length = u8::try_from(text.len())
+        .map_err(|_| refused("the name or password is too long for SOCKS 5"))?;
     request.push(length);
     request.extend_from_slice(text.as_bytes());
     Ok(())

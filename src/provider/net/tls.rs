@@ -1,5 +1,4 @@
-//! TLS to upstreams and to proxies. One configuration serves all connections, so that they trust the same
-//! authorities and share what sessions can be resumed.
+//! TLS to upstreams and proxies. All connections share one configuration: trusted authorities and session resumption.
 
 use std::io;
 use std::time::Instant;
@@ -11,10 +10,10 @@ use super::connection::Connection;
 use super::trust::Trust;
 use crate::exchange::Waiter;
 
-/// Speaks TLS with `host`, a name or an address without brackets, over `connection`.
+/// Starts TLS with `host`, a name or an address without brackets, on `connection`.
 ///
 /// # Errors
-/// When there can be no certificate for the host, and those of [`Connection::with_tls`].
+/// When the host is not a valid server name, and those of [`Connection::with_tls`].
 #[inline(never)]
 pub fn over(
     connection: Connection,
@@ -24,7 +23,7 @@ pub fn over(
     deadline: Option<Instant>,
 ) -> io::Result<Connection> {
     let name = ServerName::try_from(host.to_owned())
-        .map_err(|_| io::Error::other("no certificate can be for this host"))?;
+        .map_err(|_| io::Error::other("the host is not a valid TLS server name"))?;
     let config = trust.config().map_err(io::Error::other)?;
     let tls = ClientConnection::new(config, name).map_err(io::Error::other)?;
     connection.with_tls(tls, waiter, deadline)

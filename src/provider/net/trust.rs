@@ -1,5 +1,5 @@
-//! Whose certificates are believed: the authorities built in, the system's, and those of `ca-file`
-//! (`spec/config.md` 5). There is no way not to verify.
+//! Trusted certificate authorities: those built in, the system's, and those of `ca-file`. Verification cannot be turned
+//! off.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,7 @@ use rustls::{ClientConfig, RootCertStore, crypto};
 use super::environment::Variables;
 use crate::time::TlsClock;
 
-/// Where systems keep their authorities in one file: Debian, Fedora, openSUSE, Red Hat, Alpine and the BSDs,
-/// OpenWrt.
+/// Files of authorities: Debian, Fedora, openSUSE, Red Hat, Alpine and the BSDs, OpenWrt.
 const SYSTEM: [&str; 6] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -23,11 +22,11 @@ const SYSTEM: [&str; 6] = [
     "/etc/ssl/certs/ca-bundle.crt",
 ];
 
-/// The authorities of the system, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name in their place.
+/// The authorities of the system, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR` instead.
 #[derive(Debug)]
 pub struct System {
     files: Vec<PathBuf>,
-    /// Whether somebody has asked for them.
+    /// Whether the environment names them.
     is_named: bool,
 }
 
@@ -62,7 +61,7 @@ impl System {
     }
 }
 
-/// How TLS is spoken. The authorities are read when it first is.
+/// The TLS configuration. Authorities are read at its first use.
 pub struct Trust {
     system: Arc<System>,
     /// PEM.
@@ -71,7 +70,7 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// Whoever one of the built-in authorities, of the system's or of `more` (PEM) vouches for.
+    /// Trusts the built-in authorities, the system's and those in `more` (PEM).
     pub fn new(system: Arc<System>, more: Vec<u8>) -> Self {
         Self {
             system,
@@ -85,7 +84,7 @@ impl Trust {
     }
 
     /// # Errors
-    /// When the TLS library has no use for its own cryptography.
+    /// When the TLS library rejects its cryptography provider.
     pub fn config(&self) -> Result<Arc<ClientConfig>, rustls::Error> {
         self.config.get_or_init(|| self.configured()).clone()
     }
@@ -106,10 +105,10 @@ impl Trust {
     }
 }
 
-/// Adds what is not there yet: most of a system's authorities are built in.
+/// Adds authorities that are not present yet: most of a system's are built in.
 fn add(store: &mut RootCertStore, pem: &[u8]) {
     for certificate in CertificateDer::pem_slice_iter(pem).flatten() {
-        // Systems keep some that no library can read any more.
+        // Some systems have authorities in formats that the library cannot read.
         let Ok(()) = store.add(certificate) else {
             continue;
         };

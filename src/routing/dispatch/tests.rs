@@ -1,13 +1,14 @@
-//! The scenarios of spec/routing.md 7.9 that need neither a socket nor a wire format, and the rules around
-//! them. Time is told, never waited for.
+//! Scenarios of failover, retries and sessions that need neither a socket nor a wire format. Time is simulated.
 
 use std::cell::{Cell, RefCell};
 
 use super::*;
 use crate::config::Strategy;
 use crate::failure::Headers;
+use crate::routing::catalog::CredentialIds;
 use crate::routing::{Catalog, Policy, Servers};
 use crate::session::bindings::Key;
+use crate::session::bindings::{self, CredentialId};
 use crate::session::name::Name;
 
 const TTL: Duration = Duration::from_secs(3600);
@@ -38,11 +39,11 @@ fn named(session: &str) -> Option<Key> {
     })
 }
 
-/// Credentials named by their keys, with priorities, and more YAML of each entry.
+/// Credentials named by their keys, with priorities and further YAML for each entry.
 fn catalog(keys: &[(&str, i32, &str)], credential_ids: &CredentialIds) -> Catalog {
     let mut text = "openai-compatibility:\n".to_owned();
     for (key, priority, more) in keys {
-        // A host each: what is learnt of one host is not about the others.
+        // One host each, so that an unreachable host affects one credential.
         text += &format!(
             "  - name: p-{key}\n    base-url: http://{key}.test/v1\n    priority: {priority}\n    \
              models: [{{name: m}}, {{name: n}}]\n    api-key-entries: [{{api-key: {key}}}]\n{more}"
@@ -133,7 +134,7 @@ impl Setup {
         (tried, answered)
     }
 
-    /// Who was asked, in this order, and what came of it.
+    /// The credentials that were tried, in order, and the result.
     fn ask(
         &self,
         session: Option<Key>,
@@ -142,13 +143,13 @@ impl Setup {
         self.dispatch(self.request("m", session), outcome)
     }
 
-    /// Who answers, and how it came to that.
+    /// The credential that answers, and the routing decision.
     fn who(&self, session: &str) -> (String, &'static str) {
         let (mut tried, answered) = self.ask(named(session), |_| Ok(()));
         (tried.pop().unwrap(), answered.unwrap().0)
     }
 
-    /// A request of `session` that its credential answers with `failure`.
+    /// A request of `session` whose credential answers with `failure`.
     fn fail(&self, session: &str, failing: &str, failure: Failure) -> Vec<String> {
         let (tried, answered) = self.ask(named(session), |key| match key == failing {
             true => Err(failure.clone()),
@@ -302,7 +303,7 @@ fn sessions_go_where_the_least_recent_ones_are() {
     setup.pass(seconds(1500));
     let (young, _) = setup.who("young");
     assert_ne!(old, young);
-    // Both have one session, but the older one sleeps.
+    // Both have one session, but one has been idle for longer.
     assert_eq!(setup.who("next").0, old);
 }
 
@@ -487,10 +488,10 @@ fn a_pool_is_exhausted_before_the_next_credential() {
     let keys: std::collections::BTreeSet<String> =
         asked.borrow().iter().map(|(key, _)| key.clone()).collect();
     assert_eq!(keys.len(), 1);
-    // The cooling ones are passed over, whoever's turn it is.
+    // Blocked ones are skipped, whatever the rotation says.
     assert!(ask(&|_| Ok(())));
     assert_eq!(asked.borrow()[0].1, "z");
-    // A request fault ends it at once.
+    // A fault in the request is not retried.
     assert!(!ask(&|_| Err(status(400))));
     assert_eq!(asked.borrow().len(), 1);
     setup.pass(seconds(120));
@@ -565,7 +566,7 @@ fn rounds_follow_as_often_as_they_may() {
         .map(Duration::as_millis)
         .collect();
     assert_eq!(pauses, [250, 500, 1000]);
-    // What will not pass is not tried again.
+    // Permanent failures are not retried.
     setup.pass(seconds(61));
     let (tried, _) = setup.ask(None, |_| Err(status(401)));
     assert_eq!(tried.len(), 2);
@@ -589,14 +590,14 @@ fn a_recovery_within_the_limit_is_waited_for() {
     assert_eq!((tried.len(), answered.is_ok()), (2, true));
     let pause = setup.pauses.take()[0];
     assert!((seconds(20)..=seconds(22)).contains(&pause), "{pause:?}");
-    // Too far away, and nobody waits at all.
+    // If the recovery is too far away, the request does not wait.
     let (tried, answered) = setup.ask(named("s"), |_| Err(quota(31)));
     assert_eq!((tried.len(), answered.is_err()), (1, true));
     let begun = setup.clock.get();
     let (tried, answered) = setup.ask(named("s"), |_| Ok(()));
     assert_eq!((tried.len(), answered.is_err()), (0, true));
     assert_eq!(setup.clock.get(), begun);
-    // A request that arrives when everything is blocked waits as well.
+    // A request that arrives when all are blocked waits too.
     setup.pass(seconds(5));
     assert_eq!(setup.who("s").0, "a");
     assert_eq!(setup.pauses.take().len(), 1);
@@ -755,7 +756,7 @@ fn round_robin_takes_turns_and_failures_do_not_disturb_it() {
     let mut taken = Vec::new();
     for n in 0..7 {
         if n == 3 {
-            // Another model has its own turns.
+            // Another model has its own rotation.
             let (_, answered) = setup.dispatch(setup.request("n", None), |_| Ok(()));
             assert!(answered.is_ok());
         }
@@ -783,10 +784,10 @@ fn every_decision_can_be_explained() {
     let named: Vec<&str> = line.split(": ").nth(1).unwrap().split(", ").collect();
     assert_eq!(named.len(), 4, "{line}");
     let with = |what: &str| named.iter().filter(|part| part.ends_with(what)).count();
-    assert_eq!(with(" passed over (quota 90s)"), 1, "{line}");
+    assert_eq!(with(" skipped (quota 90s)"), 1, "{line}");
     assert_eq!(with(" failed (transient)"), 1, "{line}");
     assert_eq!(with(" moved"), 1, "{line}");
-    // Nobody needed the last one.
+    // The last one was not needed.
     assert!(!named[3].contains(' '), "{line}");
 }
 

@@ -8,8 +8,8 @@ const EXAMPLE: &str = "choose-a-long-random-key";
 /// Quotes, also those that text processors make of them.
 const QUOTES: [char; 9] = ['"', '\'', '`', '‘', '’', '“', '”', '„', '«'];
 
-/// What is odd about a key that a client or holdfast itself presents.
-pub fn oddity(key: &str) -> Option<&'static str> {
+/// What looks wrong about a key that a client or holdfast itself presents.
+pub fn mistake(key: &str) -> Option<&'static str> {
     if is_placeholder(key) {
         return Some("is a placeholder of an example: replace it with your own key");
     }
@@ -46,7 +46,7 @@ mod tests {
             ("sk-ant-api03-x_Y-z.1/2+3=", None),
             ("", None),
         ] {
-            match (oddity(key), word) {
+            match (mistake(key), word) {
                 (Some(found), Some(word)) => assert!(found.contains(word), "{key}: {found}"),
                 (found, word) => assert_eq!(found, word, "{key}"),
             }

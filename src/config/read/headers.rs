@@ -1,20 +1,10 @@
 //! Extra request headers of a credential.
 
-use super::reader::Field;
-use super::secret::Secret;
+use crate::config::credentials::HeaderValueSource;
+use crate::config::reader::Field;
+use crate::config::secret::Secret;
 
-/// Where the value of a configured header comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HeaderValueSource {
-    /// As configured. It may be a key, so it is kept like one.
-    Literal(Secret),
-    /// Written `$Name`: the value of the client's own header `Name`, and no header when it sent none
-    /// (`spec/config.md` 9).
-    Client(String),
-}
-
-/// Headers that follow from the connection and the body, which no setting may change
-/// (`spec/config.md` 2.2).
+/// Headers that follow from the connection and the body, which no setting may change.
 const REFUSED: [&str; 4] = ["host", "content-length", "transfer-encoding", "connection"];
 
 /// Reads `headers`. Of names that are equal but for case the last one counts.
@@ -40,7 +30,7 @@ pub fn read(field: &Field<'_>) -> Vec<(String, HeaderValueSource)> {
             .iter()
             .position(|(other, _)| other.eq_ignore_ascii_case(name))
         {
-            value.warn("is given twice but for case, this one is used");
+            value.warn("is set twice, in different case: this one is used");
             headers.remove(same);
         }
         let source = match text.strip_prefix('$').filter(|rest| is_token(rest)) {

@@ -1,4 +1,4 @@
-//! Whose turn it is among candidates of equal rank (spec/routing.md 2 and 7.6).
+//! Round-robin among candidates of equal priority, and within pools.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -10,28 +10,27 @@ use lru::LruCache;
 use super::catalog::Candidate;
 use crate::session::bindings::CredentialId;
 
-/// How many rotations are remembered; beyond it the least recently used starts anew
-/// (spec/routing.md D 17).
+/// The maximum number of rotations; beyond it the least recently used one is dropped.
 const ROTATIONS: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 
-/// Where each rotation stands. One per model and priority, unaffected by failures and reloads
-/// (spec/routing.md D 17).
+/// The position of each rotation. There is one per model and priority; failures and reloads do not reset it, so that
+/// the first credentials do not get most of the traffic.
 #[derive(Debug)]
 pub struct Rotations {
     last_taken: LruCache<Place, Arc<str>>,
-    /// The next of a pool, per credential and model.
+    /// The next upstream model of a pool, per credential and model.
     pools: LruCache<Place, usize>,
     weighted: LruCache<Place, Weighted>,
 }
 
-/// Whose turn it is kept for.
+/// The key of a rotation.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Place {
     model: Box<str>,
     tier: i32,
 }
 
-/// The credits of a smooth weighted round robin, by credential.
+/// The credits of smooth weighted round-robin, by credential.
 type Weighted = HashMap<CredentialId, i64>;
 
 impl Default for Rotations {
@@ -51,7 +50,7 @@ fn bounded<V>() -> LruCache<Place, V> {
 }
 
 impl Rotations {
-    /// Where in `tier` the next turn begins: behind the one taken last.
+    /// The index in `tier` after the candidate taken last.
     pub fn start(&mut self, model: &str, candidates: &[Candidate], tier: &Range<usize>) -> usize {
         let upstream_models = candidates.get(tier.clone()).unwrap_or_default();
         let Some(first) = upstream_models.first() else {
@@ -71,7 +70,7 @@ impl Rotations {
         }
     }
 
-    /// `candidate` has been taken.
+    /// Records that `candidate` was taken.
     pub fn take(&mut self, model: &str, candidate: &Candidate) {
         let place = Place {
             model: Box::from(model),
@@ -80,7 +79,7 @@ impl Rotations {
         self.last_taken.put(place, Arc::clone(candidate.id()));
     }
 
-    /// The one of `usable` that is due by weight: each gets its share, evenly spread.
+    /// The next of `usable` by weight: each gets its share, evenly spread.
     pub fn weighted(
         &mut self,
         model: &str,
@@ -113,7 +112,7 @@ impl Rotations {
         Some(index)
     }
 
-    /// Which of `size` members of a pool is the first one this time.
+    /// The index of the first upstream model in a pool of `size`.
     pub fn pool(&mut self, credential: &str, model: &str, size: usize) -> usize {
         if size <= 1 {
             return 0;

@@ -1,78 +1,36 @@
-//! `remote-management`: how operators reach the gateway.
+//! `remote-management`.
 
-use super::reader::{Field, Mapping};
-use super::secret::Secret;
+use super::files;
+use crate::config::reader::{Field, Mapping};
+use crate::config::secret::Secret;
+use crate::config::settings::Management;
 
-/// Whether a control panel may be fetched, and from where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Management {
-    /// Whether others than loopback peers are answered.
-    pub allow_remote: bool,
-    /// The management key, always a bcrypt hash; `None` leaves only that of the environment.
-    pub secret_key: Option<Secret>,
-    pub disable_control_panel: bool,
-    /// Whether the panel is fetched only when it is missing.
-    pub disable_auto_update_panel: bool,
-    /// The releases of the panel: an address of GitHub's API. `None` when the key names another host.
-    pub panel_releases: Option<String>,
-}
-
-const PANEL: &str = "https://github.com/router-for-me/Cli-Proxy-API-Management-Center";
 /// The longest password that bcrypt looks at, in bytes.
 const LONGEST_PASSWORD: usize = 72;
 
-impl Default for Management {
-    fn default() -> Self {
-        Self {
-            allow_remote: false,
-            secret_key: None,
-            disable_control_panel: false,
-            disable_auto_update_panel: false,
-            panel_releases: releases(PANEL),
-        }
-    }
-}
-
-/// Whether a key is hashed already.
-pub fn is_hash(key: &str) -> bool {
-    ["$2a$", "$2b$", "$2y$"]
-        .iter()
-        .any(|start| key.starts_with(start))
-}
-
-pub fn read(mut block: Mapping<'_>, serves_tls: bool) -> Management {
-    let remote = block.field("allow-remote");
-    let allow_remote = remote.flag().unwrap_or(false);
+pub fn read(block: &Mapping<'_>, serves_tls: bool) -> Management {
+    let allow_remote = block.get("allow-remote");
     if allow_remote && !serves_tls {
-        remote.warn("lets the management key travel unencrypted: enable `tls`");
+        let field = block.field("allow-remote");
+        field.warn("lets the management key travel unencrypted: enable `tls`");
     }
-    let secret_key = block.secret("secret-key", "secret-key-file");
-    if let Some(key) = &secret_key
-        && !is_hash(key.reveal())
-        && key.reveal().len() > LONGEST_PASSWORD
-    {
+    let secret_key = files::secret(block, "secret-key");
+    let is_too_long = |key: &Secret| !key.is_bcrypt_hash() && key.reveal().len() > LONGEST_PASSWORD;
+    if secret_key.as_ref().is_some_and(is_too_long) {
         let message = format!("must not be longer than {LONGEST_PASSWORD} bytes");
         block.field("secret-key").error(message);
     }
-    let mut flag = |key| block.field(key).flag().unwrap_or(false);
-    let disable_control_panel = flag("disable-control-panel");
-    let disable_auto_update_panel = flag("disable-auto-update-panel");
-    let panel_releases = panel(&block.field("panel-github-repository"));
-    block.finish();
     Management {
         allow_remote,
         secret_key,
-        disable_control_panel,
-        disable_auto_update_panel,
-        panel_releases,
+        disable_control_panel: block.get("disable-control-panel"),
+        disable_auto_update_panel: block.get("disable-auto-update-panel"),
+        panel_releases: panel(&block.field("panel-github-repository")),
     }
 }
 
 fn panel(field: &Field<'_>) -> Option<String> {
-    let Some(text) = field.filled() else {
-        return releases(PANEL);
-    };
-    let found = releases(&text);
+    let found = releases(&field.value::<String>());
     if found.is_none() {
         field.warn("must be a repository on GitHub: there is no panel");
     }
