@@ -26,7 +26,7 @@ fn unlisted_warning(config: &Config, credential: &Credential) -> Problem {
         path: credential.section().into_owned(),
         ..Place::default()
     };
-    let message = "has no `models`, and model lists are not fetched: it is never used".to_owned();
+    let message = "has no `models`, and lists are not fetched: it is never used".to_owned();
     Problem::new(&config.file, &place, Severity::Warning, message)
 }
 

@@ -185,7 +185,7 @@ pub fn keep_lost_keys(new: &mut Config, old: &Config, local: &[SocketAddr]) {
         new.api_keys = old.api_keys.clone();
     }
     match new.api_keys.is_lost() {
-        true => log::error!("config: {}: {why}: all requests are refused", new.file),
+        true => log::error!("config: {}: {why}: every request is refused", new.file),
         false => log::error!(
             "config: {}: {why}: the previous client keys stay valid",
             new.file
@@ -198,7 +198,7 @@ pub fn log_client_access(config: &Config, local: &[SocketAddr]) {
     let is_open = !local.iter().all(|at| at.ip().to_canonical().is_loopback());
     if config.api_keys.is_lost() {
         let file = &config.file;
-        log::error!("config: {file}: no client keys are left: all requests are refused");
+        log::error!("config: {file}: no client keys are left: every request is refused");
     } else if config.is_anonymous() && is_open {
         log::warn!("allow-anonymous: requests from any host are served without a client key");
     } else if config.is_anonymous() {

@@ -42,7 +42,7 @@ fn rules_that_no_served_model_meets_are_warned_of() {
             "{MODELS}    - {{models: [{{name: '*'}}], params: [x]}}\n    - {{models: [{row}], params: [x]}}\n"
         );
         let expected = match is_idle {
-            true => vec!["c.yaml warning payload.filter[1] concerns no model that is served"],
+            true => vec!["c.yaml warning payload.filter[1] matches no configured model"],
             false => vec![],
         };
         assert_eq!(idle_rules(&text), expected, "{row}");
