@@ -1,4 +1,4 @@
-//! Rules that no model ever meets.
+//! Payload rules that match no model.
 
 use holdfast::generation::payload_rules::{idle, protocol};
 use holdfast::routing::{Catalog, CredentialIds};
@@ -21,7 +21,7 @@ payload:
 ";
 
 #[test]
-fn rules_that_no_served_model_meets_are_warned_of() {
+fn rules_that_match_no_model_are_warnings() {
     for (row, is_idle) in [
         ("{name: up-1}", false),
         ("{name: mine}", false),
@@ -50,13 +50,13 @@ fn rules_that_no_served_model_meets_are_warned_of() {
 }
 
 #[test]
-fn rules_for_names_that_are_passed_on_are_not_idle() {
+fn rules_for_unlisted_names_are_not_idle() {
     let credentials =
         "claude-api-key: [{api-key: a}]\nopenai-compatibility: [{name: p, base-url: 'http://h'}]\n";
     for (row, is_idle) in [
         ("{name: claude-new}", false),
         ("{name: 'claude-*(high)', protocol: claude}", false),
-        // Whatever the upstream will list.
+        // The upstream may list it.
         ("{name: x, protocol: openai}", false),
         ("{name: x, protocol: claude}", true),
         ("{name: gpt-new, protocol: codex}", true),
