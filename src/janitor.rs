@@ -81,7 +81,7 @@ impl Schedule {
                 log::trace!("janitor: {}", task.name);
                 // A panicking task must not stop the others.
                 if catch_unwind(AssertUnwindSafe(|| (task.run)(now))).is_err() {
-                    log::error!("janitor: {} failed; it is tried again", task.name);
+                    log::error!("periodic task '{}' panicked; it will run again", task.name);
                 }
                 *due = now + (task.every)();
             }

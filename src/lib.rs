@@ -26,6 +26,7 @@ pub mod exchange;
 pub mod failure;
 mod gateway;
 pub mod generation;
+mod glob;
 pub mod heap;
 pub mod http;
 mod janitor;

@@ -26,10 +26,13 @@ pub fn to<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Vec<&'k s
         near.select_nth_unstable(COMPARED);
         near.truncate(COMPARED);
     }
-    let wanted = pairs(name);
+    let wanted = delimited(name);
     let mut found: Vec<(f64, &str)> = near
         .into_iter()
-        .map(|(_, candidate)| (similarity(&wanted, &pairs(candidate)), candidate))
+        .map(|(_, candidate)| {
+            let similarity = strsim::sorensen_dice(&wanted, &delimited(candidate));
+            (similarity, candidate)
+        })
         .filter(|(similarity, _)| *similarity >= LEAST)
         .collect();
     found.sort_by(|(a, left), (b, right)| b.total_cmp(a).then_with(|| left.cmp(right)));
@@ -47,38 +50,17 @@ fn letters(name: &str) -> u64 {
         .fold(0, |letters, byte| letters | 1 << bit(byte))
 }
 
+/// A name as it is compared: its first and its last letter make pairs with the ends.
+fn delimited(name: &str) -> String {
+    let folded = name.bytes().map(|byte| char::from(fold(byte)));
+    ['\0'].into_iter().chain(folded).chain(['\0']).collect()
+}
+
 fn fold(byte: u8) -> u8 {
     match byte {
         b'_' | b' ' => b'-',
         other => other.to_ascii_lowercase(),
     }
-}
-
-/// Twice the common pairs over all pairs (Sørensen and Dice).
-fn similarity(a: &[[u8; 2]], b: &[[u8; 2]]) -> f64 {
-    let (mut left, mut right, mut common) = (a, b, 0_usize);
-    while let ([x, more_left @ ..], [y, more_right @ ..]) = (left, right) {
-        match x.cmp(y) {
-            std::cmp::Ordering::Less => left = more_left,
-            std::cmp::Ordering::Greater => right = more_right,
-            std::cmp::Ordering::Equal => {
-                common += 1;
-                (left, right) = (more_left, more_right);
-            }
-        }
-    }
-    2.0 * common as f64 / (a.len() + b.len()).max(1) as f64
-}
-
-/// Neighbouring bytes, sorted; the first and the last also count alone.
-fn pairs(name: &str) -> Vec<[u8; 2]> {
-    let mut bytes: Vec<u8> = name.bytes().map(fold).collect();
-    bytes.insert(0, 0);
-    bytes.push(0);
-    let seconds = bytes.iter().skip(1);
-    let mut pairs: Vec<[u8; 2]> = bytes.iter().zip(seconds).map(|(a, b)| [*a, *b]).collect();
-    pairs.sort_unstable();
-    pairs
 }
 
 #[cfg(test)]

@@ -1,134 +1,17 @@
-//! Parses the command line.
-//!
-//! Long options work with one dash or two (`-config`, `--config`), as Go's `flag` package has it, for the command
-//! lines of CLIProxyAPI. A value follows after a space or `=`.
+//! Parses the command line into a request.
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::fmt;
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use lexopt::Arg;
-
 use super::client_settings::Client;
-use super::flags::{
-    Action, CLIENTS, COMMANDS, Command, FORMATS, Flag, Id, PROVIDERS, SERVE, SHELLS, Support,
-};
-use crate::config::{Config, Secret};
-use crate::similar;
+use super::command_line::{Line, Misuse, command, misuse};
+use super::flags::{Action, CLIENTS, Flag, Id, PROVIDERS, SHELLS, Support};
+use super::request::{Init, Overrides, Provider, Request, Shell};
+use crate::config::Secret;
 
 /// Where the demo listens unless told otherwise.
 #[cfg(feature = "demo")]
 const DEMO_PORT: u16 = 8317;
-
-/// A command line that is understood.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Request {
-    Serve {
-        config: Option<PathBuf>,
-        listen: Overrides,
-        /// Whether vendors are asked which models they serve.
-        fetches_models: bool,
-        password: Option<Secret>,
-    },
-    Check {
-        config: Option<PathBuf>,
-        json: bool,
-        strict: bool,
-    },
-    Explain {
-        config: Option<PathBuf>,
-        model: String,
-    },
-    Doctor {
-        config: Option<PathBuf>,
-        json: bool,
-    },
-    PrintEffective {
-        config: Option<PathBuf>,
-    },
-    Schema,
-    Init(Init),
-    #[cfg(feature = "demo")]
-    Demo {
-        port: u16,
-        json: bool,
-    },
-    Identify {
-        headers: Vec<String>,
-        json: bool,
-    },
-    Completions(Shell),
-    Manual,
-    Help(&'static Command),
-    Version,
-}
-
-/// What `holdfast init` is told; what is `None` is asked for.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Init {
-    pub file: Option<PathBuf>,
-    pub provider: Option<Provider>,
-    pub base_url: Option<String>,
-    /// The variable that will hold the API key.
-    pub key_variable: Option<String>,
-    pub port: Option<u16>,
-    pub client: Option<Client>,
-}
-
-/// What the command line says instead of the configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Overrides {
-    pub host: Option<String>,
-    pub port: Option<u16>,
-}
-
-impl Overrides {
-    pub fn apply(&self, config: &mut Config) {
-        if let Some(host) = &self.host {
-            config.host.clone_from(host);
-        }
-        config.port = self.port.unwrap_or(config.port);
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Provider {
-    Claude,
-    OpenAi,
-    Gemini,
-    OpenAiCompatible,
-}
-
-impl Provider {
-    pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "claude" | "anthropic" => Some(Self::Claude),
-            "openai" => Some(Self::OpenAi),
-            "gemini" | "google" => Some(Self::Gemini),
-            "openai-compatible" => Some(Self::OpenAiCompatible),
-            _ => None,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shell {
-    Bash,
-    Zsh,
-    Fish,
-}
-
-/// Why a command line is not understood; never tells a value that may be a secret.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Misuse(String);
-
-impl fmt::Display for Misuse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// Understands `arguments`, without the program's name.
 ///
@@ -167,8 +50,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, M
         }),
         Action::Init => line.init(),
         Action::Help => {
-            let name = line.word.as_deref().unwrap_or_default();
-            Ok(Request::Help(find(name)?))
+            // Without a word: the help of the program.
+            let name = line.word.as_deref().unwrap_or("");
+            Ok(Request::Help(command(name)?))
         }
         Action::Version => Ok(Request::Version),
         #[cfg(feature = "demo")]
@@ -190,144 +74,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, M
     }
 }
 
-/// The command of that name; with an empty name what is done without a command.
-fn find(name: &str) -> Result<&'static Command, Misuse> {
-    let mut commands = COMMANDS.iter();
-    if let Some(command) = commands.find(|command| command.name == name) {
-        return Ok(command);
-    }
-    let named = COMMANDS.iter().map(|command| command.name);
-    let near = similar::to(name, named.filter(|name| !name.is_empty()));
-    let hint = near
-        .first()
-        .map_or(String::new(), |near| format!(", did you mean '{near}'?"));
-    misuse(format!("unknown command '{name}'{hint}"))
-}
-
-fn misuse<T>(message: String) -> Result<T, Misuse> {
-    Err(Misuse(message))
-}
-
-/// A command line in its parts.
-struct Line {
-    command: &'static Command,
-    given: Vec<(&'static Flag, OsString)>,
-    word: Option<String>,
-}
-
 impl Line {
-    fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Misuse> {
-        let mut left: VecDeque<OsString> = arguments.into_iter().collect();
-        let mut line = Self {
-            command: SERVE,
-            given: Vec::new(),
-            word: None,
-        };
-        while let Some(argument) = left.pop_front() {
-            // One argument at a time: only the flag knows whether the next one is its value.
-            let mut parser = lexopt::Parser::from_args([two_dashes(argument)]);
-            let flag = match parser.next() {
-                Ok(Some(Arg::Value(word))) => {
-                    line.add_word(&word.to_string_lossy())?;
-                    continue;
-                }
-                Ok(Some(Arg::Long(name))) => line.long(name)?,
-                Ok(Some(Arg::Short(letter))) => line.short(letter)?,
-                // `--`: no flag follows, and nothing else can.
-                Ok(None) => continue,
-                Err(error) => return misuse(error.to_string()),
-            };
-            let attached = parser.optional_value();
-            if flag.takes_value() {
-                let value = attached.or_else(|| left.pop_front());
-                let complaint =
-                    || Misuse(format!("--{} requires a value: {}", flag.long, flag.value));
-                line.given.push((flag, value.ok_or_else(complaint)?));
-            } else if is_on(flag, attached)? {
-                line.given.push((flag, OsString::new()));
-            }
-        }
-        Ok(line)
-    }
-
-    fn long(&self, name: &str) -> Result<&'static Flag, Misuse> {
-        let flags = self.command.flags;
-        flags.iter().find(|flag| flag.long == name).ok_or_else(|| {
-            let known = flags.iter().filter(|flag| !flag.is_hidden);
-            let near = similar::to(name, known.map(|flag| flag.long));
-            let hint = near
-                .first()
-                .map_or(String::new(), |near| format!(", did you mean --{near}?"));
-            Misuse(format!("unknown option --{name}{hint}"))
-        })
-    }
-
-    fn short(&self, letter: char) -> Result<&'static Flag, Misuse> {
-        let mut flags = self.command.flags.iter();
-        flags
-            .find(|flag| flag.short == Some(letter))
-            .ok_or_else(|| Misuse(format!("unknown option -{letter}")))
-    }
-
-    fn add_word(&mut self, word: &str) -> Result<(), Misuse> {
-        if !self.command.name.is_empty() {
-            if self.command.words.is_empty() || self.word.is_some() {
-                return misuse(format!(
-                    "{}: unexpected argument '{word}'",
-                    self.command.name
-                ));
-            }
-            self.word = Some(word.to_owned());
-            return Ok(());
-        }
-        // A flag before the command was not one of the command.
-        if let Some((flag, _)) = self.given.first() {
-            return misuse(format!("'{word}' cannot be used with --{}", flag.long));
-        }
-        self.command = find(word)?;
-        Ok(())
-    }
-
-    /// The word that the command cannot do without.
-    fn required(&self) -> Result<String, Misuse> {
-        let (name, words) = (self.command.name, self.command.words);
-        let word = self.word.clone();
-        word.ok_or_else(|| Misuse(format!("{name} requires an argument: {words}")))
-    }
-
-    /// The configuration file, by its flag or as the word behind the command.
-    fn configuration(&self) -> Option<PathBuf> {
-        let flag = self.last(Id::Config).map(PathBuf::from);
-        flag.or_else(|| self.word.as_ref().map(PathBuf::from))
-    }
-
-    fn has(&self, id: Id) -> bool {
-        self.given.iter().any(|(flag, _)| flag.id == id)
-    }
-
-    /// The value of a flag; of one that is repeated the last.
-    fn last(&self, id: Id) -> Option<&OsString> {
-        let mut given = self.given.iter().rev();
-        given
-            .find(|(flag, _)| flag.id == id)
-            .map(|(_, value)| value)
-    }
-
-    fn text(&self, id: Id) -> Result<Option<String>, Misuse> {
-        Ok(self.texts(id)?.pop())
-    }
-
-    /// All values of a flag.
-    fn texts(&self, id: Id) -> Result<Vec<String>, Misuse> {
-        let given = self.given.iter().filter(|(flag, _)| flag.id == id);
-        given
-            .map(|(flag, value)| match value.to_str() {
-                Some(text) => Ok(text.to_owned()),
-                None => misuse(format!("the value of --{} is not UTF-8", flag.long)),
-            })
-            .collect()
-    }
-
     fn serving(&self) -> Result<Request, Misuse> {
         let config = self.configuration();
         if self.has(Id::Schema) {
@@ -371,77 +118,15 @@ impl Line {
             client: self.choice(Id::Client, CLIENTS, Client::named)?,
         }))
     }
-
-    /// The value of a flag that takes one of `words`.
-    fn choice<T>(
-        &self,
-        id: Id,
-        words: &[&str],
-        named: impl Fn(&str) -> Option<T>,
-    ) -> Result<Option<T>, Misuse> {
-        let Some(text) = self.text(id)? else {
-            return Ok(None);
-        };
-        match named(&text) {
-            Some(value) => Ok(Some(value)),
-            None => misuse(format!("'{text}' is not one of {}", words.join(", "))),
-        }
-    }
-
-    fn format_is_json(&self) -> Result<bool, Misuse> {
-        match self.text(Id::Format)?.as_deref() {
-            None | Some("text") => Ok(false),
-            Some("json") => Ok(true),
-            Some(_) => misuse(format!("--format must be one of {}", FORMATS.join(", "))),
-        }
-    }
-
-    fn port(&self) -> Result<Option<u16>, Misuse> {
-        let Some(text) = self.text(Id::Port)? else {
-            return Ok(None);
-        };
-        let complaint = |_| Misuse(format!("--port must be a number up to 65535, not '{text}'"));
-        text.parse().map(Some).map_err(complaint)
-    }
-}
-
-/// `-name` is `--name`; a single letter stays what it is.
-fn two_dashes(argument: OsString) -> OsString {
-    let is_name = |rest: &[u8]| match rest {
-        [b'-', ..] | [] | [_] | [_, b'=', ..] => false,
-        [_, _, ..] => true,
-    };
-    match argument.as_bytes().strip_prefix(b"-") {
-        Some(rest) if is_name(rest) => {
-            let mut name = OsString::from("-");
-            name.push(argument);
-            name
-        }
-        _ => argument,
-    }
-}
-
-/// Whether a switch is set: `--switch`, or `--switch=true`.
-fn is_on(flag: &Flag, value: Option<OsString>) -> Result<bool, Misuse> {
-    let Some(value) = value else {
-        return Ok(true);
-    };
-    match value.to_string_lossy().to_ascii_lowercase().as_str() {
-        "true" | "t" | "1" => Ok(true),
-        "false" | "f" | "0" => Ok(false),
-        _ => misuse(format!(
-            "--{} accepts only true or false as its value",
-            flag.long
-        )),
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::flags::COMMANDS;
     use super::*;
 
     fn parsed(line: &str) -> Result<Request, String> {
-        parse(line.split_whitespace().map(OsString::from)).map_err(|misuse| misuse.0)
+        parse(line.split_whitespace().map(OsString::from)).map_err(|misuse| misuse.to_string())
     }
 
     fn serve(path: Option<&str>) -> Result<Request, String> {
@@ -568,7 +253,7 @@ mod tests {
         assert_eq!(password, Some(Secret::new("very-secret-word")));
         assert_eq!(
             parsed("-passwort=very-secret-word"),
-            Err("there is no --passwort, did you mean --port?".to_owned())
+            Err("unknown option --passwort, did you mean --port?".to_owned())
         );
     }
 
@@ -577,40 +262,43 @@ mod tests {
         for (line, message) in [
             (
                 "serve-me",
-                "there is no command 'serve-me', did you mean 'serve'?",
+                "unknown command 'serve-me', did you mean 'serve'?",
             ),
             (
                 "identfy",
-                "there is no command 'identfy', did you mean 'identify'?",
+                "unknown command 'identfy', did you mean 'identify'?",
             ),
-            ("--confg x", "there is no --confg, did you mean --config?"),
-            ("-x", "there is no -x"),
-            ("--config", "--config takes a value: FILE"),
-            ("identify extra", "identify takes no 'extra'"),
-            ("identify --port 1", "there is no --port"),
+            (
+                "--confg x",
+                "unknown option --confg, did you mean --config?",
+            ),
+            ("-x", "unknown option -x"),
+            ("--config", "--config requires a value: FILE"),
+            ("identify extra", "identify: unexpected argument 'extra'"),
+            ("identify --port 1", "unknown option --port"),
             (
                 "--port 65536",
-                "--port takes a number up to 65535, not '65536'",
+                "--port must be a number up to 65535, not '65536'",
             ),
-            ("explain", "explain takes a value: MODEL"),
-            ("explain a b", "explain takes no 'b'"),
-            ("version 2", "version takes no '2'"),
-            (
-                "help chek",
-                "there is no command 'chek', did you mean 'check'?",
-            ),
-            ("completions", "completions takes one of bash, zsh, fish"),
+            ("explain", "explain requires an argument: MODEL"),
+            ("explain a b", "explain: unexpected argument 'b'"),
+            ("version 2", "version: unexpected argument '2'"),
+            ("help chek", "unknown command 'chek', did you mean 'check'?"),
+            ("completions", "completions requires one of bash, zsh, fish"),
             (
                 "completions tcsh",
-                "completions takes one of bash, zsh, fish",
+                "completions requires one of bash, zsh, fish",
             ),
-            ("--config x man", "'man' must not follow --config"),
-            ("--check --format=xml", "--format takes one of text, json"),
-            ("--strict", "--strict needs --check"),
-            ("--check=perhaps", "--check takes true or false, or nothing"),
+            ("--config x man", "'man' cannot be used with --config"),
+            ("--check --format=xml", "--format must be one of text, json"),
+            ("--strict", "--strict requires --check"),
+            (
+                "--check=perhaps",
+                "--check accepts only true or false as its value",
+            ),
             (
                 "-codex-login",
-                "--codex-login is not implemented: use an API key instead, `holdfast init` asks for it",
+                "--codex-login is not implemented; use an API key instead (`holdfast init`)",
             ),
             ("--tui", "--tui is not implemented"),
         ] {

@@ -25,7 +25,7 @@ pub fn problems(path: &Path, environment: &Environment) -> Vec<Problem> {
     };
     let more = loaded.config.as_ref().map(of_credentials);
     let mut problems = loaded.problems;
-    problems.extend(more.unwrap_or_default());
+    problems.extend(more.into_iter().flatten());
     problems.extend(loaded.config.as_ref().and_then(certificate));
     // Problems without a position come last.
     problems.sort_by_key(|problem| match problem.line {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::arguments::Shell;
 use super::flags::{COMMANDS, Command, Flag, SERVE, Support, Values};
+use super::request::Shell;
 
 /// The script for one shell.
 pub fn script(shell: Shell) -> String {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::environment::Environment;
 use super::output::print;
-use super::{check, exit, load, locate};
+use super::{check, exit, load};
 use crate::colour::{self, Colour, PLAIN};
 use crate::config::{Config, Problem, Severity};
 use crate::credential;
@@ -31,7 +31,7 @@ pub fn run(config: Option<PathBuf>, json: bool, environment: &Environment) -> Ex
 }
 
 fn look(config: Option<PathBuf>, environment: &Environment) -> Vec<Finding> {
-    let places = locate::places(config, environment);
+    let places = load::places(config, environment);
     if let Some(missing) = places.missing() {
         return vec![Finding::new(Status::Error, "configuration", missing)];
     }

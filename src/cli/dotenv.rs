@@ -1,4 +1,8 @@
-//! `.env`: environment variables in a file.
+//! `.env`: environment variables in a file. The format is that of godotenv, except that `$` means something in double quotes only.
+//!
+//! This is not dotenvy (0.15): there a value without quotes must not contain blanks, loses what follows a `$` (as in a
+//! bcrypt hash), and an apostrophe in it swallows the rest of the file; its errors have no line number and repeat the line,
+//! which may be a secret.
 //!
 //! `KEY=value`, optionally after `export`; `#` begins a comment at the start of a line and after a blank. A value
 //! in single quotes is literal; in double quotes `\` escapes and `${KEY}` is replaced by another variable.
@@ -6,8 +10,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::iter::Peekable;
-use std::str::CharIndices;
 
 /// The longest value, in bytes. Without a limit, variables within variables could grow without bound.
 const LONGEST: usize = 16 << 10;
@@ -46,25 +48,24 @@ impl fmt::Display for Fault {
 pub fn parse(text: &str, outside: impl Fn(&str) -> Option<String>) -> (Variables, Vec<Fault>) {
     let mut variables = Variables::new();
     let mut faults = Vec::new();
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut rest = text;
-    let mut next_line = 1;
+    let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let lines = |text: &str| text.matches('\n').count();
+    let all = lines(rest);
+    let line_of = |rest: &str| all - lines(rest) + 1;
     while !rest.is_empty() {
-        let (line, before) = (next_line, rest);
         let (entry, after) = entry(rest, |name| {
             outside(name).or_else(|| variables.get(name).cloned())
         });
-        rest = after;
-        let read = before
-            .get(..before.len().saturating_sub(rest.len()))
-            .unwrap_or(before);
-        next_line += read.bytes().filter(|byte| *byte == b'\n').count();
+        let start = std::mem::replace(&mut rest, after);
         match entry {
             Ok(Some((name, value))) => {
                 variables.insert(name.to_owned(), value);
             }
             Ok(None) => {}
-            Err(what) => faults.push(Fault { line, what }),
+            Err(what) => faults.push(Fault {
+                line: line_of(start),
+                what,
+            }),
         }
     }
     (variables, faults)
@@ -74,43 +75,43 @@ type Entry<'t> = Option<(&'t str, String)>;
 
 /// One variable, or none in an empty line, and what follows its line.
 fn entry(text: &str, known: impl Fn(&str) -> Option<String>) -> (Result<Entry<'_>, What>, &str) {
-    let (line, next) = text.split_once('\n').unwrap_or((text, ""));
+    let (line, next) = first_line(text);
     let start = line.trim();
     if start.is_empty() || start.starts_with('#') {
         return (Ok(None), next);
     }
-    let exported = start
-        .strip_prefix("export")
-        .filter(|rest| rest.starts_with([' ', '\t']));
-    let Some((name, _)) = exported.unwrap_or(start).split_once('=') else {
+    // The value may go on beyond the line.
+    let Some((name, value)) = text.split_once('=').filter(|_| line.contains('=')) else {
         return (Err(What::NoName), next);
     };
     let name = name.trim();
+    let exported = name
+        .strip_prefix("export")
+        .filter(|rest| rest.starts_with([' ', '\t']));
+    let name = exported.unwrap_or(name).trim();
     if !is_name(name) {
         return (Err(What::NoName), next);
     }
-    // The value may go on beyond the line.
-    let value = text.split_once('=').map_or("", |(_, value)| value);
     let value = value.trim_start_matches([' ', '\t']);
-    let (value, rest) = match value.as_bytes().first() {
-        Some(b'\'') => literal(value.get(1..).unwrap_or_default()),
-        Some(b'"') => escaped(value.get(1..).unwrap_or_default(), known),
-        _ => return (Ok(Some((name, plain(value).to_owned()))), next),
+    let (value, rest) = if let Some(quoted) = value.strip_prefix('\'') {
+        literal(quoted)
+    } else if let Some(quoted) = value.strip_prefix('"') {
+        escaped(quoted, known)
+    } else {
+        return (Ok(Some((name, plain(value).to_owned()))), next);
     };
-    let value = match value {
-        Ok(value) => value,
-        Err(what) => return (Err(what), after_line(rest)),
-    };
-    let (left, next) = rest.split_once('\n').unwrap_or((rest, ""));
+    let (left, next) = first_line(rest);
     let left = left.trim();
-    if !left.is_empty() && !left.starts_with('#') {
-        return (Err(What::Trailing), next);
+    match value {
+        Err(what) => (Err(what), next),
+        Ok(_) if !left.is_empty() && !left.starts_with('#') => (Err(What::Trailing), next),
+        Ok(value) => (Ok(Some((name, value))), next),
     }
-    (Ok(Some((name, value))), next)
 }
 
-fn after_line(text: &str) -> &str {
-    text.split_once('\n').map_or("", |(_, next)| next)
+/// The first line, and what follows it.
+fn first_line(text: &str) -> (&str, &str) {
+    text.split_once('\n').unwrap_or((text, ""))
 }
 
 fn is_name(name: &str) -> bool {
@@ -123,14 +124,13 @@ fn is_name(name: &str) -> bool {
 
 /// A value without quotes ends with its line, or where a comment begins.
 fn plain(value: &str) -> &str {
-    let line = value.split('\n').next().unwrap_or_default();
-    let comment = line.char_indices().find(|(at, c)| {
-        let before = line.get(..*at).unwrap_or_default();
-        *c == '#' && (before.is_empty() || before.ends_with([' ', '\t']))
-    });
-    line.get(..comment.map_or(line.len(), |(at, _)| at))
-        .unwrap_or_default()
-        .trim()
+    let (line, _) = first_line(value);
+    if line.starts_with('#') {
+        return "";
+    }
+    let comment = [" #", "\t#"].into_iter().filter_map(|mark| line.find(mark));
+    let (value, _) = line.split_at(comment.min().unwrap_or(line.len()));
+    value.trim()
 }
 
 type Quoted<'t> = (Result<String, What>, &'t str);
@@ -147,23 +147,23 @@ fn literal(text: &str) -> Quoted<'_> {
 fn escaped(text: &str, known: impl Fn(&str) -> Option<String>) -> Quoted<'_> {
     let mut value = String::new();
     let mut is_too_long = false;
-    let mut chars = text.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
-        let after = |at: usize| text.get(at..).unwrap_or_default();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
         match c {
-            '"' if is_too_long => return (Err(What::TooLong), after(at + 1)),
-            '"' => return (Ok(value), after(at + 1)),
+            '"' if is_too_long => return (Err(What::TooLong), chars.as_str()),
+            '"' => return (Ok(value), chars.as_str()),
             '\\' => match chars.next() {
-                Some((_, 'n')) => value.push('\n'),
-                Some((_, 'r')) => value.push('\r'),
-                Some((_, 't')) => value.push('\t'),
-                Some((_, other)) => value.push(other),
+                Some('n') => value.push('\n'),
+                Some('r') => value.push('\r'),
+                Some('t') => value.push('\t'),
+                Some(other) => value.push(other),
                 None => break,
             },
-            '$' => match variable(after(at)) {
-                Some(name) => {
+            '$' => match variable(chars.as_str()) {
+                // A variable that is not set is empty, as in a shell.
+                Some((name, rest)) => {
                     value.push_str(&known(name).unwrap_or_default());
-                    skip(&mut chars, at + name.len() + "${}".len());
+                    chars = rest.chars();
                 }
                 None => value.push('$'),
             },
@@ -177,16 +177,10 @@ fn escaped(text: &str, known: impl Fn(&str) -> Option<String>) -> Quoted<'_> {
     (Err(What::NoEnd), text)
 }
 
-/// The name in `${NAME}`, with which `text` begins.
-fn variable(text: &str) -> Option<&str> {
-    let (name, _) = text.strip_prefix("${")?.split_once('}')?;
-    is_name(name).then_some(name)
-}
-
-fn skip(chars: &mut Peekable<CharIndices<'_>>, to: usize) {
-    while chars.peek().is_some_and(|(at, _)| *at < to) {
-        chars.next();
-    }
+/// The name in `{NAME}`, with which `text` begins, and what follows.
+fn variable(text: &str) -> Option<(&str, &str)> {
+    let (name, rest) = text.strip_prefix('{')?.split_once('}')?;
+    is_name(name).then_some((name, rest))
 }
 
 #[cfg(test)]

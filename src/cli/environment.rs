@@ -259,8 +259,8 @@ mod tests {
         assert_eq!(
             told,
             [
-                "environment error PGSTORE_DSN is set, but this version has no such store",
-                "environment error GITSTORE_GIT_URL is set, but this version has no such store",
+                "environment error PGSTORE_DSN is set, but remote stores are not implemented",
+                "environment error GITSTORE_GIT_URL is set, but remote stores are not implemented",
             ]
         );
     }

@@ -364,7 +364,7 @@ openai-compatibility:
 model       SONNET
 thinking    high
 offered as  Sonnet
-served by 1 of 4 credentials, in turn among those of the highest priority; a session stays
+served by 1 of 4 credentials, round-robin within the highest priority; sessions stay
   claude  priority 7  as claude-x(low)
 not served by
   claude  requires its prefix: team/sonnet
@@ -377,7 +377,7 @@ not served by
                 "asked       team/sonnet(high)
 model       team/sonnet
 thinking    high
-served by 1 of 4 credentials, in turn among those of the highest priority; a session stays
+served by 1 of 4 credentials, round-robin within the highest priority; sessions stay
   claude  priority 0  with prefix team  as claude-x(high)
 not served by
   3 credentials that do not list it
@@ -387,7 +387,7 @@ not served by
                 "pro",
                 true,
                 "asked       pro
-served by 2 of 4 credentials, in turn among those of the highest priority; a session stays
+served by 2 of 4 credentials, round-robin within the highest priority; sessions stay
   claude  priority 7  as claude-y
   gemini  priority 0  as gemini-2.5-pro
 not served by
@@ -398,7 +398,7 @@ not served by
                 "odd(free)",
                 true,
                 "asked       odd(free)
-served by 1 of 4 credentials, in turn among those of the highest priority; a session stays
+served by 1 of 4 credentials, round-robin within the highest priority; sessions stay
   openai-compatibility  priority 0  as odd(free)
 not served by
   3 credentials that do not list it

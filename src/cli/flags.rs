@@ -344,7 +344,7 @@ pub const COMMANDS: &[Command] = &[
         ],
         examples: &[(
             "holdfast init --provider claude --client claude-code",
-            "configure Claude Code; asks for the API key",
+            "configure Claude Code",
         )],
     },
     #[cfg(feature = "demo")]
@@ -450,8 +450,8 @@ pub const SERVE: &Command = &COMMANDS[0];
 pub const EXIT_CODES: &[(u8, &str)] = &[
     (0, "success"),
     (super::exit::INPUT, "invalid configuration or input"),
-    (super::exit::USAGE, "invalid command line"),
-    (super::exit::BIND, "cannot listen on the address"),
+    (super::exit::USAGE, "usage error"),
+    (super::exit::BIND, "cannot listen"),
 ];
 
 impl Command {

@@ -11,9 +11,9 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::json;
 
-use super::arguments::{Init, Provider};
 use super::flags::{CLIENTS, PROVIDERS};
 use super::output::{complain, print};
+use super::request::{Init, Provider};
 use super::{exit, prompt};
 
 /// The port of a configuration that names none.
@@ -48,13 +48,17 @@ fn write(init: Init) -> Result<String, String> {
         Some(provider) => provider,
         None => ask_provider()?,
     };
-    let base_url = match (provider, init.base_url) {
-        (Provider::OpenAiCompatible, Some(url)) => Some(url),
-        (Provider::OpenAiCompatible, None) => Some(ask("Base URL of the API:", "--base-url")?),
+    let upstream = match (provider, init.base_url) {
+        (Provider::OpenAiCompatible, Some(url)) => Upstream::Compatible { base_url: url },
+        (Provider::OpenAiCompatible, None) => Upstream::Compatible {
+            base_url: ask("Base URL of the API:", "--base-url")?,
+        },
         (_, Some(_)) => {
             return Err("--base-url requires --provider openai-compatible".to_owned());
         }
-        (_, None) => None,
+        (Provider::Claude, None) => Upstream::Section("claude-api-key"),
+        (Provider::OpenAi, None) => Upstream::Section("codex-api-key"),
+        (Provider::Gemini, None) => Upstream::Section("gemini-api-key"),
     };
     let api_key = match init.key_variable {
         Some(variable) => format!("${{{variable}}}"),
@@ -62,7 +66,7 @@ fn write(init: Init) -> Result<String, String> {
     };
     let port = init.port.unwrap_or(PORT);
     let client_key = fresh_key()?;
-    let text = configuration(provider, base_url.as_deref(), &api_key, &client_key, port);
+    let text = configuration(&upstream, &api_key, &client_key, port);
     store(&path, &text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     let base = format!("http://127.0.0.1:{port}");
     let mut next = format!(
@@ -116,22 +120,23 @@ fn fresh_key() -> Result<String, String> {
     Ok(format!("hf-{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)))
 }
 
-fn configuration(
-    provider: Provider,
-    base_url: Option<&str>,
-    api_key: &str,
-    client_key: &str,
-    port: u16,
-) -> String {
+/// Where the API key goes in the configuration.
+enum Upstream {
+    /// A section of API keys.
+    Section(&'static str),
+    Compatible {
+        base_url: String,
+    },
+}
+
+fn configuration(upstream: &Upstream, api_key: &str, client_key: &str, port: u16) -> String {
     // JSON strings are YAML too.
     let api_key = json!(api_key);
-    let credential = match provider {
-        Provider::Claude => format!("claude-api-key:\n  - api-key: {api_key}\n"),
-        Provider::OpenAi => format!("codex-api-key:\n  - api-key: {api_key}\n"),
-        Provider::Gemini => format!("gemini-api-key:\n  - api-key: {api_key}\n"),
-        Provider::OpenAiCompatible => format!(
+    let credential = match upstream {
+        Upstream::Section(section) => format!("{section}:\n  - api-key: {api_key}\n"),
+        Upstream::Compatible { base_url } => format!(
             "openai-compatibility:\n  - name: upstream\n    base-url: {}\n    api-key-entries:\n      - api-key: {api_key}\n",
-            json!(base_url.unwrap_or_default())
+            json!(base_url)
         ),
     };
     format!(
@@ -166,13 +171,15 @@ mod tests {
 
     #[test]
     fn what_is_written_loads_without_a_word() {
-        for (provider, base_url) in [
-            (Provider::Claude, None),
-            (Provider::OpenAi, None),
-            (Provider::Gemini, None),
-            (Provider::OpenAiCompatible, Some("https://h/v1")),
+        for upstream in [
+            Upstream::Section("claude-api-key"),
+            Upstream::Section("codex-api-key"),
+            Upstream::Section("gemini-api-key"),
+            Upstream::Compatible {
+                base_url: "https://h/v1".to_owned(),
+            },
         ] {
-            let text = configuration(provider, base_url, "sk-\"1: #", "client", 9);
+            let text = configuration(&upstream, "sk-\"1: #", "client", 9);
             let loaded = config::load(&text, "c.yaml");
             let messages: Vec<String> = loaded.problems.iter().map(|p| p.to_string()).collect();
             assert!(
@@ -182,7 +189,7 @@ mod tests {
             let config = loaded.config.unwrap();
             let (credentials, _) = crate::credential::from_config(&config);
             let [one] = credentials.as_slice() else {
-                panic!("{provider:?}");
+                panic!("{text}");
             };
             assert_eq!(one.key.as_ref().unwrap().reveal(), "sk-\"1: #");
             assert_eq!((config.port, config.api_keys.keys().len()), (9, 1));

@@ -1,5 +1,6 @@
-//! Loads the configuration for a command.
+//! Finds and loads the configuration for a command.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
@@ -8,6 +9,67 @@ use crate::config::{self, Config, Loaded};
 use crate::credential::Listings;
 use crate::gateway::model_lists::ModelLists;
 use crate::state_folder;
+
+/// The candidate paths; the first that exists is used.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Places {
+    /// Given explicitly; it must exist.
+    Named(PathBuf),
+    Usual(Vec<PathBuf>),
+}
+
+/// The candidate paths, where `given` is the path from the command line.
+pub fn places(given: Option<PathBuf>, environment: &Environment) -> Places {
+    let variable = |name| environment.get(name).map(PathBuf::from);
+    if let Some(path) = given.or_else(|| variable("HOLDFAST_CONFIG")) {
+        return Places::Named(path);
+    }
+    let home = || variable("HOME").map(|home| home.join(".config"));
+    let user = variable("XDG_CONFIG_HOME").or_else(home);
+    let folders = [user, Some(PathBuf::from("/etc"))].into_iter().flatten();
+    let mut places = vec![PathBuf::from("config.yaml")];
+    places.extend(folders.map(|folder| folder.join("holdfast/config.yaml")));
+    Places::Usual(places)
+}
+
+impl Places {
+    /// The path of the configuration; the first candidate if none exists.
+    pub fn find(&self) -> &Path {
+        match self {
+            Self::Named(path) => path,
+            Self::Usual(places) => {
+                let there = places.iter().find(|path| is_there(path));
+                there
+                    .or(places.first())
+                    .map_or(Path::new("config.yaml"), |path| path)
+            }
+        }
+    }
+
+    /// The message if none exists.
+    pub fn missing(&self) -> Option<String> {
+        match self {
+            Self::Usual(places) if !places.iter().any(|path| is_there(path)) => {
+                let names: Vec<String> = places
+                    .iter()
+                    .map(|path| path.display().to_string())
+                    .collect();
+                Some(format!(
+                    "no configuration found: none of {} exists; `holdfast init` writes one",
+                    names.join(", ")
+                ))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A file that exists but is not accessible counts as existing, so that the error is reported.
+fn is_there(path: &Path) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    let missing = |error: &io::Error| matches!(error.kind(), NotFound | NotADirectory);
+    !path.metadata().as_ref().is_err_and(missing)
+}
 
 /// Reads the file; its values may name variables of `environment`.
 pub fn load(path: &Path, environment: &Environment) -> Loaded {

@@ -5,10 +5,10 @@ use std::fmt::Write;
 use super::environment::VARIABLES;
 use super::flags::{COMMANDS, Command, EXIT_CODES, Flag, SERVE, Support};
 
-const DESCRIPTION: &str = "holdfast is a gateway for language-model APIs. Clients speak OpenAI Chat \
-Completions, OpenAI Responses, Anthropic Messages or Gemini; behind it stand many credentials of many \
-providers. A conversation stays on the credential that already holds its prompt cache, and another one \
-takes over when that one fails.";
+const DESCRIPTION: &str = "holdfast is a gateway for language-model APIs. Clients use OpenAI Chat \
+Completions, OpenAI Responses, Anthropic Messages or Gemini, with many credentials of many providers. Each \
+conversation stays on the credential that holds its prompt cache, fails over to another one while that one is \
+unavailable, and returns.";
 
 const SIGNALS: &[(&str, &str)] = &[
     (
@@ -25,9 +25,9 @@ const SIGNALS: &[(&str, &str)] = &[
 const SYSTEMD: &str = "Set by systemd for services of Type=notify or Type=notify-reload. holdfast reports when it is ready, \
 reloads and stops, and a status text.";
 
-const DOTENV: &str = "A file .env in the working directory is read first. It holds lines KEY=value, also after \
-export; # begins a comment; a value in single quotes is taken as it is, in double quotes \\ escapes and \
-${KEY} stands for another variable. It never overrides a variable that is set.";
+const DOTENV: &str = "Variables can be set in a file .env in the working directory: lines KEY=value, optionally after \
+export; # begins a comment; a value in single quotes is literal; in double quotes \\ escapes and \
+${KEY} is replaced by another variable. It does not override variables that are set.";
 
 const FILES: &[(&str, &str)] = &[
     (
@@ -163,7 +163,7 @@ fn spelling(flag: &Flag) -> String {
     }
 }
 
-/// Text that means itself: no control line, no escape, and hyphens that can be copied.
+/// Escapes text for troff, with hyphens that can be copied.
 fn escaped(text: &str) -> String {
     let text = text.trim_end();
     let mut escaped = String::with_capacity(text.len() + 8);

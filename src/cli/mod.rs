@@ -3,6 +3,7 @@
 mod arguments;
 mod check;
 mod client_settings;
+mod command_line;
 mod completions;
 #[cfg(feature = "demo")]
 mod demo;
@@ -15,15 +16,14 @@ mod help;
 mod identify;
 mod init;
 mod load;
-mod locate;
 mod manual;
 mod notify;
 mod output;
 mod password;
 mod prompt;
 mod questions;
+mod request;
 mod serve;
-mod signals;
 mod source;
 mod summary;
 mod version;
@@ -32,9 +32,10 @@ mod waiting;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use arguments::{Request, parse};
+use arguments::parse;
 use environment::Environment;
 use output::{complain, print};
+use request::Request;
 
 /// Exit codes; part of the public interface.
 pub mod exit {

@@ -6,8 +6,8 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use super::arguments::Overrides;
 use super::output::complain;
+use super::request::Overrides;
 use crate::config::Secret;
 
 /// Passes the password to the new process; only this user and root can read a process's environment.

@@ -7,8 +7,7 @@ use super::check;
 use super::environment::Environment;
 use super::exit;
 use super::explain::{self, Known};
-use super::load;
-use super::locate::{self, Places};
+use super::load::{self, Places};
 use super::output::{complain, print};
 use super::summary;
 use crate::config;
@@ -22,7 +21,7 @@ pub fn check(
     strict: bool,
     environment: &Environment,
 ) -> ExitCode {
-    let places = locate::places(config, environment);
+    let places = load::places(config, environment);
     if !json && let Some(missing) = places.missing() {
         complain(format_args!("holdfast: {missing}"));
         return code(false);
@@ -46,7 +45,7 @@ pub fn check(
 
 /// `--explain`.
 pub fn explain(config: Option<PathBuf>, model: &str, environment: &Environment) -> ExitCode {
-    let Some(path) = found(locate::places(config, environment)) else {
+    let Some(path) = found(load::places(config, environment)) else {
         return code(false);
     };
     let Some(config) = load::usable(&path, environment) else {
@@ -67,14 +66,20 @@ pub fn explain(config: Option<PathBuf>, model: &str, environment: &Environment) 
 
 /// `--print-effective`.
 pub fn effective(config: Option<PathBuf>, environment: &Environment) -> ExitCode {
-    let Some(path) = found(locate::places(config, environment)) else {
+    let Some(path) = found(load::places(config, environment)) else {
         return code(false);
     };
     let Some(config) = load::usable(&path, environment) else {
         return code(false);
     };
     // Read again for the positions of values.
-    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) => {
+            complain(format_args!("holdfast: {}: {error}", path.display()));
+            return code(false);
+        }
+    };
     print(&config::effective(&config, &text));
     code(true)
 }

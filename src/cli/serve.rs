@@ -1,6 +1,7 @@
 //! `holdfast serve`: runs the gateway until a signal stops it.
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,19 +9,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use log::Level;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
-use super::arguments::Overrides;
 use super::environment::Environment;
 use super::notify::Manager;
 use super::output::complain;
+use super::request::Overrides;
 use super::source::{self, Reading, Source};
-use super::{exit, load, locate, questions, signals, summary, version, waiting};
+use super::{exit, load, questions, summary, version, waiting};
 use crate::config::{self, Config, Secret};
 use crate::credential::Listings;
 use crate::gateway::{Gateway, Running, StartError};
-use crate::logs::{self, Journal, Surroundings};
+use crate::logs::{self, Logger, Surroundings};
 use crate::provider::Variables;
 
 /// A message about the configuration, with its level.
@@ -46,7 +48,7 @@ pub fn run(
         in_vain.iter().for_each(complain);
         return ExitCode::from(exit::INPUT);
     }
-    let mut signals = match signals::take(&[SIGHUP, SIGINT, SIGTERM]) {
+    let mut signals = match take_signals(&[SIGHUP, SIGINT, SIGTERM]) {
         Ok(signals) => signals,
         Err(error) => {
             complain_of(remarks);
@@ -55,7 +57,7 @@ pub fn run(
         }
     };
     let manager = Manager::of_process();
-    let places = locate::places(config, environment);
+    let places = load::places(config, environment);
     let (source, config) = if environment.waits_for_configuration() {
         complain_of(std::mem::take(&mut remarks));
         manager.ready("waiting for a configuration");
@@ -88,7 +90,7 @@ pub fn run(
         // Nothing more is written to standard error.
         complain(format_args!("holdfast: logging to {}", folder.display()));
     }
-    let journal = Journal::start(&config.logs, &folder);
+    let logger = Logger::start(&config.logs, &folder);
     for (level, text) in remarks {
         log::log!(level, "{text}");
     }
@@ -138,7 +140,7 @@ pub fn run(
             until_told(signals, running, drain_timeout, &manager, |running| {
                 manager.reloading();
                 is_current
-                    .set(reload(running, &journal, &folder, &source).unwrap_or(is_current.get()));
+                    .set(reload(running, &logger, &folder, &source).unwrap_or(is_current.get()));
                 manager.ready(match is_current.get() {
                     true => status.clone(),
                     false => {
@@ -152,7 +154,7 @@ pub fn run(
         Err(error) => {
             log::error!("{error}");
             // The user who started it looks at standard error.
-            if journal.is_file() {
+            if logger.is_file() {
                 complain(format_args!("holdfast: {error}"));
             }
             ExitCode::from(match error {
@@ -208,7 +210,7 @@ pub fn until_told(
 }
 
 /// Whether the file's configuration is in use now; `None` if nothing changed.
-fn reload(running: &Running, journal: &Journal, folder: &Path, source: &Source) -> Option<bool> {
+fn reload(running: &Running, logger: &Logger, folder: &Path, source: &Source) -> Option<bool> {
     let file = source.path().display();
     match source.read(|level, text| log::log!(level, "{text}")) {
         Reading::Same => {
@@ -223,7 +225,7 @@ fn reload(running: &Running, journal: &Journal, folder: &Path, source: &Source) 
             log::error!("config: {file} is invalid; the previous configuration stays in use")
         }
         Reading::Config(config) => {
-            journal.apply(&config.logs, folder);
+            logger.apply(&config.logs, folder);
             warn_unimplemented(&config);
             running.reload(*config);
             log::info!("config: {file} reloaded");
@@ -258,4 +260,16 @@ impl Drop for Flushed {
     fn drop(&mut self) {
         log::logger().flush();
     }
+}
+
+/// Handles `signals`, and ignores SIGUSR1 and SIGUSR2, which log rotation and service managers send and which would
+/// otherwise end the process.
+///
+/// # Errors
+/// When a handler cannot be installed.
+pub fn take_signals(signals: &[i32]) -> io::Result<Signals> {
+    for unused in [SIGUSR1, SIGUSR2] {
+        flag::register(unused, Arc::new(AtomicBool::new(false)))?;
+    }
+    Signals::new(signals)
 }

@@ -10,7 +10,7 @@ use log::Level;
 use parking_lot::Mutex;
 use ring::digest::{Context, SHA256};
 
-use super::arguments::Overrides;
+use super::request::Overrides;
 use crate::atomic_file;
 use crate::config::{self, Config, Loaded, Rewrite, Severity};
 use crate::janitor::Task;

@@ -8,10 +8,10 @@ use std::time::{Duration, SystemTime};
 use signal_hook::consts::SIGHUP;
 use signal_hook::iterator::Signals;
 
-use super::arguments::Overrides;
 use super::environment::Environment;
-use super::locate::Places;
+use super::load::Places;
 use super::output::complain;
+use super::request::Overrides;
 use super::source::{Reading, Source};
 use crate::config::Config;
 

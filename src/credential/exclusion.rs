@@ -1,6 +1,7 @@
 //! `excluded-models`: patterns in which `*` matches any text.
 
 use crate::config::Place;
+use crate::glob;
 
 /// A pattern of a credential and its effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,28 +18,8 @@ pub struct Exclusion {
 }
 
 /// Whether `pattern`, in lower case, matches all of `name`, ignoring case.
-///
-/// The first piece anchors the start, the last one the end, and the earliest place for each piece
-/// between them is always good enough: linear in practice, never worse than their product.
 pub fn matches(pattern: &str, name: &str) -> bool {
-    let name = name.to_lowercase();
-    let Some((first, rest)) = pattern.split_once('*') else {
-        return pattern == name;
-    };
-    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
-    let Some(mut left) = name
-        .strip_prefix(first)
-        .and_then(|name| name.strip_suffix(last))
-    else {
-        return false;
-    };
-    middle.split('*').all(|piece| match left.split_once(piece) {
-        Some((_, after)) => {
-            left = after;
-            true
-        }
-        None => false,
-    })
+    glob::matches(pattern, &name.to_lowercase())
 }
 
 /// Whether any of `patterns` matches.

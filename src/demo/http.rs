@@ -1,4 +1,5 @@
-//! As much of an HTTP/1.1 server as the upstreams need.
+//! As much of an HTTP/1.1 server as the upstreams need. It is no library because scripts decide about framing and about
+//! the end of connections.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;

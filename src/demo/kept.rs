@@ -1,5 +1,5 @@
-//! Answers of Responses that an account can refer to later, as the vendor keeps them. The backend of ChatGPT, below
-//! `/backend-api/`, keeps none.
+//! Stored answers of Responses, to which an account can refer later. The backend of ChatGPT, below `/backend-api/`,
+//! stores none.
 
 use std::collections::VecDeque;
 
@@ -37,7 +37,7 @@ pub enum What {
 
 impl<'p> Wish<'p> {
     pub fn of(method: &str, path: &'p str) -> Option<Self> {
-        let path = path.split('?').next().unwrap_or_default();
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
         let (_, rest) = path.split_once("/responses/")?;
         let (id, what) = match (method, rest.split_once('/')) {
             ("GET", None) => (rest, What::Answer),

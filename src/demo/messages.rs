@@ -2,10 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::offers::SIGNATURE;
 use super::reply::Reply;
-
-/// What makes reasoning count as the vendor's own when it comes back.
-pub const SIGNATURE: &str = "EpIBCkgIARABGAIiQGRlbW8gdGhvdWdodHMgYXJlIHNpZ25lZCBieSB0aGUgZGVtbw==";
 
 fn usage(reply: &Reply, output_tokens: u64) -> Value {
     let written = reply.hit.total - reply.hit.cached - reply.fresh;

@@ -1,8 +1,7 @@
 //! Embedded upstreams that imitate the vendors' APIs, for `holdfast demo` and the tests.
 //!
 //! One listener speaks all four dialects. Every API key is an account with a prompt cache of its own, reported in
-//! the vendors' usage fields, and with a [`Script`] that says how it misbehaves. The room knows nothing of the
-//! gateway.
+//! the vendors' usage fields, and with a [`Script`] that says how it misbehaves. Nothing here imports the gateway.
 
 mod ask;
 mod cache;
@@ -19,6 +18,7 @@ mod responses;
 mod rules;
 mod script;
 mod serve;
+mod target;
 mod wishes;
 
 use std::collections::HashMap;

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::ask::Dialect;
 use super::http::Request;
+use super::target::Dialect;
 use super::{chat, gemini, messages, model};
 
 /// What an account lists.

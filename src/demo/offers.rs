@@ -1,11 +1,13 @@
-//! What a request brings along: declared tools, a schema, leave to think, a picture, results of tools. Each dialect
-//! has its own place for it. Gemini takes each name in camelCase and in snake_case, as all of Google's JSON APIs do
+//! What a request allows and contains: declared tools, a schema, reasoning, images, results of tools. Each dialect has
+//! its own place for it. Gemini takes each name in camelCase and in snake_case, as all of Google's JSON APIs do
 //! (ProtoJSON), and its SDK sends both.
 
 use serde_json::{Map, Value};
 
-use super::ask::Dialect;
-use super::messages::SIGNATURE;
+use super::target::Dialect;
+
+/// What makes reasoning count as the vendor's own when it comes back.
+pub const SIGNATURE: &str = "EpIBCkgIARABGAIiQGRlbW8gdGhvdWdodHMgYXJlIHNpZ25lZCBieSB0aGUgZGVtbw==";
 
 /// The JSON of a request, with the conversation in it.
 pub struct Offers<'a> {

@@ -1,4 +1,4 @@
-//! What the upstreams have been asked.
+//! Records of the requests that the upstreams got.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

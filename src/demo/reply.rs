@@ -1,4 +1,4 @@
-//! What is answered, before it is put into a dialect.
+//! The answer, before it is written in a dialect.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! How an account misbehaves.
+//! Scripts: how an account answers or misbehaves.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! One connection: request after request, each by its account's script.
+//! Serves one connection, request by request, as the script of the account says.
 
 use std::fmt::Write as _;
 use std::net::TcpStream;
@@ -8,13 +8,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 
 use super::Shared;
-use super::ask::{Action, Ask, Dialect, Streaming, Target};
+use super::ask::Ask;
 use super::cache::Hit;
 use super::http::{Connection, Request};
 use super::kept::Wish;
 use super::record::{Outcome, Record};
 use super::reply::Reply;
 use super::script::{Ending, Gate, Manner, Step};
+use super::target::{Action, Dialect, Streaming, Target};
 use super::{chat, gemini, messages, models, responses};
 
 /// Time between two looks at a gate.
@@ -44,7 +45,8 @@ pub fn connection(stream: TcpStream, shared: &Shared) {
 }
 
 fn exchange(connection: &mut Connection, request: Request, shared: &Shared) -> After {
-    let path = request.path.split('?').next().unwrap_or_default();
+    let path = request.path.split_once('?');
+    let path = path.map_or(&*request.path, |(path, _)| path);
     if request.method == "GET" && path.ends_with("/models") {
         let key = request.key();
         let listing = shared.lists.lock().get(&key).cloned().unwrap_or_default();

@@ -1,6 +1,6 @@
-//! What the prompt asks the demo for, in lines of its own; `tests/clients/README.md` lists them.
+//! Directives in the prompt that say how the demo answers; `tests/clients/README.md` lists them.
 //!
-//! A wish is granted if the request allows it, as a vendor's model would not call a tool that nobody declared.
+//! A directive is followed if the request allows it: a vendor's model would not call a tool that is not declared.
 
 use std::time::Duration;
 
@@ -128,7 +128,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::demo::ask::Dialect;
+    use crate::demo::target::Dialect;
 
     fn wishes(prompt: &str, body: &Value) -> Result<Wishes, String> {
         let offers = Offers {

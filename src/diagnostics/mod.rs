@@ -1,49 +1,35 @@
-//! The debug server: what an operator wants to know of the process, on an address of its own.
+//! The debug server: state of the process for an operator, on an address of its own.
 //!
-//! One thread for a bounded number of connections, each with a limit to its time: it is for a person with a
-//! browser, and must be no way to hurt the gateway.
+//! It trusts those who can reach its address: nothing limits connections and their time, and in a burst of them some may
+//! wait for silent ones.
 
 mod pages;
 
-use std::collections::VecDeque;
-use std::io::{self, Read, Write};
+use std::io;
+use std::mem;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::thread;
 
-use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token, Waker};
-use slab::Slab;
+use rustix::net::Shutdown;
+use tiny_http::{Header, Method, Request, Response, Server};
 
-/// The time limit of a connection, so that stopping the server takes less than five seconds.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// The longest request head, bytes.
-const HEAD: usize = 8 * 1024;
-/// The most header lines.
-const HEADERS: usize = 64;
+use pages::Page;
 
-/// Concurrent connections; one more closes the oldest.
-const CONNECTIONS: usize = 64;
-/// The pause before retrying after a system error.
-const AGAIN: Duration = Duration::from_millis(100);
+/// Stack of the thread of one request, bytes.
+const STACK: usize = 256 * 1024;
 
-const WAKER: Token = Token(0);
-const LISTENER: Token = Token(1);
-/// The number of the first connection's token.
-const FIRST: usize = 2;
+/// The longest body of a request, bytes.
+const BODY: usize = 1 << 20;
 
 /// The running server. Dropping it ends it.
 pub struct Diagnostics {
     address: SocketAddr,
-    control: Arc<Control>,
-    thread: Option<JoinHandle<()>>,
-}
-
-struct Control {
-    waker: Waker,
-    has_ended: AtomicBool,
+    /// The socket on which the server listens.
+    listener: TcpListener,
+    server: Arc<Server>,
+    is_stopping: Arc<AtomicBool>,
 }
 
 impl Diagnostics {
@@ -53,28 +39,24 @@ impl Diagnostics {
     /// When the address cannot be listened on, or the system refuses a thread.
     pub fn start(address: &str) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let mut listener = mio::net::TcpListener::from_std(listener);
-        let poll = Poll::new()?;
-        poll.registry()
-            .register(&mut listener, LISTENER, Interest::READABLE)?;
-        let control = Arc::new(Control {
-            waker: Waker::new(poll.registry(), WAKER)?,
-            has_ended: AtomicBool::new(false),
-        });
-        let seen = Arc::clone(&control);
-        let thread = thread::Builder::new()
-            .name("debug".to_owned())
-            .stack_size(256 * 1024)
-            .spawn(move || run(poll, &listener, &seen.has_ended))?;
-        Ok(Self {
+        let server = Server::from_listener(listener.try_clone()?, None);
+        let diagnostics = Self {
             address,
-            control,
-            thread: Some(thread),
-        })
+            listener,
+            server: Arc::new(server.map_err(io::Error::other)?),
+            is_stopping: Arc::default(),
+        };
+        let server = Arc::clone(&diagnostics.server);
+        let is_stopping = Arc::clone(&diagnostics.is_stopping);
+        thread::Builder::new()
+            .name("debug-accept".to_owned())
+            .stack_size(STACK)
+            .spawn(move || run(&server, &is_stopping))?;
+        Ok(diagnostics)
     }
 
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -82,139 +64,54 @@ impl Diagnostics {
 
 impl Drop for Diagnostics {
     fn drop(&mut self) {
-        self.control.has_ended.store(true, Ordering::Release);
-        // It can fail only when the thread is gone.
-        let _ = self.control.waker.wake();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.is_stopping.store(true, Ordering::Release);
+        self.server.unblock();
+        // The thread of tiny_http that accepts ends later. The address has to be free before that.
+        let _ = rustix::net::shutdown(&self.listener, Shutdown::Both);
     }
 }
 
-fn run(mut poll: Poll, listener: &mio::net::TcpListener, has_ended: &AtomicBool) {
-    let mut events = Events::with_capacity(CONNECTIONS);
-    let mut connections = Slab::with_capacity(CONNECTIONS);
-    while !has_ended.load(Ordering::Acquire) {
-        let has_all = accept(listener, &poll, &mut connections);
-        let now = Instant::now();
-        connections.retain(|_, connection| connection.until > now);
-        let ends = connections.iter().map(|(_, connection)| connection.until);
-        let next = ends.min().map(|until| until.saturating_duration_since(now));
-        let pause = match has_all {
-            true => next,
-            // No more files, say: not again at once.
-            false => Some(next.unwrap_or(AGAIN).min(AGAIN)),
-        };
-        if poll.poll(&mut events, pause).is_err() {
-            // Interrupted; or there are no events to go by.
-            events.clear();
-        }
-        for event in &events {
-            let Some(key) = event.token().0.checked_sub(FIRST) else {
-                continue;
-            };
-            let is_over = connections
-                .get_mut(key)
-                .is_some_and(|connection| !matches!(connection.go_on(), Ok(false)));
-            if is_over {
-                connections.remove(key);
-            }
-        }
-    }
-}
-
-/// Takes all who have come. Returns whether that was possible.
-fn accept(
-    listener: &mio::net::TcpListener,
-    poll: &Poll,
-    connections: &mut Slab<Connection>,
-) -> bool {
+fn run(server: &Server, is_stopping: &AtomicBool) {
     loop {
-        let mut stream = match listener.accept() {
-            Ok((stream, _)) => stream,
-            Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+        let request = match server.recv() {
+            Ok(request) => request,
+            Err(error) => {
+                if !is_stopping.load(Ordering::Acquire) {
+                    log::error!("the debug server has stopped: {error}");
+                }
+                return;
+            }
         };
-        if connections.len() >= CONNECTIONS {
-            // Whoever has been silent the longest has least to say.
-            let oldest = connections.iter().min_by_key(|(_, known)| known.until);
-            if let Some(key) = oldest.map(|(key, _)| key) {
-                connections.remove(key);
-            }
-        }
-        let entry = connections.vacant_entry();
-        let token = Token(FIRST + entry.key());
-        let both = Interest::READABLE | Interest::WRITABLE;
-        if poll.registry().register(&mut stream, token, both).is_ok() {
-            entry.insert(Connection {
-                stream,
-                until: Instant::now() + PATIENCE,
-                head: Vec::new(),
-                answer: VecDeque::new(),
-            });
+        // A client that is slow to send or to read must not hold up the others.
+        let started = thread::Builder::new()
+            .name("debug".to_owned())
+            .stack_size(STACK)
+            .spawn(move || respond(request));
+        if let Err(error) = started {
+            log::warn!("the debug server cannot start a thread: {error}");
         }
     }
 }
 
-/// Somebody who asks.
-struct Connection {
-    stream: TcpStream,
-    until: Instant,
-    head: Vec<u8>,
-    /// What is still to be sent; empty until the head is whole.
-    answer: VecDeque<u8>,
-}
-
-impl Connection {
-    /// Reads and writes what can be without waiting. Returns whether the answer has been sent.
-    ///
-    /// # Errors
-    /// Whoever breaks off gets no answer.
-    fn go_on(&mut self) -> io::Result<bool> {
-        match self.read().and_then(|()| self.write()) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-            done => done.map(|()| true),
-        }
+fn respond(request: Request) {
+    if request.body_length().is_some_and(|length| length > BODY) {
+        // Dropping a request allocates the length that its unread body declares (tiny_http 0.12, `EqualReader`):
+        // a large one ends the process. Leaking the request leaves its connection without an answer.
+        return mem::forget(request);
     }
-
-    /// Reads until there is an answer.
-    fn read(&mut self) -> io::Result<()> {
-        while self.answer.is_empty() {
-            let mut piece = [0; 1024];
-            let count = self.stream.read(&mut piece)?;
-            if count == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            let piece = piece.get(..count).unwrap_or_default();
-            self.head.extend_from_slice(piece);
-            self.answer.extend(answer(&self.head).into_iter().flatten());
-        }
-        Ok(())
-    }
-
-    fn write(&mut self) -> io::Result<()> {
-        while !self.answer.is_empty() {
-            let count = self.stream.write(self.answer.as_slices().0)?;
-            self.answer.drain(..count);
-        }
-        Ok(())
-    }
-}
-
-/// The answer to a request, once its head is whole or can no more become one.
-fn answer(head: &[u8]) -> Option<Vec<u8>> {
-    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
-    let mut request = httparse::Request::new(&mut headers);
-    let (status, kind, body) = match request.parse(head) {
-        Ok(httparse::Status::Complete(_)) => match (request.method, request.path) {
-            (Some("GET"), Some(path)) => pages::answer(path),
-            _ => pages::plain("405 Method Not Allowed", "only GET\n"),
-        },
-        Ok(httparse::Status::Partial) if head.len() < HEAD => return None,
-        _ => pages::plain("400 Bad Request", "not an HTTP request\n"),
+    let page = match request.method() {
+        Method::Get => pages::page(request.url()),
+        _ => Page::text(405, "only GET\n"),
     };
-    let length = body.len();
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}; charset=utf-8\r\nContent-Length: {length}\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
-    );
-    Some([head.as_bytes(), body.as_bytes()].concat())
+    let headers = [
+        ("Content-Type", page.content_type),
+        ("X-Content-Type-Options", "nosniff"),
+    ];
+    let headers = headers
+        .into_iter()
+        .filter_map(|(name, value)| Header::from_bytes(name, value).ok());
+    let response = Response::from_string(page.body).with_status_code(page.status);
+    let response = headers.fold(response, Response::with_header);
+    // A client that has left needs no answer.
+    let _ = request.respond(response);
 }

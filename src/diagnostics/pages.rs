@@ -1,10 +1,32 @@
-//! What the debug server shows.
+//! The pages of the debug server.
 
 use std::fmt::Write;
 use std::fs;
 
-/// Status line, type of the content, content.
-type Page = (&'static str, &'static str, String);
+/// A response of the debug server.
+pub struct Page {
+    pub status: u16,
+    pub content_type: &'static str,
+    pub body: String,
+}
+
+impl Page {
+    /// A page of plain text.
+    pub fn text(status: u16, text: impl Into<String>) -> Self {
+        Self {
+            status,
+            content_type: "text/plain; charset=utf-8",
+            body: text.into(),
+        }
+    }
+
+    fn html(text: &str) -> Self {
+        Self {
+            content_type: "text/html; charset=utf-8",
+            ..Self::text(200, text)
+        }
+    }
+}
 
 const INDEX: &str = "<!doctype html><title>holdfast</title><h1>holdfast</h1><ul>\
 <li><a href=\"/debug/pprof/cmdline\">cmdline</a>: how it was started\
@@ -12,40 +34,38 @@ const INDEX: &str = "<!doctype html><title>holdfast</title><h1>holdfast</h1><ul>
 <li><a href=\"/debug/pprof/heap\">heap</a>: memory\
 </ul>";
 
-pub fn answer(target: &str) -> Page {
+/// The page at a request target.
+pub fn page(target: &str) -> Page {
     let path = target.split_once('?').map_or(target, |(path, _)| path);
     match path.strip_prefix("/debug/pprof") {
-        Some("" | "/") => ("200 OK", "text/html", INDEX.to_owned()),
-        Some("/cmdline") => plain(
-            "200 OK",
-            &command_line(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned())),
-        ),
+        Some("" | "/") => Page::html(INDEX),
+        Some("/cmdline") => {
+            let arguments = std::env::args_os();
+            let arguments = arguments.map(|argument| argument.to_string_lossy().into_owned());
+            Page::text(200, command_line(arguments))
+        }
         Some("/threads") => available(threads()),
         Some("/heap") => available(memory()),
         Some(
             "/profile" | "/trace" | "/symbol" | "/goroutine" | "/allocs" | "/block" | "/mutex"
             | "/threadcreate",
-        ) => plain(
-            "501 Not Implemented",
-            &format!(
+        ) => Page::text(
+            501,
+            format!(
                 "there is no profiler inside: use `perf record -g -p {}`\n",
                 std::process::id()
             ),
         ),
-        _ => plain("404 Not Found", "see /debug/pprof/\n"),
+        _ => Page::text(404, "see /debug/pprof/\n"),
     }
 }
 
-pub fn plain(status: &'static str, text: &str) -> Page {
-    (status, "text/plain", text.to_owned())
-}
-
 fn available(text: Option<String>) -> Page {
-    let missing = "not available on this system\n";
-    plain("200 OK", text.as_deref().unwrap_or(missing))
+    let missing = || "not available on this system\n".to_owned();
+    Page::text(200, text.unwrap_or_else(missing))
 }
 
-/// The arguments, with NUL between them as Go's servers have it, and without what is nobody's business.
+/// The arguments without secrets, separated by NUL as in Go's `net/http/pprof`.
 fn command_line(arguments: impl Iterator<Item = String>) -> String {
     let mut shown = Vec::new();
     let mut hides_next = false;
@@ -68,7 +88,7 @@ fn command_line(arguments: impl Iterator<Item = String>) -> String {
     shown.join("\0")
 }
 
-/// `scheme://user:password@host` without the middle.
+/// `scheme://user:password@host` without user and password.
 fn without_login(argument: &str) -> String {
     let parts = argument.split_once("://").and_then(|(scheme, rest)| {
         let (_, host) = rest.rsplit_once('@')?;
@@ -80,12 +100,12 @@ fn without_login(argument: &str) -> String {
     )
 }
 
-/// A line for each thread, from proc(5).
+/// One line per thread, from proc(5).
 fn threads() -> Option<String> {
     let mut text = format!("{:>9} {:5} {:>12} name\n", "id", "state", "CPU ms");
     for task in fs::read_dir("/proc/self/task").ok()?.flatten() {
         let read = |name| fs::read_to_string(task.path().join(name)).ok();
-        // One that has ended meanwhile.
+        // The thread may have ended.
         let (Some(stat), Some(name)) = (read("stat"), read("comm")) else {
             continue;
         };
@@ -109,7 +129,7 @@ fn threads() -> Option<String> {
     Some(text)
 }
 
-/// What the system knows of our memory, from proc(5).
+/// The memory of the process, from proc(5).
 fn memory() -> Option<String> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let known = status

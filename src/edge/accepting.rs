@@ -101,7 +101,7 @@ impl<S: Service> Core<S> {
         // Otherwise small events of a stream are delayed (Nagle's algorithm).
         let _ = socket.set_nodelay(true);
         if let Err(error) = socket.set_nonblocking(true) {
-            return log::warn!("cannot take a connection: {error}");
+            return log::warn!("cannot accept a connection: {error}");
         }
         let session = match self
             .identity
@@ -110,7 +110,7 @@ impl<S: Service> Core<S> {
         {
             None => None,
             Some(Ok(session)) => Some(session),
-            Some(Err(error)) => return log::warn!("cannot secure a connection: {error}"),
+            Some(Err(error)) => return log::warn!("cannot start TLS on a connection: {error}"),
         };
         let is_full = self.table.open() >= self.limits.connections && !self.make_room();
         let socket = Arc::new(socket);

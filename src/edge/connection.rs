@@ -32,7 +32,7 @@ pub struct Connection<T> {
     /// The number of bytes of `input` that were scanned for the end of a head.
     pub scanned: usize,
     pub output: Output,
-    /// The client has ended its side; it may still read.
+    /// Whether the client shut down its side; it may still read.
     pub has_ended: bool,
     /// Whether a request was admitted before.
     pub is_known: bool,

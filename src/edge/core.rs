@@ -269,7 +269,7 @@ impl<S: Service> Core<S> {
         drop(permit);
         let Ok(responder) = Rc::try_unwrap(responder) else {
             // The socket is closed when its last reference is dropped.
-            log::error!("a request is over, but its client is still held");
+            log::error!("a request has ended, but its client is still in use");
             return held;
         };
         let is_gone = responder.is_gone();

@@ -183,7 +183,10 @@ impl<S: Service> Edge<S> {
         let _ = watch.join();
         self.core.budget.disconnect();
         if !self.core.threads.join(ENDING) {
-            log::error!("{} worker threads do not end", self.core.threads.running());
+            log::error!(
+                "{} worker threads did not end in time",
+                self.core.threads.running()
+            );
         }
     }
 }

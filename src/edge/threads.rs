@@ -144,7 +144,7 @@ impl Drop for Alive {
         drop(state);
         self.0.ended.notify_all();
         if is_needed {
-            log::error!("a worker thread failed, another one takes its place");
+            log::error!("a worker thread panicked and is replaced");
             self.0.relieve();
         }
     }

@@ -28,7 +28,7 @@ pub fn watch<S: Service>(core: &Arc<Core<S>>) {
         });
         // Without this, nothing would notice a panicked thread.
         if catch_unwind(AssertUnwindSafe(|| look(core))).is_err() {
-            log::error!("looking after deadlines failed, and goes on");
+            log::error!("the thread for deadlines panicked and continues");
         }
         let threads = core.threads.running();
         most_threads = most_threads.max(threads);

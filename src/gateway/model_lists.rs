@@ -7,20 +7,18 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use super::saved_file::read;
-use super::server::Server;
 use crate::atomic_file;
 use crate::credential::UpstreamKind;
 use crate::credential::{Credential, Listed, Listings};
 use crate::exchange::Waiter;
 use crate::failure::{Failure, FailureKind};
 use crate::generation::snapshot::Snapshot;
-use crate::provider::Target;
 use crate::provider::models::{self, List};
 use crate::state_folder;
 
@@ -32,28 +30,18 @@ const EVERY: Duration = Duration::from_secs(6 * 3600);
 const AGAIN: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
 /// The time limit of one list.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Lists that are fetched concurrently.
-const TOGETHER: usize = 4;
-/// After this time, fetched lists are used although others are missing.
-const MEANWHILE: Duration = Duration::from_secs(3);
 /// How often a thread that waits for a list checks whether the gateway stops.
 const STOP_CHECK: Duration = Duration::from_millis(100);
 /// The most bytes of the file that are read.
 const LARGEST: u64 = 64 << 20;
-/// Stack size of a fetching thread, bytes. Debug builds need more.
-const STACK: usize = if cfg!(debug_assertions) {
-    1 << 20
-} else {
-    256 << 10
-};
 
 /// The lists, and when each is due.
 pub struct ModelLists {
     /// `None`: they are not stored.
     file: Option<PathBuf>,
     state: Mutex<State>,
-    is_stopping: AtomicBool,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    pub(super) is_stopping: AtomicBool,
+    pub(super) thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Default)]
@@ -72,7 +60,7 @@ struct Due {
     failures: u32,
 }
 
-type Fetched = (Arc<Credential>, Result<Vec<Listed>, Failure>);
+pub(super) type Fetched = (Arc<Credential>, Result<Vec<Listed>, Failure>);
 
 impl ModelLists {
     /// Reads the lists of an earlier run from `file`.
@@ -81,7 +69,10 @@ impl ModelLists {
             let kept = read(file, LARGEST).and_then(|json| Ok(Listings::of_json(&json)?));
             kept.unwrap_or_else(|error| {
                 if error.kind() != std::io::ErrorKind::NotFound {
-                    log::warn!("{}: lists of models begin anew: {error}", file.display());
+                    log::warn!(
+                        "{}: cannot read the stored lists of models: {error}",
+                        file.display()
+                    );
                 }
                 Listings::default()
             })
@@ -102,7 +93,7 @@ impl ModelLists {
     }
 
     /// The credentials whose lists are due.
-    fn due(&self, snapshot: &Arc<Snapshot>, now: Instant) -> VecDeque<Arc<Credential>> {
+    pub(super) fn due(&self, snapshot: &Arc<Snapshot>, now: Instant) -> VecDeque<Arc<Credential>> {
         let mut state = self.state.lock();
         let is_same = std::ptr::eq(state.looked.as_ptr(), Arc::as_ptr(snapshot));
         if is_same && state.next.is_none_or(|next| next > now) {
@@ -133,7 +124,7 @@ impl ModelLists {
     }
 
     /// Stores the results of fetching. Returns the number of changed lists.
-    fn take(&self, fetched: Vec<Fetched>, snapshot: &Snapshot, now: Instant) -> usize {
+    pub(super) fn take(&self, fetched: Vec<Fetched>, snapshot: &Snapshot, now: Instant) -> usize {
         let mut state = self.state.lock();
         let state = &mut *state;
         let mut count = 0;
@@ -149,17 +140,17 @@ impl ModelLists {
             let who = credential.masked_id();
             match outcome {
                 Ok(list) => {
-                    log::debug!("models: {who}: its vendor lists {}", list.len());
+                    log::debug!("models: {who}: {} models listed", list.len());
                     count += usize::from(state.listings.put(id, list));
                 }
                 Err(failure) if failures == 1 => {
                     let instead = match (state.listings.of(id), credential.models.is_empty()) {
-                        (Some(_), _) => "the last list stays",
+                        (Some(_), _) => "the previous list stays in use",
                         (None, false) => "the built-in list is used",
                         (None, true) => "it serves no model until then",
                     };
                     log::info!(
-                        "models: {who}: cannot fetch the list: {failure}; {instead}; asking again in about {} min",
+                        "models: {who}: cannot fetch the list: {failure}; {instead}; retrying in about {} min",
                         pause.as_secs() / 60
                     );
                 }
@@ -185,12 +176,15 @@ impl ModelLists {
         let made = file.parent().map_or(Ok(()), state_folder::make);
         let written = made.and_then(|()| atomic_file::replace(file, &listings.to_json()));
         if let Err(error) = written {
-            log::warn!("{}: lists of models are not kept: {error}", file.display());
+            log::warn!(
+                "{}: cannot store the lists of models: {error}",
+                file.display()
+            );
         }
     }
 
     /// A waiter with the time limit of one list, which also ends when the gateway stops.
-    fn waiter(self: &Arc<Self>) -> Waiter {
+    pub(super) fn waiter(self: &Arc<Self>) -> Waiter {
         let waiter = Waiter::alone();
         waiter.hurry(Some(PATIENCE));
         let (lists, own) = (Arc::clone(self), waiter.clone());
@@ -221,7 +215,7 @@ fn has_list(credential: &Credential) -> bool {
 }
 
 /// The models of a list; an empty list counts as a failure.
-fn filled(list: List) -> Result<Vec<Listed>, Failure> {
+pub(super) fn filled(list: List) -> Result<Vec<Listed>, Failure> {
     match list.models.is_empty() {
         true => Err(Failure::new(FailureKind::Broken, "the list is empty")),
         false => Ok(list.models),
@@ -247,102 +241,6 @@ fn spread(time: Duration) -> Duration {
     // The mantissa has 53 bits.
     let fraction = (chance >> 11) as f64 / (1_u64 << 53) as f64;
     time.mul_f64(0.8 + 0.4 * fraction)
-}
-
-impl Server {
-    pub fn fetches_models(&self) -> bool {
-        self.lists.is_some()
-    }
-
-    /// Fetches due lists on a separate thread, so as not to delay other periodic tasks.
-    pub fn fetch_models(self: &Arc<Self>, now: Instant) {
-        let Some(lists) = &self.lists else { return };
-        let mut thread = lists.thread.lock();
-        if thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
-            return;
-        }
-        let snapshot = self.snapshot.load_full();
-        let due = lists.due(&snapshot, now);
-        if due.is_empty() {
-            return;
-        }
-        let (server, own) = (Arc::clone(self), Arc::clone(lists));
-        let started = thread::Builder::new()
-            .name("models".to_owned())
-            .stack_size(STACK)
-            .spawn(move || server.fetch_all(&own, &snapshot, due));
-        match started {
-            Ok(started) => *thread = Some(started),
-            Err(error) => log::warn!("models: lists are not fetched: {error}"),
-        }
-    }
-
-    fn fetch_all(
-        &self,
-        lists: &Arc<ModelLists>,
-        snapshot: &Snapshot,
-        due: VecDeque<Arc<Credential>>,
-    ) {
-        let threads = due.len().min(TOGETHER);
-        let queue = Mutex::new(due);
-        let come: Mutex<(Vec<Fetched>, Instant)> = Mutex::new((Vec::new(), Instant::now()));
-        let work = || {
-            while !lists.is_stopping.load(Ordering::Acquire)
-                && let Some(credential) = { queue.lock().pop_front() }
-            {
-                let waiter = lists.waiter();
-                let headers = credential.headers_for(&[]);
-                let target = Target::of(&credential, &headers, &snapshot.config);
-                let outcome = self.services.upstream.models(target, &waiter);
-                // The thread has a reference to itself.
-                waiter.keep_alive(None);
-                if lists.is_stopping.load(Ordering::Acquire) {
-                    return;
-                }
-                let mut come = come.lock();
-                come.0.push((credential, outcome.and_then(filled)));
-                if come.1.elapsed() >= MEANWHILE {
-                    self.take_models(lists, std::mem::take(&mut come.0));
-                    come.1 = Instant::now();
-                }
-            }
-        };
-        thread::scope(|scope| {
-            for _ in 1..threads {
-                let builder = thread::Builder::new().stack_size(STACK);
-                // If no thread can be started, the others do the work.
-                let _ = builder.name("models".to_owned()).spawn_scoped(scope, work);
-            }
-            work();
-        });
-        if !lists.is_stopping.load(Ordering::Acquire) {
-            self.take_models(lists, come.into_inner().0);
-        }
-    }
-
-    /// Applies new lists.
-    fn take_models(&self, lists: &ModelLists, fetched: Vec<Fetched>) {
-        let _changing = self.changing.lock();
-        let before = self.snapshot.load_full();
-        let count = lists.take(fetched, &before, Instant::now());
-        if count == 0 {
-            return;
-        }
-        let snapshot = self.snapshot_of(before.config.clone()).0;
-        let plural = if count == 1 { "" } else { "s" };
-        log::info!(
-            "models: new lists of {count} credential{plural} have come; {} models are offered",
-            snapshot.listed.len()
-        );
-        self.snapshot.store(Arc::new(snapshot));
-    }
-
-    /// Stops fetching lists, and waits for running fetches.
-    pub fn stop_fetching(&self) {
-        if let Some(lists) = &self.lists {
-            lists.stop();
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use parking_lot::Mutex;
+
 /// The largest file that is read, bytes. The sessions of default limits need less.
 pub const LARGEST: u64 = 64 * 1024 * 1024;
 pub fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
@@ -13,4 +15,11 @@ pub fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::other("the file is too large"));
     }
     Ok(bytes)
+}
+
+/// The digest of the last write, so that unchanged sessions are not written again. Its lock allows one writer at a time.
+#[derive(Debug, Default)]
+pub struct Written {
+    pub(super) sessions: Mutex<Option<u64>>,
+    pub(super) usage: Mutex<()>,
 }

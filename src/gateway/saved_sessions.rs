@@ -3,7 +3,6 @@
 use std::io;
 use std::time::{Instant, SystemTime};
 
-use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::saved_file::{LARGEST, read};
@@ -13,13 +12,6 @@ use crate::session::store::{self, Moment};
 
 /// An upper bound for the bytes of a name in the file.
 const NAME_BYTES: u64 = 64;
-
-/// The digest of the last write, so that unchanged sessions are not written again. Its lock allows one writer at a time.
-#[derive(Debug, Default)]
-pub struct Written {
-    sessions: Mutex<Option<u64>>,
-    pub(super) usage: Mutex<()>,
-}
 
 impl Server {
     /// Restores sessions from the file. Unreadable sessions are dropped: the gateway works without them.
@@ -34,7 +26,7 @@ impl Server {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
             Err(error) => {
-                log::warn!("{}: sessions are not remembered: {error}", path.display());
+                log::warn!("{}: cannot read sessions: {error}", path.display());
                 return;
             }
         };
@@ -44,7 +36,7 @@ impl Server {
         };
         let (kept, unread) = store::read(&file, routing.session_affinity_ttl, moment);
         if unread > 0 {
-            log::warn!("{}: {unread} lines could not be read", path.display());
+            log::warn!("{}: ignored {unread} invalid lines", path.display());
         }
         let mut count = 0;
         for session in kept {
@@ -67,7 +59,7 @@ impl Server {
                 count += 1;
             }
         }
-        log::info!("{count} sessions are remembered from {}", path.display());
+        log::info!("restored {count} sessions from {}", path.display());
     }
 
     /// Writes the sessions, if they have changed.
@@ -88,7 +80,7 @@ impl Server {
         }
         match atomic_file::replace(path, text.as_bytes()) {
             Ok(()) => *written = Some(hash),
-            Err(error) => log::warn!("{}: sessions are not kept: {error}", path.display()),
+            Err(error) => log::warn!("{}: cannot write sessions: {error}", path.display()),
         }
     }
 }

@@ -35,9 +35,12 @@ impl Server {
         if let Err(error) = restored {
             let mut aside = path.as_os_str().to_owned();
             aside.push(".bad");
-            log::warn!("{}: the statistics begin anew: {error}", path.display());
+            log::warn!(
+                "{}: cannot read the usage statistics, which start empty: {error}",
+                path.display()
+            );
             if let Err(error) = fs::rename(path, aside) {
-                log::warn!("{}: cannot be put aside: {error}", path.display());
+                log::warn!("{}: cannot rename the file: {error}", path.display());
             }
         }
     }
@@ -54,7 +57,10 @@ impl Server {
         };
         if let Err(error) = replace(path, &json) {
             self.services.usage.unsaved();
-            log::warn!("{}: statistics are not kept: {error}", path.display());
+            log::warn!(
+                "{}: cannot write the usage statistics: {error}",
+                path.display()
+            );
         }
     }
 }

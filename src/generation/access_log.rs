@@ -11,10 +11,10 @@ use log::{Level, Record};
 
 use super::hooks::Report;
 use super::inbound::Inbound;
-use crate::logs::Seen;
 use crate::logs::line::ACCESS;
 use crate::logs::mask;
 use crate::logs::request_id::RequestId;
+use crate::logs::request_log::ResponseCapture;
 
 /// The logged status if the client disconnects before the answer, as in nginx.
 pub const CLIENT_GONE: u16 = 499;
@@ -25,14 +25,14 @@ const CLIENT_ID: usize = 64;
 pub struct Access {
     pub id: RequestId,
     /// What has gone to the client, by whatever way.
-    pub seen: Seen,
+    pub seen: ResponseCapture,
     is_admitted: Cell<bool>,
     failure: RefCell<Option<String>>,
     status: Cell<Option<u16>>,
 }
 
 impl Access {
-    pub fn new(id: RequestId, seen: Seen) -> Self {
+    pub fn new(id: RequestId, seen: ResponseCapture) -> Self {
         Self {
             id,
             seen,

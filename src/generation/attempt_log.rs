@@ -3,8 +3,7 @@
 use super::context::Generation;
 use crate::config::ProxySetting;
 use crate::failure::{Failure, FailureKind};
-use crate::logs;
-use crate::logs::upstream::Presented;
+use crate::logs::request_log::{CallIdentity, upstream};
 use crate::routing::{Candidate, UpstreamModel};
 use crate::wire::problem::{self, ErrorStatus};
 
@@ -12,9 +11,9 @@ impl Generation<'_> {
     /// Logs the start of an attempt.
     pub(super) fn log_attempt(&self, candidate: &Candidate, upstream_model: &UpstreamModel) {
         let is_debugging = log::log_enabled!(log::Level::Debug);
-        if is_debugging || logs::upstream::is_kept() {
+        if is_debugging || upstream::is_logged() {
             self.with_call_identity(candidate, |presented| {
-                logs::upstream::attempt(presented);
+                upstream::attempt(presented);
                 let proxy = presented.proxy.and_then(|url| url.split_once("://"));
                 log::debug!(
                     "requesting {} from {} with {}, proxy {}",
@@ -45,13 +44,13 @@ impl Generation<'_> {
             return;
         }
         self.with_call_identity(candidate, |presented| {
-            logs::upstream::attempt(presented);
+            upstream::attempt(presented);
             let body = String::from_utf8_lossy(&failure.body);
             let said = match body.is_empty() {
                 true => &failure.message,
                 false => &*body,
             };
-            logs::upstream::failure(failure.status, said);
+            upstream::failure(failure.status, said);
             if let Some(status) = failure.status {
                 self.log_upstream_error(candidate, failure, status);
             }
@@ -83,7 +82,7 @@ impl Generation<'_> {
         }
     }
 
-    fn with_call_identity(&self, candidate: &Candidate, log: impl FnOnce(&Presented<'_>)) {
+    fn with_call_identity(&self, candidate: &Candidate, log: impl FnOnce(&CallIdentity<'_>)) {
         let credential = &candidate.credential;
         // Header values from the client are not secrets of the credential.
         let headers = credential.headers_for(&[]);
@@ -91,7 +90,7 @@ impl Generation<'_> {
             (ProxySetting::Inherit, global) => global,
             (own, _) => own,
         };
-        log(&Presented {
+        log(&CallIdentity {
             provider: credential.provider.key(),
             id: &credential.id,
             label: &credential.label,

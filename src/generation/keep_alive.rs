@@ -14,7 +14,7 @@ use super::parsed_request::ParsedRequest;
 use crate::exchange::{Client, Waiter, Writer};
 use crate::http::fixed::{EVENT_STREAM, RELAYED_JSON};
 use crate::http::head::{Framing, Head, HeadWriter};
-use crate::logs::Seen;
+use crate::logs::request_log::ResponseCapture;
 use crate::provider::Action;
 use crate::relay::Chunks;
 use crate::wire::Dialect;
@@ -36,7 +36,7 @@ pub struct KeepAlive {
 
 struct Task {
     client: Rc<dyn Client>,
-    seen: Seen,
+    seen: ResponseCapture,
     head: Vec<u8>,
     form: Form,
     every: Duration,

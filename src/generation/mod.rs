@@ -134,7 +134,7 @@ impl Generation<'_> {
             Err(_) => AnswerStorage::None,
         };
         inbound.resolved = None;
-        if placed.is_ok() && !logs::upstream::is_kept() {
+        if placed.is_ok() && !logs::request_log::upstream::is_logged() {
             inbound.release_body();
         }
         let sink = ResponseSink {

@@ -27,7 +27,7 @@ impl AttemptStart {
 }
 
 impl Generation<'_> {
-    /// Whether the request is recorded. Token counts are not: vendors do not charge for them.
+    /// Whether the request is recorded. Counting tokens is not.
     pub(super) fn is_recorded(&self) -> bool {
         self.snapshot.config.usage.enabled && self.operation.action != Action::Count
     }

@@ -1,6 +1,8 @@
 //! Selection of the upstream's response headers that are passed on to the client.
 
-/// Always passed on. Quota headers are not: they describe one of several credentials, and the next request may use
+use crate::glob;
+
+/// Always passed on. Rate-limit headers are not: they describe one of several credentials, and the next request may use
 /// another one.
 const ALWAYS: &[&str] = &["retry-after"];
 
@@ -41,14 +43,8 @@ pub fn passed_on<'h>(
 }
 
 fn listed(patterns: &[&str], name: &str) -> bool {
-    patterns
-        .iter()
-        .any(|pattern| match pattern.strip_suffix('*') {
-            Some(prefix) => name
-                .get(..prefix.len())
-                .is_some_and(|head| head.eq_ignore_ascii_case(prefix)),
-            None => name.eq_ignore_ascii_case(pattern),
-        })
+    let mut patterns = patterns.iter();
+    patterns.any(|pattern| glob::matches_ignore_ascii_case(pattern, name))
 }
 
 /// RFC 9110 7.6.1: `Connection` names further hop-by-hop headers.

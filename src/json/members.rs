@@ -1,4 +1,4 @@
-//! The top level of an object.
+//! The members of an object.
 
 use std::borrow::Cow;
 

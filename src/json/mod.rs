@@ -3,6 +3,7 @@
 pub mod fields;
 mod members;
 mod nesting;
+mod runs;
 mod scanner;
 mod splice;
 mod string;

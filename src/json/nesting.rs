@@ -1,4 +1,4 @@
-//! How deep a scanner is, and in what: one bit per level.
+//! The stack of open objects and arrays: one bit per level.
 
 /// A stack of "in an object" (true) and "in an array" (false). The first 64 levels cost nothing; deeper ones a
 /// bit each.
@@ -32,8 +32,10 @@ impl Nesting {
     pub fn pop(&mut self) {
         self.near >>= 1;
         self.depth = self.depth.saturating_sub(1);
-        if self.depth > 0 && self.depth.is_multiple_of(64) {
-            self.near = self.far.pop().unwrap_or_default();
+        if self.depth.is_multiple_of(64)
+            && let Some(outer) = self.far.pop()
+        {
+            self.near = outer;
         }
     }
 }

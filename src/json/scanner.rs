@@ -1,10 +1,11 @@
 //! A pass over a JSON text that validates every byte of it and stops where the caller wants to look.
 //!
-//! The law of this file: no recursion, no allocation but one bit per level of nesting, no byte looked at more
+//! The rules of this file: no recursion, no allocation but one bit per level of nesting, no byte looked at more
 //! often than a fixed number of times. The caller's own walk is as deep as what it looks for; everything else is
 //! skipped by [`Scanner::value`], to any depth.
 
 use super::nesting::Nesting;
+use super::runs;
 use super::value::{Placed, Value};
 use super::{Invalid, Span, Text};
 
@@ -12,7 +13,8 @@ use super::{Invalid, Span, Text};
 #[derive(Clone, Debug)]
 pub struct Scanner<'a> {
     text: &'a str,
-    at: usize,
+    /// What has not been passed.
+    rest: &'a [u8],
     oddities: Oddities,
 }
 
@@ -48,7 +50,7 @@ impl<'a> Scanner<'a> {
     pub fn over(text: &'a str) -> Self {
         Self {
             text,
-            at: 0,
+            rest: text.as_bytes(),
             oddities: Oddities::default(),
         }
     }
@@ -60,37 +62,41 @@ impl<'a> Scanner<'a> {
 
     /// What stands at `span`.
     pub fn source(&self, span: Span) -> &'a str {
-        self.text.get(span.start..span.end).unwrap_or_default()
+        let source = self.text.get(span.start..span.end);
+        debug_assert!(source.is_some(), "{span:?} is not of this text");
+        source.unwrap_or_default()
     }
 
     fn invalid(&self, reason: &'static str) -> Invalid {
         Invalid {
-            offset: self.at,
+            offset: self.offset(),
             reason,
         }
     }
 
-    fn bytes(&self) -> &'a [u8] {
-        self.text.as_bytes()
+    /// Passes `count` bytes, which are there.
+    fn pass(&mut self, count: usize) {
+        let passed = self.rest.split_off(..count);
+        debug_assert!(passed.is_some(), "{count} bytes are left");
     }
 
-    fn rest(&self) -> &'a [u8] {
-        self.bytes().get(self.at..).unwrap_or_default()
+    /// What has been passed since `start`, which is an [`Scanner::offset`].
+    fn since(&self, start: usize) -> Result<&'a str> {
+        let source = self.text.get(start..self.offset());
+        source.ok_or_else(|| self.invalid("cut within a character"))
     }
 
     /// The next byte that is not white space.
     pub fn peek(&mut self) -> Option<u8> {
-        loop {
-            match self.bytes().get(self.at) {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
-                other => return other.copied(),
-            }
+        while let [b' ' | b'\n' | b'\r' | b'\t', rest @ ..] = self.rest {
+            self.rest = rest;
         }
+        self.rest.first().copied()
     }
 
     /// Where the scanner stands.
     pub fn offset(&self) -> usize {
-        self.at
+        self.text.len() - self.rest.len()
     }
 
     /// Checks that nothing but white space is left.
@@ -115,16 +121,16 @@ impl<'a> Scanner<'a> {
     ) -> Result<()> {
         self.expect(b'{')?;
         if self.peek() == Some(b'}') {
-            self.at += 1;
+            self.pass(1);
             return Ok(());
         }
         loop {
             let key = self.key()?;
             member(self, key)?;
             match self.peek() {
-                Some(b',') => self.at += 1,
+                Some(b',') => self.pass(1),
                 Some(b'}') => {
-                    self.at += 1;
+                    self.pass(1);
                     return Ok(());
                 }
                 _ => return Err(self.invalid("expected ',' or '}'")),
@@ -140,15 +146,15 @@ impl<'a> Scanner<'a> {
     pub fn array(&mut self, mut element: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
         self.expect(b'[')?;
         if self.peek() == Some(b']') {
-            self.at += 1;
+            self.pass(1);
             return Ok(());
         }
         loop {
             element(self)?;
             match self.peek() {
-                Some(b',') => self.at += 1,
+                Some(b',') => self.pass(1),
                 Some(b']') => {
-                    self.at += 1;
+                    self.pass(1);
                     return Ok(());
                 }
                 _ => return Err(self.invalid("expected ',' or ']'")),
@@ -159,7 +165,7 @@ impl<'a> Scanner<'a> {
     /// Passes over a comma, if there is one.
     pub fn comma(&mut self) {
         if self.peek() == Some(b',') {
-            self.at += 1;
+            self.pass(1);
         }
     }
 
@@ -169,24 +175,24 @@ impl<'a> Scanner<'a> {
     /// Where it is malformed.
     pub fn value(&mut self) -> Result<Placed<'a>> {
         let first = self.peek();
-        let start = self.at;
+        let start = self.offset();
         let value = match first {
             Some(b'"') => Value::String(self.string()?),
             Some(b'{' | b'[') => {
                 self.skip_container()?;
-                Value::Container(self.text.get(start..self.at).unwrap_or_default())
+                Value::Container(self.since(start)?)
             }
             Some(b't') => self.literal("true", Value::True)?,
             Some(b'f') => self.literal("false", Value::False)?,
             Some(b'n') => self.literal("null", Value::Null)?,
             Some(b'-' | b'0'..=b'9') => {
                 self.number()?;
-                Value::Number(self.text.get(start..self.at).unwrap_or_default())
+                Value::Number(self.since(start)?)
             }
             Some(_) => return Err(self.invalid("expected a value")),
             None => return Err(self.invalid("unexpected end")),
         };
-        let end = self.at;
+        let end = self.offset();
         Ok((value, Span { start, end }))
     }
 
@@ -202,7 +208,7 @@ impl<'a> Scanner<'a> {
         if self.peek() != Some(byte) {
             return Err(self.invalid("expected another value"));
         }
-        self.at += 1;
+        self.pass(1);
         Ok(())
     }
 
@@ -214,7 +220,7 @@ impl<'a> Scanner<'a> {
         if self.peek() != Some(b':') {
             return Err(self.invalid("expected ':'"));
         }
-        self.at += 1;
+        self.pass(1);
         Ok(key)
     }
 
@@ -224,21 +230,21 @@ impl<'a> Scanner<'a> {
         loop {
             match self.peek() {
                 Some(b'{') => {
-                    self.at += 1;
+                    self.pass(1);
                     if self.peek() != Some(b'}') {
                         self.key()?;
                         self.enter(&mut nesting, true);
                         continue;
                     }
-                    self.at += 1;
+                    self.pass(1);
                 }
                 Some(b'[') => {
-                    self.at += 1;
+                    self.pass(1);
                     if self.peek() != Some(b']') {
                         self.enter(&mut nesting, false);
                         continue;
                     }
-                    self.at += 1;
+                    self.pass(1);
                 }
                 _ => self.skip()?,
             }
@@ -249,16 +255,16 @@ impl<'a> Scanner<'a> {
                 };
                 match (self.peek(), is_object) {
                     (Some(b','), true) => {
-                        self.at += 1;
+                        self.pass(1);
                         self.key()?;
                         break;
                     }
                     (Some(b','), false) => {
-                        self.at += 1;
+                        self.pass(1);
                         break;
                     }
                     (Some(b'}'), true) | (Some(b']'), false) => {
-                        self.at += 1;
+                        self.pass(1);
                         nesting.pop();
                     }
                     (None, _) => return Err(self.invalid("unexpected end")),
@@ -275,44 +281,44 @@ impl<'a> Scanner<'a> {
     }
 
     fn literal(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>> {
-        if !self.rest().starts_with(word.as_bytes()) {
+        if !self.rest.starts_with(word.as_bytes()) {
             return Err(self.invalid("expected a value"));
         }
-        self.at += word.len();
+        self.pass(word.len());
         Ok(value)
     }
 
     fn digits(&mut self) -> usize {
         let count = self
-            .rest()
+            .rest
             .iter()
             .take_while(|byte| byte.is_ascii_digit())
             .count();
-        self.at += count;
+        self.pass(count);
         count
     }
 
     fn number(&mut self) -> Result<()> {
-        if self.rest().first() == Some(&b'-') {
-            self.at += 1;
+        if self.rest.first() == Some(&b'-') {
+            self.pass(1);
         }
-        let start = self.at;
+        let start = self.offset();
         let mut has_exponent = false;
-        let leads_with_zero = self.rest().first() == Some(&b'0');
+        let leads_with_zero = self.rest.first() == Some(&b'0');
         let digits = self.digits();
         if digits == 0 || (leads_with_zero && digits > 1) {
             return Err(self.invalid("malformed number"));
         }
-        if self.rest().first() == Some(&b'.') {
-            self.at += 1;
+        if self.rest.first() == Some(&b'.') {
+            self.pass(1);
             if self.digits() == 0 {
                 return Err(self.invalid("malformed number"));
             }
         }
-        if let Some(b'e' | b'E') = self.rest().first() {
-            self.at += 1;
-            if let Some(b'+' | b'-') = self.rest().first() {
-                self.at += 1;
+        if let Some(b'e' | b'E') = self.rest.first() {
+            self.pass(1);
+            if let Some(b'+' | b'-') = self.rest.first() {
+                self.pass(1);
             }
             if self.digits() == 0 {
                 return Err(self.invalid("malformed number"));
@@ -321,8 +327,8 @@ impl<'a> Scanner<'a> {
         }
         /// The largest number has 309 digits.
         const SHORT: usize = 300;
-        if has_exponent || self.at - start > SHORT {
-            let number = self.text.get(start..self.at).unwrap_or_default();
+        if has_exponent || self.offset() - start > SHORT {
+            let number = self.since(start)?;
             self.oddities.has_infinite |= number.parse().is_ok_and(f64::is_infinite);
         }
         Ok(())
@@ -330,71 +336,68 @@ impl<'a> Scanner<'a> {
 
     /// Takes a string; the scanner is at its quote.
     fn string(&mut self) -> Result<Text<'a>> {
-        let start = self.at;
-        self.at += 1;
+        let start = self.offset();
+        self.pass(1);
+        let first = self.offset();
         let mut is_escaped = false;
         loop {
-            let rest = self.rest();
-            let run = match short_run(rest) {
+            let run = match runs::short_run(self.rest) {
                 Some((run, byte)) if byte < b' ' => return Err(self.control_character(run)),
                 Some((run, _)) => run,
-                None => self.long_run(rest)?,
+                None => self.long_run()?,
             };
-            self.at += run;
-            if rest.get(run) == Some(&b'"') {
+            self.pass(run);
+            if self.rest.first() == Some(&b'"') {
                 break;
             }
             is_escaped = true;
             self.escape()?;
         }
-        let raw = self.text.get(start + 1..self.at).unwrap_or_default();
-        self.at += 1;
-        let end = self.at;
+        let raw = self.since(first)?;
+        self.pass(1);
+        let end = self.offset();
         Ok(Text::new(raw, Span { start, end }, is_escaped))
     }
 
     /// Bytes up to the next quote or backslash.
-    fn long_run(&mut self, rest: &[u8]) -> Result<usize> {
-        let Some(run) = memchr::memchr2(b'"', b'\\', rest) else {
-            return Err(match control_character(rest) {
-                Some(at) => self.control_character(at),
-                None => {
-                    self.at = self.text.len();
-                    self.invalid("unexpected end")
-                }
-            });
-        };
-        match control_character(rest.get(..run).unwrap_or_default()) {
-            Some(at) => Err(self.control_character(at)),
-            None => Ok(run),
+    fn long_run(&mut self) -> Result<usize> {
+        let run = memchr::memchr2(b'"', b'\\', self.rest);
+        let (plain, _) = self.rest.split_at(run.unwrap_or(self.rest.len()));
+        match (runs::control_character(plain), run) {
+            (Some(at), _) => Err(self.control_character(at)),
+            (None, Some(run)) => Ok(run),
+            (None, None) => {
+                self.rest = &[];
+                Err(self.invalid("unexpected end"))
+            }
         }
     }
 
     fn control_character(&mut self, at: usize) -> Invalid {
-        self.at += at;
+        self.pass(at);
         self.invalid("unescaped control character")
     }
 
     /// The UTF-16 code unit of the escape that the scanner is at, if it is of one.
     fn unit(&self) -> Option<u32> {
-        hex(self.rest().strip_prefix(b"\\u")?.get(..4)?)
+        hex(self.rest.strip_prefix(b"\\u")?.get(..4)?)
     }
 
     /// Passes over an escape; the scanner is at its backslash.
     fn escape(&mut self) -> Result<()> {
-        match self.rest().get(1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
+        match self.rest.get(1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.pass(2),
             Some(b'u') => {
                 let Some(unit) = self.unit() else {
                     return Err(self.invalid("malformed escape"));
                 };
-                self.at += 6;
+                self.pass(6);
                 let is_pair = (0xd800..0xdc00).contains(&unit)
                     && self
                         .unit()
                         .is_some_and(|low| (0xdc00..0xe000).contains(&low));
                 if is_pair {
-                    self.at += 6;
+                    self.pass(6);
                 } else if (0xd800..0xe000).contains(&unit) {
                     self.oddities.has_lone_surrogate = true;
                 }
@@ -413,167 +416,5 @@ fn hex(digits: &[u8]) -> Option<u32> {
         .try_fold(0, |sum, digit| Some(sum << 4 | value(digit)?))
 }
 
-/// Bytes that are looked at here before the ways that are better for many are taken: in source code a quote, a
-/// backslash or the end comes sooner.
-const SHORT_RUN: usize = 48;
-
-/// How many bytes there are before a quote, a backslash or a control character, and which that is, if it comes soon.
-fn short_run(bytes: &[u8]) -> Option<(usize, u8)> {
-    let start = bytes.get(..SHORT_RUN).unwrap_or(bytes);
-    let (words, tail) = start.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let found = ends(u64::from_le_bytes(*word));
-        if found != 0 {
-            let at = (found.trailing_zeros() / 8) as usize;
-            return Some((8 * index + at, *word.get(at)?));
-        }
-    }
-    let ends = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
-    let at = tail.iter().position(|byte| ends(*byte))?;
-    Some((8 * words.len() + at, *tail.get(at)?))
-}
-
-const ONES: u64 = u64::MAX / 0xff;
-const TOP: u64 = ONES * 0x80;
-
-/// The top bits of the bytes that are below `limit`, which is at most 0x80. Borrowing from a byte sets its top bit,
-/// unless the byte is no ASCII; a borrow can spread only upwards from a byte that is one, so the lowest that is set is
-/// right, and so is "none".
-fn below(word: u64, limit: u8) -> u64 {
-    word.wrapping_sub(ONES * u64::from(limit)) & !word & TOP
-}
-
-/// The top bit of the first byte that ends a run within a string, and perhaps others above it.
-fn ends(word: u64) -> u64 {
-    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    below(word, b' ') | is(b'"') | is(b'\\')
-}
-
-/// Where the first byte below 0x20 is.
-fn control_character(bytes: &[u8]) -> Option<usize> {
-    let (words, tail) = bytes.as_chunks::<8>();
-    let is_clean = words
-        .iter()
-        .all(|word| below(u64::from_le_bytes(*word), b' ') == 0);
-    if is_clean && tail.iter().all(|byte| *byte >= 0x20) {
-        return None;
-    }
-    bytes.iter().position(|byte| *byte < 0x20)
-}
-
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde::de::IgnoredAny;
-
-    use super::*;
-
-    fn check(bytes: &[u8]) -> Result<()> {
-        let mut scanner = Scanner::new(bytes)?;
-        scanner.skip()?;
-        scanner.end()
-    }
-
-    #[test]
-    fn any_depth_is_passed_over() {
-        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
-            let deep = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
-            assert_eq!(check(deep.as_bytes()), Ok(()));
-            let cut = &deep[..deep.len() - 1];
-            assert!(check(cut.as_bytes()).is_err());
-        }
-    }
-
-    #[test]
-    fn flaws_have_a_place() {
-        for (text, offset) in [
-            ("{\"a\":tru}", 5),
-            ("[1,]", 3),
-            ("{\"a\" 1}", 5),
-            ("[01]", 3),
-            ("\"a\u{1}b\"", 2),
-            ("\"\\x\"", 1),
-            ("[1 2]", 3),
-            ("{} {}", 3),
-            ("[1}", 2),
-        ] {
-            assert_eq!(check(text.as_bytes()).unwrap_err().offset, offset, "{text}");
-        }
-        assert_eq!(check(b"\"ab\xff\"").unwrap_err().offset, 3);
-    }
-
-    #[test]
-    fn what_not_everybody_can_read_is_noticed() {
-        let oddities = |text: &str| {
-            let mut scanner = Scanner::over(text);
-            scanner.skip().unwrap();
-            scanner.oddities()
-        };
-        for (text, is_lone) in [
-            (r#""\ud83d\ude00 \u00e9 \u0041""#, false),
-            (r#""\ud83d""#, true),
-            (r#""\ud83d\u0041""#, true),
-            (r#""\ud83dx""#, true),
-            (r#""\ude00""#, true),
-        ] {
-            let is_read = serde_json::from_str::<String>(text).is_ok();
-            assert_eq!(is_read, !is_lone, "{text}");
-            assert_eq!(oddities(text).has_lone_surrogate, is_lone, "{text}");
-        }
-        let long = "9".repeat(400);
-        for (text, is_infinite) in [
-            ("1e308", false),
-            ("-1e309", true),
-            ("0e999", false),
-            (&long, true),
-        ] {
-            let is_read = serde_json::from_str::<serde_json::Value>(text).is_ok();
-            assert_eq!(is_read, !is_infinite, "{text}");
-            assert_eq!(oddities(text).has_infinite, is_infinite, "{text}");
-        }
-        assert_eq!(oddities("[{\"a\":[1]},[]]").depth, 3);
-    }
-
-    /// Text that is JSON, nearly JSON, or nothing like it.
-    fn nearly_json() -> impl Strategy<Value = String> {
-        let token = prop::sample::select(vec![
-            "{",
-            "}",
-            "[",
-            "]",
-            ",",
-            ":",
-            "\"a\"",
-            "\"\\n\"",
-            "\"\\u00e9\"",
-            "\"",
-            "\\",
-            "1",
-            "-0.5e+3",
-            "0",
-            "true",
-            "false",
-            "null",
-            "tru",
-            " ",
-            "\n",
-            "\u{1}",
-            "é",
-            "{\"k\":1}",
-            "[1,2]",
-            "\"k\":",
-            "00",
-        ]);
-        prop::collection::vec(token, 0..14).prop_map(|tokens| tokens.concat())
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(5000))]
-
-        #[test]
-        fn it_accepts_what_serde_json_accepts(text in nearly_json()) {
-            let oracle = serde_json::from_str::<IgnoredAny>(&text);
-            prop_assert_eq!(check(text.as_bytes()).is_ok(), oracle.is_ok(), "{:?}", text);
-        }
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! A body with a few places changed: pieces of the original with new bytes between them.
+//! A body with a few changes: pieces of the original with new bytes between them.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -107,13 +107,15 @@ impl<'a> Splice<'a> {
         if !self.appended.is_empty()
             && let Some(close) = memchr::memrchr(b'}', self.body)
         {
-            let before = self.body.get(..close).unwrap_or_default();
+            let (before, _) = self.body.split_at(close);
             let was_empty = before.trim_ascii_end().last() == Some(&b'{');
             let is_emptied = removed
                 .last()
                 .is_some_and(|last| last.is_last && last.index + 1 == removed.len());
-            let comma = usize::from(was_empty || is_emptied);
-            let appended = self.appended.get(comma..).unwrap_or_default();
+            let appended = match self.appended.strip_prefix(b",") {
+                Some(first) if was_empty || is_emptied => first,
+                _ => &self.appended,
+            };
             let span = Span {
                 start: close,
                 end: close,
@@ -123,17 +125,23 @@ impl<'a> Splice<'a> {
         cuts.sort_by_key(|(span, _)| (span.start, span.end));
         let mut pieces = Vec::with_capacity(2 * cuts.len() + 1);
         let mut at = 0;
+        let mut rest = self.body;
         for (span, bytes) in cuts {
             // A change within something that is removed is removed with it.
-            if span.start < at {
-                at = at.max(span.end);
+            let is_within = span.start < at;
+            let (Some(kept), Some(after)) = (
+                self.body.get(at..span.start.max(at)),
+                self.body.get(span.end.max(at)..),
+            ) else {
+                debug_assert!(false, "{span:?} is not of this body");
                 continue;
+            };
+            if !is_within {
+                pieces.extend([kept, bytes]);
             }
-            pieces.push(self.body.get(at..span.start).unwrap_or_default());
-            pieces.push(bytes);
-            at = span.end;
+            (at, rest) = (span.end.max(at), after);
         }
-        pieces.push(self.body.get(at..).unwrap_or_default());
+        pieces.push(rest);
         pieces.retain(|piece| !piece.is_empty());
         pieces
     }

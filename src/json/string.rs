@@ -1,6 +1,7 @@
-//! Strings as they stand in a text, and what they say.
+//! Strings as they are written, and their decoded text.
 
 use std::borrow::Cow;
+use std::io::Write;
 
 use super::Span;
 
@@ -57,16 +58,12 @@ impl<'a> Text<'a> {
     }
 
     /// Writes the beginning of what it says into `room`, as many bytes as it holds, and says how many that was.
-    pub fn start(&self, room: &mut [u8]) -> usize {
-        let mut written = 0;
+    pub fn start(&self, mut room: &mut [u8]) -> usize {
+        let size = room.len();
         let mut put = |bytes: &[u8]| {
-            let free = room.get_mut(written..).unwrap_or_default();
-            let count = free.len().min(bytes.len());
-            if let (Some(free), Some(bytes)) = (free.get_mut(..count), bytes.get(..count)) {
-                free.copy_from_slice(bytes);
-            }
-            written += count;
-            written < room.len()
+            // Writes what there is room for, and never fails.
+            let _ = room.write(bytes);
+            !room.is_empty()
         };
         let mut rest = self.raw;
         while !rest.is_empty() {
@@ -81,7 +78,7 @@ impl<'a> Text<'a> {
                 break;
             }
         }
-        written
+        size - room.len()
     }
 
     /// Runs without escapes are copied whole, into no more room than is needed.

@@ -18,7 +18,7 @@ pub enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// The text that the value counts as (`spec/routing.md` 3.1).
+    /// The text that the value counts as.
     pub fn text(&self) -> Cow<'a, str> {
         match self {
             Self::String(text) => text.decode(),

@@ -1,4 +1,4 @@
-//! The names of files of logs, and which of them go when there are too many. No I/O.
+//! The names of log files, and which of them are deleted when there are too many. Pure.
 
 use std::time::SystemTime;
 
@@ -42,7 +42,7 @@ pub fn of_request(target: &str, local: &Timestamp, id: &str, is_error: bool) -> 
 
 /// A path as part of a name.
 fn name(target: &str) -> String {
-    let path = target.split('?').next().unwrap_or_default();
+    let path = target.split_once('?').map_or(target, |(path, _)| path);
     let mut name = String::with_capacity(path.len().min(NAME_BYTES));
     for c in path.chars() {
         let is_plain = !(c.is_whitespace() || c.is_control() || "/:<>\"\\|?*".contains(c));

@@ -1,14 +1,14 @@
-//! The folder in which logs lie (`spec/config.md` 6.1).
+//! The folder of the logs.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::complaint::Complaint;
 use super::files::{self, Found};
+use super::warn_once::WarnOnce;
 
-static PRUNING: Complaint = Complaint::about("within the size of the folder of logs");
+static PRUNING: WarnOnce = WarnOnce::new("within the size of the folder of logs");
 
 /// What the folder of logs follows from.
 pub struct Surroundings<'a> {
@@ -145,8 +145,8 @@ fn list(folder: &Path) -> io::Result<Vec<Found>> {
 /// Deletes the oldest logs until all have `cap` bytes.
 pub fn prune(folder: &Path, cap: u64) {
     match remove(folder, |files| files::over_cap(files, cap)) {
-        Ok(()) => PRUNING.withdraw(),
-        Err(error) => PRUNING.make(&error),
+        Ok(()) => PRUNING.succeeded(),
+        Err(error) => PRUNING.failed(&error),
     }
 }
 

@@ -1,6 +1,7 @@
-//! How a line of the log looks (`spec/config.md` 6.2). Pure: time and request are passed in.
+//! The format of a line of the log, that of CLIProxyAPI. Pure: time and request id are passed in.
 
 use std::fmt::{self, Write};
+use std::path::Path;
 
 use log::kv::{self, Key, Value, VisitSource, VisitValue};
 use log::{Level, Record};
@@ -11,11 +12,11 @@ use crate::colour::{Colour, PLAIN};
 use crate::config::LogFormat;
 use crate::time::Timestamp;
 
-/// The target of the line that tells of a finished request. Its message shows some of its fields already.
+/// The target of the access log. The message of such a line contains some of its fields already.
 pub const ACCESS: &str = "holdfast::access";
 const SHOWN: &[&str] = &["status", "latency_ms", "client", "method", "path", "error"];
 
-/// What belongs to every line of a log.
+/// What is the same for every line of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
     pub format: LogFormat,
@@ -108,11 +109,14 @@ fn level(level: Level) -> &'static str {
 }
 
 fn file<'r>(record: &Record<'r>) -> &'r str {
-    let file = record.file().unwrap_or("-");
-    file.strip_prefix("src/").unwrap_or(file)
+    match record.file() {
+        Some(file) if Path::new(file).is_relative() => file.strip_prefix("src/").unwrap_or(file),
+        // The sources of libraries lie in folders of the machine that built this.
+        _ => record.target(),
+    }
 }
 
-/// Keeps what clients and upstreams say from ending the line or steering a terminal.
+/// Escapes control characters, which could end the line or steer a terminal.
 struct OneLine<'l>(&'l mut String);
 
 impl OneLine<'_> {
@@ -141,7 +145,7 @@ impl Write for OneLine<'_> {
     }
 }
 
-/// Texts and numbers, which most values are, need nothing of what formatting can do.
+/// Strings and numbers, which most values are, skip the formatting machinery.
 impl VisitValue<'_> for OneLine<'_> {
     fn visit_any(&mut self, value: Value<'_>) -> Result<(), kv::Error> {
         Ok(write!(self, "{value}")?)
@@ -242,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn people_are_not_told_where_in_the_code() {
+    fn the_source_is_shown_only_for_debugging() {
         let people = Look {
             has_source: false,
             ..TEXT

@@ -1,4 +1,4 @@
-//! Which headers and query parameters are secrets, and how they are shown (`spec/config.md` 6.3).
+//! Which headers and query parameters are secrets, and how they are shown.
 
 use std::borrow::Cow;
 
@@ -81,13 +81,18 @@ fn words(name: &str) -> impl Iterator<Item = String> {
 
 /// The secret in a header, if it is one that holds any: its value without the scheme.
 pub fn secret_of<'v>(name: &str, value: &'v str) -> Option<&'v str> {
+    scheme_and_secret(name, value).map(|(_, secret)| secret)
+}
+
+/// The scheme, if there is one, and the secret in a header that holds one.
+fn scheme_and_secret<'v>(name: &str, value: &'v str) -> Option<(Option<&'v str>, &'v str)> {
     if !is_secret_header(name) {
         return None;
     }
-    match value.split_once(' ') {
-        Some((_, secret)) if letters(name).contains("authorization") => Some(secret),
-        _ => Some(value),
-    }
+    Some(match value.split_once(' ') {
+        Some((scheme, secret)) if letters(name).contains("authorization") => (Some(scheme), secret),
+        _ => (None, value),
+    })
 }
 
 /// Has `redaction` show `secret` by its mask.
@@ -130,12 +135,10 @@ pub fn login(url: &str) -> Option<&str> {
 
 /// A header's value as logs show it.
 pub fn header<'v>(name: &str, value: &'v str) -> Cow<'v, str> {
-    match secret_of(name, value) {
-        Some(secret) => {
-            let scheme = value.len() - secret.len();
-            let scheme = value.get(..scheme).unwrap_or_default();
-            Cow::Owned(format!("{scheme}{}", Secret::new(secret).masked()))
-        }
+    let masked = |secret| Secret::new(secret).masked();
+    match scheme_and_secret(name, value) {
+        Some((Some(scheme), secret)) => format!("{scheme} {}", masked(secret)).into(),
+        Some((None, secret)) => masked(secret).into(),
         None => Cow::Borrowed(value),
     }
 }
@@ -143,28 +146,25 @@ pub fn header<'v>(name: &str, value: &'v str) -> Cow<'v, str> {
 /// A URL, whole or only path and query, as logs show it: without the secrets of its query and without the
 /// user of its host.
 pub fn url(url: &str) -> String {
-    let (start, query) = cut(url);
+    let (start, query) = split_before(url, QUERY);
     let mut shown = match start.split_once("://") {
         Some((scheme, rest)) => {
-            let host = rest.split('/').next().unwrap_or_default();
+            let (host, path) = split_before(rest, &['/']);
             match host.rsplit_once('@') {
-                Some((user, _)) => {
-                    let rest = rest.get(user.len()..).unwrap_or_default();
-                    format!("{scheme}://***{rest}")
-                }
+                Some((_, host)) => format!("{scheme}://***@{host}{path}"),
                 None => start.to_owned(),
             }
         }
         None => start.to_owned(),
     };
     for piece in query.split_inclusive(BETWEEN) {
-        let pair = piece.strip_suffix(BETWEEN).unwrap_or(piece);
+        let (pair, end) = split_before(piece, BETWEEN);
         match secret_member(pair) {
             Some((name, value)) => {
                 shown.push_str(name);
                 shown.push('=');
                 shown.push_str(&Secret::new(value).masked());
-                shown.push_str(piece.get(pair.len()..).unwrap_or_default());
+                shown.push_str(end);
             }
             None => shown.push_str(piece),
         }
@@ -174,19 +174,21 @@ pub fn url(url: &str) -> String {
 
 /// The secrets in the query of a URL, decoded.
 pub fn secrets_of(url: &str) -> impl Iterator<Item = String> {
-    let (_, query) = cut(url);
+    let (_, query) = split_before(url, QUERY);
     let pairs = query.split(BETWEEN).filter_map(secret_member);
     pairs.map(|(_, value)| value)
 }
 
 /// What stands between members of a query, for one server or another, and before those of a URL within it or of
 /// a fragment.
-const BETWEEN: [char; 4] = ['&', ';', '?', '#'];
+const BETWEEN: &[char] = &['&', ';', '?', '#'];
 
-/// A URL before its query or fragment, and from there on.
-fn cut(url: &str) -> (&str, &str) {
-    let at = url.find(['?', '#']).unwrap_or(url.len());
-    url.split_at_checked(at).unwrap_or((url, ""))
+/// What begins a query or a fragment.
+const QUERY: &[char] = &['?', '#'];
+
+/// A text before the first of these characters, and from there on.
+fn split_before<'t>(text: &'t str, characters: &[char]) -> (&'t str, &'t str) {
+    text.split_at(text.find(characters).unwrap_or(text.len()))
 }
 
 /// Name, as it stands, and value of a query's member that is a secret.

@@ -1,4 +1,4 @@
-//! Lines of one kind that may come by the thousand: one a second is written, the others are counted.
+//! Rate limit for lines of one kind: one a second is logged, the others are counted.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! The name of a request in logs and in `X-Request-Id`: 8 lower-case hex digits (`spec/http.md` 1).
+//! The id of a request in logs and in `X-Request-Id`: 8 lower-case hex digits.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// Random bytes fetched at once, so that one request in 64 asks the system.
-const BUFFER_BYTES: usize = 256;
+/// Random ids fetched at once, so that one request in 64 asks the system.
+const IDS: usize = 64;
 
 /// What logs show for requests that have no id.
 pub const NONE: &str = "--------";
@@ -56,33 +56,34 @@ impl fmt::Debug for RequestId {
 }
 
 struct Random {
-    bytes: [u8; BUFFER_BYTES],
+    ids: [[u8; 4]; IDS],
     used: usize,
 }
 
 impl Random {
     const fn empty() -> Self {
         Self {
-            bytes: [0; BUFFER_BYTES],
-            used: BUFFER_BYTES,
+            ids: [[0; 4]; IDS],
+            used: IDS,
         }
     }
 
     fn take(&mut self) -> [u8; 4] {
-        if self.used >= BUFFER_BYTES {
-            if SystemRandom::new().fill(&mut self.bytes).is_err() {
-                // Distinct is all that an id must be.
-                static COUNTER: AtomicU32 = AtomicU32::new(0);
-                return COUNTER.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-            }
-            self.used = 0;
+        if let Some(id) = self.ids.get(self.used) {
+            self.used += 1;
+            return *id;
         }
-        let next = self
-            .bytes
-            .get(self.used..)
-            .and_then(|rest| rest.first_chunk());
-        self.used += 4;
-        next.copied().unwrap_or_default()
+        if SystemRandom::new()
+            .fill(self.ids.as_flattened_mut())
+            .is_err()
+        {
+            // Distinct is all that an id must be.
+            static COUNTER: AtomicU32 = AtomicU32::new(0);
+            return COUNTER.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        }
+        self.used = 1;
+        let [first, ..] = self.ids;
+        first
     }
 }
 

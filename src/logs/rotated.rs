@@ -1,4 +1,4 @@
-//! The program's log as a file that is put aside when it is full.
+//! The log file of the program, rotated when it is full.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

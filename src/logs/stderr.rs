@@ -1,5 +1,4 @@
-//! Standard error without the lock that everybody else takes who writes there: one thread that waits for its
-//! reader holds up nobody.
+//! Standard error without the lock of the standard library: a thread that waits for its reader holds up no other.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -33,7 +32,10 @@ fn all(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match file.write(bytes) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+            Ok(count) => {
+                let written = bytes.split_off(..count);
+                written.ok_or(io::ErrorKind::InvalidData)?;
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             // Others who have it too may have made it so that it never waits.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

@@ -1,5 +1,5 @@
-//! Lines on their way from the threads that log to the one that writes them. A log that nobody takes, such as a
-//! full pipe or a stalled disk, holds up that one thread and no request.
+//! The queue between the threads that log and the thread that writes. Output that blocks, such as a full pipe or a
+//! stalled disk, blocks that thread only and no request.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,4 @@
-//! What the rules make of a body.
+//! Applying the rules to a body.
 
 use std::borrow::Cow;
 
@@ -7,15 +7,30 @@ use serde_json::Value;
 use super::edit;
 use super::path::Path;
 use super::read;
-use super::rules::{Condition, Edit, Row, Rule};
+use super::rules::{Condition, Edit, Protocol, Request, Row, Rule, Rules};
 use super::spelling;
 
 /// The rules that concern a request, each with its rows that do.
 #[derive(Debug, Default)]
 pub struct Selected<'r> {
-    pub(super) rules: Vec<(&'r Rule, Vec<&'r Row>)>,
+    rules: Vec<(&'r Rule, Vec<&'r Row>)>,
     /// The upstream reads members in two spellings.
-    pub(super) is_googles: bool,
+    is_googles: bool,
+}
+
+impl Rules {
+    /// The rules that concern a request. Where there are none this is a branch.
+    pub fn select<'r>(&'r self, request: &Request<'_>) -> Selected<'r> {
+        let concerned = |rule: &'r Rule| {
+            let rows = rule.rows.iter().filter(|row| row.concerns(request));
+            let rows: Vec<&Row> = rows.collect();
+            (!rows.is_empty()).then_some((rule, rows))
+        };
+        Selected {
+            rules: self.iter().filter_map(concerned).collect(),
+            is_googles: matches!(request.protocol, Protocol::Gemini | Protocol::Antigravity),
+        }
+    }
 }
 
 impl Selected<'_> {
@@ -30,7 +45,7 @@ impl Selected<'_> {
             return Cow::Borrowed(body);
         };
         let mut now = Cow::Borrowed(sent);
-        // Of all defaults for a path the first that could be written counts (`spec/config.md` 3.2).
+        // Of all defaults for a path the first that could be written counts.
         let mut claimed: Vec<&Path> = Vec::new();
         for (rule, rows) in &self.rules {
             if !rows.iter().any(|row| row.holds(&now)) {

@@ -64,8 +64,10 @@ fn changed(
         return Err(TooMuch);
     }
     let changes = put.changes.iter();
-    let changed = spliced(text, changes.map(|change| (change.span, &*change.bytes)));
-    Ok(Some(changed))
+    Ok(spliced(
+        text,
+        changes.map(|change| (change.span, &*change.bytes)),
+    ))
 }
 
 /// The text without what is at `path`; what it was in stays. `None` when there is nothing, for a complex path,
@@ -76,20 +78,23 @@ pub fn delete(text: &str, path: &Path) -> Option<String> {
     let mut pieces = Vec::new();
     cut(&mut scanner, &names, &mut pieces).ok()?;
     scanner.end().ok()?;
-    (!pieces.is_empty()).then(|| spliced(text, pieces.into_iter().map(|span| (span, ""))))
+    if pieces.is_empty() {
+        return None;
+    }
+    spliced(text, pieces.into_iter().map(|span| (span, "")))
 }
 
-/// The text with other bytes in the place of some pieces, which come in their order.
-fn spliced<'c>(text: &str, changes: impl Iterator<Item = (Span, &'c str)>) -> String {
+/// The text with other bytes in the place of some pieces, which come in their order. `None` if they are of another text.
+fn spliced<'c>(text: &str, changes: impl Iterator<Item = (Span, &'c str)>) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
     for (span, bytes) in changes {
-        out.push_str(text.get(at..span.start).unwrap_or_default());
+        out.push_str(text.get(at..span.start)?);
         out.push_str(bytes);
         at = span.end;
     }
-    out.push_str(text.get(at..).unwrap_or_default());
-    out
+    out.push_str(text.get(at..)?);
+    Some(out)
 }
 
 fn replace(text: &str, places: &[Place], value: &str) -> Result<Option<String>, TooMuch> {
@@ -105,7 +110,7 @@ fn replace(text: &str, places: &[Place], value: &str) -> Result<Option<String>, 
         true => (place.span, ""),
         false => (place.span, value),
     };
-    Ok(Some(spliced(text, places.iter().map(change))))
+    Ok(spliced(text, places.iter().map(change)))
 }
 
 /// What has to change for a value to be at a place.

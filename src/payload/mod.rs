@@ -1,4 +1,4 @@
-//! Payload rules: what the configuration changes in a body just before it is sent (`spec/config.md` 3).
+//! Payload rules: what the configuration changes in a body just before it is sent.
 //!
 //! [`Rules`] are compiled once. [`Rules::select`] says which of them concern a request, by its names alone;
 //! [`Selected::apply`] changes the body. A [`Path`] works on the bytes: what it does not name stays as it
@@ -6,15 +6,14 @@
 
 mod apply;
 mod edit;
-mod glob;
 mod path;
 mod read;
 mod rules;
 mod spelling;
 
+pub use crate::glob::Glob;
 pub use apply::Selected;
 pub use edit::{delete, set};
-pub use glob::Glob;
 pub use path::{NotAPath, Path};
 pub use read::{exists, get};
 pub use rules::{Condition, Edit, Protocol, Request, Row, Rule, Rules, Section};

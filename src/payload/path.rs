@@ -1,8 +1,8 @@
-//! Paths into a body: `a.b.0`, `a.-1`, `a.#(x=="y").z`, `a*` (`spec/config.md` 3.5).
+//! Paths into a body: `a.b.0`, `a.-1`, `a.#(x=="y").z`, `a*`.
 
 use std::fmt;
 
-use super::glob::{Glob, Piece};
+use crate::glob::{Glob, Piece};
 
 /// Segments of a path at most, those of a query counted on from the one it stands in: what bounds every walk.
 /// Real bodies are not a quarter as deep.

@@ -1,12 +1,12 @@
-//! What a path leads to.
+//! Reading the values at a path.
 //!
 //! Each walk passes over the text once, as deep as the path is long; a query looks at an element twice. Where the
 //! members of an object have equal keys, readers differ in which of them they take, so a walk goes into each.
 
 use std::borrow::Cow;
 
-use super::glob::Glob;
 use super::path::{Index, Operator, Path, Query, Segment};
+use crate::glob::Glob;
 use crate::json::{Invalid, Scanner, Span, Text};
 
 type Walked<T> = Result<T, Invalid>;
@@ -411,7 +411,7 @@ impl Operator {
 
 /// The pattern of `%`: with both wildcards.
 fn like(text: &str) -> Glob {
-    use super::glob::Piece;
+    use crate::glob::Piece;
     let piece = |c| match c {
         '*' => Piece::Run,
         '?' => Piece::Any,

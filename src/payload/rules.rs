@@ -1,8 +1,7 @@
-//! Rules as they are compiled, and which of them concern a request.
+//! Compiled rules.
 
-use super::apply::Selected;
-use super::glob::Glob;
 use super::path::Path;
+use crate::glob::Glob;
 
 /// All rules of a configuration, in the order in which they are applied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,7 +17,7 @@ pub struct Rule {
     pub edits: Vec<Edit>,
 }
 
-/// The sections in their order (`spec/config.md` 3.2).
+/// The sections in the order in which they are applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Section {
     Default,
@@ -99,19 +98,6 @@ impl Rules {
         self.0.iter()
     }
 
-    /// The rules that concern a request. Where there are none this is a branch.
-    pub fn select<'r>(&'r self, request: &Request<'_>) -> Selected<'r> {
-        let concerned = |rule: &'r Rule| {
-            let rows = rule.rows.iter().filter(|row| row.concerns(request));
-            let rows: Vec<&Row> = rows.collect();
-            (!rows.is_empty()).then_some((rule, rows))
-        };
-        Selected {
-            rules: self.0.iter().filter_map(concerned).collect(),
-            is_googles: matches!(request.protocol, Protocol::Gemini | Protocol::Antigravity),
-        }
-    }
-
     /// The rules that a model of these names meets at an upstream of that protocol, as far as names tell.
     /// Whether a rule also asks something of the request says [`Rule::is_conditional`].
     pub fn matching<'r>(
@@ -182,7 +168,8 @@ impl Row {
         self.from.is_some() || !self.headers.is_empty() || !self.conditions.is_empty()
     }
 
-    fn concerns(&self, request: &Request<'_>) -> bool {
+    /// Whether it concerns a request, as far as is known before the body.
+    pub(super) fn concerns(&self, request: &Request<'_>) -> bool {
         let has = |(name, value): &(String, Glob)| {
             let mut sent = request.headers.iter();
             sent.any(|(other, sent)| other.eq_ignore_ascii_case(name) && value.matches(sent))

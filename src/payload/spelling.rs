@@ -1,4 +1,4 @@
-//! Members with two names: Google's parsers read `generationConfig` as they do `generation_config` (protobuf.dev,
+//! Names with two spellings: Google's parsers read `generationConfig` as they do `generation_config` (protobuf.dev,
 //! "ProtoJSON Format"). A rule that names one means the other as well.
 
 use super::path::Path;

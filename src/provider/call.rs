@@ -129,11 +129,16 @@ impl Upstream {
         let origin = origin
             .ok_or_else(|| Failure::new(FailureKind::Connect, "the proxy URL cannot be used"))?;
         let redaction = presented::secrets(call, request.uri.query(), &origin);
-        if is_first && logs::upstream::is_kept() {
+        if is_first && logs::request_log::upstream::is_logged() {
             let url = request.uri.to_string();
             let headers = request.headers.iter();
             let method = call.method();
-            logs::upstream::request(method.as_str(), &url, headers, &mut request.body.reader());
+            logs::request_log::upstream::request(
+                method.as_str(),
+                &url,
+                headers,
+                &mut request.body.reader(),
+            );
         }
         let Request { uri, headers, body } = request;
         let mut headers = sent(headers, &uri, body.len());
@@ -224,7 +229,7 @@ fn answered(
         Some(codings) => compressed::undone(&codings, body, waiter),
     };
     if (200..300).contains(&status) {
-        let body = logs::upstream::answer(status, headers.iter(), body?);
+        let body = logs::request_log::upstream::response(status, headers.iter(), body?);
         return Ok(Answer {
             status,
             headers,

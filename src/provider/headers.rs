@@ -5,6 +5,7 @@ use http::header::{self, HeaderName, HeaderValue};
 
 use super::target::Call;
 use crate::failure::Headers;
+use crate::glob;
 
 /// The `User-Agent` if the client sends none.
 pub(super) const PRODUCT: &str = concat!("holdfast/", env!("CARGO_PKG_VERSION"));
@@ -61,7 +62,10 @@ impl CallHeaders for Headers {
     fn forward(&mut self, call: &Call, allowed: &[&str]) {
         let mut taken: Vec<HeaderName> = Vec::new();
         for &(name, value) in call.client_headers {
-            if !allowed.iter().any(|pattern| matches(pattern, name)) {
+            if !allowed
+                .iter()
+                .any(|pattern| glob::matches_ignore_ascii_case(pattern, name))
+            {
                 continue;
             }
             let (Ok(name), Ok(value)) = (name.parse(), HeaderValue::from_bytes(value.as_bytes()))
@@ -94,15 +98,5 @@ impl CallHeaders for Headers {
                 self.set_named(name, value);
             }
         }
-    }
-}
-
-/// Whether `name` is `pattern`, or begins with it if it ends in `*`.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(start) => name
-            .get(..start.len())
-            .is_some_and(|head| head.eq_ignore_ascii_case(start)),
-        None => pattern.eq_ignore_ascii_case(name),
     }
 }

@@ -8,6 +8,7 @@ use percent_encoding::percent_decode_str;
 
 use super::net::Origin;
 use super::target::Call;
+use crate::glob;
 use crate::logs::mask;
 use crate::redaction::{LEAST, Redaction};
 
@@ -43,7 +44,7 @@ pub fn secrets(call: &Call, query: Option<&str>, origin: &Origin) -> Arc<Redacti
         let is_clients = call.client_headers.iter().any(|(_, sent)| *sent == value);
         let is_public = PUBLIC
             .iter()
-            .any(|pattern| super::headers::matches(pattern, name));
+            .any(|pattern| glob::matches_ignore_ascii_case(pattern, name));
         if !is_clients && !is_public {
             header(&mut secrets, name, value);
         }

@@ -75,12 +75,12 @@ impl Redaction {
             return Cow::Borrowed(text);
         }
         let mut writer = self.writer(Vec::new());
-        // Writing to memory cannot fail.
-        let _ = writer.write_all(text);
-        let is_changed = writer.end().is_ok_and(|()| writer.is_changed());
-        match is_changed {
-            true => Cow::Owned(writer.into_inner()),
-            false => Cow::Borrowed(text),
+        let written = writer.write_all(text).and_then(|()| writer.end());
+        match written {
+            Ok(()) if writer.is_changed() => Cow::Owned(writer.into_inner()),
+            Ok(()) => Cow::Borrowed(text),
+            // Writing to memory does not fail. If it did, nothing would be shown rather than a secret.
+            Err(_) => Cow::Owned(MASK.into()),
         }
     }
 
@@ -101,7 +101,8 @@ impl Redaction {
     pub fn trim_cut(&self, text: &mut Vec<u8>) {
         let needles = self.needles();
         let from = text.len().saturating_sub(self.reach());
-        let haystack = Haystack::new(text.get(from..).unwrap_or_default(), None);
+        let (_, end) = text.split_at(from);
+        let haystack = Haystack::new(end, None);
         let begun = needles.iter().filter_map(|needle| needle.begun(&haystack));
         if let Some(at) = begun.min() {
             text.truncate(from + at);

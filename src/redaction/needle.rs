@@ -1,4 +1,4 @@
-//! What a secret looks like.
+//! The encoded forms of a secret, and finding them in a text.
 
 use std::ops::Range;
 
@@ -103,9 +103,11 @@ impl Forms<'_> {
     fn add_long(&mut self, secret: &str) {
         let bytes = secret.as_bytes();
         // In JSON the last of its backslashes may be one that escapes another.
-        let end = bytes.iter().rposition(|&byte| byte != b'\\');
-        let without_last = bytes.get(..end.map_or(0, |last| last + 1));
-        match without_last.unwrap_or_default() {
+        let mut without_last = bytes;
+        while let Some(shorter) = without_last.strip_suffix(b"\\") {
+            without_last = shorter;
+        }
+        match without_last {
             few if few.len() < ENOUGH => self.put(bytes, Form::Raw),
             enough => self.put(enough, Form::Raw),
         }
@@ -129,7 +131,10 @@ impl Forms<'_> {
             }
         }
         let json = serde_json::Value::from(secret).to_string();
-        let json = json.get(1..json.len() - 1).unwrap_or_default();
+        let within = json
+            .strip_prefix('"')
+            .and_then(|json| json.strip_suffix('"'));
+        let json = within.unwrap_or(&json);
         let url = utf8_percent_encode(secret, IN_URLS).to_string();
         let mut forms = vec![secret, json, &url];
         forms.dedup();
@@ -174,8 +179,9 @@ fn in_base64(bytes: &[u8], shift: usize) -> (Vec<u8>, Form) {
     all.extend_from_slice(bytes);
     let first = (shift * 8).div_ceil(6);
     let last = all.len() * 8 / 6;
-    let encoded = alphabet(STANDARD.encode(&all).as_bytes());
-    let core = encoded.get(first..last).unwrap_or_default().to_vec();
+    let mut core = alphabet(STANDARD.encode(&all).as_bytes());
+    core.truncate(last);
+    core.drain(..first.min(last));
     let form = Form::Base64 {
         before: shift > 0,
         after: !all.len().is_multiple_of(3),
@@ -237,7 +243,7 @@ impl Needle {
 
 /// How many bytes at the end of `text` are the first ones of `needle`, but not all (Knuth, Morris and Pratt).
 fn overlap(text: &[u8], needle: &[u8]) -> usize {
-    let text = text.get((text.len() + 1).saturating_sub(needle.len())..);
+    let surplus = (text.len() + 1).saturating_sub(needle.len());
     let mut borders = vec![0];
     let next = |borders: &[usize], mut length: usize, byte: u8| {
         while length > 0 && needle.get(length) != Some(&byte) {
@@ -249,8 +255,8 @@ fn overlap(text: &[u8], needle: &[u8]) -> usize {
         let longer = next(&borders, borders.last().copied().unwrap_or(0), byte);
         borders.push(longer);
     }
-    let bytes = text.unwrap_or_default().iter();
-    bytes.fold(0, |length, &byte| next(&borders, length, byte))
+    let end = text.iter().skip(surplus);
+    end.fold(0, |length, &byte| next(&borders, length, byte))
 }
 
 /// The places of a needle.
@@ -284,7 +290,7 @@ impl Iterator for Places<'_> {
                     let is_coded = |at: usize| base64.get(at).is_some_and(|&byte| is_base64(byte));
                     let mut last = last + usize::from(after && is_coded(last));
                     if after {
-                        let rest = base64.get(last..).unwrap_or_default().iter();
+                        let rest = base64.iter().skip(last);
                         last += rest.take(2).take_while(|&&byte| byte == b'=').count();
                     }
                     let first = match first.checked_sub(1) {
@@ -325,7 +331,6 @@ impl<'t> Haystack<'t> {
 
     fn is_of_word(&self, at: usize) -> bool {
         let place = self.unescaped.place(at, at + 1);
-        let text = self.text.get(place).unwrap_or_default();
-        matches!(text, [byte] if byte.is_ascii_alphanumeric())
+        matches!(self.text.get(place), Some([byte]) if byte.is_ascii_alphanumeric())
     }
 }

@@ -30,6 +30,11 @@ const NAMES: &[&[u8]] = &[b"key", b"apikey", b"token", b"secret", b"password"];
 
 /// `text` with every bearer token and key-like value masked; borrowed if there is none.
 pub fn redact(text: &str) -> Cow<'_, str> {
+    // Secrets are ASCII, so that no cut is within a character. If one were, nothing would be shown rather than a secret.
+    masked(text).unwrap_or(Cow::Borrowed(MASK))
+}
+
+fn masked(text: &str) -> Option<Cow<'_, str>> {
     let bytes = text.as_bytes();
     let mut clean = String::new();
     let mut copied = 0;
@@ -37,7 +42,7 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     let mut boundary = true;
     while let Some(&byte) = bytes.get(at) {
         if let Some(secret) = boundary.then(|| find(bytes.get(at..)?)).flatten() {
-            clean.push_str(text.get(copied..at + secret.start).unwrap_or_default());
+            clean.push_str(text.get(copied..at + secret.start)?);
             clean.push_str(MASK);
             at += secret.end;
             copied = at;
@@ -48,10 +53,10 @@ pub fn redact(text: &str) -> Cow<'_, str> {
         }
     }
     if copied == 0 {
-        return Cow::Borrowed(text);
+        return Some(Cow::Borrowed(text));
     }
-    clean.push_str(text.get(copied..).unwrap_or_default());
-    Cow::Owned(clean)
+    clean.push_str(text.get(copied..)?);
+    Some(Cow::Owned(clean))
 }
 
 /// Where in `rest`, which starts at a word, a secret lies: after its prefix, scheme or name.

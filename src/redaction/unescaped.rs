@@ -1,4 +1,4 @@
-//! A text with each escape as what it stands for.
+//! A text without its escapes, and where each byte came from.
 
 /// Bytes of a text after everything that encoders put between them has been taken out, however often the text
 /// was encoded and however much of it: `%HH`, `\uHHHH`, `\xHH`, and backslashes before anything else.
@@ -72,8 +72,8 @@ impl Unescaped {
     pub fn settled(&self) -> usize {
         let length = self.bytes.len();
         let is_begun = |&at: &usize| {
-            let rest = self.bytes.get(at..).unwrap_or_default();
-            let (digits, most) = match rest.split_first() {
+            let rest = self.bytes.get(at..).and_then(<[u8]>::split_first);
+            let (digits, most) = match rest {
                 Some((b'%', digits)) => (digits, 2),
                 Some((b'x', digits)) if self.is_marked(at) => (digits, 2),
                 Some((b'u', digits)) if self.is_marked(at) => (digits, 4),
@@ -87,9 +87,9 @@ impl Unescaped {
 
     fn end(&self, last: usize) -> usize {
         let before = last.checked_sub(1).and_then(|at| self.starts.get(at));
-        let rest = self.starts.get(last..).unwrap_or_default();
         // Several bytes of one character have one place.
-        let next = rest.iter().find(|start| Some(*start) != before);
+        let mut rest = self.starts.iter().skip(last);
+        let next = rest.find(|start| Some(*start) != before);
         next.copied().or(self.left()).unwrap_or(self.length)
     }
 

@@ -1,6 +1,6 @@
-//! Secrets taken out of what is written.
+//! A writer that takes secrets out of what is written.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::ops::Range;
 
 use super::Redaction;
@@ -80,8 +80,8 @@ impl<'r, W: Write> Redacting<'r, W> {
             if place.start >= limit {
                 break;
             }
-            self.out
-                .write_all(held.get(from..place.start).unwrap_or_default())?;
+            let clean = held.get(from..place.start);
+            self.out.write_all(clean.ok_or(ErrorKind::InvalidData)?)?;
             self.out.write_all(self.redaction.mask(index).as_bytes())?;
             self.is_changed = true;
             from = place.end;
@@ -91,8 +91,8 @@ impl<'r, W: Write> Redacting<'r, W> {
             _ => haystack.border(limit),
         };
         if from < limit {
-            self.out
-                .write_all(held.get(from..limit).unwrap_or_default())?;
+            let clean = held.get(from..limit);
+            self.out.write_all(clean.ok_or(ErrorKind::InvalidData)?)?;
             from = limit;
         }
         let before = from.checked_sub(1).and_then(|at| held.get(at));

@@ -1,4 +1,4 @@
-//! What has come of a stream before it is known to be an answer (spec/routing.md 7.7).
+//! Holds back the beginning of a stream until it has content: until then, a failure can be retried on another credential.
 
 use std::time::{Duration, Instant};
 

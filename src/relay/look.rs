@@ -10,7 +10,7 @@ const KEY: usize = 32;
 const FOUND: usize = 64 * 1024;
 /// The members of an answer that are of interest.
 const WANTED: [&[u8]; 4] = [b"usage", b"usageMetadata", b"id", b"error"];
-/// In which Gemini's answers may be (spec/dialects.md).
+/// The member that wraps answers of Gemini CLI's endpoint.
 const ENVELOPE: &[u8] = b"response";
 
 /// A look at the top level of an object that passes in pieces. It keeps the members that matter and checks no more

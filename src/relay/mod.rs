@@ -8,6 +8,7 @@
 mod asked;
 mod chunks;
 mod closing;
+mod event_loop;
 mod gathering;
 mod held;
 mod look;

@@ -1,4 +1,4 @@
-//! The way of a stream from its first payload to its one end.
+//! A stream in its own dialect, from its first payload to its one end.
 
 use std::borrow::Cow;
 use std::io::{self, Read, Write};
@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use super::chunks::Chunks;
 use super::closing;
+use super::event_loop::{self, Over, Sink};
 use super::outcome::{AnswerEnd, Ended, OnEnd, Relayed};
-use super::source::{closed, error_of, fill, unfinished};
+use super::source::{closed, error_of, unfinished};
 use super::style::{Framing, Style};
 use crate::budget::Budget;
-use crate::exchange::{Interruption, Waiter};
+use crate::exchange::Waiter;
 use crate::failure::{Failure, FailureKind, Headers};
 use crate::redaction::Redaction;
 use crate::sse::{self, Event, Splitter};
@@ -22,12 +23,6 @@ use crate::wire::output_items::OutputItems;
 use crate::wire::problem::{self, ErrorStatus, Problem};
 use crate::wire::usage::Meter;
 use crate::wire::{Dialect, choice_error};
-
-/// Bytes of events that are written together at most; a compressed body can have many more in one read.
-pub(super) const TOGETHER: usize = 64 * 1024;
-
-/// How a stream ended, and why.
-pub type Over = (Ended, Option<Failure>);
 
 pub struct Pump<'a, W> {
     dialect: Dialect,
@@ -92,11 +87,12 @@ impl<'a, W: Write> Pump<'a, W> {
         }
         drop(lead);
         for event in first {
-            if let Some(over) = self.event(&Event::of(&event)) {
-                return self.close(over);
+            if let Some(over) = self.event(&Event::of(&event))? {
+                return Ok(over);
             }
         }
-        self.go_on(splitter, body)
+        let waiter = self.waiter.clone();
+        event_loop::run(self, splitter, body, &waiter)
     }
 
     /// What the stream came to.
@@ -112,51 +108,8 @@ impl<'a, W: Write> Pump<'a, W> {
         }
     }
 
-    /// Reads and writes until the stream is over.
-    fn go_on(&mut self, splitter: &mut Splitter, body: &mut dyn Read) -> io::Result<Over> {
-        // More may have come than has been taken: with the head, and where a read had no room for all.
-        let mut may_have_more = true;
-        loop {
-            if let Some(over) = self.take(splitter)? {
-                return Ok(over);
-            }
-            // What has come together goes out together, and nothing waits while the upstream is waited for.
-            let wait = match may_have_more && self.out.waiting() < TOGETHER {
-                true => Some(Duration::ZERO),
-                false => {
-                    may_have_more = false;
-                    self.flush()?;
-                    let left =
-                        |interval: Duration| interval.saturating_sub(self.last_written.elapsed());
-                    self.style.keep_alive.map(left)
-                }
-            };
-            self.waiter.wake_after(wait);
-            match fill(splitter, body) {
-                Ok(0) => return self.end_of_body(&splitter.last_event()),
-                Ok(_) => may_have_more = splitter.is_full(),
-                Err(error) => match Interruption::of(&error) {
-                    Some(Interruption::Awake) if may_have_more => may_have_more = false,
-                    Some(Interruption::Awake) => self.keep_alive()?,
-                    Some(Interruption::ClientGone) => return Ok((Ended::ClientGone, None)),
-                    _ => return self.fail(Ended::Broken, Failure::of_read(&error)),
-                },
-            }
-        }
-    }
-
-    /// Puts the whole events of `splitter` into the next write.
-    fn take(&mut self, splitter: &mut Splitter) -> io::Result<Option<Over>> {
-        while let Some(event) = splitter.next_event() {
-            if let Some(over) = self.event(&event) {
-                return self.close(over).map(Some);
-            }
-        }
-        Ok(None)
-    }
-
     /// Puts one event into the next write. Returns how the stream ended, if it ended with this.
-    fn event(&mut self, event: &Event) -> Option<Over> {
+    fn put_event(&mut self, event: &Event) -> Option<Over> {
         let data = event.data();
         let meaning = event::meaning(self.dialect, event, data.as_deref());
         let clean = (meaning == Meaning::Error).then(|| self.cleaned(event, data.as_deref()));
@@ -279,17 +232,7 @@ impl<'a, W: Write> Pump<'a, W> {
         }
     }
 
-    /// The upstream has closed the body.
-    fn end_of_body(&mut self, last: &Event) -> io::Result<Over> {
-        let last = closed(last);
-        if let Some(over) = last.and_then(|last| self.event(&Event::of(&last))) {
-            return self.close(over);
-        }
-        self.fail(Ended::NoTerminal, unfinished())
-    }
-
-    /// The stream goes no further. If the answer was complete, it gets its end (spec/dialects.md 5.7), else
-    /// the client is told.
+    /// Handles the end of a broken stream. If the answer was complete, the final event is sent, else an error.
     #[inline(never)]
     fn fail(&mut self, ended: Ended, failure: Failure) -> io::Result<Over> {
         if self.is_finished {
@@ -347,6 +290,36 @@ impl<'a, W: Write> Pump<'a, W> {
         }
         self.out.finish()?;
         Ok(over)
+    }
+}
+
+impl<W: Write> Sink for Pump<'_, W> {
+    fn event(&mut self, event: &Event) -> io::Result<Option<Over>> {
+        match self.put_event(event) {
+            Some(over) => self.close(over).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.out.waiting()
+    }
+
+    fn silence(&self) -> (Option<Duration>, Instant) {
+        (self.style.keep_alive, self.last_written)
+    }
+
+    fn end_of_body(&mut self, last: &Event) -> io::Result<Over> {
+        if let Some(last) = closed(last)
+            && let Some(over) = self.event(&Event::of(&last))?
+        {
+            return Ok(over);
+        }
+        self.fail(Ended::NoTerminal, unfinished())
+    }
+
+    fn broken(&mut self, failure: Failure) -> io::Result<Over> {
+        self.fail(Ended::Broken, failure)
     }
 
     fn keep_alive(&mut self) -> io::Result<()> {

@@ -8,17 +8,16 @@ use memchr::memmem;
 
 use super::asked::ExpectedAnswer;
 use super::chunks::Chunks;
+use super::event_loop::{self, Over, Sink};
 use super::outcome::{AnswerEnd, Ended, OnEnd, Relayed};
-use super::pump::TOGETHER;
-use super::source::{closed, drain, fill, silent, unfinished};
+use super::source::{closed, drain, silent, unfinished};
 use super::stream::{Opened, Primed};
 use super::whole::{self, Whole};
 use crate::budget::{Budget, Exhausted, Reservation};
-use crate::exchange::Interruption;
 use crate::failure::{Failure, FailureKind, Headers};
 use crate::provider::Answer;
 use crate::redaction::Redaction;
-use crate::sse::{Event, Splitter};
+use crate::sse::Event;
 use crate::translate::{self, State, Stream, TranslationContext};
 use crate::wire::event::{self, Meaning};
 use crate::wire::problem::{self, ErrorStatus};
@@ -126,7 +125,7 @@ impl Translation {
             on_end,
         };
         let ended = match self.opened {
-            Opened::Events(primed) => pump.events(primed, self.is_over),
+            Opened::Events(mut primed) => pump.events(&mut primed, self.is_over),
             Opened::Whole(whole) => pump.whole(*whole),
         };
         let (ended, failure) = ended.unwrap_or((Ended::ClientGone, None));
@@ -174,8 +173,6 @@ struct Pump<'a, W> {
     response: Option<String>,
     on_end: OnEnd<'a>,
 }
-
-type Over = (Ended, Option<Failure>);
 
 impl Reading {
     /// Takes one event. Returns whether it is the upstream's last, whatever comes behind.
@@ -238,10 +235,14 @@ impl<W: Write> Pump<'_, W> {
         }
     }
 
-    fn events(&mut self, mut primed: Box<Primed>, is_over: bool) -> io::Result<Over> {
+    fn events(&mut self, primed: &mut Primed, is_over: bool) -> io::Result<Over> {
         let over = match is_over {
             true => self.end_marked(),
-            false => self.pass(&mut primed),
+            false => {
+                let waiter = primed.waiter.clone();
+                let Primed { splitter, body, .. } = primed;
+                event_loop::run(self, splitter, body, &waiter)
+            }
         }?;
         if over.0 == Ended::Terminal {
             primed.waiter.wake_after(None);
@@ -250,82 +251,11 @@ impl<W: Write> Pump<'_, W> {
         Ok(over)
     }
 
-    fn pass(&mut self, primed: &mut Primed) -> io::Result<Over> {
-        let waiter = primed.waiter.clone();
-        let splitter = &mut primed.splitter;
-        // As in the other pump: what has come together goes out together.
-        let mut may_have_more = true;
-        loop {
-            while let Some(event) = splitter.next_event() {
-                if self.reading.event(&event) {
-                    return self.end_marked();
-                }
-                if self.reading.keep().is_err() {
-                    return self.broken(Failure::no_memory());
-                }
-            }
-            let wait = match may_have_more && self.reading.pending.len() < TOGETHER {
-                true => Some(Duration::ZERO),
-                false => {
-                    may_have_more = false;
-                    self.flush()?;
-                    let left =
-                        |interval: Duration| interval.saturating_sub(self.last_written.elapsed());
-                    self.keep_alive.map(left)
-                }
-            };
-            waiter.wake_after(wait);
-            match fill(splitter, &mut primed.body) {
-                Ok(0) => return self.end_of_body(splitter),
-                Ok(_) => may_have_more = splitter.is_full(),
-                Err(error) => match Interruption::of(&error) {
-                    Some(Interruption::Awake) if may_have_more => may_have_more = false,
-                    Some(Interruption::Awake) => {
-                        match self.reading.stream.array_has_elements() {
-                            None => self.out.keep_alive(self.reading.stream.client()),
-                            Some(true) => self.out.put(b"\n"),
-                            // Nothing may stand before the array.
-                            Some(false) => {}
-                        }
-                        self.last_written = Instant::now();
-                        self.flush()?;
-                    }
-                    Some(Interruption::ClientGone) => return Ok((Ended::ClientGone, None)),
-                    _ => return self.broken(Failure::of_read(&error)),
-                },
-            }
-        }
-    }
-
     fn end_marked(&mut self) -> io::Result<Over> {
         match self.reading.stream.state() {
             State::Running => self.broken(unfinished()),
             State::Finished | State::Failed { .. } => self.end(),
         }
-    }
-
-    fn end_of_body(&mut self, splitter: &Splitter) -> io::Result<Over> {
-        if let Some(last) = closed(&splitter.last_event()) {
-            self.reading.event(&Event::of(&last));
-        }
-        self.end_marked()
-    }
-
-    /// The stream goes no further: if the answer was complete, it gets its end, else the client is told.
-    #[inline(never)]
-    fn broken(&mut self, failure: Failure) -> io::Result<Over> {
-        let Reading {
-            stream, pending, ..
-        } = &mut self.reading;
-        if *stream.state() != State::Running {
-            return self.end();
-        }
-        let status = match failure.kind {
-            FailureKind::Timeout => 504,
-            _ => 502,
-        };
-        stream.fail(status, &failure.message, pending);
-        self.close((Ended::Broken, Some(failure)))
     }
 
     fn end(&mut self) -> io::Result<Over> {
@@ -360,11 +290,6 @@ impl<W: Write> Pump<'_, W> {
         Ok(over)
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.put_pending();
-        self.out.flush()
-    }
-
     fn put_pending(&mut self) {
         let pending = &mut self.reading.pending;
         if !pending.is_empty() {
@@ -374,5 +299,65 @@ impl<W: Write> Pump<'_, W> {
             pending.shrink_to(LASTING);
             self.last_written = Instant::now();
         }
+    }
+}
+
+impl<W: Write> Sink for Pump<'_, W> {
+    fn event(&mut self, event: &Event) -> io::Result<Option<Over>> {
+        if self.reading.event(event) {
+            return self.end_marked().map(Some);
+        }
+        match self.reading.keep() {
+            Ok(()) => Ok(None),
+            Err(Exhausted) => self.broken(Failure::no_memory()).map(Some),
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.reading.pending.len()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.put_pending();
+        self.out.flush()
+    }
+
+    fn silence(&self) -> (Option<Duration>, Instant) {
+        (self.keep_alive, self.last_written)
+    }
+
+    fn keep_alive(&mut self) -> io::Result<()> {
+        match self.reading.stream.array_has_elements() {
+            None => self.out.keep_alive(self.reading.stream.client()),
+            Some(true) => self.out.put(b"\n"),
+            // Nothing may stand before the array.
+            Some(false) => {}
+        }
+        self.last_written = Instant::now();
+        self.flush()
+    }
+
+    fn end_of_body(&mut self, last: &Event) -> io::Result<Over> {
+        if let Some(last) = closed(last) {
+            self.reading.event(&Event::of(&last));
+        }
+        self.end_marked()
+    }
+
+    /// If the answer was complete, it gets its end, else the client is told.
+    #[inline(never)]
+    fn broken(&mut self, failure: Failure) -> io::Result<Over> {
+        let Reading {
+            stream, pending, ..
+        } = &mut self.reading;
+        if *stream.state() != State::Running {
+            return self.end();
+        }
+        let status = match failure.kind {
+            FailureKind::Timeout => 504,
+            _ => 502,
+        };
+        stream.fail(status, &failure.message, pending);
+        self.close((Ended::Broken, Some(failure)))
     }
 }

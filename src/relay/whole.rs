@@ -68,7 +68,7 @@ struct Long {
 /// Reads a body, or its beginning if it is long.
 ///
 /// # Errors
-/// When it breaks before, is an error in spite of its status (spec/providers.md 2.3), is not JSON or says nothing.
+/// When it breaks before that, is an error despite its status, is not JSON or is empty.
 /// When the budget is exhausted.
 pub fn open(
     answer: Answer,

@@ -1,4 +1,4 @@
-//! Which credential holds which session (spec/routing.md 7.2).
+//! Which credential holds which session.
 //!
 //! A binding has a primary credential, which has the conversation's cache, and while that one cannot be used
 //! a temporary one. It is found by the names that requests give it, or by the beginning of the conversation.
@@ -17,10 +17,11 @@ use super::prefix::Prefix;
 use super::shares::Shares;
 use held::Held;
 
+pub use super::load::CredentialId;
 pub use copies::{Copied, Copies};
 
 /// How many sessions are remembered; beyond it the least recently used of the client that has the most of them is
-/// forgotten (spec/routing.md D 12).
+/// forgotten.
 pub const CAPACITY: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 /// How many names are remembered, beginnings of conversations included; beyond it it is the same.
 pub const NAMES: NonZeroUsize = NonZeroUsize::new(262_144).unwrap();
@@ -29,17 +30,6 @@ pub const NAMES: NonZeroUsize = NonZeroUsize::new(262_144).unwrap();
 const LOOKED_UP: usize = 4_096;
 /// Bits of an id that say in which slot its client is; the others count.
 const SLOT: u32 = 18;
-
-/// A credential, by the number that routing gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CredentialId(pub u32);
-
-impl CredentialId {
-    #[inline]
-    pub fn index(self) -> usize {
-        usize::try_from(self.0).unwrap_or(usize::MAX)
-    }
-}
 
 /// By what a request's session is found.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +60,7 @@ pub struct Binding {
     pub primary: Option<CredentialId>,
     pub temporary: Option<CredentialId>,
     pub used: Instant,
-    /// Requests under way; a binding in use does not expire (D 16).
+    /// Requests under way; a binding in use does not expire.
     pub in_flight: u32,
     /// Somebody has answered.
     pub is_confirmed: bool,

@@ -1,4 +1,4 @@
-//! Who is talking: the session ids of a request (`spec/routing.md` 3.2 to 3.4 and 7.5).
+//! Who is talking: the session ids of a request.
 
 use super::scan::Scan;
 use super::signals::Signals;
@@ -68,7 +68,7 @@ pub fn response_name(response: &str) -> String {
     format!("resp:{response}")
 }
 
-/// The rows of spec/routing.md 7.5 but the last, in their order.
+/// The session that a header or a member of the body names, in the order of preference.
 fn named(signals: &Signals<'_>, scan: &Scan<'_>) -> Option<Identity> {
     let name = |kind: &str, id: &str| format!("{kind}:{id}");
     let user_id = scan.user_id.as_deref();
@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hashes_of_the_specification() {
+    fn ids_without_a_name_are_stable() {
         for (text, hash) in [
             ("usr:Hello world\n", 0x6f3a_f826_5071_0693_u64),
             (

@@ -1,13 +1,22 @@
-//! How much each credential has to do with its sessions.
+//! The load of each credential by its sessions.
 
 use std::time::{Duration, Instant};
-
-use super::bindings::CredentialId;
 
 /// A session counts half after this long without a request.
 const HALF_LIFE: Duration = Duration::from_secs(10 * 60);
 /// When weights have doubled this often, all are scaled back: long before a number overflows.
 const RENEWAL: f64 = 500.0;
+
+/// A credential, by the number that routing gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CredentialId(pub u32);
+
+impl CredentialId {
+    #[inline]
+    pub fn index(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
 
 /// The sessions of each credential, each weighted by how recently it was used.
 ///

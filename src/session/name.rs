@@ -1,5 +1,4 @@
-//! The names under which sessions are kept: digests, so that no id of a client is stored
-//! (spec/routing.md D 12).
+//! The names under which sessions are kept: digests, so that no id of a client is stored.
 
 use ring::digest;
 
@@ -32,7 +31,7 @@ impl Client {
 pub struct Name(pub(super) [u8; 16]);
 
 impl Name {
-    /// `client` is empty for anonymous clients (D 10); `model` is the base name asked for (D 6).
+    /// `client` is empty for anonymous clients; `model` is the base name asked for.
     pub fn new(client: &str, session: &str, model: &str) -> Self {
         let mut context = digest::Context::new(&digest::SHA256);
         for part in [client, session, model] {

@@ -1,4 +1,4 @@
-//! Which name of one client belongs to which binding. How many there may be is the owner's say.
+//! The index from the names of one client to its bindings. The owner bounds its size.
 
 use std::collections::{HashMap, VecDeque};
 

@@ -1,7 +1,7 @@
-//! How much each client holds of what is bounded for all of them together.
+//! Fair shares of a table that is bounded for all clients together.
 //!
-//! Where there is no more room, the client that holds the most gives way: whoever holds less than an equal share
-//! loses nothing, whatever the others do.
+//! When the table is full, the client with the most entries loses one: a client with less than an equal share loses
+//! nothing, whatever the others do.
 
 use std::collections::BTreeSet;
 

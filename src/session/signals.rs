@@ -1,4 +1,4 @@
-//! The headers by which clients name their sessions (spec/routing.md 7.5).
+//! The headers by which clients name their sessions.
 
 /// Bytes of an id that are believed; longer ones are none.
 const LONGEST: usize = 256;

@@ -1,4 +1,4 @@
-//! What upstreams gave out to be handed back, kept for clients that drop it (spec/dialects.md 3.6).
+//! What upstreams gave out to be handed back, kept for clients that drop it.
 //!
 //! It may be empty at any time: a conversation goes on without. What is kept is bounded in number, bytes and time;
 //! the keys are digests, so that neither the client's key nor an id or a thought can be read from them.
@@ -15,9 +15,9 @@ use ring::digest;
 use super::shares::Shares;
 use crate::translate::signature_cache::{By, Entry, Key};
 
-/// How long something is kept after it was last used (spec/dialects.md 3.6).
+/// How long something is kept after it was last used.
 pub const LIFE: Duration = Duration::from_secs(3 * 3600);
-/// How often what is too old is looked for (spec/dialects.md 3.6).
+/// How often what is too old is looked for.
 pub const SWEEP: Duration = Duration::from_secs(10 * 60);
 
 /// What an entry takes beside its words and signatures: key, links, its place in the map; bytes.
@@ -31,7 +31,6 @@ pub struct Bounds {
 }
 
 impl Default for Bounds {
-    /// spec/dialects.md 3.6.
     fn default() -> Self {
         Self {
             entries: 65_536,

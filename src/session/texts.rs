@@ -1,4 +1,4 @@
-//! The beginnings of the texts by which a conversation without a name is known (`spec/routing.md` 3.3).
+//! The beginnings of the texts by which a conversation without a name is known.
 
 use crate::json::Value;
 
@@ -33,7 +33,7 @@ impl Beginning {
     }
 
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
+        self.bytes.get(..self.length).unwrap_or(&self.bytes)
     }
 
     /// Adds one more text, a space between; an empty one is left out.
@@ -52,20 +52,20 @@ impl Beginning {
             Value::String(text) if !text.is_escaped() => self.push_bytes(text.raw().as_bytes()),
             // Only as much is decoded as counts.
             Value::String(text) => {
-                let room = self.bytes.get_mut(self.length..).unwrap_or_default();
-                self.length += text.start(room);
+                if let Some(room) = self.bytes.get_mut(self.length..) {
+                    self.length += text.start(room);
+                }
             }
             other => self.push_bytes(other.text().as_bytes()),
         }
     }
 
     fn push_bytes(&mut self, bytes: &[u8]) {
-        let room = self.bytes.get_mut(self.length..).unwrap_or_default();
-        let count = room.len().min(bytes.len());
-        if let (Some(room), Some(bytes)) = (room.get_mut(..count), bytes.get(..count)) {
-            room.copy_from_slice(bytes);
+        let room = self.bytes.iter_mut().skip(self.length);
+        for (place, byte) in room.zip(bytes) {
+            *place = *byte;
+            self.length += 1;
         }
-        self.length += count;
     }
 }
 

@@ -1,26 +1,26 @@
-//! One answer, as it is kept: its object taken apart, so that its items are kept once, whoever else refers to them.
+//! A stored response. Its items are separated, so that several responses can share them.
 
 use std::sync::Arc;
 
 use super::item::{self, Item, elements, member, string};
 use crate::json;
 
-/// What an answer takes beside its texts; bytes.
+/// The memory of a response besides its texts, bytes.
 const OVERHEAD: usize = 384;
 
-/// A response object, taken apart.
+/// The parts of a response object.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Parts<'a> {
     pub id: String,
-    /// What it says of being stored.
+    /// Its `store` member.
     pub store: Option<bool>,
     pub output: Vec<&'a str>,
-    /// What stands around the list of its output.
+    /// The texts before and after the list of its output.
     around: (&'a str, &'a str),
 }
 
 impl<'a> Parts<'a> {
-    /// `None` for what has no id and no output.
+    /// `None` without an id and an output.
     pub fn of(object: &'a [u8]) -> Option<Self> {
         let text = std::str::from_utf8(object).ok()?;
         let members = json::members(object).ok()?;
@@ -41,11 +41,11 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// An answer that is kept.
+/// A stored response.
 #[derive(Debug)]
 pub struct Answer {
     around: (Box<str>, Box<str>),
-    /// What it is the answer to: the conversation before it and the input of its request.
+    /// The conversation that it answers, including the input of its request.
     pub context: Box<[Arc<Item>]>,
     pub output: Box<[Arc<Item>]>,
 }
@@ -60,7 +60,7 @@ impl Answer {
         }
     }
 
-    /// The object as it came.
+    /// The original object.
     pub fn object(&self) -> String {
         let (before, after) = &self.around;
         let output = item::list(&self.output);
@@ -71,7 +71,7 @@ impl Answer {
         self.context.iter().chain(&self.output)
     }
 
-    /// What it takes in memory beside its items.
+    /// Its memory without its items.
     pub fn bytes(&self) -> usize {
         let items = self.context.len() + self.output.len();
         OVERHEAD + self.around.0.len() + self.around.1.len() + items * size_of::<Arc<Item>>()

@@ -1,4 +1,4 @@
-//! What is kept of one client.
+//! The stored responses of one client.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use lru::LruCache;
 use super::answer::{Answer, Parts};
 use super::item::Item;
 
-/// What a note takes beside its texts, and each item that it names; bytes.
+/// The memory of a record of an upstream's response besides its texts, and of each item in it; bytes.
 const NOTE: usize = 384;
 const NAMED: usize = 192;
 
-/// Where something is that was asked for by its id.
+/// Where a response or item is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found<T> {
     Here(T),
@@ -21,18 +21,18 @@ pub enum Found<T> {
     Nowhere,
 }
 
-/// An upstream that keeps an answer.
+/// A response that is stored by an upstream.
 #[derive(Debug, PartialEq, Eq)]
 pub struct AtUpstream {
     /// The id of the credential that has it.
     pub credential: Arc<str>,
-    /// The upstream's name of the model and the client's, where they differ.
+    /// The upstream's and the client's name of the model, if they differ.
     pub names: Option<(Box<str>, Box<str>)>,
 }
 
 #[derive(Debug)]
 pub(super) struct Held {
-    /// In the order of their use.
+    /// In order of use.
     answers: LruCache<Box<str>, Kept>,
     /// All items, by the hash of their text.
     items: HashMap<u64, Vec<Used>>,
@@ -56,7 +56,7 @@ enum What {
     },
 }
 
-/// An item, and how many places in answers it has.
+/// An item and the number of its uses in responses.
 #[derive(Debug)]
 struct Used {
     item: Arc<Item>,
@@ -66,7 +66,7 @@ struct Used {
 impl Default for Held {
     fn default() -> Self {
         Self {
-            // Sized by use: the cache reserves its whole capacity up front if it is told of it.
+            // Unbounded, because a bounded cache allocates its whole capacity at once.
             answers: LruCache::unbounded(),
             items: HashMap::new(),
             ids: HashMap::new(),
@@ -84,7 +84,7 @@ impl Held {
         self.bytes
     }
 
-    /// An answer. Finding it renews its life.
+    /// A response. This counts as a use.
     pub fn answer(&mut self, id: &str, life: Duration, now: Instant) -> Found<Arc<Answer>> {
         let Some(kept) = self.answers.get_mut(id) else {
             return Found::Nowhere;
@@ -105,14 +105,14 @@ impl Held {
         self.ids.get(id).cloned().unwrap_or(Found::Nowhere)
     }
 
-    /// The item of that text and hash, if some answer has it.
+    /// The item with that text and hash, if a response has it.
     pub fn known(&self, text: &str, hash: u64) -> Option<Arc<Item>> {
         let alike = self.items.get(&hash)?.iter();
         let mut same = alike.filter(|used| used.item.text() == text);
         same.next().map(|used| Arc::clone(&used.item))
     }
 
-    /// Keeps an answer, in place of an older one with the same id.
+    /// Stores a response, replacing one with the same id.
     pub fn keep(
         &mut self,
         parts: &Parts<'_>,
@@ -120,7 +120,7 @@ impl Held {
         output: &[Arc<Item>],
         now: Instant,
     ) {
-        // Before the old answer is removed, so that the items of both stay.
+        // Before the old response is removed, so that shared items stay.
         let context = context.iter().map(|item| self.take(item)).collect();
         let output = output.iter().map(|item| self.take(item)).collect();
         let answer = Answer::new(parts, context, output);
@@ -131,7 +131,7 @@ impl Held {
         self.answers.put(id.into(), Kept { used: now, what });
     }
 
-    /// Notes an answer that an upstream keeps.
+    /// Records a response that an upstream stores.
     pub fn note(&mut self, id: &str, items: Vec<Box<str>>, there: AtUpstream, now: Instant) {
         let there = Arc::new(there);
         self.remove(id);
@@ -147,7 +147,7 @@ impl Held {
         self.answers.put(id.into(), Kept { used: now, what });
     }
 
-    /// Forgets an answer; whether there was one.
+    /// Deletes a response. Returns whether it existed.
     pub fn remove(&mut self, id: &str) -> bool {
         let kept = self.answers.pop(id);
         kept.map(|kept| self.gone(id, &kept)).is_some()
@@ -159,7 +159,7 @@ impl Held {
         }
     }
 
-    /// Forgets what has not been used for `life`.
+    /// Removes what has not been used for `life`.
     pub fn sweep(&mut self, life: Duration, now: Instant) {
         while let Some((_, oldest)) = self.answers.peek_lru()
             && now.saturating_duration_since(oldest.used) > life
@@ -187,7 +187,7 @@ impl Held {
         }
     }
 
-    /// One more place for an item, which is the newest of its id. Returns the one of that text that is kept.
+    /// Adds a use of an item, which becomes the newest of its id. Returns the stored item with that text.
     fn take(&mut self, item: &Arc<Item>) -> Arc<Item> {
         let alike = self.items.entry(item.hash()).or_default();
         let known = alike

@@ -1,4 +1,4 @@
-//! Items of conversations, as clients and upstreams write them.
+//! Items of conversations, as text.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
 use crate::json::{Scanner, Span, Value};
 
-/// The longest id of its own that an item is known by, bytes.
+/// The longest id of an item that is used, bytes.
 const LONGEST_ID: usize = 256;
-/// What an item takes beside its text and id: its counts, and its places in the tables; bytes.
+/// The memory of an item besides its text and id, bytes.
 const OVERHEAD: usize = 192;
 
-/// An item, as it was written.
+/// An unchanged item.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Item {
     id: Box<str>,
@@ -23,7 +23,7 @@ pub struct Item {
 }
 
 impl Item {
-    /// `text` is a JSON object. An item without an id gets one that follows from its text and `seed`.
+    /// `text` is a JSON object. An item without an id gets one derived from its text and `seed`.
     pub fn new(text: &str, seed: u64) -> Self {
         let own = own_id(text);
         let has_own_id = own.is_some();
@@ -50,20 +50,20 @@ impl Item {
         &self.text
     }
 
-    /// Of the text, as [`hash`] gives it.
+    /// The [`hash`] of the text.
     pub fn hash(&self) -> u64 {
         self.hash
     }
 
-    /// What it takes in memory.
+    /// Its memory.
     pub fn bytes(&self) -> usize {
         bytes_of(&self.text) + 2 * self.id.len()
     }
 
-    /// The item as the vendor lists it: with an id, a type, a status, and a content that is a list.
+    /// The item as the vendor returns it: with an id, a type, a status, and a list as content.
     pub fn listed(&self) -> String {
         let Ok(Json::Object(mut item)) = serde_json::from_str(&self.text) else {
-            // Deeper than our trees are: as it was written.
+            // Nested too deeply to parse: unchanged.
             return self.text.to_string();
         };
         if !self.has_own_id {
@@ -87,7 +87,7 @@ impl Item {
         Json::Object(item).to_string()
     }
 
-    /// The text of a message of the user that is nothing but text.
+    /// The text of a user message that has only text.
     pub fn users_words(&self) -> Option<String> {
         let Ok(Json::Object(item)) = serde_json::from_str(&self.text) else {
             return None;
@@ -107,7 +107,7 @@ impl Item {
     }
 }
 
-/// The items that have a status in the vendor's lists.
+/// The types of items that have a status in the vendor's lists.
 const STATED: [&str; 5] = [
     "message",
     "function_call",
@@ -116,7 +116,7 @@ const STATED: [&str; 5] = [
     "custom_tool_call_output",
 ];
 
-/// How the vendor's ids of such items begin.
+/// The prefixes of the vendor's ids.
 fn prefix(kind: Option<&str>) -> &'static str {
     match kind {
         None | Some("message" | "") => "msg",
@@ -130,17 +130,17 @@ fn prefix(kind: Option<&str>) -> &'static str {
     }
 }
 
-/// By which equal texts are found.
+/// The hash by which equal texts are found.
 pub fn hash(text: &str, seed: u64) -> u64 {
     xxh3_64_with_seed(text.as_bytes(), seed)
 }
 
-/// What an item of that text takes in memory, without its id.
+/// The memory of an item with that text, without its id.
 pub fn bytes_of(text: &str) -> usize {
     OVERHEAD + text.len()
 }
 
-/// The id that an item has of its own.
+/// The id in an item.
 fn own_id(text: &str) -> Option<String> {
     let id = string(member(text, "id")?)?;
     (1..=LONGEST_ID)
@@ -148,7 +148,7 @@ fn own_id(text: &str) -> Option<String> {
         .then(|| id.into_owned())
 }
 
-/// The items of a request's `input`: those of a list, or the one message that a text stands for.
+/// The items of a request's `input`: those of the list, or a message for a string.
 pub fn of_input(input: &str) -> Vec<Cow<'_, str>> {
     match input.trim_ascii_start().starts_with('"') {
         true => vec![Cow::Owned(message_of(input))],
@@ -159,7 +159,7 @@ pub fn of_input(input: &str) -> Vec<Cow<'_, str>> {
     }
 }
 
-/// The message of the user that a text, given as JSON, stands for.
+/// The user message for a JSON string.
 pub fn message_of(text: &str) -> String {
     format!(
         r#"{{"type":"message","role":"user","content":[{{"type":"input_text","text":{}}}]}}"#,
@@ -167,7 +167,7 @@ pub fn message_of(text: &str) -> String {
     )
 }
 
-/// The objects in a list, and where they stand; none, if it is no list.
+/// The objects in a list with their positions; none if it is not a list.
 pub fn elements(list: &str) -> Vec<(Span, &str)> {
     let mut found = Vec::new();
     let mut scanner = Scanner::over(list);
@@ -189,7 +189,7 @@ pub fn elements(list: &str) -> Vec<(Span, &str)> {
     }
 }
 
-/// A member of an object; of several the last one.
+/// A member of an object; the last one if it is repeated.
 pub fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
     let mut found = None;
     let mut scanner = Scanner::over(object);
@@ -206,7 +206,7 @@ pub fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
     walked.ok().and(found)
 }
 
-/// What a JSON string says.
+/// The value of a JSON string.
 pub fn string(value: &str) -> Option<Cow<'_, str>> {
     match Scanner::over(value).value().ok()?.0 {
         Value::String(text) => Some(text.decode()),
@@ -214,7 +214,7 @@ pub fn string(value: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// All items as one JSON list.
+/// The items as a JSON list.
 pub fn list<'i>(items: impl IntoIterator<Item = &'i Arc<Item>>) -> String {
     let mut list = String::from("[");
     for item in items {

@@ -1,9 +1,9 @@
-//! Answers that clients of Responses refer to later: `previous_response_id`, `item_reference`, and the paths below
+//! Stored responses of the Responses API: `previous_response_id`, `item_reference`, and the paths below
 //! `/v1/responses/{id}`.
 //!
-//! What an upstream keeps itself is only noted, with the credential that has it. Of all others the answer is kept here
-//! as text, per client key, in memory, within bounds ([`Store`]). Nothing of it is written to disk, and nothing is
-//! found by another client's key.
+//! If an upstream stores its responses, only the credential that has them is recorded. All other responses are stored
+//! here as text, per client key, in memory, with limits ([`Store`]). They are not written to disk, and other client keys
+//! cannot access them.
 
 mod answer;
 mod held;

@@ -1,4 +1,4 @@
-//! The lists of items below `/v1/responses/{id}/input_items`, page by page.
+//! The pages of `/v1/responses/{id}/input_items`.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -7,11 +7,11 @@ use std::sync::Arc;
 use super::item::Item;
 use crate::wire::problem::{ErrorStatus, Problem};
 
-/// Items of a page, where the client does not say how many (the vendor's OpenAPI document, `listInputItems`).
+/// The default number of items per page (OpenAI's OpenAPI document, `listInputItems`).
 const USUAL: usize = 20;
 const MOST: usize = 100;
 
-/// Which items are wanted.
+/// The requested page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<'q> {
     limit: usize,
@@ -20,10 +20,10 @@ pub struct Page<'q> {
 }
 
 impl<'q> Page<'q> {
-    /// Reads the query. `value` gives a value by its name.
+    /// Parses the query. `value` returns a value by its name.
     ///
     /// # Errors
-    /// For what the vendor refuses, in its words.
+    /// For invalid values, with the vendor's message.
     pub fn read(value: impl Fn(&str) -> Option<Cow<'q, str>>) -> Result<Self, Box<Problem>> {
         let limit = match value("limit").filter(|limit| !limit.is_empty()) {
             Some(limit) => read_limit(&limit)?,
@@ -48,9 +48,9 @@ impl<'q> Page<'q> {
     /// The page of `items`, as JSON.
     ///
     /// # Errors
-    /// When there is no item after which it could begin.
+    /// When there is no item with the id in `after`.
     pub fn of(&self, items: &[Arc<Item>]) -> Result<String, Box<Problem>> {
-        // With an item that is listed twice, a client that reads page after page might never reach the end.
+        // If an item were listed twice, a client that reads page after page might never reach the end.
         let mut seen: HashSet<&str> = HashSet::new();
         let mut items: Vec<&Arc<Item>> =
             items.iter().filter(|item| seen.insert(item.id())).collect();

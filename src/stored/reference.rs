@@ -1,4 +1,4 @@
-//! What a request refers to of what was said before, and the request with that in its place.
+//! Finds references to stored responses and items in a request, and replaces them.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::item::{self, Item, elements, member, message_of, string};
 use super::sealed;
 use crate::json::{self, Member, Splice};
 
-/// A reference is no longer than this, bytes: longer items are not opened to look for one.
+/// The longest reference, bytes. Longer items are not parsed.
 const LONGEST: usize = 1024;
 
 /// The references of a request.
@@ -19,33 +19,33 @@ pub struct References<'b> {
     members: Vec<Member<'b>>,
     /// `previous_response_id`.
     pub previous: Option<Cow<'b, str>>,
-    /// The elements of its input that stand for others, in their order.
+    /// The references in its input, in order.
     pub named: Vec<Named<'b>>,
 }
 
 #[derive(Debug)]
 pub struct Named<'b> {
-    /// Where it stands in the input.
+    /// Its index in the input.
     span: json::Span,
     pub what: What<'b>,
 }
 
-/// What an element of an input stands for.
+/// The target of a reference.
 #[derive(Debug, PartialEq, Eq)]
 pub enum What<'b> {
-    /// An item, by its id.
+    /// An item by its id.
     Item(Cow<'b, str>),
-    /// A conversation that this gateway has compacted.
+    /// A conversation that this gateway compacted.
     Sealed(Cow<'b, str>),
 }
 
-/// What comes into the place of a named element.
+/// The replacement of a reference.
 #[derive(Clone, Debug)]
 pub enum Put {
     Item(Arc<Item>),
     /// A JSON object.
     Text(String),
-    /// It stays: somebody else knows what it means.
+    /// It is kept for the upstream.
     Nothing,
 }
 
@@ -60,7 +60,7 @@ impl Put {
 }
 
 impl<'b> References<'b> {
-    /// The references of a body; `None` for one that has none, or is no JSON object.
+    /// The references of a body; `None` if it has none or is not a JSON object.
     pub fn of(body: &'b [u8]) -> Option<Self> {
         const MARKS: [&str; 3] = [
             "\"item_reference\"",
@@ -92,17 +92,16 @@ impl<'b> References<'b> {
         has_any.then_some(references)
     }
 
-    /// Bytes that the body has at most once all that is put in.
+    /// The largest size of the body after the replacement.
     pub fn size(&self, before: &[&[Arc<Item>]], puts: &[Put]) -> usize {
         let before = before.iter().flat_map(|items| items.iter());
         let before: usize = before.map(|item| item.text().len() + 1).sum();
         let puts: usize = puts.iter().filter_map(Put::text).map(str::len).sum();
-        // A text as input becomes a message.
+        // A string as input becomes a message.
         self.body.len() + before + puts + 128
     }
 
-    /// The body with `before` in the place of the previous answer, if it is given, and `puts` in the place of what
-    /// is named.
+    /// The body with `before` instead of the previous response, if given, and `puts` instead of the references.
     pub fn put_in(&self, before: Option<&[&[Arc<Item>]]>, puts: &[Put]) -> Vec<u8> {
         let mut splice = Splice::new(self.body.as_bytes());
         let input = self
@@ -150,7 +149,7 @@ impl<'b> References<'b> {
         splice.pieces().collect::<Vec<_>>().concat()
     }
 
-    /// What stands between the brackets of `input`, with `puts` in it.
+    /// The elements of `input`, with `puts`.
     fn own_items(&self, input: &str, puts: &[Put]) -> String {
         let mut own = String::new();
         let mut at = 1;
@@ -166,7 +165,7 @@ impl<'b> References<'b> {
     }
 }
 
-/// What an element stands for, if it is not itself.
+/// The target of an element, if it is a reference.
 fn what(element: &str) -> Option<What<'_>> {
     let is_sealed = memmem::find(element.as_bytes(), sealed::PREFIX.as_bytes()).is_some();
     if !is_sealed && element.len() > LONGEST {
@@ -178,7 +177,7 @@ fn what(element: &str) -> Option<What<'_>> {
     match (&*kind, content) {
         ("compaction" | "compaction_summary", Some(content)) => Some(What::Sealed(content)),
         ("item_reference", _) => text("id").map(What::Item),
-        // The type may be left out (`ItemReferenceParam`).
+        // The type is optional (`ItemReferenceParam`).
         ("", _) if member(element, "role").is_none() => text("id").map(What::Item),
         _ => None,
     }

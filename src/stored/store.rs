@@ -1,4 +1,4 @@
-//! The answers of all clients, within bounds.
+//! The stored responses of all clients.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -16,29 +16,28 @@ use crate::budget::{Budget, Exhausted, Reservation};
 use crate::session::name::Client;
 use crate::session::shares::Shares;
 
-/// How long an answer is kept after it was last used.
+/// How long a response is kept after its last use.
 pub const LIFE: Duration = Duration::from_secs(24 * 3600);
-/// How often what is too old is looked for.
+/// How often expired responses are removed.
 pub const SWEEP: Duration = Duration::from_secs(10 * 60);
 
-/// How much is kept. Beyond the bounds of one client its least recently used answer is removed; beyond the bounds of
-/// all, the least recently used answer of the client that has the most.
+/// The limits. Above the limit of a client, its least recently used response is removed; above the total limit, the least
+/// recently used response of the client with the most.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Of one client.
+    /// The limits of one client.
     pub answers: usize,
     pub bytes: usize,
-    /// Of all of them.
+    /// The total limits.
     pub all_answers: usize,
     pub all_bytes: usize,
 }
 
 impl Bounds {
-    /// The most that answers may take where memory is plenty, bytes.
+    /// The absolute limit for responses, bytes.
     const MOST: usize = 128 * 1024 * 1024;
 
-    /// For a process whose bodies and answers may take `memory` bytes: a quarter of them, and of that half for one
-    /// client.
+    /// The limits for a memory budget of `memory` bytes: a quarter in total, and half of that for one client.
     pub fn within(memory: usize) -> Self {
         let all_bytes = (memory / 4).min(Self::MOST);
         Self {
@@ -50,18 +49,18 @@ impl Bounds {
     }
 }
 
-/// An answer to be kept.
+/// A response to store.
 #[derive(Debug)]
 pub struct NewAnswer<'a> {
     pub parts: Parts<'a>,
-    /// What it is the answer to.
+    /// The conversation that it answers.
     pub context: Vec<Arc<Item>>,
 }
 
-/// All that is kept. It survives reloads of the configuration, and its bytes are part of the budget.
+/// The store. It survives reloads of the configuration; its bytes are part of the memory budget.
 #[derive(Debug)]
 pub struct Store {
-    /// Makes ids and hashes this process's own.
+    /// A random seed for ids and hashes.
     seed: u64,
     bounds: Bounds,
     budget: Budget,
@@ -73,7 +72,7 @@ struct Table {
     clients: HashMap<Client, Held>,
     answers: Shares<Client>,
     bytes: Shares<Client>,
-    /// As many bytes as all clients have.
+    /// The reserved memory for all clients.
     reservation: Reservation,
 }
 
@@ -92,27 +91,27 @@ impl Store {
         }
     }
 
-    /// An answer, by its id. Finding it renews its life.
+    /// A response by its id. This counts as a use.
     pub fn answer(&self, client: Client, id: &str, now: Instant) -> Found<Arc<Answer>> {
         let mut found = Found::Nowhere;
         let mut table = self.table.lock();
         table.change(client, |held| found = held.answer(id, LIFE, now));
-        // One that is too old is removed.
+        // An expired one is removed.
         table.settle();
         found
     }
 
-    /// The newest item of an id.
+    /// The newest item with an id.
     pub fn item(&self, client: Client, id: &str) -> Found<Arc<Item>> {
         let table = self.table.lock();
         let held = table.clients.get(&client);
         held.map_or(Found::Nowhere, |held| held.item(id))
     }
 
-    /// Items of these texts, those that are known already without a copy; and what the others take of the budget.
+    /// Items with these texts, without copies of known ones, and the reserved memory of new ones.
     ///
     /// # Errors
-    /// When the budget has no room for them.
+    /// When the budget is exhausted.
     pub fn items(
         &self,
         client: Client,
@@ -140,7 +139,7 @@ impl Store {
         Ok((items.collect(), reservation))
     }
 
-    /// Keeps an answer, in place of an older one with the same id.
+    /// Stores a response, replacing one with the same id.
     pub fn keep(&self, client: Client, new: NewAnswer<'_>, now: Instant) {
         let NewAnswer { parts, context } = new;
         let output = parts
@@ -153,7 +152,7 @@ impl Store {
         table.make_room(client, &self.bounds);
     }
 
-    /// Notes an answer that the upstream keeps, with the ids of its items.
+    /// Records a response that the upstream stores, with the ids of its items.
     pub fn note(
         &self,
         client: Client,
@@ -167,7 +166,7 @@ impl Store {
         table.make_room(client, &self.bounds);
     }
 
-    /// Forgets an answer; whether there was one.
+    /// Deletes a response. Returns whether it existed.
     pub fn delete(&self, client: Client, id: &str) -> bool {
         let mut is_gone = false;
         let mut table = self.table.lock();
@@ -176,7 +175,7 @@ impl Store {
         is_gone
     }
 
-    /// Forgets what has not been used for long enough. Returns how many answers that were.
+    /// Removes expired responses. Returns their number.
     pub fn sweep(&self, now: Instant) -> usize {
         let mut table = self.table.lock();
         let before = table.answers.total();
@@ -187,19 +186,19 @@ impl Store {
         table.settle();
         let swept = before - table.answers.total();
         if table.clients.is_empty() && swept > 0 {
-            // A map keeps the room it once had.
+            // A map does not shrink by itself.
             table.clients = HashMap::new();
         }
         swept
     }
 
-    /// How many answers there are, and their bytes.
+    /// The number of responses and their bytes.
     pub fn size(&self) -> (usize, usize) {
         let table = self.table.lock();
         (table.answers.total(), table.bytes.total())
     }
 
-    /// The same of one client.
+    /// The number of responses of one client and their bytes.
     pub fn size_of(&self, client: Client) -> (usize, usize) {
         let table = self.table.lock();
         let held = table.clients.get(&client);
@@ -212,7 +211,7 @@ impl Store {
 }
 
 impl Table {
-    /// Changes what is kept of a client.
+    /// Changes the responses of a client.
     fn change(&mut self, client: Client, change: impl FnOnce(&mut Held)) {
         let held = self.clients.entry(client).or_default();
         let (answers, bytes) = (held.count(), held.bytes());
@@ -224,7 +223,7 @@ impl Table {
         }
     }
 
-    /// Removes what is too much after something was added for `client`.
+    /// Enforces the limits after an addition for `client`.
     fn make_room(&mut self, client: Client, bounds: &Bounds) {
         while self
             .clients
@@ -248,7 +247,7 @@ impl Table {
         }
     }
 
-    /// Has the budget know how much there is; whether it has room for that.
+    /// Updates the reserved memory. Returns whether the budget allows it.
     fn settle(&mut self) -> bool {
         self.reservation.resize(self.bytes.total()).is_ok()
     }

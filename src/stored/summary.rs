@@ -1,5 +1,4 @@
-//! Compacting a conversation at an upstream that has no such operation: the model is asked for a summary, which then
-//! replaces the conversation.
+//! Compaction for upstreams without that operation: the model writes a summary, which replaces the conversation.
 
 use std::sync::Arc;
 
@@ -12,19 +11,19 @@ use super::sealed::Sealer;
 use crate::json::fields::Put;
 use crate::json::{self, Splice};
 
-/// What the model is asked.
+/// The prompt for the model.
 const PROMPT: &str = "Summarize the conversation above. Someone else will continue it and will see your summary \
 instead of the conversation, so include everything that is needed to go on: what the user wants and every \
 constraint they gave, what was decided and why, what was done (files, commands and results that matter), what is \
 still open, and the next step. Answer with the summary only. Do not call tools.";
 
-/// The text in front of a summary in a later request.
+/// The text before a summary in a later request.
 const LEAD: &str = "The conversation up to this point was replaced by this summary of it:";
-/// The text in place of a summary that cannot be read.
+/// The text instead of a summary that cannot be decrypted.
 const UNREADABLE: &str =
     "The conversation up to this point was replaced by a summary that cannot be read here.";
 
-/// Members of a request that do not concern a summary.
+/// Members that are removed from the request for a summary.
 const LEFT_OUT: [&str; 10] = [
     "stream",
     "stream_options",
@@ -38,10 +37,10 @@ const LEFT_OUT: [&str; 10] = [
     "context_management",
 ];
 
-/// Text of users that is returned together with the summary, bytes.
+/// The most bytes of user messages that are returned with the summary.
 const MOST_WORDS: usize = 64 * 1024;
 
-/// Whether the last item of the input of `body` asks for the conversation to be compacted.
+/// Whether the last item of the input of `body` is a `compaction_trigger`.
 pub fn is_triggered(body: &[u8]) -> bool {
     const TRIGGER: &str = "compaction_trigger";
     if memmem::rfind(body, TRIGGER.as_bytes()).is_none() {
@@ -52,7 +51,7 @@ pub fn is_triggered(body: &[u8]) -> bool {
     last.and_then(string).as_deref() == Some(TRIGGER)
 }
 
-/// The request for a summary of the conversation in `body`; `None` if that is no JSON object.
+/// The request for a summary of the conversation in `body`; `None` if that is not a JSON object.
 pub fn request(body: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(body).ok()?;
     let members = json::members(body).ok()?;
@@ -81,16 +80,16 @@ pub fn request(body: &[u8]) -> Option<Vec<u8>> {
     splice.append_member("store", "false");
     let has_tools = member(text, "tools").is_some_and(|tools| !elements(tools).is_empty());
     if has_tools {
-        // They stay, because the conversation calls them.
+        // Tools stay, because the conversation has calls of them.
         splice.append_member("tool_choice", "\"none\"");
     }
     Some(splice.pieces().collect::<Vec<_>>().concat())
 }
 
-/// What a compaction is answered with.
+/// The answer to a compaction.
 #[derive(Clone, Copy, Debug)]
 pub struct Compacted<'a> {
-    /// Unique to the request.
+    /// A unique id.
     pub id: &'a str,
     /// Seconds since 1970.
     pub created: u64,
@@ -101,7 +100,7 @@ pub struct Compacted<'a> {
 }
 
 impl Compacted<'_> {
-    /// The summary, which only holders of the client's key can read.
+    /// The summary, encrypted with a key derived from the client's.
     fn item(&self, answer: &Value, sealer: &Sealer) -> Option<Value> {
         let summary = words(answer);
         if summary.trim().is_empty() {
@@ -113,7 +112,7 @@ impl Compacted<'_> {
         )
     }
 
-    /// A response of which the summary is the only item.
+    /// A response with the summary as its only item.
     pub fn response(&self, sealer: &Sealer) -> Option<Vec<u8>> {
         let mut answer: Value = serde_json::from_slice(self.answer).ok()?;
         let item = self.item(&answer, sealer)?;
@@ -159,8 +158,8 @@ impl Compacted<'_> {
         Some(out.into_bytes())
     }
 
-    /// The vendor's `response.compaction`: the newest messages of the user, as many as fit, and the summary. `None`
-    /// when the model gave no text, or the system has no randomness.
+    /// The vendor's `response.compaction`: the newest user messages within the limit, and the summary. `None` if the model
+    /// returned no text, or the system has no random bytes.
     pub fn object(&self, sealer: &Sealer) -> Option<Vec<u8>> {
         let answer: Value = serde_json::from_slice(self.answer).ok()?;
         let summary = self.item(&answer, sealer)?;
@@ -189,7 +188,7 @@ impl Compacted<'_> {
     }
 }
 
-/// The message that a summary is put in as.
+/// The message that contains a summary.
 pub fn message(summary: Option<&str>) -> String {
     let said = match summary {
         Some(summary) => format!("{LEAD}\n\n{summary}"),
@@ -202,7 +201,7 @@ fn is_ours(words: &str) -> bool {
     words.starts_with(LEAD) || words.starts_with(UNREADABLE)
 }
 
-/// All that an answer says in words.
+/// The text of an answer.
 fn words(answer: &Value) -> String {
     let list = |value: &Value, name: &str| {
         let list = value.get(name).and_then(Value::as_array);

@@ -1,6 +1,6 @@
-//! The books: totals that are exact whatever happens, and the newest of the attempts behind them.
+//! Exact totals, and the newest of the attempts that they count.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::snapshot::{Api, Detail, Model, Requests, Snapshot};
@@ -179,29 +179,28 @@ impl Ledger {
     }
 
     fn marks(&self) -> HashSet<u128> {
-        let mut names = vec![("", ""); self.rows];
-        for (api, account) in &self.apis {
-            for (model, (row, _)) in &account.models {
-                if let Some(name) = names.get_mut(*row) {
-                    *name = (api, model);
-                }
-            }
-        }
-        let name = |row: usize| names.get(row).copied().unwrap_or_default();
-        let marks = self.details.iter().map(|(row, detail)| {
-            let (api, model) = name(*row);
-            mark(api, model, detail)
+        let details = self.details_by_row();
+        let rows = self.apis.iter().flat_map(|(api, account)| {
+            let models = account.models.iter();
+            models.map(move |(model, (row, _))| (api, model, row))
+        });
+        let marks = rows.flat_map(|(api, model, row)| {
+            let details = details.get(row).into_iter().flatten();
+            details.map(move |detail| mark(api, model, detail))
         });
         marks.collect()
     }
 
-    pub fn snapshot(&self, names: Names) -> Snapshot {
-        let mut details = vec![Vec::new(); self.rows];
+    fn details_by_row(&self) -> HashMap<usize, Vec<&Detail>> {
+        let mut details: HashMap<usize, Vec<&Detail>> = HashMap::new();
         for (row, detail) in &self.details {
-            if let Some(details) = details.get_mut(*row) {
-                details.push(detail.clone());
-            }
+            details.entry(*row).or_default().push(detail);
         }
+        details
+    }
+
+    pub fn snapshot(&self, names: Names) -> Snapshot {
+        let details = self.details_by_row();
         let mut apis = BTreeMap::new();
         for (api, account) in &self.apis {
             let models = account.models.iter().map(|(model, (row, sum))| {
@@ -209,9 +208,11 @@ impl Ledger {
                     total_requests: sum.requests,
                     total_tokens: sum.tokens,
                     details: details
-                        .get_mut(*row)
-                        .map(std::mem::take)
-                        .unwrap_or_default(),
+                        .get(row)
+                        .into_iter()
+                        .flatten()
+                        .map(|detail| Detail::clone(detail))
+                        .collect(),
                 };
                 (model.clone(), shown)
             });

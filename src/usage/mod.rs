@@ -1,4 +1,4 @@
-//! Usage statistics: what attempts at upstreams have cost, by client and model (`spec/config.md` 6.4).
+//! Usage statistics: what attempts at upstreams have cost, by client and model.
 //!
 //! Totals are exact; of single attempts the newest are kept ([`DETAILS`]). A request that took three attempts is
 //! three here, and one in [`Requests`]. Nothing is read from a file or a clock here.
@@ -20,7 +20,7 @@ pub use tokens::Tokens;
 
 pub use crate::time::Timestamp;
 
-/// Details kept at most (`spec/config.md` 8, row 12). About 120 bytes each.
+/// Details kept at most. About 120 bytes each.
 pub const DETAILS: usize = 100_000;
 
 /// What is written; 0 is what the earliest exports say.
@@ -101,8 +101,11 @@ impl Statistics {
     }
 
     /// The statistics as a document that this and other gateways import.
-    pub fn export(&self, names: Names, now: SystemTime) -> Vec<u8> {
-        written(&Document {
+    ///
+    /// # Errors
+    /// When they cannot be put into JSON.
+    pub fn export(&self, names: Names, now: SystemTime) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(&Document {
             version: VERSION,
             exported_at: Some(Timestamp::utc(now)),
             usage: self.snapshot(names),
@@ -139,12 +142,15 @@ impl Statistics {
             }
             (ledger.snapshot(Names::Raw), ledger.requests)
         };
-        Some(written(&Document {
+        let document = serde_json::to_vec(&Document {
             version: VERSION,
             exported_at: Some(Timestamp::utc(now)),
             usage,
             requests: Some(requests),
-        }))
+        });
+        document
+            .inspect_err(|error| log::error!("cannot save the statistics: {error}"))
+            .ok()
     }
 
     /// Has the next [`Statistics::save`] give all of it, because the last one was lost.
@@ -172,11 +178,6 @@ fn read(json: &[u8]) -> Result<Document, ImportError> {
         0 | VERSION => Ok(document),
         _ => Err(ImportError::UnsupportedVersion),
     }
-}
-
-fn written(document: &Document) -> Vec<u8> {
-    // Cannot fail: the keys are strings.
-    serde_json::to_vec(document).unwrap_or_default()
 }
 
 impl fmt::Display for ImportError {

@@ -1,11 +1,11 @@
-//! The statistics as JSON: what is shown, exported, imported and kept in a file (`spec/config.md` 6.4).
+//! The statistics as JSON: what is shown, exported, imported and kept in a file.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::tokens::Tokens;
+use super::tokens::{Tokens, count};
 use crate::time::Timestamp;
 
 /// All there is to know. Prints nothing of itself: it can hold client keys.
@@ -112,14 +112,6 @@ impl Default for Detail {
             failed: false,
         }
     }
-}
-
-/// Nothing is less than none.
-pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let number = Option::<i64>::deserialize(deserializer)?;
-    Ok(number
-        .and_then(|number| u64::try_from(number).ok())
-        .unwrap_or(0))
 }
 
 /// Others write null for what is empty.

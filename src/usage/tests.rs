@@ -106,7 +106,7 @@ fn keys_are_masked_and_routes_are_not() {
         names(Names::Raw),
         ["POST /v1/messages", "clie-and-another-body", KEY, "unknown"]
     );
-    let export = statistics.export(Names::Masked, moment(MORNING));
+    let export = statistics.export(Names::Masked, moment(MORNING)).unwrap();
     assert!(!String::from_utf8(export).unwrap().contains(KEY));
 }
 
@@ -116,7 +116,7 @@ fn an_export_adds_nothing_where_it_came_from() {
         let here = statistics();
         here.record(attempt(false));
         here.record(attempt(true));
-        let export = here.export(names, moment(MORNING));
+        let export = here.export(names, moment(MORNING)).unwrap();
         let text = String::from_utf8(export.clone()).unwrap();
         assert!(text.starts_with(r#"{"version":1,"exported_at":"2026-04-16T02:00:00Z","usage":{"#));
         assert!(!text.contains("\"requests\""));

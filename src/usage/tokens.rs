@@ -1,8 +1,7 @@
 //! Tokens as the statistics count them: by the vendors' own fields.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::snapshot::count;
 use crate::wire::Dialect;
 use crate::wire::usage::Usage;
 
@@ -85,6 +84,14 @@ impl Tokens {
             ..self
         }
     }
+}
+
+/// A count as files have it: null and negative numbers are 0.
+pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let number = Option::<i64>::deserialize(deserializer)?;
+    Ok(number
+        .and_then(|number| u64::try_from(number).ok())
+        .unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -74,8 +74,7 @@ pub fn meaning(dialect: Dialect, event: &Event, data: Option<&[u8]>) -> Meaning 
     }
 }
 
-/// The status that fits an error in JSON: a body, an event, or the error object itself. 502 when it does not
-/// say (spec/dialects.md 5.6, spec/providers.md 2.3).
+/// The status of an error in JSON: a body, an event, or the error object itself. 502 if it has none.
 pub fn error_status(json: &[u8]) -> u16 {
     let json: Value = serde_json::from_slice(json).unwrap_or_default();
     let error = error_object(&json);

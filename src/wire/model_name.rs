@@ -1,4 +1,4 @@
-//! Model names as clients write them: `[prefix "/"] name ["(" thinking ")"]` (`spec/http.md` 5).
+//! Model names as clients write them: `[prefix "/"] name ["(" thinking ")"]`.
 //!
 //! Where the prefix ends only the catalogue can say, since ids may hold `/` themselves.
 

@@ -1,5 +1,5 @@
-//! Whether what an upstream has said so far is an answer yet: streams open before there is anything to tell,
-//! and some answers say nothing at all (spec/routing.md 7.7).
+//! Decides whether the beginning of a stream has content yet: streams begin before there is content, and some answers have
+//! none at all.
 
 #![allow(
     clippy::indexing_slicing,

@@ -1,5 +1,5 @@
-//! The output of a Responses answer, for upstreams that tell it item by item and leave it out of the answer
-//! in the closing event (spec/http.md B 14a, spec/providers.md 10.1).
+//! Collects the output of a Responses answer, for upstreams that send it item by item and omit it in the final event, as the
+//! backend of ChatGPT does.
 
 use std::io::Read;
 

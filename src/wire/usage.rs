@@ -1,4 +1,4 @@
-//! What an answer says it cost, read from the vendors' own fields (spec/dialects.md 4.1).
+//! The usage of an answer, read from the fields of each vendor.
 
 use std::sync::LazyLock;
 
@@ -309,7 +309,7 @@ impl Said {
 mod tests {
     use super::*;
 
-    /// The worked example of spec/dialects.md 4.1.
+    /// One answer, written in each dialect below.
     const EXAMPLE: Usage = Usage {
         input: 1000,
         output: 130,

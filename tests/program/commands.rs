@@ -20,7 +20,7 @@ fn the_command_line_overrides_host_and_port_also_after_a_reload() {
     folder.write("c.yaml", &CONFIG.replace("[one]", "[two]"));
     program.expect("reloaded");
     assert_eq!(call(address, "GET", "/v1/models", "two", "").0, 200);
-    assert!(!program.printed().contains("restart required"));
+    assert!(!program.printed().contains("a restart is required"));
     program.signal("TERM");
     assert_eq!(program.wait().code(), Some(0));
 }

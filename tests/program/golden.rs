@@ -220,7 +220,8 @@ impl Session {
         text = text.replace(version, "holdfast VERSION");
         // Time and request of a log line.
         // The proxy is the harness's.
-        let is_shown = |line: &&str| !line.is_empty() && !line.contains("proxy of the environment");
+        let is_shown =
+            |line: &&str| !line.is_empty() && !line.contains("proxy from the environment");
         let lines = text.lines().filter(is_shown).map(|line| {
             let level = line.find("] [").map(|at| (at, line[at + 3..].find("] [")));
             match level {

@@ -78,7 +78,7 @@ fn https_is_served_and_its_certificate_renewed() {
 
     // A broken pair changes nothing, a new one is taken up without a word from anybody.
     fs::write(&key, "no key").unwrap();
-    program.expect("the certificate stays as it was");
+    program.expect("the previous certificate stays in use");
     assert_eq!(health(address, &first), Some(200));
     let second = pair(&folder);
     eventually(

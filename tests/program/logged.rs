@@ -220,7 +220,10 @@ fn the_folder_is_announced_and_made_when_it_is_needed() {
         ],
     );
     let address = program.address();
-    program.expect(&format!("logs of requests go to {}", logs.display()));
+    program.expect(&format!(
+        "files of requests are written to {}",
+        logs.display()
+    ));
     let ask = || call(address, "POST", "/v1/messages", "client-secret-1", BODY).0;
     assert_eq!(ask(), 200);
     program.expect("200 | ");

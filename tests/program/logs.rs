@@ -212,7 +212,7 @@ fn requests_are_logged_whole_once_that_is_asked_for() {
     setup.reload("request-log: true\ncommercial-mode: true");
     setup
         .program
-        .expect("commercial-mode changed, restart required");
+        .expect("commercial-mode changed; a restart is required");
     assert_eq!(setup.ask(BODY).0, 200);
     // What was in force at the start still is: requests are logged.
     setup.logs("v1-messages-", 3);

@@ -107,8 +107,8 @@ fn what_has_changed_is_told_and_what_waits_for_a_restart() {
         + "debug: true\nlimits: {workers: 3}\nclaude-api-key: [{api-key: upstream-secret-1, priority: 2}, {api-key: upstream-secret-2}]\n";
     fs::write(&path, after).unwrap();
     expect_key(&program, address, "second-secret");
-    program.expect("port changed, restart required");
-    program.expect("limits.workers changed, restart required");
+    program.expect("port changed; a restart is required");
+    program.expect("limits.workers changed; a restart is required");
     program.expect("config: changed: port, api-keys, limits.workers, debug");
     program.expect("changed\n");
     let printed = program.printed();

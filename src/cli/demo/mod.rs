@@ -16,7 +16,7 @@ mod refusals;
 
 use super::notify::Manager;
 use super::output::{complain, print};
-use super::{exit, serve, signals};
+use super::{exit, serve};
 use crate::config;
 use crate::demo::{self, Upstreams};
 use crate::gateway::{Gateway, StartError};
@@ -30,7 +30,7 @@ const API_KEY: &str = "demo-key";
 const DELTA_DELAY: Duration = Duration::from_millis(40);
 
 pub fn run(port: u16, json: bool) -> ExitCode {
-    let signals = match signals::take(&[SIGINT, SIGTERM]) {
+    let signals = match serve::take_signals(&[SIGINT, SIGTERM]) {
         Ok(signals) => signals,
         Err(error) => return fail(&format!("cannot take signals: {error}"), exit::INPUT),
     };

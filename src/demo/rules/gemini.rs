@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use super::gemini_schema::{declarations, either};
 use super::{Asked, Rule, gemini_schema, is_word, list, text};
-use crate::demo::ask::Fault;
+use crate::demo::target::Fault;
 
 pub const RULES: [Rule; 8] = [
     some_content,
@@ -17,14 +18,6 @@ pub const RULES: [Rule; 8] = [
     functions,
     gemini_schema::words,
 ];
-
-/// A member in either spelling.
-pub fn either<'a>(value: &'a Value, camel: &str, snake: &str) -> &'a Value {
-    match &value[camel] {
-        Value::Null => &value[snake],
-        member => member,
-    }
-}
 
 fn contents<'a>(asked: Asked<'a>) -> &'a [Value] {
     list(&asked.body["contents"])
@@ -191,21 +184,6 @@ fn signatures(asked: Asked<'_>) -> Option<Fault> {
         )
         .into(),
     )
-}
-
-/// The declarations of functions, each with its place.
-pub fn declarations(body: &Value) -> Vec<(String, &Value)> {
-    let mut found = Vec::new();
-    for (index, tool) in list(&body["tools"]).iter().enumerate() {
-        let declared = either(tool, "functionDeclarations", "function_declarations");
-        for (at, function) in list(declared).iter().enumerate() {
-            found.push((
-                format!("tools[{index}].function_declarations[{at}]"),
-                function,
-            ));
-        }
-    }
-    found
 }
 
 /// ai.google.dev, `FunctionDeclaration.name`; the words as in evalstate/fast-agent's documentation.

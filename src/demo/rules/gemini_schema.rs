@@ -3,9 +3,8 @@
 
 use serde_json::Value;
 
-use super::Asked;
-use super::gemini::{declarations, either};
-use crate::demo::ask::Fault;
+use super::{Asked, list};
+use crate::demo::target::Fault;
 
 /// The fields of `Schema`, in either spelling.
 const WORDS: [&str; 30] = [
@@ -106,4 +105,27 @@ fn flaw(schema: &Value, place: &str, depth: usize) -> Option<Fault> {
     let items = std::iter::once((format!("{place}.items"), &schema["items"]));
     let mut inner = properties.chain(choices).chain(items);
     inner.find_map(|(place, schema)| flaw(schema, &place, depth + 1))
+}
+
+/// A member in either spelling.
+pub fn either<'a>(value: &'a Value, camel: &str, snake: &str) -> &'a Value {
+    match &value[camel] {
+        Value::Null => &value[snake],
+        member => member,
+    }
+}
+
+/// The declarations of functions, each with its place.
+pub fn declarations(body: &Value) -> Vec<(String, &Value)> {
+    let mut found = Vec::new();
+    for (index, tool) in list(&body["tools"]).iter().enumerate() {
+        let declared = either(tool, "functionDeclarations", "function_declarations");
+        for (at, function) in list(declared).iter().enumerate() {
+            found.push((
+                format!("tools[{index}].function_declarations[{at}]"),
+                function,
+            ));
+        }
+    }
+    found
 }

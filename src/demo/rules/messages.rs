@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Asked, Rule, list, messages_marks, messages_tools, text};
-use crate::demo::ask::Fault;
+use super::{Asked, Rule, list, messages_tools, text};
+use crate::demo::target::Fault;
 
 /// What holds for whoever asks for an answer.
 pub const GENERATING: [Rule; 4] = [length, prefill, thinking, stop];
@@ -21,13 +21,13 @@ pub const RULES: [Rule; 15] = [
     messages_tools::results,
     messages_tools::tools,
     messages_tools::choice,
-    messages_marks::count,
-    messages_marks::order,
+    mark_count,
+    mark_order,
     user,
 ];
 
 /// The blocks of a content, of results too, each with its place. A plain text is a block without one.
-pub fn each_block<'a>(body: &'a Value, mut see: impl FnMut(&str, &'a Value)) {
+fn each_block<'a>(body: &'a Value, mut see: impl FnMut(&str, &'a Value)) {
     for (index, message) in list(&body["messages"]).iter().enumerate() {
         for (at, block) in list(&message["content"]).iter().enumerate() {
             let place = format!("messages.{index}.content.{at}");
@@ -221,4 +221,51 @@ fn user(asked: Asked<'_>) -> Option<Fault> {
     let user = text(&asked.body["metadata"]["user_id"]);
     let is_long = user.chars().count() > 256;
     is_long.then(|| "metadata.user_id: String should have at most 256 characters".into())
+}
+
+// Marks for the prompt cache (platform.claude.com, "Prompt caching").
+
+/// The marks in the order in which the vendor goes through them: tools, system text, messages.
+fn marks(body: &Value) -> Vec<(String, &Value)> {
+    let mut marks = Vec::new();
+    for name in ["tools", "system"] {
+        for (at, block) in list(&body[name]).iter().enumerate() {
+            marks.push((format!("{name}.{at}"), &block["cache_control"]));
+        }
+    }
+    each_block(body, |place, block| {
+        marks.push((place.to_owned(), &block["cache_control"]))
+    });
+    marks.retain(|(_, mark)| !mark.is_null());
+    marks
+}
+
+/// At most four; the words as in tghamm/Anthropic.SDK, issue 50.
+fn mark_count(asked: Asked<'_>) -> Option<Fault> {
+    let count = marks(asked.body).len();
+    let is_too_many = count > 4;
+    is_too_many.then(|| {
+        format!("A maximum of 4 blocks with cache_control may be provided. Found {count}.").into()
+    })
+}
+
+/// Marks for an hour come first ("Mixing different TTLs").
+fn mark_order(asked: Asked<'_>) -> Option<Fault> {
+    let mut has_short = false;
+    for (place, mark) in marks(asked.body) {
+        match mark["ttl"] == "1h" {
+            true if has_short => {
+                return Some(
+                    format!(
+                        "{place}.cache_control.ttl: a ttl='1h' cache_control block must not come after a ttl='5m' \
+                         cache_control block. Note that blocks are processed in the following order: `tools`, \
+                         `system`, `messages`."
+                    )
+                    .into(),
+                );
+            }
+            is_long => has_short |= !is_long,
+        }
+    }
+    None
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::{Asked, is_word, list, text};
-use crate::demo::ask::Fault;
+use crate::demo::target::Fault;
 
 const OTHERS: &str = "_-";
 
@@ -50,8 +50,8 @@ pub fn results(asked: Asked<'_>) -> Option<Fault> {
     let mut before: Vec<&str> = Vec::new();
     for (index, message) in messages.iter().enumerate() {
         let results = ids(message, "tool_result", "tool_use_id");
-        if let Some(at) = results.iter().position(|id| !before.contains(id)) {
-            let id = results.get(at).copied().unwrap_or_default();
+        let mut results_in_order = results.iter().enumerate();
+        if let Some((at, id)) = results_in_order.find(|(_, id)| !before.contains(id)) {
             return Some(
                 format!(
                     "messages.{index}.content.{at}: unexpected `tool_use_id` found in `tool_result` blocks: {id}. Each \

@@ -6,14 +6,13 @@ mod chat;
 mod gemini;
 mod gemini_schema;
 mod messages;
-mod messages_marks;
 mod messages_tools;
 mod openai;
 mod responses;
 
 use serde_json::Value;
 
-use super::ask::{Action, Dialect, Fault};
+use super::target::{Action, Dialect, Fault};
 
 /// A request as far as rules look at it.
 #[derive(Clone, Copy)]

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Asked, is_word, list, text};
-use crate::demo::ask::Fault;
+use crate::demo::target::Fault;
 
 /// A refusal with what programs read of it.
 pub fn fault(message: String, param: &str, code: Option<&'static str>) -> Fault {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::openai::{self, fault, length};
 use super::{Asked, Rule, list, text};
-use crate::demo::ask::Fault;
+use crate::demo::target::Fault;
 
 pub const RULES: [Rule; 8] = [
     roles,

@@ -133,7 +133,7 @@ impl Session {
             // Send protocol messages, including alerts.
             let flushed = self.flush(socket);
             if let Err(error) = processed {
-                log::debug!("the TLS of a client failed: {error}");
+                log::debug!("TLS with a client failed: {error}");
                 self.phase = Phase::Failed;
                 return Received::End;
             }

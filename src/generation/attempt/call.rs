@@ -27,9 +27,9 @@ impl Attempt<'_> {
             signatures.forget_returned();
         }
         log::info!("the upstream refused reasoning signatures, retrying without them: {refusal}");
-        if logs::upstream::is_kept() {
+        if logs::request_log::upstream::is_logged() {
             let said = String::from_utf8_lossy(&refusal.body);
-            logs::upstream::failure(refusal.status, &said);
+            logs::request_log::upstream::failure(refusal.status, &said);
         }
         self.generation.services.upstream.call(&Call {
             body: &body,

@@ -111,6 +111,6 @@ fn what_has_come_together_is_not_gathered_without_bound() {
     for is_crossing in [false, true] {
         let writes = writes(answer(&events), is_crossing);
         let longest = writes.iter().map(Vec::len).max();
-        assert!(longest < Some(2 * pump::TOGETHER), "{longest:?}");
+        assert!(longest < Some(2 * event_loop::TOGETHER), "{longest:?}");
     }
 }

@@ -178,10 +178,10 @@ fn a_passing_failure_lends_the_session_and_it_comes_home() {
     assert_eq!(decision, "new");
     let tried = setup.fail("s", &home, status(503));
     assert_eq!((&tried[0], tried.len()), (&home, 2));
-    let lent = tried[1].clone();
+    let standby = tried[1].clone();
     for _ in 0..5 {
         setup.pass(seconds(11));
-        assert_eq!(setup.who("s"), (lent.clone(), "failover"));
+        assert_eq!(setup.who("s"), (standby.clone(), "failover"));
     }
     setup.pass(seconds(5));
     assert_eq!(setup.who("s"), (home.clone(), "returned"));

@@ -1,4 +1,4 @@
-//! Sessions taken out to be kept, without holding up who needs the table.
+//! Copies of sessions for their file, taken a few at a time so that the lock is not held for long.
 
 use std::collections::HashMap;
 use std::time::Instant;

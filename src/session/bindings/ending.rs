@@ -1,4 +1,4 @@
-//! How sessions end: by their time, by want of room, with their credential.
+//! How sessions end: by expiry, by eviction, with their credential.
 
 use std::time::{Duration, Instant};
 
@@ -92,7 +92,7 @@ impl Bindings {
         swept
     }
 
-    /// Forgets what vanished credentials held (D 14).
+    /// Forgets what vanished credentials held.
     pub fn retain(&mut self, exists: impl Fn(CredentialId) -> bool) {
         let is_gone = |credential_id: Option<CredentialId>| {
             credential_id.is_some_and(|credential_id| !exists(credential_id))

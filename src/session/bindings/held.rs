@@ -6,7 +6,7 @@ use super::{Binding, Key};
 use crate::session::name::{Client, Name};
 use crate::session::names::{Id, Meant, Names};
 
-/// Names of one binding, beginnings not counted (spec/routing.md D 11).
+/// Names of one binding, beginnings not counted.
 const NAMES_EACH: usize = 64;
 /// Beginnings remembered of one request.
 const REMEMBERED: usize = 256;

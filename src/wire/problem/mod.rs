@@ -1,5 +1,4 @@
-//! The one place that shapes errors: every failure that a caller sees is a [`Problem`], written in the
-//! caller's own dialect, before the stream or within it (`spec/http.md` 9 and 14).
+//! Errors for clients: every failure becomes a [`Problem`], written in the client's dialect, before or within a stream.
 
 mod class;
 mod report;

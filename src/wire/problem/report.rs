@@ -10,7 +10,7 @@ use super::class::Class;
 use super::status::ErrorStatus;
 use crate::wire::Dialect;
 
-/// The longest message a caller gets, in characters (`spec/http.md` 14a).
+/// The longest error message for a client, in characters.
 pub const MAX_MESSAGE_CHARS: usize = 2048;
 
 /// A failure as its caller may know it.
@@ -34,7 +34,7 @@ pub struct Problem {
     pub class: Option<Class>,
 }
 
-/// Why no credential could be asked (`spec/routing.md` 1.4).
+/// Why no credential could be tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unavailable {
     /// None is left: removed, disabled, or its provider is not running.
@@ -163,7 +163,7 @@ impl Problem {
         }
     }
 
-    /// 404: a Gemini path whose method is unknown (`spec/http.md` 14 row 10).
+    /// 404: a Gemini path whose method is unknown.
     pub fn unknown_method(path: &str) -> Self {
         Self::new(
             ErrorStatus::NOT_FOUND,
@@ -288,7 +288,7 @@ impl Problem {
         Self::new(ErrorStatus::GATEWAY_TIMEOUT, cause.to_string())
     }
 
-    /// 500: a stream that ended before anything came (`spec/http.md` 7).
+    /// 500: a stream that ended before its first event.
     pub fn empty_stream() -> Self {
         Self::new(
             ErrorStatus::INTERNAL,

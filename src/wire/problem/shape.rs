@@ -53,7 +53,7 @@ pub fn render(dialect: Dialect, problem: &Problem) -> Vec<u8> {
     }
 }
 
-/// The error event that ends a stream which has already begun (`spec/http.md` 9.3).
+/// The error event that ends a stream.
 ///
 /// `sequence_number`: the number that the next event of a Responses stream would have; the other dialects count
 /// nothing.

@@ -2,7 +2,7 @@
 
 use super::status::ErrorStatus;
 
-/// `spec/http.md` 9.2, but for 401, which is OpenAI's own.
+/// The error type of a status (<https://platform.openai.com/docs/guides/error-codes>).
 pub(super) fn openai_type(status: ErrorStatus) -> &'static str {
     match status.code() {
         403 => "permission_error",
@@ -12,7 +12,7 @@ pub(super) fn openai_type(status: ErrorStatus) -> &'static str {
     }
 }
 
-/// `spec/http.md` 9.2.
+/// The error code of a status, in the body of an error.
 pub(super) fn openai_code(status: ErrorStatus) -> Option<&'static str> {
     Some(match status.code() {
         401 => "invalid_api_key",
@@ -24,7 +24,7 @@ pub(super) fn openai_code(status: ErrorStatus) -> Option<&'static str> {
     })
 }
 
-/// `spec/http.md` 9.3: unlike bodies, events always carry a code.
+/// The error code of a status in a stream, where events always have a code.
 pub(super) fn stream_code(status: ErrorStatus) -> &'static str {
     match status.code() {
         408 => "request_timeout",
@@ -32,7 +32,7 @@ pub(super) fn stream_code(status: ErrorStatus) -> &'static str {
     }
 }
 
-/// `spec/http.md` 14 row 14, after Anthropic's API errors page.
+/// The error type of a status (<https://docs.anthropic.com/en/api/errors>).
 pub(super) fn claude_type(status: ErrorStatus) -> &'static str {
     match status.code() {
         401 => "authentication_error",

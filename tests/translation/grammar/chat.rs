@@ -1,4 +1,4 @@
-//! OpenAI Chat Completions: "The chat completion chunk object", and spec/dialects.md 5.3.
+//! OpenAI Chat Completions: "The chat completion chunk object" (<https://platform.openai.com/docs/api-reference/chat-streaming>).
 
 use std::collections::BTreeMap;
 

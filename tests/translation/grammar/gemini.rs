@@ -1,4 +1,4 @@
-//! Gemini: "GenerateContentResponse", and spec/dialects.md 5.5.
+//! Gemini: "GenerateContentResponse" (<https://ai.google.dev/api/generate-content>).
 
 use serde_json::Value;
 

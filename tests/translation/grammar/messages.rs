@@ -1,4 +1,4 @@
-//! Anthropic Messages: "Streaming messages", and spec/dialects.md 5.2.
+//! Anthropic Messages: "Streaming messages" (<https://docs.anthropic.com/en/docs/build-with-claude/streaming>).
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
-//! What a stream of each dialect must look like, written from the vendors' documentation and spec/dialects.md 5,
-//! not from the code that writes it. Knows nothing of that code.
+//! The grammar of streams in each dialect, written from the vendors' documentation and independent of the code that writes
+//! streams.
 
 mod chat;
 mod gemini;

@@ -1,5 +1,5 @@
 //! What the vendors would refuse of a request with a 400: shapes, roles, calls of tools and their results in their
-//! order. From the vendors' documentation and spec/dialects.md 1.12, 3.5.
+//! order. From the vendors' documentation.
 
 use holdfast::wire::Dialect;
 use serde_json::Value;

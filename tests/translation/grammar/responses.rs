@@ -1,4 +1,4 @@
-//! OpenAI Responses: "Streaming events", and spec/dialects.md 5.4.
+//! OpenAI Responses: "Streaming events" (<https://platform.openai.com/docs/api-reference/responses-streaming>).
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Bytes that are kept until a request is over: a few in memory, more in a file without a name.
+//! A buffer for what is logged of a request: a small part in memory, the rest in an unlinked file.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Cursor, Seek, Write};
@@ -6,26 +6,26 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::complaint::Complaint;
-use super::folder;
-use super::request_id::RequestId;
+use crate::logs::folder;
+use crate::logs::request_id::RequestId;
+use crate::logs::warn_once::WarnOnce;
 
-/// Bytes in memory. Most answers that are not streams are shorter.
+/// Bytes in memory. Most responses that are not streams are shorter.
 const MEMORY: usize = 16 * 1024;
 
-static SPOOLING: Complaint = Complaint::about("what a request log is made of");
+static WRITES: WarnOnce = WarnOnce::new("the buffers of request logs");
 
-/// Bytes in the order in which they came.
-pub struct Spool {
+/// Bytes in the order in which they arrived.
+pub struct Buffer {
     folder: Arc<Path>,
     memory: Vec<u8>,
     file: Option<File>,
-    /// Bytes that could not be kept.
+    /// Bytes that could not be written.
     lost: u64,
 }
 
-impl Spool {
-    /// `folder` is where its file will be, if it needs one.
+impl Buffer {
+    /// An empty buffer, whose file is made in `folder` when it needs one.
     pub fn new(folder: Arc<Path>) -> Self {
         Self {
             folder,
@@ -35,17 +35,18 @@ impl Spool {
         }
     }
 
+    /// Whether nothing has been put in.
     pub fn is_empty(&self) -> bool {
         self.memory.is_empty() && self.file.is_none() && self.lost == 0
     }
 
-    /// What was kept, and nothing is left.
+    /// Takes the contents out, and leaves an empty buffer.
     pub fn take(&mut self) -> Self {
         let empty = Self::new(Arc::clone(&self.folder));
         std::mem::replace(self, empty)
     }
 
-    /// Keeps `bytes`. Once some are lost, so is the rest: what is kept has no holes.
+    /// Appends `bytes`. After a failed write all further bytes are dropped, so that the contents have no gap.
     pub fn put(&mut self, bytes: &[u8]) {
         if self.lost > 0 {
             self.lost += bytes.len() as u64;
@@ -56,7 +57,7 @@ impl Spool {
             return;
         }
         if let Err(error) = self.spill() {
-            SPOOLING.make(&error);
+            WRITES.failed(&error);
             self.lost = self.memory.len() as u64;
         }
         self.memory.clear();
@@ -64,8 +65,8 @@ impl Spool {
 
     fn spill(&mut self) -> io::Result<()> {
         if self.file.is_none() {
-            self.file = Some(nameless(&self.folder)?);
-            SPOOLING.withdraw();
+            self.file = Some(unlinked_file(&self.folder)?);
+            WRITES.succeeded();
         }
         match &mut self.file {
             Some(file) => file.write_all(&self.memory),
@@ -73,7 +74,7 @@ impl Spool {
         }
     }
 
-    /// All that was kept, from its beginning, and how many bytes were lost at its end.
+    /// The contents from the beginning, and how many bytes were lost at the end.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -87,11 +88,23 @@ impl Spool {
     }
 }
 
-/// A file that nobody finds, and that is gone with the process: nothing is left over after a crash.
-fn nameless(folder: &Path) -> io::Result<File> {
+/// Never fails: what cannot be written is counted as lost.
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.put(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A file that is unlinked at once: nothing is left over after a crash.
+fn unlinked_file(folder: &Path) -> io::Result<File> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    // In containers that share a folder, every process is the first.
+    // Containers that share a folder may have equal process ids.
     let name = format!(".holdfast-{}-{number}", RequestId::fresh());
     let file = folder::create(folder, &name)?;
     fs::remove_file(folder.join(name))?;
@@ -102,24 +115,24 @@ fn nameless(folder: &Path) -> io::Result<File> {
 mod tests {
     use std::io::Read;
 
-    use super::super::folder::tests::Temporary;
     use super::*;
+    use crate::logs::folder::tests::Temporary;
 
     #[test]
     fn nothing_is_lost_and_memory_is_bounded() {
         let folder = Temporary::new();
         for pieces in [0, 1, 15, 16, 17, 100] {
-            let mut spool = Spool::new(folder.0.as_path().into());
-            assert!(spool.is_empty());
+            let mut buffer = Buffer::new(folder.0.as_path().into());
+            assert!(buffer.is_empty());
             let mut expected = Vec::new();
             for n in 0..pieces {
                 let piece = vec![n; 1024];
-                spool.put(&piece);
+                buffer.put(&piece);
                 expected.extend_from_slice(&piece);
-                assert!(spool.memory.len() < MEMORY);
+                assert!(buffer.memory.len() < MEMORY);
             }
             assert!(folder.names().is_empty(), "it has no name");
-            let (mut reader, lost) = spool.read().unwrap();
+            let (mut reader, lost) = buffer.read().unwrap();
             let mut kept = Vec::new();
             reader.read_to_end(&mut kept).unwrap();
             assert_eq!((kept, lost), (expected, 0));
@@ -131,11 +144,11 @@ mod tests {
         let folder = Temporary::new();
         let file = folder.0.join("file");
         fs::write(&file, "in the way").unwrap();
-        let mut spool = Spool::new(file.as_path().into());
+        let mut buffer = Buffer::new(file.as_path().into());
         for _ in 0..20 {
-            spool.put(&[0; 1024]);
+            buffer.put(&[0; 1024]);
         }
-        let (mut reader, lost) = spool.read().unwrap();
+        let (mut reader, lost) = buffer.read().unwrap();
         let mut kept = Vec::new();
         reader.read_to_end(&mut kept).unwrap();
         assert_eq!((kept.len(), lost), (0, 20 * 1024));

@@ -1,17 +1,17 @@
-//! What stands in the log of a request (`spec/config.md` 6.3). No I/O but into writers.
+//! The sections of a request log, in the format of CLIProxyAPI. Pure, but for the readers and writers passed in.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, BufRead, Read, Write, copy};
 use std::time::SystemTime;
 
-use super::mask;
+use crate::logs::mask;
 use crate::time::Timestamp;
 
-/// Stands between sections.
+/// Separates sections.
 pub const END: &str = "\n\n";
 
-/// The longest line of a head that is looked at, bytes.
+/// The longest header line that is read, bytes.
 const LINE: u64 = 64 * 1024;
 
 pub struct Info<'a> {
@@ -102,13 +102,14 @@ fn put_headers<'h>(text: &mut String, headers: impl Iterator<Item = (&'h str, Co
     }
 }
 
-/// Writes an HTTP/1.1 response as it went to the client: its status, its headers, its body without framing.
+/// Writes an HTTP/1.1 response as it was sent to the client: status, headers, and the body without its framing.
 ///
 /// # Errors
-/// Those of reader and writer. A response that breaks off is none.
+/// Those of reader and writer. A truncated response is no error.
 pub fn response(mut from: &mut dyn BufRead, out: &mut dyn Write) -> io::Result<()> {
-    let status = line(from)?;
-    let status = status.split(' ').nth(1).unwrap_or_default();
+    let status_line = line(from)?;
+    // A response that breaks off in its first line has no status.
+    let status = status_line.split(' ').nth(1).unwrap_or("");
     write!(out, "=== RESPONSE ===\nStatus: {status}\n")?;
     let mut is_chunked = false;
     loop {
@@ -133,7 +134,7 @@ pub fn response(mut from: &mut dyn BufRead, out: &mut dyn Write) -> io::Result<(
     }
 }
 
-/// A line without its end; empty at the end of all.
+/// A line without its end; empty at the end of the input.
 fn line(from: &mut dyn BufRead) -> io::Result<String> {
     let mut line = Vec::new();
     from.take(LINE).read_until(b'\n', &mut line)?;

@@ -1,4 +1,4 @@
-//! Patterns with `*` for any run of characters, and in paths `?` for any one.
+//! The one matcher of patterns with `*` for any run of characters, and in paths `?` for any one.
 
 use std::collections::HashSet;
 use std::fmt::{self, Write};
@@ -7,9 +7,12 @@ use std::fmt::{self, Write};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob(Box<[Piece]>);
 
+/// A part of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub enum Piece {
+    /// Any run of characters, which may be empty.
     Run,
+    /// Any one character.
     Any,
     Exact(char),
 }
@@ -28,49 +31,17 @@ impl fmt::Display for Glob {
 impl Glob {
     /// A pattern in which only `*` means something.
     pub fn of_name(text: &str) -> Self {
-        let piece = |c| match c {
-            '*' => Piece::Run,
-            other => Piece::Exact(other),
-        };
-        Self(text.chars().map(piece).collect())
+        Self(pieces(text).collect())
     }
 
-    pub(super) fn of(pieces: Vec<Piece>) -> Self {
+    /// A pattern of pieces that are known already.
+    pub fn of(pieces: Vec<Piece>) -> Self {
         Self(pieces.into())
     }
 
-    /// Whether it matches; in time at most the product of the lengths.
+    /// Whether it matches the whole of `text`; in time at most the product of the lengths.
     pub fn matches(&self, text: &str) -> bool {
-        if self.0.is_empty() {
-            return false;
-        }
-        let mut pieces = self.0.iter();
-        let mut left = text.chars();
-        // Where to go on when the last run must be longer.
-        let mut retry = None;
-        loop {
-            match pieces.next() {
-                Some(Piece::Run) => {
-                    retry = Some((pieces.clone(), left.clone()));
-                    continue;
-                }
-                Some(Piece::Any) if left.next().is_some() => continue,
-                Some(Piece::Exact(c)) if left.clone().next() == Some(*c) => {
-                    left.next();
-                    continue;
-                }
-                None if left.clone().next().is_none() => return true,
-                _ => {}
-            }
-            let Some((after, mut from)) = retry.take() else {
-                return false;
-            };
-            if from.next().is_none() {
-                return false;
-            }
-            (pieces, left) = (after.clone(), from.clone());
-            retry = Some((after, from));
-        }
+        !self.0.is_empty() && match_pieces(self.0.iter().copied(), text, |a, b| a == b)
     }
 
     /// Whether some text is matched by both.
@@ -109,6 +80,58 @@ impl Glob {
     }
 }
 
+/// Whether `pattern`, in which only `*` means something, matches the whole of `text`. An empty one matches an empty text.
+pub fn matches(pattern: &str, text: &str) -> bool {
+    match_pieces(pieces(pattern), text, |a, b| a == b)
+}
+
+/// The same, whatever the case of ASCII letters.
+pub fn matches_ignore_ascii_case(pattern: &str, text: &str) -> bool {
+    match_pieces(pieces(pattern), text, |a, b| a.eq_ignore_ascii_case(&b))
+}
+
+fn pieces(pattern: &str) -> impl Iterator<Item = Piece> + Clone {
+    pattern.chars().map(|c| match c {
+        '*' => Piece::Run,
+        other => Piece::Exact(other),
+    })
+}
+
+/// Tries the shortest text for the last run first. An earlier run never has to be tried again: what follows it up to
+/// the last run matches already, and a later place for that leaves less text.
+fn match_pieces(
+    mut pieces: impl Iterator<Item = Piece> + Clone,
+    text: &str,
+    is_equal: impl Fn(char, char) -> bool,
+) -> bool {
+    let mut left = text.chars();
+    // The pieces behind the last run, and the text that it may take.
+    let mut retry = None;
+    loop {
+        match pieces.next() {
+            Some(Piece::Run) => {
+                retry = Some((pieces.clone(), left.clone()));
+                continue;
+            }
+            Some(Piece::Any) if left.next().is_some() => continue,
+            Some(Piece::Exact(c)) if left.clone().next().is_some_and(|next| is_equal(c, next)) => {
+                left.next();
+                continue;
+            }
+            None if left.clone().next().is_none() => return true,
+            _ => {}
+        }
+        let Some((after, mut from)) = retry.take() else {
+            return false;
+        };
+        if from.next().is_none() {
+            return false;
+        }
+        (pieces, left) = (after.clone(), from.clone());
+        retry = Some((after, from));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -138,6 +161,25 @@ mod tests {
                 "{pattern} {name}"
             );
         }
+    }
+
+    #[test]
+    fn case_can_be_ignored() {
+        for (pattern, text, expected) in [
+            ("x-*", "X-Api", true),
+            ("X-*", "x-", true),
+            ("x-*", "x", false),
+            ("accept", "Accept", true),
+            ("accept", "accept-language", false),
+            ("", "", true),
+        ] {
+            assert_eq!(
+                matches_ignore_ascii_case(pattern, text),
+                expected,
+                "{pattern} {text}"
+            );
+        }
+        assert!(matches("", "") && !matches("x-*", "X-Api"));
     }
 
     #[test]

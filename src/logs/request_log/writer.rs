@@ -1,4 +1,4 @@
-//! The file of one request.
+//! Writes the file of one request.
 
 use std::fs;
 use std::io::{self, BufWriter, Write, copy};
@@ -7,78 +7,81 @@ use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
-use super::complaint::Complaint;
-use super::files;
-use super::folder;
-use super::keep::Keep;
-use super::mask;
-use super::request_id::RequestId;
+use super::buffer::Buffer;
+use super::policy::Policy;
 use super::sections::{self, END, Info};
-use super::spool::Spool;
-use super::tee::Sent;
-use super::upstream::Upstream;
+use super::tee::CapturedResponse;
+use super::upstream_log::UpstreamLog;
 use crate::config::Logs;
+use crate::logs::request_id::RequestId;
+use crate::logs::warn_once::WarnOnce;
+use crate::logs::{files, folder, mask};
 use crate::redaction::Redaction;
 use crate::time::Timestamp;
 
-/// The least status of a request that has failed.
+/// The lowest status of an error.
 const FAILED: u16 = 400;
 /// The largest body that the log of a failure shows, bytes.
 const BODY: usize = 1024 * 1024;
 
-static RECORDING: Complaint = Complaint::about("request logs");
+static WRITES: WarnOnce = WarnOnce::new("request logs");
 
-/// A request that is over.
-pub struct Record<'a> {
+/// What is known of a finished request.
+pub struct LoggedRequest<'a> {
     pub id: RequestId,
     pub method: &'a str,
     pub target: &'a str,
     pub headers: &'a [(&'a str, &'a str)],
-    pub body: Body<'a>,
+    pub body: RequestBody<'a>,
     pub arrived: SystemTime,
-    /// What it came to, which may be worse than what the client was told at first.
+    /// The final status. A stream may fail after its status was sent.
     pub status: u16,
-    /// Why it failed, if the answer does not say.
+    /// Why it failed, if the response does not say.
     pub failure: Option<&'a str>,
-    pub upstream: Option<Upstream>,
-    pub sent: Sent,
+    pub upstream: Option<UpstreamLog>,
+    pub response: CapturedResponse,
 }
 
 /// The body of a request.
-pub enum Body<'a> {
+pub enum RequestBody<'a> {
     Plain(&'a [u8]),
-    /// It could not be decompressed, and why.
-    Undecodable(String),
+    /// The body is not available, and why.
+    Missing(String),
 }
 
-/// Writes down what `keep` asks for. What cannot be written is said once, and never ends a request.
-pub fn write(folder: &Path, logs: &Logs, keep: Keep, record: Record<'_>) {
-    let is_error = match keep {
-        Keep::Nothing => return,
-        Keep::Failures if record.status < FAILED => return,
-        Keep::Failures => true,
-        Keep::Everything => false,
+/// Writes the log that `policy` asks for. A failure to write is logged once and never fails the request.
+pub fn write(folder: &Path, logs: &Logs, policy: Policy, request: LoggedRequest<'_>) {
+    let is_error = match policy {
+        Policy::Off => return,
+        Policy::ErrorsOnly if request.status < FAILED => return,
+        Policy::ErrorsOnly => true,
+        Policy::Full => false,
     };
     let most = logs.error_files.filter(|_| is_error);
-    match put(folder, is_error, most, record) {
-        Ok(()) => RECORDING.withdraw(),
-        Err(error) => RECORDING.make(&error),
+    match put(folder, is_error, most, request) {
+        Ok(()) => WRITES.succeeded(),
+        Err(error) => WRITES.failed(&error),
     }
 }
 
-/// Of error logs there are `most` at most.
-fn put(folder: &Path, is_error: bool, most: Option<usize>, record: Record<'_>) -> io::Result<()> {
+/// Of error logs at most `most` are left.
+fn put(
+    folder: &Path,
+    is_error: bool,
+    most: Option<usize>,
+    request: LoggedRequest<'_>,
+) -> io::Result<()> {
     /// Held while a file takes its place, so that there are never more than there may be.
     static PLACES: Mutex<()> = Mutex::new(());
 
     let local = Timestamp::local(SystemTime::now());
-    let id = record.id;
-    let name = files::of_request(record.target, &local, id.as_str(), is_error);
-    // Whoever looks sees it whole.
+    let id = request.id;
+    let name = files::of_request(request.target, &local, id.as_str(), is_error);
+    // The file takes its name only when it is complete.
     let unfinished = format!(".{name}");
     let file = folder::create(folder, &unfinished)?;
     let unfinished = folder.join(unfinished);
-    let written = all(is_error, record, BufWriter::new(file)).and_then(|()| {
+    let written = write_sections(is_error, request, BufWriter::new(file)).and_then(|()| {
         let _place = PLACES.lock();
         if let Some(most) = most {
             folder::keep_errors(folder, most.saturating_sub(1))?;
@@ -86,17 +89,17 @@ fn put(folder: &Path, is_error: bool, most: Option<usize>, record: Record<'_>) -
         fs::rename(&unfinished, folder.join(name))
     });
     if written.is_err() {
-        // The disk may be full: what was not written whole only takes room.
+        // The disk may be full: half a file only takes space.
         let _ = fs::remove_file(unfinished);
     }
     written
 }
 
-fn all(is_error: bool, record: Record<'_>, out: impl Write) -> io::Result<()> {
-    let Record {
+fn write_sections(is_error: bool, request: LoggedRequest<'_>, out: impl Write) -> io::Result<()> {
+    let LoggedRequest {
         headers, target, ..
-    } = record;
-    let (upstream, mut redaction) = match record.upstream {
+    } = request;
+    let (upstream, mut redaction) = match request.upstream {
         Some(upstream) => (Some(upstream.sections), upstream.redaction),
         None => (None, Redaction::default()),
     };
@@ -104,41 +107,44 @@ fn all(is_error: bool, record: Record<'_>, out: impl Write) -> io::Result<()> {
     let mut out = redaction.writer(out);
     let info = sections::info(&Info {
         url: &mask::url(target),
-        method: record.method,
+        method: request.method,
         has_upstream: upstream.as_ref().is_some_and(|kept| !kept.is_empty()),
-        time: record.arrived,
+        time: request.arrived,
     });
     out.write_all(info.as_bytes())?;
     out.write_all(sections::headers(headers.iter().copied()).as_bytes())?;
-    match record.body {
-        Body::Plain(body) if body.is_empty() || (is_error && !is_shown(headers, body)) => {}
-        Body::Plain(body) => {
+    match request.body {
+        RequestBody::Plain(body) if body.is_empty() || (is_error && !is_shown(headers, body)) => {}
+        RequestBody::Plain(body) => {
             out.write_all(b"=== REQUEST BODY ===\n")?;
             out.write_all(body)?;
             out.write_all(END.as_bytes())?;
         }
-        Body::Undecodable(why) => write!(
+        RequestBody::Missing(why) => write!(
             out,
             "=== REQUEST BODY ===\n[DECOMPRESSION ERROR: {why}]{END}"
         )?,
     }
     if let Some(sections) = upstream {
-        pour(sections, &mut out, |from, out| copy(from, out).map(drop))?;
+        copy_buffer(sections, &mut out, |from, out| copy(from, out).map(drop))?;
     }
-    match (record.sent.status, record.sent.spool.is_empty()) {
-        (Some(_), false) => pour(record.sent.spool, &mut out, |from, out| {
+    match (
+        request.response.status,
+        request.response.contents.is_empty(),
+    ) {
+        (Some(_), false) => copy_buffer(request.response.contents, &mut out, |from, out| {
             sections::response(from, out)
         })?,
         (Some(status), true) => {
-            let bytes = record.sent.bytes;
+            let bytes = request.response.length;
             write!(
                 out,
                 "=== RESPONSE ===\nStatus: {status}\n\n[{bytes} bytes, not kept]"
             )?;
         }
-        (None, _) => write!(out, "=== RESPONSE ===\n[no answer: {}]", record.status)?,
+        (None, _) => write!(out, "=== RESPONSE ===\n[no answer: {}]", request.status)?,
     }
-    if let Some(failure) = record.failure {
+    if let Some(failure) = request.failure {
         write!(out, "\n[{failure}]")?;
     }
     out.write_all(b"\n")?;
@@ -154,12 +160,12 @@ fn is_shown(headers: &[(&str, &str)], body: &[u8]) -> bool {
     body.len() <= BODY && !is_multipart
 }
 
-fn pour(
-    spool: Spool,
+fn copy_buffer(
+    buffer: Buffer,
     out: &mut dyn Write,
     copy: impl FnOnce(&mut dyn io::BufRead, &mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
-    let (mut from, lost) = spool.read()?;
+    let (mut from, lost) = buffer.read()?;
     copy(&mut *from, out)?;
     match lost {
         0 => Ok(()),
@@ -171,23 +177,22 @@ fn pour(
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use super::super::current;
-    use super::super::folder::tests::Temporary;
-    use super::super::tee::Seen;
-    use super::super::upstream::{self, Presented};
+    use super::super::tee::ResponseCapture;
+    use super::super::{CallIdentity, current, upstream};
     use super::*;
     use crate::config::Secret;
+    use crate::logs::folder::tests::Temporary;
 
     const BODY: &[u8] = br#"{"model":"m"}"#;
 
     /// The one file that a request leaves behind.
-    fn written(keep: Keep, answer: &str, body: Body<'_>) -> Option<(String, String)> {
+    fn written(policy: Policy, answer: &str, body: RequestBody<'_>) -> Option<(String, String)> {
         let folder = Temporary::new();
         let shared = folder.0.as_path().into();
         let id = RequestId::fresh();
-        let entered = current::enter(id, keep, &shared);
+        let current = current::enter(id, policy, &shared);
         let key = Secret::new("upstream-key-1");
-        upstream::attempt(&Presented {
+        upstream::attempt(&CallIdentity {
             provider: "claude",
             id: "claude:0123",
             label: "claude-apikey",
@@ -207,7 +212,7 @@ mod tests {
             &mut &BODY[..],
         );
         let from = Box::new(&b"data: upstream-key-1"[..]);
-        let mut from = upstream::answer(200, [("set-cookie", "abcdefghi")].into_iter(), from);
+        let mut from = upstream::response(200, [("set-cookie", "abcdefghi")].into_iter(), from);
         copy(&mut from, &mut io::sink()).unwrap();
         drop(from);
         upstream::failure(
@@ -215,22 +220,22 @@ mod tests {
             "no pass-word, no upstream-key-1, no sk-0123456789abc",
         );
         let mut out = Vec::new();
-        let seen = Seen::new(keep, shared);
-        seen.tee(&mut out).write_all(answer.as_bytes()).unwrap();
-        let sent = seen.sent();
-        let record = Record {
+        let capture = ResponseCapture::new(policy, shared);
+        capture.tee(&mut out).write_all(answer.as_bytes()).unwrap();
+        let response = capture.take();
+        let request = LoggedRequest {
             id,
             method: "POST",
             target: "/v1/messages?key=client-key-1",
             headers: &[("X-Api-Key", "client-key-1"), ("Host", "h")],
             body,
             arrived: SystemTime::now(),
-            status: sent.status.unwrap_or(502),
+            status: response.status.unwrap_or(502),
             failure: None,
-            upstream: entered.upstream(),
-            sent,
+            upstream: current.upstream(),
+            response,
         };
-        write(&folder.0, &Logs::default(), keep, record);
+        write(&folder.0, &Logs::default(), policy, request);
         let name = folder.names().pop()?;
         let path = folder.0.join(&name);
         let mode = fs::metadata(&path).unwrap().permissions().mode();
@@ -243,7 +248,7 @@ mod tests {
     #[test]
     fn everything_has_its_section_and_no_secret() {
         let answer = "HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\nfor client-key-1!";
-        let (name, text) = written(Keep::Everything, answer, Body::Plain(BODY)).unwrap();
+        let (name, text) = written(Policy::Full, answer, RequestBody::Plain(BODY)).unwrap();
         assert!(name.starts_with("v1-messages-"), "{name}");
         let lines: Vec<&str> = text
             .lines()
@@ -303,7 +308,7 @@ mod tests {
     #[test]
     fn failures_leave_upstreams_out() {
         let answer = "HTTP/1.1 400 Bad Request\r\n\r\noh";
-        let (name, text) = written(Keep::Failures, answer, Body::Plain(BODY)).unwrap();
+        let (name, text) = written(Policy::ErrorsOnly, answer, RequestBody::Plain(BODY)).unwrap();
         assert!(name.starts_with("error-v1-messages-"), "{name}");
         assert!(
             text.contains("=== REQUEST BODY ===\n{\"model\":\"m\"}"),
@@ -319,9 +324,16 @@ mod tests {
         );
         assert!(!text.contains("=== API RE"), "{text}");
         let answer = "HTTP/1.1 200 OK\r\n\r\noh";
-        assert_eq!(written(Keep::Failures, answer, Body::Plain(BODY)), None);
         assert_eq!(
-            written(Keep::Nothing, "HTTP/1.1 500 Oh\r\n\r\n", Body::Plain(BODY)),
+            written(Policy::ErrorsOnly, answer, RequestBody::Plain(BODY)),
+            None
+        );
+        assert_eq!(
+            written(
+                Policy::Off,
+                "HTTP/1.1 500 Oh\r\n\r\n",
+                RequestBody::Plain(BODY)
+            ),
             None
         );
     }
@@ -330,12 +342,12 @@ mod tests {
     fn bodies_are_left_out_or_explained() {
         let answer = "HTTP/1.1 400 Bad Request\r\n\r\n";
         let large = vec![b'x'; super::BODY + 1];
-        let (_, text) = written(Keep::Failures, answer, Body::Plain(&large)).unwrap();
+        let (_, text) = written(Policy::ErrorsOnly, answer, RequestBody::Plain(&large)).unwrap();
         assert!(!text.contains("=== REQUEST BODY ==="));
-        let (_, text) = written(Keep::Everything, answer, Body::Plain(&large)).unwrap();
+        let (_, text) = written(Policy::Full, answer, RequestBody::Plain(&large)).unwrap();
         assert!(text.contains("=== REQUEST BODY ===\nxxx"));
-        let why = Body::Undecodable("the body is not valid gzip".to_owned());
-        let (_, text) = written(Keep::Failures, answer, why).unwrap();
+        let why = RequestBody::Missing("the body is not valid gzip".to_owned());
+        let (_, text) = written(Policy::ErrorsOnly, answer, why).unwrap();
         assert!(
             text.contains("[DECOMPRESSION ERROR: the body is not valid gzip]"),
             "{text}"
@@ -355,20 +367,20 @@ mod tests {
         };
         let write_one = || {
             let id = RequestId::fresh();
-            let seen = Seen::new(Keep::Failures, folder.0.as_path().into());
-            let record = Record {
+            let capture = ResponseCapture::new(Policy::ErrorsOnly, folder.0.as_path().into());
+            let request = LoggedRequest {
                 id,
                 method: "POST",
                 target: "/v1/messages",
                 headers: &[],
-                body: Body::Plain(BODY),
+                body: RequestBody::Plain(BODY),
                 arrived: SystemTime::now(),
                 status: 502,
                 failure: None,
                 upstream: None,
-                sent: seen.sent(),
+                response: capture.take(),
             };
-            write(&folder.0, &logs, Keep::Failures, record);
+            write(&folder.0, &logs, Policy::ErrorsOnly, request);
             let names = folder.names().into_iter();
             names.filter(|name| name.starts_with("error-")).count()
         };
