@@ -5,7 +5,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use crate::budget::{Budget, Exhausted, Reservation};
-use crate::content_encoding::Coding;
+use crate::content_encoding::ContentEncoding;
 use crate::wire::problem::Problem;
 
 /// The most content encodings of one body. The body limit bounds the result of each, but each costs a pass.
@@ -96,32 +96,32 @@ fn decode_all(
     }
     let mut decoded: Option<Decoded> = None;
     for name in encodings.into_iter().rev() {
-        let coded = decoded.as_ref().map_or(body, |decoded| &decoded.body);
+        let encoded = decoded.as_ref().map_or(body, |decoded| &decoded.body);
         // This drops the previous stage.
-        decoded = Some(decode_one(name, coded, limit, budget)?);
+        decoded = Some(decode_one(name, encoded, limit, budget)?);
     }
     Ok(decoded)
 }
 
 fn decode_one(
     name: &str,
-    coded: &[u8],
+    encoded: &[u8],
     limit: u64,
     budget: &Budget,
 ) -> Result<Decoded, DecodeError> {
-    let Some(coding) = Coding::of_name(name) else {
+    let Some(encoding) = ContentEncoding::of_name(name) else {
         return Err(unsupported(name));
     };
     // One byte more than allowed, to detect a larger body.
     let most = usize::try_from(limit)
         .unwrap_or(usize::MAX)
         .saturating_add(1);
-    let mut decoder_room = budget.reserve(coding.room(coded, 0))?;
+    let mut decoder_reservation = budget.reserve(encoding.decoder_memory(encoded, 0))?;
     let mut decoded = unchanged(Vec::new(), budget);
-    let mut reader = coding.undone(Box::new(coded));
+    let mut reader = encoding.decoder(Box::new(encoded));
     loop {
-        decoded.grow(coded.len(), most)?;
-        decoder_room.resize(coding.room(coded, decoded.body.capacity()))?;
+        decoded.grow(encoded.len(), most)?;
+        decoder_reservation.resize(encoding.decoder_memory(encoded, decoded.body.capacity()))?;
         let free = decoded.body.capacity() - decoded.body.len();
         let read = reader
             .by_ref()
@@ -135,7 +135,7 @@ fn decode_one(
             Ok(_) => break,
             Err(_) => {
                 return Err(DecodeError::Corrupt {
-                    encoding: coding.name(),
+                    encoding: encoding.name(),
                 });
             }
         }
@@ -150,11 +150,11 @@ const FIRST_CAPACITY: (usize, usize) = (4, 64 * 1024);
 impl Decoded {
     /// Grows the capacity by half, up to `most` bytes. Doubling would reserve more than needed, and smaller steps would
     /// copy more often.
-    fn grow(&mut self, coded: usize, most: usize) -> Result<(), Exhausted> {
+    fn grow(&mut self, encoded: usize, most: usize) -> Result<(), Exhausted> {
         let now = self.body.capacity();
         let (times, first) = FIRST_CAPACITY;
         let wanted = match now {
-            0 => coded.saturating_mul(times).clamp(256, first),
+            0 => encoded.saturating_mul(times).clamp(256, first),
             now => now.saturating_add(now / 2),
         };
         let wanted = wanted.min(most);

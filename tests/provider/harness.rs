@@ -1,4 +1,4 @@
-//! Small scripted upstreams, and calls of them.
+//! Small scripted upstreams, and calls to them.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -47,7 +47,7 @@ impl Seen {
     }
 }
 
-/// An upstream that does what a test says.
+/// A scripted upstream.
 pub struct Server {
     pub address: SocketAddr,
     pub seen: Receiver<Seen>,
@@ -83,7 +83,7 @@ impl Server {
         Self::start(move |_, stream| stream.write_all(&answer).is_ok())
     }
 
-    /// Gives every request the same answer and hangs up.
+    /// Gives every request the same answer and closes the connection.
     pub fn answering_once(answer: impl Into<Vec<u8>>) -> Self {
         let answer = answer.into();
         Self::start(move |_, stream| stream.write_all(&answer).is_err())
@@ -153,7 +153,7 @@ pub fn key() -> &'static Secret {
     &KEY
 }
 
-/// Waits for no client.
+/// A waiter without a client.
 pub fn alone() -> &'static Waiter {
     Box::leak(Box::default())
 }
@@ -260,7 +260,7 @@ pub fn answer_in(parts: &[&[u8]], breaks: bool) -> Answer {
     }
 }
 
-/// What was asked for, where it matters little.
+/// A default expected answer.
 pub fn asked(dialect: Dialect, event_bytes: usize) -> ExpectedAnswer<'static> {
     static BUDGET: LazyLock<Budget> = LazyLock::new(Budget::unlimited);
     ExpectedAnswer {

@@ -1,4 +1,4 @@
-//! Calls of upstreams and what is relayed of their answers, against small scripted upstreams.
+//! Calls to upstreams and relaying of their answers, with small scripted upstreams.
 
 #![allow(
     clippy::expect_used,
@@ -10,9 +10,9 @@
 
 mod bodies;
 mod clients;
-mod clients_that_go;
 mod codex;
 mod compressed;
+mod disconnects;
 mod failures;
 mod harness;
 mod lists;
