@@ -1,4 +1,4 @@
-//! The one pass over a request body, alone: model, stream flag, session.
+//! Throughput of scanning a request body for model, stream flag and session.
 
 use std::hint::black_box;
 use std::io;
