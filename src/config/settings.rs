@@ -148,7 +148,7 @@ pub struct Routing {
     /// How long after its last request a conversation keeps its credential.
     pub session_affinity_ttl: Duration,
     pub session_affinity_mode: AffinityMode,
-    /// How many prefixes of conversations are stored, 57 bytes each at most.
+    /// How many prefixes of conversations are stored, about 100 bytes each.
     pub session_affinity_max_prefixes: NonZeroUsize,
     /// Whether a subagent starts on the credential of the agent that it works for.
     pub session_affinity_subagents: bool,

@@ -128,7 +128,7 @@ pub const GROUPS: &[(&str, &[Key])] = &[
         key!("routing.session-affinity", Flag, "false", routing.session_affinity, "Keep each conversation on the credential that has its prompt cache."),
         key!("routing.session-affinity-ttl", LenientTimeout, "1h", routing.session_affinity_ttl, "How long after its last request a conversation keeps its credential."),
         key!("routing.session-affinity-mode", Word(AffinityMode::NAMES), "prefix", routing.session_affinity_mode, "How a conversation without a session id is identified: by the prefixes of its messages, or by a hash of its first texts."),
-        key!("routing.session-affinity-max-prefixes", Integer(1_024, 16_777_216), "262144", routing.session_affinity_max_prefixes, "How many prefixes of conversations are stored, 57 bytes each at most.").restart(),
+        key!("routing.session-affinity-max-prefixes", Integer(1_024, 16_777_216), "262144", routing.session_affinity_max_prefixes, "How many prefixes of conversations are stored, about 100 bytes each.").restart(),
         old("routing.session-affinity-names", Integer(1_024, 16_777_216), "routing.session-affinity-max-prefixes", "The old name of `routing.session-affinity-max-prefixes`."),
         key!("routing.session-affinity-subagents", Flag, "false", routing.session_affinity_subagents, "Start subagents on the credential of the agent they work for."),
         key!("routing.session-affinity-priority-failback", Flag, "false", routing.session_affinity_priority_failback, "Move a conversation as soon as a credential of higher priority is usable."),

@@ -7,7 +7,7 @@ use crate::relay::*;
 use crate::translate::{Stream, TranslationContext};
 use crate::wire::Dialect::{self, Chat, Gemini, Messages, Responses};
 use serde_json::{Value, json};
-use std::io::Write;
+
 
 #[test]
 fn an_answer_that_says_nothing_is_a_failure() {
@@ -199,6 +199,8 @@ fn errors_in_choices_and_behind_the_finish_are_told() {
 #[cfg(feature = "compression")]
 #[test]
 fn compression_that_nobody_announced_is_undone() {
+    use std::io::Write;
+
     let gzip = |text: String| {
         let mut coder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         coder.write_all(text.as_bytes()).unwrap();

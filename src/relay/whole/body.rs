@@ -1,0 +1,148 @@
+//! A whole answer, from its first bytes to its end.
+
+use super::copy::Copy;
+use super::held::{Held, Long, Rest};
+use crate::budget::Budget;
+use crate::exchange::Waiter;
+use crate::failure::Headers;
+use crate::redaction::Redaction;
+use crate::relay::chunks::Chunks;
+use crate::relay::outcome::{Ended, OnEnd, Relayed};
+use crate::relay::source::{self};
+use crate::wire::usage::Usage;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+/// A body of which at least the beginning is in hand. Nothing of it has been written.
+pub struct Whole {
+    /// The status of the upstream.
+    pub status: u16,
+    /// The headers of the upstream, unfiltered.
+    pub headers: Headers,
+    /// What the attempt presented.
+    pub redaction: Arc<Redaction>,
+    /// The bytes to write first.
+    pub(super) held: Held,
+    pub(super) rest: Rest,
+    pub(super) usage: Option<Usage>,
+    pub(super) response: Option<String>,
+    /// What is left of a stream that has been made into this body.
+    pub(super) behind: Option<(Box<dyn Read>, Waiter)>,
+}
+
+impl Whole {
+    /// The same with a translated body: nothing but the headers is the upstream's.
+    pub fn translated(mut self, body: Vec<u8>, usage: Option<Usage>) -> Self {
+        self.held.replace(body);
+        Self {
+            status: 200,
+            usage,
+            response: None,
+            behind: None,
+            ..self
+        }
+    }
+
+    /// The same with another body: what it cost stays.
+    pub fn replaced(self, body: Vec<u8>) -> Self {
+        let usage = self.usage;
+        self.translated(body, usage)
+    }
+
+    /// An answer without an upstream.
+    pub fn made(bytes: Vec<u8>, budget: &Budget) -> Self {
+        Self {
+            status: 200,
+            headers: Headers::default(),
+            redaction: Arc::default(),
+            held: Held {
+                reservation: budget.take_anyway(bytes.len()),
+                bytes,
+            },
+            rest: Rest::Nothing,
+            usage: None,
+            response: None,
+            behind: None,
+        }
+    }
+
+    /// What is in hand.
+    pub fn held(&self) -> &[u8] {
+        &self.held.bytes
+    }
+
+    /// The length of the body as it will be written, if it is known; else it is written chunked.
+    pub fn length(&self) -> Option<u64> {
+        match &self.rest {
+            Rest::Nothing => Some(self.held.bytes.len() as u64),
+            Rest::Known(_, length) => Some(*length),
+            Rest::Unknown(_) => None,
+        }
+    }
+
+    /// The same, to be written chunked in any case.
+    pub fn chunked(self) -> Self {
+        let rest = match self.rest {
+            Rest::Nothing => Rest::Unknown(Long {
+                body: Box::new(io::empty()),
+                look: None,
+            }),
+            Rest::Known(long, _) | Rest::Unknown(long) => Rest::Unknown(long),
+        };
+        Self { rest, ..self }
+    }
+
+    /// The id under which the upstream keeps the answer (Responses).
+    pub fn into_response(self) -> Option<String> {
+        self.response
+    }
+
+    /// Writes the body. If it breaks on the way, what was written is not whole.
+    #[inline(never)]
+    pub fn pump(self, mut out: impl Write, on_end: OnEnd<'_>) -> Relayed {
+        let mut copy = Copy {
+            on_end,
+            look: None,
+            response: self.response,
+            relayed: Relayed {
+                bytes: 0,
+                events: 0,
+                usage: self.usage,
+                ended: Ended::Terminal,
+                is_whole: true,
+                failure: None,
+            },
+        };
+        let held = self.held;
+        let written = match self.rest {
+            Rest::Nothing => {
+                copy.on_end(Some(&held.bytes));
+                copy.relayed.bytes = held.bytes.len() as u64;
+                out.write_all(&held.bytes).and_then(|()| out.flush())
+            }
+            Rest::Known(long, length) => copy.all(held, long, Some(length), |piece, _| {
+                out.write_all(piece)?;
+                out.flush()
+            }),
+            Rest::Unknown(long) => {
+                let mut chunks = Chunks::new(out);
+                copy.all(held, long, None, |piece, is_last| {
+                    chunks.put(piece);
+                    if is_last {
+                        chunks.finish()
+                    } else {
+                        chunks.flush()
+                    }
+                })
+            }
+        };
+        let mut relayed = copy.relayed;
+        if written.is_err() {
+            relayed.ended = Ended::ClientGone;
+        } else if let Some((mut body, waiter)) = self.behind {
+            source::drain(&mut body, &waiter);
+        }
+        relayed.is_whole = matches!(relayed.ended, Ended::Terminal | Ended::UpstreamError);
+        relayed
+    }
+}
