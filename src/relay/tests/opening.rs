@@ -8,7 +8,6 @@ use crate::translate::{Stream, TranslationContext};
 use crate::wire::Dialect::{self, Chat, Gemini, Messages, Responses};
 use serde_json::{Value, json};
 
-
 #[test]
 fn an_answer_that_says_nothing_is_a_failure() {
     let html = "<html><body>Welcome</body></html>";
