@@ -10,6 +10,7 @@ mod capacity;
 pub mod chunked;
 pub mod cli;
 mod colour;
+#[deny(missing_docs)]
 pub mod config;
 pub mod content_encoding;
 pub mod credential;
@@ -24,6 +25,7 @@ mod doctor;
 pub mod edge;
 pub mod exchange;
 pub mod failure;
+#[deny(missing_docs)]
 mod gateway;
 pub mod generation;
 mod glob;

@@ -11,6 +11,7 @@ use super::show::{Shown, plain};
 /// One key that has another value. Prints as `path: old -> new`; of secrets only that they have changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
+    /// The path of the key, for example `routing.strategy`.
     pub path: String,
     what: What,
 }
@@ -68,6 +69,7 @@ pub fn unimplemented(config: &Config) -> Vec<String> {
 pub struct RestartKeys(Vec<(&'static str, Option<Shown>)>);
 
 impl RestartKeys {
+    /// The values of `config`.
     pub fn of(config: &Config) -> Self {
         let keys = keys::all().iter();
         let keys = keys.filter(|key| key.change == Change::Restart);

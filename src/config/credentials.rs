@@ -7,15 +7,19 @@ use super::url::ProxySetting;
 /// What all kinds of entries share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Common {
+    /// Where the entry stands in the file.
     pub place: Place,
     /// Without a slash at the end; `None` for the provider's own.
     pub base_url: Option<String>,
+    /// `prefix`: models are also offered as `prefix/model`.
     pub prefix: Option<String>,
+    /// `headers`: added to every call.
     pub headers: Vec<(String, HeaderValueSource)>,
     /// `None`: not given, or empty.
     pub models: Option<Vec<ModelRow>>,
     /// Higher is tried first.
     pub priority: i32,
+    /// Weight, cooldowns and the like.
     pub tuning: Tuning,
 }
 
@@ -44,8 +48,11 @@ impl Tuning {
 /// One entry of `gemini-api-key`, `vertex-api-key`, `claude-api-key` or `codex-api-key`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyEntry {
+    /// What all kinds of entries have.
     pub common: Common,
+    /// `api-key`.
     pub key: Secret,
+    /// `proxy-url`.
     pub proxy: ProxySetting,
     /// Patterns in lower case, in which `*` stands for any text.
     pub excluded_models: Vec<String>,
@@ -56,9 +63,11 @@ pub struct KeyEntry {
 /// One provider of `openai-compatibility`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompatEntry {
+    /// What all kinds of entries have.
     pub common: Common,
     /// As written; compare in lower case.
     pub name: String,
+    /// `base-url`.
     pub base_url: String,
     /// `None`: the provider is called without a key.
     pub keys: Option<Vec<CompatKey>>,
@@ -67,20 +76,26 @@ pub struct CompatEntry {
 /// One of `api-key-entries`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CompatKey {
+    /// Where the key stands in the file.
     pub place: Place,
+    /// `api-key`; `None` for upstreams without keys.
     pub key: Option<Secret>,
+    /// `proxy-url`.
     pub proxy: ProxySetting,
+    /// Weight, cooldowns and the like.
     pub tuning: Tuning,
 }
 
 /// One row of `models`; at least one of `name` and `alias` is filled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelRow {
+    /// Where the model stands in the file.
     pub place: Place,
     /// Sent upstream.
     pub name: String,
     /// Offered to clients.
     pub alias: String,
+    /// `display-name`: shown in lists of models.
     pub display_name: Option<String>,
     /// Tokens.
     pub context: Option<u64>,
@@ -97,7 +112,9 @@ pub enum Thinking {
     Levels(Vec<&'static str>),
     /// A number of tokens.
     Budget {
+        /// Tokens.
         min: u32,
+        /// Tokens.
         max: u32,
         /// Whether it can be none at all.
         zero: bool,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 /// bound for one bad value that aliases repeat everywhere.
 const KEPT: usize = 100;
 
+/// How serious a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// The file cannot be used.
@@ -20,7 +21,9 @@ pub enum Severity {
 /// A place in the file, counted from 1, the column in characters. Line 0: no particular place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
+    /// From 1; 0 if unknown.
     pub line: usize,
+    /// From 1; 0 if unknown.
     pub column: usize,
     /// As in `gemini-api-key[0].models[1].alias`; empty for the document itself.
     pub path: String,
@@ -29,15 +32,22 @@ pub struct Place {
 /// One finding. `path message` reads as a sentence, and never contains a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
+    /// The name of the file.
     pub file: Arc<str>,
+    /// From 1; 0 if unknown.
     pub line: usize,
+    /// From 1; 0 if unknown.
     pub column: usize,
+    /// The path of the key.
     pub path: String,
+    /// Whether it prevents the configuration from being used.
     pub severity: Severity,
+    /// One sentence for people.
     pub message: String,
 }
 
 impl Problem {
+    /// A problem at `place`.
     pub fn new(file: &Arc<str>, place: &Place, severity: Severity, message: String) -> Self {
         Self {
             file: Arc::clone(file),
@@ -49,6 +59,7 @@ impl Problem {
         }
     }
 
+    /// Whether the configuration cannot be used.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }

@@ -26,25 +26,37 @@ pub struct Config {
     pub api_keys: ClientKeys,
     /// Whether others than programs of this host are served although there are no keys.
     pub allow_anonymous: bool,
+    /// `tls`; `None` if it is off.
     pub tls: Option<Tls>,
     /// `host:port` of the debug server (`pprof`); `None` when it is off.
     pub debug_server: Option<String>,
+    /// `remote-management`.
     pub management: Management,
     /// The directory of credential files.
     pub auth_dir: PathBuf,
+    /// Logs and request logs.
     pub logs: Logs,
+    /// Usage statistics.
     pub usage: UsageStatistics,
     /// Token refreshes at once.
     pub auth_auto_refresh_workers: usize,
     /// Whether WebSockets ask for a client key.
     pub ws_auth: bool,
+    /// Settings of Google's channels.
     pub google: Google,
+    /// `ampcode`.
     pub amp: Amp,
+    /// `oauth-model-alias`.
     pub oauth_aliases: PerChannel<OauthAlias>,
+    /// `oauth-excluded-models`.
     pub oauth_exclusions: PerChannel<OauthExclusion>,
+    /// `claude-header-defaults`.
     pub claude_headers: Vec<HeaderDefault>,
+    /// `codex-header-defaults`.
     pub codex_headers: CodexDefaults,
+    /// `routing`.
     pub routing: Routing,
+    /// `limits`.
     pub limits: Limits,
     /// For all upstreams whose credential has no setting of its own.
     pub proxy_url: ProxySetting,
@@ -76,10 +88,15 @@ pub struct Config {
     pub nonstream_keepalive: Option<Duration>,
     /// Certificates of authorities to trust beside the system's (`ca-file`), PEM.
     pub ca_file: Option<PathBuf>,
+    /// `gemini-api-key`.
     pub gemini: Vec<KeyEntry>,
+    /// `vertex-api-key`.
     pub vertex: Vec<KeyEntry>,
+    /// `claude-api-key`.
     pub claude: Vec<KeyEntry>,
+    /// `codex-api-key`.
     pub codex: Vec<KeyEntry>,
+    /// `openai-compatibility`.
     pub compat: Vec<CompatEntry>,
     /// What is changed in bodies before they are sent.
     pub payload: Rules,
@@ -142,11 +159,13 @@ pub struct Limits {
 /// `routing`: which credential serves a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routing {
+    /// `strategy`.
     pub strategy: Strategy,
     /// Whether a conversation stays on its credential.
     pub session_affinity: bool,
     /// How long after its last request a conversation keeps its credential.
     pub session_affinity_ttl: Duration,
+    /// `session-affinity-mode`.
     pub session_affinity_mode: AffinityMode,
     /// How many prefixes of conversations are stored, about 100 bytes each.
     pub session_affinity_max_prefixes: NonZeroUsize,
@@ -224,7 +243,9 @@ pub struct UsageStatistics {
 /// `tls`: where certificate chain and key are, both PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
+    /// The file of the certificate chain, PEM.
     pub cert: PathBuf,
+    /// The file of the private key, PEM.
     pub key: PathBuf,
 }
 
@@ -235,6 +256,7 @@ pub struct Management {
     pub allow_remote: bool,
     /// The management key, a bcrypt hash once the file is loaded; `None` leaves only that of the environment.
     pub secret_key: Option<Secret>,
+    /// `disable-control-panel`.
     pub disable_control_panel: bool,
     /// Whether the panel is fetched only when it is missing.
     pub disable_auto_update_panel: bool,
@@ -262,26 +284,33 @@ pub struct Google {
 pub struct Amp {
     /// Without a slash at the end; `None` turns the proxy off.
     pub upstream_url: Option<String>,
+    /// `upstream-api-key`.
     pub upstream_key: Option<Secret>,
     /// Upstream keys for clients that present certain keys.
     pub upstream_keys: Vec<AmpKey>,
+    /// `restrict-management-to-localhost`.
     pub restrict_management: bool,
     /// Whether mappings come before models that are served here.
     pub force_mappings: bool,
+    /// `model-mappings`.
     pub mappings: Vec<AmpMapping>,
 }
 
 /// The upstream key of some clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AmpKey {
+    /// The key for the upstream.
     pub upstream: Secret,
+    /// The client keys that it is used for.
     pub clients: Vec<Secret>,
 }
 
 /// One model served as another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AmpMapping {
+    /// The model that clients name.
     pub from: String,
+    /// The model that is used.
     pub to: String,
     /// `from` is a regular expression, found anywhere and in any case.
     pub is_regex: bool,
@@ -305,6 +334,7 @@ pub type PerChannel<T> = Vec<(String, Vec<T>)>;
 /// A model under another name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OauthAlias {
+    /// Where the alias stands in the file.
     pub place: Place,
     /// The vendor's name.
     pub name: String,
@@ -312,6 +342,7 @@ pub struct OauthAlias {
     pub alias: String,
     /// Whether the vendor's name stays.
     pub fork: bool,
+    /// `display-name`: shown in lists of models.
     pub display_name: Option<String>,
     /// Whether answers name the alias, whatever name was asked for.
     pub force_mapping: bool,
@@ -320,7 +351,9 @@ pub struct OauthAlias {
 /// A pattern of models that are not offered, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OauthExclusion {
+    /// Where the pattern stands in the file.
     pub place: Place,
+    /// Names of models; `*` matches any characters.
     pub pattern: String,
 }
 
@@ -330,6 +363,7 @@ pub type HeaderDefault = (&'static str, String);
 /// `codex-header-defaults`: what credential files of Codex send (no API key does).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CodexDefaults {
+    /// `user-agent`.
     pub user_agent: Option<String>,
     /// Over WebSockets only.
     pub beta_features: Option<String>,

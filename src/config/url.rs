@@ -12,6 +12,7 @@ pub enum ProxySetting {
     Inherit,
     /// No proxy, whatever the environment says.
     Direct,
+    /// This proxy.
     Url(ProxyUrl),
 }
 

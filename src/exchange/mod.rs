@@ -3,6 +3,8 @@
 
 mod client;
 mod request;
+#[cfg(test)]
+pub mod test_client;
 mod waiter;
 
 pub use client::{Client, Gone, Writer, ZERO};

@@ -9,9 +9,17 @@ use crate::edge::IdentityError;
 #[derive(Debug)]
 pub enum StartError {
     /// The gateway cannot listen on the configured address.
-    Bind { address: String, source: io::Error },
+    Bind {
+        /// Host and port.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Other hosts can connect to the configured host, there are no client keys, and `allow-anonymous` is off.
-    Unprotected { host: String },
+    Unprotected {
+        /// The configured host.
+        host: String,
+    },
     /// The configured certificate or its key cannot be used.
     Tls(IdentityError),
     /// Another system error: no thread, socket or random bytes.

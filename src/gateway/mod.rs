@@ -47,6 +47,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
+    /// A gateway that will serve with `config`.
     pub fn new(config: Config) -> Self {
         Self {
             config,

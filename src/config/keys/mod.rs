@@ -27,12 +27,15 @@ pub const CREDENTIALS: [&str; 5] = [
 /// The type of a value, with its unit and bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// `true` or `false`.
     Flag,
     /// A whole number in this range.
     Integer(i64, i64),
     /// A number of things, at most `most`; a negative number means `negative`.
     Count {
+        /// The largest value.
         most: i64,
+        /// What a negative value stands for.
         negative: i64,
     },
     /// A duration with units; a bare number counts seconds.
@@ -45,6 +48,7 @@ pub enum Kind {
     Size(u64, u64),
     /// A size with units; a bare number counts MiB.
     Mebibytes,
+    /// A string.
     Text,
     /// The path of a file or directory.
     Path,
@@ -52,13 +56,17 @@ pub enum Kind {
     Secret,
     /// One of these words; another one gives a warning and the default.
     Word(&'static [&'static str]),
+    /// A list of strings.
     Texts,
+    /// A list of secrets.
     Secrets,
     /// Anything that YAML can say.
     Any,
+    /// A mapping with keys of its own.
     Mapping,
     /// A mapping whose keys are free.
     Table,
+    /// A list of mappings.
     List,
 }
 
@@ -74,6 +82,7 @@ pub enum Change {
 /// How a key stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
+    /// In use.
     Current,
     /// The old name of this key.
     Old(&'static str),
@@ -88,10 +97,13 @@ pub enum Standing {
 pub struct Key {
     /// The names from the top of the file to the key, with dots between them.
     pub path: Cow<'static, str>,
+    /// The type of the value.
     pub kind: Kind,
     /// The default as it is written in a file; empty for none, or where it depends on the machine.
     pub default: &'static str,
+    /// Whether a reload changes it.
     pub change: Change,
+    /// Whether it is in use.
     pub standing: Standing,
     /// One or two sentences for people.
     pub about: &'static str,

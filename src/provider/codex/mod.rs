@@ -17,7 +17,7 @@ use super::url;
 use crate::credential::is_chatgpt;
 use crate::failure::Failure;
 use crate::failure::Headers;
-use crate::json::Splice;
+use crate::json::{Member, Splice};
 
 const SESSION_ID: HeaderName = HeaderName::from_static("session_id");
 /// Headers of the client that are passed to this API.
@@ -129,64 +129,56 @@ fn forced<'a>(call: &Call<'a>) -> Result<(Splice<'a>, Option<String>), Failure> 
         "safety_identifier",
         "stream_options",
     ];
-    let mut body = request::renamed(call, call.model);
-    let mut cache_key = None;
-    let mut missing = vec![("stream", "true"), ("instructions", "\"\"")];
-    for member in request::members(call)? {
-        let raw = request::raw(call, &member);
-        let key: &str = &member.key;
-        missing.retain(|(name, _)| *name != key);
-        match key {
-            "stream" if raw != b"true" => body.replace(member.value, &b"true"[..]),
-            "instructions" if raw == b"null" => body.replace(member.value, &b"\"\""[..]),
-            "prompt_cache_key" => {
-                cache_key = request::text(call, &member).map(|text| text.into_owned());
-            }
-            key if REFUSED.contains(&key) => body.remove(&member),
-            _ => {}
-        }
-    }
-    for (name, value) in missing {
-        body.append_member(name, value.as_bytes());
-    }
-    Ok((body, cache_key))
+    let missing = &[("stream", "true"), ("instructions", "\"\"")];
+    edited(call, missing, |body, member, raw| match &*member.key {
+        "stream" if raw != b"true" => body.replace(member.value, &b"true"[..]),
+        "instructions" if raw == b"null" => body.replace(member.value, &b"\"\""[..]),
+        key if REFUSED.contains(&key) => body.remove(member),
+        _ => {}
+    })
 }
 
 /// The client's body with the top-level members that the backend needs, and its cache key.
 fn flavoured<'a>(call: &Call<'a>) -> Result<(Splice<'a>, Option<String>), Failure> {
-    let mut body = request::renamed(call, call.model);
-    let mut cache_key = None;
-    let mut missing = vec![
+    let missing = &[
         ("stream", "true"),
         ("store", "false"),
         ("instructions", "\"\""),
         ("include", "[\"reasoning.encrypted_content\"]"),
         ("parallel_tool_calls", "true"),
     ];
-    for member in request::members(call)? {
-        let raw = request::raw(call, &member);
-        let key: &str = &member.key;
-        missing.retain(|(name, _)| *name != key);
-        match key {
-            "stream" if raw != b"true" => body.replace(member.value, &b"true"[..]),
-            "store" if raw != b"false" => body.replace(member.value, &b"false"[..]),
-            "instructions" if raw == b"null" => body.replace(member.value, &b"\"\""[..]),
-            "parallel_tool_calls" if raw == b"null" => body.replace(member.value, &b"true"[..]),
-            "include" => {
-                if let Some(include) = with_reasoning(raw) {
-                    body.replace(member.value, include.into_bytes());
-                }
+    edited(call, missing, |body, member, raw| match &*member.key {
+        "stream" if raw != b"true" => body.replace(member.value, &b"true"[..]),
+        "store" if raw != b"false" => body.replace(member.value, &b"false"[..]),
+        "instructions" if raw == b"null" => body.replace(member.value, &b"\"\""[..]),
+        "parallel_tool_calls" if raw == b"null" => body.replace(member.value, &b"true"[..]),
+        "include" => {
+            if let Some(include) = with_reasoning(raw) {
+                body.replace(member.value, include.into_bytes());
             }
-            "input" if raw.first() == Some(&b'"') => {
-                body.replace(member.value, one_message(raw));
-            }
-            "service_tier" if raw != b"\"priority\"" => body.remove(&member),
-            "prompt_cache_key" => {
-                cache_key = request::text(call, &member).map(|text| text.into_owned());
-            }
-            key if REMOVED.contains(&key) => body.remove(&member),
-            _ => {}
         }
+        "input" if raw.first() == Some(&b'"') => body.replace(member.value, one_message(raw)),
+        "service_tier" if raw != b"\"priority\"" => body.remove(member),
+        key if REMOVED.contains(&key) => body.remove(member),
+        _ => {}
+    })
+}
+
+/// The client's body with every member edited, those of `missing` that it lacks appended, and its cache key.
+fn edited<'a>(
+    call: &Call<'a>,
+    missing: &[(&str, &str)],
+    edit: impl Fn(&mut Splice<'a>, &Member<'a>, &[u8]),
+) -> Result<(Splice<'a>, Option<String>), Failure> {
+    let mut body = request::renamed(call, call.model);
+    let mut cache_key = None;
+    let mut missing = missing.to_vec();
+    for member in request::members(call)? {
+        missing.retain(|(name, _)| *name != member.key);
+        if member.key == "prompt_cache_key" {
+            cache_key = request::text(call, &member).map(|text| text.into_owned());
+        }
+        edit(&mut body, &member, request::raw(call, &member));
     }
     for (name, value) in missing {
         body.append_member(name, value.as_bytes());

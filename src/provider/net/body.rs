@@ -194,48 +194,15 @@ impl Read for Body {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+
     use std::io::Write;
     use std::net::{TcpListener, TcpStream};
-    use std::os::fd::{AsFd, BorrowedFd};
-    use std::os::unix::net::UnixStream;
-    use std::rc::Rc;
-
-    use rustix::event::PollFlags;
 
     use super::super::environment::Variables;
     use super::super::pool::{Name, Pool};
     use super::super::trust::{System, Trust};
     use super::*;
-    use crate::exchange::{Client, Gone};
-
-    /// A client that can only go.
-    struct Peer(UnixStream, Cell<bool>);
-
-    impl Client for Peer {
-        fn fd(&self) -> BorrowedFd<'_> {
-            self.0.as_fd()
-        }
-        fn interest(&self) -> PollFlags {
-            PollFlags::empty()
-        }
-        fn ready(&self, _: PollFlags) -> Result<(), Gone> {
-            self.1.set(true);
-            Err(Gone)
-        }
-        fn due(&self) -> Option<Instant> {
-            None
-        }
-        fn tick(&self, _: Instant) -> Result<(), Gone> {
-            Ok(())
-        }
-        fn is_gone(&self) -> bool {
-            self.1.get()
-        }
-        fn send(&self, _: &[u8]) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::exchange::test_client::pair;
 
     /// Nothing is written to a client whose answer is being gathered, so only a look at it tells that it has gone.
     #[test]
@@ -254,8 +221,7 @@ mod tests {
             proxy: None,
         };
         let origin = Pool::new(9, 9).origin(name, &trust).unwrap();
-        let (socket, client) = UnixStream::pair().unwrap();
-        let waiter = Waiter::of(Rc::new(Peer(socket, Cell::new(false))));
+        let (waiter, client) = pair();
         let silence = Duration::from_secs(20);
         let connection = Connection::new(near).unwrap();
         let mut body = Body::new(

@@ -221,51 +221,16 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-    use std::os::fd::BorrowedFd;
-    use std::rc::Rc;
+
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
     use std::thread;
 
     use super::*;
-    use crate::exchange::{Client, Gone, Interruption};
+    use crate::exchange::Interruption;
+    use crate::exchange::test_client::pair as client;
 
     const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
-
-    /// A client whose other end is the second value.
-    fn client() -> (Waiter, UnixStream) {
-        struct Peer(UnixStream, Cell<bool>);
-
-        impl Client for Peer {
-            fn fd(&self) -> BorrowedFd<'_> {
-                self.0.as_fd()
-            }
-            fn interest(&self) -> PollFlags {
-                PollFlags::empty()
-            }
-            fn ready(&self, _: PollFlags) -> Result<(), Gone> {
-                self.1.set(true);
-                Err(Gone)
-            }
-            fn due(&self) -> Option<Instant> {
-                None
-            }
-            fn tick(&self, _: Instant) -> Result<(), Gone> {
-                Ok(())
-            }
-            fn is_gone(&self) -> bool {
-                self.1.get()
-            }
-            fn send(&self, _: &[u8]) -> io::Result<()> {
-                Ok(())
-            }
-        }
-
-        let (near, far) = UnixStream::pair().unwrap();
-        let peer = Peer(near, Cell::new(false));
-        (Waiter::of(Rc::new(peer)), far)
-    }
 
     /// A lookup that answers once for each message, and counts how often it is asked.
     fn held() -> (Lookup, mpsc::Sender<()>, Arc<AtomicUsize>) {
