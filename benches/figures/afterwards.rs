@@ -1,4 +1,4 @@
-//! What is left of five hundred streams: right after them, and a minute later.
+//! Resources after five hundred streams: immediately, and a minute later.
 
 use std::io;
 use std::thread;
@@ -12,7 +12,7 @@ use crate::throughput::{self, Length, Pair, middle_of};
 use crate::watching::Plan;
 use crate::{Bench, MIB};
 
-/// All are open at the same time: each lasts longer than opening them.
+/// All streams are open at the same time: each lasts longer than opening them.
 const STREAMS: Plan = Plan {
     streams: 500,
     pace: Pace {
@@ -21,17 +21,17 @@ const STREAMS: Plan = Plan {
     },
     ramp: Duration::from_millis(300),
 };
-/// Over before the first of the threads that served the streams has been idle for long.
+/// Shorter than the idle timeout of the threads that served the streams.
 const LENGTH: Length = Length {
     pairs: 3,
     round: Duration::from_secs(1),
 };
-/// How much more CPU time and how many fewer requests than fresh.
+/// The tolerated difference in CPU time and requests to a new process.
 const AS_FRESH: f64 = 0.1;
 const REST: Duration = Duration::from_secs(60);
 const THREADS: usize = 16;
 const GROWTH_BYTES: u64 = 4 * MIB;
-/// Time for what a program still does after its first answer.
+/// Time for work after the first answer.
 const SETTLE: Duration = Duration::from_millis(500);
 
 pub fn measure(bench: &Bench, report: &mut Report) -> io::Result<()> {

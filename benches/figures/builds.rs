@@ -1,18 +1,17 @@
-//! Builds of the gateway beside the shipped one.
+//! Further builds of the gateway.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The shipped code with the names of its functions.
+/// The release build with function names.
 pub fn with_names() -> io::Result<PathBuf> {
     // The release profile plus names.
     build(&["--profile", "profiling"])?;
     Ok(target().join("profiling").join("holdfast"))
 }
 
-/// The release build without the features that can be left out. It has a folder of its own, because it would take the
-/// place of the shipped one.
+/// The release build without default features, in a separate folder, as it would replace the release build.
 pub fn without_features() -> io::Result<PathBuf> {
     let folder = target().join("no-default-features");
     let text = folder.display().to_string();

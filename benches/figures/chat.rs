@@ -1,4 +1,4 @@
-//! The requests and answers that travel in the measurements.
+//! The requests and answers of the measurements.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,12 +6,12 @@ use memchr::memmem;
 
 /// Key the clients present to the gateway.
 pub const CLIENT_KEY: &str = "figures-client";
-/// The one model that is offered and served.
+/// The only model.
 pub const MODEL: &str = "figures-model";
 /// Path of every chat request, at the gateway and at the upstream.
 pub const PATH: &str = "/v1/chat/completions";
 
-/// Stands before the pace of a stream in its request.
+/// Precedes the pace of a stream in its request.
 const PACE_MARK: &[u8] = b"\"content\":\"Pace ";
 
 /// How an upstream sends a stream.
@@ -19,13 +19,13 @@ const PACE_MARK: &[u8] = b"\"content\":\"Pace ";
 pub struct Pace {
     /// Events, without the closing one.
     pub events: usize,
-    /// Shortest and longest pause between two events in milliseconds, so that streams do not march in step. Without
-    /// any, all events are sent in one write.
+    /// Shortest and longest pause between two events in milliseconds, so that streams are not synchronized. Without a
+    /// pause, all events are sent in one write.
     pub pause: (u64, u64),
 }
 
 impl Pace {
-    /// What a request asks for, if it asks for a stream.
+    /// The pace that a request asks for; `None` if it asks for no stream.
     pub fn asked(body: &[u8]) -> Option<Self> {
         let at = memmem::find(body, PACE_MARK)? + PACE_MARK.len();
         let rest = body.get(at..)?;
@@ -39,13 +39,13 @@ impl Pace {
     }
 }
 
-/// Stands before the time of sending in an event's text.
+/// Precedes the send time in the text of an event.
 const SENT_MARK: &[u8] = b"\"content\":\"sent ";
-/// Decimal digits of a time of sending, in nanoseconds since 1970.
+/// Decimal digits of a send time, in nanoseconds since 1970.
 const SENT_DIGITS: usize = 19;
 
-/// What a long conversation is about, in JSON: prose, and source code, in which every tenth byte or so begins an
-/// escape and every seventh or so is no ASCII.
+/// The text of a long conversation: prose, or source code, in which about every tenth byte begins an escape and about
+/// every seventh is not ASCII.
 #[derive(Clone, Copy)]
 pub enum Text {
     Prose,
@@ -110,7 +110,7 @@ pub fn health_request() -> Vec<u8> {
     b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".to_vec()
 }
 
-/// The answer to every request that asks for no stream.
+/// The answer to requests without a stream.
 pub fn answer() -> Vec<u8> {
     let body = format!(
         "{{\"id\":\"chatcmpl-figures\",\"object\":\"chat.completion\",\"created\":1,\
@@ -132,7 +132,7 @@ pub const STREAM_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-str
 /// The end of a streamed answer.
 pub const STREAM_END: &[u8] = b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n";
 
-/// One event, as a chunk, that carries the time it was made.
+/// One event, as a chunk, with the time of its creation.
 pub fn stamped_event() -> Vec<u8> {
     let event = format!(
         "data: {{\"id\":\"chatcmpl-figures\",\"object\":\"chat.completion.chunk\",\"created\":1,\
@@ -143,14 +143,14 @@ pub fn stamped_event() -> Vec<u8> {
     format!("{:x}\r\n{event}\r\n", event.len()).into_bytes()
 }
 
-/// When an event was made, if it is a stamped one.
+/// The creation time of an event, if it has one.
 pub fn stamp(event: &[u8]) -> Option<u64> {
     let at = memmem::find(event, SENT_MARK)? + SENT_MARK.len();
     let digits = event.get(at..at + SENT_DIGITS)?;
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// Nanoseconds since 1970: the one clock that two processes share without foreign calls.
+/// Nanoseconds since 1970, as a clock that two processes share.
 pub fn now_nanos() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_nanos() as u64)
@@ -158,7 +158,7 @@ pub fn now_nanos() -> u64 {
 
 /// Fills the last user message, then further turns, until the body has `size` bytes.
 fn turns(open: String, size: usize, words: &str, close: &str) -> String {
-    /// Bytes of text after which the other side speaks.
+    /// The length of a turn, bytes.
     const TURN: usize = 4096;
     const NEXT: [&str; 2] = [
         "\"},{\"role\":\"assistant\",\"content\":\"",

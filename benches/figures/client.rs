@@ -1,4 +1,4 @@
-//! The clients: a closed loop over many connections in one thread, and one blocking exchange.
+//! Clients: a closed loop over many connections in one thread, and a blocking exchange.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,32 +9,32 @@ use mio::{Events, Interest, Poll, Registry, Token};
 
 use crate::framing::Messages;
 
-/// How long any single answer may take before it counts as lost.
+/// The timeout of a single answer.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// When a closed loop ends. Requests under way are always answered first.
 #[derive(Clone, Copy)]
 pub enum Until {
     Elapsed(Duration),
-    /// So many requests on each connection.
+    /// The number of requests per connection.
     Each(u64),
 }
 
-/// What came of a closed loop.
+/// The result of a closed loop.
 #[derive(Default)]
 pub struct Outcome {
     pub answered: u64,
-    /// Connections that broke, gave another status than 200, or gave no answer.
+    /// Connections that broke, returned another status than 200, or did not answer.
     pub failed: u64,
     pub first_failure: Option<io::Error>,
     pub elapsed: Duration,
-    /// Of each answer, in the order of their arrival.
+    /// The latency of each answer, in the order of arrival.
     pub latencies: Vec<Duration>,
 }
 
 impl Outcome {
-    /// An error unless every connection did well.
-    pub fn all_well(self) -> io::Result<Self> {
+    /// An error unless all connections succeeded.
+    pub fn all_succeeded(self) -> io::Result<Self> {
         let first = match (self.failed, &self.first_failure) {
             (0, _) => return Ok(self),
             (_, Some(first)) => first.to_string(),
@@ -56,7 +56,7 @@ impl Outcome {
     }
 }
 
-/// Opens so many connections, one right after another.
+/// Opens `count` connections, one after another.
 pub fn open(address: SocketAddr, count: usize) -> io::Result<Vec<TcpStream>> {
     (0..count).map(|_| connect(address)).collect()
 }
@@ -118,7 +118,7 @@ pub fn closed_loop(
     Ok(outcome)
 }
 
-/// Sends one request on a blocking connection and waits for the whole answer; gives its status.
+/// Sends one request on a blocking connection and waits for the whole answer; returns its status.
 pub fn exchange(stream: &mut (impl Read + Write), request: &[u8]) -> io::Result<u16> {
     stream.write_all(request)?;
     let mut messages = Messages::default();
@@ -134,7 +134,7 @@ pub fn exchange(stream: &mut (impl Read + Write), request: &[u8]) -> io::Result<
     }
 }
 
-/// A blocking connection that does not wait for ever.
+/// A blocking connection with timeouts.
 pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_nodelay(true)?;
@@ -192,7 +192,7 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
-    /// Follows a readiness event; gives the latency of an answer that is now complete.
+    /// Handles a readiness event; returns the latency of an answer that is now complete.
     fn advance(&mut self, event: &Event, buffer: &mut [u8]) -> io::Result<Option<Duration>> {
         if event.is_writable() {
             self.send()?;
@@ -214,7 +214,7 @@ impl<'a> Connection<'a> {
                     status => Err(io::Error::other(format!("status {status}"))),
                 };
             }
-            // A short read has emptied the socket; what comes later is a new readiness event.
+            // A short read has emptied the socket; further data causes a new readiness event.
             if read < buffer.len() && !event.is_read_closed() {
                 return Ok(None);
             }

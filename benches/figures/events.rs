@@ -1,4 +1,4 @@
-//! What the events of streams cost: in turns through the gateway and through nginx.
+//! The cost of relaying events, alternating between the gateway and nginx.
 
 use std::io;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::report::{Report, micros, middle};
 use crate::throughput::{self, Length};
 use crate::watching::Plan;
 
-/// As models send them: every 20 ms.
+/// An event every 20 ms, as models send them.
 const PLAN: Plan = Plan {
     streams: 200,
     pace: Pace {
@@ -20,10 +20,10 @@ const PLAN: Plan = Plan {
     ramp: Duration::from_millis(500),
 };
 const PAIRS: usize = 3;
-/// Most CPU time per event, in multiples of nginx's.
+/// The maximum CPU time per event, as a multiple of nginx's.
 const CPU_MULTIPLE: f64 = 1.4;
 
-/// As from a cache: all at once.
+/// All events at once, as from a cache.
 const BURST: Pace = Pace {
     events: 20,
     pause: (0, 0),
@@ -33,7 +33,7 @@ const BURST_LENGTH: Length = Length {
     pairs: 3,
     round: Duration::from_secs(1),
 };
-/// Most time to the last event, in multiples of nginx's.
+/// The maximum time to the last event, as a multiple of nginx's.
 const LAST_MULTIPLE: f64 = 1.8;
 
 pub fn relayed(bench: &Bench, report: &mut Report) -> io::Result<()> {

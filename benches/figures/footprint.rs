@@ -1,4 +1,4 @@
-//! What the gateway costs before it has done anything: size, start, memory.
+//! Binary size, start time and idle memory.
 
 use std::io;
 use std::time::Duration;
@@ -11,7 +11,7 @@ const LEAN_BYTES: u64 = 4 * MIB;
 const START: Duration = Duration::from_millis(10);
 const STARTS: usize = 15;
 const IDLE_BYTES: u64 = 6 * MIB;
-/// Time for what a program still does after its first answer.
+/// Time for work after the first answer.
 const SETTLE: Duration = Duration::from_millis(500);
 
 pub fn size(bench: &Bench, report: &mut Report) -> io::Result<()> {

@@ -1,6 +1,6 @@
-//! HTTP/1.1 messages as far as a measuring tool needs them: where one ends, its status, its body bytes.
+//! A minimal reader of HTTP/1.1 messages: end, status, body bytes.
 //!
-//! Both ends are trusted here, so nothing is validated that does not decide where a message ends.
+//! Both ends are trusted, so only what determines the end of a message is validated.
 
 use std::io;
 
@@ -17,9 +17,9 @@ pub struct Messages {
     start_line: String,
 }
 
-/// What [`Messages::feed`] made of the bytes it was given.
+/// The result of [`Messages::feed`].
 pub struct Fed {
-    /// How many of them belong to this message.
+    /// How many of the bytes belong to this message.
     pub used: usize,
     pub complete: bool,
 }
@@ -71,7 +71,7 @@ impl Messages {
         digits.parse().unwrap_or(0)
     }
 
-    /// Reads the head; gives how many of `bytes` belonged to it, or nothing while it is incomplete.
+    /// Reads the head; returns how many of `bytes` belong to it, or `None` while it is incomplete.
     fn read_head(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
         let before = self.head.len();
         if before == 0
@@ -179,7 +179,7 @@ impl Chunk {
     }
 }
 
-/// Gives the sink as many bytes as are left of the body or chunk.
+/// Passes at most the remaining bytes of the body or chunk to the sink.
 fn pass(left: &mut u64, bytes: &[u8], sink: &mut impl FnMut(&[u8])) -> usize {
     let taken = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
     if taken > 0 {

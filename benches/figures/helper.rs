@@ -1,5 +1,5 @@
-//! Child processes of this tool: the same program under another command, so that their CPU time is told
-//! apart. Each says its address on its standard output and ends with the pipe that is its standard input.
+//! Child processes: the same program with another command, so that their CPU time is measured separately. A child writes
+//! its address to standard output and ends when its standard input is closed.
 
 use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::process;
 
-/// How long a child may take to end when asked to.
+/// The time for a child to end.
 const END: Duration = Duration::from_secs(2);
 
 /// A running child; ends when dropped.
@@ -55,12 +55,12 @@ impl Drop for Helper {
     }
 }
 
-/// In the child: tells the parent where it serves.
+/// In the child: writes its address for the parent.
 pub fn announce(address: SocketAddr) {
     println!("{address}");
 }
 
-/// In the child: waits for the parent to end or to have had enough.
+/// In the child: waits until the parent ends or closes the pipe.
 pub fn wait_for_parent() {
     io::copy(&mut io::stdin(), &mut io::sink()).ok();
 }

@@ -1,7 +1,7 @@
-//! Instructions per request, counted by callgrind: a number that no neighbour on the machine changes.
+//! Instructions per request, counted by callgrind, independent of other load on the machine.
 //!
-//! The same request is sent N and 2 N times; the difference is what N requests cost, without start and
-//! end of the process.
+//! The same request is sent N and 2 N times; the difference is the cost of N requests without start and end of the
+//! process.
 
 use std::collections::HashMap;
 use std::io;
@@ -15,12 +15,12 @@ use crate::report::Report;
 use crate::{Bench, builds, chat};
 
 const REQUESTS: u64 = 1_000;
-/// How many parts and functions are named.
+/// The number of listed parts and functions.
 const PARTS: usize = 8;
 const FUNCTIONS: usize = 24;
-/// Most instructions of a request.
+/// The maximum instructions per request.
 const INSTRUCTIONS: u64 = 130_000;
-/// Crates whose functions say which stage of a request they are.
+/// Crates whose functions identify the stage of a request.
 const STAGES: [&str; 7] = [
     "holdfast",
     "httparse",
@@ -64,9 +64,9 @@ type Counts = HashMap<String, u64>;
 
 struct Profile {
     total: u64,
-    /// Of each function itself.
+    /// Exclusive counts.
     own: Counts,
-    /// Of each function with all it calls.
+    /// Inclusive counts.
     inclusive: Counts,
 }
 
@@ -85,7 +85,7 @@ fn profile(bench: &Bench, program: &Program, requests: u64) -> io::Result<Profil
     let proxy = program.start(options, bench.upstream.address, &folder)?;
     let request = [chat::request(0, 1024, Text::Prose)];
     let streams = client::open(proxy.address, 1)?;
-    client::closed_loop(streams, &request, Until::Each(requests))?.all_well()?;
+    client::closed_loop(streams, &request, Until::Each(requests))?.all_succeeded()?;
     // The counts are written at the end of the process.
     drop(proxy);
     let (total, own) = annotate(&counts, "no")?;
@@ -116,7 +116,7 @@ fn annotate(counts: &Path, inclusive: &str) -> io::Result<(u64, Counts)> {
             total = count;
             continue;
         }
-        // A function stands once for each file whose code was inlined into it.
+        // A function is listed once per file whose code was inlined into it.
         let known = functions.entry(function(name)).or_default();
         if inclusive == "yes" {
             *known = count.max(*known);
@@ -141,7 +141,7 @@ fn function(name: &str) -> String {
     bare.to_owned()
 }
 
-/// What each function costs per request.
+/// The cost of each function per request.
 fn difference(once: &Counts, twice: &Counts) -> Counts {
     let per_request = |(name, count): (&String, &u64)| {
         let before = once.get(name).copied().unwrap_or(0);
@@ -155,7 +155,7 @@ fn crate_of(function: &str) -> &str {
     path.split("::").next().unwrap_or_default()
 }
 
-/// Whose code a function is: the crate, for our own the room, for C the kind of work.
+/// The part of a function: its crate, for this crate its top-level module, for C the kind of work.
 fn part(function: &str) -> String {
     let name = crate_of(function);
     let room = function.split("::").nth(1);

@@ -1,6 +1,6 @@
-//! Measures what the gateway promises and prints it beside the promise.
+//! Measures performance figures and compares them with their targets.
 //!
-//! `cargo bench --bench figures -- --help` says how; `benches/README.md` says what the figures mean.
+//! `cargo bench --bench figures -- --help` prints the usage; `benches/README.md` explains the figures.
 
 #![allow(
     clippy::expect_used,
@@ -56,7 +56,7 @@ Usage: cargo bench --bench figures -- [options]
 Needs nginx for what is compared with it, valgrind for `instructions`.
 Ends with 1 when a figure misses its target.";
 
-/// Measures one thing and reports it.
+/// Measures and reports one scenario.
 type Scenario = fn(&Bench, &mut Report) -> io::Result<()>;
 
 const SCENARIOS: [(&str, Scenario); 16] = [
@@ -78,7 +78,7 @@ const SCENARIOS: [(&str, Scenario); 16] = [
     ("instructions", instructions::count),
 ];
 
-/// What every scenario works with.
+/// The context of a scenario.
 pub struct Bench {
     pub program: Program,
     pub upstream: Helper,
@@ -96,7 +96,7 @@ impl Bench {
         self.program.start(options, self.upstream.address, &folder)
     }
 
-    /// Starts the yardstick in front of the same upstream.
+    /// Starts nginx, the reference, in front of the same upstream.
     pub fn start_nginx(&self) -> io::Result<Proxy> {
         let folder = self.scratch.folder()?;
         Program::Nginx.start(Options::default(), self.upstream.address, &folder)
@@ -210,7 +210,7 @@ fn measure(program: Program, only: &[String]) -> io::Result<ExitCode> {
     })
 }
 
-/// What the figures were measured on.
+/// The machine of the measurement.
 fn machine() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpus = read("/proc/cpuinfo");

@@ -1,4 +1,4 @@
-//! Clients that are merely there, and clients that come all at once.
+//! Idle clients, and bursts of new clients.
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ const IDLE_CONNECTIONS: usize = 5_000;
 const GROWTH_BYTES: u64 = 32 * MIB;
 /// New connections, one request on each, for a median.
 const PROBES: usize = 400;
-/// "As fast as before" allows for the noise of two medians taken seconds apart.
+/// The tolerance for the noise of two medians measured seconds apart.
 const AS_FAST: f64 = 1.25;
 const BURST: usize = 300;
 
@@ -96,7 +96,7 @@ fn pem(what: &str, der: &[u8]) -> String {
     )
 }
 
-/// What so many idle connections have taken; they stay open as long as this is kept.
+/// The memory of idle connections, which stay open until this is dropped.
 struct Growth<S> {
     bytes: u64,
     _kept: Vec<S>,
@@ -107,7 +107,7 @@ fn each<S>(growth: &Growth<S>) -> String {
     format!("{kibibytes:.2} KiB")
 }
 
-/// Opens connections and keeps them after one answered request each. One was there before that.
+/// Opens connections and keeps them after one answered request each. One connection exists before the measurement.
 fn growth<S: Read + Write>(
     proxy: &Proxy,
     open: impl Fn() -> io::Result<S>,

@@ -1,4 +1,4 @@
-//! What the kernel says about a process: its CPU time, its resident memory, its context switches.
+//! CPU time, resident memory and context switches of a process, from `/proc`.
 
 use std::collections::HashMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What stands between the clients and the upstream: the gateway, or nginx as the yardstick.
+//! The measured proxy: the gateway, or nginx as the reference.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -12,10 +12,9 @@ use crate::chat::{self, CLIENT_KEY, MODEL};
 use crate::client;
 use crate::process;
 
-/// Open files a process may have unless it raises the limit itself: the usual default of a login or a
-/// service.
+/// The usual soft limit of open files.
 const USUAL_DESCRIPTORS: u64 = 1024;
-/// How long a process may take to answer its first request, and to end when asked to.
+/// The timeout of start and end of a process.
 const START_OR_END: Duration = Duration::from_secs(10);
 /// nginx workers: one for each core of the smallest host that is measured on.
 const NGINX_WORKERS: usize = 2;
@@ -28,14 +27,14 @@ pub enum Program {
     Nginx,
 }
 
-/// How a program is started, beside its upstream.
+/// Options of a program.
 #[derive(Clone, Copy, Default)]
 pub struct Options<'a> {
-    /// Words of another command in front of the program's own (`valgrind …`).
+    /// A command in front of the program (`valgrind …`).
     pub wrapper: &'a [String],
     /// Further lines of the gateway's configuration.
     pub config: &'a str,
-    /// Clients speak TLS. Then nothing is asked before the start counts as done.
+    /// Whether clients use TLS. Then the start does not wait for an answer.
     pub is_tls: bool,
 }
 
@@ -113,7 +112,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// CPU time of the processes that do the work.
+    /// CPU time of the working processes.
     pub fn cpu(&self) -> io::Result<Duration> {
         self.working.iter().map(|pid| process::cpu(*pid)).sum()
     }
@@ -166,7 +165,7 @@ impl Proxy {
 }
 
 impl Drop for Proxy {
-    /// SIGTERM first: callgrind writes its counts and nginx ends its workers only then.
+    /// SIGTERM first, so that callgrind writes its counts and nginx ends its workers.
     fn drop(&mut self) {
         let id = self.child.id().to_string();
         Command::new("kill").args(["-TERM", &id]).status().ok();
@@ -182,7 +181,7 @@ impl Drop for Proxy {
     }
 }
 
-/// Two keys of one provider, so that every conversation has a choice to stick to.
+/// Two keys of one provider, so that session affinity applies.
 fn gateway_config(address: SocketAddr, upstream: SocketAddr) -> String {
     format!(
         "host: {}\nport: {}\napi-keys: [{CLIENT_KEY}]\nrouting:\n  session-affinity: true\n\
@@ -216,7 +215,7 @@ http {{
     )
 }
 
-/// Lowers the limit for what is started inside; the tool itself may need more.
+/// Lowers the limit for the started process; the tool itself may need more.
 fn with_usual_descriptors<T>(start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let (soft, hard) = rlimit::Resource::NOFILE.get()?;
     rlimit::Resource::NOFILE.set(soft.min(USUAL_DESCRIPTORS), hard)?;

@@ -1,8 +1,8 @@
-//! Lines of the form: figure, measured, target, verdict.
+//! Report lines: figure, measured value, target, result.
 
 use std::time::Duration;
 
-/// Collects the verdicts while it prints them.
+/// Prints results and collects the missed targets.
 #[derive(Default)]
 pub struct Report {
     missed: Vec<String>,
@@ -23,12 +23,12 @@ impl Report {
         println!("{name:<46} {measured:<26} reported");
     }
 
-    /// Prints something worth knowing beside the figures.
+    /// Prints a note.
     pub fn note(&self, text: &str) {
         println!("    {text}");
     }
 
-    /// A scenario that could not be measured has not been passed.
+    /// Reports a scenario that could not be measured as missed.
     pub fn broken(&mut self, scenario: &str, error: &std::io::Error) {
         self.figure(scenario, "not measured", "", false);
         self.note(&error.to_string());
@@ -40,7 +40,7 @@ impl Report {
     }
 }
 
-/// The value that a `share` of the values do not exceed; sorts them.
+/// The quantile of `share`; sorts the values.
 pub fn quantile(values: &mut [Duration], share: f64) -> Duration {
     values.sort_unstable();
     let last = values.len().saturating_sub(1);

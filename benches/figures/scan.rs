@@ -1,10 +1,10 @@
-//! The one pass over a request body, alone: model, stream flag, session.
+//! Throughput of scanning a request body for model, stream flag and session.
 
 use std::hint::black_box;
 use std::io;
 use std::time::{Duration, Instant};
 
-use holdfast::session::{identity, scan};
+use holdfast::unversioned::session::{identity, scan};
 
 use crate::chat::Text;
 use crate::report::{Report, median};

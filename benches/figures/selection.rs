@@ -1,16 +1,17 @@
-//! Choosing a credential: among a thousand, with few sessions and with a million.
+//! Selecting one of a thousand credentials, with ten to a million sessions.
 
 use std::hint::black_box;
 use std::io;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use holdfast::routing::{
+use holdfast::config;
+use holdfast::unversioned::credential;
+use holdfast::unversioned::routing::{
     AttemptState, Catalog, CredentialIds, ModelEntry, Policy, RouteRequest, Router, Servers,
 };
-use holdfast::session::bindings::{Bindings, Key};
-use holdfast::session::name::Name;
-use holdfast::{config, credential};
+use holdfast::unversioned::session::bindings::{Bindings, Key};
+use holdfast::unversioned::session::name::Name;
 
 use crate::Bench;
 use crate::report::{Report, median};
@@ -53,7 +54,7 @@ fn catalog() -> Option<Catalog> {
     Some(Catalog::new(credentials, &CredentialIds::default()))
 }
 
-/// A router with that many live sessions.
+/// A router with this many sessions.
 fn router(entry: &ModelEntry, sessions: usize) -> Router {
     let size = NonZeroUsize::new(2 * sessions + 100_000).unwrap_or(NonZeroUsize::MIN);
     let mut router = Router::new(Bindings::new(size, size, Instant::now()));
@@ -71,7 +72,7 @@ fn key(session: usize) -> Key {
     }
 }
 
-/// One request that is answered at once. Returns how long it took to find its session, or to place and keep it.
+/// One request that is answered immediately. Returns the time for finding its session, or for placing and storing it.
 fn ask(router: &mut Router, entry: &ModelEntry, key: Key) -> Duration {
     let now = Instant::now();
     let request = RouteRequest {
@@ -100,7 +101,7 @@ fn ask(router: &mut Router, entry: &ModelEntry, key: Key) -> Duration {
     took
 }
 
-/// The time of one choice, at the median; the sessions are those that `session` gives.
+/// The median time of a selection, for the sessions that `session` returns.
 fn time(router: &mut Router, entry: &ModelEntry, session: impl Fn(usize) -> usize) -> Duration {
     let mut times: Vec<Duration> = (0..REQUESTS)
         .map(|n| ask(router, entry, key(session(n))))

@@ -1,4 +1,4 @@
-//! Hundreds and thousands of conversations that are being answered slowly, at the same time.
+//! Hundreds and thousands of concurrent slow streams.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ const FIVE_HUNDRED: Plan = Plan {
     },
     ramp: Duration::from_secs(1),
 };
-/// How much slower than through nginx the slowest events may be.
+/// The maximum delay of the slowest events, as a multiple of nginx's.
 const DELAY_MULTIPLE: f64 = 1.3;
 const RESIDENT_BYTES: u64 = 28 * MIB;
 const SHORT_MEDIAN: Duration = Duration::from_millis(2);
@@ -92,7 +92,7 @@ pub fn relay(bench: &Bench, report: &mut Report) -> io::Result<()> {
     Ok(())
 }
 
-/// So many that a limit would show, with a configuration that names none.
+/// Thousands of streams with the default limits.
 pub fn thousands(bench: &Bench, report: &mut Report) -> io::Result<()> {
     let (streams, meanwhile) = held(&bench.start()?, TWO_THOUSAND)?;
     complete(report, "2,000 slow streams", TWO_THOUSAND, &streams);
@@ -124,7 +124,7 @@ fn complete(report: &mut Report, what: &str, plan: Plan, watched: &Watched) {
     );
 }
 
-/// What was seen of the gateway while the streams were running.
+/// Measurements of the gateway while the streams run.
 #[derive(Default)]
 struct Meanwhile {
     latencies: Vec<Duration>,
@@ -133,7 +133,7 @@ struct Meanwhile {
     threads: usize,
 }
 
-/// Reads all streams to their ends, and looks after the gateway meanwhile.
+/// Reads all streams to their ends, and measures the gateway meanwhile.
 fn held(proxy: &Proxy, plan: Plan) -> io::Result<(Watched, Meanwhile)> {
     let over = AtomicBool::new(false);
     let (streams, meanwhile) = std::thread::scope(|scope| {
@@ -146,13 +146,13 @@ fn held(proxy: &Proxy, plan: Plan) -> io::Result<(Watched, Meanwhile)> {
     Ok((streams?, meanwhile?))
 }
 
-/// From the end of the ramp on: short requests one after another, and the highest resident memory.
+/// Measures after the ramp: the latency of sequential short requests, and the peak resident memory.
 fn look_after(proxy: &Proxy, plan: Plan, over: &AtomicBool) -> io::Result<Meanwhile> {
     let mut seen = Meanwhile::default();
     let request = chat::request(plan.streams, 1024, Text::Prose);
     std::thread::sleep(plan.ramp);
     let mut stream = client::connect(proxy.address)?;
-    // Reading the memory map takes a lock in the measured process: seldom, and not during a request.
+    // Reading the memory map takes a lock in the measured process, so it is done rarely and not during a request.
     let mut next_look = Instant::now();
     while !over.load(Ordering::Acquire) {
         let began = Instant::now();

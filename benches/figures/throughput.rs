@@ -1,4 +1,4 @@
-//! Closed loops through the gateway and through nginx, in turns, to the same upstream.
+//! Closed loops through the gateway and nginx in turns, to the same upstream.
 
 use std::collections::HashMap;
 use std::io;
@@ -16,19 +16,19 @@ const LENGTH: Length = Length {
     round: Duration::from_millis(1200),
 };
 
-/// How long is measured.
+/// The length of a measurement.
 #[derive(Clone, Copy)]
 pub struct Length {
-    /// Pairs of rounds, one through what is measured and one through the yardstick.
+    /// Pairs of rounds, one through the measured program and one through nginx.
     pub pairs: usize,
     pub round: Duration,
 }
 
-/// What must be reached beside nginx.
+/// The targets relative to nginx.
 struct Reach {
-    /// Least share of its requests per second.
+    /// The minimum share of nginx's requests per second.
     share: f64,
-    /// Most CPU time per request, in multiples of its.
+    /// The maximum CPU time per request, as a multiple of nginx's.
     multiple: f64,
 }
 
@@ -94,7 +94,7 @@ fn beside_nginx(
     Ok(())
 }
 
-/// Two rounds, one after the other, so that what else happens on the machine happens to both.
+/// Two consecutive rounds, so that other load on the machine affects both.
 pub struct Pair {
     pub measured: Round,
     pub yardstick: Round,
@@ -112,12 +112,12 @@ pub struct Round {
 }
 
 impl Pair {
-    /// Requests per second, as a share of the yardstick's.
+    /// Requests per second, as a share of nginx's.
     pub fn rates(&self) -> f64 {
         self.measured.per_second / self.yardstick.per_second
     }
 
-    /// CPU time per request, in multiples of the yardstick's.
+    /// CPU time per request, as a multiple of nginx's.
     pub fn cpus(&self) -> f64 {
         self.measured.proxy_cpu / self.yardstick.proxy_cpu
     }
@@ -150,7 +150,8 @@ fn round(bench: &Bench, proxy: &Proxy, requests: &[Vec<u8>], time: Duration) -> 
     let switched = proxy.switches()?;
     let before = used()?;
     let streams = client::open(proxy.address, requests.len())?;
-    let mut outcome = client::closed_loop(streams, requests, Until::Elapsed(time))?.all_well()?;
+    let mut outcome =
+        client::closed_loop(streams, requests, Until::Elapsed(time))?.all_succeeded()?;
     let after = used()?;
     let switches = more(&switched, &proxy.switches()?);
     let each = |index: usize| {
@@ -167,7 +168,7 @@ fn round(bench: &Bench, proxy: &Proxy, requests: &[Vec<u8>], time: Duration) -> 
     })
 }
 
-/// What has been added to the counts of threads that are still there, or new.
+/// The increase of the counts of existing and new threads.
 fn more(before: &HashMap<String, u64>, after: &HashMap<String, u64>) -> u64 {
     let added = |(thread, count): (&String, &u64)| {
         let earlier = before.get(thread).copied().unwrap_or(0);
@@ -180,7 +181,7 @@ pub fn middle_of(pairs: &[Pair], value: impl Fn(&Pair) -> f64) -> f64 {
     middle(pairs.iter().map(value).collect())
 }
 
-/// Notes what was measured of both, under these names.
+/// Prints the measurements of both programs under these names.
 pub fn note(report: &Report, [measured, yardstick]: [&str; 2], pairs: &[Pair]) {
     note_one(report, measured, pairs, |pair| &pair.measured);
     note_one(report, yardstick, pairs, |pair| &pair.yardstick);

@@ -1,4 +1,4 @@
-//! Clients that send bodies nobody asked for, or never finish them.
+//! Clients that send unauthorized bodies, or never finish them.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -22,10 +22,10 @@ const GROWTH_BYTES: u64 = 8 * MIB;
 
 /// A total deadline, shorter than the default.
 const DEADLINE: Duration = Duration::from_secs(3);
-/// By default, how long the rate of a body does not count.
+/// The default grace period before the rate of a body is checked.
 const BY_RATE: Duration = Duration::from_secs(10);
-/// How much later the connection may end: whoever is refused is listened to for two seconds, so that the answer
-/// arrives, and that the connection is closed shows only in the write after the next.
+/// The tolerance for the end of the connection: after a refusal the gateway reads for two seconds, so that the answer
+/// arrives, and a client detects the close only at a later write.
 const ROOM: Duration = Duration::from_secs(5);
 const GIVEN_UP: Duration = Duration::from_secs(20);
 
@@ -102,7 +102,7 @@ fn unwanted(proxy: &Proxy, report: &mut Report) -> io::Result<()> {
     Ok(())
 }
 
-/// Sends a body without a key until it is whole or the connection ends; gives how much was sent.
+/// Sends a body without a key until it is complete or the connection ends; returns the bytes sent.
 fn send_all(proxy: &Proxy) -> usize {
     let piece = [b' '; 64 * 1024];
     let Ok(mut stream) = client::connect(proxy.address) else {
@@ -120,7 +120,7 @@ fn send_all(proxy: &Proxy) -> usize {
     sent
 }
 
-/// Bodies that come so slowly that they would never be complete.
+/// Bodies that are too slow to complete.
 pub fn slow(bench: &Bench, report: &mut Report) -> io::Result<()> {
     let config = format!("limits: {{body-timeout: {}s}}\n", DEADLINE.as_secs());
     let hasty = bench.start_with(Options {
@@ -128,7 +128,7 @@ pub fn slow(bench: &Bench, report: &mut Report) -> io::Result<()> {
         ..Options::default()
     })?;
     let usual = bench.start()?;
-    // One byte a second is below the least rate; 1 KiB every 250 ms is not.
+    // One byte per second is below the minimum rate; 1 KiB per 250 ms is not.
     let (trickle, steady) = (
         (1, Duration::from_secs(1)),
         (1024, Duration::from_millis(250)),
@@ -171,11 +171,11 @@ pub fn slow(bench: &Bench, report: &mut Report) -> io::Result<()> {
 
 struct End {
     after: Duration,
-    /// What was answered before the end, or 0.
+    /// The status that was received before the end, or 0.
     status: u16,
 }
 
-/// Sends so many bytes at such intervals until they are no longer taken.
+/// Sends bytes at the given interval until the connection ends.
 fn send_slowly(proxy: &Proxy, has_key: bool, pace: (usize, Duration)) -> io::Result<End> {
     let (bytes, interval) = pace;
     let mut stream: TcpStream = client::connect(proxy.address)?;

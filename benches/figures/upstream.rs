@@ -1,4 +1,4 @@
-//! The upstream of all measurements: one thread, one event loop, fixed answers.
+//! The upstream of all measurements: one thread with an event loop and constant answers.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -13,11 +13,11 @@ use crate::chat::{self, Pace};
 use crate::framing::Messages;
 use crate::helper;
 
-/// The command under which this program is the upstream.
+/// The command that runs this program as the upstream.
 pub const COMMAND: &str = "upstream";
 
 const LISTENER: Token = Token(0);
-/// How far into a request body the pace of a stream is looked for, in bytes.
+/// The part of a request body that is searched for the pace of a stream, bytes.
 const PACE_WITHIN: usize = 1024;
 
 /// Serves until the parent ends.
@@ -75,7 +75,7 @@ struct Connection {
     stream: TcpStream,
     messages: Messages,
     seen: usize,
-    /// Of the stream that is asked for.
+    /// The pace of the requested stream.
     asked: Option<Pace>,
     pause: (u64, u64),
     events_left: usize,
@@ -143,7 +143,7 @@ impl Server {
     }
 
     fn schedule(&mut self, token: Token) {
-        // xorshift64: any cheap source of unequal pauses will do.
+        // xorshift64 as a cheap source of varying pauses.
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
@@ -156,7 +156,7 @@ impl Server {
 }
 
 impl Connection {
-    /// Reads what is there and answers it; true when a stream has begun.
+    /// Reads available data and answers; true when a stream has begun.
     fn advance(&mut self, buffer: &mut [u8], answer: &[u8]) -> io::Result<bool> {
         self.send(&[])?;
         let mut began = false;
@@ -201,7 +201,7 @@ impl Connection {
                     }
                 }
             }
-            // A short read has emptied the socket; what comes later is a new readiness event.
+            // A short read has emptied the socket; further data causes a new readiness event.
             if read < buffer.len() {
                 return Ok(began);
             }
@@ -218,7 +218,7 @@ impl Connection {
         Ok(self.events_left > 0)
     }
 
-    /// Sends bytes behind those that are still unsent.
+    /// Sends bytes after those that are still queued.
     fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.unsent.is_empty() {
             let sent = write_some(&mut self.stream, bytes)?;

@@ -1,7 +1,7 @@
-//! Many event streams, read to their ends in one thread.
+//! Reads many event streams to their ends in one thread.
 //!
-//! Every event carries the time at which the upstream made it. The delay is from there to the moment
-//! the client has read it, so it holds the upstream's write, what stands between, and the client's read.
+//! Every event contains the time of its creation at the upstream. The delay until the client has read it includes the
+//! upstream's write, the proxy, and the client's read.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -22,22 +22,22 @@ const SPARE: Duration = Duration::from_secs(10);
 pub struct Plan {
     pub streams: usize,
     pub pace: Pace,
-    /// They are opened evenly over this time.
+    /// The time over which they are opened evenly.
     pub ramp: Duration,
 }
 
-/// What came of them.
+/// The results.
 pub struct Watched {
-    /// Streams that came to their end with status 200.
+    /// Streams that completed with status 200.
     pub complete: usize,
-    /// Of each event.
+    /// The delay of each event.
     pub delays: Vec<Duration>,
 }
 
 struct Stream {
     socket: mio::net::TcpStream,
     messages: Messages,
-    /// The start of an event whose end has not come yet.
+    /// The start of an incomplete event.
     partial: Vec<u8>,
 }
 
@@ -47,7 +47,7 @@ impl Plan {
         self.streams * self.pace.events
     }
 
-    /// Whether all streams came to their ends with all their events.
+    /// Whether all streams completed with all events.
     pub fn is_fulfilled(&self, watched: &Watched) -> bool {
         watched.complete == self.streams && watched.delays.len() == self.events()
     }
@@ -111,7 +111,7 @@ impl Plan {
 }
 
 impl Stream {
-    /// Reads what is there and notes the delay of each event in it; true at the end of the answer.
+    /// Reads available data and records the delay of each event; true at the end of the answer.
     fn read(&mut self, buffer: &mut [u8], delays: &mut Vec<Duration>) -> io::Result<bool> {
         loop {
             let read = match self.socket.read(buffer) {

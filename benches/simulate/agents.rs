@@ -1,24 +1,24 @@
-//! Conversations as coding agents have them.
+//! Simulated conversations of coding agents.
 
-use holdfast::session::prefix::Beginning;
+use holdfast::unversioned::session::prefix::Beginning;
 
 use crate::random::Random;
 
-/// Tokens after which an agent has its conversation summarised.
+/// The length at which an agent summarises its conversation, tokens.
 const COMPACTED_AT: u64 = 120_000;
 
-/// How a scenario's agents are.
+/// The behaviour of a scenario's agents.
 #[derive(Clone, Debug)]
 pub struct Habits {
-    /// The clients name their sessions.
+    /// Whether clients send session ids.
     pub have_ids: bool,
-    /// System prompts that conversations share; 0 for one each.
+    /// The number of shared system prompts; 0 for one per conversation.
     pub templates: u64,
-    /// The first texts of all conversations of a template begin alike.
+    /// Whether the first texts of all conversations of a template begin alike.
     pub open_alike: bool,
-    /// The chance that a turn goes back and on otherwise.
+    /// The probability that a turn branches from an earlier one.
     pub branches: f64,
-    /// The chance that a turn starts another agent.
+    /// The probability that a turn starts a subagent.
     pub subagents: f64,
     /// Turns of a conversation.
     pub turns: f64,
@@ -28,7 +28,7 @@ pub struct Habits {
 
 #[derive(Clone, Copy, Debug)]
 struct Message {
-    /// What it says.
+    /// The identity of its text.
     content: u64,
     tokens: u64,
 }
@@ -41,10 +41,10 @@ pub struct Conversation {
     system: Message,
     messages: Vec<Message>,
     pub turns_left: u64,
-    /// What the compatible rule hashes: system prompt and first texts, cut short.
+    /// The input of the compatible hash: system prompt and first texts, truncated.
     opening: u64,
     first_answer: u64,
-    /// Who answered last.
+    /// The account of the last answer.
     pub last: Option<usize>,
 }
 
@@ -98,7 +98,7 @@ impl Conversation {
         prompt
     }
 
-    /// What the compatible rule makes of it: the newest name, and the one of the first turn.
+    /// The compatible hashes: the current one, and that of the first turn.
     pub fn hashed(&self) -> (u64, Option<u64>) {
         match self.first_answer {
             0 => (self.opening, None),
@@ -106,7 +106,7 @@ impl Conversation {
         }
     }
 
-    /// Takes the answer of `tokens`, and says the next thing.
+    /// Appends an answer of `tokens` and the next user message.
     pub fn go_on(&mut self, tokens: u64, habits: &Habits, random: &mut Random) {
         let answer = Message {
             content: random.next(),

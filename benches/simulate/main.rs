@@ -1,5 +1,5 @@
-//! `cargo bench --bench simulate`: conversations of agents over credentials with prompt caches, by several ways
-//! of routing, on a simulated clock. The same numbers in every run.
+//! `cargo bench --bench simulate`: simulates conversations of agents over credentials with prompt caches and compares
+//! routing policies. The clock is simulated, and the results are the same in every run.
 
 #![allow(
     clippy::expect_used,
@@ -18,21 +18,21 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use agents::{Conversation, Habits};
-use policy::{Dispatcher, Underway, Way};
+use policy::{Dispatcher, Underway, Variant};
 use random::Random;
 use vendor::Account;
 
-/// Seconds that are simulated.
+/// The simulated time, seconds.
 const LENGTH: f64 = 4.0 * 3_600.0;
-/// What happens before this is not counted: everything begins cold.
+/// The warm-up that is not counted, seconds: all caches begin empty.
 const WARM: f64 = 1_800.0;
-/// Seconds after which a client whom nobody served asks again.
+/// The retry interval of a client after a failure, seconds.
 const AGAIN: f64 = 5.0;
 
 struct Scenario {
     name: &'static str,
     accounts: usize,
-    /// Conversations that are going on at a time, about.
+    /// The approximate number of concurrent conversations.
     conversations: f64,
     habits: Habits,
     fails: bool,
@@ -137,16 +137,16 @@ fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// What one way came to in one scenario.
+/// The result of one policy in one scenario.
 #[derive(Debug, Default)]
 struct Result {
     input: u64,
     cached: u64,
     turns: u64,
     moved: u64,
-    /// Requests that nobody served although somebody could have.
+    /// Failed requests that an account could have served.
     lost: u64,
-    /// Requests that nobody could have served.
+    /// Failed requests that no account could have served.
     hopeless: u64,
     balance: f64,
     waits: Vec<f64>,
@@ -164,7 +164,7 @@ impl Result {
     }
 }
 
-/// Something that happens, at a time in microseconds.
+/// An event of the simulation.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Arrival,
@@ -176,8 +176,8 @@ fn micros(time: f64) -> u64 {
     (time * 1e6) as u64
 }
 
-fn simulate(scenario: &Scenario, way: Way) -> Result {
-    // The world is the same for every way.
+fn simulate(scenario: &Scenario, variant: Variant) -> Result {
+    // The random numbers are the same for every policy.
     let mut world = Random::new(7);
     let mut accounts: Vec<Account> = (0..scenario.accounts)
         .map(|_| match scenario.fails {
@@ -189,10 +189,10 @@ fn simulate(scenario: &Scenario, way: Way) -> Result {
         accounts[1].revoke(LENGTH * 0.6);
     }
     let habits = &scenario.habits;
-    // A conversation lasts as long as its turns; arrivals keep so many going.
+    // The arrival rate keeps the number of conversations at its target.
     let lasts = habits.turns * (habits.pause + 6.0);
     let every = lasts / scenario.conversations;
-    let mut dispatcher = Dispatcher::new(way, scenario.accounts);
+    let mut dispatcher = Dispatcher::new(variant, scenario.accounts);
     let mut conversations: Vec<(Conversation, Random)> = Vec::new();
     let mut underway: Vec<Option<Underway>> = Vec::new();
     let mut served_before = vec![0; scenario.accounts];
@@ -286,7 +286,7 @@ fn simulate(scenario: &Scenario, way: Way) -> Result {
     result
 }
 
-/// One more conversation, whose fate is in its seed, whoever serves it and whenever.
+/// Starts a conversation. Its course depends on its seed only, not on the policy.
 fn begin(
     conversations: &mut Vec<(Conversation, Random)>,
     habits: &Habits,
@@ -299,28 +299,28 @@ fn begin(
 }
 
 fn main() {
-    // `cargo test --benches` only wants to see that it builds.
+    // `cargo test --benches` only checks that it starts.
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
     println!(
-        "| scenario | way | cached | of optimum | turns | moved | lost | nobody well | max/mean | p99 wait |"
+        "| scenario | variant | cached | of optimum | turns | moved | lost | nobody well | max/mean | p99 wait |"
     );
     println!("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|");
     for scenario in scenarios() {
-        let mut results: Vec<(Way, Result)> = policy::ALL
+        let mut results: Vec<(Variant, Result)> = policy::ALL
             .into_iter()
-            .map(|way| (way, simulate(&scenario, way)))
+            .map(|variant| (variant, simulate(&scenario, variant)))
             .collect();
         let optimum = results
             .last()
             .map_or(1.0, |(_, result)| result.cached_share());
-        for (way, result) in &mut results {
+        for (variant, result) in &mut results {
             let p99 = result.p99_wait();
             println!(
                 "| {} | {} | {:.1} % | {:.1} % | {} | {} | {} | {} | {:.2} | {:.2} s |",
                 scenario.name,
-                way.name(),
+                variant.name(),
                 result.cached_share() * 100.0,
                 result.cached_share() / optimum * 100.0,
                 result.turns,

@@ -1,42 +1,41 @@
-//! The ways of routing that are compared: holdfast's own router under several settings, and one that knows
-//! everything.
+//! The compared routing policies: holdfast's router with several settings, and an omniscient one.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use holdfast::config::{self, Strategy};
-use holdfast::credential::{self, UpstreamKind};
-use holdfast::failure::{Failure, Headers};
-use holdfast::routing::{
+use holdfast::unversioned::credential::{self, UpstreamKind};
+use holdfast::unversioned::failure::{Failure, Headers};
+use holdfast::unversioned::routing::{
     AttemptState, Catalog, CredentialIds, Pick, Policy, RouteRequest, Router, Servers,
 };
-use holdfast::session::bindings::{self, Bindings, Key};
-use holdfast::session::name::Name;
-use holdfast::session::prefix::Prefix;
+use holdfast::unversioned::session::bindings::{self, Bindings, Key};
+use holdfast::unversioned::session::name::Name;
+use holdfast::unversioned::session::prefix::Prefix;
 
 use crate::agents::Conversation;
 use crate::vendor::{Account, Refusal};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Variant {
     RoundRobin,
     FillFirst,
-    /// Sessions by a hash of their first texts, where they have no id.
+    /// Sessions by id, else by a hash of their first texts.
     Hash,
-    /// Sessions by their own beginnings, where they have no id.
+    /// Sessions by id, else by their prefixes.
     Prefix,
-    /// Sees every cache and who is well.
+    /// Knows the state of all caches and accounts.
     Optimum,
 }
 
-pub const ALL: [Way; 5] = [
-    Way::RoundRobin,
-    Way::FillFirst,
-    Way::Hash,
-    Way::Prefix,
-    Way::Optimum,
+pub const ALL: [Variant; 5] = [
+    Variant::RoundRobin,
+    Variant::FillFirst,
+    Variant::Hash,
+    Variant::Prefix,
+    Variant::Optimum,
 ];
 
-impl Way {
+impl Variant {
     pub fn name(self) -> &'static str {
         match self {
             Self::RoundRobin => "round-robin",
@@ -48,16 +47,16 @@ impl Way {
     }
 }
 
-/// One way, with what it remembers.
+/// A policy with its state.
 pub struct Dispatcher {
-    way: Way,
+    variant: Variant,
     router: Router,
     catalog: Catalog,
     policy: Policy,
     start: Instant,
 }
 
-/// A request that is being answered.
+/// A running request.
 pub struct Underway {
     pub account: usize,
     attempt_state: AttemptState,
@@ -66,7 +65,7 @@ pub struct Underway {
 }
 
 impl Dispatcher {
-    pub fn new(way: Way, accounts: usize) -> Self {
+    pub fn new(variant: Variant, accounts: usize) -> Self {
         let start = Instant::now();
         let mut text = "openai-compatibility:\n".to_owned();
         for account in 0..accounts {
@@ -81,18 +80,18 @@ impl Dispatcher {
         let catalog = Catalog::new(credentials, &CredentialIds::default());
         let bindings = Bindings::new(bindings::CAPACITY, bindings::NAMES, start);
         let policy = Policy {
-            strategy: match way {
-                Way::FillFirst => Strategy::FillFirst,
+            strategy: match variant {
+                Variant::FillFirst => Strategy::FillFirst,
                 _ => Strategy::RoundRobin,
             },
-            affinity: match way {
-                Way::RoundRobin | Way::FillFirst => None,
+            affinity: match variant {
+                Variant::RoundRobin | Variant::FillFirst => None,
                 _ => Some(Duration::from_secs(3_600)),
             },
             ..Policy::default()
         };
         Self {
-            way,
+            variant,
             router: Router::new(bindings),
             catalog,
             policy,
@@ -104,14 +103,14 @@ impl Dispatcher {
         self.start + Duration::from_secs_f64(now)
     }
 
-    /// Who serves a request; nobody if all that were asked refused. `accounts` are asked as upstreams are.
+    /// Selects the account for a request; `None` if all attempted accounts refuse. `accounts` act as upstreams.
     pub fn dispatch(
         &mut self,
         conversation: &Conversation,
         accounts: &[Account],
         now: f64,
     ) -> Option<Underway> {
-        if self.way == Way::Optimum {
+        if self.variant == Variant::Optimum {
             return optimum(conversation, accounts, now).map(|account| Underway {
                 account,
                 attempt_state: AttemptState::new(0),
@@ -120,7 +119,7 @@ impl Dispatcher {
             });
         }
         let instant = self.at(now);
-        let request = request(&self.catalog, self.policy, key(self.way, conversation));
+        let request = request(&self.catalog, self.policy, key(self.variant, conversation));
         let mut attempt_state = AttemptState::new(accounts.len());
         let mut found = None;
         while let Some(pick) = self.router.pick(&request, &mut attempt_state, instant) {
@@ -133,8 +132,12 @@ impl Dispatcher {
                 break;
             };
             let wall = SystemTime::UNIX_EPOCH;
-            let fault =
-                holdfast::failure::classify(&failure(refusal), UpstreamKind::Compat, "m", wall);
+            let fault = holdfast::unversioned::failure::classify(
+                &failure(refusal),
+                UpstreamKind::Compat,
+                "m",
+                wall,
+            );
             self.router
                 .failed(&request, &mut attempt_state, pick, &fault, instant);
         }
@@ -152,7 +155,7 @@ impl Dispatcher {
         })
     }
 
-    /// The answer has come to its end.
+    /// Finishes a request.
     pub fn finish(&mut self, underway: &Underway, now: f64) {
         let Some(pick) = underway.pick else {
             return;
@@ -185,7 +188,7 @@ fn number(provider: &str) -> usize {
     provider.trim_start_matches('p').parse().expect("a number")
 }
 
-fn key(way: Way, conversation: &Conversation) -> Option<Key> {
+fn key(variant: Variant, conversation: &Conversation) -> Option<Key> {
     let named = |session: String| Name::new("", &session, "m");
     if conversation.has_id {
         return Some(Key {
@@ -194,7 +197,7 @@ fn key(way: Way, conversation: &Conversation) -> Option<Key> {
             prefix: None,
         });
     }
-    if way == Way::Hash {
+    if variant == Variant::Hash {
         let (newest, first) = conversation.hashed();
         let names = [Some(newest), first].into_iter().flatten();
         return Some(Key {
@@ -205,7 +208,7 @@ fn key(way: Way, conversation: &Conversation) -> Option<Key> {
             prefix: None,
         });
     }
-    // The system prompt alone is nobody's beginning.
+    // The system prompt alone does not identify a conversation.
     let prompt = conversation.prompt().split_off(1);
     Some(Key {
         client: Default::default(),
@@ -227,7 +230,7 @@ fn failure(refusal: Refusal) -> Failure {
     Failure::of_status(status, headers, Vec::new(), SystemTime::UNIX_EPOCH)
 }
 
-/// The one that holds the longest beginning; of several the one with the least to do.
+/// The account with the longest cached prefix; of several the least loaded one.
 fn optimum(conversation: &Conversation, accounts: &[Account], now: f64) -> Option<usize> {
     let prompt = conversation.prompt();
     let usable = accounts

@@ -1,4 +1,4 @@
-//! Random numbers that are the same in every run.
+//! Pseudo-random numbers with a fixed seed.
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).
 #[derive(Clone, Debug)]

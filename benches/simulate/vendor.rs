@@ -1,8 +1,8 @@
-//! Upstreams: prompt caches as vendors document them, quotas and failures.
+//! Simulated upstreams: prompt caches as vendors document them, quotas and failures.
 
 use std::collections::HashMap;
 
-use holdfast::session::prefix::Beginning;
+use holdfast::unversioned::session::prefix::Beginning;
 
 use crate::random::Random;
 
@@ -16,16 +16,16 @@ const AT_ONCE: usize = 12;
 /// One account at a vendor.
 #[derive(Debug, Default)]
 pub struct Account {
-    /// Beginnings of prompts and when they were last used.
+    /// Cached prefixes and their last use.
     cache: HashMap<u64, (u64, f64)>,
-    /// When it answers nothing but 503: from, to.
+    /// The period in which it answers 503: from, to.
     outages: Vec<(f64, f64)>,
-    /// From when on its key is refused.
+    /// The time from which its key is refused.
     revoked: Option<f64>,
-    /// Tokens that may be read per window, and how long a window is.
+    /// The token quota per window, and the length of a window.
     quota: Option<(u64, f64)>,
     window: (u64, u64),
-    /// When each of the requests under way ends.
+    /// The end times of running requests.
     busy: Vec<f64>,
     pub served: u64,
     pub tokens: u64,
@@ -34,7 +34,7 @@ pub struct Account {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Refusal {
     Overloaded,
-    /// Seconds until there is quota again.
+    /// Seconds until the quota is renewed.
     OutOfQuota(f64),
     Unauthorized,
 }
@@ -74,7 +74,7 @@ impl Account {
             .then(|| Refusal::OutOfQuota((window + 1) as f64 * length - now))
     }
 
-    /// Tokens of a prompt that are cached here.
+    /// The cached tokens of a prompt.
     pub fn cached(&self, prompt: &[Beginning], now: f64) -> u64 {
         let is_cached = |beginning: &&Beginning| {
             let known = self.cache.get(&beginning.hash);
@@ -84,8 +84,7 @@ impl Account {
         longest.map_or(0, |beginning| beginning.size)
     }
 
-    /// Serves a request. Returns the tokens found in the cache, how long it waited for its turn, and how long it
-    /// took in all.
+    /// Serves a request. Returns the cached tokens, the time in the queue, and the total time.
     pub fn serve(&mut self, prompt: &[Beginning], output: u64, now: f64) -> (u64, f64, f64) {
         let cached = self.cached(prompt, now);
         let total = prompt.last().map_or(0, |last| last.size);
@@ -99,7 +98,7 @@ impl Account {
             if self.window.0 != window {
                 self.window = (window, 0);
             }
-            // What is cached costs a tenth.
+            // Cached tokens cost a tenth.
             self.window.1 += total - cached + cached / 10;
         }
         self.served += 1;
@@ -122,7 +121,7 @@ impl Account {
         self.busy.iter().filter(|end| **end > now).count()
     }
 
-    /// Forgets what no request will find any more.
+    /// Removes expired entries.
     pub fn tidy(&mut self, now: f64) {
         self.cache.retain(|_, (_, used)| now - *used <= CACHED_FOR);
     }

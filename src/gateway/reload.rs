@@ -14,7 +14,7 @@ impl Server {
     pub fn reload(&self, mut config: Config) {
         let _changing = self.changing.lock();
         config.logs.commercial = self.commercial;
-        client_key::settle(&mut config, &self.snapshot.load().config, &self.local);
+        client_key::keep_lost_keys(&mut config, &self.snapshot.load().config, &self.local);
         self.services.upstream.trust(config.ca_file.as_deref());
         let (snapshot, findings) = self.snapshot_of(config);
         warn_of(&findings);

@@ -45,7 +45,7 @@ impl Server {
                 peer,
                 local: &self.local,
             },
-            &snapshot.gate,
+            &snapshot.client_auth,
         );
         let Admitted { route, client, .. } = match admitted {
             Ok(admitted) => admitted,
@@ -53,7 +53,7 @@ impl Server {
         };
         let may_ask_cli = || {
             let is_enabled = snapshot.config.google.cli_endpoint;
-            gemini_cli::may_ask(peer, &head.headers, is_enabled)
+            gemini_cli::is_allowed(peer, &head.headers, is_enabled)
         };
         let is_stored = matches!(route, Route::Stored { .. });
         if is_stored
@@ -79,7 +79,7 @@ impl Server {
         is_head: bool,
         reply: impl FnOnce(&Inbound) -> Reply,
     ) -> Admission<Ticket> {
-        let inbound = Inbound::of_head(head.clone(), peer);
+        let inbound = Inbound::from_head(head.clone(), peer);
         let seen = ResponseCapture::new(Policy::Off, Arc::clone(&self.log_folder));
         let id = RequestId::fresh();
         let _entered = request_log::enter(id, Policy::Off, &self.log_folder);
@@ -92,8 +92,10 @@ impl Server {
         };
         if let Some(count) = told {
             match (reply.failure(), count) {
-                (Some(why), 1) => access.failed(why),
-                (Some(why), _) => access.failed(&format!("{why} ({count} since the last line)")),
+                (Some(why), 1) => access.set_failure(why),
+                (Some(why), _) => {
+                    access.set_failure(&format!("{why} ({count} since the last line)"))
+                }
                 (None, _) => {}
             }
             access.close(&inbound, Some(reply.status()), true);
@@ -171,7 +173,7 @@ impl Server {
             return Reply::fixed(fixed::NOT_FOUND).with_id(access.id).write(out);
         };
         if let Route::Stored { id, operation } = &route {
-            let asked = stored_answers::Asked {
+            let asked = stored_answers::StoredRequest {
                 client,
                 id,
                 operation: *operation,
@@ -179,12 +181,12 @@ impl Server {
             };
             return self
                 .services
-                .about_stored(snapshot, &asked, inbound, access, out);
+                .serve_stored(snapshot, &asked, inbound, access, out);
         }
         if !route.is_generation() {
             let reply = from_memory(snapshot, inbound, &route);
             if let Some(why) = reply.failure() {
-                access.failed(why);
+                access.set_failure(why);
             }
             return reply.with_id(access.id).write(out);
         }

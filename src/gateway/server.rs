@@ -73,7 +73,7 @@ impl Server {
             filter,
             observer,
         } = options;
-        client_key::announce(&config, &local);
+        client_key::log_client_access(&config, &local);
         let upstream = Upstream::new(Settings {
             workers,
             variables,

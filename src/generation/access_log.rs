@@ -1,4 +1,4 @@
-//! The log line of a request.
+//! The access log: one line per request.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -9,19 +9,19 @@ use std::time::Duration;
 use log::kv::{self, Key, Source, Value, VisitSource};
 use log::{Level, Record};
 
-use super::error_answer::CLIENT_GONE;
 use super::hooks::Report;
 use super::inbound::Inbound;
-use super::session_id::short;
 use crate::logs::line::ACCESS;
 use crate::logs::mask;
 use crate::logs::request_id::RequestId;
 use crate::logs::request_log::ResponseCapture;
 
-/// The longest id of a client's own that is shown, bytes.
+/// The logged status if the client disconnects before the answer, as in nginx.
+pub const CLIENT_GONE: u16 = 499;
+/// The longest request id of a client that is logged, bytes.
 const CLIENT_ID: usize = 64;
 
-/// What is known of a request when it ends. Its line is written once, by whoever knows most.
+/// The state of a request's log line, which is written once.
 pub struct Access {
     pub id: RequestId,
     /// What has gone to the client, by whatever way.
@@ -42,7 +42,7 @@ impl Access {
         }
     }
 
-    /// The request is one of a client that may ask, for something that upstreams answer.
+    /// Marks the request as authenticated and for an upstream.
     pub fn admit(&self) {
         self.is_admitted.set(true);
     }
@@ -51,8 +51,8 @@ impl Access {
         self.is_admitted.get()
     }
 
-    /// Says why the request fails. The last word counts.
-    pub fn failed(&self, why: &str) {
+    /// Sets the error message. The last one is logged.
+    pub fn set_failure(&self, why: &str) {
         self.failure.replace(Some(why.to_owned()));
     }
 
@@ -60,13 +60,13 @@ impl Access {
         self.failure.borrow().clone()
     }
 
-    /// What the request came to.
+    /// The logged status.
     pub fn status(&self) -> u16 {
         self.status.get().unwrap_or(CLIENT_GONE)
     }
 
-    /// Writes the line, unless it has been written. `sent` is the status that went out; `is_whole` is whether
-    /// all of the answer did.
+    /// Writes the line unless it has been written. `sent` is the status that was sent; `is_whole` is whether the whole
+    /// answer was sent.
     pub fn close(&self, inbound: &Inbound, sent: Option<u16>, is_whole: bool) {
         if self.status.get().is_some() {
             return;
@@ -77,12 +77,12 @@ impl Access {
             (Some(status), false) => status.max(500),
             (None, false) => 500,
         };
-        self.tell(inbound, status, None);
+        self.write_line(inbound, status, None);
     }
 
     /// Writes the line.
     #[inline(never)]
-    pub fn tell(&self, inbound: &Inbound, status: u16, report: Option<&Report<'_>>) {
+    pub fn write_line(&self, inbound: &Inbound, status: u16, report: Option<&Report<'_>>) {
         self.status.set(Some(status));
         let level = match status {
             500.. => Level::Error,
@@ -101,8 +101,8 @@ impl Access {
             method: &inbound.method,
             path: &mask::url(&inbound.target),
             failure: failure.as_deref(),
-            client_id: id.filter(|id| is_sane(id)),
-            session: report.and_then(|report| report.session).map(short),
+            client_id: id.filter(|id| is_safe_id(id)),
+            session: report.and_then(|report| report.session).map(short_session),
             report,
         };
         log::logger().log(
@@ -119,10 +119,24 @@ impl Access {
     }
 }
 
-/// Whether a client's own id is one, and not something to confuse a reader of logs with.
-fn is_sane(id: &str) -> bool {
+/// Whether a client's request id is safe to log.
+fn is_safe_id(id: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
     (1..=CLIENT_ID).contains(&id.len()) && id.bytes().all(is_plain)
+}
+
+/// A session id as logs show it: the first 8 characters if it is longer than 20 bytes. Hashes of messages have 20 bytes
+/// and are shown whole.
+pub fn short_session(session: &str) -> Cow<'_, str> {
+    if session.len() <= 20 {
+        return Cow::Borrowed(session);
+    }
+    let head: String = session
+        .chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .take(8)
+        .collect();
+    Cow::Owned(head + "...")
 }
 
 struct Line<'a> {
@@ -174,13 +188,13 @@ impl fmt::Display for Line<'_> {
     }
 }
 
-/// Blanks that bring a text of `length` bytes to `width`.
+/// Pads a text of `length` bytes to `width`.
 fn pad(f: &mut fmt::Formatter<'_>, width: usize, length: usize) -> fmt::Result {
     const BLANKS: &str = "               ";
     f.write_str(BLANKS.get(..width.saturating_sub(length)).unwrap_or(BLANKS))
 }
 
-/// In milliseconds, above a minute in seconds.
+/// Milliseconds, or seconds from one minute on.
 fn latency(latency: Duration) -> (u64, &'static str) {
     match latency.as_secs() {
         0..60 => (u64::try_from(latency.as_millis()).unwrap_or(u64::MAX), "ms"),
@@ -246,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_stand_under_each_other() {
+    fn columns_are_aligned() {
         assert_eq!(
             line(Duration::from_millis(59_999), None),
             "200 |       59999ms |       127.0.0.1 | POST    \"/v1/messages?key=AIza...6789\""
@@ -258,7 +272,19 @@ mod tests {
     }
 
     #[test]
-    fn ids_of_clients_are_ids() {
+    fn long_session_ids_are_cut() {
+        assert_eq!(
+            short_session("msg:6f3af82650710693"),
+            "msg:6f3af82650710693"
+        );
+        assert_eq!(
+            short_session("claude:ac980658-63bd-4fb3-97ba-8da64cb1e344"),
+            "claude:a..."
+        );
+    }
+
+    #[test]
+    fn unsafe_request_ids_are_not_logged() {
         for (id, expected) in [
             ("0199a3b2-77aa-7abc-8def-0123456789ab", true),
             ("req_01.x:y", true),
@@ -267,8 +293,8 @@ mod tests {
             ("a\"b", false),
             ("é", false),
         ] {
-            assert_eq!(is_sane(id), expected, "{id}");
+            assert_eq!(is_safe_id(id), expected, "{id}");
         }
-        assert!(!is_sane(&"x".repeat(65)));
+        assert!(!is_safe_id(&"x".repeat(65)));
     }
 }

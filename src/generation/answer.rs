@@ -1,21 +1,19 @@
-//! The answer of an upstream on its way to the client, and what becomes of it.
+//! Relaying an upstream's answer to the client.
 
 use std::borrow::Cow;
 use std::io;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use super::access_log::{CLIENT_GONE, short_session};
 use super::answer_storage::AnswerStorage;
 use super::attempt::context::{OpenedAnswer, Opening};
 use super::context::{Generation, Outcome, ResponseSink};
-use super::error_answer::CLIENT_GONE;
 use super::inbound::Inbound;
 use super::parsed_request::ParsedRequest;
-use super::session_id::short;
 use crate::exchange::ZERO;
 use crate::failure::Headers;
 use crate::http::fixed::{EVENT_STREAM, RELAYED_JSON};
-use crate::http::head::{Framing, Head};
-use crate::http::prefixed::Prefixed;
+use crate::http::head::{Framing, Head, HeadWriter};
 use crate::redaction::Redaction;
 use crate::relay::{self, AnswerEnd, Chunks, Ended, Opened, Relayed, Style, Translation, Whole};
 use crate::routing::Placed;
@@ -24,28 +22,28 @@ use crate::session::name::Name;
 use crate::translate::{Stream, TranslationContext};
 use crate::wire::Dialect;
 
-/// Bytes of an answer that is no stream that may wait for a slow reader, so that no worker does.
-const WHOLE: usize = 32 * 1024 * 1024;
+/// The write buffer of an answer that is no stream, bytes, so that no worker waits for a slow client.
+const WRITE_BUFFER: usize = 32 * 1024 * 1024;
 
 impl Generation<'_> {
-    /// A chunk that means nothing in a stream of this request.
+    /// A chunk that clients ignore, to probe whether the client is still connected.
     fn probe(&self) -> Vec<u8> {
         let mut probe = Vec::new();
         let mut chunks = Chunks::new(&mut probe);
         match self.operation.dialect {
             _ if self.operation.is_array => chunks.put(b"\n"),
-            // What may stand there depends on what has been written.
+            // Depends on what has been written.
             Dialect::Gemini => return ZERO.to_vec(),
             dialect => chunks.keep_alive(dialect),
         }
-        // Writing into memory does not fail.
+        // Writing to memory cannot fail.
         let _ = chunks.flush();
         drop(chunks);
         probe
     }
 
-    /// Writes the answer to its end, and tells routing what came of it.
-    /// Out of line: its frame must not lie below the calls of upstreams.
+    /// Relays the answer to its end, and reports the result to routing.
+    /// Not inlined: its stack frame must not add to that of upstream calls.
     #[inline(never)]
     pub(super) fn relay<'p>(
         &self,
@@ -80,7 +78,7 @@ impl Generation<'_> {
         };
         if let Some(client) = &inbound.client {
             match &opening {
-                Opening::Same(Opened::Whole(_)) => client.keep_up_to(WHOLE),
+                Opening::Same(Opened::Whole(_)) => client.keep_up_to(WRITE_BUFFER),
                 Opening::Same(Opened::Events(_)) | Opening::Translated(_) => {
                     client.probe_with(&self.probe());
                 }
@@ -92,28 +90,28 @@ impl Generation<'_> {
         };
         let opening = match opening {
             Opening::Same(Opened::Whole(whole)) if has_begun || request.stream => {
-                self.late(whole, request)
+                self.converted(whole, request)
             }
             opening => opening,
         };
-        // Before the client can act on it, with its next turn for example.
+        // Called before the client gets the end, since its next request may depend on it.
         let mut on_end = |end: &AnswerEnd<'_>| {
             match (end.ended, end.failure) {
                 (Ended::Terminal, _) => serving.succeeded(),
                 (Ended::ClientGone, _) | (_, None) => {}
                 (_, Some(failure)) => {
-                    self.fails(&failure.message);
-                    self.note(candidate, failure);
+                    self.set_failure(&failure.message);
+                    self.log_failed_attempt(candidate, failure);
                     serving.failed(failure, Instant::now());
                 }
             }
             let response = match end.ended {
-                Ended::Terminal => self.keep(&mut storage, end),
+                Ended::Terminal => self.store_answer(&mut storage, end),
                 _ => end.response.map(str::to_owned),
             };
             if let Some(response) = response {
                 let session = identity::response_name(&response);
-                serving.add_name(Name::new(self.client_name(), &session, model));
+                serving.add_name(Name::new(self.client_key(), &session, model));
             }
         };
         let relayed = match opening {
@@ -129,7 +127,7 @@ impl Generation<'_> {
                     is_codex: inbound.is_codex(),
                     model: request.shown_model(upstream_model),
                 };
-                primed.pump(chunks(Prefixed::new(head, out)), style, &mut on_end)
+                primed.pump(chunks(HeadWriter::new(head, out)), style, &mut on_end)
             }
             Opening::Same(Opened::Whole(whole)) => {
                 let framing = whole.length().map_or(Framing::Chunked, Framing::Length);
@@ -137,11 +135,11 @@ impl Generation<'_> {
                     Head::new(whole.status, RELAYED_JSON, framing),
                     &whole.headers,
                 );
-                whole.pump(Prefixed::new(head, out), &mut on_end)
+                whole.pump(HeadWriter::new(head, out), &mut on_end)
             }
             Opening::Translated(translation) => {
                 let head = head(stream, translation.headers());
-                translation.pump(chunks(Prefixed::new(head, out)), keep_alive, &mut on_end)
+                translation.pump(chunks(HeadWriter::new(head, out)), keep_alive, &mut on_end)
             }
         };
         let outcome = Outcome {
@@ -158,13 +156,12 @@ impl Generation<'_> {
         (outcome, answered)
     }
 
-    /// A whole answer to a client that has got chunks already, or is to get events.
+    /// A whole answer in chunks or events, for a client that has received keep-alives or requested a stream.
     #[inline(never)]
-    fn late(&self, whole: Box<Whole>, request: &ParsedRequest<'_>) -> Opening {
+    fn converted(&self, whole: Box<Whole>, request: &ParsedRequest<'_>) -> Opening {
         if !request.stream {
             return Opening::Same(Opened::Whole(Box::new((*whole).chunked())));
         }
-        // The upstream knows none.
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let context = TranslationContext::straight(
             self.operation.dialect,
@@ -210,7 +207,7 @@ impl Generation<'_> {
                 .as_deref()
                 .map(|dropped| ("X-Holdfast-Dropped", dropped)),
         );
-        let session = request.identity.primary.as_deref().map(short);
+        let session = request.identity.primary.as_deref().map(short_session);
         if self.snapshot.config.logs.debug {
             headers.push(("X-Holdfast-Credential", credential));
             let session = session.as_deref().filter(|session| session.is_ascii());
@@ -221,9 +218,9 @@ impl Generation<'_> {
     }
 }
 
-/// The types of tools as the value of a header; none for none.
+/// The types of dropped tools as a header value; `None` if there are none.
 fn dropped_types(kinds: &[String]) -> Option<String> {
-    /// Types that are told, and their longest name, bytes. Clients write them.
+    // Clients choose the names, so their number and length are limited.
     const MOST: usize = 16;
     const LONGEST: usize = 64;
     let is_shown = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
@@ -233,7 +230,7 @@ fn dropped_types(kinds: &[String]) -> Option<String> {
     (!kinds.is_empty()).then(|| kinds.join(", "))
 }
 
-/// What the client got, as far as a number can say it.
+/// The status for logs and reports, which reflects how a stream ended.
 fn status(relayed: &Relayed) -> u16 {
     match relayed.ended {
         Ended::Terminal => 200,

@@ -1,4 +1,4 @@
-//! Answers to Responses clients are kept, or noted, so that later requests can refer to them.
+//! Storing answers of the Responses API, so that later requests can refer to them.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,30 +15,29 @@ use crate::stored::{AtUpstream, Item, NewAnswer, Parts, item, reference};
 use crate::translate::Form;
 use crate::wire::Dialect;
 
-/// Who keeps the answer to a request.
+/// Where the answer to a request is stored.
 pub(super) enum AnswerStorage {
-    Nobody,
-    AtUpstream(AtUpstream),
-    /// This gateway.
-    Here(Turn),
+    None,
+    Upstream(AtUpstream),
+    Gateway(Turn),
 }
 
 /// The conversation that an answer belongs to.
 pub(super) struct Turn {
     context: Vec<Arc<Item>>,
-    /// For the items that are not in the store already.
+    /// Memory for the items that are not stored yet.
     _reservation: Reservation,
 }
 
 impl Generation<'_> {
-    /// Whether the answer is one that can be referred to later.
+    /// Whether later requests can refer to the answer.
     pub(super) fn is_referable(&self, form: Form) -> bool {
         let operation = &self.operation;
         (operation.dialect, operation.action, form)
             == (Dialect::Responses, Action::Generate, Form::Usual)
     }
 
-    /// Who is to keep the answer of `candidate`.
+    /// Where the answer of `candidate` is to be stored.
     #[inline(never)]
     pub(super) fn answer_storage(
         &self,
@@ -48,42 +47,45 @@ impl Generation<'_> {
         request: &ParsedRequest<'_>,
     ) -> AnswerStorage {
         if !self.is_referable(request.form) || !request.is_stored {
-            return AnswerStorage::Nobody;
+            return AnswerStorage::None;
         }
         if candidate.credential.keeps_answers() {
             let names = request.rename(upstream_model);
-            return AnswerStorage::AtUpstream(AtUpstream {
+            return AnswerStorage::Upstream(AtUpstream {
                 credential: Arc::clone(candidate.id()),
                 names: names.map(|names| (names.upstream.into(), names.client.into())),
             });
         }
-        let texts = reference::input_of(inbound.sent());
-        let client = Client::new(self.client_name());
+        let texts = reference::input_of(inbound.upstream_body());
+        let client = Client::new(self.client_key());
         match self.services.stored.items(client, &texts) {
-            Ok((context, _reservation)) => AnswerStorage::Here(Turn {
+            Ok((context, _reservation)) => AnswerStorage::Gateway(Turn {
                 context,
                 _reservation,
             }),
             Err(exhausted) => {
-                log::warn!("an answer will not be found by its id: {exhausted}");
-                AnswerStorage::Nobody
+                log::warn!("an answer cannot be stored: {exhausted}");
+                AnswerStorage::None
             }
         }
     }
 
-    /// Keeps an answer that is over. Returns the id by which it can be referred to.
+    /// Stores a finished answer. Returns its id.
     #[inline(never)]
-    pub(super) fn keep(&self, storage: &mut AnswerStorage, end: &AnswerEnd<'_>) -> Option<String> {
+    pub(super) fn store_answer(
+        &self,
+        storage: &mut AnswerStorage,
+        end: &AnswerEnd<'_>,
+    ) -> Option<String> {
         let store = &self.services.stored;
-        let (client, now) = (Client::new(self.client_name()), Instant::now());
-        match std::mem::replace(storage, AnswerStorage::Nobody) {
-            AnswerStorage::Nobody => end.response.map(str::to_owned),
-            AnswerStorage::AtUpstream(there) => {
+        let (client, now) = (Client::new(self.client_key()), Instant::now());
+        match std::mem::replace(storage, AnswerStorage::None) {
+            AnswerStorage::None => end.response.map(str::to_owned),
+            AnswerStorage::Upstream(there) => {
                 let parts = end.whole.and_then(Parts::of);
                 let Some(parts) = parts.filter(|parts| parts.store != Some(false)) else {
                     let id = end.response.map(str::to_owned)?;
-                    let says_not = end.whole.is_some_and(says_unstored);
-                    if !says_not {
+                    if !end.whole.is_some_and(is_unstored) {
                         store.note(client, &id, Vec::new(), there, now);
                     }
                     return Some(id);
@@ -96,9 +98,9 @@ impl Generation<'_> {
                 store.note(client, &id, ids.collect(), there, now);
                 Some(id)
             }
-            AnswerStorage::Here(turn) => {
+            AnswerStorage::Gateway(turn) => {
                 let Some(parts) = end.whole.and_then(Parts::of) else {
-                    log::debug!("an answer was too long to be kept");
+                    log::debug!("an answer is too long to be stored");
                     return end.response.map(str::to_owned);
                 };
                 let id = parts.id.clone();
@@ -110,8 +112,8 @@ impl Generation<'_> {
     }
 }
 
-/// Whether an answer says that it is not stored.
-fn says_unstored(whole: &[u8]) -> bool {
+/// Whether an answer has `"store": false`.
+fn is_unstored(whole: &[u8]) -> bool {
     let text = std::str::from_utf8(whole).unwrap_or_default();
     item::member(text, "store") == Some("false")
 }

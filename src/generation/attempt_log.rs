@@ -1,4 +1,4 @@
-//! What is told of attempts beside their outcome: lines for whoever debugs, sections of request logs.
+//! Logging of attempts: debug lines and sections of request logs.
 
 use super::context::Generation;
 use crate::config::ProxySetting;
@@ -8,17 +8,17 @@ use crate::routing::{Candidate, UpstreamModel};
 use crate::wire::problem::{self, ErrorStatus};
 
 impl Generation<'_> {
-    /// Tells whom an attempt is made on.
-    pub(super) fn announce(&self, candidate: &Candidate, upstream_model: &UpstreamModel) {
+    /// Logs the start of an attempt.
+    pub(super) fn log_attempt(&self, candidate: &Candidate, upstream_model: &UpstreamModel) {
         let is_debugging = log::log_enabled!(log::Level::Debug);
         if is_debugging || upstream::is_logged() {
-            self.present(candidate, |presented| {
+            self.with_call_identity(candidate, |presented| {
                 upstream::attempt(presented);
                 let proxy = presented.proxy.and_then(|url| url.split_once("://"));
                 log::debug!(
-                    "{} is asked for {} by {}, proxy {}",
-                    candidate.id(),
+                    "requesting {} from {} with {}, proxy {}",
                     upstream_model.name,
+                    candidate.id(),
                     candidate.credential.masked_id(),
                     proxy.map_or("none", |(scheme, _)| scheme),
                 );
@@ -26,10 +26,10 @@ impl Generation<'_> {
         }
     }
 
-    /// Tells how an attempt failed, before its answer or in the midst of it.
+    /// Logs a failed attempt, before its answer or during it.
     #[inline(never)]
     #[cold]
-    pub(super) fn note(&self, candidate: &Candidate, failure: &Failure) {
+    pub(super) fn log_failed_attempt(&self, candidate: &Candidate, failure: &Failure) {
         let has_called = match failure.kind {
             FailureKind::Connect
             | FailureKind::Timeout
@@ -43,7 +43,7 @@ impl Generation<'_> {
         if !has_called {
             return;
         }
-        self.present(candidate, |presented| {
+        self.with_call_identity(candidate, |presented| {
             upstream::attempt(presented);
             let body = String::from_utf8_lossy(&failure.body);
             let said = match body.is_empty() {
@@ -52,13 +52,13 @@ impl Generation<'_> {
             };
             upstream::failure(failure.status, said);
             if let Some(status) = failure.status {
-                self.answered(candidate, failure, status);
+                self.log_upstream_error(candidate, failure, status);
             }
         });
     }
 
-    /// Names a credential that is refused, and where to look; whoever debugs is told of all other errors too.
-    fn answered(&self, candidate: &Candidate, failure: &Failure, status: u16) {
+    /// Logs an upstream's error: refused credentials as warnings, all errors at debug level.
+    fn log_upstream_error(&self, candidate: &Candidate, failure: &Failure, status: u16) {
         let is_refused = matches!(status, 401..=403);
         if !is_refused && !log::log_enabled!(log::Level::Debug) {
             return;
@@ -74,7 +74,7 @@ impl Generation<'_> {
         log::debug!("{} answered {status}: {said}", candidate.id());
         if is_refused {
             log::warn!(
-                "the upstream refused {}: {status} ({said}); look at {} in {}, or run `holdfast doctor`",
+                "the upstream refused {}: {status} ({said}); check {} in {}, or run `holdfast doctor`",
                 credential.masked_id(),
                 credential.section(),
                 self.snapshot.config.file,
@@ -82,15 +82,15 @@ impl Generation<'_> {
         }
     }
 
-    fn present(&self, candidate: &Candidate, tell: impl FnOnce(&CallIdentity<'_>)) {
+    fn with_call_identity(&self, candidate: &Candidate, log: impl FnOnce(&CallIdentity<'_>)) {
         let credential = &candidate.credential;
-        // Headers that a client gives are not the credential's secrets.
+        // Header values from the client are not secrets of the credential.
         let headers = credential.headers_for(&[]);
         let proxy = match (&credential.proxy, &self.snapshot.config.proxy_url) {
             (ProxySetting::Inherit, global) => global,
             (own, _) => own,
         };
-        tell(&CallIdentity {
+        log(&CallIdentity {
             provider: credential.provider.key(),
             id: &credential.id,
             label: &credential.label,

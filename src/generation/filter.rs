@@ -1,4 +1,4 @@
-//! Asking the program that embeds the gateway whether a request may be served.
+//! Calling the filter of an embedding program.
 
 use super::context::Generation;
 use super::hooks::{Denied, Incoming};
@@ -28,7 +28,7 @@ impl Generation<'_> {
                     session: request.identity.primary.as_deref(),
                     peer: inbound.peer,
                     headers: &headers,
-                    body: inbound.sent(),
+                    body: inbound.upstream_body(),
                 })
                 .map_err(|denied| problem(denied).into())
             }

@@ -1,4 +1,4 @@
-//! Gemini CLI's endpoint, `/v1internal:*`. It requires no key and therefore serves only programs on this host.
+//! Gemini CLI's endpoint, `/v1internal:*`. It needs no client key, so it only serves programs on this host.
 
 use std::net::SocketAddr;
 
@@ -10,12 +10,12 @@ use crate::session::scan;
 use crate::wire::Dialect;
 use crate::wire::problem::{Problem, Unavailable};
 
-/// Whether a request may ask anything.
-pub fn may_ask(peer: SocketAddr, headers: &Headers, is_enabled: bool) -> bool {
+/// Whether the endpoint serves a request.
+pub fn is_allowed(peer: SocketAddr, headers: &Headers, is_enabled: bool) -> bool {
     is_enabled && is_local(peer, headers)
 }
 
-/// The answer: nothing is served without a credential of Gemini CLI, and there are none yet.
+/// The answer: always an error, since credentials for Gemini CLI's upstream are not implemented.
 pub fn reply(inbound: &Inbound, is_enabled: bool) -> Reply {
     if !is_enabled {
         return Reply::fixed(CLI_DISABLED);
@@ -30,8 +30,7 @@ pub fn reply(inbound: &Inbound, is_enabled: bool) -> Reply {
     Reply::problem(Dialect::Gemini, &problem)
 }
 
-/// Whether the request comes from a program of this host: web pages that are open on it say where they are
-/// from, or call the host by a name of theirs.
+/// Whether the request is from a program on this host. Web pages send an `Origin`, or a `Host` name of their own.
 fn is_local(peer: SocketAddr, headers: &Headers) -> bool {
     let host = headers.get("host").unwrap_or_default();
     let name = match host.rsplit_once(':') {
@@ -49,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_programs_of_this_host_are_local() {
+    fn only_programs_on_this_host_are_local() {
         for (peer, lines, expected) in [
             ("127.0.0.1:1", "Host: 127.0.0.1:8317\r\n", true),
             ("127.0.0.1:1", "Host: localhost\r\n", true),

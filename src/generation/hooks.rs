@@ -1,4 +1,4 @@
-//! What a program that embeds the gateway can see of requests, and refuse.
+//! Hooks for programs that embed the gateway: filter and observe requests.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use crate::session::decision::Decision;
 use crate::wire::Dialect;
 use crate::wire::usage::Usage;
 
-/// A request that is about to be sent to an upstream.
+/// A request before routing.
 ///
-/// Its client is known and its body is whole and decoded.
+/// Its client is authenticated and its body is decoded.
 #[derive(Clone, Copy)]
 pub struct Incoming<'a> {
     pub dialect: Dialect,
@@ -21,9 +21,9 @@ pub struct Incoming<'a> {
     /// The session id as found in the request.
     pub session: Option<&'a str>,
     pub peer: SocketAddr,
-    /// The headers of the request, without credentials of the client.
+    /// The headers of the request, without the client's credentials.
     pub headers: &'a [(&'a str, &'a str)],
-    /// The JSON that upstreams will get, before it is translated.
+    /// The JSON body for upstreams, before translation.
     pub body: &'a [u8],
 }
 
@@ -36,7 +36,7 @@ pub struct Denied {
     pub message: String,
 }
 
-/// Is asked about every request before a credential is chosen, on the thread that serves the request.
+/// Called for every request before routing, on the thread that serves the request.
 pub type Filter = Arc<dyn Fn(&Incoming<'_>) -> Result<(), Denied> + Send + Sync>;
 
 /// One finished request.
@@ -52,12 +52,12 @@ pub struct Report<'a> {
     pub decision: Decision,
     /// Upstream calls made.
     pub attempts: usize,
-    /// The status the client received; 499 if it left before there was an answer.
+    /// The status that the client received; 499 if it disconnected before the answer.
     pub status: u16,
     pub usage: Option<Usage>,
     /// From the arrival of the whole request to the last byte of the answer.
     pub elapsed: Duration,
 }
 
-/// Is told of every finished request, on the thread that served it.
+/// Called for every finished request, on the thread that served it.
 pub type Observer = Arc<dyn Fn(&Report<'_>) + Send + Sync>;

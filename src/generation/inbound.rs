@@ -1,50 +1,50 @@
-//! A request on its way through the server.
+//! A client's request.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::decoding::{self, Decoded, Undecodable};
+use super::decoding::{self, DecodeError, Decoded};
 use crate::budget::{Budget, Reservation};
 use crate::exchange::{Client, Head, Headers, Request};
 use crate::session::scan;
 use crate::wire::problem;
 
-/// Bytes from which on a body is not kept for the log of a request that may fail in the midst of its answer.
+/// A longer body is released once its answer begins, bytes. Its request log then lacks the body if the answer breaks off.
 const LONG: usize = 64 * 1024;
 
-/// A whole request.
+/// A client's request.
 pub struct Inbound {
     pub method: String,
     pub target: String,
     pub headers: Headers,
     pub body: Vec<u8>,
-    /// What the body takes of the budget, for as long as it is there.
+    /// The body's share of the memory budget.
     pub reservation: Option<Reservation>,
-    pub coding: Coding,
-    /// What is sent in the place of the body.
-    pub expanded: Option<Expanded>,
+    pub body_state: BodyState,
+    /// Replaces the body for upstreams.
+    pub resolved: Option<ResolvedBody>,
     pub peer: SocketAddr,
-    /// `None` while nothing but the head is known.
+    /// `None` for a request that is answered by its head alone.
     pub client: Option<Rc<dyn Client>>,
     pub arrived: Instant,
 }
 
-/// A body with what it refers to in it.
-pub struct Expanded {
+/// A body whose references have been resolved.
+pub struct ResolvedBody {
     pub body: Vec<u8>,
-    /// What it takes of the budget.
+    /// The body's share of the memory budget.
     pub _reservation: Reservation,
 }
 
-/// What has become of the content codings of a body.
+/// Whether the content encoding of a body has been decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Coding {
-    AsItCame,
-    Undone,
-    /// They could not be undone: there is no body.
-    Broken(Undecodable),
-    /// The body was given up once it was answered.
+pub enum BodyState {
+    Received,
+    Decoded,
+    /// Decoding failed: there is no body.
+    Undecodable(DecodeError),
+    /// The body was released after the answer had begun.
     Released {
         bytes: usize,
     },
@@ -58,44 +58,44 @@ impl Inbound {
             reservation: Some(request.reservation),
             client: Some(client),
             arrived: request.arrived,
-            ..Self::of_head(request.head, request.peer)
+            ..Self::from_head(request.head, request.peer)
         }
     }
 
-    /// A request of which there is no more than its head.
-    pub fn of_head(head: Head, peer: SocketAddr) -> Self {
+    /// A request without its body.
+    pub fn from_head(head: Head, peer: SocketAddr) -> Self {
         Self {
             method: head.method,
             target: head.target,
             headers: head.headers,
             body: Vec::new(),
             reservation: None,
-            coding: Coding::AsItCame,
-            expanded: None,
+            body_state: BodyState::Received,
+            resolved: None,
             peer,
             client: None,
             arrived: Instant::now(),
         }
     }
 
-    /// The body as upstreams are to get it.
-    pub fn sent(&self) -> &[u8] {
-        match &self.expanded {
-            Some(expanded) => &expanded.body,
+    /// The body for upstreams.
+    pub fn upstream_body(&self) -> &[u8] {
+        match &self.resolved {
+            Some(resolved) => &resolved.body,
             None => &self.body,
         }
     }
 
-    /// Whether the client is known to have gone.
+    /// Whether the client is known to have disconnected.
     pub fn is_client_gone(&self) -> bool {
         let client = self.client.as_ref();
         client.is_some_and(|client| client.is_gone())
     }
 
-    /// Gives back the memory of a long body that nobody needs any more: an answer can take minutes.
+    /// Releases the memory of a long body: the answer can take minutes.
     pub fn release_body(&mut self) {
         if self.body.len() > LONG {
-            self.coding = Coding::Released {
+            self.body_state = BodyState::Released {
                 bytes: self.body.len(),
             };
             self.body = Vec::new();
@@ -103,42 +103,42 @@ impl Inbound {
         }
     }
 
-    /// Whether the client is Codex.
     pub fn is_codex(&self) -> bool {
         let header = |name| self.headers.get(name);
         problem::is_codex_client(header("user-agent"), header("originator"))
     }
 
-    /// Undoes the body's content codings, once. It may then have `limit` bytes, which are taken from `budget`.
+    /// Decodes the body's content encodings, if that has not been done yet. The result may have `limit` bytes, which are
+    /// reserved from `budget`.
     ///
     /// # Errors
-    /// When they cannot be undone.
+    /// When the body cannot be decoded.
     #[inline(never)]
-    pub fn decode(&mut self, limit: u64, budget: &Budget) -> Result<(), Undecodable> {
-        if self.coding != Coding::AsItCame {
+    pub fn decode(&mut self, limit: u64, budget: &Budget) -> Result<(), DecodeError> {
+        if self.body_state != BodyState::Received {
             return Ok(());
         }
-        let codings: Vec<&str> = self
+        let encodings: Vec<&str> = self
             .headers
             .iter()
             .filter(|(name, _)| name.eq_ignore_ascii_case("content-encoding"))
             .map(|(_, value)| value)
             .collect();
-        self.coding = Coding::Undone;
-        if codings.is_empty() {
+        self.body_state = BodyState::Decoded;
+        if encodings.is_empty() {
             return Ok(());
         }
-        let codings = codings.join(",");
+        let encodings = encodings.join(",");
         let body = std::mem::take(&mut self.body);
         let is_json = |body: &[u8]| scan::scan(body).is_ok();
-        match decoding::decode(&codings, body, limit, budget, is_json) {
+        match decoding::decode(&encodings, body, limit, budget, is_json) {
             Ok(Decoded { body, reservation }) => {
                 self.body = body;
                 self.reservation = Some(reservation);
                 Ok(())
             }
             Err(error) => {
-                self.coding = Coding::Broken(error.clone());
+                self.body_state = BodyState::Undecodable(error.clone());
                 Err(error)
             }
         }

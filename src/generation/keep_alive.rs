@@ -1,8 +1,8 @@
-//! Keep-alives before an answer: what a client gets while no upstream has answered its request, for clients and proxies that cut
-//! silent connections (`streaming.early-keepalive-seconds`, `nonstream-keepalive-interval`).
+//! Keep-alives before an answer, for clients and proxies that close silent connections
+//! (`streaming.early-keepalive-seconds`, `nonstream-keepalive-interval`).
 //!
-//! The first one says 200 before it is known what the answer will be. Other credentials are still tried behind
-//! it, but headers of the upstream are not passed on any more, and a failure can only be told in the body.
+//! The first keep-alive sends status 200. Other credentials are still tried afterwards, but headers of the upstream are
+//! not passed on, and errors are sent in the body.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -13,20 +13,19 @@ use super::inbound::Inbound;
 use super::parsed_request::ParsedRequest;
 use crate::exchange::{Client, Waiter, Writer};
 use crate::http::fixed::{EVENT_STREAM, RELAYED_JSON};
-use crate::http::head::{Framing, Head};
-use crate::http::prefixed::Prefixed;
+use crate::http::head::{Framing, Head, HeadWriter};
 use crate::logs::request_log::ResponseCapture;
 use crate::provider::Action;
 use crate::relay::Chunks;
 use crate::wire::Dialect;
 
-/// What is sender.
+/// The content of a keep-alive.
 #[derive(Clone, Copy)]
 enum Form {
-    /// JSON may begin with blank lines.
+    /// JSON may begin with whitespace (RFC 8259 2).
     BlankLine,
-    /// What keeps a stream of the dialect alive.
-    OfStream(Dialect),
+    /// The keep-alive of a stream in the dialect.
+    Stream(Dialect),
 }
 
 /// The keep-alives of one request.
@@ -45,7 +44,7 @@ struct Task {
     has_begun: Cell<bool>,
 }
 
-/// How a request is kept alive.
+/// Content and times of a request's keep-alives.
 struct Schedule {
     content_type: &'static str,
     form: Form,
@@ -54,14 +53,13 @@ struct Schedule {
 }
 
 impl KeepAlive {
-    /// Gives keep-alives from now on, where that is configured.
+    /// Starts keep-alives if they are configured.
     pub(super) fn begin(
         generation: &Generation<'_>,
         inbound: &Inbound,
         request: &ParsedRequest<'_>,
     ) -> Option<Self> {
         let schedule = Schedule::of(generation, request)?;
-        // Beyond the end of time is never.
         let due = inbound.arrived.checked_add(schedule.first)?;
         let head = Head {
             request_id: Some(generation.access.id),
@@ -84,7 +82,7 @@ impl KeepAlive {
         Some(Self { task, waiter })
     }
 
-    /// Gives no more of them. Returns whether the client has got the head of an answer, and chunks.
+    /// Stops keep-alives. Returns whether the head and at least one have been sent.
     pub fn end(self) -> bool {
         self.waiter.keep_alive(None);
         self.task.has_begun.get()
@@ -97,10 +95,10 @@ impl Schedule {
         let operation = &generation.operation;
         if request.stream {
             let first = config.early_keepalive?;
-            // Google's own client for Python takes no array that begins with anything but `[`.
+            // Google's Python client requires an array to begin with `[`.
             return (!operation.is_array).then(|| Self {
                 content_type: EVENT_STREAM,
-                form: Form::OfStream(operation.dialect),
+                form: Form::Stream(operation.dialect),
                 first,
                 every: config.streaming_keepalive.unwrap_or(first).min(first),
             });
@@ -116,7 +114,7 @@ impl Schedule {
 }
 
 impl Task {
-    /// Returns when the next one is due.
+    /// Sends a keep-alive if it is due. Returns the time of the next one.
     fn send_if_due(&self, now: Instant) -> Instant {
         if now < self.due.get() {
             return self.due.get();
@@ -128,16 +126,16 @@ impl Task {
         };
         let mut client = Writer(Rc::clone(&self.client));
         let mut client = self.seen.tee(&mut client);
-        let out = Prefixed::new(head, &mut client);
+        let out = HeadWriter::new(head, &mut client);
         let mut chunks = match self.form {
-            Form::OfStream(dialect) if has_begun => Chunks::kept_alive(out, dialect),
+            Form::Stream(dialect) if has_begun => Chunks::kept_alive(out, dialect),
             _ => Chunks::new(out),
         };
         match self.form {
             Form::BlankLine => chunks.put(b"\n"),
-            Form::OfStream(dialect) => chunks.keep_alive(dialect),
+            Form::Stream(dialect) => chunks.keep_alive(dialect),
         }
-        // A client that cannot be written to has gone, which the wait asks for itself.
+        // The waiter itself detects a client that has disconnected.
         let _ = chunks.flush();
         self.due.set(now.checked_add(self.every).unwrap_or(now));
         self.due.get()

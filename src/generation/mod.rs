@@ -1,5 +1,5 @@
-//! Requests that an upstream answers, in the order of the wire: decode, parse, replace references, find the model and
-//! the session, try credentials until one answers, relay the answer, report.
+//! Requests that an upstream answers, in the order of their processing: decode, parse, resolve references, find the model
+//! and the session, try credentials until one answers, relay the answer, report.
 
 pub mod access_log;
 mod answer;
@@ -9,13 +9,11 @@ mod attempt_log;
 pub mod context;
 pub mod decoding;
 mod error_answer;
-mod failure;
 mod filter;
 pub mod gemini_cli;
 pub mod hooks;
 pub mod inbound;
 mod keep_alive;
-mod memory;
 pub mod operation;
 mod parsed_request;
 pub mod payload_rules;
@@ -23,7 +21,6 @@ mod references;
 pub mod request_log;
 mod requested_model;
 pub mod services;
-pub mod session_id;
 mod session_key;
 pub mod snapshot;
 pub mod statistics;
@@ -42,7 +39,7 @@ use keep_alive::KeepAlive;
 pub use operation::Operation;
 use parsed_request::ParsedRequest;
 use requested_model::RequestedModel;
-use statistics::Began;
+use statistics::AttemptStart;
 
 use crate::logs;
 use crate::provider::Action;
@@ -54,9 +51,9 @@ impl Generation<'_> {
     /// Answers the request.
     ///
     /// # Errors
-    /// When the answer is not whole: the client has gone, or the upstream broke it off.
+    /// When the answer is incomplete: the client has disconnected, or the upstream's answer broke off.
     pub fn serve(&self, inbound: &mut Inbound, out: &mut dyn Write) -> io::Result<()> {
-        match self.understand(inbound) {
+        match self.parse(inbound) {
             Ok(request) => match self.filter(inbound, &request) {
                 Ok(()) => self.answer(inbound, &request, out),
                 Err(problem) => self.refuse(&problem, out),
@@ -65,9 +62,9 @@ impl Generation<'_> {
         }
     }
 
-    /// The request in its parts, its references replaced.
+    /// Decodes and parses the request, and resolves its references.
     #[inline(never)]
-    fn understand(&self, inbound: &mut Inbound) -> Result<ParsedRequest<'_>, Box<Problem>> {
+    fn parse(&self, inbound: &mut Inbound) -> Result<ParsedRequest<'_>, Box<Problem>> {
         let services = self.services;
         inbound
             .decode(services.body_limit, &services.budget)
@@ -81,7 +78,7 @@ impl Generation<'_> {
         Ok(request)
     }
 
-    /// Tries one credential after another, and relays the answer of the first that gives one.
+    /// Tries credentials until one answers, and relays the answer.
     fn answer(
         &self,
         inbound: &mut Inbound,
@@ -95,7 +92,7 @@ impl Generation<'_> {
         let route_request = self.route_request(request, &model);
         let mut candidates = model.entry.candidates().iter();
         if !candidates.any(|candidate| route_request.serves(candidate))
-            && let Some(problem) = &request.needs.otherwise
+            && let Some(problem) = &request.needs.error
         {
             return self.refuse(problem, out);
         }
@@ -103,13 +100,13 @@ impl Generation<'_> {
         let is_recorded = self.is_recorded();
         let began = Cell::new(None);
         let keep_alive = KeepAlive::begin(self, inbound, request);
-        let body = inbound.sent();
+        let body = inbound.upstream_body();
         let placed = self.services.routing.dispatch(
             route_request,
             Instant::now,
             |time| self.waiter.pause(time),
             |candidate, upstream_model| {
-                began.set(is_recorded.then(Began::now));
+                began.set(is_recorded.then(AttemptStart::now));
                 let attempt = Attempt {
                     generation: self,
                     candidate,
@@ -117,14 +114,14 @@ impl Generation<'_> {
                     request,
                     body,
                     headers: &headers,
-                    // What the configuration says outranks the client.
+                    // The configuration takes precedence over the client.
                     suffix: upstream_model.thinking.as_deref().or(model.suffix),
                     signatures: Cell::default(),
                     dropped: Cell::default(),
                 };
                 let opened = attempt.run();
                 if let (Err(_), Some(began)) = (&opened, began.get()) {
-                    self.record(candidate, upstream_model, began, None, true);
+                    self.record_attempt(candidate, upstream_model, began, None, true);
                 }
                 opened
             },
@@ -134,9 +131,9 @@ impl Generation<'_> {
             Ok(placed) => {
                 self.answer_storage(placed.candidate, placed.upstream_model, inbound, request)
             }
-            Err(_) => AnswerStorage::Nobody,
+            Err(_) => AnswerStorage::None,
         };
-        inbound.expanded = None;
+        inbound.resolved = None;
         if placed.is_ok() && !logs::request_log::upstream::is_logged() {
             inbound.release_body();
         }
@@ -151,11 +148,11 @@ impl Generation<'_> {
                     self.relay(placed, inbound, request, storage, model.id, sink);
                 if let Some(began) = began.get() {
                     let failed = outcome.status >= 400;
-                    self.record(candidate, upstream_model, began, outcome.usage, failed);
+                    self.record_attempt(candidate, upstream_model, began, outcome.usage, failed);
                 }
                 (outcome, answered)
             }
-            Err(error) => self.tell_failure(model.id, &error, inbound, request, sink),
+            Err(error) => self.write_error(model.id, &error, inbound, request, sink),
         };
         if is_recorded {
             self.services.usage.request(outcome.status >= 400);
@@ -164,7 +161,7 @@ impl Generation<'_> {
         answered
     }
 
-    /// What routing has to know.
+    /// The input of routing.
     #[inline(never)]
     fn route_request<'r>(
         &self,
@@ -175,7 +172,7 @@ impl Generation<'_> {
             entry: &model.entry,
             model: model.id,
             servers: match request.needs.servers {
-                // It was asked for another model then.
+                // The stored answer is of another model, which this credential does not share.
                 Servers::One(credential_id) if model.entry.position(credential_id).is_none() => {
                     Servers::Keepers
                 }

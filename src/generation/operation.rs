@@ -1,4 +1,4 @@
-//! What a route asks of an upstream.
+//! What a request asks of an upstream, by its route.
 
 use std::borrow::Cow;
 
@@ -13,10 +13,10 @@ pub struct Operation<'t> {
     pub dialect: Dialect,
     pub form: Form,
     pub action: Action<'static>,
-    /// Gemini says the model, and whether it is to be a stream, in the path.
+    /// Gemini's paths contain the model, and whether the answer is a stream.
     pub(super) path: Option<(Cow<'t, str>, bool)>,
     pub(super) alt: Option<Cow<'t, str>>,
-    /// Whether a stream is to be one JSON array.
+    /// Whether a stream is one JSON array instead of events.
     pub(super) is_array: bool,
 }
 
@@ -52,7 +52,7 @@ impl<'t> Operation<'t> {
         }
     }
 
-    /// Whether it is a stream by its route.
+    /// Whether the route asks for a stream.
     pub(super) fn streams_by_path(&self) -> bool {
         self.path.as_ref().is_some_and(|(_, streams)| *streams)
     }

@@ -1,4 +1,4 @@
-//! A request that has been understood: the one pass over its body.
+//! Parsing a request, in one pass over its body.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -21,47 +21,46 @@ use crate::wire::Dialect;
 use crate::wire::model_name::ModelName;
 use crate::wire::problem::Problem;
 
-/// A request that has been understood.
+/// A parsed request.
 pub(super) struct ParsedRequest<'a> {
-    /// As the client wrote it.
+    /// The model as the client named it.
     pub model: Cow<'a, str>,
     pub model_span: Option<Span>,
     pub stream: bool,
     pub form: Form,
     pub identity: Identity,
-    /// Whether its answer is to be kept (Responses).
+    /// Whether the answer is to be stored (`store` of Responses).
     pub is_stored: bool,
     pub background: bool,
-    /// The answer from which it goes on, if it says so.
+    /// `previous_response_id`.
     pub previous: Option<String>,
     pub needs: Needs,
-    /// The beginnings of the conversation, where it is known by them.
+    /// Hashes of the conversation's prefixes, if they identify the session.
     pub prefix: Prefix,
 }
 
-/// Who can serve a request, and the error if none of them offers its model.
+/// The credentials that can serve a request, and the error if none of them offers its model.
 #[derive(Debug, Default)]
 pub(super) struct Needs {
     pub servers: Servers,
-    pub otherwise: Option<Box<Problem>>,
+    pub error: Option<Box<Problem>>,
 }
 
 impl Needs {
-    /// The request needs `servers`, too. One credential says more than all that keep answers; of two the first counts.
+    /// Restricts the request to `servers`. One credential takes precedence over all that store answers, and the first
+    /// credential over a second one.
     pub fn add(&mut self, servers: Servers, problem: Problem) {
         self.servers = match (self.servers, servers) {
             (known @ Servers::One(_), _) => known,
             (Servers::All | Servers::Keepers, servers) => servers,
         };
-        self.otherwise.get_or_insert_with(|| problem.into());
+        self.error.get_or_insert_with(|| problem.into());
     }
 }
 
 impl<'a> ParsedRequest<'a> {
-    /// Reads the body once.
-    ///
     /// # Errors
-    /// When it is no request.
+    /// When the request is invalid.
     #[inline(never)]
     pub fn parse(
         operation: &'a Operation<'_>,
@@ -92,7 +91,7 @@ impl<'a> ParsedRequest<'a> {
             None => {
                 let field = scan.model.as_ref().ok_or_else(Problem::missing_model)?;
                 let text = field.text.clone().ok_or_else(Problem::missing_model)?;
-                // The body does not stay for as long as its answer.
+                // Owned: the body may be released before the answer ends.
                 (Cow::Owned(text.into_owned()), scan.streams())
             }
         };
@@ -120,7 +119,7 @@ impl<'a> ParsedRequest<'a> {
         })
     }
 
-    /// The model's two names, where the client calls it otherwise than the upstream.
+    /// The model's two names, if the client and the upstream use different ones.
     pub fn rename<'m>(&'m self, upstream_model: &'m UpstreamModel) -> Option<Rename<'m>> {
         let client = self.shown_model(upstream_model);
         (*upstream_model.name != *client).then_some(Rename {
@@ -135,14 +134,14 @@ impl<'a> ParsedRequest<'a> {
     }
 }
 
-/// Whether the conversation may have to be known by its beginnings.
+/// Whether the session may have to be identified by the conversation's prefixes.
 fn wants_prefix(headers: &Headers, routing: &Routing) -> bool {
     routing.session_affinity
         && routing.session_affinity_mode == AffinityMode::Prefix
         && !identity::is_named_by(headers.iter())
 }
 
-/// The form of the body. Some clients send a body of Responses to the path of chats.
+/// The form of the body. Some clients send a Responses body to `/v1/chat/completions`.
 fn form(operation: &Operation<'_>, body: &[u8]) -> Form {
     static MESSAGES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"messages\""));
     let has = |key: &str| memmem::find(body, key.as_bytes()).is_some();

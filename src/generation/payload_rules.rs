@@ -1,4 +1,4 @@
-//! What payload rules call an upstream, and which of them no model meets.
+//! The protocol names of payload rules, and rules that match no model.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use crate::payload::{self, Protocol};
 use crate::provider::Action;
 use crate::routing::Catalog;
 
-/// What rules call an upstream when it is asked for that. Tokens are counted without rules.
+/// The protocol of an upstream in payload rules. Rules do not apply to token counts.
 pub fn protocol(kind: UpstreamKind, action: Action) -> Protocol {
     match (kind, action) {
         (UpstreamKind::Codex | UpstreamKind::Compat, Action::Compact) => Protocol::OpenAiResponse,
@@ -20,7 +20,7 @@ pub fn protocol(kind: UpstreamKind, action: Action) -> Protocol {
     }
 }
 
-/// The rules that no model of the catalogue ever meets, as warnings.
+/// Warnings about rules that match no model of the catalog.
 pub fn idle(config: &Config, catalog: &Catalog) -> Vec<Problem> {
     if config.payload.is_empty() {
         return Vec::new();
@@ -43,12 +43,12 @@ pub fn idle(config: &Config, catalog: &Catalog) -> Vec<Problem> {
             path: format!("payload.{}[{}]", rule.section.name(), rule.number - 1),
             ..Place::default()
         };
-        let message = "concerns no model that is served".to_owned();
+        let message = "matches no configured model".to_owned();
         Problem::new(&config.file, &place, Severity::Warning, message)
     };
     let credentials = catalog.credentials().iter();
     let open = credentials.filter(|one| one.unlisted.is_some());
-    // Each once, however many credentials it has.
+    // Each provider once.
     let open: HashSet<&Provider> = open.map(|one| &one.provider).collect();
     let beside: Vec<(payload::Glob, Vec<Protocol>)> = open
         .into_iter()

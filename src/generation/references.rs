@@ -1,10 +1,10 @@
-//! References in a request of Responses are replaced before an upstream is chosen, and narrow the choice.
+//! Resolving references of Responses requests (`previous_response_id`, item ids, compaction items) before routing.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::context::Generation;
-use super::inbound::{Expanded, Inbound};
+use super::inbound::{Inbound, ResolvedBody};
 use super::parsed_request::{Needs, ParsedRequest};
 use crate::routing::Servers;
 use crate::session::name::Client;
@@ -12,15 +12,15 @@ use crate::stored::sealed::Sealer;
 use crate::stored::{AtUpstream, Found, Item, Put, References, What, summary};
 use crate::wire::problem::Problem;
 
-/// When a request for which there is no memory may be tried again.
+/// `Retry-After` of a request that does not fit into memory.
 const MEMORY_PAUSE: Duration = Duration::from_secs(1);
 
 impl Generation<'_> {
-    /// Replaces references by what they refer to, as far as that is kept here. Other references are left to the
-    /// upstream that has what they refer to, if there is one.
+    /// Replaces references to stored answers and items with their content. References to answers that an upstream stores
+    /// restrict routing to that upstream.
     ///
     /// # Errors
-    /// When the request becomes larger than it may be.
+    /// When the request becomes too large.
     #[inline(never)]
     pub(super) fn replace_references(
         &self,
@@ -36,22 +36,22 @@ impl Generation<'_> {
             None => None,
         };
         request.needs = needs;
-        if let Some(expanded) = body {
-            request.model_span = model_span(&expanded.body);
-            inbound.expanded = Some(expanded);
+        if let Some(resolved) = body {
+            request.model_span = model_span(&resolved.body);
+            inbound.resolved = Some(resolved);
         }
         Ok(())
     }
 
-    /// The body with its references replaced; `None` if it stays as it is.
+    /// The body with resolved references; `None` if it is unchanged.
     fn resolved(
         &self,
         references: &References<'_>,
         request: &mut ParsedRequest<'_>,
         needs: &mut Needs,
-    ) -> Result<Option<Expanded>, Box<Problem>> {
+    ) -> Result<Option<ResolvedBody>, Box<Problem>> {
         let store = &self.services.stored;
-        let (client, now) = (Client::new(self.client_name()), Instant::now());
+        let (client, now) = (Client::new(self.client_key()), Instant::now());
         let credential_ids = &self.services.routing.credential_ids;
         let at = |there: &AtUpstream| Servers::One(credential_ids.number(&there.credential));
         let mut before = None;
@@ -79,11 +79,11 @@ impl Generation<'_> {
                     Put::Nothing
                 }
                 What::Sealed(text) => {
-                    let sealer = sealer.get_or_insert_with(|| Sealer::new(self.client_name()));
+                    let sealer = sealer.get_or_insert_with(|| Sealer::new(self.client_key()));
                     let summary = sealer.as_ref().and_then(|sealer| sealer.open(text));
                     if summary.is_none() {
                         log::debug!(
-                            "a compaction item was not made for this client key, or is damaged"
+                            "a compaction item was created for another client key, or is damaged"
                         );
                     }
                     Put::Text(summary::message(summary.as_deref()))
@@ -107,11 +107,11 @@ impl Generation<'_> {
             .reserve(size)
             .map_err(|_| Problem::overloaded(MEMORY_PAUSE))?;
         let body = references.put_in(before, &puts);
-        Ok(Some(Expanded { body, _reservation }))
+        Ok(Some(ResolvedBody { body, _reservation }))
     }
 }
 
-/// Where the model stands in a body.
+/// The position of the model in a body.
 fn model_span(body: &[u8]) -> Option<crate::json::Span> {
     let members = crate::json::members(body).ok()?;
     let model = members.iter().find(|member| member.key == "model");

@@ -1,23 +1,22 @@
-//! The log of a request, from its beginning to its end.
+//! The request log of one request.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::access_log::Access;
-use super::error_answer::CLIENT_GONE;
-use super::inbound::{Coding, Inbound};
+use super::access_log::{Access, CLIENT_GONE};
+use super::inbound::{BodyState, Inbound};
 use super::snapshot::Snapshot;
 use crate::budget::Budget;
 use crate::logs::request_id::RequestId;
 use crate::logs::request_log::{self, CapturedResponse, CurrentRequest, Policy};
 use crate::logs::request_log::{LoggedRequest, RequestBody, ResponseCapture};
 
-/// The least status that is a failure.
+/// The lowest status of an error.
 const FAILED: u16 = 400;
-/// Bytes that a body may have once decoded, if it was not decoded to be answered: nobody has vouched for it.
+/// The largest body that is decoded for the log alone, bytes.
 const BODY: u64 = 1024 * 1024;
 
-/// A request whose log is being kept.
+/// The request log of one request.
 pub struct RequestLog<'s> {
     snapshot: &'s Snapshot,
     policy: Policy,
@@ -38,20 +37,20 @@ impl<'s> RequestLog<'s> {
         }
     }
 
-    /// For what goes to the client.
+    /// The capture of the answer.
     pub fn seen(&self) -> ResponseCapture {
         ResponseCapture::new(self.policy, Arc::clone(&self.snapshot.log_folder))
     }
 
-    /// Writes the log, if there is to be one.
+    /// Writes the log if the configuration asks for it.
     #[inline(never)]
     pub fn end(self, inbound: Inbound, access: &Access, response: CapturedResponse) {
         let status = access.status();
         let is_wanted = match self.policy {
-            // Whoever is refused at the door could fill the disk, or push out the files of others.
+            // Unauthenticated clients could fill the disk or displace other logs.
             _ if !access.is_admitted() => false,
             Policy::Off => false,
-            // Whoever leaves early has not met a failure.
+            // A client that disconnects is not a failure.
             Policy::ErrorsOnly => status >= FAILED && status != CLIENT_GONE,
             Policy::Full => true,
         };
@@ -62,23 +61,23 @@ impl<'s> RequestLog<'s> {
 
     #[inline(never)]
     fn write(self, mut inbound: Inbound, access: &Access, response: CapturedResponse) {
-        // What it fails with is told in its place.
+        // A decoding error is written in place of the body.
         let _ = inbound.decode(BODY, &Budget::unlimited());
         let headers: Vec<(&str, &str)> = inbound.headers.iter().collect();
-        let is_told = response.status.is_none_or(|status| status >= FAILED);
-        let failure = access.failure().filter(|_| !is_told);
+        let has_error_status = response.status.is_none_or(|status| status >= FAILED);
+        let failure = access.failure().filter(|_| !has_error_status);
         let request = LoggedRequest {
             id: access.id,
             method: &inbound.method,
             target: &inbound.target,
             headers: &headers,
-            body: match inbound.coding {
-                Coding::Broken(why) => RequestBody::Missing(why.to_string()),
-                Coding::Released { bytes } => {
-                    let what = "bytes were not kept once the answer had begun";
+            body: match inbound.body_state {
+                BodyState::Undecodable(why) => RequestBody::Missing(why.to_string()),
+                BodyState::Released { bytes } => {
+                    let what = "bytes, released when the answer began";
                     RequestBody::Missing(format!("{bytes} {what}"))
                 }
-                Coding::AsItCame | Coding::Undone => RequestBody::Plain(&inbound.body),
+                BodyState::Received | BodyState::Decoded => RequestBody::Plain(&inbound.body),
             },
             arrived: SystemTime::now()
                 .checked_sub(inbound.arrived.elapsed())

@@ -1,4 +1,4 @@
-//! The model that a request asks for, as the catalog knows it.
+//! Finding the requested model in the catalog.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -11,20 +11,20 @@ use crate::routing::ModelEntry;
 use crate::wire::model_name::ModelName;
 use crate::wire::problem::Problem;
 
-/// Stands for the newest model there is.
+/// The model name that stands for the newest available model.
 const AUTO: &str = "auto";
 
 pub(super) struct RequestedModel<'a> {
-    /// The id by which the catalog knows it.
+    /// The model's id in the catalog.
     pub id: &'a str,
     pub entry: Entry<'a>,
-    /// How much it is to think, where the client's name of it says so.
+    /// The reasoning suffix of the requested name, as in `model(high)`.
     pub suffix: Option<&'a str>,
 }
 
 pub(super) enum Entry<'a> {
     Listed(&'a ModelEntry),
-    /// No list has it, but there are upstreams that may know it.
+    /// Not listed, but some upstreams may serve it.
     PassedOn(Arc<ModelEntry>),
 }
 
@@ -43,7 +43,7 @@ impl Generation<'_> {
     /// Finds the model of a request.
     ///
     /// # Errors
-    /// When nobody serves it.
+    /// When no credential serves it.
     #[inline(never)]
     pub(super) fn requested_model<'r>(
         &'r self,
@@ -74,7 +74,7 @@ impl Generation<'_> {
         })
     }
 
-    /// The newest model that somebody can serve now.
+    /// The newest model with an available credential.
     #[inline(never)]
     fn newest(&self) -> Option<(&str, &ModelEntry)> {
         let now = Instant::now();

@@ -1,4 +1,4 @@
-//! What all requests share, whatever the configuration says.
+//! State that all requests share, independent of the configuration snapshot.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use crate::session::signature_store::SignatureStore;
 use crate::stored::Store;
 use crate::usage::Statistics;
 
-/// Survives reloads.
+/// Shared state; it is kept on reload.
 pub struct Services {
     pub routing: State,
-    /// Reasoning signatures that clients drop.
+    /// Reasoning signatures of earlier answers.
     pub signatures: Arc<SignatureStore>,
-    /// Answers that clients refer to later.
+    /// Stored answers of the Responses API.
     pub stored: Store,
     pub upstream: Upstream,
-    /// Bytes of a request body once it is decoded.
+    /// The largest decoded request body, bytes.
     pub body_limit: u64,
     pub budget: Budget,
     pub filter: Option<Filter>,

@@ -1,4 +1,4 @@
-//! By what a request's session is found.
+//! The keys by which routing finds a request's session.
 
 use super::context::Generation;
 use super::parsed_request::ParsedRequest;
@@ -6,13 +6,13 @@ use crate::session::bindings::Key;
 use crate::session::name::{Client, Name};
 
 impl Generation<'_> {
-    /// The names or the beginnings of the request's session, if it belongs to one.
+    /// The names or prefixes of the request's session, if it belongs to one.
     #[inline(never)]
     pub(super) fn session_key(&self, request: &ParsedRequest<'_>, model: &str) -> Option<Key> {
         let ParsedRequest {
             identity, prefix, ..
         } = request;
-        let client = self.client_name();
+        let client = self.client_key();
         let name = |session: &str| Name::new(client, session, model);
         if prefix.is_empty() {
             let names: Vec<Name> = identity.names().map(name).collect();
@@ -30,13 +30,13 @@ impl Generation<'_> {
         })
     }
 
-    /// The session on whose credential this one is to start.
+    /// The parent session, whose credential this session starts with.
     pub(super) fn parent_key(&self, request: &ParsedRequest<'_>, model: &str) -> Option<Key> {
         let routing = &self.snapshot.config.routing;
         let parent = request.identity.parent.as_deref()?;
         routing.session_affinity_subagents.then(|| Key {
-            client: Client::new(self.client_name()),
-            names: vec![Name::new(self.client_name(), parent, model)],
+            client: Client::new(self.client_key()),
+            names: vec![Name::new(self.client_key(), parent, model)],
             prefix: None,
         })
     }

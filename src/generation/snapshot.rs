@@ -1,5 +1,4 @@
-//! Everything that follows from one configuration. Swapped whole on reload; a request keeps the one it
-//! started with.
+//! Everything derived from one configuration. A reload replaces the snapshot; a request keeps the one it started with.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,22 +6,22 @@ use std::sync::Arc;
 use super::payload_rules;
 use crate::config::{Config, Place, Problem, Severity};
 use crate::credential::{self, Credential, Listings};
-use crate::http::client_key::Gate;
+use crate::http::client_key::ClientAuth;
 use crate::http::models::ListedModel;
 use crate::routing::{Catalog, CredentialIds, Policy};
 
 pub struct Snapshot {
     pub config: Config,
-    pub gate: Gate,
+    pub client_auth: ClientAuth,
     pub catalog: Catalog,
     pub policy: Policy,
     pub listed: Vec<ListedModel>,
-    /// Where logs of requests go.
+    /// The folder of request logs.
     pub log_folder: Arc<Path>,
 }
 
-/// A credential whose models only its upstream knows, which is not asked.
-fn never_listed(config: &Config, credential: &Credential) -> Problem {
+/// A credential without `models` while model lists are not fetched.
+fn unlisted_warning(config: &Config, credential: &Credential) -> Problem {
     let place = Place {
         path: credential.section().into_owned(),
         ..Place::default()
@@ -32,8 +31,8 @@ fn never_listed(config: &Config, credential: &Credential) -> Problem {
 }
 
 impl Snapshot {
-    /// What follows from `config`, and what is odd about it. Credentials without `models` offer what `listings` has
-    /// for them; where lists are not fetched there are none.
+    /// Builds the snapshot of `config`. Also returns the problems found. Credentials without `models` use the fetched
+    /// `listings`; `None` if lists are not fetched.
     pub fn new(
         config: Config,
         listings: Option<&Listings>,
@@ -49,7 +48,7 @@ impl Snapshot {
             let waiting = credentials
                 .iter()
                 .filter(|one| one.models.is_empty() && !one.is_without_models());
-            problems.extend(waiting.map(|one| never_listed(&config, one)));
+            problems.extend(waiting.map(|one| unlisted_warning(&config, one)));
         }
         let catalog = Catalog::new(credentials, credential_ids);
         problems.extend(payload_rules::idle(&config, &catalog));
@@ -63,7 +62,7 @@ impl Snapshot {
             request_retry: config.request_retry,
             max_retry_credentials: config.max_retry_credentials,
             max_retry_interval: config.max_retry_interval,
-            // Whoever waits holds a worker.
+            // A waiting request occupies a worker.
             waiters: (workers / 4).max(1),
             disable_cooling: config.disable_cooling,
             transient_cooldown: config.transient_cooldown,
@@ -85,7 +84,7 @@ impl Snapshot {
             })
             .collect();
         let snapshot = Self {
-            gate: Gate::new(&config),
+            client_auth: ClientAuth::new(&config),
             catalog,
             policy,
             listed,

@@ -1,4 +1,4 @@
-//! What requests have cost, for the usage statistics: recorded as attempts end (`usage-statistics-enabled`).
+//! Usage statistics (`usage-statistics-enabled`), recorded when attempts end.
 
 use std::time::{Instant, SystemTime};
 
@@ -10,14 +10,14 @@ use crate::usage::{Attempt, Tokens};
 use crate::wire::Dialect;
 use crate::wire::usage::Usage;
 
-/// When an attempt began, by both clocks.
+/// The start of an attempt.
 #[derive(Clone, Copy)]
-pub struct Began {
+pub struct AttemptStart {
     wall: SystemTime,
     at: Instant,
 }
 
-impl Began {
+impl AttemptStart {
     pub fn now() -> Self {
         Self {
             wall: SystemTime::now(),
@@ -32,18 +32,18 @@ impl Generation<'_> {
         self.snapshot.config.usage.enabled && self.operation.action != Action::Count
     }
 
-    /// An attempt is over.
-    pub(super) fn record(
+    /// Records a finished attempt.
+    pub(super) fn record_attempt(
         &self,
         candidate: &Candidate,
         upstream_model: &UpstreamModel,
-        began: Began,
+        began: AttemptStart,
         usage: Option<Usage>,
         failed: bool,
     ) {
         let credential = &candidate.credential;
         let tokens = usage.map(|usage| Tokens::of(credential.dialect(), usage));
-        let key = self.client_name();
+        let key = self.client_key();
         self.services.usage.record(Attempt {
             api: match key {
                 "" => self.route_name(),
@@ -59,8 +59,7 @@ impl Generation<'_> {
         });
     }
 
-    /// What stands for clients without a key. Not the path as it came: there must not be one for every spelling of a
-    /// model.
+    /// The API name for anonymous clients. It does not contain the model, so that the number of names is limited.
     fn route_name(&self) -> &'static str {
         let operation = &self.operation;
         match (operation.dialect, operation.action) {

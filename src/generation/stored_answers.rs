@@ -1,4 +1,4 @@
-//! What is asked about answers that were given before: `/v1/responses/{id}` and below.
+//! Operations on stored answers: `/v1/responses/{id}` and below.
 
 use std::io::{self, Cursor, Read, Write};
 use std::rc::Rc;
@@ -29,8 +29,8 @@ use crate::stored::{AtUpstream, Found};
 use crate::wire::Dialect;
 use crate::wire::problem::{ErrorStatus, Problem};
 
-/// What of a query goes on to the upstream: never a client's key.
-const PASSED_ON: [&str; 8] = [
+/// The query parameters that are forwarded to the upstream. A client's key is never forwarded.
+const FORWARDED_QUERY: [&str; 8] = [
     "include",
     "include[]",
     "stream",
@@ -40,11 +40,11 @@ const PASSED_ON: [&str; 8] = [
     "order",
     "after",
 ];
-/// Bytes of an answer that are passed on at a time.
-const PIECE: usize = 16 * 1024;
+/// The buffer for relaying an answer, bytes.
+const BUFFER: usize = 16 * 1024;
 
-/// A request about an answer.
-pub struct Asked<'a> {
+/// A request about a stored answer.
+pub struct StoredRequest<'a> {
     pub client: Client<'a>,
     pub id: &'a str,
     pub operation: StoredOperation,
@@ -52,51 +52,52 @@ pub struct Asked<'a> {
 }
 
 impl Services {
-    /// Answers it: from what is kept here, or by the upstream that has it.
+    /// Answers from the store, or forwards the request to the upstream that stores the answer.
     #[inline(never)]
-    pub fn about_stored(
+    pub fn serve_stored(
         &self,
         snapshot: &Snapshot,
-        asked: &Asked<'_>,
+        request: &StoredRequest<'_>,
         inbound: &Inbound,
         access: &Access,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        let client = name::Client::new(match asked.client {
+        let client = name::Client::new(match request.client {
             Client::Anonymous => "",
             Client::Known(key) => key.reveal(),
         });
-        let reply = match self.stored.answer(client, asked.id, Instant::now()) {
-            Found::Here(answer) => self.kept_answer(client, asked, &answer),
+        let reply = match self.stored.answer(client, request.id, Instant::now()) {
+            Found::Here(answer) => self.local_answer(client, request, &answer),
             Found::AtUpstream(there) => {
                 access.admit();
                 let credentials = snapshot.catalog.credentials();
                 match credentials.iter().find(|one| *one.id == *there.credential) {
                     Some(credential) => {
                         let answered = self
-                            .ask_about(snapshot, asked, inbound, credential)
-                            .and_then(|answer| self.renamed(asked, &there, answer));
+                            .call_upstream(snapshot, request, inbound, credential)
+                            .and_then(|answer| self.renamed(request, &there, answer));
                         match answered {
                             Ok(answer) => {
-                                self.forget(client, asked, None);
-                                return pass_on(answer, inbound, access, out);
+                                self.forget(client, request, None);
+                                return relay_answer(answer, inbound, access, out);
                             }
                             Err(failure) => {
-                                self.forget(client, asked, Some(&failure));
-                                access.failed(&failure.message);
-                                let words = told(&failure).ok_or(io::ErrorKind::BrokenPipe)?;
-                                words.reply(Dialect::Responses)
+                                self.forget(client, request, Some(&failure));
+                                access.set_failure(&failure.message);
+                                let error =
+                                    error_answer(&failure).ok_or(io::ErrorKind::BrokenPipe)?;
+                                error.reply(Dialect::Responses)
                             }
                         }
                     }
-                    // It went with a reload.
-                    None => not_found(asked.id),
+                    // The credential was removed by a reload.
+                    None => not_found(request.id),
                 }
             }
-            Found::Nowhere => not_found(asked.id),
+            Found::Nowhere => not_found(request.id),
         };
         if let Some(why) = reply.failure() {
-            access.failed(why);
+            access.set_failure(why);
         }
         let reply = reply.with_id(access.id);
         match inbound.method == "HEAD" {
@@ -105,9 +106,9 @@ impl Services {
         }
     }
 
-    /// Forgets an answer that the upstream has deleted, or does not have any more.
-    fn forget(&self, client: name::Client, asked: &Asked<'_>, failure: Option<&Failure>) {
-        let is_gone = match (asked.operation, failure) {
+    /// Forgets an answer that the upstream has deleted or no longer has.
+    fn forget(&self, client: name::Client, request: &StoredRequest<'_>, failure: Option<&Failure>) {
+        let is_gone = match (request.operation, failure) {
             (StoredOperation::Delete, None) => true,
             (StoredOperation::Answer | StoredOperation::Delete, Some(failure)) => {
                 failure.status == Some(404)
@@ -115,19 +116,19 @@ impl Services {
             _ => false,
         };
         if is_gone {
-            self.stored.delete(client, asked.id);
+            self.stored.delete(client, request.id);
         }
     }
 
-    fn kept_answer(
+    fn local_answer(
         &self,
         client: name::Client,
-        asked: &Asked<'_>,
+        request: &StoredRequest<'_>,
         answer: &Arc<crate::stored::Answer>,
     ) -> Reply {
         let problem = |problem: &Problem| Reply::problem(Dialect::Responses, problem);
-        match asked.operation {
-            StoredOperation::Answer if asked.query.first("stream").as_deref() == Some("true") => {
+        match request.operation {
+            StoredOperation::Answer if request.query.first("stream").as_deref() == Some("true") => {
                 problem(&Problem {
                     param: Some("stream"),
                     ..Problem::invalid_request(
@@ -137,15 +138,15 @@ impl Services {
             }
             StoredOperation::Answer => self.within_budget(answer.object()),
             StoredOperation::InputItems => {
-                let page = Page::read(|name| asked.query.first(name));
+                let page = Page::read(|name| request.query.first(name));
                 match page.and_then(|page| page.of(&answer.context)) {
                     Ok(list) => self.within_budget(list),
                     Err(why) => problem(&why),
                 }
             }
             StoredOperation::Delete => {
-                self.stored.delete(client, asked.id);
-                let deleted = serde_json::json!({"id": asked.id, "object": "response",
+                self.stored.delete(client, request.id);
+                let deleted = serde_json::json!({"id": request.id, "object": "response",
                     "deleted": true});
                 Reply::json(deleted.to_string().into_bytes())
             }
@@ -153,7 +154,7 @@ impl Services {
         }
     }
 
-    /// A body that was put together, as long as there is memory for it.
+    /// A JSON answer if the memory budget allows it, else an error.
     fn within_budget(&self, body: String) -> Reply {
         match self.budget.has(body.len()) {
             true => Reply::json(body.into_bytes()),
@@ -164,10 +165,10 @@ impl Services {
         }
     }
 
-    /// The upstream's answer with the client's name of the model in it. Events keep theirs.
+    /// The upstream's answer with the client's name of the model. Streams are not changed.
     fn renamed(
         &self,
-        asked: &Asked<'_>,
+        request: &StoredRequest<'_>,
         there: &AtUpstream,
         answer: Answer,
     ) -> Result<Answer, Failure> {
@@ -176,11 +177,11 @@ impl Services {
             .get("content-type")
             .is_some_and(|kind| kind.starts_with(EVENT_STREAM));
         let (Some((upstream, client)), StoredOperation::Answer, false) =
-            (&there.names, asked.operation, is_events)
+            (&there.names, request.operation, is_events)
         else {
             return Ok(answer);
         };
-        let asked = relay::ExpectedAnswer {
+        let expected = relay::ExpectedAnswer {
             dialect: Dialect::Responses,
             model: upstream,
             is_generation: false,
@@ -189,7 +190,7 @@ impl Services {
         };
         let (status, headers) = (answer.status, answer.headers.clone());
         let (waiter, redaction) = (answer.waiter.clone(), Arc::clone(&answer.redaction));
-        let whole = relay::whole::open_all(answer, &asked)?;
+        let whole = relay::whole::open_all(answer, &expected)?;
         let rename = Rename { upstream, client };
         let renamed = rename.json(Dialect::Responses, whole.held());
         let body = renamed.unwrap_or_else(|| whole.held().to_vec());
@@ -202,27 +203,27 @@ impl Services {
         })
     }
 
-    /// Asks the upstream that keeps the answer, as the credential that has it.
-    fn ask_about(
+    /// Calls the upstream that stores the answer, with the credential that created it.
+    fn call_upstream(
         &self,
         snapshot: &Snapshot,
-        asked: &Asked<'_>,
+        request: &StoredRequest<'_>,
         inbound: &Inbound,
         credential: &Credential,
     ) -> Result<Answer, Failure> {
-        let (verb, below) = match asked.operation {
+        let (verb, below) = match request.operation {
             StoredOperation::Answer => (Verb::Get, ""),
             StoredOperation::InputItems => (Verb::Get, "/input_items"),
             StoredOperation::Delete => (Verb::Delete, ""),
             StoredOperation::Cancel => (Verb::Post, "/cancel"),
         };
-        let mut path = format!("{}{below}", url::value(asked.id));
-        let mut sign = '?';
-        for name in PASSED_ON {
-            for value in asked.query.all(name) {
-                path.push(sign);
+        let mut path = format!("{}{below}", url::value(request.id));
+        let mut separator = '?';
+        for name in FORWARDED_QUERY {
+            for value in request.query.all(name) {
+                path.push(separator);
                 path.push_str(&format!("{}={}", url::value(name), url::value(&value)));
-                sign = '&';
+                separator = '&';
             }
         }
         let waiter = match &inbound.client {
@@ -235,7 +236,7 @@ impl Services {
             target: Target::of(credential, &own_headers, &snapshot.config),
             model: "",
             action: Action::Stored(Stored { verb, path: &path }),
-            stream: asked.query.first("stream").as_deref() == Some("true"),
+            stream: request.query.first("stream").as_deref() == Some("true"),
             body: b"",
             model_span: None,
             client_headers: &headers,
@@ -250,14 +251,16 @@ fn not_found(id: &str) -> Reply {
     Reply::problem(Dialect::Responses, &Problem::response_not_found(id))
 }
 
-/// What the client hears of a failure; `None` when it has gone. Our credentials are not the client's: that they are
-/// refused is no word for it.
-fn told(failure: &Failure) -> Option<ErrorAnswer<'_>> {
+/// The error for the client; `None` if the client has disconnected. A refused credential is the gateway's, not the
+/// client's, so 401 to 403 become 503.
+fn error_answer(failure: &Failure) -> Option<ErrorAnswer<'_>> {
     let problem = match (failure.kind, failure.status) {
         (FailureKind::ClientGone, _) => return None,
         (FailureKind::Status, Some(status @ (401..=403))) => Problem::new(
             ErrorStatus::UNAVAILABLE,
-            format!("the upstream that keeps the response refused its credential with {status}"),
+            format!(
+                "the upstream that stores the response refused the credential with status {status}"
+            ),
         ),
         (FailureKind::Status, Some(status)) => {
             return Some(ErrorAnswer::Upstream {
@@ -269,11 +272,11 @@ fn told(failure: &Failure) -> Option<ErrorAnswer<'_>> {
         (FailureKind::Timeout, _) => Problem::upstream_timeout(failure),
         _ => Problem::upstream_broken(failure),
     };
-    Some(ErrorAnswer::Ours(problem))
+    Some(ErrorAnswer::Gateway(problem))
 }
 
-/// Writes the upstream's answer as it comes.
-fn pass_on(
+/// Relays the upstream's answer as it arrives.
+fn relay_answer(
     mut answer: Answer,
     inbound: &Inbound,
     access: &Access,
@@ -299,13 +302,13 @@ fn pass_on(
         return out.flush();
     }
     let mut chunks = Chunks::new(out);
-    let mut piece = vec![0; PIECE];
+    let mut buffer = vec![0; BUFFER];
     loop {
-        let count = answer.body.read(&mut piece)?;
+        let count = answer.body.read(&mut buffer)?;
         if count == 0 {
             return chunks.finish();
         }
-        chunks.put(piece.get(..count).unwrap_or_default());
+        chunks.put(buffer.get(..count).unwrap_or_default());
         chunks.flush()?;
     }
 }

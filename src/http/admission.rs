@@ -1,27 +1,27 @@
-//! What is known of a request by its head alone: whether it is served, for whom, and as what.
+//! Admission of a request by its head alone: route, client, and whether it is served.
 
 use std::net::SocketAddr;
 
-use super::client_key::{Client, Gate, Refused};
+use super::client_key::{AuthError, Client, ClientAuth};
 use super::fixed;
 use super::query::Query;
 use super::reply::Reply;
-use super::route::{self, Known, Resolved, Route};
+use super::route::{self, KnownPath, Resolved, Route};
 use crate::wire::problem::Problem;
 
-/// The head of a request, and how it came.
+/// The head of a request, and its connection's addresses.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'r, 't, H> {
     pub method: &'r str,
     pub target: &'t str,
-    /// All header lines, names and values, in any number of passes.
+    /// All header lines, names and values.
     pub headers: H,
     pub peer: SocketAddr,
-    /// Where the gateway listens: all its addresses, or the one over which the request came.
+    /// The gateway's listening addresses, or the one that received the request.
     pub local: &'r [SocketAddr],
 }
 
-/// A request that may be served.
+/// A request that is served.
 #[derive(Debug)]
 pub struct Admitted<'t, 'k> {
     pub route: Route<'t>,
@@ -29,14 +29,14 @@ pub struct Admitted<'t, 'k> {
     pub client: Client<'k>,
 }
 
-/// Whether a request is served. Out of line: a worker's stack is paid for by every stream.
+/// Resolves and authenticates a request. Not inlined, to keep the stack of workers small.
 ///
 /// # Errors
-/// The answer it gets instead; a preflight and a redirect are some, too.
+/// The answer to a request that is not served; preflights and redirects are among them.
 #[inline(never)]
 pub fn admit<'t, 'k, 'h, H>(
     head: &Head<'_, 't, H>,
-    gate: &'k Gate,
+    auth: &'k ClientAuth,
 ) -> Result<Admitted<'t, 'k>, Box<Reply>>
 where
     H: Iterator<Item = (&'h str, &'h str)> + Clone,
@@ -60,35 +60,35 @@ where
     let dialect = route.map(|route| route.dialect_for(header));
     let query = Query::new(head.target.split_once('?').unwrap_or_default().1);
     let is_array = route.is_some_and(|route| route.answers_array(query));
-    let refuse = |refused: Refused| {
+    let refuse = |refused: AuthError| {
         let problem = refused.problem();
         let reply = match dialect {
             Some(dialect) => Reply::problem(dialect, &problem).in_array_if(is_array),
             None => Reply::plain_problem(&problem),
         };
-        Box::new(match refused.is_shared() {
+        Box::new(match refused.allows_cors() {
             true => reply,
-            false => reply.for_nobody_else(),
+            false => reply.without_cors(),
         })
     };
     let authority = route::authority(head.target);
-    gate.admit(head.peer, head.local, authority, head.headers.clone())
+    auth.check_anonymous(head.peer, head.local, authority, head.headers.clone())
         .map_err(refuse)?;
     let (route, query) = match resolved {
         Resolved::Serve { route, query } => (route, query),
         other => {
-            // Whoever shows a wrong key hears of that first; who shows none may have lost the way.
+            // An invalid key is reported before the unknown path; a missing one is not.
             let is_wrong = matches!(other, Resolved::NotFound)
-                && gate.check(header, query) == Err(Refused::InvalidKey);
+                && auth.authenticate(header, query) == Err(AuthError::InvalidKey);
             return Err(match is_wrong {
-                true => refuse(Refused::InvalidKey),
+                true => refuse(AuthError::InvalidKey),
                 false => Box::new(unserved(other, header, is_array)),
             });
         }
     };
-    let client = match route.is_open() {
+    let client = match route.needs_no_key() {
         true => Client::Anonymous,
-        false => gate.check(header, query).map_err(refuse)?,
+        false => auth.authenticate(header, query).map_err(refuse)?,
     };
     Ok(Admitted {
         route,
@@ -97,7 +97,7 @@ where
     })
 }
 
-/// The answer to what is no route.
+/// The answer to a request without a route.
 fn unserved<'h>(
     resolved: Resolved<'_>,
     header: impl Fn(&str) -> Option<&'h str>,
@@ -109,7 +109,7 @@ fn unserved<'h>(
             Reply::preflight().with_header("Allow", known.allow)
         }
         Resolved::Redirect { status, location } => Reply::redirect(status, location),
-        Resolved::NotAllowed(Known { route, allow }) => {
+        Resolved::NotAllowed(KnownPath { route, allow }) => {
             let problem = Problem::method_not_allowed(allow);
             Reply::problem(route.dialect_for(header), &problem)
                 .in_array_if(is_array)

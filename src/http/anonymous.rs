@@ -1,60 +1,59 @@
-//! What is served without a client key: programs of this host, and nothing that a web page could send.
+//! Requests without client keys: programs on this host are served, web pages are not.
 //!
-//! A page may send a request to any address its reader can reach. Browsers then say from which origin
-//! (`Origin`, or `Sec-Fetch-Site` where they send none), and by which name the page has called us (`Host`), which
-//! may be a name of the page's own that it has made point to this host (DNS rebinding).
+//! A web page can send requests to any address that the browser can reach. Browsers send the page's origin (`Origin`, or
+//! `Sec-Fetch-Site` without it) and the host name in the URL (`Host`). A host name of the page's own may resolve to this
+//! host (DNS rebinding).
 
 use std::net::{IpAddr, SocketAddr};
 
-/// What decides about a request where there are no client keys.
+/// A request to a gateway without client keys, and the settings that apply.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'r> {
-    /// Who is connected.
+pub struct AnonymousRequest<'r> {
     pub peer: SocketAddr,
-    /// Where the gateway listens: all its addresses, or the one over which the request came.
+    /// The gateway's listening addresses, or the one that received the request.
     pub local: &'r [SocketAddr],
-    /// The `host` of the configuration; may be empty.
+    /// The configuration key `host`; may be empty.
     pub host: &'r str,
-    /// `allow-anonymous` of the configuration.
+    /// The configuration key `allow-anonymous`.
     pub allow_anonymous: bool,
 }
 
 /// Why a request is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stranger {
-    /// It comes from another host.
+pub enum Rejection {
+    /// The request is from another host.
     Peer,
-    /// It calls the gateway by a name that is none of its own.
+    /// The request's `Host` is not a name of the gateway.
     Host,
-    /// A web page of somebody else sends it.
+    /// The request is from a web page of another origin.
     Origin,
 }
 
-/// Whether a request without a key is served. `headers` are all its header lines; `authority` is the host of a
-/// target in absolute form, which counts like `Host`.
+/// Checks the origin of a request. `headers` are all its header lines; `authority` is the host of a target in absolute
+/// form, which is treated like `Host`.
 ///
 /// # Errors
-/// What is strange about it.
+/// When the request is refused.
 pub fn check<'h>(
-    asked: &Asked<'_>,
+    request: &AnonymousRequest<'_>,
     authority: Option<&str>,
     headers: impl Iterator<Item = (&'h str, &'h str)> + Clone,
-) -> Result<(), Stranger> {
+) -> Result<(), Rejection> {
     let values = |name: &'static str| {
         headers
             .clone()
             .filter(move |(known, _)| known.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
     };
-    let is_open = asked.allow_anonymous && !asked.local.iter().all(|at| is_loopback(at.ip()));
-    if !asked.allow_anonymous && !is_loopback(asked.peer.ip()) {
-        return Err(Stranger::Peer);
+    let is_open = request.allow_anonymous && !request.local.iter().all(|at| is_loopback(at.ip()));
+    if !request.allow_anonymous && !is_loopback(request.peer.ip()) {
+        return Err(Rejection::Peer);
     }
-    let is_own = |authority: &str| Name::parse(authority).is_some_and(|name| asked.owns(&name));
-    // What has no Host is no browser. Where others are served, nobody knows by which names.
+    let is_own = |authority: &str| Name::parse(authority).is_some_and(|name| request.owns(&name));
+    // Browsers always send Host. If other hosts are served, the gateway's names are unknown.
     let are_own = || values("host").all(is_own) && authority.is_none_or(is_own);
     if !is_open && !are_own() {
-        return Err(Stranger::Host);
+        return Err(Rejection::Host);
     }
     let mut origins = values("origin").peekable();
     let is_strange = match origins.peek() {
@@ -62,13 +61,13 @@ pub fn check<'h>(
         None => values("sec-fetch-site").any(|site| site.trim().eq_ignore_ascii_case("cross-site")),
     };
     match is_strange {
-        true => Err(Stranger::Origin),
+        true => Err(Rejection::Origin),
         false => Ok(()),
     }
 }
 
-impl Asked<'_> {
-    /// Whether a name is one of this gateway, or of this host for itself. Ports do not matter: they may be forwarded.
+impl AnonymousRequest<'_> {
+    /// Whether a name is one of the gateway or of the loopback interface. Ports are ignored: they may be forwarded.
     fn owns(&self, name: &Name) -> bool {
         let is_local = match name {
             Name::Address(address) => {
@@ -90,12 +89,12 @@ impl Asked<'_> {
 #[derive(Debug, PartialEq, Eq)]
 enum Name {
     Address(IpAddr),
-    /// In lower case, without a last dot.
+    /// In lower case, without a trailing dot.
     Domain(String),
 }
 
 impl Name {
-    /// Reads `host` or `host:port`, IPv6 in brackets. `None` for everything else, user names and zones among it:
+    /// Parses `host` or `host:port`, IPv6 in brackets. `None` for everything else; user names and zones are refused since
     /// browsers send neither.
     fn parse(authority: &str) -> Option<Self> {
         if let Some(rest) = authority.strip_prefix('[') {
@@ -131,7 +130,7 @@ fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
 
-/// The authority of an origin of the web; `None` for `null`, for those of other schemes, and for what is none.
+/// The authority of an `http` or `https` origin; `None` for `null` and everything else.
 fn authority(origin: &str) -> Option<&str> {
     let (scheme, authority) = origin.split_once("://")?;
     let is_web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
@@ -146,8 +145,13 @@ mod tests {
 
     const LOCAL: &str = "127.0.0.1:8317";
 
-    fn asked<'r>(peer: &str, local: &'r [SocketAddr], host: &'r str, allow: bool) -> Asked<'r> {
-        Asked {
+    fn request<'r>(
+        peer: &str,
+        local: &'r [SocketAddr],
+        host: &'r str,
+        allow: bool,
+    ) -> AnonymousRequest<'r> {
+        AnonymousRequest {
             peer: peer.parse().unwrap(),
             local,
             host,
@@ -155,37 +159,37 @@ mod tests {
         }
     }
 
-    fn checked(asked: &Asked<'_>, headers: &[(&str, &str)]) -> Result<(), Stranger> {
-        check(asked, None, headers.iter().copied())
+    fn checked(request: &AnonymousRequest<'_>, headers: &[(&str, &str)]) -> Result<(), Rejection> {
+        check(request, None, headers.iter().copied())
     }
 
     #[test]
-    fn only_this_host_is_served_unless_others_may_be() {
+    fn other_hosts_are_refused_without_allow_anonymous() {
         for (peer, allow, expected) in [
             ("127.0.0.1:1", false, Ok(())),
             ("127.8.9.1:1", false, Ok(())),
             ("[::1]:1", false, Ok(())),
             ("[::ffff:127.0.0.1]:1", false, Ok(())),
-            ("192.0.2.1:1", false, Err(Stranger::Peer)),
-            ("[::ffff:192.0.2.1]:1", false, Err(Stranger::Peer)),
-            ("[2001:db8::1]:1", false, Err(Stranger::Peer)),
-            ("0.0.0.0:1", false, Err(Stranger::Peer)),
+            ("192.0.2.1:1", false, Err(Rejection::Peer)),
+            ("[::ffff:192.0.2.1]:1", false, Err(Rejection::Peer)),
+            ("[2001:db8::1]:1", false, Err(Rejection::Peer)),
+            ("0.0.0.0:1", false, Err(Rejection::Peer)),
             ("192.0.2.1:1", true, Ok(())),
         ] {
             for local in ["0.0.0.0:8317", "[::]:8317", "192.0.2.9:8317", LOCAL] {
                 let local = [local.parse().unwrap()];
-                let asked = asked(peer, &local, "", allow);
-                let told = checked(&asked, &[("Host", "localhost:8317")]);
-                assert_eq!(told, expected, "{peer} at {local:?}");
+                let request = request(peer, &local, "", allow);
+                let result = checked(&request, &[("Host", "localhost:8317")]);
+                assert_eq!(result, expected, "{peer} at {local:?}");
             }
         }
     }
 
     #[test]
-    fn the_gateway_is_called_by_its_own_names() {
+    fn foreign_host_names_are_refused() {
         let local =
             ["127.0.0.1:8317", "[::1]:8317", "192.0.2.9:8317"].map(|at| at.parse().unwrap());
-        let asked = asked("127.0.0.1:1", &local, "gateway.test", false);
+        let request = request("127.0.0.1:1", &local, "gateway.test", false);
         for own in [
             "127.0.0.1",
             "127.0.0.1:8317",
@@ -207,7 +211,7 @@ mod tests {
             "gateway.test:8317",
             "GATEWAY.test.",
         ] {
-            assert_eq!(checked(&asked, &[("hOST", own)]), Ok(()), "{own}");
+            assert_eq!(checked(&request, &[("hOST", own)]), Ok(()), "{own}");
         }
         for strange in [
             "",
@@ -252,20 +256,20 @@ mod tests {
             "http://localhost",
             "löcalhost",
         ] {
-            let told = checked(&asked, &[("Host", strange)]);
-            assert_eq!(told, Err(Stranger::Host), "{strange}");
-            // Nor does it get in beside a right one, or as the host of an absolute target.
-            let told = checked(&asked, &[("Host", "localhost"), ("Host", strange)]);
-            assert_eq!(told, Err(Stranger::Host), "{strange}");
-            let told = check(&asked, Some(strange), [("Host", "localhost")].into_iter());
-            assert_eq!(told, Err(Stranger::Host), "{strange}");
+            let result = checked(&request, &[("Host", strange)]);
+            assert_eq!(result, Err(Rejection::Host), "{strange}");
+            // Also next to a valid one, and as the host of an absolute target.
+            let result = checked(&request, &[("Host", "localhost"), ("Host", strange)]);
+            assert_eq!(result, Err(Rejection::Host), "{strange}");
+            let result = check(&request, Some(strange), [("Host", "localhost")].into_iter());
+            assert_eq!(result, Err(Rejection::Host), "{strange}");
         }
-        // HTTP/1.0 knows no Host, and browsers no HTTP/1.0.
-        assert_eq!(checked(&asked, &[]), Ok(()));
+        // HTTP/1.0 has no Host, and browsers do not use HTTP/1.0.
+        assert_eq!(checked(&request, &[]), Ok(()));
     }
 
     #[test]
-    fn pages_of_others_are_refused_wherever_it_listens() {
+    fn foreign_origins_are_refused_on_every_listening_address() {
         let cases: &[(&[(&str, &str)], bool)] = &[
             (&[], true),
             (&[("Origin", "http://localhost:3000")], true),
@@ -327,46 +331,46 @@ mod tests {
             ("192.0.2.9:1", true),
         ] {
             let local = [at.parse().unwrap(), "192.0.2.9:1".parse().unwrap()];
-            let asked = asked("127.0.0.1:1", &local, "", allow);
+            let request = request("127.0.0.1:1", &local, "", allow);
             for (headers, is_served) in cases {
-                let told = checked(&asked, headers);
+                let result = checked(&request, headers);
                 let expected = match is_served {
                     true => Ok(()),
-                    false => Err(Stranger::Origin),
+                    false => Err(Rejection::Origin),
                 };
-                assert_eq!(told, expected, "{headers:?} at {at}");
+                assert_eq!(result, expected, "{headers:?} at {at}");
             }
         }
     }
 
     #[test]
-    fn by_which_names_others_call_it_is_not_known() {
+    fn with_allow_anonymous_any_host_name_is_accepted_unless_only_loopback_is_listened_on() {
         let open = ["0.0.0.0:8317".parse().unwrap()];
         let host = [("Host", "gateway.example")];
         assert_eq!(
-            checked(&asked("192.0.2.1:1", &open, "", true), &host),
+            checked(&request("192.0.2.1:1", &open, "", true), &host),
             Ok(())
         );
-        // On loopback nobody else calls it, whatever is allowed.
+        // A loopback address cannot be reached from other hosts.
         let local = [LOCAL.parse().unwrap()];
-        let told = checked(&asked("127.0.0.1:1", &local, "", true), &host);
-        assert_eq!(told, Err(Stranger::Host));
+        let result = checked(&request("127.0.0.1:1", &local, "", true), &host);
+        assert_eq!(result, Err(Rejection::Host));
     }
 
     proptest! {
         #[test]
-        fn no_name_below_another_is_own(
+        fn names_below_a_foreign_domain_are_refused(
             before in "([a-z0-9@.:\\[\\]%/-]{0,12})",
             own in prop::sample::select(vec!["localhost", "127.0.0.1", "[::1]"]),
             host in "[a-z]{1,8}\\.(com|test|example)",
             port in "(:[0-9]{1,5})?",
         ) {
             let local = [LOCAL.parse().unwrap()];
-            let asked = asked("127.0.0.1:1", &local, "", false);
+            let request = request("127.0.0.1:1", &local, "", false);
             for name in [format!("{before}.{host}{port}"), format!("{before}{own}.{host}{port}"), format!("{own}{port}@{host}")] {
-                prop_assert!(checked(&asked, &[("Host", &name)]).is_err(), "{name}");
+                prop_assert!(checked(&request, &[("Host", &name)]).is_err(), "{name}");
                 let origin = format!("http://{name}");
-                prop_assert!(checked(&asked, &[("Origin", &origin)]).is_err(), "{origin}");
+                prop_assert!(checked(&request, &[("Origin", &origin)]).is_err(), "{origin}");
             }
         }
     }

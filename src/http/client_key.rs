@@ -1,44 +1,47 @@
-//! Authenticates clients by their keys.
+//! Client authentication.
+//!
+//! Each vendor's SDK sends the key in a place of its own, so five places are read: `Authorization: Bearer`,
+//! `x-goog-api-key`, `x-api-key`, and the query parameters `key` and `auth_token`.
 
 use std::net::SocketAddr;
 
-use super::anonymous::{self, Asked, Stranger};
+use super::anonymous::{self, AnonymousRequest, Rejection};
 use super::query::Query;
 use crate::config::{ClientKeys, Config, Secret};
 use crate::wire::problem::Problem;
 
-/// What decides who may ask. Part of a configuration snapshot.
+/// The authentication settings of a configuration snapshot.
 #[derive(Clone, Debug)]
-pub struct Gate {
+pub struct ClientAuth {
     keys: ClientKeys,
     has_example: bool,
     host: String,
     allow_anonymous: bool,
 }
 
-/// What a request's keys say about its client.
+/// The client of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Client<'k> {
     /// No keys are configured.
     Anonymous,
-    /// The configured key that was presented; it stands for the client from here on.
+    /// The configured key that the request presents. It identifies the client.
     Known(&'k Secret),
 }
 
-/// Why a client may not ask.
+/// Why a request is not authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// No key in any of the five places.
+pub enum AuthError {
+    /// The request has no key.
     MissingKey,
-    /// A wrong key.
+    /// The request's key is not configured.
     InvalidKey,
-    /// The configuration still has the keys of the example file, which are public.
+    /// The configuration has an example key, which is publicly known.
     ExampleKey,
-    /// There are no keys, and the request is not from a program of this host.
-    Stranger(Stranger),
+    /// No keys are configured, and the request is not from a program on this host.
+    Rejected(Rejection),
 }
 
-impl Gate {
+impl ClientAuth {
     pub fn new(config: &Config) -> Self {
         Self {
             has_example: config.api_keys.has_example(),
@@ -48,42 +51,41 @@ impl Gate {
         }
     }
 
-    /// Whether the request may be answered at all, with whatever; asked before anything else about it. See
-    /// [`anonymous::check`].
+    /// Checks the origin of a request if no keys are configured ([`anonymous::check`]). Comes before all other checks.
     ///
     /// # Errors
-    /// Why not.
-    pub fn admit<'h>(
+    /// When the request is refused.
+    pub fn check_anonymous<'h>(
         &self,
         peer: SocketAddr,
         local: &[SocketAddr],
         authority: Option<&str>,
         headers: impl Iterator<Item = (&'h str, &'h str)> + Clone,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), AuthError> {
         if self.keys.is_configured() {
             return Ok(());
         }
-        let asked = Asked {
+        let request = AnonymousRequest {
             peer,
             local,
             host: &self.host,
             allow_anonymous: self.allow_anonymous,
         };
-        anonymous::check(&asked, authority, headers).map_err(Refused::Stranger)
+        anonymous::check(&request, authority, headers).map_err(AuthError::Rejected)
     }
 
-    /// Looks at the five places in their order; the first right key wins, and a wrong one elsewhere does not
-    /// spoil it. `header` gives the first value of a header by its lower-case name.
+    /// Identifies the client by the first valid key; invalid keys in other places are ignored. `header` returns the first
+    /// value of a header by its lower-case name.
     ///
     /// # Errors
-    /// Why the client may not ask.
-    pub fn check<'h>(
+    /// When the request has no valid key, or the configuration has an example key.
+    pub fn authenticate<'h>(
         &self,
         header: impl Fn(&str) -> Option<&'h str>,
         query: Query<'_>,
-    ) -> Result<Client<'_>, Refused> {
+    ) -> Result<Client<'_>, AuthError> {
         if self.has_example {
-            return Err(Refused::ExampleKey);
+            return Err(AuthError::ExampleKey);
         }
         if !self.keys.is_configured() {
             return Ok(Client::Anonymous);
@@ -110,15 +112,15 @@ impl Gate {
             }
         }
         Err(match presented {
-            true => Refused::InvalidKey,
-            false => Refused::MissingKey,
+            true => AuthError::InvalidKey,
+            false => AuthError::MissingKey,
         })
     }
 
-    /// Compares with every key, so that the time taken does not tell which one is near.
+    /// Compares with every key, so that timing does not reveal which key is similar.
     fn find(&self, candidate: &str) -> Option<&Secret> {
         self.keys.keys().iter().fold(None, |found, key| {
-            // A blank key would let everyone in who presents nothing.
+            // A blank configured key must not match.
             if key.matches(candidate) && !key.reveal().trim().is_empty() {
                 Some(key)
             } else {
@@ -128,8 +130,8 @@ impl Gate {
     }
 }
 
-impl Refused {
-    /// For the client.
+impl AuthError {
+    /// The error for the client.
     pub fn problem(self) -> Problem {
         match self {
             Self::MissingKey => Problem::unauthorized(
@@ -137,45 +139,45 @@ impl Refused {
                  \"Authorization: Bearer KEY\", \"x-api-key: KEY\" or \"x-goog-api-key: KEY\"",
             ),
             Self::InvalidKey => Problem::unauthorized(
-                "Invalid API key: it is none of those under `api-keys` in the gateway's configuration",
+                "Invalid API key: it is not listed under `api-keys` in the gateway's configuration",
             ),
             Self::ExampleKey => Problem::forbidden(
                 "unsafe_example_api_key",
-                "api-keys still holds an example key (your-api-key-1, -2 or -3); replace it in the configuration",
+                "`api-keys` contains an example key (your-api-key-1, -2 or -3); replace it in the configuration",
             ),
-            Self::Stranger(Stranger::Peer) => Problem::forbidden(
+            Self::Rejected(Rejection::Peer) => Problem::forbidden(
                 "remote_not_allowed",
-                "This gateway has no client keys and serves its own host only; set `api-keys`, or `allow-anonymous: \
-                 true`, in its configuration",
+                "This gateway has no client keys and only accepts requests from its own host; set `api-keys`, or \
+                 `allow-anonymous: true`, in its configuration",
             ),
-            Self::Stranger(Stranger::Host) => Problem::forbidden(
+            Self::Rejected(Rejection::Host) => Problem::forbidden(
                 "host_not_allowed",
-                "This gateway has no client keys and answers to its own address and to localhost only, not to the \
-                 host that the request names; set `api-keys` in its configuration",
+                "This gateway has no client keys and only accepts its own address or localhost as the Host of a \
+                 request; set `api-keys` in its configuration",
             ),
-            Self::Stranger(Stranger::Origin) => Problem::forbidden(
+            Self::Rejected(Rejection::Origin) => Problem::forbidden(
                 "origin_not_allowed",
-                "This gateway has no client keys and serves no web pages of other hosts; set `api-keys` in its \
-                 configuration",
+                "This gateway has no client keys and does not accept requests from web pages of other hosts; set \
+                 `api-keys` in its configuration",
             ),
         }
     }
 
-    /// Whether web pages may read the answer. Those of strangers may not.
-    pub fn is_shared(self) -> bool {
-        !matches!(self, Self::Stranger(_))
+    /// Whether the answer has CORS headers. Rejected web pages must not read it.
+    pub fn allows_cors(self) -> bool {
+        !matches!(self, Self::Rejected(_))
     }
 }
 
-/// Settles the keys of a configuration that is to be served by from now on, in place of `old`, where `local` is
-/// listened on: keys that have been lost, or without which strangers would get in, stay as they were.
-pub fn settle(new: &mut Config, old: &Config, local: &[SocketAddr]) {
+/// Keeps the client keys of `old` on a reload if `new` has lost its keys, or if other hosts could connect without a key.
+/// `local` are the listening addresses.
+pub fn keep_lost_keys(new: &mut Config, old: &Config, local: &[SocketAddr]) {
     let is_open = !local.iter().all(|at| at.ip().to_canonical().is_loopback());
     let why = if new.api_keys.is_lost() {
-        "there is no client key left in it"
+        "no client keys are left"
     } else if new.is_anonymous() && old.api_keys.is_configured() && is_open && !new.allow_anonymous
     {
-        "it has no client keys, and others than this host can connect"
+        "no client keys are configured, and other hosts can connect"
     } else {
         return;
     };
@@ -184,28 +186,31 @@ pub fn settle(new: &mut Config, old: &Config, local: &[SocketAddr]) {
     }
     match new.api_keys.is_lost() {
         true => log::error!("config: {}: {why}: every request is refused", new.file),
-        false => log::error!("config: {}: {why}: the old client keys stay", new.file),
+        false => log::error!(
+            "config: {}: {why}: the previous client keys stay valid",
+            new.file
+        ),
     }
 }
 
-/// Says at the start who may ask, where that is not those with a key.
-pub fn announce(config: &Config, local: &[SocketAddr]) {
+/// Logs at startup which clients are served, unless client keys are configured.
+pub fn log_client_access(config: &Config, local: &[SocketAddr]) {
     let is_open = !local.iter().all(|at| at.ip().to_canonical().is_loopback());
     if config.api_keys.is_lost() {
         let file = &config.file;
-        log::error!("config: {file}: there is no client key left in it: every request is refused");
+        log::error!("config: {file}: no client keys are left: every request is refused");
     } else if config.is_anonymous() && is_open {
-        log::warn!("allow-anonymous: everybody who reaches this host is served, without a key");
+        log::warn!("allow-anonymous: requests from any host are served without a client key");
     } else if config.is_anonymous() {
-        log::warn!("there are no client keys: programs of this host are served, and nobody else");
+        log::warn!("no client keys are configured: only programs on this host are served");
     }
 }
 
-/// The token of `Bearer <token>`; the whole value under any other scheme or none.
+/// The token of `Bearer <token>`; the whole value for any other scheme or none.
 fn bearer(value: &str) -> &str {
     match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-        // A client whose key is empty sends the scheme alone.
+        // A client with an empty key sends the scheme alone.
         None if value.eq_ignore_ascii_case("bearer") => "",
         _ => value,
     }
@@ -215,26 +220,26 @@ fn bearer(value: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn keys(values: &[&str]) -> Gate {
+    fn keys(values: &[&str]) -> ClientAuth {
         let secrets = values.iter().map(|value| Secret::new(*value)).collect();
-        Gate::new(&Config {
+        ClientAuth::new(&Config {
             api_keys: ClientKeys::Configured(secrets),
             ..Config::default()
         })
     }
 
     fn check<'k>(
-        keys: &'k Gate,
+        keys: &'k ClientAuth,
         headers: &[(&str, &'static str)],
         query: &str,
-    ) -> Result<&'k str, Refused> {
+    ) -> Result<&'k str, AuthError> {
         let header = |name: &str| {
             headers
                 .iter()
                 .find(|(key, _)| *key == name)
                 .map(|(_, value)| *value)
         };
-        keys.check(header, Query::new(query))
+        keys.authenticate(header, Query::new(query))
             .map(|client| match client {
                 Client::Anonymous => "",
                 Client::Known(key) => key.reveal(),
@@ -242,18 +247,18 @@ mod tests {
     }
 
     #[test]
-    fn without_keys_everyone_may_ask_but_not_once_they_are_lost() {
-        let none = Gate::new(&Config::default());
+    fn requests_are_anonymous_without_keys_and_refused_when_all_keys_are_blank() {
+        let none = ClientAuth::new(&Config::default());
         let headers = [("authorization", "Bearer x")];
         assert_eq!(check(&none, &headers, ""), Ok(""));
         for lost in [keys(&[]), keys(&["", "  "])] {
             for (headers, refused) in [
-                (&headers[..], Refused::InvalidKey),
-                (&[], Refused::MissingKey),
-                (&[("authorization", "Bearer ")], Refused::MissingKey),
-                (&[("authorization", "bearer")], Refused::MissingKey),
-                (&[("authorization", " ")], Refused::InvalidKey),
-                (&[("x-api-key", "  ")], Refused::InvalidKey),
+                (&headers[..], AuthError::InvalidKey),
+                (&[], AuthError::MissingKey),
+                (&[("authorization", "Bearer ")], AuthError::MissingKey),
+                (&[("authorization", "bearer")], AuthError::MissingKey),
+                (&[("authorization", " ")], AuthError::InvalidKey),
+                (&[("x-api-key", "  ")], AuthError::InvalidKey),
             ] {
                 assert_eq!(check(&lost, headers, ""), Err(refused), "{headers:?}");
             }
@@ -261,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn five_places_are_looked_at_in_order() {
+    fn five_places_are_read_in_order() {
         let keys = keys(&["k-one", "k-two"]);
         for (headers, query, expected) in [
             (&[("authorization", "Bearer k-one")][..], "", Ok("k-one")),
@@ -270,14 +275,14 @@ mod tests {
             (
                 &[("authorization", "Basic k-one")],
                 "",
-                Err(Refused::InvalidKey),
+                Err(AuthError::InvalidKey),
             ),
             (&[("x-goog-api-key", "k-two")], "", Ok("k-two")),
             (&[("x-api-key", "k-two")], "", Ok("k-two")),
             (&[], "alt=sse&key=k-two", Ok("k-two")),
             (&[], "key=k%2Dtwo", Ok("k-two")),
             (&[], "auth_token=k-one", Ok("k-one")),
-            (&[], "key=wrong&key=k-one", Err(Refused::InvalidKey)),
+            (&[], "key=wrong&key=k-one", Err(AuthError::InvalidKey)),
             (
                 &[("authorization", "Bearer wrong"), ("x-api-key", "k-two")],
                 "",
@@ -289,19 +294,19 @@ mod tests {
                 Ok("k-one"),
             ),
             (&[("x-api-key", "wrong")], "auth_token=k-one", Ok("k-one")),
-            (&[("x-api-key", "K-ONE")], "", Err(Refused::InvalidKey)),
-            (&[("x-api-key", "k-one2")], "", Err(Refused::InvalidKey)),
+            (&[("x-api-key", "K-ONE")], "", Err(AuthError::InvalidKey)),
+            (&[("x-api-key", "k-one2")], "", Err(AuthError::InvalidKey)),
             (
                 &[("authorization", ""), ("x-api-key", "")],
                 "key=&auth_token",
-                Err(Refused::MissingKey),
+                Err(AuthError::MissingKey),
             ),
             (
                 &[("authorization", "Bearer ")],
                 "",
-                Err(Refused::MissingKey),
+                Err(AuthError::MissingKey),
             ),
-            (&[], "", Err(Refused::MissingKey)),
+            (&[], "", Err(AuthError::MissingKey)),
         ] {
             assert_eq!(
                 check(&keys, headers, query),
@@ -312,11 +317,11 @@ mod tests {
     }
 
     #[test]
-    fn example_keys_close_the_gateway() {
+    fn an_example_key_refuses_all_requests() {
         for example in ["your-api-key-1", "your-api-key-2", "your-api-key-3"] {
             let keys = keys(&["mine", example]);
             let refused = check(&keys, &[("x-api-key", "mine")], "");
-            assert_eq!(refused, Err(Refused::ExampleKey));
+            assert_eq!(refused, Err(AuthError::ExampleKey));
         }
         assert!(
             check(

@@ -1,8 +1,9 @@
-//! Every web page may read every answer: the key protects, and browsers do not add one by themselves. Without client keys,
-//! requests of other origins are refused, and these answers have no CORS headers ([`super::anonymous`]).
+//! CORS headers. Web pages of any origin may read answers: clients authenticate with a key, which browsers do not attach
+//! by themselves. Without client keys, requests from other origins are refused, and the refusals have no CORS headers
+//! ([`super::anonymous`]).
 
-/// The headers of every other answer, errors and preflights included. The wildcard of `Allow-Headers` does not
-/// cover `Authorization` in browsers (Fetch Standard, "CORS non-wildcard request-header name").
+/// The headers of all other answers, errors and preflights included. In browsers the wildcard of `Allow-Headers` does not
+/// cover `Authorization` (Fetch Standard, "CORS non-wildcard request-header name").
 pub const HEADERS: [(&str, &str); 4] = [
     ("Access-Control-Allow-Origin", "*"),
     (

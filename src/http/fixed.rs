@@ -1,13 +1,13 @@
-//! Answers that are always the same.
+//! Answers with a constant body.
 
 /// The content type of the gateway's own answers.
 pub const JSON: &str = "application/json; charset=utf-8";
-/// The content type of relayed answers and of errors in a dialect.
+/// The content type of relayed answers, and of errors in the client's dialect.
 pub const RELAYED_JSON: &str = "application/json";
 /// The content type of event streams.
 pub const EVENT_STREAM: &str = "text/event-stream";
 
-/// A whole answer.
+/// An answer with a constant body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fixed {
     pub status: u16,
@@ -24,7 +24,7 @@ impl Fixed {
         }
     }
 
-    /// What logs say of it, if it is a failure: its message.
+    /// The error message for logs; `None` if the status is no error.
     pub fn failure(&self) -> Option<String> {
         let is_failure = self.status >= 400;
         is_failure.then(|| {
@@ -50,7 +50,7 @@ pub const ROOT: Fixed = Fixed::json(
 /// `GET /healthz`.
 pub const HEALTH: Fixed = Fixed::json(200, r#"{"status":"ok"}"#);
 
-/// Any path that is not served.
+/// Unknown paths.
 pub const NOT_FOUND: Fixed = Fixed {
     status: 404,
     content_type: "text/plain",
@@ -71,7 +71,7 @@ pub const CLI_DISABLED: Fixed = Fixed::json(
     r#"{"error":{"message":"Gemini CLI endpoint is disabled","type":"forbidden"}}"#,
 );
 
-/// `/v1internal:*` for others than programs of this host.
+/// `/v1internal:*` for requests from other hosts and from web pages.
 pub const CLI_NOT_LOCAL: Fixed = Fixed::json(
     403,
     r#"{"error":{"message":"CLI reply only allow local access","type":"forbidden"}}"#,
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_have_a_reason_for_the_log() {
+    fn errors_have_a_message_for_the_log() {
         for (fixed, reason) in [
             (ROOT, None),
             (HEALTH, None),

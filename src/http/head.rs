@@ -1,6 +1,6 @@
-//! The head of an HTTP/1.1 answer, as bytes.
+//! The head of an HTTP/1.1 answer.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
 use super::cors;
@@ -12,8 +12,8 @@ use crate::wire::problem::reason;
 /// The longest `Retry-After` that is sent, in seconds: a day.
 const MAX_RETRY_AFTER: u64 = 86_400;
 
-/// Names that are decided here; passed-on headers do not override them.
-const OURS: &[&str] = &[
+/// Headers that are always set here; passed-on headers do not override them.
+const OWN_HEADERS: &[&str] = &[
     "connection",
     "content-length",
     "content-type",
@@ -21,17 +21,17 @@ const OURS: &[&str] = &[
     "transfer-encoding",
 ];
 
-/// How the end of the body is told.
+/// The framing of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// No body and no word about one: 204, 304.
+    /// No body and no header about one: 204, 304.
     None,
-    /// This many bytes follow, or would follow if it were not for HEAD.
+    /// `Content-Length`. The answer to HEAD has no body.
     Length(u64),
     Chunked,
 }
 
-/// A response head. [`Head::new`] gives the plain one; set what is to differ.
+/// A response head. [`Head::new`] sets the defaults.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
     pub status: u16,
@@ -42,8 +42,8 @@ pub struct Head<'a> {
     pub retry_after: Option<Duration>,
     /// Target of a redirect.
     pub location: Option<&'a str>,
-    /// Whether web pages of any origin may read the answer ([`cors::HEADERS`]).
-    pub is_shared: bool,
+    /// Whether the answer has [`cors::HEADERS`].
+    pub has_cors: bool,
 }
 
 impl<'a> Head<'a> {
@@ -55,17 +55,17 @@ impl<'a> Head<'a> {
             request_id: None,
             retry_after: None,
             location: None,
-            is_shared: true,
+            has_cors: true,
         }
     }
 
-    /// The head of an answer that is always the same.
+    /// The head of an answer with a constant body.
     pub fn fixed(answer: &Fixed) -> Self {
         let length = Framing::Length(answer.body.len() as u64);
         Self::new(answer.status, answer.content_type, length)
     }
 
-    /// The answer to a CORS preflight: 204 and nothing but headers.
+    /// The answer to a CORS preflight.
     pub fn preflight() -> Self {
         Self {
             content_type: None,
@@ -86,8 +86,8 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// Appends the head to `out`. `passed_on` are upstream headers (see [`super::passthrough`]); they give way
-    /// to ours, but an upstream's request id stands for our own, and so does its `Retry-After` if we have none.
+    /// Appends the head to `out`. `passed_on` are upstream headers (see [`super::passthrough`]). The gateway's own headers
+    /// take precedence, except that an upstream's request id replaces the gateway's.
     pub fn write<'h>(
         &self,
         out: &mut Vec<u8>,
@@ -113,7 +113,7 @@ impl<'a> Head<'a> {
             Framing::Length(length) => numbered(out, "Content-Length", length),
             Framing::Chunked => line(out, "Transfer-Encoding", b"chunked"),
         }
-        if self.is_shared {
+        if self.has_cors {
             for (name, value) in cors::HEADERS {
                 line(out, name, value.as_bytes());
             }
@@ -126,7 +126,7 @@ impl<'a> Head<'a> {
         }
         let mut upstream_id = false;
         for (name, value) in passed_on {
-            if self.decides(name) {
+            if self.sets(name) {
                 continue;
             }
             upstream_id |= name.eq_ignore_ascii_case("x-request-id");
@@ -140,10 +140,10 @@ impl<'a> Head<'a> {
         out.extend_from_slice(b"\r\n");
     }
 
-    /// Whether a header's value is settled before upstream headers are looked at.
-    fn decides(&self, name: &str) -> bool {
+    /// Whether the head sets a header itself.
+    fn sets(&self, name: &str) -> bool {
         let is = |ours: &str| name.eq_ignore_ascii_case(ours);
-        OURS.iter().any(|ours| is(ours))
+        OWN_HEADERS.iter().any(|ours| is(ours))
             || cors::HEADERS.iter().any(|(ours, _)| is(ours))
             || (is("cache-control") && self.content_type == Some(EVENT_STREAM))
             || (is("retry-after") && self.retry_after.is_some())
@@ -159,7 +159,7 @@ pub fn retry_after_seconds(after: Duration) -> u64 {
     .clamp(1, MAX_RETRY_AFTER)
 }
 
-/// Writes a header that is one; what could end the line or is no token is left out (RFC 9110 5.1, 5.5).
+/// Writes a header unless its name or value is invalid (RFC 9110 5.1, 5.5).
 fn header(out: &mut Vec<u8>, name: &str, value: &str) {
     let token = !name.is_empty() && name.bytes().all(is_token_byte);
     let text = value
@@ -170,7 +170,7 @@ fn header(out: &mut Vec<u8>, name: &str, value: &str) {
     }
 }
 
-/// Writes a header that is known to be one.
+/// Writes a header that is known to be valid.
 fn line(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     for part in [name.as_bytes(), b": ", value, b"\r\n"] {
         out.extend_from_slice(part);
@@ -191,6 +191,38 @@ fn number(out: &mut Vec<u8>, value: u64) {
 
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Writes a head together with the first bytes of the body, in one write instead of two.
+pub struct HeadWriter<'a> {
+    head: Vec<u8>,
+    out: &'a mut dyn Write,
+}
+
+impl<'a> HeadWriter<'a> {
+    pub fn new(head: Vec<u8>, out: &'a mut dyn Write) -> Self {
+        Self { head, out }
+    }
+}
+
+impl Write for HeadWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.head.is_empty() {
+            return self.out.write(bytes);
+        }
+        let mut joined = std::mem::take(&mut self.head);
+        joined.extend_from_slice(bytes);
+        self.out.write_all(&joined)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.head.is_empty() {
+            let head = std::mem::take(&mut self.head);
+            self.out.write_all(&head)?;
+        }
+        self.out.flush()
+    }
 }
 
 #[cfg(test)]
@@ -274,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn upstream_headers_give_way_except_for_the_request_id() {
+    fn own_headers_take_precedence_except_for_the_request_id() {
         let head = Head {
             request_id: Some(RequestId::fresh()),
             retry_after: Some(Duration::from_millis(1500)),
@@ -296,11 +328,11 @@ mod tests {
         assert_eq!(values(&headers, "access-control-allow-origin"), ["*"]);
         assert_eq!(values(&headers, "x-request-id"), ["req_1"]);
         assert_eq!(values(&headers, "x-extra"), ["1"]);
-        let unasked = Head {
+        let without = Head {
             retry_after: None,
             ..head
         };
-        assert_eq!(values(&parse(&unasked, &upstream).1, "retry-after"), ["99"]);
+        assert_eq!(values(&parse(&without, &upstream).1, "retry-after"), ["99"]);
     }
 
     #[test]
@@ -318,7 +350,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_header_value_breaks_out_of_its_line(name in "[a-z\r\n: ]{0,8}", value in "(?s).{0,20}") {
+        fn header_values_cannot_inject_lines(name in "[a-z\r\n: ]{0,8}", value in "(?s).{0,20}") {
             let head = Head::new(200, "application/json", Framing::Length(0));
             let plain = parse(&head, &[]).1.len();
             let with = parse(&head, &[(&name, &value)]).1.len();

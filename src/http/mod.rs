@@ -1,5 +1,4 @@
-//! What is decided by the head of a request, and how answers that are ours are written: routes, client keys, CORS,
-//! replies, lists of models.
+//! Request heads and the gateway's own answers: routes, client authentication, CORS, replies, lists of models.
 
 pub mod admission;
 pub mod anonymous;
@@ -9,7 +8,6 @@ pub mod fixed;
 pub mod head;
 pub mod models;
 pub mod passthrough;
-pub mod prefixed;
 pub mod query;
 pub mod reply;
 pub mod route;

@@ -1,14 +1,14 @@
-//! The lists of models in the formats of OpenAI, Anthropic and Google.
+//! The model lists in the formats of OpenAI, Anthropic and Gemini.
 
 use serde::Serialize;
 
 use crate::similar;
 use crate::time::unix_to_rfc3339;
 
-/// One model that clients may name.
+/// A model that clients can request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListedModel {
-    /// What clients write: with prefix, or an alias.
+    /// The name that clients use, with its prefix; it may be an alias.
     pub id: String,
     pub owned_by: String,
     /// Seconds since 1970.
@@ -28,7 +28,7 @@ pub struct ListedModel {
     pub output_modalities: Vec<String>,
 }
 
-/// Which of the two shapes `GET /v1/models` has.
+/// The format of `GET /v1/models`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListShape {
     OpenAi,
@@ -36,7 +36,7 @@ pub enum ListShape {
 }
 
 impl ListShape {
-    /// Claude's for Claude Code and for whoever speaks Anthropic's API. `header` gives a header's value by its
+    /// Anthropic's format for Claude Code and other clients of Anthropic's API. `header` returns a header's value by its
     /// lower-case name.
     pub fn for_client<'h>(header: impl Fn(&str) -> Option<&'h str>) -> Self {
         let claude = header("anthropic-version").is_some()
@@ -75,7 +75,7 @@ pub fn single(shape: ListShape, models: &[ListedModel], id: &str) -> Option<Vec<
     })
 }
 
-/// The names of models that are most like `id`, the best first.
+/// The names of the models most similar to `id`, the best first.
 pub fn nearest<'m>(models: &'m [ListedModel], id: &str) -> Vec<&'m str> {
     similar::to(id, models.iter().map(|model| model.id.as_str()))
 }
@@ -219,7 +219,7 @@ impl<'a> GeminiModel<'a> {
         }
     }
 
-    /// What the list says where nothing is known.
+    /// Fills in defaults for missing fields, in lists only.
     fn filled(mut self, model: &'a ListedModel) -> Self {
         self.display_name.get_or_insert(&model.id);
         self.description.get_or_insert(&model.id);
@@ -231,6 +231,6 @@ impl<'a> GeminiModel<'a> {
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {
-    // Cannot fail: the keys are strings and nothing here has a serializer of its own.
+    // Cannot fail: all keys are strings, and no type has a custom serializer.
     serde_json::to_vec(value).unwrap_or_else(|_| b"{}".to_vec())
 }

@@ -1,13 +1,13 @@
-//! The response headers of an upstream that are passed to the client.
+//! Selection of the upstream's response headers that are passed on to the client.
 
 use crate::glob;
 
-/// Always passed on. Rate-limit headers are not: they concern one credential of several, and the next request may use
-/// another.
+/// Always passed on. Rate-limit headers are not: they describe one of several credentials, and the next request may use
+/// another one.
 const ALWAYS: &[&str] = &["retry-after"];
 
-/// Never passed on: they are about one connection, one encoding of the body, or a web origin that is not ours.
-/// `*` ends a prefix.
+/// Never passed on: hop-by-hop headers (RFC 9110 7.6.1), framing and encoding of the upstream's body, cookies and CORS
+/// headers of the upstream's origin. `*` ends a prefix.
 const NEVER: &[&str] = &[
     "connection",
     "keep-alive",
@@ -24,7 +24,7 @@ const NEVER: &[&str] = &[
     "access-control-*",
 ];
 
-/// Of an upstream's response headers those that go on to the client. `everything` is the key
+/// The headers of the upstream's answer that are passed on to the client. `everything` is the configuration key
 /// `passthrough-headers`.
 pub fn passed_on<'h>(
     headers: impl IntoIterator<Item = (&'h str, &'h str)>,
@@ -47,7 +47,7 @@ fn listed(patterns: &[&str], name: &str) -> bool {
     patterns.any(|pattern| glob::matches_ignore_ascii_case(pattern, name))
 }
 
-/// RFC 9110 7.6.1: `Connection` may name further headers that end at this hop.
+/// RFC 9110 7.6.1: `Connection` names further hop-by-hop headers.
 fn named_in_connection(headers: &[(&str, &str)], name: &str) -> bool {
     headers
         .iter()
@@ -85,7 +85,7 @@ mod tests {
     ];
 
     #[test]
-    fn hop_by_hop_headers_never_pass() {
+    fn hop_by_hop_headers_are_never_passed_on() {
         assert_eq!(
             names(true, UPSTREAM),
             [
@@ -100,12 +100,12 @@ mod tests {
     }
 
     #[test]
-    fn without_the_key_only_what_clients_act_on_passes() {
+    fn by_default_only_retry_after_is_passed_on() {
         assert_eq!(names(false, UPSTREAM), ["Retry-After"]);
     }
 
     #[test]
-    fn connection_can_take_back_what_would_pass() {
+    fn headers_named_in_connection_are_not_passed_on() {
         let headers = &[
             ("connection", "Retry-After"),
             ("retry-after", "7"),

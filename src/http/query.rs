@@ -17,21 +17,21 @@ impl<'t> Query<'t> {
         self.0
     }
 
-    /// The first value given under `name`, form-decoded.
+    /// The first value of `name`, form-decoded.
     pub fn first(self, name: &str) -> Option<Cow<'t, str>> {
         pairs(self.0)
             .find(|(key, _)| decode(key) == name)
             .map(|(_, value)| decode(value.unwrap_or_default()))
     }
 
-    /// All values given under `name`, form-decoded.
+    /// All values of `name`, form-decoded.
     pub fn all(self, name: &str) -> impl Iterator<Item = Cow<'t, str>> {
         pairs(self.0)
             .filter(move |(key, _)| decode(key) == name)
             .map(|(_, value)| decode(value.unwrap_or_default()))
     }
 
-    /// The format that a Gemini client asks for: `alt`, else `$alt` (Google, "System parameters").
+    /// The answer format of a Gemini request: `alt`, else `$alt` (Google, "System parameters").
     pub fn alt(self) -> Option<Cow<'t, str>> {
         ["alt", "$alt"]
             .into_iter()
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_value_counts_and_is_decoded() {
+    fn the_first_value_is_used_and_decoded() {
         let query = Query::new("a=1&key=a%2Fb+c&key=second&&flag&%6Bind=x");
         assert_eq!(query.first("key").as_deref(), Some("a/b c"));
         assert_eq!(query.first("flag").as_deref(), Some(""));
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn alt_falls_back() {
+    fn alt_falls_back_to_dollar_alt() {
         for (raw, alt) in [
             ("alt=json", Some("json")),
             ("alt=sse", Some("sse")),

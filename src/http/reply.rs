@@ -1,4 +1,4 @@
-//! Answers that the gateway gives itself: one write each.
+//! The gateway's own answers, each sent with one write.
 
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
@@ -9,8 +9,8 @@ use crate::logs::request_id::RequestId;
 use crate::wire::Dialect;
 use crate::wire::problem::{self, Problem};
 
-/// When to ask again after a 429 that does not say it. Clients that are told nothing come back at once, or never.
-fn usual_pause(status: u16) -> Option<Duration> {
+/// The `Retry-After` of a 429 without one. Without the header clients retry at once, or never.
+fn default_retry_after(status: u16) -> Option<Duration> {
     (status == 429).then_some(Duration::from_secs(5))
 }
 
@@ -22,13 +22,12 @@ pub struct Reply {
     retry_after: Option<Duration>,
     request_id: Option<RequestId>,
     body: Vec<u8>,
-    /// One header more.
+    /// An additional header.
     header: Option<(&'static str, &'static str)>,
-    /// Whether web pages of any origin may read it.
-    is_shared: bool,
-    /// Why it is a failure.
+    has_cors: bool,
+    /// The error message for logs.
     failure: Option<String>,
-    /// HEAD: the head of the answer without its body.
+    /// Whether the body is left out: the answer to HEAD.
     head_only: bool,
 }
 
@@ -42,7 +41,7 @@ impl Reply {
             request_id: None,
             body,
             header: None,
-            is_shared: true,
+            has_cors: true,
             failure: None,
             head_only: false,
         }
@@ -74,11 +73,11 @@ impl Reply {
         }
     }
 
-    /// An error, in the dialect of the caller.
+    /// An error in the client's dialect.
     pub fn problem(dialect: Dialect, problem: &Problem) -> Self {
         let status = problem.status_in(dialect).code();
         Self {
-            retry_after: problem.retry_after.or(usual_pause(status)),
+            retry_after: problem.retry_after.or(default_retry_after(status)),
             failure: Some(problem.message.clone()),
             ..Self::new(
                 status,
@@ -88,7 +87,7 @@ impl Reply {
         }
     }
 
-    /// An error where nobody knows the caller's dialect.
+    /// An error for a client of unknown dialect.
     pub fn plain_problem(problem: &Problem) -> Self {
         let body = serde_json::json!({"error": problem.message});
         Self::new(
@@ -98,15 +97,15 @@ impl Reply {
         )
     }
 
-    /// An error of the upstream that is passed on in its own words.
-    pub fn refusal(status: u16, retry_after: Option<Duration>, body: Vec<u8>) -> Self {
+    /// An upstream's error with the upstream's body.
+    pub fn upstream_error(status: u16, retry_after: Option<Duration>, body: Vec<u8>) -> Self {
         Self {
-            retry_after: retry_after.or(usual_pause(status)),
+            retry_after: retry_after.or(default_retry_after(status)),
             ..Self::new(status, Some(RELAYED_JSON), body)
         }
     }
 
-    /// As the only element of a JSON array, where the answer would have been one.
+    /// Wraps the body in a JSON array if the successful answer would be one.
     pub fn in_array_if(mut self, is_array: bool) -> Self {
         if is_array {
             self.body.insert(0, b'[');
@@ -129,10 +128,10 @@ impl Reply {
         }
     }
 
-    /// Without the headers that let web pages read it.
-    pub fn for_nobody_else(self) -> Self {
+    /// Leaves out the CORS headers.
+    pub fn without_cors(self) -> Self {
         Self {
-            is_shared: false,
+            has_cors: false,
             ..self
         }
     }
@@ -144,7 +143,7 @@ impl Reply {
         }
     }
 
-    /// What logs say of it, if it is a failure.
+    /// The error message for logs.
     pub fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
     }
@@ -157,7 +156,7 @@ impl Reply {
         self.status
     }
 
-    /// Head and body, as they are sent.
+    /// Head and body as sent.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes([])
     }
@@ -177,7 +176,7 @@ impl Reply {
             request_id: self.request_id,
             retry_after: self.retry_after,
             location: self.location.as_deref(),
-            is_shared: self.is_shared,
+            has_cors: self.has_cors,
         };
         let mut bytes = Vec::with_capacity(512 + self.body.len());
         let headers = self.header.into_iter().chain(passed_on);
@@ -188,7 +187,7 @@ impl Reply {
         bytes
     }
 
-    /// Writes it with headers of the upstream's.
+    /// Writes the answer with headers of the upstream.
     pub fn write_with<'h>(
         &self,
         out: &mut dyn Write,

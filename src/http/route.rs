@@ -1,7 +1,7 @@
-//! Maps request targets to routes.
+//! Routes: what a method and a request target ask for.
 //!
-//! Paths are compared byte by byte. Only model names are percent-decoded, once; a name that then still looks like a path
-//! (`..`, `%2e`, a backslash) is invalid.
+//! Paths are compared byte by byte without decoding. Only model names and ids are percent-decoded, once, and a model name
+//! that then looks like a path (`..`, `%2e`, a backslash) is not served.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use super::query::Query;
 use crate::wire::Dialect;
 use crate::wire::model_name::ModelName;
 
-/// What a request asks for. `HEAD` is served wherever `GET` is.
+/// The endpoint of a request. `HEAD` is served wherever `GET` is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route<'t> {
     /// `GET /`
@@ -41,7 +41,7 @@ pub enum Route<'t> {
     Compact,
     /// `POST /v1/responses/input_tokens`
     InputTokens,
-    /// What is asked about an answer that was given before.
+    /// A stored response, see [`StoredOperation`].
     Stored {
         id: Cow<'t, str>,
         operation: StoredOperation,
@@ -51,13 +51,13 @@ pub enum Route<'t> {
         model: Cow<'t, str>,
         method: GeminiMethod,
     },
-    /// The same with a method that does not exist: 404, but only for those who have a key.
+    /// `POST /v1beta/models/{model}:{method}` with an unknown method: 404 for authenticated clients.
     UnknownGeminiMethod { path: &'t str },
-    /// `POST /v1internal:{method}`, what Gemini CLI asks its own vendor.
+    /// `POST /v1internal:{method}`, the API of Gemini CLI.
     GeminiCli,
 }
 
-/// What is asked about an answer that was given before.
+/// An operation on a stored response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoredOperation {
     /// `GET /v1/responses/{id}`
@@ -70,7 +70,7 @@ pub enum StoredOperation {
     Cancel,
 }
 
-/// What a Gemini path asks of its model.
+/// A method of Gemini's `models` resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GeminiMethod {
     GenerateContent,
@@ -78,7 +78,7 @@ pub enum GeminiMethod {
     CountTokens,
 }
 
-/// What is to be done with a request target.
+/// The result of resolving a request target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolved<'t> {
     Serve {
@@ -87,31 +87,31 @@ pub enum Resolved<'t> {
     },
     /// `OPTIONS`, any path: 204 with the CORS headers.
     Preflight {
-        known: Option<Known<'t>>,
+        known: Option<KnownPath<'t>>,
     },
-    /// The path is known without its last slash.
+    /// The path is known without its trailing slash.
     Redirect {
-        /// 301, or 307 where the method must stay what it is.
+        /// 301, or 307 to preserve the method.
         status: u16,
         /// Path and query for the `Location` header.
         location: String,
     },
-    /// The path is there, but not for this method: 405.
-    NotAllowed(Known<'t>),
+    /// The path does not support this method: 405.
+    NotAllowed(KnownPath<'t>),
     /// 404 `text/plain`.
     NotFound,
 }
 
 /// A path that is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known<'t> {
-    /// What one of its methods asks for.
+pub struct KnownPath<'t> {
+    /// The route of one of its methods.
     pub route: Route<'t>,
-    /// Its methods, for the header `Allow`.
+    /// The value of the header `Allow`.
     pub allow: &'static str,
 }
 
-impl<'t> Known<'t> {
+impl<'t> KnownPath<'t> {
     fn of(path: &'t str) -> Option<Self> {
         let post = lookup("POST", path)
             .filter(|route| !matches!(route, Route::UnknownGeminiMethod { .. }));
@@ -129,7 +129,7 @@ impl<'t> Known<'t> {
 }
 
 impl Route<'_> {
-    /// The dialect in which this route speaks, errors included.
+    /// The dialect of the route's answers and errors.
     pub fn dialect(&self) -> Dialect {
         match self {
             Self::Root
@@ -150,8 +150,8 @@ impl Route<'_> {
         }
     }
 
-    /// The same for a client with these headers: lists of models speak two dialects. `header` gives a header's
-    /// value by its lower-case name.
+    /// The dialect for a client with these headers: lists of models have two. `header` returns a header's value by its
+    /// lower-case name.
     pub fn dialect_for<'h>(&self, header: impl Fn(&str) -> Option<&'h str>) -> Dialect {
         match self {
             Self::Models | Self::Model(_)
@@ -163,15 +163,15 @@ impl Route<'_> {
         }
     }
 
-    /// Whether what is answered is one JSON array, as Gemini's streams are unless they are asked for as events
-    /// (ai.google.dev, "Generating content", `streamGenerateContent`).
+    /// Whether the answer is one JSON array, as Gemini's streams are without `alt=sse` (ai.google.dev, "Generating
+    /// content", `streamGenerateContent`).
     pub fn answers_array(&self, query: Query<'_>) -> bool {
         let method = GeminiMethod::StreamGenerateContent;
-        matches!(self, Self::Gemini { method: asked, .. } if *asked == method)
+        matches!(self, Self::Gemini { method: requested, .. } if *requested == method)
             && query.alt().as_deref() != Some("sse")
     }
 
-    /// Whether an upstream is asked, counting and compacting included. Such requests have an id.
+    /// Whether the request needs an upstream, token counting and compaction included.
     pub fn is_generation(&self) -> bool {
         match self {
             Self::ChatCompletions
@@ -194,8 +194,8 @@ impl Route<'_> {
         }
     }
 
-    /// Whether anyone may ask, without a key.
-    pub fn is_open(&self) -> bool {
+    /// Whether the route is served without a client key.
+    pub fn needs_no_key(&self) -> bool {
         matches!(self, Self::Root | Self::Health | Self::GeminiCli)
     }
 }
@@ -211,11 +211,11 @@ impl GeminiMethod {
     }
 }
 
-/// Reads a request target. `method` is compared as it is: methods are case-sensitive (RFC 9110 9.1).
+/// Resolves a request target. Methods are case-sensitive (RFC 9110 9.1).
 pub fn resolve<'t>(method: &str, target: &'t str) -> Resolved<'t> {
     let (path, query) = split(target);
     if method == "OPTIONS" {
-        let known = Known::of(path);
+        let known = KnownPath::of(path);
         return Resolved::Preflight { known };
     }
     if let Some(route) = lookup(method, path) {
@@ -233,13 +233,13 @@ pub fn resolve<'t>(method: &str, target: &'t str) -> Resolved<'t> {
                 query => format!("{shorter}?{query}"),
             },
         },
-        // The name of the model is none, which is not for want of a method.
+        // The model name is invalid, which is not a matter of the method.
         _ if method == "POST" && is_below_models(path) => Resolved::NotFound,
-        _ => Known::of(path).map_or(Resolved::NotFound, Resolved::NotAllowed),
+        _ => KnownPath::of(path).map_or(Resolved::NotFound, Resolved::NotAllowed),
     }
 }
 
-/// The host, and perhaps port, of a target in absolute form.
+/// The host and optional port of a target in absolute form.
 pub fn authority(target: &str) -> Option<&str> {
     let (_, rest) = absolute(target)?;
     rest.find(['/', '?'])
@@ -260,15 +260,15 @@ fn is_below_models(path: &str) -> bool {
     versioned(path).1.starts_with(MODELS)
 }
 
-/// The versions of the vendors' APIs that paths begin with.
+/// The API version that a path begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Version {
     V1,
     V1Beta,
 }
 
-/// The version of a path, and what comes behind it. Clients whose base URL has a version too many say two, of which the
-/// last one is the SDK's own; those whose base URL lacks it say none, which is as good as the first.
+/// The API version of a path, and the rest. SDKs append a version to their base URL: if the base URL already has one, the
+/// path has two, and the last counts. A path without a version is taken as `/v1`.
 fn versioned(path: &str) -> (Version, &str) {
     const VERSIONS: [(&str, Version); 2] = [("/v1beta", Version::V1Beta), ("/v1", Version::V1)];
     let (mut version, mut rest) = (Version::V1, path);
@@ -330,7 +330,7 @@ fn lookup<'t>(method: &str, path: &'t str) -> Option<Route<'t>> {
                 (Version::V1, rest) if rest.starts_with(STORED) => {
                     stored(rest.strip_suffix("/cancel")?, StoredOperation::Cancel)
                 }
-                // The newer version of Google's SDK says `v1`.
+                // Google's newer SDK uses `v1`.
                 (_, rest) => gemini(path, rest.strip_prefix(MODELS)?),
             },
         },
@@ -358,7 +358,7 @@ fn stored(path: &str, operation: StoredOperation) -> Option<Route<'_>> {
     is_id.then_some(Route::Stored { id, operation })
 }
 
-/// `{model}:{method}`, split at the last colon, because model ids may contain colons.
+/// `{model}:{method}`, split at the last colon: model ids may contain colons, as Ollama's do.
 fn gemini<'t>(path: &'t str, rest: &'t str) -> Option<Route<'t>> {
     let rest = name(rest)?;
     let parts = rest
@@ -378,7 +378,7 @@ fn gemini<'t>(path: &'t str, rest: &'t str) -> Option<Route<'t>> {
     Some(Route::Gemini { model, method })
 }
 
-/// A percent-decoded model name, if it is one.
+/// The percent-decoded model name, if it is valid.
 fn name(raw: &str) -> Option<Cow<'_, str>> {
     let name = percent_decode_str(raw).decode_utf8().ok()?;
     ModelName::parse(&name).ok()?;

@@ -17,7 +17,7 @@ use super::net::{self, CallError, Network, Origin, Settings, Stage};
 use super::request::Request;
 use super::target::{Action, Call};
 use super::{claude, codex, compat, compressed, gemini, presented, vertex};
-use crate::content_encoding::Coding;
+use crate::content_encoding::ContentEncoding;
 use crate::credential::UpstreamKind;
 use crate::exchange::{Interruption, Waiter};
 use crate::failure::Headers;
@@ -226,7 +226,7 @@ fn answered(
 ) -> Result<Answer, Failure> {
     let body = match headers.take_codings() {
         None => Ok(body),
-        Some(codings) => compressed::undone(&codings, body, waiter),
+        Some(encodings) => compressed::undone(&encodings, body, waiter),
     };
     if (200..300).contains(&status) {
         let body = logs::request_log::upstream::response(status, headers.iter(), body?);
@@ -250,12 +250,12 @@ fn answered(
             return Err(failure);
         }
     }
-    if let Some(coding) = Coding::of_start(&start) {
+    if let Some(encoding) = ContentEncoding::detect(&start) {
         let mut plain = Vec::new();
         let coded = Box::new(start.as_slice());
         // The rest is not read.
-        let read = coding
-            .undone(coded)
+        let read = encoding
+            .decoder(coded)
             .take(ERROR_BODY)
             .read_to_end(&mut plain);
         start = plain;

@@ -2,33 +2,33 @@
 
 use std::io::{self, Read};
 
-use crate::content_encoding::Coding;
+use crate::content_encoding::ContentEncoding;
 use crate::exchange::{Interruption, Waiter};
 use crate::failure::{Failure, FailureKind};
 
-/// The decoded body, for `codings`, the value of `Content-Encoding`.
+/// The decoded body, for `encodings`, the value of `Content-Encoding`.
 ///
 /// # Errors
-/// When a coding is not supported.
+/// When a encoding is not supported.
 pub fn undone(
-    codings: &str,
+    encodings: &str,
     body: Box<dyn Read>,
     waiter: &Waiter,
 ) -> Result<Box<dyn Read>, Failure> {
-    let names = codings.split(',').map(str::trim);
+    let names = encodings.split(',').map(str::trim);
     let names = names.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("identity"));
     let mut names = names.rev().peekable();
     if names.peek().is_none() {
         return Ok(body);
     }
     let mut body: Box<dyn Read> = Box::new(Steady(body, waiter.clone()));
-    // The last coding was applied last (RFC 9110, 8.4).
+    // The last encoding was applied last (RFC 9110, 8.4).
     for name in names {
-        let Some(coding) = Coding::of_name(name) else {
+        let Some(encoding) = ContentEncoding::of_name(name) else {
             let message = "the upstream's answer has an unsupported Content-Encoding";
             return Err(Failure::new(FailureKind::Broken, message));
         };
-        body = coding.undone(body);
+        body = encoding.decoder(body);
     }
     Ok(Box::new(Told(body, waiter.clone())))
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::de::IgnoredAny;
 
-use crate::content_encoding::Coding;
+use crate::content_encoding::ContentEncoding;
 use crate::exchange::Waiter;
 use crate::failure::{Failure, FailureKind, Headers};
 use crate::provider;
@@ -42,9 +42,9 @@ pub fn begin(mut body: Box<dyn Read>, waiter: &Waiter) -> Result<Begun, Failure>
         let count = body.read(&mut scratch);
         let count = count.map_err(|error| Failure::of_read(&error))?;
         start.extend_from_slice(scratch.get(..count).unwrap_or_default());
-        if let (Some(coding), false) = (Coding::of_start(&start), was_coded) {
+        if let (Some(encoding), false) = (ContentEncoding::detect(&start), was_coded) {
             let coded = Cursor::new(std::mem::take(&mut start)).chain(body);
-            body = provider::undone(coding.name(), Box::new(coded), waiter)?;
+            body = provider::undone(encoding.name(), Box::new(coded), waiter)?;
             was_coded = true;
             continue;
         }

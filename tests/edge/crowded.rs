@@ -1,13 +1,13 @@
-//! More connections than there may be, without TLS: over it there is no way to tell.
+//! More connections than allowed, without TLS: with TLS the client gets no error.
 
 use std::sync::atomic::Ordering;
 
-use holdfast::edge::Limits;
+use holdfast::unversioned::edge::Limits;
 
 use super::harness::{Setup, eventually, limits};
 
 #[test]
-fn beyond_the_cap_a_client_is_told() {
+fn a_client_above_the_connection_limit_gets_an_error() {
     let setup = Setup::new(Limits {
         connections: 3,
         ..limits()

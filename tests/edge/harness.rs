@@ -1,4 +1,4 @@
-//! An edge, a service that does what the path says, and a client without manners.
+//! An edge, a test service controlled by the path, and a raw client.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::marker::PhantomData;
@@ -9,17 +9,19 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use holdfast::budget::Budget;
-use holdfast::edge::{Edge, Identity, Limits, Service, listener};
-use holdfast::exchange::{Admission, Client as Responder, Head, Request, Waiter, Writer};
+use holdfast::unversioned::budget::Budget;
+use holdfast::unversioned::edge::{Edge, Identity, Limits, Service, listener};
+use holdfast::unversioned::exchange::{
+    Admission, Client as Responder, Head, Request, Waiter, Writer,
+};
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Bytes of a body that no socket takes at once.
+/// A body larger than any socket buffer, bytes.
 pub const LARGE: usize = 32 * 1024 * 1024;
 
-/// An edge and its service. `/echo` gives the request back, `/large` a body that no socket takes at once, `/stream/N`
-/// writes N pieces, `/wait` answers when the client has gone, `/hold` when it is released, `/drip` partly before,
-/// `/break` never. `/cheap` is answered at once, `/closed` is refused.
+/// An edge and its service. `/echo` returns the request, `/large` a body larger than any socket buffer, `/stream/N` writes
+/// N pieces, `/wait` answers when the client has disconnected, `/hold` when it is released, `/drip` partly before that,
+/// `/break` never. `/cheap` is answered without a worker, `/closed` is refused.
 pub struct SetupOver<W> {
     pub edge: Option<Edge<Shared>>,
     pub address: SocketAddr,
@@ -28,14 +30,14 @@ pub struct SetupOver<W> {
     wire: PhantomData<fn() -> W>,
 }
 
-/// What the service does, seen from outside.
+/// The service with its counters.
 pub struct Shared(pub Arc<State>);
 
-/// By what clients reach an edge.
+/// The transport of a client.
 pub trait Wire: Read + Write {
     fn connect(address: SocketAddr) -> Self;
     fn tcp(&self) -> &TcpStream;
-    /// What the edge needs for it.
+    /// The certificate that the edge needs.
     fn identity() -> Option<Identity>;
 }
 
@@ -68,9 +70,9 @@ pub struct State {
     /// Requests at `/hold` and `/wait` right now.
     pub holding: AtomicUsize,
     pub release: AtomicBool,
-    /// Pieces that `/stream` has got rid of.
+    /// Pieces that `/stream` has written.
     pub pieces: AtomicUsize,
-    /// Clients seen to leave by `/wait`.
+    /// Clients whose disconnect `/wait` has seen.
     pub seen_gone: AtomicUsize,
 }
 
@@ -232,11 +234,14 @@ impl State {
     }
 }
 
-/// Waits for `condition`; panics if it does not come true.
+/// Waits for `condition`; panics at the deadline.
 pub fn eventually(mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
-        assert!(Instant::now() < deadline, "it did not happen in time");
+        assert!(
+            Instant::now() < deadline,
+            "the condition was not met in time"
+        );
         thread::yield_now();
     }
 }

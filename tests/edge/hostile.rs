@@ -1,13 +1,13 @@
-//! What careless and hostile clients see.
+//! Invalid and hostile requests.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use holdfast::edge::Limits;
+use holdfast::unversioned::edge::Limits;
 
 use super::harness::{Setup, eventually, limits};
 
-/// What a client gets that sends `text` and waits.
+/// The status of the answer to `text`.
 fn refused(setup: &Setup, text: impl AsRef<[u8]>) -> u16 {
     let mut client = setup.client();
     client.send(text);
@@ -60,7 +60,7 @@ fn ambiguous_framing_is_refused() {
 }
 
 #[test]
-fn a_giant_length_costs_nothing() {
+fn a_huge_content_length_allocates_nothing() {
     let setup = Setup::new(limits());
     let text = "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4611686018427387904\r\n\r\nab";
     assert_eq!(refused(&setup, text), 413);
@@ -68,7 +68,7 @@ fn a_giant_length_costs_nothing() {
 }
 
 #[test]
-fn bodies_beyond_the_limit_are_refused_declared_or_not() {
+fn bodies_above_the_limit_are_refused_with_and_without_length() {
     let setup = Setup::new(Limits {
         body_bytes: 1000,
         ..limits()
@@ -96,7 +96,7 @@ fn bodies_beyond_the_limit_are_refused_declared_or_not() {
 }
 
 #[test]
-fn heads_beyond_the_limits_are_refused() {
+fn heads_above_the_limits_are_refused() {
     let setup = Setup::new(limits());
     let head = "GET /echo HTTP/1.1\r\nHost: h\r\n";
     let long = format!("{head}X: {}\r\n\r\n", "a".repeat(70_000));
@@ -111,7 +111,7 @@ fn heads_beyond_the_limits_are_refused() {
 }
 
 #[test]
-fn slow_heads_and_bodies_end() {
+fn slow_heads_and_bodies_time_out() {
     let setup = Setup::new(Limits {
         head_timeout: Duration::from_millis(500),
         body_idle: Duration::from_millis(50),
@@ -129,7 +129,7 @@ fn slow_heads_and_bodies_end() {
 }
 
 #[test]
-fn a_client_that_leaves_is_noticed_at_once() {
+fn a_client_that_disconnects_is_detected() {
     let setup = Setup::new(limits());
     for (number, more) in [
         "",
@@ -142,7 +142,7 @@ fn a_client_that_leaves_is_noticed_at_once() {
         let mut client = setup.client();
         client.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n");
         eventually(|| setup.shared.holding.load(Ordering::Acquire) == 1);
-        // Whatever was sent ahead must not hide that the client has gone.
+        // Pipelined data must not hide the disconnect.
         let _ = std::io::Write::write(client.stream.get_mut(), more.as_bytes());
         drop(client);
         eventually(|| setup.shared.seen_gone.load(Ordering::Acquire) == number + 1);
@@ -152,7 +152,7 @@ fn a_client_that_leaves_is_noticed_at_once() {
 }
 
 #[test]
-fn the_cap_makes_room_from_idle_connections() {
+fn idle_connections_are_closed_at_the_limit() {
     let setup = Setup::new(Limits {
         connections: 3,
         ..limits()

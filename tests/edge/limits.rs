@@ -1,17 +1,17 @@
-//! What clients may take: memory, time, connections.
+//! Limits of memory, time and connections.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use holdfast::budget::Budget;
-use holdfast::edge::Limits;
+use holdfast::unversioned::budget::Budget;
+use holdfast::unversioned::edge::Limits;
 
 use super::harness::{LARGE, Setup, Wire, eventually, limits};
 
 const POST: &str = "POST /echo HTTP/1.1\r\nHost: h\r\n";
 
 #[test]
-fn unfinished_bodies_take_no_worker() {
+fn unfinished_bodies_occupy_no_worker() {
     let setup = Setup::new(limits());
     let mut slow: Vec<_> = (0..50).map(|_| setup.client()).collect();
     for client in &mut slow {
@@ -29,7 +29,7 @@ fn unfinished_bodies_take_no_worker() {
 }
 
 #[test]
-fn who_may_not_ask_is_told_by_the_head() {
+fn unauthorized_requests_are_refused_by_their_head() {
     let setup = Setup::new(limits());
     for framing in ["Content-Length: 1000000", "Transfer-Encoding: chunked"] {
         let mut client = setup.client();
@@ -41,7 +41,7 @@ fn who_may_not_ask_is_told_by_the_head() {
         assert!(answer.head.contains("Connection: close"));
         assert!(client.is_closed());
     }
-    // What has come already is passed over.
+    // Received data is discarded.
     let mut client = setup.client();
     for _ in 0..3 {
         client.send("POST /closed HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc");
@@ -52,7 +52,7 @@ fn who_may_not_ask_is_told_by_the_head() {
 }
 
 #[test]
-fn nobody_is_asked_to_go_on_who_may_not() {
+fn refused_requests_get_no_100_continue() {
     let setup = Setup::new(limits());
     let expect = "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n";
     let mut client = setup.client();
@@ -75,7 +75,7 @@ fn bodies_have_a_deadline() {
 }
 
 #[test]
-fn bodies_have_a_least_rate() {
+fn bodies_have_a_minimum_rate() {
     let setup = Setup::new(Limits {
         body_grace: Duration::from_millis(100),
         body_rate: 1_000_000,
@@ -87,7 +87,7 @@ fn bodies_have_a_least_rate() {
 }
 
 #[test]
-fn memory_is_bounded() {
+fn memory_is_limited() {
     let setup = Setup::within(
         Limits {
             queue_timeout: Duration::from_millis(300),
@@ -99,7 +99,7 @@ fn memory_is_bounded() {
     let mut first = setup.client();
     first.send(format!("{POST}Content-Length: 700000\r\n\r\n{half}"));
     eventually(|| setup.budget.used() >= 600_000);
-    // There is not enough for both.
+    // The budget does not allow both.
     let mut second = setup.client();
     second.send(format!("{POST}Content-Length: 600000\r\n\r\n{half}"));
     let answer = second.answer();
@@ -109,7 +109,7 @@ fn memory_is_bounded() {
         "{}",
         answer.head
     );
-    // What it held has come back, and small requests need none.
+    // Its reservation is released, and small requests need none.
     eventually(|| setup.budget.used() <= 700_000);
     assert_eq!(setup.client().get("/echo").status, 200);
     first.send("y".repeat(100_000));
@@ -118,7 +118,7 @@ fn memory_is_bounded() {
 }
 
 #[test]
-fn who_waits_for_memory_gets_it() {
+fn released_memory_goes_to_waiting_requests() {
     let setup = Setup::within(limits(), Budget::new(1 << 20));
     let body = "x".repeat(700_000);
     let mut held = setup.client();
@@ -136,7 +136,7 @@ fn who_waits_for_memory_gets_it() {
 }
 
 #[test]
-fn connections_of_one_address_are_bounded() {
+fn connections_of_one_address_are_limited() {
     let setup = Setup::new(Limits {
         connections_per_address: Some(3),
         ..limits()
@@ -156,7 +156,7 @@ fn connections_of_one_address_are_bounded() {
 }
 
 #[test]
-fn heads_that_nobody_ends_make_room() {
+fn connections_with_unfinished_heads_are_closed_at_the_limit() {
     let setup = Setup::new(Limits {
         connections: 5,
         ..limits()
@@ -173,7 +173,7 @@ fn heads_that_nobody_ends_make_room() {
 }
 
 #[test]
-fn a_slow_reader_of_a_whole_answer_holds_no_worker() {
+fn a_slow_reader_of_a_whole_answer_occupies_no_worker() {
     let setup = Setup::new(Limits {
         workers: 1,
         spare_threads: 1,
@@ -195,7 +195,7 @@ fn a_slow_reader_of_a_whole_answer_holds_no_worker() {
 }
 
 #[test]
-fn a_reader_that_takes_nothing_is_given_up() {
+fn a_client_that_does_not_read_is_disconnected() {
     let setup = Setup::new(Limits {
         write_stall: Duration::from_millis(200),
         ..limits()
@@ -211,7 +211,7 @@ fn a_reader_that_takes_nothing_is_given_up() {
 }
 
 #[test]
-fn a_client_that_has_ended_its_side_gets_its_answer() {
+fn a_half_closed_client_gets_its_answer() {
     let setup = Setup::new(limits());
     let half_closed = |request: &str| {
         let mut client = setup.client();
@@ -228,7 +228,7 @@ fn a_client_that_has_ended_its_side_gets_its_answer() {
     assert_eq!(quick.answer().status, 200);
     assert!(quick.is_closed());
     let mut slow = half_closed("GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
-    // Meanwhile it is asked whether it still reads.
+    // Meanwhile the edge probes whether it still reads.
     assert_eq!(slow.answer().status, 100);
     let mut stream = half_closed("GET /drip HTTP/1.1\r\nHost: h\r\n\r\n");
     stream.skip_to("first");
@@ -246,17 +246,17 @@ fn a_client_that_has_ended_its_side_gets_its_answer() {
 }
 
 #[test]
-fn requests_sent_ahead_of_the_end_are_answered_all() {
+fn pipelined_requests_before_a_half_close_are_all_answered() {
     let setup = Setup::new(limits());
     let mut client = setup.client();
-    // As long as those that follow, so that a read of 4 KiB ends where one of them does.
+    // As long as the following ones, so that a read of 4 KiB ends at the end of a request.
     let hold = "GET /hold HTTP/1.1\r\nHost: hh\r\n\r\n";
     let count = 1000;
     let ahead = "GET /cheap HTTP/1.1\r\nHost: h\r\n\r\n".repeat(count);
     client.send(format!("{hold}{ahead}"));
     let tcp = client.stream.get_ref().tcp();
     tcp.shutdown(std::net::Shutdown::Write).unwrap();
-    // The end is seen while the first one is served.
+    // The end arrives while the first request is served.
     assert_eq!(client.answer().status, 100);
     setup.release();
     assert_eq!(client.answer().status, 200);
@@ -267,7 +267,7 @@ fn requests_sent_ahead_of_the_end_are_answered_all() {
 }
 
 #[test]
-fn a_request_that_panics_is_answered_and_costs_nothing_more() {
+fn a_panicking_request_is_answered() {
     let setup = Setup::new(limits());
     for _ in 0..10 {
         let mut client = setup.client();
@@ -280,7 +280,7 @@ fn a_request_that_panics_is_answered_and_costs_nothing_more() {
 }
 
 #[test]
-fn a_drain_ends_what_is_unfinished_and_waits_for_nobody() {
+fn a_drain_closes_unfinished_requests() {
     let setup = Setup::new(limits());
     let mut unfinished = setup.client();
     unfinished.send(format!("{POST}Content-Length: 9\r\n\r\nabc"));
@@ -295,7 +295,7 @@ fn a_drain_ends_what_is_unfinished_and_waits_for_nobody() {
 }
 
 #[test]
-fn threads_come_when_they_are_needed_and_go_again() {
+fn threads_are_started_on_demand_and_end_when_idle() {
     let setup = Setup::new(Limits {
         workers: 64,
         thread_idle: Duration::from_millis(100),

@@ -1,4 +1,4 @@
-//! The edge with a service behind it, as clients see it.
+//! Tests of the edge over sockets, with a test service.
 
 #![allow(
     clippy::expect_used,
@@ -16,9 +16,9 @@ mod crowded;
 mod harness;
 mod hostile;
 mod limits;
-mod ordinary;
 mod over_tls;
+mod requests;
 mod states;
 mod tls;
-mod wire;
+mod tls_client;
 mod workers;

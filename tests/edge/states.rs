@@ -1,18 +1,18 @@
-//! Many connections in every state, with stalls and resets.
+//! Many connections in all states, with stalls and resets.
 
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use holdfast::budget::Budget;
-use holdfast::edge::Limits;
+use holdfast::unversioned::budget::Budget;
+use holdfast::unversioned::edge::Limits;
 
 use super::harness::{SetupOver, Wire, eventually, limits};
-use super::wire::Tls;
+use super::tls_client::Tls;
 
 const THREADS: usize = 4;
 
-/// Numbers that look random and are the same in every run.
+/// Pseudo-random numbers with a fixed seed.
 struct Random(u64);
 
 impl Random {
@@ -24,7 +24,7 @@ impl Random {
     }
 }
 
-/// What a client does, step by step. `None` is the end of its side.
+/// The steps of a client. `None` closes its side.
 fn plan(random: &mut Random) -> Vec<Option<String>> {
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n");
     let post = "POST /echo HTTP/1.1\r\nHost: h\r\n";
@@ -58,7 +58,7 @@ fn plan(random: &mut Random) -> Vec<Option<String>> {
     }
 }
 
-/// Drives `count` connections at a time, each a step at a time, and ends them in one way or another.
+/// Drives `count` connections at a time, one step each in turn, and ends them in different ways.
 fn drive<W: Wire>(setup: &SetupOver<W>, count: usize, seed: u64) {
     let mut random = Random(seed);
     let mut clients: Vec<(W, std::vec::IntoIter<Option<String>>)> = (0..count)
@@ -69,7 +69,7 @@ fn drive<W: Wire>(setup: &SetupOver<W>, count: usize, seed: u64) {
         let (wire, steps) = &mut clients[at];
         wire.tcp().set_nonblocking(true).unwrap();
         let is_over = match steps.next() {
-            // Whoever does not read or was refused may be cut off; then its next steps are lost.
+            // A client that does not read or was refused may be disconnected; then its next steps fail.
             Some(Some(text)) => wire.write_all(text.as_bytes()).is_err() && random.below(2) == 0,
             Some(None) => wire.tcp().shutdown(Shutdown::Write).is_err(),
             None => true,
@@ -120,11 +120,11 @@ fn every_state<W: Wire>(connections: usize) {
 }
 
 #[test]
-fn two_thousand_connections_leave_nothing_behind() {
+fn two_thousand_connections_release_all_resources() {
     every_state::<TcpStream>(2000);
 }
 
 #[test]
-fn the_same_over_tls() {
+fn tls_connections_release_all_resources() {
     every_state::<Tls>(400);
 }

@@ -1,4 +1,4 @@
-//! What is particular to TLS; `over_tls` has the rest.
+//! TLS handshakes, records and certificates; `over_tls` repeats the other tests with TLS.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use holdfast::edge::{Identity, Limits};
+use holdfast::unversioned::edge::{Identity, Limits};
 use ring::aead;
 use rustls::crypto::ring::cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, ConnectionTrafficSecrets, HandshakeKind};
 
 use super::harness::{ClientOver, SetupOver, Wire, eventually, limits};
-use super::wire::{Folder, Pair, Tls, pem};
+use super::tls_client::{Folder, Pair, Tls, pem};
 
 type Setup = SetupOver<Tls>;
 type Client = ClientOver<Tls>;
@@ -22,7 +22,7 @@ fn config(version: &'static rustls::SupportedProtocolVersion) -> ClientConfig {
     Pair::usual().trusted(&[version])
 }
 
-/// The first thing that a client sends.
+/// A ClientHello.
 fn hello() -> Vec<u8> {
     let mut session =
         ClientConnection::new(Arc::new(config(&TLS12)), "localhost".try_into().unwrap()).unwrap();
@@ -32,7 +32,7 @@ fn hello() -> Vec<u8> {
 }
 
 #[test]
-fn both_versions_speak_http_1_1_and_nothing_else() {
+fn both_tls_versions_negotiate_http_1_1_only() {
     let setup = Setup::new(limits());
     for version in [&TLS12, &TLS13] {
         for (offered, agreed) in [
@@ -71,7 +71,7 @@ fn sessions_are_resumed() {
 }
 
 #[test]
-fn large_bodies_go_both_ways() {
+fn large_bodies_pass_in_both_directions() {
     let setup = Setup::new(limits());
     let body: String = (0..800_000).map(|n| format!("{n:07} ")).collect();
     for version in [&TLS12, &TLS13] {
@@ -87,14 +87,14 @@ fn large_bodies_go_both_ways() {
 }
 
 #[test]
-fn a_stream_waits_for_whoever_does_not_read() {
+fn a_stream_waits_for_a_client_that_does_not_read() {
     let setup = Setup::new(limits());
     let mut client = setup.client();
     let total = 10_000_000;
     client.send(format!("GET /stream/{total} HTTP/1.1\r\nHost: h\r\n\r\n"));
     let pieces = || setup.shared.pieces.load(Ordering::Acquire);
     eventually(|| pieces() > 0);
-    // All that may wait for the client does, and the worker with it.
+    // All buffers are full, and the worker waits.
     let mut other = setup.client();
     let mut seen = 0;
     eventually(|| {
@@ -129,7 +129,7 @@ fn many_connections_stay_open() {
 }
 
 #[test]
-fn hostile_handshakes_end() {
+fn invalid_handshakes_are_closed() {
     let setup = Setup::new(Limits {
         head_timeout: Duration::from_millis(500),
         ..limits()
@@ -139,7 +139,7 @@ fn hostile_handshakes_end() {
         let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
         [&[kind, 3, 3], &length[..], payload].concat()
     };
-    // A ClientHello of 16 MiB, of which more and more comes.
+    // A ClientHello of 16 MiB that keeps growing.
     let endless = [&[1, 0xff, 0xff, 0xff][..], &[0; 16_000]].concat();
     let mut version = hello.clone();
     // `legacy_version` SSL 3.0, and nothing newer among the extensions.
@@ -162,15 +162,15 @@ fn hostile_handshakes_end() {
         record(22, &[]).repeat(5000),
         [22, 3, 3, 0xff, 0xff].repeat(4000),
         [record(22, &endless), record(22, &[0; 16_000]).repeat(20)].concat(),
-        // What came with SSL 2.0.
+        // An SSL 2.0 ClientHello.
         [&[0x80, 0x2e, 1, 3, 1][..], &[0; 43]].concat(),
     ] {
         let mut client = <TcpStream as Wire>::connect(setup.address);
-        // It may be over before all is sent.
+        // The connection may be closed before everything is sent.
         let _ = client.write_all(&bytes);
         let mut answer = Vec::new();
         let _ = client.read_to_end(&mut answer);
-        // At most a flight of the handshake, or an alert: certainly no HTTP.
+        // At most a flight of the handshake or an alert, but no HTTP.
         assert!(!answer.starts_with(b"HTTP"));
         eventually(|| setup.edge().connections() == 0);
     }
@@ -179,7 +179,7 @@ fn hostile_handshakes_end() {
 }
 
 #[test]
-fn a_handshake_may_be_left_at_any_point() {
+fn a_client_can_disconnect_at_any_point_of_the_handshake() {
     let setup = Setup::new(limits());
     let hello = hello();
     for length in (0..=hello.len()).step_by(7) {
@@ -190,13 +190,13 @@ fn a_handshake_may_be_left_at_any_point() {
             let _ = client.read_to_end(&mut Vec::new());
         }
     }
-    // Long before the handshake is timed out, or the test would be as well.
+    // Before the handshake times out.
     eventually(|| setup.edge().connections() == 0);
 }
 
 #[test]
-fn bytes_may_come_one_by_one() {
-    /// Sends every byte on its own.
+fn single_bytes_are_accepted() {
+    /// Sends every byte separately.
     struct Slow(TcpStream);
     impl Read for Slow {
         fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
@@ -221,14 +221,14 @@ fn bytes_may_come_one_by_one() {
             .write_all(b"GET /echo HTTP/1.0\r\nHost: h\r\n\r\n")
             .unwrap();
         let mut answer = String::new();
-        // It ends with a close_notify, or this would fail.
+        // This would fail without close_notify.
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"));
     }
 }
 
 #[test]
-fn one_who_speaks_http_is_told() {
+fn plain_http_on_a_tls_port_gets_an_error() {
     let setup = Setup::new(limits());
     let mut client = ClientOver::<TcpStream>::connect(setup.address);
     client.send("POST /v1/messages HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n{}");
@@ -240,7 +240,7 @@ fn one_who_speaks_http_is_told() {
 }
 
 #[test]
-fn an_answer_cut_off_is_not_taken_for_a_whole_one() {
+fn a_truncated_answer_has_no_close_notify() {
     let setup = Setup::new(limits());
     let mut client = setup.client();
     client.send("GET /half HTTP/1.0\r\n\r\n");
@@ -251,7 +251,7 @@ fn an_answer_cut_off_is_not_taken_for_a_whole_one() {
 }
 
 #[test]
-fn a_client_that_says_it_has_done_gets_its_answer() {
+fn a_client_that_sends_close_notify_gets_its_answer() {
     let setup = Setup::new(limits());
     let mut client = setup.client();
     client.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -266,7 +266,7 @@ fn a_client_that_says_it_has_done_gets_its_answer() {
 }
 
 #[test]
-fn a_record_cut_off_in_the_middle_ends_the_connection() {
+fn a_truncated_record_closes_the_connection() {
     let setup = Setup::new(limits());
     let mut client = setup.client();
     let wire = client.stream.get_mut();
@@ -281,7 +281,7 @@ fn a_record_cut_off_in_the_middle_ends_the_connection() {
     wire.0.sock.shutdown(Shutdown::Write).unwrap();
     eventually(|| setup.edge().connections() == 0);
     assert_eq!(setup.shared.served.load(Ordering::Acquire), 0);
-    // One changed on its way.
+    // A record modified in transit.
     let mut client = setup.client();
     let wire = client.stream.get_mut();
     record.clear();
@@ -297,7 +297,7 @@ fn a_record_cut_off_in_the_middle_ends_the_connection() {
     assert_eq!(setup.shared.served.load(Ordering::Acquire), 0);
 }
 
-/// Sends records of its own making over a connection that rustls has opened with TLS 1.2 and ChaCha20.
+/// Sends forged records over a connection that rustls has opened with TLS 1.2 and ChaCha20.
 struct Forger {
     socket: TcpStream,
     key: aead::LessSafeKey,
@@ -354,7 +354,7 @@ impl Forger {
         self.socket.write_all(&record)
     }
 
-    /// The type of the record that comes next.
+    /// The type of the next record.
     fn next(&mut self) -> std::io::Result<u8> {
         let mut header = [0; 5];
         self.socket.read_exact(&mut header)?;
@@ -365,7 +365,7 @@ impl Forger {
 }
 
 #[test]
-fn renegotiation_is_declined_and_then_an_offence() {
+fn renegotiation_is_refused_and_then_closes_the_connection() {
     const ALERT: u8 = 21;
     const HANDSHAKE: u8 = 22;
     const DATA: u8 = 23;
@@ -383,7 +383,7 @@ fn renegotiation_is_declined_and_then_an_offence() {
     }
     while client.next().is_ok() {}
     eventually(|| setup.edge().connections() == 0);
-    // Records with nothing in them are not taken for ever.
+    // The number of empty records is limited.
     let mut client = Forger::new(&setup);
     for _ in 0..10_000 {
         let _ = client.send(DATA, b"");
@@ -398,7 +398,7 @@ fn renegotiation_is_declined_and_then_an_offence() {
 }
 
 #[test]
-fn beyond_the_cap_a_connection_is_closed() {
+fn a_connection_above_the_limit_is_closed() {
     let setup = Setup::new(Limits {
         connections: 1,
         ..limits()
@@ -412,7 +412,7 @@ fn beyond_the_cap_a_connection_is_closed() {
 }
 
 #[test]
-fn a_new_certificate_is_for_new_connections() {
+fn a_new_certificate_is_used_for_new_connections() {
     let (old, new) = (Pair::new(), Pair::new());
     let setup = Setup::with(limits(), Some(old.identity().unwrap()));
     let by = |pair: &Pair| {
@@ -429,7 +429,7 @@ fn a_new_certificate_is_for_new_connections() {
 }
 
 #[test]
-fn an_edge_without_tls_stays_without() {
+fn an_edge_without_tls_cannot_enable_it_later() {
     let setup = SetupOver::<TcpStream>::new(limits());
     setup
         .edge()
@@ -438,7 +438,7 @@ fn an_edge_without_tls_stays_without() {
 }
 
 #[test]
-fn a_bad_pair_is_refused_by_its_file_and_not_its_content() {
+fn errors_of_certificates_name_the_file_and_not_its_content() {
     let (pair, other) = (Pair::new(), Pair::new());
     let folder = Folder::new();
     let certificate = folder.file("cert.pem", &pair.certificate_pem);

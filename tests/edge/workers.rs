@@ -1,9 +1,9 @@
-//! How requests share the workers.
+//! Workers and the queue for them.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use holdfast::edge::Limits;
+use holdfast::unversioned::edge::Limits;
 
 use super::harness::{Client, Setup, eventually, limits};
 
@@ -38,7 +38,7 @@ fn a_burst_of_connections_is_served() {
 }
 
 #[test]
-fn what_is_answered_at_once_needs_no_worker() {
+fn immediate_answers_need_no_worker() {
     let setup = Setup::new(limits());
     let mut busy = hold(&setup, 4);
     assert_eq!(setup.client().get("/cheap").status, 200);
@@ -54,7 +54,7 @@ fn what_is_answered_at_once_needs_no_worker() {
 }
 
 #[test]
-fn waiting_for_a_worker_is_bounded() {
+fn waiting_for_a_worker_times_out() {
     let setup = Setup::new(Limits {
         queue_timeout: Duration::from_millis(50),
         ..limits()
@@ -71,7 +71,7 @@ fn waiting_for_a_worker_is_bounded() {
 }
 
 #[test]
-fn one_that_waits_may_leave() {
+fn a_waiting_client_can_disconnect() {
     let setup = Setup::new(limits());
     let mut busy = hold(&setup, 4);
     for _ in 0..20 {

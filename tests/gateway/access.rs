@@ -1,8 +1,8 @@
-//! Who may ask, and how refusals look, over real sockets.
+//! Client authentication and the format of refusals.
 
 use std::net::SocketAddr;
 
-use holdfast::demo::Upstreams;
+use holdfast::unversioned::demo::Upstreams;
 use holdfast::{Gateway, Running, StartError};
 use serde_json::{Value, json};
 
@@ -15,17 +15,17 @@ fn start(text: &str) -> Running {
     Gateway::start(parse(text)).unwrap()
 }
 
-/// A gateway without keys, before upstreams that answer.
+/// A gateway without client keys.
 fn keyless(more: &str) -> Setup {
     let upstreams = Upstreams::start().unwrap();
-    let text = configuration(upstreams.address(), &super::harness::Wish::default());
+    let text = configuration(upstreams.address(), &super::harness::Options::default());
     let text = text
         .replace("host: 127.0.0.1\n", "")
         .replace(&format!("api-keys: [{KEY}, other-key]"), more);
     Setup::configured(upstreams, &text)
 }
 
-/// By its port on this host.
+/// Its port on the loopback address.
 fn local(gateway: &Running) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], gateway.address().port()))
 }
@@ -47,7 +47,7 @@ fn models(gateway: &Running, headers: &[(&str, &str)]) -> u16 {
     call(gateway, "GET", "/v1/models", headers).status()
 }
 
-/// What is the same in every error of a dialect, and where its words are.
+/// Checks the format of an error in its dialect.
 fn assert_shape(dialect: Dialect, answer: &Answer, status: u16, [kind, code, google]: [&str; 3]) {
     let body = answer.json();
     let shown = format!("{dialect:?} {body}");
@@ -84,7 +84,7 @@ fn assert_shape(dialect: Dialect, answer: &Answer, status: u16, [kind, code, goo
 }
 
 #[test]
-fn keys_that_are_lost_let_nobody_in() {
+fn lost_keys_refuse_every_request() {
     for host in ["", "host: 127.0.0.1\n", "host: 0.0.0.0\n"] {
         for keys in [
             "['']",
@@ -108,7 +108,7 @@ fn keys_that_are_lost_let_nobody_in() {
             assert_eq!(call(&gateway, "GET", "/healthz", &[]).status(), 200);
             gateway.stop();
 
-            // While it runs, the keys it has stay, and all else is taken up.
+            // A reload keeps the previous keys, and applies everything else.
             let gateway = start(&format!("{host}port: 0\napi-keys: [k]\n"));
             gateway.reload(parse(&lost));
             let statuses =
@@ -119,7 +119,7 @@ fn keys_that_are_lost_let_nobody_in() {
             gateway.stop();
         }
     }
-    // Where there were none, none stay.
+    // Without previous keys there is nothing to keep.
     let gateway = start("port: 0\n");
     assert_eq!(models(&gateway, &[]), 200);
     gateway.reload(parse("port: 0\napi-keys: ['']\n"));
@@ -128,7 +128,7 @@ fn keys_that_are_lost_let_nobody_in() {
 }
 
 #[test]
-fn without_keys_it_listens_to_this_host_alone() {
+fn without_keys_it_listens_on_loopback_only() {
     for none in [
         "",
         "api-keys: []\n",
@@ -147,7 +147,7 @@ fn without_keys_it_listens_to_this_host_alone() {
         assert_eq!(models(&gateway, &[]), 200);
         gateway.stop();
     }
-    // A program that makes its configuration itself is held to the same.
+    // The same for a configuration that an embedding program builds.
     let mut config = parse("port: 0\napi-keys: [k]\nhost: 0.0.0.0\n");
     config.api_keys = holdfast::config::ClientKeys::NotConfigured;
     let refused = Gateway::start(config.clone()).err().unwrap();
@@ -155,7 +155,7 @@ fn without_keys_it_listens_to_this_host_alone() {
         matches!(refused, StartError::Unprotected { .. }),
         "{refused}"
     );
-    // Nor does a reload without keys open what others reach.
+    // A reload without keys does not open a gateway that other hosts can reach.
     let gateway = start("port: 0\napi-keys: [k]\n");
     assert!(gateway.address().ip().is_unspecified());
     gateway.reload(parse("port: 0\n"));
@@ -175,7 +175,7 @@ fn without_keys_it_listens_to_this_host_alone() {
         [401, 200]
     );
     gateway.stop();
-    // On loopback, to have none is a wish like any other.
+    // On loopback, removing the keys is accepted.
     let gateway = start("host: 127.0.0.1\nport: 0\napi-keys: [k]\n");
     gateway.reload(parse("host: 127.0.0.1\nport: 0\n"));
     assert_eq!(models(&gateway, &[]), 200);
@@ -183,7 +183,7 @@ fn without_keys_it_listens_to_this_host_alone() {
 }
 
 #[test]
-fn everybody_is_served_where_that_is_asked_for() {
+fn allow_anonymous_serves_all_hosts() {
     let gateway = start("port: 0\nallow-anonymous: true\n");
     assert!(gateway.address().ip().is_unspecified());
     for (headers, status) in [
@@ -202,7 +202,7 @@ fn everybody_is_served_where_that_is_asked_for() {
     ] {
         assert_eq!(models(&gateway, headers), status, "{headers:?}");
     }
-    // Keys can be given and taken back while it runs.
+    // Reloads can add and remove keys.
     gateway.reload(parse("port: 0\napi-keys: [k]\n"));
     assert_eq!(models(&gateway, &[]), 401);
     gateway.reload(parse("port: 0\nallow-anonymous: true\n"));
@@ -211,7 +211,7 @@ fn everybody_is_served_where_that_is_asked_for() {
 }
 
 #[test]
-fn no_web_page_uses_a_gateway_without_keys() {
+fn without_keys_web_pages_are_refused() {
     let setup = keyless("");
     let ask = |dialect: Dialect, headers: &[(&str, &str)]| {
         let body = dialect.body(&["hello"], false);
@@ -258,7 +258,7 @@ fn no_web_page_uses_a_gateway_without_keys() {
         }
     }
     assert_eq!(setup.records().len(), served);
-    // Nor preflights, redirects, open routes and what is nowhere; there in plain JSON.
+    // Also for preflights, redirects, public routes and unknown paths, there in plain JSON.
     for (method, path) in [
         ("OPTIONS", "/v1/messages"),
         ("OPTIONS", "/nowhere"),
@@ -291,7 +291,7 @@ fn no_web_page_uses_a_gateway_without_keys() {
         );
         assert_eq!(own.header(ORIGIN), Some("*"), "{method} {path}");
     }
-    // HTTP/1.0 may name no host.
+    // HTTP/1.0 does not require a Host.
     for (head, status) in [
         (
             "GET http://localhost/v1/models HTTP/1.1\r\nHost: localhost",
@@ -308,7 +308,7 @@ fn no_web_page_uses_a_gateway_without_keys() {
 }
 
 #[test]
-fn with_keys_every_origin_may_read() {
+fn with_keys_every_origin_has_cors_headers() {
     let setup = Setup::new();
     for headers in [
         &[
@@ -327,7 +327,7 @@ fn with_keys_every_origin_may_read() {
 }
 
 #[test]
-fn a_wrong_key_is_told_in_the_callers_dialect() {
+fn an_invalid_key_is_reported_in_the_clients_dialect() {
     let setup = Setup::new();
     let words = ["authentication_error", "invalid_api_key", "UNAUTHENTICATED"];
     for dialect in ALL {
@@ -359,7 +359,7 @@ fn a_wrong_key_is_told_in_the_callers_dialect() {
         let answer = call(setup.gateway(), "GET", path, headers);
         assert_shape(dialect, &answer, 401, words);
     }
-    // Where there is no route there is no dialect.
+    // Unknown paths have no dialect.
     for (method, path, key, status) in [
         ("GET", "/nowhere", Some("wrong"), 401),
         ("POST", "/v1/nowhere?x=y", Some("wrong"), 401),
@@ -389,7 +389,7 @@ fn a_wrong_key_is_told_in_the_callers_dialect() {
 }
 
 #[test]
-fn keys_that_everybody_knows_are_refused_in_the_callers_dialect() {
+fn example_keys_are_reported_in_the_clients_dialect() {
     let gateway = start("host: 127.0.0.1\nport: 0\napi-keys: [mine, your-api-key-2]\n");
     let words = [
         "permission_error",
@@ -412,7 +412,7 @@ fn keys_that_everybody_knows_are_refused_in_the_callers_dialect() {
 }
 
 #[test]
-fn an_unknown_model_is_not_found_and_its_neighbours_are_named() {
+fn an_unknown_model_is_not_found_and_similar_ones_are_named() {
     let setup = Setup::new();
     let words = ["not_found_error", "model_not_found", "NOT_FOUND"];
     let assert_told = |dialect: Dialect, answer: &Answer, near: bool| {
@@ -463,7 +463,7 @@ fn an_unknown_model_is_not_found_and_its_neighbours_are_named() {
 }
 
 #[test]
-fn a_method_that_a_path_has_not_is_told_in_the_callers_dialect() {
+fn a_wrong_method_is_reported_in_the_clients_dialect() {
     let setup = Setup::new();
     let words = [
         "invalid_request_error",
@@ -559,7 +559,7 @@ fn head_is_get_without_a_body() {
             head.header("content-length"),
             Some(get.body.len().to_string().as_str())
         );
-        // Nothing of a body is before the next answer.
+        // No body precedes the next answer.
         client.send("GET", "/healthz", &[], b"");
         assert_eq!(client.answer().json(), json!({"status": "ok"}), "{path}");
     }
@@ -567,16 +567,16 @@ fn head_is_get_without_a_body() {
 }
 
 #[test]
-fn what_is_unavailable_names_nothing_that_is_not_there() {
+fn unavailable_endpoints_name_no_missing_command() {
     let setup = Setup::new();
     for dialect in ALL {
-        setup.all_accounts(dialect, &holdfast::demo::Step::status(401));
+        setup.all_accounts(dialect, &holdfast::unversioned::demo::Step::status(401));
         for _ in 0..2 {
             let answer = setup.ask(dialect, &["hello"], false);
             assert_eq!(answer.status(), 503, "{dialect:?}");
             let error: Value = answer.json()["error"].clone();
             let message = error["message"].as_str().unwrap();
-            // Neither a path nor a command: this version has none for it.
+            // It names no path and no command, since none exists.
             assert!(
                 !message.contains('/') && !message.contains("holdfast "),
                 "{message}"

@@ -1,12 +1,12 @@
-//! A small HTTP/1.1 client that shows what came over the wire, and can leave at any time.
+//! A small HTTP/1.1 client that exposes the bytes received and can disconnect at any time.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::published;
+use super::published_schema;
 
-/// Longer than anything a test waits for on purpose.
+/// Longer than any intended wait of a test.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Client {
@@ -25,7 +25,7 @@ pub struct Head {
 pub struct Answer {
     pub head: Head,
     pub body: Vec<u8>,
-    /// Whether the body ended as its framing said.
+    /// Whether the body is complete by its framing.
     pub complete: bool,
 }
 
@@ -136,7 +136,7 @@ impl Client {
         line.trim_end_matches("\r\n").to_owned()
     }
 
-    /// The next chunk of a chunked body; `None` after the last one; an error where it was cut.
+    /// The next chunk of a chunked body; `None` after the last one; an error if the body is incomplete.
     pub fn chunk(&mut self) -> std::io::Result<Option<Vec<u8>>> {
         let cut = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
         let mut line = String::new();
@@ -183,7 +183,7 @@ impl Client {
     ) -> Answer {
         self.send(method, path, headers, body);
         let answer = self.answer();
-        published::check(path, &answer);
+        published_schema::check(path, &answer);
         answer
     }
 }

@@ -1,14 +1,14 @@
-//! No request is lost while a credential is left, as long as nothing has been answered.
+//! Failures before and during answers, and retries with other credentials.
 
 use std::io::Read;
 use std::time::Duration;
 
-use holdfast::demo::{Ending, Manner, Outcome, Script, Step, Upstreams};
+use holdfast::unversioned::demo::{Ending, Manner, Outcome, Script, Step, Upstreams};
 
-use super::harness::{ALL, Dialect, PATIENCE, Setup, Wish, configuration, eventually};
+use super::harness::{ALL, Dialect, Options, PATIENCE, Setup, configuration, eventually};
 
 #[test]
-fn another_credential_takes_over_before_the_first_byte() {
+fn another_credential_is_tried_before_the_first_byte() {
     let failures = [
         Step::status(401),
         Step::status(402),
@@ -20,10 +20,10 @@ fn another_credential_takes_over_before_the_first_byte() {
         Step::status(529),
         Step::Reset,
     ];
-    // So that each failure finds all credentials ready.
-    let setup = Setup::with(Wish {
+    // Without cooldowns, so that all credentials are available to each request.
+    let setup = Setup::with(Options {
         more: "disable-cooling: true",
-        ..Wish::default()
+        ..Options::default()
     });
     for dialect in ALL {
         for streams in [false, true] {
@@ -59,7 +59,7 @@ fn another_credential_takes_over_before_the_first_byte() {
 }
 
 #[test]
-fn a_stream_that_fails_before_its_first_event_moves_on() {
+fn a_stream_that_fails_before_its_first_event_is_retried() {
     let setup = Setup::new();
     for dialect in ALL {
         for ending in [
@@ -89,18 +89,18 @@ fn a_stream_that_fails_before_its_first_event_moves_on() {
 }
 
 #[test]
-fn an_unreachable_upstream_is_passed_over() {
-    // A port that was free a moment ago.
+fn an_unreachable_upstream_is_skipped() {
+    // A port without a listener.
     let closed = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
-    let upstreams = holdfast::demo::Upstreams::start().unwrap();
+    let upstreams = holdfast::unversioned::demo::Upstreams::start().unwrap();
     let text = configuration(
         upstreams.address(),
-        &Wish {
+        &Options {
             accounts: 1,
-            ..Wish::default()
+            ..Options::default()
         },
     )
     .replace(
@@ -114,7 +114,7 @@ fn an_unreachable_upstream_is_passed_over() {
 }
 
 #[test]
-fn a_request_that_is_at_fault_is_not_tried_again() {
+fn an_invalid_request_is_not_retried() {
     let setup = Setup::new();
     for dialect in ALL {
         setup.upstreams.clear_records();
@@ -128,7 +128,7 @@ fn a_request_that_is_at_fault_is_not_tried_again() {
 }
 
 #[test]
-fn when_all_fail_the_client_hears_the_most_useful_answer() {
+fn when_all_fail_the_client_gets_the_most_useful_error() {
     let setup = Setup::new();
     setup.all_accounts(Dialect::Messages, &Step::status(503));
     setup.upstreams.script(
@@ -146,8 +146,8 @@ fn when_all_fail_the_client_hears_the_most_useful_answer() {
 }
 
 #[test]
-fn a_refusal_of_our_credentials_is_not_the_clients() {
-    // That nobody has paid is told as OpenAI tells it; it logs nobody out.
+fn a_refused_upstream_credential_is_not_a_401_for_the_client() {
+    // 402 is passed on in OpenAI's format; clients do not log out on it.
     for (status, told) in [(401, 503), (402, 429), (403, 503)] {
         let setup = Setup::new();
         setup.all_accounts(Dialect::Chat, &Step::status(status));
@@ -156,7 +156,7 @@ fn a_refusal_of_our_credentials_is_not_the_clients() {
         let message = answer.json()["error"]["message"].to_string();
         assert!(message.contains("3 of 3"), "{message}");
         assert!(message.contains(&status.to_string()), "{message}");
-        // Nobody is asked again for the time being, and the client hears for how long.
+        // All credentials are in their cooldown, and the client gets its length.
         let answer = setup.ask(Dialect::Chat, &["hello"], false);
         assert_eq!((answer.status(), setup.records().len()), (told, 3));
         assert!(
@@ -169,7 +169,7 @@ fn a_refusal_of_our_credentials_is_not_the_clients() {
 }
 
 #[test]
-fn nor_is_one_in_other_words() {
+fn a_refused_credential_with_another_status_is_not_passed_on() {
     for (dialect, status, told, body) in [
         (
             Dialect::Gemini,
@@ -209,7 +209,7 @@ fn nor_is_one_in_other_words() {
 }
 
 #[test]
-fn a_failure_within_a_stream_is_told_in_the_clients_dialect() {
+fn an_error_during_a_stream_has_the_clients_dialect() {
     let setup = Setup::new();
     for dialect in ALL {
         for ending in [Ending::Reset(5), Ending::TruncatedChunk(5), Ending::Cut(5)] {
@@ -247,10 +247,10 @@ fn a_failure_within_a_stream_is_told_in_the_clients_dialect() {
 }
 
 #[test]
-fn a_long_answer_that_breaks_off_is_cut_for_the_client_too() {
-    // Under an alias it would be held back until the model's name is found.
+fn a_long_answer_that_breaks_off_is_incomplete_for_the_client() {
+    // With an alias it would be held back until the model's name is found.
     let upstreams = Upstreams::start().unwrap();
-    let text = configuration(upstreams.address(), &Wish::default()).replace("my-", "demo-");
+    let text = configuration(upstreams.address(), &Options::default()).replace("my-", "demo-");
     let setup = Setup::configured(upstreams, &text);
     let body = String::from_utf8(Dialect::Chat.body(&["hello"], false)).unwrap();
     let asked = body.replace("my-", "demo-");
@@ -283,7 +283,7 @@ fn a_long_answer_that_breaks_off_is_cut_for_the_client_too() {
 }
 
 #[test]
-fn a_client_that_leaves_ends_its_upstream_call() {
+fn a_client_that_disconnects_ends_its_upstream_call() {
     let setup = Setup::new();
     for dialect in ALL {
         for (streams, step) in [
@@ -318,7 +318,7 @@ fn a_client_that_leaves_ends_its_upstream_call() {
 }
 
 #[test]
-fn secrets_do_not_come_back_in_errors() {
+fn errors_contain_no_secrets() {
     let setup = Setup::new();
     setup.all_accounts(
         Dialect::Chat,

@@ -1,20 +1,20 @@
-//! A gateway in front of upstreams that can be told how to misbehave.
+//! A gateway in front of scripted upstreams.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use holdfast::demo::{Record, Script, Step, Upstreams};
+use holdfast::unversioned::demo::{Record, Script, Step, Upstreams};
 use holdfast::{Gateway, Running, config};
 use serde_json::{Value, json};
 
 use super::client::{Answer, Client};
 
 pub const PATIENCE: Duration = Duration::from_secs(20);
-/// What clients of the gateway present.
+/// The key of clients.
 pub const KEY: &str = "client-key";
 
-/// The four dialects, each with what a test needs to talk it.
+/// The four dialects, with requests and answers for tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     Chat,
@@ -45,7 +45,7 @@ impl Dialect {
         format!("my-{}", self.name())
     }
 
-    /// The key of account `n`, counted from 1. In the order of the letters, not of the credentials' ids.
+    /// The key of account `n`, counted from 1.
     pub fn account(self, n: usize) -> String {
         format!("{}-account-{n}", self.name())
     }
@@ -138,7 +138,7 @@ impl Dialect {
     }
 }
 
-/// What a request came to, as the gateway reports it.
+/// The report of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reported {
     pub session: Option<String>,
@@ -155,16 +155,16 @@ pub struct Setup {
     reports: Arc<Mutex<Vec<Reported>>>,
 }
 
-/// How a gateway differs from the usual one.
+/// Options of the test gateway.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct Options {
     pub accounts: usize,
     pub strategy: &'static str,
     /// More top-level YAML.
     pub more: &'static str,
 }
 
-impl Default for Wish {
+impl Default for Options {
     fn default() -> Self {
         Self {
             accounts: 3,
@@ -174,11 +174,11 @@ impl Default for Wish {
     }
 }
 
-/// The configuration of a gateway with `wish.accounts` accounts per dialect.
-pub fn configuration(upstreams: SocketAddr, wish: &Wish) -> String {
+/// The configuration of a gateway with `options.accounts` accounts per dialect.
+pub fn configuration(upstreams: SocketAddr, options: &Options) -> String {
     let mut text = format!(
         "host: 127.0.0.1\nport: 0\napi-keys: [{KEY}, other-key]\nrouting:\n  session-affinity: true\n  strategy: {}\n{}\n",
-        wish.strategy, wish.more
+        options.strategy, options.more
     );
     for (section, dialect, path) in [
         ("gemini-api-key", Dialect::Gemini, ""),
@@ -186,7 +186,7 @@ pub fn configuration(upstreams: SocketAddr, wish: &Wish) -> String {
         ("codex-api-key", Dialect::Responses, "/v1"),
     ] {
         text += &format!("{section}:\n");
-        for n in 1..=wish.accounts {
+        for n in 1..=options.accounts {
             text += &format!(
                 "  - {{api-key: {}, base-url: \"http://{upstreams}{path}\", models: [{{name: demo-{}, alias: {}}}]}}\n",
                 dialect.account(n),
@@ -198,7 +198,7 @@ pub fn configuration(upstreams: SocketAddr, wish: &Wish) -> String {
     text += &format!(
         "openai-compatibility:\n  - name: demo\n    base-url: \"http://{upstreams}/v1\"\n    models: [{{name: demo-chat, alias: my-chat}}]\n    api-key-entries:\n"
     );
-    for n in 1..=wish.accounts {
+    for n in 1..=options.accounts {
         text += &format!("      - {{api-key: {}}}\n", Dialect::Chat.account(n));
     }
     text
@@ -209,16 +209,16 @@ pub fn parse(text: &str) -> config::Config {
     let mut config = loaded
         .config
         .unwrap_or_else(|| panic!("{:?}", loaded.problems));
-    // Nothing is to be left in the home of whoever runs the tests.
+    // No log files in the home folder.
     config.logs.commercial = true;
     config
 }
 
 fn start(text: &str, reports: &Arc<Mutex<Vec<Reported>>>) -> Running {
-    let told = Arc::clone(reports);
+    let collected = Arc::clone(reports);
     Gateway::new(parse(text))
         .observed(Arc::new(move |report| {
-            told.lock().unwrap().push(Reported {
+            collected.lock().unwrap().push(Reported {
                 session: report.session.map(str::to_owned),
                 credential: report.credential.map(str::to_owned),
                 decision: report.decision.name(),
@@ -233,20 +233,20 @@ fn start(text: &str, reports: &Arc<Mutex<Vec<Reported>>>) -> Running {
 
 impl Setup {
     pub fn new() -> Self {
-        Self::with(Wish::default())
+        Self::with(Options::default())
     }
 
-    pub fn with(wish: Wish) -> Self {
+    pub fn with(options: Options) -> Self {
         let upstreams = Upstreams::start().unwrap();
-        let text = configuration(upstreams.address(), &wish);
+        let text = configuration(upstreams.address(), &options);
         Self::configured(upstreams, &text)
     }
 
     /// As [`Setup::with`], but the upstreams of Responses are the backend of ChatGPT.
-    pub fn with_chatgpt(wish: Wish) -> Self {
+    pub fn with_chatgpt(options: Options) -> Self {
         let upstreams = Upstreams::start().unwrap();
         let address = upstreams.address();
-        let text = configuration(address, &wish).replace(
+        let text = configuration(address, &options).replace(
             &format!("\"http://{address}/v1\", models: [{{name: demo-responses"),
             &format!("\"http://{address}/backend-api/codex\", models: [{{name: demo-responses"),
         );
@@ -276,7 +276,7 @@ impl Setup {
         }
     }
 
-    /// Another gateway in the place of the first, before the same upstreams.
+    /// Replaces the gateway by a new one with the same upstreams.
     pub fn restart(&mut self, text: &str) {
         self.stop_gateway();
         self.gateway = Some(start(text, &self.reports));
@@ -286,7 +286,7 @@ impl Setup {
         Client::connect(self.gateway().address())
     }
 
-    /// Asks once, on a connection of its own.
+    /// Sends one request on its own connection.
     pub fn ask(&self, dialect: Dialect, texts: &[&str], streams: bool) -> Answer {
         self.ask_as(dialect, texts, streams, &[])
     }
@@ -308,7 +308,7 @@ impl Setup {
         )
     }
 
-    /// Has every account of a dialect do `step` with every request.
+    /// Scripts all accounts of a dialect to answer every request with `step`.
     pub fn all_accounts(&self, dialect: Dialect, step: &Step) {
         for n in 1..=9 {
             self.upstreams
@@ -320,18 +320,21 @@ impl Setup {
         self.upstreams.records()
     }
 
-    /// The reports of `count` requests, once they are there: a report follows the answer.
+    /// Waits for the reports of `count` requests: a report follows the answer.
     pub fn reports(&self, count: usize) -> Vec<Reported> {
         eventually(|| self.reports.lock().unwrap().len() >= count);
         self.reports.lock().unwrap().clone()
     }
 }
 
-/// Waits for `condition`; panics if it does not come true.
+/// Waits for `condition`; panics at the deadline.
 pub fn eventually(condition: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
-        assert!(Instant::now() < deadline, "it did not happen in time");
+        assert!(
+            Instant::now() < deadline,
+            "the condition was not met in time"
+        );
         std::thread::yield_now();
     }
 }

@@ -1,15 +1,15 @@
-//! Keys of the configuration whose effect can be seen from outside, one by one.
+//! The effects of single configuration keys.
 
 use std::collections::BTreeSet;
 
-use holdfast::demo::{Record, Script, Step, Upstreams};
+use holdfast::unversioned::demo::{Record, Script, Step, Upstreams};
 
 use super::client::Answer;
 use super::harness::{KEY, Setup};
 
 const BODY: &str = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"x"}]}"#;
 
-/// A gateway whose Claude credentials are these, before `more` of the file.
+/// A gateway with these Claude credentials, and `more` lines of configuration.
 fn setup(entries: &[&str], more: &str) -> Setup {
     let upstreams = Upstreams::start().unwrap();
     let mut text =
@@ -36,7 +36,7 @@ fn ask(setup: &Setup, model: &str) -> u16 {
     ask_with(setup, model, &[]).status()
 }
 
-/// The accounts that were asked, in their order.
+/// The accounts that were called, in order.
 fn asked(setup: &Setup) -> Vec<String> {
     setup
         .records()
@@ -68,7 +68,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 const M: &str = "models: [{name: demo-messages, alias: m}]";
 
 #[test]
-fn prefixes_and_exclusions_say_what_is_offered() {
+fn prefixes_and_exclusions_decide_the_offered_models() {
     let entry = "api-key: a, prefix: team, models: [{name: demo-messages, alias: m}, {name: demo-messages, alias: m-preview}], excluded-models: ['*-preview']";
     let free = setup(&[entry], "");
     assert_eq!(offered(&free), set(&["m", "team/m"]));
@@ -84,7 +84,7 @@ fn prefixes_and_exclusions_say_what_is_offered() {
 }
 
 #[test]
-fn priority_and_weight_say_who_is_asked() {
+fn priority_and_weight_decide_the_credential() {
     let setup = setup(
         &[
             &format!("api-key: low, {M}"),
@@ -104,7 +104,7 @@ fn priority_and_weight_say_who_is_asked() {
 }
 
 #[test]
-fn own_headers_are_added_and_may_copy_the_clients() {
+fn configured_headers_are_added_and_can_copy_the_clients() {
     let headers = "api-key: a, headers: {X-Team: red, X-Copied: $X-From, X-Absent: $X-Nothing}";
     let setup = setup(&[&format!("{headers}, {M}")], "");
     let answer = ask_with(&setup, "m", &[("X-From", "the client")]);
@@ -117,7 +117,7 @@ fn own_headers_are_added_and_may_copy_the_clients() {
 }
 
 #[test]
-fn rounds_go_over_as_many_credentials_as_they_may() {
+fn max_retry_credentials_limits_each_round() {
     let entries = [
         format!("api-key: a, {M}"),
         format!("api-key: b, {M}"),
@@ -144,7 +144,7 @@ fn rounds_go_over_as_many_credentials_as_they_may() {
 }
 
 #[test]
-fn a_credential_may_be_treated_otherwise_than_the_rest() {
+fn a_credential_can_override_global_keys() {
     for (own, calls) in [
         ("", 1),
         ("disable-cooling: true, request-retry: 2,", 3),
@@ -161,7 +161,7 @@ fn a_credential_may_be_treated_otherwise_than_the_rest() {
 }
 
 #[test]
-fn a_stream_has_rounds_of_its_own() {
+fn bootstrap_retries_apply_to_streams() {
     let entry = format!("api-key: a, {M}");
     let setup = setup(
         &[&entry],
@@ -210,7 +210,7 @@ fn bodies_and_workers_have_limits() {
 }
 
 #[test]
-fn a_provider_can_be_put_aside_and_have_old_keys() {
+fn a_provider_can_be_disabled_and_have_old_keys() {
     let upstreams = Upstreams::start().unwrap();
     let address = upstreams.address();
     let provider = |name: &str, model: &str, more: &str| {

@@ -1,19 +1,19 @@
-//! The gateway inside another program.
+//! The gateway embedded in another program.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdfast::demo::{Gate, Step, Upstreams};
+use holdfast::unversioned::demo::{Gate, Step, Upstreams};
 use holdfast::{Denied, Gateway, Incoming};
 
-use super::harness::{ALL, Dialect, KEY, PATIENCE, Setup, Wish, configuration, parse};
+use super::harness::{ALL, Dialect, KEY, Options, PATIENCE, Setup, configuration, parse};
 
 #[test]
-fn it_starts_reloads_and_stops_again_and_again() {
+fn it_starts_reloads_and_stops_repeatedly() {
     for _ in 0..5 {
         let config = "host: 127.0.0.1\nport: 0\napi-keys: [a]\n";
         let running = Gateway::start(parse(config)).unwrap();
-        // The log is its program's.
+        // The gateway does not set up logging.
         assert_eq!(log::max_level(), log::LevelFilter::Off);
         let address = running.address();
         let models = |key: &str| {
@@ -31,7 +31,7 @@ fn it_starts_reloads_and_stops_again_and_again() {
 }
 
 #[test]
-fn logs_of_requests_go_where_its_program_wants_them() {
+fn the_program_sets_the_folder_of_request_logs() {
     let name = format!("holdfast-library-{}", std::process::id());
     let folder = std::env::temp_dir().join(name).join("logs");
     let mut config = parse("host: 127.0.0.1\nport: 0\napi-keys: [a]\n");
@@ -51,7 +51,7 @@ fn logs_of_requests_go_where_its_program_wants_them() {
 }
 
 #[test]
-fn a_taken_port_is_told() {
+fn a_port_in_use_is_an_error() {
     let taken = Gateway::start(parse("host: 127.0.0.1\nport: 0\n")).unwrap();
     let port = taken.address().port();
     let error = Gateway::start(parse(&format!("host: 127.0.0.1\nport: {port}\n")))
@@ -92,7 +92,7 @@ fn draining_lets_streams_finish() {
 }
 
 #[test]
-fn draining_ends_when_it_must() {
+fn draining_ends_at_its_deadline_or_by_its_caller() {
     let setup = Setup::new();
     setup.all_accounts(Dialect::Chat, &Step::trickle(100, Duration::from_secs(60)));
     let mut client = setup.client();
@@ -109,9 +109,9 @@ fn draining_ends_when_it_must() {
 }
 
 #[test]
-fn a_filter_sees_whole_requests_without_keys_and_refuses_in_the_clients_words() {
+fn a_filter_sees_whole_requests_without_keys_and_its_refusal_has_the_clients_dialect() {
     let upstreams = Upstreams::start().unwrap();
-    let config = parse(&configuration(upstreams.address(), &Wish::default()));
+    let config = parse(&configuration(upstreams.address(), &Options::default()));
     let running = Gateway::new(config)
         .filtered(Arc::new(|request: &Incoming<'_>| {
             let is_named = |&(name, _): &(&str, &str)| name.eq_ignore_ascii_case("user-agent");
@@ -120,7 +120,7 @@ fn a_filter_sees_whole_requests_without_keys_and_refuses_in_the_clients_words() 
             if has_key || !request.headers.iter().any(is_named) || request.model.is_empty() {
                 return Err(Denied {
                     status: 500,
-                    message: "the filter was shown the wrong things".to_owned(),
+                    message: "the filter got an unexpected request".to_owned(),
                 });
             }
             match text.contains("forbidden") {

@@ -5,37 +5,37 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "A test ends at the first thing that is not as it must be"
+    reason = "a test fails by panicking"
 )]
 
 mod access;
-mod agents;
+mod agent_errors;
 mod client;
-mod crossing;
 #[path = "../document/mod.rs"]
-#[allow(dead_code)] // Not every test needs all of it.
+#[allow(dead_code)] // shared with other tests
 mod document;
-mod dropped;
+mod dropped_signatures;
 mod failures;
 #[path = "../translation/grammar/mod.rs"]
-#[allow(dead_code)] // What requests must look like is of no use here.
+#[allow(dead_code)] // shared with other tests
 mod grammar;
 mod harness;
-mod items;
+mod keep_alive;
 mod keys;
 mod library;
+mod malformed_answers;
 mod model_lists;
 mod models;
 mod network;
-mod odd_answers;
 mod passthrough;
 mod payload;
-mod published;
+mod published_schema;
 mod requests;
+mod response_items;
 mod routes;
 mod routing;
 mod sessions;
-mod signs_of_life;
 mod stored;
 mod streams;
+mod translation;
 mod usage;

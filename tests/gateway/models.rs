@@ -1,10 +1,10 @@
-//! What the configuration says of single models.
+//! Settings of single models.
 
 use serde_json::{Value, json};
 
 use super::client::Answer;
 use super::harness::{KEY, Setup};
-use holdfast::demo::Upstreams;
+use holdfast::unversioned::demo::Upstreams;
 
 const CLAUDE: &str = "/v1/messages";
 const CHAT: &str = "/v1/chat/completions";
@@ -34,7 +34,7 @@ fn said(model: &str, more: &Value) -> Value {
     body
 }
 
-/// The effort the upstream was last asked for.
+/// The effort in the last upstream request.
 fn effort(setup: &Setup) -> Value {
     let records = setup.records();
     let sent: Value = serde_json::from_slice(&records.last().unwrap().body).unwrap();
@@ -42,7 +42,7 @@ fn effort(setup: &Setup) -> Value {
 }
 
 #[test]
-fn answers_name_the_alias_if_they_must() {
+fn answers_name_the_alias_if_configured() {
     let setup = setup(
         "{name: demo-chat, alias: Forced, force-mapping: true}, {name: demo-chat, alias: Asked}",
     );
@@ -72,7 +72,7 @@ fn answers_name_the_alias_if_they_must() {
 }
 
 #[test]
-fn thinking_is_held_to_what_is_configured() {
+fn reasoning_is_limited_to_the_configured_support() {
     let setup = setup(
         "{name: demo-chat, alias: two, thinking: {levels: [low, xhigh]}}, \
          {name: demo-chat, alias: range, thinking: {min: 1000, max: 9000, zero-allowed: true}}, \
@@ -96,7 +96,7 @@ fn thinking_is_held_to_what_is_configured() {
         (CLAUDE, "range", claude(30_000), Ok("high")),
         (CHAT, "range", chat("none"), Ok("none")),
         (CHAT, "range(100)", json!({}), Ok("low")),
-        // Of these nothing is configured: whoever offers them knows what they can.
+        // Nothing is configured for these: the upstream decides.
         (CHAT, "unsaid", chat("xhigh"), Ok("xhigh")),
         (CLAUDE, "unsaid", claude(30_000), Ok("xhigh")),
         (CHAT, "unsaid(xhigh)", json!({}), Ok("xhigh")),
@@ -118,7 +118,7 @@ fn thinking_is_held_to_what_is_configured() {
 }
 
 #[test]
-fn lists_show_what_is_configured() {
+fn lists_show_configured_properties() {
     let setup =
         setup("{name: demo-chat, alias: own, display-name: My Own, max-context-length: 12345}");
     let path = "/v1beta/models/own";

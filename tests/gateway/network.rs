@@ -1,4 +1,4 @@
-//! How upstreams are reached, across reloads.
+//! Connections to upstreams across reloads.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use holdfast::provider::Variables;
+use holdfast::unversioned::provider::Variables;
 use holdfast::{Gateway, Running};
 use serde_json::json;
 
 use super::client::{Answer, Client};
-use super::harness::{Dialect, KEY, Setup, Wish, parse};
+use super::harness::{Dialect, KEY, Options, Setup, parse};
 
-/// Something that listens, and how many connections it has got.
+/// A listener that counts its connections.
 struct Counted {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
@@ -75,7 +75,7 @@ fn upstream() -> Counted {
     })
 }
 
-/// A proxy that leads to `target` whatever it is asked for.
+/// A proxy that connects to `target` whatever the requested address.
 fn proxy(target: SocketAddr) -> Counted {
     Counted::start(move |mut client| {
         head(&mut client)?;
@@ -126,7 +126,7 @@ fn connections_outlive_reloads_of_other_keys() {
 }
 
 #[test]
-fn the_proxy_of_all_is_live() {
+fn the_global_proxy_can_be_reloaded() {
     let upstream = upstream();
     let proxy = proxy(upstream.address);
     let base = "http://upstream.invalid:81";
@@ -144,7 +144,7 @@ fn the_proxy_of_all_is_live() {
 }
 
 #[test]
-fn a_program_can_bring_its_own_environment() {
+fn an_embedding_program_can_set_the_environment() {
     let upstream = upstream();
     let proxy = proxy(upstream.address);
     let value = format!("http://{}", proxy.address);
@@ -160,7 +160,7 @@ fn a_program_can_bring_its_own_environment() {
 }
 
 #[test]
-fn headers_of_upstreams_reach_clients_if_they_may() {
+fn passthrough_headers_reach_the_client() {
     let upstream = upstream();
     let base = format!("http://{}", upstream.address);
     let gateway = Gateway::start(config(&base, "")).unwrap();
@@ -175,9 +175,9 @@ fn headers_of_upstreams_reach_clients_if_they_may() {
 
 #[test]
 fn header_defaults_are_for_claude_alone() {
-    let setup = Setup::with(Wish {
+    let setup = Setup::with(Options {
         more: "claude-header-defaults: {user-agent: 'default/1', os: MyOS, timeout: 600}",
-        ..Wish::default()
+        ..Options::default()
     });
     setup.ask(Dialect::Messages, &["a"], false);
     setup.ask_as(Dialect::Messages, &["a"], false, &[("User-Agent", "mine")]);

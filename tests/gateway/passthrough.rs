@@ -1,12 +1,12 @@
-//! What goes out is what came in, and what comes back is what the upstream said.
+//! Requests and answers within one dialect are passed on unchanged.
 
 use serde_json::{Value, json};
 
-use super::harness::{ALL, Dialect, Setup, Wish, configuration};
-use holdfast::demo::Upstreams;
+use super::harness::{ALL, Dialect, Options, Setup, configuration};
+use holdfast::unversioned::demo::Upstreams;
 
 #[test]
-fn only_the_model_name_changes_on_the_way_out() {
+fn only_the_model_name_is_changed_in_requests() {
     let setup = Setup::new();
     for dialect in [Dialect::Chat, Dialect::Messages] {
         let body = format!(
@@ -27,7 +27,7 @@ fn only_the_model_name_changes_on_the_way_out() {
 }
 
 #[test]
-fn a_gemini_body_stays_as_it_is() {
+fn a_gemini_body_is_unchanged() {
     let setup = Setup::new();
     let body =
         b"{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"hi\"}]}], \"x\":{\"y\":[]}}";
@@ -68,7 +68,7 @@ fn every_dialect_answers_whole_and_streamed() {
 }
 
 #[test]
-fn the_clients_name_of_the_model_comes_back_everywhere() {
+fn answers_have_the_clients_name_of_the_model() {
     let setup = Setup::new();
     for dialect in ALL {
         for streams in [false, true] {
@@ -83,7 +83,7 @@ fn the_clients_name_of_the_model_comes_back_everywhere() {
 #[test]
 fn without_an_alias_a_stream_is_the_upstreams_bytes() {
     let upstreams = Upstreams::start().unwrap();
-    let text = configuration(upstreams.address(), &Wish::default()).replace("my-", "demo-");
+    let text = configuration(upstreams.address(), &Options::default()).replace("my-", "demo-");
     let setup = Setup::configured(upstreams, &text);
     let mut direct = super::client::Client::connect(setup.upstreams.address());
     for dialect in ALL {
@@ -102,7 +102,7 @@ fn without_an_alias_a_stream_is_the_upstreams_bytes() {
             &[("Authorization", "Bearer x")],
             body.as_bytes(),
         );
-        // Ids and times differ from answer to answer, the framing does not.
+        // Ids and times differ between answers, the framing does not.
         let shape = |stream: &str| -> String {
             stream
                 .chars()
@@ -114,8 +114,8 @@ fn without_an_alias_a_stream_is_the_upstreams_bytes() {
 }
 
 #[test]
-fn the_backend_of_chatgpt_gets_its_flavour_and_clients_get_their_form() {
-    let setup = Setup::with_chatgpt(Wish::default());
+fn the_chatgpt_backend_gets_its_format_and_clients_get_theirs() {
+    let setup = Setup::with_chatgpt(Options::default());
     let body = json!({"model": "my-responses", "input": "hello", "temperature": 0.5,
         "user": "u", "store": true, "stream": false});
     let answer = setup.client().call(
@@ -141,7 +141,7 @@ fn the_backend_of_chatgpt_gets_its_flavour_and_clients_get_their_form() {
 }
 
 #[test]
-fn tokens_are_counted_by_the_upstream_that_can() {
+fn tokens_are_counted_by_the_upstream() {
     let setup = Setup::new();
     let answer = setup.client().call(
         "POST",
@@ -178,7 +178,7 @@ fn a_gemini_stream_can_be_an_array() {
 }
 
 #[test]
-fn credentials_and_addresses_are_the_upstreams_own() {
+fn upstreams_get_their_own_credentials_and_host() {
     let setup = Setup::new();
     setup.ask_as(
         Dialect::Messages,

@@ -1,8 +1,8 @@
-//! Payload rules as the upstreams see them.
+//! The effect of payload rules on upstream requests.
 
 use serde_json::{Value, json};
 
-use super::harness::{ALL, Dialect, Setup, Wish};
+use super::harness::{ALL, Dialect, Options, Setup};
 
 const EVERY_SECTION: &str = r#"payload:
   default:
@@ -26,10 +26,10 @@ const EVERY_SECTION: &str = r#"payload:
 "#;
 
 fn setup(more: &'static str) -> Setup {
-    Setup::with(Wish {
+    Setup::with(Options {
         accounts: 1,
         more,
-        ..Wish::default()
+        ..Options::default()
     })
 }
 
@@ -95,13 +95,13 @@ fn every_kind_of_upstream_gets_the_changed_body() {
 }
 
 #[test]
-fn the_backend_of_chatgpt_gets_its_flavour_behind_the_rules() {
-    let wish = Wish {
+fn the_chatgpt_backend_gets_its_format_with_rules_applied() {
+    let options = Options {
         accounts: 1,
         more: EVERY_SECTION,
-        ..Wish::default()
+        ..Options::default()
     };
-    let setup = Setup::with_chatgpt(wish);
+    let setup = Setup::with_chatgpt(options);
     for streams in [false, true] {
         let answer = setup.ask(Dialect::Responses, &["hello"], streams);
         assert_eq!(answer.status(), 200, "{}", answer.text());
@@ -116,7 +116,7 @@ fn the_backend_of_chatgpt_gets_its_flavour_behind_the_rules() {
 }
 
 #[test]
-fn a_body_that_no_rule_changes_goes_out_as_without_rules() {
+fn a_body_that_no_rule_changes_is_sent_unchanged() {
     let plain = setup("");
     let ruled = setup(
         "payload:\n  override:\n    - {models: [{name: other}], params: {a: 1}}\n    - {models: [{name: 'my-*', from-protocol: claude, headers: {x-none: '*'}}], params: {a: 1}}\n    - {models: [{name: 'my-*', match: [{none: 1}]}], params: {a: 1}}\n  default:\n    - {models: [{name: 'my-*'}], params: {odd.k: 1}}\n  filter:\n    - {models: [{name: 'my-*'}], params: [none, odd.none]}\n",
@@ -150,7 +150,7 @@ fn a_body_that_no_rule_changes_goes_out_as_without_rules() {
 }
 
 #[test]
-fn what_no_rule_names_stays_as_the_client_wrote_it() {
+fn other_members_keep_the_clients_bytes() {
     let setup = setup(
         "payload:\n  override:\n    - {models: [{name: my-chat}], params: {temperature: 0.5, tail: 1}}\n",
     );
@@ -165,9 +165,9 @@ fn what_no_rule_names_stays_as_the_client_wrote_it() {
     );
 }
 
-/// One model behind each kind of upstream, asked in another dialect.
+/// A model of each kind of upstream, requested in another dialect.
 #[test]
-fn rules_come_behind_the_translation() {
+fn rules_apply_after_translation() {
     let setup = setup(
         r#"payload:
   override:
@@ -211,7 +211,7 @@ fn rules_come_behind_the_translation() {
 }
 
 #[test]
-fn the_model_may_be_changed_where_it_is_not_forced() {
+fn rules_can_change_the_model_outside_of_gemini() {
     let setup =
         setup("payload:\n  override:\n    - {models: [{name: '*'}], params: {model: changed}}\n");
     for (client, model) in [
@@ -226,7 +226,7 @@ fn the_model_may_be_changed_where_it_is_not_forced() {
 }
 
 #[test]
-fn a_suffix_outranks_a_default() {
+fn a_suffix_takes_precedence_over_a_default() {
     let setup = setup(
         r#"payload:
   default:
@@ -253,7 +253,7 @@ fn a_suffix_outranks_a_default() {
 }
 
 #[test]
-fn parts_that_concern_thinking_are_made_to_fit() {
+fn reasoning_members_are_made_consistent() {
     let setup = setup(
         "payload:\n  override:\n    - {models: [{name: my-messages}], params: {thinking: {type: enabled, budget_tokens: 5000}, x: 1}}\n",
     );
@@ -270,7 +270,7 @@ fn parts_that_concern_thinking_are_made_to_fit() {
 }
 
 #[test]
-fn a_repeated_member_gets_past_no_rule() {
+fn a_repeated_member_cannot_bypass_a_rule() {
     let setup = setup(
         "payload:\n  override:\n    - {models: [{name: '*'}], params: {top_k: 77}}\n  filter:\n    - {models: [{name: '*'}], params: [gone]}\n",
     );
@@ -290,7 +290,7 @@ fn a_repeated_member_gets_past_no_rule() {
 }
 
 #[test]
-fn the_other_spelling_of_a_member_gets_past_no_rule() {
+fn another_spelling_of_a_member_cannot_bypass_a_rule() {
     let setup = setup(
         "payload:\n  default:\n    - {models: [{name: my-gemini}], params: {generationConfig.topP: 0.5, generationConfig.candidateCount: 1}}\n  override:\n    - {models: [{name: my-gemini}], params: {generationConfig.topK: 7, generation_config.max_output_tokens: 77}}\n  filter:\n    - {models: [{name: my-gemini}], params: [cachedContent, generationConfig.responseLogprobs]}\n",
     );
@@ -340,7 +340,7 @@ fn compaction_has_rules_of_its_own() {
 }
 
 #[test]
-fn tokens_are_counted_without_rules() {
+fn rules_do_not_apply_to_token_counts() {
     let setup = setup("payload:\n  override:\n    - {models: [{name: '*'}], params: {ruled: 1}}\n");
     for (path, body) in [
         (

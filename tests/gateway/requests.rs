@@ -1,15 +1,15 @@
-//! Requests as clients and configurations write them, that have to be understood or put right.
+//! Unusual requests and base URLs that are accepted or corrected.
 
-use holdfast::demo::{Ending, Manner, Step, Upstreams};
+use holdfast::unversioned::demo::{Ending, Manner, Step, Upstreams};
 use serde_json::{Value, json};
 
 use super::client::Answer;
-use super::harness::{ALL, Dialect, Setup, Wish, configuration};
+use super::harness::{ALL, Dialect, Options, Setup, configuration};
 
 const KEY: (&str, &str) = ("Authorization", "Bearer client-key");
 const TEXT: &str = "This is turn 1. You said: hello";
 
-/// Asks in Gemini's dialect for a model of `upstream`, with this query.
+/// Requests a model of `upstream` in Gemini's dialect, with this query.
 fn stream(setup: &Setup, upstream: Dialect, query: &str) -> Answer {
     let path = format!(
         "/v1beta/models/{}:streamGenerateContent{query}",
@@ -24,7 +24,7 @@ fn stream(setup: &Setup, upstream: Dialect, query: &str) -> Answer {
 }
 
 #[test]
-fn a_stream_is_an_array_unless_it_is_asked_for_as_events() {
+fn a_gemini_stream_is_an_array_without_alt_sse() {
     let setup = Setup::new();
     for upstream in ALL {
         for (query, is_array) in [
@@ -60,7 +60,7 @@ fn a_stream_is_an_array_unless_it_is_asked_for_as_events() {
 }
 
 #[test]
-fn an_array_that_fails_is_json_all_the_same() {
+fn an_array_that_breaks_off_is_valid_json() {
     let setup = Setup::new();
     for upstream in ALL {
         for ending in [
@@ -101,10 +101,10 @@ fn an_array_that_fails_is_json_all_the_same() {
 }
 
 #[test]
-fn what_is_refused_before_it_is_served_is_an_array_too() {
-    let setup = Setup::with(Wish {
+fn early_errors_of_arrays_are_arrays() {
+    let setup = Setup::with(Options {
         more: "limits: {body: 100, workers: 1, queue-timeout: 50ms}",
-        ..Wish::default()
+        ..Options::default()
     });
     let path = "/v1beta/models/m:streamGenerateContent";
     let other = "/v1beta/models/m:generateContent";
@@ -142,7 +142,7 @@ fn what_is_refused_before_it_is_served_is_an_array_too() {
 fn base_urls_may_end_with_the_version() {
     let upstreams = Upstreams::start().unwrap();
     let address = upstreams.address();
-    let text = configuration(address, &Wish::default());
+    let text = configuration(address, &Options::default());
     let (gemini, rest) = text.split_once("claude-api-key").unwrap();
     let (claude, rest) = rest.split_once("codex-api-key").unwrap();
     let plain = format!("http://{address}\"");
@@ -173,7 +173,7 @@ mod compressed {
 
     use super::*;
 
-    /// Answers everything with this stream, compressed, event by event in chunks, and does not say so.
+    /// Answers every request with this stream, compressed event by event in chunks, without `Content-Encoding`.
     fn serve(listener: &TcpListener, text: &str) {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { return };
@@ -210,7 +210,7 @@ mod compressed {
     }
 
     #[test]
-    fn what_nobody_says_of_a_stream_is_seen() {
+    fn an_undeclared_content_encoding_is_detected() {
         let setup = Setup::new();
         for upstream in ALL {
             let stream = setup
@@ -220,7 +220,7 @@ mod compressed {
             let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
             let address = listener.local_addr().unwrap();
             let serving = std::thread::spawn(move || serve(&listener, &stream));
-            let text = configuration(address, &Wish::default());
+            let text = configuration(address, &Options::default());
             let compressed = Setup::configured(Upstreams::start().unwrap(), &text);
             for client in ALL {
                 for streams in [true, false] {
@@ -247,7 +247,7 @@ mod compressed {
 }
 
 #[test]
-fn a_version_too_many_or_too_few_is_understood() {
+fn paths_with_two_versions_or_none_are_served() {
     let setup = Setup::new();
     for (dialect, path) in [
         (Dialect::Chat, "/v1/v1/chat/completions"),
@@ -278,7 +278,7 @@ fn a_version_too_many_or_too_few_is_understood() {
 }
 
 #[test]
-fn the_client_is_told_what_was_left_out() {
+fn dropped_tools_are_reported_to_the_client() {
     let setup = Setup::new();
     for streams in [false, true] {
         let mut body: Value =
@@ -305,7 +305,7 @@ fn the_client_is_told_what_was_left_out() {
 }
 
 #[test]
-fn more_than_one_answer_is_a_400_that_names_it() {
+fn more_than_one_choice_is_refused_by_name() {
     let setup = Setup::new();
     for upstream in [Dialect::Messages, Dialect::Responses] {
         let body = json!({"model": upstream.model(), "n": 2,
@@ -324,7 +324,7 @@ fn more_than_one_answer_is_a_400_that_names_it() {
     }
 }
 
-/// A conversation that each client may have, and no other vendor takes as it is.
+/// A conversation that is valid for the client's vendor and not for others.
 fn odd(client: Dialect) -> Value {
     let parameters = json!({"type": "object", "properties": {"at": {"type": "string"}}});
     let mark = json!({"type": "ephemeral"});
@@ -397,15 +397,15 @@ fn odd(client: Dialect) -> Value {
 }
 
 #[test]
-fn vendors_take_what_they_are_sent() {
+fn vendors_accept_translated_requests() {
     for chat in ["gpt-5.2", "mistral-small-latest"] {
-        take_what_they_are_sent(chat);
+        accept_translated_requests(chat);
     }
 }
 
-fn take_what_they_are_sent(chat: &str) {
+fn accept_translated_requests(chat: &str) {
     let upstreams = Upstreams::start().unwrap();
-    let text = configuration(upstreams.address(), &Wish::default());
+    let text = configuration(upstreams.address(), &Options::default());
     let text = text
         .replace("name: demo-messages", "name: claude-opus-4-6")
         .replace("name: demo-gemini", "name: gemini-3-pro")

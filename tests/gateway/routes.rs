@@ -1,11 +1,11 @@
-//! What is answered from memory, and who may ask.
+//! Routes that the gateway answers itself, and client keys.
 
 use serde_json::json;
 
-use super::harness::{ALL, Dialect, KEY, Setup, Wish};
+use super::harness::{ALL, Dialect, KEY, Options, Setup};
 
 #[test]
-fn a_key_counts_in_all_five_places() {
+fn a_key_is_accepted_in_all_five_places() {
     let setup = Setup::new();
     let get = |path: &str, headers: &[(&str, &str)]| {
         let answer = setup.client().call("GET", path, headers, b"");
@@ -49,7 +49,7 @@ fn a_key_counts_in_all_five_places() {
 }
 
 #[test]
-fn gemini_clis_own_endpoint_is_off_and_then_local() {
+fn the_gemini_cli_endpoint_is_off_by_default_and_local_only() {
     let setup = Setup::new();
     let path = "/v1internal:generateContent";
     let ask = |setup: &Setup, headers: &[(&str, &str)]| {
@@ -66,9 +66,9 @@ fn gemini_clis_own_endpoint_is_off_and_then_local() {
     assert_eq!(ask(&setup, &[("X-Api-Key", KEY)]), disabled);
     setup.stop();
 
-    let setup = Setup::with(Wish {
+    let setup = Setup::with(Options {
         more: "enable-gemini-cli-endpoint: true",
-        ..Wish::default()
+        ..Options::default()
     });
     assert_eq!(
         ask(&setup, &[("Host", "gateway")]),
@@ -87,7 +87,7 @@ fn gemini_clis_own_endpoint_is_off_and_then_local() {
 }
 
 #[test]
-fn open_routes_need_none() {
+fn public_routes_need_no_key() {
     let setup = Setup::new();
     let mut client = setup.client();
     let health = client.call("GET", "/healthz", &[], b"");
@@ -124,7 +124,7 @@ fn open_routes_need_none() {
 }
 
 #[test]
-fn models_are_listed_in_each_familys_shape() {
+fn models_are_listed_in_the_clients_format() {
     let setup = Setup::new();
     let get = |path: &str, headers: &[(&str, &str)]| {
         let mut all = vec![("X-Api-Key", KEY)];
@@ -160,7 +160,7 @@ fn models_are_listed_in_each_familys_shape() {
 }
 
 #[test]
-fn requests_that_cannot_be_understood() {
+fn invalid_requests_are_refused_by_name() {
     let setup = Setup::new();
     let ask = |path: &str, body: &[u8]| {
         let answer = setup
@@ -213,7 +213,7 @@ fn requests_that_cannot_be_understood() {
         assert!(message.contains(words), "{message} lacks {words}");
     }
     assert!(setup.records().is_empty());
-    // Depth is no reason to refuse: the upstream decides.
+    // Deep nesting is accepted: the upstream decides.
     let (status, _) = ask("/v1/chat/completions", &deep);
     assert_eq!(status, 400);
     assert_eq!(setup.reports(1)[0].attempts, 1);
@@ -227,7 +227,7 @@ fn requests_that_cannot_be_understood() {
 }
 
 #[test]
-fn every_answer_has_an_id_to_ask_about() {
+fn every_answer_has_a_request_id() {
     let setup = Setup::new();
     let first = setup.ask(Dialect::Chat, &["hello"], false);
     let second = setup.ask(Dialect::Chat, &["hello"], true);
@@ -258,7 +258,7 @@ fn every_answer_has_an_id_to_ask_about() {
 
 #[cfg(feature = "compression")]
 #[test]
-fn compressed_bodies_are_read() {
+fn compressed_bodies_are_decoded() {
     use std::io::Write;
 
     let setup = Setup::new();

@@ -1,13 +1,13 @@
-//! Where requests go when credentials fail, recover and are lost.
+//! Routing while credentials fail, recover and are removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use holdfast::demo::{Ending, Manner, Record, Script, Step, Upstreams};
+use holdfast::unversioned::demo::{Ending, Manner, Record, Script, Step, Upstreams};
 use serde_json::{Value, json};
 
-use super::harness::{ALL, Dialect, PATIENCE, Setup, Wish, configuration};
+use super::harness::{ALL, Dialect, Options, PATIENCE, Setup, configuration};
 
 fn status_with(status: u16, body: &Value) -> Step {
     Step::Status {
@@ -17,7 +17,7 @@ fn status_with(status: u16, body: &Value) -> Step {
     }
 }
 
-/// A stream of these events, whatever the dialect.
+/// A stream of these events.
 fn raw_stream(events: &[&str]) -> Step {
     let body: String = events.iter().map(|event| format!("{event}\n\n")).collect();
     Step::Answer(Manner {
@@ -34,7 +34,7 @@ fn session(id: &str) -> [(&'static str, &str); 1] {
 }
 
 #[test]
-fn an_overload_behind_the_opening_finds_another_credential() {
+fn an_overload_after_the_first_event_is_retried() {
     let openings: [(Dialect, &[&str]); 4] = [
         (
             Dialect::Messages,
@@ -71,12 +71,12 @@ fn an_overload_behind_the_opening_finds_another_credential() {
         let setup = Setup::new();
         let ask = || setup.ask_as(dialect, &["hello"], true, &session("s"));
         ask();
-        // The report of a stream comes behind its end.
+        // The report of a stream follows its end.
         setup.reports(1);
-        let home = setup.records()[0].key.clone();
+        let original = setup.records()[0].key.clone();
         setup
             .upstreams
-            .script(&home, Script::once(raw_stream(events)));
+            .script(&original, Script::once(raw_stream(events)));
         let answer = ask();
         assert_eq!(answer.status(), 200);
         let text = answer.text();
@@ -94,7 +94,7 @@ fn an_overload_behind_the_opening_finds_another_credential() {
 }
 
 #[test]
-fn an_answer_that_says_nothing_is_none() {
+fn an_empty_answer_is_retried() {
     let silent: [(Dialect, &[&str], Value); 4] = [
         (
             Dialect::Messages,
@@ -131,7 +131,7 @@ fn an_answer_that_says_nothing_is_none() {
     ];
     for (dialect, events, body) in silent {
         for streams in [true, false] {
-            // Codex answers in streams only.
+            // The Codex backend only streams.
             let step = match streams || dialect == Dialect::Responses {
                 true => raw_stream(events),
                 false => status_with(200, &body),
@@ -139,8 +139,8 @@ fn an_answer_that_says_nothing_is_none() {
             let setup = Setup::new();
             let ask = || setup.ask_as(dialect, &["hello"], streams, &session("s"));
             ask();
-            let home = setup.records()[0].key.clone();
-            setup.upstreams.script(&home, Script::once(step));
+            let original = setup.records()[0].key.clone();
+            setup.upstreams.script(&original, Script::once(step));
             let answer = ask();
             assert_eq!(answer.status(), 200, "{dialect:?}: {}", answer.text());
             assert_eq!(setup.records().len(), 3, "{dialect:?} {streams}");
@@ -154,7 +154,7 @@ fn an_answer_that_says_nothing_is_none() {
 }
 
 #[test]
-fn what_another_credential_refuses_is_left_out_once() {
+fn signatures_that_another_credential_refuses_are_removed_once() {
     let refusals = [
         (
             Dialect::Messages,
@@ -206,7 +206,7 @@ fn what_another_credential_refuses_is_left_out_once() {
             sent(&records[1])
         );
         assert!(sent(&records[1]).contains("two"));
-        // Refused again, the client is told.
+        // The second refusal is passed on to the client.
         setup.all_accounts(dialect, &refusal);
         let answer = setup.client().call(
             "POST",
@@ -221,14 +221,14 @@ fn what_another_credential_refuses_is_left_out_once() {
 
 /// A gateway whose credentials recover within a second.
 fn quick(accounts: usize) -> Setup {
-    Setup::with(Wish {
+    Setup::with(Options {
         accounts,
         more: "transient-error-cooldown-seconds: 1",
-        ..Wish::default()
+        ..Options::default()
     })
 }
 
-/// Who answered the last turn of each conversation.
+/// The credentials that answered the last turn of each conversation.
 fn answered(records: &[Record], turn: usize, conversations: usize) -> Vec<BTreeSet<String>> {
     (0..conversations)
         .map(|conversation| {
@@ -247,7 +247,7 @@ fn answered(records: &[Record], turn: usize, conversations: usize) -> Vec<BTreeS
 }
 
 #[test]
-fn no_turn_of_fifty_conversations_is_lost() {
+fn fifty_conversations_survive_failures() {
     const CONVERSATIONS: usize = 50;
     const TURNS: usize = 6;
     for dialect in ALL {
@@ -259,7 +259,7 @@ fn no_turn_of_fifty_conversations_is_lost() {
                 let (setup, barrier) = (&setup, &barrier);
                 scope.spawn(move || {
                     let id = format!("s{conversation}");
-                    // Half of the clients name their sessions.
+                    // Half of the clients send session ids.
                     let headers: &[(&str, &str)] = match conversation % 2 {
                         0 => &[("X-Session-ID", id.as_str())],
                         _ => &[],
@@ -318,8 +318,8 @@ fn no_turn_of_fifty_conversations_is_lost() {
             .map(|keys| keys.into_iter().next().unwrap())
             .collect();
         let mut spread: BTreeMap<&String, usize> = BTreeMap::new();
-        for home in &homes {
-            *spread.entry(home).or_default() += 1;
+        for original in &homes {
+            *spread.entry(original).or_default() += 1;
         }
         assert!(
             spread.values().all(|count| *count == 10),
@@ -329,11 +329,11 @@ fn no_turn_of_fifty_conversations_is_lost() {
             for (conversation, keys) in answered(&records, turn, CONVERSATIONS).iter().enumerate() {
                 let what = format!("{dialect:?} {conversation} {turn}: {keys:?}");
                 assert!(!keys.is_empty(), "{what}");
-                // The one that never failed lost nobody.
+                // The credential that never failed kept all its sessions.
                 if homes[conversation] == account(5) {
                     assert_eq!(*keys, BTreeSet::from([account(5)]), "{what}");
                 }
-                // The one that refused its key is asked by nobody after that, not even for a while.
+                // The credential with the refused key gets no further requests.
                 if turn > 3 {
                     assert!(!keys.contains(&account(3)), "{what}");
                 }
@@ -343,7 +343,7 @@ fn no_turn_of_fifty_conversations_is_lost() {
 }
 
 #[test]
-fn sessions_come_home_when_their_credential_recovers() {
+fn sessions_return_when_their_credential_recovers() {
     for dialect in ALL {
         let setup = quick(3);
         let ask = || {
@@ -356,31 +356,31 @@ fn sessions_come_home_when_their_credential_recovers() {
             );
             setup.records()[before..].last().unwrap().key.clone()
         };
-        let home = ask();
+        let original = ask();
         setup
             .upstreams
-            .script(&home, Script::once(Step::status(503)));
-        let lent = ask();
-        assert_ne!(lent, home);
+            .script(&original, Script::once(Step::status(503)));
+        let standby = ask();
+        assert_ne!(standby, original);
         let deadline = Instant::now() + PATIENCE;
         loop {
             let now = ask();
-            if now == home {
+            if now == original {
                 break;
             }
-            assert_eq!(now, lent, "always the same one stands in");
-            assert!(Instant::now() < deadline, "it never came home");
+            assert_eq!(now, standby, "the standby is always the same");
+            assert!(Instant::now() < deadline, "the session did not return");
         }
-        assert_eq!(ask(), home);
+        assert_eq!(ask(), original);
     }
 }
 
 #[test]
-fn a_quota_is_waited_for_where_the_configuration_says_so() {
-    let setup = Setup::with(Wish {
+fn a_quota_is_awaited_if_configured() {
+    let setup = Setup::with(Options {
         accounts: 1,
         more: "request-retry: 1\nmax-retry-interval: 5s",
-        ..Wish::default()
+        ..Options::default()
     });
     let key = Dialect::Chat.account(1);
     setup
@@ -394,7 +394,7 @@ fn a_quota_is_waited_for_where_the_configuration_says_so() {
         "not before it is due"
     );
     assert_eq!(setup.records().len(), 2);
-    // A client that leaves while it waits is noticed, and the credential not asked again.
+    // A client that disconnects while it waits is detected, and the credential is not called again.
     setup
         .upstreams
         .script(&key, Script::once(Step::retry_after(4)));
@@ -416,7 +416,7 @@ fn a_quota_is_waited_for_where_the_configuration_says_so() {
 }
 
 #[test]
-fn when_everybody_is_out_of_quota_the_client_hears_when_to_come_back() {
+fn retry_after_is_sent_when_all_quotas_are_used_up() {
     let setup = Setup::new();
     setup.all_accounts(Dialect::Messages, &Step::retry_after(90));
     setup.upstreams.script(
@@ -448,14 +448,14 @@ fn when_everybody_is_out_of_quota_the_client_hears_when_to_come_back() {
 }
 
 #[test]
-fn a_client_that_leaves_in_the_middle_costs_its_credential_nothing() {
+fn a_client_that_disconnects_is_no_failure_of_its_credential() {
     let setup = Setup::new();
     for dialect in ALL {
         let id = format!("{dialect:?}");
         setup.ask_as(dialect, &["hello"], true, &session(&id));
-        let home = setup.records().last().unwrap().key.clone();
+        let original = setup.records().last().unwrap().key.clone();
         setup.upstreams.script(
-            &home,
+            &original,
             Script::once(Step::trickle(50, Duration::from_secs(60))),
         );
         let mut client = setup.client();
@@ -472,23 +472,28 @@ fn a_client_that_leaves_in_the_middle_costs_its_credential_nothing() {
         client.chunk().unwrap();
         drop(client);
         assert!(setup.upstreams.wait_for(PATIENCE, |records| {
-            let is_over = |r: &Record| matches!(r.outcome, holdfast::demo::Outcome::ClientGone(_));
+            let is_over = |r: &Record| {
+                matches!(
+                    r.outcome,
+                    holdfast::unversioned::demo::Outcome::ClientGone(_)
+                )
+            };
             records.last().is_some_and(is_over)
         }));
         setup.ask_as(dialect, &["hello"], false, &session(&id));
-        assert_eq!(setup.records().last().unwrap().key, home);
+        assert_eq!(setup.records().last().unwrap().key, original);
     }
     assert_eq!(setup.reports(12).last().unwrap().decision, "sticky");
 }
 
 #[test]
-fn a_break_within_an_answer_counts_against_its_credential() {
+fn a_broken_answer_is_a_failure_of_its_credential() {
     let setup = Setup::new();
     setup.ask_as(Dialect::Messages, &["hello"], true, &session("s"));
-    let home = setup.records()[0].key.clone();
+    let original = setup.records()[0].key.clone();
     setup
         .upstreams
-        .script(&home, Script::once(Step::ending(Ending::Reset(4))));
+        .script(&original, Script::once(Step::ending(Ending::Reset(4))));
     setup.ask_as(Dialect::Messages, &["hello"], true, &session("s"));
     setup.ask_as(Dialect::Messages, &["hello"], true, &session("s"));
     let decisions: Vec<_> = setup
@@ -500,7 +505,7 @@ fn a_break_within_an_answer_counts_against_its_credential() {
 }
 
 #[test]
-fn conversations_without_a_name_part_where_they_differ() {
+fn conversations_without_id_branch_where_they_differ() {
     let setup = Setup::new();
     let opening = "You are given a long template that is the same for everybody, ".repeat(4);
     let mut homes = BTreeMap::new();
@@ -518,16 +523,16 @@ fn conversations_without_a_name_part_where_they_differ() {
         }
     }
     let mut spread: BTreeMap<String, usize> = BTreeMap::new();
-    for home in homes.into_values() {
-        *spread.entry(home).or_default() += 1;
+    for original in homes.into_values() {
+        *spread.entry(original).or_default() += 1;
     }
     assert_eq!(spread.into_values().collect::<Vec<_>>(), [3, 3, 3]);
 }
 
 #[test]
-fn the_compatible_hash_is_there_for_those_who_want_it() {
+fn the_compatible_hash_can_be_configured() {
     let upstreams = Upstreams::start().unwrap();
-    let text = configuration(upstreams.address(), &Wish::default()).replace(
+    let text = configuration(upstreams.address(), &Options::default()).replace(
         "session-affinity: true",
         "session-affinity: true\n  session-affinity-mode: hash",
     );
@@ -549,14 +554,14 @@ fn the_compatible_hash_is_there_for_those_who_want_it() {
 }
 
 #[test]
-fn subagents_are_sessions_of_their_own() {
+fn subagents_have_their_own_sessions() {
     for (more, expected) in [("", 5), ("\n  session-affinity-subagents: true", 1)] {
         let upstreams = Upstreams::start().unwrap();
-        let wish = Wish {
+        let options = Options {
             accounts: 5,
-            ..Wish::default()
+            ..Options::default()
         };
-        let text = configuration(upstreams.address(), &wish).replace(
+        let text = configuration(upstreams.address(), &options).replace(
             "session-affinity: true",
             &format!("session-affinity: true{more}"),
         );
@@ -582,7 +587,7 @@ fn subagents_are_sessions_of_their_own() {
 }
 
 #[test]
-fn a_suffix_is_no_other_session_and_no_other_model() {
+fn a_suffix_changes_neither_session_nor_model() {
     let setup = Setup::new();
     let ask = |model: &str| {
         let mut body: Value =
@@ -601,25 +606,25 @@ fn a_suffix_is_no_other_session_and_no_other_model() {
         assert_eq!(answer.status(), 200, "{}", answer.text());
         setup.records().last().unwrap().key.clone()
     };
-    let home = ask("my-messages");
-    assert_eq!(ask("my-messages(high)"), home);
+    let original = ask("my-messages");
+    assert_eq!(ask("my-messages(high)"), original);
     setup
         .upstreams
-        .script(&home, Script::once(Step::status(503)));
-    let lent = ask("my-messages(high)");
-    assert_ne!(lent, home);
-    assert_eq!(ask("my-messages"), lent, "both see the block");
+        .script(&original, Script::once(Step::status(503)));
+    let standby = ask("my-messages(high)");
+    assert_ne!(standby, original);
+    assert_eq!(ask("my-messages"), standby, "both see the block");
 }
 
 #[test]
-fn an_answer_is_followed_to_the_credential_that_keeps_it() {
+fn a_previous_response_selects_its_credential() {
     let setup = Setup::new();
     for streams in [false, true] {
         let mut homes = BTreeSet::new();
         for n in 0..6 {
             let text = format!("question {n} {streams}");
             let answer = setup.ask(Dialect::Responses, &[&text], streams);
-            let home = setup.records().last().unwrap().key.clone();
+            let original = setup.records().last().unwrap().key.clone();
             let id = match streams {
                 false => answer.json()["id"].as_str().unwrap().to_owned(),
                 true => {
@@ -636,20 +641,24 @@ fn an_answer_is_followed_to_the_credential_that_keeps_it() {
                 &[("Authorization", "Bearer client-key")],
                 body.to_string().as_bytes(),
             );
-            assert_eq!(setup.records().last().unwrap().key, home, "{n} {streams}");
-            homes.insert(home);
+            assert_eq!(
+                setup.records().last().unwrap().key,
+                original,
+                "{n} {streams}"
+            );
+            homes.insert(original);
         }
         assert_eq!(homes.len(), 3);
     }
 }
 
 #[test]
-fn a_decision_is_told_to_those_who_debug() {
+fn debug_headers_show_the_credential_and_session() {
     let answer = Setup::new().ask_as(Dialect::Chat, &["hello"], false, &session("s"));
     assert_eq!(answer.header("x-holdfast-credential"), None);
-    let setup = Setup::with(Wish {
+    let setup = Setup::with(Options {
         more: "debug: true",
-        ..Wish::default()
+        ..Options::default()
     });
     for streams in [false, true] {
         let answer = setup.ask_as(Dialect::Chat, &["hello"], streams, &session("s"));
@@ -667,8 +676,8 @@ fn sessions_survive_a_restart() {
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join("sessions");
     let upstreams = Upstreams::start().unwrap();
-    let wish = Wish::default();
-    let text = configuration(upstreams.address(), &wish).replace(
+    let options = Options::default();
+    let text = configuration(upstreams.address(), &options).replace(
         "session-affinity: true",
         &format!(
             "session-affinity: true\n  session-affinity-file: {}",
@@ -696,7 +705,7 @@ fn sessions_survive_a_restart() {
         let now: Vec<String> = (0..7).rev().map(|n| ask(&setup, n, turns)).collect();
         assert!(now.iter().eq(homes.iter().rev()), "{turns}");
     }
-    // A damaged line is one session.
+    // A damaged line loses one session.
     setup.stop_gateway();
     let kept = std::fs::read(&file).unwrap();
     let mut lines: Vec<Vec<u8>> = kept.split(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
@@ -712,7 +721,7 @@ fn sessions_survive_a_restart() {
     let decisions: Vec<&str> = (0..7).map(|n| decided(&setup, n)).collect();
     let lost = decisions.iter().filter(|decision| **decision == "new");
     assert_eq!(lost.count(), 1, "{decisions:?}");
-    // A file that is none is no reason not to start.
+    // An invalid file does not prevent the start.
     setup.stop_gateway();
     std::fs::write(&file, b"\xff\x00 what is this").unwrap();
     setup.restart(&text);
@@ -721,7 +730,7 @@ fn sessions_survive_a_restart() {
 }
 
 #[test]
-fn auto_is_the_newest_model_that_can_be_served() {
+fn auto_is_the_newest_available_model() {
     let upstreams = Upstreams::start().unwrap();
     let address = upstreams.address();
     let text = format!(

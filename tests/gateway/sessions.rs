@@ -1,10 +1,10 @@
-//! Conversations stay where their cache is.
+//! Session affinity.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast::demo::{Script, Step};
+use holdfast::unversioned::demo::{Script, Step};
 
-use super::harness::{ALL, Dialect, Setup, Wish, configuration, parse};
+use super::harness::{ALL, Dialect, Options, Setup, configuration, parse};
 
 fn keys(setup: &Setup) -> Vec<String> {
     setup
@@ -15,7 +15,7 @@ fn keys(setup: &Setup) -> Vec<String> {
 }
 
 #[test]
-fn a_named_session_stays_in_every_dialect() {
+fn a_named_session_keeps_its_credential_in_every_dialect() {
     let setup = Setup::new();
     for dialect in ALL {
         setup.upstreams.clear_records();
@@ -34,7 +34,7 @@ fn a_named_session_stays_in_every_dialect() {
             "{cached:?}"
         );
     }
-    // The report of a stream may come behind that of the next request.
+    // The report of a stream may follow that of the next request.
     let reports = setup.reports(24);
     let count = |decision| {
         let decisions = reports.iter().map(|report| report.decision);
@@ -48,7 +48,7 @@ fn a_named_session_stays_in_every_dialect() {
 }
 
 #[test]
-fn a_nameless_conversation_is_known_by_its_opening() {
+fn a_conversation_without_id_is_recognized_by_its_prefix() {
     let setup = Setup::new();
     let mut texts = vec!["tell me a story"];
     for more in ["go on", "and then?", "the end?"] {
@@ -66,7 +66,7 @@ fn a_nameless_conversation_is_known_by_its_opening() {
 }
 
 #[test]
-fn new_sessions_take_turns() {
+fn new_sessions_are_distributed_round_robin() {
     let setup = Setup::new();
     for n in 0..9 {
         setup.ask(Dialect::Messages, &[&format!("conversation {n}")], false);
@@ -79,10 +79,10 @@ fn new_sessions_take_turns() {
 }
 
 #[test]
-fn fill_first_fills_the_first() {
-    let setup = Setup::with(Wish {
+fn fill_first_uses_the_first_credential() {
+    let setup = Setup::with(Options {
         strategy: "fill-first",
-        ..Wish::default()
+        ..Options::default()
     });
     for n in 0..5 {
         setup.ask(Dialect::Chat, &[&format!("conversation {n}")], false);
@@ -108,7 +108,7 @@ fn sessions_of_different_clients_are_different() {
 }
 
 #[test]
-fn a_session_is_lent_while_its_credential_is_ill() {
+fn a_session_fails_over_while_its_credential_fails() {
     let setup = Setup::new();
     let ask = || {
         setup.ask_as(
@@ -159,9 +159,9 @@ fn a_reload_keeps_the_sessions_of_credentials_that_stay() {
         .collect();
     let fewer = configuration(
         setup.upstreams.address(),
-        &Wish {
+        &Options {
             accounts: 2,
-            ..Wish::default()
+            ..Options::default()
         },
     );
     assert!(setup.gateway().reload(parse(&fewer)).is_empty());
@@ -176,9 +176,9 @@ fn a_reload_keeps_the_sessions_of_credentials_that_stay() {
 }
 
 #[test]
-fn without_affinity_nothing_sticks() {
-    let upstreams = holdfast::demo::Upstreams::start().unwrap();
-    let text = configuration(upstreams.address(), &Wish::default())
+fn without_affinity_sessions_have_no_credential() {
+    let upstreams = holdfast::unversioned::demo::Upstreams::start().unwrap();
+    let text = configuration(upstreams.address(), &Options::default())
         .replace("session-affinity: true", "session-affinity: false");
     let setup = Setup::configured(upstreams, &text);
     for _ in 0..3 {
@@ -190,7 +190,7 @@ fn without_affinity_nothing_sticks() {
 }
 
 #[test]
-fn parallel_first_requests_of_a_session_agree() {
+fn parallel_first_requests_of_a_session_use_one_credential() {
     let setup = Setup::new();
     std::thread::scope(|scope| {
         for _ in 0..32 {
@@ -203,12 +203,12 @@ fn parallel_first_requests_of_a_session_agree() {
 }
 
 #[test]
-fn a_session_is_forgotten_in_its_time() {
-    let setup = Setup::with(Wish {
+fn a_session_expires() {
+    let setup = Setup::with(Options {
         more: "",
-        ..Wish::default()
+        ..Options::default()
     });
-    let text = configuration(setup.upstreams.address(), &Wish::default()).replace(
+    let text = configuration(setup.upstreams.address(), &Options::default()).replace(
         "session-affinity: true",
         "session-affinity: true\n  session-affinity-ttl: 1ms",
     );
@@ -230,9 +230,9 @@ fn a_session_is_forgotten_in_its_time() {
 }
 
 #[test]
-fn only_so_many_beginnings_are_remembered() {
-    let upstreams = holdfast::demo::Upstreams::start().unwrap();
-    let text = configuration(upstreams.address(), &Wish::default()).replace(
+fn the_number_of_stored_prefixes_is_limited() {
+    let upstreams = holdfast::unversioned::demo::Upstreams::start().unwrap();
+    let text = configuration(upstreams.address(), &Options::default()).replace(
         "session-affinity: true",
         "session-affinity: true\n  session-affinity-names: 1024",
     );
@@ -253,7 +253,7 @@ fn only_so_many_beginnings_are_remembered() {
 }
 
 #[test]
-fn a_session_moves_to_a_higher_priority_where_that_is_asked_for() {
+fn a_session_moves_to_a_higher_priority_if_configured() {
     for (more, expected) in [
         ("", Dialect::Messages.account(1)),
         (
@@ -261,9 +261,9 @@ fn a_session_moves_to_a_higher_priority_where_that_is_asked_for() {
             "better".to_owned(),
         ),
     ] {
-        let setup = Setup::with(Wish {
+        let setup = Setup::with(Options {
             accounts: 1,
-            ..Wish::default()
+            ..Options::default()
         });
         let ask = || {
             let headers = [("X-Session-ID", "s")];
@@ -272,11 +272,11 @@ fn a_session_moves_to_a_higher_priority_where_that_is_asked_for() {
         };
         assert_eq!(ask(), Dialect::Messages.account(1));
         let address = setup.upstreams.address();
-        let wish = Wish {
+        let options = Options {
             accounts: 1,
-            ..Wish::default()
+            ..Options::default()
         };
-        let text = configuration(address, &wish)
+        let text = configuration(address, &options)
             .replace("session-affinity: true", &format!("session-affinity: true{more}"))
             .replace("claude-api-key:\n", &format!("claude-api-key:\n  - {{api-key: better, priority: 9, base-url: \"http://{address}\", models: [{{name: demo-messages, alias: {}}}]}}\n", Dialect::Messages.model()));
         setup.gateway().reload(parse(&text));
@@ -285,9 +285,9 @@ fn a_session_moves_to_a_higher_priority_where_that_is_asked_for() {
 }
 
 #[test]
-fn one_client_cannot_put_out_the_sessions_of_another() {
-    let upstreams = holdfast::demo::Upstreams::start().unwrap();
-    let text = configuration(upstreams.address(), &Wish::default()).replace(
+fn one_client_cannot_evict_the_sessions_of_another() {
+    let upstreams = holdfast::unversioned::demo::Upstreams::start().unwrap();
+    let text = configuration(upstreams.address(), &Options::default()).replace(
         "session-affinity: true",
         "session-affinity: true\n  session-affinity-names: 1024",
     );

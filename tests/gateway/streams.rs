@@ -1,10 +1,10 @@
-//! Streams that take their time, and what goes on meanwhile.
+//! Slow streams, and other requests meanwhile.
 
 use std::time::Duration;
 
-use holdfast::demo::Step;
+use holdfast::unversioned::demo::Step;
 
-use super::harness::{Dialect, KEY, PATIENCE, Setup, Wish};
+use super::harness::{Dialect, KEY, Options, PATIENCE, Setup};
 
 #[test]
 fn events_arrive_one_by_one() {
@@ -29,10 +29,10 @@ fn events_arrive_one_by_one() {
 }
 
 #[test]
-fn health_is_told_while_every_worker_streams() {
-    let setup = Setup::with(Wish {
+fn health_is_answered_while_all_workers_stream() {
+    let setup = Setup::with(Options {
         more: "limits: {workers: 2, queue-timeout: 200ms}",
-        ..Wish::default()
+        ..Options::default()
     });
     setup.all_accounts(Dialect::Chat, &Step::trickle(100, Duration::from_secs(60)));
     let streams: Vec<_> = (0..2)
@@ -59,7 +59,7 @@ fn health_is_told_while_every_worker_streams() {
     assert!(setup.upstreams.wait_for(PATIENCE, |records| {
         records
             .iter()
-            .all(|r| r.outcome != holdfast::demo::Outcome::UnderWay)
+            .all(|r| r.outcome != holdfast::unversioned::demo::Outcome::UnderWay)
     }));
     super::harness::eventually(|| setup.gateway().active() == 0);
     assert_eq!(
@@ -69,7 +69,7 @@ fn health_is_told_while_every_worker_streams() {
 }
 
 #[test]
-fn many_streams_run_side_by_side() {
+fn many_streams_run_in_parallel() {
     let setup = Setup::new();
     setup.all_accounts(
         Dialect::Messages,
@@ -97,10 +97,10 @@ fn many_streams_run_side_by_side() {
 }
 
 #[test]
-fn silence_is_filled_where_that_is_configured() {
-    let setup = Setup::with(Wish {
+fn keep_alives_fill_pauses_if_configured() {
+    let setup = Setup::with(Options {
         more: "streaming: {keepalive-seconds: 1}",
-        ..Wish::default()
+        ..Options::default()
     });
     setup.all_accounts(
         Dialect::Chat,

@@ -1,22 +1,22 @@
-//! What requests have cost, as the statistics tell it.
+//! Usage statistics.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use holdfast::demo::{Ending, Script, Step, Upstreams};
+use holdfast::unversioned::demo::{Ending, Script, Step, Upstreams};
 use serde_json::{Value, json};
 
-use super::harness::{ALL, Dialect, Setup, Wish, configuration, eventually, parse};
+use super::harness::{ALL, Dialect, Options, Setup, configuration, eventually, parse};
 
 const ON: &str = "usage-statistics-enabled: true";
 const MASKED: &str = "clie...-key";
 
-fn wish() -> Wish {
-    Wish {
+fn options() -> Options {
+    Options {
         more: ON,
-        ..Wish::default()
+        ..Options::default()
     }
 }
 
@@ -24,7 +24,7 @@ fn shown(setup: &Setup) -> Value {
     serde_json::to_value(setup.gateway().usage()).unwrap()
 }
 
-/// The statistics once there are so many attempts in them: they are entered behind the answer.
+/// Waits until the statistics have this many attempts: they are recorded after the answer.
 fn after(setup: &Setup, attempts: u64) -> Value {
     eventually(|| setup.gateway().usage().total_requests >= attempts);
     let json = shown(setup);
@@ -38,8 +38,8 @@ fn details(json: &Value, dialect: Dialect) -> Vec<Value> {
 }
 
 #[test]
-fn every_attempt_is_entered_with_its_tokens() {
-    let setup = Setup::with(wish());
+fn every_attempt_is_recorded_with_its_tokens() {
+    let setup = Setup::with(options());
     for (index, dialect) in ALL.into_iter().enumerate() {
         for streams in [true, false] {
             assert_eq!(setup.ask(dialect, &["hello"], streams).status(), 200);
@@ -79,8 +79,8 @@ fn every_attempt_is_entered_with_its_tokens() {
 }
 
 #[test]
-fn each_of_several_attempts_counts() {
-    let setup = Setup::with(wish());
+fn each_of_several_attempts_is_recorded() {
+    let setup = Setup::with(options());
     let session = [("X-Session-ID", "one")];
     setup.ask_as(Dialect::Chat, &["hello"], false, &session);
     after(&setup, 1);
@@ -108,8 +108,8 @@ fn each_of_several_attempts_counts() {
 }
 
 #[test]
-fn an_answer_that_ends_badly_has_failed() {
-    let setup = Setup::with(wish());
+fn an_answer_that_breaks_off_is_recorded_as_failed() {
+    let setup = Setup::with(options());
     setup.all_accounts(Dialect::Messages, &Step::ending(Ending::Cut(4)));
     setup.ask(Dialect::Messages, &["some more words than four"], true);
     let json = after(&setup, 1);
@@ -137,8 +137,8 @@ fn an_answer_that_ends_badly_has_failed() {
 }
 
 #[test]
-fn counting_is_not_entered() {
-    let setup = Setup::with(wish());
+fn token_counts_are_not_recorded() {
+    let setup = Setup::with(options());
     let body = Dialect::Messages.body(&["hello"], false);
     let key = [("X-Api-Key", "client-key")];
     let path = "/v1/messages/count_tokens";
@@ -151,9 +151,9 @@ fn counting_is_not_entered() {
 }
 
 #[test]
-fn clients_without_keys_are_known_by_their_routes() {
+fn anonymous_clients_are_recorded_by_route() {
     let upstreams = Upstreams::start().unwrap();
-    let text = configuration(upstreams.address(), &wish())
+    let text = configuration(upstreams.address(), &options())
         .replace("api-keys: [client-key, other-key]", "api-keys: []");
     let setup = Setup::configured(upstreams, &text);
     for dialect in ALL {
@@ -176,14 +176,14 @@ fn clients_without_keys_are_known_by_their_routes() {
 }
 
 #[test]
-fn it_is_switched_on_and_off_while_running() {
+fn a_reload_switches_statistics_on_and_off() {
     let upstreams = Upstreams::start().unwrap();
-    let off = configuration(upstreams.address(), &Wish::default());
-    let on = configuration(upstreams.address(), &wish());
+    let off = configuration(upstreams.address(), &Options::default());
+    let on = configuration(upstreams.address(), &options());
     let setup = Setup::configured(upstreams, &off);
     let ask = |requests| {
         setup.ask(Dialect::Chat, &["hello"], false);
-        // The report comes behind the entry.
+        // The report follows the record.
         setup.reports(requests);
         shown(&setup)["total_requests"].clone()
     };
@@ -197,11 +197,11 @@ fn it_is_switched_on_and_off_while_running() {
 }
 
 #[test]
-fn a_file_keeps_it_over_a_restart() {
+fn statistics_survive_a_restart() {
     let folder = folder("kept");
     let file = folder.join("usage.json");
     let upstreams = Upstreams::start().unwrap();
-    let text = configuration(upstreams.address(), &wish())
+    let text = configuration(upstreams.address(), &options())
         + &format!("usage-statistics-file: \"{}\"\n", file.display());
     let mut setup = Setup::configured(upstreams, &text);
     setup.ask(Dialect::Chat, &["hello"], false);
@@ -214,7 +214,7 @@ fn a_file_keeps_it_over_a_restart() {
     setup.ask(Dialect::Chat, &["hello"], false);
     after(&setup, 2);
 
-    // What cannot be read is not written over.
+    // An unreadable file is not overwritten.
     setup.stop_gateway();
     fs::write(&file, "{\"usage\": 7}").unwrap();
     setup.restart(&text);

@@ -21,7 +21,7 @@ fn key_file(folder: &Folder, content: &str) -> String {
     path.display().to_string()
 }
 
-const LOST: &str = "there is no client key left in it";
+const LOST: &str = "no client keys are left";
 
 #[test]
 fn lost_keys_close_the_gateway_at_the_start() {
@@ -63,7 +63,7 @@ fn lost_keys_stay_while_it_runs() {
     let mut lost = |cause: &dyn Fn()| {
         cause();
         told += 1;
-        let line = format!("{LOST}: the old client keys stay");
+        let line = format!("{LOST}: the previous client keys stay valid");
         eventually(
             || program.printed().matches(&line).count() >= told,
             || program.printed(),
@@ -93,7 +93,7 @@ fn without_keys_only_this_host_is_listened_to() {
     let program = serving(&path);
     assert_eq!(status(&program, ""), 200);
     program.expect("listens on 127.0.0.1 and ::1 only");
-    program.expect("there are no client keys: programs of this host are served, and nobody else");
+    program.expect("no client keys are configured: only programs on this host are served");
     let printed = program.printed();
     assert!(
         !printed.contains("://0.0.0.0") && !printed.contains("://[::]"),
@@ -123,7 +123,7 @@ fn others_are_served_without_keys_only_where_that_is_asked_for() {
     assert_eq!(code, Some(1), "{out}{err}");
     assert!((out + &err).contains("allow-anonymous lets everybody in"));
     let program = serving(&path);
-    program.expect("allow-anonymous: everybody who reaches this host is served, without a key");
+    program.expect("allow-anonymous: requests from any host are served without a client key");
     program.expect("listening on http://0.0.0.0:");
     // Without that word it is not taken up.
     fs::write(&path, open).unwrap();
@@ -139,7 +139,7 @@ fn keys_that_go_do_not_open_what_others_reach() {
     program.expect("listening on http://");
     fs::write(&path, "port: 0\napi_keys: [k]\n").unwrap();
     program.expect(
-        "it has no client keys, and others than this host can connect: the old client keys stay",
+        "no client keys are configured, and other hosts can connect: the previous client keys stay valid",
     );
     let printed = program.printed();
     let (_, rest) = printed.split_once("listening on http://").unwrap();

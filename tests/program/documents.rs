@@ -39,7 +39,7 @@ fn blocks<'t>(text: &'t str, language: &str) -> Vec<&'t str> {
 #[cfg(feature = "demo")]
 #[test]
 fn every_command_runs() {
-    let upstreams = holdfast::demo::Upstreams::start().unwrap();
+    let upstreams = holdfast::unversioned::demo::Upstreams::start().unwrap();
     let config = format!(
         "host: 127.0.0.1\nport: 0\napi-keys: [k]\nclaude-api-key: [{{api-key: k, base-url: 'http://{}'}}]\n",
         upstreams.address()

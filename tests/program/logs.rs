@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use holdfast::demo::{Ending, Manner, Script, Step, Upstreams};
+use holdfast::unversioned::demo::{Ending, Manner, Script, Step, Upstreams};
 use serde_json::Value;
 
 use super::harness::{Folder, Program, call, call_with, eventually};
@@ -309,7 +309,11 @@ fn every_line_of_a_request_has_its_id() {
     let id = header(&answer, "X-Request-Id");
     setup.program.expect("500 | ");
     let printed = setup.program.printed();
-    for part in ["is asked for demo-messages", " answered 500: ", "500 | "] {
+    for part in [
+        "requesting demo-messages from ",
+        " answered 500: ",
+        "500 | ",
+    ] {
         let mut lines = printed
             .lines()
             .filter(|line| line.contains(part))

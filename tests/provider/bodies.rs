@@ -1,4 +1,4 @@
-//! Whole answers on their way to the client.
+//! Relaying whole answers.
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn pump(server: &Server, rename: Option<Rename>) -> Result<Pumped, Failure> {
 }
 
 #[test]
-fn pass_as_they_came() {
+fn whole_answers_are_unchanged() {
     let body = r#"{"model":"big-1","choices":[{"text":"a"}], "usage":{"prompt_tokens":7}}"#;
     for answer in [json_answer(body), stream_answer(&[body])] {
         let server = Server::answering(answer);
@@ -38,7 +38,7 @@ fn long() -> String {
 }
 
 #[test]
-fn are_streamed_when_they_are_long() {
+fn long_answers_are_relayed_in_pieces() {
     let body = long();
     let server = Server::answering(json_answer(&body));
     let (length, lane, relayed) = pump(&server, None).unwrap();
@@ -52,7 +52,7 @@ fn are_streamed_when_they_are_long() {
 }
 
 #[test]
-fn may_be_errors_in_spite_of_their_status() {
+fn errors_with_status_200_are_failures() {
     for (body, status) in [
         ("{\"error\":{\"code\":403,\"message\":\"m\"}}", 403),
         ("{\"code\":1,\"msg\":\"m\"}", 502),
@@ -65,7 +65,7 @@ fn may_be_errors_in_spite_of_their_status() {
 }
 
 #[test]
-fn that_break_off_are_failures_or_lack_their_end() {
+fn answers_that_break_off_are_failures_or_incomplete() {
     let answer = json_answer("{\"choices\":[]}");
     let server = Server::answering_once(&answer[..answer.len() - 1]);
     assert_eq!(pump(&server, None).unwrap_err().kind, FailureKind::Broken);
@@ -82,7 +82,7 @@ fn that_break_off_are_failures_or_lack_their_end() {
 }
 
 #[test]
-fn without_length_do_not_end_with_a_reset() {
+fn a_reset_does_not_end_an_answer_without_length() {
     let body = r#"{"choices":[{"text":"a"}]}"#;
     let resets = Arc::new(AtomicBool::new(false));
     let (go, gone) = mpsc::channel::<()>();
@@ -110,7 +110,7 @@ fn without_length_do_not_end_with_a_reset() {
 }
 
 #[test]
-fn made_here_are_read_like_those_that_came() {
+fn generated_answers_are_read_like_relayed_ones() {
     let mut made = answer_in(&[], false);
     made.body = Box::new(Cursor::new(b"{}"));
     assert_eq!(

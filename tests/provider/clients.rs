@@ -1,4 +1,4 @@
-//! Clients that are waited for, and go.
+//! Test clients that disconnect.
 
 use std::cell::Cell;
 use std::io::{self, Write};
@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use holdfast::exchange::{Client, Gone, Waiter};
+use holdfast::unversioned::exchange::{Client, Gone, Waiter};
 use rustix::event::PollFlags;
 
 /// A client at the other end of a socket pair.
@@ -28,13 +28,13 @@ fn waiter(socket: UnixStream, other: Option<UnixStream>, goes_at: Option<Instant
     }))
 }
 
-/// Waits for a client that goes after a while.
+/// A waiter whose client disconnects after `time`.
 pub fn going_after(time: Duration) -> Waiter {
     let (socket, other) = UnixStream::pair().unwrap();
     waiter(socket, Some(other), Some(Instant::now() + time))
 }
 
-/// Waits for a client that hangs up when the other end is dropped.
+/// A waiter whose client disconnects when the other end is dropped.
 pub fn hanging_up() -> (Waiter, UnixStream) {
     let (socket, other) = UnixStream::pair().unwrap();
     (waiter(socket, None, None), other)

@@ -1,9 +1,9 @@
-//! Codex's own flavour of Responses.
+//! The format of the Codex backend.
 
 use super::*;
 
 #[test]
-fn it_gets_its_flavour() {
+fn requests_have_the_format_of_the_backend() {
     let server = Server::answering(stream_answer(&[COMPLETED]));
     let base = format!("{}/backend-api/codex", server.base());
     let body = r#"{"model":"m","input":"hi \"you\"","temperature":1,"top_p":null,"user":"u",
@@ -34,7 +34,7 @@ fn it_gets_its_flavour() {
 }
 
 #[test]
-fn a_proper_body_is_left_alone() {
+fn a_body_in_its_format_is_unchanged() {
     let server = Server::answering(stream_answer(&[COMPLETED]));
     let base = format!("{}/backend-api/codex", server.base());
     let body = r#"{"model":"m", "input" : [], "stream":true, "store":false, "instructions":"i",
@@ -48,14 +48,14 @@ fn a_proper_body_is_left_alone() {
 }
 
 #[test]
-fn a_body_that_is_no_object_is_the_clients_fault() {
+fn a_body_that_is_no_object_is_an_error_of_the_client() {
     let base = "http://127.0.0.1:1/backend-api/codex";
     let failure = failed(&call(UpstreamKind::Codex, base, "[]"));
     assert_eq!(failure.kind, FailureKind::Request);
     assert_eq!(failure.status, Some(400));
 }
 
-/// Every member that the backend of ChatGPT does not get.
+/// Every member that is removed for the ChatGPT backend.
 const FULL: &str = r#"{"model":"other", "input":"hi","previous_response_id":"resp_1","max_output_tokens":5,
         "temperature":1,"top_p":0.5,"truncation":"auto","user":"u","store":true,"stream":false,
         "prompt_cache_key":"c-1","safety_identifier":"s","service_tier":"flex","background":true}"#;
@@ -90,7 +90,7 @@ fn other_upstreams_get_the_clients_bytes() {
 }
 
 #[test]
-fn tokens_are_counted_by_whoever_can() {
+fn tokens_are_counted_by_upstreams_with_the_endpoint() {
     let server = Server::answering(json_answer("{\"input_tokens\":3}"));
     let base = server.base();
     let count = Call {
@@ -105,7 +105,7 @@ fn tokens_are_counted_by_whoever_can() {
 }
 
 #[test]
-fn kept_answers_are_asked_about_without_a_body() {
+fn requests_for_stored_answers_have_no_body() {
     let server = Server::answering(json_answer("{}"));
     let base = format!("{}/v1", server.base());
     for (verb, path, line) in [

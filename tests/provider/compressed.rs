@@ -1,18 +1,18 @@
-//! Answers that are compressed though nobody asked for it.
+//! Answers that are compressed without `Accept-Encoding`.
 
 use crate::*;
 
-fn coded(codings: &str, body: &[u8]) -> Vec<u8> {
+fn encoded(encodings: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{codings}Content-Length: {length}\r\n\r\n"
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{encodings}Content-Length: {length}\r\n\r\n"
     );
     [head.as_bytes(), body].concat()
 }
 
 #[test]
-fn an_unknown_coding_is_said() {
-    let server = Server::answering(coded("Content-Encoding: compress\r\n", b"?"));
+fn an_unknown_encoding_is_an_error() {
+    let server = Server::answering(encoded("Content-Encoding: compress\r\n", b"?"));
     let failure = failed(&call(UpstreamKind::Compat, &server.base(), BODY));
     assert_eq!(failure.kind, FailureKind::Broken);
     assert_eq!(
@@ -22,16 +22,16 @@ fn an_unknown_coding_is_said() {
 }
 
 #[test]
-fn identity_is_no_coding() {
-    let server = Server::answering(coded("Content-Encoding: identity\r\n", b"{}"));
+fn identity_is_no_encoding() {
+    let server = Server::answering(encoded("Content-Encoding: identity\r\n", b"{}"));
     let answer = upstream().call(&call(UpstreamKind::Compat, &server.base(), BODY));
     assert_eq!(text(answer.unwrap()), "{}");
 }
 
 #[cfg(not(feature = "compression"))]
 #[test]
-fn without_the_feature_every_coding_is_unknown() {
-    let server = Server::answering(coded("Content-Encoding: gzip\r\n", b"?"));
+fn without_the_feature_every_encoding_is_unknown() {
+    let server = Server::answering(encoded("Content-Encoding: gzip\r\n", b"?"));
     let failure = failed(&call(UpstreamKind::Compat, &server.base(), BODY));
     assert_eq!(failure.kind, FailureKind::Broken, "{failure}");
 }
@@ -72,18 +72,18 @@ mod built {
     fn brotli(plain: &[u8]) -> Vec<u8> {
         let length = u32::try_from(plain.len() - 1).unwrap();
         let header = (length << 3 | 1 << 19) << 1;
-        let mut coded = header.to_le_bytes()[..3].to_vec();
-        coded.extend_from_slice(plain);
-        coded.push(0b11);
-        coded
+        let mut encoded = header.to_le_bytes()[..3].to_vec();
+        encoded.extend_from_slice(plain);
+        encoded.push(0b11);
+        encoded
     }
 
-    fn answer(codings: &str, body: &[u8]) -> Result<Answer, Failure> {
-        let server = Server::answering(coded(codings, body));
+    fn answer(encodings: &str, body: &[u8]) -> Result<Answer, Failure> {
+        let server = Server::answering(encoded(encodings, body));
         upstream().call(&call(UpstreamKind::Compat, &server.base(), BODY))
     }
 
-    /// Any JSON will do.
+    /// Accepts any JSON.
     fn count() -> ExpectedAnswer<'static> {
         ExpectedAnswer {
             is_generation: false,
@@ -92,9 +92,9 @@ mod built {
     }
 
     #[test]
-    fn every_coding_is_undone() {
+    fn every_encoding_is_decoded() {
         let plain = PLAIN.as_bytes();
-        for (codings, body) in [
+        for (encodings, body) in [
             ("gzip", gzip(plain)),
             ("X-Gzip", gzip(plain)),
             ("deflate", zlib(plain)),
@@ -105,15 +105,19 @@ mod built {
             ("gzip, identity, br", brotli(&gzip(plain))),
             ("gzip\r\nContent-Encoding: zstd", zstd(&gzip(plain))),
         ] {
-            let answer = answer(&format!("Content-Encoding: {codings}\r\n"), &body).unwrap();
+            let answer = answer(&format!("Content-Encoding: {encodings}\r\n"), &body).unwrap();
             assert_eq!(answer.headers.get("content-encoding"), None);
-            assert_eq!(answer.length(), None, "that of the coded form is of no use");
-            assert_eq!(text(answer), PLAIN, "{codings}");
+            assert_eq!(
+                answer.length(),
+                None,
+                "that of the encoded form is of no use"
+            );
+            assert_eq!(text(answer), PLAIN, "{encodings}");
         }
     }
 
     #[test]
-    fn codings_that_are_not_said_are_seen_in_whole_bodies() {
+    fn undeclared_encodings_are_detected() {
         for body in [
             gzip(PLAIN.as_bytes()),
             zlib(PLAIN.as_bytes()),
@@ -126,41 +130,41 @@ mod built {
     }
 
     #[test]
-    fn what_is_torn_or_no_such_coding_breaks() {
+    fn truncated_or_wrongly_declared_bodies_are_failures() {
         let torn = gzip(PLAIN.as_bytes());
-        for (codings, body) in [
+        for (encodings, body) in [
             ("gzip", &torn[..torn.len() - 5]),
             ("gzip", PLAIN.as_bytes()),
             ("zstd", &zstd(PLAIN.as_bytes())[..20]),
             ("br", b"\x11"),
             ("deflate", b"\xff\xff\xff"),
         ] {
-            let answer = answer(&format!("Content-Encoding: {codings}\r\n"), body).unwrap();
+            let answer = answer(&format!("Content-Encoding: {encodings}\r\n"), body).unwrap();
             let failure = whole::open(answer, &count(), None).err().unwrap();
-            assert_eq!(failure.kind, FailureKind::Broken, "{codings}");
+            assert_eq!(failure.kind, FailureKind::Broken, "{encodings}");
         }
     }
 
     #[test]
-    fn errors_are_read_whatever_they_come_in() {
+    fn compressed_errors_are_decoded() {
         let body = br#"{"error":{"message":"no"}}"#;
-        for (codings, body, expected) in [
+        for (encodings, body, expected) in [
             ("Content-Encoding: gzip\r\n", gzip(body), &body[..]),
             ("", gzip(body), &body[..]),
             ("Content-Encoding: compress\r\n", b"?".to_vec(), b""),
         ] {
-            let answer = coded(codings, &body);
+            let answer = encoded(encodings, &body);
             let answer = String::from_utf8_lossy(&answer[..12]).replace("200", "429");
-            let rest = coded(codings, &body).split_off(12);
+            let rest = encoded(encodings, &body).split_off(12);
             let server = Server::answering([answer.as_bytes(), &rest].concat());
             let failure = failed(&call(UpstreamKind::Compat, &server.base(), BODY));
             assert_eq!(failure.status, Some(429));
-            assert_eq!(failure.body, expected, "{codings}");
+            assert_eq!(failure.body, expected, "{encodings}");
         }
     }
 
     #[test]
-    fn a_bomb_takes_no_more_than_a_long_body() {
+    fn a_decompression_bomb_is_limited() {
         let zeros = gzip(&vec![b' '; 80 << 20]);
         assert!(zeros.len() < 1 << 20);
         let answer = answer("Content-Encoding: gzip\r\n", &zeros).unwrap();
@@ -169,7 +173,7 @@ mod built {
     }
 
     #[test]
-    fn events_come_as_they_are_made() {
+    fn compressed_events_are_not_delayed() {
         let (go, gone) = mpsc::channel::<()>();
         let gone = std::sync::Mutex::new(gone);
         let server = Server::start(move |_, stream| {

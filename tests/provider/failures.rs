@@ -1,9 +1,9 @@
-//! How calls fail.
+//! Failures of calls.
 
 use super::*;
 
 #[test]
-fn an_error_answer_is_a_failure_with_all_it_said() {
+fn an_error_answer_is_a_failure_with_its_body() {
     let server = Server::answering(
         "HTTP/1.1 429 Too Many\r\nRetry-After: 7\r\nx-note: n\r\nContent-Length: 5\r\n\r\nsorry",
     );
@@ -40,7 +40,7 @@ fn an_errors_body_is_read_up_to_its_limit() {
 }
 
 #[test]
-fn no_connection_is_a_connect_failure() {
+fn a_refused_connection_is_a_connect_failure() {
     let gone = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -60,7 +60,7 @@ fn no_connection_is_a_connect_failure() {
 }
 
 #[test]
-fn a_plain_server_is_not_a_tls_one() {
+fn a_plain_server_is_a_tls_failure() {
     let plain = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("https://{}", plain.local_addr().unwrap());
     thread::spawn(move || {
@@ -87,7 +87,7 @@ fn a_connection_that_breaks_before_the_head_is_broken() {
 }
 
 #[test]
-fn the_head_is_waited_for_no_shorter() {
+fn the_head_timeout_is_not_shortened() {
     let server = Server::start(|_, stream| stream.read(&mut [0]).is_err());
     let base = server.base();
     let upstream = Upstream::new(Settings {
@@ -105,7 +105,7 @@ fn the_head_is_waited_for_no_shorter() {
 }
 
 #[test]
-fn a_pooled_connection_is_used_again() {
+fn a_pooled_connection_is_reused() {
     let server = Server::start(|number, stream| {
         stream
             .write_all(json_answer(&number.to_string()).as_bytes())

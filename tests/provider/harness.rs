@@ -1,4 +1,4 @@
-//! Small scripted upstreams, and calls of them.
+//! Small scripted upstreams, and calls to them.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -8,16 +8,20 @@ use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::Duration;
 
-use holdfast::budget::Budget;
 use holdfast::config::Secret;
-use holdfast::credential::UpstreamKind;
-use holdfast::exchange::Waiter;
-use holdfast::failure::{Failure, Headers};
-use holdfast::json::Span;
-use holdfast::provider::{Action, Answer, Call, ProxySetting, Settings, Target, Upstream};
-use holdfast::relay::{Chunks, ExpectedAnswer, Framing, Opened, Relayed, Style, stream};
-use holdfast::sse::MAX_EVENT;
-use holdfast::wire::Dialect;
+use holdfast::unversioned::budget::Budget;
+use holdfast::unversioned::credential::UpstreamKind;
+use holdfast::unversioned::exchange::Waiter;
+use holdfast::unversioned::failure::{Failure, Headers};
+use holdfast::unversioned::json::Span;
+use holdfast::unversioned::provider::{
+    Action, Answer, Call, ProxySetting, Settings, Target, Upstream,
+};
+use holdfast::unversioned::relay::{
+    Chunks, ExpectedAnswer, Framing, Opened, Relayed, Style, stream,
+};
+use holdfast::unversioned::sse::MAX_EVENT;
+use holdfast::unversioned::wire::Dialect;
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
@@ -47,7 +51,7 @@ impl Seen {
     }
 }
 
-/// An upstream that does what a test says.
+/// A scripted upstream.
 pub struct Server {
     pub address: SocketAddr,
     pub seen: Receiver<Seen>,
@@ -83,7 +87,7 @@ impl Server {
         Self::start(move |_, stream| stream.write_all(&answer).is_ok())
     }
 
-    /// Gives every request the same answer and hangs up.
+    /// Gives every request the same answer and closes the connection.
     pub fn answering_once(answer: impl Into<Vec<u8>>) -> Self {
         let answer = answer.into();
         Self::start(move |_, stream| stream.write_all(&answer).is_err())
@@ -153,7 +157,7 @@ pub fn key() -> &'static Secret {
     &KEY
 }
 
-/// Waits for no client.
+/// A waiter without a client.
 pub fn alone() -> &'static Waiter {
     Box::leak(Box::default())
 }
@@ -260,7 +264,7 @@ pub fn answer_in(parts: &[&[u8]], breaks: bool) -> Answer {
     }
 }
 
-/// What was asked for, where it matters little.
+/// A default expected answer.
 pub fn asked(dialect: Dialect, event_bytes: usize) -> ExpectedAnswer<'static> {
     static BUDGET: LazyLock<Budget> = LazyLock::new(Budget::unlimited);
     ExpectedAnswer {
@@ -288,7 +292,7 @@ pub fn dechunk(mut bytes: &[u8]) -> Option<String> {
     }
 }
 
-pub fn opened(answer: Answer, dialect: Dialect) -> holdfast::relay::Primed {
+pub fn opened(answer: Answer, dialect: Dialect) -> holdfast::unversioned::relay::Primed {
     match stream::open(answer, &asked(dialect, MAX_EVENT)) {
         Ok(Opened::Events(primed)) => *primed,
         Ok(Opened::Whole(_)) => panic!("a body in place of a stream"),

@@ -1,6 +1,6 @@
-//! Lists of models: pages, bounds, what is presented.
+//! Fetching lists of models: pages, limits, credentials.
 
-use holdfast::provider::models::{List, has_list};
+use holdfast::unversioned::provider::models::{List, has_list};
 
 use crate::*;
 
@@ -31,7 +31,7 @@ fn names(list: &List) -> Vec<&str> {
 }
 
 #[test]
-fn pages_are_put_together() {
+fn pages_are_joined() {
     for (kind, pages, lines) in [
         (
             UpstreamKind::Claude,
@@ -68,7 +68,7 @@ fn pages_are_put_together() {
 }
 
 #[test]
-fn a_list_without_an_end_is_bounded() {
+fn an_endless_list_is_limited() {
     let turning = Server::start({
         let asked = AtomicUsize::new(0);
         move |_, stream| {
@@ -86,7 +86,7 @@ fn a_list_without_an_end_is_bounded() {
             .len(),
         20
     );
-    // The same page again is no next page.
+    // A repeated page ends the list.
     let stuck = paged(&[r#"{"data":[{"id":"a"}],"has_more":true,"last_id":"a"}"#]);
     assert_eq!(
         names(&fetch(UpstreamKind::Claude, &stuck.base()).unwrap()),
@@ -108,7 +108,7 @@ fn a_list_without_an_end_is_bounded() {
 }
 
 #[test]
-fn names_that_are_none_are_left_out() {
+fn invalid_names_are_skipped() {
     let long = "x".repeat(257);
     let page = format!(
         r#"{{"data":[{{"id":""}},{{"id":"a b"}},{{"id":"a\nb"}},{{"id":"{long}"}},{{"name":"x"}},{{"id":"good"}}]}}"#
@@ -118,7 +118,7 @@ fn names_that_are_none_are_left_out() {
 }
 
 #[test]
-fn it_is_asked_for_as_the_credential_asks_for_all_else() {
+fn a_list_is_fetched_with_the_settings_of_the_credential() {
     let own = [("X-Team", "blue")];
     for (kind, header, value) in [
         (UpstreamKind::Claude, "authorization", "Bearer k-123"),
@@ -147,7 +147,7 @@ fn it_is_asked_for_as_the_credential_asks_for_all_else() {
 }
 
 #[test]
-fn failures_tell_no_secret() {
+fn failures_contain_no_secret() {
     let server = Server::answering(
         "HTTP/1.1 401 Unauthorized\r\nX-Key: k-123\r\nContent-Length: 20\r\n\r\n{\"error\":\"bad k-123\"}",
     );
@@ -165,7 +165,7 @@ fn failures_tell_no_secret() {
 }
 
 #[test]
-fn some_upstreams_have_none() {
+fn some_upstreams_have_no_list() {
     for (kind, base, expected) in [
         (UpstreamKind::Claude, "", true),
         (UpstreamKind::Codex, "https://api.openai.com/v1", true),

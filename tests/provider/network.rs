@@ -1,4 +1,4 @@
-//! What comes over the wire, and what does not: heads, framings, connections that are kept.
+//! HTTP/1.1 with upstreams: heads, framing, reuse of connections.
 
 use std::cell::Cell;
 use std::sync::Mutex;
@@ -12,8 +12,8 @@ fn with_head_timeout(milliseconds: u64) -> Upstream {
     })
 }
 
-/// What an upstream that gives each request one of these answers is heard to say.
-fn heard(answer: impl Into<Vec<u8>>) -> Result<String, Failure> {
+/// The result of a call to an upstream that gives this answer.
+fn received(answer: impl Into<Vec<u8>>) -> Result<String, Failure> {
     let server = Server::answering_once(answer);
     let mut answer = upstream().call(&call(UpstreamKind::Compat, &server.base(), BODY))?;
     let mut text = String::new();
@@ -55,7 +55,7 @@ fn long_heads_come_in_up_to_a_limit() {
         (1024 * 1024, false),
     ] {
         let body = format!("{}{{}}", long_head(length));
-        match heard(body) {
+        match received(body) {
             Ok(text) => assert!(fits && text == "{}", "{length}"),
             Err(failure) => {
                 assert!(!fits, "{length}: {failure}");
@@ -66,10 +66,10 @@ fn long_heads_come_in_up_to_a_limit() {
 }
 
 #[test]
-fn informational_answers_are_passed_over_but_not_for_ever() {
+fn a_limited_number_of_informational_answers_is_skipped() {
     let early = "HTTP/1.1 103 Early Hints\r\nlink: <x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n";
     let answer = json_answer("{}");
-    assert_eq!(heard(format!("{early}{early}{answer}")).unwrap(), "{}");
+    assert_eq!(received(format!("{early}{early}{answer}")).unwrap(), "{}");
 
     let flood = Server::start(|_, stream| {
         while stream.write_all(b"HTTP/1.1 102 Processing\r\n\r\n").is_ok() {}
@@ -99,7 +99,7 @@ fn informational_answers_are_passed_over_but_not_for_ever() {
 }
 
 #[test]
-fn half_a_head_is_waited_for_no_longer_than_a_whole_one() {
+fn an_incomplete_head_times_out() {
     let server = Server::start(|_, stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-le");
         stream.read(&mut [0]).is_err()
@@ -112,7 +112,7 @@ fn half_a_head_is_waited_for_no_longer_than_a_whole_one() {
 }
 
 #[test]
-fn heads_arrive_however_they_are_cut() {
+fn heads_are_read_in_any_pieces() {
     let answer = format!(
         "HTTP/1.1 100 Continue\r\n\r\n{}",
         stream_answer(&["one", "two"])
@@ -134,7 +134,7 @@ fn heads_arrive_however_they_are_cut() {
 }
 
 #[test]
-fn what_is_no_answer_is_broken() {
+fn invalid_answers_are_failures() {
     for answer in [
         "",
         "HTTP/1.1 200 OK\r\n",
@@ -150,13 +150,13 @@ fn what_is_no_answer_is_broken() {
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nx\r\n{}\r\n",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
     ] {
-        let failure = heard(answer).expect_err(answer);
+        let failure = received(answer).expect_err(answer);
         assert_eq!(failure.kind, FailureKind::Broken, "{answer}: {failure}");
     }
 }
 
 #[test]
-fn trailers_are_passed_over_up_to_a_limit() {
+fn trailers_are_skipped_up_to_a_limit() {
     let start = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\n";
     let answer = format!("{start}x-one: 1\r\nx-two: {}\r\n\r\n", "2".repeat(5_000));
     let server = Server::start(move |number, stream| {
@@ -206,7 +206,7 @@ fn connections(answer: &'static str, calls: usize) -> Vec<usize> {
 }
 
 #[test]
-fn only_connections_that_can_be_kept_are() {
+fn only_reusable_connections_are_pooled() {
     for (answer, is_kept) in [
         ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", true),
         ("HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n", true),
@@ -237,7 +237,7 @@ fn only_connections_that_can_be_kept_are() {
 }
 
 #[test]
-fn the_last_connection_is_the_next() {
+fn the_most_recent_connection_is_reused() {
     let server = Server::start(|number, stream| {
         stream
             .write_all(json_answer(&number.to_string()).as_bytes())
@@ -257,7 +257,7 @@ fn the_last_connection_is_the_next() {
 }
 
 #[test]
-fn idle_connections_are_closed_in_silence() {
+fn idle_connections_time_out() {
     let (report, closed) = mpsc::channel();
     let server = Server::start(move |_, stream| {
         let _ = stream.write_all(json_answer("{}").as_bytes());
@@ -275,7 +275,7 @@ fn idle_connections_are_closed_in_silence() {
 }
 
 #[test]
-fn a_stale_connection_is_followed_by_a_fresh_one() {
+fn a_stale_connection_is_replaced() {
     // The first two connections answer once each, and reset when they see another request.
     let counts = [AtomicUsize::new(0), AtomicUsize::new(0)];
     let server = Server::start(move |number, stream| {
@@ -299,7 +299,7 @@ fn a_stale_connection_is_followed_by_a_fresh_one() {
 }
 
 #[test]
-fn a_connection_that_breaks_in_its_answer_is_not_asked_again() {
+fn a_call_that_breaks_off_in_its_answer_is_not_repeated() {
     let server = Server::start(|_, stream| {
         let is_first = stream.write_all(json_answer("{}").as_bytes()).is_ok();
         let again = is_first && read_request(stream).is_some();
@@ -316,7 +316,7 @@ fn a_connection_that_breaks_in_its_answer_is_not_asked_again() {
 }
 
 #[test]
-fn long_bodies_arrive_whole_both_ways() {
+fn long_bodies_pass_whole_in_both_directions() {
     let long = format!("{{\"model\": \"m\", \"x\": \"{}\"}}", "y".repeat(300_000));
     let answer = json_answer(&long);
     let server = Server::answering(answer);
@@ -370,7 +370,7 @@ fn keep_alives_are_written_before_the_head() {
 mod hanging_up {
     use super::*;
 
-    /// An upstream or a proxy that reads once, has the client hang up, and says nothing more than `said`.
+    /// An upstream or a proxy that reads once, lets the client disconnect, and sends nothing more than `said`.
     fn reads_once(said: &'static [u8], client: std::os::unix::net::UnixStream) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

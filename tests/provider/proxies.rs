@@ -1,10 +1,10 @@
-//! Proxies on the way to an upstream.
+//! Calls through proxies.
 
 use crate::tls::{Authority, in_front_of};
 use crate::*;
 
-use holdfast::credential;
-use holdfast::provider::Variables;
+use holdfast::unversioned::credential;
+use holdfast::unversioned::provider::Variables;
 
 /// Passes bytes both ways until either side ends.
 fn pass(client: TcpStream, server: TcpStream) {
@@ -18,7 +18,7 @@ fn pass(client: TcpStream, server: TcpStream) {
     let _ = to.shutdown(Shutdown::Both);
 }
 
-/// A proxy; `open` takes a client's connection as far as the one to its target.
+/// A proxy; `open` performs the handshake and connects to the target.
 fn proxy(open: impl Fn(&mut TcpStream) -> Option<TcpStream> + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -93,7 +93,7 @@ fn socks_proxies_are_used_and_resolve_names() {
 }
 
 #[test]
-fn that_fail_are_never_passed_by() {
+fn a_failing_proxy_is_not_bypassed() {
     let server = Server::answering(json_answer("{}"));
     let base = server.base();
     let dead = TcpListener::bind("127.0.0.1:0")
@@ -122,7 +122,7 @@ fn that_fail_are_never_passed_by() {
     }
 }
 
-/// A proxy that is asked by CONNECT and goes to `target` whatever it is asked for, and what it is asked.
+/// A CONNECT proxy that always connects to `target`, and the requests that it receives.
 fn connect_proxy(target: SocketAddr) -> (SocketAddr, Receiver<Seen>) {
     let (report, asked) = mpsc::channel();
     let address = proxy(move |client| {
@@ -133,7 +133,7 @@ fn connect_proxy(target: SocketAddr) -> (SocketAddr, Receiver<Seen>) {
     (address, asked)
 }
 
-/// The same for SOCKS 5 without a login, and the port it is asked for.
+/// A SOCKS 5 proxy without authentication, and the ports that are requested.
 fn socks_proxy(target: SocketAddr) -> (SocketAddr, Receiver<u16>) {
     let (report, asked) = mpsc::channel();
     let address = proxy(move |client| {
@@ -152,7 +152,7 @@ fn socks_proxy(target: SocketAddr) -> (SocketAddr, Receiver<u16>) {
     (address, asked)
 }
 
-/// Tells the number of the connection, so that a test sees which one was used.
+/// Answers with the number of the connection.
 fn numbering() -> Server {
     Server::start(|number, stream| {
         let answer = json_answer(&number.to_string());
@@ -165,7 +165,7 @@ fn asked_in_vain<T>(asked: &Receiver<T>) -> bool {
 }
 
 #[test]
-fn connections_are_kept_through_every_kind_of_proxy() {
+fn connections_through_every_kind_of_proxy_are_reused() {
     let server = numbering();
     let (connect, asked) = connect_proxy(server.address);
     let (socks, asked_socks) = socks_proxy(server.address);
@@ -190,7 +190,7 @@ fn connections_are_kept_through_every_kind_of_proxy() {
 }
 
 #[test]
-fn a_proxy_may_speak_tls_itself() {
+fn a_proxy_can_use_tls() {
     let server = numbering();
     let (base, certificate) = in_front_of(server.address);
     let port: u16 = base.rsplit(':').next().unwrap().parse().unwrap();
@@ -227,7 +227,7 @@ fn a_proxy_may_speak_tls_itself() {
 }
 
 #[test]
-fn the_environment_has_the_last_word() {
+fn the_proxy_of_the_environment_is_the_default() {
     let server = numbering();
     let (connect, asked) = connect_proxy(server.address);
     let upstream = Upstream::new(Settings {
@@ -247,7 +247,7 @@ fn the_environment_has_the_last_word() {
     assert_eq!(text(upstream.call(&away).unwrap()), "0");
     assert!(!asked_in_vain(&asked));
 
-    // On this host, without the proxy.
+    // Loopback addresses bypass the proxy.
     let base = server.base();
     assert_eq!(text(upstream.call(&inheriting(&base)).unwrap()), "1");
     // Exempt: not even the name is known here.
@@ -271,7 +271,7 @@ fn the_environment_has_the_last_word() {
 }
 
 #[test]
-fn a_bad_proxy_in_the_environment_is_no_direct_connection() {
+fn an_invalid_proxy_in_the_environment_is_an_error() {
     let upstream = Upstream::new(Settings {
         variables: Variables::new(|name| (name == "ALL_PROXY").then(|| "ftp://h".to_owned())),
         ..settings()
@@ -283,7 +283,7 @@ fn a_bad_proxy_in_the_environment_is_no_direct_connection() {
 }
 
 #[test]
-fn a_credential_goes_before_the_rest() {
+fn the_proxy_of_a_credential_takes_precedence() {
     use ProxySetting::{Direct, Inherit, Url};
     for (own, global, expected) in [
         ("''", "''", Inherit),

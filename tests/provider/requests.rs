@@ -1,9 +1,9 @@
-//! What goes out to each kind of upstream.
+//! Requests to each kind of upstream.
 
 use super::*;
 
 #[test]
-fn a_request_goes_out_byte_for_byte() {
+fn a_request_is_sent_unchanged() {
     let server = Server::answering(json_answer("{}"));
     for (kind, path) in [
         (UpstreamKind::Compat, "/chat/completions"),
@@ -51,7 +51,7 @@ fn only_the_models_name_is_changed() {
 }
 
 #[test]
-fn keys_go_where_each_kind_wants_them() {
+fn every_kind_of_upstream_gets_its_authentication_header() {
     let server = Server::answering(json_answer("{}"));
     let base = server.base();
     for kind in [
@@ -88,7 +88,7 @@ fn keys_go_where_each_kind_wants_them() {
 }
 
 #[test]
-fn the_clients_own_headers_reach_their_vendor() {
+fn client_headers_are_passed_to_their_vendor() {
     let server = Server::answering(json_answer("{}"));
     let base = server.base();
     let client = [
@@ -137,7 +137,7 @@ fn the_clients_own_headers_reach_their_vendor() {
 }
 
 #[test]
-fn a_credentials_headers_win_but_cannot_frame() {
+fn configured_headers_take_precedence_except_for_framing() {
     let server = Server::answering(stream_answer(&["data: {}\n\n"]));
     let base = server.base();
     let own = [
@@ -174,7 +174,7 @@ fn a_credentials_headers_win_but_cannot_frame() {
 }
 
 #[test]
-fn header_defaults_are_for_clients_that_say_nothing() {
+fn header_defaults_apply_to_missing_headers() {
     let server = Server::answering(json_answer("{}"));
     let base = server.base();
     let defaults = [
@@ -264,7 +264,7 @@ fn gemini_bodies_lose_only_their_session_id() {
 }
 
 #[test]
-fn what_a_kind_cannot_do_is_said_without_a_call() {
+fn unsupported_actions_fail_without_a_call() {
     for (kind, action) in [
         (UpstreamKind::Gemini, Action::Compact),
         (UpstreamKind::Vertex, Action::Compact),

@@ -1,9 +1,9 @@
-//! Streams on their way to the client.
+//! Relaying streams.
 
 use super::*;
 
 #[test]
-fn pass_as_they_came() {
+fn streams_are_unchanged() {
     let crlf = "event: message_start\r\ndata: {\"type\":\"message_start\",\"x\": 1.0}\r\n\r\nevent: odd\r\ndata: ?\r\n\r\nevent: ping\r\ndata: {\"type\": \"ping\"}\r\n\r\n: note\r\n\r\nevent: content_block_delta\r\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\"a\"}}\r\n\r\nevent: message_stop\r\ndata: {\"type\":\"message_stop\"}\r\n\r\n";
     let gemini = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]}\n\ndata: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n";
     for (dialect, stream) in [
@@ -20,7 +20,7 @@ fn pass_as_they_came() {
 }
 
 #[test]
-fn have_nothing_behind_their_end() {
+fn nothing_follows_the_end_of_a_stream() {
     let (text, relayed) = relay_text(&format!("{PART}{DONE}{PART}"), Dialect::Chat);
     assert_eq!(text, format!("{PART}{DONE}"));
     assert_eq!(relayed.events, 2);
@@ -29,7 +29,7 @@ fn have_nothing_behind_their_end() {
 }
 
 #[test]
-fn get_the_end_their_upstream_owes() {
+fn a_missing_end_is_added() {
     let whole = format!("{PART}{FINISH}{DONE}");
     assert_eq!(
         relay_text(&format!("{PART}{FINISH}"), Dialect::Chat).0,
@@ -58,7 +58,7 @@ fn get_the_end_their_upstream_owes() {
 }
 
 #[test]
-fn without_an_end_get_an_error() {
+fn a_stream_that_breaks_off_ends_with_an_error() {
     for (dialect, part, error) in [
         (Dialect::Chat, PART, "data: {\"error\":{"),
         (
@@ -95,7 +95,7 @@ fn without_an_end_get_an_error() {
 }
 
 #[test]
-fn tell_a_codex_in_its_own_way() {
+fn codex_gets_its_own_error_event() {
     let style = Style {
         is_codex: true,
         ..STYLE
@@ -115,7 +115,7 @@ fn tell_a_codex_in_its_own_way() {
 }
 
 #[test]
-fn pass_an_upstreams_error_on_once() {
+fn an_upstream_error_is_passed_on_once() {
     let error = "data: {\"error\":{\"code\":503,\"message\":\"m\"}}\n\n";
     let (text, relayed) = relay_text(&format!("{PART}{error}{error}{DONE}"), Dialect::Chat);
     assert_eq!(text, format!("{PART}{error}"));
@@ -131,7 +131,7 @@ fn refused(text: &str, dialect: Dialect) -> Failure {
 }
 
 #[test]
-fn that_fail_before_their_first_payload_are_failures() {
+fn streams_that_fail_before_their_first_payload_are_failures() {
     for text in ["", ": note\n\n", "\n\n\n", DONE, "data: {\"torn"] {
         let failure = refused(text, Dialect::Chat);
         assert_eq!(failure.kind, FailureKind::Broken, "{text:?}");
@@ -155,7 +155,7 @@ fn that_fail_before_their_first_payload_are_failures() {
 }
 
 #[test]
-fn may_turn_out_to_be_bodies() {
+fn a_whole_answer_instead_of_a_stream_is_accepted() {
     let failure = refused(" {\"error\":{\"code\":429}}", Dialect::Gemini);
     assert_eq!(failure.status, Some(429));
     let body = br#"{"choices":[{"message":{"content":"a"}}]}"#;
@@ -169,7 +169,7 @@ fn may_turn_out_to_be_bodies() {
 }
 
 #[test]
-fn break_at_an_event_past_the_limit() {
+fn an_event_above_the_limit_is_an_error() {
     let long = format!("{PART}data: \"{}\"\n\n", "x".repeat(200_000));
     let parts: Vec<&[u8]> = long.as_bytes().chunks(1000).collect();
     let answer = answer_in(&parts, false);
@@ -183,7 +183,7 @@ fn break_at_an_event_past_the_limit() {
 }
 
 #[test]
-fn have_their_alias_put_back() {
+fn the_alias_replaces_the_model_name() {
     let style = Style {
         rename: Some(Rename {
             upstream: "big-1",
@@ -201,7 +201,7 @@ fn have_their_alias_put_back() {
 }
 
 #[test]
-fn have_their_output_filled_in() {
+fn a_missing_output_is_filled_in() {
     let style = Style {
         rename: Some(Rename {
             upstream: "big-1",
@@ -221,7 +221,7 @@ fn have_their_output_filled_in() {
 }
 
 #[test]
-fn become_an_array() {
+fn streams_are_converted_to_arrays() {
     let style = Style {
         framing: Framing::Array,
         ..STYLE
@@ -242,7 +242,7 @@ fn become_an_array() {
 }
 
 #[test]
-fn are_flushed_event_by_event() {
+fn every_event_is_flushed() {
     struct Writes(Rc<RefCell<Vec<String>>>);
     impl Write for Writes {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -272,7 +272,7 @@ fn are_flushed_event_by_event() {
 }
 
 #[test]
-fn that_fall_silent_get_an_error() {
+fn a_silent_stream_ends_with_an_error() {
     let server = falls_silent();
     let base = server.base();
     let upstream = Upstream::new(Settings {
@@ -290,7 +290,7 @@ fn that_fall_silent_get_an_error() {
 }
 
 #[test]
-fn show_signs_of_life_while_nothing_comes() {
+fn keep_alives_fill_pauses() {
     let (go, gone) = mpsc::channel::<()>();
     let gone = std::sync::Mutex::new(gone);
     let server = Server::start(move |_, stream| {
@@ -299,7 +299,7 @@ fn show_signs_of_life_while_nothing_comes() {
         let rest = format!("{}{}0\r\n\r\n", chunk(FINISH), chunk(DONE));
         stream.write_all(rest.as_bytes()).is_ok()
     });
-    /// Lets the upstream go on after some signs of life.
+    /// Lets the upstream continue after some keep-alives.
     struct Lane(Vec<u8>, Option<mpsc::Sender<()>>);
     impl Write for &mut Lane {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -330,7 +330,6 @@ fn show_signs_of_life_while_nothing_comes() {
     assert_eq!(dechunk(&lane.0).unwrap(), expected);
 }
 
-/// A short stream of each dialect, and what ends it.
 /// Streams, the event that makes each of them an answer, and what ends it.
 fn short_streams() -> [(Dialect, String, usize, &'static str); 4] {
     let start = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":4}}}\n\n";
@@ -355,7 +354,7 @@ fn short_streams() -> [(Dialect, String, usize, &'static str); 4] {
 }
 
 #[test]
-fn are_the_same_however_they_are_cut() {
+fn streams_are_the_same_in_any_pieces() {
     for (dialect, stream, ..) in short_streams() {
         let (_, whole) = relay_text(&stream, dialect);
         assert!(whole.usage.is_some() || dialect == Dialect::Chat);
@@ -371,7 +370,7 @@ fn are_the_same_however_they_are_cut() {
 }
 
 #[test]
-fn torn_at_any_byte_have_one_end() {
+fn a_stream_truncated_at_any_byte_has_one_end() {
     for (dialect, stream, count, end) in short_streams() {
         let mut ends = stream
             .match_indices("\n\n")
@@ -402,7 +401,7 @@ fn torn_at_any_byte_have_one_end() {
 }
 
 #[test]
-fn whose_answer_is_torn_at_any_byte_never_look_whole() {
+fn an_answer_truncated_at_any_byte_never_looks_complete() {
     let answer = stream_answer(&[PART, FINISH, DONE]);
     let cut = Arc::new(AtomicUsize::new(0));
     let (all, at) = (answer.clone(), cut.clone());

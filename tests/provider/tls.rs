@@ -1,14 +1,14 @@
-//! Upstreams that speak TLS.
+//! Upstreams with TLS.
 
 use crate::*;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use holdfast::provider::Variables;
+use holdfast::unversioned::provider::Variables;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// Puts TLS in front of an upstream. Returns where, and the certificate.
+/// Puts TLS in front of an upstream. Returns the URL and the certificate.
 pub fn in_front_of(target: SocketAddr) -> (String, Vec<u8>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let certificate = made.cert.der().clone();
@@ -35,7 +35,7 @@ pub fn in_front_of(target: SocketAddr) -> (String, Vec<u8>) {
     (base, certificate.to_vec())
 }
 
-/// Carries one connection; either side may speak at any time.
+/// Relays one connection in both directions.
 fn terminate(client: TcpStream, config: Arc<rustls::ServerConfig>, target: SocketAddr) {
     let inner = TcpStream::connect(target).unwrap();
     inner.set_nonblocking(true).unwrap();
@@ -117,7 +117,7 @@ pub fn trusting(certificate: Vec<u8>) -> Upstream {
 }
 
 #[test]
-fn answers_and_keeps_its_connection() {
+fn a_tls_connection_is_reused() {
     let server = Server::start(|number, stream| {
         stream
             .write_all(json_answer(&number.to_string()).as_bytes())
@@ -135,7 +135,7 @@ fn answers_and_keeps_its_connection() {
 }
 
 #[test]
-fn trusts_nobody_else() {
+fn an_untrusted_certificate_is_refused() {
     let server = Server::answering(json_answer("{}"));
     let (base, _) = in_front_of(server.address);
     let failure = failed(&call(UpstreamKind::Compat, &base, BODY));
@@ -143,7 +143,7 @@ fn trusts_nobody_else() {
 }
 
 #[test]
-fn goes_on_after_silence() {
+fn a_tls_stream_continues_after_a_pause() {
     let (go, gone) = mpsc::channel::<()>();
     let gone = std::sync::Mutex::new(gone);
     let server = Server::start(move |_, stream| {
@@ -171,7 +171,7 @@ fn goes_on_after_silence() {
     }
 }
 
-/// Lets the upstream go on with the second sign of life.
+/// Lets the upstream continue with the second keep-alive.
 struct Opens(Vec<u8>, mpsc::Sender<()>);
 
 impl Write for &mut Opens {
@@ -192,7 +192,7 @@ impl Write for &mut Opens {
 }
 
 #[test]
-fn ends_with_its_client() {
+fn a_disconnect_ends_a_tls_call() {
     let server = falls_silent();
     let (base, certificate) = in_front_of(server.address);
     let upstream = trusting(certificate);
@@ -212,7 +212,7 @@ fn ends_with_its_client() {
 }
 
 #[test]
-fn the_environment_names_authorities() {
+fn the_environment_can_name_authorities() {
     let server = Server::answering(json_answer("{}"));
     let (base, certificate) = in_front_of(server.address);
     let authority = Authority::new(&certificate);
@@ -227,7 +227,7 @@ fn the_environment_names_authorities() {
 }
 
 #[test]
-fn trust_can_be_given_and_taken_back() {
+fn authorities_can_be_reloaded() {
     let server = Server::start(|number, stream| {
         stream
             .write_all(json_answer(&number.to_string()).as_bytes())
@@ -256,7 +256,7 @@ fn trust_can_be_given_and_taken_back() {
 }
 
 #[test]
-fn a_handshake_has_a_limit_of_its_own() {
+fn a_handshake_times_out() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("https://{}", silent.local_addr().unwrap());
     let upstream = Upstream::new(Settings {

@@ -1,9 +1,9 @@
-//! The forms in which a secret may be read.
+//! The encodings in which a secret may appear.
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 
-/// `secret` in every form in which an upstream may say it, the plain one first.
+/// `secret` in every encoding in which an upstream may repeat it, the plain one first.
 pub fn forms(secret: &str) -> Vec<String> {
     let bytes = secret.bytes();
     let json = inner(&serde_json::Value::from(secret).to_string());
@@ -38,7 +38,7 @@ pub fn forms(secret: &str) -> Vec<String> {
         BASE64_URL_SAFE_NO_PAD.encode(secret),
         BASE64_STANDARD.encode(format!("Bearer {secret}")),
     ];
-    // Shorter ones cannot be told from other text there.
+    // Shorter secrets cannot be distinguished from other text.
     if secret.len() > 5 {
         for before in ["u:", "use:", "user:"] {
             all.push(BASE64_STANDARD.encode(format!("{before}{secret}:more")));
@@ -52,7 +52,7 @@ fn inner(json: &str) -> String {
     json[1..json.len() - 1].to_owned()
 }
 
-/// What must not be readable.
+/// A secret that must not appear.
 pub struct Hidden {
     cores: Vec<String>,
 }
@@ -61,7 +61,7 @@ impl Hidden {
     pub fn new(secret: &str) -> Self {
         let cores = forms(secret).into_iter().map(|form| {
             let form = form.trim_end_matches('=');
-            // What of base64 is not all the secret's may stay, and of a long one no half.
+            // Base64 characters that encode other bytes too may stay; half of a long secret must not.
             match secret.len() > 100 && form.is_ascii() {
                 true => form[12..form.len() / 2].to_owned(),
                 false => form.to_owned(),
@@ -72,7 +72,7 @@ impl Hidden {
         }
     }
 
-    /// The form in which it can be read in `text`, if there is one.
+    /// The encoding of the secret in `text`, if it appears.
     pub fn found_in(&self, text: &str) -> Option<&str> {
         let mut cores = self.cores.iter();
         cores.find(|core| text.contains(*core)).map(String::as_str)

@@ -1,5 +1,5 @@
-//! What upstreams are shown does not come out again, whatever they say: over real sockets, in front of an
-//! upstream that repeats all it was sent, in every form.
+//! Secrets that are sent to upstreams are redacted from answers and logs. The test upstream repeats everything that it is
+//! sent, in every encoding.
 
 #![allow(
     clippy::expect_used,
@@ -15,8 +15,8 @@ mod client;
 mod forms;
 mod upstream;
 
-/// The upstream here says nothing whole.
-mod published {
+/// The upstream of these tests sends no complete objects.
+mod published_schema {
     pub fn check(_: &str, _: &super::client::Answer) {}
 }
 
@@ -29,11 +29,11 @@ use log::kv::{self, Key, Value, VisitSource};
 
 use client::{Answer, Client};
 use forms::{Hidden, forms};
-use upstream::{Saying, Upstream};
+use upstream::{Echo, Upstream};
 
 const CLIENT_KEY: &str = "client-key-of-the-tests";
 
-/// All that was logged, down to debug.
+/// All log records, down to debug.
 static LOG: Mutex<String> = Mutex::new(String::new());
 
 struct Logger;
@@ -68,7 +68,7 @@ fn log_to_memory() {
     });
 }
 
-/// A gateway in front of an upstream that is shown secrets.
+/// A gateway with an upstream that repeats secrets.
 struct Setup {
     upstream: Upstream,
     gateway: Option<Running>,
@@ -126,7 +126,7 @@ impl Setup {
         Client::connect(gateway.address()).call("POST", path, &headers, body.as_bytes())
     }
 
-    /// Stops the gateway; all that was written into files of requests.
+    /// Stops the gateway; returns all request logs.
     fn written(mut self) -> Vec<String> {
         self.gateway.take().unwrap().stop();
         let files = fs::read_dir(&self.folder).into_iter().flatten();
@@ -170,36 +170,36 @@ const WAYS: [(&str, &str); 5] = [
     ("codex", "/v1/responses"),
 ];
 
-fn sayings() -> Vec<(Saying, bool)> {
-    let mut all: Vec<(Saying, bool)> = [400, 401, 404, 422, 429, 500, 503]
+fn echoes() -> Vec<(Echo, bool)> {
+    let mut all: Vec<(Echo, bool)> = [400, 401, 404, 422, 429, 500, 503]
         .into_iter()
-        .map(|status| (Saying::Status(status), false))
+        .map(|status| (Echo::Status(status), false))
         .collect();
     all.extend([
-        (Saying::FirstEvent, true),
-        (Saying::LaterEvent, true),
-        (Saying::ErrorInside, false),
-        (Saying::ErrorInside, true),
-        (Saying::Text(503), false),
-        (Saying::Header, false),
-        (Saying::Header, true),
+        (Echo::FirstEvent, true),
+        (Echo::LaterEvent, true),
+        (Echo::ErrorInside, false),
+        (Echo::ErrorInside, true),
+        (Echo::Text(503), false),
+        (Echo::Header, false),
+        (Echo::Header, true),
     ]);
     all
 }
 
 #[test]
-fn no_failure_tells_what_was_presented() {
+fn errors_contain_no_secrets() {
     for (number, key) in keys().iter().enumerate() {
         let hidden = [Hidden::new(key), Hidden::new("tenant-of-the-operator")];
-        // Files of failures have less in them.
+        // Error logs contain less.
         for (is_recorded, ways) in [(true, &WAYS[..]), (false, &WAYS[..1])] {
             let name = format!("secrets-{number}-{is_recorded}");
             let setup = Setup::new(&name, key, is_recorded);
             for (way, (model, path)) in ways.iter().enumerate() {
-                for (saying, streams) in sayings() {
+                for (saying, streams) in echoes() {
                     let is_chunked = (number + way) % 2 == 1;
                     let context = format!("{model} by {path}, {saying:?}, {is_chunked}");
-                    setup.upstream.say(saying, is_chunked);
+                    setup.upstream.repeat_in(saying, is_chunked);
                     let answer = setup.ask(model, path, streams);
                     let body = String::from_utf8_lossy(&answer.body);
                     let told = format!("{:?}\n{body}", answer.head);
@@ -207,12 +207,12 @@ fn no_failure_tells_what_was_presented() {
                         assert_eq!(hidden.found_in(&told), None, "{context}: {told}");
                     }
                     let shown = setup.upstream.shown();
-                    // Not every key can be sent.
+                    // Some keys cannot be sent in a header.
                     if shown.is_empty() && !key.is_ascii() {
                         continue;
                     }
                     assert!(shown.contains(key.as_str()), "{context}: {shown} {told}");
-                    if saying == Saying::LaterEvent {
+                    if saying == Echo::LaterEvent {
                         assert!(told.contains("redacted"), "{context}: {told}");
                     }
                 }
@@ -236,17 +236,17 @@ fn no_failure_tells_what_was_presented() {
 }
 
 #[test]
-fn successes_are_as_they_come() {
+fn successful_answers_are_unchanged() {
     let key = "NoPrefixAtAll2Zz9";
     let setup = Setup::new("successes", key, true);
     for streams in [false, true] {
-        setup.upstream.say(Saying::Success, streams);
+        setup.upstream.repeat_in(Echo::Success, streams);
         let answer = setup.ask("claude", "/v1/messages", streams);
         assert_eq!(answer.status(), 200);
         assert_eq!(answer.body, setup.upstream.said());
         assert!(answer.text().contains(&forms(key)[0]));
     }
-    // In files of requests it is a secret all the same.
+    // It is redacted from request logs.
     for text in setup.written() {
         assert_eq!(Hidden::new(key).found_in(&text), None, "{text}");
     }

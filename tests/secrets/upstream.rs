@@ -1,4 +1,4 @@
-//! An upstream that repeats what it is shown.
+//! An upstream that repeats the headers that it is sent.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,18 +6,18 @@ use std::sync::{Arc, Mutex};
 
 use super::forms::forms;
 
-/// Where it repeats it.
+/// Where the upstream repeats the headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Saying {
-    /// In an error of that status.
+pub enum Echo {
+    /// In an error with this status.
     Status(u16),
-    /// The same, which is no JSON.
+    /// In an error with this status that is not JSON.
     Text(u16),
     /// In an error that is the first event of a stream.
     FirstEvent,
-    /// In an error in the midst of a stream.
+    /// In an error during a stream.
     LaterEvent,
-    /// In an error whose status is 200.
+    /// In an error with status 200.
     ErrorInside,
     /// In a header of an answer.
     Header,
@@ -27,7 +27,7 @@ pub enum Saying {
 
 #[derive(Default)]
 struct State {
-    saying: Option<Saying>,
+    echo: Option<Echo>,
     is_chunked: bool,
     shown: String,
     said: Vec<u8>,
@@ -53,21 +53,21 @@ impl Upstream {
         Self { address, state }
     }
 
-    /// Says it from now on, in one piece or in chunks whose borders lie anywhere.
-    pub fn say(&self, saying: Saying, is_chunked: bool) {
+    /// Sets where the headers are repeated, in one piece or in chunks with arbitrary boundaries.
+    pub fn repeat_in(&self, echo: Echo, is_chunked: bool) {
         *self.state.lock().unwrap() = State {
-            saying: Some(saying),
+            echo: Some(echo),
             is_chunked,
             ..State::default()
         };
     }
 
-    /// The headers that it was shown last.
+    /// The headers of the last request.
     pub fn shown(&self) -> String {
         self.state.lock().unwrap().shown.clone()
     }
 
-    /// The body that it answered last.
+    /// The body of the last answer.
     pub fn said(&self) -> Vec<u8> {
         self.state.lock().unwrap().said.clone()
     }
@@ -105,8 +105,8 @@ fn serve(stream: TcpStream, state: &Mutex<State>) {
         let mut state = state.lock().unwrap();
         let is_stream = String::from_utf8_lossy(&body).contains("\"stream\":true")
             || head[0].contains("streamGenerateContent");
-        let Some(saying) = state.saying else { return };
-        let (head_of_answer, said) = answer(saying, is_stream, &head[0], &told);
+        let Some(echo) = state.echo else { return };
+        let (head_of_answer, said) = answer(echo, is_stream, &head[0], &told);
         state.shown = head.join("\n");
         state.said = said.clone();
         let is_chunked = state.is_chunked;
@@ -138,8 +138,8 @@ fn write_chunked(stream: &mut TcpStream, head: &str, body: &[u8]) -> std::io::Re
     stream.write_all(b"0\r\n\r\n")
 }
 
-/// The head of an answer, without what frames its body and without its last line, and that body.
-fn answer(saying: Saying, is_stream: bool, line: &str, told: &[String]) -> (String, Vec<u8>) {
+/// The head of an answer without framing and without its last line, and the body.
+fn answer(echo: Echo, is_stream: bool, line: &str, told: &[String]) -> (String, Vec<u8>) {
     let text = told.join(" | ");
     let message = serde_json::Value::from(format!("not with {text}!")).to_string();
     let (error, event) = if line.contains("/v1/messages") {
@@ -169,8 +169,8 @@ fn answer(saying: Saying, is_stream: bool, line: &str, told: &[String]) -> (Stri
         let event = format!("data: {error}\n\n");
         (error, event)
     };
-    let hello = match saying {
-        Saying::Success => serde_json::Value::from(text.as_str()).to_string(),
+    let hello = match echo {
+        Echo::Success => serde_json::Value::from(text.as_str()).to_string(),
         _ => "\"hello\"".to_owned(),
     };
     let (whole, events, end) = if line.contains("/v1/messages") {
@@ -225,16 +225,16 @@ fn answer(saying: Saying, is_stream: bool, line: &str, told: &[String]) -> (Stri
         true => (stream, events.clone() + &end),
         false => (json, whole),
     };
-    let (status, kind, body) = match saying {
-        Saying::Status(status) => (status, json, error),
-        Saying::Text(status) => (status, "text/plain", format!("not with {text}!")),
-        Saying::FirstEvent => (200, stream, event),
-        Saying::LaterEvent => (200, stream, events + &event),
-        Saying::ErrorInside => (200, json, error),
-        Saying::Header | Saying::Success => (200, success.0, success.1),
+    let (status, kind, body) = match echo {
+        Echo::Status(status) => (status, json, error),
+        Echo::Text(status) => (status, "text/plain", format!("not with {text}!")),
+        Echo::FirstEvent => (200, stream, event),
+        Echo::LaterEvent => (200, stream, events + &event),
+        Echo::ErrorInside => (200, json, error),
+        Echo::Header | Echo::Success => (200, success.0, success.1),
     };
-    let headers: String = match saying {
-        Saying::Success => String::new(),
+    let headers: String = match echo {
+        Echo::Success => String::new(),
         _ => told
             .iter()
             .filter(|form| form.is_ascii())

@@ -1,17 +1,17 @@
-//! Request bodies with a content coding.
+//! Request bodies with a content encoding.
 
 use std::io::Write;
 use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
-use holdfast::budget::Budget;
-use holdfast::generation::decoding::{self, Undecodable};
+use holdfast::unversioned::budget::Budget;
+use holdfast::unversioned::generation::decoding::{self, DecodeError};
 use proptest::prelude::*;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 const JSON: &[u8] = br#"{"model":"gpt-5","stream":true,"input":"hello hello hello hello"}"#;
-/// [`JSON`] by the reference implementations, brotli 1.1 and zstd 1.5.
+/// [`JSON`] encoded with the reference implementations, brotli 1.1 and zstd 1.5.
 const BROTLI: &[u8] = b"\x1b\x40\x00\xe8\x8d\xd4\x62\xcd\x19\xee\x84\x38\x38\xf2\xf1\xc3\x90\xd3\x20\xab\x74\xfa\x60\x03\x4e\x00\xb2\xc3\xcd\x66\x1e\x36\xe0\x30\xa4\xb6\x69\xde\xa7\x0f\xb3\x57\x2d\xaa\x32\x1a\x71\x71\xb8\x4d\x04";
 const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd\x04\x58\xbd\x01\x00\x04\x03\x7b\x22\x6d\x6f\x64\x65\x6c\x22\x3a\x22\x67\x70\x74\x2d\x35\x22\x2c\x22\x73\x74\x72\x65\x61\x6d\x22\x3a\x74\x72\x75\x65\x2c\x22\x69\x6e\x70\x75\x74\x22\x3a\x22\x68\x65\x6c\x6c\x6f\x20\x22\x7d\x01\x00\xce\x5c\xca\xc6\x95\xee\x9f";
 const LIMIT: u64 = 1 << 20;
@@ -53,7 +53,7 @@ fn zstd(plain: &[u8]) -> Vec<u8> {
     compress_to_vec(plain, CompressionLevel::Fastest)
 }
 
-/// Uncompressed meta-blocks (RFC 7932 9.2), for want of an encoder.
+/// Uncompressed meta-blocks (RFC 7932 9.2), as there is no encoder.
 fn brotli(plain: &[u8]) -> Vec<u8> {
     let mut coded = Vec::new();
     let mut window_bits = 1; // one bit, 0: a window of 64 KiB
@@ -68,13 +68,13 @@ fn brotli(plain: &[u8]) -> Vec<u8> {
     coded
 }
 
-/// Decodes with all the memory there is.
+/// Decodes with an unlimited budget.
 fn decode(
     header: &str,
     coded: Vec<u8>,
     limit: u64,
     is_json: impl FnOnce(&[u8]) -> bool,
-) -> Result<Vec<u8>, Undecodable> {
+) -> Result<Vec<u8>, DecodeError> {
     let decoded = decoding::decode(header, coded, limit, &Budget::unlimited(), is_json);
     decoded.map(|decoded| decoded.body)
 }
@@ -84,7 +84,7 @@ fn never(_: &[u8]) -> bool {
 }
 
 #[test]
-fn each_coding_alone() {
+fn each_encoding_is_decoded() {
     for (header, coded) in [
         ("", JSON.to_vec()),
         ("identity", JSON.to_vec()),
@@ -106,7 +106,7 @@ fn each_coding_alone() {
 }
 
 #[test]
-fn stacked_codings_are_undone_last_first() {
+fn several_encodings_are_decoded_last_first() {
     let coded = zstd(&gzip(&zlib(JSON)));
     assert_eq!(
         decode("deflate, gzip,zstd", coded.clone(), LIMIT, never).as_deref(),
@@ -114,10 +114,12 @@ fn stacked_codings_are_undone_last_first() {
     );
     assert_eq!(
         decode("zstd, gzip, deflate", coded, LIMIT, never),
-        Err(Undecodable::Corrupt { coding: "deflate" })
+        Err(DecodeError::Corrupt {
+            encoding: "deflate"
+        })
     );
     let five = decode("gzip,gzip,gzip,gzip,gzip", Vec::new(), LIMIT, never);
-    assert_eq!(five, Err(Undecodable::Stacked));
+    assert_eq!(five, Err(DecodeError::TooMany));
 }
 
 #[test]
@@ -131,7 +133,7 @@ fn several_members_and_frames_are_one_body() {
 }
 
 #[test]
-fn bombs_stop_at_the_limit() {
+fn decompression_bombs_stop_at_the_limit() {
     let zeros = vec![0; 3 << 20];
     for (header, coded) in [
         ("gzip", gzip(&zeros)),
@@ -143,7 +145,7 @@ fn bombs_stop_at_the_limit() {
         let bomb = decode(header, coded, LIMIT, |_| true);
         assert_eq!(
             bomb,
-            Err(Undecodable::TooLarge { limit: LIMIT }),
+            Err(DecodeError::TooLarge { limit: LIMIT }),
             "{header}"
         );
     }
@@ -155,7 +157,7 @@ fn bombs_stop_at_the_limit() {
 }
 
 #[test]
-fn what_is_decoded_is_taken_from_the_budget_for_as_long_as_it_is_there() {
+fn decoded_bodies_are_reserved_from_the_budget() {
     const MOST: usize = 16 << 20;
     let plain = b"some words that are said again and again ".repeat(50_000);
     for (header, coded) in [
@@ -182,7 +184,7 @@ fn what_is_decoded_is_taken_from_the_budget_for_as_long_as_it_is_there() {
 }
 
 #[test]
-fn bombs_stop_where_the_budget_ends() {
+fn decompression_bombs_stop_when_the_budget_is_used_up() {
     const LEFT: usize = 5 << 20;
     let zeros = vec![0; 16 << 20];
     for (header, coded) in [
@@ -194,17 +196,17 @@ fn bombs_stop_where_the_budget_ends() {
     ] {
         let budget = Budget::new(LEFT);
         let bomb = decoding::decode(header, coded, u64::MAX, &budget, |_| true);
-        assert_eq!(bomb.unwrap_err(), Undecodable::NoMemory, "{header}");
+        assert_eq!(bomb.unwrap_err(), DecodeError::NoMemory, "{header}");
         assert_eq!(budget.used(), 0, "{header}");
     }
-    let problem = Undecodable::NoMemory.problem();
+    let problem = DecodeError::NoMemory.problem();
     assert_eq!(problem.status.code(), 503);
     assert_eq!(problem.retry_after, Some(Duration::from_secs(1)));
 }
 
 #[test]
-fn windows_that_nobody_needs_are_refused() {
-    // A 1 GiB large-window brotli header, and a zstd frame that asks for 64 MiB.
+fn oversized_windows_are_refused() {
+    // A brotli header with a window of 1 GiB, and a zstd frame with one of 64 MiB.
     for (header, coded) in [
         ("br", vec![0x11, 0x1e, 0xff, 0xff, 0xff, 0xff]),
         (
@@ -214,13 +216,13 @@ fn windows_that_nobody_needs_are_refused() {
     ] {
         assert!(matches!(
             decode(header, coded, LIMIT, never),
-            Err(Undecodable::Corrupt { .. })
+            Err(DecodeError::Corrupt { .. })
         ));
     }
 }
 
 #[test]
-fn what_is_json_already_is_used_as_it_is() {
+fn json_with_a_wrong_encoding_is_used_unchanged() {
     for header in ["gzip", "deflate", "br", "zstd", "aws-chunked", "gzip,zstd"] {
         let body = decode(header, JSON.to_vec(), LIMIT, |bytes| bytes == JSON);
         assert_eq!(body.as_deref(), Ok(JSON), "{header}");
@@ -232,7 +234,7 @@ fn what_is_json_already_is_used_as_it_is() {
 }
 
 #[test]
-fn nothing_cut_short_passes() {
+fn truncated_bodies_are_refused() {
     for (header, coded) in [
         ("gzip", gzip(JSON)),
         ("deflate", zlib(JSON)),
@@ -241,7 +243,7 @@ fn nothing_cut_short_passes() {
     ] {
         for end in 0..coded.len() {
             let body = decode(header, coded[..end].to_vec(), LIMIT, never);
-            // Checksums at the end may be missing, content may not.
+            // Checksums at the end may be missing, content must not.
             assert!(
                 !matches!(&body, Ok(plain) if plain != JSON),
                 "{header} {end}: {body:?}"
@@ -267,7 +269,7 @@ fn a_small_stack_is_enough() {
 
 proptest! {
     #[test]
-    fn what_was_encoded_comes_back(plain in prop::collection::vec(any::<u8>(), 0..5000), repeat in 1..40_usize) {
+    fn encoded_bodies_are_decoded(plain in prop::collection::vec(any::<u8>(), 0..5000), repeat in 1..40_usize) {
         let plain = plain.repeat(repeat);
         for (header, coded) in [
             ("gzip", gzip(&plain)),
@@ -280,7 +282,7 @@ proptest! {
     }
 
     #[test]
-    fn noise_is_refused_without_harm(noise in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn noise_is_refused(noise in prop::collection::vec(any::<u8>(), 0..300)) {
         for header in ["gzip", "deflate", "br", "zstd"] {
             if let Ok(plain) = decode(header, noise.clone(), LIMIT, never) {
                 prop_assert!(plain.len() as u64 <= LIMIT);

@@ -1,4 +1,4 @@
-//! The pure pieces of the server room: tables of what goes in and what comes out.
+//! Table tests of the parts of `http` and `generation` that do no I/O.
 
 #![allow(
     clippy::expect_used,
@@ -10,21 +10,21 @@
 
 #[cfg(feature = "compression")]
 mod decoding;
-mod lists;
-mod passed_on;
+mod model_lists;
+mod payload_rules;
 mod route;
-mod ruled;
+mod unlisted_models;
 
 #[cfg(not(feature = "compression"))]
 #[test]
-fn without_compression_codings_are_named() {
-    use holdfast::budget::Budget;
-    use holdfast::generation::decoding::{Undecodable, decode};
+fn without_compression_encodings_are_unsupported() {
+    use holdfast::unversioned::budget::Budget;
+    use holdfast::unversioned::generation::decoding::{DecodeError, decode};
     let budget = Budget::unlimited();
     let refused = decode("zstd", b"\x28\xb5".to_vec(), 1 << 20, &budget, |_| false);
     assert_eq!(
         refused.map(|decoded| decoded.body),
-        Err(Undecodable::Unsupported {
+        Err(DecodeError::Unsupported {
             coding: "zstd".to_owned()
         })
     );

@@ -1,7 +1,7 @@
-//! Which target is which route, and what is none.
+//! Routes of request targets.
 
-use holdfast::http::route::{GeminiMethod, Resolved, Route, StoredOperation, resolve};
-use holdfast::wire::Dialect;
+use holdfast::unversioned::http::route::{GeminiMethod, Resolved, Route, StoredOperation, resolve};
+use holdfast::unversioned::wire::Dialect;
 use proptest::prelude::*;
 
 fn route<'t>(method: &str, target: &'t str) -> Route<'t> {
@@ -167,7 +167,7 @@ fn every_route() {
             Dialect::Messages,
         ),
         ("GET", "HTTPS://host", Route::Root, Dialect::Chat),
-        // A base URL with a version too many, or without one.
+        // A base URL with two versions, or without one.
         ("GET", "/v1/v1/models", Route::Models, Dialect::Chat),
         ("GET", "/models", Route::Models, Dialect::Chat),
         ("GET", "/models/m", Route::Model("m".into()), Dialect::Chat),
@@ -227,7 +227,7 @@ fn every_route() {
 }
 
 #[test]
-fn what_is_not_served() {
+fn unknown_targets_are_not_found() {
     let long = format!("/v1/models/{}", "m".repeat(600));
     for (method, target) in [
         ("GET", "/v1"),
@@ -283,7 +283,7 @@ fn what_is_not_served() {
 }
 
 #[test]
-fn known_paths_say_which_methods_they_have() {
+fn known_paths_list_their_methods() {
     const GET: &str = "GET, HEAD, OPTIONS";
     const POST: &str = "POST, OPTIONS";
     for (target, allow, dialect) in [
@@ -338,7 +338,7 @@ fn known_paths_say_which_methods_they_have() {
 
 #[test]
 fn the_host_of_an_absolute_target_is_found() {
-    use holdfast::http::route::authority;
+    use holdfast::unversioned::http::route::authority;
     for (target, expected) in [
         ("/v1/models", None),
         ("*", None),
@@ -366,7 +366,7 @@ fn unknown_gemini_methods_name_their_path() {
 }
 
 #[test]
-fn a_last_slash_is_redirected() {
+fn a_trailing_slash_is_redirected() {
     for (method, target, status, location) in [
         ("GET", "/healthz/", 301, "/healthz"),
         ("HEAD", "/healthz/", 301, "/healthz"),
@@ -411,14 +411,14 @@ fn preflights_are_answered_anywhere() {
 }
 
 #[test]
-fn the_query_comes_along() {
+fn the_query_is_kept() {
     let Resolved::Serve { query, .. } = resolve("POST", "/v1/messages?beta=true&key=a?b") else {
         panic!("a route");
     };
     assert_eq!(query.first("key").as_deref(), Some("a?b"));
 }
 
-/// Targets near the real ones, and some far from them.
+/// Targets similar to real ones, and random ones.
 fn targets() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "/",
@@ -454,7 +454,7 @@ fn targets() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn cheap_and_generation_never_meet(
+    fn only_post_is_a_generation(
         method in prop::sample::select(vec!["GET", "HEAD", "POST", "OPTIONS", "PUT"]),
         target in targets(),
     ) {
@@ -474,7 +474,7 @@ proptest! {
     }
 
     #[test]
-    fn no_name_walks_out_of_its_path(method in "GET|POST", target in targets()) {
+    fn model_names_contain_no_path_traversal(method in "GET|POST", target in targets()) {
         if let Resolved::Serve {
             route: Route::Model(name) | Route::GeminiModel(name) | Route::Gemini { model: name, .. },
             ..

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use holdfast::translate::neutral::{Part, Request, Role, ToolCall, ToolResult, Turn};
-use holdfast::translate::{self, Stream};
-use holdfast::wire::Dialect;
+use holdfast::unversioned::translate::neutral::{Part, Request, Role, ToolCall, ToolResult, Turn};
+use holdfast::unversioned::translate::{self, Stream};
+use holdfast::unversioned::wire::Dialect;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -3,9 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use holdfast::translate::signature_cache::{Entry, Key, KeyPart, LONGEST, SignatureCache};
-use holdfast::translate::{self, ChatQuirks, Form, Stream, Translated, TranslationInput};
-use holdfast::wire::Dialect;
+use holdfast::unversioned::translate::signature_cache::{
+    Entry, Key, KeyPart, LONGEST, SignatureCache,
+};
+use holdfast::unversioned::translate::{
+    self, ChatQuirks, Form, Stream, Translated, TranslationInput,
+};
+use holdfast::unversioned::wire::Dialect;
 use serde_json::{Value, json};
 
 use super::fixtures::{of_kind, translated};

@@ -1,10 +1,10 @@
 //! What a vendor refuses, although other vendors take it, does not reach it: each kind, from every client.
 
-use holdfast::translate::neutral::{
+use holdfast::unversioned::translate::neutral::{
     Cache, Family, Part, Request, Role, Signature, Text, ToolCall, ToolResult, Turn, Untranslatable,
 };
-use holdfast::translate::{self, Form, Stream, Translated, TranslationInput};
-use holdfast::wire::Dialect;
+use holdfast::unversioned::translate::{self, Form, Stream, Translated, TranslationInput};
+use holdfast::unversioned::wire::Dialect;
 use serde_json::{Value, json};
 
 use super::round_trips::write;
@@ -524,9 +524,11 @@ fn signed_thoughts_stay_where_they_stood() {
         ),
         Turn::new(Role::User, vec![result("x"), result("y")]),
     ]);
-    let names = holdfast::translate::neutral::names::Names::new(Dialect::Messages, ["f"]);
+    let names =
+        holdfast::unversioned::translate::neutral::names::Names::new(Dialect::Messages, ["f"]);
     let written =
-        holdfast::translate::messages::write::request(request, "m", &names, None).unwrap();
+        holdfast::unversioned::translate::messages::write::request(request, "m", &names, None)
+            .unwrap();
     let body: Value = serde_json::from_slice(&written.into_text().unwrap()).unwrap();
     let kinds: Vec<&str> = body["messages"][1]["content"]
         .as_array()

@@ -1,11 +1,11 @@
 //! Each thing of the table of losses, towards each dialect: what becomes of it is what the table says.
 
-use holdfast::translate::neutral::capabilities::{Feature, Support, TABLE, support};
-use holdfast::translate::neutral::{
+use holdfast::unversioned::translate::neutral::capabilities::{Feature, Support, TABLE, support};
+use holdfast::unversioned::translate::neutral::{
     Cache, Hosted, Json, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall,
     ToolChoice, ToolResult, Turn, WebSearch,
 };
-use holdfast::wire::Dialect;
+use holdfast::unversioned::wire::Dialect;
 use serde_json::{Map, Value, json};
 
 use super::fixtures::translated;

@@ -1,14 +1,14 @@
 //! A request that a dialect has written says, when it is read again, all that this dialect can say.
 
-use holdfast::translate::ChatQuirks;
-use holdfast::translate::neutral::capabilities::{Feature, Support, support};
-use holdfast::translate::neutral::names::Names;
-use holdfast::translate::neutral::{
+use holdfast::unversioned::translate::ChatQuirks;
+use holdfast::unversioned::translate::neutral::capabilities::{Feature, Support, support};
+use holdfast::unversioned::translate::neutral::names::Names;
+use holdfast::unversioned::translate::neutral::{
     JsonBody, Output, Part, Request, Role, Sampling, Source, Text, Tool, ToolCall, ToolChoice,
     ToolResult, Turn,
 };
-use holdfast::translate::{chat, gemini, messages, responses};
-use holdfast::wire::Dialect;
+use holdfast::unversioned::translate::{chat, gemini, messages, responses};
+use holdfast::unversioned::wire::Dialect;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

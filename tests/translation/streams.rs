@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use holdfast::translate::neutral::answer::{Ending, Head};
-use holdfast::translate::neutral::event::Citation;
-use holdfast::translate::neutral::search::{FoundPage, Search};
-use holdfast::translate::neutral::{BlockId, Event, Family, Finish, Signature};
-use holdfast::translate::{State, Stream};
-use holdfast::translate::{chat, gemini, messages, responses};
-use holdfast::wire::Dialect;
-use holdfast::wire::usage::Usage;
+use holdfast::unversioned::translate::neutral::answer::{Ending, Head};
+use holdfast::unversioned::translate::neutral::event::Citation;
+use holdfast::unversioned::translate::neutral::search::{FoundPage, Search};
+use holdfast::unversioned::translate::neutral::{BlockId, Event, Family, Finish, Signature};
+use holdfast::unversioned::translate::{State, Stream};
+use holdfast::unversioned::translate::{chat, gemini, messages, responses};
+use holdfast::unversioned::wire::Dialect;
+use holdfast::unversioned::wire::usage::Usage;
 use proptest::prelude::*;
 
 use super::answers::context;

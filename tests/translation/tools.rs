@@ -1,7 +1,9 @@
 //! What one dialect knows of tools and another does not.
 
-use holdfast::translate::{self, ChatQuirks, CustomTools, Form, Translated, TranslationInput};
-use holdfast::wire::Dialect;
+use holdfast::unversioned::translate::{
+    self, ChatQuirks, CustomTools, Form, Translated, TranslationInput,
+};
+use holdfast::unversioned::wire::Dialect;
 use serde_json::{Value, json};
 
 use super::calls::{after_call, answer, shown, unchecked};

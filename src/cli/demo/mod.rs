@@ -20,8 +20,8 @@ use super::{exit, serve};
 use crate::config;
 use crate::demo::{self, Upstreams};
 use crate::gateway::{Gateway, StartError};
+use crate::generation::access_log::short_session;
 use crate::generation::hooks::Report;
-use crate::generation::session_id;
 use crate::wire::Dialect;
 
 /// Not a secret: the demo listens on loopback only.
@@ -232,7 +232,7 @@ fn text_line(report: &Report<'_>, account: &str) -> String {
         cached_share(report).map_or("-".to_owned(), |share| format!("{:.0} %", share * 100.0));
     format!(
         "{:<21} {:<15} {:<10} {:<9} {:>6}  {:>6} {:>6} ms",
-        report.session.map_or("-".into(), session_id::short),
+        report.session.map_or("-".into(), short_session),
         report.model,
         account,
         report.decision.name(),
@@ -248,7 +248,7 @@ fn json_line(report: &Report<'_>, account: &str) -> String {
         .map_or(0, |time| time.as_millis() as u64);
     json!({
         "time_ms": time,
-        "session": report.session.map(session_id::short),
+        "session": report.session.map(short_session),
         "model": report.model,
         "credential": report.credential,
         "account": account,

@@ -6,7 +6,6 @@
 pub mod request;
 pub mod response;
 
-
 /// How the length of a body is determined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {

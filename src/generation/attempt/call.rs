@@ -1,4 +1,4 @@
-//! Calls of the upstream.
+//! Calls to the upstream.
 
 use super::context::Attempt;
 use crate::failure::{Failure, FailureKind};
@@ -9,8 +9,8 @@ use crate::translate;
 use crate::wire::signatures;
 
 impl Attempt<'_> {
-    /// Calls the upstream; once more without what the conversation carries of another credential, if that is
-    /// what it is refused for.
+    /// Calls the upstream. If it refuses the conversation's reasoning signatures, for example those of another credential,
+    /// calls it again without them.
     pub fn call(&self, call: &Call<'_>) -> Result<Answer, Failure> {
         let refusal = match self.generation.services.upstream.call(call) {
             Err(failure) if failure.status == Some(400) => failure,
@@ -26,7 +26,7 @@ impl Attempt<'_> {
         if let Some(signatures) = self.signatures.take() {
             signatures.forget_used();
         }
-        log::info!("asked again without what it signatures: {refusal}");
+        log::info!("the upstream refused reasoning signatures, retrying without them: {refusal}");
         if logs::request_log::upstream::is_logged() {
             let said = String::from_utf8_lossy(&refusal.body);
             logs::request_log::upstream::failure(refusal.status, &said);
@@ -38,11 +38,11 @@ impl Attempt<'_> {
         })
     }
 
-    /// Has the upstream count.
-    pub fn counted(
+    /// Lets the upstream count tokens.
+    pub fn count_tokens(
         &self,
         call: &Call<'_>,
-        asked: &ExpectedAnswer<'_>,
+        expected: &ExpectedAnswer<'_>,
         body: &[u8],
     ) -> Result<u64, Failure> {
         let answer = self.generation.services.upstream.call(&Call {
@@ -51,11 +51,11 @@ impl Attempt<'_> {
             alt: None,
             ..*call
         })?;
-        let whole = relay::whole::open_all(answer, asked)?;
-        translate::counted(asked.dialect, whole.held()).ok_or_else(|| {
+        let whole = relay::whole::open_all(answer, expected)?;
+        translate::counted(expected.dialect, whole.held()).ok_or_else(|| {
             Failure::new(
                 FailureKind::Broken,
-                "the upstream did not say how many tokens",
+                "the upstream's answer has no token count",
             )
         })
     }

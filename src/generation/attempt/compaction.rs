@@ -1,4 +1,4 @@
-//! Compacting and counting for upstreams that do neither.
+//! Compaction and token counts for upstreams without these endpoints.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use crate::stored::{Item, reference};
 use crate::translate;
 use crate::wire::Dialect;
 
-/// Bytes by which a request for a summary is longer than the request to compact.
-const ASKED: usize = 4 * 1024;
+/// Bytes that the summary instructions add to a request.
+const INSTRUCTIONS: usize = 4 * 1024;
 
 impl Attempt<'_> {
-    /// Whether an upstream does not have the path that was asked for, so that the gateway does the work: many servers
-    /// that speak Responses have `/responses` only.
-    pub fn is_unknown_there(&self, failure: &Failure) -> bool {
+    /// Whether the upstream lacks the requested endpoint, so that the gateway does the work. Many servers with the
+    /// Responses API have `/responses` only.
+    pub fn lacks_endpoint(&self, failure: &Failure) -> bool {
         let is_optional = matches!(
             self.generation.operation.action,
             Action::Compact | Action::Count
@@ -31,17 +31,17 @@ impl Attempt<'_> {
         is_responses && is_optional && matches!(failure.status, Some(404 | 405 | 501))
     }
 
-    /// Whether a request asks for its conversation to be compacted, by its last item, as Codex does.
-    pub fn asks_for_compaction(&self, call: &Call<'_>) -> bool {
+    /// Whether the last item of a request triggers compaction, as Codex sends it.
+    pub fn requests_compaction(&self, call: &Call<'_>) -> bool {
         let is_answer = call.action == Action::Generate;
         let is_responses = self.generation.operation.dialect == Dialect::Responses;
         is_answer && is_responses && summary::is_triggered(call.body)
     }
 
-    /// Asks the model of the conversation for a summary, and answers with it in the shape of a compaction.
+    /// Requests a summary from the conversation's model, and answers with it as a compaction.
     #[inline(never)]
-    pub fn summarized(&self, call: &Call<'_>) -> Result<Opening, Failure> {
-        let client = Client::new(self.generation.client_name());
+    pub fn compact(&self, call: &Call<'_>) -> Result<Opening, Failure> {
+        let client = Client::new(self.generation.client_key());
         let texts = reference::input_of(call.body);
         let (items, _items) = self
             .generation
@@ -49,17 +49,17 @@ impl Attempt<'_> {
             .stored
             .items(client, &texts)
             .map_err(|_| Failure::no_memory())?;
-        let whole = self.summary(call)?;
+        let whole = self.request_summary(call)?;
         let object = self.compacted(&whole, &items, |made, sealer| made.object(sealer))?;
         Ok(Opening::Same(Opened::Whole(Box::new(
             whole.replaced(object),
         ))))
     }
 
-    /// The same, but the answer is a response of which the summary is the only item.
+    /// Like [`Attempt::compact`], but the answer is a response with the summary as its only item.
     #[inline(never)]
-    pub fn answered_with_summary(&self, call: &Call<'_>) -> Result<Opening, Failure> {
-        let whole = self.summary(call)?;
+    pub fn compact_in_response(&self, call: &Call<'_>) -> Result<Opening, Failure> {
+        let whole = self.request_summary(call)?;
         if !call.stream {
             let object = self.compacted(&whole, &[], |made, sealer| made.response(sealer))?;
             let whole = whole.replaced(object);
@@ -77,12 +77,14 @@ impl Attempt<'_> {
         relay::stream::open(answer, &expected).map(Opening::Same)
     }
 
-    /// What the model answers when it is asked for a summary.
-    fn summary(&self, call: &Call<'_>) -> Result<Whole, Failure> {
-        let mut reservation = self.generation.reserve(2 * call.body.len() + ASKED)?;
+    /// The model's answer to the request for a summary.
+    fn request_summary(&self, call: &Call<'_>) -> Result<Whole, Failure> {
+        let mut reservation = self
+            .generation
+            .reserve(2 * call.body.len() + INSTRUCTIONS)?;
         let body = summary::request(call.body)
             .ok_or_else(|| Failure::new(FailureKind::Request, "the body is not a JSON object"))?;
-        // Less than was reserved.
+        // Cannot fail: it shrinks.
         let _ = reservation.resize(body.len());
         let members = json::members(&body).unwrap_or_default();
         let model = members.iter().find(|member| member.key == "model");
@@ -104,7 +106,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// A summary in one of its shapes.
+    /// The summary in the format that `shape` writes.
     fn compacted(
         &self,
         whole: &Whole,
@@ -120,19 +122,20 @@ impl Attempt<'_> {
             answer: whole.held(),
             items,
         };
-        let sealer = Sealer::new(self.generation.client_name()).ok_or_else(no_summary)?;
+        let sealer = Sealer::new(self.generation.client_key()).ok_or_else(no_summary)?;
         shape(&compacted, &sealer).ok_or_else(no_summary)
     }
 
-    /// Tokens as they are estimated, where the upstream does not count.
-    pub fn estimated(&self, call: &Call<'_>) -> Result<Opening, Failure> {
+    /// An estimated token count.
+    pub fn estimate_tokens(&self, call: &Call<'_>) -> Result<Opening, Failure> {
         let input = self.translation_input(call, None, "");
-        let tokens = translate::estimated_tokens(&input).map_err(|why| self.refused(&why))?;
-        Ok(self.number(tokens))
+        let tokens =
+            translate::estimated_tokens(&input).map_err(|why| self.untranslatable(&why))?;
+        Ok(self.count_answer(tokens))
     }
 
-    /// A number of tokens as an answer.
-    pub fn number(&self, tokens: u64) -> Opening {
+    /// A token count as an answer.
+    pub fn count_answer(&self, tokens: u64) -> Opening {
         let body = translate::count_answer(self.generation.operation.dialect, tokens);
         let whole = Whole::made(body, &self.generation.services.budget);
         Opening::Same(Opened::Whole(Box::new(whole)))
@@ -140,5 +143,5 @@ impl Attempt<'_> {
 }
 
 fn no_summary() -> Failure {
-    Failure::new(FailureKind::Broken, "the model gave no summary")
+    Failure::new(FailureKind::Broken, "the model's answer has no summary")
 }

@@ -1,13 +1,16 @@
-//! One attempt: a request, and the credential and model that it is sent to.
+//! The context of one attempt: a request, and the credential and model that it is sent to.
 
 use std::cell::Cell;
 use std::sync::Arc;
+
+use memchr::memmem;
 
 use super::signatures::ClientSignatures;
 use crate::failure::Headers;
 use crate::generation::context::Generation;
 use crate::generation::parsed_request::ParsedRequest;
 use crate::provider::Action;
+use crate::reasoning::{self, ReasoningSupport};
 use crate::redaction::Redaction;
 use crate::relay::{ExpectedAnswer, Opened, Translation};
 use crate::routing::{Candidate, UpstreamModel};
@@ -19,19 +22,19 @@ pub struct Attempt<'a> {
     pub candidate: &'a Candidate,
     pub upstream_model: &'a UpstreamModel,
     pub request: &'a ParsedRequest<'a>,
-    /// What is sent, before it is translated or changed.
+    /// The body before translation and other changes.
     pub body: &'a [u8],
     /// The client's headers.
     pub headers: &'a [(&'a str, &'a str)],
-    /// How much the model is to think, where its name or the configuration says so.
+    /// The reasoning suffix of the model's name, or the configured one.
     pub suffix: Option<&'a str>,
-    /// What the request was given of what the client had dropped.
+    /// The cached reasoning signatures that the request uses.
     pub signatures: Cell<Option<Arc<ClientSignatures>>>,
-    /// What was left out of the request.
+    /// The types of tools that were left out of the request.
     pub dropped: Cell<Vec<String>>,
 }
 
-/// An answer of which nothing has been written.
+/// An answer that has begun, before anything is written to the client.
 pub struct OpenedAnswer {
     pub opening: Opening,
     /// The types of tools that were left out of the request.
@@ -39,14 +42,14 @@ pub struct OpenedAnswer {
 }
 
 pub enum Opening {
-    /// As the upstream gave it.
+    /// In the upstream's dialect.
     Same(Opened),
-    /// From another dialect, event by event.
+    /// Translated from another dialect, event by event.
     Translated(Box<Translation>),
 }
 
 impl OpenedAnswer {
-    /// The headers of the upstream, unfiltered.
+    /// The upstream's headers, unfiltered.
     pub fn headers(&self) -> &Headers {
         match &self.opening {
             Opening::Same(Opened::Events(primed)) => &primed.headers,
@@ -55,7 +58,7 @@ impl OpenedAnswer {
         }
     }
 
-    /// What the attempt presented.
+    /// The secrets that the attempt sent, to be redacted from the answer.
     pub fn redaction(&self) -> Arc<Redaction> {
         match &self.opening {
             Opening::Same(Opened::Events(primed)) => Arc::clone(&primed.redaction),
@@ -71,7 +74,7 @@ impl<'a> Attempt<'a> {
         self.candidate.credential.dialect()
     }
 
-    /// By what an answer in `dialect` to `action` is read.
+    /// The description of the expected answer in `dialect` to `action`.
     pub fn expected(&self, dialect: Dialect, action: Action) -> ExpectedAnswer<'a> {
         ExpectedAnswer {
             dialect,
@@ -80,5 +83,17 @@ impl<'a> Attempt<'a> {
             event_bytes: MAX_EVENT,
             budget: &self.generation.services.budget,
         }
+    }
+
+    /// The reasoning that the model supports. The configuration takes precedence over the model's name.
+    pub fn reasoning_support(&self) -> Option<&'a ReasoningSupport> {
+        let configured = self.upstream_model.reasoning.as_deref();
+        configured.or_else(|| reasoning::support(&self.upstream_model.name))
+    }
+
+    /// Whether a body may request more reasoning than the configuration allows for its model.
+    pub fn may_exceed_reasoning_limits(&self, body: &[u8]) -> bool {
+        let has = |key: &str| memmem::find(body, key.as_bytes()).is_some();
+        self.upstream_model.reasoning.is_some() && (has("\"reasoning") || has("\"thinking\""))
     }
 }

@@ -1,16 +1,14 @@
-//! One attempt at an upstream: in the client's own dialect as it is, in any other one translated.
+//! One attempt at an upstream. Requests are translated if the upstream has another dialect than the client.
 
 mod call;
 mod compaction;
 pub mod context;
 mod payload_rules;
 mod quirks;
-mod reasoning_limits;
 mod signatures;
 mod translation;
 
 use context::{Attempt, OpenedAnswer, Opening};
-use reasoning_limits::{is_limited, support};
 
 use crate::failure::{Failure, FailureKind};
 use crate::provider::{Action, Call, Target};
@@ -19,20 +17,20 @@ use crate::relay::{self, Opened};
 use crate::translate::Form;
 
 impl Attempt<'_> {
-    /// Asks the candidate.
+    /// Sends the request to the candidate, and opens its answer.
     ///
     /// # Errors
-    /// Whatever keeps it from being the one that answers.
+    /// When the attempt fails.
     pub fn run(&self) -> Result<OpenedAnswer, Failure> {
         self.generation
-            .announce(self.candidate, self.upstream_model);
+            .log_attempt(self.candidate, self.upstream_model);
         match self.open() {
             Ok(opening) => Ok(OpenedAnswer {
                 opening,
                 dropped: self.dropped.take(),
             }),
             Err(failure) => {
-                self.generation.note(self.candidate, &failure);
+                self.generation.log_failed_attempt(self.candidate, &failure);
                 Err(failure)
             }
         }
@@ -56,20 +54,20 @@ impl Attempt<'_> {
             waiter: &generation.waiter,
         };
         if call.action == Action::Compact && upstream != dialect {
-            return self.summarized(&call);
+            return self.compact(&call);
         }
-        if upstream != dialect && self.asks_for_compaction(&call) {
-            return self.answered_with_summary(&call);
+        if upstream != dialect && self.requests_compaction(&call) {
+            return self.compact_in_response(&call);
         }
         let rules = self.rules(&call);
         if upstream != dialect || self.request.form != Form::Usual {
             return self.translated(&call, &rules);
         }
-        let is_as_it_came = self.suffix.is_none() && !is_limited(self.upstream_model, call.body);
-        let called = if is_as_it_came {
+        let is_unchanged = self.suffix.is_none() && !self.may_exceed_reasoning_limits(call.body);
+        let called = if is_unchanged {
             self.call_with_rules(&call, &rules)
         } else {
-            let (model, support) = (call.model, support(self.upstream_model));
+            let (model, support) = (call.model, self.reasoning_support());
             let body = reasoning::fitted(dialect, call.body, model, self.suffix, support)
                 .map_err(|why| Failure::new(FailureKind::Request, why))?;
             let call = Call {
@@ -80,11 +78,14 @@ impl Attempt<'_> {
             self.call_with_rules(&call, &rules)
         };
         let answer = match called {
-            Err(failure) if self.is_unknown_there(&failure) => {
-                log::debug!("{} cannot do it: {failure}", self.candidate.id());
+            Err(failure) if self.lacks_endpoint(&failure) => {
+                log::debug!(
+                    "{} lacks this endpoint, the gateway does the work: {failure}",
+                    self.candidate.id()
+                );
                 return match call.action {
-                    Action::Count => self.estimated(&call),
-                    _ => self.summarized(&call),
+                    Action::Count => self.estimate_tokens(&call),
+                    _ => self.compact(&call),
                 };
             }
             called => called?,

@@ -1,9 +1,8 @@
-//! Payload rules in an attempt: which concern it, and what has to hold after them.
+//! Payload rules of an attempt.
 
 use std::borrow::Cow;
 
 use super::context::Attempt;
-use super::reasoning_limits::{is_limited, support};
 use crate::credential::UpstreamKind;
 use crate::failure::{Failure, FailureKind};
 use crate::generation::payload_rules::protocol;
@@ -15,7 +14,7 @@ use crate::wire::Dialect;
 use crate::wire::model_name::ModelName;
 
 impl Attempt<'_> {
-    /// The rules that concern an attempt.
+    /// The rules that match the attempt.
     pub fn rules(&self, call: &Call<'_>) -> Selected<'_> {
         let rules = &self.generation.snapshot.config.payload;
         if rules.is_empty() || call.action == Action::Count {
@@ -35,7 +34,7 @@ impl Attempt<'_> {
         })
     }
 
-    /// Calls the upstream with the body as the rules want it.
+    /// Applies the rules to the body, and calls the upstream.
     #[inline(never)]
     pub fn call_with_rules(
         &self,
@@ -52,7 +51,7 @@ impl Attempt<'_> {
         };
         let refused = |why| Failure::new(FailureKind::Request, why);
         match call.target.kind {
-            // Their models are forced.
+            // The model is part of the path, so rules cannot change it.
             UpstreamKind::Gemini | UpstreamKind::Vertex => {
                 let members = json::members(&changed).unwrap_or_default();
                 let model = members.iter().find(|member| member.key == "model");
@@ -82,15 +81,15 @@ impl Attempt<'_> {
             UpstreamKind::Compat => {
                 let model = model(&changed, call);
                 let mut body = changed;
-                // Here how much is thought is settled after the rules; what the name says outranks them.
-                let is_bound = self.suffix.is_some() || is_limited(self.upstream_model, &body);
+                // Reasoning limits and the suffix of the model's name take precedence over the rules.
+                let is_bound = self.suffix.is_some() || self.may_exceed_reasoning_limits(&body);
                 if is_bound && call.action == Action::Generate {
-                    let support = support(self.upstream_model);
+                    let support = self.reasoning_support();
                     body = reasoning::fitted(Dialect::Chat, &body, &model, self.suffix, support)
                         .map_err(refused)?;
                 }
                 if call.stream && self.generation.operation.dialect != Dialect::Chat {
-                    // What a translated answer is read for.
+                    // The translation needs the usage.
                     body = with(body, "stream_options.include_usage", "true");
                 }
                 self.call(&Call {
@@ -104,7 +103,7 @@ impl Attempt<'_> {
     }
 }
 
-/// The body as it would be sent without rules, which is what they see.
+/// The body as sent without rules, which is the input of the rules.
 fn prepared<'a>(call: &Call<'a>) -> Result<Cow<'a, [u8]>, Failure> {
     match (call.target.kind, call.model_span) {
         (UpstreamKind::Codex, _) if call.action == Action::Generate => {

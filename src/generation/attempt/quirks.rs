@@ -1,9 +1,9 @@
-//! What is known of providers beside their dialect.
+//! Differences between providers of the same dialect.
 
 use crate::translate::neutral::ids::CallIdFormat;
 use crate::translate::{ChatQuirks, CustomTools};
 
-/// What is known of the provider at this address, for one of its models.
+/// The properties of the provider at this address, for one of its models.
 pub fn known(base_url: &str, model: &str) -> ChatQuirks {
     ChatQuirks {
         custom_tools: text_tools(base_url, model),
@@ -11,11 +11,10 @@ pub fn known(base_url: &str, model: &str) -> ChatQuirks {
     }
 }
 
-/// Whether a provider of chats takes tools of text as they are.
+/// Whether a provider of Chat Completions accepts custom tools.
 ///
-/// OpenAI does, from its fifth generation of models on ("custom tools" came with GPT-5; its backend refuses them for
-/// GPT-4o, as pull request 2023 of openai/openai-node says), and Azure, which serves the same models. Of others it is
-/// not known.
+/// OpenAI does from GPT-5 on and refuses them for GPT-4o (openai/openai-node, pull request 2023). So does Azure, which
+/// serves the same models. Other providers are assumed not to.
 fn text_tools(base_url: &str, model: &str) -> CustomTools {
     const HOSTS: [&str; 4] = [
         "api.openai.com",
@@ -39,8 +38,8 @@ fn text_tools(base_url: &str, model: &str) -> CustomTools {
     }
 }
 
-/// Mistral's own service, and its models wherever they run: the check is part of what makes their prompts
-/// (`mistral-common`).
+/// The format of tool call ids. Mistral's models accept nine letters only, also at other providers: the library that builds
+/// their prompts checks it (`mistral-common`).
 fn call_ids(base_url: &str, model: &str) -> CallIdFormat {
     const MODELS: [&str; 8] = [
         "mistral",
@@ -78,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_openai_is_known_to_take_them() {
+    fn only_openai_accepts_custom_tools() {
         for (url, model, is_known) in [
             ("https://api.openai.com/v1", "gpt-5.2", true),
             ("https://eu.api.openai.com/v1", "gpt-6", true),
@@ -100,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn mistral_is_known_by_its_address_and_its_models() {
+    fn mistral_is_recognized_by_address_and_model() {
         for (url, model, is_mistrals) in [
             ("https://api.mistral.ai/v1", "anything", true),
             ("https://codestral.mistral.ai:443/v1", "x", true),

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_grows_by_no_more_than_it_may() {
+    fn the_signatures_of_one_request_are_limited() {
         let signatures = Arc::<SignatureStore>::default();
         let most = MOST / LONGEST;
         let answer = ClientSignatures::new(&signatures, "");

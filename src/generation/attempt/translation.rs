@@ -1,4 +1,4 @@
-//! A request that an upstream of another dialect is to answer.
+//! Requests to an upstream of another dialect.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,6 @@ use serde_json::json;
 
 use super::context::{Attempt, Opening};
 use super::quirks;
-use super::reasoning_limits::support;
 use super::signatures::ClientSignatures;
 use crate::failure::{Failure, FailureKind, Headers};
 use crate::payload::Selected;
@@ -20,7 +19,7 @@ use crate::translate::{self, Form, Stream, TranslationInput};
 use crate::wire::problem::{self, Problem};
 
 impl Attempt<'_> {
-    /// Out of line: its frame is large, and a worker's stack is paid for by every stream that goes on.
+    /// Not inlined, to keep the stack of workers small.
     #[inline(never)]
     pub fn translated(&self, call: &Call<'_>, rules: &Selected<'_>) -> Result<Opening, Failure> {
         let upstream = self.upstream();
@@ -29,20 +28,23 @@ impl Attempt<'_> {
             .unwrap_or_default();
         let seed = format!("{}{}", self.generation.access.id, now.as_nanos());
         let input = self.translation_input(call, self.suffix, &seed);
-        // For as long as both bodies are there.
+        // Both bodies exist at the same time.
         let needed = translate::memory_needed(upstream, call.body.len());
         let mut reservation = self.generation.reserve(needed)?;
         let cache = self.signature_cache(self.request.form);
         let known = quirks::known(call.target.base_url, &self.upstream_model.name);
         let translated = translate::request_with(&input, cache, known);
-        let mut translated = translated.map_err(|why| self.refused(&why))?;
+        let mut translated = translated.map_err(|why| self.untranslatable(&why))?;
         if !translated.dropped.is_empty() {
             let dropped = translated.dropped.join(", ");
-            log::debug!("left out for a {} upstream: {dropped}", upstream.name());
+            log::debug!("dropped for a {} upstream: {dropped}", upstream.name());
         }
         if !translated.reworded.is_empty() {
             let reworded = translated.reworded.join(", ");
-            log::debug!("told as text to a {} upstream: {reworded}", upstream.name());
+            log::debug!(
+                "converted to text for a {} upstream: {reworded}",
+                upstream.name()
+            );
         }
         self.dropped.set(std::mem::take(&mut translated.dropped));
         if self.generation.is_referable(self.request.form) {
@@ -57,16 +59,18 @@ impl Attempt<'_> {
                 translated.context.repeat("previous_response_id", &previous);
             }
         }
-        // Less than was reserved.
+        // Cannot fail: it shrinks.
         let _ = reservation.resize(translated.body.capacity());
         let expected = self.expected(upstream, call.action);
         if call.action == Action::Count {
             let body = translate::to_count(upstream, &self.upstream_model.name, &translated.body);
             let tokens = match body {
-                Some(body) => self.counted(call, &expected, &body)?,
-                None => translate::estimated_tokens(&input).map_err(|why| self.refused(&why))?,
+                Some(body) => self.count_tokens(call, &expected, &body)?,
+                None => {
+                    translate::estimated_tokens(&input).map_err(|why| self.untranslatable(&why))?
+                }
             };
-            return Ok(self.number(tokens));
+            return Ok(self.count_answer(tokens));
         }
         let outgoing = Call {
             body: &translated.body,
@@ -90,7 +94,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// What is to be translated.
+    /// The input of the translation.
     pub fn translation_input<'a>(
         &'a self,
         call: &Call<'a>,
@@ -109,27 +113,27 @@ impl Attempt<'_> {
             upstream_model: &self.upstream_model.name,
             stream: call.stream,
             suffix,
-            support: support(self.upstream_model),
+            support: self.reasoning_support(),
             seed,
             now: now.as_secs(),
         }
     }
 
-    /// What the client may have dropped. A prompt to be completed has no place for it.
+    /// The cache of reasoning signatures. Completions have no place for signatures.
     fn signature_cache(&self, form: Form) -> Option<Arc<dyn SignatureCache>> {
         if form == Form::Completions {
             return None;
         }
         let signatures = Arc::new(ClientSignatures::new(
             &self.generation.services.signatures,
-            self.generation.client_name(),
+            self.generation.client_key(),
         ));
         self.signatures.set(Some(Arc::clone(&signatures)));
         Some(signatures)
     }
 
-    /// What cannot be said is the client's fault, told in its own dialect.
-    pub fn refused(&self, why: &Untranslatable) -> Failure {
+    /// An untranslatable request is an error of the client, in the client's dialect.
+    pub fn untranslatable(&self, why: &Untranslatable) -> Failure {
         let Some(code) = why.code else {
             return Failure::new(FailureKind::Request, why.to_string());
         };

@@ -1,9 +1,9 @@
-//! What holds without TLS holds with it.
+//! The tests of the edge, repeated with TLS.
 
 mod harness {
     use crate::harness::{ClientOver, SetupOver};
     pub use crate::harness::{LARGE, Wire, eventually, limits};
-    use crate::wire::Tls;
+    use crate::tls_client::Tls;
 
     pub type Setup = SetupOver<Tls>;
     pub type Client = ClientOver<Tls>;
@@ -13,7 +13,7 @@ mod harness {
 mod hostile;
 #[path = "../limits.rs"]
 mod limits;
-#[path = "../ordinary.rs"]
-mod ordinary;
+#[path = "../requests.rs"]
+mod requests;
 #[path = "../workers.rs"]
 mod workers;

@@ -1,9 +1,9 @@
-//! What is kept, for whom and how long, and what can be asked about it.
+//! Stored answers: retrieval, deletion, lifetime, limits.
 
 use super::*;
 
 #[test]
-fn answers_can_be_asked_for_until_they_are_deleted() {
+fn answers_can_be_retrieved_until_they_are_deleted() {
     let setup = setup(2);
     for model in models() {
         for streams in [false, true] {
@@ -51,7 +51,7 @@ fn answers_can_be_asked_for_until_they_are_deleted() {
 }
 
 #[test]
-fn input_items_come_in_pages() {
+fn input_items_are_paged() {
     let setup = setup(1);
     for model in kept_here() {
         let input: Vec<Value> = (0..25)
@@ -95,7 +95,7 @@ fn input_items_come_in_pages() {
 }
 
 #[test]
-fn nothing_is_shared_between_client_keys() {
+fn answers_are_not_shared_between_client_keys() {
     let setup = setup(1);
     for model in models() {
         let created = create(&setup, &json!({"model": model, "input": "my secret"}));
@@ -129,7 +129,7 @@ fn nothing_is_shared_between_client_keys() {
                 );
             }
         }
-        // And it is still there.
+        // It is still stored.
         assert_eq!(
             about(&setup, KEY, "GET", id(&created), "").status(),
             200,
@@ -139,7 +139,7 @@ fn nothing_is_shared_between_client_keys() {
 }
 
 #[test]
-fn what_is_not_to_be_stored_is_not() {
+fn unstored_answers_are_not_found() {
     let setup = setup(1);
     for model in models() {
         for streams in [false, true] {
@@ -162,7 +162,7 @@ fn what_is_not_to_be_stored_is_not() {
 }
 
 #[test]
-fn a_reload_loses_nothing() {
+fn a_reload_keeps_stored_answers() {
     let setup = setup(2);
     let created: Vec<(String, Value)> = models()
         .into_iter()
@@ -189,7 +189,7 @@ fn a_reload_loses_nothing() {
 }
 
 #[test]
-fn what_is_kept_counts_towards_the_memory_and_has_a_bound() {
+fn stored_answers_count_towards_the_memory_budget_and_are_limited() {
     let setup = with(1, "limits:\n  memory: 64MiB\n");
     let model = Dialect::Messages.model();
     let text = "x".repeat(1024 * 1024);
@@ -205,8 +205,8 @@ fn what_is_kept_counts_towards_the_memory_and_has_a_bound() {
         .iter()
         .map(|id| about(&setup, KEY, "GET", id, "").status() == 200)
         .collect();
-    // A client has half of a quarter.
+    // One client may use an eighth of the memory.
     let kept = found.iter().filter(|found| **found).count();
     assert!((4..8).contains(&kept), "{found:?}");
-    assert!(found.is_sorted(), "the oldest go first: {found:?}");
+    assert!(found.is_sorted(), "the oldest are removed first: {found:?}");
 }

@@ -1,9 +1,9 @@
-//! Requests that go on from an answer or refer to its items.
+//! Requests with `previous_response_id` or references to items.
 
 use super::*;
 
 #[test]
-fn a_conversation_goes_on_from_its_last_answer() {
+fn a_conversation_continues_from_its_last_answer() {
     let setup = setup(3);
     let key = || setup.records().pop().unwrap().key;
     for model in models() {
@@ -51,7 +51,7 @@ fn a_conversation_goes_on_from_its_last_answer() {
 }
 
 #[test]
-fn a_conversation_may_go_on_at_another_upstream() {
+fn a_conversation_can_continue_at_another_upstream() {
     let setup = setup(1);
     for before in kept_here() {
         for after in models() {
@@ -67,7 +67,7 @@ fn a_conversation_may_go_on_at_another_upstream() {
 }
 
 #[test]
-fn items_are_put_in_where_they_are_referred_to() {
+fn references_to_items_are_resolved() {
     let setup = setup(1);
     for model in models() {
         for streams in [false, true] {
@@ -86,7 +86,7 @@ fn items_are_put_in_where_they_are_referred_to() {
                 .iter()
                 .find(|item| item["type"] == "function_call")
                 .unwrap();
-            // As the Vercel AI SDK does from the second turn on.
+            // As the Vercel AI SDK sends it from the second turn on.
             let mut input = vec![asked.clone()];
             let refer = |item: &Value| json!({"type": "item_reference", "id": item["id"]});
             input.extend(output.iter().map(refer));
@@ -116,7 +116,7 @@ fn items_are_put_in_where_they_are_referred_to() {
 }
 
 #[test]
-fn what_is_unknown_is_told_in_the_vendors_words() {
+fn unknown_references_have_the_vendors_error() {
     let setup = setup(1);
     for model in models() {
         let body = json!({"model": model, "input": "hi", "previous_response_id": "resp_none"});
@@ -164,7 +164,7 @@ fn what_is_unknown_is_told_in_the_vendors_words() {
 }
 
 #[test]
-fn what_is_to_be_made_in_the_background_needs_an_upstream_that_can() {
+fn background_requests_need_an_upstream_that_stores_answers() {
     let setup = setup(1);
     for model in models() {
         let before = setup.records().len();
@@ -192,7 +192,7 @@ fn what_is_to_be_made_in_the_background_needs_an_upstream_that_can() {
 }
 
 #[test]
-fn nobody_else_is_asked_for_what_one_credential_keeps() {
+fn only_the_credential_that_stores_an_answer_is_called() {
     let setup = setup(3);
     let model = Dialect::Responses.model();
     let created = create(&setup, &json!({"model": model, "input": "one"}));
@@ -209,7 +209,7 @@ fn nobody_else_is_asked_for_what_one_credential_keeps() {
         .map(|r| r.key.clone())
         .collect();
     assert_eq!(asked, BTreeSet::from([home]));
-    // Others go on.
+    // Other sessions are not affected.
     assert_eq!(
         post(&setup, &json!({"model": model, "input": "new"})).status(),
         200
@@ -217,7 +217,7 @@ fn nobody_else_is_asked_for_what_one_credential_keeps() {
 }
 
 #[test]
-fn the_credential_that_keeps_an_answer_is_asked_with_and_without_affinity() {
+fn the_credential_that_stores_an_answer_is_called_with_and_without_affinity() {
     for affinity in [true, false] {
         let upstreams = Upstreams::start().unwrap();
         let text = text(&upstreams, 3, "").replace(
@@ -244,7 +244,7 @@ fn the_credential_that_keeps_an_answer_is_asked_with_and_without_affinity() {
                     assert_eq!(post(&setup, &body).status(), 200, "{affinity}");
                     let sent = setup.records().last().unwrap().clone();
                     assert_eq!(sent.key, home, "{affinity}");
-                    // The bytes pass.
+                    // The bytes are passed on.
                     let sent: Value = serde_json::from_slice(&sent.body).unwrap();
                     assert_eq!(sent["previous_response_id"], body["previous_response_id"]);
                     assert_eq!(sent["input"], body["input"]);
@@ -271,7 +271,7 @@ fn the_credential_that_keeps_an_answer_is_asked_with_and_without_affinity() {
 }
 
 #[test]
-fn the_clients_bytes_reach_an_upstream_that_keeps_answers() {
+fn an_upstream_that_stores_answers_gets_the_clients_bytes() {
     let setup = setup(1);
     let body = r#"{"model":"my-responses", "input":"hi","max_output_tokens":50,"temperature":0.5,
         "top_p":0.5,"truncation":"auto","user":"u","metadata":{"a":"b"},"safety_identifier":"s"}"#;

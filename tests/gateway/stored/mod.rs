@@ -1,21 +1,21 @@
-//! What clients of Responses refer to later, at upstreams of every dialect.
+//! Stored answers of the Responses API, with upstreams of every dialect.
 
 use std::collections::BTreeSet;
 
-use holdfast::demo::{Script, Step, Upstreams};
+use holdfast::unversioned::demo::{Script, Step, Upstreams};
 use serde_json::{Value, json};
 
 mod answers;
-mod compacting;
+mod compaction;
 mod conversations;
 
 use super::client::Answer;
-use super::harness::{ALL, Dialect, KEY, Setup, Wish, configuration, parse};
+use super::harness::{ALL, Dialect, KEY, Options, Setup, configuration, parse};
 
-/// An upstream of Responses that keeps nothing, as the backend of ChatGPT.
+/// A Responses upstream that stores no answers, like the ChatGPT backend.
 const CHATGPT: &str = "my-chatgpt";
 
-/// A gateway before upstreams of every dialect, `accounts` of each.
+/// A gateway with upstreams of every dialect, `accounts` of each.
 fn setup(accounts: usize) -> Setup {
     with(accounts, "")
 }
@@ -27,19 +27,19 @@ fn with(accounts: usize, more: &'static str) -> Setup {
 }
 
 fn text(upstreams: &Upstreams, accounts: usize, more: &'static str) -> String {
-    let wish = Wish {
+    let options = Options {
         accounts,
         more,
-        ..Wish::default()
+        ..Options::default()
     };
     let address = upstreams.address();
-    configuration(address, &wish).replace(
+    configuration(address, &options).replace(
         "codex-api-key:\n",
         &format!("codex-api-key:\n  - {{api-key: chatgpt-account, base-url: \"http://{address}/backend-api/codex\", models: [{{name: demo-responses, alias: {CHATGPT}}}]}}\n"),
     )
 }
 
-/// The models whose answers the gateway keeps.
+/// The models whose answers the gateway stores.
 fn kept_here() -> Vec<String> {
     let foreign = ALL
         .into_iter()
@@ -49,7 +49,7 @@ fn kept_here() -> Vec<String> {
     models
 }
 
-/// All models, whoever keeps their answers.
+/// All models, wherever their answers are stored.
 fn models() -> Vec<String> {
     let mut models = kept_here();
     models.push(Dialect::Responses.model());
@@ -94,7 +94,7 @@ fn id(response: &Value) -> &str {
     response["id"].as_str().unwrap()
 }
 
-/// What an answer says in words.
+/// The text of an answer.
 fn words(response: &Value) -> String {
     let output = response["output"].as_array().unwrap();
     let parts = output

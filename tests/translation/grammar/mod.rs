@@ -7,7 +7,7 @@ mod messages;
 pub mod requests;
 mod responses;
 
-use holdfast::wire::Dialect;
+use holdfast::unversioned::wire::Dialect;
 use serde_json::Value;
 
 /// What is wrong with a stream.

@@ -1,8 +1,8 @@
-//! Names of models that no list has.
+//! Model names that no list contains.
 
 use holdfast::config;
-use holdfast::credential;
-use holdfast::routing::{Catalog, CredentialIds};
+use holdfast::unversioned::credential;
+use holdfast::unversioned::routing::{Catalog, CredentialIds};
 
 fn catalog(text: &str) -> Catalog {
     let config = config::load(text, "c.yaml").config.expect("no error");
@@ -12,7 +12,7 @@ fn catalog(text: &str) -> Catalog {
     )
 }
 
-/// The upstream's names for a model, by the credentials that serve it.
+/// The upstream's names of a model, by credential.
 fn served(catalog: &Catalog, name: &str) -> Vec<String> {
     let entry = catalog.passed_on(name);
     let candidates = entry.iter().flat_map(|entry| entry.candidates());
@@ -28,7 +28,7 @@ fn served(catalog: &Catalog, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn names_of_a_vendor_go_to_its_credentials_without_a_list() {
+fn names_of_a_vendor_are_served_by_its_credentials_without_a_list() {
     let catalog = catalog(
         "claude-api-key: [{api-key: a}, {api-key: b, models: [{name: claude-x}]}, {api-key: c, prefix: team, excluded-models: ['claude-opus-*']}]\ncodex-api-key: [{api-key: d}]\ngemini-api-key: [{api-key: e}]\nopenai-compatibility: [{name: o, base-url: 'http://h', models: [{name: m}]}]\n",
     );
@@ -49,7 +49,7 @@ fn names_of_a_vendor_go_to_its_credentials_without_a_list() {
         ("", &[]),
     ] {
         assert_eq!(served(&catalog, name), expected, "{name}");
-        // Again, as it is remembered.
+        // Again, from the cache.
         assert_eq!(served(&catalog, name), expected, "{name}");
     }
     let long = format!("gpt-{}", "x".repeat(300));
@@ -57,7 +57,7 @@ fn names_of_a_vendor_go_to_its_credentials_without_a_list() {
 }
 
 #[test]
-fn names_are_many_and_memory_is_not() {
+fn the_number_of_cached_names_is_limited() {
     let catalog = catalog("codex-api-key: [{api-key: d}]\n");
     for number in 0..10_000 {
         let name = format!("gpt-{number}-new");
@@ -66,7 +66,7 @@ fn names_are_many_and_memory_is_not() {
 }
 
 #[test]
-fn lists_of_ones_own_are_all_there_is() {
+fn configured_lists_are_complete() {
     let catalog = catalog("claude-api-key: [{api-key: b, models: [{name: claude-x}]}]\n");
     assert!(catalog.passed_on("claude-y").is_none());
 }

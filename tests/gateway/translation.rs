@@ -1,12 +1,12 @@
-//! Every client at every upstream.
+//! Translation: clients of every dialect with upstreams of every other dialect.
 
 use std::time::Duration;
 
-use holdfast::demo::{Ending, Outcome, Script, Step};
+use holdfast::unversioned::demo::{Ending, Outcome, Script, Step};
 use serde_json::Value;
 
 use super::client::Answer;
-use super::harness::{ALL, Dialect, PATIENCE, Setup, Wish};
+use super::harness::{ALL, Dialect, Options, PATIENCE, Setup};
 
 const KEY: (&str, &str) = ("Authorization", "Bearer client-key");
 
@@ -31,8 +31,8 @@ fn ask(setup: &Setup, client: Dialect, upstream: Dialect, streams: bool) -> Answ
     )
 }
 
-/// What ends a stream that is complete, and an answer that is.
-fn ends_well(client: Dialect, text: &str) -> bool {
+/// Whether a stream or an answer is complete.
+fn is_complete(client: Dialect, text: &str) -> bool {
     let mark = match client {
         Dialect::Chat => "data: [DONE]",
         Dialect::Responses => "\"type\":\"response.completed\"",
@@ -42,7 +42,7 @@ fn ends_well(client: Dialect, text: &str) -> bool {
     text.contains(mark)
 }
 
-fn foreign() -> impl Iterator<Item = (Dialect, Dialect)> {
+fn pairs_of_dialects() -> impl Iterator<Item = (Dialect, Dialect)> {
     let pairs = ALL
         .into_iter()
         .flat_map(|client| ALL.map(|upstream| (client, upstream)));
@@ -52,7 +52,7 @@ fn foreign() -> impl Iterator<Item = (Dialect, Dialect)> {
 #[test]
 fn the_answer_arrives_whole_and_streamed() {
     let setup = Setup::new();
-    for (client, upstream) in foreign() {
+    for (client, upstream) in pairs_of_dialects() {
         let what = format!("{client:?} at {upstream:?}");
         let answer = ask(&setup, client, upstream, false);
         assert_eq!(answer.status(), 200, "{what}: {}", answer.text());
@@ -79,7 +79,7 @@ fn the_answer_arrives_whole_and_streamed() {
             answer.text()
         );
         assert!(
-            ends_well(client, answer.text()),
+            is_complete(client, answer.text()),
             "{what}: {}",
             answer.text()
         );
@@ -88,7 +88,7 @@ fn the_answer_arrives_whole_and_streamed() {
             "{what}: the upstream's name shows"
         );
     }
-    // A conversation stays where it is, whatever its client speaks.
+    // Sessions keep their credential, whatever the dialect of the client.
     let reports = setup.reports(24);
     assert!(
         reports.iter().all(|report| report.cached.is_some()),
@@ -101,9 +101,9 @@ fn the_answer_arrives_whole_and_streamed() {
 }
 
 #[test]
-fn calls_of_tools_arrive_whole_and_streamed() {
+fn tool_calls_arrive_whole_and_streamed() {
     let setup = Setup::new();
-    for (client, upstream) in foreign() {
+    for (client, upstream) in pairs_of_dialects() {
         let calls = [("look", "{\"at\":\"this\"}"), ("wait", "{}")];
         setup.all_accounts(upstream, &Step::tools(&calls));
         for streams in [false, true] {
@@ -187,17 +187,17 @@ fn calls_in(client: Dialect, jsons: &[Value]) -> Vec<String> {
 }
 
 #[test]
-fn a_refusal_of_the_upstream_is_told_in_the_clients_shape() {
-    let setup = Setup::with(Wish {
+fn upstream_errors_are_translated() {
+    let setup = Setup::with(Options {
         more: "disable-cooling: true",
-        ..Wish::default()
+        ..Options::default()
     });
-    for (client, upstream) in foreign() {
+    for (client, upstream) in pairs_of_dialects() {
         for status in [400, 429, 529] {
             setup.all_accounts(upstream, &Step::status(status));
             let answer = ask(&setup, client, upstream, true);
             let what = format!("{client:?} at {upstream:?}: {}", answer.text());
-            // Only Anthropic has a number of its own for it.
+            // Only Anthropic has status 529.
             let status = match (status, client) {
                 (529, Dialect::Chat | Dialect::Responses | Dialect::Gemini) => 503,
                 _ => status,
@@ -218,9 +218,9 @@ fn a_refusal_of_the_upstream_is_told_in_the_clients_shape() {
 }
 
 #[test]
-fn a_stream_that_breaks_ends_in_one_error() {
+fn a_broken_stream_ends_with_one_error() {
     let setup = Setup::new();
-    for (client, upstream) in foreign() {
+    for (client, upstream) in pairs_of_dialects() {
         let events = if upstream == Dialect::Gemini { 2 } else { 5 };
         for ending in [
             Ending::Reset(events),
@@ -233,7 +233,7 @@ fn a_stream_that_breaks_ends_in_one_error() {
             let what = format!("{client:?} at {upstream:?}, {ending:?}: {}", answer.text());
             assert_eq!(answer.status(), 200, "{what}");
             assert!(answer.complete, "{what}");
-            assert!(!ends_well(client, answer.text()), "{what}");
+            assert!(!is_complete(client, answer.text()), "{what}");
             let errors = answer
                 .data()
                 .iter()
@@ -245,9 +245,9 @@ fn a_stream_that_breaks_ends_in_one_error() {
 }
 
 #[test]
-fn another_credential_takes_over() {
+fn another_credential_is_tried() {
     let setup = Setup::new();
-    for (client, upstream) in foreign() {
+    for (client, upstream) in pairs_of_dialects() {
         setup.upstreams.clear_records();
         ask(&setup, client, upstream, true);
         let first = setup.records()[0].key.clone();
@@ -262,9 +262,9 @@ fn another_credential_takes_over() {
 }
 
 #[test]
-fn a_client_that_leaves_ends_its_call() {
+fn a_client_that_disconnects_ends_its_upstream_call() {
     let setup = Setup::new();
-    for (client, upstream) in foreign() {
+    for (client, upstream) in pairs_of_dialects() {
         setup.upstreams.clear_records();
         setup.all_accounts(upstream, &Step::trickle(100, Duration::from_secs(60)));
         let mut connection = setup.client();
@@ -287,7 +287,7 @@ fn a_client_that_leaves_ends_its_call() {
 }
 
 #[test]
-fn what_cannot_be_said_is_refused_by_its_name() {
+fn untranslatable_content_is_refused_by_name() {
     let setup = Setup::new();
     let body = r#"{"model":"my-messages","messages":[{"role":"user","content":[
         {"type":"input_audio","input_audio":{"data":"AAAA","format":"wav"}}]}]}"#;
@@ -296,11 +296,11 @@ fn what_cannot_be_said_is_refused_by_its_name() {
         .call("POST", "/v1/chat/completions", &[KEY], body.as_bytes());
     assert_eq!(answer.status(), 400, "{}", answer.text());
     assert!(answer.text().contains("audio"), "{}", answer.text());
-    assert!(setup.records().is_empty(), "nobody was asked");
+    assert!(setup.records().is_empty(), "no upstream was called");
 }
 
 #[test]
-fn tokens_are_counted_for_everyone() {
+fn tokens_are_counted_for_every_upstream() {
     let setup = Setup::new();
     let long = "a sentence that takes some tokens ".repeat(50);
     for upstream in ALL {
@@ -373,7 +373,7 @@ fn a_prompt_is_completed_by_every_upstream() {
 }
 
 #[test]
-fn a_chat_may_be_written_as_for_responses() {
+fn chat_completions_accept_responses_bodies() {
     let setup = Setup::new();
     for upstream in ALL {
         let body = format!(
@@ -390,7 +390,7 @@ fn a_chat_may_be_written_as_for_responses() {
 }
 
 #[test]
-fn a_suffix_says_how_much_to_think() {
+fn a_suffix_sets_the_reasoning_effort() {
     let setup = Setup::new();
     for client in ALL {
         for upstream in ALL {
@@ -412,10 +412,10 @@ fn a_suffix_says_how_much_to_think() {
                 .unwrap();
             assert_eq!(named, &model, "{what}");
             let sent: Value = serde_json::from_slice(&setup.records()[0].body).unwrap();
-            let told = match upstream {
+            let is_sent = match upstream {
                 Dialect::Chat => sent["reasoning_effort"] == "high",
                 Dialect::Responses => sent["reasoning"]["effort"] == "high",
-                // A hundred tokens are not enough to think and to answer.
+                // A hundred tokens are not enough for reasoning and an answer.
                 Dialect::Messages => {
                     sent["max_tokens"] == 100 || sent["thinking"]["budget_tokens"] == 24_576
                 }
@@ -423,14 +423,14 @@ fn a_suffix_says_how_much_to_think() {
                     sent["generationConfig"]["thinkingConfig"]["thinkingBudget"] == 24_576
                 }
             };
-            assert!(told, "{what}\n{sent}");
+            assert!(is_sent, "{what}\n{sent}");
             assert!(!sent.to_string().contains("(high)"), "{what}");
         }
     }
 }
 
 #[test]
-fn tools_that_are_left_out_are_named() {
+fn dropped_tools_are_named_in_a_header() {
     let setup = Setup::new();
     let tools = r#","tools":[{"type":"bash_20250124","name":"bash"},{"type":"web\r\n: x","name":"y"},
         {"type":"text_editor_20250728","name":"edit"},{"name":"f","input_schema":{"type":"object"}}]}"#;
@@ -448,7 +448,7 @@ fn tools_that_are_left_out_are_named() {
             assert_eq!(answer.status(), 200, "{}", answer.text());
             let named = answer.header("X-Holdfast-Dropped");
             let expected = "bash_20250124, text_editor_20250728, webx";
-            // Its own vendor has them all.
+            // Its own vendor supports all of them.
             let expected = (upstream != Dialect::Messages).then_some(expected);
             assert_eq!(named, expected, "{upstream:?}");
         }

@@ -1,12 +1,12 @@
-//! Failures that agents act on, as they get them.
+//! Errors that coding agents act on.
 
 use std::time::Duration;
 
-use holdfast::demo::{Manner, Script, Step};
+use holdfast::unversioned::demo::{Manner, Script, Step};
 use serde_json::{Value, json};
 
 use super::client::Answer;
-use super::harness::{ALL, Dialect, KEY, Setup, Wish};
+use super::harness::{ALL, Dialect, KEY, Options, Setup};
 
 fn path(client: Dialect, upstream: Dialect, streams: bool) -> String {
     client
@@ -34,19 +34,19 @@ fn ask(
     )
 }
 
-fn every_way() -> impl Iterator<Item = (Dialect, Dialect, bool)> {
+fn all_pairs() -> impl Iterator<Item = (Dialect, Dialect, bool)> {
     ALL.into_iter().flat_map(|client| {
         ALL.into_iter()
             .flat_map(move |upstream| [false, true].map(|streams| (client, upstream, streams)))
     })
 }
 
-/// So that each failure finds all credentials ready.
+/// Without cooldowns, so that all credentials are available to each request.
 fn setup() -> Setup {
-    Setup::with(Wish {
+    Setup::with(Options {
         accounts: 1,
         more: "disable-cooling: true",
-        ..Wish::default()
+        ..Options::default()
     })
 }
 
@@ -58,7 +58,7 @@ fn failing(status: u16, body: &str) -> Step {
     }
 }
 
-/// An error as `upstream` tells it.
+/// An error in the format of `upstream`.
 fn error(upstream: Dialect, status: u16, message: &str) -> Value {
     match upstream {
         Dialect::Chat | Dialect::Responses => {
@@ -73,8 +73,8 @@ fn error(upstream: Dialect, status: u16, message: &str) -> Value {
     }
 }
 
-/// The sign by which clients compact: Claude Code, Gemini CLI, OpenCode.
-fn says_too_long(client: Dialect, told: &str) -> bool {
+/// Whether clients recognize the error and compact: Claude Code, Gemini CLI, OpenCode.
+fn is_too_long(client: Dialect, told: &str) -> bool {
     match client {
         Dialect::Chat | Dialect::Responses => told.contains("\"code\":\"context_length_exceeded\""),
         Dialect::Messages => told.contains("prompt is too long"),
@@ -86,9 +86,9 @@ fn says_too_long(client: Dialect, told: &str) -> bool {
 }
 
 #[test]
-fn a_context_that_is_too_long_is_told_so_that_agents_compact() {
+fn a_context_that_is_too_long_makes_agents_compact() {
     let setup = setup();
-    for way @ (client, upstream, _) in every_way() {
+    for way @ (client, upstream, _) in all_pairs() {
         for (status, message) in [
             (400, "Your request exceeded model token limit: 262144"),
             (413, "Please reduce the length of the messages"),
@@ -100,7 +100,7 @@ fn a_context_that_is_too_long_is_told_so_that_agents_compact() {
             let answer = ask(&setup, way, &[]);
             let what = format!("{way:?} {status}: {}", answer.text());
             assert_eq!(answer.status(), 400, "{what}");
-            assert!(says_too_long(client, answer.text()), "{what}");
+            assert!(is_too_long(client, answer.text()), "{what}");
             assert!(answer.text().contains(message), "{what}");
             assert_eq!(setup.records().len(), 1, "no other would take it: {what}");
         }
@@ -108,7 +108,7 @@ fn a_context_that_is_too_long_is_told_so_that_agents_compact() {
 }
 
 #[test]
-fn codex_is_told_by_an_event() {
+fn codex_gets_errors_as_events() {
     let setup = setup();
     let codex = [("User-Agent", "codex_cli_rs/0.171.0")];
     for upstream in ALL {
@@ -125,7 +125,7 @@ fn codex_is_told_by_an_event() {
             let event: Value = serde_json::from_str(&answer.data()[0]).unwrap();
             assert_eq!(event["type"], "response.failed");
             assert_eq!(event["response"]["error"]["code"], code, "{event}");
-            // Not so as a whole answer, or for somebody else.
+            // Not for whole answers, and not for other clients.
             let way = (Dialect::Responses, upstream, false);
             assert!(ask(&setup, way, &codex).status() >= 400);
             let way = (Dialect::Responses, upstream, true);
@@ -137,14 +137,14 @@ fn codex_is_told_by_an_event() {
 }
 
 #[test]
-fn what_nobody_has_paid_for_is_told_as_that() {
-    let setup = Setup::with(Wish {
+fn unpaid_accounts_are_reported_as_unpaid() {
+    let setup = Setup::with(Options {
         accounts: 2,
-        ..Wish::default()
+        ..Options::default()
     });
     for upstream in ALL {
         setup.all_accounts(upstream, &Step::status(402));
-        // First each credential is asked, then none.
+        // First each credential is tried, then all are in their cooldown.
         for _ in 0..2 {
             for client in ALL {
                 let answer = ask(&setup, (client, upstream, false), &[]);
@@ -163,14 +163,14 @@ fn what_nobody_has_paid_for_is_told_as_that() {
 }
 
 #[test]
-fn every_429_says_when_to_come_back() {
+fn every_429_has_retry_after() {
     for accounts in [1, 2] {
-        let setup = Setup::with(Wish {
+        let setup = Setup::with(Options {
             accounts,
             more: "disable-cooling: true",
-            ..Wish::default()
+            ..Options::default()
         });
-        for way @ (client, upstream, _) in every_way() {
+        for way @ (client, upstream, _) in all_pairs() {
             for body in [r#"{"error":{"message":"slow"}}"#, "", "no JSON"] {
                 setup.all_accounts(upstream, &failing(429, body));
                 let answer = ask(&setup, way, &[]);
@@ -183,7 +183,7 @@ fn every_429_says_when_to_come_back() {
                     _ => ("type", "rate_limit_error"),
                 };
                 let told = &answer.json()["error"][key];
-                // What is in the client's dialect passes as it came.
+                // An error in the client's dialect is passed on unchanged.
                 assert!(told == word || told.is_null(), "{what}");
             }
         }
@@ -191,7 +191,7 @@ fn every_429_says_when_to_come_back() {
 }
 
 #[test]
-fn errors_in_the_middle_of_a_stream_are_told_as_well() {
+fn errors_during_a_stream_make_agents_compact() {
     let setup = setup();
     let message = "Your request exceeded model token limit: 262144";
     for (client, upstream) in ALL
@@ -201,7 +201,7 @@ fn errors_in_the_middle_of_a_stream_are_told_as_well() {
         setup.all_accounts(upstream, &Step::trickle(4, Duration::ZERO));
         let good = ask(&setup, (upstream, upstream, true), &[]);
         let begun: Vec<String> = good.data();
-        // All that comes before the end, then the error.
+        // All events before the end, then the error.
         let events = begun.iter().take(begun.len() - 3);
         let events: String = events.map(|data| format!("data: {data}\n\n")).collect();
         let error = match upstream {
@@ -229,15 +229,15 @@ fn errors_in_the_middle_of_a_stream_are_told_as_well() {
         let what = format!("{client:?} {upstream:?}: {}", answer.text());
         assert_eq!(answer.status(), 200, "{what}");
         assert!(answer.complete, "{what}");
-        assert!(says_too_long(client, answer.text()), "{what}");
+        assert!(is_too_long(client, answer.text()), "{what}");
     }
 }
 
 #[test]
-fn a_stream_that_begins_with_a_failure_of_the_model_moves_on() {
-    let setup = Setup::with(Wish {
+fn a_stream_that_begins_with_a_model_failure_is_retried() {
+    let setup = Setup::with(Options {
         more: "disable-cooling: true",
-        ..Wish::default()
+        ..Options::default()
     });
     for client in ALL.into_iter().filter(|client| *client != Dialect::Gemini) {
         for streams in [false, true] {

@@ -1,13 +1,13 @@
-//! Items of every kind that the vendor has published, in the history of a client of Responses, for every upstream.
+//! Every published kind of item in the history of a Responses client, for every upstream.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use super::document::{fits, fits_response, types_of};
-use super::harness::{ALL, Dialect, KEY, Setup, Wish};
+use super::harness::{ALL, Dialect, KEY, Options, Setup};
 
-/// A picture of one point.
+/// An image of one pixel.
 const PICTURE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 /// Items as a history holds them, those that belong together side by side, with what an upstream of another dialect must
@@ -72,7 +72,7 @@ fn histories() -> Vec<(Value, &'static [&'static str])> {
             &["old maps", "here be dragons"],
         ),
         (
-            // What it found is in the words of the answer.
+            // The results are part of the answer's text.
             json!([{"type": "web_search_call", "id": "ws_1", "status": "completed",
                 "action": {"type": "search", "query": "tides"}},
                 {"role": "assistant", "content": "high at noon"}]),
@@ -175,18 +175,18 @@ fn histories() -> Vec<(Value, &'static [&'static str])> {
             &["sum(1, 2)", "three"],
         ),
         (
-            // Of a vendor's kind that nobody knows yet.
+            // An unknown kind.
             json!([{"type": "telepathy_call", "id": "tp_1", "said": "without a word"}]),
             &["without a word"],
         ),
     ]
 }
 
-/// What is no item of a history: a wish of the request, and what is put in before it is sent on.
+/// Items that are not part of a history: a trigger, and references, which are resolved before the request is sent.
 const NOT_HELD: [&str; 2] = ["compaction_trigger", "item_reference"];
 
 #[test]
-fn every_kind_of_item_is_among_them() {
+fn the_histories_contain_every_kind_of_item() {
     let mut kinds = BTreeSet::new();
     for (items, _) in histories() {
         for item in items.as_array().unwrap() {
@@ -202,10 +202,10 @@ fn every_kind_of_item_is_among_them() {
 }
 
 #[test]
-fn every_kind_of_item_is_read_in_a_history() {
-    let setup = Setup::with(Wish {
+fn every_kind_of_item_is_accepted() {
+    let setup = Setup::with(Options {
         accounts: 1,
-        ..Wish::default()
+        ..Options::default()
     });
     for dialect in ALL {
         for (items, told) in histories() {

@@ -1,4 +1,4 @@
-//! Certificates, and a client that speaks TLS.
+//! Certificates, and a TLS client.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use holdfast::edge::{Identity, IdentityError};
+use holdfast::unversioned::edge::{Identity, IdentityError};
 use rustls::pki_types::CertificateDer;
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
@@ -16,7 +16,7 @@ use rustls::{
 
 use super::harness::Wire;
 
-/// A folder of its own, which goes with it.
+/// A temporary folder, removed on drop.
 pub struct Folder(PathBuf);
 
 /// A certificate for `localhost` and its key.
@@ -26,7 +26,7 @@ pub struct Pair {
     pub key_pem: String,
 }
 
-/// A connection whose handshake is done.
+/// A connection after the handshake.
 pub struct Tls(pub StreamOwned<ClientConnection, TcpStream>);
 
 impl Folder {
@@ -66,7 +66,7 @@ impl Pair {
         }
     }
 
-    /// The one that edges have unless a test says otherwise.
+    /// The default certificate of test edges.
     pub fn usual() -> &'static Self {
         static USUAL: OnceLock<Pair> = OnceLock::new();
         USUAL.get_or_init(Self::new)

@@ -1,21 +1,21 @@
-//! Upstreams whose answers are none, or not in the form that was asked for.
+//! Upstream answers that are malformed or not in the requested form.
 
-use holdfast::demo::{Manner, Script, Step};
+use holdfast::unversioned::demo::{Manner, Script, Step};
 
 use super::client::Answer;
-use super::harness::{ALL, Dialect, Setup, Wish};
+use super::harness::{ALL, Dialect, Options, Setup};
 
 const TEXT: &str = "This is turn 1. You said: hello";
 
 fn setup() -> Setup {
-    // So that each failure finds all credentials ready.
-    Setup::with(Wish {
+    // Without cooldowns, so that all credentials are available to each request.
+    Setup::with(Options {
         more: "disable-cooling: true",
-        ..Wish::default()
+        ..Options::default()
     })
 }
 
-/// An answer of these bytes, of which there may be fewer than its head says.
+/// An answer with these bytes, which may be fewer than its `Content-Length`.
 fn raw(kind: &str, body: &str, length: usize) -> Step {
     Step::Answer(Manner {
         raw: Some(format!(
@@ -25,7 +25,7 @@ fn raw(kind: &str, body: &str, length: usize) -> Step {
     })
 }
 
-/// A whole answer and a stream of a dialect, as its upstream gives them.
+/// A whole answer and a stream in the dialect of their upstream.
 fn forms(setup: &Setup, dialect: Dialect) -> (String, String) {
     let [whole, stream] = [false, true].map(|streams| {
         let answer = setup.ask(dialect, &["hello"], streams);
@@ -35,7 +35,7 @@ fn forms(setup: &Setup, dialect: Dialect) -> (String, String) {
     (whole, stream)
 }
 
-/// Asks in the dialect `client` for a model of `upstream`.
+/// Requests a model of `upstream` in the dialect of `client`.
 fn ask(setup: &Setup, client: Dialect, upstream: Dialect, streams: bool) -> Answer {
     let body = String::from_utf8(client.body(&["hello"], streams)).unwrap();
     let [path, body] =
@@ -52,7 +52,7 @@ fn text(client: Dialect, answer: &Answer, streams: bool) -> String {
 }
 
 #[test]
-fn another_credential_takes_over_from_an_answer_that_is_none() {
+fn a_malformed_answer_is_retried() {
     let setup = setup();
     for dialect in ALL {
         let (whole, _) = forms(&setup, dialect);
@@ -97,7 +97,7 @@ fn another_credential_takes_over_from_an_answer_that_is_none() {
 }
 
 #[test]
-fn the_client_gets_the_form_it_asked_for() {
+fn the_client_gets_the_requested_form() {
     let setup = setup();
     for upstream in ALL {
         let (whole, stream) = forms(&setup, upstream);
@@ -123,10 +123,10 @@ fn the_client_gets_the_form_it_asked_for() {
 }
 
 #[test]
-fn an_answer_that_does_not_fit_into_memory_is_nobodys_fault() {
-    let setup = Setup::with(Wish {
+fn an_answer_that_exceeds_the_memory_budget_is_no_failure_of_the_credential() {
+    let setup = Setup::with(Options {
         more: "limits: {memory: 1MiB}",
-        ..Wish::default()
+        ..Options::default()
     });
     for dialect in ALL {
         let (whole, _) = forms(&setup, dialect);

@@ -1,8 +1,9 @@
-//! Rules that no model ever meets.
+//! Payload rules that match no model.
 
-use holdfast::generation::payload_rules::{idle, protocol};
-use holdfast::routing::{Catalog, CredentialIds};
-use holdfast::{config, credential};
+use holdfast::config;
+use holdfast::unversioned::credential;
+use holdfast::unversioned::generation::payload_rules::{idle, protocol};
+use holdfast::unversioned::routing::{Catalog, CredentialIds};
 
 fn idle_rules(text: &str) -> Vec<String> {
     let config = config::load(text, "c.yaml").config.unwrap();
@@ -21,7 +22,7 @@ payload:
 ";
 
 #[test]
-fn rules_that_no_served_model_meets_are_warned_of() {
+fn rules_that_match_no_model_are_warnings() {
     for (row, is_idle) in [
         ("{name: up-1}", false),
         ("{name: mine}", false),
@@ -42,7 +43,7 @@ fn rules_that_no_served_model_meets_are_warned_of() {
             "{MODELS}    - {{models: [{{name: '*'}}], params: [x]}}\n    - {{models: [{row}], params: [x]}}\n"
         );
         let expected = match is_idle {
-            true => vec!["c.yaml warning payload.filter[1] concerns no model that is served"],
+            true => vec!["c.yaml warning payload.filter[1] matches no configured model"],
             false => vec![],
         };
         assert_eq!(idle_rules(&text), expected, "{row}");
@@ -50,13 +51,13 @@ fn rules_that_no_served_model_meets_are_warned_of() {
 }
 
 #[test]
-fn rules_for_names_that_are_passed_on_are_not_idle() {
+fn rules_for_unlisted_names_are_not_idle() {
     let credentials =
         "claude-api-key: [{api-key: a}]\nopenai-compatibility: [{name: p, base-url: 'http://h'}]\n";
     for (row, is_idle) in [
         ("{name: claude-new}", false),
         ("{name: 'claude-*(high)', protocol: claude}", false),
-        // Whatever the upstream will list.
+        // The upstream may list it.
         ("{name: x, protocol: openai}", false),
         ("{name: x, protocol: claude}", true),
         ("{name: gpt-new, protocol: codex}", true),
@@ -69,9 +70,9 @@ fn rules_for_names_that_are_passed_on_are_not_idle() {
 
 #[test]
 fn every_kind_of_upstream_has_a_protocol() {
-    use holdfast::credential::UpstreamKind;
-    use holdfast::payload::Protocol;
-    use holdfast::provider::Action;
+    use holdfast::unversioned::credential::UpstreamKind;
+    use holdfast::unversioned::payload::Protocol;
+    use holdfast::unversioned::provider::Action;
     for (kind, generate, compact) in [
         (UpstreamKind::Gemini, Protocol::Gemini, Protocol::Gemini),
         (UpstreamKind::Vertex, Protocol::Gemini, Protocol::Gemini),

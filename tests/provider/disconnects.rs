@@ -1,12 +1,12 @@
-//! Calls whose client hangs up.
+//! Calls whose client disconnects.
 
 use super::*;
 
-const A_WHILE: Duration = Duration::from_millis(100);
-const A_SECOND: Duration = Duration::from_secs(1);
+const DELAY: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_secs(20);
 
-fn ends_at_once(call: &Call) {
-    let waiter = clients::going_after(A_WHILE);
+fn ends_with_its_client(call: &Call) {
+    let waiter = clients::going_after(DELAY);
     let call = Call {
         waiter: &waiter,
         ..*call
@@ -16,19 +16,19 @@ fn ends_at_once(call: &Call) {
 }
 
 #[test]
-fn end_the_wait_for_the_head() {
+fn a_disconnect_ends_the_wait_for_the_head() {
     let (report, ended) = mpsc::channel();
     let server = Server::start(move |_, stream| {
         let _ = report.send(stream.read(&mut [0]).unwrap_or(0));
         false
     });
-    ends_at_once(&call(UpstreamKind::Compat, &server.base(), BODY));
-    assert_eq!(ended.recv_timeout(A_SECOND), Ok(0));
+    ends_with_its_client(&call(UpstreamKind::Compat, &server.base(), BODY));
+    assert_eq!(ended.recv_timeout(PATIENCE), Ok(0));
 }
 
 #[test]
-fn end_the_wait_for_a_connection() {
-    // A listener whose queue is full does not answer.
+fn a_disconnect_ends_the_wait_for_a_connection() {
+    // A listener with a full queue does not answer.
     let (domain, kind) = (socket2::Domain::IPV4, socket2::Type::STREAM);
     let listener = socket2::Socket::new(domain, kind, None).unwrap();
     listener
@@ -43,7 +43,7 @@ fn end_the_wait_for_a_connection() {
     }
     let base = format!("http://{address}");
     let call = call(UpstreamKind::Compat, &base, BODY);
-    ends_at_once(&call);
+    ends_with_its_client(&call);
     let upstream = Upstream::new(Settings {
         connect_timeout: Duration::from_millis(700),
         ..settings()
@@ -54,7 +54,7 @@ fn end_the_wait_for_a_connection() {
     assert!(started.elapsed() >= Duration::from_millis(690));
 }
 
-/// A listener that takes connections but reads nothing, and a body that it would have to read.
+/// A listener that accepts connections without reading, and a body larger than the socket buffers.
 fn full_pipe() -> (TcpListener, String, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
@@ -67,13 +67,13 @@ fn full_pipe() -> (TcpListener, String, String) {
 }
 
 #[test]
-fn end_an_upload_that_stalls() {
+fn a_disconnect_ends_a_stalled_upload() {
     let (_listener, base, body) = full_pipe();
-    ends_at_once(&call(UpstreamKind::Compat, &base, &body));
+    ends_with_its_client(&call(UpstreamKind::Compat, &base, &body));
 }
 
 #[test]
-fn an_upload_that_stalls_is_given_up_anyway() {
+fn a_stalled_upload_times_out() {
     let (_listener, base, body) = full_pipe();
     let upstream = Upstream::new(Settings {
         silence: Duration::from_millis(500),
@@ -87,7 +87,7 @@ fn an_upload_that_stalls_is_given_up_anyway() {
 }
 
 #[test]
-fn end_the_body() {
+fn a_disconnect_ends_the_body() {
     let server = falls_silent();
     let base = server.base();
     let (waiter, other) = clients::hanging_up();
@@ -104,7 +104,7 @@ fn end_the_body() {
 }
 
 #[test]
-fn show_in_a_lane_that_breaks() {
+fn a_failed_write_is_a_disconnect() {
     struct Broken;
     impl Write for Broken {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {

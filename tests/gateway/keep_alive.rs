@@ -1,16 +1,16 @@
-//! What a client hears while nobody has answered it yet.
+//! Keep-alives before the answer.
 
 use std::time::Duration;
 
-use holdfast::demo::{Manner, Outcome, Script, Step};
+use holdfast::unversioned::demo::{Manner, Outcome, Script, Step};
 
 use super::client::{Answer, Client};
 use super::grammar::{self, End};
-use super::harness::{ALL, Dialect, KEY, PATIENCE, Setup, Wish, eventually};
+use super::harness::{ALL, Dialect, KEY, Options, PATIENCE, Setup, eventually};
 
 const ON: &str = "streaming: {early-keepalive-seconds: 50ms}\nnonstream-keepalive-interval: 50ms";
 /// Longer than several intervals.
-const A_WHILE: Duration = Duration::from_millis(600);
+const DELAY: Duration = Duration::from_millis(600);
 const SAID: &str = "This is turn 1. You said: hello";
 
 fn setup() -> Setup {
@@ -18,14 +18,14 @@ fn setup() -> Setup {
 }
 
 fn setup_of(accounts: usize) -> Setup {
-    Setup::with(Wish {
+    Setup::with(Options {
         accounts,
         more: ON,
-        ..Wish::default()
+        ..Options::default()
     })
 }
 
-fn sign(dialect: Dialect) -> &'static str {
+fn keep_alive(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Messages => "event: ping\ndata: {\"type\":\"ping\"}\n\n",
         Dialect::Chat | Dialect::Responses => ": keep-alive\n\n",
@@ -34,28 +34,31 @@ fn sign(dialect: Dialect) -> &'static str {
     }
 }
 
-/// What comes behind the signs of life at the beginning, of which there must be some.
-fn behind<'t>(text: &'t str, sign: &str) -> &'t str {
-    let text = match sign {
+/// The text after the leading keep-alives, of which there must be some.
+fn after_keep_alives<'t>(text: &'t str, keep_alive: &str) -> &'t str {
+    let text = match keep_alive {
         " " => text.strip_prefix("data: ").unwrap(),
         _ => text,
     };
     let mut rest = text;
-    while let Some(next) = rest.strip_prefix(sign) {
+    while let Some(next) = rest.strip_prefix(keep_alive) {
         rest = next;
     }
-    assert!(rest.len() + sign.len() < text.len(), "no signs: {text}");
+    assert!(
+        rest.len() + keep_alive.len() < text.len(),
+        "no keep-alives: {text}"
+    );
     rest
 }
 
-/// How a stream ends by the vendor's grammar.
+/// Checks a stream by the vendor's grammar. Returns how it ends.
 fn end(dialect: Dialect, answer: &Answer) -> End {
     assert!(answer.complete, "{dialect:?}: {}", answer.text());
-    let kind = holdfast::wire::Dialect::ALL
+    let kind = holdfast::unversioned::wire::Dialect::ALL
         .into_iter()
         .find(|known| known.name() == dialect.name())
         .unwrap();
-    // The vendors are allowed more than the gateway writes itself.
+    // The grammar is stricter than the vendors.
     let text = answer
         .text()
         .replace("\r\n", "\n")
@@ -64,10 +67,10 @@ fn end(dialect: Dialect, answer: &Answer) -> End {
         .unwrap_or_else(|complaint| panic!("{dialect:?}: {complaint} in {text}"))
 }
 
-/// An answer in these bytes, after a while.
+/// A delayed answer with these bytes.
 fn late(raw: String) -> Step {
     Step::Answer(Manner {
-        before_head: A_WHILE,
+        before_head: DELAY,
         raw: Some(raw),
         ..Manner::default()
     })
@@ -84,7 +87,7 @@ fn late_json(status: u16, body: &str) -> Step {
     ))
 }
 
-/// The same for every dialect, side by side.
+/// Runs a test for all dialects in parallel.
 fn with_each(test: impl Fn(Dialect) + Sync) {
     std::thread::scope(|scope| {
         for dialect in ALL {
@@ -106,12 +109,12 @@ fn send(setup: &Setup, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Cli
 fn a_stream_begins_before_its_upstream_answers() {
     let setup = setup();
     with_each(|dialect| {
-        setup.all_accounts(dialect, &Step::slow(A_WHILE));
+        setup.all_accounts(dialect, &Step::slow(DELAY));
         let answer = setup.ask(dialect, &["hello"], true);
         assert_eq!(answer.status(), 200);
         assert_eq!(answer.header("content-type"), Some("text/event-stream"));
         assert!(answer.header("x-request-id").is_some());
-        behind(answer.text(), sign(dialect));
+        after_keep_alives(answer.text(), keep_alive(dialect));
         assert_eq!(end(dialect, &answer), End::Good);
         assert_eq!(dialect.streamed_text(&answer.data()), SAID);
     });
@@ -119,10 +122,10 @@ fn a_stream_begins_before_its_upstream_answers() {
 }
 
 #[test]
-fn so_does_one_from_another_dialect() {
+fn a_translated_stream_begins_before_its_upstream_answers() {
     let setup = setup();
     for upstream in ALL {
-        setup.all_accounts(upstream, &Step::slow(A_WHILE));
+        setup.all_accounts(upstream, &Step::slow(DELAY));
     }
     with_each(|client| {
         let upstream = match client {
@@ -133,32 +136,32 @@ fn so_does_one_from_another_dialect() {
         let body = renamed(String::from_utf8(client.body(&["hello"], true)).unwrap());
         let path = renamed(client.path(true));
         let answer = send(&setup, &path, &[], body.as_bytes()).answer();
-        behind(answer.text(), sign(client));
+        after_keep_alives(answer.text(), keep_alive(client));
         assert_eq!(end(client, &answer), End::Good);
         assert_eq!(client.streamed_text(&answer.data()), SAID);
     });
 }
 
 #[test]
-fn so_does_one_whose_opening_is_held_back() {
+fn a_stream_begins_while_its_first_events_are_held_back() {
     let setup = setup();
     let step = Step::trickle(1, Duration::from_millis(200));
     setup.all_accounts(Dialect::Messages, &step);
     let answer = setup.ask(Dialect::Messages, &["hello"], true);
-    behind(answer.text(), sign(Dialect::Messages));
+    after_keep_alives(answer.text(), keep_alive(Dialect::Messages));
     assert_eq!(end(Dialect::Messages, &answer), End::Good);
 }
 
 #[test]
-fn an_answer_that_is_no_stream_begins_with_blank_lines() {
+fn a_whole_answer_begins_with_blank_lines() {
     let setup = setup();
     with_each(|dialect| {
-        setup.all_accounts(dialect, &Step::slow(A_WHILE));
+        setup.all_accounts(dialect, &Step::slow(DELAY));
         let answer = setup.ask(dialect, &["hello"], false);
         assert_eq!(answer.status(), 200);
         assert_eq!(answer.header("content-type"), Some("application/json"));
         assert!(answer.complete);
-        behind(answer.text(), "\n");
+        after_keep_alives(answer.text(), "\n");
         assert_eq!(dialect.text(&answer.json()), SAID);
     });
     for (path, body) in [
@@ -170,15 +173,15 @@ fn an_answer_that_is_no_stream_begins_with_blank_lines() {
     ] {
         let answer = send(&setup, path, &[], body.as_bytes()).answer();
         assert_eq!(answer.status(), 200, "{path}: {}", answer.text());
-        behind(answer.text(), "\n");
+        after_keep_alives(answer.text(), "\n");
         assert!(answer.json().is_object(), "{path}");
     }
 }
 
 #[test]
-fn counting_has_none() {
+fn token_counts_have_no_keep_alives() {
     let setup = setup();
-    setup.all_accounts(Dialect::Messages, &Step::slow(A_WHILE));
+    setup.all_accounts(Dialect::Messages, &Step::slow(DELAY));
     let body = Dialect::Messages.body(&["hello"], false);
     let answer = send(&setup, "/v1/messages/count_tokens", &[], &body).answer();
     assert_eq!(answer.status(), 200);
@@ -187,13 +190,14 @@ fn counting_has_none() {
 }
 
 #[test]
-fn behind_them_another_credential_is_found() {
+fn another_credential_is_tried_after_keep_alives() {
     let setup = setup();
     with_each(|dialect| {
         for streams in [true, false] {
             let session = format!("{dialect:?} {streams}");
             let ask = || setup.ask_as(dialect, &["hello"], streams, &[("X-Session-ID", &session)]);
-            let own = |record: &holdfast::demo::Record| record.dialect == dialect.name();
+            let own =
+                |record: &holdfast::unversioned::demo::Record| record.dialect == dialect.name();
             assert_eq!(ask().status(), 200);
             let first = setup.records().into_iter().rfind(own).unwrap().key;
             setup
@@ -203,11 +207,11 @@ fn behind_them_another_credential_is_found() {
             assert_eq!(answer.status(), 200);
             assert_ne!(setup.records().into_iter().rfind(own).unwrap().key, first);
             if streams {
-                behind(answer.text(), sign(dialect));
+                after_keep_alives(answer.text(), keep_alive(dialect));
                 assert_eq!(end(dialect, &answer), End::Good);
                 assert_eq!(dialect.streamed_text(&answer.data()), SAID);
             } else {
-                behind(answer.text(), "\n");
+                after_keep_alives(answer.text(), "\n");
                 assert_eq!(dialect.text(&answer.json()), SAID);
             }
         }
@@ -218,52 +222,57 @@ fn behind_them_another_credential_is_found() {
 }
 
 #[test]
-fn they_go_on_while_a_recovery_is_awaited() {
-    let setup = Setup::with(Wish {
+fn keep_alives_continue_while_a_cooldown_is_awaited() {
+    let setup = Setup::with(Options {
         accounts: 1,
         more: "streaming: {early-keepalive-seconds: 50ms}\nrequest-retry: 1\nmax-retry-interval: 30s\ntransient-error-cooldown-seconds: 1",
-        ..Wish::default()
+        ..Options::default()
     });
     setup
         .upstreams
         .script(&Dialect::Chat.account(1), Script::once(Step::status(503)));
     let answer = setup.ask(Dialect::Chat, &["hello"], true);
-    behind(answer.text(), sign(Dialect::Chat));
+    after_keep_alives(answer.text(), keep_alive(Dialect::Chat));
     assert_eq!(end(Dialect::Chat, &answer), End::Good);
     assert_eq!(setup.records().len(), 2);
 }
 
 #[test]
-fn a_failure_behind_them_is_told_in_the_body() {
+fn an_error_after_keep_alives_is_in_the_body() {
     for (upstream, status) in [(400, 400), (503, 503), (401, 503)] {
         let setup = setup_of(1);
         with_each(|dialect| {
             setup.all_accounts(dialect, &late_status(upstream));
             let answer = setup.ask(dialect, &["hello"], true);
             assert_eq!(answer.status(), 200);
-            behind(answer.text(), sign(dialect));
+            after_keep_alives(answer.text(), keep_alive(dialect));
             assert_eq!(end(dialect, &answer), End::Error, "{}", answer.text());
             assert_eq!(
                 answer.text().contains("The demo regrets."),
                 upstream == status
             );
 
-            // Of the first one, nobody can be asked any more.
+            // The credential of the first request is in its cooldown, so this is a new gateway.
             let setup = setup_of(1);
             setup.all_accounts(dialect, &late_status(upstream));
             let answer = setup.ask(dialect, &["hello"], false);
             assert_eq!(answer.status(), 200);
             assert!(answer.complete);
-            behind(answer.text(), "\n");
+            after_keep_alives(answer.text(), "\n");
             assert!(answer.json()["error"]["message"].is_string());
             assert_eq!(setup.reports(1)[0].status, status);
         });
-        assert!(setup.reports(4).iter().all(|told| told.status == status));
+        assert!(
+            setup
+                .reports(4)
+                .iter()
+                .all(|report| report.status == status)
+        );
     }
 }
 
 #[test]
-fn codex_hears_of_a_failure_in_its_own_words() {
+fn codex_gets_a_failed_event() {
     let setup = setup();
     setup.all_accounts(Dialect::Responses, &late_status(400));
     let answer = send(
@@ -273,26 +282,26 @@ fn codex_hears_of_a_failure_in_its_own_words() {
         &Dialect::Responses.body(&["hello"], true),
     )
     .answer();
-    behind(answer.text(), sign(Dialect::Responses));
+    after_keep_alives(answer.text(), keep_alive(Dialect::Responses));
     assert!(answer.text().contains("event: response.failed"));
 }
 
 #[test]
-fn an_upstream_that_cannot_stream_is_made_to() {
+fn a_whole_answer_is_converted_to_a_stream() {
     let setup = setup();
     with_each(|dialect| {
         let whole = setup.ask(dialect, &["hello"], false);
         setup.all_accounts(dialect, &late_json(200, whole.text()));
         let answer = setup.ask(dialect, &["hello"], true);
         assert_eq!(answer.header("content-type"), Some("text/event-stream"));
-        behind(answer.text(), sign(dialect));
+        after_keep_alives(answer.text(), keep_alive(dialect));
         assert_eq!(end(dialect, &answer), End::Good);
         assert_eq!(dialect.streamed_text(&answer.data()), SAID);
     });
 }
 
 #[test]
-fn a_client_that_leaves_meanwhile_ends_its_upstream_call() {
+fn a_client_that_disconnects_ends_its_upstream_call() {
     let setup = setup();
     for streams in [true, false] {
         with_each(|dialect| {
@@ -314,9 +323,9 @@ fn a_client_that_leaves_meanwhile_ends_its_upstream_call() {
 }
 
 #[test]
-fn what_is_no_event_stream_has_none() {
+fn an_array_has_no_keep_alives() {
     let setup = setup();
-    setup.all_accounts(Dialect::Gemini, &Step::slow(A_WHILE));
+    setup.all_accounts(Dialect::Gemini, &Step::slow(DELAY));
     let path = Dialect::Gemini.path(true).replace("alt=sse", "alt=json");
     let body = Dialect::Gemini.body(&["hello"], true);
     let answer = send(&setup, &path, &[], &body).answer();
@@ -326,13 +335,13 @@ fn what_is_no_event_stream_has_none() {
 }
 
 #[test]
-fn without_being_asked_for_there_are_none() {
+fn there_are_no_keep_alives_by_default() {
     let setup = Setup::new();
     with_each(|dialect| {
-        setup.all_accounts(dialect, &Step::slow(A_WHILE));
+        setup.all_accounts(dialect, &Step::slow(DELAY));
         let answer = setup.ask(dialect, &["hello"], true);
-        let spaced = format!("data: {}", sign(Dialect::Gemini));
-        assert!(!answer.text().starts_with(sign(dialect)));
+        let spaced = format!("data: {}", keep_alive(Dialect::Gemini));
+        assert!(!answer.text().starts_with(keep_alive(dialect)));
         assert!(!answer.text().starts_with(&spaced));
         let answer = setup.ask(dialect, &["hello"], false);
         assert_eq!(
@@ -348,8 +357,8 @@ fn without_being_asked_for_there_are_none() {
 }
 
 #[test]
-fn a_quick_answer_is_as_without_them() {
-    // Without what differs between any two answers: lengths and ids.
+fn a_fast_answer_is_unchanged() {
+    // Without lengths and ids, which differ between answers.
     let seen = |setup: &Setup, dialect: Dialect, streams| {
         let body = dialect.body(&["hello"], streams);
         let answer = send(setup, &dialect.path(streams), &[], &body).answer();
@@ -363,9 +372,9 @@ fn a_quick_answer_is_as_without_them() {
             .collect();
         (answer.status(), head, words)
     };
-    let with = Setup::with(Wish {
+    let with = Setup::with(Options {
         more: "streaming: {early-keepalive-seconds: 600}\nnonstream-keepalive-interval: 600",
-        ..Wish::default()
+        ..Options::default()
     });
     let without = Setup::new();
     for dialect in ALL {

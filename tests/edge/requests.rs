@@ -1,4 +1,4 @@
-//! What well-behaved clients see.
+//! Valid requests.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -17,7 +17,7 @@ fn a_connection_serves_many_requests() {
 }
 
 #[test]
-fn the_server_sees_the_peer_and_nothing_of_the_connection() {
+fn the_service_gets_the_peer_and_no_connection_headers() {
     let setup = Setup::new(limits());
     let mut client = setup.client();
     let own = client.stream.get_ref().tcp().local_addr().unwrap();
@@ -43,7 +43,7 @@ fn pipelined_requests_are_answered_in_order() {
 }
 
 #[test]
-fn bodies_go_up_whole_however_they_are_framed() {
+fn bodies_arrive_whole_with_any_framing() {
     let setup = Setup::new(limits());
     let mut client = setup.client();
     let body = "0123456789".repeat(100_000);
@@ -66,7 +66,7 @@ fn bodies_go_up_whole_however_they_are_framed() {
 }
 
 #[test]
-fn streams_come_down_piece_by_piece() {
+fn streams_arrive_in_pieces() {
     let setup = Setup::new(limits());
     let mut client = setup.client();
     let whole: String = (0..500).map(|n| format!("piece {n}\n")).collect();
@@ -79,7 +79,7 @@ fn streams_come_down_piece_by_piece() {
 }
 
 #[test]
-fn what_there_is_of_a_stream_does_not_wait_for_the_rest() {
+fn pieces_of_a_stream_are_sent_immediately() {
     let setup = Setup::new(limits());
     let mut client = setup.client();
     client.send("GET /drip HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -89,11 +89,11 @@ fn what_there_is_of_a_stream_does_not_wait_for_the_rest() {
 }
 
 #[test]
-fn a_slow_reader_gets_everything() {
+fn a_slow_reader_gets_the_whole_answer() {
     let setup = Setup::new(limits());
     let mut client = setup.client();
     client.send("GET /stream/200000 HTTP/1.1\r\nHost: h\r\n\r\n");
-    // Nothing is read until the server cannot write any more, or has written all there is.
+    // The client starts to read when the server has written everything, or cannot write more.
     eventually(|| setup.shared.served.load(Ordering::Acquire) == 1);
     assert_eq!(setup.client().get("/echo").status, 200);
     let body = client.answer().body;
@@ -101,7 +101,7 @@ fn a_slow_reader_gets_everything() {
 }
 
 #[test]
-fn a_client_that_asks_first_may_go_on() {
+fn expect_100_continue_is_answered() {
     let setup = Setup::new(limits());
     let mut client = setup.client();
     client.send(
@@ -113,7 +113,7 @@ fn a_client_that_asks_first_may_go_on() {
 }
 
 #[test]
-fn closing_is_agreed_on() {
+fn connection_close_is_answered_and_closes() {
     let setup = Setup::new(limits());
     let mut client = setup.client();
     client.send("GET /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
@@ -123,7 +123,7 @@ fn closing_is_agreed_on() {
 }
 
 #[test]
-fn draining_finishes_what_has_begun() {
+fn draining_finishes_running_requests() {
     let setup = Setup::new(limits());
     let mut idle = setup.client();
     assert_eq!(idle.get("/echo").status, 200);
@@ -143,8 +143,8 @@ fn draining_finishes_what_has_begun() {
 }
 
 #[test]
-fn idle_connections_are_closed_in_time() {
-    let setup = Setup::new(holdfast::edge::Limits {
+fn idle_connections_time_out() {
+    let setup = Setup::new(holdfast::unversioned::edge::Limits {
         idle: Duration::from_millis(500),
         ..limits()
     });

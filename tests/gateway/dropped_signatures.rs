@@ -1,21 +1,21 @@
-//! A client that drops what its upstream signed, in a loop of tools.
+//! A client that drops reasoning signatures in a loop of tool calls.
 
-use holdfast::demo::{Record, Script, Step};
+use holdfast::unversioned::demo::{Record, Script, Step};
 use serde_json::{Value, json};
 
-use super::harness::{ALL, Dialect, KEY, Setup, Wish};
+use super::harness::{ALL, Dialect, KEY, Options, Setup};
 
-/// What the user says: think, then call.
+/// The user text: reason, then call a tool.
 const PROMPT: &str = "demo:reasoning\ndemo:tools look {\"at\":\"this\"}";
 
 fn one_account() -> Setup {
-    Setup::with(Wish {
+    Setup::with(Options {
         accounts: 1,
-        ..Wish::default()
+        ..Options::default()
     })
 }
 
-/// A chat at `upstream`; `call` is the call that was made, with its result behind it.
+/// A chat at `upstream`; `call` is the id of the earlier tool call, which is followed by its result.
 fn chat(upstream: Dialect, call: Option<&str>, streams: bool) -> Value {
     let mut messages = vec![json!({"role": "user", "content": PROMPT})];
     if let Some(id) = call {
@@ -42,7 +42,7 @@ fn ask(setup: &Setup, key: &str, body: &Value) -> String {
     answer.text().to_owned()
 }
 
-/// Has a call made; returns its id.
+/// Lets the model call a tool; returns the id of the call.
 fn called(setup: &Setup, upstream: Dialect, streams: bool) -> String {
     let answer = ask(setup, KEY, &chat(upstream, None, streams));
     let ids = answer.split("\"id\":\"").filter_map(|rest| {
@@ -58,8 +58,8 @@ fn sent(record: &Record) -> Value {
     serde_json::from_slice(&record.body).unwrap()
 }
 
-/// What the upstream was sent last, of its own.
-fn carried(setup: &Setup, upstream: Dialect) -> Value {
+/// The signature in the last request to the upstream.
+fn signature(setup: &Setup, upstream: Dialect) -> Value {
     let sent = sent(setup.records().last().unwrap());
     match upstream {
         Dialect::Chat => Value::Null,
@@ -75,7 +75,7 @@ fn carried(setup: &Setup, upstream: Dialect) -> Value {
 }
 
 #[test]
-fn a_loop_keeps_its_thoughts_whole_and_streamed() {
+fn reasoning_is_restored_whole_and_streamed() {
     let setup = one_account();
     for streams in [false, true] {
         let call = called(&setup, Dialect::Messages, streams);
@@ -92,31 +92,31 @@ fn a_loop_keeps_its_thoughts_whole_and_streamed() {
 }
 
 #[test]
-fn every_family_gets_its_own_back() {
+fn every_upstream_gets_its_signature_back() {
     let setup = one_account();
     for upstream in ALL.into_iter().filter(|d| *d != Dialect::Chat) {
         for streams in [false, true] {
             let call = called(&setup, upstream, streams);
             ask(&setup, KEY, &chat(upstream, Some(&call), streams));
-            let carried = carried(&setup, upstream);
-            let length = carried.as_str().unwrap_or_default().len();
-            assert!(length > 50, "{upstream:?}: {carried}");
+            let signature = signature(&setup, upstream);
+            let length = signature.as_str().unwrap_or_default().len();
+            assert!(length > 50, "{upstream:?}: {signature}");
         }
     }
 }
 
 #[test]
-fn no_client_gets_what_another_was_given() {
+fn signatures_are_not_shared_between_clients() {
     let setup = one_account();
     for upstream in ALL.into_iter().filter(|d| *d != Dialect::Chat) {
         let call = called(&setup, upstream, false);
         ask(&setup, "other-key", &chat(upstream, Some(&call), false));
-        assert_eq!(carried(&setup, upstream), Value::Null, "{upstream:?}");
+        assert_eq!(signature(&setup, upstream), Value::Null, "{upstream:?}");
     }
 }
 
 #[test]
-fn what_is_refused_is_not_tried_again() {
+fn refused_signatures_are_not_sent_again() {
     let setup = one_account();
     let upstream = Dialect::Messages;
     let call = called(&setup, upstream, false);
@@ -131,16 +131,16 @@ fn what_is_refused_is_not_tried_again() {
     setup.upstreams.clear_records();
     let body = chat(upstream, Some(&call), false);
     ask(&setup, KEY, &body);
-    let carries = |record: &Record| sent(record).to_string().contains("\"signature\"");
-    let once: Vec<bool> = setup.records().iter().map(carries).collect();
+    let has_signature = |record: &Record| sent(record).to_string().contains("\"signature\"");
+    let once: Vec<bool> = setup.records().iter().map(has_signature).collect();
     assert_eq!(once, [true, false]);
     ask(&setup, KEY, &body);
-    let then: Vec<bool> = setup.records().iter().map(carries).collect();
+    let then: Vec<bool> = setup.records().iter().map(has_signature).collect();
     assert_eq!(then, [true, false, false]);
 }
 
 #[test]
-fn what_is_counted_is_what_would_be_sent() {
+fn token_counts_include_signatures() {
     let setup = one_account();
     let upstream = Dialect::Messages;
     let call = called(&setup, upstream, false);
@@ -156,9 +156,9 @@ fn what_is_counted_is_what_would_be_sent() {
         body.to_string().as_bytes(),
     );
     assert_eq!(answer.status(), 200, "{}", answer.text());
-    let carried = carried(&setup, upstream);
+    let signature = signature(&setup, upstream);
     assert!(
-        carried.as_str().is_some_and(|own| own.len() > 50),
-        "{carried}"
+        signature.as_str().is_some_and(|own| own.len() > 50),
+        "{signature}"
     );
 }

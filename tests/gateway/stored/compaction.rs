@@ -1,4 +1,4 @@
-//! Compacting conversations and counting their tokens.
+//! Compaction and token counts of conversations.
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn tokens_are_counted_at_every_upstream() {
             json!({"model": model, "input": "hello", "previous_response_id": id(&created)});
         assert!(count(&going_on) > few + 200, "{model}");
     }
-    // One that speaks Responses and does not count.
+    // A Responses upstream without token counts.
     setup.all_accounts(Dialect::Responses, &Step::status(404));
     let body = json!({"model": Dialect::Responses.model(), "input": long}).to_string();
     let answer = call(
@@ -75,7 +75,7 @@ fn a_conversation_is_compacted_at_every_upstream() {
             asked.contains("Summarize the conversation above"),
             "{asked}"
         );
-        // Any upstream reads it, for this client alone.
+        // Every upstream accepts it, for this client only.
         for other in models() {
             let mut input = output.clone();
             input.push(json!({"role": "user", "content": "go on"}));
@@ -97,7 +97,7 @@ fn a_conversation_is_compacted_at_every_upstream() {
             assert!(sent.contains("cannot be read here"), "{sent}");
             assert!(!sent.contains("You said: "), "{sent}");
         }
-        // And it can be compacted again.
+        // It can be compacted again.
         let mut input = output.clone();
         input.push(json!({"role": "user", "content": "more"}));
         let again = compact(&json!({"model": model, "input": input})).json();
@@ -110,7 +110,7 @@ fn a_conversation_is_compacted_at_every_upstream() {
 }
 
 #[test]
-fn an_upstream_of_responses_that_cannot_compact_gives_a_summary() {
+fn a_responses_upstream_without_compaction_writes_a_summary() {
     let setup = setup(1);
     let key = Dialect::Responses.account(1);
     setup
@@ -131,7 +131,7 @@ fn an_upstream_of_responses_that_cannot_compact_gives_a_summary() {
 }
 
 #[test]
-fn a_compacted_conversation_outlives_the_process() {
+fn a_compacted_conversation_survives_a_restart() {
     let upstreams = Upstreams::start().unwrap();
     let text = text(&upstreams, 1, "");
     let mut setup = Setup::configured(upstreams, &text);
@@ -155,9 +155,9 @@ fn a_compacted_conversation_outlives_the_process() {
     assert!(sent.contains("You said: "), "{sent}");
 }
 
-/// As Codex does: the last item of a usual request asks for it, and the answer has nothing but the summary.
+/// As Codex does: the last item of a request triggers compaction, and the answer has only the summary.
 #[test]
-fn a_trigger_in_the_conversation_compacts_it() {
+fn a_trigger_item_compacts_the_conversation() {
     let setup = setup(1);
     for model in models() {
         for stream in [false, true] {
@@ -169,7 +169,7 @@ fn a_trigger_in_the_conversation_compacts_it() {
             assert_eq!(output.len(), 1, "{model} {compacted}");
             assert_eq!(output[0]["type"], "compaction", "{model}");
             assert!(compacted["usage"]["input_tokens"].is_u64(), "{model}");
-            // It is read where the gateway has made it.
+            // Only the gateway can read a summary of its own.
             let input = json!([output[0], {"role": "user", "content": "and again"}]);
             let answer = create(&setup, &json!({"model": model, "input": input}));
             assert!(words(&answer).ends_with("and again"), "{model} {answer}");

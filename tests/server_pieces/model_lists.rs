@@ -1,6 +1,6 @@
 //! The model lists.
 
-use holdfast::http::models::{self, ListShape, ListedModel};
+use holdfast::unversioned::http::models::{self, ListShape, ListedModel};
 use serde_json::{Value, json};
 
 fn model(id: &str) -> ListedModel {
@@ -138,7 +138,7 @@ fn gemini() {
 }
 
 #[test]
-fn who_reads_the_claude_shape() {
+fn clients_of_the_claude_format() {
     for (headers, shape) in [
         (
             &[("user-agent", "claude-cli/2.0.1 (external)")][..],

@@ -1,4 +1,4 @@
-//! Every object and event of Responses that a test gets is as the vendor has published it.
+//! Checks every object and event of the Responses API in the tests against the published schema.
 
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ pub fn check(path: &str, answer: &Answer) {
     }
     if answer.header("content-type") != Some("text/event-stream") {
         let object = answer.json();
-        // A failure behind signs of life is none, and neither is what says that one is deleted.
+        // Errors after keep-alives and confirmations of deletions are no response objects.
         if !object["error"].is_object() && object["deleted"].is_null() {
             assert_eq!(fits_response(&object), Ok(()), "{object}");
         }
