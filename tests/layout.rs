@@ -19,8 +19,8 @@ use syn::visit::{self, Visit};
 type Module = Vec<String>;
 type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
-/// Lines that a file may have. Most have fewer than 400.
-const LONGEST: usize = 520;
+/// Lines that a file may have, of code and of tests. Most have fewer than 400.
+const LONGEST: (usize, usize) = (540, 620);
 
 fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
     let mut entries: Vec<_> = fs::read_dir(folder)
@@ -301,7 +301,9 @@ fn no_file_is_too_long() {
         .iter()
         .filter_map(|file| {
             let lines = fs::read_to_string(file).unwrap().lines().count();
-            (lines > LONGEST).then(|| format!("{}: {lines}", file.display()))
+            let is_test = file.iter().any(|part| part == "tests") || file.ends_with("tests.rs");
+            let most = if is_test { LONGEST.1 } else { LONGEST.0 };
+            (lines > most).then(|| format!("{}: {lines}", file.display()))
         })
         .collect();
     assert!(long.is_empty(), "{}", long.join("\n"));

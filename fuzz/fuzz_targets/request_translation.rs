@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use holdfast::unversioned::translate::neutral::capabilities::Way;
+use holdfast::unversioned::translate::neutral::capabilities::Direction;
 use holdfast::unversioned::translate::neutral::lazy;
 use holdfast::unversioned::translate::{self, Form, TranslationInput};
 use holdfast::unversioned::translate::{chat, gemini, messages, responses};
@@ -44,7 +44,7 @@ fuzz_target!(|input: &[u8]| {
         "more memory than is said"
     );
     let body = lazy::open(&translated.body).expect("an object");
-    let way = Way::within(upstream);
+    let way = Direction::within(upstream);
     let again = match upstream {
         Dialect::Chat => chat::read::request(body, way),
         Dialect::Responses => responses::read::request(body, way),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use holdfast::unversioned::budget::Budget;
 use holdfast::unversioned::session::name::Client;
-use holdfast::unversioned::stored::{Bounds, Found, NewAnswer, Parts, Store, There};
+use holdfast::unversioned::stored::{Bounds, Found, NewAnswer, Parts, Store, AtUpstream};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -54,7 +54,7 @@ fuzz_target!(|data: &[u8]| {
             }
             2 => {
                 let items = vec![format!("i{}", text % 8).into()];
-                let there = There {
+                let there = AtUpstream {
                     credential: Arc::from("credential"),
                     names: Some(("upstream".into(), "client".into())),
                 };

@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod affinity;
 mod agent_errors;
 mod client;
 #[path = "../document/mod.rs"]

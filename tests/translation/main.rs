@@ -16,6 +16,7 @@ mod document;
 mod dropped;
 mod fixtures;
 mod grammar;
+mod hosted_tools;
 mod hostile;
 mod legal;
 mod losses;
