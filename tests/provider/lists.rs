@@ -157,7 +157,7 @@ fn failures_contain_no_secret() {
     assert!(!told.contains("k-123"), "{told}");
     let page = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n<html></html>");
     let failure = fetch(UpstreamKind::Claude, &page.base()).unwrap_err();
-    assert_eq!(failure.message, "the answer is no list of models");
+    assert_eq!(failure.message, "the answer is not a list of models");
     assert_eq!(
         fetch(UpstreamKind::Vertex, &page.base()).unwrap_err().kind,
         FailureKind::Unsupported
