@@ -1,54 +1,110 @@
 //! holdfast: a gateway for language-model APIs that keeps each conversation on the credential that holds its prompt
 //! cache.
 //!
-//! To run it in another program, start a [`Gateway`] with a configuration ([`config::load`]). `ARCHITECTURE.md` describes
-//! the modules.
+//! To run it in another program, start a [`Gateway`] with a configuration ([`config::load`]). A [`Filter`] refuses
+//! requests, an [`Observer`] sees what became of them. `ARCHITECTURE.md` describes the modules.
+//!
+//! ```no_run
+//! use holdfast::{Gateway, config};
+//!
+//! let loaded = config::load("port: 8317\napi-keys: [secret]\n", "inline");
+//! let running = Gateway::start(loaded.config.expect("a valid configuration"))?;
+//! println!("listening on {}", running.address());
+//! # Ok::<(), holdfast::StartError>(())
+//! ```
 
 mod atomic_file;
-pub mod budget;
+mod budget;
 mod capacity;
-pub mod chunked;
-pub mod cli;
+mod chunked;
+mod cli;
 mod colour;
 #[deny(missing_docs)]
 pub mod config;
-pub mod content_encoding;
-pub mod credential;
+mod content_encoding;
+mod credential;
 #[cfg(feature = "demo")]
 #[allow(
     clippy::indexing_slicing,
     reason = "What the embedded upstreams read and write is their own"
 )]
-pub mod demo;
-pub mod diagnostics;
+mod demo;
+mod diagnostics;
 mod doctor;
-pub mod edge;
-pub mod exchange;
-pub mod failure;
+mod edge;
+mod exchange;
+mod failure;
 #[deny(missing_docs)]
 mod gateway;
-pub mod generation;
+mod generation;
 mod glob;
-pub mod heap;
-pub mod http;
+mod heap;
+mod http;
 mod janitor;
-pub mod json;
-pub mod logs;
-pub mod payload;
-pub mod provider;
-pub mod reasoning;
-pub mod redaction;
-pub mod relay;
-pub mod routing;
-pub mod session;
+mod json;
+mod logs;
+mod payload;
+mod provider;
+mod reasoning;
+mod redaction;
+mod relay;
+mod routing;
+mod session;
 mod similar;
-pub mod sse;
+mod sse;
 mod state_folder;
-pub mod stored;
+mod stored;
 mod time;
-pub mod translate;
-pub mod usage;
-pub mod wire;
+mod translate;
+mod usage;
+mod wire;
 
 pub use gateway::{Gateway, Running, StartError};
 pub use generation::hooks::{Denied, Filter, Incoming, Observer, Report};
+pub use session::decision::Decision;
+pub use wire::Dialect;
+pub use wire::usage::Usage;
+
+/// The modules behind the public API, for this repository's own program, tests, benches and fuzz targets. They change
+/// without notice.
+#[doc(hidden)]
+pub mod unversioned {
+    macro_rules! export {
+        ($($room:ident)*) => {
+            $(pub mod $room {
+                pub use crate::$room::*;
+            })*
+        };
+    }
+
+    export!(
+        budget
+        chunked
+        cli
+        content_encoding
+        credential
+        diagnostics
+        edge
+        exchange
+        failure
+        generation
+        heap
+        http
+        json
+        logs
+        payload
+        provider
+        reasoning
+        redaction
+        relay
+        routing
+        session
+        sse
+        stored
+        translate
+        usage
+        wire
+    );
+    #[cfg(feature = "demo")]
+    export!(demo);
+}

@@ -3,6 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    holdfast::heap::settle();
-    holdfast::cli::run(std::env::args_os().skip(1))
+    holdfast::unversioned::heap::settle();
+    holdfast::unversioned::cli::run(std::env::args_os().skip(1))
 }

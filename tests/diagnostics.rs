@@ -12,7 +12,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use holdfast::diagnostics::Diagnostics;
+use holdfast::unversioned::diagnostics::Diagnostics;
 
 fn ask(address: SocketAddr, text: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();

@@ -10,8 +10,8 @@
 
 use std::collections::BTreeMap;
 
-use holdfast::session::identity::{Identity, identify};
-use holdfast::session::scan::scan;
+use holdfast::unversioned::session::identity::{Identity, identify};
+use holdfast::unversioned::session::scan::scan;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

@@ -17,8 +17,8 @@ mod memory;
 mod shapes;
 
 use conversation::Results;
-use holdfast::translate::memory_needed;
-use holdfast::wire::Dialect;
+use holdfast::unversioned::translate::memory_needed;
+use holdfast::unversioned::wire::Dialect;
 use shapes::Shape;
 
 #[global_allocator]

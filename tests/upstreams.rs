@@ -12,7 +12,7 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use holdfast::demo::{Ending, Outcome, Script, Step, Upstreams};
+use holdfast::unversioned::demo::{Ending, Outcome, Script, Step, Upstreams};
 use serde_json::{Value, json};
 
 const KEY: &str = "account-1";
@@ -259,7 +259,7 @@ fn what_was_asked_is_on_record() {
     let (dialect, path, _, _) = DIALECTS[2];
     let text = body(dialect, &["hi"], false);
     exchange(&upstreams, path, KEY, &text).1.unwrap();
-    let all_ended = |records: &[holdfast::demo::Record]| {
+    let all_ended = |records: &[holdfast::unversioned::demo::Record]| {
         records
             .iter()
             .all(|record| record.outcome == Outcome::Answered)

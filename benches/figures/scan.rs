@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::io;
 use std::time::{Duration, Instant};
 
-use holdfast::session::{identity, scan};
+use holdfast::unversioned::session::{identity, scan};
 
 use crate::chat::Text;
 use crate::report::{Report, median};

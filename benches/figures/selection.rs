@@ -5,12 +5,13 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use holdfast::routing::{
+use holdfast::config;
+use holdfast::unversioned::credential;
+use holdfast::unversioned::routing::{
     AttemptState, Catalog, CredentialIds, ModelEntry, Policy, RouteRequest, Router, Servers,
 };
-use holdfast::session::bindings::{Bindings, Key};
-use holdfast::session::name::Name;
-use holdfast::{config, credential};
+use holdfast::unversioned::session::bindings::{Bindings, Key};
+use holdfast::unversioned::session::name::Name;
 
 use crate::Bench;
 use crate::report::{Report, median};

@@ -1,6 +1,6 @@
 //! Simulated conversations of coding agents.
 
-use holdfast::session::prefix::Beginning;
+use holdfast::unversioned::session::prefix::Beginning;
 
 use crate::random::Random;
 

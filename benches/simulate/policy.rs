@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use holdfast::config::{self, Strategy};
-use holdfast::credential::{self, UpstreamKind};
-use holdfast::failure::{Failure, Headers};
-use holdfast::routing::{
+use holdfast::unversioned::credential::{self, UpstreamKind};
+use holdfast::unversioned::failure::{Failure, Headers};
+use holdfast::unversioned::routing::{
     AttemptState, Catalog, CredentialIds, Pick, Policy, RouteRequest, Router, Servers,
 };
-use holdfast::session::bindings::{self, Bindings, Key};
-use holdfast::session::name::Name;
-use holdfast::session::prefix::Prefix;
+use holdfast::unversioned::session::bindings::{self, Bindings, Key};
+use holdfast::unversioned::session::name::Name;
+use holdfast::unversioned::session::prefix::Prefix;
 
 use crate::agents::Conversation;
 use crate::vendor::{Account, Refusal};
@@ -132,8 +132,12 @@ impl Dispatcher {
                 break;
             };
             let wall = SystemTime::UNIX_EPOCH;
-            let fault =
-                holdfast::failure::classify(&failure(refusal), UpstreamKind::Compat, "m", wall);
+            let fault = holdfast::unversioned::failure::classify(
+                &failure(refusal),
+                UpstreamKind::Compat,
+                "m",
+                wall,
+            );
             self.router
                 .failed(&request, &mut attempt_state, pick, &fault, instant);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use holdfast::session::prefix::Beginning;
+use holdfast::unversioned::session::prefix::Beginning;
 
 use crate::random::Random;
 

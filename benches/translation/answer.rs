@@ -1,6 +1,6 @@
 //! An answer in each dialect, as it is streamed.
 
-use holdfast::wire::Dialect;
+use holdfast::unversioned::wire::Dialect;
 use serde_json::{Value, json};
 
 /// The data of the events of an answer of `count` pieces.

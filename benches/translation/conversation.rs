@@ -1,6 +1,6 @@
 //! A conversation of an agent in each dialect.
 
-use holdfast::wire::Dialect;
+use holdfast::unversioned::wire::Dialect;
 use serde_json::{Value, json};
 
 const TEXT: &str =

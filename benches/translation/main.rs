@@ -19,8 +19,8 @@ use std::io;
 use std::process::{Command, ExitCode};
 
 use conversation::Results;
-use holdfast::translate::{self, Stream, TranslationContext};
-use holdfast::wire::Dialect;
+use holdfast::unversioned::translate::{self, Stream, TranslationContext};
+use holdfast::unversioned::wire::Dialect;
 use memory::{MOST, ask};
 
 #[global_allocator]

@@ -8,8 +8,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use holdfast::translate::{self, Form, TranslationInput};
-use holdfast::wire::Dialect;
+use holdfast::unversioned::translate::{self, Form, TranslationInput};
+use holdfast::unversioned::wire::Dialect;
 
 /// The memory that a conversation may take on its way, by its size.
 pub const MOST: f64 = 4.0;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use holdfast::wire::Dialect;
+use holdfast::unversioned::wire::Dialect;
 
 /// What of a body is large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,10 @@
 
 #![no_main]
 
-use holdfast::wire::Dialect;
-use holdfast::translate::{self, TranslationInput, Form, State, Stream, TranslationContext};
+use holdfast::unversioned::translate::{
+    self, Form, State, Stream, TranslationContext, TranslationInput,
+};
+use holdfast::unversioned::wire::Dialect;
 use libfuzzer_sys::fuzz_target;
 
 fn context(client: Dialect, upstream: Dialect) -> TranslationContext {

@@ -3,8 +3,8 @@
 
 #![no_main]
 
-use holdfast::stored::sealed::{LONGEST, PREFIX, Sealer};
-use holdfast::stored::summary::{Compacted, message, request};
+use holdfast::unversioned::stored::sealed::{LONGEST, PREFIX, Sealer};
+use holdfast::unversioned::stored::summary::{Compacted, message, request};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -22,7 +22,11 @@ fuzz_target!(|data: &[u8]| {
     assert!(serde_json::from_str::<Value>(&message(Some(&text))).is_ok());
     if let (Some(asked), Ok(_)) = (request(data), serde_json::from_slice::<Value>(data)) {
         let asked: Value = serde_json::from_slice(&asked).expect("JSON stays JSON");
-        assert!(asked["input"].as_array().is_some_and(|input| !input.is_empty()));
+        assert!(
+            asked["input"]
+                .as_array()
+                .is_some_and(|input| !input.is_empty())
+        );
     }
     let compacted = Compacted {
         id: "1",

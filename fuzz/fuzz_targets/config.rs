@@ -3,7 +3,7 @@
 #![no_main]
 
 use holdfast::config::{self, Severity};
-use holdfast::credential;
+use holdfast::unversioned::credential;
 use libfuzzer_sys::fuzz_target;
 
 fn lookup(name: &str) -> Option<String> {

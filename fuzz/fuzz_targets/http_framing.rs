@@ -3,9 +3,9 @@
 
 #![no_main]
 
-use holdfast::edge::framing::chunked::Decoder;
-use holdfast::edge::framing::request::{HeadLimits, parse};
-use holdfast::edge::framing::{Body, response};
+use holdfast::unversioned::chunked::Decoder;
+use holdfast::unversioned::edge::framing::request::{HeadLimits, parse};
+use holdfast::unversioned::edge::framing::{Body, response};
 use libfuzzer_sys::fuzz_target;
 
 const LIMITS: HeadLimits = HeadLimits {

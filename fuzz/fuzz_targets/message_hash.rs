@@ -3,8 +3,8 @@
 
 #![no_main]
 
-use holdfast::session::identity::{Identity, identify};
-use holdfast::session::scan::scan;
+use holdfast::unversioned::session::identity::{Identity, identify};
+use holdfast::unversioned::session::scan::scan;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 

@@ -3,8 +3,8 @@
 
 #![no_main]
 
-use holdfast::json::Scanner;
-use holdfast::payload::{Path, delete, exists, get, set};
+use holdfast::unversioned::json::Scanner;
+use holdfast::unversioned::payload::{Path, delete, exists, get, set};
 use libfuzzer_sys::fuzz_target;
 
 /// More than a value, its path and the nulls on the way to it can come to, for one value of each path.
@@ -40,7 +40,9 @@ fuzz_target!(|input: &[u8]| {
         ),
         Some(changed) => {
             assert!(was_json && is_json(&changed), "{changed}");
-            assert!(changed.len() <= document.len() + value.len() + path.source().len() * 8 + MOST_MORE);
+            assert!(
+                changed.len() <= document.len() + value.len() + path.source().len() * 8 + MOST_MORE
+            );
             if !path.is_complex() && !has_end {
                 assert_eq!(get(&changed, &path).as_deref(), Some(value));
                 assert_eq!(set(&changed, &path, value).as_ref(), Some(&changed));
@@ -56,7 +58,10 @@ fuzz_target!(|input: &[u8]| {
         }
     }
     match delete(document, &path) {
-        None => assert!(path.is_complex() || found.is_none(), "what is there can be deleted"),
+        None => assert!(
+            path.is_complex() || found.is_none(),
+            "what is there can be deleted"
+        ),
         Some(less) => {
             assert!(was_json && is_json(&less), "{less}");
             assert!(less.len() < document.len());

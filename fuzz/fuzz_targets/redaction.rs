@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use holdfast::redaction::Redaction;
+use holdfast::unversioned::redaction::Redaction;
 use libfuzzer_sys::fuzz_target;
 
 /// How a secret is put into the text.

@@ -3,11 +3,11 @@
 
 #![no_main]
 
-use holdfast::translate::neutral::given;
-use holdfast::translate::neutral::capabilities::Way;
-use holdfast::translate::{self, TranslationInput, Form};
-use holdfast::wire::Dialect;
-use holdfast::translate::{chat, gemini, messages, responses};
+use holdfast::unversioned::translate::neutral::capabilities::Way;
+use holdfast::unversioned::translate::neutral::lazy;
+use holdfast::unversioned::translate::{self, Form, TranslationInput};
+use holdfast::unversioned::translate::{chat, gemini, messages, responses};
+use holdfast::unversioned::wire::Dialect;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value};
 
@@ -39,8 +39,11 @@ fuzz_target!(|input: &[u8]| {
     let body: Map<String, Value> = serde_json::from_slice(&translated.body).expect("an object");
     drop(body);
     let most = translate::memory_needed(upstream, body_bytes) + SMALL;
-    assert!(translated.body.capacity() <= most, "more memory than is said");
-    let body = given::open(&translated.body).expect("an object");
+    assert!(
+        translated.body.capacity() <= most,
+        "more memory than is said"
+    );
+    let body = lazy::open(&translated.body).expect("an object");
     let way = Way::within(upstream);
     let again = match upstream {
         Dialect::Chat => chat::read::request(body, way),

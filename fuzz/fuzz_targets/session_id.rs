@@ -3,8 +3,8 @@
 
 #![no_main]
 
-use holdfast::session::identity::identify;
-use holdfast::session::scan::{scan, scan_with_turns};
+use holdfast::unversioned::session::identity::identify;
+use holdfast::unversioned::session::scan::{scan, scan_with_turns};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {

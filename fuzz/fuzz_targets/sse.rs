@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use holdfast::sse::{MAX_EVENT, Splitter};
+use holdfast::unversioned::sse::{MAX_EVENT, Splitter};
 use libfuzzer_sys::fuzz_target;
 
 fn split<'a>(parts: impl Iterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, Vec<u8>) {

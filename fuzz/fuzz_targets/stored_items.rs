@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use holdfast::stored::reference::input_of;
-use holdfast::stored::{Item, Parts, Put, References, What};
+use holdfast::unversioned::stored::reference::input_of;
+use holdfast::unversioned::stored::{Item, Parts, Put, References, What};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -63,7 +63,7 @@ fuzz_target!(|body: &[u8]| {
 
 /// Whether no member of the body is there twice.
 fn is_unique(body: &[u8]) -> bool {
-    let Ok(members) = holdfast::json::members(body) else {
+    let Ok(members) = holdfast::unversioned::json::members(body) else {
         return false;
     };
     let mut keys: Vec<&str> = members.iter().map(|member| &*member.key).collect();

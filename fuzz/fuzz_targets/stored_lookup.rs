@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use holdfast::budget::Budget;
-use holdfast::session::name::Client;
-use holdfast::stored::{Bounds, Found, NewAnswer, Parts, Store, There};
+use holdfast::unversioned::budget::Budget;
+use holdfast::unversioned::session::name::Client;
+use holdfast::unversioned::stored::{Bounds, Found, NewAnswer, Parts, Store, There};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -42,7 +42,11 @@ fuzz_target!(|data: &[u8]| {
                     }
                     _ => Vec::new(),
                 };
-                let item = format!(r#"{{"id":"i{}","text":"{}"}}"#, text % 8, "x".repeat(usize::from(*text)));
+                let item = format!(
+                    r#"{{"id":"i{}","text":"{}"}}"#,
+                    text % 8,
+                    "x".repeat(usize::from(*text))
+                );
                 let object = format!(r#"{{"id":"{name}","output":[{item},{item}]}}"#);
                 let parts = Parts::of(object.as_bytes()).expect("a response");
                 store.keep(client, NewAnswer { parts, context }, now);

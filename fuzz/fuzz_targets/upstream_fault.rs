@@ -5,8 +5,8 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use holdfast::failure::{Failure, Headers, Pause, Windows};
-use holdfast::credential::UpstreamKind;
+use holdfast::unversioned::credential::UpstreamKind;
+use holdfast::unversioned::failure::{Failure, Headers, Pause, Windows};
 use libfuzzer_sys::fuzz_target;
 
 const NAMES: [&str; 12] = [
@@ -49,7 +49,7 @@ fuzz_target!(|input: &[u8]| {
         assert!((0.0..=1.0).contains(&windows.used));
     }
     let failure = Failure::of_status(status, headers, body.as_bytes().to_vec(), now);
-    let fault = holdfast::failure::classify(&failure, kind, "the-model", now);
+    let fault = holdfast::unversioned::failure::classify(&failure, kind, "the-model", now);
     if let Pause::Hint(time) = fault.pause {
         assert!(!time.is_zero() && time <= LONGEST, "{time:?}");
     }

@@ -8,12 +8,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::counters::InFlight;
 use super::counters::Place;
-use super::framing::chunked::Decoder;
 use super::framing::request::RequestHead;
 use super::output::Output;
 use super::queue::Permit;
 use super::stream::Stream;
 use crate::budget::Reservation;
+use crate::chunked::Decoder;
 
 /// The event of `poll(2)` that reports the end of the client's side.
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -3,8 +3,8 @@
 use std::io;
 
 use super::framing::Body;
-use super::framing::chunked::Decoder;
 use super::framing::response;
+use crate::chunked::Decoder;
 
 /// The longest head of an answer, bytes.
 const HEAD_BYTES: usize = 256 * 1024;

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use super::connection::{Afterwards, Connection, Ending, Incoming, Pending, Phase, Transfer};
 use super::core::{Core, Next};
 use super::framing::Body;
-use super::framing::chunked::{Decoder, NotChunked};
 use super::framing::request::{self, HeadLimits, RequestHead};
 use super::poller::Interest;
 use super::refusal::Refusal;
 use super::responder::{PROBE, closing};
 use super::service::Service;
 use super::socket::Received;
+use crate::chunked::{Decoder, NotChunked};
 use crate::exchange::Admission;
 
 /// The size of a read of a head; most heads need one.

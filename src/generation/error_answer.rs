@@ -14,8 +14,8 @@ use crate::http::reply::Reply;
 use crate::relay::Chunks;
 use crate::routing::{Availability, DispatchError};
 use crate::session::decision::Decision;
-use crate::translate;
-use crate::translate::responses::failure::{self, Known};
+use crate::time;
+use crate::translate::responses::failure::{self, FailedAnswer};
 use crate::wire::Dialect;
 use crate::wire::problem::{self, Class, ErrorStatus, Problem, Unavailable};
 
@@ -84,10 +84,10 @@ impl ErrorAnswer<'_> {
         match (dialect, is_codex) {
             (Dialect::Responses, true) => failure::event(
                 &problem,
-                Known {
+                FailedAnswer {
                     id: "",
                     model,
-                    created: translate::seconds_now(),
+                    created: time::unix_now(),
                     sequence_number: 0,
                 },
             ),

@@ -1,12 +1,12 @@
-//! Taking a JSON object apart without copying what it holds.
+//! Taking members out of a JSON object without copying them.
 
 use serde_json::{Map, Value};
 
-/// Members by name, taken out as what they should be; of another type they are taken out and lost.
+/// Takes members by name and type; a member of another type is removed and counts as absent.
 pub trait Fields {
     fn take(&mut self, key: &str) -> Option<Value>;
 
-    /// The first of several spellings that is there.
+    /// Takes the first member that is present under any of these names.
     fn take_any(&mut self, keys: &[&str]) -> Option<Value> {
         let mut found = None;
         for key in keys {
@@ -23,7 +23,11 @@ pub trait Fields {
         }
     }
 
-    fn full_text(&mut self, key: &str) -> Option<String> {
+    fn text_or_empty(&mut self, key: &str) -> String {
+        self.text(key).unwrap_or_default()
+    }
+
+    fn nonempty_text(&mut self, key: &str) -> Option<String> {
         self.text(key).filter(|text| !text.is_empty())
     }
 
@@ -58,7 +62,7 @@ pub trait Fields {
 
 impl Fields for Map<String, Value> {
     fn take(&mut self, key: &str) -> Option<Value> {
-        // Nobody reads the rest in its order, so the cheap removal will do.
+        // The order of the remaining members does not matter.
         self.swap_remove(key).filter(|value| !value.is_null())
     }
 }
@@ -70,7 +74,7 @@ pub fn object(value: Value) -> Option<Map<String, Value>> {
     }
 }
 
-/// A list, or the one thing in its place.
+/// A list, or a single value in its place.
 pub fn list_of(value: Value) -> Vec<Value> {
     match value {
         Value::Array(list) => list,
@@ -78,7 +82,7 @@ pub fn list_of(value: Value) -> Vec<Value> {
     }
 }
 
-/// An object of these members, with no more room than they need: a long conversation has thousands.
+/// An object of these members, without spare capacity: a long conversation has thousands.
 pub fn object_of<const N: usize>(members: [(&str, Value); N]) -> Value {
     let mut object = Map::with_capacity(N);
     for (key, value) in members {
@@ -87,21 +91,21 @@ pub fn object_of<const N: usize>(members: [(&str, Value); N]) -> Value {
     Value::Object(object)
 }
 
-/// Setting members of a value that is known to be an object.
+/// Sets members of a value that is known to be an object.
 pub trait Put {
     fn put(&mut self, key: &str, value: Value);
 }
 
 impl Put for Value {
     fn put(&mut self, key: &str, value: Value) {
-        debug_assert!(self.is_object(), "{key} is to be put into {self}");
+        debug_assert!(self.is_object(), "{key} cannot be set in {self}");
         if let Self::Object(members) = self {
             members.insert(key.to_owned(), value);
         }
     }
 }
 
-/// Sets a member that is there.
+/// Sets a member, if there is a value.
 pub fn set(map: &mut Map<String, Value>, key: &str, value: Option<impl Into<Value>>) {
     if let Some(value) = value {
         map.insert(key.to_owned(), value.into());

@@ -1,13 +1,13 @@
-//! What a body asks for (spec/dialects.md 3.2, 3.4).
+//! Reads the reasoning that a body asks for.
 
 use serde_json::{Map, Value};
 
-use super::{Effort, Level, ReasoningRequest};
+use super::effort::{Effort, Level, ReasoningRequest};
 use crate::wire::Dialect;
 
 type Result<T> = std::result::Result<T, String>;
 
-/// The members of a body in which a client says it.
+/// The members of a body that concern reasoning.
 pub const SETTINGS: [&str; 10] = [
     "chat_template_kwargs",
     "extra_body",
@@ -21,10 +21,10 @@ pub const SETTINGS: [&str; 10] = [
     "thinking",
 ];
 
-/// Reads the wanted of a client's body.
+/// Reads a client's body.
 ///
 /// # Errors
-/// In words for the client: a budget that is none.
+/// A message for the client, for an invalid budget.
 pub fn read(dialect: Dialect, body: &Map<String, Value>) -> Result<ReasoningRequest> {
     match dialect {
         Dialect::Chat => chat(body),
@@ -34,7 +34,7 @@ pub fn read(dialect: Dialect, body: &Map<String, Value>) -> Result<ReasoningRequ
     }
 }
 
-/// One of a few words, in lower case.
+/// A value of an enumeration, in lower case.
 fn word(value: Option<&Value>) -> Option<String> {
     value?.as_str().map(str::to_ascii_lowercase)
 }
@@ -43,13 +43,13 @@ fn named(value: Option<&Value>) -> Option<Effort> {
     Effort::of_name(value?.as_str()?)
 }
 
-/// A budget, whole or written as if it were not; `field` is where it stands.
+/// A budget, as an integer or as a number like `1024.0`; `field` names the member.
 fn budget(value: Option<&Value>, field: &str) -> Result<Option<Effort>> {
     let Some(value) = value else {
         return Ok(None);
     };
     let whole = value.as_f64().filter(|tokens| tokens.fract() == 0.0);
-    // Beyond 2^53 it is no budget that anybody means.
+    // Above 2^53 a number loses precision, and no budget is that large.
     let tokens = value.as_i64().or_else(|| whole.map(|tokens| tokens as i64));
     match tokens {
         None => Ok(None),
@@ -156,7 +156,7 @@ fn messages(body: &Map<String, Value>) -> Result<ReasoningRequest> {
     })
 }
 
-/// The member in either of its spellings.
+/// A member in either of its spellings.
 fn either<'m>(map: &'m Map<String, Value>, camel: &str, snake: &str) -> Option<&'m Value> {
     map.get(camel).or_else(|| map.get(snake))
 }

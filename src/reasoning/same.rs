@@ -1,12 +1,16 @@
-//! A suffix on the model's name, or limits of the model, where nothing else is translated.
+//! Applies a suffix on the model's name, and the limits of the model, to a body that is not translated.
 
 use serde_json::{Map, Value};
 
-use super::{Effort, ReasoningSupport, Target, read, settle, support, write};
+use super::effort::Effort;
+use super::read::read;
+use super::settle::{Target, settle};
+use super::support::{ReasoningSupport, support};
+use super::write::write;
 use crate::json::{self, Splice};
 use crate::wire::Dialect;
 
-/// The members that say, or limit, how much is thought.
+/// The members that set or limit the reasoning.
 fn concerned(dialect: Dialect) -> &'static [&'static str] {
     match dialect {
         Dialect::Chat => &[
@@ -30,10 +34,10 @@ fn concerned(dialect: Dialect) -> &'static [&'static str] {
     }
 }
 
-/// A body for `model` that says what the suffix says; all else in it stays as it is.
+/// A body for `model` with the reasoning of the suffix; everything else stays as it is.
 ///
 /// # Errors
-/// In words for the client, when the body is no object or the model cannot do it.
+/// A message for the client, when the body is not an object or the model does not support the suffix.
 pub fn suffixed(
     dialect: Dialect,
     body: &[u8],
@@ -43,8 +47,8 @@ pub fn suffixed(
     fitted(dialect, body, model, Some(suffix), support(model))
 }
 
-/// A body for `model`, of which `support` is known, that says what the suffix says, or else only what the model
-/// can; all else in it stays as it is.
+/// A body for `model`, whose `support` is known, with the reasoning of the suffix, or else with its own reasoning adapted
+/// to the model; everything else stays as it is.
 ///
 /// # Errors
 /// As [`suffixed`].
@@ -58,7 +62,7 @@ pub fn fitted(
 ) -> Result<Vec<u8>, String> {
     edited(dialect, body, Some(model), |before, after| {
         let effort = suffix.and_then(Effort::of_suffix);
-        // A suffix that says nothing goes, and nothing else.
+        // An invalid suffix is removed and changes nothing else.
         if effort.is_some() || suffix.is_none() {
             let wanted = read(dialect, before)?;
             let settled = settle(wanted, effort, Target::new(dialect, dialect, support))?;
@@ -70,8 +74,7 @@ pub fn fitted(
     })
 }
 
-/// What `after` must be for its members that concern thinking to fit each other, where one of them is not as it
-/// is in `before`; else `None`.
+/// `after` with consistent reasoning settings, if one of them differs from `before`; else `None`.
 ///
 /// # Errors
 /// As for [`suffixed`].
@@ -92,7 +95,7 @@ pub fn refitted(
     edited(dialect, after, None, fit).map(Some)
 }
 
-/// The members that concern thinking, as they stand.
+/// The members that concern reasoning, as written.
 fn said(dialect: Dialect, body: &[u8]) -> Result<Vec<&[u8]>, String> {
     let members = json::members(body).map_err(|error| error.to_string())?;
     let concerned = concerned(dialect);
@@ -102,7 +105,7 @@ fn said(dialect: Dialect, body: &[u8]) -> Result<Vec<&[u8]>, String> {
     Ok(said.map(Option::unwrap_or_default).collect())
 }
 
-/// A body whose members that concern thinking are changed, and the model's name to one that is given.
+/// A body with its reasoning settings changed, and the model's name if one is given.
 fn edited(
     dialect: Dialect,
     body: &[u8],
@@ -146,8 +149,9 @@ fn edited(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Level, Thinking};
     use super::*;
+    use crate::reasoning::effort::Level;
+    use crate::reasoning::support::Thinking;
 
     #[test]
     fn what_a_model_cannot_is_refused_or_left_out() {

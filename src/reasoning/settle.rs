@@ -1,15 +1,16 @@
-//! What the model can of what is asked for (spec/dialects.md 3.3).
+//! Adapts the requested reasoning to what the model supports.
 
-use super::{Effort, Level, ReasoningRequest, ReasoningSupport, Thinking};
+use super::effort::{Effort, Level, ReasoningRequest};
+use super::support::{ReasoningSupport, Thinking};
 use crate::wire::Dialect;
 
-/// Who is to think.
+/// The model, as far as the settings depend on it.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'r> {
     pub dialect: Dialect,
-    /// `None`: nothing is known of the model, and nothing is checked.
+    /// `None` for an unknown model, for which nothing is checked.
     pub support: Option<&'r ReasoningSupport>,
-    /// The client speaks to a model of its own vendor: it knows the model, and is told where it is mistaken.
+    /// The client uses a model of its own vendor: settings that the model does not support are refused, not adapted.
     pub is_same: bool,
 }
 
@@ -24,16 +25,16 @@ impl<'r> Target<'r> {
         }
     }
 
-    /// Where amounts are words.
+    /// Whether the dialect has levels only.
     fn has_words(&self) -> bool {
         matches!(self.dialect, Dialect::Chat | Dialect::Responses)
     }
 }
 
-/// What the upstream is to be told. A suffix on the model's name outranks the body, for the effort.
+/// The settings for the upstream. The effort of a suffix on the model's name takes precedence over the body's.
 ///
 /// # Errors
-/// In words for the client: it asks a model of its own dialect for what that does not have.
+/// A message for the client, where a model of its own vendor does not support what it asks for.
 pub fn settle(
     wanted: ReasoningRequest,
     suffix: Option<Effort>,
@@ -44,7 +45,7 @@ pub fn settle(
     };
     let is_soft = wanted.is_soft && suffix.is_none();
     let Some(support) = target.support else {
-        // Budgets are older than levels, so they are what an unknown model is likelier to take.
+        // Budgets are older than levels, so an unknown model is more likely to support them.
         let effort = match (asked, target.dialect) {
             (Effort::Level(level), Dialect::Gemini) => Effort::Budget(level.budget()),
             (other, _) => other,
@@ -100,12 +101,12 @@ fn fit(
             }
             Effort::Level(nearest_for(level, thinking, target.dialect))
         }
-        // "As the provider sees fit" is all that it has.
+        // The model supports its own choice only.
         Effort::Level(_) if is_soft && target.dialect == Dialect::Gemini => {
             Effort::Budget(thinking.max)
         }
         Effort::Level(level) => Effort::Budget(level.budget().clamp(thinking.min, thinking.max)),
-        // Levels say it better where the budget was made for another vendor's models.
+        // A budget for another vendor's models is better expressed as a level.
         Effort::Budget(tokens)
             if has_levels
                 && (!has_budget
@@ -135,7 +136,7 @@ fn refused_level(level: Level, thinking: &Thinking) -> String {
     )
 }
 
-/// The level of the model that is nearest; of two, the lower.
+/// The nearest level that the model supports; of two, the lower.
 fn nearest(level: Level, thinking: &Thinking) -> Level {
     let distance = |other: &Level| (level as i32 - *other as i32).abs();
     thinking
@@ -146,7 +147,7 @@ fn nearest(level: Level, thinking: &Thinking) -> Level {
         .unwrap_or(level)
 }
 
-/// The same; Claude's highest levels stand for each other first.
+/// The same; Claude's two highest levels replace each other first.
 fn nearest_for(level: Level, thinking: &Thinking, dialect: Dialect) -> Level {
     let ladder: &[Level] = match (dialect, level) {
         (Dialect::Messages, Level::XHigh) => &[Level::Max, Level::High],

@@ -1,55 +1,55 @@
-//! What is known of models, as data (spec/dialects.md 0.4, 3.5).
+//! What reasoning the known models support, as data.
 
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::Level;
+use super::effort::Level;
 use crate::wire::Dialect;
 
-/// What a model can.
+/// What a model supports.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReasoningSupport {
-    /// How the model's name begins.
+    /// The beginning of the model's name.
     prefix: String,
-    /// Names may go on with a word of their own.
+    /// A name may continue with any word.
     is_line: bool,
-    /// `None`: it does not think.
+    /// `None` for a model without thinking.
     pub thinking: Option<Thinking>,
-    /// Tokens of an answer.
+    /// The most tokens of an answer.
     pub max_output: Option<u64>,
-    /// Takes `temperature`, `top_p` and `top_k`.
+    /// Accepts `temperature`, `top_p` and `top_k`.
     pub sampling: bool,
-    /// Takes a budget of tokens for its thoughts.
+    /// Accepts a token budget for thinking.
     pub manual_budget: bool,
-    /// How a chat is told, where it is not by `reasoning_effort`.
+    /// The setting in a chat, where it is not `reasoning_effort`.
     pub switch: Option<Switch>,
 }
 
-/// What vendors of chats have in the place of an effort (spec/dialects.md 3.5).
+/// The settings of Chat vendors that replace `reasoning_effort`.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Switch {
     /// `thinking`, on or off, with an effort in it.
     Thinking,
-    /// `chat_template_kwargs.enable_thinking`, for whoever fills in the model's template.
+    /// `chat_template_kwargs.enable_thinking`, for servers that apply the model's template.
     Template,
-    /// The same; and thoughts of earlier turns are to stay.
+    /// The same, and thoughts of earlier turns are kept.
     KeepingTemplate,
-    /// `reasoning_split`: thoughts come apart from the answer.
+    /// `reasoning_split`: thoughts are separate from the answer.
     Split,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thinking {
-    /// Tokens, least and most; 0 and 0 where only levels count.
+    /// The least and the most tokens; both 0 for a model with levels only.
     pub min: u64,
     pub max: u64,
-    /// It can be left out altogether.
+    /// Thinking can be off.
     pub zero: bool,
-    /// The model can decide by itself.
+    /// The model can choose the amount.
     pub dynamic: bool,
     #[serde(deserialize_with = "levels")]
     pub levels: Vec<Level>,
@@ -77,16 +77,16 @@ fn levels<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Level
         .collect()
 }
 
-/// In the order of the file, where the longer beginning of two stands first.
+/// In the order of the file, in which the longer of two prefixes comes first.
 static RECORDS: LazyLock<Vec<ReasoningSupport>> =
     LazyLock::new(|| serde_json::from_str(include_str!("models.json")).unwrap_or_default());
 
-/// The support of a model; `None` for one that nothing is known of.
+/// The support of a model; `None` for an unknown one.
 pub fn support(model: &str) -> Option<&'static ReasoningSupport> {
     let name = model.rsplit('/').next().unwrap_or(model);
     let mut name = name.to_ascii_lowercase();
     if name.starts_with("claude") {
-        // Some write versions with dots that the vendor writes with dashes.
+        // Some providers write dots in versions where the vendor writes dashes.
         name = name.replace('.', "-");
     }
     RECORDS.iter().find(|support| {
@@ -95,8 +95,8 @@ pub fn support(model: &str) -> Option<&'static ReasoningSupport> {
     })
 }
 
-/// Whether what follows a known name still means the same model: a date, a stage, a tag of a reseller, or, for a
-/// line of models, any name in it.
+/// Whether a suffix of a known name means the same model: a date, a stage, a reseller's tag, or, for a line of models,
+/// any word.
 fn is_variant(rest: &str, is_line: bool) -> bool {
     const STAGES: [&str; 4] = ["preview", "latest", "exp", "thinking"];
     let Some(first) = rest.chars().next() else {
@@ -114,7 +114,7 @@ fn is_variant(rest: &str, is_line: bool) -> bool {
 }
 
 impl ReasoningSupport {
-    /// A model of which no more is known.
+    /// A model whose details are unknown.
     pub fn of(thinking: Thinking) -> Self {
         Self {
             thinking: Some(thinking),
@@ -122,7 +122,7 @@ impl ReasoningSupport {
         }
     }
 
-    /// Whether the models are those of the vendor whose dialect this is.
+    /// Whether the models are of the vendor of this dialect.
     pub fn is_at_home(&self, dialect: Dialect) -> bool {
         match dialect {
             Dialect::Messages => self.prefix.starts_with("claude"),

@@ -307,7 +307,7 @@ fn models_get_what_they_can() {
             "gemini-2.5-pro",
             tokens(8192),
         ),
-        // To be shown thoughts is to want some.
+        // Asking to see thoughts implies asking for them.
         (
             Gemini,
             json!({"generationConfig": {"thinkingConfig": {"includeThoughts": true}}}),

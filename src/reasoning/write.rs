@@ -1,12 +1,13 @@
-//! How an upstream is told (spec/dialects.md 3.4, 3.5).
+//! Writes the reasoning settings of an upstream's body.
 
 use serde_json::{Map, Value, json};
 
-use super::{Effort, Level, ReasoningRequest, ReasoningSupport, Switch};
+use super::effort::{Effort, Level, ReasoningRequest};
+use super::support::{ReasoningSupport, Switch};
 use crate::json::fields::Put;
 use crate::wire::Dialect;
 
-/// Puts what was settled into an upstream's body, in the place of what it says.
+/// Replaces the reasoning settings of an upstream's body.
 pub fn write(
     dialect: Dialect,
     wanted: ReasoningRequest,
@@ -21,8 +22,8 @@ pub fn write(
     }
 }
 
-/// The word for an effort where there are only words. For what the model chooses there is none: it is the vendor's
-/// default (OpenAI's OpenAPI document, `ReasoningEffort`).
+/// The name of an effort in dialects without budgets. The model's own choice has no name: it is the vendor's default
+/// (OpenAI's OpenAPI document, `ReasoningEffort`).
 fn word(effort: Effort) -> &'static str {
     match effort {
         Effort::None => "none",
@@ -40,7 +41,7 @@ fn chat(
     body.shift_remove("reasoning_effort");
     body.shift_remove("thinking");
     if let Some(Value::Object(reasoning)) = body.get_mut("reasoning") {
-        // Whether thoughts are shown stays as the client says it.
+        // Whether thoughts are shown stays the client's choice.
         for key in ["effort", "max_tokens", "enabled"] {
             reasoning.shift_remove(key);
         }
@@ -98,7 +99,7 @@ fn responses(wanted: ReasoningRequest, body: &mut Map<String, Value>) {
         Some(false) => {
             reasoning.shift_remove("summary");
         }
-        // Without being asked, the vendor shows nothing of the thoughts.
+        // By default the vendor shows no thoughts.
         None if wanted.effort.is_some_and(|effort| effort != Effort::None) => {
             reasoning.entry("summary").or_insert("auto".into());
         }
@@ -109,10 +110,10 @@ fn responses(wanted: ReasoningRequest, body: &mut Map<String, Value>) {
     }
 }
 
-/// Tokens of an answer that says nothing of its length, beyond those of its thoughts.
+/// The tokens of an answer beyond its budget, where the client sets no limit.
 const ROOM: u64 = 32_000;
 
-/// The room a budget needs: it is part of the answer's tokens.
+/// Fits a budget into the limit of the answer's tokens, of which it is a part.
 fn budget_within(tokens: u64, least: u64, body: &mut Map<String, Value>) -> Option<u64> {
     let most = body.get("max_tokens").and_then(Value::as_u64);
     match most {
@@ -139,13 +140,13 @@ fn messages(
     let has_levels = levels.is_some_and(|thinking| !thinking.levels.is_empty());
     let takes_budget = support.is_none_or(|support| support.manual_budget);
     let least = levels.map_or(1024, |thinking| thinking.min);
-    // The vendor does not let a model think that must call a tool.
+    // Anthropic refuses thinking together with a forced tool (platform.claude.com, "Extended thinking").
     let must_call = body
         .get("tool_choice")
         .and_then(|choice| choice.get("type"))
         .is_some_and(|kind| kind == "any" || kind == "tool");
     let effort = match wanted.effort {
-        // To be shown thoughts is to want some.
+        // Asking to see thoughts implies asking for them.
         None if wanted.is_shown == Some(true) && levels.is_some() && !must_call => {
             Some(Effort::Auto)
         }
@@ -188,11 +189,11 @@ fn messages(
     };
     if let Some(mut thinking) = thinking {
         if thinking.get("type").is_none_or(|kind| kind != "disabled") {
-            // While it thinks, only the vendor's own sampling is allowed.
+            // Thinking requires the default sampling.
             for key in ["temperature", "top_p", "top_k"] {
                 body.shift_remove(key);
             }
-            // Where the vendor does not show them anyway.
+            // Where they are not hidden by default.
             if let (Some(is_shown), false) = (wanted.is_shown, takes_budget) {
                 let display = if is_shown { "summarized" } else { "omitted" };
                 thinking.put("display", display.into());
@@ -215,7 +216,7 @@ fn gemini(
     support: Option<&ReasoningSupport>,
     body: &mut Map<String, Value>,
 ) {
-    // One spelling is left of two; where they disagree, the vendor's own counts.
+    // Of the two spellings, `camelCase` counts and stays.
     let mut config = Map::new();
     for key in ["generation_config", "generationConfig"] {
         if let Some(Value::Object(members)) = body.shift_remove(key) {
@@ -226,7 +227,7 @@ fn gemini(
     config.shift_remove("thinking_config");
     let levels = support.and_then(|support| support.thinking.as_ref());
     let has_levels = levels.is_some_and(|thinking| !thinking.levels.is_empty());
-    // A model with levels that can do without thoughts does so when it is told nothing.
+    // A model with levels whose thinking can be off is off by default.
     let effort = wanted
         .effort
         .filter(|effort| !(has_levels && *effort == Effort::None));

@@ -16,8 +16,8 @@ use crate::exchange::Waiter;
 use crate::failure::{Failure, FailureKind, Headers};
 use crate::redaction::Redaction;
 use crate::sse::{self, Event, Splitter};
-use crate::translate;
-use crate::translate::responses::failure::{self, Known};
+use crate::time;
+use crate::translate::responses::failure::{self, FailedAnswer};
 use crate::wire::event::{self, Choices, Meaning};
 use crate::wire::output_items::OutputItems;
 use crate::wire::problem::{self, ErrorStatus, Problem};
@@ -182,7 +182,7 @@ impl<'a, W: Write> Pump<'a, W> {
     /// An event that is an error as its client can read it, and without what the attempt presented.
     #[inline(never)]
     fn cleaned<'e>(&self, event: &Event<'e>, data: Option<&[u8]>) -> Cow<'e, [u8]> {
-        let raw = match data.map(|data| (data, choice_error::on_top(self.dialect, data))) {
+        let raw = match data.map(|data| (data, choice_error::at_top_level(self.dialect, data))) {
             Some((data, Cow::Owned(told))) => Cow::Owned(sse::with_data(event, data, &told)),
             _ => Cow::Borrowed(event.raw),
         };
@@ -255,10 +255,10 @@ impl<'a, W: Write> Pump<'a, W> {
                 let event = match (self.dialect, self.style.is_codex) {
                     (Dialect::Responses, true) => failure::event(
                         problem,
-                        Known {
+                        FailedAnswer {
                             id: self.response.as_deref().unwrap_or_default(),
                             model: self.style.model,
-                            created: translate::seconds_now(),
+                            created: time::unix_now(),
                             sequence_number: self.events,
                         },
                     ),

@@ -118,7 +118,7 @@ pub fn closed(last: &Event) -> Option<Vec<u8>> {
 
 /// An error event of a dialect as the failure it would have been as an answer.
 pub fn error_of(dialect: Dialect, data: &[u8], headers: &Headers) -> Failure {
-    let data = choice_error::on_top(dialect, data);
+    let data = choice_error::at_top_level(dialect, data);
     let status = event::error_status(&data);
     Failure::of_status(
         status,

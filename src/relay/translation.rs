@@ -187,7 +187,7 @@ impl Reading {
             false => self.read(&data),
         }
         if meaning == Meaning::Error && *self.stream.state() == State::Running {
-            let data = choice_error::on_top(self.stream.upstream(), &data);
+            let data = choice_error::at_top_level(self.stream.upstream(), &data);
             let data = self.redaction.bytes(&data);
             let status = ErrorStatus::from_upstream(event::error_status(&data));
             let problem = problem::read_upstream(self.stream.client(), status, &data, None);
@@ -210,9 +210,9 @@ impl Reading {
 
     /// Has what the stream keeps counted, some more at a time.
     fn keep(&mut self) -> Result<(), Exhausted> {
-        let kept = self.stream.kept();
-        match kept > self.kept.bytes() {
-            true => self.kept.resize(kept + AHEAD),
+        let held = self.stream.held_bytes();
+        match held > self.kept.bytes() {
+            true => self.kept.resize(held + AHEAD),
             false => Ok(()),
         }
     }

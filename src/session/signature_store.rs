@@ -1,7 +1,7 @@
-//! What upstreams gave out to be handed back, kept for clients that drop it.
+//! The reasoning signatures of answers, stored per client for those that drop them.
 //!
-//! It may be empty at any time: a conversation goes on without. What is kept is bounded in number, bytes and time;
-//! the keys are digests, so that neither the client's key nor an id or a thought can be read from them.
+//! A conversation continues without them, so an entry may be missing at any time. The store is bounded in entries, bytes
+//! and time. Its keys are digests, which reveal neither the client's key nor an id or a thought.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -13,17 +13,17 @@ use parking_lot::Mutex;
 use ring::digest;
 
 use super::shares::Shares;
-use crate::translate::signature_cache::{By, Entry, Key};
+use crate::translate::signature_cache::{Entry, Key, KeyPart};
 
-/// How long something is kept after it was last used.
+/// How long an entry lives after its last use.
 pub const LIFE: Duration = Duration::from_secs(3 * 3600);
-/// How often what is too old is looked for.
+/// How often expired entries are removed.
 pub const SWEEP: Duration = Duration::from_secs(10 * 60);
 
-/// What an entry takes beside its words and signatures: key, links, its place in the map; bytes.
+/// What an entry takes beside texts and signatures, in bytes: key, links, its place in the map.
 const OVERHEAD: usize = 256;
 
-/// How much is kept; beyond it the least recently used of the client goes that has the most.
+/// The limits of the store. Beyond them, the client with the most loses its least recently used entry.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     pub entries: usize,
@@ -39,16 +39,16 @@ impl Default for Bounds {
     }
 }
 
-/// SignatureStore of all clients. Survives reloads of the configuration.
+/// The signatures of all clients. They survive a reload of the configuration.
 #[derive(Debug)]
 pub struct SignatureStore {
-    /// Makes the digests this process's own.
+    /// Makes the digests differ between processes.
     salt: [u8; 32],
     bounds: Bounds,
     table: Mutex<Table>,
 }
 
-/// A client, as the keys of its entries say it.
+/// The digest of a client, part of the keys of its entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Client([u8; 32]);
 
@@ -58,21 +58,21 @@ pub struct Place([u8; 16]);
 
 #[derive(Debug, Default)]
 struct Table {
-    clients: HashMap<Client, Held>,
+    clients: HashMap<Client, ClientEntries>,
     entries: Shares<Client>,
     bytes: Shares<Client>,
 }
 
-/// What is kept of one client.
+/// The entries of one client.
 #[derive(Debug)]
-struct Held {
-    entries: LruCache<Place, Slot>,
+struct ClientEntries {
+    entries: LruCache<Place, StoredEntry>,
     bytes: usize,
 }
 
 #[derive(Debug)]
-struct Slot {
-    kept: Arc<Entry>,
+struct StoredEntry {
+    entry: Arc<Entry>,
     used: Instant,
 }
 
@@ -103,7 +103,7 @@ impl SignatureStore {
         Client(name)
     }
 
-    /// What is kept of a client under `key`, and where. Using it renews its life.
+    /// The entry of a client under `key`, and its place. Finding it renews its life.
     pub fn find(&self, client: Client, key: Key<'_>, now: Instant) -> Option<(Place, Arc<Entry>)> {
         if self.is_empty() {
             return None;
@@ -117,14 +117,14 @@ impl SignatureStore {
             return None;
         }
         entry.used = now;
-        Some((place, Arc::clone(&entry.kept)))
+        Some((place, Arc::clone(&entry.entry)))
     }
 
-    /// Keeps something in the place of what was there before.
-    pub fn keep(&self, client: Client, key: Key<'_>, kept: Entry, now: Instant) {
+    /// Stores an entry, which replaces an earlier one.
+    pub fn store(&self, client: Client, key: Key<'_>, entry: Entry, now: Instant) {
         let place = client.place(key);
-        let entry = Slot {
-            kept: Arc::new(kept),
+        let entry = StoredEntry {
+            entry: Arc::new(entry),
             used: now,
         };
         let mut table = self.table.lock();
@@ -144,11 +144,11 @@ impl SignatureStore {
             let Some((most, _)) = most else {
                 return;
             };
-            table.change(most, Held::remove_oldest);
+            table.change(most, ClientEntries::remove_oldest);
         }
     }
 
-    /// Forgets what turned out to be of no use.
+    /// Removes entries that an upstream has refused.
     pub fn forget<'p>(&self, client: Client, places: impl IntoIterator<Item = &'p Place>) {
         self.table.lock().change(client, |held| {
             for place in places {
@@ -157,7 +157,7 @@ impl SignatureStore {
         });
     }
 
-    /// Forgets what has not been used for long enough. Returns how much that was.
+    /// Removes expired entries. Returns how many.
     pub fn sweep(&self, now: Instant) -> usize {
         let mut table = self.table.lock();
         let before = table.entries.total();
@@ -173,7 +173,7 @@ impl SignatureStore {
         }
         let swept = before - table.entries.total();
         if table.clients.is_empty() && swept > 0 {
-            // A map keeps the room it once had.
+            // A map never shrinks by itself.
             *table = Table::default();
         }
         swept
@@ -192,9 +192,9 @@ impl SignatureStore {
 
 impl Client {
     fn place(self, key: Key<'_>) -> Place {
-        let (kind, what) = match key.by {
-            By::Call(id) => (b"c", id),
-            By::Thought(text) => (b"t", text),
+        let (kind, what) = match key.part {
+            KeyPart::Call(id) => (b"c", id),
+            KeyPart::Thought(text) => (b"t", text),
         };
         let upstream = key.upstream.name().as_bytes();
         let digest = digest_of(&[&self.0, upstream, kind, what.as_bytes()]);
@@ -216,10 +216,10 @@ fn digest_of(parts: &[&[u8]]) -> digest::Digest {
 }
 
 impl Table {
-    /// Changes what is kept of a client.
-    fn change(&mut self, client: Client, change: impl FnOnce(&mut Held)) {
-        let held = self.clients.entry(client).or_insert_with(|| Held {
-            // Sized by use: the cache reserves its whole capacity up front if it is told of it.
+    /// Changes the entries of a client and updates the totals.
+    fn change(&mut self, client: Client, change: impl FnOnce(&mut ClientEntries)) {
+        let held = self.clients.entry(client).or_insert_with(|| ClientEntries {
+            // A bounded cache would reserve its whole capacity at once.
             entries: LruCache::unbounded(),
             bytes: 0,
         });
@@ -233,7 +233,7 @@ impl Table {
     }
 }
 
-impl Held {
+impl ClientEntries {
     fn remove(&mut self, place: Place) {
         if let Some(entry) = self.entries.pop(&place) {
             self.bytes -= entry.bytes();
@@ -247,9 +247,9 @@ impl Held {
     }
 }
 
-impl Slot {
+impl StoredEntry {
     fn bytes(&self) -> usize {
-        OVERHEAD + self.kept.bytes()
+        OVERHEAD + self.entry.bytes()
     }
 
     fn is_live(&self, now: Instant) -> bool {
@@ -268,7 +268,7 @@ mod tests {
     fn by_call(id: &str) -> Key<'_> {
         Key {
             upstream: Dialect::Messages,
-            by: By::Call(id),
+            part: KeyPart::Call(id),
         }
     }
 
@@ -291,12 +291,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_found_under_its_own_key_alone() {
+    fn an_entry_is_found_under_its_own_key_only() {
         let signatures = SignatureStore::default();
         let (one, now) = (signatures.client("one"), Instant::now());
-        signatures.keep(one, by_call("a"), signed(60), now);
-        let (_, kept) = signatures.find(one, by_call("a"), now).unwrap();
-        assert_eq!(*kept, signed(60));
+        signatures.store(one, by_call("a"), signed(60), now);
+        let (_, found) = signatures.find(one, by_call("a"), now).unwrap();
+        assert_eq!(*found, signed(60));
         assert!(has(&signatures, signatures.client("one"), "a", now));
         assert!(!has(&signatures, one, "b", now));
         for other in ["two", "", "onea"] {
@@ -306,11 +306,11 @@ mod tests {
             );
         }
         let otherwise = [
-            (Dialect::Messages, By::Thought("a")),
-            (Dialect::Gemini, By::Call("a")),
+            (Dialect::Messages, KeyPart::Thought("a")),
+            (Dialect::Gemini, KeyPart::Call("a")),
         ];
-        for (upstream, by) in otherwise {
-            assert!(signatures.find(one, Key { upstream, by }, now).is_none());
+        for (upstream, part) in otherwise {
+            assert!(signatures.find(one, Key { upstream, part }, now).is_none());
         }
         assert!(
             !has(&SignatureStore::default(), one, "a", now),
@@ -319,39 +319,39 @@ mod tests {
     }
 
     #[test]
-    fn the_least_recently_used_goes_first() {
+    fn the_least_recently_used_is_removed_first() {
         let signatures = bounded(2, usize::MAX);
         let (client, now) = (signatures.client(""), Instant::now());
-        signatures.keep(client, by_call("a"), signed(60), now);
-        signatures.keep(client, by_call("b"), signed(60), now);
+        signatures.store(client, by_call("a"), signed(60), now);
+        signatures.store(client, by_call("b"), signed(60), now);
         assert!(has(&signatures, client, "a", now));
-        signatures.keep(client, by_call("c"), signed(60), now);
+        signatures.store(client, by_call("c"), signed(60), now);
         let left = ["a", "b", "c"].map(|id| has(&signatures, client, id, now));
         assert_eq!(left, [true, false, true]);
     }
 
     #[test]
-    fn bytes_have_a_bound_of_their_own() {
+    fn bytes_have_their_own_limit() {
         let signatures = bounded(1000, 3 * (OVERHEAD + 100));
         let (client, now) = (signatures.client(""), Instant::now());
         for id in ["a", "b", "c", "c"] {
-            signatures.keep(client, by_call(id), signed(100), now);
+            signatures.store(client, by_call(id), signed(100), now);
         }
         assert_eq!(signatures.size(), (3, 3 * (OVERHEAD + 100)));
-        signatures.keep(client, by_call("d"), signed(101), now);
+        signatures.store(client, by_call("d"), signed(101), now);
         let left = ["a", "b", "c", "d"].map(|id| has(&signatures, client, id, now));
         assert_eq!(left, [false, false, true, true]);
-        signatures.keep(client, by_call("e"), signed(10_000), now);
+        signatures.store(client, by_call("e"), signed(10_000), now);
         assert_eq!(signatures.size(), (0, 0), "too large for all there is");
     }
 
     #[test]
-    fn life_slides_with_every_use() {
+    fn every_use_renews_the_life() {
         let signatures = SignatureStore::default();
         let (client, start) = (signatures.client(""), Instant::now());
         let second = Duration::from_secs(1);
-        signatures.keep(client, by_call("used"), signed(60), start);
-        signatures.keep(client, by_call("unused"), signed(60), start);
+        signatures.store(client, by_call("used"), signed(60), start);
+        signatures.store(client, by_call("unused"), signed(60), start);
         assert!(has(&signatures, client, "used", start + LIFE));
         assert!(!has(&signatures, client, "unused", start + LIFE + second));
         assert!(has(&signatures, client, "used", start + LIFE * 2));
@@ -361,12 +361,12 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_ends_at_what_is_still_alive() {
+    fn a_sweep_removes_expired_entries_only() {
         let signatures = SignatureStore::default();
         let (client, start) = (signatures.client(""), Instant::now());
         for (minutes, id) in [(0, "a"), (1, "b"), (2, "c")] {
             let now = start + Duration::from_secs(60 * minutes);
-            signatures.keep(client, by_call(id), signed(60), now);
+            signatures.store(client, by_call(id), signed(60), now);
         }
         let later = start + LIFE + Duration::from_secs(90);
         assert_eq!(signatures.sweep(later), 2);
@@ -374,11 +374,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_forgotten_is_gone() {
+    fn forgotten_entries_are_removed() {
         let signatures = SignatureStore::default();
         let (client, now) = (signatures.client(""), Instant::now());
-        signatures.keep(client, by_call("a"), signed(60), now);
-        signatures.keep(client, by_call("b"), signed(60), now);
+        signatures.store(client, by_call("a"), signed(60), now);
+        signatures.store(client, by_call("b"), signed(60), now);
         let (place, _) = signatures.find(client, by_call("a"), now).unwrap();
         signatures.forget(client, &[place, place]);
         assert!(!has(&signatures, client, "a", now));
@@ -386,10 +386,10 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_a_client_can_be_read_from_the_table() {
+    fn debug_output_reveals_nothing_of_a_client() {
         let signatures = SignatureStore::default();
         let client = signatures.client("sk-client");
-        signatures.keep(client, by_call("call-id"), signed(60), Instant::now());
+        signatures.store(client, by_call("call-id"), signed(60), Instant::now());
         let shown = format!("{signatures:?}");
         for secret in ["sk-client", "call-id", "ssss"] {
             assert!(!shown.contains(secret), "{shown}");
@@ -397,25 +397,25 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_put_out_by_another_client() {
+    fn a_client_does_not_displace_another() {
         let signatures = bounded(1_000, 1_000 * (OVERHEAD + 60));
         let (quiet, flood) = (signatures.client("quiet"), signatures.client("flood"));
         let now = Instant::now();
         let ids: Vec<String> = (0..5_000).map(|n| n.to_string()).collect();
         for id in &ids[..400] {
-            signatures.keep(quiet, by_call(id), signed(60), now);
+            signatures.store(quiet, by_call(id), signed(60), now);
         }
         for id in &ids {
-            signatures.keep(flood, by_call(id), signed(60), now);
+            signatures.store(flood, by_call(id), signed(60), now);
         }
-        signatures.keep(flood, by_call("large"), signed(100_000), now);
+        signatures.store(flood, by_call("large"), signed(100_000), now);
         assert!(ids[..400].iter().all(|id| has(&signatures, quiet, id, now)));
         assert!(has(&signatures, flood, "large", now));
     }
 
     proptest! {
         #[test]
-        fn it_never_outgrows_its_bounds(
+        fn the_store_stays_within_its_bounds(
             entries in 0..9_usize,
             bytes in 0..6000_usize,
             steps in proptest::collection::vec(
@@ -448,8 +448,8 @@ mod tests {
                         signatures.find(client, by_call(&id), now);
                     }
                     _ => {
-                        signatures.keep(client, by_call(&id), signed(size), now);
-                        // Who has less than an equal share loses nothing by what others keep.
+                        signatures.store(client, by_call(&id), signed(size), now);
+                        // A client below an equal share loses nothing to others.
                         for (other, (count, sum)) in clients.into_iter().zip(before) {
                             let is_modest = count <= entries / 3 && sum <= bytes / 3;
                             if other != client && is_modest {

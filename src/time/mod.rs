@@ -53,6 +53,12 @@ pub fn parse(text: &str) -> Option<SystemTime> {
     }
 }
 
+/// The current time in seconds since 1970; 0 for a clock that is set before.
+pub fn unix_now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |since| since.as_secs())
+}
+
 /// The time so many seconds after 1970, if it can be represented.
 pub fn unix(seconds: f64) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?)

@@ -1,28 +1,28 @@
-//! Arguments of calls on their way to a client: as its tools take them, and as its dialect can say them.
+//! Restores the arguments of calls for a client: the form that its tools take, in its dialect.
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::gemini::schema::{Profile, restore};
+use super::gemini::schema::{Profile, restore as restore_arguments};
 use super::neutral::parts::{is_object, object_of_text};
-use super::neutral::{Event, Json, Part, Request};
+use super::neutral::{BlockId, Event, Json, Part, Request};
 use crate::wire::Dialect;
 
-/// What it takes to give calls back their arguments, and the calls under way.
+/// What is needed to restore arguments, and the calls in progress.
 #[derive(Clone, Debug, Default)]
 pub struct Arguments {
-    /// The client's own schemas of its tools, where the upstream got changed ones.
+    /// The client's schemas of tools whose schemas were changed for the upstream.
     schemas: HashMap<String, Json>,
-    /// Tools whose arguments are text, which the upstream was told as `{"input": text}`.
+    /// Tools whose arguments are text, and `{"input": text}` for the upstream.
     wrapped: HashSet<String>,
-    /// The client's dialect says arguments as objects only.
+    /// The client's dialect has arguments as objects only.
     are_objects: bool,
     /// By choice and block.
     calls: HashMap<(u32, u32), Call>,
 }
 
-/// A call whose arguments are held back until they are whole.
+/// A call whose arguments are held until they are complete.
 #[derive(Clone, Debug)]
 struct Call {
     tool: String,
@@ -30,11 +30,16 @@ struct Call {
 }
 
 impl Arguments {
-    /// For the answer to a request. `wraps_texts` says whether the upstream was told of tools of text as functions.
-    pub fn new(request: &Request, client: Dialect, upstream: Dialect, wraps_texts: bool) -> Self {
+    /// For the answer to a request. `wraps_custom_tools`: the upstream got custom tools as functions.
+    pub fn new(
+        request: &Request,
+        client: Dialect,
+        upstream: Dialect,
+        wraps_custom_tools: bool,
+    ) -> Self {
         let are_objects = matches!(client, Dialect::Messages | Dialect::Gemini);
         let mut wrapped = HashSet::new();
-        if wraps_texts {
+        if wraps_custom_tools {
             let tools = request.tools.iter().filter(|tool| tool.is_custom);
             wrapped.extend(tools.map(|tool| tool.name.clone()));
         }
@@ -52,8 +57,8 @@ impl Arguments {
         }
     }
 
-    /// Takes an event, and gives what the client is told for it. The tool is called by the client's name.
-    pub fn take(&mut self, event: Event, each: &mut impl FnMut(Event)) {
+    /// Passes on the events that the client gets for an event, in which the tool has the client's name.
+    pub fn restore(&mut self, event: Event, each: &mut impl FnMut(Event)) {
         match event {
             Event::ToolStart {
                 choice,
@@ -71,35 +76,23 @@ impl Arguments {
                 }
                 each(event);
             }
-            Event::ToolArgs {
-                choice,
-                block,
-                delta,
-            } => {
+            Event::ToolArgs(BlockId { choice, block }, delta) => {
                 let Some(call) = self.calls.get_mut(&(choice, block)) else {
-                    each(Event::ToolArgs {
-                        choice,
-                        block,
-                        delta,
-                    });
+                    each(Event::ToolArgs(BlockId { choice, block }, delta));
                     return;
                 };
                 call.text.push_str(&delta);
-                // What begins as an object need not wait for its end.
+                // Arguments that begin as an object are passed on at once.
                 if call.text.trim_start().starts_with('{')
                     && !self.wrapped.contains(&call.tool)
                     && !self.schemas.contains_key(&call.tool)
                 {
                     let delta = std::mem::take(&mut call.text);
                     self.calls.remove(&(choice, block));
-                    each(Event::ToolArgs {
-                        choice,
-                        block,
-                        delta,
-                    });
+                    each(Event::ToolArgs(BlockId { choice, block }, delta));
                 }
             }
-            Event::ToolEnd { choice, block } => {
+            Event::ToolEnd(BlockId { choice, block }) => {
                 self.release(choice, block, each);
                 each(event);
             }
@@ -123,18 +116,14 @@ impl Arguments {
         let Some(call) = self.calls.remove(&(choice, block)) else {
             return;
         };
-        let delta = self.whole(call);
+        let delta = self.restored(call);
         if !delta.trim().is_empty() {
-            each(Event::ToolArgs {
-                choice,
-                block,
-                delta,
-            });
+            each(Event::ToolArgs(BlockId { choice, block }, delta));
         }
     }
 
-    /// Whole arguments, as the client's tool takes them.
-    fn whole(&self, Call { tool, text }: Call) -> String {
+    /// Complete arguments in the form that the client's tool takes.
+    fn restored(&self, Call { tool, text }: Call) -> String {
         if self.wrapped.contains(&tool) {
             return unwrapped(text);
         }
@@ -142,7 +131,7 @@ impl Arguments {
         if let Some(schema) = schema
             && let Ok(arguments) = serde_json::from_str(&text)
         {
-            return restore(arguments, &schema, Profile::Public).to_string();
+            return restore_arguments(arguments, &schema, Profile::Public).to_string();
         }
         match self.are_objects && !text.trim().is_empty() {
             true => object_of_text(&text).into(),
@@ -151,7 +140,7 @@ impl Arguments {
     }
 }
 
-/// The text out of the object that stood for it.
+/// The text in `{"input": text}`.
 fn unwrapped(arguments: String) -> String {
     let object = serde_json::from_str::<Value>(&arguments);
     match object.as_ref().ok().and_then(|object| object.get("input")) {
@@ -160,8 +149,8 @@ fn unwrapped(arguments: String) -> String {
     }
 }
 
-/// Functions that the client has called with what is no object. The upstream sees them called with
-/// `{"input": …}` and calls them so itself; where the tool has no such argument, that is undone.
+/// Functions that the history calls with arguments other than an object. The upstream sees `{"input": …}` there and
+/// imitates it; for tools without such an argument that is undone.
 fn called_with_text<'r>(request: &'r Request<'_>) -> impl Iterator<Item = String> + 'r {
     let parts = request.turns.iter().flat_map(|turn| &turn.parts);
     let called = parts.filter_map(|part| match part {
@@ -180,7 +169,7 @@ fn called_with_text<'r>(request: &'r Request<'_>) -> impl Iterator<Item = String
         .map(str::to_owned)
 }
 
-/// The schemas of tools by which arguments may have to be restored.
+/// The schemas of tools whose arguments may have to be restored.
 fn schemas(request: &Request) -> HashMap<String, Json> {
     let tools = request.tools.iter().filter(|tool| !tool.is_custom);
     tools
@@ -189,17 +178,17 @@ fn schemas(request: &Request) -> HashMap<String, Json> {
         .collect()
 }
 
-/// Whether a schema may allow values that are no texts, one by one.
+/// Whether a schema may have literals that are not strings.
 fn has_literals(schema: &str) -> bool {
-    let is_said = |name: &str, texts: &str| {
+    let has_other = |name: &str, string: &str| {
         let mut rest = schema;
         while let Some((_, behind)) = rest.split_once(name) {
-            if !behind.starts_with(texts) {
+            if !behind.starts_with(string) {
                 return true;
             }
             rest = behind;
         }
         false
     };
-    schema.contains('\\') || is_said("\"const\":", "\"") || schema.contains("\"enum\":")
+    schema.contains('\\') || has_other("\"const\":", "\"") || schema.contains("\"enum\":")
 }

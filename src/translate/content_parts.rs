@@ -1,77 +1,77 @@
-//! Pieces of messages that say their type, as Chat, Responses and Messages have them. The types of the vendors have
-//! different names, and clients mix them: Cursor sends blocks of Messages in chats. So all are read everywhere.
+//! Reading content parts with a `type`, as Chat, Responses and Messages have them. Clients mix the types of the dialects
+//! (Cursor sends Messages blocks in chats), so all types are read in all three.
 
-use super::neutral::capabilities::Place;
-use super::neutral::given::List;
+use super::neutral::lazy::LazyList;
 use super::neutral::parts::cache;
+use super::neutral::place::Place;
 use super::neutral::{
-    Family, Given, Object, Part, Signature, Source, Text, ToolCall, ToolResult, Untranslatable,
-    media,
+    Family, LazyObject, LazyValue, Part, Signature, Source, Text, ToolCall, ToolResult,
+    Untranslatable, media,
 };
 use super::openai::{file_source, image_url};
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
-/// Where a piece stands, on which depends what becomes of one that is not known.
+/// Whose message a part is in; it decides what happens to an unknown part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
-    /// The client is told, so that it can say something else.
+pub enum Author {
+    /// An unknown part is refused, so that the client can send something else.
     User,
-    /// It is a record of something that the vendor did, and of no use elsewhere.
+    /// An unknown part is the record of a vendor's feature, and dropped.
     Model,
-    /// It is told as text. The history of an agent holds it for good: a refusal would end the session.
+    /// An unknown part becomes text: it stays in an agent's history, so a refusal would end the session.
     Tool,
 }
 
-/// Reads the pieces of a message or of a result.
+/// Reads the parts of a message or of a result.
 ///
 /// # Errors
-/// For what of the user's own the upstream cannot be told, and for too much of anything.
-pub fn pieces(content: List<'_>, by: By, place: &Place) -> Result<Vec<Part>> {
+/// For a part of the user that the upstream does not support, and for too many parts.
+pub fn read_parts(content: LazyList<'_>, author: Author, place: &Place) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
-    for (index, piece) in content.enumerate() {
-        place.bounds(index)?;
-        match piece {
-            Given::String(text) if text.is_empty() => {}
-            Given::String(text) => parts.push(Part::text(text)),
-            Given::Object(object) => parts.extend(self::piece(object, by, &place.at(index))?),
-            other if by == By::Tool => parts.push(Part::text(other.into_text())),
-            _ => return Err(place.at(index).refused("is no part")),
+    for (index, part) in content.enumerate() {
+        place.check_index(index)?;
+        match part {
+            LazyValue::String(text) if text.is_empty() => {}
+            LazyValue::String(text) => parts.push(Part::text(text)),
+            LazyValue::Object(object) => parts.extend(read_part(object, author, &place.at(index))?),
+            other if author == Author::Tool => parts.push(Part::text(other.into_text())),
+            _ => return Err(place.at(index).error("is no part")),
         }
     }
-    // Of thousands of turns most have one part.
+    // Most of thousands of turns have one part.
     parts.shrink_to_fit();
     Ok(parts)
 }
 
-fn piece(piece: Object<'_>, by: By, place: &Place) -> Result<Option<Part>> {
-    if by == By::User {
-        let part = read(piece, by, place)?;
-        return part.map(|part| place.takes(part)).transpose();
+fn read_part(part: LazyObject<'_>, author: Author, place: &Place) -> Result<Option<Part>> {
+    if author == Author::User {
+        let part = read(part, author, place)?;
+        return part.map(|part| place.check(part)).transpose();
     }
-    let whole = piece.clone();
-    Ok(match read(piece, by, place) {
-        Ok(part) => part.map(|part| shown(part, place)),
-        Err(_) if by == By::Tool => Some(Part::text(String::from(whole.into_json()))),
+    let whole = part.clone();
+    Ok(match read(part, author, place) {
+        Ok(part) => part.map(|part| or_placeholder(part, place)),
+        Err(_) if author == Author::Tool => Some(Part::text(String::from(whole.into_json()))),
         Err(_) => None,
     })
 }
 
-/// A piece of the history; where the upstream cannot be told, a sentence that says so.
-pub fn shown(part: Part, place: &Place) -> Part {
+/// A part of the history; if the upstream does not support it, a text that says so.
+pub fn or_placeholder(part: Part, place: &Place) -> Part {
     place
-        .takes(part)
+        .check(part)
         .unwrap_or_else(|why| Part::text(format!("[{}]", why.why)))
 }
 
-fn read(mut piece: Object<'_>, by: By, place: &Place) -> Result<Option<Part>> {
-    let cache = cache(&mut piece);
-    let kind = piece.word("type").unwrap_or_else(|| "text".to_owned());
+fn read(mut part: LazyObject<'_>, author: Author, place: &Place) -> Result<Option<Part>> {
+    let cache = cache(&mut part);
+    let kind = part.keyword("type").unwrap_or_else(|| "text".to_owned());
     Ok(Some(match kind.as_str() {
         "text" | "input_text" | "output_text" | "summary_text" => {
-            let text = match piece.text("text") {
+            let text = match part.text("text") {
                 Some(text) => text,
-                None if by == By::Tool => return Err(place.refused("has no text")),
+                None if author == Author::Tool => return Err(place.error("has no text")),
                 None => String::new(),
             };
             if text.is_empty() {
@@ -79,9 +79,9 @@ fn read(mut piece: Object<'_>, by: By, place: &Place) -> Result<Option<Part>> {
             }
             Part::Text(Text { text, cache })
         }
-        "refusal" => Part::Refusal(piece.text("refusal").unwrap_or_default()),
+        "refusal" => Part::Refusal(part.text_or_empty("refusal")),
         "image_url" | "input_image" | "computer_screenshot" => {
-            let (source, detail) = image_url(piece, place)?;
+            let (source, detail) = image_url(part, place)?;
             Part::Image {
                 source,
                 detail,
@@ -89,8 +89,8 @@ fn read(mut piece: Object<'_>, by: By, place: &Place) -> Result<Option<Part>> {
             }
         }
         "image" => {
-            // Results of MCP servers have the bytes at the image itself.
-            let source = piece.object("source").unwrap_or(piece);
+            // Results of MCP servers have the bytes in the image object itself.
+            let source = part.object("source").unwrap_or(part);
             Part::Image {
                 source: self::source(source, place)?,
                 detail: None,
@@ -98,27 +98,27 @@ fn read(mut piece: Object<'_>, by: By, place: &Place) -> Result<Option<Part>> {
             }
         }
         "input_audio" => {
-            let mut audio = piece.object("input_audio").unwrap_or(piece);
-            let format = audio.word("format").unwrap_or_default();
+            let mut audio = part.object("input_audio").unwrap_or(part);
+            let format = audio.keyword("format").unwrap_or_default();
             Part::Audio {
                 mime: media::of_audio_format(&format),
-                data: audio.text("data").unwrap_or_default(),
+                data: audio.text_or_empty("data"),
             }
         }
         "video_url" => {
-            let url = match piece.take("video_url") {
-                Some(Given::String(url)) => Some(url),
-                Some(Given::Object(mut video)) => video.text("url"),
+            let url = match part.take("video_url") {
+                Some(LazyValue::String(url)) => Some(url),
+                Some(LazyValue::Object(mut video)) => video.text("url"),
                 _ => None,
             };
             let url = url
                 .filter(|url| !url.is_empty())
-                .ok_or_else(|| place.refused("has no URL"))?;
-            Part::Video(media::source_of_url(url, "video/mp4"))
+                .ok_or_else(|| place.error("has no URL"))?;
+            Part::Video(Source::of_url(url, "video/mp4"))
         }
         "file" | "input_file" => {
-            let mut file = piece.object("file").unwrap_or(piece);
-            let name = file.full_text("filename");
+            let mut file = part.object("file").unwrap_or(part);
+            let name = file.nonempty_text("filename");
             let source = file_source(&mut file, name.as_deref(), place)?;
             Part::File {
                 source,
@@ -127,66 +127,74 @@ fn read(mut piece: Object<'_>, by: By, place: &Place) -> Result<Option<Part>> {
             }
         }
         "document" => {
-            let name = piece.full_text("title");
+            let name = part.nonempty_text("title");
             Part::File {
-                source: source(piece.object("source").unwrap_or_default(), place)?,
+                source: source(part.object("source").unwrap_or_default(), place)?,
                 name,
                 cache,
             }
         }
-        "search_result" => Part::text(search_result(piece)),
-        // A tool that was looked up by what it can do. All tools are told where none are looked up.
+        "search_result" => Part::text(search_result(part)),
+        // A tool that was found by a search for tools. Upstreams without such a search get all tools.
         "tool_reference" => {
-            let name = piece.text("tool_name").unwrap_or_default();
+            let name = part.text_or_empty("tool_name");
             Part::text(format!("Found the tool {name}."))
         }
-        "thinking" if by != By::Tool => Part::Reasoning {
-            text: piece.text("thinking").unwrap_or_default(),
-            signature: piece
+        "thinking" if author != Author::Tool => Part::Reasoning {
+            text: part.text_or_empty("thinking"),
+            signature: part
                 .text("signature")
                 .and_then(|signature| Signature::read(&signature, Family::Claude)),
         },
-        "redacted_thinking" if by != By::Tool => {
-            let data = piece.text("data").unwrap_or_default();
+        "redacted_thinking" if author != Author::Tool => {
+            let data = part.text_or_empty("data");
             match Signature::read(&data, Family::ClaudeRedacted) {
                 Some(signature) => Part::Opaque(signature),
                 None => return Ok(None),
             }
         }
-        // What a server of the vendor's choice has done is told like what the client has.
-        "tool_use" | "mcp_tool_use" if by != By::Tool => Part::ToolCall(ToolCall {
-            id: piece.text("id").unwrap_or_default(),
-            name: piece.text("name").unwrap_or_default(),
-            arguments: piece
+        // Calls that the vendor has made to an MCP server are written like the client's own.
+        "tool_use" | "mcp_tool_use" if author != Author::Tool => Part::ToolCall(ToolCall {
+            id: part.text_or_empty("id"),
+            name: part.text_or_empty("name"),
+            arguments: part
                 .json(&["input"])
                 .map_or_else(|| "{}".to_owned(), String::from),
             ..ToolCall::default()
         }),
-        "tool_result" | "mcp_tool_result" if by != By::Tool => Part::ToolResult(ToolResult {
-            call_id: piece.text("tool_use_id").unwrap_or_default(),
-            name: None,
-            parts: pieces(piece.list_of("content"), By::Tool, &place.member("content"))?,
-            is_error: piece.flag("is_error").unwrap_or(false),
-            cache,
-        }),
-        // What the vendor's own tools left behind is of no use elsewhere.
-        kind if by == By::Model || (by == By::User && kind.ends_with("_tool_result")) => {
-            match piece.full_text("text") {
+        "tool_result" | "mcp_tool_result" if author != Author::Tool => {
+            Part::ToolResult(ToolResult {
+                call_id: part.text_or_empty("tool_use_id"),
+                name: None,
+                parts: read_parts(
+                    part.list_of("content"),
+                    Author::Tool,
+                    &place.member("content"),
+                )?,
+                is_error: part.flag("is_error").unwrap_or(false),
+                cache,
+            })
+        }
+        // Records of the vendor's own tools have no meaning elsewhere.
+        kind if author == Author::Model
+            || (author == Author::User && kind.ends_with("_tool_result")) =>
+        {
+            match part.nonempty_text("text") {
                 Some(text) => Part::text(text),
                 None => return Ok(None),
             }
         }
         other => {
             let why = format!("the part type {other:?} is not known");
-            return Err(place.refused(why));
+            return Err(place.error(why));
         }
     }))
 }
 
-fn search_result(mut block: Object<'_>) -> String {
+fn search_result(mut block: LazyObject<'_>) -> String {
     let mut lines: Vec<String> = ["title", "source"]
         .iter()
-        .filter_map(|key| block.full_text(key))
+        .filter_map(|key| block.nonempty_text(key))
         .collect();
     for text in block.list("content").filter_map(text) {
         lines.push(text.text);
@@ -194,27 +202,27 @@ fn search_result(mut block: Object<'_>) -> String {
     lines.join("\n")
 }
 
-/// A text, or a piece that has one.
-pub fn text(piece: Given<'_>) -> Option<Text> {
-    let text = match piece {
-        Given::String(text) => Text::new(text),
-        Given::Object(mut piece) => Text {
-            text: piece.text("text")?,
-            cache: cache(&mut piece),
+/// The text of a string or of a part.
+pub fn text(part: LazyValue<'_>) -> Option<Text> {
+    let text = match part {
+        LazyValue::String(text) => Text::new(text),
+        LazyValue::Object(mut part) => Text {
+            text: part.text("text")?,
+            cache: cache(&mut part),
         },
         _ => return None,
     };
     (!text.text.is_empty()).then_some(text)
 }
 
-/// Where the bytes of a medium are, as Messages says it.
-fn source(mut source: Object<'_>, place: &Place) -> Result<Source> {
-    let kind = source.word("type").unwrap_or_default();
+/// Reads the source of a medium in Messages.
+fn source(mut source: LazyObject<'_>, place: &Place) -> Result<Source> {
+    let kind = source.keyword("type").unwrap_or_default();
     match kind.as_str() {
         "url" => source
-            .full_text("url")
-            .map(|url| media::source_of_url(url, "application/octet-stream")),
-        "file" => source.full_text("file_id").map(Source::FileId),
+            .nonempty_text("url")
+            .map(|url| Source::of_url(url, "application/octet-stream")),
+        "file" => source.nonempty_text("file_id").map(Source::FileId),
         "text" => source.text("data").map(Source::Text),
         "content" => {
             let content = source.list_of("content");
@@ -223,11 +231,11 @@ fn source(mut source: Object<'_>, place: &Place) -> Result<Source> {
         }
         _ => {
             let data = match source.take_any(&["data", "base64"]) {
-                Some(Given::String(data)) => Some(data),
+                Some(LazyValue::String(data)) => Some(data),
                 _ => None,
             };
             let mime = match source.take_any(&["media_type", "mime_type", "mimeType"]) {
-                Some(Given::String(mime)) => Some(mime),
+                Some(LazyValue::String(mime)) => Some(mime),
                 _ => None,
             };
             data.map(|data| Source::Data {
@@ -239,5 +247,5 @@ fn source(mut source: Object<'_>, place: &Place) -> Result<Source> {
             })
         }
     }
-    .ok_or_else(|| place.member("source").refused("has no content"))
+    .ok_or_else(|| place.member("source").error("has no content"))
 }

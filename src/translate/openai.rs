@@ -1,12 +1,14 @@
-//! What Chat Completions and Responses, both OpenAI's, have in common.
+//! What OpenAI's two dialects, Chat Completions and Responses, have in common.
 
-use super::neutral::capabilities::Place;
+use super::neutral::place::Place;
 use super::neutral::{
-    Given, Grammar, Object, Output, Request, Source, Tier, Tool, ToolChoice, Untranslatable, media,
+    Grammar, LazyObject, LazyValue, Output, Request, Source, Tier, Tool, ToolChoice,
+    Untranslatable, media,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
+/// Reads a service tier.
 pub fn tier(word: &str) -> Option<Tier> {
     match word {
         "default" => Some(Tier::Default),
@@ -16,34 +18,35 @@ pub fn tier(word: &str) -> Option<Tier> {
     }
 }
 
-/// What both OpenAI dialects say of a schema.
-pub fn schema_output(mut schema: Object<'_>) -> Output {
+/// Reads an output format with a schema.
+pub fn schema_output(mut schema: LazyObject<'_>) -> Output {
     Output::JsonSchema {
-        name: schema.full_text("name"),
-        description: schema.full_text("description"),
+        name: schema.nonempty_text("name"),
+        description: schema.nonempty_text("description"),
         strict: schema.flag("strict"),
         schema: schema.json(&["schema"]).unwrap_or_default(),
     }
 }
 
-/// A tool that takes text.
-pub fn custom_tool(mut definition: Object<'_>) -> Option<Tool> {
+/// Reads a custom tool, which takes text.
+pub fn custom_tool(mut definition: LazyObject<'_>) -> Option<Tool> {
     let grammar = definition.object("format").and_then(|mut format| {
         let mut grammar = format.object("grammar").unwrap_or(format);
         Some(Grammar {
-            definition: grammar.full_text("definition")?,
-            syntax: grammar.text("syntax").unwrap_or_default(),
+            definition: grammar.nonempty_text("definition")?,
+            syntax: grammar.text_or_empty("syntax"),
         })
     });
     Some(Tool {
-        name: definition.full_text("name")?,
-        description: definition.full_text("description"),
+        name: definition.nonempty_text("name")?,
+        description: definition.nonempty_text("description"),
         is_custom: true,
         grammar,
         ..Tool::default()
     })
 }
 
+/// Reads a tool choice that is one word.
 pub fn choice_word(word: &str) -> Option<ToolChoice> {
     match word.to_ascii_lowercase().as_str() {
         "auto" => Some(ToolChoice::Auto),
@@ -53,71 +56,72 @@ pub fn choice_word(word: &str) -> Option<ToolChoice> {
     }
 }
 
-pub fn allowed_tools(mut allowed: Object<'_>) -> ToolChoice {
-    let name = |tool: Given<'_>| {
+/// Reads a choice among some of the tools.
+pub fn allowed_tools(mut allowed: LazyObject<'_>) -> ToolChoice {
+    let name = |tool: LazyValue<'_>| {
         let mut tool = tool.object()?;
-        let kind = tool.full_text("type");
+        let kind = tool.nonempty_text("type");
         let mut named = tool
             .object("function")
             .or_else(|| tool.object("custom"))
             .unwrap_or(tool);
-        named.full_text("name").or(kind)
+        named.nonempty_text("name").or(kind)
     };
     ToolChoice::Allowed {
-        required: allowed.word("mode").as_deref() == Some("required"),
+        required: allowed.keyword("mode").as_deref() == Some("required"),
         names: allowed.list("tools").filter_map(name).collect(),
     }
 }
 
-/// An image in any spelling that OpenAI's clients use.
-pub fn image_url(mut part: Object<'_>, place: &Place) -> Result<(Source, Option<String>)> {
-    let mut detail = part.word("detail");
+/// Reads an image in any spelling that OpenAI's clients use.
+pub fn image_url(mut part: LazyObject<'_>, place: &Place) -> Result<(Source, Option<String>)> {
+    let mut detail = part.keyword("detail");
     let url = match part.take_any(&["image_url", "url"]) {
-        Some(Given::String(url)) => Some(url),
-        Some(Given::Object(mut image)) => {
-            detail = image.word("detail").or(detail);
+        Some(LazyValue::String(url)) => Some(url),
+        Some(LazyValue::Object(mut image)) => {
+            detail = image.keyword("detail").or(detail);
             image.text("url")
         }
         _ => None,
     };
     let url = url.filter(|url| !url.is_empty());
-    let source = match (url, part.full_text("file_id")) {
-        (Some(url), _) => media::source_of_url(url, "application/octet-stream"),
+    let source = match (url, part.nonempty_text("file_id")) {
+        (Some(url), _) => Source::of_url(url, "application/octet-stream"),
         (None, Some(id)) => Source::FileId(id),
-        (None, None) => return Err(place.refused("has no image")),
+        (None, None) => return Err(place.error("has no image")),
     };
     Ok((source, detail))
 }
 
-/// A file as both OpenAI dialects hand one in.
-pub fn file_source(file: &mut Object<'_>, name: Option<&str>, place: &Place) -> Result<Source> {
-    if let Some(data) = file.full_text("file_data") {
+/// Reads a file.
+pub fn file_source(file: &mut LazyObject<'_>, name: Option<&str>, place: &Place) -> Result<Source> {
+    if let Some(data) = file.nonempty_text("file_data") {
         if media::data_url(&data).is_some() {
             let fallback = name.and_then(media::of_name).unwrap_or("application/pdf");
-            return Ok(media::source_of_url(data, fallback));
+            return Ok(Source::of_url(data, fallback));
         }
         let mime = name
             .and_then(media::of_name)
             .or_else(|| media::sniffed(&data))
-            .ok_or_else(|| place.refused("the type of the file is not known"))?;
+            .ok_or_else(|| place.error("the type of the file is not known"))?;
         return Ok(Source::Data {
             mime: mime.to_owned(),
             data,
         });
     }
-    if let Some(url) = file.full_text("file_url") {
+    if let Some(url) = file.nonempty_text("file_url") {
         return Ok(Source::Url(url));
     }
-    file.full_text("file_id")
+    file.nonempty_text("file_id")
         .map(Source::FileId)
-        .ok_or_else(|| place.refused("has no file"))
+        .ok_or_else(|| place.error("has no file"))
 }
 
-/// Characters that the names of users and of caches may have there (OpenAI's OpenAPI document, `safety_identifier`,
-/// `prompt_cache_key`; longer ones are refused as `string_above_max_length`). OpenRouter takes 128.
+/// The most characters in the name of a user or a cache (OpenAI's OpenAPI document, `safety_identifier`,
+/// `prompt_cache_key`; longer ones are refused as `string_above_max_length`). OpenRouter accepts 128.
 pub const LONGEST_NAME: usize = 64;
 
-/// Whether a model thinks before it answers, so that a chat says `max_completion_tokens` to it: it refuses `max_tokens`
+/// Whether a model is a reasoning model, which accepts `max_completion_tokens` and refuses `max_tokens` in a chat
 /// (OpenAI's OpenAPI document, `CreateChatCompletionRequest.max_tokens`).
 pub fn is_reasoning(model: &str) -> bool {
     let name = model
@@ -138,11 +142,10 @@ pub fn is_reasoning(model: &str) -> bool {
     }
 }
 
-/// Leaves out what models that think refuse beside their thoughts (OpenAI's guide to reasoning, "Limitations"; its
-/// OpenAPI document, `StopConfiguration`; `top_k` is no parameter of OpenAI's at all). Those from GPT-5.1 on take some
-/// of it while they do not think (its guide to GPT-5.4, "Parameter compatibility"). Returns what is missed: what is
-/// usual is left out without a word.
-pub fn leave_out_sampling(request: &mut Request, model: &str, thinks: bool) -> Vec<String> {
+/// Drops the sampling parameters that reasoning models refuse (OpenAI's guide to reasoning, "Limitations"; its OpenAPI
+/// document, `StopConfiguration`; OpenAI has no `top_k`). From GPT-5.1 on, some are accepted while reasoning is off (its
+/// guide to GPT-5.4, "Parameter compatibility"). Returns the names of those that were not the default.
+pub fn drop_sampling(request: &mut Request, model: &str, is_thinking: bool) -> Vec<String> {
     let Some(version) = reasoning_version(model) else {
         return Vec::new();
     };
@@ -153,7 +156,7 @@ pub fn leave_out_sampling(request: &mut Request, model: &str, thinks: bool) -> V
             dropped.push(name.to_owned());
         }
     };
-    if thinks || version < (5, 1) {
+    if is_thinking || version < (5, 1) {
         drop("temperature", &mut sampling.temperature, 1.0);
         drop("top_p", &mut sampling.top_p, 1.0);
     }
@@ -168,8 +171,8 @@ pub fn leave_out_sampling(request: &mut Request, model: &str, thinks: bool) -> V
     dropped
 }
 
-/// The version of a model that thinks and takes no other sampling; those of the o series count as the first.
-/// `gpt-5-chat-latest` does not think (OpenAI's page of the model).
+/// The version of a model with fixed sampling; the o series counts as version 1. `gpt-5-chat-latest` is not a reasoning
+/// model (OpenAI's page of the model).
 fn reasoning_version(model: &str) -> Option<(u32, u32)> {
     if !is_reasoning(model) {
         return None;
@@ -192,6 +195,7 @@ fn reasoning_version(model: &str) -> Option<(u32, u32)> {
     Some((number(version), minor))
 }
 
+/// Writes a service tier.
 pub fn tier_word(tier: Tier) -> &'static str {
     match tier {
         Tier::Default => "default",
@@ -200,18 +204,18 @@ pub fn tier_word(tier: Tier) -> &'static str {
     }
 }
 
-/// The text of a failed call says so (spec/dialects.md 1.12).
-pub fn flagged(text: String, is_error: bool) -> String {
-    let says_so = text
+/// The text of a result. The dialects have no flag for a failed call, so its text begins with `Error`.
+pub fn result_text(text: String, is_error: bool) -> String {
+    let has_prefix = text
         .get(..5)
         .is_some_and(|start| start.eq_ignore_ascii_case("error"));
-    match is_error && !says_so {
+    match is_error && !has_prefix {
         true => format!("Error: {text}"),
         false => text,
     }
 }
 
-/// The type of a file whose bytes are here.
+/// The media type of a file whose bytes are in the request.
 pub fn mime_of(source: &Source) -> Option<String> {
     match source {
         Source::Data { mime, .. } => Some(mime.clone()),
@@ -220,7 +224,7 @@ pub fn mime_of(source: &Source) -> Option<String> {
     }
 }
 
-/// The name that OpenAI wants of a schema.
+/// The name of a schema, which OpenAI requires.
 pub fn output_name(name: Option<String>) -> String {
     let legal: String = name
         .unwrap_or_default()
@@ -245,7 +249,7 @@ mod tests {
     use crate::translate::neutral::Sampling;
 
     #[test]
-    fn models_that_think_are_not_told_how_to_sample() {
+    fn reasoning_models_get_no_sampling_parameters() {
         let all = || Request {
             sampling: Sampling {
                 temperature: Some(0.5),
@@ -274,7 +278,7 @@ mod tests {
             ("deepseek-chat", true, &[]),
         ] {
             let mut request = all();
-            let dropped = leave_out_sampling(&mut request, model, thinks);
+            let dropped = drop_sampling(&mut request, model, thinks);
             assert_eq!(dropped, expected, "{model} {thinks}");
             let left = [
                 ("temperature", request.sampling.temperature.is_some()),
@@ -293,12 +297,12 @@ mod tests {
         let mut usual = Request::default();
         usual.sampling.temperature = Some(1.0);
         usual.sampling.presence_penalty = Some(0.0);
-        assert!(leave_out_sampling(&mut usual, "gpt-5", true).is_empty());
+        assert!(drop_sampling(&mut usual, "gpt-5", true).is_empty());
         assert_eq!(usual.sampling, Sampling::default());
     }
 
     #[test]
-    fn models_that_think_are_known_by_their_names() {
+    fn reasoning_models_are_recognised_by_name() {
         for model in [
             "gpt-5",
             "gpt-5.2-codex",

@@ -1,54 +1,56 @@
-//! What an upstream hands out to be handed back, kept for clients that drop it (spec/dialects.md 3.6).
+//! Reasoning signatures of answers, stored for clients that drop them.
 //!
-//! A client that drops signatures still sends back the ids of its calls, and often the words of the thoughts. By these
-//! the signatures are found again, where the same upstream's dialect comes back. Who keeps them, and for how long, is
-//! not known here.
+//! A client that drops signatures still sends back the ids of its calls, and often the text of the reasoning. These are
+//! the keys under which the signatures are found when a request goes to the same upstream dialect again. The storage is
+//! behind [`SignatureCache`].
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use super::neutral::{Event, Family, Part, Parts, Request, Role, Signature, ToolCall, Turn};
+use super::neutral::{
+    BlockId, Event, Family, Part, Parts, Request, Role, Signature, ToolCall, Turn,
+};
 use crate::wire::Dialect;
 
-/// Shorter signatures sign nothing that would be missed; bytes (spec/dialects.md 3.6).
+/// Signatures shorter than this, in bytes, are placeholders and not stored.
 const SHORTEST: usize = 50;
-/// The most that is kept in one place, words and signatures, bytes: thoughts of some 64,000 tokens.
+/// The largest entry, texts and signatures, in bytes: reasoning of about 64,000 tokens.
 pub const LONGEST: usize = 256 * 1024;
-/// What a thought counts beside its words, so that empty ones come to an end too; bytes.
+/// What a thought counts beside its text, in bytes, so that empty ones are limited too.
 const EACH: usize = 64;
 
-/// Keeps signatures for one client.
+/// The stored signatures of one client.
 pub trait SignatureCache: Debug + Send + Sync {
     fn find(&self, key: Key<'_>) -> Option<Entry>;
-    fn keep(&self, key: Key<'_>, kept: Entry);
+    fn store(&self, key: Key<'_>, entry: Entry);
 }
 
-/// By what something is found again.
+/// What an entry is stored under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key<'a> {
-    /// Whose it is.
+    /// The dialect of the upstream that gave it out.
     pub upstream: Dialect,
-    pub by: By<'a>,
+    pub part: KeyPart<'a>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By<'a> {
+pub enum KeyPart<'a> {
     /// The id of a call, as the client knows it.
     Call(&'a str),
-    /// The words of a thought.
+    /// The text of a thought.
     Thought(&'a str),
 }
 
-/// What is kept in one place.
+/// The signatures of a call or a thought.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
     /// The signature of the call or the thought itself.
     pub own: Option<Signature>,
-    /// The thoughts that led up to a call, in their order.
+    /// The thoughts before a call, in order.
     pub before: Vec<Thought>,
 }
 
-/// A thought and what it was signed with.
+/// A thought and its signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thought {
     pub text: String,
@@ -56,7 +58,7 @@ pub struct Thought {
 }
 
 impl Entry {
-    /// Words and signatures.
+    /// The size of texts and signatures.
     pub fn bytes(&self) -> usize {
         let own = self.own.as_ref().map_or(0, |own| own.value.len());
         own + self.before.iter().map(Thought::bytes).sum::<usize>()
@@ -79,7 +81,7 @@ impl Thought {
     }
 }
 
-/// Whether an upstream gave this signature out itself, and would take it back.
+/// Whether an upstream of this dialect gives out such signatures.
 fn is_native(upstream: Dialect, signature: &Signature) -> bool {
     match signature.family {
         Family::Claude | Family::ClaudeRedacted => upstream == Dialect::Messages,
@@ -88,25 +90,25 @@ fn is_native(upstream: Dialect, signature: &Signature) -> bool {
     }
 }
 
-/// Whether thoughts have signatures there; in a chat only calls do.
+/// Whether thoughts have signatures; in a chat only calls do.
 fn signs_thoughts(upstream: Dialect) -> bool {
     upstream != Dialect::Chat
 }
 
-fn is_worth(signature: &Signature) -> bool {
+fn is_storable(signature: &Signature) -> bool {
     signature.value.len() >= SHORTEST
 }
 
-/// Puts signatures back into a request, where it brings none of its own.
-pub fn restore(request: &mut Request, upstream: Dialect, memory: &dyn SignatureCache) {
-    let source = Source { upstream, memory };
+/// Puts stored signatures back into a request where it has none of its own.
+pub fn restore(request: &mut Request, upstream: Dialect, cache: &dyn SignatureCache) {
+    let lookup = SignatureLookup { upstream, cache };
     let turns = request.turns.as_mut_slice();
-    let mut stretch = Stretch::default();
+    let mut step = Step::default();
     for index in 0..turns.len() {
         match turns.get_mut(index) {
             Some(turn) if turn.role == Role::Assistant => {}
             _ => {
-                source.sign(turns, &mut stretch);
+                lookup.sign(turns, &mut step);
                 continue;
             }
         }
@@ -117,15 +119,15 @@ pub fn restore(request: &mut Request, upstream: Dialect, memory: &dyn SignatureC
                     signature: Some(signature),
                     ..
                 }
-                | Part::Opaque(signature) => stretch.is_sent |= is_native(upstream, signature),
-                Part::Reasoning { .. } => stretch.unsigned.push((index, at)),
+                | Part::Opaque(signature) => step.is_signed |= is_native(upstream, signature),
+                Part::Reasoning { .. } => step.unsigned.push((index, at)),
                 Part::ToolCall(call) => {
-                    let before = source.call(call, stretch.is_sent);
+                    let before = lookup.call(call, step.is_signed);
                     if before.is_empty() {
-                        source.sign(turns, &mut stretch);
+                        lookup.sign(turns, &mut step);
                     } else if let Some(turn) = turns.get_mut(index) {
-                        // The whole of it: what is left of its words says nothing more.
-                        stretch = Stretch::default();
+                        // All thoughts of the step are restored, those that the client sent without a signature included.
+                        step = Step::default();
                         at += before.len();
                         let before = before.into_iter().map(Thought::into_part);
                         if let Parts::List(parts) = &mut turn.parts {
@@ -139,44 +141,44 @@ pub fn restore(request: &mut Request, upstream: Dialect, memory: &dyn SignatureC
             at += 1;
         }
     }
-    source.sign(turns, &mut stretch);
+    lookup.sign(turns, &mut step);
 }
 
-/// What the model said up to a call, or to the end of its turn.
+/// The parts of the model up to a call, or to the end of its turns.
 #[derive(Debug, Default)]
-struct Stretch {
-    /// It has signatures of the client's.
-    is_sent: bool,
-    /// Its thoughts without a signature, by turn and part.
+struct Step {
+    /// The client has sent signatures.
+    is_signed: bool,
+    /// The thoughts without a signature: indexes of turn and part.
     unsigned: Vec<(usize, usize)>,
 }
 
 #[derive(Clone, Copy)]
-struct Source<'m> {
+struct SignatureLookup<'m> {
     upstream: Dialect,
-    memory: &'m dyn SignatureCache,
+    cache: &'m dyn SignatureCache,
 }
 
-impl Source<'_> {
-    /// Gives a call its signature. Returns the thoughts that belong in front of it.
-    fn call(self, call: &mut ToolCall, is_sent: bool) -> Vec<Thought> {
+impl SignatureLookup<'_> {
+    /// Gives a call its signature. Returns the thoughts to insert before it.
+    fn call(self, call: &mut ToolCall, is_signed: bool) -> Vec<Thought> {
         let own = call.signature.as_ref();
-        let is_sent = is_sent || own.is_some_and(|own| is_native(self.upstream, own));
-        if is_sent || call.id.is_empty() {
+        let is_signed = is_signed || own.is_some_and(|own| is_native(self.upstream, own));
+        if is_signed || call.id.is_empty() {
             return Vec::new();
         }
-        let Some(kept) = self.find(By::Call(&call.id)) else {
+        let Some(entry) = self.find(KeyPart::Call(&call.id)) else {
             return Vec::new();
         };
-        if kept.own.is_some() {
-            call.signature = kept.own;
+        if entry.own.is_some() {
+            call.signature = entry.own;
         }
-        kept.before
+        entry.before
     }
 
-    /// Signs the thoughts of a stretch that are known by their words, and begins the next.
-    fn sign(self, turns: &mut [Turn], stretch: &mut Stretch) {
-        for (turn, part) in std::mem::take(stretch).unsigned {
+    /// Gives the thoughts of a step their signatures, and begins the next step.
+    fn sign(self, turns: &mut [Turn], step: &mut Step) {
+        for (turn, part) in std::mem::take(step).unsigned {
             let part = turns
                 .get_mut(turn)
                 .and_then(|turn| turn.parts.get_mut(part));
@@ -184,87 +186,81 @@ impl Source<'_> {
                 && !text.is_empty()
                 && signs_thoughts(self.upstream)
             {
-                *signature = self.find(By::Thought(text)).and_then(|kept| kept.own);
+                *signature = self
+                    .find(KeyPart::Thought(text))
+                    .and_then(|entry| entry.own);
             }
         }
     }
 
-    fn find(self, by: By<'_>) -> Option<Entry> {
-        self.memory.find(Key {
+    fn find(self, part: KeyPart<'_>) -> Option<Entry> {
+        self.cache.find(Key {
             upstream: self.upstream,
-            by,
+            part,
         })
     }
 }
 
-/// Watches an answer for what its client might drop.
+/// Stores the signatures of an answer.
 #[derive(Clone, Debug)]
-pub struct Keeper {
+pub struct SignatureRecorder {
     upstream: Dialect,
-    memory: Arc<dyn SignatureCache>,
-    lead: Lead,
+    cache: Arc<dyn SignatureCache>,
+    pending: PendingThoughts,
 }
 
 /// The thoughts since the last call.
 #[derive(Clone, Debug, Default)]
-struct Lead {
-    thoughts: Vec<Open>,
-    /// More than [`LONGEST`]: they are let go of until the next call.
+struct PendingThoughts {
+    thoughts: Vec<PendingThought>,
+    /// Above [`LONGEST`], thoughts are discarded until the next call.
     bytes: usize,
 }
 
-/// A thought under way.
+/// A thought that may be incomplete.
 #[derive(Clone, Debug)]
-struct Open {
+struct PendingThought {
     block: u32,
     text: String,
     signature: Option<Signature>,
 }
 
-impl Keeper {
-    pub fn new(upstream: Dialect, memory: Arc<dyn SignatureCache>) -> Self {
+impl SignatureRecorder {
+    pub fn new(upstream: Dialect, cache: Arc<dyn SignatureCache>) -> Self {
         Self {
             upstream,
-            memory,
-            lead: Lead::default(),
+            cache,
+            pending: PendingThoughts::default(),
         }
     }
 
-    /// Takes note of an event as the client gets it. Of answers side by side only the first counts: nobody goes on
-    /// with the tools of several.
-    pub fn see(&mut self, event: &Event) {
+    /// Reads an event as the client gets it. Only the first choice counts: a conversation with tools continues one
+    /// choice.
+    pub fn record(&mut self, event: &Event) {
         match event {
-            Event::ReasoningDelta {
-                choice: 0,
-                block,
-                text,
-            } if signs_thoughts(self.upstream) => {
-                if let Some(thought) = self.lead.thought(*block, text.len()) {
+            Event::ReasoningDelta(BlockId { choice: 0, block }, text)
+                if signs_thoughts(self.upstream) =>
+            {
+                if let Some(thought) = self.pending.thought(*block, text.len()) {
                     thought.text.push_str(text);
                 }
             }
-            Event::ReasoningSignature {
-                choice: 0,
-                block,
-                signature,
-            }
-            | Event::ReasoningOpaque {
-                choice: 0,
-                block,
-                signature,
-            } if is_native(self.upstream, signature) => {
-                let Some(thought) = self.lead.thought(*block, signature.value.len()) else {
+            Event::ReasoningSignature(BlockId { choice: 0, block }, signature)
+            | Event::ReasoningOpaque(BlockId { choice: 0, block }, signature)
+                if is_native(self.upstream, signature) =>
+            {
+                let Some(thought) = self.pending.thought(*block, signature.value.len()) else {
                     return;
                 };
                 thought.signature = Some(signature.clone());
-                if !thought.text.is_empty() && is_worth(signature) {
+                if !thought.text.is_empty() && is_storable(signature) {
                     let key = Key {
                         upstream: self.upstream,
-                        by: By::Thought(&thought.text),
+                        part: KeyPart::Thought(&thought.text),
                     };
                     let own = thought.signature.clone();
                     let before = Vec::new();
-                    self.memory.keep(key, Entry { own, before });
+                    self.cache.store(key, Entry { own, before });
                 }
             }
             Event::ToolStart {
@@ -273,16 +269,16 @@ impl Keeper {
                 signature,
                 ..
             } => {
-                let is_kept = |own: &Signature| is_native(self.upstream, own) && is_worth(own);
-                let own = signature.clone().filter(is_kept);
-                let before = self.lead.take();
-                let kept = Entry { own, before };
-                if !id.is_empty() && (1..=LONGEST).contains(&kept.bytes()) {
+                let is_stored = |own: &Signature| is_native(self.upstream, own) && is_storable(own);
+                let own = signature.clone().filter(is_stored);
+                let before = self.pending.take();
+                let entry = Entry { own, before };
+                if !id.is_empty() && (1..=LONGEST).contains(&entry.bytes()) {
                     let key = Key {
                         upstream: self.upstream,
-                        by: By::Call(id),
+                        part: KeyPart::Call(id),
                     };
-                    self.memory.keep(key, kept);
+                    self.cache.store(key, entry);
                 }
             }
             _ => {}
@@ -290,10 +286,13 @@ impl Keeper {
     }
 }
 
-impl Lead {
-    /// The thought of a block, about to grow by `more` bytes; none where that is too much.
-    fn thought(&mut self, block: u32, more: usize) -> Option<&mut Open> {
-        let known = self.thoughts.iter().rposition(|open| open.block == block);
+impl PendingThoughts {
+    /// The thought of a block that grows by `more` bytes; `None` above [`LONGEST`].
+    fn thought(&mut self, block: u32, more: usize) -> Option<&mut PendingThought> {
+        let known = self
+            .thoughts
+            .iter()
+            .rposition(|thought| thought.block == block);
         let new = if known.is_none() { EACH } else { 0 };
         self.bytes = self.bytes.saturating_add(new + more);
         if self.bytes > LONGEST {
@@ -301,7 +300,7 @@ impl Lead {
             return None;
         }
         let at = known.unwrap_or_else(|| {
-            self.thoughts.push(Open {
+            self.thoughts.push(PendingThought {
                 block,
                 text: String::new(),
                 signature: None,
@@ -311,12 +310,12 @@ impl Lead {
         self.thoughts.get_mut(at)
     }
 
-    /// All of them: an upstream that checks thoughts wants none left out.
+    /// All thoughts, or none if one of them cannot be stored: an upstream that checks them requires all.
     fn take(&mut self) -> Vec<Thought> {
         let thoughts = std::mem::take(self).thoughts.into_iter();
         let signed: Vec<Thought> = thoughts
             .filter_map(
-                |Open {
+                |PendingThought {
                      text, signature, ..
                  }| {
                     let signature = signature?;
@@ -324,7 +323,7 @@ impl Lead {
                 },
             )
             .collect();
-        match signed.iter().all(|thought| is_worth(&thought.signature)) {
+        match signed.iter().all(|thought| is_storable(&thought.signature)) {
             true => signed,
             false => Vec::new(),
         }

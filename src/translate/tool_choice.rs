@@ -1,25 +1,25 @@
-//! Which tools there are for an upstream, and which of them must be used.
+//! The tools that an upstream gets, and the choice among them.
 
 use std::collections::HashSet;
 
-use super::neutral::capabilities::left_out;
+use super::neutral::capabilities::remove_hosted_tools;
 use super::neutral::hosted::Hosted;
 use super::neutral::{Request, Tool, ToolChoice, Untranslatable};
 use crate::wire::Dialect;
 
-/// OpenAI's tool that makes pictures.
-const DRAWING: &str = "image_generation";
+/// OpenAI's tool that makes images.
+const IMAGE_TOOL: &str = "image_generation";
 
-/// Has a model of Gemini's that makes pictures itself do so where the client asks for the tool (ai.google.dev, "Image
+/// Enables image output in a Gemini image model where the client asks for the image tool (ai.google.dev, "Image
 /// generation", `responseModalities`).
-pub fn draw(request: &mut Request, upstream: Dialect, model: &str) {
-    let has_tool = request.hosted.iter().any(|tool| tool.kind == DRAWING);
+pub fn enable_image_output(request: &mut Request, upstream: Dialect, model: &str) {
+    let has_tool = request.hosted.iter().any(|tool| tool.kind == IMAGE_TOOL);
     if upstream != Dialect::Gemini || !model.contains("-image") || !has_tool {
         return;
     }
-    request.hosted.retain(|tool| tool.kind != DRAWING);
+    request.hosted.retain(|tool| tool.kind != IMAGE_TOOL);
     let is_forced =
-        matches!(&request.tool_choice, Some(ToolChoice::Hosted(kind)) if kind == DRAWING);
+        matches!(&request.tool_choice, Some(ToolChoice::Hosted(kind)) if kind == IMAGE_TOOL);
     if is_forced {
         request.tool_choice = None;
     }
@@ -33,11 +33,11 @@ pub fn draw(request: &mut Request, upstream: Dialect, model: &str) {
     }
 }
 
-/// Leaves out the tools that the upstream does not have, and settles the choice among the others. Returns the types
-/// of what is left out.
+/// Removes the tools that the upstream does not have, and adapts the choice to the others. Returns the types of the
+/// removed tools.
 ///
 /// # Errors
-/// When a tool must be used that is not there.
+/// When a removed tool must be used.
 pub fn settle(
     request: &mut Request,
     client: Dialect,
@@ -45,7 +45,7 @@ pub fn settle(
 ) -> Result<Vec<String>, Untranslatable> {
     let mut known = HashSet::new();
     request.tools.retain(|tool| known.insert(tool.name.clone()));
-    let missing = left_out(request, upstream);
+    let missing = remove_hosted_tools(request, upstream);
     let kinds: HashSet<&str> = missing.iter().map(|tool| tool.kind.as_str()).collect();
     let mut kinds: Vec<String> = kinds.into_iter().map(str::to_owned).collect();
     kinds.sort_unstable();
@@ -71,14 +71,14 @@ fn chosen(
     let is_missing = |name: &str| missing.iter().any(|tool| tool.is_called(name));
     let refused = |name: &str| {
         let why = format!(
-            "the tool {name:?} is its vendor's own, and a {} upstream has none like it",
+            "the tool {name:?} is specific to its vendor; a {} upstream has no equivalent",
             upstream.name()
         );
         Err(Untranslatable::new(place, why))
     };
     let has_tool = |name: &str| request.tools.iter().any(|tool| tool.name == name);
     match choice {
-        // Any of the tools, of which none is left.
+        // No tool is left to choose from.
         ToolChoice::Required if !request.has_tools() => match missing.first() {
             Some(tool) => refused(&tool.kind),
             None => Ok(None),
@@ -128,5 +128,5 @@ fn chosen(
     }
 }
 
-/// As the tool that searches the web is called where it is left out.
+/// The name of the web search tool in messages and in the list of removed tools.
 pub const WEB_SEARCH: &str = "web_search";

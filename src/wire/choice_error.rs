@@ -1,6 +1,6 @@
-//! Errors that chats tell within a choice. OpenRouter has them beside the message, with `error` as the reason for the
-//! end (its documentation, "Errors" and "Responses": `NonStreamingChoice`, `StreamingChoice`). Clients look for errors
-//! at the top.
+//! Errors within a choice of a chat. OpenRouter has them next to the message, with `error` as the finish reason (its
+//! documentation, "Errors" and "Responses": `NonStreamingChoice`, `StreamingChoice`). Clients look for errors
+//! at the top level.
 
 #![allow(
     clippy::indexing_slicing,
@@ -16,7 +16,7 @@ use super::Dialect;
 
 /// The error of the first choice that has one, in an event or in a body.
 pub fn find(json: &[u8]) -> Option<Value> {
-    // It is there as a key, or as the reason for the end.
+    // As a key, or as the finish reason.
     memmem::find(json, b"\"error\"")?;
     let json: Value = serde_json::from_slice(json).ok()?;
     let choices = json["choices"].as_array()?.iter();
@@ -36,8 +36,8 @@ pub fn of(choice: &Map<String, Value>) -> Option<Value> {
     }
 }
 
-/// An event or a body with the error of its choice at its top, too.
-pub fn on_top(dialect: Dialect, json: &[u8]) -> Cow<'_, [u8]> {
+/// An event or a body with the error of its choice also at the top level.
+pub fn at_top_level(dialect: Dialect, json: &[u8]) -> Cow<'_, [u8]> {
     let error = (dialect == Dialect::Chat).then(|| find(json)).flatten();
     match (error, serde_json::from_slice(json)) {
         (Some(error), Ok(Value::Object(mut members)))
@@ -80,19 +80,19 @@ mod tests {
             let body = json!({"id": "x", "choices": choices}).to_string();
             let found = find(body.as_bytes()).unwrap_or_default();
             assert_eq!(found, error, "{body}");
-            let told = on_top(Dialect::Chat, body.as_bytes());
+            let told = at_top_level(Dialect::Chat, body.as_bytes());
             let told: Value = serde_json::from_slice(&told).unwrap();
             assert_eq!(
                 (&told["error"], &told["id"]),
                 (&error, &json!("x")),
                 "{body}"
             );
-            let other = on_top(Dialect::Gemini, body.as_bytes());
+            let other = at_top_level(Dialect::Gemini, body.as_bytes());
             assert_eq!(&*other, body.as_bytes());
         }
         let alone = find(br#"{"choices":[{"finish_reason":"error"}]}"#).unwrap();
         assert_eq!(alone["code"], 502);
         let both = br#"{"choices":[{"finish_reason":"error"}],"error":{"message":"m"}}"#;
-        assert_eq!(&*on_top(Dialect::Chat, both), both);
+        assert_eq!(&*at_top_level(Dialect::Chat, both), both);
     }
 }

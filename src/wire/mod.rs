@@ -1,8 +1,11 @@
-//! What traffic in one dialect needs: events, usage, errors, names of models. Pure: no I/O, no clock.
+//! What traffic within one dialect needs: events, usage, errors, model names. No I/O, no clock.
 
 pub mod choice_error;
+mod choices;
+mod error_status;
 pub mod event;
 pub mod model_name;
+mod needle;
 pub mod opening;
 pub mod output_items;
 pub mod problem;

@@ -1,11 +1,10 @@
 //! Model names as clients write them: `[prefix "/"] name ["(" thinking ")"]`.
 //!
-//! Where the prefix ends only the catalogue can say, since ids may hold `/` themselves.
+//! The end of the prefix depends on the catalog, because names may contain `/` themselves.
 
 use std::fmt;
 
-/// The longest model name that is looked up, in bytes. Ours: the longest real ones, Vertex resource
-/// names, stay under 200.
+/// The longest model name that is looked up, in bytes. The longest real ones, Vertex resource names, stay below 200.
 pub const MAX_BYTES: usize = 512;
 
 /// A model name in its parts.
@@ -13,13 +12,13 @@ pub const MAX_BYTES: usize = 512;
 pub struct ModelName<'a> {
     /// As the client wrote it.
     pub full: &'a str,
-    /// Without the thinking suffix: what routing sees.
+    /// Without the thinking suffix, as used for routing.
     pub base: &'a str,
-    /// What stands between the parentheses, if there are any.
+    /// The text in the parentheses, if there are any.
     pub suffix: Option<&'a str>,
 }
 
-/// Why a string cannot be a model name.
+/// Why a string is not a model name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidName {
     Empty,
@@ -33,7 +32,7 @@ pub enum InvalidName {
 }
 
 impl<'a> ModelName<'a> {
-    /// Cuts the thinking suffix off at the last `(`, if the name ends with `)`.
+    /// Splits off the thinking suffix at the last `(`, if the name ends with `)`.
     pub fn split(full: &'a str) -> Self {
         let parts = full
             .strip_suffix(')')
@@ -45,10 +44,10 @@ impl<'a> ModelName<'a> {
         Self { full, base, suffix }
     }
 
-    /// [`split`](Self::split) for names that must be fit to stand in an upstream's URL path.
+    /// [`split`](Self::split) for names that become part of an upstream's URL path.
     ///
     /// # Errors
-    /// For anything that a URL parser, a proxy or a log would read as more than a name.
+    /// For characters that have a meaning in a URL path.
     pub fn parse(full: &'a str) -> Result<Self, InvalidName> {
         if full.len() > MAX_BYTES {
             return Err(InvalidName::TooLong);

@@ -1,5 +1,4 @@
-//! Decides whether the beginning of a stream has content yet: streams begin before there is content, and some answers have
-//! none at all.
+//! Whether an answer has content yet: streams begin before there is any, and some answers are empty.
 
 #![allow(
     clippy::indexing_slicing,
@@ -13,11 +12,11 @@ use super::Dialect;
 use super::event;
 use crate::sse::Event;
 
-/// Keys of a chat's delta that say nothing about its content.
+/// The keys of a chat's delta that are not content.
 const SILENT: [&str; 2] = ["role", "id"];
 
-/// Whether an event says nothing yet: it opens a stream or a part of it, its text is empty, or it is no event of
-/// its dialect at all. Such events are held back until one says something.
+/// Whether an event has no content: it opens a stream or a part of it, its text is empty, or it is not an event of the
+/// dialect. Such events are held back until one has content.
 pub fn is_opening(dialect: Dialect, event: &Event, data: &[u8]) -> bool {
     match dialect {
         Dialect::Messages | Dialect::Responses => {
@@ -29,7 +28,7 @@ pub fn is_opening(dialect: Dialect, event: &Event, data: &[u8]) -> bool {
         }
         Dialect::Chat => parsed(data).is_none_or(|chunk| {
             let choices = chunk["choices"].as_array();
-            choices.is_none_or(|choices| choices.iter().all(says_nothing))
+            choices.is_none_or(|choices| choices.iter().all(has_no_content))
         }),
         Dialect::Gemini => parsed(data).is_none_or(|chunk| {
             chunk["error"].is_null()
@@ -53,7 +52,7 @@ fn is_opening_of_messages(kind: &str, data: &[u8]) -> bool {
                     delta["type"] == "text_delta" && is_blank(&delta["text"])
                 })
         }
-        // What ends an answer is looked at where it ends.
+        // The end of an answer is checked separately.
         "message_delta" => false,
         _ => true,
     }
@@ -82,12 +81,12 @@ fn parsed(data: &[u8]) -> Option<Value> {
     serde_json::from_slice(data).ok().filter(Value::is_object)
 }
 
-/// Whether there may be an empty text: most events need not be read to see that they say something.
+/// Whether there may be an empty text. Most events need not be parsed to see that they have content.
 fn has_blank(data: &[u8]) -> bool {
     memmem::find(data, b"\"\"").is_some()
 }
 
-/// Whether an event ends an answer in the ordinary way without saying anything itself.
+/// Whether an event ends an answer normally and has no content itself.
 pub fn ends_silently(dialect: Dialect, event: &Event, data: &[u8]) -> bool {
     let may_end = match dialect {
         Dialect::Messages => kind(event, data) == "message_delta",
@@ -116,8 +115,8 @@ pub fn ends_silently(dialect: Dialect, event: &Event, data: &[u8]) -> bool {
     }
 }
 
-/// Whether a whole answer ends in the ordinary way and says nothing. It may be one all the same, if the model has
-/// written something that is not shown: thoughts, or the end of its turn after the result of a tool (Messages).
+/// Whether a whole answer ends normally and has no content. It may be legitimate, if the model wrote something that is
+/// not shown: thoughts, or the end of its turn after a result (Messages).
 pub fn is_empty_body(dialect: Dialect, json: &Value) -> bool {
     match dialect {
         Dialect::Messages => json["stop_reason"] == "end_turn" && all(&json["content"], is_no_text),
@@ -138,9 +137,8 @@ pub fn is_empty_body(dialect: Dialect, json: &Value) -> bool {
     }
 }
 
-/// Whether a whole answer lacks what its dialect answers with, and does not say why: no answer, whatever it says it
-/// cost. What is legal without content is not meant: an end by a limit or a refusal, a blocked prompt, a response
-/// that is still in progress.
+/// Whether a whole answer lacks the content of its dialect without a reason: it is no answer, whatever usage it reports.
+/// Answers that may lack content do not count: an end by a limit or a refusal, a blocked prompt, a response in progress.
 pub fn is_void_body(dialect: Dialect, json: &Value) -> bool {
     match dialect {
         Dialect::Messages => match json["content"].as_array() {
@@ -150,7 +148,7 @@ pub fn is_void_body(dialect: Dialect, json: &Value) -> bool {
         Dialect::Responses => is_completed(json) && !json["output"].is_array(),
         Dialect::Chat => json["choices"]
             .as_array()
-            .is_none_or(|choices| choices.iter().all(says_nothing)),
+            .is_none_or(|choices| choices.iter().all(has_no_content)),
         Dialect::Gemini => {
             let is_blocked = [&json["promptFeedback"], &json["response"]["promptFeedback"]]
                 .iter()
@@ -163,12 +161,12 @@ pub fn is_void_body(dialect: Dialect, json: &Value) -> bool {
     }
 }
 
-/// Whether a response is over, and nothing kept it from its end.
+/// Whether a response is complete.
 fn is_completed(response: &Value) -> bool {
     response["status"].is_null() || response["status"] == "completed"
 }
 
-/// Whether this is an array, and all of it is so.
+/// Whether a value is an array whose elements all match.
 fn all(array: &Value, is_so: fn(&Value) -> bool) -> bool {
     array
         .as_array()
@@ -191,7 +189,7 @@ fn kind(event: &Event, data: &[u8]) -> String {
     json["type"].as_str().unwrap_or_default().to_owned()
 }
 
-fn says_nothing(choice: &Value) -> bool {
+fn has_no_content(choice: &Value) -> bool {
     is_blank(&choice["finish_reason"]) && has_no_words(choice)
 }
 
@@ -200,7 +198,7 @@ fn has_no_words(choice: &Value) -> bool {
     is_silent(&choice["delta"]) && is_silent(&choice["message"]) && is_blank(&choice["text"])
 }
 
-/// Whether a message or delta holds nothing but its role.
+/// Whether a message or delta has only a role.
 fn is_silent(message: &Value) -> bool {
     let Some(members) = message.as_object() else {
         return message.is_null();

@@ -1,5 +1,5 @@
-//! Collects the output of a Responses answer, for upstreams that send it item by item and omit it in the final event, as the
-//! backend of ChatGPT does.
+//! The output of a Responses answer, for upstreams that send it item by item and leave it out of the closing event, as
+//! ChatGPT's does.
 
 use std::io::Read;
 
@@ -10,16 +10,16 @@ use serde_json::value::RawValue;
 use crate::budget::{Budget, Reservation};
 use crate::json::{self, Splice};
 
-/// Bytes of items kept; of a longer answer none are.
+/// The most bytes of items that are held; of a longer answer none are.
 const LIMIT: usize = 64 * 1024 * 1024;
 
 const DONE: &str = "response.output_item.done";
 
-/// The output items of a stream that are done, as far as the budget has room for them.
+/// The complete output items of a stream, within the memory budget.
 pub struct OutputItems {
     items: Vec<(u64, String)>,
     reservation: Reservation,
-    /// They were too long: none are kept any more.
+    /// The items were too long; none are held any more.
     is_given_up: bool,
 }
 
@@ -41,7 +41,7 @@ impl OutputItems {
         }
     }
 
-    /// Takes note of the data of an event, if it is about an item that is done.
+    /// Reads the data of an event, if it holds a complete item.
     pub fn note(&mut self, data: &[u8]) {
         if memmem::find(data, DONE.as_bytes()).is_none() || self.is_given_up {
             return;
@@ -55,7 +55,7 @@ impl OutputItems {
             if is_too_much || self.reservation.grow(bytes).is_err() {
                 self.is_given_up = true;
                 self.items = Vec::new();
-                // Giving bytes back does not fail.
+                // Returning bytes does not fail.
                 let _ = self.reservation.resize(0);
                 return;
             }
@@ -64,13 +64,13 @@ impl OutputItems {
         }
     }
 
-    /// Whether a response that tells its output item by item can be completed.
+    /// Whether a response without output can be completed.
     pub fn are_whole(&self) -> bool {
         !self.is_given_up
     }
 
-    /// `response` with the items as its output, by their `output_index`, those without one last; `None` if
-    /// it has an output, or there are no items.
+    /// `response` with the items as its output, sorted by `output_index`, those without one last; `None` if it has an
+    /// output, or there are no items.
     pub fn complete(&mut self, response: &[u8]) -> Option<Vec<u8>> {
         if self.items.is_empty() {
             return None;
@@ -93,7 +93,7 @@ impl OutputItems {
         Some(whole)
     }
 
-    /// The same for an event that has the response in it.
+    /// The same for an event that contains the response.
     pub fn complete_event(&mut self, data: &[u8]) -> Option<Vec<u8>> {
         if self.items.is_empty() {
             return None;
@@ -109,7 +109,7 @@ impl OutputItems {
         Some([before, &whole, after].concat())
     }
 
-    /// All of them as a JSON array.
+    /// The items as a JSON array.
     fn array(&mut self) -> Vec<u8> {
         self.items.sort_by_key(|(index, _)| *index);
         let items: Vec<&str> = self.items.iter().map(|(_, item)| item.as_str()).collect();

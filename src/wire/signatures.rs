@@ -1,5 +1,5 @@
-//! What a conversation carries of an upstream's own: signatures of thoughts, encrypted reasoning, searches of
-//! another vendor. Another credential may refuse them, and a conversation can go on without.
+//! Content of a conversation that belongs to one upstream: reasoning signatures, encrypted reasoning, searches of another
+//! vendor. Another credential may refuse it, and a conversation can continue without it.
 
 use std::collections::HashSet;
 
@@ -7,11 +7,10 @@ use serde_json::{Map, Value};
 
 use super::Dialect;
 
-/// Google's word for a call whose signature is not to be checked ("Thought signatures", Gemini API): it stands
-/// where a signature would, and is none.
+/// The placeholder for a signature that Google does not check (ai.google.dev, "Thought signatures").
 pub const UNCHECKED: &str = "skip_thought_signature_validator";
 
-/// Whether a refusal is about what the conversation carries.
+/// Whether a refusal is about such content.
 pub fn are_refused(dialect: Dialect, body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body).to_lowercase();
     let says = |words: &[&str]| words.iter().all(|word| text.contains(word));
@@ -37,7 +36,7 @@ pub fn are_refused(dialect: Dialect, body: &[u8]) -> bool {
     }
 }
 
-/// A request without what it carries; `None` if it carries nothing.
+/// A request without such content; `None` if it has none.
 pub fn without(dialect: Dialect, body: &[u8], model: &str) -> Option<Vec<u8>> {
     let mut request: Value = serde_json::from_slice(body).ok()?;
     let members = request.as_object_mut()?;
@@ -70,8 +69,7 @@ fn is_thinking(block: &Value) -> bool {
     )
 }
 
-/// The vendor encrypts what its searches find. Where nothing is, they were made by another, in whose answer they
-/// stood in this vendor's words.
+/// Whether search results are of another vendor, translated: Anthropic's own have encrypted content.
 fn is_foreign(result: &Value) -> bool {
     let pages = result["content"].as_array();
     let is_encrypted = |page: &Value| page["encrypted_content"].as_str() != Some("");
@@ -79,7 +77,7 @@ fn is_foreign(result: &Value) -> bool {
         && pages.is_some_and(|pages| !pages.iter().any(is_encrypted))
 }
 
-/// Takes them away, the calls with their results, and what is cited of them. The words that cite it stay.
+/// Removes such searches with their results and citations. The citing text stays.
 fn lost_foreign_searches(blocks: &mut Vec<Value>) -> bool {
     let foreign: HashSet<String> = blocks
         .iter()
@@ -128,7 +126,7 @@ fn messages(members: &mut Map<String, Value>) -> bool {
         messages.retain(|message| message["content"].as_array().is_none_or(|c| !c.is_empty()));
     }
     if loop_lost_its_thoughts {
-        // While thinking is on, a turn that goes on with results of tools must begin with its thoughts.
+        // While thinking is on, a turn that continues with results must begin with its thoughts.
         members.remove("thinking");
         if let Some(edits) = members.get_mut("context_management") {
             let edits = edits.get_mut("edits").and_then(Value::as_array_mut);
@@ -152,7 +150,7 @@ fn responses(members: &mut Map<String, Value>) -> bool {
     items.retain(|item| item["type"] != "reasoning");
     let found = items.len() < before;
     if found {
-        // An item that is known by its id is expected to come with its reasoning.
+        // An item with an id is expected to come with its reasoning.
         for item in items.iter_mut().filter_map(Value::as_object_mut) {
             item.remove("id");
         }

@@ -1,32 +1,32 @@
-//! The usage of an answer, read from the fields of each vendor.
+//! The usage that an answer reports, read from the vendors' fields.
 
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
 use super::Dialect;
-use super::event::Needle;
+use super::needle::Needle;
 use crate::json::{Invalid, Member, Scanner, Text, Value};
 
 /// Tokens of one answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// All that was read, whether or not it came from the vendor's cache.
+    /// All input tokens, cached ones included.
     pub input: u64,
-    /// All that was written, reasoning included.
+    /// All output tokens, reasoning included.
     pub output: u64,
-    /// The part of `input` that came from the vendor's prompt cache.
+    /// The part of `input` that was read from the prompt cache.
     pub cached_read: u64,
-    /// The part of `input` that was put into the vendor's prompt cache.
+    /// The part of `input` that was written to the prompt cache.
     pub cache_creation: u64,
     /// The part of `output` that was reasoning.
     pub reasoning: u64,
-    /// Searches of the web, which are paid for besides.
+    /// Web searches, which are billed separately.
     pub web_searches: u64,
 }
 
-/// Gathers the usage of an answer from its events. Of a number that is said more than once the largest counts: they
-/// only grow, and some upstreams end with zeros.
+/// Collects the usage of an answer from its events. The largest value of a number counts: numbers only grow, and some
+/// upstreams end with zeros.
 #[derive(Clone, Debug)]
 pub struct Meter {
     dialect: Dialect,
@@ -40,7 +40,7 @@ pub fn of_body(dialect: Dialect, body: &[u8]) -> Option<Usage> {
     meter.usage()
 }
 
-/// The usage in the members of a whole JSON answer, which are those of `body`.
+/// The usage of a whole JSON answer whose members are known.
 pub fn of_members(dialect: Dialect, body: &[u8], members: &[Member<'_>]) -> Option<Usage> {
     let mut meter = Meter::new(dialect);
     for member in members
@@ -60,7 +60,7 @@ pub fn of_members(dialect: Dialect, body: &[u8], members: &[Member<'_>]) -> Opti
     meter.usage()
 }
 
-/// What usage is called.
+/// The names of usage members.
 const USAGE: &[&str] = &["usage", "usageMetadata", "usage_metadata"];
 
 impl Meter {
@@ -71,7 +71,7 @@ impl Meter {
         }
     }
 
-    /// Reads the data of one event, or a whole body. Costs a byte search unless there is usage in it.
+    /// Reads the data of one event, or a whole body. Without usage in it, this is one byte search.
     pub fn read(&mut self, json: &[u8]) {
         if !has_usage(json) {
             return;
@@ -82,14 +82,14 @@ impl Meter {
         }
     }
 
-    /// What has been said so far; `None` when nothing was.
+    /// The usage so far; `None` if there was none.
     pub fn usage(&self) -> Option<Usage> {
         self.said.as_ref()?.total(self.dialect)
     }
 }
 
-/// Whether a usage object can be in `json`: a `"usage…"` key with an object behind it. Most chunks of a
-/// stream have none, or a `null`.
+/// Whether `json` may have a usage object: a `"usage…"` key with an object as its value. Most chunks of a stream have
+/// none, or `null`.
 fn has_usage(json: &[u8]) -> bool {
     static KEY: Needle = LazyLock::new(|| Finder::new("\"usage"));
     KEY.find_iter(json).any(|at| {
@@ -103,12 +103,12 @@ fn has_usage(json: &[u8]) -> bool {
     })
 }
 
-/// The numbers of one usage object: those of its own, and those one level below.
+/// The numbers of a usage object, and those one level below.
 #[derive(Default)]
 struct Numbers<'a>(Vec<(Option<Text<'a>>, Text<'a>, u64)>);
 
 impl<'a> Numbers<'a> {
-    /// Reads the object at which `scanner` is.
+    /// Reads the object at the scanner's position.
     fn read(scanner: &mut Scanner<'a>) -> Result<Self, Invalid> {
         let mut numbers = Self::default();
         numbers.members(scanner, None)?;
@@ -189,10 +189,10 @@ fn look_for_usage<'a>(
     })
 }
 
-/// The vendor's numbers, as far as they have been said.
+/// The vendor's numbers, as far as they were reported.
 #[derive(Clone, Copy, Debug, Default)]
 struct Said {
-    /// Everything read (chat, Responses, Gemini) or only what was not cached (Messages).
+    /// All input (Chat, Responses, Gemini), or only what was not cached (Messages).
     input: Option<u64>,
     output: Option<u64>,
     cached_read: Option<u64>,
@@ -212,7 +212,7 @@ impl Said {
             &["server_tool_use/web_search_requests"],
         );
         match dialect {
-            // Compatible upstreams mix the two vocabularies.
+            // Compatible upstreams mix the names of both dialects.
             Dialect::Chat | Dialect::Responses => {
                 keep(&mut self.input, &["prompt_tokens", "input_tokens"]);
                 keep(&mut self.output, &["completion_tokens", "output_tokens"]);
@@ -242,7 +242,7 @@ impl Said {
             }
             Dialect::Messages => {
                 keep(&mut self.output, &["output_tokens"]);
-                // What is cached is no part of the rest, so that these are weighed together.
+                // The cached part is not included in the rest, so these numbers are compared together.
                 let read = [
                     most(&["input_tokens"]).or(self.input),
                     most(&["cache_read_input_tokens"]).or(self.cached_read),
@@ -306,129 +306,4 @@ impl Said {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// One answer, written in each dialect below.
-    const EXAMPLE: Usage = Usage {
-        input: 1000,
-        output: 130,
-        cached_read: 900,
-        cache_creation: 60,
-        reasoning: 50,
-        web_searches: 0,
-    };
-
-    #[test]
-    fn every_dialect_tells_the_same_answer() {
-        let chat = br#"{"choices":[],"usage":{"prompt_tokens":1000,"completion_tokens":130,"total_tokens":1130,
-            "prompt_tokens_details":{"cached_tokens":900,"cache_write_tokens":60},
-            "completion_tokens_details":{"reasoning_tokens":50}}}"#;
-        assert_eq!(of_body(Dialect::Chat, chat), Some(EXAMPLE));
-        let responses = br#"{"type":"response.completed","response":{"usage":{"input_tokens":1000,
-            "input_tokens_details":{"cached_tokens":900,"cache_write_tokens":60},
-            "output_tokens":130,"output_tokens_details":{"reasoning_tokens":50}}}}"#;
-        assert_eq!(of_body(Dialect::Responses, responses), Some(EXAMPLE));
-        let messages =
-            br#"{"type":"message","usage":{"input_tokens":40,"cache_read_input_tokens":900,
-            "cache_creation_input_tokens":60,"output_tokens":130,
-            "output_tokens_details":{"thinking_tokens":50}}}"#;
-        assert_eq!(of_body(Dialect::Messages, messages), Some(EXAMPLE));
-        let gemini = br#"{"candidates":[],"usageMetadata" : {"promptTokenCount":1000,
-            "cachedContentTokenCount":900,"candidatesTokenCount":80,"thoughtsTokenCount":50,
-            "totalTokenCount":1130}}"#;
-        let expected = Usage {
-            cache_creation: 0,
-            ..EXAMPLE
-        };
-        assert_eq!(of_body(Dialect::Gemini, gemini), Some(expected));
-    }
-
-    #[test]
-    fn the_parts_of_a_messages_stream_add_up() {
-        let mut meter = Meter::new(Dialect::Messages);
-        meter.read(
-            br#"{"type":"message_start","message":{"model":"m","usage":{"input_tokens":40,
-            "cache_read_input_tokens":900,"cache_creation_input_tokens":60,"output_tokens":1}}}"#,
-        );
-        assert_eq!(meter.usage().map(|usage| usage.output), Some(1));
-        meter.read(br#"{"type":"content_block_delta","delta":{"text":"\"usage\":{"}}"#);
-        meter.read(br#"{"type":"message_delta","delta":{},"usage":{"output_tokens":130}}"#);
-        let expected = Usage {
-            reasoning: 0,
-            ..EXAMPLE
-        };
-        assert_eq!(meter.usage(), Some(expected));
-    }
-
-    #[test]
-    fn the_largest_known_number_stands() {
-        for (dialect, said, later) in [
-            (
-                Dialect::Chat,
-                r#"{"usage":{"prompt_tokens":7,"completion_tokens":3}}"#,
-                r#"{"usage":{"prompt_tokens":0,"completion_tokens":null}}"#,
-            ),
-            (
-                Dialect::Responses,
-                r#"{"response":{"usage":{"input_tokens":7,"output_tokens":3}}}"#,
-                r#"{"response":{"usage":{"input_tokens":0,"output_tokens":0}}}"#,
-            ),
-            (
-                Dialect::Messages,
-                r#"{"message":{"usage":{"input_tokens":7,"output_tokens":3}}}"#,
-                r#"{"usage":{"input_tokens":0,"output_tokens":0}}"#,
-            ),
-            (
-                Dialect::Gemini,
-                r#"{"usageMetadata":{"promptTokenCount":7,"candidatesTokenCount":3}}"#,
-                r#"{"usageMetadata":{"promptTokenCount":0,"candidatesTokenCount":null}}"#,
-            ),
-        ] {
-            for order in [[said, later], [later, said]] {
-                let mut meter = Meter::new(dialect);
-                order.iter().for_each(|json| meter.read(json.as_bytes()));
-                let usage = meter.usage().map(|usage| (usage.input, usage.output));
-                assert_eq!(usage, Some((7, 3)), "{dialect:?} {order:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_turns_out_to_be_cached_is_not_counted_twice() {
-        let mut meter = Meter::new(Dialect::Messages);
-        meter.read(br#"{"message":{"usage":{"input_tokens":12,"output_tokens":1}}}"#);
-        meter
-            .read(br#"{"usage":{"input_tokens":4,"cache_read_input_tokens":8,"output_tokens":7}}"#);
-        let usage = meter.usage().unwrap();
-        assert_eq!((usage.input, usage.cached_read, usage.output), (12, 8, 7));
-    }
-
-    #[test]
-    fn missing_usage_stays_missing() {
-        for body in [
-            &br#"{"choices":[],"usage":null}"#[..],
-            br#"{"usage":{}}"#,
-            br#"{"usage":{"prompt_tokens":"many"}}"#,
-            br#"{"usage":{"prompt_tokens":1}"#,
-            br#"{"x":{"usage":{"prompt_tokens":1}}}"#,
-            br#"[]"#,
-        ] {
-            assert_eq!(of_body(Dialect::Chat, body), None);
-        }
-        let mixed = br#"{"message":"fine","usage":{"prompt_tokens":3}}"#;
-        assert_eq!(
-            of_body(Dialect::Chat, mixed).map(|usage| usage.input),
-            Some(3)
-        );
-    }
-
-    #[test]
-    fn gemini_without_candidates_counts_from_the_total() {
-        let body = br#"{"usageMetadata":{"promptTokenCount":7,"totalTokenCount":10}}"#;
-        assert_eq!(
-            of_body(Dialect::Gemini, body).map(|usage| usage.output),
-            Some(3)
-        );
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! No text makes the loader panic, loop or talk without end.
 
 use holdfast::config::Severity;
-use holdfast::credential;
+use holdfast::unversioned::credential;
 use proptest::prelude::*;
 
 use crate::{FULL, load};

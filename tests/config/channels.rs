@@ -1,7 +1,7 @@
 //! Models of credential files: the catalogue of their channel, exclusions, aliases.
 
 use holdfast::config::CHANNELS;
-use holdfast::credential::Channel;
+use holdfast::unversioned::credential::Channel;
 
 use crate::{FULL, config, credentials};
 

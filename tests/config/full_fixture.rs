@@ -1,8 +1,8 @@
 //! The fixture that holds every key of the format.
 
-use holdfast::credential::Credential;
-use holdfast::payload::{Protocol, Request};
-use holdfast::wire::Dialect;
+use holdfast::unversioned::credential::Credential;
+use holdfast::unversioned::payload::{Protocol, Request};
+use holdfast::unversioned::wire::Dialect;
 
 use crate::{FULL, config, credentials, ids, sent, visible};
 

@@ -26,7 +26,7 @@ mod table;
 mod values;
 
 use holdfast::config::{self, Config, Loaded};
-use holdfast::credential::{self, Credential};
+use holdfast::unversioned::credential::{self, Credential};
 
 const FULL: &str = include_str!("../fixtures/config.example.full.yaml");
 

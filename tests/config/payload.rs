@@ -1,7 +1,7 @@
 //! The rules of `payload`.
 
 use holdfast::config::Severity;
-use holdfast::payload::{Protocol, Request};
+use holdfast::unversioned::payload::{Protocol, Request};
 
 use crate::{config, load, problems};
 

@@ -111,7 +111,7 @@ fn routing_is_read() {
     assert!(config.disable_cooling);
     assert_eq!(config.transient_cooldown, Some(Duration::from_secs(7)));
     assert_eq!(config.bootstrap_retries, 2);
-    let credentials = holdfast::credential::from_config(&config).0;
+    let credentials = holdfast::unversioned::credential::from_config(&config).0;
     let tuning: Vec<_> = credentials
         .iter()
         .map(|c| (c.disable_cooling, c.request_retry, c.weight))

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use holdfast::edge::Limits;
+use holdfast::unversioned::edge::Limits;
 
 use super::harness::{Setup, eventually, limits};
 

@@ -9,9 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use holdfast::budget::Budget;
-use holdfast::edge::{Edge, Identity, Limits, Service, listener};
-use holdfast::exchange::{Admission, Client as Responder, Head, Request, Waiter, Writer};
+use holdfast::unversioned::budget::Budget;
+use holdfast::unversioned::edge::{Edge, Identity, Limits, Service, listener};
+use holdfast::unversioned::exchange::{
+    Admission, Client as Responder, Head, Request, Waiter, Writer,
+};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// A body larger than any socket buffer, bytes.

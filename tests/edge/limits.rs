@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use holdfast::budget::Budget;
-use holdfast::edge::Limits;
+use holdfast::unversioned::budget::Budget;
+use holdfast::unversioned::edge::Limits;
 
 use super::harness::{LARGE, Setup, Wire, eventually, limits};
 

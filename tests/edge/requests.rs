@@ -144,7 +144,7 @@ fn draining_finishes_running_requests() {
 
 #[test]
 fn idle_connections_time_out() {
-    let setup = Setup::new(holdfast::edge::Limits {
+    let setup = Setup::new(holdfast::unversioned::edge::Limits {
         idle: Duration::from_millis(500),
         ..limits()
     });

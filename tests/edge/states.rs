@@ -4,8 +4,8 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use holdfast::budget::Budget;
-use holdfast::edge::Limits;
+use holdfast::unversioned::budget::Budget;
+use holdfast::unversioned::edge::Limits;
 
 use super::harness::{SetupOver, Wire, eventually, limits};
 use super::tls_client::Tls;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use holdfast::edge::{Identity, Limits};
+use holdfast::unversioned::edge::{Identity, Limits};
 use ring::aead;
 use rustls::crypto::ring::cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256;
 use rustls::version::{TLS12, TLS13};

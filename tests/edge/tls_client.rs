@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use holdfast::edge::{Identity, IdentityError};
+use holdfast::unversioned::edge::{Identity, IdentityError};
 use rustls::pki_types::CertificateDer;
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,

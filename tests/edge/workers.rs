@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use holdfast::edge::Limits;
+use holdfast::unversioned::edge::Limits;
 
 use super::harness::{Client, Setup, eventually, limits};
 

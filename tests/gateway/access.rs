@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use holdfast::demo::Upstreams;
+use holdfast::unversioned::demo::Upstreams;
 use holdfast::{Gateway, Running, StartError};
 use serde_json::{Value, json};
 
@@ -570,7 +570,7 @@ fn head_is_get_without_a_body() {
 fn unavailable_endpoints_name_no_missing_command() {
     let setup = Setup::new();
     for dialect in ALL {
-        setup.all_accounts(dialect, &holdfast::demo::Step::status(401));
+        setup.all_accounts(dialect, &holdfast::unversioned::demo::Step::status(401));
         for _ in 0..2 {
             let answer = setup.ask(dialect, &["hello"], false);
             assert_eq!(answer.status(), 503, "{dialect:?}");

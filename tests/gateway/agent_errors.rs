@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use holdfast::demo::{Manner, Script, Step};
+use holdfast::unversioned::demo::{Manner, Script, Step};
 use serde_json::{Value, json};
 
 use super::client::Answer;

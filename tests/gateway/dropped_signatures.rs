@@ -1,6 +1,6 @@
 //! A client that drops reasoning signatures in a loop of tool calls.
 
-use holdfast::demo::{Record, Script, Step};
+use holdfast::unversioned::demo::{Record, Script, Step};
 use serde_json::{Value, json};
 
 use super::harness::{ALL, Dialect, KEY, Options, Setup};

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
-use holdfast::demo::{Ending, Manner, Outcome, Script, Step, Upstreams};
+use holdfast::unversioned::demo::{Ending, Manner, Outcome, Script, Step, Upstreams};
 
 use super::harness::{ALL, Dialect, Options, PATIENCE, Setup, configuration, eventually};
 
@@ -95,7 +95,7 @@ fn an_unreachable_upstream_is_skipped() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let upstreams = holdfast::demo::Upstreams::start().unwrap();
+    let upstreams = holdfast::unversioned::demo::Upstreams::start().unwrap();
     let text = configuration(
         upstreams.address(),
         &Options {

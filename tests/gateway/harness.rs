@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use holdfast::demo::{Record, Script, Step, Upstreams};
+use holdfast::unversioned::demo::{Record, Script, Step, Upstreams};
 use holdfast::{Gateway, Running, config};
 use serde_json::{Value, json};
 

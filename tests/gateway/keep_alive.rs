@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use holdfast::demo::{Manner, Outcome, Script, Step};
+use holdfast::unversioned::demo::{Manner, Outcome, Script, Step};
 
 use super::client::{Answer, Client};
 use super::grammar::{self, End};
@@ -54,7 +54,7 @@ fn after_keep_alives<'t>(text: &'t str, keep_alive: &str) -> &'t str {
 /// Checks a stream by the vendor's grammar. Returns how it ends.
 fn end(dialect: Dialect, answer: &Answer) -> End {
     assert!(answer.complete, "{dialect:?}: {}", answer.text());
-    let kind = holdfast::wire::Dialect::ALL
+    let kind = holdfast::unversioned::wire::Dialect::ALL
         .into_iter()
         .find(|known| known.name() == dialect.name())
         .unwrap();
@@ -196,7 +196,8 @@ fn another_credential_is_tried_after_keep_alives() {
         for streams in [true, false] {
             let session = format!("{dialect:?} {streams}");
             let ask = || setup.ask_as(dialect, &["hello"], streams, &[("X-Session-ID", &session)]);
-            let own = |record: &holdfast::demo::Record| record.dialect == dialect.name();
+            let own =
+                |record: &holdfast::unversioned::demo::Record| record.dialect == dialect.name();
             assert_eq!(ask().status(), 200);
             let first = setup.records().into_iter().rfind(own).unwrap().key;
             setup

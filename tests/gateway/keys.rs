@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use holdfast::demo::{Record, Script, Step, Upstreams};
+use holdfast::unversioned::demo::{Record, Script, Step, Upstreams};
 
 use super::client::Answer;
 use super::harness::{KEY, Setup};

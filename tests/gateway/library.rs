@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdfast::demo::{Gate, Step, Upstreams};
+use holdfast::unversioned::demo::{Gate, Step, Upstreams};
 use holdfast::{Denied, Gateway, Incoming};
 
 use super::harness::{ALL, Dialect, KEY, Options, PATIENCE, Setup, configuration, parse};

@@ -1,6 +1,6 @@
 //! Upstream answers that are malformed or not in the requested form.
 
-use holdfast::demo::{Manner, Script, Step};
+use holdfast::unversioned::demo::{Manner, Script, Step};
 
 use super::client::Answer;
 use super::harness::{ALL, Dialect, Options, Setup};

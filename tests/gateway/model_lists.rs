@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use holdfast::demo::{Listing, Upstreams};
+use holdfast::unversioned::demo::{Listing, Upstreams};
 use holdfast::{Gateway, Running};
 use serde_json::{Value, json};
 
@@ -167,7 +167,7 @@ fn a_reload_keeps_the_lists_of_credentials_that_stay() {
     eventually(|| offered(&gateway) == ["a/b", "c/d"]);
     gateway.reload(parse(&text("{api-key: second}")));
     assert_eq!(offered(&gateway), ["c/d"]);
-    let of_first = |record: &&holdfast::demo::Record| record.key == "compat";
+    let of_first = |record: &&holdfast::unversioned::demo::Record| record.key == "compat";
     assert_eq!(
         upstreams.records().iter().filter(of_first).count(),
         1,

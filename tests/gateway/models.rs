@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::client::Answer;
 use super::harness::{KEY, Setup};
-use holdfast::demo::Upstreams;
+use holdfast::unversioned::demo::Upstreams;
 
 const CLAUDE: &str = "/v1/messages";
 const CHAT: &str = "/v1/chat/completions";

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use holdfast::provider::Variables;
+use holdfast::unversioned::provider::Variables;
 use holdfast::{Gateway, Running};
 use serde_json::json;
 

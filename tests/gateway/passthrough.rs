@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::harness::{ALL, Dialect, Options, Setup, configuration};
-use holdfast::demo::Upstreams;
+use holdfast::unversioned::demo::Upstreams;
 
 #[test]
 fn only_the_model_name_is_changed_in_requests() {

@@ -1,6 +1,6 @@
 //! Unusual requests and base URLs that are accepted or corrected.
 
-use holdfast::demo::{Ending, Manner, Step, Upstreams};
+use holdfast::unversioned::demo::{Ending, Manner, Step, Upstreams};
 use serde_json::{Value, json};
 
 use super::client::Answer;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use holdfast::demo::{Ending, Manner, Record, Script, Step, Upstreams};
+use holdfast::unversioned::demo::{Ending, Manner, Record, Script, Step, Upstreams};
 use serde_json::{Value, json};
 
 use super::harness::{ALL, Dialect, Options, PATIENCE, Setup, configuration};
@@ -472,7 +472,12 @@ fn a_client_that_disconnects_is_no_failure_of_its_credential() {
         client.chunk().unwrap();
         drop(client);
         assert!(setup.upstreams.wait_for(PATIENCE, |records| {
-            let is_over = |r: &Record| matches!(r.outcome, holdfast::demo::Outcome::ClientGone(_));
+            let is_over = |r: &Record| {
+                matches!(
+                    r.outcome,
+                    holdfast::unversioned::demo::Outcome::ClientGone(_)
+                )
+            };
             records.last().is_some_and(is_over)
         }));
         setup.ask_as(dialect, &["hello"], false, &session(&id));

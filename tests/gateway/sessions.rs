@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast::demo::{Script, Step};
+use holdfast::unversioned::demo::{Script, Step};
 
 use super::harness::{ALL, Dialect, Options, Setup, configuration, parse};
 
@@ -177,7 +177,7 @@ fn a_reload_keeps_the_sessions_of_credentials_that_stay() {
 
 #[test]
 fn without_affinity_sessions_have_no_credential() {
-    let upstreams = holdfast::demo::Upstreams::start().unwrap();
+    let upstreams = holdfast::unversioned::demo::Upstreams::start().unwrap();
     let text = configuration(upstreams.address(), &Options::default())
         .replace("session-affinity: true", "session-affinity: false");
     let setup = Setup::configured(upstreams, &text);
@@ -231,7 +231,7 @@ fn a_session_expires() {
 
 #[test]
 fn the_number_of_stored_prefixes_is_limited() {
-    let upstreams = holdfast::demo::Upstreams::start().unwrap();
+    let upstreams = holdfast::unversioned::demo::Upstreams::start().unwrap();
     let text = configuration(upstreams.address(), &Options::default()).replace(
         "session-affinity: true",
         "session-affinity: true\n  session-affinity-names: 1024",
@@ -286,7 +286,7 @@ fn a_session_moves_to_a_higher_priority_if_configured() {
 
 #[test]
 fn one_client_cannot_evict_the_sessions_of_another() {
-    let upstreams = holdfast::demo::Upstreams::start().unwrap();
+    let upstreams = holdfast::unversioned::demo::Upstreams::start().unwrap();
     let text = configuration(upstreams.address(), &Options::default()).replace(
         "session-affinity: true",
         "session-affinity: true\n  session-affinity-names: 1024",

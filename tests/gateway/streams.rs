@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use holdfast::demo::Step;
+use holdfast::unversioned::demo::Step;
 
 use super::harness::{Dialect, KEY, Options, PATIENCE, Setup};
 
@@ -59,7 +59,7 @@ fn health_is_answered_while_all_workers_stream() {
     assert!(setup.upstreams.wait_for(PATIENCE, |records| {
         records
             .iter()
-            .all(|r| r.outcome != holdfast::demo::Outcome::UnderWay)
+            .all(|r| r.outcome != holdfast::unversioned::demo::Outcome::UnderWay)
     }));
     super::harness::eventually(|| setup.gateway().active() == 0);
     assert_eq!(

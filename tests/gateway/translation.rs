@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use holdfast::demo::{Ending, Outcome, Script, Step};
+use holdfast::unversioned::demo::{Ending, Outcome, Script, Step};
 use serde_json::Value;
 
 use super::client::Answer;

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use holdfast::demo::{Ending, Script, Step, Upstreams};
+use holdfast::unversioned::demo::{Ending, Script, Step, Upstreams};
 use serde_json::{Value, json};
 
 use super::harness::{ALL, Dialect, Options, Setup, configuration, eventually, parse};

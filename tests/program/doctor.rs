@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use holdfast::demo::{Script, Step, Upstreams};
+use holdfast::unversioned::demo::{Script, Step, Upstreams};
 use serde_json::Value;
 
 use super::harness::{Folder, Program, command, outcome};

@@ -17,7 +17,10 @@ fn documents() -> Vec<(PathBuf, String)> {
         PathBuf::from("packaging/README.md"),
     ];
     for entry in fs::read_dir(root().join("docs")).unwrap() {
-        paths.push(Path::new("docs").join(entry.unwrap().file_name()));
+        let path = Path::new("docs").join(entry.unwrap().file_name());
+        if path.extension().is_some_and(|kind| kind == "md") {
+            paths.push(path);
+        }
     }
     let read = |path: PathBuf| {
         let text = fs::read_to_string(root().join(&path)).unwrap();
@@ -36,7 +39,7 @@ fn blocks<'t>(text: &'t str, language: &str) -> Vec<&'t str> {
 #[cfg(feature = "demo")]
 #[test]
 fn every_command_runs() {
-    let upstreams = holdfast::demo::Upstreams::start().unwrap();
+    let upstreams = holdfast::unversioned::demo::Upstreams::start().unwrap();
     let config = format!(
         "host: 127.0.0.1\nport: 0\napi-keys: [k]\nclaude-api-key: [{{api-key: k, base-url: 'http://{}'}}]\n",
         upstreams.address()
@@ -105,7 +108,10 @@ fn every_link_leads_to_a_file_and_a_heading() {
             }
             count += 1;
             let (file, heading) = target.split_once('#').unwrap_or((target, ""));
-            let found = root().join(path.parent().unwrap()).join(file);
+            let found = match file {
+                "" => root().join(&path),
+                file => root().join(path.parent().unwrap()).join(file),
+            };
             assert!(found.exists(), "{}: {target}", path.display());
             if heading.is_empty() {
                 continue;

@@ -17,7 +17,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use holdfast::demo::{Listing, Script, Step, Upstreams};
+use holdfast::unversioned::demo::{Listing, Script, Step, Upstreams};
 
 use super::harness::{Folder, Program, call_with, command, eventually};
 

@@ -135,7 +135,7 @@ fn the_debug_server_comes_and_goes() {
 fn what_there_may_be_at_once_is_limited() {
     use std::time::Duration;
 
-    use holdfast::demo::{Script, Step, Upstreams};
+    use holdfast::unversioned::demo::{Script, Step, Upstreams};
 
     const BODY: &str =
         r#"{"model":"m","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"x"}]}"#;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use holdfast::demo::{Manner, Script, Step, Upstreams};
+use holdfast::unversioned::demo::{Manner, Script, Step, Upstreams};
 
 use super::harness::{Folder, Program, call, eventually};
 use super::logs::{BODY, KEYS, STREAM, Setup, configuration, header, unchunked};

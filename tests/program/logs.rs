@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use holdfast::demo::{Ending, Manner, Script, Step, Upstreams};
+use holdfast::unversioned::demo::{Ending, Manner, Script, Step, Upstreams};
 use serde_json::Value;
 
 use super::harness::{Folder, Program, call, call_with, eventually};

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use holdfast::demo::{Script, Step, Upstreams};
+use holdfast::unversioned::demo::{Script, Step, Upstreams};
 
 use super::harness::{Folder, Program, call};
 

@@ -103,7 +103,7 @@ mod with_upstreams {
     use std::net::TcpStream;
     use std::time::Duration;
 
-    use holdfast::demo::{Ending, Gate, Script, Step, Upstreams};
+    use holdfast::unversioned::demo::{Ending, Gate, Script, Step, Upstreams};
 
     use super::super::harness::{Folder, PATIENCE, Program, call, eventually};
     use super::serving;
@@ -231,7 +231,7 @@ mod with_upstreams {
             Step::ending(Ending::Reset(2)),
             Step::ending(Ending::TruncatedChunk(2)),
             Step::ending(Ending::Error(0)),
-            Step::Answer(holdfast::demo::Manner::default()),
+            Step::Answer(holdfast::unversioned::demo::Manner::default()),
         ];
         for step in steps {
             for key in ["upstream-secret-1", "upstream-secret-2"] {

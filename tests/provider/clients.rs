@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use holdfast::exchange::{Client, Gone, Waiter};
+use holdfast::unversioned::exchange::{Client, Gone, Waiter};
 use rustix::event::PollFlags;
 
 /// A client at the other end of a socket pair.

@@ -8,16 +8,20 @@ use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::Duration;
 
-use holdfast::budget::Budget;
 use holdfast::config::Secret;
-use holdfast::credential::UpstreamKind;
-use holdfast::exchange::Waiter;
-use holdfast::failure::{Failure, Headers};
-use holdfast::json::Span;
-use holdfast::provider::{Action, Answer, Call, ProxySetting, Settings, Target, Upstream};
-use holdfast::relay::{Chunks, ExpectedAnswer, Framing, Opened, Relayed, Style, stream};
-use holdfast::sse::MAX_EVENT;
-use holdfast::wire::Dialect;
+use holdfast::unversioned::budget::Budget;
+use holdfast::unversioned::credential::UpstreamKind;
+use holdfast::unversioned::exchange::Waiter;
+use holdfast::unversioned::failure::{Failure, Headers};
+use holdfast::unversioned::json::Span;
+use holdfast::unversioned::provider::{
+    Action, Answer, Call, ProxySetting, Settings, Target, Upstream,
+};
+use holdfast::unversioned::relay::{
+    Chunks, ExpectedAnswer, Framing, Opened, Relayed, Style, stream,
+};
+use holdfast::unversioned::sse::MAX_EVENT;
+use holdfast::unversioned::wire::Dialect;
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
@@ -288,7 +292,7 @@ pub fn dechunk(mut bytes: &[u8]) -> Option<String> {
     }
 }
 
-pub fn opened(answer: Answer, dialect: Dialect) -> holdfast::relay::Primed {
+pub fn opened(answer: Answer, dialect: Dialect) -> holdfast::unversioned::relay::Primed {
     match stream::open(answer, &asked(dialect, MAX_EVENT)) {
         Ok(Opened::Events(primed)) => *primed,
         Ok(Opened::Whole(_)) => panic!("a body in place of a stream"),

@@ -1,6 +1,6 @@
 //! Fetching lists of models: pages, limits, credentials.
 
-use holdfast::provider::models::{List, has_list};
+use holdfast::unversioned::provider::models::{List, has_list};
 
 use crate::*;
 

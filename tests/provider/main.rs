@@ -33,17 +33,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use holdfast::config::Secret;
-use holdfast::credential::UpstreamKind;
-use holdfast::exchange::Waiter;
-use holdfast::failure::{Failure, FailureKind};
-use holdfast::json::Span;
-use holdfast::provider::{
+use holdfast::unversioned::credential::UpstreamKind;
+use holdfast::unversioned::exchange::Waiter;
+use holdfast::unversioned::failure::{Failure, FailureKind};
+use holdfast::unversioned::json::Span;
+use holdfast::unversioned::provider::{
     Action, Answer, Call, ProxySetting, Settings, Stored, Target, Upstream, Verb,
 };
-use holdfast::relay::{
+use holdfast::unversioned::relay::{
     Chunks, Ended, ExpectedAnswer, Framing, Opened, Relayed, Rename, Style, stream, whole,
 };
-use holdfast::sse::MAX_EVENT;
-use holdfast::wire::Dialect;
+use holdfast::unversioned::sse::MAX_EVENT;
+use holdfast::unversioned::wire::Dialect;
 
 use harness::*;

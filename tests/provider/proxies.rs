@@ -3,8 +3,8 @@
 use crate::tls::{Authority, in_front_of};
 use crate::*;
 
-use holdfast::credential;
-use holdfast::provider::Variables;
+use holdfast::unversioned::credential;
+use holdfast::unversioned::provider::Variables;
 
 /// Passes bytes both ways until either side ends.
 fn pass(client: TcpStream, server: TcpStream) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use holdfast::provider::Variables;
+use holdfast::unversioned::provider::Variables;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// Puts TLS in front of an upstream. Returns the URL and the certificate.

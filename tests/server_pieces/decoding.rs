@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
-use holdfast::budget::Budget;
-use holdfast::generation::decoding::{self, DecodeError};
+use holdfast::unversioned::budget::Budget;
+use holdfast::unversioned::generation::decoding::{self, DecodeError};
 use proptest::prelude::*;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 

@@ -18,8 +18,8 @@ mod unlisted_models;
 #[cfg(not(feature = "compression"))]
 #[test]
 fn without_compression_encodings_are_unsupported() {
-    use holdfast::budget::Budget;
-    use holdfast::generation::decoding::{DecodeError, decode};
+    use holdfast::unversioned::budget::Budget;
+    use holdfast::unversioned::generation::decoding::{DecodeError, decode};
     let budget = Budget::unlimited();
     let refused = decode("zstd", b"\x28\xb5".to_vec(), 1 << 20, &budget, |_| false);
     assert_eq!(

@@ -1,6 +1,6 @@
 //! The model lists.
 
-use holdfast::http::models::{self, ListShape, ListedModel};
+use holdfast::unversioned::http::models::{self, ListShape, ListedModel};
 use serde_json::{Value, json};
 
 fn model(id: &str) -> ListedModel {

@@ -1,8 +1,9 @@
 //! Payload rules that match no model.
 
-use holdfast::generation::payload_rules::{idle, protocol};
-use holdfast::routing::{Catalog, CredentialIds};
-use holdfast::{config, credential};
+use holdfast::config;
+use holdfast::unversioned::credential;
+use holdfast::unversioned::generation::payload_rules::{idle, protocol};
+use holdfast::unversioned::routing::{Catalog, CredentialIds};
 
 fn idle_rules(text: &str) -> Vec<String> {
     let config = config::load(text, "c.yaml").config.unwrap();
@@ -69,9 +70,9 @@ fn rules_for_unlisted_names_are_not_idle() {
 
 #[test]
 fn every_kind_of_upstream_has_a_protocol() {
-    use holdfast::credential::UpstreamKind;
-    use holdfast::payload::Protocol;
-    use holdfast::provider::Action;
+    use holdfast::unversioned::credential::UpstreamKind;
+    use holdfast::unversioned::payload::Protocol;
+    use holdfast::unversioned::provider::Action;
     for (kind, generate, compact) in [
         (UpstreamKind::Gemini, Protocol::Gemini, Protocol::Gemini),
         (UpstreamKind::Vertex, Protocol::Gemini, Protocol::Gemini),

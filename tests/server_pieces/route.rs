@@ -1,7 +1,7 @@
 //! Routes of request targets.
 
-use holdfast::http::route::{GeminiMethod, Resolved, Route, StoredOperation, resolve};
-use holdfast::wire::Dialect;
+use holdfast::unversioned::http::route::{GeminiMethod, Resolved, Route, StoredOperation, resolve};
+use holdfast::unversioned::wire::Dialect;
 use proptest::prelude::*;
 
 fn route<'t>(method: &str, target: &'t str) -> Route<'t> {
@@ -338,7 +338,7 @@ fn known_paths_list_their_methods() {
 
 #[test]
 fn the_host_of_an_absolute_target_is_found() {
-    use holdfast::http::route::authority;
+    use holdfast::unversioned::http::route::authority;
     for (target, expected) in [
         ("/v1/models", None),
         ("*", None),

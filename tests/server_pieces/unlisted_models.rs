@@ -1,8 +1,8 @@
 //! Model names that no list contains.
 
 use holdfast::config;
-use holdfast::credential;
-use holdfast::routing::{Catalog, CredentialIds};
+use holdfast::unversioned::credential;
+use holdfast::unversioned::routing::{Catalog, CredentialIds};
 
 fn catalog(text: &str) -> Catalog {
     let config = config::load(text, "c.yaml").config.expect("no error");

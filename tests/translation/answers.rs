@@ -1,11 +1,11 @@
 //! What an upstream says reaches the client, whatever its dialect: streamed, whole, and cut off.
 
-use holdfast::translate::neutral::answer::{Answer, Block};
-use holdfast::translate::neutral::ids::Mint;
-use holdfast::translate::{self, State, Stream, TranslationContext};
-use holdfast::translate::{chat, gemini, messages, responses};
-use holdfast::wire::Dialect;
-use holdfast::wire::usage::{Meter, Usage};
+use holdfast::unversioned::translate::neutral::answer::{Answer, Block};
+use holdfast::unversioned::translate::neutral::ids::Mint;
+use holdfast::unversioned::translate::{self, State, Stream, TranslationContext};
+use holdfast::unversioned::translate::{chat, gemini, messages, responses};
+use holdfast::unversioned::wire::Dialect;
+use holdfast::unversioned::wire::usage::{Meter, Usage};
 use serde_json::{Map, Value};
 
 use super::document::fits_response;

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use holdfast::translate::neutral::{Part, Request, Role, ToolCall, ToolResult, Turn};
-use holdfast::translate::{self, Stream};
-use holdfast::wire::Dialect;
+use holdfast::unversioned::translate::neutral::{Part, Request, Role, ToolCall, ToolResult, Turn};
+use holdfast::unversioned::translate::{self, Stream};
+use holdfast::unversioned::wire::Dialect;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -233,7 +233,7 @@ fn conversations() -> impl Strategy<Value = Vec<(Role, Vec<Piece>)>> {
 }
 
 /// Turns of the assistant behind one with calls belong to it.
-fn calls_together(turns: &[(Role, Vec<Piece>)]) -> Vec<(Role, Vec<Piece>)> {
+fn join_call_turns(turns: &[(Role, Vec<Piece>)]) -> Vec<(Role, Vec<Piece>)> {
     let is_call = |piece: &Piece| matches!(piece, Piece::Call { .. });
     let joins = |one: &(Role, Vec<Piece>), next: &(Role, Vec<Piece>)| {
         let of_assistant = one.0 == Role::Assistant && next.0 == Role::Assistant;
@@ -254,7 +254,7 @@ proptest! {
 
     #[test]
     fn any_ids_are_legal_and_pair_the_same_calls(turns in conversations()) {
-        let (calls, strays) = expected(&calls_together(&turns));
+        let (calls, strays) = expected(&join_call_turns(&turns));
         for dialect in Dialect::ALL {
             let body = write(dialect, request(&turns));
             let body: Value = serde_json::from_slice(&body).unwrap();

@@ -3,9 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use holdfast::translate::signature_cache::{By, Entry, Key, LONGEST, SignatureCache};
-use holdfast::translate::{self, Form, Stream, Translated, TranslationInput};
-use holdfast::wire::Dialect;
+use holdfast::unversioned::translate::signature_cache::{
+    Entry, Key, KeyPart, LONGEST, SignatureCache,
+};
+use holdfast::unversioned::translate::{
+    self, ChatQuirks, Form, Stream, Translated, TranslationInput,
+};
+use holdfast::unversioned::wire::Dialect;
 use serde_json::{Value, json};
 
 use super::fixtures::{of_kind, translated};
@@ -19,7 +23,7 @@ impl SignatureCache for Book {
         self.0.lock().unwrap().get(&format!("{key:?}")).cloned()
     }
 
-    fn keep(&self, key: Key<'_>, kept: Entry) {
+    fn store(&self, key: Key<'_>, kept: Entry) {
         self.0.lock().unwrap().insert(format!("{key:?}"), kept);
     }
 }
@@ -55,7 +59,7 @@ fn asked(client: Dialect, upstream: Dialect, body: &Value, book: &Arc<Book>) -> 
         now: 1,
     };
     let memory = Arc::clone(book) as Arc<dyn SignatureCache>;
-    translate::remembering(&ask, Some(memory)).unwrap()
+    translate::request_with(&ask, Some(memory), ChatQuirks::default()).unwrap()
 }
 
 fn sent(client: Dialect, upstream: Dialect, body: &Value, book: &Arc<Book>) -> Value {
@@ -322,7 +326,7 @@ fn thoughts_are_known_by_their_words_too() {
 }
 
 #[test]
-fn what_the_client_sends_beats_what_is_kept() {
+fn what_the_client_sends_beats_what_is_fixed() {
     let own = signature('X');
     let book = answered(Dialect::Chat, Dialect::Gemini, &[gemini()]);
     let mut body = went_on(Dialect::Chat, "g_1");
@@ -417,12 +421,12 @@ fn what_was_too_long_does_not_spoil_what_follows() {
         {"type": "thinking", "thinking": "short", "signature": signature('F')},
         {"type": "tool_use", "id": "toolu_2", "name": "f", "input": {}}], "stop_reason": "tool_use"});
     let book = answered(Dialect::Chat, Dialect::Messages, &[answer]);
-    let by = By::Call("toolu_2");
+    let part = KeyPart::Call("toolu_2");
     let upstream = Dialect::Messages;
-    let kept = book.find(Key { upstream, by }).unwrap();
+    let kept = book.find(Key { upstream, part }).unwrap();
     assert_eq!(kept.before[0].text, "short");
-    let by = By::Call("toolu_1");
-    assert_eq!(book.find(Key { upstream, by }), None);
+    let part = KeyPart::Call("toolu_1");
+    assert_eq!(book.find(Key { upstream, part }), None);
 }
 
 #[test]
@@ -449,9 +453,10 @@ fn without_anything_to_put_back_not_a_byte_is_different() {
                 now: 1_700_000_000,
             };
             let memory = Arc::clone(&book) as Arc<dyn SignatureCache>;
-            let remembering = translate::remembering(&ask, Some(memory)).unwrap();
+            let with_cache =
+                translate::request_with(&ask, Some(memory), ChatQuirks::default()).unwrap();
             let what = format!("{} to {}", fixture.name, upstream.name());
-            assert_eq!(remembering.body, plain.body, "{what}");
+            assert_eq!(with_cache.body, plain.body, "{what}");
             compared += 1;
         }
     }

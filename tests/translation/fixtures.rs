@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use holdfast::translate::{self, Form, Translated, TranslationInput};
-use holdfast::wire::Dialect;
+use holdfast::unversioned::translate::{self, Form, Translated, TranslationInput};
+use holdfast::unversioned::wire::Dialect;
 use serde_json::Value;
 
 pub struct Fixture {
@@ -62,7 +62,7 @@ pub fn translated(
     client: Dialect,
     upstream: Dialect,
     body: &[u8],
-) -> Result<Translated, holdfast::translate::neutral::Untranslatable> {
+) -> Result<Translated, holdfast::unversioned::translate::neutral::Untranslatable> {
     translate::request(&TranslationInput {
         client,
         form: Form::Usual,

@@ -1,7 +1,7 @@
 //! Whatever is put in, nothing breaks.
 
-use holdfast::translate::{self, Stream};
-use holdfast::wire::Dialect;
+use holdfast::unversioned::translate::{self, Stream};
+use holdfast::unversioned::wire::Dialect;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

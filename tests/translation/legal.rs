@@ -1,10 +1,10 @@
 //! What a vendor refuses, although other vendors take it, does not reach it: each kind, from every client.
 
-use holdfast::translate::neutral::{
+use holdfast::unversioned::translate::neutral::{
     Cache, Family, Part, Request, Role, Signature, Text, ToolCall, ToolResult, Turn, Untranslatable,
 };
-use holdfast::translate::{self, Form, Stream, Translated, TranslationInput};
-use holdfast::wire::Dialect;
+use holdfast::unversioned::translate::{self, Form, Stream, Translated, TranslationInput};
+use holdfast::unversioned::wire::Dialect;
 use serde_json::{Value, json};
 
 use super::round_trips::write;
@@ -188,7 +188,7 @@ fn the_user_ends_what_ends_in_white_space() {
 #[test]
 fn a_prefill_goes_where_it_is_taken() {
     let turns = || vec![turn(Role::User, "a"), turn(Role::Assistant, "{\"b\": \n")];
-    for (upstream, model, is_kept) in [
+    for (upstream, model, is_fixed) in [
         (Dialect::Messages, "claude-sonnet-4-5", true),
         (Dialect::Messages, "claude-opus-4-6", false),
         (Dialect::Messages, "claude-sonnet-4-6-20260101", false),
@@ -204,9 +204,9 @@ fn a_prefill_goes_where_it_is_taken() {
             let translated = to_model(client, upstream, model, &body).unwrap();
             let what = format!("{} to {model}", client.name());
             let is_dropped = translated.dropped == ["prefill"];
-            assert_eq!(is_dropped, !is_kept, "{what}: {:?}", translated.dropped);
+            assert_eq!(is_dropped, !is_fixed, "{what}: {:?}", translated.dropped);
             let text = String::from_utf8(translated.body).unwrap();
-            assert_eq!(text.contains("{\\\"b\\\":"), is_kept, "{what}: {text}");
+            assert_eq!(text.contains("{\\\"b\\\":"), is_fixed, "{what}: {text}");
             if upstream == Dialect::Messages {
                 assert!(!text.contains("\\n\"}"), "{what}: {text}");
             }
@@ -524,9 +524,11 @@ fn signed_thoughts_stay_where_they_stood() {
         ),
         Turn::new(Role::User, vec![result("x"), result("y")]),
     ]);
-    let names = holdfast::translate::neutral::names::Names::new(Dialect::Messages, ["f"]);
+    let names =
+        holdfast::unversioned::translate::neutral::names::Names::new(Dialect::Messages, ["f"]);
     let written =
-        holdfast::translate::messages::write::request(request, "m", &names, None).unwrap();
+        holdfast::unversioned::translate::messages::write::request(request, "m", &names, None)
+            .unwrap();
     let body: Value = serde_json::from_slice(&written.into_text().unwrap()).unwrap();
     let kinds: Vec<&str> = body["messages"][1]["content"]
         .as_array()

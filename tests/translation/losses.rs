@@ -1,11 +1,11 @@
 //! Each thing of the table of losses, towards each dialect: what becomes of it is what the table says.
 
-use holdfast::translate::neutral::capabilities::{Feature, Support, TABLE, fate};
-use holdfast::translate::neutral::{
+use holdfast::unversioned::translate::neutral::capabilities::{Feature, Support, TABLE, support};
+use holdfast::unversioned::translate::neutral::{
     Cache, Hosted, Json, Output, Part, Request, Role, Source, Text, Tier, Tool, ToolCall,
     ToolChoice, ToolResult, Turn, WebSearch,
 };
-use holdfast::wire::Dialect;
+use holdfast::unversioned::wire::Dialect;
 use serde_json::{Map, Value, json};
 
 use super::fixtures::translated;
@@ -53,9 +53,10 @@ fn hosted(kind: &str) -> Hosted {
     Hosted {
         kind: kind.to_owned(),
         name: None,
-        home: Dialect::Messages,
-        given: json!({"type": kind, "name": kind.split('_').take(2).collect::<Vec<_>>().join("_")})
-            .into(),
+        dialect: Dialect::Messages,
+        definition:
+            json!({"type": kind, "name": kind.split('_').take(2).collect::<Vec<_>>().join("_")})
+                .into(),
     }
 }
 
@@ -95,7 +96,7 @@ fn around(thing: Feature) -> Request<'static> {
         Feature::ForcedSearch
         | Feature::SearchDomains
         | Feature::SearchBlockedDomains
-        | Feature::SearchMost
+        | Feature::SearchMaxUses
         | Feature::SearchLocation
         | Feature::SearchContext => request.web_search = Some(WebSearch::default()),
         Feature::SchemaName | Feature::SchemaDescription | Feature::SchemaStrict => {
@@ -105,7 +106,7 @@ fn around(thing: Feature) -> Request<'static> {
         Feature::FileName => request.turns[2]
             .parts
             .extend([file(data("application/pdf"))]),
-        Feature::CallResult | Feature::FailedResult | Feature::ShownResult => {
+        Feature::CallResult | Feature::FailedResult | Feature::ImageResult => {
             say(Feature::Call, &mut request);
         }
         _ => {}
@@ -134,7 +135,7 @@ fn say(thing: Feature, request: &mut Request) {
             request.image_shape.aspect_ratio = Some("16:9".into());
             request.image_shape.size = Some("2K".into());
         }
-        Feature::GoogleOnly => {
+        Feature::GeminiOnly => {
             request.google.generation_config = object(json!({"audioTimestamp": true}));
         }
         Feature::Stop => request.stop = vec!["END".into()],
@@ -201,20 +202,20 @@ fn say(thing: Feature, request: &mut Request) {
         }
         Feature::PageFetch => request.hosted.push(hosted("web_fetch_20250910")),
         Feature::HostedTool => request.hosted.push(Hosted {
-            home: Dialect::Gemini,
+            dialect: Dialect::Gemini,
             ..hosted("googleMaps")
         }),
         Feature::SearchDomains => search.unwrap().allowed_domains = vec!["a.example".into()],
         Feature::SearchBlockedDomains => search.unwrap().blocked_domains = vec!["b.example".into()],
-        Feature::SearchMost => search.unwrap().max_uses = Some(3),
+        Feature::SearchMaxUses => search.unwrap().max_uses = Some(3),
         Feature::SearchLocation => search.unwrap().location = object(json!({"city": "Yerevan"})),
         Feature::SearchContext => search.unwrap().context_size = Some("high".into()),
-        Feature::Words => last.extend([Part::text("four")]),
+        Feature::Text => last.extend([Part::text("four")]),
         Feature::Refusal => request.turns[1].parts = Part::Refusal("no".into()).into(),
         Feature::Image => last.extend([image(data("image/png"))]),
         Feature::ImageUrl => last.extend([image(Source::Url("https://a.example/a.png".into()))]),
-        Feature::OddImage => last.extend([image(data("image/bmp"))]),
-        Feature::KeptImage => last.extend([image(Source::FileId(KEPT.into()))]),
+        Feature::UncommonImage => last.extend([image(data("image/bmp"))]),
+        Feature::StoredImage => last.extend([image(Source::FileId(KEPT.into()))]),
         Feature::ImageDetail => {
             if let Some(Part::Image { detail, .. }) = last.last_mut() {
                 *detail = Some("low".into());
@@ -227,8 +228,8 @@ fn say(thing: Feature, request: &mut Request) {
         Feature::Video => last.extend([Part::Video(data("video/mp4"))]),
         Feature::File => last.extend([file(data("application/pdf"))]),
         Feature::FileUrl => last.extend([file(Source::Url("https://a.example/a.pdf".into()))]),
-        Feature::KeptFile => last.extend([file(Source::FileId(KEPT.into()))]),
-        Feature::Foreign => last.extend([file(Source::FileId("file-1".into()))]),
+        Feature::StoredFile => last.extend([file(Source::FileId(KEPT.into()))]),
+        Feature::ForeignFile => last.extend([file(Source::FileId("file-1".into()))]),
         Feature::FileName => {
             if let Some(Part::File { name, .. }) = last.last_mut() {
                 *name = Some("report.pdf".into());
@@ -249,7 +250,7 @@ fn say(thing: Feature, request: &mut Request) {
             };
             request.turns[2].parts = Part::ToolResult(result).into();
         }
-        Feature::CallResult | Feature::FailedResult | Feature::ShownResult => {
+        Feature::CallResult | Feature::FailedResult | Feature::ImageResult => {
             let Some(Part::ToolResult(result)) = last.first_mut() else {
                 panic!("no result");
             };
@@ -293,7 +294,7 @@ fn said(thing: Feature, request: &Request) -> Value {
         Feature::Verbosity => json!(request.verbosity),
         Feature::Modalities => json!(request.modalities),
         Feature::ImageShape => json!(format!("{:?}", request.image_shape)),
-        Feature::GoogleOnly => json!(request.google.generation_config),
+        Feature::GeminiOnly => json!(request.google.generation_config),
         Feature::Stop => json!(request.stop),
         Feature::User => json!(request.user_id),
         Feature::Metadata => json!(request.metadata.as_ref().and_then(Json::tree)),
@@ -354,11 +355,11 @@ fn said(thing: Feature, request: &Request) -> Value {
         Feature::Search | Feature::SearchWithTools => json!(request.web_search.is_some()),
         Feature::SearchDomains => json!(search.allowed_domains),
         Feature::SearchBlockedDomains => json!(search.blocked_domains),
-        Feature::SearchMost => json!(search.max_uses),
+        Feature::SearchMaxUses => json!(search.max_uses),
         Feature::SearchLocation => json!(search.location),
         Feature::SearchContext => json!(search.context_size),
         // Whether an id is of a picture or of another file is nowhere said.
-        Feature::KeptImage | Feature::KeptFile | Feature::Foreign => {
+        Feature::StoredImage | Feature::StoredFile | Feature::ForeignFile => {
             json!(format!("{parts:?}").contains(KEPT))
         }
         Feature::CodeExecution
@@ -380,12 +381,12 @@ fn said(thing: Feature, request: &Request) -> Value {
             });
             calls.collect()
         }
-        Feature::CallResult | Feature::FailedResult | Feature::ShownResult => json!(results),
-        Feature::Words
+        Feature::CallResult | Feature::FailedResult | Feature::ImageResult => json!(results),
+        Feature::Text
         | Feature::Refusal
         | Feature::Image
         | Feature::ImageUrl
-        | Feature::OddImage
+        | Feature::UncommonImage
         | Feature::Audio
         | Feature::Video
         | Feature::File
@@ -421,7 +422,7 @@ fn what_the_table_says_becomes_of_everything() {
         say(thing, &mut with);
         for upstream in Dialect::ALL {
             let what = format!("{thing:?} to {}", upstream.name());
-            let fate = fate(thing, upstream);
+            let fate = support(thing, upstream);
             let is_at_home = thing == Feature::HostedTool && upstream == Dialect::Gemini;
             if fate == Support::Refused || is_at_home {
                 continue;
@@ -436,7 +437,7 @@ fn what_the_table_says_becomes_of_everything() {
             assert_ne!(body, body_without, "{what}");
             let again = read(upstream, body.to_string().as_bytes());
             let comes_back = match thing {
-                Feature::GoogleOnly => body["generationConfig"]["audioTimestamp"] == true,
+                Feature::GeminiOnly => body["generationConfig"]["audioTimestamp"] == true,
                 _ => said(thing, &again) == said(thing, &with),
             };
             if comes_back != (fate == Support::Native) {
@@ -458,16 +459,18 @@ fn what_is_refused_is_refused_by_its_place() {
         let mut with = around(thing);
         say(thing, &mut with);
         for upstream in Dialect::ALL {
-            if fate(thing, upstream) != Support::Refused {
+            if support(thing, upstream) != Support::Refused {
                 continue;
             }
             let mut tried = 0;
             for client in Dialect::ALL {
                 let is_one_vendor = is_openai(client) && is_openai(upstream);
                 let can_say = match thing {
-                    Feature::Foreign => client != Dialect::Gemini && !is_one_vendor,
-                    Feature::KeptImage => is_one_vendor && fate(thing, client) == Support::Native,
-                    _ => fate(thing, client) == Support::Native,
+                    Feature::ForeignFile => client != Dialect::Gemini && !is_one_vendor,
+                    Feature::StoredImage => {
+                        is_one_vendor && support(thing, client) == Support::Native
+                    }
+                    _ => support(thing, client) == Support::Native,
                 };
                 if client == upstream || !can_say {
                     continue;

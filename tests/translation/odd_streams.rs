@@ -1,9 +1,9 @@
 //! Streams as upstreams send them that keep less to the grammar than their vendor.
 
-use holdfast::translate::neutral::answer::{Answer, Block};
-use holdfast::translate::{self, Stream, TranslationContext};
-use holdfast::wire::Dialect;
-use holdfast::wire::usage::Usage;
+use holdfast::unversioned::translate::neutral::answer::{Answer, Block};
+use holdfast::unversioned::translate::{self, Stream, TranslationContext};
+use holdfast::unversioned::wire::Dialect;
+use holdfast::unversioned::wire::usage::Usage;
 use serde_json::{Value, json};
 
 use super::answers::{context, data_of, understood};

@@ -1,7 +1,7 @@
 //! Requests fit what OpenAI has published of its two dialects: servers that follow the document refuse the rest.
 
-use holdfast::translate::{self, Form, TranslationInput};
-use holdfast::wire::Dialect;
+use holdfast::unversioned::translate::{self, Form, TranslationInput};
+use holdfast::unversioned::wire::Dialect;
 use serde_json::Value;
 
 use super::fixtures::of_kind;

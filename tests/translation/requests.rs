@@ -1,18 +1,20 @@
 //! What a client says reaches the upstream, whatever its dialect.
 
-use holdfast::translate::neutral::capabilities::Direction;
-use holdfast::translate::neutral::ids::Distinct;
-use holdfast::translate::neutral::names::Names;
-use holdfast::translate::neutral::{Part, Request, Role, Source, ToolChoice, given, repair};
-use holdfast::translate::{chat, gemini, messages, responses};
-use holdfast::wire::Dialect;
+use holdfast::unversioned::translate::neutral::ids::UpstreamCallIds;
+use holdfast::unversioned::translate::neutral::names::Names;
+use holdfast::unversioned::translate::neutral::place::Direction;
+use holdfast::unversioned::translate::neutral::{
+    Part, Request, Role, Source, ToolChoice, lazy, repair,
+};
+use holdfast::unversioned::translate::{chat, gemini, messages, responses};
+use holdfast::unversioned::wire::Dialect;
 use serde_json::{Map, Value, json};
 
 use super::fixtures::{of_kind, translated};
 use super::grammar;
 
 pub fn read(dialect: Dialect, body: &[u8]) -> Request<'static> {
-    let body = given::open(body).unwrap();
+    let body = lazy::open(body).unwrap();
     let way = Direction::within(dialect);
     match dialect {
         Dialect::Chat => chat::read::request(body, way),
@@ -35,13 +37,13 @@ pub fn essence(request: Request, names: &Names) -> Vec<String> {
             .lines()
             .map(|line| format!("system {line}")),
     );
-    let mut turns = repair::tool_turns(request.turns, Distinct::new(Dialect::Responses));
+    let mut turns = repair::tool_turns(request.turns, UpstreamCallIds::new(Dialect::Responses));
     for turn in &mut turns {
         if turn.role == Role::System {
             turn.role = Role::User;
         }
     }
-    for turn in repair::merged(turns) {
+    for turn in repair::merge_turns(turns) {
         let who = match turn.role {
             Role::Assistant => "model",
             Role::User | Role::System => "user",
@@ -119,7 +121,7 @@ fn medium(source: &Source) -> String {
         Source::FileId(id) => id.clone(),
         Source::Text(text) => format!(
             "text/plain {}",
-            &holdfast::translate::neutral::media::base64(text.as_bytes())[..10]
+            &holdfast::unversioned::translate::neutral::media::base64(text.as_bytes())[..10]
         ),
     }
 }
@@ -259,7 +261,7 @@ fn schemas_are_fit_for_gemini_and_arguments_for_the_client() {
     assert_eq!(schema["properties"]["title"]["type"], "string");
     assert!(schema.get("$defs").is_none() && schema.get("additionalProperties").is_none());
     let answer = br#"{"candidates":[{"content":{"parts":[{"functionCall":{"name":"book","args":{"guests":"4","title":"t"}}}]},"finishReason":"STOP"}]}"#;
-    let (answer, _) = holdfast::translate::whole(answer, translated.context).unwrap();
+    let (answer, _) = holdfast::unversioned::translate::whole(answer, translated.context).unwrap();
     let answer: Value = serde_json::from_slice(&answer).unwrap();
     let call = &answer["choices"][0]["message"]["tool_calls"][0]["function"];
     let arguments: Value = serde_json::from_str(call["arguments"].as_str().unwrap()).unwrap();
@@ -268,8 +270,8 @@ fn schemas_are_fit_for_gemini_and_arguments_for_the_client() {
 
 #[test]
 fn a_loop_that_has_lost_its_thoughts_goes_on_without() {
-    use holdfast::translate;
-    use holdfast::translate::{Form, TranslationInput};
+    use holdfast::unversioned::translate;
+    use holdfast::unversioned::translate::{Form, TranslationInput};
     let body = r#"{"reasoning_effort":"medium","messages":[{"role":"user","content":"q"},
         {"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},
         {"role":"tool","tool_call_id":"c","content":"x"}NEXT],
@@ -301,8 +303,8 @@ fn a_loop_that_has_lost_its_thoughts_goes_on_without() {
 
 /// The body of an upstream for a client's, for a model.
 fn sent(client: Dialect, body: &Value, upstream: Dialect, model: &str) -> Result<Value, String> {
-    use holdfast::translate;
-    use holdfast::translate::{Form, TranslationInput};
+    use holdfast::unversioned::translate;
+    use holdfast::unversioned::translate::{Form, TranslationInput};
     let body = body.to_string();
     let ask = TranslationInput {
         client,
@@ -382,7 +384,7 @@ fn instructions_alone_are_the_users() {
 }
 
 #[test]
-fn forms_of_output_are_asked_for_as_far_as_they_can_be() {
+fn forms_of_output_are_output_instruction_as_far_as_they_can_be() {
     let schema = json!({"type": "object", "properties": {"n": {"type": "integer", "minimum": 1, "description": "a number"},
         "minimum": {"type": "string", "maxLength": 3}}});
     let mut body = json!({"messages": [{"role": "user", "content": "x"}],

@@ -1,14 +1,14 @@
 //! A request that a dialect has written says, when it is read again, all that this dialect can say.
 
-use holdfast::translate::Known;
-use holdfast::translate::neutral::capabilities::{Feature, Support, fate};
-use holdfast::translate::neutral::names::Names;
-use holdfast::translate::neutral::{
-    Output, Part, Request, Role, Sampling, Source, Text, Tool, ToolCall, ToolChoice, ToolResult,
-    Turn, Written,
+use holdfast::unversioned::translate::ChatQuirks;
+use holdfast::unversioned::translate::neutral::capabilities::{Feature, Support, support};
+use holdfast::unversioned::translate::neutral::names::Names;
+use holdfast::unversioned::translate::neutral::{
+    JsonBody, Output, Part, Request, Role, Sampling, Source, Text, Tool, ToolCall, ToolChoice,
+    ToolResult, Turn,
 };
-use holdfast::translate::{chat, gemini, messages, responses};
-use holdfast::wire::Dialect;
+use holdfast::unversioned::translate::{chat, gemini, messages, responses};
+use holdfast::unversioned::wire::Dialect;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -47,20 +47,20 @@ fn thing(field: &str) -> Feature {
 fn is_lost(dialect: Dialect, field: &str) -> bool {
     // Beside a temperature, which is there as often as not.
     let is_beside =
-        field == "top_p" && fate(Feature::TopPWithTemperature, dialect) != Support::Native;
-    fate(thing(field), dialect) != Support::Native || is_beside
+        field == "top_p" && support(Feature::TopPWithTemperature, dialect) != Support::Native;
+    support(thing(field), dialect) != Support::Native || is_beside
 }
 
 pub fn write(dialect: Dialect, request: Request) -> Vec<u8> {
     let names = Names::new(dialect, request.tools.iter().map(|tool| tool.name.as_str()));
     let model = "gemini-3-pro";
     match dialect {
-        Dialect::Chat => chat::write::request(request, model, &names, Known::default()),
+        Dialect::Chat => chat::write::request(request, model, &names, ChatQuirks::default()),
         Dialect::Responses => responses::write::request(request, model, &names),
         Dialect::Messages => messages::write::request(request, model, &names, None),
         Dialect::Gemini => gemini::write::request(request, model, &names),
     }
-    .and_then(Written::into_text)
+    .and_then(JsonBody::into_text)
     .unwrap()
 }
 
@@ -184,7 +184,7 @@ fn conversations() -> impl Strategy<Value = Vec<Turn<'static>>> {
 fn samplings() -> impl Strategy<Value = Sampling> {
     let part = || prop::option::of((0..=4_u8).prop_map(|n| f64::from(n) / 4.0));
     (
-        prop::option::of(1..100_000_u64),
+        prop::option::of(16..100_000_u64),
         part(),
         part(),
         prop::option::of(1..100_u64),

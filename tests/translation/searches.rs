@@ -1,9 +1,9 @@
 //! What was searched on the web, and what is cited of it, reaches the client; how to search reaches the upstream.
 
-use holdfast::translate;
-use holdfast::translate::neutral::answer::{Answer, Block};
-use holdfast::translate::neutral::{ToolChoice, WebSearch};
-use holdfast::wire::Dialect;
+use holdfast::unversioned::translate;
+use holdfast::unversioned::translate::neutral::answer::{Answer, Block};
+use holdfast::unversioned::translate::neutral::{ToolChoice, WebSearch};
+use holdfast::unversioned::wire::Dialect;
 use serde_json::{Value, json};
 
 use super::answers::{context, data_of, streamed, understood};

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use holdfast::translate::neutral::answer::{Ending, Head};
-use holdfast::translate::neutral::event::Citation;
-use holdfast::translate::neutral::search::{Found, Search};
-use holdfast::translate::neutral::{Event, Family, Finish, Signature};
-use holdfast::translate::{State, Stream};
-use holdfast::translate::{chat, gemini, messages, responses};
-use holdfast::wire::Dialect;
-use holdfast::wire::usage::Usage;
+use holdfast::unversioned::translate::neutral::answer::{Ending, Head};
+use holdfast::unversioned::translate::neutral::event::Citation;
+use holdfast::unversioned::translate::neutral::search::{FoundPage, Search};
+use holdfast::unversioned::translate::neutral::{BlockId, Event, Family, Finish, Signature};
+use holdfast::unversioned::translate::{State, Stream};
+use holdfast::unversioned::translate::{chat, gemini, messages, responses};
+use holdfast::unversioned::wire::Dialect;
+use holdfast::unversioned::wire::usage::Usage;
 use proptest::prelude::*;
 
 use super::answers::context;
@@ -107,65 +107,58 @@ fn events(pieces: &[Piece]) -> Vec<Event> {
     let mut block = 0;
     for piece in pieces {
         match piece {
-            Piece::Text(texts) => events.extend(texts.iter().map(|text| Event::TextDelta {
-                choice,
-                block,
-                text: text.clone(),
-            })),
+            Piece::Text(texts) => events.extend(
+                texts
+                    .iter()
+                    .map(|text| Event::TextDelta(BlockId { choice, block }, text.clone())),
+            ),
             Piece::Cited(text) => {
-                events.push(Event::TextDelta {
-                    choice,
-                    block,
-                    text: format!("cited {text}"),
-                });
-                events.push(Event::Citation {
-                    choice,
-                    block,
-                    citation: Citation {
+                events.push(Event::TextDelta(
+                    BlockId { choice, block },
+                    format!("cited {text}"),
+                ));
+                events.push(Event::Citation(
+                    BlockId { choice, block },
+                    Citation {
                         url: "https://a.example".to_owned(),
                         title: "A".to_owned(),
                         cited_text: "c".to_owned(),
                         range: Some((0, 3)),
                     },
-                });
+                ));
             }
             Piece::Reasoning(texts, is_signed) => {
-                events.extend(texts.iter().map(|text| Event::ReasoningDelta {
-                    choice,
-                    block,
-                    text: text.clone(),
-                }));
+                events.extend(
+                    texts
+                        .iter()
+                        .map(|text| Event::ReasoningDelta(BlockId { choice, block }, text.clone())),
+                );
                 if *is_signed {
-                    events.push(Event::ReasoningSignature {
-                        choice,
-                        block,
-                        signature: signature(Family::Claude),
-                    });
+                    events.push(Event::ReasoningSignature(
+                        BlockId { choice, block },
+                        signature(Family::Claude),
+                    ));
                 }
             }
-            Piece::Opaque => events.push(Event::ReasoningOpaque {
-                choice,
-                block,
-                signature: signature(Family::ClaudeRedacted),
-            }),
-            Piece::Refusal(text) => events.push(Event::RefusalDelta {
-                choice,
-                block,
-                text: text.clone(),
-            }),
-            Piece::Search(found) => events.push(Event::Search {
-                choice,
-                block,
-                search: Search {
+            Piece::Opaque => events.push(Event::ReasoningOpaque(
+                BlockId { choice, block },
+                signature(Family::ClaudeRedacted),
+            )),
+            Piece::Refusal(text) => {
+                events.push(Event::RefusalDelta(BlockId { choice, block }, text.clone()))
+            }
+            Piece::Search(found) => events.push(Event::Search(
+                BlockId { choice, block },
+                Search {
                     query: format!("query \"{found}\""),
                     found: (0..*found)
-                        .map(|n| Found {
+                        .map(|n| FoundPage {
                             url: format!("https://{n}.example"),
                             title: "T".to_owned(),
                         })
                         .collect(),
                 },
-            }),
+            )),
             Piece::Image => events.push(Event::ImageOut {
                 choice,
                 block,
@@ -180,15 +173,10 @@ fn events(pieces: &[Piece]) -> Vec<Event> {
                     name: "f".to_owned(),
                     signature: (n % 2 == 1).then(|| signature(Family::Gemini)),
                 };
-                let delta = |n: usize, delta: &str| Event::ToolArgs {
-                    choice,
-                    block: block + n as u32,
-                    delta: delta.to_owned(),
+                let delta = |n: usize, delta: &str| {
+                    Event::ToolArgs(BlockId::new(choice, block + n as u32), delta.to_owned())
                 };
-                let end = |n: usize| Event::ToolEnd {
-                    choice,
-                    block: block + n as u32,
-                };
+                let end = |n: usize| Event::ToolEnd(BlockId::new(choice, block + n as u32));
                 if *is_mixed {
                     events.extend((0..calls.len()).map(start));
                     for step in 0..3 {
@@ -218,7 +206,7 @@ fn head() -> Head {
         id: "id".to_owned(),
         created: 1,
         model: "m".to_owned(),
-        text_tools: Vec::new(),
+        custom_tools: Vec::new(),
         namespaces: HashMap::new(),
         include_usage: Some(true),
         echo: Vec::new(),
@@ -232,7 +220,7 @@ fn ending(pieces: &[Piece], incomplete: bool) -> Ending {
         false => Finish::EndTurn,
     };
     Ending {
-        finishes: BTreeMap::from([(0, (finish.given(has_calls), String::new()))]),
+        finishes: BTreeMap::from([(0, (finish.with_calls(has_calls), String::new()))]),
         usage: Some(Usage {
             input: 10,
             output: 5,

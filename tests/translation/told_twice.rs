@@ -1,7 +1,7 @@
 //! What an upstream says in two ways in one frame is told once.
 
-use holdfast::translate::Stream;
-use holdfast::wire::Dialect;
+use holdfast::unversioned::translate::Stream;
+use holdfast::unversioned::wire::Dialect;
 
 use super::answers::{context, data_of, essence, understood};
 

@@ -1,7 +1,9 @@
 //! What one dialect knows of tools and another does not.
 
-use holdfast::translate::{self, Form, Known, TextTools, Translated, TranslationInput};
-use holdfast::wire::Dialect;
+use holdfast::unversioned::translate::{
+    self, ChatQuirks, CustomTools, Form, Translated, TranslationInput,
+};
+use holdfast::unversioned::wire::Dialect;
 use serde_json::{Value, json};
 
 use super::calls::{after_call, answer, shown, unchecked};
@@ -266,12 +268,12 @@ fn tools_of_text_stay_where_they_are_known() {
         seed: "seed",
         now: 1,
     };
-    let translated = translate::for_provider(
+    let translated = translate::request_with(
         &ask,
         None,
-        Known {
-            text_tools: TextTools::AsTheyAre,
-            ..Known::default()
+        ChatQuirks {
+            custom_tools: CustomTools::Unchanged,
+            ..ChatQuirks::default()
         },
     )
     .unwrap();
@@ -464,7 +466,7 @@ fn tools_of_vendors_are_mapped_or_named() {
         for (client, tool) in clients {
             for upstream in others(client) {
                 if upstream == home && client != home && home != Dialect::Gemini {
-                    // Known by its type, it is passed on.
+                    // ChatQuirks by its type, it is passed on.
                     let (sent, translated) = sent(client, upstream, &asked(client, json!([tool])));
                     assert_eq!(sent["tools"][0]["type"], name, "{sent}");
                     assert!(translated.dropped.is_empty());

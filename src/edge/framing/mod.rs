@@ -6,8 +6,6 @@
 pub mod request;
 pub mod response;
 
-pub use crate::chunked;
-
 /// How the length of a body is determined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {

@@ -24,7 +24,7 @@ impl Attempt<'_> {
             return Err(refusal);
         };
         if let Some(signatures) = self.signatures.take() {
-            signatures.forget_returned();
+            signatures.forget_used();
         }
         log::info!("the upstream refused reasoning signatures, retrying without them: {refusal}");
         if logs::request_log::upstream::is_logged() {

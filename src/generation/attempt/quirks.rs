@@ -1,12 +1,12 @@
 //! Differences between providers of the same dialect.
 
-use crate::translate::neutral::ids::CallIds;
-use crate::translate::{Known, TextTools};
+use crate::translate::neutral::ids::CallIdFormat;
+use crate::translate::{ChatQuirks, CustomTools};
 
 /// The properties of the provider at this address, for one of its models.
-pub fn known(base_url: &str, model: &str) -> Known {
-    Known {
-        text_tools: text_tools(base_url, model),
+pub fn known(base_url: &str, model: &str) -> ChatQuirks {
+    ChatQuirks {
+        custom_tools: text_tools(base_url, model),
         call_ids: call_ids(base_url, model),
     }
 }
@@ -15,7 +15,7 @@ pub fn known(base_url: &str, model: &str) -> Known {
 ///
 /// OpenAI does from GPT-5 on and refuses them for GPT-4o (openai/openai-node, pull request 2023). So does Azure, which
 /// serves the same models. Other providers are assumed not to.
-fn text_tools(base_url: &str, model: &str) -> TextTools {
+fn text_tools(base_url: &str, model: &str) -> CustomTools {
     const HOSTS: [&str; 4] = [
         "api.openai.com",
         ".openai.azure.com",
@@ -33,14 +33,14 @@ fn text_tools(base_url: &str, model: &str) -> TextTools {
         .and_then(|digits| digits.parse::<u32>().ok())
         .is_some_and(|generation| generation >= 5);
     match is_openais && is_new {
-        true => TextTools::AsTheyAre,
-        false => TextTools::AsFunctions,
+        true => CustomTools::Unchanged,
+        false => CustomTools::AsFunctions,
     }
 }
 
 /// The format of tool call ids. Mistral's models accept nine letters only, also at other providers: the library that builds
 /// their prompts checks it (`mistral-common`).
-fn call_ids(base_url: &str, model: &str) -> CallIds {
+fn call_ids(base_url: &str, model: &str) -> CallIdFormat {
     const MODELS: [&str; 8] = [
         "mistral",
         "ministral",
@@ -59,8 +59,8 @@ fn call_ids(base_url: &str, model: &str) -> CallIds {
         || host.ends_with(".mistral.ai")
         || words.any(|word| MODELS.contains(&word));
     match is_mistrals {
-        true => CallIds::NineLetters,
-        false => CallIds::Usual,
+        true => CallIdFormat::NineAlphanumeric,
+        false => CallIdFormat::OfDialect,
     }
 }
 
@@ -93,7 +93,7 @@ mod tests {
             ("http://127.0.0.1:8000/v1", "gpt-5", false),
             ("https://api.deepseek.com", "deepseek-chat", false),
         ] {
-            let known = text_tools(url, model) == TextTools::AsTheyAre;
+            let known = text_tools(url, model) == CustomTools::Unchanged;
             assert_eq!(known, is_known, "{url} {model}");
         }
     }
@@ -120,7 +120,7 @@ mod tests {
             ("http://127.0.0.1:8000/v1", "gpt-5", false),
             ("http://127.0.0.1:8000/v1", "dolphin-amistral", false),
         ] {
-            let is_known = call_ids(url, model) == CallIds::NineLetters;
+            let is_known = call_ids(url, model) == CallIdFormat::NineAlphanumeric;
             assert_eq!(is_known, is_mistrals, "{url} {model}");
         }
     }

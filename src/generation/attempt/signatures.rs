@@ -1,4 +1,4 @@
-//! The reasoning signatures of one request's client.
+//! The stored signatures of a client, as one request uses them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,20 +9,20 @@ use parking_lot::Mutex;
 use crate::session::signature_store::{Client, Place, SignatureStore};
 use crate::translate::signature_cache::{Entry, Key, SignatureCache};
 
-/// The most bytes of signatures that are added to one request: more than any model reads. Without the limit a small request
-/// could become as large as the store.
+/// The most that one request gets, in bytes: more than any model reads. Without a limit, a small request could become as
+/// large as the store.
 const MOST: usize = 16 * 1024 * 1024;
 
-/// The signatures of one client, and those that this request has used.
+/// The signatures of one client, and those that this request got.
 #[derive(Debug)]
 pub struct ClientSignatures {
     signatures: Arc<SignatureStore>,
     client: Client,
-    given: Mutex<Given>,
+    used: Mutex<Used>,
 }
 
 #[derive(Debug, Default)]
-struct Given {
+struct Used {
     places: HashSet<Place>,
     bytes: usize,
 }
@@ -32,31 +32,32 @@ impl ClientSignatures {
         Self {
             signatures: Arc::clone(signatures),
             client: signatures.client(client),
-            given: Mutex::default(),
+            used: Mutex::default(),
         }
     }
 
-    /// Forgets the signatures that this request has used, since the upstream refused them.
-    pub fn forget_returned(&self) {
-        let given = self.given.lock();
-        self.signatures.forget(self.client, &given.places);
+    /// Removes the signatures that this request got: its upstream has refused them.
+    pub fn forget_used(&self) {
+        let used = self.used.lock();
+        self.signatures.forget(self.client, &used.places);
     }
 }
 
 impl SignatureCache for ClientSignatures {
-    /// Returns each entry once per request.
+    /// Each entry is returned once, however often a request refers to it.
     fn find(&self, key: Key<'_>) -> Option<Entry> {
-        let (place, kept) = self.signatures.find(self.client, key, Instant::now())?;
-        let mut given = self.given.lock();
-        if given.bytes + kept.bytes() > MOST || !given.places.insert(place) {
+        let (place, entry) = self.signatures.find(self.client, key, Instant::now())?;
+        let mut used = self.used.lock();
+        if used.bytes + entry.bytes() > MOST || !used.places.insert(place) {
             return None;
         }
-        given.bytes += kept.bytes();
-        Some(Entry::clone(&kept))
+        used.bytes += entry.bytes();
+        Some(Entry::clone(&entry))
     }
 
-    fn keep(&self, key: Key<'_>, kept: Entry) {
-        self.signatures.keep(self.client, key, kept, Instant::now());
+    fn store(&self, key: Key<'_>, entry: Entry) {
+        self.signatures
+            .store(self.client, key, entry, Instant::now());
     }
 }
 
@@ -64,13 +65,13 @@ impl SignatureCache for ClientSignatures {
 mod tests {
     use super::*;
     use crate::translate::neutral::{Family, Signature};
-    use crate::translate::signature_cache::{By, LONGEST};
+    use crate::translate::signature_cache::{KeyPart, LONGEST};
     use crate::wire::Dialect;
 
     fn by_call(id: &str) -> Key<'_> {
         Key {
             upstream: Dialect::Messages,
-            by: By::Call(id),
+            part: KeyPart::Call(id),
         }
     }
 
@@ -90,14 +91,14 @@ mod tests {
         let most = MOST / LONGEST;
         let answer = ClientSignatures::new(&signatures, "");
         for id in 0..most + 2 {
-            answer.keep(by_call(&id.to_string()), largest());
+            answer.store(by_call(&id.to_string()), largest());
         }
         let request = ClientSignatures::new(&signatures, "");
         assert!(request.find(by_call("0")).is_some());
         assert!(request.find(by_call("0")).is_none(), "once");
         let found = (1..most + 2).filter(|id| request.find(by_call(&id.to_string())).is_some());
         assert_eq!(found.count(), most - 1);
-        request.forget_returned();
+        request.forget_used();
         let next = ClientSignatures::new(&signatures, "");
         assert!(next.find(by_call("0")).is_none());
         assert!(next.find(by_call(&(most + 1).to_string())).is_some());

@@ -33,7 +33,7 @@ impl Attempt<'_> {
         let mut reservation = self.generation.reserve(needed)?;
         let cache = self.signature_cache(self.request.form);
         let known = quirks::known(call.target.base_url, &self.upstream_model.name);
-        let translated = translate::for_provider(&input, cache, known);
+        let translated = translate::request_with(&input, cache, known);
         let mut translated = translated.map_err(|why| self.untranslatable(&why))?;
         if !translated.dropped.is_empty() {
             let dropped = translated.dropped.join(", ");

@@ -1,4 +1,4 @@
-//! Legacy completions: a prompt in, its continuation out, by way of a chat (spec/dialects.md 0.3).
+//! Legacy completions, translated as a chat of one message.
 
 use serde_json::{Value, json};
 
@@ -6,33 +6,31 @@ use super::write_answer::{finish_reason, usage};
 use crate::json::fields::Put;
 use crate::translate::neutral::answer::{Answer, Block, Ending, Head};
 use crate::translate::neutral::event::Event;
-use crate::translate::neutral::parts::stops;
 use crate::translate::neutral::{
-    Given, Object, Part, Request, Role, Sampling, Turn, Untranslatable,
+    BlockId, LazyObject, LazyValue, Part, Request, Role, Sampling, Turn, Untranslatable,
 };
 
-/// What a client that says nothing is taken to want.
+/// The prompt where the client sends none.
 const NO_PROMPT: &str = "Complete this:";
 
 /// Reads a request.
 ///
 /// # Errors
-/// Where it wants what no chat gives: several prompts or tokens completed, the prompt in the answer, what stands
-/// between two texts.
-pub fn request(mut body: Object<'_>) -> Result<Request<'_>, Untranslatable> {
+/// When it needs what no chat supports: several prompts, prompts as tokens, `echo`, `suffix`.
+pub fn request(mut body: LazyObject<'_>) -> Result<Request<'_>, Untranslatable> {
     if body.flag("echo") == Some(true) {
         return Err(Untranslatable::new("echo", "a prompt is not repeated"));
     }
-    if body.full_text("suffix").is_some() {
+    if body.nonempty_text("suffix").is_some() {
         let why = "only what follows a prompt can be completed";
         return Err(Untranslatable::new("suffix", why));
     }
     let prompt = prompt(body.take("prompt"))?;
     Ok(Request {
-        model: body.text("model").unwrap_or_default(),
+        model: body.text_or_empty("model"),
         stream: body.flag("stream").unwrap_or(false),
         turns: vec![Turn::new(Role::User, Part::text(prompt))],
-        stop: stops(body.list_of("stop")),
+        stop: body.list_of("stop").nonempty_texts(),
         sampling: Sampling {
             max_tokens: body.count("max_tokens"),
             temperature: body.number("temperature"),
@@ -46,12 +44,12 @@ pub fn request(mut body: Object<'_>) -> Result<Request<'_>, Untranslatable> {
     })
 }
 
-fn prompt(given: Option<Given<'_>>) -> Result<String, Untranslatable> {
+fn prompt(given: Option<LazyValue<'_>>) -> Result<String, Untranslatable> {
     let refused = |why| Err(Untranslatable::new("prompt", why));
     let text = match given {
-        Some(Given::String(text)) => text,
-        Some(Given::List(mut prompts)) => match (prompts.next(), prompts.next()) {
-            (Some(Given::String(text)), None) => text,
+        Some(LazyValue::String(text)) => text,
+        Some(LazyValue::List(mut prompts)) => match (prompts.next(), prompts.next()) {
+            (Some(LazyValue::String(text)), None) => text,
             (Some(_), None) => return refused("must be text, not tokens"),
             _ => return refused("must be one text"),
         },
@@ -77,7 +75,7 @@ impl Writer {
 
     /// Writes one event that is neither the end nor an error.
     pub fn put(&mut self, event: Event, out: &mut Vec<u8>) {
-        if let Event::TextDelta { choice, text, .. } = event {
+        if let Event::TextDelta(BlockId { choice, .. }, text) = event {
             let choice =
                 json!({"index": choice, "text": text, "logprobs": null, "finish_reason": null});
             write(&object(&self.head, vec![choice]), out);
@@ -129,11 +127,11 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
 mod tests {
 
     use super::*;
-    use crate::translate::neutral::given;
+    use crate::translate::neutral::lazy;
 
     fn read(body: Value) -> Result<Request<'static>, String> {
         let body = body.to_string();
-        let body = given::open(body.as_bytes()).map_err(|why| why.to_string())?;
+        let body = lazy::open(body.as_bytes()).map_err(|why| why.to_string())?;
         let request = request(body).map_err(|why| why.to_string())?;
         Ok(request.into_owned())
     }

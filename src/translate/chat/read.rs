@@ -1,12 +1,13 @@
-//! Chat requests, read (spec/dialects.md 1).
+//! Reading Chat requests.
 
-use crate::translate::content_parts::{By, pieces, text};
-use crate::translate::neutral::capabilities::{Direction, Place};
-use crate::translate::neutral::given::List;
-use crate::translate::neutral::parts::{cache, function, stops};
+use crate::translate::content_parts::{Author, read_parts, text};
+use crate::translate::neutral::lazy::LazyList;
+use crate::translate::neutral::parts::{cache, function};
+use crate::translate::neutral::place::{Direction, Place};
 use crate::translate::neutral::{
-    Family, Given, Google, Hosted, ImageShape, Object, Output, Part, Request, Role, Sampling,
-    Signature, Text, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch,
+    Family, Google, Hosted, ImageShape, LazyObject, LazyValue, Output, Part, Parts, Request, Role,
+    Sampling, Signature, Text, Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable,
+    WebSearch,
 };
 use crate::translate::openai::{allowed_tools, choice_word, custom_tool, schema_output, tier};
 use crate::wire::Dialect;
@@ -16,22 +17,24 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 /// Reads a request.
 ///
 /// # Errors
-/// Where it says something that nobody else could be told.
-pub fn request(mut body: Object<'_>, way: Direction) -> Result<Request<'_>> {
+/// When it has something that cannot be translated.
+pub fn request(mut body: LazyObject<'_>, way: Direction) -> Result<Request<'_>> {
     let mut request = Request {
-        model: body.text("model").unwrap_or_default(),
+        model: body.text_or_empty("model"),
         stream: body.flag("stream").unwrap_or(false),
         parallel: body.flag("parallel_tool_calls"),
-        stop: stops(body.list_of("stop")),
-        cache_key: body.full_text("prompt_cache_key"),
+        stop: body.list_of("stop").nonempty_texts(),
+        cache_key: body.nonempty_text("prompt_cache_key"),
         user_id: body.text("user").or_else(|| body.text("safety_identifier")),
         metadata: body.json(&["metadata"]),
-        service_tier: body.word("service_tier").as_deref().and_then(tier),
-        verbosity: body.word("verbosity").or_else(|| {
+        service_tier: body.keyword("service_tier").as_deref().and_then(tier),
+        verbosity: body.keyword("verbosity").or_else(|| {
             let mut text = body.object("text")?;
-            text.word("verbosity")
+            text.keyword("verbosity")
         }),
-        modalities: stops(body.list_of("modalities"))
+        modalities: body
+            .list_of("modalities")
+            .nonempty_texts()
             .into_iter()
             .map(|modality| modality.to_ascii_lowercase())
             .collect(),
@@ -63,10 +66,10 @@ pub fn request(mut body: Object<'_>, way: Direction) -> Result<Request<'_>> {
     if let Some(options) = body.object("web_search_options") {
         request.web_search = Some(WebSearch::read(options));
     }
-    for definition in body.list("tools").filter_map(Given::object) {
+    for definition in body.list("tools").filter_map(LazyValue::object) {
         tool(definition, &mut request);
     }
-    for definition in body.list("functions").filter_map(Given::object) {
+    for definition in body.list("functions").filter_map(LazyValue::object) {
         request.tools.extend(function(definition));
     }
     request.tool_choice = body
@@ -74,42 +77,42 @@ pub fn request(mut body: Object<'_>, way: Direction) -> Result<Request<'_>> {
         .or_else(|| body.take("function_call"))
         .and_then(choice);
     let messages = match body.take("messages") {
-        Some(Given::List(messages)) => messages,
+        Some(LazyValue::List(messages)) => messages,
         Some(_) => return Err(Untranslatable::new("messages", "must be a list")),
         None => return Ok(request),
     };
     for (index, message) in messages.enumerate() {
         let place = Place::new("messages", index, way);
         match message {
-            Given::Object(message) => self::message(message, &place, &mut request)?,
-            _ => return Err(place.refused("must be an object")),
+            LazyValue::Object(message) => self::message(message, &place, &mut request)?,
+            _ => return Err(place.error("must be an object")),
         }
     }
     Ok(request)
 }
 
-fn output(mut format: Object<'_>) -> Output {
-    match format.word("type").as_deref() {
+fn output(mut format: LazyObject<'_>) -> Output {
+    match format.keyword("type").as_deref() {
         Some("json_object") => Output::JsonObject,
         Some("json_schema") => schema_output(format.object("json_schema").unwrap_or_default()),
         _ => Output::Text,
     }
 }
 
-fn image_shape(mut config: Object<'_>) -> ImageShape {
+fn image_shape(mut config: LazyObject<'_>) -> ImageShape {
     ImageShape {
-        aspect_ratio: config.full_text("aspect_ratio"),
-        size: config.full_text("image_size"),
+        aspect_ratio: config.nonempty_text("aspect_ratio"),
+        size: config.nonempty_text("image_size"),
     }
 }
 
-fn tool(mut definition: Object<'_>, request: &mut Request) {
+fn tool(mut definition: LazyObject<'_>, request: &mut Request) {
     for (key, name) in [
         ("code_execution", "codeExecution"),
         ("url_context", "urlContext"),
     ] {
         if let Some(given) = definition.json(&[key]) {
-            let tool = Hosted::of_google(name, given.as_str());
+            let tool = Hosted::of_gemini(name, given.as_str());
             request.hosted.push(tool);
             return;
         }
@@ -118,7 +121,7 @@ fn tool(mut definition: Object<'_>, request: &mut Request) {
         request.web_search.get_or_insert_default();
         return;
     }
-    let kind = definition.word("type").unwrap_or_default();
+    let kind = definition.keyword("type").unwrap_or_default();
     let has_schema = SCHEMAS.iter().any(|key| definition.contains(key));
     match kind.as_str() {
         kind if kind.starts_with("web_search") => {
@@ -129,7 +132,7 @@ fn tool(mut definition: Object<'_>, request: &mut Request) {
             request.tools.extend(custom_tool(custom));
         }
         kind if !matches!(kind, "" | "function" | "custom") && !has_schema => {
-            // Anthropic's have the date of their version behind them, but for one.
+            // The types of Anthropic's tools end with a date, except one.
             let is_dated = kind.ends_with(|c: char| c.is_ascii_digit());
             let home = match is_dated || kind == "mcp_toolset" {
                 true => Dialect::Messages,
@@ -148,16 +151,16 @@ fn tool(mut definition: Object<'_>, request: &mut Request) {
     }
 }
 
-/// Members by which a tool is a function, whatever its type.
+/// A tool with one of these members is a function, whatever its type.
 const SCHEMAS: [&str; 3] = ["function", "parameters", "input_schema"];
 
-fn choice(value: Given<'_>) -> Option<ToolChoice> {
+fn choice(value: LazyValue<'_>) -> Option<ToolChoice> {
     let mut object = match value {
-        Given::String(word) => return choice_word(&word),
-        Given::Object(object) => object,
+        LazyValue::String(word) => return choice_word(&word),
+        LazyValue::Object(object) => object,
         _ => return None,
     };
-    let kind = object.word("type").unwrap_or_default();
+    let kind = object.keyword("type").unwrap_or_default();
     if kind == "allowed_tools" {
         let allowed = object.object("allowed_tools").unwrap_or(object);
         return Some(allowed_tools(allowed));
@@ -166,15 +169,19 @@ fn choice(value: Given<'_>) -> Option<ToolChoice> {
         .object("function")
         .or_else(|| object.object("custom"))
         .unwrap_or(object);
-    match named.full_text("name") {
+    match named.nonempty_text("name") {
         Some(name) => Some(ToolChoice::Tool(name)),
         None if kind.starts_with("web_search") => Some(ToolChoice::WebSearch),
         None => choice_word(&kind).or(Some(ToolChoice::Hosted(kind))),
     }
 }
 
-fn message<'a>(mut message: Object<'a>, place: &Place, request: &mut Request<'a>) -> Result<()> {
-    let role = message.word("role").unwrap_or_default();
+fn message<'a>(
+    mut message: LazyObject<'a>,
+    place: &Place,
+    request: &mut Request<'a>,
+) -> Result<()> {
+    let role = message.keyword("role").unwrap_or_default();
     let content = message.list_of("content");
     let said = place.member("content");
     match role.as_str() {
@@ -188,7 +195,7 @@ fn message<'a>(mut message: Object<'a>, place: &Place, request: &mut Request<'a>
             }
         }
         "assistant" => {
-            let plain = content.plain().filter(|_| message.is_empty());
+            let plain = Parts::raw_from(&content).filter(|_| message.is_empty());
             let parts = match plain {
                 Some(plain) => plain,
                 None => assistant(message, content, &said)?.into(),
@@ -197,9 +204,9 @@ fn message<'a>(mut message: Object<'a>, place: &Place, request: &mut Request<'a>
         }
         "tool" | "function" => {
             let result = ToolResult {
-                call_id: message.text("tool_call_id").unwrap_or_default(),
-                name: message.full_text("name"),
-                parts: pieces(content, By::Tool, &said)?,
+                call_id: message.text_or_empty("tool_call_id"),
+                name: message.nonempty_text("name"),
+                parts: read_parts(content, Author::Tool, &said)?,
                 cache: cache(&mut message),
                 ..ToolResult::default()
             };
@@ -207,43 +214,47 @@ fn message<'a>(mut message: Object<'a>, place: &Place, request: &mut Request<'a>
             request.turns.push(turn);
         }
         "user" => {
-            let parts = match content.plain() {
+            let parts = match Parts::raw_from(&content) {
                 Some(plain) => plain,
-                None => pieces(content, By::User, &said)?.into(),
+                None => read_parts(content, Author::User, &said)?.into(),
             };
             request.turns.push(Turn::new(Role::User, parts));
         }
         other => {
             let why = format!("there is no role {other:?}");
-            return Err(place.member("role").refused(why));
+            return Err(place.member("role").error(why));
         }
     }
     Ok(())
 }
 
-fn assistant(mut message: Object<'_>, content: List<'_>, place: &Place) -> Result<Vec<Part>> {
+fn assistant(
+    mut message: LazyObject<'_>,
+    content: LazyList<'_>,
+    place: &Place,
+) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
     let reasoning = message
-        .full_text("reasoning_content")
-        .or_else(|| message.full_text("reasoning"));
+        .nonempty_text("reasoning_content")
+        .or_else(|| message.nonempty_text("reasoning"));
     if let Some(text) = reasoning {
         parts.push(Part::Reasoning {
             text,
             signature: None,
         });
     }
-    parts.extend(pieces(content, By::Model, place)?);
-    // Where answers with pictures have them (OpenRouter's documentation, "Image generation").
-    parts.extend(pieces(message.list("images"), By::Model, place)?);
-    parts.extend(message.full_text("refusal").map(Part::Refusal));
-    let calls = message.list("tool_calls").filter_map(Given::object);
+    parts.extend(read_parts(content, Author::Model, place)?);
+    // The images of answers (OpenRouter's documentation, "Image generation").
+    parts.extend(read_parts(message.list("images"), Author::Model, place)?);
+    parts.extend(message.nonempty_text("refusal").map(Part::Refusal));
+    let calls = message.list("tool_calls").filter_map(LazyValue::object);
     parts.extend(calls.filter_map(call).map(Part::ToolCall));
     if let Some(mut legacy) = message.object("function_call")
-        && let Some(name) = legacy.full_text("name")
+        && let Some(name) = legacy.nonempty_text("name")
     {
         parts.push(Part::ToolCall(ToolCall {
             name,
-            arguments: legacy.text("arguments").unwrap_or_default(),
+            arguments: legacy.text_or_empty("arguments"),
             ..ToolCall::default()
         }));
     }
@@ -251,9 +262,9 @@ fn assistant(mut message: Object<'_>, content: List<'_>, place: &Place) -> Resul
     Ok(parts)
 }
 
-fn call(mut call: Object<'_>) -> Option<ToolCall> {
-    let is_custom = call.word("type").as_deref() == Some("custom");
-    let id = call.text("id").unwrap_or_default();
+fn call(mut call: LazyObject<'_>) -> Option<ToolCall> {
+    let is_custom = call.keyword("type").as_deref() == Some("custom");
+    let id = call.text_or_empty("id");
     let signature = call
         .object("extra_content")
         .and_then(|mut extra| extra.object("google"))
@@ -261,10 +272,10 @@ fn call(mut call: Object<'_>) -> Option<ToolCall> {
         .and_then(|signature| Signature::read(&signature, Family::Gemini));
     let mut function = call.object("function").or_else(|| call.object("custom"))?;
     let arguments = function.take_any(&["arguments", "input"]);
-    let arguments = arguments.map(Given::into_text).unwrap_or_default();
+    let arguments = arguments.map(LazyValue::into_text).unwrap_or_default();
     Some(ToolCall {
         id,
-        name: function.full_text("name")?,
+        name: function.nonempty_text("name")?,
         arguments,
         is_custom,
         signature,

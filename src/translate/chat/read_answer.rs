@@ -1,13 +1,12 @@
-//! Chat answers, read: streams chunk by chunk, and whole ones (spec/dialects.md 5.6).
+//! Reading Chat answers: streams chunk by chunk, and whole ones.
 
-use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-use crate::json::fields::{Fields, list_of, object};
-use crate::translate::neutral::event::{self, Citation};
+use super::read_choice::{ChoiceReader, Kind};
+use crate::json::fields::{Fields, object};
+use crate::translate::neutral::event;
 use crate::translate::neutral::ids::Mint;
-use crate::translate::neutral::search::Texts;
-use crate::translate::neutral::{Event, Family, Finish, Signature, media};
+use crate::translate::neutral::{Event, Finish};
 use crate::wire::choice_error;
 
 /// Reads the chunks of one answer.
@@ -15,39 +14,7 @@ use crate::wire::choice_error;
 pub struct Reader {
     mint: Mint,
     started: bool,
-    choices: Vec<Choice>,
-}
-
-#[derive(Debug, Default)]
-struct Choice {
-    index: u32,
-    blocks: u32,
-    running: Option<(Kind, u32)>,
-    texts: Texts,
-    calls: Vec<Call>,
-    has_finished: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Text,
-    Reasoning,
-    Refusal,
-}
-
-#[derive(Debug, Default)]
-struct Call {
-    index: u64,
-    id: String,
-    /// The id is the upstream's, not made here.
-    has_id: bool,
-    name: String,
-    /// Arguments that came before the name.
-    waiting: String,
-    arguments: String,
-    signature: Option<Signature>,
-    block: Option<u32>,
-    has_ended: bool,
+    choices: Vec<ChoiceReader>,
 }
 
 impl Reader {
@@ -62,14 +29,14 @@ impl Reader {
     /// Reads one chunk, or a whole answer.
     pub fn read(&mut self, mut chunk: Map<String, Value>, events: &mut Vec<Event>) {
         if let Some(error) = chunk.take("error") {
-            events.push(event::error_of(error));
+            events.push(event::error(error));
             return;
         }
         let choices = chunk.list("choices");
         if !self.started && (!choices.is_empty() || chunk.contains_key("id")) {
             self.started = true;
             events.push(Event::Start {
-                id: chunk.full_text("id"),
+                id: chunk.nonempty_text("id"),
                 created: chunk.count("created").filter(|created| *created > 0),
             });
         }
@@ -78,16 +45,13 @@ impl Reader {
         }
     }
 
-    /// The stream has ended with `[DONE]`, which some upstreams find reason enough to give none.
+    /// Reads the end of a stream, `[DONE]`. Some upstreams send it without a finish reason.
     pub fn done(&mut self, events: &mut Vec<Event>) {
         for choice in &mut self.choices {
             if choice.has_finished {
                 continue;
             }
-            let is_call = choice
-                .calls
-                .last()
-                .is_some_and(|call| serde_json::from_str::<IgnoredAny>(&call.arguments).is_ok());
+            let is_call = choice.ends_with_call();
             choice.end_calls(&mut self.mint, events);
             choice.has_finished = true;
             events.push(Event::Finish {
@@ -108,19 +72,16 @@ impl Reader {
             .and_then(|index| u32::try_from(index).ok())
             .unwrap_or(0);
         let error = choice_error::of(&object);
-        // The text of a completion. Together (recorded through Hugging Face's router by pydantic-ai) repeats there what
-        // it says in `delta`.
+        // The text of a legacy completion. Together (recorded through Hugging Face's router by pydantic-ai) repeats there
+        // the text of `delta`.
         let text = match object.contains_key("delta") {
             true => None,
-            false => object.full_text("text"),
+            false => object.nonempty_text("text"),
         };
         let at = match self.choices.iter().position(|known| known.index == index) {
             Some(at) => at,
             None => {
-                self.choices.push(Choice {
-                    index,
-                    ..Choice::default()
-                });
+                self.choices.push(ChoiceReader::new(index));
                 self.choices.len() - 1
             }
         };
@@ -134,25 +95,27 @@ impl Reader {
             choice.delta(delta, &mut self.mint, events);
         }
         if let Some(text) = text {
-            choice.said(Kind::Text, text, events);
+            choice.text(Kind::Text, text, events);
         }
         if let Some(error) = error {
-            events.push(event::error_of(error));
+            events.push(event::error(error));
             return;
         }
-        if let Some(reason) = object.full_text("finish_reason") {
+        if let Some(reason) = object.nonempty_text("finish_reason") {
             choice.end_calls(&mut self.mint, events);
             choice.has_finished = true;
             events.push(Event::Finish {
                 choice: index,
                 finish: finish(&reason),
-                native: object.full_text("native_finish_reason").unwrap_or(reason),
+                native: object
+                    .nonempty_text("native_finish_reason")
+                    .unwrap_or(reason),
             });
         }
     }
 }
 
-/// A whole message, its calls by their places: their ids may be one.
+/// A whole message with its calls numbered: their ids may be equal.
 fn numbered(mut message: Map<String, Value>) -> Map<String, Value> {
     if let Some(Value::Array(calls)) = message.get_mut("tool_calls") {
         for (at, call) in calls.iter_mut().enumerate() {
@@ -170,289 +133,5 @@ fn finish(reason: &str) -> Finish {
         "length" | "max_tokens" => Finish::MaxTokens,
         "content_filter" => Finish::ContentFilter,
         _ => Finish::EndTurn,
-    }
-}
-
-impl Call {
-    fn has_all_arguments(&self) -> bool {
-        let arguments = self.arguments.trim_end();
-        arguments.ends_with('}') && serde_json::from_str::<IgnoredAny>(arguments).is_ok()
-    }
-}
-
-impl Choice {
-    fn delta(&mut self, mut delta: Map<String, Value>, mint: &mut Mint, events: &mut Vec<Event>) {
-        let details = delta.list("reasoning_details");
-        let reasoning = delta.take_any(&["reasoning_content", "reasoning"]);
-        match reasoning {
-            Some(reasoning) => self.said(Kind::Reasoning, text_of(reasoning), events),
-            None => {
-                let texts = details.into_iter().filter_map(object);
-                let texts: String = texts.filter_map(|mut detail| detail.text("text")).collect();
-                self.said(Kind::Reasoning, texts, events);
-            }
-        }
-        if let Some(content) = delta.take("content") {
-            self.said(Kind::Text, text_of(content), events);
-        }
-        if let Some(refusal) = delta.full_text("refusal") {
-            self.said(Kind::Refusal, refusal, events);
-        }
-        for annotation in delta.list("annotations").into_iter().filter_map(object) {
-            self.annotation(annotation, events);
-        }
-        for image in delta.list("images").into_iter().filter_map(object) {
-            self.image(image, events);
-        }
-        let mut told = Vec::new();
-        for call in delta.list("tool_calls").into_iter().filter_map(object) {
-            self.call(call, &mut told, mint, events);
-        }
-        if let Some(legacy) = delta.object("function_call") {
-            let mut call = Map::new();
-            call.insert("index".to_owned(), 0.into());
-            call.insert("function".to_owned(), legacy.into());
-            self.call(call, &mut told, mint, events);
-        }
-    }
-
-    /// The block that goes on, or a new one.
-    fn block(&mut self, kind: Kind) -> u32 {
-        match self.running {
-            Some((running, block)) if running == kind => block,
-            _ => {
-                let block = self.new_block();
-                self.running = Some((kind, block));
-                block
-            }
-        }
-    }
-
-    fn new_block(&mut self) -> u32 {
-        self.blocks += 1;
-        self.blocks - 1
-    }
-
-    fn said(&mut self, kind: Kind, text: String, events: &mut Vec<Event>) {
-        if text.is_empty() {
-            return;
-        }
-        let block = self.block(kind);
-        if kind == Kind::Text {
-            self.texts.add(block, &text);
-        }
-        let choice = self.index;
-        events.push(match kind {
-            Kind::Text => Event::TextDelta {
-                choice,
-                block,
-                text,
-            },
-            Kind::Reasoning => Event::ReasoningDelta {
-                choice,
-                block,
-                text,
-            },
-            Kind::Refusal => Event::RefusalDelta {
-                choice,
-                block,
-                text,
-            },
-        });
-    }
-
-    fn annotation(&mut self, mut annotation: Map<String, Value>, events: &mut Vec<Event>) {
-        let Some(mut citation) = annotation.object("url_citation") else {
-            return;
-        };
-        let range = (citation.count("start_index"), citation.count("end_index"));
-        let range = range.0.zip(range.1).filter(|(start, end)| start < end);
-        let place = range.and_then(|range| self.texts.in_block(range));
-        let citation = Citation {
-            url: citation.text("url").unwrap_or_default(),
-            title: citation.text("title").unwrap_or_default(),
-            cited_text: String::new(),
-            range: place.map(|(_, range)| range),
-        };
-        let block = place.map_or_else(|| self.block(Kind::Text), |(block, _)| block);
-        events.push(Event::Citation {
-            choice: self.index,
-            block,
-            citation,
-        });
-    }
-
-    fn image(&mut self, mut image: Map<String, Value>, events: &mut Vec<Event>) {
-        let url = image
-            .object("image_url")
-            .and_then(|mut url| url.text("url"));
-        let Some((mime, data)) = url.as_deref().and_then(media::data_url) else {
-            return;
-        };
-        self.running = None;
-        let block = self.new_block();
-        events.push(Event::ImageOut {
-            choice: self.index,
-            block,
-            mime: mime.unwrap_or_else(|| "image/png".to_owned()),
-            data: data.to_owned(),
-        });
-    }
-
-    /// `told`: the calls that the same chunk has told of.
-    fn call(
-        &mut self,
-        mut delta: Map<String, Value>,
-        told: &mut Vec<usize>,
-        mint: &mut Mint,
-        events: &mut Vec<Event>,
-    ) {
-        let id = delta.text("id").unwrap_or_default();
-        let signature = delta
-            .object("extra_content")
-            .and_then(|mut extra| extra.object("google"))
-            .and_then(|mut google| google.text("thought_signature"))
-            .and_then(|signature| Signature::read(&signature, Family::Gemini));
-        let index = delta.count("index");
-        let mut function = delta
-            .object("function")
-            .or_else(|| delta.object("custom"))
-            .unwrap_or_default();
-        let name = function.text("name").unwrap_or_default();
-        let arguments = match function.take_any(&["arguments", "input"]) {
-            Some(Value::String(text)) => text,
-            Some(other) => other.to_string(),
-            None => String::new(),
-        };
-        let at = match self.place(index, &id, &name, !arguments.is_empty(), told) {
-            Some(at) => at,
-            None => {
-                let is_at_known_index = self.calls.iter().any(|call| Some(call.index) == index);
-                if index.is_none() || is_at_known_index {
-                    self.end_calls(mint, events);
-                }
-                self.calls.push(Call {
-                    index: index.unwrap_or(self.calls.len() as u64),
-                    ..Call::default()
-                });
-                self.calls.len() - 1
-            }
-        };
-        told.push(at);
-        let Some(call) = self.calls.get_mut(at) else {
-            return;
-        };
-        if call.id.is_empty() {
-            call.has_id = !id.is_empty();
-            call.id = id;
-        }
-        if call.name.is_empty() {
-            call.name = name;
-        }
-        call.signature = call.signature.take().or(signature);
-        call.waiting.push_str(&arguments);
-        if !call.name.is_empty() {
-            self.announce(at, mint, events);
-        }
-    }
-
-    /// Which call a delta goes on with; `None` for a new one.
-    fn place(
-        &self,
-        index: Option<u64>,
-        id: &str,
-        name: &str,
-        has_arguments: bool,
-        told: &[usize],
-    ) -> Option<usize> {
-        let at = match index {
-            Some(index) => self.calls.iter().rposition(|call| call.index == index),
-            None if !id.is_empty() => self.calls.iter().rposition(|call| call.id == id),
-            None => self.calls.len().checked_sub(1),
-        }?;
-        let call = self.calls.get(at)?;
-        // Some upstreams give all their calls one index or none. Others repeat the name with each delta, or change the id.
-        let has_other_name = !call.name.is_empty() && call.name != name;
-        let is_another = !name.is_empty()
-            && (told.contains(&at)
-                || match (call.has_id, id) {
-                    (true, "") => {
-                        let is_next = index.is_none() && has_arguments && call.has_all_arguments();
-                        has_other_name || is_next
-                    }
-                    (true, id) => call.id != id,
-                    (false, _) => has_other_name || call.has_all_arguments(),
-                });
-        (!is_another).then_some(at)
-    }
-
-    fn announce(&mut self, at: usize, mint: &mut Mint, events: &mut Vec<Event>) {
-        let next = self.blocks;
-        let choice = self.index;
-        let Some(call) = self.calls.get_mut(at).filter(|call| !call.has_ended) else {
-            return;
-        };
-        let block = match call.block {
-            Some(block) => block,
-            None => {
-                self.running = None;
-                self.blocks += 1;
-                call.block = Some(next);
-                if call.id.is_empty() {
-                    call.id = mint.call();
-                }
-                events.push(Event::ToolStart {
-                    choice,
-                    block: next,
-                    id: call.id.clone(),
-                    name: call.name.clone(),
-                    signature: call.signature.take(),
-                });
-                next
-            }
-        };
-        if !call.waiting.is_empty() {
-            let delta = std::mem::take(&mut call.waiting);
-            call.arguments.push_str(&delta);
-            events.push(Event::ToolArgs {
-                choice,
-                block,
-                delta,
-            });
-        }
-    }
-
-    fn end_calls(&mut self, mint: &mut Mint, events: &mut Vec<Event>) {
-        for at in 0..self.calls.len() {
-            if let Some(call) = self.calls.get_mut(at)
-                && call.name.is_empty()
-                && (!call.id.is_empty() || !call.waiting.is_empty())
-            {
-                call.name = format!("tool_{}", call.index);
-            }
-            if self.calls.get(at).is_some_and(|call| !call.name.is_empty()) {
-                self.announce(at, mint, events);
-            }
-            let choice = self.index;
-            if let Some(call) = self.calls.get_mut(at).filter(|call| !call.has_ended)
-                && let Some(block) = call.block
-            {
-                call.has_ended = true;
-                events.push(Event::ToolEnd { choice, block });
-            }
-        }
-    }
-}
-
-/// The text of a string, a part, or lists of them.
-fn text_of(value: Value) -> String {
-    match value {
-        Value::String(text) => text,
-        Value::Array(_) => list_of(value).into_iter().map(text_of).collect(),
-        Value::Object(mut part) => part
-            .take_any(&["text", "content"])
-            .map(text_of)
-            .unwrap_or_default(),
-        _ => String::new(),
     }
 }

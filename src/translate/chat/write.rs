@@ -1,42 +1,41 @@
-//! Chat requests, written (spec/dialects.md 1).
+//! Writing Chat requests.
 
 use serde_json::{Map, Value, json};
 
+use super::write_tools;
 use crate::json::fields::{Put, object_of, set};
-use crate::translate::neutral::capabilities::{self, Feature, cannot};
-use crate::translate::neutral::ids::{CallIds, Distinct};
+use crate::translate::neutral::capabilities::{self, Feature, unsupported};
+use crate::translate::neutral::ids::{CallIdFormat, UpstreamCallIds};
 use crate::translate::neutral::names::Names;
 use crate::translate::neutral::parts::{self, function_arguments, texts_of};
 use crate::translate::neutral::{
-    Family, List, Output, Part, Parts, Request, Role, Source, Text, Tool, ToolCall, ToolChoice,
-    ToolResult, Turn, Untranslatable, Written, fold, ids, media, repair, schema,
+    Family, JsonBody, JsonList, Part, Parts, Request, Role, Source, Text, ToolCall, ToolResult,
+    Turn, Untranslatable, ids, media, repair, schema,
 };
-use crate::translate::openai::{
-    LONGEST_NAME, flagged, is_reasoning, mime_of, output_name, tier_word,
-};
+use crate::translate::openai::{LONGEST_NAME, is_reasoning, mime_of, result_text, tier_word};
 use crate::wire::Dialect;
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
-/// How an upstream is told of tools that take text.
+/// How custom tools are written, whose input is text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TextTools {
-    /// As functions with one text.
+pub enum CustomTools {
+    /// As functions with one string.
     #[default]
     AsFunctions,
-    AsTheyAre,
+    Unchanged,
 }
 
-/// What is known of a provider of chats beside its dialect.
+/// In what a provider differs from its dialect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Known {
-    pub text_tools: TextTools,
-    pub call_ids: CallIds,
+pub struct ChatQuirks {
+    pub custom_tools: CustomTools,
+    pub call_ids: CallIdFormat,
 }
 
-/// Whether an answer may be of this kind (OpenAI's OpenAPI document, `ResponseModalities`). Pictures are asked for like
-/// that where other vendors' models make them in chats, which their names tell.
-fn takes(modality: &str, model: &str) -> bool {
+/// Whether a model accepts this modality of answers (OpenAI's OpenAPI document, `ResponseModalities`). Other vendors'
+/// image models, recognised by name, accept `image`.
+fn accepts_modality(modality: &str, model: &str) -> bool {
     match modality {
         "text" | "audio" => true,
         "image" => model.contains("image"),
@@ -47,20 +46,28 @@ fn takes(modality: &str, model: &str) -> bool {
 /// Writes a request for `model`.
 ///
 /// # Errors
-/// For media that cannot be said.
-pub fn request(request: Request, model: &str, names: &Names, known: Known) -> Result<Written> {
-    let mut request = capabilities::sayable(request, Dialect::Chat);
-    if known.text_tools == TextTools::AsFunctions {
+/// For media that the dialect does not support.
+pub fn request(
+    request: Request,
+    model: &str,
+    names: &Names,
+    quirks: ChatQuirks,
+) -> Result<JsonBody> {
+    let mut request = capabilities::without_dropped(request, Dialect::Chat);
+    if quirks.custom_tools == CustomTools::AsFunctions {
         as_functions(&mut request);
     }
-    repair::begun(&mut request.system, &mut request.turns);
-    let mut body = Written::default();
+    repair::ensure_turn(&mut request.system, &mut request.turns);
+    let mut body = JsonBody::default();
     body.insert("model".to_owned(), model.into());
-    let turns = repair::shown_by_the_user(request.turns);
-    let turns = repair::tool_turns(turns, Distinct::of(Dialect::Chat, known.call_ids));
+    let turns = repair::move_media_to_user(request.turns);
+    let turns = repair::tool_turns(
+        turns,
+        UpstreamCallIds::with_format(Dialect::Chat, quirks.call_ids),
+    );
     let above = request.system.iter().map(|text| text.text.len());
     let weight = turns.iter().map(Turn::weight).chain(above).sum();
-    let mut messages = List::expecting(weight);
+    let mut messages = JsonList::expecting(weight);
     system(request.system, &mut messages)?;
     for turn in turns {
         let weight = turn.weight();
@@ -85,7 +92,7 @@ pub fn request(request: Request, model: &str, names: &Names, known: Known) -> Re
         let stop: Vec<String> = request.stop.into_iter().take(4).collect();
         body.insert("stop".to_owned(), stop.into());
     }
-    tools(
+    write_tools::tools(
         &mut body,
         request.tools,
         request.tool_choice,
@@ -101,7 +108,7 @@ pub fn request(request: Request, model: &str, names: &Names, known: Known) -> Re
         }
         body.insert("web_search_options".to_owned(), options.into());
     }
-    output(request.output, &mut body);
+    write_tools::output(request.output, &mut body);
     let short = |name| ids::short(name, LONGEST_NAME);
     set(&mut body, "user", request.user_id.map(short));
     set(&mut body, "prompt_cache_key", request.cache_key.map(short));
@@ -112,7 +119,7 @@ pub fn request(request: Request, model: &str, names: &Names, known: Known) -> Re
     );
     set(&mut body, "verbosity", request.verbosity);
     let mut modalities = request.modalities;
-    modalities.retain(|modality| takes(modality, model));
+    modalities.retain(|modality| accepts_modality(modality, model));
     if !modalities.is_empty() {
         body.insert("modalities".to_owned(), modalities.into());
     }
@@ -129,7 +136,7 @@ pub fn request(request: Request, model: &str, names: &Names, known: Known) -> Re
     Ok(body)
 }
 
-/// Makes functions of tools of text, also where they have been called.
+/// Turns custom tools, and calls of them, into functions.
 fn as_functions(request: &mut Request) {
     for tool in request.tools.iter_mut().filter(|tool| tool.is_custom) {
         tool.is_custom = false;
@@ -146,8 +153,8 @@ fn as_functions(request: &mut Request) {
     }
 }
 
-/// A message of system text; none for none.
-fn system(mut texts: Vec<Text>, messages: &mut List) -> Result<()> {
+/// Writes a system message, if there is text.
+fn system(mut texts: Vec<Text>, messages: &mut JsonList) -> Result<()> {
     let role = ("role", "system".into());
     match texts.len() {
         0 => Ok(()),
@@ -166,7 +173,7 @@ fn system(mut texts: Vec<Text>, messages: &mut List) -> Result<()> {
     }
 }
 
-fn turn(turn: Turn, names: &Names, messages: &mut List) -> Result<()> {
+fn turn(turn: Turn, names: &Names, messages: &mut JsonList) -> Result<()> {
     match turn.role {
         Role::System => {
             let texts = turn.parts.into_iter().filter_map(|part| match part {
@@ -180,10 +187,10 @@ fn turn(turn: Turn, names: &Names, messages: &mut List) -> Result<()> {
     }
 }
 
-/// Results first, each a message of its own; what they show that is no text comes behind the last of them.
-fn user(parts: Parts<'_>, messages: &mut List) -> Result<()> {
+/// Writes results first, each as its own message; their parts that are not text follow in a message of the user.
+fn user(parts: Parts<'_>, messages: &mut JsonList) -> Result<()> {
     let role = ("role", "user".into());
-    if let Parts::Plains(_) = parts {
+    if let Parts::RawTexts(_) = parts {
         messages.open([role], "content")?;
         for part in parts {
             if let Some(part) = self::content(part)? {
@@ -192,16 +199,16 @@ fn user(parts: Parts<'_>, messages: &mut List) -> Result<()> {
         }
         return messages.close([]);
     }
-    let mut shown = Vec::new();
-    let mut said = Vec::with_capacity(parts.len());
+    let mut media = Vec::new();
+    let mut others = Vec::with_capacity(parts.len());
     for part in parts {
         match part {
-            Part::ToolResult(result) => shown.extend(tool_result(result, messages)?),
-            other => said.push(other),
+            Part::ToolResult(result) => media.extend(tool_result(result, messages)?),
+            other => others.push(other),
         }
     }
-    if let ([], [Part::Text(_) | Part::Refusal(_)]) = (shown.as_slice(), said.as_slice())
-        && let Some(Part::Text(Text { text, .. }) | Part::Refusal(text)) = said.pop()
+    if let ([], [Part::Text(_) | Part::Refusal(_)]) = (media.as_slice(), others.as_slice())
+        && let Some(Part::Text(Text { text, .. }) | Part::Refusal(text)) = others.pop()
     {
         return match text.is_empty() {
             true => Ok(()),
@@ -209,10 +216,10 @@ fn user(parts: Parts<'_>, messages: &mut List) -> Result<()> {
         };
     }
     messages.push_list([role], "content", |content| {
-        for shown in shown {
-            content.push(shown)?;
+        for part in media {
+            content.push(part)?;
         }
-        for part in said {
+        for part in others {
             if let Some(part) = self::content(part)? {
                 content.push(part)?;
             }
@@ -227,7 +234,7 @@ fn text(text: String) -> Value {
 }
 
 fn content(part: Part) -> Result<Option<Value>> {
-    let cannot = |thing| Err(cannot(thing, Dialect::Chat));
+    let cannot = |feature| Err(unsupported(feature, Dialect::Chat));
     Ok(Some(match part {
         Part::Text(text) if text.text.is_empty() => return Ok(None),
         Part::Text(text) => self::text(text.text),
@@ -236,8 +243,8 @@ fn content(part: Part) -> Result<Option<Value>> {
             let url = match source {
                 Source::Data { mime, data } => media::url_of(&mime, &data),
                 Source::Url(url) => url,
-                Source::FileId(_) => return cannot(Feature::KeptImage),
-                Source::Text(_) => return cannot(Feature::OddImage),
+                Source::FileId(_) => return cannot(Feature::StoredImage),
+                Source::Text(_) => return cannot(Feature::UncommonImage),
             };
             let mut image = object_of([("url", url.into())]);
             if let Some(detail) = detail {
@@ -254,7 +261,7 @@ fn content(part: Part) -> Result<Option<Value>> {
                 Source::Data { mime, data } => media::url_of(&mime, &data),
                 Source::Url(url) => url,
                 Source::FileId(_) | Source::Text(_) => {
-                    return cannot(Feature::Foreign);
+                    return cannot(Feature::ForeignFile);
                 }
             };
             json!({"type": "video_url", "video_url": {"url": url}})
@@ -284,10 +291,10 @@ fn content(part: Part) -> Result<Option<Value>> {
     }))
 }
 
-/// Writes the message of a result. Returns what of it is no text.
-fn tool_result(result: ToolResult, messages: &mut List) -> Result<Vec<Value>> {
+/// Writes the message of a result. Returns its parts that are not text.
+fn tool_result(result: ToolResult, messages: &mut JsonList) -> Result<Vec<Value>> {
     let (text, others) = texts_of(result.parts);
-    let shown = others
+    let media = others
         .into_iter()
         .map(content)
         .filter_map(Result::transpose)
@@ -295,13 +302,13 @@ fn tool_result(result: ToolResult, messages: &mut List) -> Result<Vec<Value>> {
     messages.push_object([
         ("role", "tool".into()),
         ("tool_call_id", result.call_id.into()),
-        ("content", flagged(text, result.is_error).into()),
+        ("content", result_text(text, result.is_error).into()),
     ])?;
-    Ok(shown)
+    Ok(media)
 }
 
-/// Writes what the model said.
-fn assistant(parts: Parts<'_>, names: &Names, messages: &mut List) -> Result<()> {
+/// Writes a message of the assistant.
+fn assistant(parts: Parts<'_>, names: &Names, messages: &mut JsonList) -> Result<()> {
     let mut text = String::new();
     let mut reasoning = Vec::new();
     let mut calls = Vec::new();
@@ -355,99 +362,4 @@ fn call(call: ToolCall, names: &Names) -> Value {
         );
     }
     value
-}
-
-fn tools(
-    body: &mut Written,
-    tools: Vec<Tool>,
-    choice: Option<ToolChoice>,
-    parallel: Option<bool>,
-    names: &Names,
-) -> Result<()> {
-    if tools.is_empty() {
-        return Ok(());
-    }
-    let is_custom = |name: &str| tools.iter().any(|tool| tool.name == name && tool.is_custom);
-    let named = |name: &str| match is_custom(name) {
-        true => json!({"type": "custom", "custom": {"name": names.wire(name)}}),
-        false => json!({"type": "function", "function": {"name": names.wire(name)}}),
-    };
-    let choice = choice.map(|choice| match choice {
-        ToolChoice::Auto | ToolChoice::WebSearch | ToolChoice::Hosted(_) => json!("auto"),
-        ToolChoice::None => json!("none"),
-        ToolChoice::Required => json!("required"),
-        ToolChoice::Tool(name) => named(&name),
-        ToolChoice::Allowed {
-            required,
-            names: allowed,
-        } => {
-            let mode = if required { "required" } else { "auto" };
-            let tools: Vec<Value> = allowed.iter().map(|name| named(name)).collect();
-            json!({"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}})
-        }
-    });
-    let mut definitions = List::expecting(tools.iter().map(Tool::weight).sum());
-    for tool in tools {
-        let weight = tool.weight();
-        definition(tool, names, &mut definitions)?;
-        definitions.advance(weight);
-    }
-    body.set_list("tools", definitions);
-    set(body, "tool_choice", choice);
-    set(body, "parallel_tool_calls", parallel);
-    Ok(())
-}
-
-fn definition(tool: Tool, names: &Names, definitions: &mut List) -> Result<()> {
-    let name = names.wire(&tool.name);
-    if tool.is_custom {
-        let mut custom = json!({"name": name});
-        if let Some(description) = tool.description {
-            custom.put("description", description.into());
-        }
-        if let Some(grammar) = tool.grammar {
-            custom.put(
-                "format",
-                json!({"type": "grammar",
-                "grammar": {"definition": grammar.definition, "syntax": grammar.syntax}}),
-            );
-        }
-        return definitions.push(json!({"type": "custom", "custom": custom}));
-    }
-    let mut function = json!({"name": name});
-    if let Some(description) = tool.description {
-        function.put("description", description.into());
-    }
-    function.put("parameters", Value::Null);
-    if let Some(strict) = tool.strict {
-        function.put("strict", strict.into());
-    }
-    let definition = json!({"type": "function", "function": function});
-    let parameters = fold::object(&tool.schema, Dialect::Chat).unwrap_or_default();
-    drop(tool.schema);
-    definitions.push_with(&definition, &["function", "parameters"], &parameters)
-}
-
-fn output(output: Output, body: &mut Written) {
-    let format = match output {
-        Output::Text => return,
-        Output::JsonObject => json!({"type": "json_object"}),
-        Output::JsonSchema {
-            name,
-            description,
-            schema,
-            strict,
-        } => {
-            let mut inner = json!({"name": output_name(name), "schema": null});
-            if let Some(description) = description {
-                inner.put("description", description.into());
-            }
-            if let Some(strict) = strict {
-                inner.put("strict", strict.into());
-            }
-            body.set_deep(&["response_format", "json_schema", "schema"], schema);
-            json!({"type": "json_schema", "json_schema": inner})
-        }
-    };
-    body.insert("response_format".to_owned(), format);
 }

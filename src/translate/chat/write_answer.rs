@@ -1,4 +1,4 @@
-//! Chat answers, written: streams chunk by chunk, and whole ones (spec/dialects.md 4.3, 5.3).
+//! Writing Chat answers: streams chunk by chunk, and whole ones.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::json::fields::Put;
 use crate::translate::neutral::answer::{Answer, Block, Choice, Ending, Head, arguments};
 use crate::translate::neutral::event::Citation;
-use crate::translate::neutral::search::Texts;
-use crate::translate::neutral::{Event, Family, Finish, Signature, media};
+use crate::translate::neutral::search::TextOffsets;
+use crate::translate::neutral::{BlockId, Event, Family, Finish, Signature, media};
 use crate::wire::usage::Usage;
 
 /// Writes the chunks of one answer.
@@ -22,10 +22,10 @@ pub struct Writer {
 struct Progress {
     last_reasoning: Option<u32>,
     calls: HashMap<u32, Call>,
-    /// How many calls were begun.
+    /// The number of calls.
     begun: usize,
     images: usize,
-    texts: Texts,
+    texts: TextOffsets,
 }
 
 #[derive(Debug)]
@@ -46,19 +46,11 @@ impl Writer {
     /// Writes one event that is neither the end nor an error.
     pub fn put(&mut self, event: Event, out: &mut Vec<u8>) {
         match event {
-            Event::TextDelta {
-                choice,
-                block,
-                text,
-            } => {
+            Event::TextDelta(BlockId { choice, block }, text) => {
                 self.progress(choice, out).texts.add(block, &text);
                 self.delta(choice, json!({"content": text}), out);
             }
-            Event::ReasoningDelta {
-                choice,
-                block,
-                text,
-            } => {
+            Event::ReasoningDelta(BlockId { choice, block }, text) => {
                 let progress = self.progress(choice, out);
                 let before = progress.last_reasoning.replace(block);
                 if before.is_some_and(|before| before != block) {
@@ -66,7 +58,7 @@ impl Writer {
                 }
                 self.delta(choice, json!({"reasoning_content": text}), out);
             }
-            Event::RefusalDelta { choice, text, .. } => {
+            Event::RefusalDelta(BlockId { choice, .. }, text) => {
                 self.delta(choice, json!({"refusal": text}), out);
             }
             Event::ToolStart {
@@ -76,11 +68,7 @@ impl Writer {
                 name,
                 signature,
             } => self.tool(choice, block, &id, &name, signature, out),
-            Event::ToolArgs {
-                choice,
-                block,
-                delta,
-            } => {
+            Event::ToolArgs(BlockId { choice, block }, delta) => {
                 let Some(call) = self.call(choice, block) else {
                     return;
                 };
@@ -92,7 +80,7 @@ impl Writer {
                 };
                 self.delta(choice, json!({"tool_calls": delta}), out);
             }
-            Event::ToolEnd { choice, block } => {
+            Event::ToolEnd(BlockId { choice, block }) => {
                 let Some(call) = self.call(choice, block) else {
                     return;
                 };
@@ -102,11 +90,7 @@ impl Writer {
                 let delta = json!([{"index": call.place, "function": {"arguments": "{}"}}]);
                 self.delta(choice, json!({"tool_calls": delta}), out);
             }
-            Event::Citation {
-                choice,
-                block,
-                citation,
-            } => {
+            Event::Citation(BlockId { choice, block }, citation) => {
                 let texts = &self.progress(choice, out).texts;
                 let annotation = annotation(&citation, block, texts);
                 self.delta(choice, json!({"annotations": [annotation]}), out);
@@ -119,11 +103,11 @@ impl Writer {
                 progress.images += 1;
                 self.delta(choice, json!({"images": [image(index, &mime, &data)]}), out);
             }
-            // Searches are known by what is cited of them.
+            // The dialect reports citations only, not searches.
             Event::Start { .. }
-            | Event::Search { .. }
-            | Event::ReasoningSignature { .. }
-            | Event::ReasoningOpaque { .. }
+            | Event::Search(_, _)
+            | Event::ReasoningSignature(_, _)
+            | Event::ReasoningOpaque(_, _)
             | Event::Usage(_)
             | Event::Finish { .. }
             | Event::Error { .. } => {}
@@ -140,7 +124,7 @@ impl Writer {
                 "index": choice,
                 "delta": {},
                 "logprobs": null,
-                "finish_reason": finish_reason(&finish.given(begun > 0)),
+                "finish_reason": finish_reason(&finish.with_calls(begun > 0)),
                 "native_finish_reason": native.to_ascii_lowercase(),
             }]));
             if self.head.include_usage.is_none()
@@ -161,7 +145,7 @@ impl Writer {
         out.extend_from_slice(b"data: [DONE]\n\n");
     }
 
-    /// The state of a choice; its role is told with the first look at it.
+    /// The state of a choice. The first access writes its role.
     fn progress(&mut self, choice: u32, out: &mut Vec<u8>) -> &mut Progress {
         if !self.choices.contains_key(&choice) {
             let role = json!({"role": "assistant", "content": ""});
@@ -188,7 +172,7 @@ impl Writer {
         signature: Option<Signature>,
         out: &mut Vec<u8>,
     ) {
-        let is_text = self.head.text_tools.iter().any(|tool| tool == name);
+        let is_text = self.head.custom_tools.iter().any(|tool| tool == name);
         let progress = self.progress(choice, out);
         let place = progress.begun;
         progress.begun += 1;
@@ -236,13 +220,13 @@ fn write(chunk: &Value, out: &mut Vec<u8>) {
     out.extend_from_slice(format!("data: {chunk}\n\n").as_bytes());
 }
 
-/// Google's own place for a signature in a chat.
+/// The place of Google's signature in a chat.
 fn extra_content(signature: Option<Signature>) -> Option<Value> {
     let signature = signature.filter(|signature| signature.family == Family::Gemini)?;
     Some(json!({"google": {"thought_signature": signature.value}}))
 }
 
-fn annotation(citation: &Citation, block: u32, texts: &Texts) -> Value {
+fn annotation(citation: &Citation, block: u32, texts: &TextOffsets) -> Value {
     let range = citation.range.map(|range| texts.of_all(block, range));
     let (start, end) = range.unwrap_or((0, 0));
     json!({"type": "url_citation", "url_citation": {"start_index": start, "end_index": end,
@@ -306,11 +290,11 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
 }
 
 fn message(choice: &Choice, head: &Head) -> Value {
-    let text_tools: HashSet<&str> = head.text_tools.iter().map(String::as_str).collect();
+    let text_tools: HashSet<&str> = head.custom_tools.iter().map(String::as_str).collect();
     let mut text = String::new();
     let mut reasoning = Vec::new();
     let mut refusal = String::new();
-    let mut texts = Texts::default();
+    let mut texts = TextOffsets::default();
     let (mut calls, mut annotations, mut images) = (Vec::new(), Vec::new(), Vec::new());
     for (index, block) in &choice.blocks {
         match block {

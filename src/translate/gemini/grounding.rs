@@ -1,26 +1,26 @@
-//! What was searched for an answer, and what of it is cited, in Gemini's words: beside the text, at the end
-//! (spec/dialects.md 1.16).
+//! Web searches and citations in Gemini's grounding metadata, which follows the text.
 
+use crate::translate::neutral::BlockId;
 use serde_json::{Map, Value, json};
 
 use crate::json::fields::{Fields, object};
 use crate::translate::neutral::answer::{Block, Choice};
 use crate::translate::neutral::event::{Citation, Event};
-use crate::translate::neutral::search::{Found, Search, Texts, bytes, characters};
+use crate::translate::neutral::search::{FoundPage, Search, TextOffsets, bytes, characters};
 
-/// Citations of an answer that are looked at: each takes a walk through the text, and names a page once more.
+/// The most citations of an answer: each takes a scan of the text, and repeats a page.
 const MOST_CITATIONS: usize = 500;
-/// Bytes of a page's URL.
+/// The longest URL of a page, in bytes.
 const LONGEST_URL: usize = 8 * 1024;
 
-/// Gathers what is to be written.
+/// Collects the grounding metadata of a choice.
 #[derive(Debug, Default)]
 pub struct Grounding {
     text: String,
-    texts: Texts,
+    texts: TextOffsets,
     queries: Vec<String>,
-    pages: Vec<Found>,
-    /// Characters of the text, where known, and the page.
+    pages: Vec<FoundPage>,
+    /// The cited characters, where known, and the index of the page.
     supports: Vec<(Option<(u64, u64)>, usize)>,
 }
 
@@ -58,7 +58,7 @@ impl Grounding {
     }
 
     pub fn cited(&mut self, block: u32, citation: Citation) {
-        let page = self.page(Found {
+        let page = self.page(FoundPage {
             url: citation.url,
             title: citation.title,
         });
@@ -67,7 +67,7 @@ impl Grounding {
         self.supports.push((range, page));
     }
 
-    fn page(&mut self, page: Found) -> usize {
+    fn page(&mut self, page: FoundPage) -> usize {
         let known = self.pages.iter().position(|known| known.url == page.url);
         known.unwrap_or_else(|| {
             self.pages.push(page);
@@ -75,7 +75,7 @@ impl Grounding {
         })
     }
 
-    /// `None` where nothing was searched or cited.
+    /// The metadata; `None` without searches and citations.
     pub fn metadata(self) -> Option<Value> {
         if self.queries.is_empty() && self.pages.is_empty() {
             return None;
@@ -100,24 +100,24 @@ impl Grounding {
     }
 }
 
-/// Reads it, for an answer of this text: citations first, which belong to what was said, then searches.
+/// Reads the metadata of an answer with this text: citations, then searches.
 pub fn read(
     mut metadata: Map<String, Value>,
     choice: u32,
     text: &str,
-    texts: &Texts,
+    texts: &TextOffsets,
     mut block: impl FnMut() -> u32,
     events: &mut Vec<Event>,
 ) {
     let chunks = metadata.list("groundingChunks").into_iter();
-    let pages: Vec<Found> = chunks
+    let pages: Vec<FoundPage> = chunks
         .map(|chunk| {
             let mut page = object(chunk)
                 .and_then(|mut chunk| chunk.object("web"))
                 .unwrap_or_default();
-            Found {
-                url: page.text("uri").unwrap_or_default(),
-                title: page.text("title").unwrap_or_default(),
+            FoundPage {
+                url: page.text_or_empty("uri"),
+                title: page.text_or_empty("title"),
             }
         })
         .collect();
@@ -136,16 +136,15 @@ pub fn read(
             let index = index.as_u64().and_then(|index| usize::try_from(index).ok());
             let page = index.and_then(|index| pages.get(index));
             if let Some(page) = page.filter(|page| is_page(page)) {
-                events.push(Event::Citation {
-                    choice,
-                    block: place,
-                    citation: Citation {
+                events.push(Event::Citation(
+                    BlockId::new(choice, place),
+                    Citation {
                         url: page.url.clone(),
                         title: page.title.clone(),
                         cited_text: String::new(),
                         range: Some(range),
                     },
-                });
+                ));
             }
         }
     }
@@ -156,8 +155,8 @@ pub fn read(
     if queries.is_empty() && !pages.is_empty() {
         queries.push(String::new());
     }
-    // Which query found what is not told.
-    let mut found: Vec<Found> = pages;
+    // The metadata does not say which query found a page.
+    let mut found: Vec<FoundPage> = pages;
     found.retain(is_page);
     let last = queries.len().saturating_sub(1);
     for (index, query) in queries.into_iter().enumerate() {
@@ -165,15 +164,14 @@ pub fn read(
             true => std::mem::take(&mut found),
             false => Vec::new(),
         };
-        events.push(Event::Search {
-            choice,
-            block: block(),
-            search: Search { query, found },
-        });
+        events.push(Event::Search(
+            BlockId::new(choice, block()),
+            Search { query, found },
+        ));
     }
 }
 
-fn is_page(page: &Found) -> bool {
+fn is_page(page: &FoundPage) -> bool {
     (1..=LONGEST_URL).contains(&page.url.len()) && page.title.len() <= LONGEST_URL
 }
 
@@ -182,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_is_not_told_without_end() {
+    fn citations_are_limited() {
         let indices = vec![0; 2_000];
         let support = json!({"segment": {"endIndex": 4}, "groundingChunkIndices": indices});
         let read_of = |url: &str| {
@@ -190,14 +188,14 @@ mod tests {
                 "groundingChunks": [{"web": {"uri": url, "title": "t"}}],
                 "groundingSupports": vec![support.clone(); 20],
             });
-            let mut texts = Texts::default();
+            let mut texts = TextOffsets::default();
             texts.add(0, "said");
             let mut events = Vec::new();
             let metadata = metadata.as_object().cloned().unwrap_or_default();
             read(metadata, 0, "said", &texts, || 1, &mut events);
             events.len()
         };
-        // And the search itself.
+        // One more for the search itself.
         assert_eq!(read_of("https://a.example"), MOST_CITATIONS + 1);
         assert_eq!(read_of(&"u".repeat(LONGEST_URL + 1)), 1);
     }

@@ -1,29 +1,29 @@
-//! Calls whose arguments come in pieces, each with its path (`partialArgs` and `willContinue` of `FunctionCall` and
-//! `PartialArg`, Vertex AI API reference).
+//! Calls whose arguments come in pieces with paths (`partialArgs` and `willContinue` of `FunctionCall` and `PartialArg`,
+//! Vertex AI API reference).
 
 use serde_json::{Map, Value};
 
 use crate::json::fields::{Fields, object};
 use crate::translate::neutral::Signature;
 
-/// Elements of arrays that the paths of one call may leave out in all.
+/// How many array elements the paths of one call may skip in total.
 const PADDING: usize = 1024;
-/// Steps of a path at most: JSON that is deeper is not read by anybody.
+/// The most steps of a path: common parsers refuse deeper JSON.
 const STEPS: usize = 64;
 
-/// A call of which more is to come.
+/// An incomplete call.
 #[derive(Debug, Default)]
 pub struct Partial {
     pub id: Option<String>,
     pub name: String,
     pub signature: Option<Signature>,
     pub arguments: Map<String, Value>,
-    /// Elements that paths have left out.
+    /// The number of skipped elements.
     padding: usize,
 }
 
 impl Partial {
-    /// Whether `call` goes on with this one: it has no name, or the same id.
+    /// Whether `call` continues this one: it has the same id, or no name.
     pub fn is_continued_by(&self, call: &Map<String, Value>) -> bool {
         let text = |key| {
             let text = call.get(key).and_then(Value::as_str);
@@ -35,10 +35,10 @@ impl Partial {
         }
     }
 
-    /// Takes up a piece. Returns whether more is to come.
+    /// Adds a piece. Returns whether more follows.
     pub fn add(&mut self, mut call: Map<String, Value>, signature: Option<Signature>) -> bool {
         self.signature = self.signature.take().or(signature);
-        self.id = self.id.take().or(call.full_text("id"));
+        self.id = self.id.take().or(call.nonempty_text("id"));
         if let (true, Some(name)) = (self.name.is_empty(), call.text("name")) {
             self.name = name;
         }
@@ -99,7 +99,7 @@ enum Step {
     Index(usize),
 }
 
-/// The steps of a path to one place (RFC 9535): `$.a.b[0]['c d']`.
+/// The steps of a JSONPath to one place (RFC 9535): `$.a.b[0]['c d']`.
 fn steps(path: &str) -> Option<Vec<Step>> {
     let mut rest = path.strip_prefix('$')?;
     let mut steps = Vec::new();
@@ -115,7 +115,7 @@ fn steps(path: &str) -> Option<Vec<Step>> {
             }
             None => in_brackets(rest.strip_prefix('[')?)?,
         };
-        // Paths to several places have such.
+        // A wildcard refers to several places.
         if matches!(&step, Step::Key(key) if key == "*") || steps.len() == STEPS {
             return None;
         }
@@ -124,7 +124,7 @@ fn steps(path: &str) -> Option<Vec<Step>> {
     (!steps.is_empty()).then_some(steps)
 }
 
-/// What stands in brackets, and what behind them.
+/// The step in brackets, and the text after them.
 fn in_brackets(text: &str) -> Option<(Step, &str)> {
     let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'));
     let Some(quote) = quote else {

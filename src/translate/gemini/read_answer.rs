@@ -1,13 +1,13 @@
-//! Gemini answers, read: streams chunk by chunk, and whole ones (spec/dialects.md 5.6).
+//! Reading Gemini answers: streams chunk by chunk, and whole ones.
 
 use serde_json::{Map, Value};
 
 use super::grounding;
 use super::partial_call::Partial;
 use crate::json::fields::{Fields, object};
-use crate::translate::neutral::event;
 use crate::translate::neutral::ids::Mint;
-use crate::translate::neutral::search::Texts;
+use crate::translate::neutral::search::TextOffsets;
+use crate::translate::neutral::{BlockId, event};
 use crate::translate::neutral::{Event, Family, Finish, Signature};
 
 /// Reads the chunks of one answer.
@@ -24,11 +24,11 @@ struct Choice {
     blocks: u32,
     running: Option<(Kind, u32)>,
     has_content: bool,
-    /// What has been said, which citations count the bytes of.
+    /// The text so far; citations count its bytes.
     text: String,
-    texts: Texts,
+    texts: TextOffsets,
     grounding: Option<Map<String, Value>>,
-    /// A call of which more is to come.
+    /// A call that is incomplete.
     partial: Option<Partial>,
 }
 
@@ -53,19 +53,19 @@ impl Reader {
             chunk = inner;
         }
         if let Some(error) = chunk.take("error") {
-            events.push(event::error_of(error));
+            events.push(event::error(error));
             return;
         }
         if !std::mem::replace(&mut self.has_started, true) {
             events.push(Event::Start {
-                id: chunk.full_text("responseId"),
+                id: chunk.nonempty_text("responseId"),
                 created: None,
             });
         }
         let candidates = chunk.list("candidates");
         if candidates.is_empty()
             && let Some(mut feedback) = chunk.object("promptFeedback")
-            && let Some(native) = feedback.full_text("blockReason")
+            && let Some(native) = feedback.nonempty_text("blockReason")
         {
             events.push(Event::Finish {
                 choice: 0,
@@ -106,7 +106,7 @@ impl Reader {
         choice.grounding = candidate
             .object("groundingMetadata")
             .or(choice.grounding.take());
-        if let Some(native) = candidate.full_text("finishReason") {
+        if let Some(native) = candidate.nonempty_text("finishReason") {
             choice.end_call(&mut self.mint, events);
             choice.grounded(events);
             events.push(match finish(&native, choice.has_content) {
@@ -125,7 +125,7 @@ impl Reader {
     }
 }
 
-/// Why it ended; `None` for a failure of the model that left nothing.
+/// The finish reason; `None` for a failure of the model without content.
 fn finish(native: &str, has_content: bool) -> Option<Finish> {
     Some(match native {
         "MAX_TOKENS" => Finish::MaxTokens,
@@ -152,15 +152,17 @@ fn finish(native: &str, has_content: bool) -> Option<Finish> {
     })
 }
 
-/// Code that the vendor has run, and what it has put out, in words.
+/// The code that the vendor has run, or its output, as text.
 fn fenced(part: &mut Map<String, Value>) -> Option<String> {
     if let Some(mut code) = part.object("executableCode") {
-        let language = code.text("language").unwrap_or_default();
+        let language = code.text_or_empty("language");
         let language = language.to_ascii_lowercase();
-        let code = code.full_text("code")?;
+        let code = code.nonempty_text("code")?;
         return Some(format!("\n```{language}\n{}\n```\n", code.trim_end()));
     }
-    let output = part.object("codeExecutionResult")?.full_text("output")?;
+    let output = part
+        .object("codeExecutionResult")?
+        .nonempty_text("output")?;
     Some(format!("\n```\n{}\n```\n", output.trim_end()))
 }
 
@@ -183,22 +185,18 @@ impl Choice {
 
     fn part(&mut self, mut part: Map<String, Value>, mint: &mut Mint, events: &mut Vec<Event>) {
         let choice = self.index;
-        let signature = part.text("thoughtSignature").unwrap_or_default();
+        let signature = part.text_or_empty("thoughtSignature");
         let signature = Signature::read(&signature, Family::Gemini);
         if let Some(call) = part.object("functionCall") {
             self.call(call, signature, mint, events);
             return;
         }
         if part.flag("thought") == Some(true) {
-            // Of what is no text, like the pictures of a draft, nothing is told.
+            // Other thoughts, like draft images, are dropped.
             let text = part.text("text").or_else(|| fenced(&mut part));
             if let Some(text) = text.filter(|text| !text.is_empty()) {
                 let block = self.block(Kind::Thought);
-                events.push(Event::ReasoningDelta {
-                    choice,
-                    block,
-                    text,
-                });
+                events.push(Event::ReasoningDelta(BlockId { choice, block }, text));
             }
             if let Some(signature) = signature {
                 self.signed(signature, events);
@@ -211,11 +209,7 @@ impl Choice {
                 let block = self.block(Kind::Text);
                 self.texts.add(block, &text);
                 self.text.push_str(&text);
-                events.push(Event::TextDelta {
-                    choice,
-                    block,
-                    text,
-                });
+                events.push(Event::TextDelta(BlockId { choice, block }, text));
             }
             if let Some(signature) = signature {
                 self.signed(signature, events);
@@ -226,11 +220,7 @@ impl Choice {
             self.running = None;
             self.has_content = true;
             let block = self.new_block();
-            events.push(Event::TextDelta {
-                choice,
-                block,
-                text: words,
-            });
+            events.push(Event::TextDelta(BlockId { choice, block }, words));
             return;
         }
         if let Some(mut data) = part.object("inlineData") {
@@ -240,8 +230,8 @@ impl Choice {
             events.push(Event::ImageOut {
                 choice,
                 block,
-                mime: data.text("mimeType").unwrap_or_default(),
-                data: data.text("data").unwrap_or_default(),
+                mime: data.text_or_empty("mimeType"),
+                data: data.text_or_empty("data"),
             });
         }
     }
@@ -258,21 +248,20 @@ impl Choice {
         }
     }
 
-    /// A signature on words belongs to the thoughts before them, or stands for itself.
+    /// The signature of a text belongs to the thought before it, or to an empty one.
     fn signed(&mut self, signature: Signature, events: &mut Vec<Event>) {
         let block = match self.running {
             Some((Kind::Thought, block)) => block,
             _ => self.new_block(),
         };
         self.running = None;
-        events.push(Event::ReasoningSignature {
-            choice: self.index,
-            block,
+        events.push(Event::ReasoningSignature(
+            BlockId::new(self.index, block),
             signature,
-        });
+        ));
     }
 
-    /// Takes a call, or a piece of one. It is told when it is whole: its signature may come with any piece.
+    /// Reads a call, or a piece of one. It is written when it is complete: its signature may come with any piece.
     fn call(
         &mut self,
         call: Map<String, Value>,
@@ -284,11 +273,11 @@ impl Choice {
         if open.is_some_and(|open| !open.is_continued_by(&call)) {
             self.end_call(mint, events);
         }
-        // The end of a call may come twice.
-        let says_something = ["name", "args", "partialArgs"]
+        // Some upstreams end a call twice.
+        let has_content = ["name", "args", "partialArgs"]
             .iter()
             .any(|key| call.contains_key(*key));
-        if self.partial.is_none() && !says_something {
+        if self.partial.is_none() && !has_content {
             return;
         }
         let partial = self.partial.get_or_insert_default();
@@ -312,11 +301,10 @@ impl Choice {
             name: call.name,
             signature: call.signature,
         });
-        events.push(Event::ToolArgs {
-            choice,
-            block,
-            delta: Value::Object(call.arguments).to_string(),
-        });
-        events.push(Event::ToolEnd { choice, block });
+        events.push(Event::ToolArgs(
+            BlockId { choice, block },
+            Value::Object(call.arguments).to_string(),
+        ));
+        events.push(Event::ToolEnd(BlockId { choice, block }));
     }
 }

@@ -1,4 +1,4 @@
-//! Gemini requests, written (spec/dialects.md 1).
+//! Writing Gemini requests.
 
 use std::collections::HashMap;
 
@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 use super::schema::{Profile, clean};
 use crate::json::fields::{self, Put, set};
 use crate::translate::neutral::capabilities::{self, Feature};
-use crate::translate::neutral::ids::Distinct;
-use crate::translate::neutral::json_text::TOO_LARGE;
+use crate::translate::neutral::ids::UpstreamCallIds;
 use crate::translate::neutral::names::Names;
-use crate::translate::neutral::parts::{asked_for, object_of, texts_of};
+use crate::translate::neutral::parts::{object_of, output_instruction, texts_of};
+use crate::translate::neutral::untranslatable::TOO_LARGE;
 use crate::translate::neutral::{
-    Family, Json, List, Output, Part, Request, Role, Signature, Source, Text, Tier, Tool, ToolCall,
-    ToolChoice, ToolResult, Turn, Untranslatable, Wrap, Written, fold, given, media, repair,
+    Family, Json, JsonBody, JsonList, Output, Part, Request, Role, Signature, Source, Text, Tier,
+    Tool, ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, Wrap, lazy, media, repair,
     schema,
 };
 use crate::wire::Dialect;
@@ -21,40 +21,44 @@ use crate::wire::signatures::UNCHECKED;
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
-/// Of models: those from Gemini 3 on want their calls signed and by ids (spec/dialects.md 2.2, 3.7).
+/// The generation of a model. From Gemini 3 on, calls have ids and must be signed (ai.google.dev, "Thought signatures").
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Age {
-    Old,
-    New,
+enum Generation {
+    BeforeGemini3,
+    Gemini3,
 }
 
-impl Age {
+impl Generation {
     fn of(model: &str) -> Self {
         match model.starts_with("gemini-2") || model.starts_with("gemini-1") {
-            true => Self::Old,
-            false => Self::New,
+            true => Self::BeforeGemini3,
+            false => Self::Gemini3,
         }
     }
 }
 
-/// Writes a request for `model`, which stands in the path.
+/// Writes a request for `model`, which is in the path.
 ///
 /// # Errors
-/// For media that cannot be said.
-pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> {
-    let mut request = capabilities::sayable(request, Dialect::Gemini);
-    let mut body = Written::default();
-    let age = Age::of(model);
-    if age == Age::Old && !request.tools.is_empty() {
-        // Older models take a form of output or functions, not both.
+/// For media that the dialect does not support, and for schemas that are too large.
+pub fn request(request: Request, model: &str, names: &Names) -> Result<JsonBody> {
+    let mut request = capabilities::without_dropped(request, Dialect::Gemini);
+    let mut body = JsonBody::default();
+    let generation = Generation::of(model);
+    if generation == Generation::BeforeGemini3 && !request.tools.is_empty() {
+        // Older models accept an output format or functions, not both.
         let output = std::mem::take(&mut request.output);
-        request.system.extend(asked_for(&output));
+        request.system.extend(output_instruction(&output));
     }
     let mut system = request.system;
-    let mut turns: Vec<Turn> = request.turns.into_iter().map(without_system).collect();
-    repair::begun(&mut system, &mut turns);
+    let mut turns: Vec<Turn> = request
+        .turns
+        .into_iter()
+        .map(repair::system_as_user)
+        .collect();
+    repair::ensure_turn(&mut system, &mut turns);
     if !system.is_empty() {
-        let mut parts = List::expecting(system.iter().map(|text| text.text.len()).sum());
+        let mut parts = JsonList::expecting(system.iter().map(|text| text.text.len()).sum());
         for text in system {
             let weight = text.text.len();
             parts.push(fields::object_of([("text", text.text.into())]))?;
@@ -62,12 +66,15 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
         }
         body.set_wrapped("systemInstruction", Wrap::Object("parts"), parts);
     }
-    let turns = repair::merged(repair::tool_turns(turns, Distinct::new(Dialect::Gemini)));
+    let turns = repair::merge_turns(repair::tool_turns(
+        turns,
+        UpstreamCallIds::new(Dialect::Gemini),
+    ));
     let called = names_of_calls(&turns);
-    let mut contents = List::expecting(turns.iter().map(Turn::weight).sum());
+    let mut contents = JsonList::expecting(turns.iter().map(Turn::weight).sum());
     for turn in turns {
         let weight = turn.weight();
-        content(turn, names, &called, age, &mut contents)?;
+        content(turn, names, &called, generation, &mut contents)?;
         contents.advance(weight);
     }
     body.set_list("contents", contents);
@@ -128,21 +135,7 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
     Ok(body)
 }
 
-/// Instructions in the middle of a conversation become words of the user that say what they are.
-fn without_system(turn: Turn<'_>) -> Turn<'_> {
-    if turn.role != Role::System {
-        return turn;
-    }
-    let texts = turn.parts.into_iter().filter_map(|part| match part {
-        Part::Text(Text { text, .. }) if !text.trim().is_empty() => Some(Part::text(format!(
-            "<system-reminder>\n{text}\n</system-reminder>"
-        ))),
-        _ => None,
-    });
-    Turn::new(Role::User, texts.collect::<Vec<_>>())
-}
-
-/// Results say the name of what was called.
+/// The names of the called tools by id, which results repeat.
 fn names_of_calls(turns: &[Turn]) -> HashMap<String, String> {
     let parts = turns.iter().flat_map(|turn| &turn.parts);
     parts
@@ -153,7 +146,7 @@ fn names_of_calls(turns: &[Turn]) -> HashMap<String, String> {
         .collect()
 }
 
-/// Brings signatures to their calls. Clients whose calls have no place for one got it in the thoughts right before.
+/// Moves signatures to their calls. In dialects whose calls have none, the thought before the call has it.
 fn sign_calls(parts: &mut [Part]) {
     let mut thoughts: Option<&mut Option<Signature>> = None;
     for part in parts {
@@ -178,8 +171,8 @@ fn content(
     mut turn: Turn,
     names: &Names,
     called: &HashMap<String, String>,
-    age: Age,
-    contents: &mut List,
+    generation: Generation,
+    contents: &mut JsonList,
 ) -> Result<()> {
     let role = match turn.role {
         Role::Assistant => "model",
@@ -191,16 +184,18 @@ fn content(
     if contents.is_empty() && turn.role == Role::Assistant {
         contents.push(json!({"role": "user", "parts": [{"text": repair::OPENING}]}))?;
     }
-    let write = |parts: &mut List| {
+    let write = |parts: &mut JsonList| {
         for part in turn.parts {
             match part {
                 Part::ToolCall(call) => {
                     let is_first = !std::mem::replace(&mut has_calls, true);
-                    function_call(call, names, age, is_first, parts)?;
+                    function_call(call, names, generation, is_first, parts)?;
                 }
-                Part::ToolResult(result) => function_response(result, names, called, age, parts)?,
-                // What older models thought, they do not take back.
-                Part::Reasoning { .. } if age == Age::Old => {}
+                Part::ToolResult(result) => {
+                    function_response(result, names, called, generation, parts)?
+                }
+                // Older models do not accept their thoughts.
+                Part::Reasoning { .. } if generation == Generation::BeforeGemini3 => {}
                 other => {
                     if let Some(part) = self::part(other)? {
                         parts.push(part)?;
@@ -237,10 +232,10 @@ fn part(part: Part) -> Result<Option<Value>> {
                     json!({"fileData": {"mimeType": mime, "fileUri": url}})
                 }
                 Source::Text(text) => inline("text/plain", media::base64(text.as_bytes())),
-                Source::FileId(id) if media::is_googles(&id) => {
+                Source::FileId(id) if media::is_gemini_file(&id) => {
                     json!({"fileData": {"fileUri": id}})
                 }
-                Source::FileId(_) => return Err(capabilities::cannot(Feature::Foreign, Dialect::Gemini)),
+                Source::FileId(_) => return Err(capabilities::unsupported(Feature::ForeignFile, Dialect::Gemini)),
             })
         }
         Part::ToolCall(_) | Part::ToolResult(_) => None,
@@ -255,13 +250,13 @@ fn inline(mime: &str, data: String) -> Value {
 fn function_call(
     call: ToolCall,
     names: &Names,
-    age: Age,
+    generation: Generation,
     is_first: bool,
-    parts: &mut List,
+    parts: &mut JsonList,
 ) -> Result<()> {
     let args = object_of(&call);
     let mut said = json!({"name": names.wire(&call.name), "args": null});
-    if age == Age::New && !call.id.is_empty() {
+    if generation == Generation::Gemini3 && !call.id.is_empty() {
         said.put("id", call.id.into());
     }
     let mut part = fields::object_of([("functionCall", said)]);
@@ -269,7 +264,9 @@ fn function_call(
         Some(signature) if signature.family == Family::Gemini => {
             part.put("thoughtSignature", signature.value.into());
         }
-        _ if is_first && age == Age::New => part.put("thoughtSignature", UNCHECKED.into()),
+        _ if is_first && generation == Generation::Gemini3 => {
+            part.put("thoughtSignature", UNCHECKED.into())
+        }
         _ => {}
     }
     parts.push_with(&part, &["functionCall", "args"], &args)
@@ -279,13 +276,13 @@ fn function_response(
     result: ToolResult,
     names: &Names,
     called: &HashMap<String, String>,
-    age: Age,
-    parts: &mut List,
+    generation: Generation,
+    parts: &mut JsonList,
 ) -> Result<()> {
     let name = called.get(&result.call_id).map_or("", String::as_str);
     let (text, others) = texts_of(result.parts);
     let is_structured =
-        !result.is_error && text.trim_start().starts_with(['{', '[']) && given::is_valid(&text);
+        !result.is_error && text.trim_start().starts_with(['{', '[']) && lazy::is_valid(&text);
     let key = if result.is_error { "error" } else { "result" };
     let (value, structured) = match is_structured {
         true => (Value::Null, Some(Json::of(&text))),
@@ -295,7 +292,7 @@ fn function_response(
         ("name", names.wire(name).into()),
         ("response", fields::object_of([(key, value)])),
     ]);
-    if age == Age::New && !result.call_id.is_empty() {
+    if generation == Generation::Gemini3 && !result.call_id.is_empty() {
         response.put("id", result.call_id.into());
     }
     let part = fields::object_of([("functionResponse", response)]);
@@ -312,7 +309,7 @@ fn function_response(
 }
 
 fn tools(
-    body: &mut Written,
+    body: &mut JsonBody,
     mut tools: Vec<Tool>,
     choice: Option<ToolChoice>,
     names: &Names,
@@ -342,13 +339,17 @@ fn tools(
     if tools.is_empty() {
         return Ok(());
     }
-    let mut declared = List::expecting(tools.iter().map(Tool::weight).sum());
+    let mut declared = JsonList::expecting(tools.iter().map(Tool::weight).sum());
     for tool in tools {
         let weight = tool.weight();
         declared.push(declaration(tool, names)?)?;
         declared.advance(weight);
     }
-    body.set_wrapped("tools", Wrap::List("functionDeclarations"), declared);
+    body.set_wrapped(
+        "tools",
+        Wrap::ListOfObject("functionDeclarations"),
+        declared,
+    );
     if let Some(config) = config {
         body.insert(
             "toolConfig".to_owned(),
@@ -360,7 +361,7 @@ fn tools(
 
 fn declaration(tool: Tool, names: &Names) -> Result<Value> {
     let mut declaration = json!({"name": names.wire(&tool.name)});
-    // Of alternatives at the root `clean` keeps one.
+    // Without this, `clean` would keep only one alternative at the root.
     let (description, parameters) = match tool.is_custom {
         true => (
             schema::text_description(tool.description, tool.grammar),
@@ -368,7 +369,7 @@ fn declaration(tool: Tool, names: &Names) -> Result<Value> {
         ),
         false => (
             tool.description,
-            fold::object(&tool.schema, Dialect::Gemini),
+            schema::object(&tool.schema, Dialect::Gemini),
         ),
     };
     let what = format!("the tool {:?}", tool.name);
@@ -380,7 +381,7 @@ fn declaration(tool: Tool, names: &Names) -> Result<Value> {
     Ok(declaration)
 }
 
-/// A schema as the vendor takes it; `of` is what it is the schema of.
+/// A schema in the form that Gemini accepts; `of` says what it describes.
 fn cleaned(schema: &Json, of: &str) -> Result<Value> {
     let schema = schema.tree().ok_or_else(|| too_large(of))?;
     Ok(clean(&schema, Profile::Public))

@@ -1,4 +1,4 @@
-//! Gemini answers, written: streams chunk by chunk, and whole ones (spec/dialects.md 4.3, 5.5).
+//! Writing Gemini answers: streams chunk by chunk, and whole ones.
 
 use std::collections::BTreeMap;
 
@@ -8,18 +8,18 @@ use super::grounding::Grounding;
 use crate::json::fields::Put;
 use crate::translate::neutral::answer::{Answer, Block, Choice, Ending, Head};
 use crate::translate::neutral::parts::object_of_text;
-use crate::translate::neutral::{Event, Finish, Signature};
+use crate::translate::neutral::{BlockId, Event, Finish, Signature};
 use crate::wire::usage::Usage;
 
-/// Writes the chunks of one answer: as objects, which the caller frames.
+/// Writes the chunks of one answer as objects, which the caller frames.
 #[derive(Debug)]
 pub struct Writer {
     head: Head,
-    /// Calls under way, by choice and block: this dialect tells them whole.
+    /// The incomplete calls, by choice and block: the dialect has complete calls only.
     calls: BTreeMap<(u32, u32), Call>,
-    /// A signature that stands on the next call.
+    /// By choice, the signature for the next call.
     signatures: BTreeMap<u32, Signature>,
-    /// What was searched and cited, by choice: this dialect tells it last.
+    /// By choice, searches and citations: the last chunk has them.
     grounding: BTreeMap<u32, Grounding>,
 }
 
@@ -45,29 +45,17 @@ impl Writer {
     /// Writes one event that is neither the end nor an error.
     pub fn put(&mut self, event: Event, out: &mut Vec<Value>) {
         match event {
-            Event::TextDelta {
-                choice,
-                block,
-                text,
-            }
-            | Event::RefusalDelta {
-                choice,
-                block,
-                text,
-            } => {
+            Event::TextDelta(BlockId { choice, block }, text)
+            | Event::RefusalDelta(BlockId { choice, block }, text) => {
                 self.grounding.entry(choice).or_default().said(block, &text);
                 self.part(choice, json!({"text": text}), out);
             }
-            Event::ReasoningDelta { choice, text, .. } => {
+            Event::ReasoningDelta(BlockId { choice, .. }, text) => {
                 self.part(choice, json!({"text": text, "thought": true}), out);
             }
-            Event::ReasoningSignature {
-                choice, signature, ..
-            }
-            | Event::ReasoningOpaque {
-                choice, signature, ..
-            } => {
-                self.unsigned(choice, out);
+            Event::ReasoningSignature(BlockId { choice, .. }, signature)
+            | Event::ReasoningOpaque(BlockId { choice, .. }, signature) => {
+                self.flush_signature(choice, out);
                 self.signatures.insert(choice, signature);
             }
             Event::ToolStart {
@@ -87,29 +75,21 @@ impl Writer {
                 };
                 self.calls.insert((choice, block), call);
             }
-            Event::ToolArgs {
-                choice,
-                block,
-                delta,
-            } => {
+            Event::ToolArgs(BlockId { choice, block }, delta) => {
                 if let Some(call) = self.calls.get_mut(&(choice, block)) {
                     call.arguments.push_str(&delta);
                 }
             }
-            Event::ToolEnd { choice, block } => {
+            Event::ToolEnd(BlockId { choice, block }) => {
                 if let Some(call) = self.calls.get_mut(&(choice, block)) {
                     call.is_complete = true;
                 }
                 self.complete_calls(choice, out);
             }
-            Event::Search { choice, search, .. } => {
+            Event::Search(BlockId { choice, .. }, search) => {
                 self.grounding.entry(choice).or_default().searched(search);
             }
-            Event::Citation {
-                choice,
-                block,
-                citation,
-            } => {
+            Event::Citation(BlockId { choice, block }, citation) => {
                 let grounding = self.grounding.entry(choice).or_default();
                 grounding.cited(block, citation);
             }
@@ -123,7 +103,7 @@ impl Writer {
         }
     }
 
-    /// Writes the end: the one chunk that says why.
+    /// Writes the last chunk, with the finish reasons.
     pub fn end(&mut self, ending: Ending, out: &mut Vec<Value>) {
         let left = std::mem::take(&mut self.calls);
         for ((choice, _), call) in left {
@@ -137,7 +117,7 @@ impl Writer {
         }
         let choices: Vec<u32> = self.signatures.keys().copied().collect();
         for choice in choices {
-            self.unsigned(choice, out);
+            self.flush_signature(choice, out);
         }
         let candidates: Vec<Value> = ending
             .finishes
@@ -160,7 +140,7 @@ impl Writer {
         out.push(chunk);
     }
 
-    /// Calls go out in the order in which they began.
+    /// Writes complete calls in the order in which they began.
     fn complete_calls(&mut self, choice: u32, out: &mut Vec<Value>) {
         while let Some(entry) = self.calls.first_entry()
             && entry.get().is_complete
@@ -177,17 +157,17 @@ impl Writer {
         }
     }
 
-    /// A signature that no call took stands on an empty thought.
-    fn unsigned(&mut self, choice: u32, out: &mut Vec<Value>) {
+    /// Writes a signature without a call on an empty thought.
+    fn flush_signature(&mut self, choice: u32, out: &mut Vec<Value>) {
         if let Some(signature) = self.signatures.remove(&choice) {
             let part =
-                json!({"text": "", "thought": true, "thoughtSignature": signature.write_bytes()});
+                json!({"text": "", "thought": true, "thoughtSignature": signature.write_base64()});
             out.push(self.chunk_of(choice, part));
         }
     }
 
     fn part(&mut self, choice: u32, part: Value, out: &mut Vec<Value>) {
-        self.unsigned(choice, out);
+        self.flush_signature(choice, out);
         out.push(self.chunk_of(choice, part));
     }
 
@@ -207,7 +187,7 @@ fn function_call(id: &str, name: &str, arguments: &str, signature: Option<&Signa
         .unwrap_or_else(|| json!({}));
     let mut part = json!({"functionCall": {"id": id, "name": name, "args": args}});
     if let Some(signature) = signature {
-        part.put("thoughtSignature", signature.write_bytes().into());
+        part.put("thoughtSignature", signature.write_base64().into());
     }
     part
 }
@@ -292,7 +272,7 @@ fn parts(choice: &Choice) -> Vec<Value> {
     }
     if let Some(signature) = waiting {
         let part =
-            json!({"text": "", "thought": true, "thoughtSignature": signature.write_bytes()});
+            json!({"text": "", "thought": true, "thoughtSignature": signature.write_base64()});
         parts.insert(0, part);
     }
     parts

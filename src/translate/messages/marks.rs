@@ -1,27 +1,29 @@
-//! Marks for the prompt cache: those of the client, as many as are allowed, or else our own (spec/dialects.md 1.15).
+//! Marks for the prompt cache: the client's, as many as are allowed, or else default ones (platform.claude.com, "Prompt
+//! caching").
 
 use serde_json::{Value, json};
 
 use crate::translate::neutral::{Cache, Part, Parts, Role, Text, Tool, Turn};
 
-/// Marks for the prompt cache that one request may have.
+/// The most marks of one request.
 const MOST: usize = 4;
 
-/// Puts a mark on a written block.
+/// Marks a block.
 pub fn mark(block: &mut Value, cache: Option<Cache>) {
     if let Some(cache) = cache {
-        block["cache_control"] = said(cache);
+        block["cache_control"] = cache_control(cache);
     }
 }
 
-pub fn said(cache: Cache) -> Value {
+/// The `cache_control` of a mark.
+pub fn cache_control(cache: Cache) -> Value {
     match cache.is_long {
         true => json!({"type": "ephemeral", "ttl": "1h"}),
         false => json!({"type": "ephemeral"}),
     }
 }
 
-/// Whether the client says anything of the prompt cache.
+/// Whether the client has set any mark.
 pub fn are_there(system: &[Text], turns: &[Turn], tools: &[Tool]) -> bool {
     let has_mark = |part: &Part| match part {
         Part::Text(text) => text.cache.is_some(),
@@ -38,8 +40,8 @@ pub fn are_there(system: &[Text], turns: &[Turn], tools: &[Tool]) -> bool {
         || turns.iter().flat_map(|turn| &turn.parts).any(marked)
 }
 
-/// Whoever says nothing of the prompt cache gets its use all the same: up to what the user said before last,
-/// and, where they are written, up to the last tool and the system text.
+/// Sets the default mark of a conversation: at the end of the last but one message of the user. The writers mark the last
+/// tool and the system text.
 pub fn mark_turns(turns: &mut [Turn]) {
     let is_said = |turn: &Turn<'_>| match turn.parts.is_blank_text() {
         Some(is_blank) => !is_blank,
@@ -52,10 +54,10 @@ pub fn mark_turns(turns: &mut [Turn]) {
         return;
     };
     let own = Cache { is_long: false };
-    if before_last.parts.mark_plain(own) {
+    if before_last.parts.mark_raw(own) {
         return;
     }
-    before_last.parts.open();
+    before_last.parts.parse();
     let parts = before_last.parts.iter_mut().filter(|part| !is_blank(part));
     // Results come first.
     if let Some(last) = parts.max_by_key(|part| !is_result(part))
@@ -65,16 +67,16 @@ pub fn mark_turns(turns: &mut [Turn]) {
     }
 }
 
-/// A mark, and how much of the prompt stands before it.
+/// A mark, and the size of the prompt before it.
 struct Mark<'m> {
     cache: &'m mut Option<Cache>,
     end: usize,
-    /// It stays, whatever the others are worth.
-    is_kept: bool,
+    /// It stays, whatever its worth.
+    is_fixed: bool,
 }
 
-/// Makes the marks of a client legal: at most four, those inside results counted too, and none for an hour behind one
-/// for five minutes (platform.claude.com, "Prompt caching").
+/// Makes the marks of a client legal: at most four, those inside results included, and no mark for an hour after one for
+/// five minutes (platform.claude.com, "Prompt caching").
 pub fn settle(system: &mut [Text], tools: &mut [Tool], turns: &mut [Turn]) {
     let mut marks = Vec::new();
     let mut end = 0;
@@ -86,9 +88,9 @@ pub fn settle(system: &mut [Text], tools: &mut [Tool], turns: &mut [Turn]) {
         end += text.text.len();
         marks.extend(Mark::of(&mut text.cache, end));
     }
-    // Every conversation begins with this.
+    // Every conversation shares this beginning.
     if let Some(shared) = marks.last_mut() {
-        shared.is_kept = true;
+        shared.is_fixed = true;
     }
     for turn in turns {
         let weight = turn.weight();
@@ -102,12 +104,12 @@ pub fn settle(system: &mut [Text], tools: &mut [Tool], turns: &mut [Turn]) {
             collect(part, &mut end, &mut marks);
         }
     }
-    // The next turn begins with this.
+    // The next turn continues from here.
     if let Some(last) = marks.last_mut() {
-        last.is_kept = true;
+        last.is_fixed = true;
     }
     limit(&mut marks);
-    // Up to the last mark for an hour, the vendor charges for an hour in any case.
+    // Up to the last mark for an hour, the price is that for an hour in any case.
     if let Some(last) = marks.iter().rposition(Mark::is_long) {
         for mark in marks.iter_mut().take(last) {
             *mark.cache = Some(Cache { is_long: true });
@@ -120,7 +122,7 @@ impl<'m> Mark<'m> {
         cache.is_some().then_some(Self {
             cache,
             end,
-            is_kept: false,
+            is_fixed: false,
         })
     }
 
@@ -129,7 +131,7 @@ impl<'m> Mark<'m> {
     }
 }
 
-/// The marks of a part that is written, in the order in which they are.
+/// Collects the marks of a part in the order of writing.
 fn collect<'m>(part: &'m mut Part, end: &mut usize, marks: &mut Vec<Mark<'m>>) {
     if is_blank(part) {
         return;
@@ -147,15 +149,15 @@ fn collect<'m>(part: &'m mut Part, end: &mut usize, marks: &mut Vec<Mark<'m>>) {
     }
 }
 
-/// Takes away the marks that pay least, until there are as many as are allowed.
+/// Removes the marks that are worth least, down to the allowed number.
 fn limit(marks: &mut Vec<Mark<'_>>) {
-    /// Marks of which the best are looked for. Nobody needs more than four.
+    /// How many marks are compared.
     const COMPARED: usize = 64;
     if marks.len() > COMPARED {
         let middle = COMPARED / 2..marks.len() - COMPARED / 2;
         let mut at = 0;
         marks.retain_mut(|mark| {
-            let stays = mark.is_kept || !middle.contains(&at);
+            let stays = mark.is_fixed || !middle.contains(&at);
             at += 1;
             if !stays {
                 *mark.cache = None;
@@ -165,7 +167,7 @@ fn limit(marks: &mut Vec<Mark<'_>>) {
     }
     while marks.len() > MOST {
         let removable =
-            (0..marks.len()).filter(|at| marks.get(*at).is_some_and(|mark| !mark.is_kept));
+            (0..marks.len()).filter(|at| marks.get(*at).is_some_and(|mark| !mark.is_fixed));
         let Some(least) = removable.min_by_key(|at| worth(marks, *at)) else {
             return;
         };
@@ -173,8 +175,8 @@ fn limit(marks: &mut Vec<Mark<'_>>) {
     }
 }
 
-/// What a mark is worth: of the prompts that differ behind it and before the next mark, as many as there are bytes
-/// between the two, it spares what stands between it and the mark before.
+/// The worth of a mark: the bytes between it and the previous mark, which it saves, times the bytes up to the next mark,
+/// which estimate the number of prompts that share only this prefix.
 fn worth(marks: &[Mark<'_>], at: usize) -> u128 {
     let end = |at: usize| marks.get(at).map_or(0, |mark| mark.end);
     let before = at.checked_sub(1).map_or(0, end);
@@ -183,7 +185,7 @@ fn worth(marks: &[Mark<'_>], at: usize) -> u128 {
     spared as u128 * prompts as u128
 }
 
-/// Where a part's mark stands.
+/// The mark of a part.
 fn place(part: &mut Part) -> Option<&mut Option<Cache>> {
     match part {
         Part::Text(text) => Some(&mut text.cache),
@@ -197,7 +199,7 @@ fn is_result(part: &Part) -> bool {
     matches!(part, Part::ToolResult(_))
 }
 
-/// Text of nothing but white space is not written.
+/// Whether a part is blank text, which is not written.
 pub fn is_blank(part: &Part) -> bool {
     matches!(part, Part::Text(words) if words.text.trim().is_empty())
 }
@@ -342,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_before_an_hour_is_kept_for_an_hour() {
+    fn what_stands_before_an_hour_is_fixed_for_an_hour() {
         let mut system = [text("s", MARK)];
         let mut turns = [
             turn(Role::User, vec![said(5, HOUR), said(5, MARK)]),

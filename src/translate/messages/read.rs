@@ -1,11 +1,11 @@
-//! Messages requests, read (spec/dialects.md 1).
+//! Reading Messages requests.
 
-use crate::translate::content_parts::{By, pieces, text};
-use crate::translate::neutral::capabilities::{Direction, Place};
-use crate::translate::neutral::parts::{cache, stops};
+use crate::translate::content_parts::{Author, read_parts, text};
+use crate::translate::neutral::parts::cache;
+use crate::translate::neutral::place::{Direction, Place};
 use crate::translate::neutral::{
-    Given, Hosted, Object, Output, Request, Role, Sampling, Tier, Tool, ToolChoice, Turn,
-    Untranslatable, WebSearch,
+    Hosted, LazyObject, LazyValue, Output, Parts, Request, Role, Sampling, Tier, Tool, ToolChoice,
+    Turn, Untranslatable, WebSearch,
 };
 use crate::wire::Dialect;
 
@@ -14,9 +14,9 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 /// Reads a request.
 ///
 /// # Errors
-/// Where it says something that nobody else could be told.
-pub fn request(mut body: Object<'_>, way: Direction) -> Result<Request<'_>> {
-    // A conversation that the provider keeps. Told so, Anthropic's SDK sends all of it instead.
+/// When it has something that cannot be translated.
+pub fn request(mut body: LazyObject<'_>, way: Direction) -> Result<Request<'_>> {
+    // A conversation that the provider stores. For this error code, Anthropic's SDK sends the whole conversation instead.
     if body.take("thread").is_some() {
         return Err(Untranslatable {
             code: Some("thread_unsupported_request"),
@@ -27,13 +27,13 @@ pub fn request(mut body: Object<'_>, way: Direction) -> Result<Request<'_>> {
         });
     }
     let mut request = Request {
-        model: body.text("model").unwrap_or_default(),
+        model: body.text_or_empty("model"),
         stream: body.flag("stream").unwrap_or(false),
-        stop: stops(body.list_of("stop_sequences")),
+        stop: body.list_of("stop_sequences").nonempty_texts(),
         user_id: body
             .object("metadata")
             .and_then(|mut metadata| metadata.text("user_id")),
-        service_tier: match body.word("service_tier").as_deref() {
+        service_tier: match body.keyword("service_tier").as_deref() {
             Some("standard_only") => Some(Tier::Default),
             _ => None,
         },
@@ -47,42 +47,42 @@ pub fn request(mut body: Object<'_>, way: Direction) -> Result<Request<'_>> {
         output: output(&mut body),
         ..Request::default()
     };
-    if body.word("speed").as_deref() == Some("fast") {
+    if body.keyword("speed").as_deref() == Some("fast") {
         request.service_tier = Some(Tier::Priority);
     }
     for block in body.list_of("system") {
         request.system.extend(text(block));
     }
-    for definition in body.list("tools").filter_map(Given::object) {
+    for definition in body.list("tools").filter_map(LazyValue::object) {
         tool(definition, &mut request);
     }
     if let Some(mut choice) = body.object("tool_choice") {
         request.parallel = choice.flag("disable_parallel_tool_use").map(|no| !no);
-        request.tool_choice = match choice.word("type").as_deref() {
+        request.tool_choice = match choice.keyword("type").as_deref() {
             Some("auto") => Some(ToolChoice::Auto),
             Some("none") => Some(ToolChoice::None),
             Some("any") => Some(ToolChoice::Required),
-            Some("tool") => match choice.full_text("name") {
+            Some("tool") => match choice.nonempty_text("name") {
                 Some(name) if is_web_search(&name, &request) => Some(ToolChoice::WebSearch),
                 name => name.map(ToolChoice::Tool),
             },
             _ => None,
         };
     }
-    let Some(Given::List(messages)) = body.take("messages") else {
+    let Some(LazyValue::List(messages)) = body.take("messages") else {
         return Ok(request);
     };
     for (index, message) in messages.enumerate() {
         let place = Place::new("messages", index, way);
-        let Given::Object(message) = message else {
-            return Err(place.refused("must be an object"));
+        let LazyValue::Object(message) = message else {
+            return Err(place.error("must be an object"));
         };
         request.turns.push(turn(message, &place)?);
     }
     Ok(request)
 }
 
-fn output(body: &mut Object<'_>) -> Output {
+fn output(body: &mut LazyObject<'_>) -> Output {
     let format = body
         .object("output_config")
         .and_then(|mut config| config.object("format"))
@@ -90,9 +90,9 @@ fn output(body: &mut Object<'_>) -> Output {
     let Some(mut format) = format else {
         return Output::Text;
     };
-    match format.word("type").as_deref() {
+    match format.keyword("type").as_deref() {
         Some("json_schema") => Output::JsonSchema {
-            name: format.full_text("name"),
+            name: format.nonempty_text("name"),
             description: None,
             schema: format.json(&["schema"]).unwrap_or_default(),
             strict: None,
@@ -101,8 +101,8 @@ fn output(body: &mut Object<'_>) -> Output {
     }
 }
 
-fn tool(mut definition: Object<'_>, request: &mut Request) {
-    let kind = definition.word("type").unwrap_or_default();
+fn tool(mut definition: LazyObject<'_>, request: &mut Request) {
+    let kind = definition.keyword("type").unwrap_or_default();
     if kind.starts_with("web_search") {
         request.web_search = Some(WebSearch::read(definition));
         return;
@@ -113,12 +113,12 @@ fn tool(mut definition: Object<'_>, request: &mut Request) {
         request.hosted.push(tool);
         return;
     }
-    let Some(name) = definition.full_text("name") else {
+    let Some(name) = definition.nonempty_text("name") else {
         return;
     };
     request.tools.push(Tool {
         name,
-        description: definition.full_text("description"),
+        description: definition.nonempty_text("description"),
         schema: definition.json(&["input_schema"]).unwrap_or_default(),
         strict: definition.flag("strict"),
         cache: cache(&mut definition),
@@ -126,31 +126,31 @@ fn tool(mut definition: Object<'_>, request: &mut Request) {
     });
 }
 
-/// Whether a name means the vendor's own tool.
+/// Whether a name refers to the vendor's web search.
 fn is_web_search(name: &str, request: &Request) -> bool {
     let is_another = request.tools.iter().any(|tool| tool.name == name);
     name == "web_search" && request.web_search.is_some() && !is_another
 }
 
-fn turn<'a>(mut message: Object<'a>, place: &Place) -> Result<Turn<'a>> {
-    let role = match message.word("role").as_deref() {
+fn turn<'a>(mut message: LazyObject<'a>, place: &Place) -> Result<Turn<'a>> {
+    let role = match message.keyword("role").as_deref() {
         Some("assistant") => Role::Assistant,
         Some("system") => Role::System,
         Some("user") | None => Role::User,
         Some(other) => {
             let why = format!("there is no role {other:?}");
-            return Err(place.member("role").refused(why));
+            return Err(place.member("role").error(why));
         }
     };
     let content = message.list_of("content");
-    let parts = match content.plain() {
+    let parts = match Parts::raw_from(&content) {
         Some(plain) => plain,
         _ => {
             let by = match role {
-                Role::Assistant => By::Model,
-                Role::User | Role::System => By::User,
+                Role::Assistant => Author::Model,
+                Role::User | Role::System => Author::User,
             };
-            pieces(content, by, &place.member("content"))?.into()
+            read_parts(content, by, &place.member("content"))?.into()
         }
     };
     Ok(Turn { role, parts })

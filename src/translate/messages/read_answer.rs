@@ -1,4 +1,4 @@
-//! Messages answers, read: streams event by event, and whole ones (spec/dialects.md 5.6).
+//! Reading Messages answers: streams event by event, and whole ones.
 
 use std::collections::HashMap;
 
@@ -7,17 +7,17 @@ use serde_json::{Map, Value};
 use crate::json::fields::{Fields, object};
 use crate::translate::neutral::event::{self, Citation};
 use crate::translate::neutral::ids::Mint;
-use crate::translate::neutral::search::{Found, Search};
-use crate::translate::neutral::{Event, Family, Finish, Signature};
+use crate::translate::neutral::search::{FoundPage, Search};
+use crate::translate::neutral::{BlockId, Event, Family, Finish, Signature};
 
 /// Reads the events of one answer.
 #[derive(Debug)]
 pub struct Reader {
     mint: Mint,
-    /// The blocks under way, by their index.
+    /// The open blocks, by index.
     open: HashMap<u32, Open>,
     blocks: u32,
-    /// Searches without a result so far: id and query.
+    /// The searches without a result so far: id and query.
     searches: Vec<(String, String)>,
 }
 
@@ -28,7 +28,7 @@ struct Open {
     /// Of a text.
     characters: u64,
     citations: Vec<Citation>,
-    /// Of a search: its id, and what it is called with.
+    /// Of a search: its id and input.
     id: String,
     input: String,
 }
@@ -54,7 +54,7 @@ impl Reader {
 
     /// Reads one event, or a whole answer.
     pub fn read(&mut self, mut data: Map<String, Value>, events: &mut Vec<Event>) {
-        let kind = data.text("type").unwrap_or_default();
+        let kind = data.text_or_empty("type");
         let index = data
             .count("index")
             .and_then(|index| u32::try_from(index).ok())
@@ -84,16 +84,16 @@ impl Reader {
             }
             "error" => {
                 let error = data.take("error").unwrap_or_default();
-                events.push(event::error_of(error));
+                events.push(event::error(error));
             }
             _ => {}
         }
     }
 
-    /// The head of an answer, and all of it if it is there.
+    /// Reads the start of an answer, or a whole one.
     fn message(&mut self, mut message: Map<String, Value>, events: &mut Vec<Event>) {
         events.push(Event::Start {
-            id: message.full_text("id"),
+            id: message.nonempty_text("id"),
             created: None,
         });
         let blocks = message.list("content").into_iter().filter_map(object);
@@ -104,30 +104,28 @@ impl Reader {
         self.finish(message, events);
     }
 
-    /// A block is complete. What is cited of a text is all of it, and is told behind it.
+    /// Ends a block. Its citations refer to its whole text and follow it.
     fn stop(&mut self, index: u32, events: &mut Vec<Event>) {
         let Some(open) = self.open.remove(&index) else {
             return;
         };
         let (choice, block) = (0, open.block);
         match open.kind {
-            Kind::Tool => events.push(Event::ToolEnd { choice, block }),
+            Kind::Tool => events.push(Event::ToolEnd(BlockId { choice, block })),
             Kind::Search => {
                 let input = serde_json::from_str::<Map<String, Value>>(&open.input);
-                let query = input.unwrap_or_default().text("query").unwrap_or_default();
+                let query = input.unwrap_or_default().text_or_empty("query");
                 self.searches.push((open.id, query));
             }
             _ => {}
         }
         let range = (open.characters > 0).then_some((0, open.characters));
-        events.extend(open.citations.into_iter().map(|citation| Event::Citation {
-            choice,
-            block,
-            citation: Citation { range, ..citation },
+        events.extend(open.citations.into_iter().map(|citation| {
+            Event::Citation(BlockId { choice, block }, Citation { range, ..citation })
         }));
     }
 
-    /// A block begins; it may hold something already.
+    /// Begins a block, which may have content already.
     fn block(&mut self, index: u32, mut block: Map<String, Value>, events: &mut Vec<Event>) {
         let choice = 0;
         let number = self.blocks;
@@ -138,22 +136,21 @@ impl Reader {
             Some("thinking") => Kind::Thinking,
             Some("tool_use") => Kind::Tool,
             Some("server_tool_use") if block.get("name").is_some_and(|n| n == "web_search") => {
-                id = block.text("id").unwrap_or_default();
+                id = block.text_or_empty("id");
                 Kind::Search
             }
             Some("web_search_tool_result") => {
-                let id = block.text("tool_use_id").unwrap_or_default();
+                let id = block.text_or_empty("tool_use_id");
                 self.found(&id, block.list("content"), number, events);
                 Kind::Other
             }
             Some("redacted_thinking") => {
-                let data = block.text("data").unwrap_or_default();
+                let data = block.text_or_empty("data");
                 if let Some(signature) = Signature::read(&data, Family::ClaudeRedacted) {
-                    events.push(Event::ReasoningOpaque {
-                        choice,
-                        block: number,
+                    events.push(Event::ReasoningOpaque(
+                        BlockId::new(choice, number),
                         signature,
-                    });
+                    ));
                 }
                 Kind::Other
             }
@@ -173,12 +170,14 @@ impl Reader {
             },
         );
         if kind == Kind::Tool {
-            let id = block.full_text("id").unwrap_or_else(|| self.mint.call());
+            let id = block
+                .nonempty_text("id")
+                .unwrap_or_else(|| self.mint.call());
             events.push(Event::ToolStart {
                 choice,
                 block: number,
                 id,
-                name: block.text("name").unwrap_or_default(),
+                name: block.text_or_empty("name"),
                 signature: None,
             });
         }
@@ -201,38 +200,36 @@ impl Reader {
         }
     }
 
-    /// A search has come to an end, with these pages or with an error.
+    /// Ends a search, with these pages or with an error.
     fn found(&mut self, id: &str, pages: Vec<Value>, block: u32, events: &mut Vec<Event>) {
         let at = self.searches.iter().position(|(known, _)| known == id);
         let (_, query) = at.map(|at| self.searches.remove(at)).unwrap_or_default();
         let found = pages.into_iter().filter_map(object);
         let found = found.filter_map(|mut page| {
-            Some(Found {
-                url: page.full_text("url")?,
-                title: page.text("title").unwrap_or_default(),
+            Some(FoundPage {
+                url: page.nonempty_text("url")?,
+                title: page.text_or_empty("title"),
             })
         });
         let found = found.collect();
-        events.push(Event::Search {
-            choice: 0,
-            block,
-            search: Search { query, found },
-        });
+        events.push(Event::Search(
+            BlockId { choice: 0, block },
+            Search { query, found },
+        ));
     }
 
     fn finish(&mut self, mut delta: Map<String, Value>, events: &mut Vec<Event>) {
-        let Some(native) = delta.full_text("stop_reason") else {
+        let Some(native) = delta.nonempty_text("stop_reason") else {
             return;
         };
         for (_, query) in std::mem::take(&mut self.searches) {
-            events.push(Event::Search {
-                choice: 0,
-                block: self.blocks,
-                search: Search {
+            events.push(Event::Search(
+                BlockId::new(0, self.blocks),
+                Search {
                     query,
                     found: Vec::new(),
                 },
-            });
+            ));
             self.blocks += 1;
         }
         let finish = match native.as_str() {
@@ -254,33 +251,24 @@ impl Reader {
 }
 
 impl Open {
-    /// What a block is told to add. The members of a begun block read the same.
+    /// Reads a delta, or a block at its beginning, which has the same members.
     fn delta(&mut self, mut delta: Map<String, Value>, events: &mut Vec<Event>) {
         let (choice, block) = (0, self.block);
-        if let Some(text) = delta.full_text("text") {
+        if let Some(text) = delta.nonempty_text("text") {
             self.characters += text.chars().count() as u64;
-            events.push(Event::TextDelta {
-                choice,
-                block,
-                text,
-            });
+            events.push(Event::TextDelta(BlockId { choice, block }, text));
         }
-        if let Some(text) = delta.full_text("thinking") {
-            events.push(Event::ReasoningDelta {
-                choice,
-                block,
-                text,
-            });
+        if let Some(text) = delta.nonempty_text("thinking") {
+            events.push(Event::ReasoningDelta(BlockId { choice, block }, text));
         }
-        let signature = delta.text("signature").unwrap_or_default();
+        let signature = delta.text_or_empty("signature");
         if let Some(signature) = Signature::read(&signature, Family::Claude) {
-            events.push(Event::ReasoningSignature {
-                choice,
-                block,
+            events.push(Event::ReasoningSignature(
+                BlockId { choice, block },
                 signature,
-            });
+            ));
         }
-        if let Some(json) = delta.full_text("partial_json") {
+        if let Some(json) = delta.nonempty_text("partial_json") {
             self.input(json, events);
         }
         self.citations
@@ -289,11 +277,7 @@ impl Open {
 
     fn input(&mut self, json: String, events: &mut Vec<Event>) {
         match self.kind {
-            Kind::Tool => events.push(Event::ToolArgs {
-                choice: 0,
-                block: self.block,
-                delta: json,
-            }),
+            Kind::Tool => events.push(Event::ToolArgs(BlockId::new(0, self.block), json)),
             Kind::Search => self.input.push_str(&json),
             _ => {}
         }
@@ -302,9 +286,9 @@ impl Open {
 
 fn citation(mut citation: Map<String, Value>) -> Option<Citation> {
     Some(Citation {
-        url: citation.full_text("url")?,
-        title: citation.text("title").unwrap_or_default(),
-        cited_text: citation.text("cited_text").unwrap_or_default(),
+        url: citation.nonempty_text("url")?,
+        title: citation.text_or_empty("title"),
+        cited_text: citation.text_or_empty("cited_text"),
         range: None,
     })
 }

@@ -1,17 +1,16 @@
-//! A turn that goes on with results of tools, and whether it still has its thoughts.
+//! Thinking in a conversation that ends with results of calls.
 
 use serde_json::json;
 
-use crate::translate::neutral::Written;
+use crate::translate::neutral::JsonBody;
 
-/// While a model is told to think within a budget, the turn that called the tools must begin with its thoughts,
-/// or the vendor refuses the request. Where the client has lost them, this one request goes on without
-/// (spec/dialects.md 3.7).
-pub fn settle_thinking(body: &mut Written) {
+/// Disables thinking where the client has lost the thoughts before the calls: with a budget, Anthropic refuses a turn
+/// whose calls do not follow its thoughts (platform.claude.com, "Extended thinking", preserving thinking blocks).
+pub fn settle_thinking(body: &mut JsonBody) {
     let is_enabled = body
         .get("thinking")
         .is_some_and(|thinking| thinking["type"] == "enabled");
-    if is_enabled && body.is_thoughtless_loop {
+    if is_enabled && body.is_tool_loop_without_thinking {
         body.insert("thinking".to_owned(), json!({"type": "disabled"}));
     }
 }
@@ -45,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_loop_without_its_thoughts_goes_on_without() {
+    fn thinking_is_disabled_only_without_its_thoughts() {
         let call = || {
             Part::ToolCall(ToolCall {
                 id: "t".to_owned(),

@@ -1,22 +1,18 @@
-//! Messages answers, written: streams event by event, and whole ones (spec/dialects.md 4.3, 5.2).
+//! Writing Messages streams.
 
 use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
+use super::answer::{NO_IMAGE, citation, opaque, search_id, search_result, stop_reason, usage};
 use crate::json::fields::Put;
-use crate::translate::neutral::answer::{Answer, Block, Ending, Head};
-use crate::translate::neutral::event::Citation;
-use crate::translate::neutral::parts::object_of_text;
+use crate::translate::neutral::answer::{Ending, Head};
 use crate::translate::neutral::search::Search;
-use crate::translate::neutral::{Event, Family, Finish, Signature};
+use crate::translate::neutral::{BlockId, Event, Family, Finish, Signature};
 use crate::wire::usage::Usage;
 
-/// Stands where an image was, which the dialect has no block for.
-const NO_IMAGE: &str = "[image omitted]";
-
-/// Writes the events of one answer. At most one block is open at a time: a call that begins while another one is
-/// under way waits for its turn.
+/// Writes the events of one answer. At most one block is open at a time: a call that begins while another one is open
+/// waits.
 #[derive(Debug)]
 pub struct Writer {
     head: Head,
@@ -26,7 +22,7 @@ pub struct Writer {
     waiting: VecDeque<Waiting>,
     has_calls: bool,
     searches: usize,
-    /// Searches that came while a call was under way.
+    /// Searches that came while a call was open.
     late: Vec<Search>,
     usage: Option<Usage>,
 }
@@ -47,7 +43,7 @@ enum Kind {
     Tool,
 }
 
-/// A call that could not be begun yet.
+/// A call that has not begun yet.
 #[derive(Debug)]
 struct Waiting {
     block: u32,
@@ -72,7 +68,7 @@ impl Writer {
         }
     }
 
-    /// Writes one event that is neither the end nor an error. Only the first choice has a place here.
+    /// Writes one event that is neither the end nor an error. The dialect has only one choice.
     pub fn put(&mut self, event: Event, out: &mut Vec<u8>) {
         if let Event::Usage(usage) = event {
             self.usage = Some(usage);
@@ -80,42 +76,24 @@ impl Writer {
         }
         self.start(out);
         match event {
-            Event::TextDelta {
-                choice: 0,
-                block,
-                text,
-            }
-            | Event::RefusalDelta {
-                choice: 0,
-                block,
-                text,
-            } => {
+            Event::TextDelta(BlockId { choice: 0, block }, text)
+            | Event::RefusalDelta(BlockId { choice: 0, block }, text) => {
                 self.enter(block, Kind::Text, out);
                 self.delta(json!({"type": "text_delta", "text": text}), out);
             }
-            Event::ReasoningDelta {
-                choice: 0,
-                block,
-                text,
-            } => {
+            Event::ReasoningDelta(BlockId { choice: 0, block }, text) => {
                 self.enter(block, Kind::Thinking, out);
                 self.delta(json!({"type": "thinking_delta", "thinking": text}), out);
             }
-            Event::ReasoningSignature {
-                choice: 0,
-                block,
-                signature,
-            } => {
+            Event::ReasoningSignature(BlockId { choice: 0, block }, signature) => {
                 self.enter(block, Kind::Thinking, out);
                 if let Some(open) = &mut self.open {
                     open.signature = Some(signature.write(Family::Claude));
                 }
             }
-            Event::ReasoningOpaque {
-                choice: 0,
-                signature,
-                ..
-            } => self.whole(opaque(&signature), out),
+            Event::ReasoningOpaque(BlockId { choice: 0, .. }, signature) => {
+                self.whole(opaque(&signature), out)
+            }
             Event::ToolStart {
                 choice: 0,
                 block,
@@ -128,17 +106,11 @@ impl Writer {
                 }
                 self.tool(block, id, name, out);
             }
-            Event::ToolArgs {
-                choice: 0,
-                block,
-                delta,
-            } => self.arguments(block, delta, out),
-            Event::ToolEnd { choice: 0, block } => self.end_tool(block, out),
-            Event::Citation {
-                choice: 0,
-                block,
-                citation,
-            } => {
+            Event::ToolArgs(BlockId { choice: 0, block }, delta) => {
+                self.arguments(block, delta, out)
+            }
+            Event::ToolEnd(BlockId { choice: 0, block }) => self.end_tool(block, out),
+            Event::Citation(BlockId { choice: 0, block }, citation) => {
                 self.enter(block, Kind::Text, out);
                 let citation = self::citation(&citation);
                 self.delta(
@@ -146,9 +118,7 @@ impl Writer {
                     out,
                 );
             }
-            Event::Search {
-                choice: 0, search, ..
-            } => self.search(search, out),
+            Event::Search(BlockId { choice: 0, .. }, search) => self.search(search, out),
             Event::ImageOut {
                 choice: 0, block, ..
             } => {
@@ -167,7 +137,7 @@ impl Writer {
         self.late_searches(out);
         let finish = ending.finishes.into_values().next();
         let finish = finish.map_or(Finish::EndTurn, |(finish, _)| finish);
-        let (reason, sequence) = stop_reason(finish.given(self.has_calls));
+        let (reason, sequence) = stop_reason(finish.with_calls(self.has_calls));
         let usage = ending.usage.or(self.usage).unwrap_or_default();
         let delta = json!({"type": "message_delta",
             "delta": {"stop_reason": reason, "stop_sequence": sequence}, "usage": self::usage(&usage, self.searches)});
@@ -194,7 +164,7 @@ impl Writer {
         write(&json!({"type": "message_start", "message": message}), out);
     }
 
-    /// Sees to it that a block of this kind is open.
+    /// Opens a block of this kind unless it is open.
     fn enter(&mut self, block: u32, kind: Kind, out: &mut Vec<u8>) {
         let is_open = self
             .open
@@ -295,7 +265,7 @@ impl Writer {
         }
     }
 
-    /// A signature that came with a call stands in the thoughts before it, or in empty ones of its own.
+    /// Writes the signature of a call into the thinking before it, or into empty thinking of its own.
     fn signed(&mut self, signature: &Signature, out: &mut Vec<u8>) {
         let value = signature.write(Family::Claude);
         match &mut self.open {
@@ -359,7 +329,7 @@ impl Writer {
         }
     }
 
-    /// Begins the calls that wait, up to and with the first that is not complete; at the end, all.
+    /// Begins the waiting calls, up to the first that is not complete; at the end, all.
     fn next_waiting(&mut self, is_end: bool, out: &mut Vec<u8>) {
         while let Some(call) = self.waiting.pop_front() {
             let content =
@@ -383,139 +353,4 @@ impl Writer {
 fn write(event: &Value, out: &mut Vec<u8>) {
     let name = event["type"].as_str().unwrap_or_default();
     out.extend_from_slice(format!("event: {name}\ndata: {event}\n\n").as_bytes());
-}
-
-fn opaque(signature: &Signature) -> Value {
-    json!({"type": "redacted_thinking", "data": signature.write(Family::ClaudeRedacted)})
-}
-
-/// What this dialect calls a search; its ids have letters, digits and `_`.
-fn search_id(answer: &str, number: usize) -> String {
-    let base = answer.strip_prefix("msg_").unwrap_or(answer);
-    let legal = base.chars().filter(char::is_ascii_alphanumeric);
-    format!("srvtoolu_{}_{number}", legal.collect::<String>())
-}
-
-fn search_result(id: &str, search: &Search) -> Value {
-    let found = search.found.iter();
-    let content: Vec<Value> = found
-        .map(|page| {
-            json!({"type": "web_search_result", "title": page.title, "url": page.url,
-                "encrypted_content": "", "page_age": null})
-        })
-        .collect();
-    json!({"type": "web_search_tool_result", "tool_use_id": id, "content": content})
-}
-
-fn citation(citation: &Citation) -> Value {
-    json!({"type": "web_search_result_location", "url": citation.url, "title": citation.title,
-        "cited_text": citation.cited_text, "encrypted_index": ""})
-}
-
-fn stop_reason(finish: Finish) -> (&'static str, Option<String>) {
-    match finish {
-        Finish::EndTurn => ("end_turn", None),
-        Finish::StopSequence(sequence) => ("stop_sequence", sequence),
-        Finish::ToolCalls => ("tool_use", None),
-        Finish::MaxTokens => ("max_tokens", None),
-        Finish::ContextWindow => ("model_context_window_exceeded", None),
-        Finish::ContentFilter | Finish::Refusal => ("refusal", None),
-        Finish::Pause => ("pause_turn", None),
-    }
-}
-
-fn usage(usage: &Usage, searches: usize) -> Value {
-    let uncached = usage
-        .input
-        .saturating_sub(usage.cached_read)
-        .saturating_sub(usage.cache_creation);
-    let mut said = json!({"input_tokens": uncached, "output_tokens": usage.output});
-    if usage.cached_read > 0 {
-        said.put("cache_read_input_tokens", usage.cached_read.into());
-    }
-    if usage.cache_creation > 0 {
-        said.put("cache_creation_input_tokens", usage.cache_creation.into());
-    }
-    if usage.reasoning > 0 {
-        said.put(
-            "output_tokens_details",
-            json!({"thinking_tokens": usage.reasoning}),
-        );
-    }
-    let searches = usage.web_searches.max(searches as u64);
-    if searches > 0 {
-        said.put("server_tool_use", json!({"web_search_requests": searches}));
-    }
-    said
-}
-
-/// A whole answer.
-pub fn whole(answer: &Answer, head: &Head) -> Value {
-    let choice = answer.choices.values().next();
-    let mut content = Vec::new();
-    let mut searches = 0;
-    for block in choice.iter().flat_map(|choice| choice.blocks.values()) {
-        match block {
-            Block::Text { text, citations } => {
-                let mut block = json!({"type": "text", "text": text});
-                if !citations.is_empty() {
-                    block.put("citations", citations.iter().map(citation).collect());
-                }
-                content.push(block);
-            }
-            Block::Refusal(text) => content.push(json!({"type": "text", "text": text})),
-            Block::Reasoning { text, signature } => {
-                content.push(thinking(text, signature.as_ref()))
-            }
-            Block::Opaque(signature) => content.push(opaque(signature)),
-            Block::Tool {
-                id,
-                name,
-                arguments,
-                signature,
-                ..
-            } => {
-                if let Some(signature) = signature {
-                    match content
-                        .last_mut()
-                        .filter(|block| block["type"] == "thinking")
-                    {
-                        Some(block) => block["signature"] = signature.write(Family::Claude).into(),
-                        None => content.push(thinking("", Some(signature))),
-                    }
-                }
-                let input = object_of_text(arguments);
-                let input: Value = serde_json::from_str(input.as_str()).unwrap_or_default();
-                content.push(json!({"type": "tool_use", "id": id,
-                    "name": name, "input": input}));
-            }
-            Block::Search(search) => {
-                let id = search_id(&head.id, searches);
-                searches += 1;
-                content.push(
-                    json!({"type": "server_tool_use", "id": id, "name": "web_search",
-                    "input": {"query": search.query}}),
-                );
-                content.push(search_result(&id, search));
-            }
-            Block::Image { .. } => content.push(json!({"type": "text", "text": NO_IMAGE})),
-        }
-    }
-    let finish = choice.map_or(Finish::EndTurn, |choice| choice.finish());
-    let (reason, sequence) = stop_reason(finish);
-    json!({
-        "id": head.id,
-        "type": "message",
-        "role": "assistant",
-        "model": head.model,
-        "content": content,
-        "stop_reason": reason,
-        "stop_sequence": sequence,
-        "usage": usage(&answer.usage.unwrap_or_default(), searches),
-    })
-}
-
-fn thinking(text: &str, signature: Option<&Signature>) -> Value {
-    let signature = signature.map_or_else(String::new, |signature| signature.write(Family::Claude));
-    json!({"type": "thinking", "thinking": text, "signature": signature})
 }

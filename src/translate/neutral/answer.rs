@@ -1,13 +1,15 @@
-//! A whole answer: the fold of its events.
+//! A whole answer, built from its events.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::event::Citation;
+use super::event::{BlockId, Citation};
+use super::event::{Event, Finish};
+use super::json_text::Json;
 use super::search::Search;
-use super::{Event, Finish, Json, Signature};
+use super::signature::Signature;
 use crate::wire::usage::Usage;
 
-/// What stands over an answer as the client gets it.
+/// The data of an answer to the client that does not come from the upstream's content.
 #[derive(Clone, Debug, Default)]
 pub struct Head {
     pub id: String,
@@ -15,23 +17,23 @@ pub struct Head {
     pub created: u64,
     /// As the client named it.
     pub model: String,
-    /// Tools of the client that take text instead of JSON.
-    pub text_tools: Vec<String>,
-    /// Tools of the client that are in a namespace, by the name that stands for both.
+    /// The client's custom tools, which take text instead of JSON.
+    pub custom_tools: Vec<String>,
+    /// Namespace and name of the client's tools in namespaces, by the combined name.
     pub namespaces: HashMap<String, (String, String)>,
-    /// Whether usage is wanted in a stream, where the client said so.
+    /// Whether a stream reports usage, where the client asks for it or against it.
     pub include_usage: Option<bool>,
-    /// What of the client's request its answer repeats (Responses).
+    /// The members of the request that the answer repeats (Responses).
     pub echo: Vec<(&'static str, Json)>,
 }
 
 /// How a stream ends.
 #[derive(Clone, Debug, Default)]
 pub struct Ending {
-    /// By choice: why, and the upstream's own word for it.
+    /// By choice, the finish reason and the upstream's own name for it.
     pub finishes: BTreeMap<u32, (Finish, String)>,
     pub usage: Option<Usage>,
-    /// When; seconds since 1970.
+    /// The time of the end, in seconds since 1970.
     pub at: Option<u64>,
 }
 
@@ -42,7 +44,7 @@ pub struct Answer {
     pub created: Option<u64>,
     pub choices: BTreeMap<u32, Choice>,
     pub usage: Option<Usage>,
-    /// When it was complete; seconds since 1970.
+    /// The time of completion, in seconds since 1970.
     pub ended: Option<u64>,
     /// Status and message, if it failed.
     pub error: Option<(u16, String)>,
@@ -52,7 +54,7 @@ pub struct Answer {
 pub struct Choice {
     pub blocks: BTreeMap<u32, Block>,
     pub finish: Option<Finish>,
-    /// The upstream's own word for it.
+    /// The upstream's own finish reason.
     pub native: String,
 }
 
@@ -113,11 +115,7 @@ impl Answer {
                 choice.finish = Some(finish);
                 choice.native = native;
             }
-            Event::TextDelta {
-                choice,
-                block,
-                text,
-            } => {
+            Event::TextDelta(BlockId { choice, block }, text) => {
                 let empty = || Block::Text {
                     text: String::new(),
                     citations: Vec::new(),
@@ -126,11 +124,7 @@ impl Answer {
                     before.push_str(&text);
                 }
             }
-            Event::Citation {
-                choice,
-                block,
-                citation,
-            } => {
+            Event::Citation(BlockId { choice, block }, citation) => {
                 let empty = || Block::Text {
                     text: String::new(),
                     citations: Vec::new(),
@@ -139,40 +133,24 @@ impl Answer {
                     citations.push(citation);
                 }
             }
-            Event::ReasoningDelta {
-                choice,
-                block,
-                text,
-            } => {
+            Event::ReasoningDelta(BlockId { choice, block }, text) => {
                 if let Block::Reasoning { text: before, .. } =
                     self.block(choice, block, Block::no_reasoning)
                 {
                     before.push_str(&text);
                 }
             }
-            Event::ReasoningSignature {
-                choice,
-                block,
-                signature: latest,
-            } => {
+            Event::ReasoningSignature(BlockId { choice, block }, latest) => {
                 if let Block::Reasoning { signature, .. } =
                     self.block(choice, block, Block::no_reasoning)
                 {
                     *signature = Some(latest);
                 }
             }
-            Event::ReasoningOpaque {
-                choice,
-                block,
-                signature,
-            } => {
+            Event::ReasoningOpaque(BlockId { choice, block }, signature) => {
                 self.block(choice, block, || Block::Opaque(signature));
             }
-            Event::RefusalDelta {
-                choice,
-                block,
-                text,
-            } => {
+            Event::RefusalDelta(BlockId { choice, block }, text) => {
                 if let Block::Refusal(before) =
                     self.block(choice, block, || Block::Refusal(String::new()))
                 {
@@ -194,25 +172,17 @@ impl Answer {
                     is_complete: false,
                 });
             }
-            Event::ToolArgs {
-                choice,
-                block,
-                delta,
-            } => {
+            Event::ToolArgs(BlockId { choice, block }, delta) => {
                 if let Some(Block::Tool { arguments, .. }) = self.known(choice, block) {
                     arguments.push_str(&delta);
                 }
             }
-            Event::ToolEnd { choice, block } => {
+            Event::ToolEnd(BlockId { choice, block }) => {
                 if let Some(Block::Tool { is_complete, .. }) = self.known(choice, block) {
                     *is_complete = true;
                 }
             }
-            Event::Search {
-                choice,
-                block,
-                search,
-            } => {
+            Event::Search(BlockId { choice, block }, search) => {
                 self.block(choice, block, || Block::Search(search));
             }
             Event::ImageOut {
@@ -246,7 +216,7 @@ impl Block {
 }
 
 impl Choice {
-    /// Why it ended, what it holds considered.
+    /// The finish reason, adapted to whether there are calls.
     pub fn finish(&self) -> Finish {
         let has_calls = self
             .blocks
@@ -255,11 +225,11 @@ impl Choice {
         self.finish
             .clone()
             .unwrap_or(Finish::EndTurn)
-            .given(has_calls)
+            .with_calls(has_calls)
     }
 }
 
-/// Arguments as JSON text: of none, an empty object.
+/// Arguments as JSON; an empty object if there are none.
 pub fn arguments(text: &str) -> &str {
     match text.trim().is_empty() {
         true => "{}",

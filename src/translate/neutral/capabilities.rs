@@ -1,27 +1,27 @@
-//! What becomes of all that a client can say, where an upstream has no word for it: one table.
+//! Which features of a request each dialect supports: one table.
 //!
-//! What only tunes an answer is dropped. What would change the meaning if it were gone is refused, with its place
-//! in the client's body (spec/dialects.md 1.17). The writers leave out what the table drops, the readers refuse
-//! what it refuses. Memories, which have rules of their own (spec/dialects.md 3.7), are not in it.
+//! A feature that only tunes an answer is dropped where it is not supported. One whose loss would change the meaning is
+//! refused, with its place in the client's body. The writers leave out what the table drops, the readers refuse what it
+//! refuses. Reasoning signatures have rules of their own; see [`super::signature`].
 
 use super::hosted::Common;
-use super::turn::{MOST_PARTS, too_many};
-use super::{
-    Google, Hosted, ImageShape, Json, Output, Part, Request, Source, Text, Tier, ToolChoice,
-    ToolResult, Untranslatable, media,
-};
+use super::hosted::Hosted;
+use super::json_text::Json;
+use super::part::{Part, Text, ToolResult};
+use super::request::{Google, ImageShape, Output, Request, Tier, ToolChoice};
+use super::untranslatable::Untranslatable;
 use crate::wire::Dialect;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Support {
     Native,
-    /// Native in other words: a mark as a sentence, a setting as another one that comes to the same.
+    /// Expressed in another way: as a sentence, or by another setting of the same effect.
     Reworded,
     Dropped,
     Refused,
 }
 
-/// A thing that a request can say.
+/// A feature of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feature {
     MaxTokens,
@@ -36,8 +36,8 @@ pub enum Feature {
     Verbosity,
     Modalities,
     ImageShape,
-    /// What clients of Google say in a chat as Google says it.
-    GoogleOnly,
+    /// Gemini's own settings in a chat.
+    GeminiOnly,
     Parallel,
     CacheKey,
     CacheMark,
@@ -47,7 +47,7 @@ pub enum Feature {
     FlexTier,
     PriorityTier,
     SystemText,
-    /// A line by which a client says for whom it works, meant for its vendor.
+    /// A line of system text that tells Anthropic which client it is.
     Attribution,
     SystemTurn,
     Tool,
@@ -60,7 +60,7 @@ pub enum Feature {
     /// One of these may be called.
     OptionalTools,
     ForcedSearch,
-    /// Tools of a vendor: to run code, to read pages, and others.
+    /// Tools that a vendor defines or runs.
     CodeExecution,
     PageFetch,
     HostedTool,
@@ -74,42 +74,41 @@ pub enum Feature {
     SearchWithTools,
     SearchDomains,
     SearchBlockedDomains,
-    SearchMost,
+    SearchMaxUses,
     SearchLocation,
     SearchContext,
-    Words,
+    Text,
     Refusal,
     Image,
     ImageDetail,
-    /// Of a type beside JPEG, PNG, GIF and WebP.
-    OddImage,
+    /// An image that is not JPEG, PNG, GIF or WebP.
+    UncommonImage,
     ImageUrl,
     Audio,
     Video,
     File,
     FileName,
     FileUrl,
-    /// A picture that lies at the vendor who is to be asked.
-    KeptImage,
-    KeptFile,
-    /// What lies at another vendor.
-    Foreign,
+    /// An image by the id of a file at the upstream's vendor.
+    StoredImage,
+    StoredFile,
+    /// A file stored at another vendor.
+    ForeignFile,
     Call,
     CallResult,
     FailedResult,
-    /// A result that shows a picture.
-    ShownResult,
+    /// A result that holds an image.
+    ImageResult,
 }
 
 use Support::{Dropped, Native, Refused, Reworded};
 
-/// What becomes of each thing: for Chat, Responses, Messages, Gemini.
+/// The support for each feature by Chat, Responses, Messages and Gemini.
 pub const TABLE: [(Feature, [Support; 4]); 66] = [
-    // 1.1
     (Feature::MaxTokens, [Native, Native, Native, Native]),
     (Feature::Temperature, [Native, Native, Native, Native]),
     (Feature::TopP, [Native, Native, Native, Native]),
-    // The vendor's models take one of the two.
+    // Newer models of Anthropic accept only one of the two.
     (
         Feature::TopPWithTemperature,
         [Native, Native, Dropped, Native],
@@ -121,47 +120,38 @@ pub const TABLE: [(Feature, [Support; 4]); 66] = [
     (Feature::Verbosity, [Native, Native, Dropped, Dropped]),
     (Feature::Modalities, [Native, Dropped, Dropped, Native]),
     (Feature::ImageShape, [Native, Dropped, Dropped, Native]),
-    (Feature::GoogleOnly, [Dropped, Dropped, Dropped, Native]),
-    // 1.2
+    (Feature::GeminiOnly, [Dropped, Dropped, Dropped, Native]),
     (Feature::SystemText, [Native, Native, Native, Native]),
     (Feature::Attribution, [Dropped, Dropped, Native, Dropped]),
     (Feature::SystemTurn, [Native, Native, Reworded, Reworded]),
-    // 1.3
-    (Feature::Words, [Native, Native, Native, Native]),
+    (Feature::Text, [Native, Native, Native, Native]),
     (Feature::Refusal, [Reworded, Native, Reworded, Reworded]),
-    // 1.4
     (Feature::Image, [Native, Native, Native, Native]),
     (Feature::ImageUrl, [Native, Native, Native, Native]),
     (Feature::ImageDetail, [Native, Native, Dropped, Dropped]),
-    (Feature::OddImage, [Native, Native, Refused, Native]),
-    (Feature::KeptImage, [Refused, Native, Native, Native]),
-    // 1.5
+    (Feature::UncommonImage, [Native, Native, Refused, Native]),
+    (Feature::StoredImage, [Refused, Native, Native, Native]),
     (Feature::Audio, [Native, Refused, Refused, Native]),
     (Feature::Video, [Native, Refused, Refused, Native]),
-    // 1.6
     (Feature::File, [Native, Native, Native, Native]),
     (Feature::FileName, [Native, Native, Native, Dropped]),
     (Feature::FileUrl, [Refused, Native, Native, Native]),
-    (Feature::KeptFile, [Native, Native, Native, Native]),
-    (Feature::Foreign, [Refused, Refused, Refused, Refused]),
-    // 1.7
+    (Feature::StoredFile, [Native, Native, Native, Native]),
+    (Feature::ForeignFile, [Refused, Refused, Refused, Refused]),
     (Feature::Tool, [Native, Native, Native, Native]),
     (Feature::ToolDescription, [Native, Native, Native, Native]),
     (Feature::Strict, [Native, Native, Native, Dropped]),
-    // In a chat, a function with one text; as it is where the provider is known to take it.
+    // In a chat, a function with one string; as it is where the provider is known to accept it.
     (Feature::TextTool, [Reworded, Native, Reworded, Reworded]),
-    // 1.10, 1.11
     (Feature::ForcedTool, [Native, Native, Native, Native]),
     (Feature::AllowedTools, [Native, Native, Reworded, Native]),
     (Feature::OptionalTools, [Native, Native, Reworded, Reworded]),
     (Feature::ForcedSearch, [Dropped, Native, Native, Dropped]),
     (Feature::Parallel, [Native, Native, Native, Dropped]),
-    // 1.12
     (Feature::Call, [Native, Native, Native, Native]),
     (Feature::CallResult, [Native, Native, Native, Native]),
     (Feature::FailedResult, [Reworded, Reworded, Native, Native]),
-    (Feature::ShownResult, [Reworded, Native, Native, Reworded]),
-    // 1.13
+    (Feature::ImageResult, [Reworded, Native, Native, Reworded]),
     (Feature::JsonObject, [Native, Native, Reworded, Native]),
     (Feature::JsonSchema, [Native, Native, Native, Native]),
     (Feature::SchemaName, [Native, Native, Dropped, Dropped]),
@@ -170,19 +160,16 @@ pub const TABLE: [(Feature, [Support; 4]); 66] = [
         [Native, Native, Dropped, Dropped],
     ),
     (Feature::SchemaStrict, [Native, Native, Dropped, Dropped]),
-    // 1.14
     (Feature::Stop, [Native, Dropped, Native, Native]),
     (Feature::User, [Native, Native, Native, Dropped]),
-    // A label on what is stored, and nothing is: OpenAI refuses it then.
+    // It labels stored answers; OpenAI refuses it where nothing is stored.
     (Feature::Metadata, [Dropped, Dropped, Dropped, Dropped]),
-    // Whose cache it is stands for whose request it is.
+    // In Messages it becomes the user id.
     (Feature::CacheKey, [Native, Native, Reworded, Dropped]),
-    // 1.15
     (Feature::DefaultTier, [Native, Native, Native, Native]),
     (Feature::FlexTier, [Native, Native, Dropped, Native]),
     (Feature::PriorityTier, [Native, Native, Dropped, Native]),
     (Feature::CacheMark, [Dropped, Dropped, Native, Dropped]),
-    // 1.16
     (Feature::Search, [Native, Native, Native, Native]),
     (Feature::SearchWithTools, [Native, Native, Native, Dropped]),
     (Feature::SearchDomains, [Dropped, Native, Native, Dropped]),
@@ -190,23 +177,24 @@ pub const TABLE: [(Feature, [Support; 4]); 66] = [
         Feature::SearchBlockedDomains,
         [Dropped, Dropped, Native, Dropped],
     ),
-    (Feature::SearchMost, [Dropped, Dropped, Native, Dropped]),
+    (Feature::SearchMaxUses, [Dropped, Dropped, Native, Dropped]),
     (Feature::SearchLocation, [Native, Native, Native, Dropped]),
     (Feature::SearchContext, [Native, Native, Dropped, Dropped]),
     (Feature::CodeExecution, [Dropped, Native, Native, Native]),
     (Feature::PageFetch, [Dropped, Dropped, Native, Native]),
-    // But where it is at home.
+    // Except in its own dialect.
     (Feature::HostedTool, [Dropped, Dropped, Dropped, Dropped]),
     (Feature::HostedWithTools, [Dropped, Native, Native, Dropped]),
 ];
 
-pub fn fate(thing: Feature, upstream: Dialect) -> Support {
-    let row = TABLE.iter().find(|(known, _)| *known == thing);
-    row.map_or(Native, |(_, fates)| at(fates, upstream))
+/// How `upstream` supports a feature.
+pub fn support(feature: Feature, upstream: Dialect) -> Support {
+    let row = TABLE.iter().find(|(known, _)| *known == feature);
+    row.map_or(Native, |(_, row)| column(row, upstream))
 }
 
-fn at(fates: &[Support; 4], upstream: Dialect) -> Support {
-    let [chat, responses, messages, gemini] = *fates;
+fn column(row: &[Support; 4], upstream: Dialect) -> Support {
+    let [chat, responses, messages, gemini] = *row;
     match upstream {
         Dialect::Chat => chat,
         Dialect::Responses => responses,
@@ -215,37 +203,37 @@ fn at(fates: &[Support; 4], upstream: Dialect) -> Support {
     }
 }
 
-/// The request without what the upstream's dialect drops.
-pub fn sayable(mut request: Request<'_>, upstream: Dialect) -> Request<'_> {
+/// The request without the features that the upstream's dialect drops.
+pub fn without_dropped(mut request: Request<'_>, upstream: Dialect) -> Request<'_> {
     let dropped = TABLE
         .iter()
-        .filter(|(_, fates)| at(fates, upstream) == Dropped);
-    for (thing, _) in dropped {
-        leave_out(*thing, &mut request, upstream);
+        .filter(|(_, row)| column(row, upstream) == Dropped);
+    for (feature, _) in dropped {
+        remove(*feature, &mut request, upstream);
     }
     request
 }
 
-/// Leaves out the tools of vendors that the upstream's dialect does not have. Returns them.
-pub fn left_out(request: &mut Request, upstream: Dialect) -> Vec<Hosted> {
+/// Removes the hosted tools that the upstream's dialect does not have. Returns them.
+pub fn remove_hosted_tools(request: &mut Request, upstream: Dialect) -> Vec<Hosted> {
     let mut before = request.hosted.clone();
     if request.web_search.is_some() {
         before.push(Hosted {
             kind: "web_search".to_owned(),
             name: None,
-            home: upstream,
-            given: Json::default(),
+            dialect: upstream,
+            definition: Json::default(),
         });
     }
-    for thing in [
+    for feature in [
         Feature::CodeExecution,
         Feature::PageFetch,
         Feature::HostedTool,
         Feature::HostedWithTools,
         Feature::SearchWithTools,
     ] {
-        if fate(thing, upstream) == Dropped {
-            leave_out(thing, request, upstream);
+        if support(feature, upstream) == Dropped {
+            remove(feature, request, upstream);
         }
     }
     before.retain(|tool| match tool.kind.as_str() {
@@ -255,11 +243,11 @@ pub fn left_out(request: &mut Request, upstream: Dialect) -> Vec<Hosted> {
     before
 }
 
-fn leave_out(thing: Feature, request: &mut Request, upstream: Dialect) {
+fn remove(feature: Feature, request: &mut Request, upstream: Dialect) {
     let sampling = &mut request.sampling;
     let search = request.web_search.as_mut();
     let is_tier = |tier| move |known: &mut Tier| *known == tier;
-    match thing {
+    match feature {
         Feature::TopPWithTemperature if sampling.temperature.is_some() => sampling.top_p = None,
         Feature::TopK => sampling.top_k = None,
         Feature::Penalties => {
@@ -270,7 +258,7 @@ fn leave_out(thing: Feature, request: &mut Request, upstream: Dialect) {
         Feature::Verbosity => request.verbosity = None,
         Feature::Modalities => request.modalities.clear(),
         Feature::ImageShape => request.image_shape = ImageShape::default(),
-        Feature::GoogleOnly => request.google = Google::default(),
+        Feature::GeminiOnly => request.google = Google::default(),
         Feature::Stop => request.stop.clear(),
         Feature::User => request.user_id = None,
         Feature::Metadata => request.metadata = None,
@@ -289,14 +277,14 @@ fn leave_out(thing: Feature, request: &mut Request, upstream: Dialect) {
                 Some(Common::PageFetch) => Feature::PageFetch,
                 None => Feature::HostedTool,
             };
-            let stays = |tool: &Hosted| tool.home == upstream || kind(tool) != thing;
+            let stays = |tool: &Hosted| tool.dialect == upstream || kind(tool) != feature;
             request.hosted.retain(stays);
         }
         Feature::HostedWithTools if !request.tools.is_empty() => request.hosted.clear(),
         Feature::SearchWithTools if !request.tools.is_empty() => request.web_search = None,
         Feature::SearchDomains => search.into_iter().for_each(|s| s.allowed_domains.clear()),
         Feature::SearchBlockedDomains => search.into_iter().for_each(|s| s.blocked_domains.clear()),
-        Feature::SearchMost => search.into_iter().for_each(|s| s.max_uses = None),
+        Feature::SearchMaxUses => search.into_iter().for_each(|s| s.max_uses = None),
         Feature::SearchLocation => search.into_iter().for_each(|s| s.location.clear()),
         Feature::SearchContext => search.into_iter().for_each(|s| s.context_size = None),
         Feature::SchemaName | Feature::SchemaDescription | Feature::SchemaStrict => {
@@ -307,7 +295,7 @@ fn leave_out(thing: Feature, request: &mut Request, upstream: Dialect) {
                 ..
             } = &mut request.output
             {
-                match thing {
+                match feature {
                     Feature::SchemaName => *name = None,
                     Feature::SchemaDescription => *description = None,
                     _ => *strict = None,
@@ -315,8 +303,8 @@ fn leave_out(thing: Feature, request: &mut Request, upstream: Dialect) {
             }
         }
         Feature::Attribution => {
-            let is_it = |text: &Text| text.text.starts_with("x-anthropic-billing-header:");
-            request.system.retain(|text| !is_it(text));
+            let is_attribution = |text: &Text| text.text.starts_with("x-anthropic-billing-header:");
+            request.system.retain(|text| !is_attribution(text));
         }
         Feature::CacheMark => {
             request.system.iter_mut().for_each(|text| text.cache = None);
@@ -339,7 +327,7 @@ fn leave_out(thing: Feature, request: &mut Request, upstream: Dialect) {
                 *name = None;
             }
         }),
-        // Nothing else is dropped.
+        // No other feature is dropped by any dialect.
         _ => {}
     }
 }
@@ -353,147 +341,21 @@ fn each_part(request: &mut Request, change: &mut impl FnMut(&mut Part)) {
     }
 }
 
-/// From whom to whom a request goes.
-#[derive(Clone, Copy, Debug)]
-pub struct Direction {
-    pub client: Dialect,
-    pub upstream: Dialect,
+/// The error of a writer for a feature that the table refuses.
+pub fn unsupported(feature: Feature, upstream: Dialect) -> Untranslatable {
+    Untranslatable::new("", refusal(feature, upstream))
 }
 
-impl Direction {
-    /// Nowhere: to be understood only.
-    pub fn within(dialect: Dialect) -> Self {
-        Self {
-            client: dialect,
-            upstream: dialect,
-        }
-    }
-
-    /// Whether files that the client has at its vendor are at the upstream's.
-    fn is_one_vendor(self) -> bool {
-        let is_openai = |dialect| matches!(dialect, Dialect::Chat | Dialect::Responses);
-        self.client == self.upstream || (is_openai(self.client) && is_openai(self.upstream))
-    }
-}
-
-/// A place in the client's body, like `messages[2].content[0]`, and whither what stands there has to go.
-#[derive(Clone, Debug)]
-pub struct Place {
-    path: String,
-    way: Direction,
-}
-
-impl Place {
-    pub fn new(list: &str, index: usize, way: Direction) -> Self {
-        let path = format!("{list}[{index}]");
-        Self { path, way }
-    }
-
-    pub fn at(&self, index: usize) -> Self {
-        Self::new(&self.path, index, self.way)
-    }
-
-    pub fn member(&self, name: &str) -> Self {
-        let path = format!("{}.{name}", self.path);
-        Self { path, ..*self }
-    }
-
-    /// # Errors
-    /// When there are more pieces at this place than there may be.
-    pub fn bounds(&self, index: usize) -> Result<(), Untranslatable> {
-        match index < MOST_PARTS {
-            true => Ok(()),
-            false => Err(too_many(&self.path, MOST_PARTS)),
-        }
-    }
-
-    pub fn refused(&self, why: impl Into<String>) -> Untranslatable {
-        Untranslatable::new(self.path.as_str(), why)
-    }
-
-    /// The part, if the upstream can be told.
-    ///
-    /// # Errors
-    /// If the table says that it cannot, and what would be missing.
-    pub fn takes(&self, part: Part) -> Result<Part, Untranslatable> {
-        let upstream = self.way.upstream;
-        match thing_of(&part, self.way) {
-            Some(thing) if fate(thing, upstream) == Refused && !self.is_only_read() => {
-                Err(self.refused(refusal(thing, upstream)))
-            }
-            _ => Ok(part),
-        }
-    }
-
-    fn is_only_read(&self) -> bool {
-        self.way.client == self.way.upstream
-    }
-}
-
-/// What of the table a part of a turn is, where that could be refused.
-fn thing_of(part: &Part, way: Direction) -> Option<Feature> {
-    let is_googles = |id: &str| way.upstream == Dialect::Gemini && media::is_googles(id);
-    let kept = |id: &str, thing| match way.is_one_vendor() || is_googles(id) {
-        true => thing,
-        false => Feature::Foreign,
-    };
-    Some(match part {
-        Part::Audio { .. } => Feature::Audio,
-        Part::Video(Source::FileId(id)) => kept(id, Feature::Video),
-        Part::Video(_) => Feature::Video,
-        Part::Image { source, .. } => match source {
-            Source::FileId(id) => kept(id, Feature::KeptImage),
-            Source::Data { mime, .. } if !media::is_common_image(mime) => Feature::OddImage,
-            _ => return None,
-        },
-        Part::File { source, .. } => match source {
-            Source::FileId(id) => kept(id, Feature::KeptFile),
-            Source::Url(_) => Feature::FileUrl,
-            Source::Data { mime, .. }
-                if mime.starts_with("image/") && !media::is_common_image(mime) =>
-            {
-                Feature::OddImage
-            }
-            _ => return None,
-        },
-        _ => return None,
-    })
-}
-
-/// The request, if the upstream can be asked for so many answers side by side.
-///
-/// # Errors
-/// Where it gives one only, which is not what the client asked for.
-pub fn takes_choices(request: &Request, way: Direction) -> Result<(), Untranslatable> {
-    let is_one = request.sampling.n.is_none_or(|n| n <= 1);
-    if is_one || fate(Feature::Choices, way.upstream) != Refused {
-        return Ok(());
-    }
-    let place = match way.client {
-        Dialect::Gemini => "generationConfig.candidateCount",
-        _ => "n",
-    };
-    Err(Untranslatable::new(
-        place,
-        refusal(Feature::Choices, way.upstream),
-    ))
-}
-
-/// What a writer says that is asked for what the table refuses.
-pub fn cannot(thing: Feature, upstream: Dialect) -> Untranslatable {
-    Untranslatable::new("", refusal(thing, upstream))
-}
-
-/// Why a thing is refused, in words for the client.
-fn refusal(thing: Feature, upstream: Dialect) -> String {
-    let what = match thing {
-        Feature::Choices => "a wanted for more than one answer",
+/// Why a feature is refused, for the client.
+pub fn refusal(feature: Feature, upstream: Dialect) -> String {
+    let what = match feature {
+        Feature::Choices => "a request for more than one answer",
         Feature::Audio => "audio",
         Feature::Video => "video",
-        Feature::OddImage => "an image that is neither JPEG, PNG, GIF nor WebP",
-        Feature::KeptImage => "an image by the id of a file",
+        Feature::UncommonImage => "an image that is neither JPEG, PNG, GIF nor WebP",
+        Feature::StoredImage => "an image by the id of a file",
         Feature::FileUrl => "a file by its URL",
-        Feature::Foreign => "a file that lies at another provider",
+        Feature::ForeignFile => "a file that is stored at another provider",
         _ => "this",
     };
     format!("{what} cannot be sent to a {} upstream", upstream.name())

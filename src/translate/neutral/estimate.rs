@@ -1,19 +1,21 @@
-//! How many tokens a request comes to, where nobody can be asked.
+//! Estimates the tokens of a request for upstreams that have no endpoint for it.
 //!
-//! An estimate, not a count: no vendor publishes the vocabulary of all its models. English text has about four
-//! characters to a token, other scripts about one and a half, JSON about three; each message costs four more.
-//! Images and pages are taken at the prices that vendors publish for middling ones (spec/dialects.md 6).
+//! No vendor publishes the vocabulary of all its models. English text has about four characters per token, other scripts
+//! about one and a half, JSON about three; each message costs four more. Images and pages count as the vendors' published
+//! prices for ones of medium size.
 
-use super::{Part, Parts, Request, Source, ToolResult};
+use super::part::{Part, Source, ToolResult};
+use super::request::Request;
+use super::turn::Parts;
 
 /// Tokens around each message.
 const MESSAGE: f64 = 4.0;
 /// An image whose size is not known.
 const IMAGE: f64 = 1200.0;
-/// A page of a document, and the bytes it is guessed to have.
+/// A page of a document, and its estimated size in bytes.
 const PAGE: f64 = 1500.0;
 const PAGE_BYTES: f64 = 40_000.0;
-/// A second of sound, and the bytes it is guessed to have.
+/// A second of audio, and its estimated size in bytes.
 const SECOND: f64 = 32.0;
 const SECOND_BYTES: f64 = 16_000.0;
 
@@ -26,8 +28,8 @@ pub fn tokens(request: &Request) -> u64 {
         .map(|turn| {
             MESSAGE
                 + match &turn.parts {
-                    Parts::Plain(said) => text(said),
-                    Parts::Plains(said) => said.texts.iter().map(|said| text(said)).sum(),
+                    Parts::Raw(said) => text(said),
+                    Parts::RawTexts(said) => said.texts.iter().map(|said| text(said)).sum(),
                     Parts::List(parts) => parts.iter().map(part).sum::<f64>(),
                 }
         })
@@ -58,7 +60,7 @@ fn part(part: &Part) -> f64 {
         Part::Text(words) => text(&words.text),
         Part::Refusal(words) => text(words),
         Part::Reasoning { text: words, .. } => text(words),
-        // What cannot be read is not paid for as text.
+        // Encrypted reasoning does not count as text.
         Part::Opaque(_) => 0.0,
         Part::Image { .. } => IMAGE,
         Part::Video(_) => IMAGE * 10.0,
@@ -75,15 +77,16 @@ fn part(part: &Part) -> f64 {
     }
 }
 
-/// Bytes behind some base64.
+/// The bytes of base64 data.
 fn bytes(data: &str) -> f64 {
     data.len() as f64 * 0.75
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Role, Turn};
     use super::*;
+    use crate::translate::neutral::part::Role;
+    use crate::translate::neutral::turn::Turn;
 
     fn said(words: &str) -> Request<'static> {
         Request {

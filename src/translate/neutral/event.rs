@@ -1,12 +1,25 @@
-//! What an answer says, piece by piece.
+//! The events of an answer.
 
-use super::Signature;
 use super::search::Search;
+use super::signature::Signature;
 use crate::wire::problem::{Class, ErrorStatus};
 use crate::wire::usage::Usage;
 
-/// One step of an answer. `block` is an ordinal that only grows within a choice: what belongs to one piece of
-/// content has one block, and no wire index stands behind it.
+/// A piece of content of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlockId {
+    pub choice: u32,
+    /// Ascending within a choice; not an index of any dialect.
+    pub block: u32,
+}
+
+impl BlockId {
+    pub fn new(choice: u32, block: u32) -> Self {
+        Self { choice, block }
+    }
+}
+
+/// One step of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     Start {
@@ -15,33 +28,13 @@ pub enum Event {
         /// Seconds since 1970.
         created: Option<u64>,
     },
-    TextDelta {
-        choice: u32,
-        block: u32,
-        text: String,
-    },
-    ReasoningDelta {
-        choice: u32,
-        block: u32,
-        text: String,
-    },
+    TextDelta(BlockId, String),
+    ReasoningDelta(BlockId, String),
     /// Closes a block of reasoning.
-    ReasoningSignature {
-        choice: u32,
-        block: u32,
-        signature: Signature,
-    },
-    /// Reasoning without a readable word.
-    ReasoningOpaque {
-        choice: u32,
-        block: u32,
-        signature: Signature,
-    },
-    RefusalDelta {
-        choice: u32,
-        block: u32,
-        text: String,
-    },
+    ReasoningSignature(BlockId, Signature),
+    /// Encrypted reasoning.
+    ReasoningOpaque(BlockId, Signature),
+    RefusalDelta(BlockId, String),
     ToolStart {
         choice: u32,
         block: u32,
@@ -49,26 +42,11 @@ pub enum Event {
         name: String,
         signature: Option<Signature>,
     },
-    ToolArgs {
-        choice: u32,
-        block: u32,
-        delta: String,
-    },
-    ToolEnd {
-        choice: u32,
-        block: u32,
-    },
-    Citation {
-        choice: u32,
-        block: u32,
-        citation: Citation,
-    },
-    /// Once it has been made.
-    Search {
-        choice: u32,
-        block: u32,
-        search: Search,
-    },
+    ToolArgs(BlockId, String),
+    ToolEnd(BlockId),
+    Citation(BlockId, Citation),
+    /// A completed search.
+    Search(BlockId, Search),
     ImageOut {
         choice: u32,
         block: u32,
@@ -76,12 +54,12 @@ pub enum Event {
         /// Base64.
         data: String,
     },
-    /// All that has been said of it so far.
+    /// The usage so far.
     Usage(Usage),
     Finish {
         choice: u32,
         finish: Finish,
-        /// The upstream's own word.
+        /// The upstream's finish reason.
         native: String,
     },
     Error {
@@ -92,47 +70,47 @@ pub enum Event {
 }
 
 impl Event {
-    /// Which of the answers side by side it belongs to.
+    /// The choice that the event belongs to.
     pub fn choice(&self) -> Option<u32> {
         match self {
             Self::Start { .. } | Self::Usage(_) | Self::Error { .. } => None,
-            Self::TextDelta { choice, .. }
-            | Self::ReasoningDelta { choice, .. }
-            | Self::ReasoningSignature { choice, .. }
-            | Self::ReasoningOpaque { choice, .. }
-            | Self::RefusalDelta { choice, .. }
+            Self::TextDelta(BlockId { choice, .. }, _)
+            | Self::ReasoningDelta(BlockId { choice, .. }, _)
+            | Self::ReasoningSignature(BlockId { choice, .. }, _)
+            | Self::ReasoningOpaque(BlockId { choice, .. }, _)
+            | Self::RefusalDelta(BlockId { choice, .. }, _)
             | Self::ToolStart { choice, .. }
-            | Self::ToolArgs { choice, .. }
-            | Self::ToolEnd { choice, .. }
-            | Self::Citation { choice, .. }
-            | Self::Search { choice, .. }
+            | Self::ToolArgs(BlockId { choice, .. }, _)
+            | Self::ToolEnd(BlockId { choice, .. })
+            | Self::Citation(BlockId { choice, .. }, _)
+            | Self::Search(BlockId { choice, .. }, _)
             | Self::ImageOut { choice, .. }
             | Self::Finish { choice, .. } => Some(*choice),
         }
     }
 
-    /// Whether it is a text without a word, which opens nothing.
+    /// Whether it is an empty text, which opens no block.
     pub fn is_blank(&self) -> bool {
         match self {
-            Self::TextDelta { text, .. }
-            | Self::ReasoningDelta { text, .. }
-            | Self::RefusalDelta { text, .. } => text.is_empty(),
+            Self::TextDelta(_, text)
+            | Self::ReasoningDelta(_, text)
+            | Self::RefusalDelta(_, text) => text.is_empty(),
             _ => false,
         }
     }
 }
 
-/// A source that a text refers to.
+/// A web page that a text cites.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Citation {
     pub url: String,
     pub title: String,
     pub cited_text: String,
-    /// Characters of the block that it is of, where known.
+    /// The characters of the block, where known.
     pub range: Option<(u64, u64)>,
 }
 
-/// Why an answer ends (spec/dialects.md 4.2).
+/// Why an answer ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finish {
     EndTurn,
@@ -146,8 +124,8 @@ pub enum Finish {
 }
 
 impl Finish {
-    /// The reason, for an answer that does or does not hold a call of a tool (spec/dialects.md 4.2).
-    pub fn given(self, has_calls: bool) -> Self {
+    /// The reason, adapted to whether the answer has calls.
+    pub fn with_calls(self, has_calls: bool) -> Self {
         match (self, has_calls) {
             (Self::EndTurn | Self::StopSequence(_), true) => Self::ToolCalls,
             (Self::ToolCalls, false) => Self::EndTurn,
@@ -155,7 +133,7 @@ impl Finish {
         }
     }
 
-    /// The answer was cut.
+    /// The answer is incomplete.
     pub fn is_incomplete(&self) -> bool {
         matches!(
             self,
@@ -164,8 +142,8 @@ impl Finish {
     }
 }
 
-/// The failure that a vendor's error object tells of, wherever it is nested.
-pub fn error_of(error: serde_json::Value) -> Event {
+/// The event for a vendor's error object, which may be nested.
+pub fn error(error: serde_json::Value) -> Event {
     let text = error.to_string();
     let message = ["/message", "/error/message", "/detail"]
         .iter()

@@ -1,24 +1,25 @@
-//! Tools that a vendor defines or runs itself, and what others have in their place.
+//! Tools that a vendor defines or runs, and their equivalents at other vendors.
 
 use serde_json::Value;
 
-use super::{Given, Json, Object};
+use super::json_text::Json;
+use super::lazy::{LazyObject, LazyValue};
 use crate::wire::Dialect;
 
-/// A tool of a vendor, beside searching the web.
+/// A tool of a vendor, other than web search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hosted {
-    /// Its type; in Gemini, the member that it is.
+    /// Its type; in Gemini, the name of its member.
     pub kind: String,
-    /// The name by which it is called, where it has one.
+    /// The name in calls, if it has one.
     pub name: Option<String>,
-    /// The dialect that it is of.
-    pub home: Dialect,
-    /// As it is written there.
-    pub given: Json,
+    /// The dialect that defines it.
+    pub dialect: Dialect,
+    /// Its definition in that dialect.
+    pub definition: Json,
 }
 
-/// What more than one vendor has.
+/// The tools that more than one vendor has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Common {
     CodeExecution,
@@ -26,23 +27,23 @@ pub enum Common {
 }
 
 impl Hosted {
-    pub fn new(kind: &str, home: Dialect, mut definition: Object<'_>) -> Self {
+    pub fn new(kind: &str, dialect: Dialect, mut definition: LazyObject<'_>) -> Self {
         Self {
             kind: kind.to_owned(),
-            name: definition.full_text("name"),
-            home,
-            given: definition.into_json(),
+            name: definition.nonempty_text("name"),
+            dialect,
+            definition: definition.into_json(),
         }
     }
 
-    /// One of Gemini's, which are members of an object.
-    pub fn of_google(member: &str, given: &str) -> Self {
+    /// A tool of Gemini, which is a member of an object.
+    pub fn of_gemini(member: &str, value: &str) -> Self {
         let name = Value::from(member);
         Self {
             kind: member.to_owned(),
             name: None,
-            home: Dialect::Gemini,
-            given: Json::of(&format!("{{{name}:{given}}}")),
+            dialect: Dialect::Gemini,
+            definition: Json::of(&format!("{{{name}:{value}}}")),
         }
     }
 
@@ -57,32 +58,32 @@ impl Hosted {
         }
     }
 
-    /// The tool as `upstream` takes it, where it has such.
+    /// The definition of the tool for `upstream`, if that has such a tool.
     pub fn written(&self, upstream: Dialect) -> Option<Json> {
-        if self.home == upstream {
-            return Some(self.given.clone());
+        if self.dialect == upstream {
+            return Some(self.definition.clone());
         }
         let written = self.common()?.written(upstream)?;
         Some(Json::compact(written.to_owned()))
     }
 
-    /// The type and name by which `upstream` is told to use it.
+    /// The type and name of the tool in a tool choice of `upstream`.
     pub fn chosen(&self, upstream: Dialect) -> Option<(String, String)> {
         let written = self.written(upstream)?;
-        let mut object = Given::of(written.as_str()).object()?;
+        let mut object = LazyValue::of(written.as_str()).object()?;
         let kind = object.text("type")?;
-        Some((kind, object.text("name").unwrap_or_default()))
+        Some((kind, object.text_or_empty("name")))
     }
 
-    /// Whether a choice of a tool means this one.
+    /// Whether a tool choice refers to this tool.
     pub fn is_called(&self, name: &str) -> bool {
         self.kind == name || self.name.as_deref() == Some(name)
     }
 }
 
 impl Common {
-    /// In the oldest version that does for everybody. The versions are those of the parameters of tools in the
-    /// vendors' Python packages: `anthropic.types` (not beta), `openai.types.responses`, `google.genai.types.Tool`.
+    /// The definition in its oldest version, which every model supports. The versions are from the vendors' Python
+    /// packages: `anthropic.types` (not beta), `openai.types.responses`, `google.genai.types.Tool`.
     fn written(self, upstream: Dialect) -> Option<&'static str> {
         match (self, upstream) {
             (Self::CodeExecution, Dialect::Messages) => {

@@ -1,20 +1,14 @@
 //! JSON that is passed on as text.
 
+use super::untranslatable::MOST_TREE;
 use serde_json::Value;
 
-/// A value as text without white space; `null` where nobody says anything.
+/// A value as text without white space; `null` by default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Json(String);
 
-/// The longest text that is made into a tree, bytes, where that cannot be avoided: the tree takes some twenty times as
-/// much. No vendor takes a schema of a quarter of it.
-pub const MOST_TREE: usize = 512 * 1024;
-
-/// What a client is told of a larger one.
-pub const TOO_LARGE: &str = "is larger than 512 KiB, which cannot be translated";
-
 impl Json {
-    /// Takes the white space out of a text that is JSON.
+    /// Removes the white space from a JSON text.
     pub fn of(text: &str) -> Self {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
@@ -30,7 +24,7 @@ impl Json {
         Self(out)
     }
 
-    /// A text that has no white space.
+    /// A JSON text without white space.
     pub fn compact(text: String) -> Self {
         Self(text)
     }
@@ -43,13 +37,13 @@ impl Json {
         self.0.starts_with('{')
     }
 
-    /// The tree, where it is not larger than a tree may be.
+    /// The tree, if the text is not longer than [`MOST_TREE`].
     pub fn tree(&self) -> Option<Value> {
         (self.0.len() <= MOST_TREE).then(|| serde_json::from_str(&self.0).unwrap_or_default())
     }
 }
 
-/// Bytes of the string that a text begins with, quotes included.
+/// The length of the string at the start of a text, with quotes.
 fn end(text: &str) -> usize {
     let bytes = text.as_bytes();
     let mut at = 1;
@@ -92,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn white_space_goes_but_not_in_strings() {
+    fn white_space_outside_strings_is_removed() {
         for (text, plain) in [
             (" 1 ", "1"),
             ("{ \"a b\" : [ 1 ,\n\t2 ] }", r#"{"a b":[1,2]}"#),
@@ -104,7 +98,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_said_stays(words in prop::collection::vec(".*", 0..4), pretty in any::<bool>()) {
+        fn values_stay_equal(words in prop::collection::vec(".*", 0..4), pretty in any::<bool>()) {
             let value = json!({"a": words, "b": {"c d": [1, null, {}, []]}});
             let text = match pretty {
                 true => serde_json::to_string_pretty(&value).unwrap(),

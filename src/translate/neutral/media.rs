@@ -3,25 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as STANDARD;
 
-use super::Source;
-
-/// What a URL of a medium means: the bytes in it, or the place itself. `fallback` is the type of bytes whose
-/// type is neither said nor seen.
-pub fn source_of_url(url: String, fallback: &str) -> Source {
-    match data_url(&url) {
-        Some((mime, data)) => {
-            let mime = mime.map(type_of);
-            let mime = mime.unwrap_or_else(|| sniffed(data).unwrap_or(fallback).to_owned());
-            Source::Data {
-                mime,
-                data: data.to_owned(),
-            }
-        }
-        None => Source::Url(url),
-    }
-}
-
-/// Type and base64 text of a `data:` URL (RFC 2397), parameters left aside.
+/// Media type and data of a `data:` URL (RFC 2397), without parameters.
 pub fn data_url(url: &str) -> Option<(Option<String>, &str)> {
     let (scheme, rest) = url.split_at_checked(5)?;
     if !scheme.eq_ignore_ascii_case("data:") {
@@ -32,7 +14,7 @@ pub fn data_url(url: &str) -> Option<(Option<String>, &str)> {
     Some(((!mime.is_empty()).then(|| mime.to_owned()), data))
 }
 
-/// The type of an image by its first bytes, in base64.
+/// The media type of base64 data by its first bytes.
 pub fn sniffed(data: &str) -> Option<&'static str> {
     [
         ("iVBORw0KGgo", "image/png"),
@@ -45,8 +27,8 @@ pub fn sniffed(data: &str) -> Option<&'static str> {
     .find_map(|(start, mime)| data.starts_with(start).then_some(mime))
 }
 
-/// The name by which vendors know a media type (RFC 6838 4.2: names are case-insensitive). Some clients have names of
-/// their own for common ones, and add parameters, which no vendor takes.
+/// The name of a media type that vendors accept (RFC 6838 4.2: names are case-insensitive). Some clients use other names
+/// for common types, and add parameters, which no vendor accepts.
 pub fn type_of(mut name: String) -> String {
     const OTHERS: [(&str, &str); 7] = [
         ("image/jpg", "image/jpeg"),
@@ -65,17 +47,17 @@ pub fn type_of(mut name: String) -> String {
     known.map_or(plain, |(_, name)| (*name).to_owned())
 }
 
-/// The types of images that every vendor takes.
+/// Whether every vendor accepts this type of image.
 pub fn is_common_image(mime: &str) -> bool {
     ["image/jpeg", "image/png", "image/gif", "image/webp"].contains(&mime)
 }
 
-/// Whether an id is that of a file kept by Gemini, which is a URL.
-pub fn is_googles(id: &str) -> bool {
+/// Whether a file id is a URL of Gemini's file storage.
+pub fn is_gemini_file(id: &str) -> bool {
     id.contains("generativelanguage.googleapis.com/")
 }
 
-/// The type of a file by the end of its name or URL.
+/// The media type of a file by the extension in its name or URL.
 pub fn of_name(name: &str) -> Option<&'static str> {
     let path = name.split(['?', '#']).next().unwrap_or_default();
     let (_, extension) = path.rsplit_once('.')?;
@@ -113,7 +95,7 @@ const EXTENSIONS: [(&str, &str); 22] = [
     ),
 ];
 
-/// OpenAI's names of audio formats, and their types (spec/dialects.md 1.5).
+/// OpenAI's names of audio formats, and their media types (OpenAI's OpenAPI document, `input_audio`).
 const AUDIO: [(&str, &str); 9] = [
     ("wav", "audio/wav"),
     ("mp3", "audio/mpeg"),
@@ -143,7 +125,7 @@ pub fn audio_format(mime: &str) -> &str {
         })
 }
 
-/// A name for a file that has none.
+/// A name for a file without one.
 pub fn name_for(mime: &str) -> String {
     let known = EXTENSIONS.iter().find(|(_, known)| *known == mime);
     format!(
@@ -162,7 +144,7 @@ pub fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
-/// The text that is behind some base64, if there is one.
+/// The text in base64 data, if it is UTF-8.
 pub fn text_of_base64(data: &str) -> Option<String> {
     String::from_utf8(STANDARD.decode(data).ok()?).ok()
 }
@@ -170,27 +152,6 @@ pub fn text_of_base64(data: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn urls_are_taken_apart() {
-        for (url, mime, data) in [
-            ("data:image/png;base64,AAAA", "image/png", "AAAA"),
-            ("DATA:image/gif;charset=x;base64,BB==", "image/gif", "BB=="),
-            ("data:;base64,/9j/4AAQ", "image/jpeg", "/9j/4AAQ"),
-            ("data:;base64,QUJD", "application/octet-stream", "QUJD"),
-        ] {
-            let expected = Source::Data {
-                mime: mime.to_owned(),
-                data: data.to_owned(),
-            };
-            assert_eq!(
-                source_of_url(url.to_owned(), "application/octet-stream"),
-                expected
-            );
-        }
-        let plain = "https://example.com/a.png".to_owned();
-        assert_eq!(source_of_url(plain.clone(), "x"), Source::Url(plain));
-    }
 
     #[test]
     fn types_have_one_name() {
@@ -208,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn names_tell_types() {
+    fn extensions_give_types() {
         assert_eq!(of_name("a/report.PDF"), Some("application/pdf"));
         assert_eq!(of_name("https://h/x.jpeg?width=3"), Some("image/jpeg"));
         assert_eq!(of_name("nothing"), None);

@@ -1,6 +1,6 @@
-//! The names of members that somebody reads.
+//! The names of the members that are read.
 
-/// In their order. Where an object has very many members, the others are passed over.
+/// Sorted. Of an object with very many members, the others are skipped.
 const KNOWN: [&str; 198] = [
     "action",
     "actions",
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn they_are_in_their_order() {
+    fn names_are_sorted() {
         assert!(KNOWN.is_sorted());
     }
 }

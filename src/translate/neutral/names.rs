@@ -1,10 +1,10 @@
-//! Names of tools as an upstream takes them, and back (spec/dialects.md 1.8, 2.3).
+//! Tool names that an upstream accepts, and the client's names for them.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::wire::Dialect;
 
-/// For one request: every name that it mentions, and what stands for it on the wire. No two share one.
+/// The tool names of one request that had to be changed, and their unique replacements.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     wire: HashMap<String, String>,
@@ -12,14 +12,14 @@ pub struct Names {
 }
 
 impl Names {
-    /// `names` in the order of the request: definitions, then what only the history mentions.
+    /// `names` in the order of the request: first of definitions, then of calls.
     pub fn new<'n>(dialect: Dialect, names: impl IntoIterator<Item = &'n str>) -> Self {
         let mut seen = HashSet::new();
         let names: Vec<&str> = names
             .into_iter()
             .filter(|name| seen.insert(*name))
             .collect();
-        // Those that fit as they are have the first claim on themselves.
+        // A legal name stays as it is, so no other name may become equal to it.
         let mut taken: HashSet<String> = names
             .iter()
             .filter(|name| fit(dialect, name) == **name)
@@ -39,12 +39,12 @@ impl Names {
         map
     }
 
-    /// What the upstream is told.
+    /// The name for the upstream.
     pub fn wire<'n>(&'n self, name: &'n str) -> &'n str {
         self.wire.get(name).map_or(name, String::as_str)
     }
 
-    /// What the client called what the upstream calls `wire`.
+    /// The client's name for the upstream's name `wire`.
     pub fn original<'n>(&'n self, wire: &'n str) -> &'n str {
         self.original.get(wire).map_or(wire, String::as_str)
     }
@@ -57,7 +57,7 @@ fn limit(dialect: Dialect) -> usize {
     }
 }
 
-/// The name in letters that the dialect takes, and as long as it takes them.
+/// The name with illegal characters replaced, cut to the legal length.
 fn fit(dialect: Dialect, name: &str) -> String {
     let limit = limit(dialect);
     let is_gemini = dialect == Dialect::Gemini;

@@ -1,32 +1,24 @@
-//! Pieces that dialects of different vendors read or write alike.
+//! Reading and writing that dialects of different vendors share.
 
 use serde_json::Value;
 
-use super::given::{self, List};
-use super::{Cache, Given, Json, Object, Output, Part, Text, Tool, ToolCall};
+use super::json_text::Json;
+use super::lazy::{self, LazyObject};
+use super::part::{Cache, Part, Text, ToolCall};
+use super::request::{Output, Tool};
 
-/// One sequence or several; empty ones mean nothing.
-pub fn stops(given: List<'_>) -> Vec<String> {
-    given
-        .filter_map(|stop| match stop {
-            Given::String(stop) if !stop.is_empty() => Some(stop),
-            _ => None,
-        })
-        .collect()
-}
-
-/// A mark for the prompt cache, in either spelling.
-pub fn cache(object: &mut Object<'_>) -> Option<Cache> {
+/// Reads a cache mark, in either spelling.
+pub fn cache(object: &mut LazyObject<'_>) -> Option<Cache> {
     let mut mark = object
         .object("cache_control")
         .or_else(|| object.object("prompt_cache_breakpoint"))?;
     Some(Cache {
-        is_long: mark.word("ttl").as_deref() == Some("1h"),
+        is_long: mark.keyword("ttl").as_deref() == Some("1h"),
     })
 }
 
-/// A function as OpenAI describes one, in any of the spellings in use.
-pub fn function(mut definition: Object<'_>) -> Option<Tool> {
+/// Reads a function in the form of OpenAI, with any of the names in use for its schema.
+pub fn function(mut definition: LazyObject<'_>) -> Option<Tool> {
     let schema = definition.json(&[
         "parameters",
         "parametersJsonSchema",
@@ -34,8 +26,8 @@ pub fn function(mut definition: Object<'_>) -> Option<Tool> {
         "input_schema",
     ]);
     Some(Tool {
-        name: definition.full_text("name")?,
-        description: definition.full_text("description"),
+        name: definition.nonempty_text("name")?,
+        description: definition.nonempty_text("description"),
         schema: schema.unwrap_or_default(),
         strict: definition.flag("strict"),
         cache: cache(&mut definition),
@@ -43,7 +35,7 @@ pub fn function(mut definition: Object<'_>) -> Option<Tool> {
     })
 }
 
-/// All text of some parts, and the other parts.
+/// The joined text of parts, and the other parts.
 pub fn texts_of(parts: Vec<Part>) -> (String, Vec<Part>) {
     let mut texts = Vec::new();
     let mut others = Vec::new();
@@ -56,8 +48,8 @@ pub fn texts_of(parts: Vec<Part>) -> (String, Vec<Part>) {
     (texts.join("\n"), others)
 }
 
-/// A form of output that has no field of its own, asked for in words.
-pub fn asked_for(output: &Output) -> Option<Text> {
+/// An instruction for an output format that the dialect or model does not support.
+pub fn output_instruction(output: &Output) -> Option<Text> {
     Some(Text::new(match output {
         Output::Text => return None,
         Output::JsonObject => "Answer with one JSON object and nothing else.".to_owned(),
@@ -70,7 +62,7 @@ pub fn asked_for(output: &Output) -> Option<Text> {
     }))
 }
 
-/// The arguments of a call as an object, as the dialects that take nothing else want them.
+/// The arguments of a call as an object, for dialects that accept nothing else.
 pub fn object_of(call: &ToolCall) -> Json {
     match call.is_custom {
         true => in_object(&Value::from(call.arguments.as_str()).to_string()),
@@ -78,12 +70,12 @@ pub fn object_of(call: &ToolCall) -> Json {
     }
 }
 
-/// Arguments of a function as an object: what is none becomes its `input`. Nothing is an empty one.
+/// Arguments of a function as an object: any other value becomes its `input`; no arguments are an empty object.
 pub fn object_of_text(arguments: &str) -> Json {
     if arguments.trim().is_empty() {
         return Json::compact("{}".to_owned());
     }
-    match given::is_valid(arguments) {
+    match lazy::is_valid(arguments) {
         true => match Json::of(arguments) {
             object if object.is_object() => object,
             value => in_object(value.as_str()),
@@ -92,7 +84,7 @@ pub fn object_of_text(arguments: &str) -> Json {
     }
 }
 
-/// Arguments of a function as the text of an object. Those that are one stay as they are written.
+/// Arguments of a function as the text of an object. An object stays as written.
 pub fn function_arguments(arguments: String) -> String {
     match is_object(&arguments) {
         true => arguments,
@@ -101,7 +93,7 @@ pub fn function_arguments(arguments: String) -> String {
 }
 
 pub fn is_object(arguments: &str) -> bool {
-    arguments.trim_start().starts_with('{') && given::is_valid(arguments)
+    arguments.trim_start().starts_with('{') && lazy::is_valid(arguments)
 }
 
 fn in_object(value: &str) -> Json {

@@ -1,14 +1,16 @@
-//! Calls of tools and their results, brought into the one order that every upstream takes (spec/dialects.md
-//! 1.12): each turn with calls is followed by a turn that begins with all their results.
+//! Orders calls and results as every upstream accepts them: a turn with calls is followed by a turn that begins with all
+//! their results.
 
-use super::ids::{Distinct, Pairs};
+use super::ids::matching::ResultMatches;
+use super::ids::upstream::UpstreamCallIds;
+use super::part::{Part, Role, Text, ToolResult};
 use super::parts::texts_of;
-use super::{Part, Parts, Role, Text, ToolResult, Turn};
+use super::turn::{Parts, Turn};
 
-/// Makes the history of calls whole, with ids as the upstream takes them: results go behind the turn with their calls,
-/// results that belong to no call become words of the user, and calls that were never answered are answered.
-pub fn tool_turns(turns: Vec<Turn<'_>>, mut ids: Distinct) -> Vec<Turn<'_>> {
-    let mut turns = calls_together(turns);
+/// Completes the history of calls, with ids that the upstream accepts: results follow the turn with their calls, results
+/// without a call become text of the user, and calls without a result get one.
+pub fn tool_turns(turns: Vec<Turn<'_>>, mut ids: UpstreamCallIds) -> Vec<Turn<'_>> {
+    let mut turns = join_call_turns(turns);
     let mut results = results(&mut turns).into_iter();
     let mut out: Vec<Turn<'_>> = Vec::with_capacity(turns.len());
     let last = turns.len().saturating_sub(1);
@@ -17,49 +19,48 @@ pub fn tool_turns(turns: Vec<Turn<'_>>, mut ids: Distinct) -> Vec<Turn<'_>> {
         let mut is_answered = index < last;
         for part in &mut turn.parts {
             if let Part::ToolCall(call) = part {
-                call.id = ids.give(&call.id);
+                call.id = ids.next(&call.id);
                 let result = results.next().flatten();
                 is_answered |= result.is_some();
                 answers.push((call.id.clone(), result));
             }
         }
-        let strays = strays(&mut turn);
+        let unmatched = unmatched_results(&mut turn);
         if !is_answered && let Parts::List(parts) = &mut turn.parts {
-            // Nobody has run them, and the conversation ends here.
+            // The conversation ends with calls that were not run.
             parts.retain(|part| !matches!(part, Part::ToolCall(_)));
         }
         push(&mut out, turn);
         if is_answered && !answers.is_empty() {
             push(&mut out, results_turn(answers));
         }
-        push(&mut out, Turn::new(Role::User, strays));
+        push(&mut out, Turn::new(Role::User, unmatched));
     }
     out
 }
 
-/// Pictures and files of the assistant are shown by the user behind its turn: OpenAI has no place for them in the
-/// messages of an assistant, and Anthropic refuses them there ("'image' blocks are not permitted within assistant
+/// Moves images and files of the assistant to a message of the user: OpenAI has no place for them in messages of the
+/// assistant, and Anthropic refuses them there ("'image' blocks are not permitted within assistant
 /// turns", quoted in issue 2323 of SEMOSS/Semoss).
-pub fn shown_by_the_user(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
-    let is_shown = |part: &Part| matches!(part, Part::Image { .. } | Part::File { .. });
+pub fn move_media_to_user(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
+    let is_media = |part: &Part| matches!(part, Part::Image { .. } | Part::File { .. });
     let mut out = Vec::with_capacity(turns.len());
     for mut turn in turns {
-        let mut shown = Vec::new();
-        if turn.role == Role::Assistant && turn.parts.iter().any(is_shown) {
+        let mut media = Vec::new();
+        if turn.role == Role::Assistant && turn.parts.iter().any(is_media) {
             let parts = std::mem::take(&mut turn.parts).into_iter();
-            let (images, others): (Vec<Part>, Vec<Part>) = parts.partition(is_shown);
+            let (images, others): (Vec<Part>, Vec<Part>) = parts.partition(is_media);
             turn.parts = others.into();
-            shown = images;
+            media = images;
         }
         push(&mut out, turn);
-        push(&mut out, Turn::new(Role::User, shown));
+        push(&mut out, Turn::new(Role::User, media));
     }
     out
 }
 
-/// Calls in several turns of the assistant in a row are calls of one turn: Google's SDKs send back each chunk of a
-/// stream as a turn of its own.
-fn calls_together(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
+/// Joins consecutive turns of the assistant with calls: Google's SDKs send back each chunk of a stream as a turn.
+fn join_call_turns(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
     let has_calls = |turn: &Turn| {
         let mut parts = turn.parts.iter();
         turn.role == Role::Assistant && parts.any(|part| matches!(part, Part::ToolCall(_)))
@@ -76,19 +77,33 @@ fn calls_together(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
     out
 }
 
-/// Where only instructions are given, the user gives them: no vendor answers a conversation of nothing.
-pub fn begun(system: &mut Vec<Text>, turns: &mut Vec<Turn>) {
+/// Turns the system text of an empty conversation into a message of the user: no vendor answers an empty conversation.
+pub fn ensure_turn(system: &mut Vec<Text>, turns: &mut Vec<Turn>) {
     if turns.is_empty() && !system.is_empty() {
         let parts: Vec<Part> = system.drain(..).map(Part::Text).collect();
         turns.push(Turn::new(Role::User, parts));
     }
 }
 
-/// What the user says first where the client has the assistant begin, which the vendors of Claude and Gemini refuse.
-/// Neither takes a text without a letter.
+/// Instructions in the middle of a conversation become a marked message of the user.
+pub fn system_as_user(turn: Turn<'_>) -> Turn<'_> {
+    if turn.role != Role::System {
+        return turn;
+    }
+    let texts = turn.parts.into_iter().filter_map(|part| match part {
+        Part::Text(Text { text, .. }) if !text.trim().is_empty() => Some(Part::text(format!(
+            "<system-reminder>\n{text}\n</system-reminder>"
+        ))),
+        _ => None,
+    });
+    Turn::new(Role::User, texts.collect::<Vec<_>>())
+}
+
+/// The first message of the user where a conversation begins with the assistant, which Anthropic and Google refuse.
+/// Neither accepts a blank text.
 pub const OPENING: &str = "Hello.";
 
-/// Empty turns vanish; what the user says right behind results belongs to the same turn.
+/// Drops an empty turn; a message of the user after results joins their turn.
 fn push<'a>(out: &mut Vec<Turn<'a>>, turn: Turn<'a>) {
     if turn.parts.is_empty() {
         return;
@@ -120,9 +135,9 @@ fn results_turn(answers: Vec<(String, Option<ToolResult>)>) -> Turn<'static> {
     Turn::new(Role::User, parts.collect::<Parts<'_>>())
 }
 
-/// Makes words of the results that are left in a turn, and keeps what they show. What the model's own turns hold of
-/// them is returned: it is the user's.
-fn strays(turn: &mut Turn) -> Vec<Part> {
+/// Turns the results that are left in a turn into text and media. Those of the assistant's turns are returned: they
+/// belong to the user.
+fn unmatched_results(turn: &mut Turn) -> Vec<Part> {
     let is_result = |part: &Part| matches!(part, Part::ToolResult(_));
     if !turn.parts.iter().any(is_result) {
         return Vec::new();
@@ -133,31 +148,31 @@ fn strays(turn: &mut Turn) -> Vec<Part> {
             .partition(is_result),
         Role::User | Role::System => {
             let parts = std::mem::take(&mut turn.parts).into_iter();
-            turn.parts = parts.flat_map(in_words).collect();
+            turn.parts = parts.flat_map(as_text).collect();
             return Vec::new();
         }
     };
     turn.parts = others.into();
-    results.into_iter().flat_map(in_words).collect()
+    results.into_iter().flat_map(as_text).collect()
 }
 
-/// A result that belongs to no call, as the user could say it.
-fn in_words(part: Part) -> Vec<Part> {
+/// A result without a call, as text of the user.
+fn as_text(part: Part) -> Vec<Part> {
     let Part::ToolResult(result) = part else {
         return vec![part];
     };
-    let (texts, shown) = texts_of(result.parts);
+    let (texts, media) = texts_of(result.parts);
     let failed = if result.is_error { " (failed)" } else { "" };
-    let said = Part::Text(Text {
+    let text = Part::Text(Text {
         text: format!("Tool result for {}{failed}: {texts}", result.call_id),
-        cache: result.cache.filter(|_| shown.is_empty()),
+        cache: result.cache.filter(|_| media.is_empty()),
     });
-    std::iter::once(said).chain(shown).collect()
+    std::iter::once(text).chain(media).collect()
 }
 
-/// Takes the results out of a conversation: of each call, in their order. Those of no call stay.
+/// Takes the results out of a conversation, one place per call in order. Results without a call stay.
 fn results(turns: &mut [Turn]) -> Vec<Option<ToolResult>> {
-    let pairs = Pairs::of(turns);
+    let pairs = ResultMatches::of(turns);
     let mut by_call: Vec<Option<ToolResult>> = (0..pairs.count).map(|_| None).collect();
     let mut calls = pairs.calls.into_iter();
     for turn in turns {
@@ -173,7 +188,7 @@ fn results(turns: &mut [Turn]) -> Vec<Option<ToolResult>> {
                 .flatten()
                 .and_then(|call| by_call.get_mut(call));
             match place {
-                // Of several, the last one is what the client means.
+                // The last of several results counts.
                 Some(place) => *place = Some(std::mem::take(result)),
                 None => return true,
             }
@@ -183,8 +198,8 @@ fn results(turns: &mut [Turn]) -> Vec<Option<ToolResult>> {
     by_call
 }
 
-/// Neighbouring turns of one role become one.
-pub fn merged(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
+/// Merges consecutive turns of one role.
+pub fn merge_turns(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
     let mut out: Vec<Turn<'_>> = Vec::with_capacity(turns.len());
     for turn in turns {
         match out.last_mut() {
@@ -199,8 +214,8 @@ pub fn merged(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ToolCall;
     use super::*;
+    use crate::translate::neutral::part::ToolCall;
     use crate::wire::Dialect;
 
     fn call(id: &str) -> Part {
@@ -225,11 +240,11 @@ mod tests {
     }
 
     fn repaired(turns: Vec<Turn<'static>>) -> Vec<Turn<'static>> {
-        tool_turns(turns, Distinct::new(Dialect::Responses))
+        tool_turns(turns, UpstreamCallIds::new(Dialect::Responses))
     }
 
     #[test]
-    fn results_go_behind_their_calls() {
+    fn results_follow_their_calls() {
         use Role::{Assistant, User};
         let repaired = repaired(vec![
             turn(User, vec![Part::text("go")]),
@@ -251,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_of_turns_in_a_row_are_of_one_turn() {
+    fn calls_of_consecutive_turns_are_joined() {
         use Role::{Assistant, User};
         let repaired = repaired(vec![
             turn(User, vec![Part::text("go")]),
@@ -273,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_made_to_fit() {
+    fn unmatched_calls_and_results_are_repaired() {
         use Role::{Assistant, User};
         let repaired = repaired(vec![
             turn(User, vec![Part::text("go"), result("x", "lost")]),
@@ -291,9 +306,11 @@ mod tests {
     }
 
     #[test]
-    fn strays_are_kept_whole() {
+    fn unmatched_results_keep_their_media() {
         let image = || Part::Image {
-            source: super::super::Source::Url("https://a.example/a.png".to_owned()),
+            source: crate::translate::neutral::part::Source::Url(
+                "https://a.example/a.png".to_owned(),
+            ),
             detail: None,
             cache: None,
         };

@@ -1,33 +1,31 @@
-//! Searching the web: the one built-in tool that more than one dialect has (spec/dialects.md 1.16), what it found,
-//! and where in an answer that is cited.
+//! Web search: the tool, the searches of an answer, and the positions of its citations.
 
 use serde_json::{Map, Value, json};
 
-use super::Object;
-use super::parts::stops;
+use super::lazy::LazyObject;
 use crate::json::fields::{Put, object_of};
 
-/// The tool, as far as more than one dialect can say it.
+/// The tool, as far as more than one dialect can express it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WebSearch {
     pub allowed_domains: Vec<String>,
     pub blocked_domains: Vec<String>,
-    /// Searches at most.
+    /// The most searches per answer.
     pub max_uses: Option<u64>,
-    /// Where the user is: `city`, `region`, `country`, `timezone`.
+    /// The location of the user: `city`, `region`, `country`, `timezone`.
     pub location: Map<String, Value>,
-    /// How much of what is found is read: `low`, `medium`, `high`.
+    /// How much of the results is read: `low`, `medium`, `high`.
     pub context_size: Option<String>,
 }
 
 impl WebSearch {
     /// Reads the tool in any of the vendors' spellings.
-    pub fn read(mut tool: Object<'_>) -> Self {
+    pub fn read(mut tool: LazyObject<'_>) -> Self {
         let mut filters = tool.object("filters").unwrap_or_default();
         let mut domains = |key: &str| -> Vec<String> {
-            let listed = stops(filters.list(key));
+            let listed = filters.list(key).nonempty_texts();
             match listed.is_empty() {
-                true => stops(tool.list(key)),
+                true => tool.list(key).nonempty_texts(),
                 false => listed,
             }
         };
@@ -41,11 +39,11 @@ impl WebSearch {
                 .object("user_location")
                 .map(location)
                 .unwrap_or_default(),
-            context_size: tool.full_text("search_context_size"),
+            context_size: tool.nonempty_text("search_context_size"),
         }
     }
 
-    /// The location, as all vendors but for chats want it.
+    /// The location, in the form of every dialect but Chat.
     pub fn approximate(&self) -> Option<Value> {
         (!self.location.is_empty()).then(|| {
             let mut location = Map::new();
@@ -56,32 +54,32 @@ impl WebSearch {
     }
 }
 
-fn location(mut given: Object<'_>) -> Map<String, Value> {
+fn location(mut given: LazyObject<'_>) -> Map<String, Value> {
     let mut given = given.object("approximate").unwrap_or(given);
     let known = ["city", "region", "country", "timezone"];
     let members = known
         .iter()
-        .filter_map(|key| Some(((*key).to_owned(), given.full_text(key)?.into())));
+        .filter_map(|key| Some(((*key).to_owned(), given.nonempty_text(key)?.into())));
     members.collect()
 }
 
-/// A search that a model had made for its answer.
+/// A search that was made for an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Search {
     pub query: String,
-    /// Where the vendor tells it.
-    pub found: Vec<Found>,
+    /// The results, where the vendor reports them.
+    pub found: Vec<FoundPage>,
 }
 
-/// A page.
+/// A web page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundPage {
     pub url: String,
     pub title: String,
 }
 
 impl Search {
-    /// The action of a search, as Responses has it.
+    /// The action of a search in Responses.
     pub fn action(&self) -> Value {
         let mut action = object_of([
             ("type", "search".into()),
@@ -100,16 +98,16 @@ impl Search {
     }
 }
 
-/// Where the texts of an answer begin. Vendors count the characters of what is cited from the beginning of
-/// different things; between them it is from the beginning of its block.
+/// The offsets of the texts of an answer. Vendors count the characters of citations from different starts; the neutral
+/// form counts from the start of the block.
 #[derive(Debug, Default)]
-pub struct Texts {
-    /// Blocks and the characters before them.
+pub struct TextOffsets {
+    /// The blocks, and the number of characters before each.
     starts: Vec<(u32, u64)>,
     characters: u64,
 }
 
-impl Texts {
+impl TextOffsets {
     pub fn add(&mut self, block: u32, text: &str) {
         if self.starts.last().is_none_or(|(last, _)| *last != block) {
             self.starts.push((block, self.characters));
@@ -117,14 +115,14 @@ impl Texts {
         self.characters += text.chars().count() as u64;
     }
 
-    /// A range of a block, counted from the beginning of all text.
+    /// A range of a block, counted from the start of all text.
     pub fn of_all(&self, block: u32, range: (u64, u64)) -> (u64, u64) {
         let start = self.starts.iter().rfind(|(known, _)| *known == block);
         let start = start.map_or(0, |(_, start)| *start);
         (start.saturating_add(range.0), start.saturating_add(range.1))
     }
 
-    /// A range of all text: the block that it begins in, and the range of that.
+    /// A range of all text: the block in which it begins, and the range in that block.
     pub fn in_block(&self, range: (u64, u64)) -> Option<(u32, (u64, u64))> {
         let (block, start) = self.starts.iter().rfind(|(_, start)| *start <= range.0)?;
         let within = (range.0 - start, range.1.saturating_sub(*start));
@@ -132,7 +130,7 @@ impl Texts {
     }
 }
 
-/// Bytes of `text` that come to these characters; as far as there are any.
+/// The bytes of a range of characters, limited to `text`.
 pub fn bytes(text: &str, characters: (u64, u64)) -> (usize, usize) {
     let at = |character: u64| {
         let index = usize::try_from(character).unwrap_or(usize::MAX);
@@ -143,7 +141,7 @@ pub fn bytes(text: &str, characters: (u64, u64)) -> (usize, usize) {
     (start, at(characters.1).max(start))
 }
 
-/// Characters of `text` that come to these bytes; as far as there are any.
+/// The characters of a range of bytes, limited to `text`.
 pub fn characters(text: &str, bytes: (u64, u64)) -> (u64, u64) {
     let at = |byte: u64| {
         let byte = usize::try_from(byte).unwrap_or(usize::MAX);
@@ -155,7 +153,7 @@ pub fn characters(text: &str, bytes: (u64, u64)) -> (u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::given;
+    use super::super::lazy;
     use super::*;
 
     #[test]
@@ -174,21 +172,21 @@ mod tests {
                 "user_location": {"type": "approximate", "approximate": place}}),
         ] {
             let tool = tool.to_string();
-            let tool = given::open(tool.as_bytes()).unwrap();
+            let tool = lazy::open(tool.as_bytes()).unwrap();
             assert_eq!(WebSearch::read(tool), expected);
         }
     }
 
     #[test]
     fn ranges_are_counted_from_where_they_belong() {
-        let mut texts = Texts::default();
+        let mut texts = TextOffsets::default();
         for (block, text) in [(0, "né"), (0, "e "), (3, "zwei")] {
             texts.add(block, text);
         }
         assert_eq!(texts.of_all(3, (1, 3)), (5, 7));
         assert_eq!(texts.in_block((5, 7)), Some((3, (1, 3))));
         assert_eq!(texts.in_block((0, 3)), Some((0, (0, 3))));
-        assert_eq!(Texts::default().in_block((0, 3)), None);
+        assert_eq!(TextOffsets::default().in_block((0, 3)), None);
         for (characters_, bytes_) in [((1, 2), (1, 3)), ((0, 9), (0, 6)), ((7, 9), (6, 6))] {
             assert_eq!(bytes("née z", characters_), bytes_);
         }

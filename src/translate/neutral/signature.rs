@@ -1,11 +1,11 @@
-//! Signatures and encrypted reasoning: what a provider hands out to be handed back (spec/dialects.md 3.6).
+//! Reasoning signatures and encrypted reasoning, which a provider expects back.
 //!
-//! Their looks do not tell whose they are, so one that leaves its own dialect is tagged with its family.
+//! Their vendor cannot be recognised by their form, so one in another dialect is prefixed with a tag of its family.
 
 use super::media;
 use crate::wire::signatures::UNCHECKED;
 
-/// Whose a signature is.
+/// The vendor of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     Claude,
@@ -14,10 +14,10 @@ pub enum Family {
     Gpt,
 }
 
-/// Between the id of an item and what is encrypted in it: base64 has no such character.
-const BETWEEN: char = '#';
+/// Separates the id of an item from its encrypted content; not a character of base64.
+const SEPARATOR: char = '#';
 
-/// Opaque: never logged, compared or read beyond the tag.
+/// Opaque: never logged or interpreted beyond the tag.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Signature {
     pub family: Family,
@@ -41,7 +41,7 @@ impl Family {
 }
 
 impl Signature {
-    /// Reads one from a body of the dialect that `native` is at home in.
+    /// Reads a signature from a body of the dialect of family `native`.
     pub fn read(value: &str, native: Family) -> Option<Self> {
         if value.is_empty() || value == UNCHECKED {
             return None;
@@ -56,30 +56,29 @@ impl Signature {
         })
     }
 
-    /// Reads OpenAI's, which belongs to the item of that id. What is tagged says its own id.
+    /// Reads the encrypted content of an OpenAI item with this id. A tagged one includes its own id.
     pub fn read_item(id: Option<&str>, value: &str) -> Option<Self> {
         let is_tagged = Family::ALL.iter().any(|(_, tag)| value.starts_with(tag));
-        let id = id.filter(|id| !is_tagged && !id.is_empty() && !id.contains(BETWEEN));
+        let id = id.filter(|id| !is_tagged && !id.is_empty() && !id.contains(SEPARATOR));
         match id {
             Some(id) if !value.is_empty() => Some(Self {
                 family: Family::Gpt,
-                value: format!("{id}{BETWEEN}{value}"),
+                value: format!("{id}{SEPARATOR}{value}"),
             }),
             _ => Self::read(value, Family::Gpt),
         }
     }
 
-    /// The id of the item that OpenAI's belongs to, where it is known, and what was encrypted.
-    pub fn of_item(&self) -> (Option<&str>, &str) {
-        match self.value.split_once(BETWEEN) {
+    /// The id of the OpenAI item, where it is known, and the encrypted content.
+    pub fn item(&self) -> (Option<&str>, &str) {
+        match self.value.split_once(SEPARATOR) {
             Some((id, encrypted)) if self.family == Family::Gpt => (Some(id), encrypted),
             _ => (None, &self.value),
         }
     }
 
-    /// As [`Signature::read`], from a Gemini body: its clients take signatures for bytes, so a tagged one stands
-    /// there in base64.
-    pub fn read_bytes(value: &str) -> Option<Self> {
+    /// As [`Signature::read`], from a Gemini body: there signatures are bytes, so a tagged one is in base64.
+    pub fn read_base64(value: &str) -> Option<Self> {
         let text = media::text_of_base64(value);
         if text.as_deref() == Some(UNCHECKED) {
             return None;
@@ -91,17 +90,17 @@ impl Signature {
     }
 
     /// As [`Signature::write`], into a Gemini body.
-    pub fn write_bytes(&self) -> String {
+    pub fn write_base64(&self) -> String {
         match self.family {
             Family::Gemini => self.value.clone(),
             _ => media::base64(self.write(Family::Gemini).as_bytes()),
         }
     }
 
-    /// Writes it into a body of the dialect that `native` is at home in.
+    /// The signature in a body of the dialect of family `native`.
     pub fn write(&self, native: Family) -> String {
         match self.family == native {
-            true => self.of_item().1.to_owned(),
+            true => self.item().1.to_owned(),
             false => format!("{}{}", self.family.tag(), self.value),
         }
     }
@@ -118,44 +117,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_brings_it_home() {
+    fn a_tagged_signature_is_restored() {
         let own = Signature::read("Eabc", Family::Claude).unwrap();
         assert_eq!(own.write(Family::Claude), "Eabc");
-        let abroad = own.write(Family::Gpt);
-        assert_eq!(abroad, "claude#Eabc");
-        assert_eq!(Signature::read(&abroad, Family::Gpt), Some(own.clone()));
+        let tagged = own.write(Family::Gpt);
+        assert_eq!(tagged, "claude#Eabc");
+        assert_eq!(Signature::read(&tagged, Family::Gpt), Some(own.clone()));
         assert_eq!(Signature::read("", Family::Gemini), None);
-        assert_eq!(Signature::read_bytes(&own.write_bytes()), Some(own));
-        let google = Signature::read_bytes("CiQBjz1rX7").unwrap();
+        assert_eq!(Signature::read_base64(&own.write_base64()), Some(own));
+        let google = Signature::read_base64("CiQBjz1rX7").unwrap();
         assert_eq!(
-            (google.family, google.write_bytes()),
+            (google.family, google.write_base64()),
             (Family::Gemini, "CiQBjz1rX7".to_owned())
         );
     }
 
     #[test]
-    fn encrypted_reasoning_goes_with_its_id() {
+    fn encrypted_reasoning_keeps_its_id() {
         let own = Signature::read_item(Some("rs_1"), "gAAA=").unwrap();
-        assert_eq!(own.of_item(), (Some("rs_1"), "gAAA="));
+        assert_eq!(own.item(), (Some("rs_1"), "gAAA="));
         assert_eq!(own.write(Family::Gpt), "gAAA=");
-        let abroad = own.write(Family::Claude);
-        assert_eq!(abroad, "gpt#rs_1#gAAA=");
-        assert_eq!(Signature::read(&abroad, Family::Claude), Some(own.clone()));
-        assert_eq!(Signature::read_item(Some("rs_2"), &abroad), Some(own));
+        let tagged = own.write(Family::Claude);
+        assert_eq!(tagged, "gpt#rs_1#gAAA=");
+        assert_eq!(Signature::read(&tagged, Family::Claude), Some(own.clone()));
+        assert_eq!(Signature::read_item(Some("rs_2"), &tagged), Some(own));
         let nameless = Signature::read_item(None, "gAAA=").unwrap();
-        assert_eq!(nameless.of_item(), (None, "gAAA="));
+        assert_eq!(nameless.item(), (None, "gAAA="));
         let other = Signature::read_item(Some("rs_1"), "claude#Eabc").unwrap();
         assert_eq!(
-            (other.family, other.of_item()),
+            (other.family, other.item()),
             (Family::Claude, (None, "Eabc"))
         );
     }
 
     #[test]
-    fn the_word_for_none_is_none() {
+    fn the_placeholder_is_no_signature() {
         let in_bytes = media::base64(UNCHECKED.as_bytes());
         for value in ["", UNCHECKED, in_bytes.as_str()] {
-            assert_eq!(Signature::read_bytes(value), None, "{value}");
+            assert_eq!(Signature::read_base64(value), None, "{value}");
         }
         assert_eq!(Signature::read(UNCHECKED, Family::Gemini), None);
     }

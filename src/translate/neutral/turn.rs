@@ -1,13 +1,8 @@
-//! A turn of a conversation, and what it consists of.
+//! A turn of a conversation.
 
-use super::given::List;
-use super::{Cache, Given, Part, Role, Text, Untranslatable};
-
-/// Messages that a conversation may have. Each costs a model four tokens and more: no model takes half as many.
-pub const MOST_TURNS: usize = 400_000;
-
-/// Pieces that one message may have. Vendors take a few hundred.
-pub const MOST_PARTS: usize = 50_000;
+use super::lazy::{LazyList, LazyValue};
+use super::part::{Cache, Part, Role, Text};
+use super::untranslatable::MOST_PARTS;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Turn<'a> {
@@ -15,25 +10,25 @@ pub struct Turn<'a> {
     pub parts: Parts<'a>,
 }
 
-/// The pieces of a turn.
+/// The parts of a turn.
 ///
-/// Most turns of long conversations are one short text. It stays where it is in the client's body until it is
-/// written: as a piece of its own it would take several times its size. Seen as a slice it is no piece: whoever
-/// looks for calls, results and marks finds none in it.
+/// Most turns of long conversations are one short text. It stays in the client's body until it is written: as a
+/// [`Part`] it would take several times its size. As a slice such a turn is empty: code that looks for calls, results
+/// and cache marks finds none in it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Parts<'a> {
-    /// A text that is not empty, as it is written.
-    Plain(&'a str),
+    /// A JSON string that is not empty, as written in the body.
+    Raw(&'a str),
     /// Several of them.
-    Plains(Box<Plains<'a>>),
+    RawTexts(Box<RawTexts<'a>>),
     List(Vec<Part>),
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Plains<'a> {
-    /// Each as it is written, or a list of pieces that are nothing but texts.
+pub struct RawTexts<'a> {
+    /// Each a JSON string, or a list of parts that consist of text only.
     pub texts: Vec<&'a str>,
-    /// The mark on the last one.
+    /// The cache mark on the last one.
     pub cache: Option<Cache>,
 }
 
@@ -43,14 +38,14 @@ impl<'a> Turn<'a> {
         Self { role, parts }
     }
 
-    /// About how many bytes it takes to say it.
+    /// About how many bytes the turn takes as JSON.
     pub fn weight(&self) -> usize {
-        /// A message, and a piece of it.
+        /// For the members of a message with one part.
         const EACH: usize = 96;
         match &self.parts {
-            Parts::Plain(text) => EACH + text.len(),
-            Parts::Plains(plains) => {
-                let texts = plains.texts.iter();
+            Parts::Raw(text) => EACH + text.len(),
+            Parts::RawTexts(raw) => {
+                let texts = raw.texts.iter();
                 texts.map(|text| EACH / 2 + text.len()).sum()
             }
             Parts::List(parts) => parts.iter().map(Part::weight).sum(),
@@ -59,115 +54,126 @@ impl<'a> Turn<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Those of texts, or of lists of them, that are as they are written.
-    pub fn plain(texts: Vec<&'a str>) -> Self {
-        Self::Plains(Box::new(Plains { texts, cache: None }))
+    /// The parts of a message's content where they are all text. They stay as written.
+    pub fn raw_from(content: &LazyList<'a>) -> Option<Self> {
+        let is_text = |text: &&str| text.starts_with('"') && text.len() > 2;
+        let (text, mut elements) = match content {
+            LazyList::One(text) => return text.filter(is_text).map(Self::Raw),
+            LazyList::Elements { text, .. } => (*text, content.clone()),
+        };
+        let (mut only, mut count) = (None, 0);
+        for element in &mut elements {
+            let text = element.object()?.plain_text()?;
+            // An empty text is no part.
+            if text != "\"\"" {
+                only = Some(text);
+                count += 1;
+            }
+        }
+        match count {
+            0 | 1 => only.map(Self::Raw),
+            2..=MOST_PARTS => Some(Self::raw(vec![text])),
+            _ => None,
+        }
     }
 
-    /// Makes pieces of plain texts.
-    pub fn open(&mut self) {
+    /// Texts as written in the body; see [`RawTexts::texts`].
+    pub fn raw(texts: Vec<&'a str>) -> Self {
+        Self::RawTexts(Box::new(RawTexts { texts, cache: None }))
+    }
+
+    /// Turns raw texts into parts.
+    pub fn parse(&mut self) {
         if !matches!(self, Self::List(_)) {
             let parts = std::mem::take(self);
             *self = parts.into_iter().collect();
         }
     }
 
-    /// Adds pieces behind those that are here.
+    /// Adds parts at the end.
     pub fn extend(&mut self, more: impl IntoIterator<Item = Part>) {
-        self.open();
+        self.parse();
         if let Self::List(parts) = self {
             parts.extend(more);
         }
     }
 
-    /// Adds those of another turn.
+    /// Adds the parts of another turn at the end.
     pub fn append(&mut self, more: Self) {
         match (&mut *self, more) {
-            (Self::Plain(first), Self::Plain(second)) => *self = Self::plain(vec![first, second]),
-            (Self::Plain(first), Self::Plains(mut more)) if more.cache.is_none() => {
+            (Self::Raw(first), Self::Raw(second)) => *self = Self::raw(vec![first, second]),
+            (Self::Raw(first), Self::RawTexts(mut more)) if more.cache.is_none() => {
                 more.texts.insert(0, first);
-                *self = Self::Plains(more);
+                *self = Self::RawTexts(more);
             }
-            (Self::Plains(plains), Self::Plain(text)) if plains.cache.is_none() => {
-                plains.texts.push(text);
+            (Self::RawTexts(raw), Self::Raw(text)) if raw.cache.is_none() => {
+                raw.texts.push(text);
             }
-            (Self::Plains(plains), Self::Plains(more))
-                if plains.cache.is_none() && more.cache.is_none() =>
+            (Self::RawTexts(raw), Self::RawTexts(more))
+                if raw.cache.is_none() && more.cache.is_none() =>
             {
-                plains.texts.extend(more.texts);
+                raw.texts.extend(more.texts);
             }
             (_, more) => self.extend(more),
         }
     }
 
-    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         matches!(self, Self::List(parts) if parts.is_empty())
     }
 
-    /// Marks the last piece, where these are plain texts. Returns whether they are.
-    pub fn mark_plain(&mut self, cache: Cache) -> bool {
-        if let Self::Plain(text) = *self {
-            *self = Self::Plains(Box::new(Plains {
-                texts: vec![text],
-                cache: None,
-            }));
+    /// Marks the last text, where these are raw texts and it is not blank. Returns whether that is so.
+    pub fn mark_raw(&mut self, cache: Cache) -> bool {
+        if let Self::Raw(text) = *self {
+            *self = Self::raw(vec![text]);
         }
-        let Self::Plains(plains) = self else {
+        let Self::RawTexts(raw) = self else {
             return false;
         };
-        let last = plains.texts.last();
-        let last = last.and_then(|text| each(text).last());
-        let is_said = last.is_some_and(|text| !is_blank(text));
-        if is_said {
-            plains.cache = Some(cache);
+        let last = raw.texts.last().and_then(|text| texts_in(text).last());
+        let has_words = last.is_some_and(|text| !is_blank(text));
+        if has_words {
+            raw.cache = Some(cache);
         }
-        is_said
+        has_words
     }
 
-    /// Whether all of it is white space.
+    /// Whether raw texts are all white space; `None` for parsed parts.
     pub fn is_blank_text(&self) -> Option<bool> {
         match self {
-            Self::Plain(text) => Some(is_blank(text)),
-            Self::Plains(plains) => {
-                let mut texts = plains.texts.iter().flat_map(|text| each(text));
+            Self::Raw(text) => Some(is_blank(text)),
+            Self::RawTexts(raw) => {
+                let mut texts = raw.texts.iter().flat_map(|text| texts_in(text));
                 Some(texts.all(is_blank))
             }
             Self::List(_) => None,
         }
     }
 
-    /// The same, independent of the body.
+    /// The same parts, independent of the body.
     pub fn into_owned(self) -> Parts<'static> {
         Parts::List(self.into_iter().collect())
     }
 }
 
-/// Says that there are more pieces than there may be.
-pub fn too_many(what: &str, most: usize) -> Untranslatable {
-    Untranslatable::new(what, format!("has more than {most} elements"))
+/// The JSON strings in an entry of [`RawTexts::texts`].
+fn texts_in<'a>(entry: &'a str) -> Box<dyn Iterator<Item = &'a str> + 'a> {
+    match entry.starts_with('[') {
+        true => {
+            let texts = LazyList::of(entry).filter_map(|part| part.object()?.plain_text());
+            Box::new(texts.filter(|text| *text != "\"\""))
+        }
+        false => Box::new(std::iter::once(entry)),
+    }
 }
 
-/// The texts of an entry of [`Plains`].
-fn each<'a>(text: &'a str) -> Box<dyn Iterator<Item = &'a str> + 'a> {
-    match text.starts_with('[') {
-        true => Box::new(List::plain_texts(text)),
-        false => Box::new(std::iter::once(text)),
-    }
+/// The string that a JSON text stands for; only strings are kept as raw texts.
+fn decoded(text: &str) -> String {
+    LazyValue::of(text).into_text()
 }
 
 fn is_blank(text: &str) -> bool {
-    match Given::of(text) {
-        Given::String(text) => text.trim().is_empty(),
-        _ => true,
-    }
-}
-
-fn said(text: &str) -> Part {
-    match Given::of(text) {
-        Given::String(text) => Part::Text(Text { text, cache: None }),
-        _ => Part::text(""),
-    }
+    decoded(text).trim().is_empty()
 }
 
 impl Default for Parts<'_> {
@@ -199,7 +205,7 @@ impl std::ops::Deref for Parts<'_> {
 
     fn deref(&self) -> &[Part] {
         match self {
-            Self::Plain(_) | Self::Plains(_) => &[],
+            Self::Raw(_) | Self::RawTexts(_) => &[],
             Self::List(parts) => parts,
         }
     }
@@ -208,16 +214,16 @@ impl std::ops::Deref for Parts<'_> {
 impl std::ops::DerefMut for Parts<'_> {
     fn deref_mut(&mut self) -> &mut [Part] {
         match self {
-            Self::Plain(_) | Self::Plains(_) => &mut [],
+            Self::Raw(_) | Self::RawTexts(_) => &mut [],
             Self::List(parts) => parts,
         }
     }
 }
 
-/// The pieces, each made when it is its turn.
+/// The parts; a raw text is parsed when it is reached.
 pub enum IntoIter<'a> {
-    Plain(Option<&'a str>),
-    Plains {
+    Raw(Option<&'a str>),
+    RawTexts {
         texts: std::iter::Peekable<Box<dyn Iterator<Item = &'a str> + 'a>>,
         /// Of the last one.
         cache: Option<Cache>,
@@ -230,14 +236,12 @@ impl Iterator for IntoIter<'_> {
 
     fn next(&mut self) -> Option<Part> {
         match self {
-            Self::Plain(text) => text.take().map(said),
+            Self::Raw(text) => text.take().map(|text| Part::text(decoded(text))),
             Self::List(parts) => parts.next(),
-            Self::Plains { texts, cache: mark } => {
-                let mut part = said(texts.next()?);
-                if let (Part::Text(Text { cache, .. }), None) = (&mut part, texts.peek()) {
-                    *cache = *mark;
-                }
-                Some(part)
+            Self::RawTexts { texts, cache } => {
+                let text = decoded(texts.next()?);
+                let cache = cache.filter(|_| texts.peek().is_none());
+                Some(Part::Text(Text { text, cache }))
             }
         }
     }
@@ -249,13 +253,13 @@ impl<'a> IntoIterator for Parts<'a> {
 
     fn into_iter(self) -> IntoIter<'a> {
         match self {
-            Self::Plain(text) => IntoIter::Plain(Some(text)),
-            Self::Plains(plains) => {
+            Self::Raw(text) => IntoIter::Raw(Some(text)),
+            Self::RawTexts(raw) => {
                 let texts: Box<dyn Iterator<Item = &'a str> + 'a> =
-                    Box::new(plains.texts.into_iter().flat_map(each));
-                IntoIter::Plains {
+                    Box::new(raw.texts.into_iter().flat_map(texts_in));
+                IntoIter::RawTexts {
                     texts: texts.peekable(),
-                    cache: plains.cache,
+                    cache: raw.cache,
                 }
             }
             Self::List(parts) => IntoIter::List(parts.into_iter()),

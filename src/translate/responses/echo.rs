@@ -1,8 +1,8 @@
-//! What an answer repeats of its request, with what the vendor fills in.
+//! The members of a request that its answer repeats, with defaults filled in.
 
 use serde_json::{Value, json};
 
-use crate::translate::neutral::{Json, Object};
+use crate::translate::neutral::{Json, LazyObject};
 
 /// The members of a request that its answer repeats.
 const ECHOED: [&str; 20] = [
@@ -28,11 +28,11 @@ const ECHOED: [&str; 20] = [
     "user",
 ];
 
-/// The longest member that is repeated, bytes: a stream says it three times.
+/// The longest member that is repeated, in bytes: a stream repeats it three times.
 const MOST_REPEATED: usize = 256 * 1024;
 
-/// What an answer repeats of a request; of longer members it says what stands for nothing.
-pub fn echo(body: &Object<'_>) -> Vec<(&'static str, Json)> {
+/// The members of a request that its answer repeats. Longer members get their default.
+pub fn echo(body: &LazyObject<'_>) -> Vec<(&'static str, Json)> {
     let said = ECHOED.iter().filter_map(|key| {
         let text = body.peek(key)?;
         let is_repeated = text != "null" && text.len() <= MOST_REPEATED;
@@ -50,14 +50,14 @@ pub fn echo(body: &Object<'_>) -> Vec<(&'static str, Json)> {
     said.collect()
 }
 
-/// A member as the answer has it; `None` for one that the answer does not repeat.
+/// A member as the answer has it; `None` for one that is not repeated.
 fn filled_in(key: &str, mut said: Value) -> Option<Value> {
     match key {
         "reasoning" => fill(
             &mut said,
             &[("effort", Value::Null), ("summary", Value::Null)],
         ),
-        // The answer says which one it was.
+        // The answer reports the tier that was used.
         "service_tier" if said == "auto" => return None,
         "text" => {
             let format = json!({"type": "text"});
@@ -79,7 +79,7 @@ fn filled_in(key: &str, mut said: Value) -> Option<Value> {
     Some(said)
 }
 
-/// A function, whole. What is not said of being strict is not asked of the upstream either.
+/// Fills in the members of a function. The upstream gets `strict: false` by default too.
 fn tool(tool: &mut Value) {
     match tool["type"].as_str() {
         Some("function") => {
@@ -106,7 +106,7 @@ fn tool(tool: &mut Value) {
     }
 }
 
-/// Puts what is absent or null into an object.
+/// Sets members that are absent or null.
 fn fill(object: &mut Value, absent: &[(&str, Value)]) {
     if let Some(object) = object.as_object_mut() {
         for (key, value) in absent {
@@ -117,8 +117,8 @@ fn fill(object: &mut Value, absent: &[(&str, Value)]) {
     }
 }
 
-/// Takes the tools of these types out of what an answer repeats: they are not active.
-pub fn leave_out(kinds: &[String], echo: &mut [(&'static str, Json)]) {
+/// Removes the tools of these types from the repeated members: they are not in use.
+pub fn remove_tools(kinds: &[String], echo: &mut [(&'static str, Json)]) {
     let tools = echo.iter_mut().find(|(key, _)| *key == "tools");
     let Some((_, json)) = tools.filter(|_| !kinds.is_empty()) else {
         return;

@@ -1,4 +1,4 @@
-//! The object that an answer is.
+//! The response object.
 
 use serde_json::{Map, Value, json};
 
@@ -6,17 +6,17 @@ use crate::translate::neutral::Finish;
 use crate::translate::neutral::answer::Head;
 use crate::wire::usage::Usage;
 
-/// How far an answer has come.
+/// The progress of an answer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Progress<'a> {
     pub status: &'static str,
     pub finish: Option<&'a Finish>,
-    /// When it was completed; seconds since 1970.
+    /// The time of completion, in seconds since 1970.
     pub completed: Option<u64>,
     pub usage: Option<&'a Usage>,
 }
 
-/// The response object, with what it repeats of the request.
+/// The response object, with the repeated members of the request.
 pub fn response(head: &Head, progress: Progress<'_>, output: Vec<Value>) -> Value {
     let status = progress.status;
     let reason = match progress.finish {
@@ -66,7 +66,7 @@ pub fn response(head: &Head, progress: Progress<'_>, output: Vec<Value>) -> Valu
     object
 }
 
-/// The response object of an answer that has failed as one with `status` does.
+/// The response object of a failed answer.
 pub fn failed(
     head: &Head,
     output: Vec<Value>,
@@ -84,7 +84,7 @@ pub fn failed(
 }
 
 /// The codes of errors in response objects: the vendor's (OpenAI's OpenAPI document, `ResponseErrorCode`), and the last
-/// five by which Codex knows what to do.
+/// five, which Codex reacts to.
 const CODES: [&str; 25] = [
     "server_error",
     "rate_limit_exceeded",
@@ -113,7 +113,7 @@ const CODES: [&str; 25] = [
     "slow_down",
 ];
 
-/// The code of an error in a response object, which are fewer than those of answers that are errors.
+/// The code of an error in a response object, which has fewer codes than error answers have.
 fn code_of(code: &str, status: u16) -> &str {
     match status {
         _ if CODES.contains(&code) => code,

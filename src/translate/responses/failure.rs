@@ -1,4 +1,4 @@
-//! The end of a stream that has failed, for Codex: it knows no `error` event and waits for `response.failed`.
+//! The end of a failed stream for Codex, which ignores `error` events and waits for `response.failed`.
 
 use serde_json::json;
 
@@ -6,20 +6,20 @@ use super::envelope::failed;
 use crate::translate::neutral::answer::Head;
 use crate::wire::problem::{self, Problem};
 
-/// What is known of the answer that has failed.
+/// What is known of a failed answer.
 #[derive(Clone, Copy, Debug)]
-pub struct Known<'a> {
+pub struct FailedAnswer<'a> {
     pub id: &'a str,
     /// As the client named it.
     pub model: &'a str,
     /// Seconds since 1970.
     pub created: u64,
-    /// Of the event.
+    /// That of the event.
     pub sequence_number: u64,
 }
 
-/// The event, closed.
-pub fn event(problem: &Problem, known: Known<'_>) -> Vec<u8> {
+/// The whole event.
+pub fn event(problem: &Problem, known: FailedAnswer<'_>) -> Vec<u8> {
     let (kind, code, message) = problem::stream_words(problem);
     let head = Head {
         id: known.id.to_owned(),
@@ -35,7 +35,7 @@ pub fn event(problem: &Problem, known: Known<'_>) -> Vec<u8> {
         "sequence_number": known.sequence_number,
         "response": response,
     });
-    // What came before may have been cut in a line.
+    // The previous event may have ended within a line.
     format!("\nevent: response.failed\ndata: {event}\n\n").into_bytes()
 }
 
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn the_object_is_whole() {
-        let known = Known {
+        let known = FailedAnswer {
             id: "resp_1",
             model: "m",
             created: 5,

@@ -1,10 +1,10 @@
-//! The items of an answer, as they stand in its output.
+//! The output items of an answer that is written.
 
 use serde_json::{Value, json};
 
 use crate::translate::neutral::answer::arguments;
 use crate::translate::neutral::event::Citation;
-use crate::translate::neutral::search::{Search, Texts};
+use crate::translate::neutral::search::{Search, TextOffsets};
 use crate::translate::neutral::{Family, Signature};
 
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub struct Item {
     pub text: String,
     pub annotations: Vec<Value>,
     pub signature: Option<Signature>,
-    /// As it went out, once it is complete.
+    /// As written, once it is complete.
     pub done: Option<Value>,
 }
 
@@ -29,7 +29,7 @@ pub enum Kind {
     Search(Search),
 }
 
-/// A call by its id and the name of what it calls.
+/// The id of a call, and the tool that it calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
     pub call_id: String,
@@ -125,9 +125,68 @@ pub fn text_part(text: &str, annotations: &[Value]) -> Value {
     json!({"type": "output_text", "text": text, "annotations": annotations, "logprobs": []})
 }
 
-pub fn annotation(citation: &Citation, block: u32, texts: &Texts) -> Value {
+pub fn annotation(citation: &Citation, block: u32, texts: &TextOffsets) -> Value {
     let range = citation.range.map(|range| texts.of_all(block, range));
     let (start, end) = range.unwrap_or((0, 0));
     json!({"type": "url_citation", "start_index": start, "end_index": end,
         "url": citation.url, "title": citation.title})
+}
+
+/// The events that end an item, before the item itself: names and members.
+pub fn closing_events(item: &Item) -> Vec<(String, Value)> {
+    let text = &item.text;
+    let event = |name: &str, members: Value| (format!("response.{name}"), members);
+    let steps = |kind: &str, steps: [&str; 3]| {
+        let step = |step: &str| event(&format!("{kind}.{step}"), json!({}));
+        steps.map(step).to_vec()
+    };
+    match &item.kind {
+        Kind::Message => {
+            let part = text_part(text, &item.annotations);
+            vec![
+                event(
+                    "output_text.done",
+                    json!({"content_index": 0, "text": text, "logprobs": []}),
+                ),
+                event(
+                    "content_part.done",
+                    json!({"content_index": 0, "part": part}),
+                ),
+            ]
+        }
+        Kind::Refusal => {
+            let part = json!({"type": "refusal", "refusal": text});
+            vec![
+                event("refusal.done", json!({"content_index": 0, "refusal": text})),
+                event(
+                    "content_part.done",
+                    json!({"content_index": 0, "part": part}),
+                ),
+            ]
+        }
+        Kind::Reasoning if text.is_empty() => Vec::new(),
+        Kind::Reasoning => {
+            let part = json!({"type": "summary_text", "text": text});
+            vec![
+                event(
+                    "reasoning_summary_text.done",
+                    json!({"summary_index": 0, "text": text}),
+                ),
+                event(
+                    "reasoning_summary_part.done",
+                    json!({"summary_index": 0, "part": part}),
+                ),
+            ]
+        }
+        Kind::Call(named) => vec![event(
+            "function_call_arguments.done",
+            json!({"name": named.name, "arguments": arguments(text)}),
+        )],
+        Kind::TextCall(_) => vec![event("custom_tool_call_input.done", json!({"input": text}))],
+        Kind::Search(_) => steps("web_search_call", ["in_progress", "searching", "completed"]),
+        Kind::Image => steps(
+            "image_generation_call",
+            ["in_progress", "generating", "completed"],
+        ),
+    }
 }

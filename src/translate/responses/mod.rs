@@ -1,6 +1,5 @@
 //! OpenAI Responses.
 
-mod closing;
 pub mod echo;
 pub mod envelope;
 pub mod failure;
@@ -8,7 +7,9 @@ mod items;
 pub mod read;
 pub mod read_answer;
 mod read_item;
-mod told;
+mod read_items;
+mod read_output;
+mod read_tool;
 pub mod whole;
 pub mod write;
 pub mod write_answer;

@@ -1,25 +1,23 @@
-//! Responses requests, read (spec/dialects.md 1).
+//! Reading Responses requests.
 
 use super::read_item;
-use crate::translate::neutral::capabilities::{Direction, Place};
-use crate::translate::neutral::parts::{function, stops};
+use super::read_tool::{choice, tool};
+use crate::translate::neutral::place::{Direction, Place};
 use crate::translate::neutral::{
-    Given, Hosted, Object, Output, Part, Request, Role, Sampling, Text, Tool, ToolChoice, Turn,
-    Untranslatable, WebSearch,
+    LazyObject, LazyValue, Output, Part, Request, Role, Sampling, Text, Turn, Untranslatable,
 };
-use crate::translate::openai::{allowed_tools, choice_word, custom_tool, schema_output, tier};
-use crate::wire::Dialect;
+use crate::translate::openai::{schema_output, tier};
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
-/// What only a provider that remembers can do.
+/// Members that need a provider that stores conversations.
 const STATEFUL: [&str; 3] = ["previous_response_id", "conversation", "prompt"];
 
 /// Reads a request.
 ///
 /// # Errors
-/// Where it says something that nobody else could be told.
-pub fn request(mut body: Object<'_>, way: Direction) -> Result<Request<'_>> {
+/// When it has something that cannot be translated.
+pub fn request(mut body: LazyObject<'_>, way: Direction) -> Result<Request<'_>> {
     for key in STATEFUL {
         if body.take(key).is_some() {
             let why = "is not supported where the upstream is not the Responses API";
@@ -31,20 +29,22 @@ pub fn request(mut body: Object<'_>, way: Direction) -> Result<Request<'_>> {
     }
     let mut text = body.object("text").unwrap_or_default();
     let mut request = Request {
-        model: body.text("model").unwrap_or_default(),
+        model: body.text_or_empty("model"),
         stream: body.flag("stream").unwrap_or(false),
         parallel: body.flag("parallel_tool_calls"),
-        stop: stops(body.list_of_any(&["stop", "stop_sequences"])),
-        cache_key: body.full_text("prompt_cache_key"),
+        stop: body
+            .list_of_any(&["stop", "stop_sequences"])
+            .nonempty_texts(),
+        cache_key: body.nonempty_text("prompt_cache_key"),
         user_id: body.text("user").or_else(|| body.text("safety_identifier")),
         metadata: body.json(&["metadata"]),
-        service_tier: body.word("service_tier").as_deref().and_then(tier),
-        verbosity: text.word("verbosity"),
+        service_tier: body.keyword("service_tier").as_deref().and_then(tier),
+        verbosity: text.keyword("verbosity"),
         sampling: Sampling {
             max_tokens: body.count("max_output_tokens"),
             temperature: body.number("temperature"),
             top_p: body.number("top_p"),
-            // Not the vendor's, but Open Responses' (`CreateResponseBody`).
+            // Not OpenAI's, but Open Responses' (`CreateResponseBody`).
             presence_penalty: body.number("presence_penalty"),
             frequency_penalty: body.number("frequency_penalty"),
             ..Sampling::default()
@@ -52,23 +52,23 @@ pub fn request(mut body: Object<'_>, way: Direction) -> Result<Request<'_>> {
         output: text.object("format").map(output).unwrap_or_default(),
         ..Request::default()
     };
-    if let Some(instructions) = body.full_text("instructions") {
+    if let Some(instructions) = body.nonempty_text("instructions") {
         request.system.push(Text::new(instructions));
     }
-    for definition in body.list("tools").filter_map(Given::object) {
+    for definition in body.list("tools").filter_map(LazyValue::object) {
         tool(definition, None, &mut request);
     }
     request.tool_choice = body.take("tool_choice").and_then(choice);
     match body.take("input") {
-        Some(Given::String(text)) => {
+        Some(LazyValue::String(text)) => {
             request.turns.push(Turn::new(Role::User, Part::text(text)));
         }
-        Some(Given::List(items)) => {
+        Some(LazyValue::List(items)) => {
             for (index, item) in items.enumerate() {
                 let place = Place::new("input", index, way);
                 match item {
-                    Given::Object(item) => read_item::item(item, &place, &mut request)?,
-                    _ => return Err(place.refused("must be an object")),
+                    LazyValue::Object(item) => read_item::item(item, &place, &mut request)?,
+                    _ => return Err(place.error("must be an object")),
                 }
             }
         }
@@ -78,86 +78,10 @@ pub fn request(mut body: Object<'_>, way: Direction) -> Result<Request<'_>> {
     Ok(request)
 }
 
-fn output(mut format: Object<'_>) -> Output {
-    match format.word("type").as_deref() {
+fn output(mut format: LazyObject<'_>) -> Output {
+    match format.keyword("type").as_deref() {
         Some("json_object") => Output::JsonObject,
         Some("json_schema") => schema_output(format),
         _ => Output::Text,
-    }
-}
-
-/// Reads a tool, under the name that it has on the wire: a namespace stands in front of it.
-pub(super) fn tool(mut definition: Object<'_>, namespace: Option<&str>, request: &mut Request) {
-    let kind = definition.word("type").unwrap_or_default();
-    let defined: Option<Tool> = match kind.as_str() {
-        "namespace" => {
-            let name = definition.text("name").unwrap_or_default();
-            for inner in definition.list("tools").filter_map(Given::object) {
-                tool(inner, Some(&name), request);
-            }
-            return;
-        }
-        "custom" => custom_tool(definition),
-        "function" | "" => function(definition.object("function").unwrap_or(definition)),
-        kind if kind.starts_with("web_search") => {
-            request.web_search = Some(WebSearch::read(definition));
-            return;
-        }
-        kind => {
-            let tool = Hosted::new(kind, Dialect::Responses, definition);
-            request.hosted.push(tool);
-            return;
-        }
-    };
-    if let Some(mut tool) = defined {
-        let bare = tool.name.clone();
-        tool.name = in_namespace(namespace, tool.name);
-        tool.namespace = namespace.map(|namespace| (namespace.to_owned(), bare));
-        if !request.tools.iter().any(|known| known.name == tool.name) {
-            request.tools.push(tool);
-        }
-    }
-}
-
-/// The name of a tool in a namespace, where there are none (spec/dialects.md 1.7).
-pub(super) fn in_namespace(namespace: Option<&str>, name: String) -> String {
-    match namespace.filter(|namespace| !namespace.is_empty()) {
-        Some(namespace)
-            if !name.starts_with("mcp__") && !name.starts_with(&format!("{namespace}__")) =>
-        {
-            let joint = if namespace.ends_with("__") { "" } else { "__" };
-            format!("{namespace}{joint}{name}")
-        }
-        _ => name,
-    }
-}
-
-/// Whether a search of the web is all that is among them.
-fn searches(names: &[String]) -> bool {
-    matches!(names, [only] if only.starts_with("web_search"))
-}
-
-fn choice(value: Given<'_>) -> Option<ToolChoice> {
-    let mut object = match value {
-        Given::String(word) => return choice_word(&word),
-        Given::Object(object) => object,
-        _ => return None,
-    };
-    match object.word("type").as_deref() {
-        Some("allowed_tools") => match allowed_tools(object) {
-            ToolChoice::Allowed {
-                required: true,
-                names,
-            } if searches(&names) => Some(ToolChoice::WebSearch),
-            allowed => Some(allowed),
-        },
-        Some("function" | "custom") => {
-            let namespace = object.text("namespace");
-            let name = object.full_text("name")?;
-            Some(ToolChoice::Tool(in_namespace(namespace.as_deref(), name)))
-        }
-        Some(kind) if kind.starts_with("web_search") => Some(ToolChoice::WebSearch),
-        Some(kind) => Some(ToolChoice::Hosted(kind.to_owned())),
-        None => None,
     }
 }

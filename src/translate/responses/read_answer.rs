@@ -1,34 +1,30 @@
-//! Responses answers, read: streams event by event, and whole ones (spec/dialects.md 5.6).
+//! Reading Responses answers: streams event by event, and whole ones.
 
 use serde_json::{Map, Value};
 
-use super::told::{About, Item, Kind};
+use super::read_items::Kind;
+use super::read_output::OutputReader;
 use crate::json::fields::{Fields, object};
-use crate::translate::neutral::event::{self, Citation};
+use crate::translate::neutral::event;
 use crate::translate::neutral::ids::Mint;
-use crate::translate::neutral::search::{Found, Search};
-use crate::translate::neutral::{Event, Family, Finish, Signature};
+use crate::translate::neutral::{Event, Finish};
 
 /// Reads the events of one answer.
 #[derive(Debug)]
 pub struct Reader {
-    mint: Mint,
-    items: Vec<Item>,
-    blocks: u32,
+    output: OutputReader,
 }
 
 impl Reader {
     pub fn new(mint: Mint) -> Self {
         Self {
-            mint,
-            items: Vec::new(),
-            blocks: 0,
+            output: OutputReader::new(mint),
         }
     }
 
     /// Reads one event, or a whole answer.
     pub fn read(&mut self, mut data: Map<String, Value>, events: &mut Vec<Event>) {
-        let kind = data.text("type").unwrap_or_default();
+        let kind = data.text_or_empty("type");
         match kind.as_str() {
             "response.created" => {
                 if let Some(response) = data.object("response") {
@@ -38,47 +34,48 @@ impl Reader {
             "response.output_item.added" => {
                 let index = data.count("output_index");
                 if let Some(item) = data.object("item") {
-                    self.added(index, item, events);
+                    self.output.added(index, item, events);
                 }
             }
             "response.output_item.done" => {
                 let index = data.count("output_index");
                 if let Some(item) = data.object("item") {
-                    self.done(index, item, events);
+                    self.output.done(index, item, events);
                 }
             }
             "response.reasoning_summary_part.added" => {
                 let is_first = data.count("summary_index").unwrap_or(0) == 0;
                 let joint = if is_first { "" } else { "\n\n" };
-                self.text(&mut data, Kind::Reasoning, joint.to_owned(), events);
+                self.output
+                    .text(&mut data, Kind::Reasoning, joint.to_owned(), events);
             }
             "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => {
-                let delta = data.text("delta").unwrap_or_default();
-                self.text(&mut data, Kind::Reasoning, delta, events);
+                let delta = data.text_or_empty("delta");
+                self.output.text(&mut data, Kind::Reasoning, delta, events);
             }
             "response.output_text.delta" => {
-                let delta = data.text("delta").unwrap_or_default();
-                self.text(&mut data, Kind::Message, delta, events);
+                let delta = data.text_or_empty("delta");
+                self.output.text(&mut data, Kind::Message, delta, events);
             }
             "response.refusal.delta" => {
-                let delta = data.text("delta").unwrap_or_default();
-                self.refusal(&mut data, delta, events);
+                let delta = data.text_or_empty("delta");
+                self.output.refusal(&mut data, delta, events);
             }
             "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
-                let delta = data.text("delta").unwrap_or_default();
-                let at = self.item(&mut data, Kind::Call);
-                self.arguments(at, delta, events);
+                let delta = data.text_or_empty("delta");
+                let at = self.output.item(&mut data, Kind::Call);
+                self.output.arguments(at, delta, events);
             }
             "response.function_call_arguments.done" | "response.custom_tool_call_input.done" => {
                 if let Some(Value::String(all)) = data.take_any(&["arguments", "input"]) {
-                    let at = self.item(&mut data, Kind::Call);
-                    self.all_arguments(at, &all, events);
+                    let at = self.output.item(&mut data, Kind::Call);
+                    self.output.all_arguments(at, &all, events);
                 }
             }
             "response.output_text.annotation.added" => {
                 if let Some(annotation) = data.object("annotation") {
-                    let at = self.item(&mut data, Kind::Message);
-                    self.annotation(at, annotation, events);
+                    let at = self.output.item(&mut data, Kind::Message);
+                    self.output.annotation(at, annotation, events);
                 }
             }
             "response.completed" | "response.incomplete" | "response.done" => {
@@ -92,11 +89,11 @@ impl Reader {
                     .and_then(|mut response| response.take("error"))
                     .or_else(|| data.take("error"))
                     .unwrap_or(Value::Object(data));
-                events.push(event::error_of(error));
+                events.push(event::error(error));
             }
             "" => {
                 if let Some(error) = data.take("error") {
-                    events.push(event::error_of(error));
+                    events.push(event::error(error));
                 } else if data.contains_key("output") {
                     start(data.clone(), events);
                     self.finished(data, events);
@@ -106,381 +103,20 @@ impl Reader {
         }
     }
 
-    /// The item that an event is about, which need not have been announced.
-    fn item(&mut self, data: &mut Map<String, Value>, kind: Kind) -> usize {
-        let id = data.text("item_id").unwrap_or_default();
-        let output_index = data.count("output_index");
-        let about = About {
-            kind,
-            id: &id,
-            call_id: "",
-            output_index,
-        };
-        about.among(&self.items).unwrap_or_else(|| {
-            self.items.push(Item {
-                id,
-                output_index,
-                kind,
-                ..Item::default()
-            });
-            self.items.len() - 1
-        })
-    }
-
-    fn added(
-        &mut self,
-        output_index: Option<u64>,
-        mut item: Map<String, Value>,
-        events: &mut Vec<Event>,
-    ) -> usize {
-        let kind = Kind::of(&item);
-        let id = item.text("id").unwrap_or_default();
-        let namespace = item.text("namespace");
-        let name = item.text("name").unwrap_or_default();
-        self.items.push(Item {
-            call_id: item.full_text("call_id").unwrap_or_else(|| id.clone()),
-            id,
-            output_index,
-            kind,
-            name: super::read::in_namespace(namespace.as_deref(), name),
-            ..Item::default()
-        });
-        let at = self.items.len() - 1;
-        self.announce(at, events);
-        at
-    }
-
-    /// Begins a call whose name is known.
-    fn announce(&mut self, at: usize, events: &mut Vec<Event>) {
-        let next = self.blocks;
-        let Some(item) = self.items.get_mut(at) else {
-            return;
-        };
-        if item.kind != Kind::Call || item.block.is_some() || item.name.is_empty() {
-            return;
-        }
-        if item.call_id.is_empty() {
-            item.call_id = self.mint.call();
-        }
-        item.block = Some(next);
-        self.blocks += 1;
-        events.push(Event::ToolStart {
-            choice: 0,
-            block: next,
-            id: item.call_id.clone(),
-            name: item.name.clone(),
-            signature: None,
-        });
-        if !item.arguments.is_empty() {
-            events.push(Event::ToolArgs {
-                choice: 0,
-                block: next,
-                delta: item.arguments.clone(),
-            });
-        }
-    }
-
-    fn arguments(&mut self, at: usize, delta: String, events: &mut Vec<Event>) {
-        let Some(item) = self.items.get_mut(at) else {
-            return;
-        };
-        item.arguments.push_str(&delta);
-        if let Some(block) = item.block
-            && !delta.is_empty()
-        {
-            events.push(Event::ToolArgs {
-                choice: 0,
-                block,
-                delta,
-            });
-        }
-    }
-
-    /// Whatever of the whole arguments has not been told yet.
-    fn all_arguments(&mut self, at: usize, all: &str, events: &mut Vec<Event>) {
-        let known = self.items.get(at).map_or(0, |item| item.arguments.len());
-        if let Some(rest) = all.get(known..) {
-            self.arguments(at, rest.to_owned(), events);
-        }
-    }
-
-    fn text(
-        &mut self,
-        data: &mut Map<String, Value>,
-        kind: Kind,
-        delta: String,
-        events: &mut Vec<Event>,
-    ) {
-        let at = self.item(data, kind);
-        self.say(at, kind, delta, events);
-    }
-
-    fn say(&mut self, at: usize, kind: Kind, text: String, events: &mut Vec<Event>) {
-        let Some(item) = self.items.get_mut(at) else {
-            return;
-        };
-        if text.is_empty() {
-            return;
-        }
-        let block = *item.block.get_or_insert_with(|| {
-            self.blocks += 1;
-            self.blocks - 1
-        });
-        let choice = 0;
-        events.push(if kind == Kind::Reasoning {
-            item.reasoning += text.len();
-            Event::ReasoningDelta {
-                choice,
-                block,
-                text,
-            }
-        } else {
-            item.text += text.len();
-            Event::TextDelta {
-                choice,
-                block,
-                text,
-            }
-        });
-    }
-
-    fn refusal(&mut self, data: &mut Map<String, Value>, text: String, events: &mut Vec<Event>) {
-        let at = self.item(data, Kind::Message);
-        self.refuse(at, text, events);
-    }
-
-    fn refuse(&mut self, at: usize, text: String, events: &mut Vec<Event>) {
-        let Some(item) = self.items.get_mut(at) else {
-            return;
-        };
-        if text.is_empty() {
-            return;
-        }
-        item.refusal += text.len();
-        let block = *item.refusal_block.get_or_insert_with(|| {
-            self.blocks += 1;
-            self.blocks - 1
-        });
-        events.push(Event::RefusalDelta {
-            choice: 0,
-            block,
-            text,
-        });
-    }
-
-    fn annotation(
-        &mut self,
-        at: usize,
-        mut annotation: Map<String, Value>,
-        events: &mut Vec<Event>,
-    ) {
-        let Some(item) = self.items.get_mut(at) else {
-            return;
-        };
-        item.annotations += 1;
-        let Some(block) = item.block else {
-            return;
-        };
-        let range = (
-            annotation.count("start_index"),
-            annotation.count("end_index"),
-        );
-        let Some(url) = annotation.full_text("url") else {
-            return;
-        };
-        events.push(Event::Citation {
-            choice: 0,
-            block,
-            citation: Citation {
-                url,
-                title: annotation.text("title").unwrap_or_default(),
-                cited_text: String::new(),
-                range: range.0.zip(range.1).filter(|(start, end)| start < end),
-            },
-        });
-    }
-
-    /// An item is complete: what it holds and has not been told is told now.
-    fn done(
-        &mut self,
-        output_index: Option<u64>,
-        item: Map<String, Value>,
-        events: &mut Vec<Event>,
-    ) {
-        let about = About::of(&item, output_index);
-        let at = match about.among(&self.items) {
-            Some(at) => at,
-            None => self.added(output_index, item.clone(), events),
-        };
-        self.complete(at, item, events);
-    }
-
-    /// An item of the whole answer at the end. Its place there need not be the one that its events have named.
-    fn listed(&mut self, index: u64, item: Map<String, Value>, events: &mut Vec<Event>) {
-        let about = About::of(&item, Some(index));
-        let is_open = |at: &usize| self.items.get(*at).is_some_and(|item| !item.is_listed);
-        let known = about.among(&self.items).filter(is_open).or_else(|| {
-            let mut items = self.items.iter();
-            items.position(|item| !item.is_listed && about.may_be_listed(item))
-        });
-        let at = match known {
-            Some(at) => at,
-            None => self.added(Some(index), item.clone(), events),
-        };
-        if let Some(item) = self.items.get_mut(at) {
-            item.is_listed = true;
-        }
-        self.complete(at, item, events);
-    }
-
-    fn complete(&mut self, at: usize, mut item: Map<String, Value>, events: &mut Vec<Event>) {
-        let Some(place) = self.items.get_mut(at).filter(|item| !item.is_done) else {
-            return;
-        };
-        place.is_done = true;
-        // It may not have been announced.
-        if place.id.is_empty() {
-            place.id = item.text("id").unwrap_or_default();
-        }
-        if place.call_id.is_empty() {
-            place.call_id = item.text("call_id").unwrap_or_default();
-        }
-        match place.kind {
-            Kind::Message => {
-                let (mut text, mut refusal) = (String::new(), String::new());
-                let mut annotations = Vec::new();
-                for mut part in item.list("content").into_iter().filter_map(object) {
-                    text.extend(part.text("text"));
-                    refusal.extend(part.text("refusal"));
-                    annotations.extend(part.list("annotations").into_iter().filter_map(object));
-                }
-                let (told, refused) = (place.text, place.refusal);
-                let annotated = place.annotations;
-                self.say(at, Kind::Message, rest(&text, told), events);
-                self.refuse(at, rest(&refusal, refused), events);
-                for annotation in annotations.into_iter().skip(annotated) {
-                    self.annotation(at, annotation, events);
-                }
-            }
-            Kind::Reasoning => self.reasoning_done(at, item, events),
-            Kind::Call => {
-                if place.name.is_empty() {
-                    let namespace = item.text("namespace");
-                    let name = item.full_text("name");
-                    let name = name.unwrap_or_else(|| format!("tool_{at}"));
-                    place.name = super::read::in_namespace(namespace.as_deref(), name);
-                }
-                // What has come before its name may be another call's too.
-                if place.block.is_none() && item.contains_key("arguments") {
-                    place.arguments.clear();
-                }
-                self.announce(at, events);
-                if let Some(Value::String(all)) = item.take_any(&["arguments", "input"]) {
-                    self.all_arguments(at, &all, events);
-                }
-                if let Some(block) = self.items.get(at).and_then(|item| item.block) {
-                    events.push(Event::ToolEnd { choice: 0, block });
-                }
-            }
-            Kind::Search => self.searched(item, events),
-            Kind::Other => {}
-        }
-    }
-
-    /// Other things that are done on the web, like opening a page, are told nowhere else.
-    fn searched(&mut self, mut item: Map<String, Value>, events: &mut Vec<Event>) {
-        let mut action = item.object("action").unwrap_or_default();
-        if action.text("type").is_some_and(|kind| kind != "search") {
-            return;
-        }
-        let sources = action.list("sources").into_iter().filter_map(object);
-        let found: Vec<Found> = sources
-            .filter_map(|mut source| {
-                Some(Found {
-                    url: source.full_text("url")?,
-                    title: source.text("title").unwrap_or_default(),
-                })
-            })
-            .collect();
-        let queries = action.list("queries").into_iter();
-        let mut queries: Vec<String> = queries
-            .filter_map(|query| query.as_str().map(str::to_owned))
-            .collect();
-        if queries.is_empty() {
-            queries.extend(action.full_text("query"));
-        }
-        let last = queries.len().saturating_sub(1);
-        for (index, query) in queries.into_iter().enumerate() {
-            let found = match index == last {
-                true => found.clone(),
-                false => Vec::new(),
-            };
-            events.push(Event::Search {
-                choice: 0,
-                block: self.blocks,
-                search: Search { query, found },
-            });
-            self.blocks += 1;
-        }
-    }
-
-    fn reasoning_done(&mut self, at: usize, mut item: Map<String, Value>, events: &mut Vec<Event>) {
-        let parts = [item.list("summary"), item.list("content")];
-        let texts: Vec<String> = parts
-            .into_iter()
-            .find(|parts| !parts.is_empty())
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(object)
-            .filter_map(|mut part| part.full_text("text"))
-            .collect();
-        let told = self.items.get(at).map_or(0, |item| item.reasoning);
-        self.say(at, Kind::Reasoning, rest(&texts.join("\n\n"), told), events);
-        let value = item.text("encrypted_content").unwrap_or_default();
-        let id = item.text("id");
-        let Some(signature) = Signature::read_item(id.as_deref(), &value) else {
-            return;
-        };
-        let Some(place) = self.items.get_mut(at) else {
-            return;
-        };
-        let block = *place.block.get_or_insert_with(|| {
-            self.blocks += 1;
-            self.blocks - 1
-        });
-        events.push(match signature.family {
-            Family::ClaudeRedacted => Event::ReasoningOpaque {
-                choice: 0,
-                block,
-                signature,
-            },
-            _ => Event::ReasoningSignature {
-                choice: 0,
-                block,
-                signature,
-            },
-        });
-    }
-
     fn finished(&mut self, mut response: Map<String, Value>, events: &mut Vec<Event>) {
-        let status = response.text("status").unwrap_or_default();
+        let status = response.text_or_empty("status");
         if matches!(status.as_str(), "failed" | "cancelled") {
             let error = response.take("error").unwrap_or_default();
-            events.push(event::error_of(error));
+            events.push(event::error(error));
             return;
         }
         for (index, item) in (0..).zip(response.list("output").into_iter().filter_map(object)) {
-            self.listed(index, item, events);
+            self.output.listed(index, item, events);
         }
-        for item in self.items.iter_mut().filter(|item| !item.is_done) {
-            item.is_done = true;
-            if let (Kind::Call, Some(block)) = (item.kind, item.block) {
-                events.push(Event::ToolEnd { choice: 0, block });
-            }
-        }
+        self.output.end_calls(events);
         let reason = response
             .object("incomplete_details")
-            .and_then(|mut details| details.full_text("reason"));
+            .and_then(|mut details| details.nonempty_text("reason"));
         let finish = match reason.as_deref() {
             Some("max_output_tokens" | "max_tokens" | "max_messages") => Finish::MaxTokens,
             Some("content_filter") => Finish::ContentFilter,
@@ -494,14 +130,9 @@ impl Reader {
     }
 }
 
-/// What is behind the first `told` bytes.
-fn rest(text: &str, told: usize) -> String {
-    text.get(told..).unwrap_or_default().to_owned()
-}
-
 fn start(mut response: Map<String, Value>, events: &mut Vec<Event>) {
     events.push(Event::Start {
-        id: response.full_text("id"),
+        id: response.nonempty_text("id"),
         created: response.count("created_at"),
     });
 }

@@ -1,12 +1,12 @@
-//! One item of a conversation, read. What other dialects have nothing for becomes calls and their results, or text: an
-//! agent's history holds it for good, so that a refusal would end the session.
+//! Reading one item of a conversation. Items without an equivalent elsewhere become calls and results, or text: they stay
+//! in an agent's history, so a refusal would end the session.
 
-use super::read::{in_namespace, tool};
-use crate::translate::content_parts::{By, pieces, shown};
-use crate::translate::neutral::capabilities::Place;
+use super::read_tool::{in_namespace, tool};
+use crate::translate::content_parts::{Author, or_placeholder, read_parts};
+use crate::translate::neutral::place::Place;
 use crate::translate::neutral::{
-    Family, Given, Object, Part, Request, Role, Signature, Source, Text, ToolCall, ToolResult,
-    Turn, Untranslatable, media,
+    Family, LazyObject, LazyValue, Part, Parts, Request, Role, Signature, Source, Text, ToolCall,
+    ToolResult, Turn, Untranslatable, media,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -14,20 +14,20 @@ type Result<T> = std::result::Result<T, Untranslatable>;
 /// Reads an item and adds it to the conversation.
 ///
 /// # Errors
-/// For what of the user's own the upstream cannot be told.
-pub fn item<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) -> Result<()> {
+/// For parts of the user that the upstream does not support.
+pub fn item<'a>(mut item: LazyObject<'a>, place: &Place, request: &mut Request<'a>) -> Result<()> {
     let whole = item.clone();
-    let kind = item.word("type").unwrap_or_else(|| "message".to_owned());
+    let kind = item.keyword("type").unwrap_or_else(|| "message".to_owned());
     match kind.as_str() {
         "message" => return message(item, place, request),
         "function_call" | "custom_tool_call" => {
             let namespace = item.text("namespace");
-            let name = item.text("name").unwrap_or_default();
+            let name = item.text_or_empty("name");
             let arguments = item.take_any(&["arguments", "input"]);
             let call = ToolCall {
                 id: call_id(&mut item),
                 name: in_namespace(namespace.as_deref(), name),
-                arguments: arguments.map(Given::into_text).unwrap_or_default(),
+                arguments: arguments.map(LazyValue::into_text).unwrap_or_default(),
                 is_custom: kind == "custom_tool_call",
                 signature: None,
             };
@@ -56,20 +56,22 @@ pub fn item<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) 
         }
         "mcp_call" => {
             let server = item.text("server_label");
-            let name = item.text("name").unwrap_or_default();
-            let arguments = item.take("arguments").map(Given::into_text);
+            let name = item.text_or_empty("name");
+            let arguments = item.take("arguments").map(LazyValue::into_text);
             let error = item
                 .take("error")
-                .filter(|error| !matches!(error, Given::Null));
+                .filter(|error| !matches!(error, LazyValue::Null));
             let is_error = error.is_some();
-            let output = error.or_else(|| item.take("output")).map(Given::into_text);
+            let output = error
+                .or_else(|| item.take("output"))
+                .map(LazyValue::into_text);
             let call = ToolCall {
                 id: call_id(&mut item),
                 name: in_namespace(server.as_deref(), name),
                 arguments: arguments.unwrap_or_default(),
                 ..ToolCall::default()
             };
-            done(call, output, is_error, request);
+            completed_call(call, output, is_error, request);
         }
         "file_search_call" | "code_interpreter_call" => {
             let (given, found) = match kind.as_str() {
@@ -82,11 +84,11 @@ pub fn item<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) 
                 name: kind.trim_end_matches("_call").to_owned(),
                 ..ToolCall::default()
             };
-            done(call, item.json(&[found]).map(String::from), false, request);
+            completed_call(call, item.json(&[found]).map(String::from), false, request);
         }
         "image_generation_call" => {
             if let Some(image) = image(item) {
-                assistant(request, shown(image, place));
+                assistant(request, or_placeholder(image, place));
             }
         }
         "tool_search_output" => {
@@ -95,13 +97,13 @@ pub fn item<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) 
             result(call_id, vec![Part::text(names.join(", "))], false, request);
         }
         "program_output" => {
-            let said = item.take("result").map(Given::into_text);
+            let said = item.take("result").map(LazyValue::into_text);
             let parts = said.map(Part::text).into_iter().collect();
             result(call_id(&mut item), parts, false, request);
         }
         kind if kind.ends_with("_call_output") => {
             let output = item.list_of("output");
-            let parts = pieces(output, By::Tool, &place.member("output"))?;
+            let parts = read_parts(output, Author::Tool, &place.member("output"))?;
             result(call_id(&mut item), parts, false, request);
         }
         "reasoning" => {
@@ -114,12 +116,12 @@ pub fn item<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) 
         }
         "item_reference" => {
             let why = "is not supported where the upstream is not the Responses API";
-            return Err(place.refused(why));
+            return Err(place.error(why));
         }
-        // What was found is in the words of the answer; what is to be compacted is not for the model.
+        // The answer's text has the results of a search; a trigger of compaction is not for the model.
         "web_search_call" | "compaction_trigger" => {}
         "compaction" | "compaction_summary" => {
-            let text = "[What was said before is summarized for another provider, which alone can read it.]";
+            let text = "[The earlier conversation is summarized in an encrypted form that only another provider can read.]";
             request.reworded(&kind);
             request
                 .turns
@@ -139,10 +141,10 @@ pub fn item<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) 
     Ok(())
 }
 
-/// The picture that was made.
-fn image(mut item: Object<'_>) -> Option<Part> {
-    let data = item.full_text("result")?;
-    let mime = match item.word("output_format") {
+/// The generated image.
+fn image(mut item: LazyObject<'_>) -> Option<Part> {
+    let data = item.nonempty_text("result")?;
+    let mime = match item.keyword("output_format") {
         Some(format) => media::type_of(format!("image/{format}")),
         None => media::sniffed(&data).unwrap_or("image/png").to_owned(),
     };
@@ -154,13 +156,13 @@ fn image(mut item: Object<'_>) -> Option<Part> {
 }
 
 /// The id of a call, in the call and in its output.
-fn call_id(item: &mut Object<'_>) -> String {
-    let id = item.full_text("call_id").or_else(|| item.text("id"));
+fn call_id(item: &mut LazyObject<'_>) -> String {
+    let id = item.nonempty_text("call_id").or_else(|| item.text("id"));
     id.unwrap_or_default()
 }
 
-/// Some members of an item as an object of their own.
-fn members(item: &mut Object<'_>, keys: &[&str]) -> String {
+/// An object of some members of an item.
+fn members(item: &mut LazyObject<'_>, keys: &[&str]) -> String {
     let said = keys.iter().filter_map(|key| {
         let value = String::from(item.json(&[key])?);
         Some(format!("\"{key}\":{value}"))
@@ -168,8 +170,13 @@ fn members(item: &mut Object<'_>, keys: &[&str]) -> String {
     format!("{{{}}}", said.collect::<Vec<String>>().join(","))
 }
 
-/// A call that the vendor has run, and what came of it.
-fn done(call: ToolCall, output: Option<String>, is_error: bool, request: &mut Request<'_>) {
+/// Adds a call that the vendor has run, and its result.
+fn completed_call(
+    call: ToolCall,
+    output: Option<String>,
+    is_error: bool,
+    request: &mut Request<'_>,
+) {
     let id = call.id.clone();
     assistant(request, Part::ToolCall(call));
     let parts = output.map(Part::text).into_iter().collect();
@@ -187,17 +194,17 @@ fn result(call_id: String, parts: Vec<Part>, is_error: bool, request: &mut Reque
     request.turns.push(turn);
 }
 
-/// Tools that the conversation has come to have. Returns the names that they have there.
-fn definitions(item: &mut Object<'_>, request: &mut Request<'_>) -> Vec<String> {
+/// Adds tools that the conversation defines. Returns their names.
+fn definitions(item: &mut LazyObject<'_>, request: &mut Request<'_>) -> Vec<String> {
     let mut names = Vec::new();
-    for definition in item.list("tools").filter_map(Given::object) {
-        names.extend(definition.clone().full_text("name"));
+    for definition in item.list("tools").filter_map(LazyValue::object) {
+        names.extend(definition.clone().nonempty_text("name"));
         tool(definition, None, request);
     }
     names
 }
 
-/// Items of the model stand side by side; neighbours are one turn.
+/// Adds a part of the assistant; consecutive ones are one turn.
 fn assistant(request: &mut Request, part: Part) {
     match request.turns.last_mut() {
         Some(turn) if turn.role == Role::Assistant => turn.parts.extend([part]),
@@ -205,18 +212,18 @@ fn assistant(request: &mut Request, part: Part) {
     }
 }
 
-fn reasoning(mut item: Object<'_>) -> Option<Part> {
+fn reasoning(mut item: LazyObject<'_>) -> Option<Part> {
     let mut texts = Vec::new();
-    for part in item.list("summary").filter_map(Given::object) {
-        texts.extend({ part }.full_text("text"));
+    for part in item.list("summary").filter_map(LazyValue::object) {
+        texts.extend({ part }.nonempty_text("text"));
     }
     if texts.is_empty() {
-        for part in item.list("content").filter_map(Given::object) {
-            texts.extend({ part }.full_text("text"));
+        for part in item.list("content").filter_map(LazyValue::object) {
+            texts.extend({ part }.nonempty_text("text"));
         }
     }
     let text = texts.join("\n\n");
-    let id = item.full_text("id");
+    let id = item.nonempty_text("id");
     let signature = item
         .text("encrypted_content")
         .and_then(|value| Signature::read_item(id.as_deref(), &value));
@@ -229,13 +236,13 @@ fn reasoning(mut item: Object<'_>) -> Option<Part> {
     }
 }
 
-fn message<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) -> Result<()> {
+fn message<'a>(mut item: LazyObject<'a>, place: &Place, request: &mut Request<'a>) -> Result<()> {
     let content = item.list_of("content");
     let said = place.member("content");
-    match item.word("role").as_deref() {
+    match item.keyword("role").as_deref() {
         Some("system" | "developer") => {
             let mut texts: Vec<Text> = Vec::new();
-            for part in pieces(content, By::User, &said)? {
+            for part in read_parts(content, Author::User, &said)? {
                 if let Part::Text(text) = part {
                     texts.push(text);
                 }
@@ -250,25 +257,25 @@ fn message<'a>(mut item: Object<'a>, place: &Place, request: &mut Request<'a>) -
         Some("assistant") => {
             let before = request.turns.last().map(|turn| turn.role);
             if before != Some(Role::Assistant)
-                && let Some(plain) = content.plain()
+                && let Some(plain) = Parts::raw_from(&content)
             {
                 request.turns.push(Turn::new(Role::Assistant, plain));
                 return Ok(());
             }
-            for part in pieces(content, By::Model, &said)? {
+            for part in read_parts(content, Author::Model, &said)? {
                 assistant(request, part);
             }
         }
         Some("user") | None => {
-            let parts = match content.plain() {
+            let parts = match Parts::raw_from(&content) {
                 Some(plain) => plain,
-                None => pieces(content, By::User, &said)?.into(),
+                None => read_parts(content, Author::User, &said)?.into(),
             };
             request.turns.push(Turn::new(Role::User, parts));
         }
         Some(other) => {
             let why = format!("there is no role {other:?}");
-            return Err(place.member("role").refused(why));
+            return Err(place.member("role").error(why));
         }
     }
     Ok(())

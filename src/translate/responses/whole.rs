@@ -1,11 +1,11 @@
-//! Whole answers: what their events come to.
+//! Whole answers, built from their events.
 
 use serde_json::Value;
 
 use super::envelope::{Progress, response};
 use super::write_answer::Writer;
 use crate::translate::neutral::answer::{Answer, Block, Head};
-use crate::translate::neutral::{Event, Finish};
+use crate::translate::neutral::{BlockId, Event, Finish};
 
 /// A whole answer.
 pub fn whole(answer: &Answer, head: &Head) -> Value {
@@ -34,46 +34,28 @@ pub fn whole(answer: &Answer, head: &Head) -> Value {
     response(head, progress, output)
 }
 
-/// The events that a block is the fold of.
+/// The events of a block.
 fn events(block: u32, content: &Block) -> Vec<Event> {
     let choice = 0;
     match content.clone() {
         Block::Text { text, citations } => {
-            let said = Event::TextDelta {
-                choice,
-                block,
-                text,
-            };
-            let cited = citations.into_iter().map(|citation| Event::Citation {
-                choice,
-                block,
-                citation,
-            });
+            let said = Event::TextDelta(BlockId { choice, block }, text);
+            let cited = citations
+                .into_iter()
+                .map(|citation| Event::Citation(BlockId { choice, block }, citation));
             std::iter::once(said).chain(cited).collect()
         }
         Block::Reasoning { text, signature } => {
-            let thought = (!text.is_empty()).then_some(Event::ReasoningDelta {
-                choice,
-                block,
-                text,
-            });
-            let signed = signature.map(|signature| Event::ReasoningSignature {
-                choice,
-                block,
-                signature,
-            });
+            let thought = (!text.is_empty())
+                .then_some(Event::ReasoningDelta(BlockId { choice, block }, text));
+            let signed = signature
+                .map(|signature| Event::ReasoningSignature(BlockId { choice, block }, signature));
             thought.into_iter().chain(signed).collect()
         }
-        Block::Opaque(signature) => vec![Event::ReasoningOpaque {
-            choice,
-            block,
-            signature,
-        }],
-        Block::Refusal(text) => vec![Event::RefusalDelta {
-            choice,
-            block,
-            text,
-        }],
+        Block::Opaque(signature) => {
+            vec![Event::ReasoningOpaque(BlockId { choice, block }, signature)]
+        }
+        Block::Refusal(text) => vec![Event::RefusalDelta(BlockId { choice, block }, text)],
         Block::Tool {
             id,
             name,
@@ -89,22 +71,14 @@ fn events(block: u32, content: &Block) -> Vec<Event> {
                     name,
                     signature,
                 },
-                Event::ToolArgs {
-                    choice,
-                    block,
-                    delta: arguments,
-                },
+                Event::ToolArgs(BlockId { choice, block }, arguments),
             ];
             if is_complete {
-                events.push(Event::ToolEnd { choice, block });
+                events.push(Event::ToolEnd(BlockId { choice, block }));
             }
             events
         }
-        Block::Search(search) => vec![Event::Search {
-            choice,
-            block,
-            search,
-        }],
+        Block::Search(search) => vec![Event::Search(BlockId { choice, block }, search)],
         Block::Image { mime, data } => vec![Event::ImageOut {
             choice,
             block,

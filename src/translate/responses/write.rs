@@ -1,46 +1,46 @@
-//! Responses requests, written (spec/dialects.md 1).
+//! Writing Responses requests.
 
 use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
 use crate::json::fields::{object_of, set};
-use crate::translate::neutral::capabilities::{self, Feature, cannot};
-use crate::translate::neutral::ids::Distinct;
+use crate::translate::neutral::capabilities::{self, Feature, unsupported};
+use crate::translate::neutral::ids::UpstreamCallIds;
 use crate::translate::neutral::names::Names;
 use crate::translate::neutral::parts::{function_arguments, texts_of};
 use crate::translate::neutral::{
-    Family, Hosted, List, Output, Part, Request, Role, Signature, Source, Text, Tool, ToolCall,
-    ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, Written, fold, ids, media, repair,
+    Family, Hosted, JsonBody, JsonList, Output, Part, Request, Role, Signature, Source, Text, Tool,
+    ToolCall, ToolChoice, ToolResult, Turn, Untranslatable, WebSearch, ids, media, repair, schema,
 };
-use crate::translate::openai::{LONGEST_NAME, flagged, mime_of, output_name, tier_word};
+use crate::translate::openai::{LONGEST_NAME, mime_of, output_name, result_text, tier_word};
 use crate::wire::Dialect;
 
 type Result<T> = std::result::Result<T, Untranslatable>;
 
-/// The least that the vendor takes as the length of an answer, tokens (OpenAI's OpenAPI document, `max_output_tokens`).
+/// The least `max_output_tokens` that OpenAI accepts (its OpenAPI document).
 const LEAST_TOKENS: u64 = 16;
 
 /// Writes a request for `model`.
 ///
 /// # Errors
-/// For media that cannot be said.
-pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> {
-    let mut request = capabilities::sayable(request, Dialect::Responses);
-    repair::begun(&mut request.system, &mut request.turns);
-    let mut body = Written::default();
+/// For media that the dialect does not support.
+pub fn request(request: Request, model: &str, names: &Names) -> Result<JsonBody> {
+    let mut request = capabilities::without_dropped(request, Dialect::Responses);
+    repair::ensure_turn(&mut request.system, &mut request.turns);
+    let mut body = JsonBody::default();
     body.insert("model".to_owned(), model.into());
     let instructions: Vec<String> = request.system.into_iter().map(|text| text.text).collect();
     if !instructions.is_empty() {
         body.insert("instructions".to_owned(), instructions.join("\n\n").into());
     }
-    let turns = repair::shown_by_the_user(request.turns);
-    let turns = repair::tool_turns(turns, Distinct::new(Dialect::Responses));
-    let text_calls = text_calls(&turns);
-    let mut input = List::expecting(turns.iter().map(Turn::weight).sum());
+    let turns = repair::move_media_to_user(request.turns);
+    let turns = repair::tool_turns(turns, UpstreamCallIds::new(Dialect::Responses));
+    let custom_calls = custom_calls(&turns);
+    let mut input = JsonList::expecting(turns.iter().map(Turn::weight).sum());
     for turn in turns {
         let weight = turn.weight();
-        self::turn(turn, names, &text_calls, &mut input)?;
+        self::turn(turn, names, &custom_calls, &mut input)?;
         input.advance(weight);
     }
     body.set_list("input", input);
@@ -79,8 +79,8 @@ pub fn request(request: Request, model: &str, names: &Names) -> Result<Written> 
     Ok(body)
 }
 
-/// Calls of tools of text: their results have a name of their own.
-fn text_calls(turns: &[Turn]) -> HashSet<String> {
+/// The calls of custom tools, whose results have their own type.
+fn custom_calls(turns: &[Turn]) -> HashSet<String> {
     let parts = turns.iter().flat_map(|turn| &turn.parts);
     parts
         .filter_map(|part| match part {
@@ -90,7 +90,12 @@ fn text_calls(turns: &[Turn]) -> HashSet<String> {
         .collect()
 }
 
-fn turn(turn: Turn, names: &Names, text_calls: &HashSet<String>, input: &mut List) -> Result<()> {
+fn turn(
+    turn: Turn,
+    names: &Names,
+    custom_calls: &HashSet<String>,
+    input: &mut JsonList,
+) -> Result<()> {
     let role = match turn.role {
         Role::System => "developer",
         Role::User => "user",
@@ -106,7 +111,7 @@ fn turn(turn: Turn, names: &Names, text_calls: &HashSet<String>, input: &mut Lis
             }
             Part::ToolResult(result) => {
                 end(&mut is_open, input)?;
-                tool_result(result, text_calls, input)?;
+                tool_result(result, custom_calls, input)?;
             }
             Part::Reasoning { text, signature } => {
                 let signature = signature.filter(|signature| signature.family == Family::Gpt);
@@ -116,7 +121,7 @@ fn turn(turn: Turn, names: &Names, text_calls: &HashSet<String>, input: &mut Lis
                 }
             }
             Part::Opaque(_) => {}
-            // Of the assistant a text says less than a whole message, which has an id that nobody knows any more.
+            // A complete message of the assistant would need an id, which is not known; an input message needs none.
             Part::Text(Text { text, .. }) if turn.role == Role::Assistant => {
                 if !text.is_empty() {
                     let members = [("type", "message".into()), ("role", role.into())];
@@ -132,17 +137,17 @@ fn turn(turn: Turn, names: &Names, text_calls: &HashSet<String>, input: &mut Lis
                     "content": [{"type": "refusal", "refusal": text}]}),
                 )?;
             }
-            other => say(role, content(other)?, &mut is_open, input)?,
+            other => add_content(role, content(other)?, &mut is_open, input)?,
         }
     }
     end(&mut is_open, input)
 }
 
-/// Reasoning with the id that its encrypted content belongs to: the vendor refuses it with another.
+/// Reasoning with the id that its encrypted content belongs to; OpenAI refuses any other id.
 fn reasoning(text: &str, signature: &Signature) -> Value {
     let summary = (!text.is_empty()).then(|| json!({"type": "summary_text", "text": text}));
     let summary: Vec<Value> = summary.into_iter().collect();
-    let (id, encrypted) = signature.of_item();
+    let (id, encrypted) = signature.item();
     match id {
         Some(id) => json!({"type": "reasoning", "id": id, "summary": summary,
             "encrypted_content": encrypted}),
@@ -150,12 +155,12 @@ fn reasoning(text: &str, signature: &Signature) -> Value {
     }
 }
 
-/// Adds to the message that is open, or opens one.
-fn say(
+/// Adds content to the open message, or opens one.
+fn add_content(
     role: &'static str,
     content: Option<Value>,
     is_open: &mut bool,
-    input: &mut List,
+    input: &mut JsonList,
 ) -> Result<()> {
     let Some(content) = content else {
         return Ok(());
@@ -167,7 +172,7 @@ fn say(
     input.push(content)
 }
 
-fn end(is_open: &mut bool, input: &mut List) -> Result<()> {
+fn end(is_open: &mut bool, input: &mut JsonList) -> Result<()> {
     match std::mem::take(is_open) {
         true => input.close([]),
         false => Ok(()),
@@ -175,7 +180,7 @@ fn end(is_open: &mut bool, input: &mut List) -> Result<()> {
 }
 
 fn content(part: Part) -> Result<Option<Value>> {
-    let cannot = |thing| Err(cannot(thing, Dialect::Responses));
+    let cannot = |feature| Err(unsupported(feature, Dialect::Responses));
     Ok(Some(match part {
         Part::Text(Text { text, .. }) if text.is_empty() => return Ok(None),
         Part::Text(Text { text, .. }) => {
@@ -191,7 +196,7 @@ fn content(part: Part) -> Result<Option<Value>> {
                 }
                 Source::Url(url) => image["image_url"] = url.into(),
                 Source::FileId(id) => image["file_id"] = id.into(),
-                Source::Text(_) => return cannot(Feature::OddImage),
+                Source::Text(_) => return cannot(Feature::UncommonImage),
             }
             image
         }
@@ -233,8 +238,12 @@ fn call(call: ToolCall, names: &Names) -> Value {
     }
 }
 
-fn tool_result(result: ToolResult, text_calls: &HashSet<String>, input: &mut List) -> Result<()> {
-    let kind = match text_calls.contains(&result.call_id) {
+fn tool_result(
+    result: ToolResult,
+    custom_calls: &HashSet<String>,
+    input: &mut JsonList,
+) -> Result<()> {
+    let kind = match custom_calls.contains(&result.call_id) {
         true => "custom_tool_call_output",
         false => "function_call_output",
     };
@@ -245,7 +254,7 @@ fn tool_result(result: ToolResult, text_calls: &HashSet<String>, input: &mut Lis
     let members = [("type", kind.into()), ("call_id", result.call_id.into())];
     if is_plain {
         let (text, _) = texts_of(result.parts);
-        let output = ("output", flagged(text, result.is_error).into());
+        let output = ("output", result_text(text, result.is_error).into());
         return input.push_object(members.into_iter().chain([output]));
     }
     input.open(members, "output")?;
@@ -258,7 +267,7 @@ fn tool_result(result: ToolResult, text_calls: &HashSet<String>, input: &mut Lis
 }
 
 fn tools(
-    body: &mut Written,
+    body: &mut JsonBody,
     tools: Vec<Tool>,
     (search, hosted): (Option<WebSearch>, Vec<Hosted>),
     choice: Option<ToolChoice>,
@@ -279,7 +288,7 @@ fn tools(
         ToolChoice::None => json!("none"),
         ToolChoice::Required => json!("required"),
         ToolChoice::Tool(name) => named(&name),
-        // The vendor has no choice of this type, but one of the tools that are allowed.
+        // OpenAI has no such choice, but one among allowed tools.
         ToolChoice::WebSearch => json!({"type": "allowed_tools", "mode": "required",
             "tools": [{"type": "web_search"}]}),
         ToolChoice::Hosted(kind) => {
@@ -296,7 +305,7 @@ fn tools(
             json!({"type": "allowed_tools", "mode": mode, "tools": tools})
         }
     });
-    let mut definitions = List::expecting(tools.iter().map(Tool::weight).sum());
+    let mut definitions = JsonList::expecting(tools.iter().map(Tool::weight).sum());
     for tool in tools {
         let weight = tool.weight();
         definition(tool, names, &mut definitions)?;
@@ -315,7 +324,7 @@ fn tools(
     Ok(())
 }
 
-fn definition(tool: Tool, names: &Names, definitions: &mut List) -> Result<()> {
+fn definition(tool: Tool, names: &Names, definitions: &mut JsonList) -> Result<()> {
     let name = names.wire(&tool.name);
     let mut definition = match tool.is_custom {
         true => json!({"type": "custom", "name": name}),
@@ -332,9 +341,9 @@ fn definition(tool: Tool, names: &Names, definitions: &mut List) -> Result<()> {
         return definitions.push(definition);
     }
     definition["parameters"] = Value::Null;
-    // Left out, it would mean true, which most schemas do not stand.
+    // The default is true, which most schemas do not satisfy.
     definition["strict"] = tool.strict.unwrap_or(false).into();
-    let parameters = fold::object(&tool.schema, Dialect::Responses).unwrap_or_default();
+    let parameters = schema::object(&tool.schema, Dialect::Responses).unwrap_or_default();
     drop(tool.schema);
     definitions.push_with(&definition, &["parameters"], &parameters)
 }
@@ -351,7 +360,7 @@ fn web_search(search: WebSearch) -> Value {
     tool.into()
 }
 
-fn output(output: Output, body: &mut Written) -> Option<Value> {
+fn output(output: Output, body: &mut JsonBody) -> Option<Value> {
     match output {
         Output::Text => None,
         Output::JsonObject => Some(json!({"type": "json_object"})),
@@ -369,7 +378,7 @@ fn output(output: Output, body: &mut Written) -> Option<Value> {
             if let Some(strict) = strict {
                 format["strict"] = strict.into();
             }
-            body.set_deep(&["text", "format", "schema"], schema);
+            body.set_nested(&["text", "format", "schema"], schema);
             Some(format)
         }
     }

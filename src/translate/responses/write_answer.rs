@@ -1,17 +1,16 @@
-//! Responses answers, written event by event (spec/dialects.md 4.3, 5.4).
+//! Writing Responses streams.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::closing;
 use super::envelope::{Progress, failed, response};
-use super::items::{Item, Kind, Named, annotation, text_part};
+use super::items::{Item, Kind, Named, annotation, closing_events, text_part};
 use crate::translate::neutral::answer::{Ending, Head};
-use crate::translate::neutral::search::Texts;
-use crate::translate::neutral::{Event, Finish, Signature};
+use crate::translate::neutral::search::TextOffsets;
+use crate::translate::neutral::{BlockId, Event, Finish, Signature};
 
-/// About what a complete item takes beside its text, bytes.
+/// About what a complete item takes beside its text, in bytes.
 const ITEM: usize = 512;
 
 /// Writes the events of one answer.
@@ -20,19 +19,19 @@ pub struct Writer {
     head: Head,
     sequence: u64,
     has_started: bool,
-    /// What has been begun, in the order of the output. Complete items are there as they went out.
+    /// The items that have begun, in the order of the output.
     items: Vec<Item>,
     /// The message or reasoning that is open.
     open: Option<usize>,
-    /// The calls that are open, by their block.
+    /// The open calls, by block.
     calls: HashMap<u32, usize>,
-    /// What belongs to the open item.
+    /// The block of the open item.
     block: u32,
-    /// Of the message that was begun last.
-    texts: Texts,
+    /// The texts of the last message.
+    texts: TextOffsets,
     has_calls: bool,
-    /// Bytes of the items.
-    kept: usize,
+    /// The size of the items.
+    held_bytes: usize,
 }
 
 impl Writer {
@@ -45,64 +44,44 @@ impl Writer {
             open: None,
             calls: HashMap::new(),
             block: u32::MAX,
-            texts: Texts::default(),
+            texts: TextOffsets::default(),
             has_calls: false,
-            kept: 0,
+            held_bytes: 0,
         }
     }
 
-    /// Bytes that it keeps of the answer so far, which the end repeats.
-    pub fn kept(&self) -> usize {
-        self.kept
+    /// Bytes of the answer so far that are held in memory because the end repeats them.
+    pub fn held_bytes(&self) -> usize {
+        self.held_bytes
     }
 
-    /// Writes one event that is neither the end nor an error. Only the first choice has a place here.
+    /// Writes one event that is neither the end nor an error. The dialect has only one choice.
     pub fn put(&mut self, event: Event, out: &mut Vec<u8>) {
         self.start(out);
         match event {
             event if event.is_blank() => {}
-            Event::TextDelta {
-                choice: 0,
-                block,
-                text,
-            } => {
+            Event::TextDelta(BlockId { choice: 0, block }, text) => {
                 let at = self.enter(Kind::Message, block, out);
                 self.texts.add(block, &text);
                 self.say(at, "response.output_text.delta", "content_index", text, out);
             }
-            Event::RefusalDelta {
-                choice: 0,
-                block,
-                text,
-            } => {
+            Event::RefusalDelta(BlockId { choice: 0, block }, text) => {
                 let at = self.enter(Kind::Refusal, block, out);
                 self.say(at, "response.refusal.delta", "content_index", text, out);
             }
-            Event::ReasoningDelta {
-                choice: 0,
-                block,
-                text,
-            } => {
+            Event::ReasoningDelta(BlockId { choice: 0, block }, text) => {
                 let at = self.enter(Kind::Reasoning, block, out);
                 self.summary_begins(at, out);
                 let name = "response.reasoning_summary_text.delta";
                 self.say(at, name, "summary_index", text, out);
             }
-            Event::ReasoningSignature {
-                choice: 0,
-                block,
-                signature,
-            } => {
+            Event::ReasoningSignature(BlockId { choice: 0, block }, signature) => {
                 let at = self.enter(Kind::Reasoning, block, out);
                 if let Some(item) = self.items.get_mut(at) {
                     item.signature = Some(signature);
                 }
             }
-            Event::ReasoningOpaque {
-                choice: 0,
-                block,
-                signature,
-            } => {
+            Event::ReasoningOpaque(BlockId { choice: 0, block }, signature) => {
                 let at = self.enter(Kind::Reasoning, block, out);
                 if let Some(item) = self.items.get_mut(at) {
                     item.signature = Some(signature);
@@ -116,28 +95,20 @@ impl Writer {
                 name,
                 signature,
             } => self.tool(block, id, name, signature, out),
-            Event::ToolArgs {
-                choice: 0,
-                block,
-                delta,
-            } => self.arguments(block, delta, out),
-            Event::ToolEnd { choice: 0, block } => {
+            Event::ToolArgs(BlockId { choice: 0, block }, delta) => {
+                self.arguments(block, delta, out)
+            }
+            Event::ToolEnd(BlockId { choice: 0, block }) => {
                 if let Some(at) = self.calls.remove(&block) {
                     self.done(at, "completed", out);
                 }
             }
-            Event::Citation {
-                choice: 0,
-                block,
-                citation,
-            } => {
+            Event::Citation(BlockId { choice: 0, block }, citation) => {
                 let at = self.enter(Kind::Message, block, out);
                 let annotation = annotation(&citation, block, &self.texts);
                 self.annotate(at, annotation, out);
             }
-            Event::Search {
-                choice: 0, search, ..
-            } => {
+            Event::Search(BlockId { choice: 0, .. }, search) => {
                 self.close(out);
                 let at = self.add(Kind::Search(search), out);
                 self.done(at, "completed", out);
@@ -149,7 +120,7 @@ impl Writer {
                 data,
             } => {
                 let at = self.begin(Kind::Image, block, out);
-                self.kept += data.len();
+                self.held_bytes += data.len();
                 if let Some(item) = self.items.get_mut(at) {
                     item.text = data;
                     item.annotations = vec![mime.into()];
@@ -165,7 +136,7 @@ impl Writer {
         self.start(out);
         let finish = ending.finishes.into_values().next();
         let finish = finish.map_or(Finish::EndTurn, |(finish, _)| finish);
-        let finish = finish.given(self.has_calls);
+        let finish = finish.with_calls(self.has_calls);
         let status = if finish.is_incomplete() {
             "incomplete"
         } else {
@@ -192,7 +163,7 @@ impl Writer {
         self.write("response.failed", json!({"response": response}), out);
     }
 
-    /// What is complete.
+    /// The complete items.
     fn output(&self) -> Vec<Value> {
         let items = self.items.iter();
         items.filter_map(|item| item.done.clone()).collect()
@@ -223,7 +194,7 @@ impl Writer {
         out.extend_from_slice(format!("event: {name}\ndata: {event}\n\n").as_bytes());
     }
 
-    /// Sees to it that the message or reasoning that `block` belongs to is open. Two texts in a row are one.
+    /// Opens the message or reasoning of `block` unless it is open. Consecutive texts are one message.
     fn enter(&mut self, kind: Kind, block: u32, out: &mut Vec<u8>) -> usize {
         if let Some(at) = self.open
             && let Some(item) = self.items.get(at)
@@ -243,7 +214,7 @@ impl Writer {
         let id = self.id(at);
         let part = match kind {
             Kind::Message => {
-                self.texts = Texts::default();
+                self.texts = TextOffsets::default();
                 text_part("", &[])
             }
             Kind::Refusal => json!({"type": "refusal", "refusal": ""}),
@@ -283,7 +254,7 @@ impl Writer {
             return;
         };
         item.text.push_str(&text);
-        self.kept += text.len();
+        self.held_bytes += text.len();
         let mut members = json!({"item_id": item.id, "output_index": at, index: 0, "delta": text});
         if item.kind == Kind::Message {
             members["logprobs"] = json!([]);
@@ -329,7 +300,7 @@ impl Writer {
             }
             self.close(out);
         }
-        let is_text = self.head.text_tools.contains(&name);
+        let is_text = self.head.custom_tools.contains(&name);
         let (namespace, name) = match self.head.namespaces.get(&name).cloned() {
             Some((namespace, name)) => (Some(namespace), name),
             None => (None, name),
@@ -355,7 +326,7 @@ impl Writer {
             return;
         };
         item.text.push_str(&delta);
-        self.kept += delta.len();
+        self.held_bytes += delta.len();
         let name = match item.kind {
             Kind::TextCall(_) => "response.custom_tool_call_input.delta",
             _ => "response.function_call_arguments.delta",
@@ -370,7 +341,7 @@ impl Writer {
         }
     }
 
-    /// Closes what is open; only the last of it may be cut.
+    /// Closes the open items.
     fn close_all(&mut self, status: &str, out: &mut Vec<u8>) {
         if let Some(at) = self.open.take() {
             self.done(at, status, out);
@@ -382,20 +353,20 @@ impl Writer {
         }
     }
 
-    /// An item is complete: its texts once more, whole, and itself.
+    /// Ends an item: writes its complete texts, and the item.
     fn done(&mut self, at: usize, status: &str, out: &mut Vec<u8>) {
         let Some(item) = self.items.get_mut(at).filter(|item| item.done.is_none()) else {
             return;
         };
-        // As it goes out once more at the end.
-        self.kept += ITEM + item.text.len();
+        // The end repeats it.
+        self.held_bytes += ITEM + item.text.len();
         let value = item.value(status, true);
         item.done = Some(value.clone());
         let place = json!({"item_id": item.id, "output_index": at});
-        for (name, told) in closing::events(item) {
+        for (name, event) in closing_events(item) {
             let mut members = place.clone();
-            if let (Some(members), Value::Object(told)) = (members.as_object_mut(), told) {
-                members.extend(told);
+            if let (Some(members), Value::Object(event)) = (members.as_object_mut(), event) {
+                members.extend(event);
             }
             self.write(&name, members, out);
         }
@@ -403,7 +374,7 @@ impl Writer {
         self.write("response.output_item.done", done, out);
     }
 
-    /// The items of the answer, all of them closed.
+    /// The items of the answer, all closed.
     pub fn into_output(mut self, status: &str) -> Vec<Value> {
         self.close_all(status, &mut Vec::new());
         let items = self.items.into_iter();

@@ -1,4 +1,4 @@
-//! The failures that agents act on, and how each dialect tells of them.
+//! The failures that agents act on, and how each dialect reports them.
 //!
 //! What clients look for, in their packages on npm: Claude Code 2.1.332 looks into the message and at `type`, Codex
 //! 0.171 at `code` (`codex-api`, `sse/responses.rs` and `api_bridge.rs`), OpenCode 1.18.34 at `code` and into the
@@ -13,61 +13,27 @@
 use serde_json::Value;
 
 use super::status::ErrorStatus;
-use super::wordings::{CODES, MESSAGES};
 use crate::wire::Dialect;
 
-/// Characters of a message in which words are looked for.
+/// The characters of a message that are searched for wordings.
 const LOOKED_AT: usize = 4 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// The conversation does not fit into the model: agents compact it.
     ContextTooLong,
-    /// The account has no money left, or its plan does not include the model: asking again is in vain.
+    /// The account has no credit left, or its plan does not include the model: a retry is useless.
     Unpaid,
-    /// The account may ask again later.
+    /// The account may retry later.
     Quota,
-    /// The vendor has no room for the moment.
+    /// The vendor has no capacity at the moment.
     Overloaded,
-    /// The vendor refuses what is asked, or what was answered.
+    /// The vendor's policy refuses the request or the answer.
     ContentPolicy,
 }
 
 impl Class {
-    /// What an upstream's error is: `error` is the object that describes it, `message` what it says.
-    pub fn of(status: ErrorStatus, error: &Value, message: &str) -> Option<Self> {
-        let words = ["code", "type", "status"].iter().map(|key| &error[*key]);
-        let inner = [&error["innererror"]["code"]];
-        let details = error["details"].as_array().into_iter().flatten();
-        let reasons = details.map(|detail| &detail["reason"]);
-        let mut words = reasons.chain(words).chain(inner);
-        let by_code = words.find_map(|word| of_code(word.as_str()?));
-        let class = match by_code {
-            // Under which word some tell of everything that is used up.
-            None | Some(Self::Quota) => of_message(message).or(by_code),
-            known => known,
-        };
-        class
-            .filter(|class| class.may_have(status.code()))
-            .or(match status.code() {
-                402 => Some(Self::Unpaid),
-                429 => Some(Self::Quota),
-                529 => Some(Self::Overloaded),
-                _ => None,
-            })
-    }
-
-    /// Whether an upstream may tell of it with this status. 500 and 502 stand for none at all, in streams.
-    fn may_have(self, status: u16) -> bool {
-        match self {
-            Self::ContextTooLong => matches!(status, 400 | 404 | 413 | 422 | 500 | 502),
-            Self::ContentPolicy => matches!(status, 400 | 403 | 422 | 451 | 500 | 502),
-            Self::Unpaid => matches!(status, 400 | 402 | 403 | 429 | 500 | 502),
-            Self::Quota => matches!(status, 429 | 500 | 502),
-            Self::Overloaded => matches!(status, 429 | 500..),
-        }
-    }
-
+    /// The status with which `dialect` reports it.
     pub fn status(self, dialect: Dialect) -> ErrorStatus {
         match (self, dialect) {
             (Self::ContextTooLong | Self::ContentPolicy, _) => ErrorStatus::BAD_REQUEST,
@@ -98,8 +64,8 @@ impl Class {
         }
     }
 
-    /// OpenAI's `code`; `said` is the upstream's, which stands where it says more. Codex takes `invalid_prompt` for final,
-    /// and most of what it does not know for passing.
+    /// OpenAI's `code`. `said` is the upstream's code, which is kept where it is more specific. Codex does not retry
+    /// `invalid_prompt`, and retries most codes that it does not know.
     pub fn code(self, dialect: Dialect, said: Option<&str>) -> &str {
         match (self, dialect, said) {
             (Self::ContentPolicy, Dialect::Responses, Some("content_policy_violation")) => {
@@ -118,7 +84,7 @@ impl Class {
         }
     }
 
-    /// The vendor's words by which clients know it where the code does not say all.
+    /// The vendor's wording by which clients recognise it where the code is not enough.
     fn words(self, dialect: Dialect) -> Option<&'static str> {
         Some(match (self, dialect) {
             (Self::ContextTooLong, Dialect::Messages) => "prompt is too long",
@@ -134,7 +100,7 @@ impl Class {
         })
     }
 
-    /// The upstream's message, with the words that clients of `dialect` look for before it if it lacks them.
+    /// The upstream's message, preceded by the wording that clients of `dialect` look for if it is missing.
     pub fn message(self, dialect: Dialect, said: &str) -> String {
         let Some(words) = self.words(dialect) else {
             return said.to_owned();
@@ -143,7 +109,7 @@ impl Class {
             return said.to_owned();
         }
         match (self, dialect, lengths(said)) {
-            // Claude Code reads from the numbers how much to leave out.
+            // Claude Code computes from the numbers how much to remove.
             (Self::ContextTooLong, Dialect::Messages, Some((asked, most))) => {
                 format!("{words}: {asked} tokens > {most} maximum: {said}")
             }
@@ -155,7 +121,7 @@ impl Class {
     fn has_words(self, dialect: Dialect, said: &str) -> bool {
         let said = lower(said);
         match (self, dialect) {
-            // Claude Code makes room for the answer itself.
+            // For this wording Claude Code reduces `max_tokens` itself.
             (Self::ContextTooLong, Dialect::Messages) => {
                 said.contains("prompt is too long") || said.contains("exceed context limit")
             }
@@ -169,13 +135,13 @@ impl Class {
         }
     }
 
-    /// Whether clients of `dialect` know an upstream's error in this shape for what it is.
+    /// Whether clients of `dialect` recognise an upstream's error of this class as it is.
     pub fn is_told_by(self, dialect: Dialect, status: ErrorStatus, error: &Value) -> bool {
         let is = |key: &str, word: &str| error[key] == word;
         let has_own_status = status == self.status(dialect);
         match dialect {
             Dialect::Chat | Dialect::Responses => match self {
-                // The words for it are many.
+                // Its codes vary.
                 Self::Quota => has_own_status,
                 _ => {
                     let said = error["code"].as_str();
@@ -191,7 +157,7 @@ impl Class {
             Dialect::Gemini => {
                 let message = error["message"].as_str().unwrap_or_default();
                 let is_own = match self {
-                    // Google has several words for it.
+                    // Google has several statuses for it.
                     Self::Unpaid => true,
                     _ => is("status", self.kind(dialect)) && has_own_status,
                 };
@@ -201,27 +167,14 @@ impl Class {
     }
 }
 
-fn of_code(word: &str) -> Option<Class> {
-    let known = CODES
-        .iter()
-        .find(|(code, _)| word.eq_ignore_ascii_case(code));
-    known.map(|(_, class)| *class)
-}
-
-fn of_message(message: &str) -> Option<Class> {
-    let message = lower(message);
-    let known = MESSAGES.iter().find(|(pieces, _)| says(&message, pieces));
-    known.map(|(_, class)| *class)
-}
-
 /// The beginning of a message in lower case.
-fn lower(message: &str) -> String {
+pub(super) fn lower(message: &str) -> String {
     let beginning = message.chars().take(LOOKED_AT);
     beginning.map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// Whether a text has all pieces, in their order.
-fn says(text: &str, pieces: &[&str]) -> bool {
+/// Whether a text contains all pieces in order.
+pub(super) fn says(text: &str, pieces: &[&str]) -> bool {
     let mut rest = text;
     pieces.iter().all(|piece| match rest.split_once(piece) {
         Some((_, behind)) => {
@@ -232,7 +185,7 @@ fn says(text: &str, pieces: &[&str]) -> bool {
     })
 }
 
-/// The tokens that were asked for and the most that there may be, if a message names just these two numbers.
+/// The requested and the maximum tokens, if a message has exactly these two numbers.
 fn lengths(message: &str) -> Option<(u64, u64)> {
     let plain = message.replace(',', "");
     let numbers = plain.split(|c: char| !c.is_ascii_digit());

@@ -1,4 +1,5 @@
-//! Errors for clients: every failure becomes a [`Problem`], written in the client's dialect, before or within a stream.
+//! Errors: every failure that a client sees is a [`Problem`], written in the client's dialect, before a stream or within
+//! it.
 
 mod class;
 mod report;

@@ -1,4 +1,4 @@
-//! A failure, before it has a shape.
+//! A failure, independent of the dialect.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,34 +10,34 @@ use super::class::Class;
 use super::status::ErrorStatus;
 use crate::wire::Dialect;
 
-/// The longest error message for a client, in characters.
+/// The longest message that a client gets, in characters.
 pub const MAX_MESSAGE_CHARS: usize = 2048;
 
-/// A failure as its caller may know it.
+/// A failure as the client may see it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
     pub status: ErrorStatus,
-    /// What went wrong, for the caller. Redacted and cut to [`MAX_MESSAGE_CHARS`] when it is rendered;
-    /// empty stands for the status' standard phrase.
+    /// The message for the client. Redacted and cut to [`MAX_MESSAGE_CHARS`] when it is rendered; an empty one is replaced
+    /// by the standard phrase of the status.
     pub message: String,
-    /// The error type in the caller's dialect, where it is known better than the status tells.
+    /// The error type in the client's dialect, where it is more specific than the status.
     pub kind: Option<Cow<'static, str>>,
-    /// The machine-readable code, where it is known better than the status tells; empty for none.
+    /// The code, where it is more specific than the status; empty for none.
     pub code: Option<Cow<'static, str>>,
-    /// The request field that is at fault.
+    /// The member of the request that is wrong.
     pub param: Option<&'static str>,
-    /// When asking again makes sense; the `Retry-After` header.
+    /// When a retry makes sense; the `Retry-After` header.
     pub retry_after: Option<Duration>,
     /// Further members of the error object.
     pub details: BTreeMap<&'static str, Value>,
-    /// What it is, if agents act on it: then each dialect has its own status, type and code for it.
+    /// The class of a failure that agents act on; each dialect has its own status, type and code for it.
     pub class: Option<Class>,
 }
 
-/// Why no credential could be tried.
+/// Why no credential is available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unavailable {
-    /// None is left: removed, disabled, or its provider is not running.
+    /// All are removed or disabled, or their provider is not running.
     NotFound,
     /// All are blocked, not all of them by quota.
     Blocked,
@@ -57,7 +57,7 @@ impl Problem {
         }
     }
 
-    /// The status with which clients of `dialect` get it.
+    /// The status for clients of `dialect`.
     pub fn status_in(&self, dialect: Dialect) -> ErrorStatus {
         self.class
             .map_or(self.status, |class| class.status(dialect))
@@ -71,12 +71,12 @@ impl Problem {
         }
     }
 
-    /// 400: the request is at fault, as `message` says.
+    /// 400: the request is invalid, as `message` says.
     pub fn invalid_request(message: impl Into<String>) -> Self {
         Self::new(ErrorStatus::BAD_REQUEST, message)
     }
 
-    /// 400: the body could not be read to its end, or not be decoded.
+    /// 400: the body could not be read completely, or not be decoded.
     pub fn unreadable_body(cause: impl std::fmt::Display) -> Self {
         Self::invalid_request(format!("Invalid request: {cause}"))
     }
@@ -104,7 +104,7 @@ impl Problem {
         )
     }
 
-    /// 413: what the body refers to makes it larger than `limit` bytes.
+    /// 413: with the content that it refers to, the body is larger than `limit` bytes.
     pub fn too_large_with_references(limit: u64) -> Self {
         Self::new(
             ErrorStatus::TOO_LARGE,
@@ -114,7 +114,7 @@ impl Problem {
         )
     }
 
-    /// 413: the memory that there is (`limits.memory`) does not suffice to translate the body.
+    /// 413: the memory limit (`limits.memory`) does not suffice to translate the body.
     pub fn too_large_to_translate() -> Self {
         Self::new(
             ErrorStatus::TOO_LARGE,
@@ -122,7 +122,7 @@ impl Problem {
         )
     }
 
-    /// 404: nobody serves the model. `near` are names like it that are served.
+    /// 404: no provider serves the model. `near` are similar names that are served.
     pub fn unknown_model(model: &str, near: &[&str]) -> Self {
         let mut message = format!("The model `{model}` does not exist here");
         message.push_str(&match near.is_empty() {
@@ -144,7 +144,7 @@ impl Problem {
         Self::new(ErrorStatus::UNAUTHORIZED, message)
     }
 
-    /// 403: the request is not served, whatever it asks for. `code` names the reason.
+    /// 403: the request is refused; `code` is the reason.
     pub fn forbidden(code: &'static str, message: &str) -> Self {
         Self {
             code: Some(code.into()),
@@ -152,7 +152,7 @@ impl Problem {
         }
     }
 
-    /// 405: the path is there, but not for this method. `allow` are those it has.
+    /// 405: the path exists, but not for this method. `allow` are its methods.
     pub fn method_not_allowed(allow: &str) -> Self {
         Self {
             code: Some("method_not_allowed".into()),
@@ -163,7 +163,7 @@ impl Problem {
         }
     }
 
-    /// 404: a Gemini path whose method is unknown.
+    /// 404: a Gemini path with an unknown method.
     pub fn unknown_method(path: &str) -> Self {
         Self::new(
             ErrorStatus::NOT_FOUND,
@@ -173,7 +173,7 @@ impl Problem {
         )
     }
 
-    /// 400: compaction has no streaming form.
+    /// 400: compaction cannot stream.
     pub fn compact_cannot_stream() -> Self {
         Self {
             param: Some("stream"),
@@ -181,8 +181,8 @@ impl Problem {
         }
     }
 
-    /// 400: nobody knows the answer that a request goes on from. In the vendor's words (OpenAI's guide on conversation
-    /// state over WebSocket, and what its API answers).
+    /// 400: the previous response of a request is unknown. The wording is OpenAI's (its guide on conversation state over
+    /// WebSocket, and its API).
     pub fn previous_response_not_found(id: &str) -> Self {
         Self {
             code: Some("previous_response_not_found".into()),
@@ -191,7 +191,7 @@ impl Problem {
         }
     }
 
-    /// 404: nobody knows the item that a request refers to. In the vendor's words, as its API answers them.
+    /// 404: an item that a request refers to is unknown. The wording is OpenAI's API's.
     pub fn item_not_found(id: &str, is_unstored: bool) -> Self {
         let mut message = format!("Item with id '{id}' not found.");
         if is_unstored {
@@ -207,7 +207,7 @@ impl Problem {
         }
     }
 
-    /// 404: there is no such answer.
+    /// 404: the response does not exist.
     pub fn response_not_found(id: &str) -> Self {
         Self {
             code: Some("".into()),
@@ -218,13 +218,12 @@ impl Problem {
         }
     }
 
-    /// 400: an answer that was not made in the background is over by the time its client knows of it. In the vendor's
-    /// words.
+    /// 400: only a background response can be cancelled. The wording is OpenAI's.
     pub fn synchronous_response() -> Self {
         Self::invalid_request("Cannot cancel a synchronous response.")
     }
 
-    /// 400: an answer is made while its client waits for it, unless the upstream itself can do otherwise.
+    /// 400: background responses need an upstream that supports them.
     pub fn no_background() -> Self {
         Self {
             param: Some("background"),
@@ -234,7 +233,7 @@ impl Problem {
         }
     }
 
-    /// 503: there is no credential to ask. `providers` are the kinds that offer `model`.
+    /// 503: no credential is available. `providers` are the kinds that offer `model`.
     pub fn no_credential(why: Unavailable, providers: &[&str], model: &str) -> Self {
         let word = match why {
             Unavailable::NotFound => "auth_not_found",
@@ -247,8 +246,8 @@ impl Problem {
         Self::new(ErrorStatus::UNAVAILABLE, message)
     }
 
-    /// 429: every credential for `model` is over its quota; the first is back after `reset`.
-    /// `provider` is named if it is the only one.
+    /// 429: every credential for `model` has exceeded its quota; the first is available again after `reset`. `provider` is
+    /// named if it is the only one.
     pub fn cooling_down(model: &str, provider: Option<&str>, reset: Duration) -> Self {
         let seconds = whole_seconds(reset).max(1);
         let via = provider.map_or_else(String::new, |name| format!(" via provider {name}"));
@@ -269,7 +268,7 @@ impl Problem {
         problem
     }
 
-    /// 503: nothing here is free to take the request.
+    /// 503: the gateway has no capacity for the request.
     pub fn overloaded(retry_after: Duration) -> Self {
         Self::new(
             ErrorStatus::UNAVAILABLE,
@@ -278,7 +277,7 @@ impl Problem {
         .with_retry_after(Some(retry_after))
     }
 
-    /// 502: the upstream could not be reached, or broke off.
+    /// 502: the upstream could not be reached, or closed the connection.
     pub fn upstream_broken(cause: impl std::fmt::Display) -> Self {
         Self::new(ErrorStatus::BAD_GATEWAY, cause.to_string())
     }
@@ -288,7 +287,7 @@ impl Problem {
         Self::new(ErrorStatus::GATEWAY_TIMEOUT, cause.to_string())
     }
 
-    /// 500: a stream that ended before its first event.
+    /// 500: a stream that ended without content.
     pub fn empty_stream() -> Self {
         Self::new(
             ErrorStatus::INTERNAL,
@@ -304,7 +303,7 @@ impl Problem {
         )
     }
 
-    /// 500: our own fault.
+    /// 500: an internal error.
     pub fn internal() -> Self {
         Self::new(ErrorStatus::INTERNAL, "")
     }

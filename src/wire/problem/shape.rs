@@ -53,7 +53,7 @@ pub fn render(dialect: Dialect, problem: &Problem) -> Vec<u8> {
     }
 }
 
-/// The error event that ends a stream.
+/// The error event that ends a stream that has begun.
 ///
 /// `sequence_number`: the number that the next event of a Responses stream would have; the other dialects count
 /// nothing.
@@ -89,7 +89,7 @@ pub fn stream_words(problem: &Problem) -> (String, String, String) {
     let code = code(dialect, problem).filter(|code| !code.is_empty());
     let code = code.unwrap_or_else(|| words::stream_code(problem.status));
     let message = message(dialect, problem).into_owned();
-    // OpenAI's words for when to come back, which Codex waits for.
+    // OpenAI's wording of the time to wait, which Codex parses.
     let message = match (problem.class, problem.retry_after) {
         (Some(Class::Quota), Some(after)) if !message.contains("try again in") => {
             format!("{message} Please try again in {}s.", seconds(after))
@@ -99,7 +99,7 @@ pub fn stream_words(problem: &Problem) -> (String, String, String) {
     (kind, code.to_owned(), message)
 }
 
-/// Whether a client is Codex, which wants other errors in streams (`responses::failure`).
+/// Whether a client is Codex, which needs other errors in streams (`responses::failure`).
 pub fn is_codex_client(user_agent: Option<&str>, originator: Option<&str>) -> bool {
     [user_agent, originator].into_iter().flatten().any(|value| {
         value
@@ -154,7 +154,7 @@ fn event(lead: &str, data: &[u8]) -> Vec<u8> {
     [lead.as_bytes(), data, b"\n\n"].concat()
 }
 
-/// The error's type: that of its class, else the upstream's own word, else that of the status.
+/// The error's type: that of its class, else the upstream's, else that of the status.
 fn kind(dialect: Dialect, problem: &Problem, of_status: fn(ErrorStatus) -> &'static str) -> &str {
     match problem.class {
         Some(class) => class.kind(dialect),
@@ -173,7 +173,7 @@ fn code(dialect: Dialect, problem: &Problem) -> Option<&str> {
     }
 }
 
-/// The message as callers may see it.
+/// The message as clients may see it.
 fn message(dialect: Dialect, problem: &Problem) -> Cow<'_, str> {
     let classed = problem
         .class
@@ -202,7 +202,7 @@ fn presentable(message: &str, status: ErrorStatus) -> Cow<'_, str> {
     }
 }
 
-/// Where Google's own clients look for the time to wait (google/rpc/error_details.proto).
+/// The member in which Google's clients look for the time to wait (google/rpc/error_details.proto).
 fn retry_info(after: Duration) -> Value {
     json!({
         "@type": "type.googleapis.com/google.rpc.RetryInfo",

@@ -14,14 +14,14 @@ impl ErrorStatus {
     pub const TIMEOUT: Self = Self(408);
     pub const TOO_LARGE: Self = Self(413);
     pub const TOO_MANY_REQUESTS: Self = Self(429);
-    /// The client went away. nginx's number; only ever seen in logs and statistics.
+    /// The client closed the connection. nginx's status; it appears in logs and statistics only.
     pub const CLIENT_GONE: Self = Self(499);
     pub const INTERNAL: Self = Self(500);
     pub const NOT_IMPLEMENTED: Self = Self(501);
     pub const BAD_GATEWAY: Self = Self(502);
     pub const UNAVAILABLE: Self = Self(503);
     pub const GATEWAY_TIMEOUT: Self = Self(504);
-    /// Anthropic's number.
+    /// Anthropic's status.
     pub const OVERLOADED: Self = Self(529);
 
     /// `None` for anything that is not an error.
@@ -29,8 +29,8 @@ impl ErrorStatus {
         (400..=599).contains(&status).then_some(Self(status))
     }
 
-    /// What an upstream's refusal becomes: its own status, or 502 where that is no error to a client
-    /// (a redirect that led nowhere, an interim answer, a number outside HTTP).
+    /// The status for an upstream's refusal: its own, or 502 where that is not an error for a client (a redirect, an
+    /// interim answer, a number outside HTTP).
     pub fn from_upstream(status: u16) -> Self {
         Self::new(status).unwrap_or(Self::BAD_GATEWAY)
     }
@@ -45,7 +45,7 @@ impl ErrorStatus {
 }
 
 /// The standard phrase for a status (RFC 9110, RFC 6585; 499 after nginx, 529 after Anthropic's API
-/// errors page); empty for one that nobody has named.
+/// errors page); empty for an unnamed one.
 pub fn reason(status: u16) -> &'static str {
     match status {
         100 => "Continue",

@@ -1,4 +1,4 @@
-//! What an upstream's refusal says, and how much of it goes on as it is.
+//! Errors of upstreams, and what of them is passed on.
 
 #![allow(
     clippy::indexing_slicing,
@@ -17,10 +17,10 @@ use super::status::ErrorStatus;
 use crate::redaction::patterns::redact;
 use crate::wire::{Dialect, event};
 
-/// How often a message may be JSON that holds the message, as gateways in a row produce it.
+/// How often a message may be JSON that contains the message, as chained gateways produce it.
 const MAX_NESTING: usize = 8;
 
-/// The longest type or code word that is believed, in bytes.
+/// The longest type or code that is passed on, in bytes.
 const MAX_WORD_BYTES: usize = 64;
 
 /// The error types of the Anthropic API (its errors page).
@@ -38,9 +38,8 @@ const CLAUDE_TYPES: &[&str] = &[
     "overloaded_error",
 ];
 
-/// An upstream's error as the caller gets it, status and body: verbatim if it is a JSON object in the caller's dialect
-/// that gives no secret away, rambles not, and is known to the caller's dialect for what it is; else written anew with
-/// what it says.
+/// An upstream's error for the client, status and body: verbatim if it is a JSON object in the client's dialect without
+/// secrets, of moderate length, and recognised by clients of that dialect; else rewritten with its message.
 pub fn from_upstream<'b>(
     dialect: Dialect,
     status: ErrorStatus,
@@ -71,7 +70,7 @@ pub fn from_upstream<'b>(
     )
 }
 
-/// An error event of a stream in its own dialect, if the clients of that would not know it for what it is.
+/// A rewritten error event for a stream in its own dialect, if its clients would not recognise the original.
 pub fn retold(dialect: Dialect, data: &[u8]) -> Option<Problem> {
     let value = parse(data)?;
     let status = ErrorStatus::from_upstream(event::error_status(data));
@@ -81,7 +80,7 @@ pub fn retold(dialect: Dialect, data: &[u8]) -> Option<Problem> {
     (!is_told).then_some(problem)
 }
 
-/// What an upstream's error body says, for where it cannot go on as it is: within a stream, in a log.
+/// Reads an upstream's error body, for use within a stream or in a log.
 pub fn read_upstream(
     dialect: Dialect,
     status: ErrorStatus,
@@ -166,7 +165,7 @@ fn error_object(value: &Value) -> &Value {
     if inner.is_object() { inner } else { body }
 }
 
-/// The upstream's own word for what went wrong, if it is one that `dialect` has.
+/// The upstream's own error type, if `dialect` has it.
 fn kind(dialect: Dialect, error: &Value) -> Option<Cow<'static, str>> {
     let kind = match dialect {
         Dialect::Chat | Dialect::Responses => {
@@ -181,7 +180,7 @@ fn kind(dialect: Dialect, error: &Value) -> Option<Cow<'static, str>> {
     kind.map(Cow::Owned)
 }
 
-/// A short token with nothing of a key about it.
+/// A short token that does not look like a key.
 fn word(value: &Value) -> Option<String> {
     let word = value.as_str()?;
     let short = (1..=MAX_WORD_BYTES).contains(&word.len());
@@ -191,7 +190,7 @@ fn word(value: &Value) -> Option<String> {
     (short && plain && is_clean(value)).then(|| word.to_owned())
 }
 
-/// The message at the bottom of `value`, where the vendors and the frameworks behind them put it.
+/// The innermost message of `value`, in the places that vendors and frameworks use.
 fn inner_message(value: &Value, nesting: usize) -> Option<String> {
     let nesting = nesting.checked_sub(1)?;
     match value {
@@ -212,7 +211,7 @@ fn inner_message(value: &Value, nesting: usize) -> Option<String> {
     }
 }
 
-/// The message of a JSON text within a text.
+/// The message of JSON within a text.
 fn nested_message(text: &str, nesting: usize) -> Option<String> {
     let text = text.trim();
     if !text.starts_with(['{', '[']) {
@@ -221,8 +220,7 @@ fn nested_message(text: &str, nesting: usize) -> Option<String> {
     inner_message(&serde_json::from_str(text).ok()?, nesting)
 }
 
-/// A body that is not JSON. Pages made for browsers tell an API client nothing: empty, which stands for
-/// the status' own phrase.
+/// The message of a body that is not JSON. For an HTML page it is empty, and the standard phrase of the status is used.
 fn plain_text(body: &[u8], content_type: Option<&str>) -> String {
     let text = String::from_utf8_lossy(body);
     let text = text.trim();

@@ -1,13 +1,21 @@
-//! In which words and codes upstreams tell of the failures that agents act on.
+//! Recognising the failures that agents act on, by the codes and wordings of upstreams.
 //!
 //! Collected from the vendors' pages and from what clients look for: Claude Code 2.1.332, Codex 0.171, Gemini CLI
 //! 0.61, OpenCode 1.18.34 and pi-ai 0.73 (npm; the lists of the last two name the upstream of each wording), and
 //! what gateways of others pass on.
 
-use super::class::Class;
+#![allow(
+    clippy::indexing_slicing,
+    reason = "Reading a member of a `Value` cannot panic"
+)]
+
+use serde_json::Value;
+
+use super::class::{Class, lower, says};
+use super::status::ErrorStatus;
 
 /// Codes, types and reasons, in lower case.
-pub const CODES: &[(&str, Class)] = &[
+pub(super) const CODES: &[(&str, Class)] = &[
     // OpenAI, and most that imitate it.
     ("context_length_exceeded", Class::ContextTooLong),
     // LiteLLM, llama.cpp's server, Z.ai.
@@ -46,7 +54,7 @@ pub const CODES: &[(&str, Class)] = &[
 ];
 
 /// What messages say, in lower case: the pieces in this order. The first one that fits counts.
-pub const MESSAGES: &[(&[&str], Class)] = &[
+pub(super) const MESSAGES: &[(&[&str], Class)] = &[
     // Limits of tokens per minute are told much like limits of length: OpenAI, Groq, Amazon Bedrock.
     (&["rate limit"], Class::Quota),
     (&["too many requests"], Class::Quota),
@@ -147,3 +155,52 @@ pub const MESSAGES: &[(&[&str], Class)] = &[
     (&["rejected by the safety system"], Class::ContentPolicy),
     (&["content management policy"], Class::ContentPolicy),
 ];
+
+impl Class {
+    /// The class of an upstream's error: `error` is the error object, `message` its message.
+    pub fn of(status: ErrorStatus, error: &Value, message: &str) -> Option<Self> {
+        let words = ["code", "type", "status"].iter().map(|key| &error[*key]);
+        let inner = [&error["innererror"]["code"]];
+        let details = error["details"].as_array().into_iter().flatten();
+        let reasons = details.map(|detail| &detail["reason"]);
+        let mut words = reasons.chain(words).chain(inner);
+        let by_code = words.find_map(|word| of_code(word.as_str()?));
+        let class = match by_code {
+            // Some use this code for every exhausted resource.
+            None | Some(Self::Quota) => of_message(message).or(by_code),
+            known => known,
+        };
+        class
+            .filter(|class| class.may_have(status.code()))
+            .or(match status.code() {
+                402 => Some(Self::Unpaid),
+                429 => Some(Self::Quota),
+                529 => Some(Self::Overloaded),
+                _ => None,
+            })
+    }
+
+    /// Whether an upstream may report it with this status. In streams, 500 and 502 stand for an unknown status.
+    fn may_have(self, status: u16) -> bool {
+        match self {
+            Self::ContextTooLong => matches!(status, 400 | 404 | 413 | 422 | 500 | 502),
+            Self::ContentPolicy => matches!(status, 400 | 403 | 422 | 451 | 500 | 502),
+            Self::Unpaid => matches!(status, 400 | 402 | 403 | 429 | 500 | 502),
+            Self::Quota => matches!(status, 429 | 500 | 502),
+            Self::Overloaded => matches!(status, 429 | 500..),
+        }
+    }
+}
+
+fn of_code(word: &str) -> Option<Class> {
+    let known = CODES
+        .iter()
+        .find(|(code, _)| word.eq_ignore_ascii_case(code));
+    known.map(|(_, class)| *class)
+}
+
+fn of_message(message: &str) -> Option<Class> {
+    let message = lower(message);
+    let known = MESSAGES.iter().find(|(pieces, _)| says(&message, pieces));
+    known.map(|(_, class)| *class)
+}

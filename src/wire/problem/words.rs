@@ -1,8 +1,8 @@
-//! What each dialect calls a failure, by its status.
+//! The names of errors in each dialect, by status.
 
 use super::status::ErrorStatus;
 
-/// The error type of a status (<https://platform.openai.com/docs/guides/error-codes>).
+/// OpenAI's `type` (its "Error codes" page).
 pub(super) fn openai_type(status: ErrorStatus) -> &'static str {
     match status.code() {
         403 => "permission_error",
@@ -12,7 +12,7 @@ pub(super) fn openai_type(status: ErrorStatus) -> &'static str {
     }
 }
 
-/// The error code of a status, in the body of an error.
+/// OpenAI's `code` (its "Error codes" page).
 pub(super) fn openai_code(status: ErrorStatus) -> Option<&'static str> {
     Some(match status.code() {
         401 => "invalid_api_key",
@@ -24,7 +24,7 @@ pub(super) fn openai_code(status: ErrorStatus) -> Option<&'static str> {
     })
 }
 
-/// The error code of a status in a stream, where events always have a code.
+/// The code in an event, which, unlike a body, always has one.
 pub(super) fn stream_code(status: ErrorStatus) -> &'static str {
     match status.code() {
         408 => "request_timeout",
@@ -32,7 +32,7 @@ pub(super) fn stream_code(status: ErrorStatus) -> &'static str {
     }
 }
 
-/// The error type of a status (<https://docs.anthropic.com/en/api/errors>).
+/// Anthropic's `type` (its "Errors" page).
 pub(super) fn claude_type(status: ErrorStatus) -> &'static str {
     match status.code() {
         401 => "authentication_error",

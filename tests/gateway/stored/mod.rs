@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use holdfast::demo::{Script, Step, Upstreams};
+use holdfast::unversioned::demo::{Script, Step, Upstreams};
 use serde_json::{Value, json};
 
 mod answers;

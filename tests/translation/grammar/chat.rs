@@ -1,4 +1,4 @@
-//! OpenAI Chat Completions: "The chat completion chunk object" (<https://platform.openai.com/docs/api-reference/chat-streaming>).
+//! OpenAI Chat Completions: "The chat completion chunk object".
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Gemini: "GenerateContentResponse" (<https://ai.google.dev/api/generate-content>).
+//! Gemini: "GenerateContentResponse".
 
 use serde_json::Value;
 

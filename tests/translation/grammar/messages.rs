@@ -1,4 +1,4 @@
-//! Anthropic Messages: "Streaming messages" (<https://docs.anthropic.com/en/docs/build-with-claude/streaming>).
+//! Anthropic Messages: "Streaming messages".
 
 use serde_json::Value;
 

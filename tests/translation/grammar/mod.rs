@@ -1,5 +1,5 @@
-//! The grammar of streams in each dialect, written from the vendors' documentation and independent of the code that writes
-//! streams.
+//! What a stream of each dialect must look like, written from the vendors' documentation,
+//! not from the code that writes it. Knows nothing of that code.
 
 mod chat;
 mod gemini;
@@ -7,7 +7,7 @@ mod messages;
 pub mod requests;
 mod responses;
 
-use holdfast::wire::Dialect;
+use holdfast::unversioned::wire::Dialect;
 use serde_json::Value;
 
 /// What is wrong with a stream.

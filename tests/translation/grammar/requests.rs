@@ -1,7 +1,7 @@
 //! What the vendors would refuse of a request with a 400: shapes, roles, calls of tools and their results in their
 //! order. From the vendors' documentation.
 
-use holdfast::wire::Dialect;
+use holdfast::unversioned::wire::Dialect;
 use serde_json::Value;
 
 use super::{Complaint, arguments, ensure, number, text};

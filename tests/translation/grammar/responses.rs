@@ -1,4 +1,4 @@
-//! OpenAI Responses: "Streaming events" (<https://platform.openai.com/docs/api-reference/responses-streaming>).
+//! OpenAI Responses: "Streaming events".
 
 use std::collections::BTreeMap;
 

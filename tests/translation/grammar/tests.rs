@@ -1,6 +1,6 @@
 //! That the grammars refuse what is wrong.
 
-use holdfast::wire::Dialect;
+use holdfast::unversioned::wire::Dialect;
 
 use super::*;
 

@@ -1,14 +1,14 @@
-//! The steps of cleaning, in the order of the specification.
+//! Cleaning a schema.
 
 use serde_json::{Map, Value};
 
 use super::draft::Draft;
 use super::node::{Kind, Node};
+use super::profile::{DEPTH, Profile, text};
 use super::reference::{self, References};
-use super::{DEPTH, Profile, text};
 
-/// Keywords that are told in the description, with their value.
-const TOLD: [&str; 11] = [
+/// Keywords that Gemini does not support and that the description states with their values.
+const DESCRIBED: [&str; 11] = [
     "minLength",
     "maxLength",
     "exclusiveMinimum",
@@ -22,13 +22,18 @@ const TOLD: [&str; 11] = [
     "examples",
 ];
 
-pub struct Cleaner<'a> {
+/// `schema` in the form that Gemini supports; descriptions state what it does not support.
+pub fn clean(schema: &Value, profile: Profile) -> Value {
+    Cleaner::new(schema, profile).clean()
+}
+
+struct Cleaner<'a> {
     root: &'a Value,
     profile: Profile,
     references: References<'a>,
 }
 
-/// A definition that is named instead of put in.
+/// A definition that is named instead of expanded.
 struct See<'a> {
     name: &'a str,
     description: Option<&'a str>,
@@ -47,9 +52,9 @@ impl<'a> Cleaner<'a> {
         self.draft(self.root, 0).write_root(self.profile)
     }
 
-    /// What a schema says. Booleans, and what is no schema at all, say nothing.
+    /// The draft of a schema; empty for a boolean and for any other value.
     ///
-    /// Drafts are boxed: in the frames of the recursion they would take 190 KiB of a worker's stack, as it is 64.
+    /// Drafts are boxed: on the stack, the recursion would take 190 KiB instead of 64.
     fn draft(&mut self, schema: &'a Value, depth: usize) -> Box<Draft> {
         let Value::Object(map) = schema else {
             return Box::default();
@@ -63,7 +68,7 @@ impl<'a> Cleaner<'a> {
         draft
     }
 
-    /// Steps 1 and 2: the keys of a schema and of what it refers to.
+    /// The keywords of a schema and of what it refers to.
     fn read(&mut self, map: &'a Map<String, Value>) -> Result<Node<'a>, See<'a>> {
         let mut node = Node::default();
         let mut next = Some(map);
@@ -129,7 +134,7 @@ impl<'a> Cleaner<'a> {
                 draft.prefix_items.push(item);
             }
         }
-        // A boolean beside a tuple closes it, which Gemini cannot say.
+        // A boolean next to a tuple closes it, which Gemini does not support.
         let items = match self.profile {
             Profile::Public => single.filter(|items| items.is_object() || tuple.is_empty()),
             Profile::Envelope { .. } => single
@@ -140,7 +145,6 @@ impl<'a> Cleaner<'a> {
         draft.items = items.map(|items| self.draft(items, depth).write(self.profile));
     }
 
-    /// The second half of step 8.
     fn take_conditions(&mut self, draft: &mut Draft, node: &Node<'a>, depth: usize) {
         for branch in ["then", "else"].into_iter().filter_map(|key| node.get(key)) {
             let branch = self.draft(branch, depth);
@@ -148,7 +152,6 @@ impl<'a> Cleaner<'a> {
         }
     }
 
-    /// Steps 9 and 10.
     fn take_alternatives(&mut self, draft: &mut Draft, node: &Node<'a>, depth: usize) {
         for member in node.list("allOf").unwrap_or_default() {
             let member = self.draft(member, depth);
@@ -167,7 +170,7 @@ impl<'a> Cleaner<'a> {
     }
 }
 
-/// What a node says without the schemas in it: steps 3 to 8.
+/// The draft of a node without its nested schemas.
 fn own(node: &Node) -> Box<Draft> {
     let bound = |key| node.get(key).filter(|bound| bound.is_number()).cloned();
     let names = node.required().iter();
@@ -186,7 +189,7 @@ fn own(node: &Node) -> Box<Draft> {
     draft
 }
 
-/// The type, of several the first that is not `null`.
+/// The type; of several, the first that is not `null`.
 fn first_kind(node: &Node) -> Option<Kind> {
     let value = node.get("type");
     let kinds = Kind::read(value);
@@ -197,7 +200,6 @@ fn first_kind(node: &Node) -> Option<Kind> {
     })
 }
 
-/// Step 11.
 fn hint_types(draft: &mut Draft, node: &Node) {
     let Some(Value::Array(_)) = node.get("type") else {
         return;
@@ -213,7 +215,6 @@ fn hint_types(draft: &mut Draft, node: &Node) {
     }
 }
 
-/// Steps 3 to 5.
 fn take_literals(draft: &mut Draft, node: &Node) {
     let Some(literals) = node.literals() else {
         return;
@@ -226,12 +227,11 @@ fn take_literals(draft: &mut Draft, node: &Node) {
     }
 }
 
-/// Steps 6 and 7, and `not` of step 8.
 fn take_hints(draft: &mut Draft, node: &Node) {
     if node.get("additionalProperties") == Some(&Value::Bool(false)) {
         draft.hint("No extra properties allowed".to_owned());
     }
-    for key in TOLD {
+    for key in DESCRIBED {
         let Some(value) = node.get(key) else { continue };
         if matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_)) {
             draft.hint(format!("{key}: {}", text(value)));

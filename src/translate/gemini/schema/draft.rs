@@ -1,21 +1,21 @@
-//! A schema node on its way to Gemini: a place for all that Gemini understands, and for nothing else.
+//! A schema node for Gemini, with fields only for what Gemini supports.
 
 use std::collections::{BTreeSet, HashSet};
 use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
-use super::Profile;
 use super::fields::Fields;
 use super::node::Kind;
+use super::profile::Profile;
 
-/// How many values are told beside the enumeration: from two on, as long as the sentence stays short.
-const TOLD_VALUES: RangeInclusive<usize> = 2..=10;
+/// For how many values the description lists an enumeration.
+const LISTED_VALUES: RangeInclusive<usize> = 2..=10;
 
-/// What says that a value may be `null`.
+/// States that a value may be `null`.
 const NULLABLE: &str = "(nullable)";
 
-/// What Gemini has no keyword for, or does not heed enough, and a description tells.
+/// What the description states because Gemini has no keyword for it, or ignores it.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Hint {
     /// The values of the draft.
@@ -28,12 +28,11 @@ pub enum Hint {
 pub struct Draft {
     pub kind: Option<Kind>,
     pub description: Option<String>,
-    /// In the order of the steps.
     pub hints: Vec<Hint>,
     pub values: Option<Vec<String>>,
     /// Clean schemas.
     pub properties: Option<Map<String, Value>>,
-    /// Properties that may be `null`, and so are not required: Gemini cannot say `null`.
+    /// Properties that may be `null`, which Gemini does not support; they are not required.
     pub optional: BTreeSet<String>,
     pub required: Vec<String>,
     pub ordering: Vec<Value>,
@@ -47,7 +46,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// What stands for a definition that is not put in.
+    /// The placeholder of a definition that is not expanded.
     pub fn see(name: &str, description: Option<&str>) -> Self {
         Self {
             kind: Some(Kind::Object),
@@ -61,13 +60,13 @@ impl Draft {
         self.hints.push(Hint::Text(hint));
     }
 
-    /// Says that it may be `null`, which makes it optional where it is a property.
+    /// Allows `null`, which makes a property optional.
     pub fn take_null(&mut self) {
         self.takes_null = true;
         self.hints.push(Hint::Nullable);
     }
 
-    /// Allows these values and no others. Gemini knows enumerations of strings only.
+    /// Allows these values only. Gemini supports enumerations of strings only.
     pub fn allow(&mut self, values: Vec<String>) {
         let mut seen = HashSet::new();
         let values: Vec<_> = values
@@ -101,7 +100,7 @@ impl Draft {
             .insert(name.to_owned(), draft.write(profile));
     }
 
-    /// What it is when it does not say so.
+    /// The type of a schema that declares none.
     pub fn infer_kind(&mut self) {
         self.kind = self.kind.or(if self.properties.is_some() {
             Some(Kind::Object)
@@ -112,7 +111,7 @@ impl Draft {
         });
     }
 
-    /// Takes the properties of a branch whose condition may or may not hold, so nothing of it is required.
+    /// Adds the properties of a conditional branch; none of them is required.
     pub fn absorb_properties(&mut self, branch: Box<Self>) {
         let Some(properties) = branch.properties else {
             return;
@@ -130,7 +129,7 @@ impl Draft {
         }
     }
 
-    /// Takes what another schema says of the same value, where it does not say it itself.
+    /// Adds what another schema of the same value declares and this one does not.
     pub fn absorb(&mut self, mut member: Box<Self>) {
         if self.kind.is_none() {
             self.kind = member.kind;
@@ -161,8 +160,8 @@ impl Draft {
         self.absorb_properties(member);
     }
 
-    /// Takes one of several branches, as Gemini knows no choice.
-    #[inline(never)] // Else its frame is part of the recursion.
+    /// Adds one of several branches: Gemini has no choice among schemas.
+    #[inline(never)] // Inlined, its frame would be part of the recursion.
     pub fn choose(&mut self, branches: impl Iterator<Item = Box<Self>>) {
         let branches: Vec<Self> = branches.map(|branch| *branch).collect();
         self.infer_kind();
@@ -178,14 +177,14 @@ impl Draft {
             first_highest(branches)
         };
         let Some(mut best) = best else { return };
-        let said = best.describe();
+        let description = best.describe();
         best.description = None;
-        if let Some(said) = said
-            && self.description.as_ref() != Some(&said)
+        if let Some(description) = description
+            && self.description.as_ref() != Some(&description)
         {
-            self.hint(said);
+            self.hint(description);
         }
-        // What a branch demands of properties that are not its own is one way among others.
+        // A branch may require properties of others; another branch need not.
         let Self {
             properties,
             required,
@@ -200,7 +199,7 @@ impl Draft {
         self.hint_kinds(&kinds);
     }
 
-    /// Says which types it takes, when there is a choice.
+    /// States the accepted types if there are several.
     pub fn hint_kinds(&mut self, kinds: &[Kind]) {
         if kinds.len() > 1 {
             let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
@@ -237,14 +236,14 @@ impl Draft {
         }
     }
 
-    /// The description with the hints behind it.
+    /// The description, followed by the hints.
     fn describe(&mut self) -> Option<String> {
         let mut text = self.description.take().unwrap_or_default();
         let mut seen = HashSet::new();
         for hint in std::mem::take(&mut self.hints) {
             let hint = match hint {
-                Hint::Allowed => match self.tell_values() {
-                    Some(hint) if !says(&text, &hint) => hint,
+                Hint::Allowed => match self.list_values() {
+                    Some(hint) if !has_hint(&text, &hint) => hint,
                     _ => continue,
                 },
                 Hint::Nullable => NULLABLE.to_owned(),
@@ -265,14 +264,14 @@ impl Draft {
         (!text.is_empty()).then_some(text)
     }
 
-    fn tell_values(&self) -> Option<String> {
+    fn list_values(&self) -> Option<String> {
         let values = self.values.as_ref()?;
-        TOLD_VALUES
+        LISTED_VALUES
             .contains(&values.len())
             .then(|| format!("Allowed: {}", values.join(", ")))
     }
 
-    /// The schema of the whole.
+    /// The root schema.
     pub fn write_root(mut self: Box<Self>, profile: Profile) -> Value {
         self.infer_kind();
         let kind = *self.kind.get_or_insert(Kind::Object);
@@ -282,7 +281,7 @@ impl Draft {
         self.write_at(profile, true)
     }
 
-    /// The schema of a part.
+    /// A nested schema.
     pub fn write(self: Box<Self>, profile: Profile) -> Value {
         self.write_at(profile, false)
     }
@@ -302,7 +301,7 @@ impl Draft {
         if self.is_nullable && profile != Profile::Public {
             out.insert("nullable".to_owned(), true.into());
         }
-        // Gemini refuses keywords of one type on another.
+        // Gemini refuses a keyword on a type that it does not belong to.
         match self.kind {
             Some(Kind::Object) => {
                 let mut seen = HashSet::new();
@@ -345,7 +344,7 @@ impl Draft {
     }
 }
 
-/// Whether the branches are nothing but values to choose from, each with its own words.
+/// Whether the branches are enumerations only.
 fn is_enumeration(branches: &[Draft]) -> bool {
     let mut values = branches.iter().filter(|branch| !branch.is_null());
     values.clone().count() > 1 && values.all(|branch| branch.values.is_some())
@@ -362,8 +361,8 @@ fn first_highest(branches: Vec<Draft>) -> Option<Draft> {
     Some(best)
 }
 
-/// Whether `text` has the hint already, alone, first or in parentheses.
-fn says(text: &str, hint: &str) -> bool {
+/// Whether `text` has the hint already: alone, first or in parentheses.
+fn has_hint(text: &str, hint: &str) -> bool {
     text.match_indices(hint).any(|(at, _)| {
         let before = text.get(..at).unwrap_or_default();
         let after = text.get(at + hint.len()..).unwrap_or_default();

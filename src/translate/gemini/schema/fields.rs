@@ -1,10 +1,16 @@
-//! The fields of a clean object: what it requires, and its placeholders.
+//! The properties of a clean object, what it requires, and its placeholders.
 
 use serde_json::{Map, Value};
 
-use super::{BLANK, Profile, REASON, blank, reason};
+use super::profile::Profile;
 
-/// What an object has.
+/// A property of an object without properties, which models in validated mode do not call.
+pub const REASON: &str = "reason";
+pub const REASON_DESCRIPTION: &str = "Brief explanation of why you are calling this tool";
+/// A property of a nested object that requires none of its properties, for the same reason.
+pub const BLANK: &str = "_";
+
+/// The properties of an object.
 pub struct Fields {
     pub properties: Option<Map<String, Value>>,
     pub required: Vec<String>,
@@ -12,7 +18,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Requires only what there is, and puts placeholders in or takes them away.
+    /// Requires existing properties only, and adds or removes placeholders.
     pub fn settle(&mut self, profile: Profile, is_root: bool) {
         self.keep_existing();
         match profile {
@@ -47,7 +53,7 @@ impl Fields {
         }
     }
 
-    /// Takes away what an earlier cleaning for another model has put in.
+    /// Removes the placeholders that an earlier cleaning for another model has added.
     fn remove_placeholders(&mut self) {
         let Some(properties) = &mut self.properties else {
             return;
@@ -76,4 +82,17 @@ impl Fields {
             out.insert("propertyOrdering".to_owned(), self.ordering.into());
         }
     }
+}
+
+/// The schema of [`REASON`].
+pub fn reason() -> Value {
+    Value::Object(Map::from_iter([
+        ("type".to_owned(), "string".into()),
+        ("description".to_owned(), REASON_DESCRIPTION.into()),
+    ]))
+}
+
+/// The schema of [`BLANK`].
+pub fn blank() -> Value {
+    Value::Object(Map::from_iter([("type".to_owned(), "boolean".into())]))
 }

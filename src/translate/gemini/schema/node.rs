@@ -1,4 +1,4 @@
-//! A schema node as the client wrote it: which of its keys are keywords, and which are properties.
+//! A schema node as written: its keywords and its properties.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub enum Kind {
     Null,
 }
 
-/// The keys of one schema object, and of those it refers to: what comes first overrides what comes later.
+/// The keywords of a schema object and of those that it refers to; the first of a name counts.
 #[derive(Debug, Default)]
 pub struct Node<'a> {
     keywords: BTreeMap<&'a str, &'a Value>,
@@ -71,7 +71,7 @@ impl Kind {
         Self::Null,
     ];
 
-    /// Gemini's own schemas write types in upper case.
+    /// Gemini's schemas have types in upper case.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -90,7 +90,7 @@ impl Kind {
         }
     }
 
-    /// The types that the value of a `type` keyword names, each once.
+    /// The types in the value of the keyword `type`, each once.
     pub fn read(value: Option<&Value>) -> Vec<Self> {
         let names = match value {
             Some(Value::Array(names)) => names.as_slice(),
@@ -118,7 +118,7 @@ impl<'a> Node<'a> {
         node
     }
 
-    /// Adds the keys of `map` behind those that are here.
+    /// Adds the keywords of `map` after the present ones.
     pub fn add(&mut self, map: &'a Map<String, Value>) {
         let mut properties: Option<Vec<_>> = match map.get("properties") {
             Some(Value::Object(properties)) => Some(
@@ -153,22 +153,22 @@ impl<'a> Node<'a> {
         self.get(keyword)?.as_array().map(Vec::as_slice)
     }
 
-    /// A keyword that stands for a text, and has one.
+    /// The value of a keyword if it is a string that is not empty.
     pub fn text(&self, keyword: &str) -> Option<&'a str> {
         self.get(keyword)?.as_str().filter(|text| !text.is_empty())
     }
 
-    /// The schemas of the properties; `None` when the node has no say about properties.
+    /// The schemas of the properties; `None` for a node without properties.
     pub fn properties(&self) -> Option<&[(&'a str, &'a Value)]> {
         self.properties.as_deref()
     }
 
-    /// Names that `required` lists, which need not be properties.
+    /// The names in `required`, which need not be properties.
     pub fn required(&self) -> &[&'a str] {
         &self.required
     }
 
-    /// The literals it allows; `const` counts when there is no `enum`.
+    /// The allowed literals: `enum`, or else `const`.
     pub fn literals(&self) -> Option<&'a [Value]> {
         self.list("enum")
             .or_else(|| self.get("const").map(std::slice::from_ref))
@@ -180,7 +180,7 @@ fn may_hold_properties(map: &Map<String, Value>) -> bool {
     kinds.is_empty() || kinds.contains(&Kind::Object)
 }
 
-/// Whether a key beside keywords is a property that its author forgot to put under `properties`.
+/// Whether a member next to the keywords is a property that belongs under `properties`.
 fn is_property(key: &str, value: &Value) -> bool {
     let Value::Object(value) = value else {
         return false;

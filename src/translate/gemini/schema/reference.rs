@@ -1,16 +1,20 @@
-//! Where references lead.
+//! References within a schema.
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::{DEPTH, EXPANSION};
+use super::profile::DEPTH;
 
-/// Follows references within one document, each only as long as it ends.
+/// How many bytes of schema may be expanded from references: a chain of definitions that refer to the next one twice
+/// doubles with each link. Real ones stay below 100 KiB.
+pub const EXPANSION: usize = 512 * 1024;
+
+/// Follows the references within one document, except recursive ones.
 pub struct References<'a> {
     root: &'a Value,
-    /// The definitions that are being read, the outermost first.
+    /// The definitions that are being read, outermost first.
     open: Vec<&'a Value>,
-    /// Bytes of schema that may still be put in.
+    /// Bytes of schema that may still be expanded.
     left: usize,
 }
 
@@ -23,7 +27,7 @@ impl<'a> References<'a> {
         }
     }
 
-    /// A mark to [`close`](Self::close) at what is opened from now on.
+    /// A mark for [`close`](Self::close).
     pub fn mark(&self) -> usize {
         self.open.len()
     }
@@ -32,14 +36,14 @@ impl<'a> References<'a> {
         self.open.truncate(mark);
     }
 
-    /// Opens the definition that is meant; `None` when there is none, it is open already, or too much would be
-    /// put in.
+    /// Opens the definition that a reference points to; `None` when there is none, it is open already, or it would exceed
+    /// `EXPANSION`.
     pub fn open(&mut self, reference: &str) -> Option<&'a Value> {
         let target = resolve(self.root, reference)?;
         if self.open.len() > DEPTH || self.open.iter().any(|open| std::ptr::eq(*open, target)) {
             return None;
         }
-        // What does not fit ends it for all: weighing again and again would cost more than putting in.
+        // The first definition that does not fit ends all expansion: weighing each again would cost too much.
         self.left = match weight(target, self.left) {
             Some(weight) => self.left.saturating_sub(weight),
             None => 0,
@@ -52,14 +56,14 @@ impl<'a> References<'a> {
     }
 }
 
-/// What a reference within a document points to.
+/// The target of a reference within a document.
 pub fn resolve<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
     let pointer = reference.strip_prefix('#')?;
     let pointer = percent_decode_str(pointer).decode_utf8().ok()?;
     root.pointer(&pointer)
 }
 
-/// What a definition is called: the last segment of the reference.
+/// The name of a definition: the last segment of the reference.
 pub fn name(reference: &str) -> &str {
     let name = match reference.rsplit_once('/') {
         Some((_, name)) if !name.is_empty() => name,

@@ -1,24 +1,26 @@
-//! Arguments as the client's own schema wants them.
+//! Restores arguments to the client's schema.
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
+use super::fields::{BLANK, REASON};
 use super::node::{Kind, Node};
-use super::{BLANK, DEPTH, Profile, REASON, reference, text};
+use super::profile::{DEPTH, Profile, text};
+use super::reference;
 
-/// How many schemas may have a say about one value.
+/// How many schemas may apply to one value.
 const SCHEMAS: usize = 256;
 
-/// `arguments` with the values that cleaning forced into strings turned back, and without the placeholders
-/// that the client's `schema` does not have, where there can be any.
+/// `arguments` with literals that cleaning turned into strings restored, and without placeholders that are not in the
+/// client's `schema`.
 pub fn restore(arguments: Value, schema: &Value, profile: Profile) -> Value {
     let restorer = Restorer {
         root: schema,
         has_placeholders: profile == Profile::Envelope { validated: true },
     };
-    let say = restorer.expand(vec![schema]);
-    restorer.restore(arguments, &say, DEPTH)
+    let applicable = restorer.expand(vec![schema]);
+    restorer.restore(arguments, &applicable, DEPTH)
 }
 
 struct Restorer<'a> {
@@ -26,21 +28,21 @@ struct Restorer<'a> {
     has_placeholders: bool,
 }
 
-/// All that has a say about one value.
+/// The schemas that apply to one value.
 #[derive(Default)]
-struct Say<'a> {
+struct Applicable<'a> {
     nodes: Vec<Node<'a>>,
     properties: HashMap<&'a str, Vec<&'a Value>>,
 }
 
 impl<'a> Restorer<'a> {
-    /// What the schemas say, themselves or by reference, alternative or condition.
-    fn expand(&self, mut rest: Vec<&'a Value>) -> Say<'a> {
+    /// The schemas, and those that apply by reference, alternative or condition.
+    fn expand(&self, mut rest: Vec<&'a Value>) -> Applicable<'a> {
         let mut seen = HashSet::new();
-        let mut say = Say::default();
+        let mut applicable = Applicable::default();
         while let Some(schema) = rest.pop() {
             let Value::Object(map) = schema else { continue };
-            if say.nodes.len() == SCHEMAS {
+            if applicable.nodes.len() == SCHEMAS {
                 break;
             }
             if !seen.insert(std::ptr::from_ref(schema)) {
@@ -55,21 +57,23 @@ impl<'a> Restorer<'a> {
                 rest.extend(reference::resolve(self.root, reference));
             }
             for (name, schema) in node.properties().unwrap_or_default() {
-                say.properties.entry(name).or_default().push(schema);
+                applicable.properties.entry(name).or_default().push(schema);
             }
-            say.nodes.push(node);
+            applicable.nodes.push(node);
         }
-        say
+        applicable
     }
 
-    fn restore(&self, value: Value, say: &Say<'a>, depth: usize) -> Value {
-        if depth == 0 || say.nodes.is_empty() {
+    fn restore(&self, value: Value, applicable: &Applicable<'a>, depth: usize) -> Value {
+        if depth == 0 || applicable.nodes.is_empty() {
             return value;
         }
         match value {
-            Value::String(value) => literal(&say.nodes, &value).unwrap_or(Value::String(value)),
-            Value::Array(values) => self.restore_items(values, &say.nodes, depth - 1),
-            Value::Object(map) => self.restore_fields(map, say, depth - 1),
+            Value::String(value) => {
+                literal(&applicable.nodes, &value).unwrap_or(Value::String(value))
+            }
+            Value::Array(values) => self.restore_items(values, &applicable.nodes, depth - 1),
+            Value::Object(map) => self.restore_fields(map, applicable, depth - 1),
             other => other,
         }
     }
@@ -92,11 +96,16 @@ impl<'a> Restorer<'a> {
         restored.collect()
     }
 
-    fn restore_fields(&self, map: Map<String, Value>, say: &Say<'a>, depth: usize) -> Value {
-        let is_object = self.has_placeholders && say.nodes.iter().any(describes_object);
+    fn restore_fields(
+        &self,
+        map: Map<String, Value>,
+        applicable: &Applicable<'a>,
+        depth: usize,
+    ) -> Value {
+        let is_object = self.has_placeholders && applicable.nodes.iter().any(describes_object);
         let mut restored = Map::new();
         for (name, value) in map {
-            let value = match say.properties.get(name.as_str()) {
+            let value = match applicable.properties.get(name.as_str()) {
                 Some(schemas) => self.restore(value, &self.expand(schemas.clone()), depth),
                 None if is_object && is_placeholder(&name, &value) => continue,
                 None => value,
@@ -107,7 +116,7 @@ impl<'a> Restorer<'a> {
     }
 }
 
-/// What a string stood for, unless it may stand for itself.
+/// The literal that a string stands for, unless the string itself is allowed.
 fn literal(nodes: &[Node], value: &str) -> Option<Value> {
     let is_text = nodes.iter().any(|node| match node.literals() {
         Some(literals) => literals.iter().any(|literal| literal == value),
@@ -124,7 +133,7 @@ fn literal(nodes: &[Node], value: &str) -> Option<Value> {
         .cloned()
 }
 
-/// Whether cleaning makes an object of it.
+/// Whether cleaning turns it into an object.
 fn describes_object(node: &Node) -> bool {
     node.properties().is_some()
         || node.get("$ref").is_some()
@@ -208,8 +217,8 @@ mod tests {
         }
         let schema = json!({"type": "object"});
         let kept = restore(sent.clone(), &schema, Profile::Public);
-        assert_eq!(kept, sent, "nobody put them in");
-        // These are no placeholders.
+        assert_eq!(kept, sent, "there are no placeholders");
+        // Not placeholders.
         let own = json!({"reason": 1, "_": "x"});
         assert_eq!(restored_by(own.clone(), &json!({"type": "object"})), own);
     }

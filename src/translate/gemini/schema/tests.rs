@@ -1,7 +1,10 @@
 //! What each step does, by example.
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
+use super::fields::reason;
+use super::profile::DEPTH;
+use super::reference::EXPANSION;
 use super::*;
 
 const PUBLIC: Profile = Profile::Public;

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::super::wordings::{CODES, MESSAGES};
 use super::Class::{self, *};
-use super::{CODES, ErrorStatus, MESSAGES};
-use crate::translate::responses::failure::{self, Known};
+use super::ErrorStatus;
+use crate::translate::responses::failure::{self, FailedAnswer};
 use crate::wire::Dialect;
 use crate::wire::problem::{Problem, from_upstream, render, render_in_stream, retold};
 
@@ -315,7 +316,7 @@ fn errors_within_streams_are_known_too() {
             ..Problem::new(ErrorStatus::BAD_GATEWAY, "some words")
         };
         for is_codex in [false, true] {
-            let known = Known {
+            let known = FailedAnswer {
                 id: "",
                 model: "m",
                 created: 0,

@@ -1,8 +1,8 @@
-//! The items of an answer as far as its events have told them, and which one an event is about.
+//! The items of an answer as far as they have been read, and finding the one that an event is about.
 
 use serde_json::{Map, Value};
 
-/// One item of the output, as far as it has been told.
+/// One item of the output.
 #[derive(Debug, Default)]
 pub struct Item {
     pub id: String,
@@ -11,7 +11,7 @@ pub struct Item {
     pub block: Option<u32>,
     pub call_id: String,
     pub name: String,
-    /// Characters told on, of each of its texts.
+    /// Bytes written so far of each of its texts.
     pub text: usize,
     pub refusal: usize,
     pub refusal_block: Option<u32>,
@@ -19,21 +19,21 @@ pub struct Item {
     pub annotations: usize,
     pub arguments: String,
     pub is_done: bool,
-    /// It has been found in the whole answer at the end.
+    /// It was in the whole answer at the end.
     pub is_listed: bool,
 }
 
-/// What an event says of the item that it is about. Any of it may be missing, and ids may be others in each event.
+/// What an event says of the item that it is about. Each field may be missing, and ids may differ between events.
 #[derive(Clone, Copy, Debug)]
-pub struct About<'a> {
+pub struct ItemRef<'a> {
     pub kind: Kind,
     pub id: &'a str,
     pub call_id: &'a str,
     pub output_index: Option<u64>,
 }
 
-impl<'a> About<'a> {
-    /// What an item says of itself.
+impl<'a> ItemRef<'a> {
+    /// The reference in an item itself.
     pub fn of(item: &'a Map<String, Value>, output_index: Option<u64>) -> Self {
         let text = |key| item.get(key).and_then(Value::as_str).unwrap_or_default();
         Self {
@@ -44,8 +44,8 @@ impl<'a> About<'a> {
         }
     }
 
-    /// By its id, else by its place, else the one under way that it may be.
-    pub fn among(&self, items: &[Item]) -> Option<usize> {
+    /// Finds the item by id, else by index, else the open item that it may be.
+    pub fn find_in(&self, items: &[Item]) -> Option<usize> {
         let last = |is_it: &dyn Fn(&Item) -> bool| {
             let same_kind = |item: &Item| item.kind == self.kind && is_it(item);
             items.iter().rposition(same_kind)
@@ -60,7 +60,7 @@ impl<'a> About<'a> {
             .or_else(|| last(&may_be))
     }
 
-    /// Whether nothing that both say keeps the item from being this one. Only calls can be under way side by side.
+    /// Whether an item does not contradict the reference. Only calls can be open at the same time.
     fn may_be(&self, item: &Item) -> bool {
         let indexes = self.output_index.zip(item.output_index);
         indexes.is_none_or(|(one, other)| one == other)
@@ -68,13 +68,13 @@ impl<'a> About<'a> {
             && self.may_be_listed(item)
     }
 
-    /// The same of an item of the whole answer at the end, of which place and id may be others.
+    /// The same for the whole answer at the end, where index and id may differ.
     pub fn may_be_listed(&self, item: &Item) -> bool {
         item.kind == self.kind && agree(self.call_id, &item.call_id)
     }
 }
 
-/// Whether two ids may be one: either may be missing.
+/// Whether two ids may be equal; either may be missing.
 fn agree(one: &str, other: &str) -> bool {
     one.is_empty() || other.is_empty() || one == other
 }

@@ -1,8 +1,11 @@
-//! What holds for every schema.
+//! Properties of every cleaned schema.
 
 use proptest::prelude::*;
-use serde_json::json;
 
+use serde_json::{Value, json};
+
+use super::fields::REASON_DESCRIPTION;
+use super::profile::DEPTH;
 use super::*;
 
 /// What each profile allows, written down a second time.

@@ -1,61 +1,60 @@
-//! The body of a client's request, opened only where somebody looks. What nobody reads is passed over, and what is
-//! passed on stays text: a tree takes ten times as much memory as its text.
+//! The body of a client's request, parsed member by member when a member is read. What is passed on unread stays
+//! text: a tree takes ten times as much memory as its text.
 
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::Untranslatable;
-use super::json_text::{Json, TOO_LARGE};
+use super::json_text::Json;
 use super::members::is_known;
-use super::turn::{MOST_PARTS, Parts};
+use super::untranslatable::{TOO_LARGE, Untranslatable};
 use crate::json::{self, Oddities, Scanner, Span};
 
-/// A value; objects are open one level deep.
+/// A value; of an object, only the outermost level is parsed.
 #[derive(Clone, Debug)]
-pub enum Given<'a> {
+pub enum LazyValue<'a> {
     Null,
-    Flag(bool),
-    /// As it is written.
+    Bool(bool),
+    /// As written in the body.
     Number(&'a str),
     String(String),
-    List(List<'a>),
-    Object(Object<'a>),
+    List(LazyList<'a>),
+    Object(LazyObject<'a>),
 }
 
-/// The members of an object that somebody may read, each opened when it is taken.
+/// An object; each member is parsed when it is taken.
 #[derive(Clone, Debug, Default)]
-pub struct Object<'a> {
+pub struct LazyObject<'a> {
     members: Vec<(Cow<'a, str>, &'a str)>,
-    /// Others have been passed over.
+    /// Unknown members have been skipped.
     is_partial: bool,
-    /// What it was read from.
+    /// The whole object as written.
     text: &'a str,
 }
 
-/// The elements of a list, or the one thing in its place, each opened when it is its turn.
+/// The elements of a list, or a single value in its place; each is parsed when it is reached.
 #[derive(Clone, Debug)]
-pub enum List<'a> {
+pub enum LazyList<'a> {
     Elements { text: &'a str, scanner: Scanner<'a> },
     One(Option<&'a str>),
 }
 
-/// Members up to which an object is kept as it is. Beyond, only those stay that somebody reads, each once.
+/// Up to so many members an object keeps all; a larger one keeps the known names only.
 const FEW: usize = 24;
 
-/// The types of pieces that are text and nothing else.
+/// The types of parts that consist of text only.
 const PLAIN: [&str; 3] = [r#""text""#, r#""input_text""#, r#""output_text""#];
 
-/// The longest setting that is looked at, bytes: no client sends a hundredth of it.
+/// The longest setting that is read, in bytes. Clients send less than a hundredth of it.
 const SETTING: usize = 16 * 1024;
 
-/// Opens a body.
+/// Reads a body.
 ///
 /// # Errors
-/// When it is not a JSON object, is deeper than 128 levels, or has numbers or characters that do not exist.
-pub fn open(body: &[u8]) -> Result<Object<'_>, Untranslatable> {
+/// When it is not a JSON object, is nested too deeply, has a number out of range or half of a surrogate pair.
+pub fn open(body: &[u8]) -> Result<LazyObject<'_>, Untranslatable> {
     let mut scanner = Scanner::new(body).map_err(malformed)?;
-    let object = Object::read(&mut scanner).map_err(malformed)?;
+    let object = LazyObject::read(&mut scanner).map_err(malformed)?;
     scanner.end().map_err(malformed)?;
     match flaw(scanner.oddities()) {
         None => Ok(object),
@@ -67,7 +66,7 @@ fn malformed(error: json::Invalid) -> Untranslatable {
     Untranslatable::new("", error.to_string())
 }
 
-/// Why others could not read what is JSON. Our own trees are no deeper either.
+/// Why common parsers refuse a text that is JSON.
 fn flaw(oddities: Oddities) -> Option<&'static str> {
     const DEEPEST: usize = 112;
     match oddities {
@@ -83,42 +82,44 @@ fn flaw(oddities: Oddities) -> Option<&'static str> {
     }
 }
 
-/// Whether a text is JSON that others can read.
+/// Whether a text is JSON that common parsers accept.
 pub fn is_valid(text: &str) -> bool {
     let mut scanner = Scanner::over(text);
     let is_whole = scanner.skip().is_ok() && scanner.end().is_ok();
     is_whole && flaw(scanner.oddities()).is_none()
 }
 
-impl<'a> Given<'a> {
-    /// What a text says that has been checked.
+impl<'a> LazyValue<'a> {
+    /// Reads a text that has been validated by [`open`] or [`is_valid`].
     pub fn of(text: &'a str) -> Self {
-        Self::read(&mut Scanner::over(text)).unwrap_or(Self::Null)
+        let value = Self::read(&mut Scanner::over(text));
+        debug_assert!(value.is_ok(), "the text has been validated: {value:?}");
+        value.unwrap_or(Self::Null)
     }
 
     fn read(scanner: &mut Scanner<'a>) -> Result<Self, json::Invalid> {
         if scanner.peek() == Some(b'{') {
-            return Object::read(scanner).map(Self::Object);
+            return LazyObject::read(scanner).map(Self::Object);
         }
         let (value, _) = scanner.value()?;
         Ok(match value {
             json::Value::Null => Self::Null,
-            json::Value::True => Self::Flag(true),
-            json::Value::False => Self::Flag(false),
+            json::Value::True => Self::Bool(true),
+            json::Value::False => Self::Bool(false),
             json::Value::Number(number) => Self::Number(number),
-            json::Value::Container(text) => Self::List(List::of(text)),
+            json::Value::Container(text) => Self::List(LazyList::of(text)),
             json::Value::String(text) => Self::String(text.decode().into_owned()),
         })
     }
 
-    pub fn object(self) -> Option<Object<'a>> {
+    pub fn object(self) -> Option<LazyObject<'a>> {
         match self {
             Self::Object(object) => Some(object),
             _ => None,
         }
     }
 
-    /// The digits of a number. Google takes them as a text, too (protobuf.dev, "ProtoJSON Format").
+    /// The digits of a number. Google also accepts them as a string (protobuf.dev, "ProtoJSON Format").
     fn digits(&self) -> Option<&str> {
         match self {
             Self::Number(text) => Some(text),
@@ -132,7 +133,7 @@ impl<'a> Given<'a> {
         number.is_finite().then_some(number)
     }
 
-    /// A whole number. Some clients write it as 10.0.
+    /// An integer. Some clients write it as 10.0.
     pub fn integer(&self) -> Option<i64> {
         const LARGEST: f64 = 1e15;
         let text = self.digits()?;
@@ -142,28 +143,29 @@ impl<'a> Given<'a> {
         })
     }
 
-    /// A whole number that is not negative.
+    /// An integer that is not negative.
     pub fn count(&self) -> Option<u64> {
         let count = self.digits()?.parse().ok();
         count.or_else(|| self.integer()?.try_into().ok())
     }
 
-    /// A text as it is, anything else as JSON.
+    /// A string as it is, anything else as JSON.
     pub fn into_text(self) -> String {
         match self {
             Self::String(text) => text,
             Self::Null => "null".to_owned(),
-            Self::Flag(flag) => flag.to_string(),
+            Self::Bool(flag) => flag.to_string(),
             Self::Number(number) => number.to_owned(),
-            Self::List(List::Elements { text, .. }) => Json::of(text).into(),
-            Self::List(List::One(text)) => Json::of(text.unwrap_or("null")).into(),
+            Self::List(LazyList::Elements { text, .. }) => Json::of(text).into(),
+            Self::List(LazyList::One(text)) => Json::of(text.unwrap_or("null")).into(),
             Self::Object(object) => object.into_json().into(),
         }
     }
 }
 
-impl<'a> List<'a> {
-    fn of(text: &'a str) -> Self {
+impl<'a> LazyList<'a> {
+    /// Reads a value that has been validated.
+    pub fn of(text: &'a str) -> Self {
         match text.strip_prefix('[') {
             Some(elements) => Self::Elements {
                 text,
@@ -172,69 +174,34 @@ impl<'a> List<'a> {
             None => Self::One(Some(text)),
         }
     }
-}
 
-impl<'a> List<'a> {
-    /// The texts that are all there is: the one thing in the place of the list, or elements that say nothing else.
-    pub fn plain(&self) -> Option<Parts<'a>> {
-        let is_text = |text: &&str| text.starts_with('"') && text.len() > 2;
-        let (text, mut elements) = match self {
-            Self::One(text) => return text.filter(is_text).map(Parts::Plain),
-            Self::Elements { text, .. } => (*text, self.clone()),
-        };
-        let (mut only, mut count) = (None, 0);
-        for element in &mut elements {
-            let said = plain_text(&element.object()?)?;
-            // Empty ones are no pieces.
-            if said != "\"\"" {
-                only = Some(said);
-                count += 1;
-            }
-        }
-        match count {
-            0 | 1 => only.map(Parts::Plain),
-            2..=MOST_PARTS => Some(Parts::plain(vec![text])),
+    /// The strings among the elements that are not empty.
+    pub fn nonempty_texts(self) -> Vec<String> {
+        self.filter_map(|element| match element {
+            LazyValue::String(text) if !text.is_empty() => Some(text),
             _ => None,
-        }
-    }
-
-    /// The texts of elements that say nothing else, as they are written.
-    pub fn plain_texts(text: &'a str) -> impl Iterator<Item = &'a str> {
-        let texts = Self::of(text).filter_map(|element| plain_text(&element.object()?));
-        texts.filter(|said| *said != "\"\"")
+        })
+        .collect()
     }
 }
 
-/// The text of an element that says nothing else, as it is written.
-fn plain_text<'a>(element: &Object<'a>) -> Option<&'a str> {
-    let mut text = None;
-    for (name, value) in &element.members {
-        match &**name {
-            "text" if value.starts_with('"') => text = Some(*value),
-            "type" if PLAIN.contains(value) => {}
-            _ => return None,
-        }
-    }
-    text.filter(|_| !element.is_partial)
-}
-
-impl Default for List<'_> {
+impl Default for LazyList<'_> {
     fn default() -> Self {
         Self::One(None)
     }
 }
 
-impl<'a> Iterator for List<'a> {
-    type Item = Given<'a>;
+impl<'a> Iterator for LazyList<'a> {
+    type Item = LazyValue<'a>;
 
-    fn next(&mut self) -> Option<Given<'a>> {
+    fn next(&mut self) -> Option<LazyValue<'a>> {
         match self {
-            Self::One(text) => text.take().map(Given::of),
+            Self::One(text) => text.take().map(LazyValue::of),
             Self::Elements { scanner, .. } => {
                 if scanner.peek()? == b']' {
                     return None;
                 }
-                let element = Given::read(scanner).ok();
+                let element = LazyValue::read(scanner).ok();
                 scanner.comma();
                 element
             }
@@ -242,7 +209,7 @@ impl<'a> Iterator for List<'a> {
     }
 }
 
-impl<'a> Object<'a> {
+impl<'a> LazyObject<'a> {
     fn read(scanner: &mut Scanner<'a>) -> Result<Self, json::Invalid> {
         scanner.peek();
         let start = scanner.offset();
@@ -266,7 +233,7 @@ impl<'a> Object<'a> {
         if self.is_partial && !is_known(&key) {
             return;
         }
-        // Of several the last one counts.
+        // The last of several members of one name counts.
         match self.members.iter_mut().find(|(name, _)| *name == key) {
             Some((_, known)) => *known = value,
             None => {
@@ -278,7 +245,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Takes the text of a member; `null` is as good as nothing.
+    /// Takes the JSON text of a member; `null` counts as absent.
     fn take_text(&mut self, key: &str) -> Option<&'a str> {
         debug_assert!(is_known(key), "{key} is not among the known members");
         let at = self.members.iter().position(|(name, _)| name == key)?;
@@ -295,41 +262,45 @@ impl<'a> Object<'a> {
         found
     }
 
-    pub fn take(&mut self, key: &str) -> Option<Given<'a>> {
-        self.take_text(key).map(Given::of)
+    pub fn take(&mut self, key: &str) -> Option<LazyValue<'a>> {
+        self.take_text(key).map(LazyValue::of)
     }
 
-    /// The first of several spellings that is there.
-    pub fn take_any(&mut self, keys: &[&str]) -> Option<Given<'a>> {
-        self.take_texts(keys).map(Given::of)
+    /// Takes the first member that is present under any of these names.
+    pub fn take_any(&mut self, keys: &[&str]) -> Option<LazyValue<'a>> {
+        self.take_texts(keys).map(LazyValue::of)
     }
 
-    /// As it is written, for whoever takes it as it is.
+    /// Takes a member as JSON text.
     pub fn json(&mut self, keys: &[&str]) -> Option<Json> {
         self.take_texts(keys).map(Json::of)
     }
 
     pub fn text(&mut self, key: &str) -> Option<String> {
         match self.take(key)? {
-            Given::String(text) => Some(text),
+            LazyValue::String(text) => Some(text),
             _ => None,
         }
     }
 
-    /// One of a few words, in lower case. Clients write them in any case.
-    pub fn word(&mut self, key: &str) -> Option<String> {
-        let mut word = self.text(key)?;
-        word.make_ascii_lowercase();
-        Some(word)
+    pub fn text_or_empty(&mut self, key: &str) -> String {
+        self.text(key).unwrap_or_default()
     }
 
-    pub fn full_text(&mut self, key: &str) -> Option<String> {
+    /// A value of an enumeration, in lower case: clients write them in any case.
+    pub fn keyword(&mut self, key: &str) -> Option<String> {
+        let mut keyword = self.text(key)?;
+        keyword.make_ascii_lowercase();
+        Some(keyword)
+    }
+
+    pub fn nonempty_text(&mut self, key: &str) -> Option<String> {
         self.text(key).filter(|text| !text.is_empty())
     }
 
     pub fn flag(&mut self, key: &str) -> Option<bool> {
         match self.take(key)? {
-            Given::Flag(flag) => Some(flag),
+            LazyValue::Bool(flag) => Some(flag),
             _ => None,
         }
     }
@@ -346,29 +317,30 @@ impl<'a> Object<'a> {
         self.take(key)?.number()
     }
 
-    pub fn object(&mut self, key: &str) -> Option<Object<'a>> {
+    pub fn object(&mut self, key: &str) -> Option<LazyObject<'a>> {
         self.take(key)?.object()
     }
 
-    /// The elements of a list; nothing else has any.
-    pub fn list(&mut self, key: &str) -> List<'a> {
+    /// The elements of a list; none for any other value.
+    pub fn list(&mut self, key: &str) -> LazyList<'a> {
         match self.take_text(key) {
-            Some(text) if text.starts_with('[') => List::of(text),
-            _ => List::default(),
+            Some(text) if text.starts_with('[') => LazyList::of(text),
+            _ => LazyList::default(),
         }
     }
 
-    /// The elements of a list, or the one thing in its place.
-    pub fn list_of(&mut self, key: &str) -> List<'a> {
+    /// The elements of a list, or a single value in its place.
+    pub fn list_of(&mut self, key: &str) -> LazyList<'a> {
         self.list_of_any(&[key])
     }
 
-    /// As [`Self::list_of`], of the first of several spellings that is there.
-    pub fn list_of_any(&mut self, keys: &[&str]) -> List<'a> {
-        self.take_texts(keys).map_or(List::default(), List::of)
+    /// As [`Self::list_of`], of the first member that is present under any of these names.
+    pub fn list_of_any(&mut self, keys: &[&str]) -> LazyList<'a> {
+        self.take_texts(keys)
+            .map_or(LazyList::default(), LazyList::of)
     }
 
-    /// An object as a tree.
+    /// Takes an object as a tree.
     ///
     /// # Errors
     /// When it is larger than a tree may be.
@@ -387,38 +359,52 @@ impl<'a> Object<'a> {
         self.members.iter().any(|(name, _)| name == key)
     }
 
-    /// The names of its members, and what is written there.
+    /// The members: names and JSON text.
     pub fn members(&self) -> impl Iterator<Item = (&str, &'a str)> {
         let members = self.members.iter();
         members.map(|(name, text)| (&**name, *text))
     }
 
-    /// Whether nothing of it is left.
+    /// Whether no member is left.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty() && !self.is_partial
     }
 
-    /// Its only member.
-    pub fn only(&self) -> Option<(&str, Given<'a>)> {
+    /// The member, if there is exactly one.
+    pub fn only(&self) -> Option<(&str, LazyValue<'a>)> {
         match self.members.as_slice() {
-            [(key, text)] if !self.is_partial => Some((key, Given::of(text))),
+            [(key, text)] if !self.is_partial => Some((key, LazyValue::of(text))),
             _ => None,
         }
     }
 
-    /// All of it, what was taken included.
+    /// The JSON text of the string in a part that consists of it and a type only.
+    pub fn plain_text(&self) -> Option<&'a str> {
+        let mut text = None;
+        for (name, value) in &self.members {
+            match &**name {
+                "text" if value.starts_with('"') => text = Some(*value),
+                "type" if PLAIN.contains(value) => {}
+                _ => return None,
+            }
+        }
+        text.filter(|_| !self.is_partial)
+    }
+
+    /// The whole object, members that were taken included.
     pub fn into_json(self) -> Json {
         Json::of(self.text)
     }
 
-    /// A member as it is written, which stays.
+    /// The JSON text of a member, without taking it.
     pub fn peek(&self, key: &str) -> Option<&'a str> {
         debug_assert!(is_known(key), "{key} is not among the known members");
         let mut members = self.members.iter();
         members.find_map(|(name, text)| (name == key).then_some(*text))
     }
 
-    /// Members as trees, which stay. What is too long for a setting is left out; of long objects only that.
+    /// Members as trees, without taking them. A value longer than [`SETTING`] is left out; a longer object is left out
+    /// member by member.
     pub fn settings(&self, keys: &[&str]) -> Map<String, Value> {
         let mut settings = Map::new();
         for key in keys {
@@ -434,7 +420,7 @@ fn setting(text: &str, levels: usize) -> Option<Value> {
     if text.len() <= SETTING {
         return serde_json::from_str(text).ok();
     }
-    let Given::Object(object) = Given::of(text) else {
+    let LazyValue::Object(object) = LazyValue::of(text) else {
         return None;
     };
     let members = object.members.iter().filter(|_| levels > 0);

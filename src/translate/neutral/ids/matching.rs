@@ -1,24 +1,25 @@
-//! Which result of a conversation belongs to which call.
+//! Matching the results of a conversation to its calls.
 
 use std::collections::HashMap;
 
-use crate::translate::neutral::{Part, Role, ToolResult, Turn};
+use crate::translate::neutral::part::{Part, Role, ToolResult};
+use crate::translate::neutral::turn::Turn;
 
-/// The calls that results belong to. Calls and results are numbered as they come.
+/// The calls that results belong to. Calls and results are numbered in order.
 ///
-/// A result belongs to the nearest earlier call of its id that has none yet: ids may come again in later turns. Of
-/// several calls in one turn the first one counts. A result without an id belongs to such a call of its name, or else
-/// to any; one whose id no call has, to a call without an id. A further result for a call that has one takes its
-/// place. What is left belongs to no call.
+/// A result belongs to the nearest earlier call with its id and without a result: ids may repeat in later turns. Of
+/// several such calls in one turn it is the first. A result without an id belongs to an open call of its name, or else
+/// to any open call; a result with an unknown id, to an open call without an id. A further result for a call replaces the
+/// earlier one. Other results belong to no call.
 #[derive(Debug, Default)]
-pub struct Pairs {
-    /// Of each result, the call.
+pub struct ResultMatches {
+    /// The call of each result.
     pub calls: Vec<Option<usize>>,
-    /// How many calls there are.
+    /// The number of calls.
     pub count: usize,
 }
 
-impl Pairs {
+impl ResultMatches {
     pub fn of(turns: &[Turn]) -> Self {
         let mut open = Open::default();
         let mut calls = Vec::new();
@@ -45,21 +46,21 @@ impl Pairs {
     }
 }
 
-/// Calls without a result.
+/// The calls without a result.
 #[derive(Debug, Default)]
 struct Open<'t> {
-    /// Id and name of each call since the user spoke.
+    /// Id and name of each call since the last turn of the user.
     step: Vec<(&'t str, &'t str)>,
     is_answered: Vec<bool>,
     by_id: Stacks<'t>,
     by_name: Stacks<'t>,
     all: Stacks<'t>,
-    /// The call of an id that was answered last.
+    /// By id, the call that was answered last.
     done: HashMap<&'t str, usize>,
 }
 
 impl<'t> Open<'t> {
-    /// The calls of a step lie above those of earlier ones, the first one on top.
+    /// Puts the calls of a step on the stacks, the first one on top.
     fn end_step(&mut self) {
         let first = self.is_answered.len();
         let step = std::mem::take(&mut self.step);
@@ -94,20 +95,20 @@ impl<'t> Open<'t> {
     }
 }
 
-/// Stacks of calls, each by a word.
+/// Stacks of calls by id or by name.
 #[derive(Debug, Default)]
 struct Stacks<'t> {
     tops: HashMap<&'t str, Option<u32>>,
-    /// Of each call, the one that lies below it.
+    /// The call below each call.
     below: Vec<Option<u32>>,
 }
 
 impl<'t> Stacks<'t> {
-    fn push(&mut self, word: &'t str, call: usize) {
+    fn push(&mut self, key: &'t str, call: usize) {
         let Ok(number) = u32::try_from(call) else {
             return;
         };
-        let top = self.tops.entry(word).or_default();
+        let top = self.tops.entry(key).or_default();
         if self.below.len() <= call {
             self.below.resize(call + 1, None);
         }
@@ -116,9 +117,9 @@ impl<'t> Stacks<'t> {
         }
     }
 
-    /// The uppermost call without a result. Those that have one are taken away for good.
-    fn top(&mut self, word: &str, is_answered: &[bool]) -> Option<usize> {
-        let top = self.tops.get_mut(word)?;
+    /// The topmost call without a result; answered calls are removed.
+    fn top(&mut self, key: &str, is_answered: &[bool]) -> Option<usize> {
+        let top = self.tops.get_mut(key)?;
         while let Some(call) = *top {
             let call = call as usize;
             if is_answered.get(call) != Some(&true) {
@@ -133,7 +134,7 @@ impl<'t> Stacks<'t> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::translate::neutral::ToolCall;
+    use crate::translate::neutral::part::ToolCall;
 
     /// `f#a` calls `f` by the id `a`; `#a` or `f#` are results; `.` is the user's word.
     fn pairs(turns: &[&str]) -> Vec<Option<usize>> {
@@ -162,7 +163,7 @@ mod tests {
                 Turn::new(role, parts.collect::<Vec<_>>())
             })
             .collect();
-        Pairs::of(&turns).calls
+        ResultMatches::of(&turns).calls
     }
 
     #[test]

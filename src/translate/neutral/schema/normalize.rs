@@ -1,17 +1,18 @@
-//! JSON Schemas of tools (spec/dialects.md 1.7).
+//! Schemas in the form that every vendor accepts.
 
 use serde_json::json;
 
-use super::{Grammar, Json};
 use crate::json::{self, Scanner, Text};
+use crate::translate::neutral::json_text::Json;
+use crate::translate::neutral::request::Grammar;
 
-/// A schema as everybody takes it: an object with properties, types in lower case, no boolean in the place of a
-/// property's schema. It goes from text to text: some clients have schemas of many kilobytes in hundreds of tools.
-pub fn plain(schema: &Json) -> Json {
+/// A schema whose root is an object with properties, with types in lower case and no boolean schema as a property of
+/// the root. Text becomes text, without a tree: some clients send hundreds of tools with schemas of many kilobytes.
+pub fn normalized(schema: &Json) -> Json {
     rewritten(schema, &[])
 }
 
-/// As [`plain`], without the name of the schema's own dialect.
+/// As [`normalized`], without `$schema`.
 pub fn without_dialect(schema: &Json) -> Json {
     rewritten(schema, &["$schema"])
 }
@@ -33,10 +34,10 @@ fn rewritten(schema: &Json, left_out: &'static [&'static str]) -> Json {
 
 const EMPTY: &str = r#"{"type":"object","properties":{}}"#;
 
-/// Levels that are looked at; no schema for a model is deeper.
+/// How deep a schema is rewritten; schemas of tools are not deeper.
 const DEPTH: usize = 64;
 
-/// What the outermost object says of itself, wherever it stands in it.
+/// What the root declares, in any order of members.
 #[derive(Default)]
 struct Root {
     has_type: bool,
@@ -69,7 +70,7 @@ impl Root {
     }
 }
 
-/// Writes the schema that the scanner is at.
+/// Writes the schema at the scanner's position.
 fn write(
     scanner: &mut Scanner<'_>,
     out: &mut String,
@@ -203,13 +204,13 @@ fn name(key: &Text<'_>, start: usize, out: &mut String) {
     out.push_str("\":");
 }
 
-/// The schema of a tool that takes text, for upstreams whose tools take JSON.
+/// The schema of a custom tool, which takes text, for upstreams whose tools take JSON.
 pub fn of_text() -> Json {
     json!({"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]})
         .into()
 }
 
-/// What a tool that takes text says of itself there.
+/// The description of a custom tool for such an upstream.
 pub fn text_description(description: Option<String>, grammar: Option<Grammar>) -> Option<String> {
     match (description, grammar.map(|grammar| grammar.definition)) {
         (Some(description), Some(grammar)) => Some(format!("{description}\n\n{grammar}")),
@@ -222,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn schemas_become_plain() {
+    fn schemas_are_normalized() {
         for (schema, expected) in [
             (json!(null), json!({"type": "object", "properties": {}})),
             (json!({}), json!({"type": "object", "properties": {}})),
@@ -239,8 +240,8 @@ mod tests {
                 json!({"properties": {"a": {"items": {"type": "number"}}}, "type": "object"}),
             ),
         ] {
-            let plain = plain(&Json::from(schema));
-            assert_eq!(plain.tree(), Some(expected));
+            let normal = normalized(&Json::from(schema));
+            assert_eq!(normal.tree(), Some(expected));
         }
     }
 }
