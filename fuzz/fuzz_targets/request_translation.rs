@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use holdfast::unversioned::translate::neutral::capabilities::Direction;
+use holdfast::unversioned::translate::neutral::place::Direction;
 use holdfast::unversioned::translate::neutral::lazy;
 use holdfast::unversioned::translate::{self, Form, TranslationInput};
 use holdfast::unversioned::translate::{chat, gemini, messages, responses};
