@@ -8,13 +8,13 @@ use crate::wire::Dialect;
 /// Room in front of a chunk for its size, in hex, and CR LF.
 const FRONT: usize = 18;
 
-/// A chunked body on its way to a client. What is put in goes out with the next flush as one chunk.
+/// A chunked body on its way to a client. Added bytes go out with the next flush as one chunk.
 pub struct Chunks<W> {
     out: W,
     buffer: Vec<u8>,
     /// Bytes of payload written.
     pub bytes: u64,
-    /// The beginning of the next event's line has been written, to keep the connection alive.
+    /// The start of the next event's line has been written as a keep-alive.
     has_line: bool,
 }
 
@@ -44,7 +44,7 @@ impl<W: Write> Chunks<W> {
         self.buffer.extend_from_slice(payload);
     }
 
-    /// Puts in what clients of `dialect` take no notice of.
+    /// Adds a keep-alive that clients of `dialect` ignore.
     pub fn keep_alive(&mut self, dialect: Dialect) {
         match closing::keep_alive(dialect) {
             KeepAlive::Event(event) => self.put(event.as_bytes()),
@@ -56,28 +56,28 @@ impl<W: Write> Chunks<W> {
         }
     }
 
-    /// Bytes that were put in and not written.
+    /// Bytes that were added and not written.
     pub fn waiting(&self) -> usize {
         self.buffer.len() - FRONT
     }
 
-    /// Writes what was put in, if anything was.
+    /// Writes the added bytes, if there are any.
     ///
     /// # Errors
-    /// Those of the client.
+    /// The client cannot be written to.
     pub fn flush(&mut self) -> io::Result<()> {
         self.write(b"")
     }
 
-    /// Writes what was put in and the end of the body.
+    /// Writes the added bytes and the end of the body.
     ///
     /// # Errors
-    /// Those of the client.
+    /// The client cannot be written to.
     pub fn finish(&mut self) -> io::Result<()> {
         self.write(b"0\r\n\r\n")
     }
 
-    /// Writes what was put in as one chunk, and `end`.
+    /// Writes the added bytes as one chunk, and `end`.
     fn write(&mut self, end: &[u8]) -> io::Result<()> {
         let length = self.buffer.len() - FRONT;
         let start = match length {

@@ -1,4 +1,4 @@
-//! What is written into a stream beside its upstream's events: a missing end, and signs of life.
+//! What the gateway adds to a stream: a missing end, and keep-alives.
 
 use crate::wire::Dialect;
 
@@ -11,7 +11,7 @@ pub fn end(dialect: Dialect) -> &'static str {
     }
 }
 
-/// What is written when nothing else was for a while.
+/// A keep-alive in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeepAlive {
     /// An event or a comment of its own.

@@ -15,49 +15,49 @@ pub(super) const TOGETHER: usize = 64 * 1024;
 /// How a stream ended, and why.
 pub type Over = (Ended, Option<Failure>);
 
-/// What becomes of the events of a stream.
+/// Handles the events of a stream.
 pub trait Sink {
-    /// Takes one event. Returns how the stream ended, if it ended with this.
+    /// Takes one event. Returns how the stream ended, if this event ends it.
     ///
     /// # Errors
-    /// Those of the client.
+    /// The client cannot be written to.
     fn event(&mut self, event: &Event) -> io::Result<Option<Over>>;
 
-    /// Bytes that wait to be written.
+    /// The number of bytes to be written.
     fn waiting(&self) -> usize;
 
-    /// Writes what waits.
+    /// Writes them.
     ///
     /// # Errors
-    /// Those of the client.
+    /// The client cannot be written to.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// How long a client may get nothing, and when it last got something.
+    /// The longest silence towards the client, and the time of the last write.
     fn silence(&self) -> (Option<Duration>, Instant);
 
-    /// Writes something without meaning.
+    /// Writes a keep-alive.
     ///
     /// # Errors
-    /// Those of the client.
+    /// The client cannot be written to.
     fn keep_alive(&mut self) -> io::Result<()>;
 
     /// The upstream has closed the body. `last` is what came without an end of its own.
     ///
     /// # Errors
-    /// Those of the client.
+    /// The client cannot be written to.
     fn end_of_body(&mut self, last: &Event) -> io::Result<Over>;
 
-    /// The stream goes no further.
+    /// The stream is broken.
     ///
     /// # Errors
-    /// Those of the client.
+    /// The client cannot be written to.
     fn broken(&mut self, failure: Failure) -> io::Result<Over>;
 }
 
 /// Reads and writes until the stream is over.
 ///
 /// # Errors
-/// Those of the client.
+/// The client cannot be written to.
 pub fn run(
     sink: &mut impl Sink,
     splitter: &mut Splitter,
@@ -72,7 +72,7 @@ pub fn run(
                 return Ok(over);
             }
         }
-        // Nothing waits while the upstream is waited for.
+        // Everything is written before waiting for the upstream.
         let wait = match may_have_more && sink.waiting() < TOGETHER {
             true => Some(Duration::ZERO),
             false => {

@@ -1,11 +1,11 @@
-//! Answers that come in another form than was asked for: events in place of one body, and the other way round.
+//! Answers in another form than was requested: events instead of one body, and the reverse.
 
 use std::io::{self, Read};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::value::RawValue;
 
-use super::asked::ExpectedAnswer;
+use super::expected::ExpectedAnswer;
 use super::source::{closed, error_of, fill, no_json, unfinished};
 use crate::budget::Reservation;
 use crate::failure::{Failure, FailureKind, Headers};
@@ -15,7 +15,7 @@ use crate::translate::{Gathered, TranslationContext};
 use crate::wire::Dialect;
 use crate::wire::event::{self, Meaning};
 
-/// A body of which only so much is read, and all that is is taken from the budget.
+/// A body with a limit of bytes, which are taken from the budget.
 pub struct Bounded<'b> {
     pub body: &'b mut dyn Read,
     pub left: usize,

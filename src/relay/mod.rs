@@ -1,17 +1,17 @@
-//! Pumping an upstream's answer to a client.
+//! Relays an upstream's answer to a client.
 //!
-//! Both forms open first: [`stream::open`] waits for the first event with something in it, [`whole::open`] for
+//! Both forms are opened first: [`stream::open`] waits for the first event with content, [`whole::open`] for
 //! as much of a body as shows whether it is an error. Until then nothing has been written, and a failure can
 //! still move to another credential. Then the head of the answer is written (not here), and the rest is
 //! pumped: whole events, each flushed, or the bytes of the body.
 
-mod asked;
 mod chunks;
 mod closing;
 mod event_loop;
+mod expected;
+mod extract;
 mod gathering;
-mod held;
-mod look;
+mod opening;
 mod outcome;
 mod pump;
 mod rename;
@@ -24,8 +24,8 @@ pub mod whole;
 #[cfg(test)]
 mod tests;
 
-pub use asked::ExpectedAnswer;
 pub use chunks::Chunks;
+pub use expected::ExpectedAnswer;
 pub use outcome::{AnswerEnd, Ended, OnEnd, Relayed};
 pub use rename::Rename;
 pub use stream::{Opened, Primed};

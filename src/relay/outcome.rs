@@ -1,29 +1,29 @@
-//! What became of an answer.
+//! The outcome of an answer.
 
 use crate::failure::Failure;
 use crate::wire::usage::Usage;
 
-/// What became of an answer that was relayed.
+/// The outcome of a relayed answer.
 #[derive(Clone, Debug)]
 pub struct Relayed {
     /// Bytes of payload written, framing not counted.
     pub bytes: u64,
     /// Events with data written.
     pub events: u64,
-    /// What the answer says it cost.
+    /// The usage that the answer reports.
     pub usage: Option<Usage>,
     pub ended: Ended,
-    /// What was written has the end that its framing promises; otherwise the connection must be closed.
+    /// The written body has its final frame; otherwise the connection must be closed.
     pub is_whole: bool,
-    /// Why it ended, unless it ended well or the client went.
+    /// The failure, unless the answer is complete or the client disconnected.
     pub failure: Option<Failure>,
 }
 
-/// What has to be entered about an answer before its client can act on its end: its next request may follow at once.
+/// The end of an answer. It is recorded before the client receives it, because the next request may follow at once.
 #[derive(Clone, Copy, Debug)]
 pub struct AnswerEnd<'a> {
     pub ended: Ended,
-    /// Why it ended, unless it ended well.
+    /// The failure, unless the answer is complete.
     pub failure: Option<&'a Failure>,
     /// The id under which the upstream keeps the answer (Responses).
     pub response: Option<&'a str>,
@@ -32,21 +32,21 @@ pub struct AnswerEnd<'a> {
     pub whole: Option<&'a [u8]>,
 }
 
-/// Is called once for an answer, as soon as its end is known and before the last of it is written; not at all if the
-/// client goes before.
+/// Called once per answer, when its end is known and before its last bytes are written; not called if the
+/// client disconnects before.
 pub type OnEnd<'s> = &'s mut dyn FnMut(&AnswerEnd<'_>);
 
 /// How an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// As its dialect says it must.
+    /// With the final event of its dialect, or a complete body.
     Terminal,
-    /// The upstream closed it without saying so.
+    /// The upstream closed the stream without a final event.
     NoTerminal,
-    /// The upstream broke it, or was silent for too long.
+    /// The connection to the upstream broke, or was silent for too long.
     Broken,
-    /// With an error of the upstream's own, which has been passed on.
+    /// With an error event of the upstream, which was passed on.
     UpstreamError,
-    /// The client hung up.
+    /// The client disconnected.
     ClientGone,
 }

@@ -33,11 +33,11 @@ pub struct Pump<'a, W> {
     response: Option<String>,
     events: u64,
     choices: Choices,
-    /// The answer has said why it ends, and so have those beside it.
+    /// All choices of the answer have a finish reason.
     is_finished: bool,
     last_written: Instant,
     waiter: Waiter,
-    /// What the attempt presented: errors are told without it.
+    /// The secrets of the attempt, removed from errors.
     redaction: Arc<Redaction>,
     on_end: OnEnd<'a>,
     is_settled: bool,
@@ -71,10 +71,10 @@ impl<'a, W: Write> Pump<'a, W> {
         }
     }
 
-    /// Writes what has been read before, then all that is still to come.
+    /// Writes the events that were read before, then the rest.
     ///
     /// # Errors
-    /// Those of the client.
+    /// The client cannot be written to.
     pub fn run(
         &mut self,
         lead: Vec<u8>,
@@ -95,20 +95,20 @@ impl<'a, W: Write> Pump<'a, W> {
         event_loop::run(self, splitter, body, &waiter)
     }
 
-    /// What the stream came to.
+    /// The outcome of the stream.
     pub fn relayed(self, (ended, failure): Over) -> Relayed {
         Relayed {
             bytes: self.out.bytes,
             events: self.events,
             usage: self.meter.usage(),
             ended,
-            // Whatever breaks, events get their end, as long as there is somebody to get it.
+            // A broken stream gets an end as long as its client is connected.
             is_whole: ended != Ended::ClientGone,
             failure,
         }
     }
 
-    /// Puts one event into the next write. Returns how the stream ended, if it ended with this.
+    /// Adds one event to the next write. Returns how the stream ended, if this event ends it.
     fn put_event(&mut self, event: &Event) -> Option<Over> {
         let data = event.data();
         let meaning = event::meaning(self.dialect, event, data.as_deref());
@@ -225,7 +225,7 @@ impl<'a, W: Write> Pump<'a, W> {
         self.out.put(json);
     }
 
-    /// The end that the upstream owes.
+    /// The final event that the upstream did not send.
     fn put_end(&mut self) {
         if self.style.framing == Framing::Events {
             self.out.put(closing::end(self.dialect).as_bytes());
@@ -270,7 +270,7 @@ impl<'a, W: Write> Pump<'a, W> {
         }
     }
 
-    /// Has the end entered, once.
+    /// Reports the end, once.
     fn on_end(&mut self, (ended, failure): &Over, whole: Option<&[u8]>) {
         if !std::mem::replace(&mut self.is_settled, true) {
             (self.on_end)(&AnswerEnd {

@@ -1,6 +1,6 @@
-//! The model's name in an answer, put back to what the client called it.
+//! Replaces the upstream's name of the model in an answer by the client's.
 //!
-//! It is looked for only where each dialect has it, and only if the upstream's name occurs at all.
+//! Only the members that hold it are searched, and only if the name occurs at all.
 
 use memchr::memmem;
 

@@ -16,7 +16,7 @@ use crate::wire::{Dialect, choice_error, event};
 const DRAIN: Duration = Duration::from_millis(500);
 /// Bytes read while waiting for that end.
 const DRAINED: usize = 64 * 1024;
-/// White space at the beginning of a body, bytes, after which it is no longer waited for what it will be.
+/// The most bytes of white space at the start of a body.
 const BLANK: usize = 16 * 1024;
 
 /// A body whose beginning is known.
@@ -25,11 +25,11 @@ pub struct Begun {
     pub start: Vec<u8>,
     /// What comes behind it.
     pub body: Box<dyn Read>,
-    /// It was compressed, and not said to be; what was said of its length holds no more.
+    /// It was compressed without a header; the announced length is wrong.
     pub was_coded: bool,
 }
 
-/// Reads the beginning of a body. What it is compressed with is undone, although nobody has said it.
+/// Reads the start of a body, and decompresses a body that is compressed without a header.
 ///
 /// # Errors
 /// When it breaks before.
@@ -128,7 +128,7 @@ pub fn error_of(dialect: Dialect, data: &[u8], headers: &Headers) -> Failure {
     )
 }
 
-/// The failure of an answer that is none.
+/// The failure of an answer without content.
 pub fn silent() -> Failure {
     Failure::new(FailureKind::Broken, "the upstream's answer says nothing")
 }

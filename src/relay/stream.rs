@@ -3,9 +3,9 @@
 use std::io::{self, Cursor, Read, Write};
 use std::sync::Arc;
 
-use super::asked::ExpectedAnswer;
 use super::chunks::Chunks;
-use super::held::Held;
+use super::expected::ExpectedAnswer;
+use super::opening::Held;
 use super::outcome::{Ended, OnEnd, Relayed};
 use super::pump::Pump;
 use super::source::{self, Begun, closed, fill};
@@ -19,43 +19,43 @@ use crate::redaction::Redaction;
 use crate::sse::{Event, Splitter};
 use crate::wire::Dialect;
 
-/// An answer to a request for a stream, as far as it is known.
+/// The answer to a request for a stream.
 pub enum Opened {
-    /// A stream, its first payload in hand.
+    /// A stream whose first payload has been read.
     Events(Box<Primed>),
-    /// The upstream answered with one body all the same, and all of it is in hand.
+    /// One body, read completely.
     Whole(Box<Whole>),
 }
 
-/// A stream with its first payload in hand. Nothing of it has been written.
+/// A stream whose first payload has been read. Nothing has been written.
 pub struct Primed {
     /// The status of the upstream.
     pub status: u16,
     /// The headers of the upstream, unfiltered.
     pub headers: Headers,
-    /// What the attempt presented.
+    /// The secrets of the attempt.
     pub redaction: Arc<Redaction>,
     dialect: Dialect,
     pub(super) body: Box<dyn Read>,
-    /// Through which the body waits.
+    /// Waits for the body.
     pub(super) waiter: Waiter,
     pub(super) splitter: Splitter,
     /// Comments that came before it.
     lead: Vec<u8>,
     /// The events up to the first payload.
     pub(super) first: Vec<Vec<u8>>,
-    /// What is kept of it is taken from here.
+    /// The budget for bytes in memory.
     budget: Budget,
-    /// What all of it takes of the budget, if it came as one body.
+    /// The reservation of the whole answer, if it came as one body.
     _reservation: Option<Reservation>,
 }
 
 /// Waits for the first payload of a stream. Events that only open it are held back, because what follows
-/// may still be an error; but not for ever.
+/// may still be an error; but only for a limited time.
 ///
 /// # Errors
 /// When the stream breaks or ends before, or its first payload is an error: then with the status that fits.
-/// When it ends as it should and has said nothing.
+/// When it ends normally without content.
 pub fn open(answer: Answer, asked: &ExpectedAnswer<'_>) -> Result<Opened, Failure> {
     let waiter = answer.waiter.clone();
     let redaction = Arc::clone(&answer.redaction);

@@ -1,4 +1,4 @@
-//! Answers on their way from one dialect to another.
+//! Answers that are translated from one dialect to another.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use memchr::memmem;
 
-use super::asked::ExpectedAnswer;
 use super::chunks::Chunks;
 use super::event_loop::{self, Over, Sink};
+use super::expected::ExpectedAnswer;
 use super::outcome::{AnswerEnd, Ended, OnEnd, Relayed};
 use super::source::{closed, drain, silent, unfinished};
 use super::stream::{Opened, Primed};
@@ -41,7 +41,7 @@ pub fn whole(
     Ok(read.translated(body, usage))
 }
 
-/// The failure of an upstream that has answered with one, in the words of its answer.
+/// The failure that an answer describes.
 fn no_answer(status: u16, message: &str) -> Failure {
     Failure {
         status: Some(status),
@@ -50,16 +50,16 @@ fn no_answer(status: u16, message: &str) -> Failure {
     }
 }
 
-/// A stream in the client's dialect, as far as it is known. Nothing of it has been written.
+/// A stream in the client's dialect. Nothing has been written.
 pub struct Translation {
     opened: Opened,
     reading: Reading,
-    /// What has come of it was its end.
+    /// The final event has been read.
     is_over: bool,
 }
 
 impl Translation {
-    /// What the stream keeps of the answer counts in `budget`.
+    /// The state of the translation counts in `budget`.
     pub fn new(mut opened: Opened, stream: Stream, budget: &Budget) -> Self {
         let redaction = match &opened {
             Opened::Events(primed) => &primed.redaction,
@@ -90,7 +90,7 @@ impl Translation {
         }
     }
 
-    /// What it begins with, if that is a failure, so that another upstream can be asked instead.
+    /// The failure that the stream starts with, if any, so that another upstream can be tried.
     pub fn failure(&self) -> Option<Failure> {
         self.reading.failure()
     }
@@ -103,7 +103,7 @@ impl Translation {
         }
     }
 
-    /// What the attempt presented.
+    /// The secrets of the attempt.
     pub fn redaction(&self) -> &Arc<Redaction> {
         &self.reading.redaction
     }
@@ -150,18 +150,18 @@ fn last_response(events: &[u8]) -> Option<&[u8]> {
 /// Bytes a buffer may keep between events.
 const LASTING: usize = 4 * 1024;
 
-/// Bytes that are taken of the budget before they are needed.
+/// Bytes of the budget that are reserved in advance.
 const AHEAD: usize = 16 * 1024;
 
-/// The way of events into the client's dialect.
+/// Translates events and writes them.
 struct Reading {
-    /// What the attempt presented: errors are told without it.
+    /// The secrets of the attempt, removed from errors.
     redaction: Arc<Redaction>,
     stream: Stream,
-    /// What the client is to get.
+    /// The translated events to be written.
     pending: Vec<u8>,
     events: u64,
-    /// For what the stream keeps.
+    /// The reservation for the state of the translation.
     kept: Reservation,
 }
 
@@ -196,7 +196,7 @@ impl Reading {
         meaning == Meaning::End || matches!(self.stream.state(), State::Failed { .. })
     }
 
-    /// Has the client told what `data` says.
+    /// Sends the error in `data` to the client.
     fn read(&mut self, data: &[u8]) {
         let before = self.pending.len();
         self.stream.read(data, &mut self.pending);
@@ -208,7 +208,7 @@ impl Reading {
         }
     }
 
-    /// Has what the stream keeps counted, some more at a time.
+    /// Adjusts the reservation to the size of the state.
     fn keep(&mut self) -> Result<(), Exhausted> {
         let held = self.stream.held_bytes();
         match held > self.kept.bytes() {
@@ -226,7 +226,7 @@ impl Reading {
 }
 
 impl<W: Write> Pump<'_, W> {
-    /// An upstream that answered with one body all the same.
+    /// Handles one body instead of events.
     fn whole(&mut self, whole: Whole) -> io::Result<Over> {
         self.response = whole.into_response();
         match self.reading.stream.state() {
@@ -344,7 +344,7 @@ impl<W: Write> Sink for Pump<'_, W> {
         self.end_marked()
     }
 
-    /// If the answer was complete, it gets its end, else the client is told.
+    /// If the answer was complete, the final event is sent, else an error.
     #[inline(never)]
     fn broken(&mut self, failure: Failure) -> io::Result<Over> {
         let Reading {

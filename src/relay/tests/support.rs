@@ -154,7 +154,7 @@ pub(super) fn end_mark(dialect: Dialect) -> &'static str {
 
 /// Takes what is written, and notes whether the end was settled before it was.
 #[derive(Default)]
-pub(super) struct Lane {
+pub(super) struct Recorded {
     written: Vec<u8>,
     /// How much had been written when all was settled.
     settled_at: Cell<Option<usize>>,
@@ -165,7 +165,7 @@ pub(super) fn pumped(
     mark: &str,
     pump: impl FnOnce(&mut dyn Write, OnEnd<'_>) -> Relayed,
 ) -> (String, Relayed, Option<String>) {
-    struct Shared<'l>(&'l std::cell::RefCell<Lane>);
+    struct Shared<'l>(&'l std::cell::RefCell<Recorded>);
     impl Write for Shared<'_> {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.borrow_mut().written.extend_from_slice(bytes);
@@ -175,7 +175,7 @@ pub(super) fn pumped(
             Ok(())
         }
     }
-    let out = std::cell::RefCell::new(Lane::default());
+    let out = std::cell::RefCell::new(Recorded::default());
     let mut response = None;
     let mut times = 0;
     let relayed = pump(&mut Shared(&out), &mut |end| {

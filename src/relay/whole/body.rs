@@ -13,13 +13,13 @@ use crate::wire::usage::Usage;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-/// A body of which at least the beginning is in hand. Nothing of it has been written.
+/// A body whose start, at least, has been read. Nothing has been written.
 pub struct Whole {
     /// The status of the upstream.
     pub status: u16,
     /// The headers of the upstream, unfiltered.
     pub headers: Headers,
-    /// What the attempt presented.
+    /// The secrets of the attempt.
     pub redaction: Arc<Redaction>,
     /// The bytes to write first.
     pub(super) held: Held,
@@ -31,7 +31,7 @@ pub struct Whole {
 }
 
 impl Whole {
-    /// The same with a translated body: nothing but the headers is the upstream's.
+    /// The answer with a translated body.
     pub fn translated(mut self, body: Vec<u8>, usage: Option<Usage>) -> Self {
         self.held.replace(body);
         Self {
@@ -43,7 +43,7 @@ impl Whole {
         }
     }
 
-    /// The same with another body: what it cost stays.
+    /// The answer with another body and the same usage.
     pub fn replaced(self, body: Vec<u8>) -> Self {
         let usage = self.usage;
         self.translated(body, usage)
@@ -66,7 +66,7 @@ impl Whole {
         }
     }
 
-    /// What is in hand.
+    /// The bytes that have been read.
     pub fn held(&self) -> &[u8] {
         &self.held.bytes
     }
@@ -80,7 +80,7 @@ impl Whole {
         }
     }
 
-    /// The same, to be written chunked in any case.
+    /// The answer, to be written chunked.
     pub fn chunked(self) -> Self {
         let rest = match self.rest {
             Rest::Nothing => Rest::Unknown(Long {

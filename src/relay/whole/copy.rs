@@ -3,7 +3,7 @@
 use super::held::{Held, Long, PIECE};
 use crate::exchange::Interruption;
 use crate::failure::{Failure, Headers};
-use crate::relay::look::Look;
+use crate::relay::extract::Extractor;
 use crate::relay::outcome::{AnswerEnd, Ended, OnEnd, Relayed};
 use crate::relay::source::{self};
 use crate::wire::usage::{self};
@@ -13,7 +13,7 @@ use std::io::{self, Read};
 /// A body on its way.
 pub(super) struct Copy<'s> {
     pub(super) on_end: OnEnd<'s>,
-    pub(super) look: Option<(Dialect, Box<Look>)>,
+    pub(super) look: Option<(Dialect, Box<Extractor>)>,
     pub(super) response: Option<String>,
     pub(super) relayed: Relayed,
 }
@@ -33,8 +33,8 @@ impl Copy<'_> {
         });
     }
 
-    /// Takes up what was found in a body that has passed.
-    pub(super) fn looked(&mut self, dialect: Dialect, look: Look) {
+    /// Stores the usage and the id that were extracted.
+    pub(super) fn looked(&mut self, dialect: Dialect, look: Extractor) {
         if !look.is_closed() {
             self.relayed.ended = Ended::Broken;
             self.relayed.failure = Some(source::no_json());
@@ -54,7 +54,7 @@ impl Copy<'_> {
     /// known.
     ///
     /// # Errors
-    /// Those of `write`. A body that breaks is noted.
+    /// Those of `write`. A broken body is recorded.
     pub(super) fn all(
         &mut self,
         held: Held,
@@ -86,13 +86,13 @@ impl Copy<'_> {
             self.on_end(None);
         }
         match self.relayed.ended {
-            // It has broken off, so the client must not take it for whole.
+            // The body is incomplete, and the client must notice.
             Ended::Broken => Ok(()),
             _ => write(&[], true),
         }
     }
 
-    /// Writes one piece; before it, all is settled if it is the last.
+    /// Writes one piece. Before the last one, the end is reported.
     pub(super) fn pass(
         &mut self,
         piece: &[u8],

@@ -2,32 +2,32 @@
 
 use crate::budget::Reservation;
 use crate::failure::Failure;
-use crate::relay::asked::ExpectedAnswer;
-use crate::relay::look::Look;
+use crate::relay::expected::ExpectedAnswer;
+use crate::relay::extract::Extractor;
 use crate::wire::Dialect;
 use std::io::{self, Read};
 
-/// Bytes of one write of what is not held, and the least that is taken from the budget at a time.
+/// Bytes of one write, and the least reservation.
 pub(super) const PIECE: usize = 16 * 1024;
 
-/// Bytes in memory, and what they take of the budget.
+/// Bytes in memory, and their reservation.
 pub(super) struct Held {
     pub(super) bytes: Vec<u8>,
     pub(super) reservation: Reservation,
 }
 
-/// What comes behind the held bytes.
+/// The rest behind the held bytes.
 pub(super) enum Rest {
     Nothing,
-    /// The upstream told how many bytes there are in all.
+    /// The upstream announced the number of all bytes.
     Known(Long, u64),
     Unknown(Long),
 }
 
-/// What is still to be read of a body, and what is looked for in all of it, unless that is known.
+/// A body that is still to be read, and what is extracted from it.
 pub(super) struct Long {
     pub(super) body: Box<dyn Read>,
-    pub(super) look: Option<(Dialect, Box<Look>)>,
+    pub(super) look: Option<(Dialect, Box<Extractor>)>,
 }
 
 impl Held {
@@ -37,13 +37,13 @@ impl Held {
         Ok(Self { bytes, reservation })
     }
 
-    /// Other bytes in the place of these. They are there already, so they are counted as far as the budget goes.
+    /// Replaces the bytes. They exist already, so they are counted as far as the budget allows.
     pub(super) fn replace(&mut self, bytes: Vec<u8>) {
         let _ = self.reservation.resize(bytes.len());
         self.bytes = bytes;
     }
 
-    /// Reads until there are `limit` bytes; whether there may be more. `length` is that of the body, if it is known.
+    /// Reads up to `limit` bytes, and returns whether there may be more. `length` is that of the body, if it is known.
     pub(super) fn fill(
         &mut self,
         body: &mut dyn Read,
@@ -53,7 +53,7 @@ impl Held {
         let length = length.and_then(|length| usize::try_from(length).ok());
         loop {
             let start = self.bytes.len();
-            // With room for one byte more, the read that finds the end needs no other room.
+            // Room for one byte more, so that the read that finds the end does not grow the buffer.
             let left = length.map_or(usize::MAX, |length| length.saturating_sub(start) + 1);
             let more = start.max(PIECE).min(left).min(limit.saturating_sub(start));
             if more == 0 {

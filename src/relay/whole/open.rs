@@ -6,9 +6,9 @@ use crate::budget::Reservation;
 use crate::failure::{Failure, FailureKind, Headers};
 use crate::json;
 use crate::provider::Answer;
-use crate::relay::asked::ExpectedAnswer;
+use crate::relay::expected::ExpectedAnswer;
+use crate::relay::extract::Extractor;
 use crate::relay::gathering::{self, Bounded};
-use crate::relay::look::Look;
 use crate::relay::rename::Rename;
 use crate::relay::source::{self, Begun, silent};
 use crate::wire::usage::{self, Usage};
@@ -17,10 +17,10 @@ use serde::de::IgnoredAny;
 use std::io::{Cursor, Read};
 use std::sync::Arc;
 
-/// Bytes of a body held back to see whether it is an error, and what it cost.
+/// Bytes of a body that are held to recognise errors and usage.
 const HELD: usize = 1024 * 1024;
 
-/// The same when it is edited or translated: what matters can stand at the end.
+/// The same for bodies that are edited or translated.
 const HELD_TO_EDIT: usize = 32 * 1024 * 1024;
 
 /// Reads a body, or its beginning if it is long.
@@ -53,10 +53,10 @@ pub fn open_all(answer: Answer, asked: &ExpectedAnswer<'_>) -> Result<Whole, Fai
     }
 }
 
-/// Makes events of all of a Gemini body that was to be a stream.
+/// Converts a Gemini body to events.
 ///
 /// # Errors
-/// Like [`open_all`], but errors and silence are left to whoever reads the events.
+/// Like [`open_all`], but errors and missing content are left to the reader of the events.
 pub(crate) fn events(
     start: Vec<u8>,
     mut body: Box<dyn Read>,
@@ -119,7 +119,7 @@ fn take(answer: Answer, asked: &ExpectedAnswer<'_>, limit: usize) -> Result<Whol
     if first.is_some_and(|first| first != b'{') {
         return Err(source::no_json());
     }
-    let look = Some((asked.dialect, Box::new(Look::new(asked.dialect))));
+    let look = Some((asked.dialect, Box::new(Extractor::new(asked.dialect))));
     let long = Long { body, look };
     Ok(Whole {
         status,
@@ -136,7 +136,7 @@ fn take(answer: Answer, asked: &ExpectedAnswer<'_>, limit: usize) -> Result<Whol
     })
 }
 
-/// An upstream that answered with events all the same.
+/// Converts events to one body.
 fn gathered(
     start: Vec<u8>,
     body: &mut dyn Read,
@@ -155,7 +155,7 @@ fn gathered(
     Ok(Held { bytes, reservation })
 }
 
-/// A body that is all there, unless it is no answer.
+/// A complete body, unless it is not an answer.
 fn judged(
     status: u16,
     headers: Headers,
@@ -212,8 +212,8 @@ fn response_of(dialect: Dialect, body: &[u8]) -> Option<String> {
         .flatten()
 }
 
-/// The usage of a body that is seen to be an answer in one pass over it: it says nothing of errors, has output and ends.
-/// Of any other it must be found out what it is.
+/// The usage of a body that one pass shows to be an answer: it has no error, has output and is complete.
+/// Other bodies are parsed.
 fn plain_answer(dialect: Dialect, body: &[u8]) -> Option<Usage> {
     if event::may_be_error(body) || !event::may_be_finished(dialect, body) {
         return None;
@@ -235,7 +235,7 @@ fn plain_answer(dialect: Dialect, body: &[u8]) -> Option<Usage> {
     is_plain.then_some(usage)
 }
 
-/// Bytes of an answer that is taken apart to see whether it says anything; a longer one does.
+/// Answers up to this many bytes are parsed for content; longer ones have content.
 const SHORT: usize = 16 * 1024;
 
 fn says_nothing(dialect: Dialect, body: &[u8], usage: Option<Usage>) -> bool {

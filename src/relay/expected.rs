@@ -1,19 +1,19 @@
-//! What an answer is read by.
+//! What is known of an answer before it is read.
 
 use crate::budget::Budget;
 use crate::wire::Dialect;
 
-/// What was asked of an upstream, as far as its answer is read by it.
+/// The expected answer to a request.
 #[derive(Clone, Copy, Debug)]
 pub struct ExpectedAnswer<'a> {
-    /// The upstream's.
+    /// The dialect of the upstream.
     pub dialect: Dialect,
     /// The model, as the upstream calls it.
     pub model: &'a str,
-    /// A model is to answer, so that an answer that says nothing is none; not so for a number of tokens.
+    /// A generation, whose answer must have content; false for token counts.
     pub is_generation: bool,
     /// The longest event of a stream, bytes.
     pub event_bytes: usize,
-    /// What answers that are held are taken from.
+    /// The budget for answers in memory.
     pub budget: &'a Budget,
 }

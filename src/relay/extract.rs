@@ -1,32 +1,32 @@
-//! What matters in an answer that is too long to be held, found while it passes.
+//! Extracts members of an answer that is too long to be held, while it passes.
 
 use memchr::memchr2;
 
 use crate::wire::Dialect;
 
-/// The longest key that is of interest, bytes.
+/// The longest key to extract, bytes.
 const KEY: usize = 32;
-/// Bytes of what is found; what is longer is let go of.
+/// The most bytes to extract.
 const FOUND: usize = 64 * 1024;
-/// The members of an answer that are of interest.
+/// The members to extract.
 const WANTED: [&[u8]; 4] = [b"usage", b"usageMetadata", b"id", b"error"];
 /// The member that wraps answers of Gemini CLI's endpoint.
 const ENVELOPE: &[u8] = b"response";
 
-/// A look at the top level of an object that passes in pieces. It keeps the members that matter and checks no more
+/// Scans the top level of an object that passes in pieces. It extracts members and checks no more
 /// than where strings, objects and arrays end.
 #[derive(Debug)]
-pub struct Look {
+pub struct Extractor {
     has_envelope: bool,
     depth: usize,
-    /// The depth whose members are looked at: 1, or 2 within the envelope.
+    /// The depth of the members: 1, or 2 within the envelope.
     level: usize,
     place: Place,
     is_escaped: bool,
     key: Vec<u8>,
     /// Members that were found, as JSON, a comma behind each.
     found: Vec<u8>,
-    /// Where the member begins that is being kept.
+    /// The start of the member that is being extracted.
     kept_from: Option<usize>,
     is_closed: bool,
 }
@@ -43,7 +43,7 @@ enum Place {
     Text,
 }
 
-impl Look {
+impl Extractor {
     pub fn new(dialect: Dialect) -> Self {
         Self {
             has_envelope: dialect == Dialect::Gemini,
@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     fn look(dialect: Dialect, pieces: &[&[u8]]) -> (bool, Value) {
-        let mut look = Look::new(dialect);
+        let mut look = Extractor::new(dialect);
         for piece in pieces {
             look.see(piece);
         }

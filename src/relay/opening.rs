@@ -17,7 +17,7 @@ const HELD_EVENTS: usize = 16;
 const HELD_BYTES: usize = 64 * 1024;
 const HELD_FOR: Duration = Duration::from_secs(3);
 
-/// What has come of a stream before its first payload.
+/// The start of a stream before its first payload.
 pub struct Held {
     dialect: Dialect,
     /// Comments before the first event.
@@ -26,7 +26,7 @@ pub struct Held {
     bytes: usize,
     since: Option<Instant>,
     meter: Meter,
-    /// It has ended in the ordinary way, so far without a word.
+    /// The stream has ended normally, without content so far.
     ends_silently: bool,
 }
 
@@ -43,15 +43,15 @@ impl Held {
         }
     }
 
-    /// How much longer to hold back what has come.
+    /// How much longer to hold back.
     pub fn patience(&self) -> Option<Duration> {
         Some(HELD_FOR.saturating_sub(self.since?.elapsed()))
     }
 
-    /// Takes one more event. Returns whether that makes it an answer.
+    /// Takes one more event. Returns whether the stream has content now.
     ///
     /// # Errors
-    /// When the event is an error, or the end of an answer that has said nothing.
+    /// When the event is an error, or the end of an answer without content.
     pub fn take(&mut self, event: &Event, headers: &Headers) -> Result<bool, Failure> {
         let data = event.data();
         let meaning = event::meaning(self.dialect, event, data.as_deref());
@@ -74,7 +74,7 @@ impl Held {
         self.meter.read(data);
         let is_said = match meaning {
             Meaning::End if self.ends_silently => self.has_output(),
-            // What has not said anything has nothing to end.
+            // A stream without content is not ended.
             Meaning::End if self.dialect == Dialect::Messages => self.has_output(),
             Meaning::End if self.dialect == Dialect::Chat => return Ok(false),
             _ if self.ends_silently => self.has_output(),
@@ -83,7 +83,7 @@ impl Held {
                 self.has_output()
             }
             Meaning::End | Meaning::Finish => true,
-            // What is not shown, it may have thought all the same.
+            // Hidden reasoning is content, too.
             _ if self.dialect == Dialect::Chat && self.has_output() => true,
             _ => !opening::is_opening(self.dialect, event, data),
         };
