@@ -4,10 +4,9 @@
 //! Without any of them, and in builds for development, which would be compiled anew with each commit, there
 //! is none.
 
-use std::env;
-use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::{env, fs};
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

@@ -349,8 +349,9 @@ impl std::error::Error for TooLarge {}
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     /// The raw events of `parts` and what is left over.
     fn split<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, Vec<u8>) {

@@ -1,16 +1,14 @@
 //! Resources after five hundred streams: immediately, and a minute later.
 
-use std::io;
-use std::thread;
 use std::time::Duration;
+use std::{io, thread};
 
 use crate::chat::{self, Pace, Text};
-use crate::client;
 use crate::proxy::Proxy;
 use crate::report::{Report, mebibytes};
 use crate::throughput::{self, Length, Pair, middle_of};
 use crate::watching::Plan;
-use crate::{Bench, MIB};
+use crate::{Bench, MIB, client};
 
 /// All streams are open at the same time: each lasts longer than opening them.
 const STREAMS: Plan = Plan {

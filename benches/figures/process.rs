@@ -1,9 +1,8 @@
 //! CPU time, resident memory and context switches of a process, from `/proc`.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io;
 use std::time::Duration;
+use std::{fs, io};
 
 /// One tick of `/proc/<pid>/stat`, proc(5): `USER_HZ` is 100 on every Linux that Rust builds for.
 const TICK: Duration = Duration::from_millis(10);

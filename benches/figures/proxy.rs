@@ -9,8 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::chat::{self, CLIENT_KEY, MODEL};
-use crate::client;
-use crate::process;
+use crate::{client, process};
 
 /// The usual soft limit of open files.
 const USUAL_DESCRIPTORS: u64 = 1024;

@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::chat::{self, Pace, Text};
-use crate::client;
 use crate::proxy::Proxy;
 use crate::report::{Report, mebibytes, median, micros, millis, quantile};
 use crate::watching::{Plan, Watched};
-use crate::{Bench, MIB};
+use crate::{Bench, MIB, client};
 
 /// 200 ms between two events on average.
 const FIVE_HUNDRED: Plan = Plan {

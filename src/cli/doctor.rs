@@ -12,11 +12,9 @@ use super::output::print;
 use super::{check, exit, load};
 use crate::colour::{self, Colour, PLAIN};
 use crate::config::{Config, Problem, Severity};
-use crate::credential;
 use crate::doctor::{self, Finding, Status, Surroundings};
-use crate::logs;
 use crate::provider::{Settings, Upstream, Variables};
-use crate::state_folder;
+use crate::{credential, logs, state_folder};
 
 pub fn run(config: Option<PathBuf>, json: bool, environment: &Environment) -> ExitCode {
     let findings = look(config, environment);

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::config::{Config, Problem, Strategy};
-use crate::credential::UpstreamKind;
-use crate::credential::{Credential, Exclusion, vendor_of};
+use crate::credential::{Credential, Exclusion, UpstreamKind, vendor_of};
 use crate::generation::payload_rules;
 use crate::provider::Action;
 use crate::routing::{Candidate, Catalog, ModelEntry};
@@ -303,9 +302,8 @@ fn idle(known: &Known<'_>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config;
-    use crate::credential;
     use crate::routing::CredentialIds;
+    use crate::{config, credential};
 
     const FILE: &str = "
 force-model-prefix: true

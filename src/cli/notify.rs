@@ -1,11 +1,10 @@
 //! Reports the state to the service manager by datagrams to `$NOTIFY_SOCKET` (sd_notify(3)).
 
-use std::env;
 use std::fmt::Display;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
+use std::{env, io};
 
 use rustix::time::{ClockId, clock_gettime};
 

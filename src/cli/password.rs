@@ -1,10 +1,9 @@
 //! `--password`: a secret on the command line, where other users of the machine can read it.
 
-use std::env;
-use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::{env, io};
 
 use super::output::complain;
 use super::request::Overrides;

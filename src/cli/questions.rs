@@ -3,16 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::check;
 use super::environment::Environment;
-use super::exit;
 use super::explain::{self, Known};
 use super::load::{self, Places};
 use super::output::{complain, print};
-use super::summary;
-use crate::config;
-use crate::credential;
+use super::{check, exit, summary};
 use crate::routing::{Catalog, CredentialIds};
+use crate::{config, credential};
 
 /// `--check`.
 pub fn check(

@@ -4,13 +4,12 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::check;
 use super::expand::{self, Lookup};
 use super::problem::{Place, Problem, Report};
-use super::read as document;
 use super::reader::Mapping;
 use super::settings::Config;
 use super::yaml::{self, Node, Value};
+use super::{check, read as document};
 
 /// Largest file that is read. A file with ten thousand keys has about 2 MiB.
 const FILE_BYTES: usize = 16 << 20;

@@ -2,7 +2,6 @@
 
 use super::expand::Lookup;
 use super::file;
-
 use super::secret::Secret;
 use super::settings::Config;
 use super::yaml::{self, Node, Value};

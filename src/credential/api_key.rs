@@ -3,13 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::config::{
-    Common, CompatEntry, Config, KeyEntry, ModelRow, Place, Problem, ProxySetting, Secret,
-    Severity, Tuning,
-};
-
-use super::catalog;
-use super::channel;
 use super::exclusion::Exclusion;
 use super::id::{Id, Ids, auth_index};
 use super::listing::{self, Listings};
@@ -17,6 +10,11 @@ use super::model::{self, Model, Repeats};
 use super::presented::Credential;
 use super::provider::Provider;
 use super::unlisted::Unlisted;
+use super::{catalog, channel};
+use crate::config::{
+    Common, CompatEntry, Config, KeyEntry, ModelRow, Place, Problem, ProxySetting, Secret,
+    Severity, Tuning,
+};
 
 /// All credentials of a configuration, in the order of their sections, with warnings.
 pub fn from_config(config: &Config) -> (Vec<Credential>, Vec<Problem>) {

@@ -1,12 +1,9 @@
 //! The models that the credential files of a channel offer: the built-in list, without `oauth-excluded-models`, and
 //! with the names of `oauth-model-alias`.
 
-use crate::config::{Config, OauthAlias, OauthExclusion, PerChannel, Place, Problem, Severity};
-
-use super::catalog;
-use super::exclusion;
 use super::model::{self, Model};
-use super::name;
+use super::{catalog, exclusion, name};
+use crate::config::{Config, OauthAlias, OauthExclusion, PerChannel, Place, Problem, Severity};
 
 /// The configuration of one channel.
 #[derive(Clone, Copy, Debug)]

@@ -15,7 +15,6 @@ mod provider;
 mod unlisted;
 mod upstream_kind;
 
-pub use crate::config::{HeaderValueSource, ProxySetting};
 pub use api_key::{exclusions, from_config, with_listings};
 pub use channel::Channel;
 pub use exclusion::Exclusion;
@@ -26,3 +25,5 @@ pub use presented::{Credential, Resolved};
 pub use provider::{Provider, is_chatgpt};
 pub use unlisted::{Unlisted, families, vendor_of};
 pub use upstream_kind::UpstreamKind;
+
+pub use crate::config::{HeaderValueSource, ProxySetting};

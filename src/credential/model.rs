@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::catalog::{Known, Section};
+use super::{exclusion, name};
 use crate::config::{self, ModelRow};
 use crate::reasoning::{Level, ReasoningSupport, Thinking};
-
-use super::catalog::{Known, Section};
-use super::exclusion;
-use super::name;
 
 /// A model that a credential offers, without the prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,13 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::config::{HeaderValueSource, ProxySetting, Secret};
-use crate::wire::Dialect;
-
 use super::model::Model;
 use super::name;
 use super::provider::{Provider, is_chatgpt};
 use super::unlisted::Unlisted;
+use crate::config::{HeaderValueSource, ProxySetting, Secret};
+use crate::wire::Dialect;
 
 /// A credential.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,11 +29,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use cache::PromptCache;
 use kept::KeptAnswers;
 pub use models::Listing;
+use parking_lot::Mutex;
 use record::Records;
 pub use record::{Outcome, Record};
 pub use script::{Ending, Gate, Manner, Script, Step};

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use super::Shared;
 use super::ask::Ask;
 use super::cache::Hit;
 use super::http::{Connection, Request};
@@ -16,7 +15,7 @@ use super::record::{Outcome, Record};
 use super::reply::Reply;
 use super::script::{Ending, Gate, Manner, Step};
 use super::target::{Action, Dialect, Streaming, Target};
-use super::{chat, gemini, messages, models, responses};
+use super::{Shared, chat, gemini, messages, models, responses};
 
 /// Time between two looks at a gate.
 const GATE_CHECK: Duration = Duration::from_millis(5);

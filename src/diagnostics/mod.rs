@@ -5,17 +5,14 @@
 
 mod pages;
 
-use std::io;
-use std::mem;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-
-use rustix::net::Shutdown;
-use tiny_http::{Header, Method, Request, Response, Server};
+use std::{io, mem, thread};
 
 use pages::Page;
+use rustix::net::Shutdown;
+use tiny_http::{Header, Method, Request, Response, Server};
 
 /// Stack of the thread of one request, bytes.
 const STACK: usize = 256 * 1024;

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::Mutex;
 
 use crate::config::Config;
-use crate::credential::Credential;
-use crate::credential::UpstreamKind;
+use crate::credential::{Credential, UpstreamKind};
 use crate::exchange::Waiter;
 use crate::failure::Failure;
 use crate::provider::models::{List, date};

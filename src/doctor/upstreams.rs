@@ -3,8 +3,7 @@
 use super::asking::Answered;
 use super::{Finding, Status};
 use crate::config::{Config, ProxySetting};
-use crate::credential::Credential;
-use crate::credential::UpstreamKind;
+use crate::credential::{Credential, UpstreamKind};
 use crate::failure::{Failure, FailureKind};
 use crate::provider::models::{List, has_list};
 use crate::wire::problem::{self, ErrorStatus};

@@ -6,8 +6,7 @@ use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::counters::InFlight;
-use super::counters::Place;
+use super::counters::{InFlight, Place};
 use super::framing::request::RequestHead;
 use super::output::Output;
 use super::queue::Permit;

@@ -14,14 +14,11 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use super::connection::{Afterwards, Connection, Pending, Phase};
-use super::counters::Addresses;
-use super::counters::Requests;
+use super::counters::{Addresses, Requests};
 use super::limits::Limits;
 use super::poller::{Interest, Poller};
-use super::queue::MemoryQueue;
-use super::queue::{Entry, Permit, Queue};
-use super::refusal::Refusal;
-use super::refusal::Refusals;
+use super::queue::{Entry, MemoryQueue, Permit, Queue};
+use super::refusal::{Refusal, Refusals};
 use super::responder::Responder;
 use super::service::Service;
 use super::table::Table;

@@ -2,8 +2,7 @@
 
 use std::io;
 
-use super::framing::Body;
-use super::framing::response;
+use super::framing::{Body, response};
 use crate::chunked::Decoder;
 
 /// The longest head of an answer, bytes.

@@ -27,6 +27,7 @@ mod threads;
 mod tls;
 mod watching;
 
+use core::Core;
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::AsFd;
@@ -37,22 +38,19 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use parking_lot::Mutex;
-
-use crate::budget::Budget;
-use core::Core;
-use counters::Addresses;
-use counters::Requests;
+use counters::{Addresses, Requests};
 pub use limits::Limits;
+use parking_lot::Mutex;
 use poller::{Interest, Poller};
-use queue::MemoryQueue;
-use queue::Queue;
+use queue::{MemoryQueue, Queue};
 pub use refusal::Refusal;
 use refusal::Refusals;
 pub use service::Service;
 use table::Table;
 use threads::Threads;
 pub use tls::{Identity, IdentityError, is_valid_at};
+
+use crate::budget::Budget;
 
 /// How long a stopping edge waits for its threads.
 const ENDING: Duration = Duration::from_secs(10);

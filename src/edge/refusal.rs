@@ -1,9 +1,8 @@
 //! Errors that the edge answers itself, and their counts.
 
-use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::{fmt, io};
 
 use crate::logs::PerSecond;
 

@@ -1,10 +1,9 @@
 //! A client's connection with or without TLS. It never blocks.
 
-use std::fmt;
-use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::{fmt, io};
 
 use super::socket::{self, Received};
 use super::tls::Session;

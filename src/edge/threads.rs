@@ -1,11 +1,10 @@
 //! The threads that wait for connections and serve them. A thread is started when no other one waits, and ends when it is
 //! idle.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Duration;
+use std::{io, thread};
 
 use parking_lot::{Condvar, Mutex};
 

@@ -1,11 +1,10 @@
 //! Waits for an upstream and the client at the same time, with one `poll(2)`.
 
 use std::cell::{Cell, RefCell};
-use std::fmt;
-use std::io;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+use std::{fmt, io};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 

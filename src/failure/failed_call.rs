@@ -1,9 +1,8 @@
 //! How an upstream call fails. The consequences are decided elsewhere.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::io;
 use std::time::{Duration, SystemTime};
+use std::{fmt, io};
 
 use super::headers::Headers;
 use super::hint;

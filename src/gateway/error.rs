@@ -1,7 +1,6 @@
 //! Why a gateway does not start.
 
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
 use crate::edge::IdentityError;
 

@@ -1,15 +1,16 @@
 //! The sockets of a gateway, and the service behind them.
 
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+
 use super::error::StartError;
 use super::serve::Ticket;
 use super::server::Server;
 use crate::config::Config;
 use crate::edge::{Refusal, Service, listener};
 use crate::exchange::{Admission, Client, Head, Request};
-use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::rc::Rc;
-use std::sync::Arc;
 
 /// Binds the hosts. The first must be available; others are optional.
 pub fn listen(config: &Config) -> Result<Vec<TcpListener>, StartError> {

@@ -14,6 +14,19 @@ mod serve;
 mod server;
 mod tasks;
 
+use std::io;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use debug::Debug;
+pub use error::StartError;
+use listen::{EdgeService, listen};
+use model_lists::ModelLists;
+use parking_lot::Mutex;
+pub use running::Running;
+use server::{Server, ServerOptions};
+
 use crate::budget::Budget;
 use crate::capacity::Capacity;
 use crate::config::{self, Config};
@@ -22,18 +35,6 @@ use crate::generation::hooks::{Filter, Observer};
 use crate::janitor::{Janitor, Task};
 use crate::logs::{self, Surroundings};
 use crate::provider::Variables;
-use debug::Debug;
-use listen::{EdgeService, listen};
-use model_lists::ModelLists;
-use parking_lot::Mutex;
-use server::{Server, ServerOptions};
-use std::io;
-use std::net::TcpListener;
-use std::path::PathBuf;
-use std::sync::Arc;
-
-pub use error::StartError;
-pub use running::Running;
 
 /// A gateway that has not been started.
 pub struct Gateway {

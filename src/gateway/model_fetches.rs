@@ -1,16 +1,18 @@
 //! Fetching the lists of models that are due.
 
-use super::model_lists::{Fetched, ModelLists, filled};
-use super::server::Server;
-use crate::credential::Credential;
-use crate::generation::snapshot::Snapshot;
-use crate::provider::Target;
-use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::model_lists::{Fetched, ModelLists, filled};
+use super::server::Server;
+use crate::credential::Credential;
+use crate::generation::snapshot::Snapshot;
+use crate::provider::Target;
 
 /// Lists that are fetched concurrently.
 const TOGETHER: usize = 4;

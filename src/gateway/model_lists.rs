@@ -13,14 +13,12 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::saved_file::read;
-use crate::atomic_file;
-use crate::credential::UpstreamKind;
-use crate::credential::{Credential, Listed, Listings};
+use crate::credential::{Credential, Listed, Listings, UpstreamKind};
 use crate::exchange::Waiter;
 use crate::failure::{Failure, FailureKind};
 use crate::generation::snapshot::Snapshot;
 use crate::provider::models::{self, List};
-use crate::state_folder;
+use crate::{atomic_file, state_folder};
 
 /// How often due lists are checked for.
 pub const LOOK: Duration = Duration::from_secs(1);

@@ -1,13 +1,14 @@
 //! Replacing the configuration while requests run.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
 use super::server::{Server, warn_of};
 use crate::config::{self, Config};
 use crate::credential::Credential;
 use crate::generation::snapshot::Snapshot;
 use crate::http::client_key::{self};
 use crate::session::bindings::CredentialId;
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 impl Server {
     /// Serves new requests with `config`; running requests keep their snapshot.

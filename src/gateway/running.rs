@@ -1,5 +1,11 @@
 //! A gateway at work.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
 use super::debug::Debug;
 use super::listen::EdgeService;
 use super::server::Server;
@@ -7,10 +13,6 @@ use crate::config::{self, Config};
 use crate::edge::{Edge, Identity};
 use crate::janitor::Janitor;
 use crate::usage;
-use parking_lot::Mutex;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// A running gateway. Dropping it stops it at once.
 pub struct Running {

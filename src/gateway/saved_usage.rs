@@ -1,8 +1,7 @@
 //! Saves usage statistics across restarts (`usage-statistics-file`).
 
-use std::fs;
-use std::io;
 use std::time::{Duration, SystemTime};
+use std::{fs, io};
 
 use super::saved_file::{LARGEST, read};
 use super::server::Server;

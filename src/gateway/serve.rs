@@ -1,5 +1,12 @@
 //! Requests: admitted by their head, answered by the gateway itself or by an upstream.
 
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::server::Server;
 use crate::config::Secret;
 use crate::exchange::{self, Admission, Head, Request, Waiter, Writer};
@@ -18,12 +25,6 @@ use crate::logs::request_id::RequestId;
 use crate::logs::request_log::{self, Policy, ResponseCapture};
 use crate::wire::Dialect;
 use crate::wire::problem::{ErrorStatus, Problem};
-use std::io::{self, Write};
-use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// What the server found in the head of an admitted request.
 pub struct Ticket {

@@ -1,5 +1,13 @@
 //! The state of a running gateway.
 
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+
 use super::model_lists::ModelLists;
 use super::saved_file::Written;
 use crate::budget::Budget;
@@ -14,12 +22,6 @@ use crate::routing::State;
 use crate::stored::{Bounds, Store};
 use crate::time::Timestamp;
 use crate::usage::Statistics;
-use arc_swap::ArcSwap;
-use parking_lot::Mutex;
-use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// The options of a server.
 pub struct ServerOptions {

@@ -1,13 +1,13 @@
 //! What the janitor does for the gateway.
 
-use super::model_lists;
-use super::saved_usage;
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::server::Server;
+use super::{model_lists, saved_usage};
 use crate::budget::Budget;
 use crate::heap;
 use crate::janitor::Task;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// How often sessions are written to their file.
 const WRITE_INTERVAL: Duration = Duration::from_secs(60);

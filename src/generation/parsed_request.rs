@@ -6,8 +6,7 @@ use std::sync::LazyLock;
 use memchr::memmem::{self, Finder};
 
 use super::operation::Operation;
-use crate::config::AffinityMode;
-use crate::config::Routing;
+use crate::config::{AffinityMode, Routing};
 use crate::exchange::Headers;
 use crate::json::Span;
 use crate::provider::Action;

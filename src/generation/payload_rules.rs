@@ -3,8 +3,7 @@
 use std::collections::HashSet;
 
 use crate::config::{Config, Place, Problem, Severity};
-use crate::credential::UpstreamKind;
-use crate::credential::{Provider, families};
+use crate::credential::{Provider, UpstreamKind, families};
 use crate::payload::{self, Protocol};
 use crate::provider::Action;
 use crate::routing::Catalog;

@@ -8,8 +8,9 @@ use super::inbound::{BodyState, Inbound};
 use super::snapshot::Snapshot;
 use crate::budget::Budget;
 use crate::logs::request_id::RequestId;
-use crate::logs::request_log::{self, CapturedResponse, CurrentRequest, Policy};
-use crate::logs::request_log::{LoggedRequest, RequestBody, ResponseCapture};
+use crate::logs::request_log::{
+    self, CapturedResponse, CurrentRequest, LoggedRequest, Policy, RequestBody, ResponseCapture,
+};
 
 /// The lowest status of an error.
 const FAILED: u16 = 400;

@@ -227,8 +227,9 @@ impl Write for HeadWriter<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     type Headers = Vec<(String, String)>;
 

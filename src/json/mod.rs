@@ -9,13 +9,13 @@ mod splice;
 mod string;
 mod value;
 
+use std::fmt;
+
 pub use members::{Member, members};
 pub use scanner::{Oddities, Scanner};
 pub use splice::Splice;
 pub use string::Text;
 pub use value::Value;
-
-use std::fmt;
 
 /// A half-open range of byte offsets into a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,9 +5,8 @@
 //! skipped by [`Scanner::value`], to any depth.
 
 use super::nesting::Nesting;
-use super::runs;
 use super::value::{Placed, Value};
-use super::{Invalid, Span, Text};
+use super::{Invalid, Span, Text, runs};
 
 /// A position in a text. A copy of it looks ahead.
 #[derive(Clone, Debug)]

@@ -89,8 +89,9 @@ impl Random {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::collections::HashSet;
+
+    use super::*;
 
     #[test]
     fn bytes_become_hex_digits() {

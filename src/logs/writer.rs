@@ -1,12 +1,11 @@
 //! The queue between the threads that log and the thread that writes. Output that blocks, such as a full pipe or a
 //! stalled disk, blocks that thread only and no request.
 
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use crossbeam_channel::{Receiver, RecvError, Sender, TrySendError, bounded};
 

@@ -4,11 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::edit;
 use super::path::Path;
-use super::read;
 use super::rules::{Condition, Edit, Protocol, Request, Row, Rule, Rules};
-use super::spelling;
+use super::{edit, read, spelling};
 
 /// The rules that concern a request, each with its rows that do.
 #[derive(Debug, Default)]

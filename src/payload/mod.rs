@@ -11,12 +11,13 @@ mod read;
 mod rules;
 mod spelling;
 
-pub use crate::glob::Glob;
 pub use apply::Selected;
 pub use edit::{delete, set};
 pub use path::{NotAPath, Path};
 pub use read::{exists, get};
 pub use rules::{Condition, Edit, Protocol, Request, Row, Rule, Rules, Section};
+
+pub use crate::glob::Glob;
 
 #[cfg(test)]
 mod tests;

@@ -12,16 +12,14 @@ use http::header::{
 };
 use http::{Method, Uri};
 
-use super::call_failure;
 use super::net::{self, CallError, Network, Origin, Settings, Stage};
 use super::request::Request;
 use super::target::{Action, Call};
-use super::{claude, codex, compat, compressed, gemini, presented, vertex};
+use super::{call_failure, claude, codex, compat, compressed, gemini, presented, vertex};
 use crate::content_encoding::ContentEncoding;
 use crate::credential::UpstreamKind;
 use crate::exchange::{Interruption, Waiter};
-use crate::failure::Headers;
-use crate::failure::{ERROR_BODY, Failure, FailureKind};
+use crate::failure::{ERROR_BODY, Failure, FailureKind, Headers};
 use crate::json::Splice;
 use crate::logs;
 use crate::redaction::Redaction;

@@ -6,8 +6,7 @@ use super::headers::CallHeaders;
 use super::request::{self, Request};
 use super::target::{Action, Call};
 use super::url;
-use crate::failure::Failure;
-use crate::failure::Headers;
+use crate::failure::{Failure, Headers};
 use crate::json::Splice;
 
 pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {

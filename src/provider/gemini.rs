@@ -6,8 +6,7 @@ use super::headers::CallHeaders;
 use super::request::{self, Request};
 use super::target::{Action, Call};
 use super::url;
-use crate::failure::Failure;
-use crate::failure::Headers;
+use crate::failure::{Failure, Headers};
 use crate::json::Splice;
 
 const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");

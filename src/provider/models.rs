@@ -13,11 +13,9 @@ use serde_json::Value;
 use super::call::Upstream;
 use super::target::{Call, Target};
 use super::url;
-use crate::credential::UpstreamKind;
-use crate::credential::{Listed, is_chatgpt};
+use crate::credential::{Listed, UpstreamKind, is_chatgpt};
 use crate::exchange::Waiter;
-use crate::failure::Headers;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind, Headers};
 use crate::time;
 
 /// The most bytes of a page. The longest known lists have a few hundred KiB.

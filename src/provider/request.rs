@@ -6,8 +6,7 @@ use http::Uri;
 use memchr::memmem;
 
 use super::target::Call;
-use crate::failure::Failure;
-use crate::failure::Headers;
+use crate::failure::{Failure, Headers};
 use crate::json::{self, Member, Splice};
 
 /// The request that a kind of upstream makes of a [`Call`].

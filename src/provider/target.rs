@@ -3,8 +3,7 @@
 use http::Method;
 
 use crate::config::{self, Config, Secret};
-use crate::credential::Credential;
-use crate::credential::UpstreamKind;
+use crate::credential::{Credential, UpstreamKind};
 use crate::exchange::Waiter;
 use crate::json::Span;
 

@@ -15,10 +15,9 @@ use std::fmt;
 use std::io::Write;
 use std::sync::OnceLock;
 
-use zeroize::Zeroizing;
-
 use needle::{Haystack, Needle};
 pub use writer::Redacting;
+use zeroize::Zeroizing;
 
 /// What stands in the place of a secret for those who are not to know which.
 pub const MASK: &str = "[redacted]";

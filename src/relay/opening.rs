@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 use super::source::{error_of, silent};
 use crate::failure::{Failure, FailureKind, Headers};
 use crate::sse::Event;
-use crate::wire::Dialect;
 use crate::wire::event::{self, Meaning};
-use crate::wire::opening;
 use crate::wire::usage::Meter;
+use crate::wire::{Dialect, opening};
 
 /// Bytes of comments before the first payload that are passed on; what is more is dropped.
 const LEAD: usize = 16 * 1024;

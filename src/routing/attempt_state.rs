@@ -3,7 +3,6 @@
 use super::catalog::{Candidate, UpstreamModel};
 use crate::credential::Credential;
 use crate::failure::{Class, Fault, Scope};
-
 use crate::session::decision::Decision;
 use crate::session::names::Id;
 

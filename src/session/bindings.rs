@@ -8,17 +8,16 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
+pub use copies::{Copied, Copies};
+use held::Held;
 use slab::Slab;
 
+pub use super::load::CredentialId;
 use super::load::Loads;
 use super::name::{Client, Mark, Name};
 use super::names::{Id, Meant};
 use super::prefix::Prefix;
 use super::shares::Shares;
-use held::Held;
-
-pub use super::load::CredentialId;
-pub use copies::{Copied, Copies};
 
 /// How many sessions are remembered; beyond it the least recently used of the client that has the most of them is
 /// forgotten.

@@ -8,11 +8,12 @@ mod walk;
 
 use std::borrow::Cow;
 
+use conversation::{CHAT, GEMINI, RESPONSES, element, parts, system};
+use walk::{Result, Seen, each, fields};
+
 use super::prefix::{Digest, Turns};
 use super::texts::{Beginning, Heard};
 use crate::json::{Scanner, Span, Text, Value};
-use conversation::{CHAT, GEMINI, RESPONSES, element, parts, system};
-use walk::{Result, Seen, each, fields};
 
 /// What a request body says, as far as the gateway needs to know.
 #[derive(Clone, Debug, Default)]

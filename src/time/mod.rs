@@ -7,12 +7,12 @@ mod zone;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+pub use duration::duration;
 use httpdate::HttpDate;
-use jiff::{SignedDuration, civil::DateTime};
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
-
-pub use duration::duration;
 pub use timestamp::Timestamp;
 pub use zone::until_pacific_midnight;
 

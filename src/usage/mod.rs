@@ -10,10 +10,9 @@ mod tokens;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use parking_lot::Mutex;
-
 use ledger::Ledger;
 pub use ledger::{Merged, Names};
+use parking_lot::Mutex;
 use snapshot::Document;
 pub use snapshot::{Api, Detail, Model, Requests, Snapshot};
 pub use tokens::Tokens;

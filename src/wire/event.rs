@@ -6,12 +6,11 @@ use std::sync::LazyLock;
 use memchr::memmem::{self, Finder};
 use serde::Deserialize;
 
-use super::Dialect;
-use super::choice_error;
 pub use super::choices::Choices;
 use super::choices::{FINISH_CHAT, FINISH_GEMINI, finishes};
 pub use super::error_status::{error_object, error_status};
 use super::needle::{Needle, has_text, is_nonempty_text};
+use super::{Dialect, choice_error};
 use crate::json::{self, Scanner, Span};
 use crate::sse::Event;
 

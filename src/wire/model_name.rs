@@ -97,8 +97,9 @@ impl std::error::Error for InvalidName {}
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn suffix_is_cut_at_the_last_parenthesis() {

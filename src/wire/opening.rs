@@ -8,8 +8,7 @@
 use memchr::memmem;
 use serde_json::Value;
 
-use super::Dialect;
-use super::event;
+use super::{Dialect, event};
 use crate::sse::Event;
 
 /// The keys of a chat's delta that are not content.

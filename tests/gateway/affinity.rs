@@ -1,10 +1,12 @@
 //! What makes requests belong to one session.
 
-use super::harness::{Dialect, Options, Setup, configuration};
-use super::routing::session;
+use std::collections::{BTreeMap, BTreeSet};
+
 use holdfast::unversioned::demo::{Script, Step, Upstreams};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+
+use super::harness::{Dialect, Options, Setup, configuration};
+use super::routing::session;
 
 #[test]
 fn conversations_without_id_branch_where_they_differ() {

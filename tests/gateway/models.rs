@@ -1,10 +1,10 @@
 //! Settings of single models.
 
+use holdfast::unversioned::demo::Upstreams;
 use serde_json::{Value, json};
 
 use super::client::Answer;
 use super::harness::{KEY, Setup};
-use holdfast::unversioned::demo::Upstreams;
 
 const CLAUDE: &str = "/v1/messages";
 const CHAT: &str = "/v1/chat/completions";

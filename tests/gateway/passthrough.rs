@@ -1,9 +1,9 @@
 //! Requests and answers within one dialect are passed on unchanged.
 
+use holdfast::unversioned::demo::Upstreams;
 use serde_json::{Value, json};
 
 use super::harness::{ALL, Dialect, Options, Setup, configuration};
-use holdfast::unversioned::demo::Upstreams;
 
 #[test]
 fn only_the_model_name_is_changed_in_requests() {

@@ -1,11 +1,13 @@
 //! Routing while credentials fail, recover and are removed.
 
-use super::harness::{ALL, Dialect, Options, PATIENCE, Setup};
-use holdfast::unversioned::demo::{Ending, Manner, Record, Script, Step};
-use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
+
+use holdfast::unversioned::demo::{Ending, Manner, Record, Script, Step};
+use serde_json::{Value, json};
+
+use super::harness::{ALL, Dialect, Options, PATIENCE, Setup};
 
 fn status_with(status: u16, body: &Value) -> Step {
     Step::Status {

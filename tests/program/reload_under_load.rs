@@ -2,12 +2,11 @@
 //!
 //! Some seconds in every run of the tests; `HOLDFAST_RELOAD_SECONDS` asks for more.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use holdfast::unversioned::demo::{Script, Step, Upstreams};
 

@@ -38,11 +38,11 @@ fn without_the_feature_every_encoding_is_unknown() {
 
 #[cfg(feature = "compression")]
 mod built {
-    use super::*;
-
     use flate2::Compression;
     use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
     use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+
+    use super::*;
 
     const PLAIN: &str = r#"{"id":"1","choices":[{"message":{"content":"hello"}}]}"#;
 

@@ -32,6 +32,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use harness::*;
 use holdfast::config::Secret;
 use holdfast::unversioned::credential::UpstreamKind;
 use holdfast::unversioned::exchange::Waiter;
@@ -45,5 +46,3 @@ use holdfast::unversioned::relay::{
 };
 use holdfast::unversioned::sse::MAX_EVENT;
 use holdfast::unversioned::wire::Dialect;
-
-use harness::*;

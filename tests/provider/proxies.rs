@@ -1,10 +1,10 @@
 //! Calls through proxies.
 
-use crate::tls::{Authority, in_front_of};
-use crate::*;
-
 use holdfast::unversioned::credential;
 use holdfast::unversioned::provider::Variables;
+
+use crate::tls::{Authority, in_front_of};
+use crate::*;
 
 /// Passes bytes both ways until either side ends.
 fn pass(client: TcpStream, server: TcpStream) {

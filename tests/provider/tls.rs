@@ -1,12 +1,13 @@
 //! Upstreams with TLS.
 
-use crate::*;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use holdfast::unversioned::provider::Variables;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+use crate::*;
 
 /// Puts TLS in front of an upstream. Returns the URL and the certificate.
 pub fn in_front_of(target: SocketAddr) -> (String, Vec<u8>) {

@@ -24,11 +24,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, Once};
 
-use holdfast::{Gateway, Running, config};
-use log::kv::{self, Key, Value, VisitSource};
-
 use client::{Answer, Client};
 use forms::{Hidden, forms};
+use holdfast::{Gateway, Running, config};
+use log::kv::{self, Key, Value, VisitSource};
 use upstream::{Echo, Upstream};
 
 const CLIENT_KEY: &str = "client-key-of-the-tests";

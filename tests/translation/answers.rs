@@ -2,8 +2,9 @@
 
 use holdfast::unversioned::translate::neutral::answer::{Answer, Block};
 use holdfast::unversioned::translate::neutral::ids::Mint;
-use holdfast::unversioned::translate::{self, State, Stream, TranslationContext};
-use holdfast::unversioned::translate::{chat, gemini, messages, responses};
+use holdfast::unversioned::translate::{
+    self, State, Stream, TranslationContext, chat, gemini, messages, responses,
+};
 use holdfast::unversioned::wire::Dialect;
 use holdfast::unversioned::wire::usage::{Meter, Usage};
 use serde_json::{Map, Value};

@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::fixtures::translated;
-use super::grammar::{self, requests::check};
+use super::grammar::requests::check;
+use super::grammar::{self};
 use super::round_trips::write;
 
 /// What a turn of the tests consists of; results say the name of the tool or do not.

@@ -1,11 +1,12 @@
 //! Tools that vendors run themselves, and the pieces of their results.
 
-use super::calls::{after_call, answer};
-use super::fixtures::translated;
-use super::tools::{asked, others, sent};
 use holdfast::unversioned::translate::{self};
 use holdfast::unversioned::wire::Dialect;
 use serde_json::{Value, json};
+
+use super::calls::{after_call, answer};
+use super::fixtures::translated;
+use super::tools::{asked, others, sent};
 
 /// Tools of vendors: of whom, how they are defined, what they are called where they are left out, and the upstreams
 /// that have them.

@@ -1,13 +1,12 @@
 //! A request that a dialect has written says, when it is read again, all that this dialect can say.
 
-use holdfast::unversioned::translate::ChatQuirks;
 use holdfast::unversioned::translate::neutral::capabilities::{Feature, Support, support};
 use holdfast::unversioned::translate::neutral::names::Names;
 use holdfast::unversioned::translate::neutral::{
     JsonBody, Output, Part, Request, Role, Sampling, Source, Text, Tool, ToolCall, ToolChoice,
     ToolResult, Turn,
 };
-use holdfast::unversioned::translate::{chat, gemini, messages, responses};
+use holdfast::unversioned::translate::{ChatQuirks, chat, gemini, messages, responses};
 use holdfast::unversioned::wire::Dialect;
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -1,13 +1,14 @@
 //! What one dialect knows of tools and another does not.
 
-use super::calls::{after_call, answer, shown, unchecked};
-use super::fixtures::translated;
-use super::grammar::requests::check;
 use holdfast::unversioned::translate::{
     self, ChatQuirks, CustomTools, Form, Translated, TranslationInput,
 };
 use holdfast::unversioned::wire::Dialect;
 use serde_json::{Value, json};
+
+use super::calls::{after_call, answer, shown, unchecked};
+use super::fixtures::translated;
+use super::grammar::requests::check;
 
 const PATCH: &str = "*** Begin Patch\n*** End Patch";
 

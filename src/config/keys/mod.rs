@@ -10,10 +10,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::settings::Config;
-use super::show::Shown;
 pub use table::GROUPS;
 use table::{BLOCKS, ENTRY, KEYED, RULE};
+
+use super::settings::Config;
+use super::show::Shown;
 
 /// Blocks whose entries are credentials: those are compared by what they are, not by their position.
 pub const CREDENTIALS: [&str; 5] = [

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Change, Key, Kind, Kind::*, Standing};
+use super::Kind::*;
+use super::{Change, Key, Kind, Standing};
 use crate::config::settings::{AffinityMode, Config, LogFormat, Strategy};
 use crate::config::show::{Show, Shown, plain};
 use crate::config::word::Word as _;

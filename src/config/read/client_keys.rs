@@ -2,8 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::files;
-use super::key_check;
+use super::{files, key_check};
 use crate::config::client_keys::{ClientKeys, is_loopback};
 use crate::config::reader::{Field, Mapping};
 use crate::config::secret::Secret;

@@ -18,6 +18,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use client_keys::are_written;
+use credentials::Block;
+
 use super::client_keys::is_loopback;
 use super::problem::Report;
 use super::reader::{Field, Mapping};
@@ -26,8 +29,6 @@ use super::settings::{
     CodexDefaults, Config, Google, HeaderDefault, Limits, Logs, Routing, Tls, UsageStatistics,
 };
 use super::url::ProxySetting;
-pub use client_keys::are_written;
-use credentials::Block;
 
 /// The longest cooldown, in seconds: a day.
 const MAX_COOLDOWN: i64 = 24 * 3600;

@@ -1,17 +1,14 @@
 //! The certificate and key of the gateway.
 
-use std::fmt;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fmt, fs, io};
 
-use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{Error, InconsistentKeys};
+use rustls::{Error, InconsistentKeys, ServerConfig};
 use zeroize::Zeroizing;
 
 use crate::time::TlsClock;

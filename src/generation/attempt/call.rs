@@ -2,11 +2,10 @@
 
 use super::context::Attempt;
 use crate::failure::{Failure, FailureKind};
-use crate::logs;
 use crate::provider::{Answer, Call};
 use crate::relay::{self, ExpectedAnswer};
-use crate::translate;
 use crate::wire::signatures;
+use crate::{logs, translate};
 
 impl Attempt<'_> {
     /// Calls the upstream. If it refuses the conversation's reasoning signatures, for example those of another credential,

@@ -6,15 +6,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::context::{Attempt, Opening};
 use crate::failure::{Failure, FailureKind};
-use crate::json;
 use crate::provider::{Action, Answer, Call};
 use crate::relay::{self, Opened, Whole};
 use crate::session::name::Client;
 use crate::stored::sealed::Sealer;
 use crate::stored::summary::{self, Compacted};
 use crate::stored::{Item, reference};
-use crate::translate;
 use crate::wire::Dialect;
+use crate::{json, translate};
 
 /// Bytes that the summary instructions add to a request.
 const INSTRUCTIONS: usize = 4 * 1024;

@@ -6,12 +6,11 @@ use super::context::Attempt;
 use crate::credential::UpstreamKind;
 use crate::failure::{Failure, FailureKind};
 use crate::generation::payload_rules::protocol;
-use crate::json;
 use crate::payload::{self, Path, Protocol, Request, Selected};
 use crate::provider::{Action, Answer, Call, codex};
-use crate::reasoning;
 use crate::wire::Dialect;
 use crate::wire::model_name::ModelName;
+use crate::{json, reasoning};
 
 impl Attempt<'_> {
     /// The rules that match the attempt.

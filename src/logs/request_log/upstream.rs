@@ -2,9 +2,8 @@
 
 use std::io::{self, Read};
 
-use super::current;
-use super::sections;
 use super::upstream_log::{CallIdentity, UpstreamLog};
+use super::{current, sections};
 
 /// Whether requests to upstreams and their responses are logged.
 pub fn is_logged() -> bool {

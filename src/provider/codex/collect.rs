@@ -7,8 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::budget::Budget;
-use crate::failure::Headers;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind, Headers};
 use crate::sse::Splitter;
 use crate::wire::event;
 use crate::wire::output_items::OutputItems;

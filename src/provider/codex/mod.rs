@@ -7,7 +7,6 @@
 mod collect;
 
 pub use collect::collect;
-
 use http::header::HeaderName;
 
 use super::headers::CallHeaders;
@@ -15,8 +14,7 @@ use super::request::{self, Request};
 use super::target::{Action, Call, Stored};
 use super::url;
 use crate::credential::is_chatgpt;
-use crate::failure::Failure;
-use crate::failure::Headers;
+use crate::failure::{Failure, Headers};
 use crate::json::{Member, Splice};
 
 const SESSION_ID: HeaderName = HeaderName::from_static("session_id");

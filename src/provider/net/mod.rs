@@ -22,23 +22,22 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use body::Body;
+use dial::Dial;
+use environment::Environment;
+pub use environment::Variables;
 use http::Uri;
+use http11::Limits;
+pub use http11::request;
+pub use pool::Origin;
+use pool::{Name, Pool};
+use resolve::Lookup;
+pub use settings::Settings;
+use trust::{System, Trust};
 
 use super::target::ProxySetting;
 use crate::exchange::Waiter;
 use crate::failure::Headers;
-use body::Body;
-use dial::Dial;
-use environment::Environment;
-use http11::Limits;
-use pool::{Name, Pool};
-use resolve::Lookup;
-use trust::{System, Trust};
-
-pub use environment::Variables;
-pub use http11::request;
-pub use pool::Origin;
-pub use settings::Settings;
 
 /// The network: resolver, pool and TLS configuration.
 pub struct Network {

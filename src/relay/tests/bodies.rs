@@ -1,5 +1,7 @@
 //! Answers in another form than was asked for, and long ones.
 
+use serde_json::{Value, json};
+
 use super::support::*;
 use crate::budget::Budget;
 use crate::failure::{FailureKind, Headers};
@@ -7,7 +9,6 @@ use crate::provider::Answer;
 use crate::relay::*;
 use crate::translate::{Stream, TranslationContext};
 use crate::wire::Dialect::{self, Chat, Gemini, Responses};
-use serde_json::{Value, json};
 
 #[test]
 fn what_a_translated_stream_keeps_is_counted() {

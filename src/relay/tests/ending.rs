@@ -1,5 +1,10 @@
 //! The end of an answer: who is told of it, and what comes behind it.
 
+use std::cell::Cell;
+use std::io::{self, Cursor, Read};
+
+use serde_json::{Value, json};
+
 use super::support::*;
 use crate::budget::Budget;
 use crate::exchange::Waiter;
@@ -7,9 +12,6 @@ use crate::provider::Answer;
 use crate::relay::*;
 use crate::translate::{Stream, TranslationContext};
 use crate::wire::Dialect::{self, Chat, Gemini, Messages, Responses};
-use serde_json::{Value, json};
-use std::cell::Cell;
-use std::io::{self, Cursor, Read};
 
 #[test]
 fn all_is_settled_before_the_client_knows_the_end() {

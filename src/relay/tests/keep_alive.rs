@@ -1,14 +1,16 @@
 //! What keeps a stream alive while its upstream is silent.
 
+use std::collections::VecDeque;
+use std::io::{self, Cursor, Read};
+
+use serde_json::Value;
+
 use super::support::*;
 use crate::budget::Budget;
 use crate::provider::Answer;
 use crate::relay::*;
 use crate::translate::{Stream, TranslationContext};
 use crate::wire::Dialect::{self, Chat, Gemini, Messages, Responses};
-use serde_json::Value;
-use std::collections::VecDeque;
-use std::io::{self, Cursor, Read};
 
 #[test]
 fn comments_are_not_for_gemini_clients() {

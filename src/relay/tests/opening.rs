@@ -1,12 +1,13 @@
 //! What is no answer: bodies and streams that say nothing, errors within them.
 
+use serde_json::{Value, json};
+
 use super::support::*;
 use crate::budget::Budget;
 use crate::failure::FailureKind;
 use crate::relay::*;
 use crate::translate::{Stream, TranslationContext};
 use crate::wire::Dialect::{self, Chat, Gemini, Messages, Responses};
-use serde_json::{Value, json};
 
 #[test]
 fn an_answer_that_says_nothing_is_a_failure() {

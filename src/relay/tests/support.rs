@@ -1,5 +1,11 @@
 //! Answers of every dialect, and what becomes of them.
 
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io::{self, Cursor, Read, Write};
+
+use serde_json::{Value, json};
+
 use crate::budget::Budget;
 use crate::exchange::Waiter;
 use crate::failure::{Failure, Headers};
@@ -8,10 +14,6 @@ use crate::relay::*;
 use crate::sse::MAX_EVENT;
 use crate::translate::{Stream, TranslationContext};
 use crate::wire::Dialect::{self, Chat, Gemini, Messages, Responses};
-use serde_json::{Value, json};
-use std::cell::Cell;
-use std::collections::VecDeque;
-use std::io::{self, Cursor, Read, Write};
 
 pub(super) const STYLE: Style<'static> = Style {
     framing: Framing::Events,

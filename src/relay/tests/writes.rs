@@ -1,5 +1,9 @@
 //! How much of a stream goes out in one write.
 
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
+
 use super::support::*;
 use crate::budget::Budget;
 use crate::exchange::Waiter;
@@ -7,9 +11,6 @@ use crate::provider::Answer;
 use crate::relay::*;
 use crate::translate::{Stream, TranslationContext};
 use crate::wire::Dialect::Chat;
-use std::collections::VecDeque;
-use std::io::{self, Read, Write};
-use std::time::{Duration, Instant};
 
 /// Gives what has arrived without waiting; a wait for the next arrival ends as those of a socket do.
 struct Arrivals {

@@ -1,5 +1,8 @@
 //! A whole answer, from its first bytes to its end.
 
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
 use super::copy::Copy;
 use super::held::{Held, Long, Rest};
 use crate::budget::Budget;
@@ -10,8 +13,6 @@ use crate::relay::chunks::Chunks;
 use crate::relay::outcome::{Ended, OnEnd, Relayed};
 use crate::relay::source::{self};
 use crate::wire::usage::Usage;
-use std::io::{self, Read, Write};
-use std::sync::Arc;
 
 /// A body whose start, at least, has been read. Nothing has been written.
 pub struct Whole {

@@ -1,5 +1,7 @@
 //! A body on its way to the client.
 
+use std::io::{self, Read};
+
 use super::held::{Held, Long, PIECE};
 use crate::exchange::Interruption;
 use crate::failure::{Failure, Headers};
@@ -8,7 +10,6 @@ use crate::relay::outcome::{AnswerEnd, Ended, OnEnd, Relayed};
 use crate::relay::source::{self};
 use crate::wire::usage::{self};
 use crate::wire::{Dialect, event};
-use std::io::{self, Read};
 
 /// A body on its way.
 pub(super) struct Copy<'s> {

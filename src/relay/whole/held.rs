@@ -1,11 +1,12 @@
 //! The part of a body that is in memory, and what follows it.
 
+use std::io::{self, Read};
+
 use crate::budget::Reservation;
 use crate::failure::Failure;
 use crate::relay::expected::ExpectedAnswer;
 use crate::relay::extract::Extractor;
 use crate::wire::Dialect;
-use std::io::{self, Read};
 
 /// Bytes of one write, and the least reservation.
 pub(super) const PIECE: usize = 16 * 1024;

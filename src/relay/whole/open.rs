@@ -1,5 +1,10 @@
 //! Reading a body until it is known whether it is an answer.
 
+use std::io::{Cursor, Read};
+use std::sync::Arc;
+
+use serde::de::IgnoredAny;
+
 use super::body::Whole;
 use super::held::{Held, Long, Rest};
 use crate::budget::Reservation;
@@ -13,9 +18,6 @@ use crate::relay::rename::Rename;
 use crate::relay::source::{self, Begun, silent};
 use crate::wire::usage::{self, Usage};
 use crate::wire::{Dialect, event, opening};
-use serde::de::IgnoredAny;
-use std::io::{Cursor, Read};
-use std::sync::Arc;
 
 /// Bytes of a body that are held to recognise errors and usage.
 const HELD: usize = 1024 * 1024;

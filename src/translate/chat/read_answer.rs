@@ -4,9 +4,8 @@ use serde_json::{Map, Value};
 
 use super::read_choice::{ChoiceReader, Kind};
 use crate::json::fields::{Fields, object};
-use crate::translate::neutral::event;
 use crate::translate::neutral::ids::Mint;
-use crate::translate::neutral::{Event, Finish};
+use crate::translate::neutral::{Event, Finish, event};
 use crate::wire::choice_error;
 
 /// Reads the chunks of one answer.

@@ -1,9 +1,9 @@
 //! Web searches and citations in Gemini's grounding metadata, which follows the text.
 
-use crate::translate::neutral::BlockId;
 use serde_json::{Map, Value, json};
 
 use crate::json::fields::{Fields, object};
+use crate::translate::neutral::BlockId;
 use crate::translate::neutral::answer::{Block, Choice};
 use crate::translate::neutral::event::{Citation, Event};
 use crate::translate::neutral::search::{FoundPage, Search, TextOffsets, bytes, characters};

@@ -7,8 +7,7 @@ use super::partial_call::Partial;
 use crate::json::fields::{Fields, object};
 use crate::translate::neutral::ids::Mint;
 use crate::translate::neutral::search::TextOffsets;
-use crate::translate::neutral::{BlockId, event};
-use crate::translate::neutral::{Event, Family, Finish, Signature};
+use crate::translate::neutral::{BlockId, Event, Family, Finish, Signature, event};
 
 /// Reads the chunks of one answer.
 #[derive(Debug)]

@@ -4,14 +4,13 @@ use serde_json::{Value, json};
 
 use super::{marks, output_schema, write_blocks, write_tools};
 use crate::json::fields::set;
-use crate::translate::neutral::capabilities;
 use crate::translate::neutral::ids::UpstreamCallIds;
 use crate::translate::neutral::names::Names;
 use crate::translate::neutral::parts::output_instruction;
 use crate::translate::neutral::untranslatable::TOO_LARGE;
 use crate::translate::neutral::{
     Cache, Family, JsonBody, JsonList, Output, Part, Request, Role, Tier, Turn, Untranslatable,
-    ids, prefill, repair,
+    capabilities, ids, prefill, repair,
 };
 use crate::wire::Dialect;
 

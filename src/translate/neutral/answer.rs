@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::event::{BlockId, Citation};
-use super::event::{Event, Finish};
+use super::event::{BlockId, Citation, Event, Finish};
 use super::json_text::Json;
 use super::search::Search;
 use super::signature::Signature;

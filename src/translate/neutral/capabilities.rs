@@ -4,8 +4,7 @@
 //! refused, with its place in the client's body. The writers leave out what the table drops, the readers refuse what it
 //! refuses. Reasoning signatures have rules of their own; see [`super::signature`].
 
-use super::hosted::Common;
-use super::hosted::Hosted;
+use super::hosted::{Common, Hosted};
 use super::json_text::Json;
 use super::part::{Part, Text, ToolResult};
 use super::request::{Google, ImageShape, Output, Request, Tier, ToolChoice};

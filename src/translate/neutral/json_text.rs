@@ -1,7 +1,8 @@
 //! JSON that is passed on as text.
 
-use super::untranslatable::MOST_TREE;
 use serde_json::Value;
+
+use super::untranslatable::MOST_TREE;
 
 /// A value as text without white space; `null` by default.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,9 +5,8 @@ use serde_json::{Map, Value};
 use super::read_items::Kind;
 use super::read_output::OutputReader;
 use crate::json::fields::{Fields, object};
-use crate::translate::neutral::event;
 use crate::translate::neutral::ids::Mint;
-use crate::translate::neutral::{Event, Finish};
+use crate::translate::neutral::{Event, Finish, event};
 
 /// Reads the events of one answer.
 #[derive(Debug)]

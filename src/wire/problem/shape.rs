@@ -216,8 +216,9 @@ fn seconds(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn body(dialect: Dialect, problem: &Problem) -> Value {
         serde_json::from_slice(&render(dialect, problem)).expect("an error body is JSON")

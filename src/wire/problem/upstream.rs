@@ -233,9 +233,10 @@ fn plain_text(body: &[u8], content_type: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
     use serde_json::json;
+
+    use super::*;
 
     const OPENAI: &str = r#"{ "error": {"message":"Rate limit reached","type":"requests","param":null,"code":"rate_limit_exceeded"} }"#;
     const CLAUDE: &str = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"},"request_id":"req_011CSHoEeqs5C35K2UUqR7Fy"}"#;

@@ -1,10 +1,11 @@
 //! What is tried in one request, in which order and how long.
 
+use std::cell::{Cell, RefCell};
+
 use super::super::*;
 use super::support::*;
 use crate::failure::Headers;
 use crate::routing::Catalog;
-use std::cell::{Cell, RefCell};
 
 #[test]
 fn everyone_is_tried_once_and_the_best_tier_first() {

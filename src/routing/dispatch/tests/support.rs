@@ -1,13 +1,15 @@
 //! A small catalog, and requests to it.
 
+use std::cell::{Cell, RefCell};
+
 use super::super::*;
 use crate::failure::Headers;
 use crate::routing::catalog::CredentialIds;
 use crate::routing::{Catalog, Policy, Servers};
-use crate::session::bindings::Key;
-use crate::session::bindings::{self};
+use crate::session::bindings::{
+    Key, {self},
+};
 use crate::session::name::Name;
-use std::cell::{Cell, RefCell};
 
 pub const TTL: Duration = Duration::from_secs(3600);
 

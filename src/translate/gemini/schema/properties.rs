@@ -1,7 +1,6 @@
 //! Properties of every cleaned schema.
 
 use proptest::prelude::*;
-
 use serde_json::{Value, json};
 
 use super::fields::REASON_DESCRIPTION;

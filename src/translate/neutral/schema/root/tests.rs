@@ -1,8 +1,7 @@
-use super::super::references::pointer;
 use proptest::prelude::*;
-
 use serde_json::json;
 
+use super::super::references::pointer;
 use super::*;
 
 fn messages(schema: &Value) -> Value {
