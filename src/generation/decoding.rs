@@ -25,7 +25,7 @@ pub enum DecodeError {
     Corrupt { encoding: &'static str },
     /// This build does not support the encoding: 400.
     Unsupported { encoding: String },
-    /// The body has more than [`MAX_ENCODINGS`] encodings: 400.
+    /// The body has more than `MAX_ENCODINGS` encodings: 400.
     TooMany,
 }
 

@@ -1,5 +1,7 @@
 //! Hooks for programs that embed the gateway: filter and observe requests.
 
+#![deny(missing_docs)]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

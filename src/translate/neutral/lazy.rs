@@ -403,7 +403,7 @@ impl<'a> LazyObject<'a> {
         members.find_map(|(name, text)| (name == key).then_some(*text))
     }
 
-    /// Members as trees, without taking them. A value longer than [`SETTING`] is left out; a longer object is left out
+    /// Members as trees, without taking them. A value longer than `SETTING` is left out; a longer object is left out
     /// member by member.
     pub fn settings(&self, keys: &[&str]) -> Map<String, Value> {
         let mut settings = Map::new();

@@ -2,7 +2,7 @@
 //!
 //! It covers what every dialect can express. What only one vendor has is left out when a request is translated; what
 //! would change the meaning if left out is refused ([`Untranslatable`]). The reasoning effort is not part of it; see
-//! [`crate::reasoning`].
+//! `crate::reasoning`.
 
 pub mod answer;
 pub mod capabilities;

@@ -1,6 +1,6 @@
 //! Identifiers of answers and of tool calls.
 //!
-//! [`format`] says which call ids each dialect accepts, [`matching`] which result belongs to which call of a
+//! [`mod@format`] says which call ids each dialect accepts, [`matching`] which result belongs to which call of a
 //! conversation. [`UpstreamCallIds`] are the ids that an upstream is sent, [`ClientCallIds`] those that a client gets.
 
 pub mod client;
