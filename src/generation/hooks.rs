@@ -15,6 +15,7 @@ use crate::wire::usage::Usage;
 /// Its client is authenticated and its body is decoded.
 #[derive(Clone, Copy)]
 pub struct Incoming<'a> {
+    /// The dialect of the client.
     pub dialect: Dialect,
     /// The model as the client named it.
     pub model: &'a str,
@@ -22,6 +23,7 @@ pub struct Incoming<'a> {
     pub stream: bool,
     /// The session id as found in the request.
     pub session: Option<&'a str>,
+    /// The address of the client.
     pub peer: SocketAddr,
     /// The headers of the request, without the client's credentials.
     pub headers: &'a [(&'a str, &'a str)],
@@ -44,6 +46,7 @@ pub type Filter = Arc<dyn Fn(&Incoming<'_>) -> Result<(), Denied> + Send + Sync>
 /// One finished request.
 #[derive(Clone, Debug)]
 pub struct Report<'a> {
+    /// The dialect of the client.
     pub dialect: Dialect,
     /// The model as the client named it.
     pub model: &'a str,
@@ -51,11 +54,13 @@ pub struct Report<'a> {
     pub session: Option<&'a str>,
     /// The credential that answered.
     pub credential: Option<&'a str>,
+    /// How the credential was chosen.
     pub decision: Decision,
     /// Upstream calls made.
     pub attempts: usize,
     /// The status that the client received; 499 if it disconnected before the answer.
     pub status: u16,
+    /// The tokens that the answer reports.
     pub usage: Option<Usage>,
     /// From the arrival of the whole request to the last byte of the answer.
     pub elapsed: Duration,
