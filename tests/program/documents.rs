@@ -1,5 +1,6 @@
 //! README.md and docs/: their commands run, their links lead somewhere, their keys and settings exist.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -297,4 +298,74 @@ fn every_address_for_clients_leads_to_an_answer() {
         }
     }
     assert!(count >= 12, "{count}");
+}
+
+/// The long options in a text.
+fn options(text: &str) -> BTreeSet<String> {
+    let is_part = |c: char| c.is_ascii_lowercase() || matches!(c, '-' | '_');
+    let starts = text.match_indices("--").filter(|(start, _)| {
+        let before = text[..*start].chars().next_back();
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '-')
+    });
+    starts
+        .map(|(start, _)| {
+            let rest = &text[start..];
+            let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+            rest[..end].trim_end_matches('-').to_owned()
+        })
+        .filter(|option| option.len() > 3)
+        .collect()
+}
+
+#[test]
+fn every_option_is_in_the_manual_and_the_completions_and_those_of_documents_exist() {
+    let print = |arguments: &[&str]| outcome(&mut command(arguments)).1;
+    let help = print(&["help"]);
+    let list = help.split("Commands:\n").nth(1).unwrap();
+    let list = list.split("\n\n").next().unwrap();
+    let names = list.lines().map(|line| line.split_whitespace().next());
+    let names: Vec<&str> = names.map(Option::unwrap).collect();
+    assert!(names.len() > 8, "{names:?}");
+    let mut known = options(help.split("Not implemented:").next().unwrap());
+    for name in &names {
+        let help = print(&["help", name]);
+        known.extend(options(help.split("Not implemented:").next().unwrap()));
+    }
+    let manual = print(&["man"]).replace("\\fB", " ").replace("\\fR", " ");
+    let manual = options(&manual.replace('\\', ""));
+    for option in &known {
+        assert!(manual.contains(option), "{option} is not in the manual");
+        for (shell, form) in [
+            ("bash", option.clone()),
+            ("zsh", option.clone()),
+            ("fish", format!("-l {}", option.trim_start_matches('-'))),
+        ] {
+            let script = print(&["completions", shell]);
+            assert!(
+                script.contains(&form),
+                "{option} is not completed in {shell}"
+            );
+        }
+    }
+    // Options of cargo.
+    let others = [
+        "--release",
+        "--path",
+        "--test",
+        "--locked",
+        "--target",
+        "--bench",
+        "--bin",
+    ];
+    let mut count = 0;
+    for (path, text) in documents() {
+        for option in options(&text) {
+            count += 1;
+            let is_known = manual.contains(&option) || others.contains(&option.as_str());
+            // Options of curl.
+            let is_known = is_known || option == "--header";
+            assert!(is_known, "{}: {option}", path.display());
+        }
+    }
+    assert!(count > 5, "{count}");
 }
