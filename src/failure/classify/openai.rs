@@ -16,7 +16,15 @@ const AT_CAPACITY: &[&str] = &[
     "selected model is at capacity",
     "model is at capacity. please try a different model",
 ];
-const UNPAID: [&str; 2] = ["insufficient_quota", "billing_hard_limit_reached"];
+/// No waiting of seconds helps: "Troubleshooting API rate limits and 429 errors" (help.openai.com, article 5955604).
+const UNPAID: [&str; 6] = [
+    "insufficient_quota",
+    "billing_hard_limit_reached",
+    "credit_balance_exhausted",
+    "organization_spend_limit_exceeded",
+    "project_spend_limit_exceeded",
+    "organization_usage_limit_exceeded",
+];
 
 impl Refusal<'_> {
     pub(super) fn codex(&self) -> Option<Fault> {

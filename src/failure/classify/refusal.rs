@@ -63,6 +63,13 @@ impl<'a> Refusal<'a> {
             .unwrap_or_default()
     }
 
+    /// A member of the details of the error.
+    pub fn detail_word(&self, key: &str) -> &str {
+        let details = self.error().get("details");
+        let value = details.and_then(|details| details.get(key));
+        value.and_then(Value::as_str).unwrap_or_default()
+    }
+
     pub fn header(&self, name: &str) -> Option<&'a str> {
         self.headers.get(name).map(str::trim)
     }

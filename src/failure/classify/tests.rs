@@ -134,6 +134,42 @@ fn by_what_the_body_says() {
         (
             UpstreamKind::Claude,
             400,
+            r#"{"error":{"type":"invalid_request_error","message":"You have reached your specified API usage limits. You will regain access on 2026-04-01 at 00:00 UTC."}}"#,
+            Payment,
+        ),
+        (
+            UpstreamKind::Claude,
+            400,
+            r#"{"error":{"type":"invalid_request_error","message":"You have reached your specified workspace API usage limits."}}"#,
+            Payment,
+        ),
+        (
+            UpstreamKind::Claude,
+            429,
+            r#"{"error":{"type":"rate_limit_error","message":"x","details":{"error_code":"enforced_spend_limit_reached"}}}"#,
+            Payment,
+        ),
+        (
+            UpstreamKind::Claude,
+            429,
+            r#"{"error":{"type":"rate_limit_error","message":"x","details":["enforced_spend_limit_reached"]}}"#,
+            Quota,
+        ),
+        (
+            UpstreamKind::Compat,
+            429,
+            r#"{"error":{"type":"insufficient_quota","code":"credit_balance_exhausted"}}"#,
+            Payment,
+        ),
+        (
+            UpstreamKind::Compat,
+            429,
+            r#"{"error":{"code":"project_spend_limit_exceeded"}}"#,
+            Payment,
+        ),
+        (
+            UpstreamKind::Claude,
+            400,
             r#"{"error":{"message":"This organization has been disabled."}}"#,
             Credential,
         ),

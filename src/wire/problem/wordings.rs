@@ -29,6 +29,12 @@ pub(super) const CODES: &[(&str, Class)] = &[
     ("usage_not_included", Class::Unpaid),
     ("billing_error", Class::Unpaid),
     ("insufficient_g1_credits_balance", Class::Unpaid),
+    // OpenAI's "Troubleshooting API rate limits and 429 errors", Anthropic's "Errors" page (`details.error_code`).
+    ("credit_balance_exhausted", Class::Unpaid),
+    ("organization_spend_limit_exceeded", Class::Unpaid),
+    ("project_spend_limit_exceeded", Class::Unpaid),
+    ("organization_usage_limit_exceeded", Class::Unpaid),
+    ("enforced_spend_limit_reached", Class::Unpaid),
     // OpenAI, ChatGPT's plans (Codex), Anthropic, Google (google/rpc/code.proto), Amazon Bedrock.
     ("rate_limit_exceeded", Class::Quota),
     ("usage_limit_reached", Class::Quota),
@@ -133,6 +139,10 @@ pub(super) const MESSAGES: &[(&[&str], Class)] = &[
     (&["context exceeds your deployment"], Class::ContextTooLong),
     // Anthropic, DeepSeek, OpenRouter, Google. OpenAI's words for it are Google's for a limit of requests.
     (&["credit balance is too low"], Class::Unpaid),
+    (
+        &["reached your specified", "api usage limits"],
+        Class::Unpaid,
+    ),
     (&["insufficient balance"], Class::Unpaid),
     (&["insufficient credits"], Class::Unpaid),
     (&["prepayment credits are depleted"], Class::Unpaid),
@@ -163,7 +173,8 @@ impl Class {
         let inner = [&error["innererror"]["code"]];
         let details = error["details"].as_array().into_iter().flatten();
         let reasons = details.map(|detail| &detail["reason"]);
-        let mut words = reasons.chain(words).chain(inner);
+        let own = [&error["details"]["error_code"]];
+        let mut words = own.into_iter().chain(reasons).chain(words).chain(inner);
         let by_code = words.find_map(|word| of_code(word.as_str()?));
         let class = match by_code {
             // Some use this code for every exhausted resource.

@@ -69,6 +69,21 @@ const SAID: &[(u16, &str, Class)] = &[
         Unpaid,
     ),
     (
+        400,
+        r#"{"type":"error","error":{"type":"invalid_request_error","message":"You have reached your specified API usage limits. You will regain access on 2026-04-01 at 00:00 UTC."}}"#,
+        Unpaid,
+    ),
+    (
+        429,
+        r#"{"type":"error","error":{"type":"rate_limit_error","message":"Try again later","details":{"error_code":"enforced_spend_limit_reached"}}}"#,
+        Unpaid,
+    ),
+    (
+        429,
+        r#"{"error":{"message":"No credits","type":"insufficient_quota","param":null,"code":"credit_balance_exhausted"}}"#,
+        Unpaid,
+    ),
+    (
         402,
         r#"{"error":{"message":"Insufficient Balance","type":"unknown_error","code":"invalid_request_error"}}"#,
         Unpaid,
