@@ -123,6 +123,25 @@ fn a_body_that_is_announced_and_not_sent_does_no_harm() {
 }
 
 #[test]
+fn large_bodies_cannot_use_up_the_connections_of_the_process() {
+    let server = Diagnostics::start("127.0.0.1:0").unwrap();
+    let post = || {
+        let mut stream = TcpStream::connect(server.address())?;
+        stream.write_all(b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n")?;
+        Ok::<_, std::io::Error>(stream)
+    };
+    let mut open = Vec::new();
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    // It stops listening after some, and the process goes on.
+    while let Ok(stream) = post() {
+        open.push(stream);
+        assert!(std::time::Instant::now() < deadline, "{}", open.len());
+        assert!(open.len() < 5_000);
+    }
+    assert!(open.len() >= 16, "{}", open.len());
+}
+
+#[test]
 fn an_address_is_free_again_afterwards() {
     let server = Diagnostics::start("127.0.0.1:0").unwrap();
     let address = server.address();

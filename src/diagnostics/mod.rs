@@ -1,7 +1,7 @@
 //! The debug server: state of the process for an operator, on an address of its own.
 //!
 //! It trusts those who can reach its address: nothing limits connections and their time, and in a burst of them some may
-//! wait for silent ones.
+//! wait for silent ones. Only what tiny_http cannot free is limited.
 
 mod pages;
 
@@ -19,6 +19,8 @@ const STACK: usize = 256 * 1024;
 
 /// The longest body of a request, bytes.
 const BODY: usize = 1 << 20;
+/// Requests with longer bodies that may come. Each costs a connection that is never closed.
+const OVERSIZED: usize = 16;
 
 /// The running server. Dropping it ends it.
 pub struct Diagnostics {
@@ -46,10 +48,11 @@ impl Diagnostics {
         };
         let server = Arc::clone(&diagnostics.server);
         let is_stopping = Arc::clone(&diagnostics.is_stopping);
+        let listener = diagnostics.listener.try_clone()?;
         thread::Builder::new()
             .name("debug-accept".to_owned())
             .stack_size(STACK)
-            .spawn(move || run(&server, &is_stopping))?;
+            .spawn(move || run(&server, &listener, &is_stopping))?;
         Ok(diagnostics)
     }
 
@@ -68,7 +71,8 @@ impl Drop for Diagnostics {
     }
 }
 
-fn run(server: &Server, is_stopping: &AtomicBool) {
+fn run(server: &Server, listener: &TcpListener, is_stopping: &AtomicBool) {
+    let mut oversized = 0;
     loop {
         let request = match server.recv() {
             Ok(request) => request,
@@ -79,6 +83,18 @@ fn run(server: &Server, is_stopping: &AtomicBool) {
                 return;
             }
         };
+        if request.body_length().is_some_and(|length| length > BODY) {
+            // Dropping a request allocates the length that its unread body declares (tiny_http 0.12, `EqualReader`):
+            // a large one ends the process. Leaking the request leaves its connection open, without an answer.
+            mem::forget(request);
+            oversized += 1;
+            if oversized == OVERSIZED {
+                log::error!("the debug server has stopped: too many requests with large bodies");
+                let _ = rustix::net::shutdown(listener, Shutdown::Both);
+                return;
+            }
+            continue;
+        }
         // A client that is slow to send or to read must not hold up the others.
         let started = thread::Builder::new()
             .name("debug".to_owned())
@@ -91,11 +107,6 @@ fn run(server: &Server, is_stopping: &AtomicBool) {
 }
 
 fn respond(request: Request) {
-    if request.body_length().is_some_and(|length| length > BODY) {
-        // Dropping a request allocates the length that its unread body declares (tiny_http 0.12, `EqualReader`):
-        // a large one ends the process. Leaking the request leaves its connection without an answer.
-        return mem::forget(request);
-    }
     let page = match request.method() {
         Method::Get => pages::page(request.url()),
         _ => Page::text(405, "only GET\n"),

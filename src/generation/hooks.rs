@@ -40,7 +40,8 @@ pub struct Denied {
     pub message: String,
 }
 
-/// Called for every request before routing, on the thread that serves the request.
+/// Called for every request to a model, before routing, on the thread that serves the request. Lists of models and stored
+/// answers are served without it.
 pub type Filter = Arc<dyn Fn(&Incoming<'_>) -> Result<(), Denied> + Send + Sync>;
 
 /// One finished request.

@@ -154,6 +154,61 @@ fn an_empty_answer_is_retried() {
 }
 
 #[test]
+fn an_account_without_credits_is_left_whatever_status_says_so() {
+    for (dialect, status, error) in [
+        (
+            Dialect::Messages,
+            400,
+            json!({"type": "invalid_request_error",
+                "message": "You have reached your specified API usage limits. You will regain access on 2026-04-01 at 00:00 UTC."}),
+        ),
+        (
+            Dialect::Messages,
+            429,
+            json!({"type": "rate_limit_error", "message": "x", "details": {"error_code": "enforced_spend_limit_reached"}}),
+        ),
+        (
+            Dialect::Responses,
+            429,
+            json!({"type": "insufficient_quota", "code": "credit_balance_exhausted", "message": "x"}),
+        ),
+        (
+            Dialect::Gemini,
+            429,
+            json!({"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "Your prepayment credits are depleted."}),
+        ),
+    ] {
+        let setup = Setup::new();
+        let refusal = status_with(status, &json!({"type": "error", "error": error}));
+        let ask = || setup.ask_as(dialect, &["hello"], false, &session("s"));
+        ask();
+        let original = setup.records()[0].key.clone();
+        setup
+            .upstreams
+            .script(&original, Script::once(refusal.clone()));
+        assert_eq!(ask().status(), 200, "{dialect:?}");
+        // It is not tried again soon.
+        assert_eq!(ask().status(), 200, "{dialect:?}");
+        let used: Vec<String> = setup
+            .records()
+            .into_iter()
+            .map(|record| record.key)
+            .collect();
+        assert_eq!(
+            used.iter().filter(|key| **key == original).count(),
+            2,
+            "{used:?}"
+        );
+        assert_eq!(used.len(), 4, "{used:?}");
+        // With nobody left the client is told in words that agents know.
+        setup.all_accounts(dialect, &refusal);
+        let answer = setup.ask_as(dialect, &["hello"], false, &session("t"));
+        assert_ne!(answer.status(), 200, "{dialect:?}");
+        assert!(!answer.text().contains(&original), "{dialect:?}");
+    }
+}
+
+#[test]
 fn signatures_that_another_credential_refuses_are_removed_once() {
     let refusals = [
         (

@@ -17,24 +17,12 @@ const NOT_FOR_THIS_CLIENT: &[&str] = &[
     "oauth authentication is currently not supported",
 ];
 
-/// No credits, or a spend limit of the organization or the workspace ("Errors" page).
-const UNPAID: &[&str] = &[
-    "credit balance is too low",
-    "reached your specified api usage limits",
-    "reached your specified workspace api usage limits",
-];
-
 impl Refusal<'_> {
     pub(super) fn anthropic(&self) -> Option<Fault> {
         match self.status {
             400 | 401 if self.says(NOT_FOR_THIS_CLIENT) => Some(Class::Request.usual()),
-            400 if self.says(UNPAID) => Some(Class::Payment.usual()),
             400 | 403 if self.says(&["organization has been disabled"]) => {
                 Some(Class::Credential.usual().until_changed())
-            }
-            // The monthly limit of the usage tier: without `retry-after`.
-            429 if self.detail_word("error_code") == "enforced_spend_limit_reached" => {
-                Some(Class::Payment.usual())
             }
             429 if self.lacks_the_option() => Some(Class::Request.usual()),
             429 => Some(self.anthropic_quota()),

@@ -26,6 +26,9 @@ pub fn classify(failure: &Failure, kind: UpstreamKind, model: &str, now: SystemT
         }
         FailureKind::Status => {
             let refusal = Refusal::new(failure, model, now);
+            if refusal.is_unpaid() {
+                return Class::Payment.usual();
+            }
             let special = match kind {
                 UpstreamKind::Gemini | UpstreamKind::Vertex => refusal.google(),
                 UpstreamKind::Claude => refusal.anthropic(),

@@ -16,15 +16,6 @@ const AT_CAPACITY: &[&str] = &[
     "selected model is at capacity",
     "model is at capacity. please try a different model",
 ];
-/// No waiting of seconds helps: "Troubleshooting API rate limits and 429 errors" (help.openai.com, article 5955604).
-const UNPAID: [&str; 6] = [
-    "insufficient_quota",
-    "billing_hard_limit_reached",
-    "credit_balance_exhausted",
-    "organization_spend_limit_exceeded",
-    "project_spend_limit_exceeded",
-    "organization_usage_limit_exceeded",
-];
 
 impl Refusal<'_> {
     pub(super) fn codex(&self) -> Option<Fault> {
@@ -38,7 +29,6 @@ impl Refusal<'_> {
                 let hint = self.codex_reset().or(hint).or(self.hint);
                 Some(Class::Quota.usual().whole_credential().hinted(hint))
             }
-            ("usage_not_included", _) | (_, "usage_not_included") => Some(Class::Payment.usual()),
             _ if self.status == 429 => Some(Class::Quota.usual().hinted(self.openai_reset())),
             _ => None,
         }
@@ -55,9 +45,6 @@ impl Refusal<'_> {
     pub(super) fn compatible(&self) -> Option<Fault> {
         if self.status != 429 {
             return None;
-        }
-        if UNPAID.contains(&self.word("code")) || UNPAID.contains(&self.word("type")) {
-            return Some(Class::Payment.usual());
         }
         Some(Class::Quota.usual().hinted(self.openai_reset()))
     }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::failure::failed_call::Failure;
 use crate::failure::headers::Headers;
+use crate::wire::problem::{self, ErrorStatus};
 
 /// A parsed error answer.
 pub struct Refusal<'a> {
@@ -63,11 +64,14 @@ impl<'a> Refusal<'a> {
             .unwrap_or_default()
     }
 
-    /// A member of the details of the error.
-    pub fn detail_word(&self, key: &str) -> &str {
-        let details = self.error().get("details");
-        let value = details.and_then(|details| details.get(key));
-        value.and_then(Value::as_str).unwrap_or_default()
+    /// Whether the account has no credits or has reached a limit of its spending, in the words of any vendor.
+    pub fn is_unpaid(&self) -> bool {
+        let message = match self.error().get("message").and_then(Value::as_str) {
+            Some(message) => message,
+            None => &self.text,
+        };
+        let status = ErrorStatus::from_upstream(self.status);
+        problem::Class::of(status, self.error(), message) == Some(problem::Class::Unpaid)
     }
 
     pub fn header(&self, name: &str) -> Option<&'a str> {

@@ -162,6 +162,24 @@ fn by_what_the_body_says() {
             Payment,
         ),
         (
+            UpstreamKind::Codex,
+            429,
+            r#"{"error":{"type":"insufficient_quota","code":"insufficient_quota"}}"#,
+            Payment,
+        ),
+        (
+            UpstreamKind::Gemini,
+            429,
+            r#"{"error":{"code":429,"message":"Your prepayment credits are depleted.","status":"RESOURCE_EXHAUSTED"}}"#,
+            Payment,
+        ),
+        (
+            UpstreamKind::Gemini,
+            429,
+            r#"{"error":{"code":429,"message":"You exceeded your current quota, please check your plan and billing details.","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"9s"}]}}"#,
+            Quota,
+        ),
+        (
             UpstreamKind::Compat,
             429,
             r#"{"error":{"code":"project_spend_limit_exceeded"}}"#,

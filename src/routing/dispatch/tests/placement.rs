@@ -6,16 +6,9 @@ use crate::config::Strategy;
 #[test]
 fn new_sessions_spread_evenly_in_the_order_of_ids() {
     let setup = Setup::with(&[("a", 0, ""), ("b", 0, ""), ("c", 0, "")]);
-    let request: Vec<String> = setup
-        .catalog
-        .entry("m")
-        .unwrap()
-        .candidates()
-        .iter()
-        .map(key)
-        .collect();
+    let order = setup.order();
     let placed: Vec<String> = (0..12).map(|n| setup.who(&format!("s{n}")).0).collect();
-    let expected: Vec<String> = request.iter().cycle().take(12).cloned().collect();
+    let expected: Vec<String> = order.iter().cycle().take(12).cloned().collect();
     assert_eq!(placed, expected);
 }
 
@@ -105,14 +98,7 @@ fn fill_first_takes_the_first() {
 #[test]
 fn round_robin_takes_turns_and_failures_do_not_disturb_it() {
     let setup = Setup::with(&[("a", 0, ""), ("b", 0, ""), ("c", 0, "")]);
-    let request: Vec<String> = setup
-        .catalog
-        .entry("m")
-        .unwrap()
-        .candidates()
-        .iter()
-        .map(key)
-        .collect();
+    let order = setup.order();
     let mut taken = Vec::new();
     for n in 0..7 {
         if n == 3 {
@@ -122,6 +108,6 @@ fn round_robin_takes_turns_and_failures_do_not_disturb_it() {
         }
         taken.extend(setup.ask(None, |_| Ok(())).0);
     }
-    let expected: Vec<String> = request.iter().cycle().take(7).cloned().collect();
+    let expected: Vec<String> = order.iter().cycle().take(7).cloned().collect();
     assert_eq!(taken, expected);
 }

@@ -70,6 +70,12 @@ pub struct Setup {
 pub type Answered = Result<(&'static str, usize), Box<DispatchError>>;
 
 impl Setup {
+    /// The keys of the model's credentials, in the order of the catalog.
+    pub fn order(&self) -> Vec<String> {
+        let entry = self.catalog.entry("m").unwrap();
+        entry.candidates().iter().map(key).collect()
+    }
+
     pub fn with(keys: &[(&str, i32, &str)]) -> Self {
         let now = Instant::now();
         let state = State::new(bindings::NAMES, now);
