@@ -77,23 +77,12 @@ impl Source {
         if state.read == Some(before) {
             return Reading::Same;
         }
-        let own = || digest(std::slice::from_ref(&self.path));
-        let own_before = own();
         let loaded = config::read_with(&self.path, &self.variables);
-        // The file changed while it was read, so the result may be incomplete.
-        let is_torn = own() != own_before;
-        for problem in &loaded.problems {
-            let level = match problem.severity {
-                Severity::Error => Level::Error,
-                Severity::Warning => Level::Warn,
-            };
-            tell(level, problem.to_string());
-        }
         let Loaded {
             config,
             empty,
+            problems,
             mut files,
-            ..
         } = loaded;
         files.insert(0, self.path.clone());
         if let Some(config) = &config {
@@ -112,12 +101,28 @@ impl Source {
         }
         let mut seen = HashSet::new();
         files.retain(|file| seen.insert(file.clone()));
+        // The digest is taken before anybody hears of the result and may change a file. If one has changed since it was
+        // read, the next look reads again.
+        let read = digest(&files);
+        let is_torn = digest(&state.files) != before;
+        for problem in &problems {
+            let level = match problem.severity {
+                Severity::Error => Level::Error,
+                Severity::Warning => Level::Warn,
+            };
+            tell(level, problem.to_string());
+        }
+        let mut is_rewritten = false;
         let config = config.map(|mut config| {
-            self.hash_key(&mut config, &tell);
+            is_rewritten = self.hash_key(&mut config, &tell);
             self.listen.apply(&mut config);
             config
         });
-        state.read = (!is_torn).then(|| digest(&files));
+        state.read = match (is_torn, is_rewritten) {
+            (true, _) => None,
+            (false, true) => Some(digest(&files)),
+            (false, false) => Some(read),
+        };
         state.files = files;
         match config {
             None => Reading::Unusable,
@@ -126,14 +131,15 @@ impl Source {
         }
     }
 
-    fn hash_key(&self, config: &mut Config, tell: &impl Fn(Level, String)) {
+    /// Replaces a plain-text management key by its hash. Returns whether the file was rewritten.
+    fn hash_key(&self, config: &mut Config, tell: &impl Fn(Level, String)) -> bool {
         // A pipe cannot be read twice or written back to.
         let text = match is_ordinary(&self.path) {
             true => fs::read_to_string(&self.path),
             false => Ok(String::new()),
         };
         let Ok(text) = text else {
-            return;
+            return false;
         };
         let say = |level, what: &str| {
             let file = self.path.display();
@@ -147,12 +153,16 @@ impl Source {
             Rewrite::Nothing => {}
             Rewrite::Impossible(why) => complain(why),
             Rewrite::Text(text) => match atomic_file::rewrite(&self.path, text.as_bytes()) {
-                Ok(()) => say(Level::Info, "was replaced by its hash"),
+                Ok(()) => {
+                    say(Level::Info, "was replaced by its hash");
+                    return true;
+                }
                 Err(error) => complain(&format!(
                     "is plain text, and cannot be replaced by its hash: {error}"
                 )),
             },
         }
+        false
     }
 
     /// Whether a file has changed since the last read.
@@ -309,6 +319,40 @@ mod tests {
         assert!(!config.management.secret_key.unwrap().matches("plain"));
         assert!(matches!(source.read(|_, _| {}), Reading::Same));
         writer.join().unwrap().unwrap();
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_change_while_problems_are_reported_is_not_lost() {
+        let folder = std::env::temp_dir().join(format!("holdfast-source-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let (path, keys) = (folder.join("config.yaml"), folder.join("keys"));
+        let named = format!("unknown: 1\napi-keys-file: {}\n", keys.display());
+        for (before, changed, after) in [
+            (None, &path, "api-keys: [b]\n"),
+            (Some("api-keys: nothing\n"), &path, "api-keys: [b]\n"),
+            (
+                Some("unknown: 1\napi-keys: [a]\n"),
+                &path,
+                "api-keys: [b]\n",
+            ),
+            (Some(named.as_str()), &keys, "b\n"),
+        ] {
+            let _ = fs::remove_file(&path);
+            fs::write(&keys, "a\n").unwrap();
+            if let Some(text) = before {
+                fs::write(&path, text).unwrap();
+            }
+            let source = Source::new(path.clone(), Box::new(|_| None), Overrides::default());
+            source.read(|_, _| fs::write(changed, after).unwrap());
+            assert!(source.is_stale(), "{before:?}");
+            let Reading::Config(config) = source.read(|_, _| {}) else {
+                panic!("{before:?}");
+            };
+            let keys = config.api_keys.keys();
+            assert!(keys.iter().any(|key| key.reveal() == "b"), "{before:?}");
+            assert!(matches!(source.read(|_, _| {}), Reading::Same));
+        }
         fs::remove_dir_all(folder).unwrap();
     }
 
