@@ -270,6 +270,7 @@ impl<'c> Builder<'c> {
             source,
             auth_index,
             key,
+            account: None,
             base_url,
             prefix: common.prefix.clone(),
             force_prefix: self.config.force_model_prefix,

@@ -2,6 +2,7 @@
 //!
 //! A [`Credential`] is immutable. State such as its health is kept elsewhere, by its id.
 
+mod account;
 mod api_key;
 mod catalog;
 mod channel;
@@ -15,6 +16,7 @@ mod provider;
 mod unlisted;
 mod upstream_kind;
 
+pub use account::Account;
 pub use api_key::{exclusions, from_config, with_listings};
 pub use channel::Channel;
 pub use exclusion::Exclusion;

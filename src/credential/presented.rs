@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::account::Account;
 use super::model::Model;
 use super::name;
 use super::provider::{Provider, is_chatgpt};
 use super::unlisted::Unlisted;
+use super::upstream_kind::UpstreamKind;
 use crate::config::{HeaderValueSource, ProxySetting, Secret};
 use crate::wire::Dialect;
 
@@ -22,8 +24,10 @@ pub struct Credential {
     pub source: String,
     /// Its id in statistics and in CLIProxyAPI's management API.
     pub auth_index: String,
-    /// `None`: requests have no key.
+    /// `None`: requests have no key, or their key is the token of a file.
     pub key: Option<Secret>,
+    /// Set if it is a credential file.
+    pub account: Option<Account>,
     /// Without a trailing slash.
     pub base_url: String,
     pub prefix: Option<String>,
@@ -60,6 +64,11 @@ pub struct Resolved<'a> {
 impl Credential {
     pub fn dialect(&self) -> Dialect {
         self.provider.dialect()
+    }
+
+    /// The dialect that its upstream is called in for clients of `client`.
+    pub fn dialect_for(&self, client: Dialect) -> Dialect {
+        UpstreamKind::for_client(&self.provider, client).dialect()
     }
 
     /// Whether its upstream stores responses, so that later requests can refer to them. Those with the Responses API

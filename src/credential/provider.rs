@@ -9,6 +9,16 @@ pub enum Provider {
     Vertex,
     Claude,
     Codex,
+    /// Gemini Code Assist, with a credential file of Gemini CLI.
+    GeminiCli,
+    /// Antigravity, with a credential file.
+    Antigravity,
+    /// Kimi for coding, with a credential file.
+    Kimi,
+    /// iFlow, with a credential file.
+    Iflow,
+    /// xAI's Responses API, with an API key.
+    Xai,
     /// A provider under `openai-compatibility`, with its name in lower case.
     Compat {
         name: String,
@@ -23,27 +33,34 @@ impl Provider {
             Self::Vertex => "vertex",
             Self::Claude => "claude",
             Self::Codex => "codex",
+            Self::GeminiCli => "gemini-cli",
+            Self::Antigravity => "antigravity",
+            Self::Kimi => "kimi",
+            Self::Iflow => "iflow",
+            Self::Xai => "xai",
             Self::Compat { name } => name,
         }
     }
 
-    /// The section of the configuration for its credentials.
+    /// The section of the configuration for its credentials; `auth-dir` for providers that have only credential files.
     pub fn section(&self) -> &'static str {
         match self {
             Self::Claude => "claude-api-key",
             Self::Codex => "codex-api-key",
             Self::Gemini => "gemini-api-key",
             Self::Vertex => "vertex-api-key",
+            Self::Xai => "xai-api-key",
+            Self::GeminiCli | Self::Antigravity | Self::Kimi | Self::Iflow => "auth-dir",
             Self::Compat { .. } => "openai-compatibility",
         }
     }
 
     pub fn dialect(&self) -> Dialect {
         match self {
-            Self::Gemini | Self::Vertex => Dialect::Gemini,
+            Self::Gemini | Self::Vertex | Self::GeminiCli | Self::Antigravity => Dialect::Gemini,
             Self::Claude => Dialect::Messages,
-            Self::Codex => Dialect::Responses,
-            Self::Compat { .. } => Dialect::Chat,
+            Self::Codex | Self::Xai => Dialect::Responses,
+            Self::Kimi | Self::Iflow | Self::Compat { .. } => Dialect::Chat,
         }
     }
 
@@ -54,6 +71,10 @@ impl Provider {
             Self::Vertex => Some("https://aiplatform.googleapis.com"),
             Self::Claude => Some("https://api.anthropic.com"),
             Self::Codex => Some("https://api.openai.com/v1"),
+            Self::GeminiCli | Self::Antigravity => Some("https://cloudcode-pa.googleapis.com"),
+            Self::Kimi => Some("https://api.kimi.com/coding"),
+            Self::Iflow => Some("https://apis.iflow.cn/v1"),
+            Self::Xai => Some("https://api.x.ai/v1"),
             Self::Compat { .. } => None,
         }
     }

@@ -22,6 +22,8 @@ impl Unlisted {
 /// lists count.
 const CLAUDE: &[&str] = &["claude-*"];
 const GEMINI: &[&str] = &["gemini-*"];
+const KIMI: &[&str] = &["kimi-*"];
+const XAI: &[&str] = &["grok-*"];
 const OPENAI: &[&str] = &[
     "gpt-*",
     "chatgpt-*",
@@ -42,8 +44,12 @@ const OPENAI: &[&str] = &[
 pub fn families(provider: &Provider) -> &'static [&'static str] {
     match provider {
         Provider::Claude => CLAUDE,
-        Provider::Gemini | Provider::Vertex => GEMINI,
+        Provider::Gemini | Provider::Vertex | Provider::GeminiCli => GEMINI,
         Provider::Codex => OPENAI,
+        Provider::Kimi => KIMI,
+        Provider::Xai => XAI,
+        // Names of several vendors' models.
+        Provider::Antigravity | Provider::Iflow => &[],
         Provider::Compat { .. } => &["*"],
     }
 }

@@ -8,12 +8,24 @@ use crate::wire::Dialect;
 pub enum UpstreamKind {
     /// The Gemini API with an API key.
     Gemini,
-    /// Vertex AI with an API key.
+    /// Vertex AI, with an API key or a service account.
     Vertex,
     /// The Anthropic API, and compatible servers.
     Claude,
     /// The Responses API: OpenAI, the backend of ChatGPT, and compatible servers.
     Codex,
+    /// Gemini Code Assist.
+    GeminiCli,
+    /// Antigravity.
+    Antigravity,
+    /// Kimi for coding, its Chat Completions API.
+    Kimi,
+    /// Kimi for coding, its Messages API.
+    KimiMessages,
+    /// iFlow.
+    Iflow,
+    /// xAI's Responses API.
+    Xai,
     /// OpenAI-compatible servers with the Chat Completions API.
     Compat,
 }
@@ -25,17 +37,31 @@ impl UpstreamKind {
             Provider::Vertex => Self::Vertex,
             Provider::Claude => Self::Claude,
             Provider::Codex => Self::Codex,
+            Provider::GeminiCli => Self::GeminiCli,
+            Provider::Antigravity => Self::Antigravity,
+            Provider::Kimi => Self::Kimi,
+            Provider::Iflow => Self::Iflow,
+            Provider::Xai => Self::Xai,
             Provider::Compat { .. } => Self::Compat,
+        }
+    }
+
+    /// As [`UpstreamKind::of`], for clients of one dialect: Kimi has two APIs, so that clients of Messages need no
+    /// translation.
+    pub fn for_client(provider: &Provider, client: Dialect) -> Self {
+        match (Self::of(provider), client) {
+            (Self::Kimi, Dialect::Messages) => Self::KimiMessages,
+            (kind, _) => kind,
         }
     }
 
     /// Its wire format.
     pub fn dialect(self) -> Dialect {
         match self {
-            Self::Gemini | Self::Vertex => Dialect::Gemini,
-            Self::Claude => Dialect::Messages,
-            Self::Codex => Dialect::Responses,
-            Self::Compat => Dialect::Chat,
+            Self::Gemini | Self::Vertex | Self::GeminiCli | Self::Antigravity => Dialect::Gemini,
+            Self::Claude | Self::KimiMessages => Dialect::Messages,
+            Self::Codex | Self::Xai => Dialect::Responses,
+            Self::Kimi | Self::Iflow | Self::Compat => Dialect::Chat,
         }
     }
 }

@@ -84,7 +84,7 @@ fn ask_one(
     let target = Target::of(credential, &headers, config);
     let outcome = match target.kind {
         // Vertex AI lists models only for OAuth logins.
-        UpstreamKind::Vertex => count(upstream, target, credential, &waiter),
+        UpstreamKind::Vertex | UpstreamKind::Iflow => count(upstream, target, credential, &waiter),
         _ => upstream.models(target, &waiter),
     };
     let told = match &outcome {

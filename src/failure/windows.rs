@@ -22,7 +22,15 @@ impl Windows {
         match kind {
             UpstreamKind::Claude => Unified::read(headers, now).windows(),
             UpstreamKind::Codex => codex(headers, now),
-            UpstreamKind::Gemini | UpstreamKind::Vertex | UpstreamKind::Compat => None,
+            UpstreamKind::Gemini
+            | UpstreamKind::Vertex
+            | UpstreamKind::GeminiCli
+            | UpstreamKind::Antigravity
+            | UpstreamKind::Kimi
+            | UpstreamKind::KimiMessages
+            | UpstreamKind::Iflow
+            | UpstreamKind::Xai
+            | UpstreamKind::Compat => None,
         }
     }
 }

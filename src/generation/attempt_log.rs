@@ -65,7 +65,7 @@ impl Generation<'_> {
         }
         let credential = &candidate.credential;
         let problem = problem::read_upstream(
-            credential.dialect(),
+            credential.dialect_for(self.operation.dialect),
             ErrorStatus::from_upstream(status),
             &failure.body,
             failure.headers.get("content-type"),

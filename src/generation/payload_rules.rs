@@ -11,11 +11,16 @@ use crate::routing::Catalog;
 /// The protocol of an upstream in payload rules. Rules do not apply to token counts.
 pub fn protocol(kind: UpstreamKind, action: Action) -> Protocol {
     match (kind, action) {
-        (UpstreamKind::Codex | UpstreamKind::Compat, Action::Compact) => Protocol::OpenAiResponse,
-        (UpstreamKind::Gemini | UpstreamKind::Vertex, _) => Protocol::Gemini,
-        (UpstreamKind::Claude, _) => Protocol::Claude,
-        (UpstreamKind::Codex, _) => Protocol::Codex,
-        (UpstreamKind::Compat, _) => Protocol::OpenAi,
+        (UpstreamKind::Codex | UpstreamKind::Xai | UpstreamKind::Compat, Action::Compact) => {
+            Protocol::OpenAiResponse
+        }
+        (UpstreamKind::Gemini | UpstreamKind::Vertex | UpstreamKind::GeminiCli, _) => {
+            Protocol::Gemini
+        }
+        (UpstreamKind::Antigravity, _) => Protocol::Antigravity,
+        (UpstreamKind::Claude | UpstreamKind::KimiMessages, _) => Protocol::Claude,
+        (UpstreamKind::Codex | UpstreamKind::Xai, _) => Protocol::Codex,
+        (UpstreamKind::Kimi | UpstreamKind::Iflow | UpstreamKind::Compat, _) => Protocol::OpenAi,
     }
 }
 

@@ -42,7 +42,8 @@ impl Generation<'_> {
         failed: bool,
     ) {
         let credential = &candidate.credential;
-        let tokens = usage.map(|usage| Tokens::of(credential.dialect(), usage));
+        let tokens =
+            usage.map(|usage| Tokens::of(credential.dialect_for(self.operation.dialect), usage));
         let key = self.client_key();
         self.services.usage.record(Attempt {
             api: match key {

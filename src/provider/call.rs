@@ -15,7 +15,10 @@ use http::{Method, Uri};
 use super::net::{self, CallError, Network, Origin, Settings, Stage};
 use super::request::Request;
 use super::target::{Action, Call};
-use super::{call_failure, claude, codex, compat, compressed, gemini, presented, vertex};
+use super::{
+    antigravity, call_failure, claude, codex, compat, compressed, gemini, gemini_cli, iflow, kimi,
+    presented, vertex, xai,
+};
 use crate::content_encoding::ContentEncoding;
 use crate::credential::UpstreamKind;
 use crate::exchange::{Interruption, Waiter};
@@ -30,7 +33,7 @@ const STALE: Duration = Duration::from_secs(1);
 
 /// All upstreams.
 pub struct Upstream {
-    network: Network,
+    pub(super) network: Network,
 }
 
 /// An answer of an upstream: its head, and a body to read.
@@ -174,6 +177,11 @@ fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
         UpstreamKind::Vertex => vertex::request(call),
         UpstreamKind::Claude => claude::request(call),
         UpstreamKind::Codex => codex::request(call),
+        UpstreamKind::GeminiCli => gemini_cli::request(call),
+        UpstreamKind::Antigravity => antigravity::request(call),
+        UpstreamKind::Kimi | UpstreamKind::KimiMessages => kimi::request(call),
+        UpstreamKind::Iflow => iflow::request(call),
+        UpstreamKind::Xai => xai::request(call),
         UpstreamKind::Compat => compat::request(call),
     }
 }
@@ -185,12 +193,16 @@ fn models_request<'a>(call: &Call<'a>, page: &str) -> Result<Request<'a>, Failur
         UpstreamKind::Claude => claude::models(call, page),
         UpstreamKind::Codex => codex::models(call),
         UpstreamKind::Compat => compat::models(call),
-        UpstreamKind::Vertex => Err(Failure::unsupported("a list of models")),
+        UpstreamKind::Xai => xai::models(call),
+        UpstreamKind::Kimi | UpstreamKind::KimiMessages => kimi::models(call),
+        UpstreamKind::GeminiCli => gemini_cli::models(call),
+        UpstreamKind::Antigravity => antigravity::models(call),
+        UpstreamKind::Vertex | UpstreamKind::Iflow => Err(Failure::unsupported("a list of models")),
     }
 }
 
 /// The headers of a request to `uri` with a body of `length` bytes.
-fn sent(mut headers: Headers, uri: &Uri, length: usize) -> Headers {
+pub(super) fn sent(mut headers: Headers, uri: &Uri, length: usize) -> Headers {
     headers.replace(CONTENT_LENGTH, HeaderValue::from(length));
     // Overrides a credential's headers, because compression would delay events.
     headers.put(ACCEPT_ENCODING, "identity");

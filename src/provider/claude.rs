@@ -159,6 +159,7 @@ mod tests {
                 kind: UpstreamKind::Claude,
                 base_url,
                 key: Some(&Secret::new(key)),
+                account: None,
                 headers: &[],
                 defaults: &[],
                 proxy: ProxySetting::Inherit,

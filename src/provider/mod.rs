@@ -4,14 +4,19 @@
 //! read, or a [`Failure`](crate::failure::Failure). Bodies are not parsed: the client's bytes are sent with a few
 //! edits, and the upstream's are returned as they are, decompressed if necessary.
 
+mod antigravity;
 mod call;
 mod call_failure;
 mod claude;
 pub mod codex;
 mod compat;
 mod compressed;
+mod fetch;
 mod gemini;
+mod gemini_cli;
 mod headers;
+mod iflow;
+mod kimi;
 pub mod models;
 mod net;
 mod presented;
@@ -19,8 +24,10 @@ mod request;
 mod target;
 pub mod url;
 mod vertex;
+mod xai;
 
 pub use call::{Answer, Upstream};
 pub use compressed::undone;
+pub use fetch::{Fetch, Fetched};
 pub use net::{Settings, Variables};
 pub use target::{Action, Call, ProxySetting, Stored, Target, Verb};

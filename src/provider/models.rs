@@ -57,7 +57,13 @@ pub fn has_list(kind: UpstreamKind, base_url: &str) -> bool {
     match kind {
         UpstreamKind::Gemini | UpstreamKind::Claude | UpstreamKind::Compat => true,
         UpstreamKind::Codex => !is_chatgpt(base_url),
-        UpstreamKind::Vertex => false,
+        // Not implemented yet.
+        UpstreamKind::GeminiCli
+        | UpstreamKind::Antigravity
+        | UpstreamKind::Kimi
+        | UpstreamKind::KimiMessages
+        | UpstreamKind::Xai => false,
+        UpstreamKind::Vertex | UpstreamKind::Iflow => false,
     }
 }
 
@@ -157,24 +163,41 @@ fn lenient<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Option<u64>, D::E
 fn read_page(kind: UpstreamKind, body: &[u8]) -> Option<(Vec<Listed>, Option<String>)> {
     let page: Page = serde_json::from_slice(body).ok()?;
     let (rows, next) = match kind {
-        UpstreamKind::Gemini | UpstreamKind::Vertex => {
+        UpstreamKind::Gemini
+        | UpstreamKind::Vertex
+        | UpstreamKind::GeminiCli
+        | UpstreamKind::Antigravity => {
             let token = page.next_page_token.filter(|token| !token.is_empty());
             let next = token.map(|token| format!("&pageToken={}", url::value(&token)));
             // For an account without models, both fields are missing.
             (page.models.unwrap_or_default(), next)
         }
-        UpstreamKind::Claude | UpstreamKind::Codex | UpstreamKind::Compat => {
+        UpstreamKind::Claude
+        | UpstreamKind::Codex
+        | UpstreamKind::Kimi
+        | UpstreamKind::KimiMessages
+        | UpstreamKind::Iflow
+        | UpstreamKind::Xai
+        | UpstreamKind::Compat => {
             let last = page.last_id.filter(|_| page.has_more);
             let next = last.map(|last| format!("&after_id={}", url::value(&last)));
             (page.data?, next.filter(|_| kind == UpstreamKind::Claude))
         }
     };
     let models = rows.into_iter().filter_map(|row| match kind {
-        UpstreamKind::Gemini | UpstreamKind::Vertex => google(row),
+        UpstreamKind::Gemini
+        | UpstreamKind::Vertex
+        | UpstreamKind::GeminiCli
+        | UpstreamKind::Antigravity => google(row),
         UpstreamKind::Codex => {
             other(row).filter(|model| !OTHER_KINDS.iter().any(|word| model.id.contains(word)))
         }
-        UpstreamKind::Claude | UpstreamKind::Compat => other(row),
+        UpstreamKind::Claude
+        | UpstreamKind::Kimi
+        | UpstreamKind::KimiMessages
+        | UpstreamKind::Iflow
+        | UpstreamKind::Xai
+        | UpstreamKind::Compat => other(row),
     });
     Some((models.collect(), next))
 }

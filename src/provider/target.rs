@@ -3,7 +3,7 @@
 use http::Method;
 
 use crate::config::{self, Config, Secret};
-use crate::credential::{Credential, UpstreamKind};
+use crate::credential::{Account, Credential, UpstreamKind};
 use crate::exchange::Waiter;
 use crate::json::Span;
 
@@ -25,6 +25,8 @@ pub struct Target<'a> {
     /// The base URL. Empty for the vendor's own.
     pub base_url: &'a str,
     pub key: Option<&'a Secret>,
+    /// The account of a credential file.
+    pub account: Option<&'a Account>,
     /// The credential's own headers.
     pub headers: &'a [(&'a str, &'a str)],
     /// Default headers for a client that does not send them, with names in lower case.
@@ -103,11 +105,18 @@ impl<'a> Target<'a> {
             kind,
             base_url: &credential.base_url,
             key: credential.key.as_ref(),
+            account: credential.account.as_ref(),
             headers,
             defaults: match kind {
                 UpstreamKind::Claude => &config.claude_headers,
                 UpstreamKind::Gemini
                 | UpstreamKind::Vertex
+                | UpstreamKind::GeminiCli
+                | UpstreamKind::Antigravity
+                | UpstreamKind::Kimi
+                | UpstreamKind::KimiMessages
+                | UpstreamKind::Iflow
+                | UpstreamKind::Xai
                 | UpstreamKind::Codex
                 | UpstreamKind::Compat => &[],
             },

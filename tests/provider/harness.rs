@@ -173,6 +173,7 @@ pub fn call<'a>(kind: UpstreamKind, base_url: &'a str, body: &'a str) -> Call<'a
             kind,
             base_url,
             key: Some(key()),
+            account: None,
             headers: &[],
             defaults: &[],
             proxy: ProxySetting::Direct,

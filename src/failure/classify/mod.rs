@@ -30,10 +30,17 @@ pub fn classify(failure: &Failure, kind: UpstreamKind, model: &str, now: SystemT
                 return Class::Payment.usual();
             }
             let special = match kind {
-                UpstreamKind::Gemini | UpstreamKind::Vertex => refusal.google(),
+                UpstreamKind::Gemini
+                | UpstreamKind::Vertex
+                | UpstreamKind::GeminiCli
+                | UpstreamKind::Antigravity => refusal.google(),
                 UpstreamKind::Claude => refusal.anthropic(),
                 UpstreamKind::Codex => refusal.codex(),
-                UpstreamKind::Compat => refusal.compatible(),
+                UpstreamKind::Kimi
+                | UpstreamKind::KimiMessages
+                | UpstreamKind::Iflow
+                | UpstreamKind::Xai
+                | UpstreamKind::Compat => refusal.compatible(),
             };
             special.unwrap_or_else(|| refusal.general())
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use memchr::memmem;
 
 use super::signatures::ClientSignatures;
+use crate::credential::UpstreamKind;
 use crate::failure::Headers;
 use crate::generation::context::Generation;
 use crate::generation::parsed_request::ParsedRequest;
@@ -69,9 +70,15 @@ impl OpenedAnswer {
 }
 
 impl<'a> Attempt<'a> {
+    /// The kind of the upstream, for the dialect of the client.
+    pub fn kind(&self) -> UpstreamKind {
+        let provider = &self.candidate.credential.provider;
+        UpstreamKind::for_client(provider, self.generation.operation.dialect)
+    }
+
     /// The dialect of the upstream.
     pub fn upstream(&self) -> Dialect {
-        self.candidate.credential.dialect()
+        self.kind().dialect()
     }
 
     /// The description of the expected answer in `dialect` to `action`.

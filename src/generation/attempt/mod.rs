@@ -42,7 +42,10 @@ impl Attempt<'_> {
         let own_headers = credential.headers_for(self.headers);
         let (dialect, upstream) = (generation.operation.dialect, self.upstream());
         let call = Call {
-            target: Target::of(credential, &own_headers, &generation.snapshot.config),
+            target: Target {
+                kind: self.kind(),
+                ..Target::of(credential, &own_headers, &generation.snapshot.config)
+            },
             model: &self.upstream_model.name,
             action: generation.operation.action,
             stream: self.request.stream,

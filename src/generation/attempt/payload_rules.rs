@@ -51,7 +51,10 @@ impl Attempt<'_> {
         let refused = |why| Failure::new(FailureKind::Request, why);
         match call.target.kind {
             // The model is part of the path, so rules cannot change it.
-            UpstreamKind::Gemini | UpstreamKind::Vertex => {
+            UpstreamKind::Gemini
+            | UpstreamKind::Vertex
+            | UpstreamKind::GeminiCli
+            | UpstreamKind::Antigravity => {
                 let members = json::members(&changed).unwrap_or_default();
                 let model = members.iter().find(|member| member.key == "model");
                 self.call(&Call {
@@ -60,13 +63,13 @@ impl Attempt<'_> {
                     ..*call
                 })
             }
-            UpstreamKind::Codex => self.call(&Call {
+            UpstreamKind::Codex | UpstreamKind::Xai => self.call(&Call {
                 body: &with(changed, "model", &quoted(call.model)),
                 model_span: None,
                 is_flavoured: true,
                 ..*call
             }),
-            UpstreamKind::Claude => {
+            UpstreamKind::Claude | UpstreamKind::KimiMessages => {
                 let model = model(&changed, call);
                 let fitted = reasoning::refitted(Dialect::Messages, &sent, &changed, &model);
                 let body = fitted.map_err(refused)?.unwrap_or(changed);
@@ -77,7 +80,7 @@ impl Attempt<'_> {
                     ..*call
                 })
             }
-            UpstreamKind::Compat => {
+            UpstreamKind::Kimi | UpstreamKind::Iflow | UpstreamKind::Compat => {
                 let model = model(&changed, call);
                 let mut body = changed;
                 // Reasoning limits and the suffix of the model's name take precedence over the rules.
@@ -108,7 +111,7 @@ fn prepared<'a>(call: &Call<'a>) -> Result<Cow<'a, [u8]>, Failure> {
         (UpstreamKind::Codex, _) if call.action == Action::Generate => {
             codex::flavour(call).map(Cow::Owned)
         }
-        (UpstreamKind::Claude | UpstreamKind::Compat | UpstreamKind::Codex, Some(_)) => {
+        (kind, Some(_)) if kind.dialect() != Dialect::Gemini => {
             let body = call.body.to_vec();
             Ok(Cow::Owned(with(body, "model", &quoted(call.model))))
         }

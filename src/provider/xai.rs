@@ -1,0 +1,13 @@
+//! xAI's Responses API.
+
+use super::request::Request;
+use super::target::Call;
+use crate::failure::Failure;
+
+pub fn request<'a>(_call: &Call<'a>) -> Result<Request<'a>, Failure> {
+    Err(Failure::unsupported("this channel"))
+}
+
+pub fn models<'a>(_call: &Call<'a>) -> Result<Request<'a>, Failure> {
+    Err(Failure::unsupported("a list of models"))
+}
