@@ -40,7 +40,7 @@ pub use problem::{Place, Problem, Severity};
 pub use secret::Secret;
 pub use settings::{
     AffinityMode, Amp, AmpKey, AmpMapping, CHANNELS, CodexDefaults, Config, Google, HeaderDefault,
-    Limits, LogFormat, Logs, Management, OauthAlias, OauthExclusion, PerChannel, Routing, Strategy,
-    Tls, UsageStatistics,
+    Limits, LogFormat, Logs, Management, OauthAlias, OauthClient, OauthExclusion, PerChannel,
+    Routing, Strategy, Tls, UsageStatistics,
 };
 pub use url::{ProxySetting, ProxyUrl};

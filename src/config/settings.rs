@@ -46,6 +46,8 @@ pub struct Config {
     pub google: Google,
     /// `ampcode`.
     pub amp: Amp,
+    /// `oauth-clients`, by channel.
+    pub oauth_clients: Vec<(String, OauthClient)>,
     /// `oauth-model-alias`.
     pub oauth_aliases: PerChannel<OauthAlias>,
     /// `oauth-excluded-models`.
@@ -330,6 +332,17 @@ pub const CHANNELS: [&str; 8] = [
 
 /// The aliases or exclusions of each channel, in the order of the file.
 pub type PerChannel<T> = Vec<(String, Vec<T>)>;
+
+/// The OAuth client that a channel's tokens are issued to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OauthClient {
+    /// `client-id`.
+    pub id: Option<String>,
+    /// `client-secret`.
+    pub secret: Option<Secret>,
+    /// `token-uri`: where tokens are renewed.
+    pub token_uri: Option<String>,
+}
 
 /// A model under another name.
 #[derive(Clone, Debug, PartialEq, Eq)]

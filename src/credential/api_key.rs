@@ -10,7 +10,7 @@ use super::model::{self, Model, Repeats};
 use super::presented::Credential;
 use super::provider::Provider;
 use super::unlisted::Unlisted;
-use super::{catalog, channel};
+use super::{catalog, channel_models};
 use crate::config::{
     Common, CompatEntry, Config, KeyEntry, ModelRow, Place, Problem, ProxySetting, Secret,
     Severity, Tuning,
@@ -24,7 +24,7 @@ pub fn from_config(config: &Config) -> (Vec<Credential>, Vec<Problem>) {
 /// As [`from_config`], but credentials without `models` offer the lists in `listings`.
 pub fn with_listings(config: &Config, listings: &Listings) -> (Vec<Credential>, Vec<Problem>) {
     let mut built = Builder::build(config, listings);
-    built.problems.extend(channel::problems(config));
+    built.problems.extend(channel_models::problems(config));
     built
         .problems
         .sort_by_key(|problem| (problem.line, problem.column));

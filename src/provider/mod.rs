@@ -19,6 +19,7 @@ mod iflow;
 mod kimi;
 pub mod models;
 mod net;
+pub mod oauth;
 mod presented;
 mod request;
 mod target;

@@ -11,7 +11,7 @@ pub use page::Leaf;
 use page::{Origin, Page, origins};
 
 use super::keys::{self, Key, Kind};
-use super::settings::{AmpKey, AmpMapping, Config, OauthAlias};
+use super::settings::{AmpKey, AmpMapping, Config, OauthAlias, OauthClient};
 
 /// Renders `config`, which was read from `text`.
 pub fn render(config: &Config, text: &str) -> String {
@@ -80,6 +80,20 @@ fn value(page: &mut Page<'_>, key: &Key, config: &Config) {
                 },
             );
         }
+        "oauth-clients" => page.block(name, |page| {
+            for (channel, client) in &config.oauth_clients {
+                page.block(channel, |page| {
+                    let OauthClient {
+                        id,
+                        secret,
+                        token_uri,
+                    } = client;
+                    page.value("client-id", id);
+                    page.value("client-secret", secret);
+                    page.value("token-uri", token_uri);
+                });
+            }
+        }),
         "oauth-model-alias" => page.block(name, |page| {
             for (channel, rows) in &config.oauth_aliases {
                 page.list(channel, rows, |row, _| row.place.path.clone(), alias);

@@ -87,6 +87,7 @@ pub fn read(root: &Mapping<'_>, has_keys: bool) -> Config {
             cli_endpoint: root.get("enable-gemini-cli-endpoint"),
         },
         amp,
+        oauth_clients: oauth::clients(&root.field("oauth-clients")),
         oauth_aliases: oauth::aliases(&root.field("oauth-model-alias")),
         oauth_exclusions: oauth::exclusions(&root.field("oauth-excluded-models")),
         claude_headers: claude_headers(&root.block("claude-header-defaults")),

@@ -1,7 +1,8 @@
 //! `oauth-model-alias` and `oauth-excluded-models`: what applies to all credential files of a channel.
 
+use super::files;
 use crate::config::reader::{Field, Mapping};
-use crate::config::settings::{CHANNELS, OauthAlias, OauthExclusion, PerChannel};
+use crate::config::settings::{CHANNELS, OauthAlias, OauthClient, OauthExclusion, PerChannel};
 
 /// `oauth-model-alias`.
 pub fn aliases(field: &Field<'_>) -> PerChannel<OauthAlias> {
@@ -30,15 +31,45 @@ pub fn exclusions(field: &Field<'_>) -> PerChannel<OauthExclusion> {
     })
 }
 
+/// `oauth-clients`.
+pub fn clients(field: &Field<'_>) -> Vec<(String, OauthClient)> {
+    let mut clients: Vec<(String, OauthClient)> = Vec::new();
+    for (name, value) in field.pairs() {
+        let Some(channel) = channel(name, &value) else {
+            continue;
+        };
+        let row = value.mapping();
+        let client = OauthClient {
+            id: row.field("client-id").filled(),
+            secret: files::secret(&row, "client-secret"),
+            token_uri: row.field("token-uri").filled(),
+        };
+        if clients.iter().any(|(other, _)| *other == channel) {
+            value.warn("is the same channel as an earlier entry: skipped");
+            continue;
+        }
+        clients.push((channel, client));
+    }
+    clients
+}
+
+/// The name of a known channel.
+fn channel(name: &str, field: &Field<'_>) -> Option<String> {
+    let channel = name.trim().to_lowercase();
+    if !CHANNELS.contains(&channel.as_str()) {
+        field.warn("is not a channel of credential files: skipped");
+        return None;
+    }
+    Some(channel)
+}
+
 /// Each known channel with what `read` makes of its rows; channels without rows are dropped.
 fn channels<T>(field: &Field<'_>, read: impl Fn(&Field<'_>) -> Vec<T>) -> PerChannel<T> {
     let mut known: PerChannel<T> = Vec::new();
     for (name, rows) in field.pairs() {
-        let channel = name.trim().to_lowercase();
-        if !CHANNELS.contains(&channel.as_str()) {
-            rows.warn("is not a channel of credential files: skipped");
+        let Some(channel) = channel(name, &rows) else {
             continue;
-        }
+        };
         let rows = read(&rows);
         match known.iter_mut().find(|(other, _)| *other == channel) {
             Some((_, earlier)) => earlier.extend(rows),
