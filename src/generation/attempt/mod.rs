@@ -66,7 +66,9 @@ impl Attempt<'_> {
         if upstream != dialect || self.request.form != Form::Usual {
             return self.translated(&call, &rules);
         }
-        let is_unchanged = self.suffix.is_none() && !self.may_exceed_reasoning_limits(call.body);
+        let is_unchanged = self.suffix.is_none()
+            && !self.may_exceed_reasoning_limits(call.body)
+            && !self.may_have_foreign_effort(call.body);
         let called = if is_unchanged {
             self.call_with_rules(&call, &rules)
         } else {

@@ -64,13 +64,12 @@ impl Attempt<'_> {
         let expected = self.expected(upstream, call.action);
         if call.action == Action::Count {
             let body = translate::to_count(upstream, &self.upstream_model.name, &translated.body);
-            let tokens = match body {
-                Some(body) => self.count_tokens(call, &expected, &body)?,
-                None => {
-                    translate::estimated_tokens(&input).map_err(|why| self.untranslatable(&why))?
-                }
+            let counted = body.map(|body| self.count_tokens(call, &expected, &body));
+            return match counted {
+                Some(Err(failure)) if !self.lacks_endpoint(&failure) => Err(failure),
+                Some(Ok(tokens)) => Ok(self.count_answer(tokens)),
+                None | Some(Err(_)) => self.estimate_tokens(call),
             };
-            return Ok(self.count_answer(tokens));
         }
         let outgoing = Call {
             body: &translated.body,
