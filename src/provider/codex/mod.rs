@@ -81,6 +81,7 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
         headers.set(SESSION_ID, &key);
     }
     headers.forward(call, FORWARDED);
+    headers.defaults(call);
     headers.credential(call);
     Ok(Request { uri, headers, body })
 }
