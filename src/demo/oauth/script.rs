@@ -103,6 +103,13 @@ impl TokenStep {
         self
     }
 
+    /// The same, once `gate` is open.
+    #[must_use]
+    pub fn behind(mut self, gate: &Gate) -> Self {
+        self.gate = Some(gate.clone());
+        self
+    }
+
     /// Has a failure told only after new tokens have been issued and the old ones are used up.
     #[must_use]
     pub fn after_issue(mut self) -> Self {
