@@ -76,6 +76,15 @@ pub fn mapped(array: &[u8], mut edit: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> O
     is_changed.then(|| joined(&mapped))
 }
 
+/// A JSON array with the elements that `keep` wants; `None` if it wants all, or if it is no array.
+pub fn filtered(array: &[u8], keep: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+    let elements = json::elements(array).ok()?;
+    let text = |span: &json::Span| array.get(span.start..span.end).unwrap_or_default();
+    let kept: Vec<&[u8]> = elements.iter().map(text).filter(|it| keep(it)).collect();
+    let is_changed = kept.len() < elements.len();
+    is_changed.then(|| [b"[", &*kept.join(&b","[..]), b"]"].concat())
+}
+
 /// A JSON object with some of its members changed by `edit`, which returns whether it has changed any; `None` if it has
 /// not, or if it is no object.
 pub fn changed<'o>(

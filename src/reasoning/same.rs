@@ -75,6 +75,22 @@ pub fn fitted(
     })
 }
 
+/// A Responses body for `model` without an effort, for models that always think as much as they like.
+///
+/// # Errors
+/// When the body is not an object.
+pub fn without_effort(body: &[u8], model: &str) -> Result<Vec<u8>, String> {
+    edited(Dialect::Responses, body, Some(model), |_, after| {
+        if let Some(Value::Object(reasoning)) = after.get_mut("reasoning") {
+            reasoning.shift_remove("effort");
+            if reasoning.is_empty() {
+                after.shift_remove("reasoning");
+            }
+        }
+        Ok(())
+    })
+}
+
 /// Whether a body has OpenAI's setting for a model that has its own.
 fn is_foreign(
     dialect: Dialect,
@@ -190,6 +206,28 @@ mod tests {
             fit(r#"{"model":"m","reasoning_effort":"xhigh"}"#).unwrap_err(),
             "level \"xhigh\" not supported, valid levels: low, medium, high"
         );
+    }
+
+    #[test]
+    fn an_effort_can_be_left_out() {
+        for (body, expected) in [
+            (
+                r#"{"model":"a","reasoning":{"effort":"low"},"x":1.50}"#,
+                r#"{"model":"grok-4","x":1.50}"#,
+            ),
+            (
+                r#"{"reasoning":{"effort":"low","summary":"auto"},"model":"a"}"#,
+                r#"{"reasoning":{"summary":"auto"},"model":"grok-4"}"#,
+            ),
+            (
+                r#"{"model":"a","reasoning":null}"#,
+                r#"{"model":"grok-4","reasoning":null}"#,
+            ),
+        ] {
+            let body = without_effort(body.as_bytes(), "grok-4").unwrap();
+            assert_eq!(String::from_utf8(body).unwrap(), expected);
+        }
+        assert!(without_effort(b"[]", "grok-4").is_err());
     }
 
     #[test]

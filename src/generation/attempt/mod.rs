@@ -72,7 +72,8 @@ impl Attempt<'_> {
             return self.compact_in_response(&call);
         }
         let rules = self.rules(&call);
-        if upstream != dialect || self.request.form != Form::Usual {
+        let is_other = upstream != dialect || self.request.form != Form::Usual;
+        if is_other || self.may_need_functions(call.body) {
             return self.translated(&call, &rules);
         }
         let is_unchanged = self.suffix.is_none()

@@ -32,7 +32,8 @@ impl Attempt<'_> {
         let needed = translate::memory_needed(upstream, call.body.len());
         let mut reservation = self.generation.reserve(needed)?;
         let cache = self.signature_cache(self.request.form);
-        let known = quirks::known(call.target.base_url, &self.upstream_model.name);
+        let (kind, base_url) = (call.target.kind, call.target.base_url);
+        let known = quirks::known(kind, base_url, &self.upstream_model.name);
         let translated = translate::request_with(&input, cache, known);
         let mut translated = translated.map_err(|why| self.untranslatable(&why))?;
         if !translated.dropped.is_empty() {
