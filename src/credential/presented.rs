@@ -9,7 +9,7 @@ use super::name;
 use super::provider::{Provider, is_chatgpt};
 use super::unlisted::Unlisted;
 use super::upstream_kind::UpstreamKind;
-use crate::config::{HeaderValueSource, ProxySetting, Secret};
+use crate::config::{ErrorRule, HeaderValueSource, ProxySetting, Secret};
 use crate::wire::Dialect;
 
 /// A credential.
@@ -42,6 +42,8 @@ pub struct Credential {
     pub disable_cooling: Option<bool>,
     /// The retry rounds in which it takes part; `None` for the global setting.
     pub request_retry: Option<u32>,
+    /// Rules about errors of its upstream, the first of which counts.
+    pub error_rules: Arc<[ErrorRule]>,
     /// Its share under `weighted-round-robin`; 0 for none.
     pub weight: u32,
     /// The models that it offers, shared by credentials with the same models.
