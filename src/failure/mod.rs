@@ -7,7 +7,7 @@ mod headers;
 mod hint;
 mod windows;
 
-pub use classify::classify;
+pub use classify::{AntigravityLimit, classify};
 pub use failed_call::{ERROR_BODY, Failure, FailureKind, kind_of, retry_after};
 pub use fault::{Class, Fault, Pause, Scope};
 pub use headers::Headers;

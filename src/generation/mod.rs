@@ -111,6 +111,7 @@ impl Generation<'_> {
                     generation: self,
                     candidate,
                     upstream_model,
+                    entry: &model.entry,
                     request,
                     body,
                     headers: &headers,

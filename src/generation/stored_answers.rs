@@ -238,6 +238,8 @@ impl Services {
             stream: request.query.first("stream").as_deref() == Some("true"),
             body: b"",
             model_span: None,
+            session: None,
+            credits: false,
             client_headers: &headers,
             alt: None,
             is_flavoured: false,

@@ -169,6 +169,8 @@ mod tests {
             stream: false,
             body: body.as_bytes(),
             model_span: None,
+            session: None,
+            credits: false,
             client_headers: client,
             alt: None,
             is_flavoured: false,

@@ -69,7 +69,7 @@ pub fn google<'a>(call: &Call<'a>, own_base: &str, models: &str) -> Result<Reque
 
 /// The last part of the path. A client's `alt` becomes `$alt`, except for streams, which are always requested with
 /// `alt=sse`, because Google sends events only then. `json` may have parameters, for example for enumerations.
-fn method(call: &Call) -> Result<String, Failure> {
+pub fn method(call: &Call) -> Result<String, Failure> {
     let plain = match (call.action, call.stream) {
         (Action::Generate, true) => "streamGenerateContent",
         (Action::Generate, false) => "generateContent",

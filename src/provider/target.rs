@@ -78,6 +78,10 @@ pub struct Call<'a> {
     pub body: &'a [u8],
     /// The position of the value of the body's `model`, including quotes.
     pub model_span: Option<Span>,
+    /// The client's session, if it has a name.
+    pub session: Option<&'a str>,
+    /// Whether the account's credits may be spent (Antigravity).
+    pub credits: bool,
     /// The client's headers, names in any case.
     pub client_headers: &'a [(&'a str, &'a str)],
     /// The client's `alt` query parameter, else its `$alt`.
@@ -149,6 +153,8 @@ impl<'a> Call<'a> {
             stream: false,
             body: &[],
             model_span: None,
+            session: None,
+            credits: false,
             client_headers: &[],
             alt: None,
             is_flavoured: false,
@@ -160,9 +166,20 @@ impl<'a> Call<'a> {
     pub fn method(&self) -> Method {
         match self.action {
             Action::Stored(stored) => stored.verb.method(),
-            Action::Models(_) => Method::GET,
+            Action::Models(_) => match self.target.kind {
+                // Code Assist has procedures instead of resources.
+                UpstreamKind::GeminiCli | UpstreamKind::Antigravity => Method::POST,
+                _ => Method::GET,
+            },
             Action::Generate | Action::Count | Action::Compact => Method::POST,
         }
+    }
+
+    /// Whether it is for a model of Imagen, which draws pictures and has a form of its own.
+    pub fn draws(&self) -> bool {
+        self.target.kind == UpstreamKind::Vertex
+            && self.action == Action::Generate
+            && self.model.to_ascii_lowercase().contains("imagen")
     }
 
     /// The client's header of that name; the first one, if there are several.

@@ -183,6 +183,8 @@ pub fn call<'a>(kind: UpstreamKind, base_url: &'a str, body: &'a str) -> Call<'a
         stream: false,
         body: body.as_bytes(),
         model_span,
+        session: None,
+        credits: false,
         client_headers: &[],
         alt: None,
         is_flavoured: false,

@@ -14,6 +14,7 @@ mod codex;
 mod compressed;
 mod disconnects;
 mod failures;
+mod google;
 mod harness;
 mod lists;
 mod network;

@@ -8,6 +8,7 @@ mod refusal;
 
 use std::time::SystemTime;
 
+pub use google::AntigravityLimit;
 use refusal::Refusal;
 
 use super::failed_call::{Failure, FailureKind};
