@@ -77,6 +77,7 @@ pub fn method(call: &Call) -> Result<String, Failure> {
         (Action::Compact, _) => return Err(Failure::unsupported("compaction")),
         (Action::Stored(_), _) => return Err(Failure::unsupported("keeping answers")),
         (Action::Models(_), _) => return Err(Failure::unsupported("a list of models")),
+        (Action::Forward(_), _) => return Err(Failure::unsupported("this method")),
     };
     let is_json = |alt: &str| matches!(alt.split(';').next(), Some("" | "sse" | "json"));
     Ok(match (call.alt, call.stream) {

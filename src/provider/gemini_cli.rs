@@ -19,6 +19,9 @@ pub const BASE: &str = "https://cloudcode-pa.googleapis.com";
 const PROFILE: Profile = Profile::Envelope { validated: false };
 
 pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
+    if let Action::Forward(method) = call.action {
+        return forwarded(call, method);
+    }
     let body = match call.action {
         Action::Count => counting(call)?,
         _ => generating(call)?,
@@ -28,6 +31,24 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
         uri: uri(call, &method)?,
         headers: headers(call),
         body,
+    })
+}
+
+/// Another method, with the client's body as it is.
+fn forwarded<'a>(call: &Call<'a>, method: &str) -> Result<Request<'a>, Failure> {
+    let mut headers = headers(call);
+    if call.target.key.is_none() && call.target.account.is_none() {
+        // Nobody's credential is used but the client's own.
+        for name in ["authorization", "x-goog-user-project"] {
+            if let Some(value) = call.client_header(name) {
+                headers.set_named(name, value);
+            }
+        }
+    }
+    Ok(Request {
+        uri: uri(call, method)?,
+        headers,
+        body: Splice::new(call.body),
     })
 }
 

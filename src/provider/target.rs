@@ -47,6 +47,8 @@ pub enum Action<'a> {
     Stored(Stored<'a>),
     /// Get a page of the list of models, by its query. There is no body.
     Models(&'a str),
+    /// Call another method of Code Assist, by its name and query.
+    Forward(&'a str),
 }
 
 /// An operation on a stored response.
@@ -124,11 +126,30 @@ impl<'a> Target<'a> {
                 | UpstreamKind::Codex
                 | UpstreamKind::Compat => &[],
             },
-            proxy: match proxy {
-                config::ProxySetting::Inherit => ProxySetting::Inherit,
-                config::ProxySetting::Direct => ProxySetting::Direct,
-                config::ProxySetting::Url(url) => ProxySetting::Url(url.reveal()),
-            },
+            proxy: ProxySetting::of(proxy),
+        }
+    }
+
+    /// The vendor's upstream of a kind, for requests with the client's own credential.
+    pub fn without_credential(kind: UpstreamKind, config: &'a Config) -> Self {
+        Self {
+            kind,
+            base_url: "",
+            key: None,
+            account: None,
+            headers: &[],
+            defaults: &[],
+            proxy: ProxySetting::of(&config.proxy_url),
+        }
+    }
+}
+
+impl<'a> ProxySetting<'a> {
+    fn of(proxy: &'a config::ProxySetting) -> Self {
+        match proxy {
+            config::ProxySetting::Inherit => ProxySetting::Inherit,
+            config::ProxySetting::Direct => ProxySetting::Direct,
+            config::ProxySetting::Url(url) => ProxySetting::Url(url.reveal()),
         }
     }
 }
@@ -171,7 +192,7 @@ impl<'a> Call<'a> {
                 UpstreamKind::GeminiCli | UpstreamKind::Antigravity => Method::POST,
                 _ => Method::GET,
             },
-            Action::Generate | Action::Count | Action::Compact => Method::POST,
+            Action::Generate | Action::Count | Action::Compact | Action::Forward(_) => Method::POST,
         }
     }
 

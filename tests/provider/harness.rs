@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, LazyLock};
 use std::thread;
@@ -135,6 +136,23 @@ pub fn json_answer(body: &str) -> String {
     format!(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     )
+}
+
+pub fn status_answer(status: u16, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+/// An upstream that gives each request the next of these answers, then the last again and again.
+pub fn in_turn(answers: Vec<String>) -> Server {
+    let asked = AtomicUsize::new(0);
+    Server::start(move |_, stream| {
+        let number = asked.fetch_add(1, Ordering::Relaxed);
+        let answer = answers.get(number).or(answers.last()).unwrap();
+        stream.write_all(answer.as_bytes()).is_ok()
+    })
 }
 
 pub const STREAM_HEAD: &str =

@@ -10,6 +10,7 @@
 
 mod bodies;
 mod clients;
+mod code_assist;
 mod codex;
 mod compressed;
 mod disconnects;
