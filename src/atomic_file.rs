@@ -25,6 +25,19 @@ pub fn rewrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
     put(&path, bytes, |file| like(file, &old))
 }
 
+/// As [`rewrite`], but the file becomes readable only by its owner.
+///
+/// # Errors
+/// Errors of the file system; the old file is then unchanged.
+pub fn rewrite_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = fs::canonicalize(path)?;
+    let old = fs::metadata(&path)?;
+    if old.permissions().readonly() {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    put(&path, bytes, |file| owned_like(file, &old))
+}
+
 fn put(path: &Path, bytes: &[u8], prepare: impl Fn(&File) -> io::Result<()>) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
@@ -39,6 +52,12 @@ fn put(path: &Path, bytes: &[u8], prepare: impl Fn(&File) -> io::Result<()>) -> 
         .and_then(|()| file.write_all(bytes))
         .and_then(|()| file.sync_all());
     let replaced = written.and_then(|()| fs::rename(&beside, path));
+    if replaced.is_ok()
+        && let Some(folder) = path.parent()
+    {
+        // So that the new name survives a power failure. Not every file system can.
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    }
     if replaced.is_err() {
         // The disk may be full: remove the incomplete file.
         let _ = fs::remove_file(&beside);
@@ -59,12 +78,23 @@ fn private(path: &Path) -> io::Result<File> {
 }
 
 #[cfg(unix)]
-fn like(file: &File, old: &fs::Metadata) -> io::Result<()> {
+fn owned_like(file: &File, old: &fs::Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, fchown};
     let now = file.metadata()?;
     if (now.uid(), now.gid()) != (old.uid(), old.gid()) {
         fchown(file, Some(old.uid()), Some(old.gid()))?;
     }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn owned_like(_: &File, _: &fs::Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn like(file: &File, old: &fs::Metadata) -> io::Result<()> {
+    owned_like(file, old)?;
     file.set_permissions(old.permissions())
 }
 

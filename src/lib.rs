@@ -16,6 +16,7 @@
 mod atomic_file;
 mod budget;
 mod capacity;
+mod chance;
 mod chunked;
 mod cli;
 mod colour;
@@ -55,6 +56,7 @@ mod sse;
 mod state_folder;
 mod stored;
 mod time;
+mod tokens;
 mod translate;
 mod usage;
 mod wire;
@@ -101,6 +103,7 @@ pub mod unversioned {
         session
         sse
         stored
+        tokens
         translate
         usage
         wire

@@ -118,6 +118,7 @@ pub fn run(
     let mut gateway = Gateway::new(config)
         .with_variables(Variables::new(environment.lookup()))
         .with_log_folder(&folder)
+        .with_credential_files()
         .with_task(watch);
     if fetches_models {
         gateway = gateway.with_model_lists(load::lists_file(environment));

@@ -43,4 +43,4 @@ pub use settings::{
     Limits, LogFormat, Logs, Management, OauthAlias, OauthClient, OauthExclusion, PerChannel,
     Routing, Strategy, Tls, UsageStatistics,
 };
-pub use url::{ProxySetting, ProxyUrl};
+pub use url::{ProxySetting, ProxyUrl, base as base_url};

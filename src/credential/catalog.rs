@@ -25,6 +25,19 @@ pub struct Known {
     /// The maximum number of input and output tokens.
     pub context: Option<u64>,
     pub output: Option<u64>,
+    /// Plans of accounts that do not have it.
+    #[serde(default)]
+    pub not_for: Vec<&'static str>,
+}
+
+/// The group of a plan of ChatGPT, by which its models differ.
+pub fn plan_group(plan: Option<&str>) -> &'static str {
+    match plan {
+        Some("free") => "free",
+        Some("team" | "business" | "go" | "edu" | "enterprise") => "team",
+        Some("plus") => "plus",
+        _ => "pro",
+    }
 }
 
 /// The section whose models other sections share.

@@ -1,6 +1,7 @@
 //! The models that the credential files of a channel offer: the built-in list, without `oauth-excluded-models`, and
 //! with the names of `oauth-model-alias`.
 
+use super::listing::{self, Listed};
 use super::model::{self, Model};
 use super::{catalog, exclusion, name};
 use crate::config::{Config, OauthAlias, OauthExclusion, PerChannel, Place, Problem, Severity};
@@ -23,9 +24,21 @@ impl<'c> ChannelModels<'c> {
     }
 
     /// The models that a credential file of the channel offers, in the order of the built-in list. `excluded` has the
-    /// file's own patterns, in lower case.
-    pub fn models(&self, excluded: &[String]) -> Vec<Model> {
-        let mut known = self.known();
+    /// file's own patterns, in lower case; `listed` is the upstream's list, if it was fetched; `plan` limits the models.
+    pub fn models(
+        &self,
+        excluded: &[String],
+        listed: Option<&[Listed]>,
+        plan: Option<&str>,
+    ) -> Vec<Model> {
+        let mut known = match (listed, catalog::section(self.name)) {
+            (Some(listed), section) => {
+                let owner = section.map_or(self.name, |section| section.owned_by);
+                listing::models(listed, owner, section)
+            }
+            (None, Some(section)) => model::known_for(section, plan),
+            (None, None) => Vec::new(),
+        };
         known.retain(|model| !self.excludes(&model.id) && !exclusion::any(excluded, &model.id));
         let offers = |row: &OauthAlias| known.iter().any(|model| same(bare(row), &model.id));
         // An alias hides a model of the same name.
@@ -45,6 +58,16 @@ impl<'c> ChannelModels<'c> {
             models.extend(rows().map(|row| aliased(model, row)));
         }
         models
+    }
+
+    /// Names that are not offered: what is excluded, and models that are only offered under another name. In lower case.
+    pub fn hidden(&self) -> Vec<String> {
+        let excluded = self.exclusions.iter().map(|row| row.pattern.clone());
+        let renamed = self.aliases.iter().filter(|row| !row.fork);
+        let renamed = renamed.filter(|row| !self.aliases_of(bare(row)).any(|other| other.fork));
+        excluded
+            .chain(renamed.map(|row| bare(row).to_lowercase()))
+            .collect()
     }
 
     /// Warnings about aliases.

@@ -47,6 +47,14 @@ pub fn auth_index(parts: &[(&str, &str)]) -> String {
     hex(context, 8)
 }
 
+/// The same for a credential file.
+pub fn file_index(name: &str) -> String {
+    let mut context = Context::new(&SHA256);
+    context.update(b"file:");
+    context.update(name.as_bytes());
+    hex(context, 8)
+}
+
 /// The first 12 hex digits of SHA-256 over the kind and, each after a zero byte, the trimmed parts.
 fn hash(kind: &str, parts: &[&str]) -> String {
     let mut context = Context::new(&SHA256);
@@ -80,5 +88,7 @@ mod tests {
             ("source", "config:gemini[440e3fdf69c9]"),
         ];
         assert_eq!(auth_index(&parts), "fb1082343f9e54dc");
+        let file = file_index("codex-user@example.com.json");
+        assert_eq!(file, "32535fa684fa7338");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::catalog::{Known, Section};
+use super::catalog::{Known, Section, plan_group};
 use super::{exclusion, name};
 use crate::config::{self, ModelRow};
 use crate::reasoning::{Level, ReasoningSupport, Thinking};
@@ -60,6 +60,12 @@ pub enum Repeats {
 
 /// The built-in list as models.
 pub fn known(section: &Section) -> Vec<Model> {
+    known_for(section, None)
+}
+
+/// The built-in list as models, without those that an account with this plan does not have.
+pub fn known_for(section: &Section, plan: Option<&str>) -> Vec<Model> {
+    let plan = plan_group(plan);
     let model = |known: &Known| Model {
         id: known.id.to_owned(),
         upstream: vec![known.id.to_owned()],
@@ -72,7 +78,11 @@ pub fn known(section: &Section) -> Vec<Model> {
         context: known.context,
         output: known.output,
     };
-    section.models.iter().map(model).collect()
+    let models = section.models.iter();
+    models
+        .filter(|known| !known.not_for.contains(&plan))
+        .map(model)
+        .collect()
 }
 
 /// Configured rows as models, with the details of the built-in list, and the rows that were ignored.

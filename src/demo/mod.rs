@@ -4,6 +4,7 @@
 //! the vendors' usage fields, and with a [`Script`] that says how it misbehaves. Nothing here imports the gateway.
 
 mod ask;
+mod bearer;
 mod cache;
 mod chat;
 mod gemini;
@@ -11,6 +12,7 @@ mod http;
 mod kept;
 mod messages;
 mod models;
+mod oauth;
 mod offers;
 mod record;
 mod reply;
@@ -32,6 +34,9 @@ use std::time::Duration;
 use cache::PromptCache;
 use kept::KeptAnswers;
 pub use models::Listing;
+pub use oauth::{
+    Authorization, Bearer, Person, TokenCall, TokenScript, TokenStep, Tokenry, Tokens, Vendor,
+};
 use parking_lot::Mutex;
 use record::Records;
 pub use record::{Outcome, Record};
@@ -68,6 +73,8 @@ struct Shared {
     lists: Mutex<HashMap<String, Listing>>,
     cache: Mutex<PromptCache>,
     kept: Mutex<KeptAnswers>,
+    /// Who tells what access tokens are worth; without it, bearer tokens are names of accounts.
+    tokenry: Mutex<Option<Tokenry>>,
     records: Records,
     /// Between two events of a stream, microseconds.
     delta_delay: AtomicU64,
@@ -88,6 +95,7 @@ impl Upstreams {
             lists: Mutex::default(),
             cache: Mutex::default(),
             kept: Mutex::default(),
+            tokenry: Mutex::default(),
             records: Records::default(),
             delta_delay: AtomicU64::new(0),
             connections: Mutex::default(),
@@ -122,6 +130,12 @@ impl Upstreams {
     /// Has the account `key` list other models than those of the demo.
     pub fn list(&self, key: &str, listing: Listing) {
         self.shared.lists.lock().insert(key.to_owned(), listing);
+    }
+
+    /// Takes the access tokens of an authorization server: each is its account, by mail address, and one that has expired
+    /// or was revoked is refused in the vendor's words. Tokens that it has not issued stay names of accounts.
+    pub fn require_tokens(&self, tokenry: Tokenry) {
+        *self.shared.tokenry.lock() = Some(tokenry);
     }
 
     /// What has been asked so far, oldest first; of very many requests the newest.

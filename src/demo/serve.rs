@@ -15,7 +15,7 @@ use super::record::{Outcome, Record};
 use super::reply::Reply;
 use super::script::{Ending, Gate, Manner, Step};
 use super::target::{Action, Dialect, Streaming, Target};
-use super::{Shared, chat, gemini, messages, models, responses};
+use super::{Shared, bearer, chat, gemini, messages, models, responses};
 
 /// Time between two looks at a gate.
 const GATE_CHECK: Duration = Duration::from_millis(5);
@@ -46,18 +46,34 @@ pub fn connection(stream: TcpStream, shared: &Shared) {
 fn exchange(connection: &mut Connection, request: Request, shared: &Shared) -> After {
     let path = request.path.split_once('?');
     let path = path.map_or(&*request.path, |(path, _)| path);
+    let tokenry = shared.tokenry.lock().clone();
+    let key = match bearer::account(&request, tokenry.as_ref()) {
+        Ok(key) => key,
+        Err(refused) => {
+            let dialect = Target::of(&request.path).map(|target| target.dialect);
+            let dialect = dialect.unwrap_or_else(|| models::dialect(&request));
+            let answer = (refused.status, &refused.body);
+            return told(
+                connection,
+                refused.account,
+                request,
+                shared,
+                dialect,
+                answer,
+            );
+        }
+    };
     if request.method == "GET" && path.ends_with("/models") {
-        let key = request.key();
         let listing = shared.lists.lock().get(&key).cloned().unwrap_or_default();
         let dialect = models::dialect(&request);
         let (status, body) = models::answer(dialect, &listing);
-        return told(connection, request, shared, dialect, (status, &body));
+        return told(connection, key, request, shared, dialect, (status, &body));
     }
     if let Some(wish) = Wish::of(&request.method, &request.path) {
-        let key = request.key();
         let (status, body) = shared.kept.lock().about(&key, wish);
         return told(
             connection,
+            key,
             request,
             shared,
             Dialect::Responses,
@@ -75,7 +91,6 @@ fn exchange(connection: &mut Connection, request: Request, shared: &Shared) -> A
             );
         }
     };
-    let key = request.key();
     if key.is_empty() {
         let body = error(target.dialect, 401, "There is no API key in this request.");
         return respond(connection, 401, &[], &body);
@@ -246,13 +261,14 @@ fn perform(
 /// Answers a request that asks no model, and keeps a record of it.
 fn told(
     connection: &mut Connection,
+    key: String,
     request: Request,
     shared: &Shared,
     dialect: Dialect,
     (status, body): (u16, &Value),
 ) -> After {
     let number = shared.records.add(Record {
-        key: request.key(),
+        key,
         dialect: dialect.name(),
         method: request.method,
         path: request.path,

@@ -30,6 +30,8 @@ pub enum FailureKind {
     Unsupported,
     /// The client's request cannot be sent to this upstream.
     Request,
+    /// The credential has no valid token. If it is final, only its operator can change that.
+    NoToken { is_final: bool },
     /// There is no memory for the answer. Neither the upstream nor the client is at fault.
     Memory,
 }

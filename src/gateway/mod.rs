@@ -1,5 +1,7 @@
 //! The gateway: starts, reloads and stops all parts.
 
+mod credential_changes;
+mod credential_files;
 mod debug;
 mod error;
 mod listen;
@@ -45,6 +47,7 @@ pub struct Gateway {
     variables: Variables,
     log_folder: Option<PathBuf>,
     lists: Option<ModelLists>,
+    has_files: bool,
 }
 
 impl Gateway {
@@ -58,6 +61,7 @@ impl Gateway {
             variables: Variables::default(),
             log_folder: None,
             lists: None,
+            has_files: false,
         }
     }
 
@@ -79,6 +83,14 @@ impl Gateway {
     /// their vendor.
     pub fn with_model_lists(mut self, file: Option<PathBuf>) -> Self {
         self.lists = Some(ModelLists::kept_in(file));
+        self
+    }
+
+    /// Also uses the credential files of `auth-dir`, renews their tokens and writes them back. Without this, only the keys
+    /// of the configuration are used.
+    #[must_use]
+    pub fn with_credential_files(mut self) -> Self {
+        self.has_files = true;
         self
     }
 
@@ -123,6 +135,7 @@ impl Gateway {
             variables,
             log_folder,
             lists,
+            has_files,
         } = self;
         if config.is_unprotected() {
             let host = config.host;
@@ -171,6 +184,7 @@ impl Gateway {
                 workers: capacity.workers,
                 budget: budget.clone(),
                 lists,
+                has_files,
                 filter,
                 observer,
             },

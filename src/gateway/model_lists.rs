@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +17,7 @@ use crate::exchange::Waiter;
 use crate::failure::{Failure, FailureKind};
 use crate::generation::snapshot::Snapshot;
 use crate::provider::models::{self, List};
-use crate::{atomic_file, state_folder};
+use crate::{atomic_file, chance, state_folder};
 
 /// How often due lists are checked for.
 pub const LOOK: Duration = Duration::from_secs(1);
@@ -235,10 +234,7 @@ fn again(failure: &Failure, failures: u32) -> Duration {
 
 /// Varies a duration by up to a fifth, so that gateways do not all ask at the same time.
 fn spread(time: Duration) -> Duration {
-    let chance = RandomState::new().build_hasher().finish();
-    // The mantissa has 53 bits.
-    let fraction = (chance >> 11) as f64 / (1_u64 << 53) as f64;
-    time.mul_f64(0.8 + 0.4 * fraction)
+    time.mul_f64(0.8 + 0.4 * chance::fraction())
 }
 
 #[cfg(test)]

@@ -17,8 +17,14 @@ impl Server {
         config.logs.commercial = self.commercial;
         client_key::keep_lost_keys(&mut config, &self.snapshot.load().config, &self.local);
         self.services.upstream.trust(config.ca_file.as_deref());
+        self.services.tokens.configure(&config);
         let (snapshot, findings) = self.snapshot_of(config);
         warn_of(&findings);
+        self.replace(snapshot);
+    }
+
+    /// Serves new requests with `snapshot`.
+    pub(super) fn replace(&self, snapshot: Snapshot) {
         let snapshot = Arc::new(snapshot);
         let before = self.snapshot.swap(Arc::clone(&snapshot));
         self.compare(&before, &snapshot);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::credential_files;
 use super::debug::Debug;
 use super::listen::EdgeService;
 use super::server::Server;
@@ -88,6 +89,12 @@ impl Running {
         self.server.requests()
     }
 
+    /// The credential files and their condition.
+    #[doc(hidden)]
+    pub fn credential_files(&self) -> Vec<crate::tokens::FileState> {
+        self.server.credential_files()
+    }
+
     /// Stops accepting connections and waits up to `limit` for running requests, or until `hurry` returns true. Returns
     /// whether all requests finished.
     pub fn drain(&self, limit: Duration, hurry: impl Fn() -> bool) -> bool {
@@ -120,6 +127,7 @@ impl Running {
     fn shut_down(&mut self) {
         let was_running = self.janitor.take().is_some();
         self.server.stop_fetching();
+        self.server.services.tokens.stop(credential_files::PATIENCE);
         if was_running {
             // Written first, because workers may take long to end.
             self.keep();

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
+use super::credential_files::CredentialFiles;
 use super::model_lists::ModelLists;
 use super::saved_file::Written;
 use crate::budget::Budget;
@@ -21,6 +22,7 @@ use crate::provider::{Settings, Upstream, Variables};
 use crate::routing::State;
 use crate::stored::{Bounds, Store};
 use crate::time::Timestamp;
+use crate::tokens::TokenStore;
 use crate::usage::Statistics;
 
 /// The options of a server.
@@ -37,6 +39,8 @@ pub struct ServerOptions {
     pub budget: Budget,
     /// Lists of models that are fetched; `None` if none are.
     pub lists: Option<ModelLists>,
+    /// Whether the credential files of `auth-dir` are used.
+    pub has_files: bool,
     /// Is asked about every request.
     pub filter: Option<Filter>,
     /// Is told of every request.
@@ -50,6 +54,7 @@ pub struct Server {
     pub(super) changing: Mutex<()>,
     /// Lists of models that are fetched; `None` if none are.
     pub(super) lists: Option<Arc<ModelLists>>,
+    pub(super) files: CredentialFiles,
     /// The addresses that the gateway listens on.
     pub(super) local: Vec<SocketAddr>,
     pub(super) services: Services,
@@ -72,6 +77,7 @@ impl Server {
             workers,
             budget,
             lists,
+            has_files,
             filter,
             observer,
         } = options;
@@ -82,12 +88,19 @@ impl Server {
             ..Settings::default()
         });
         upstream.trust(config.ca_file.as_deref());
+        let upstream = Arc::new(upstream);
+        let tokens = Arc::new(TokenStore::new(Arc::clone(&upstream), &config));
+        let files = match has_files {
+            true => CredentialFiles::read(&config, &tokens),
+            false => CredentialFiles::default(),
+        };
         let routing = State::new(config.routing.session_affinity_max_prefixes, Instant::now());
         let lists = lists.map(Arc::new);
         let listings = lists.as_ref().map(|lists| lists.listings());
         let (body_limit, commercial) = (config.limits.body, config.logs.commercial);
         let (snapshot, findings) = Snapshot::new(
             config,
+            &files.list(),
             listings.as_ref(),
             &routing.credential_ids,
             Arc::clone(&log_folder),
@@ -100,6 +113,7 @@ impl Server {
             snapshot: ArcSwap::from_pointee(snapshot),
             changing: Mutex::default(),
             lists,
+            files,
             log_folder,
             workers,
             services: Services {
@@ -108,6 +122,7 @@ impl Server {
                 routing,
                 signatures: Arc::default(),
                 upstream,
+                tokens,
                 body_limit,
                 filter,
                 observer,
@@ -123,6 +138,7 @@ impl Server {
         let listings = self.lists.as_ref().map(|lists| lists.listings());
         Snapshot::new(
             config,
+            &self.files.list(),
             listings.as_ref(),
             &self.services.routing.credential_ids,
             Arc::clone(&self.log_folder),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::server::Server;
-use super::{model_lists, saved_usage};
+use super::{credential_files, model_lists, saved_usage};
 use crate::budget::Budget;
 use crate::heap;
 use crate::janitor::Task;
@@ -39,6 +39,9 @@ pub fn all(server: &Arc<Server>, budget: &Budget) -> Vec<Task> {
         write_usage(server),
         prune_logs(server),
     ];
+    if server.has_credential_files() {
+        tasks.push(look_at_credential_files(server));
+    }
     if server.fetches_models() {
         tasks.push(fetch_models(server));
     }
@@ -129,6 +132,15 @@ fn prune_logs(server: &Arc<Server>) -> Task {
         name: "prune logs",
         every: Box::new(|| PRUNE_INTERVAL),
         run: Box::new(move |_| server.prune_logs()),
+    }
+}
+
+fn look_at_credential_files(server: &Arc<Server>) -> Task {
+    let server = Arc::clone(server);
+    Task {
+        name: "look at credential files",
+        every: Box::new(|| credential_files::LOOK),
+        run: Box::new(move |_| server.look_at_credential_files()),
     }
 }
 

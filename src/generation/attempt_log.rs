@@ -38,6 +38,7 @@ impl Generation<'_> {
             FailureKind::ClientGone
             | FailureKind::Unsupported
             | FailureKind::Request
+            | FailureKind::NoToken { .. }
             | FailureKind::Memory => false,
         };
         if !has_called {

@@ -183,6 +183,13 @@ fn error_answer<'u>(model: &str, error: &'u DispatchError) -> Option<ErrorAnswer
     let problem = match (failure.kind, failure.status) {
         (FailureKind::ClientGone, _) => return None,
         (FailureKind::Request, _) => Problem::invalid_request(&failure.message),
+        (FailureKind::NoToken { .. }, _) if !is_quota => {
+            let why = format!(
+                "no credential for {model} has a valid token: {}",
+                failure.message
+            );
+            Problem::new(ErrorStatus::UNAVAILABLE, why).with_retry_after(earliest)
+        }
         (FailureKind::Memory, _) => {
             Problem::new(ErrorStatus::UNAVAILABLE, failure.message.as_str())
                 .with_retry_after(failure.retry_after)
@@ -219,9 +226,13 @@ fn error_answer<'u>(model: &str, error: &'u DispatchError) -> Option<ErrorAnswer
             Problem::new(ErrorStatus::NOT_IMPLEMENTED, &failure.message)
         }
         (FailureKind::Timeout, _) => Problem::upstream_timeout(failure),
-        (FailureKind::Connect | FailureKind::Broken | FailureKind::Status, _) => {
-            Problem::upstream_broken(failure)
-        }
+        (
+            FailureKind::Connect
+            | FailureKind::Broken
+            | FailureKind::Status
+            | FailureKind::NoToken { .. },
+            _,
+        ) => Problem::upstream_broken(failure),
     };
     let problem = match problem.retry_after {
         None => problem.with_retry_after(retry_after),

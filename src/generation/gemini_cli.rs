@@ -79,18 +79,27 @@ impl Services {
         }
         let path = inbound.target.rsplit_once("/v1internal:");
         let path = path.map_or("", |(_, path)| path).to_owned();
-        let mut credentials = snapshot.catalog.credentials().iter();
-        let credential = credentials.find(|one| one.provider == Provider::GeminiCli);
-        let client_headers: Vec<(&str, &str)> = inbound.headers.iter().collect();
-        let own_headers = credential.map(|one| one.headers_for(&client_headers));
-        let own_headers = own_headers.unwrap_or_default();
-        let target = match credential {
-            Some(credential) => Target::of(credential, &own_headers, &snapshot.config),
-            None => Target::without_credential(UpstreamKind::GeminiCli, &snapshot.config),
-        };
         let waiter = match &inbound.client {
             Some(client) => Waiter::of(Rc::clone(client)),
             None => Waiter::alone(),
+        };
+        let credentials = snapshot.catalog.credentials().iter();
+        let mut credentials = credentials.filter(|one| one.provider == Provider::GeminiCli);
+        let credential = credentials.find_map(|one| {
+            let issued = self.tokens.issued(&one.account.as_ref()?.file, &waiter);
+            Some((one, issued.ok()?))
+        });
+        let client_headers: Vec<(&str, &str)> = inbound.headers.iter().collect();
+        let own_headers = credential
+            .as_ref()
+            .map(|(one, _)| one.headers_for(&client_headers));
+        let own_headers = own_headers.unwrap_or_default();
+        let target = match &credential {
+            Some((credential, issued)) => Target {
+                key: Some(&issued.token),
+                ..Target::of(credential, &own_headers, &snapshot.config)
+            },
+            None => Target::without_credential(UpstreamKind::GeminiCli, &snapshot.config),
         };
         let answered = self.upstream.call(&Call {
             action: Action::Forward(&path),

@@ -8,6 +8,7 @@ use crate::provider::Upstream;
 use crate::routing::State;
 use crate::session::signature_store::SignatureStore;
 use crate::stored::Store;
+use crate::tokens::TokenStore;
 use crate::usage::Statistics;
 
 /// Shared state; it is kept on reload.
@@ -17,7 +18,9 @@ pub struct Services {
     pub signatures: Arc<SignatureStore>,
     /// Stored answers of the Responses API.
     pub stored: Store,
-    pub upstream: Upstream,
+    pub upstream: Arc<Upstream>,
+    /// The tokens of credential files.
+    pub tokens: Arc<TokenStore>,
     /// The largest decoded request body, bytes.
     pub body_limit: u64,
     pub budget: Budget,

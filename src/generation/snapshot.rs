@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::payload_rules;
 use crate::config::{Config, Place, Problem, Severity};
+use crate::credential::file::CredentialFile;
 use crate::credential::{self, Credential, Listings};
 use crate::http::client_key::ClientAuth;
 use crate::http::models::ListedModel;
@@ -31,19 +32,23 @@ fn unlisted_warning(config: &Config, credential: &Credential) -> Problem {
 }
 
 impl Snapshot {
-    /// Builds the snapshot of `config`. Also returns the problems found. Credentials without `models` use the fetched
+    /// Builds the snapshot of `config` and the credential `files`. Also returns the problems found. Credentials without `models` use the fetched
     /// `listings`; `None` if lists are not fetched.
     pub fn new(
         config: Config,
+        files: &[CredentialFile],
         listings: Option<&Listings>,
         credential_ids: &CredentialIds,
         log_folder: Arc<Path>,
         workers: usize,
     ) -> (Self, Vec<Problem>) {
-        let (credentials, mut problems) = match listings {
+        let (mut credentials, mut problems) = match listings {
             Some(listings) => credential::with_listings(&config, listings),
             None => credential::from_config(&config),
         };
+        let of_files = credential::from_files(files, &config, listings);
+        credentials.extend(of_files.0);
+        problems.extend(of_files.1);
         if listings.is_none() {
             let waiting = credentials
                 .iter()

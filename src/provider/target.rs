@@ -94,6 +94,21 @@ pub struct Call<'a> {
     pub waiter: &'a Waiter,
 }
 
+impl<'a> ProxySetting<'a> {
+    /// A credential's own setting, else that of the configuration.
+    pub fn of(own: &'a config::ProxySetting, config: &'a Config) -> Self {
+        let setting = match (own, &config.proxy_url) {
+            (config::ProxySetting::Inherit, global) => global,
+            (own, _) => own,
+        };
+        match setting {
+            config::ProxySetting::Inherit => Self::Inherit,
+            config::ProxySetting::Direct => Self::Direct,
+            config::ProxySetting::Url(url) => Self::Url(url.reveal()),
+        }
+    }
+}
+
 impl<'a> Target<'a> {
     /// The upstream of `credential`. `headers` are the credential's, see [`Credential::headers_for`]; `config` has the
     /// defaults.
@@ -103,10 +118,6 @@ impl<'a> Target<'a> {
         config: &'a Config,
     ) -> Self {
         let kind = UpstreamKind::of(&credential.provider);
-        let proxy = match (&credential.proxy, &config.proxy_url) {
-            (config::ProxySetting::Inherit, global) => global,
-            (own, _) => own,
-        };
         Self {
             kind,
             base_url: &credential.base_url,
@@ -126,7 +137,7 @@ impl<'a> Target<'a> {
                 | UpstreamKind::Codex
                 | UpstreamKind::Compat => &[],
             },
-            proxy: ProxySetting::of(proxy),
+            proxy: ProxySetting::of(&credential.proxy, config),
         }
     }
 
@@ -139,17 +150,7 @@ impl<'a> Target<'a> {
             account: None,
             headers: &[],
             defaults: &[],
-            proxy: ProxySetting::of(&config.proxy_url),
-        }
-    }
-}
-
-impl<'a> ProxySetting<'a> {
-    fn of(proxy: &'a config::ProxySetting) -> Self {
-        match proxy {
-            config::ProxySetting::Inherit => ProxySetting::Inherit,
-            config::ProxySetting::Direct => ProxySetting::Direct,
-            config::ProxySetting::Url(url) => ProxySetting::Url(url.reveal()),
+            proxy: ProxySetting::of(&config.proxy_url, config),
         }
     }
 }

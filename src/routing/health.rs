@@ -287,6 +287,22 @@ impl Health {
             .retain(|(_, record)| !has_other_models && !waits(record));
     }
 
+    /// Records that a credential has a new token: what the old one was refused for is over.
+    pub fn renewed(&mut self, credential_id: CredentialId) {
+        let Some(Some(condition)) = self.of.get_mut(credential_id.index()) else {
+            return;
+        };
+        let is_refused = |record: &Record| {
+            record
+                .block
+                .is_some_and(|block| block.class == Class::Credential)
+        };
+        if is_refused(&condition.whole) {
+            condition.whole = Record::default();
+        }
+        condition.models.retain(|(_, record)| !is_refused(record));
+    }
+
     fn condition(&mut self, credential_id: CredentialId) -> &mut Condition {
         let index = credential_id.index();
         if self.of.len() <= index {

@@ -399,6 +399,11 @@ impl Router {
         self.health.changed(credential_id, has_other_models);
     }
 
+    /// Records that a credential has a new token.
+    pub fn renewed(&mut self, credential_id: CredentialId) {
+        self.health.renewed(credential_id);
+    }
+
     /// Records the quota that an answer's headers report.
     pub fn note(
         &mut self,

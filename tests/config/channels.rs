@@ -9,7 +9,7 @@ use crate::{FULL, config, credentials};
 fn offered(text: &str, excluded: &[&str]) -> Vec<String> {
     let config = config(text);
     let excluded: Vec<String> = excluded.iter().map(|text| (*text).to_owned()).collect();
-    let models = ChannelModels::of(&config, "kimi").models(&excluded);
+    let models = ChannelModels::of(&config, "kimi").models(&excluded, None, None);
     models
         .iter()
         .map(|model| match model.upstream.join("+") {
@@ -101,7 +101,7 @@ fn a_files_own_exclusions_come_first_as_well() {
 fn an_alias_keeps_what_is_known_of_its_model() {
     let text = "oauth-model-alias: {kimi: [{name: kimi-k3, alias: a, display-name: Mine, \
                 force-mapping: true}, {name: kimi-k3, alias: b}]}";
-    let models = ChannelModels::of(&config(text), "kimi").models(&[]);
+    let models = ChannelModels::of(&config(text), "kimi").models(&[], None, None);
     let of = |id: &str| models.iter().find(|model| model.id == id).unwrap();
     assert_eq!(
         (of("a").display_name.as_str(), of("a").force_mapping),
@@ -118,7 +118,7 @@ fn an_alias_keeps_what_is_known_of_its_model() {
 #[test]
 fn every_channel_has_a_catalogue() {
     for channel in CHANNELS {
-        let models = ChannelModels::of(&config(""), channel).models(&[]);
+        let models = ChannelModels::of(&config(""), channel).models(&[], None, None);
         assert!(!models.is_empty(), "{channel}");
     }
 }

@@ -17,6 +17,7 @@ mod client;
 mod document;
 mod dropped_signatures;
 mod failures;
+mod files;
 #[path = "../translation/grammar/mod.rs"]
 #[allow(dead_code)] // shared with other tests
 mod grammar;

@@ -12,7 +12,7 @@ pub use google::AntigravityLimit;
 use refusal::Refusal;
 
 use super::failed_call::{Failure, FailureKind};
-use super::fault::{Class, Fault};
+use super::fault::{Class, Fault, seconds};
 use crate::credential::UpstreamKind;
 
 /// Classifies a failure of an upstream of `kind` that was called for `model`.
@@ -24,6 +24,11 @@ pub fn classify(failure: &Failure, kind: UpstreamKind, model: &str, now: SystemT
         FailureKind::Unsupported => Class::Neutral.usual(),
         FailureKind::Connect | FailureKind::Timeout | FailureKind::Broken => {
             Class::Transient.usual()
+        }
+        FailureKind::NoToken { is_final: true } => Class::Credential.usual().until_changed(),
+        FailureKind::NoToken { is_final: false } => {
+            let again = failure.retry_after.unwrap_or(seconds(30));
+            Class::Credential.usual().hinted(Some(again))
         }
         FailureKind::Status => {
             let refusal = Refusal::new(failure, model, now);

@@ -7,14 +7,17 @@ mod credits;
 mod payload_rules;
 mod quirks;
 mod signatures;
+mod token;
 mod translation;
 
 use context::{Attempt, OpenedAnswer, Opening};
+use token::account;
 
 use crate::failure::{Failure, FailureKind};
 use crate::provider::{Action, Call, Target};
 use crate::reasoning;
 use crate::relay::{self, Opened};
+use crate::tokens::Issued;
 use crate::translate::Form;
 
 impl Attempt<'_> {
@@ -25,7 +28,7 @@ impl Attempt<'_> {
     pub fn run(&self) -> Result<OpenedAnswer, Failure> {
         self.generation
             .log_attempt(self.candidate, self.upstream_model);
-        match self.open() {
+        match self.open_with_token() {
             Ok(opening) => Ok(OpenedAnswer {
                 opening,
                 dropped: self.dropped.take(),
@@ -37,14 +40,20 @@ impl Attempt<'_> {
         }
     }
 
-    fn open(&self) -> Result<Opening, Failure> {
+    fn open(&self, issued: Option<&Issued>) -> Result<Opening, Failure> {
         let generation = self.generation;
         let credential = &self.candidate.credential;
+        let account = account(credential, issued);
         let own_headers = credential.headers_for(self.headers);
         let (dialect, upstream) = (generation.operation.dialect, self.upstream());
         let call = Call {
             target: Target {
                 kind: self.kind(),
+                key: match issued {
+                    Some(issued) => Some(&issued.token),
+                    None => credential.key.as_ref(),
+                },
+                account: account.as_deref(),
                 ..Target::of(credential, &own_headers, &generation.snapshot.config)
             },
             model: &self.upstream_model.name,

@@ -1,6 +1,6 @@
 //! OAuth clients: of a file, of the configuration, or those that vendors publish in their open-source programs.
 
-use crate::config::{Config, Secret};
+use crate::config::{Config, OauthClient, Secret};
 use crate::credential::Channel;
 
 /// The client that tokens are issued to.
@@ -24,19 +24,21 @@ pub const BUILT_IN: &[(Channel, &str, Option<&str>)] = &[
 ];
 
 impl Client {
-    /// The client of a channel: `own`, which a file names, else that of the configuration, else the vendor's published
+    /// The client of a channel: `own`, if a file names one, else that of the configuration, else the vendor's published
     /// one.
-    pub fn of(channel: Channel, own: Option<&Self>, config: &Config) -> Option<Self> {
+    pub fn of(channel: Channel, own: &OauthClient, config: &Config) -> Option<Self> {
+        let client = |client: &OauthClient| {
+            Some(Self {
+                id: client.id.clone()?,
+                secret: client.secret.clone(),
+            })
+        };
         let configured = || {
             let found = config
                 .oauth_clients
                 .iter()
                 .find(|(name, _)| name == channel.name());
-            let (_, client) = found?;
-            Some(Self {
-                id: client.id.clone()?,
-                secret: client.secret.clone(),
-            })
+            client(&found?.1)
         };
         let built_in = || {
             let found = BUILT_IN.iter().find(|(known, _, _)| *known == channel);
@@ -45,6 +47,6 @@ impl Client {
                 secret: secret.map(Secret::new),
             })
         };
-        own.cloned().or_else(configured).or_else(built_in)
+        client(own).or_else(configured).or_else(built_in)
     }
 }

@@ -1,0 +1,21 @@
+//! The tokens of credential files: which one a request uses, when they are renewed, and where they are kept.
+//!
+//! [`TokenStore`] has the tokens in memory. Renewals run on its own threads ([`pool`]), one at a time for each file, and
+//! are written to the file before they are used. [`Folder`] notices what others change in the directory.
+
+mod folder;
+mod holder;
+mod lock;
+mod pool;
+mod refresh;
+mod saving;
+mod schedule;
+mod state;
+mod store;
+
+pub use folder::{Folder, Look};
+pub use holder::Issued;
+pub use lock::FileLock;
+pub use saving::{changes, write};
+pub use state::{Condition, FileState};
+pub use store::TokenStore;

@@ -1,0 +1,374 @@
+//! The tokens of all credential files.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use arc_swap::ArcSwap;
+use parking_lot::{Mutex, RwLock};
+
+use super::holder::{Holder, Issued};
+use super::pool::Pool;
+use super::schedule;
+use super::state::{Condition, FileState};
+use crate::config::Config;
+use crate::credential::file::CredentialFile;
+use crate::exchange::Waiter;
+use crate::failure::{Failure, FailureKind};
+use crate::provider::Upstream;
+use crate::provider::oauth::Client;
+
+/// How long a request waits for a renewal.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// The tokens, and the threads that renew them.
+pub struct TokenStore {
+    pub(super) upstream: Arc<Upstream>,
+    pub(super) config: ArcSwap<Config>,
+    holders: RwLock<HashMap<Arc<str>, Arc<Holder>>>,
+    pool: Arc<Pool>,
+    /// Files with other tokens than before, whose credentials may be called again.
+    renewed: Mutex<Vec<Arc<str>>>,
+}
+
+impl TokenStore {
+    /// Renews at most as many tokens at once as `config` says.
+    pub fn new(upstream: Arc<Upstream>, config: &Config) -> Self {
+        Self {
+            upstream,
+            pool: Pool::new(config.auth_auto_refresh_workers),
+            config: ArcSwap::from_pointee(config.clone()),
+            holders: RwLock::default(),
+            renewed: Mutex::default(),
+        }
+    }
+
+    /// Uses the OAuth clients and the proxy of `config` from now on.
+    pub fn configure(&self, config: &Config) {
+        self.config.store(Arc::new(config.clone()));
+        for holder in self.all() {
+            self.check_client(&holder);
+        }
+    }
+
+    fn all(&self) -> Vec<Arc<Holder>> {
+        self.holders.read().values().map(Arc::clone).collect()
+    }
+
+    fn holder(&self, name: &str) -> Option<Arc<Holder>> {
+        self.holders.read().get(name).map(Arc::clone)
+    }
+
+    /// Takes over the files of the directory: new tokens are used, and those of removed files forgotten.
+    pub fn apply(&self, folder: &Path, files: &[CredentialFile]) {
+        let now = SystemTime::now();
+        let mut kept: HashMap<Arc<str>, Arc<Holder>> = HashMap::new();
+        for file in files {
+            let Some(channel) = file.channel() else {
+                continue;
+            };
+            let known = self.holder(&file.name);
+            let path = folder.join(&*file.name);
+            let known = known.filter(|known| known.channel == channel && known.path == path);
+            let holder = match known {
+                Some(known) => {
+                    let mut inner = known.inner.lock();
+                    if !inner.unsaved.is_empty() {
+                        // Perhaps it can be written now.
+                        inner.not_before = None;
+                    }
+                    // A renewal reads the file itself.
+                    if !inner.is_queued
+                        && known.adopt(&mut inner, &file.settings, &file.tokens, now)
+                    {
+                        log::info!("auth: {}: new tokens in the file", file.name);
+                        self.note_renewed(&known.name);
+                    }
+                    drop(inner);
+                    known
+                }
+                None => {
+                    let (settings, tokens) = (file.settings.clone(), file.tokens.clone());
+                    Arc::new(Holder::new(&file.name, path, channel, settings, tokens))
+                }
+            };
+            self.check_client(&holder);
+            kept.insert(Arc::clone(&file.name), holder);
+        }
+        *self.holders.write() = kept;
+    }
+
+    /// Notes whether the OAuth client of a file is known, and warns if it is not.
+    fn check_client(&self, holder: &Holder) {
+        let mut inner = holder.inner.lock();
+        let lacks_client = inner.tokens.refresh.is_some()
+            && Client::of(holder.channel, &inner.tokens.client, &self.config.load()).is_none();
+        if lacks_client && !inner.lacks_client {
+            log::warn!(
+                "auth: {} cannot be refreshed: no client_id (add it to the file or to oauth-clients.{})",
+                holder.name,
+                holder.channel.name()
+            );
+        }
+        inner.lacks_client = lacks_client;
+    }
+
+    pub(super) fn note_renewed(&self, name: &Arc<str>) {
+        self.renewed.lock().push(Arc::clone(name));
+    }
+
+    /// The files that have other tokens since the last call.
+    pub fn take_renewed(&self) -> Vec<Arc<str>> {
+        std::mem::take(&mut self.renewed.lock())
+    }
+
+    /// A token for a request. If the file has only an expired one, waits for its renewal.
+    ///
+    /// # Errors
+    /// [`FailureKind::NoToken`] when there is none, or the client has disconnected.
+    pub fn issued(self: &Arc<Self>, name: &str, waiter: &Waiter) -> Result<Arc<Issued>, Failure> {
+        let holder = self.holder(name).ok_or_else(gone)?;
+        let now = SystemTime::now();
+        match holder.issued() {
+            Some(issued) if issued.is_current(now) => {
+                if schedule::is_on_demand(holder.channel) {
+                    holder.inner.lock().is_used = true;
+                }
+                Ok(issued)
+            }
+            _ => self.renewed(&holder, None, waiter),
+        }
+    }
+
+    /// Another token than the one that the upstream has refused. `None` if the file cannot be renewed.
+    ///
+    /// # Errors
+    /// As [`TokenStore::issued`].
+    pub fn instead_of(
+        self: &Arc<Self>,
+        name: &str,
+        refused: &Arc<Issued>,
+        waiter: &Waiter,
+    ) -> Result<Option<Arc<Issued>>, Failure> {
+        let holder = self.holder(name).ok_or_else(gone)?;
+        let can_renew = {
+            let inner = holder.inner.lock();
+            inner.tokens.are_renewable() && !inner.lacks_client
+        };
+        match can_renew {
+            true => self.renewed(&holder, Some(refused), waiter).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// Queues a file for renewal, unless it is queued.
+    fn want(self: &Arc<Self>, holder: &Arc<Holder>) {
+        if std::mem::replace(&mut holder.inner.lock().is_queued, true) {
+            return;
+        }
+        let (store, own) = (Arc::clone(self), Arc::clone(holder));
+        // Also when it panics, or is never run.
+        let queued = Queued(Arc::clone(holder));
+        let is_queued = self.pool.queue(Box::new(move || {
+            store.renew_file(&own);
+            drop(queued);
+        }));
+        if !is_queued {
+            log::debug!("auth: {}: not renewed, the gateway stops", holder.name);
+        }
+    }
+
+    /// Starts no further renewal, and waits for the running ones up to `patience`.
+    pub fn stop(&self, patience: Duration) {
+        self.pool.stop(patience);
+    }
+
+    /// Waits for a renewal, which this request may start.
+    fn renewed(
+        self: &Arc<Self>,
+        holder: &Arc<Holder>,
+        refused: Option<&Arc<Issued>>,
+        waiter: &Waiter,
+    ) -> Result<Arc<Issued>, Failure> {
+        let usable = |issued: &Arc<Issued>| {
+            let is_other = refused.is_none_or(|refused| refused.token != issued.token);
+            is_other && issued.is_current(SystemTime::now())
+        };
+        let round = {
+            let mut inner = holder.inner.lock();
+            // Another request may have renewed it meanwhile.
+            if let Some(issued) = holder.issued().filter(usable) {
+                return Ok(issued);
+            }
+            inner.is_used = true;
+            let waits = inner.not_before.and_then(|time| {
+                let left = time.saturating_duration_since(Instant::now());
+                (!left.is_zero()).then_some(left)
+            });
+            if !inner.is_queued {
+                if let Some(failure) = self.hopeless(holder, &inner) {
+                    return Err(failure);
+                }
+                if let Some(left) = waits {
+                    return Err(no_token(holder, inner.last_error.as_deref(), Some(left)));
+                }
+            }
+            inner.round
+        };
+        self.want(holder);
+        let limit = Instant::now() + PATIENCE;
+        loop {
+            if !waiter.pause(LOOK) {
+                let message = "the client has disconnected";
+                return Err(Failure::new(FailureKind::ClientGone, message));
+            }
+            let inner = holder.inner.lock();
+            if inner.round != round {
+                if let Some(issued) = holder.issued().filter(usable) {
+                    return Ok(issued);
+                }
+                return Err(match self.hopeless(holder, &inner) {
+                    Some(failure) => failure,
+                    None => {
+                        let left = inner
+                            .not_before
+                            .map(|time| time.saturating_duration_since(Instant::now()));
+                        no_token(holder, inner.last_error.as_deref(), left)
+                    }
+                });
+            }
+            if Instant::now() >= limit {
+                return Err(no_token(holder, Some("the renewal takes too long"), None));
+            }
+        }
+    }
+
+    /// The failure of a file that only its operator can mend.
+    fn hopeless(&self, holder: &Holder, inner: &super::holder::Inner) -> Option<Failure> {
+        let why = match () {
+            () if inner.lost.is_some() => {
+                let word = inner.lost.as_deref().unwrap_or_default();
+                format!("its login is no longer accepted ({word}); log in again")
+            }
+            () if !inner.tokens.are_renewable() => {
+                "its token has expired and cannot be renewed".to_owned()
+            }
+            () if inner.lacks_client => format!(
+                "its token has expired, and there is no OAuth client to renew it; add `client_id` to the file, or \
+                 oauth-clients.{} to the configuration",
+                holder.channel.name()
+            ),
+            () => return None,
+        };
+        let message = format!("{}: {why}", holder.name);
+        Some(Failure {
+            status: Some(401),
+            ..Failure::new(FailureKind::NoToken { is_final: true }, message)
+        })
+    }
+
+    /// Starts the renewals that are due.
+    pub fn renew_due(self: &Arc<Self>) {
+        let now = SystemTime::now();
+        for holder in self.all() {
+            let is_due = {
+                let inner = holder.inner.lock();
+                let is_paused = inner.not_before.is_some_and(|time| time > Instant::now());
+                let is_wanted = inner.is_used || !schedule::is_on_demand(holder.channel);
+                let is_blocked = inner.lost.is_some()
+                    || inner.lacks_client
+                    || inner.settings.is_disabled
+                    || inner.settings.unusable.is_some();
+                let is_due = inner.due.is_some_and(|due| due <= now) || !inner.unsaved.is_empty();
+                is_due && is_wanted && !is_paused && !is_blocked && !inner.is_queued
+            };
+            if is_due {
+                self.want(&holder);
+            }
+        }
+    }
+
+    /// Renews a file now, and waits for the outcome.
+    ///
+    /// # Errors
+    /// As [`TokenStore::issued`].
+    pub fn renew(self: &Arc<Self>, name: &str, waiter: &Waiter) -> Result<(), Failure> {
+        let holder = self.holder(name).ok_or_else(gone)?;
+        let current = holder.issued();
+        self.renewed(&holder, current.as_ref(), waiter).map(drop)
+    }
+
+    /// The condition of every file.
+    pub fn states(&self, files: &[CredentialFile]) -> Vec<FileState> {
+        let now = SystemTime::now();
+        files.iter().map(|file| self.state(file, now)).collect()
+    }
+
+    fn state(&self, file: &CredentialFile, now: SystemTime) -> FileState {
+        let settings = &file.settings;
+        let holder = self.holder(&file.name);
+        let inner = holder.as_ref().map(|holder| holder.inner.lock());
+        let is_alive = holder.as_ref().is_some_and(|holder| holder.is_alive(now));
+        let condition = match &inner {
+            None => Condition::Unsupported,
+            Some(_) if settings.is_disabled => Condition::Disabled,
+            Some(inner) => match settings.unusable {
+                Some(why) => Condition::Unusable(why),
+                None if !inner.unsaved.is_empty() => Condition::Unsaved,
+                None if inner.lost.is_some() => {
+                    Condition::NeedsLogin(inner.lost.clone().unwrap_or_default())
+                }
+                None if is_alive => Condition::Ok,
+                None if inner.lacks_client => Condition::NeedsClient,
+                None if !inner.tokens.are_renewable() => Condition::Expired,
+                None => Condition::Ok,
+            },
+        };
+        let tokens = inner.as_ref().map_or(&file.tokens, |inner| &inner.tokens);
+        FileState {
+            name: Arc::clone(&file.name),
+            kind: file.kind.clone(),
+            label: settings.label.clone(),
+            email: settings.email.clone(),
+            plan: settings.plan.clone(),
+            projects: settings.projects.clone(),
+            expiry: tokens.expiry,
+            last_refresh: tokens.last_refresh,
+            next_refresh: inner.as_ref().and_then(|inner| inner.due),
+            last_error: inner.as_ref().and_then(|inner| inner.last_error.clone()),
+            condition,
+        }
+    }
+}
+
+/// A file that waits for its renewal.
+struct Queued(Arc<Holder>);
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        let mut inner = self.0.inner.lock();
+        inner.is_queued = false;
+        inner.round += 1;
+    }
+}
+
+fn gone() -> Failure {
+    let kind = FailureKind::NoToken { is_final: false };
+    Failure {
+        status: Some(401),
+        ..Failure::new(kind, "the credential file is gone")
+    }
+}
+
+fn no_token(holder: &Holder, why: Option<&str>, again: Option<Duration>) -> Failure {
+    let why = why.unwrap_or("the token could not be renewed");
+    let kind = FailureKind::NoToken { is_final: false };
+    Failure {
+        status: Some(401),
+        retry_after: again,
+        ..Failure::new(kind, format!("{}: {why}", holder.name))
+    }
+}
