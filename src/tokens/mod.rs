@@ -6,6 +6,7 @@
 mod folder;
 mod holder;
 mod lock;
+mod new_login;
 mod pool;
 mod refresh;
 mod saving;
@@ -16,6 +17,7 @@ mod store;
 pub use folder::{Folder, Look};
 pub use holder::Issued;
 pub use lock::FileLock;
+pub use new_login::{Kept, keep};
 pub use saving::{changes, write};
 pub use state::{Condition, FileState};
 pub use store::TokenStore;
