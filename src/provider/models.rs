@@ -55,14 +55,15 @@ pub struct List {
 /// vendor's clients.
 pub fn has_list(kind: UpstreamKind, base_url: &str) -> bool {
     match kind {
-        UpstreamKind::Gemini | UpstreamKind::Claude | UpstreamKind::Compat => true,
-        UpstreamKind::Codex => !is_chatgpt(base_url),
-        // Not implemented yet.
-        UpstreamKind::GeminiCli
-        | UpstreamKind::Antigravity
+        UpstreamKind::Gemini
+        | UpstreamKind::Claude
+        | UpstreamKind::Compat
         | UpstreamKind::Kimi
         | UpstreamKind::KimiMessages
-        | UpstreamKind::Xai => false,
+        | UpstreamKind::Xai => true,
+        UpstreamKind::Codex => !is_chatgpt(base_url),
+        // Not implemented yet.
+        UpstreamKind::GeminiCli | UpstreamKind::Antigravity => false,
         UpstreamKind::Vertex | UpstreamKind::Iflow => false,
     }
 }

@@ -5,6 +5,7 @@
 
 mod folder;
 mod holder;
+mod inspection;
 mod lock;
 mod new_login;
 mod pool;
@@ -16,6 +17,7 @@ mod store;
 
 pub use folder::{Folder, Look};
 pub use holder::Issued;
+pub use inspection::inspect;
 pub use lock::FileLock;
 pub use new_login::{Kept, keep};
 pub use saving::{changes, write};

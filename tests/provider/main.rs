@@ -16,6 +16,7 @@ mod disconnects;
 mod failures;
 mod harness;
 mod lists;
+mod logins;
 mod network;
 mod proxies;
 mod requests;
