@@ -16,6 +16,7 @@ mod client;
 #[allow(dead_code)] // shared with other tests
 mod document;
 mod dropped_signatures;
+mod error_rules;
 mod failures;
 mod files;
 #[path = "../translation/grammar/mod.rs"]
@@ -41,3 +42,4 @@ mod stored;
 mod streams;
 mod translation;
 mod usage;
+mod xai;

@@ -39,6 +39,18 @@ pub const CODEX: Channel = Channel {
     base: "/backend-api/codex",
     model: "gpt-5.5",
 };
+pub const KIMI: Channel = Channel {
+    name: "kimi",
+    vendor: Vendor::Kimi,
+    base: "/coding",
+    model: "kimi-k3",
+};
+pub const IFLOW: Channel = Channel {
+    name: "iflow",
+    vendor: Vendor::Iflow,
+    base: "/v1",
+    model: "glm-4.6",
+};
 
 /// All channels with refresh tokens.
 pub const ALL: &[Channel] = &[CLAUDE, CODEX];
