@@ -71,8 +71,8 @@ const SEEN: &[(&str, &str, &[&str])] = &[
     ("gateway", "xai_is_called_with_its_own_tools", &["xai-api-key"]),
     ("gateway", "rules_about_errors_decide_about_request_and_credential", &["request-scoped-errors", "request-scoped-errors[].status", "request-scoped-errors[].match", "request-scoped-errors[].match-regexr", "request-scoped-errors[].action"]),
     ("config", "rules_about_errors_of_a_key_come_first", &["openai-compatibility[].api-key-entries[].request-scoped-errors", "openai-compatibility[].api-key-entries[].request-scoped-errors[].status", "openai-compatibility[].api-key-entries[].request-scoped-errors[].match", "openai-compatibility[].api-key-entries[].request-scoped-errors[].match-regexr", "openai-compatibility[].api-key-entries[].request-scoped-errors[].action"]),
-    ("gateway", "rules_about_errors_of_files_are_by_channel", &["oauth-request-scoped-errors", "oauth-request-scoped-errors.*[].status", "oauth-request-scoped-errors.*[].match", "oauth-request-scoped-errors.*[].match-regexr", "oauth-request-scoped-errors.*[].action"]),
-    ("gateway", "the_user_agent_of_codex_logins_can_be_set", &["codex-header-defaults.user-agent"]),
+    ("gateway/files", "rules_about_errors_of_files_are_by_channel", &["oauth-request-scoped-errors", "oauth-request-scoped-errors.*[].status", "oauth-request-scoped-errors.*[].match", "oauth-request-scoped-errors.*[].match-regexr", "oauth-request-scoped-errors.*[].action"]),
+    ("gateway/files", "the_user_agent_of_codex_logins_can_be_set", &["codex-header-defaults.user-agent"]),
     ("gateway", "an_overload_after_the_first_event_is_retried", &["codex.stream-bootstrap-buffering"]),
     ("gateway", "cooldowns_survive_a_restart_if_configured", &["save-cooldown-status"]),
     // Rules.

@@ -12,6 +12,7 @@ mod access;
 mod affinity;
 mod agent_errors;
 mod client;
+mod cooldowns;
 #[path = "../document/mod.rs"]
 #[allow(dead_code)] // shared with other tests
 mod document;
