@@ -137,7 +137,7 @@ mod tests {
             of(
                 "ws-auth: yes\nampcode: {upstream-url: https://a.example, model-mappings: [{from: a, to: b}]}\noauth-model-alias: {claude: [{name: a, alias: b}]}\nquota-exceeded: {switch-project: true}"
             ),
-            ["oauth-model-alias", "ws-auth", "ampcode"]
+            ["ws-auth", "ampcode"]
         );
     }
 

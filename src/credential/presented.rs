@@ -96,15 +96,24 @@ impl Credential {
             .collect()
     }
 
-    /// Its account in statistics: the masked key.
+    /// Its account in statistics: the masked key, or the account of a file.
     pub fn account(&self) -> String {
-        match &self.key {
-            Some(key) => key.masked(),
-            None => self.source.clone(),
+        match (&self.account, &self.key) {
+            (Some(_), _) => self.label.clone(),
+            (None, Some(key)) => key.masked(),
+            (None, None) => self.source.clone(),
         }
     }
 
-    /// Its place in the configuration.
+    /// Where an operator finds it.
+    pub fn place(&self, config_file: &str) -> String {
+        match self.account {
+            Some(_) => self.source.clone(),
+            None => format!("{} in {config_file}", self.section()),
+        }
+    }
+
+    /// Its section of the configuration.
     pub fn section(&self) -> Cow<'static, str> {
         match self.provider.section() {
             "openai-compatibility" => {
@@ -114,11 +123,12 @@ impl Credential {
         }
     }
 
-    /// Label and masked key, for log lines.
+    /// Label and masked key, or the name of a file, for log lines.
     pub fn masked_id(&self) -> String {
-        match &self.key {
-            Some(key) => format!("{} {}", self.label, key.masked()),
-            None => self.label.clone(),
+        match (&self.account, &self.key) {
+            (Some(_), _) => self.id.clone(),
+            (None, Some(key)) => format!("{} {}", self.label, key.masked()),
+            (None, None) => self.label.clone(),
         }
     }
 

@@ -104,6 +104,17 @@ impl Failure {
         }
     }
 
+    /// The credential's Google Cloud project is not known; 501. Other credentials may serve the request.
+    pub fn no_project() -> Self {
+        Self {
+            status: Some(501),
+            ..Self::new(
+                FailureKind::Unsupported,
+                "the credential's Google Cloud project is not known",
+            )
+        }
+    }
+
     /// The client's request cannot be sent to this upstream; 400.
     pub fn request(message: impl Into<String>) -> Self {
         Self {

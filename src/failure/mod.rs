@@ -8,7 +8,7 @@ mod hint;
 mod verdict;
 mod windows;
 
-pub use classify::classify;
+pub use classify::{AntigravityLimit, classify};
 pub use failed_call::{ERROR_BODY, Failure, FailureKind, kind_of, retry_after};
 pub use fault::{Class, Fault, Pause, Scope};
 pub use headers::Headers;

@@ -1,5 +1,6 @@
 //! The gateway: starts, reloads and stops all parts.
 
+mod credential_changes;
 mod credential_files;
 mod debug;
 mod error;

@@ -59,7 +59,7 @@ impl Server {
         let is_stored = matches!(route, Route::Stored { .. });
         if is_stored
             || route.is_generation()
-            || (matches!(route, Route::GeminiCli) && may_ask_cli())
+            || (matches!(route, Route::GeminiCli { .. }) && may_ask_cli())
         {
             let client = match client {
                 Client::Anonymous => None,
@@ -184,7 +184,12 @@ impl Server {
                 .services
                 .serve_stored(snapshot, &asked, inbound, access, out);
         }
-        if !route.is_generation() {
+        if let Route::GeminiCli { method: None } = route {
+            return self
+                .services
+                .forward_cli_request(snapshot, inbound, access, out);
+        }
+        if !route.is_generation() && !matches!(route, Route::GeminiCli { .. }) {
             let reply = from_memory(snapshot, inbound, &route);
             if let Some(why) = reply.failure() {
                 access.set_failure(why);
@@ -192,12 +197,26 @@ impl Server {
             return reply.with_id(access.id).write(out);
         }
         access.admit();
+        let operation = match &route {
+            Route::GeminiCli {
+                method: Some(method),
+            } => match self.services.open_cli_request(inbound, *method) {
+                Ok(operation) => operation,
+                Err(problem) => {
+                    access.set_failure(&problem.message);
+                    return Reply::problem(route.dialect(), &problem)
+                        .with_id(access.id)
+                        .write(out);
+                }
+            },
+            route => Operation::of(route, query),
+        };
         let generation = Generation {
             services: &self.services,
             snapshot,
             client,
             access,
-            operation: Operation::of(&route, query),
+            operation,
             waiter: match &inbound.client {
                 Some(client) => Waiter::of(Rc::clone(client)),
                 None => Waiter::alone(),
@@ -232,7 +251,7 @@ fn from_memory(snapshot: &Snapshot, inbound: &Inbound, route: &Route<'_>) -> Rep
         Route::UnknownGeminiMethod { path } => {
             Reply::problem(dialect, &Problem::unknown_method(path))
         }
-        Route::GeminiCli => gemini_cli::reply(inbound, snapshot.config.google.cli_endpoint),
+        Route::GeminiCli { .. } => gemini_cli::refusal(snapshot.config.google.cli_endpoint),
         // Answered by upstreams.
         Route::ChatCompletions
         | Route::Completions

@@ -72,9 +72,10 @@ impl Generation<'_> {
         };
         let stream = Head::new(200, content_type, Framing::Chunked);
         let ResponseSink { out, has_begun } = sink;
+        let is_enveloped = self.operation.is_enveloped;
         let chunks = |out| match has_begun && request.stream {
-            true => Chunks::kept_alive(out, self.operation.dialect),
-            false => Chunks::new(out),
+            true => Chunks::kept_alive(out, self.operation.dialect).enveloped(is_enveloped),
+            false => Chunks::new(out).enveloped(is_enveloped),
         };
         if let Some(client) = &inbound.client {
             match &opening {
@@ -130,6 +131,7 @@ impl Generation<'_> {
                 primed.pump(chunks(HeadWriter::new(head, out)), style, &mut on_end)
             }
             Opening::Same(Opened::Whole(whole)) => {
+                let whole = whole.enveloped(is_enveloped);
                 let framing = whole.length().map_or(Framing::Chunked, Framing::Length);
                 let head = head(
                     Head::new(whole.status, RELAYED_JSON, framing),

@@ -1,33 +1,155 @@
 //! Gemini CLI's endpoint, `/v1internal:*`. It needs no client key, so it only serves programs on this host.
+//!
+//! Requests for models are taken out of their envelope and served like any other; what else Gemini CLI asks of Google is
+//! passed on to Google.
 
+use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::rc::Rc;
 
+use super::access_log::Access;
+use super::forwarded;
 use super::inbound::Inbound;
-use crate::exchange::Headers;
+use super::operation::Operation;
+use super::services::Services;
+use super::snapshot::Snapshot;
+use crate::credential::{Provider, UpstreamKind};
+use crate::exchange::{Headers, Waiter};
 use crate::http::fixed::{CLI_DISABLED, CLI_NOT_LOCAL};
 use crate::http::reply::Reply;
-use crate::session::scan;
+use crate::http::route::GeminiMethod;
+use crate::json::{self, Member, Span};
+use crate::provider::{Action, Call, Target};
 use crate::wire::Dialect;
-use crate::wire::problem::{Problem, Unavailable};
+use crate::wire::problem::Problem;
 
 /// Whether the endpoint serves a request.
 pub fn is_allowed(peer: SocketAddr, headers: &Headers, is_enabled: bool) -> bool {
     is_enabled && is_local(peer, headers)
 }
 
-/// The answer: always an error, since credentials for Gemini CLI's upstream are not implemented.
-pub fn reply(inbound: &Inbound, is_enabled: bool) -> Reply {
-    if !is_enabled {
-        return Reply::fixed(CLI_DISABLED);
+/// The answer to a request that the endpoint does not serve.
+pub fn refusal(is_enabled: bool) -> Reply {
+    Reply::fixed(match is_enabled {
+        false => CLI_DISABLED,
+        true => CLI_NOT_LOCAL,
+    })
+}
+
+impl Services {
+    /// Takes a request out of its envelope, `{"model":…,"project":…,"request":{…}}`.
+    ///
+    /// # Errors
+    /// When it has none, or names no model.
+    pub fn open_cli_request(
+        &self,
+        inbound: &mut Inbound,
+        method: GeminiMethod,
+    ) -> Result<Operation<'static>, Box<Problem>> {
+        inbound
+            .decode(self.body_limit, &self.budget)
+            .map_err(|error| error.problem())?;
+        let (model, Span { start, end }) = opened(&inbound.body, method)?;
+        inbound.body.truncate(end);
+        inbound.body.drain(..start);
+        Ok(Operation::of_gemini_cli(model, method))
     }
-    if !is_local(inbound.peer, &inbound.headers) {
-        return Reply::fixed(CLI_NOT_LOCAL);
+
+    /// Passes a request on to Google, with a credential of Gemini CLI if there is one, else with the client's own.
+    ///
+    /// # Errors
+    /// When the answer is incomplete.
+    #[inline(never)]
+    pub fn forward_cli_request(
+        &self,
+        snapshot: &Snapshot,
+        inbound: &mut Inbound,
+        access: &Access,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        access.admit();
+        let refused = |problem: &Problem, out: &mut dyn Write| {
+            access.set_failure(&problem.message);
+            Reply::problem(Dialect::Gemini, problem)
+                .with_id(access.id)
+                .write(out)
+        };
+        if let Err(error) = inbound.decode(self.body_limit, &self.budget) {
+            return refused(&error.problem(), out);
+        }
+        let path = inbound.target.rsplit_once("/v1internal:");
+        let path = path.map_or("", |(_, path)| path).to_owned();
+        let waiter = match &inbound.client {
+            Some(client) => Waiter::of(Rc::clone(client)),
+            None => Waiter::alone(),
+        };
+        let credentials = snapshot.catalog.credentials().iter();
+        let mut credentials = credentials.filter(|one| one.provider == Provider::GeminiCli);
+        let credential = credentials.find_map(|one| {
+            let issued = self.tokens.issued(&one.account.as_ref()?.file, &waiter);
+            Some((one, issued.ok()?))
+        });
+        let client_headers: Vec<(&str, &str)> = inbound.headers.iter().collect();
+        let own_headers = credential
+            .as_ref()
+            .map(|(one, _)| one.headers_for(&client_headers));
+        let own_headers = own_headers.unwrap_or_default();
+        let target = match &credential {
+            Some((credential, issued)) => Target {
+                key: Some(&issued.token),
+                ..Target::of(credential, &own_headers, &snapshot.config)
+            },
+            None => Target::without_credential(UpstreamKind::GeminiCli, &snapshot.config),
+        };
+        let answered = self.upstream.call(&Call {
+            action: Action::Forward(&path),
+            body: &inbound.body,
+            client_headers: &client_headers,
+            ..Call::of_models(target, "", &waiter)
+        });
+        match answered {
+            Ok(answer) => forwarded::relay(answer, inbound, access, out),
+            Err(failure) => {
+                access.set_failure(&failure.message);
+                let error = forwarded::error(&failure, credential.is_some());
+                let error = error.ok_or(io::ErrorKind::BrokenPipe)?;
+                error.reply(Dialect::Gemini).with_id(access.id).write(out)
+            }
+        }
     }
-    let scan = scan::scan(&inbound.body).ok();
-    let model = scan.and_then(|scan| scan.model?.text);
-    let model = model.as_deref().unwrap_or("unknown");
-    let problem = Problem::no_credential(Unavailable::NotFound, &["gemini-cli"], model);
-    Reply::problem(Dialect::Gemini, &problem)
+}
+
+/// The model of a request, and where the request is in its envelope. Requests for counting have the model inside.
+fn opened(body: &[u8], method: GeminiMethod) -> Result<(String, Span), Box<Problem>> {
+    let members = json::members(body).map_err(Problem::malformed_json)?;
+    let named = |members: &[Member<'_>], name: &str| {
+        let member = members.iter().find(|member| member.key == name)?;
+        Some(member.value)
+    };
+    let request = named(&members, "request").ok_or_else(|| Problem {
+        param: Some("request"),
+        ..Problem::invalid_request("Invalid request: the body has no \"request\"")
+    })?;
+    let inner = body.get(request.start..request.end).unwrap_or_default();
+    let inside = json::members(inner).map_err(|_| Problem {
+        param: Some("request"),
+        ..Problem::invalid_request("Invalid request: \"request\" is not a JSON object")
+    })?;
+    let text = |body: &[u8], span: Span| {
+        let text = body.get(span.start..span.end)?;
+        serde_json::from_slice::<String>(text).ok()
+    };
+    let model = named(&members, "model").and_then(|span| text(body, span));
+    let model = match method {
+        GeminiMethod::CountTokens => {
+            model.or_else(|| named(&inside, "model").and_then(|span| text(inner, span)))
+        }
+        GeminiMethod::GenerateContent | GeminiMethod::StreamGenerateContent => model,
+    };
+    let model = model.filter(|model| !model.trim().is_empty());
+    let model = model.ok_or_else(Problem::missing_model)?;
+    let bare = model.strip_prefix("models/").unwrap_or(&model);
+    Ok((bare.to_owned(), request))
 }
 
 /// Whether the request is from a program on this host. Web pages send an `Origin`, or a `Host` name of their own.
@@ -46,6 +168,36 @@ fn is_local(peer: SocketAddr, headers: &Headers) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn requests_are_taken_out_of_their_envelope() {
+        use GeminiMethod::{CountTokens, GenerateContent};
+        for (body, method, expected) in [
+            (
+                r#"{"model":"m","project":"p","request":{"contents":[]},"x":1}"#,
+                GenerateContent,
+                Some(("m", r#"{"contents":[]}"#)),
+            ),
+            (
+                r#"{"request":{"model":"models/m","contents":[]}}"#,
+                CountTokens,
+                Some(("m", r#"{"model":"models/m","contents":[]}"#)),
+            ),
+            (r#"{"request":{"model":"m"}}"#, GenerateContent, None),
+            (r#"{"model":"m"}"#, GenerateContent, None),
+            (r#"{"model":" ","request":{}}"#, GenerateContent, None),
+            (r#"{"model":1,"request":{}}"#, GenerateContent, None),
+            (r#"{"model":"m","request":[]}"#, GenerateContent, None),
+            ("[]", GenerateContent, None),
+            ("", GenerateContent, None),
+        ] {
+            let found = opened(body.as_bytes(), method).ok();
+            let found = found
+                .as_ref()
+                .map(|(model, span)| (model.as_str(), &body[span.start..span.end]));
+            assert_eq!(found, expected, "{body}");
+        }
+    }
 
     #[test]
     fn only_programs_on_this_host_are_local() {

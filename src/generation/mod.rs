@@ -10,6 +10,7 @@ pub mod context;
 pub mod decoding;
 mod error_answer;
 mod filter;
+mod forwarded;
 pub mod gemini_cli;
 pub mod hooks;
 pub mod inbound;
@@ -111,6 +112,7 @@ impl Generation<'_> {
                     generation: self,
                     candidate,
                     upstream_model,
+                    entry: &model.entry,
                     request,
                     body,
                     headers: &headers,

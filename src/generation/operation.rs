@@ -18,6 +18,8 @@ pub struct Operation<'t> {
     pub(super) alt: Option<Cow<'t, str>>,
     /// Whether a stream is one JSON array instead of events.
     pub(super) is_array: bool,
+    /// Whether answers have the envelope of Code Assist.
+    pub(super) is_enveloped: bool,
 }
 
 impl<'t> Operation<'t> {
@@ -49,6 +51,25 @@ impl<'t> Operation<'t> {
             path,
             alt: query.alt(),
             is_array: route.answers_array(query),
+            is_enveloped: false,
+        }
+    }
+
+    /// A request of Gemini CLI, which has the model in its body.
+    pub(super) fn of_gemini_cli(model: String, method: GeminiMethod) -> Self {
+        let is_count = method == GeminiMethod::CountTokens;
+        let streams = method == GeminiMethod::StreamGenerateContent;
+        Self {
+            dialect: Dialect::Gemini,
+            form: Form::Usual,
+            action: match is_count {
+                true => Action::Count,
+                false => Action::Generate,
+            },
+            path: Some((Cow::Owned(model), streams)),
+            alt: None,
+            is_array: false,
+            is_enveloped: !is_count,
         }
     }
 

@@ -1,32 +1,31 @@
 //! Operations on stored answers: `/v1/responses/{id}` and below.
 
-use std::io::{self, Cursor, Read, Write};
+use std::io::{self, Cursor, Write};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::access_log::Access;
-use super::error_answer::ErrorAnswer;
+use super::forwarded;
 use super::inbound::Inbound;
 use super::services::Services;
 use super::snapshot::Snapshot;
 use crate::credential::Credential;
 use crate::exchange::Waiter;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 use crate::http::client_key::Client;
-use crate::http::fixed::{EVENT_STREAM, RELAYED_JSON};
-use crate::http::head::{Framing, Head};
+use crate::http::fixed::EVENT_STREAM;
 use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::route::StoredOperation;
 use crate::provider::{Action, Answer, Call, Stored, Target, Verb, url};
-use crate::relay::{self, Chunks, Rename};
+use crate::relay::{self, Rename};
 use crate::session::name;
 use crate::sse::MAX_EVENT;
 use crate::stored::page::Page;
 use crate::stored::{AtUpstream, Found};
 use crate::wire::Dialect;
-use crate::wire::problem::{ErrorStatus, Problem};
+use crate::wire::problem::Problem;
 
 /// The query parameters that are forwarded to the upstream. A client's key is never forwarded.
 const FORWARDED_QUERY: [&str; 8] = [
@@ -39,8 +38,6 @@ const FORWARDED_QUERY: [&str; 8] = [
     "order",
     "after",
 ];
-/// The buffer for relaying an answer, bytes.
-const BUFFER: usize = 16 * 1024;
 
 /// A request about a stored answer.
 pub struct StoredRequest<'a> {
@@ -78,13 +75,13 @@ impl Services {
                         match answered {
                             Ok(answer) => {
                                 self.forget(client, request, None);
-                                return relay_answer(answer, inbound, access, out);
+                                return forwarded::relay(answer, inbound, access, out);
                             }
                             Err(failure) => {
                                 self.forget(client, request, Some(&failure));
                                 access.set_failure(&failure.message);
-                                let error =
-                                    error_answer(&failure).ok_or(io::ErrorKind::BrokenPipe)?;
+                                let error = forwarded::error(&failure, true)
+                                    .ok_or(io::ErrorKind::BrokenPipe)?;
                                 error.reply(Dialect::Responses)
                             }
                         }
@@ -238,6 +235,8 @@ impl Services {
             stream: request.query.first("stream").as_deref() == Some("true"),
             body: b"",
             model_span: None,
+            session: None,
+            credits: false,
             client_headers: &headers,
             alt: None,
             is_flavoured: false,
@@ -248,66 +247,4 @@ impl Services {
 
 fn not_found(id: &str) -> Reply {
     Reply::problem(Dialect::Responses, &Problem::response_not_found(id))
-}
-
-/// The error for the client; `None` if the client has disconnected. A refused credential is the gateway's, not the
-/// client's, so 401 to 403 become 503.
-fn error_answer(failure: &Failure) -> Option<ErrorAnswer<'_>> {
-    let problem = match (failure.kind, failure.status) {
-        (FailureKind::ClientGone, _) => return None,
-        (FailureKind::Status, Some(status @ (401..=403))) => Problem::new(
-            ErrorStatus::UNAVAILABLE,
-            format!(
-                "the upstream that stores the response refused the credential with status {status}"
-            ),
-        ),
-        (FailureKind::Status, Some(status)) => {
-            return Some(ErrorAnswer::Upstream {
-                status: ErrorStatus::from_upstream(status),
-                retry_after: failure.retry_after,
-                failure,
-            });
-        }
-        (FailureKind::Timeout, _) => Problem::upstream_timeout(failure),
-        _ => Problem::upstream_broken(failure),
-    };
-    Some(ErrorAnswer::Gateway(problem))
-}
-
-/// Relays the upstream's answer as it arrives.
-fn relay_answer(
-    mut answer: Answer,
-    inbound: &Inbound,
-    access: &Access,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let content_type = answer.headers.get("content-type").unwrap_or(RELAYED_JSON);
-    let is_empty = answer.status == 204;
-    let head = Head {
-        request_id: Some(access.id),
-        ..Head::new(
-            answer.status,
-            content_type,
-            match is_empty {
-                true => Framing::None,
-                false => Framing::Chunked,
-            },
-        )
-    };
-    let mut bytes = Vec::with_capacity(512);
-    head.write(&mut bytes, SystemTime::now(), []);
-    out.write_all(&bytes)?;
-    if is_empty || inbound.method == "HEAD" {
-        return out.flush();
-    }
-    let mut chunks = Chunks::new(out);
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        let count = answer.body.read(&mut buffer)?;
-        if count == 0 {
-            return chunks.finish();
-        }
-        chunks.put(buffer.get(..count).unwrap_or_default());
-        chunks.flush()?;
-    }
 }

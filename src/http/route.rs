@@ -53,8 +53,8 @@ pub enum Route<'t> {
     },
     /// `POST /v1beta/models/{model}:{method}` with an unknown method: 404 for authenticated clients.
     UnknownGeminiMethod { path: &'t str },
-    /// `POST /v1internal:{method}`, the API of Gemini CLI.
-    GeminiCli,
+    /// `POST /v1internal:{method}`, the API of Gemini CLI; without a method that models serve, it is Google's.
+    GeminiCli { method: Option<GeminiMethod> },
 }
 
 /// An operation on a stored response.
@@ -146,7 +146,7 @@ impl Route<'_> {
             | Self::GeminiModel(_)
             | Self::Gemini { .. }
             | Self::UnknownGeminiMethod { .. }
-            | Self::GeminiCli => Dialect::Gemini,
+            | Self::GeminiCli { .. } => Dialect::Gemini,
         }
     }
 
@@ -190,13 +190,13 @@ impl Route<'_> {
             | Self::GeminiModel(_)
             | Self::UnknownGeminiMethod { .. }
             | Self::Stored { .. }
-            | Self::GeminiCli => false,
+            | Self::GeminiCli { .. } => false,
         }
     }
 
     /// Whether the route is served without a client key.
     pub fn needs_no_key(&self) -> bool {
-        matches!(self, Self::Root | Self::Health | Self::GeminiCli)
+        matches!(self, Self::Root | Self::Health | Self::GeminiCli { .. })
     }
 }
 
@@ -253,6 +253,7 @@ fn absolute(target: &str) -> Option<(&str, &str)> {
     })
 }
 
+const CLI: &str = "/v1internal:";
 const MODELS: &str = "/models/";
 const STORED: &str = "/responses/";
 
@@ -315,10 +316,16 @@ fn lookup<'t>(method: &str, path: &'t str) -> Option<Route<'t>> {
                 })
             }
         },
+        "POST" if path.starts_with(CLI) => {
+            let method = path.strip_prefix(CLI)?;
+            let is_word = method.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            is_word.then(|| Route::GeminiCli {
+                method: GeminiMethod::parse(method),
+            })
+        }
         "POST" => match path {
             "/backend-api/codex/responses" => Some(Route::Responses),
             "/backend-api/codex/responses/compact" => Some(Route::Compact),
-            _ if path.starts_with("/v1internal:") => Some(Route::GeminiCli),
             _ => match versioned(path) {
                 (Version::V1, "/chat/completions") => Some(Route::ChatCompletions),
                 (Version::V1, "/completions") => Some(Route::Completions),

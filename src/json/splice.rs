@@ -46,6 +46,17 @@ impl<'a> Splice<'a> {
         });
     }
 
+    /// Puts bytes in front of the body and behind it.
+    pub fn wrap(&mut self, before: impl Into<Cow<'a, [u8]>>, after: impl Into<Cow<'a, [u8]>>) {
+        let (start, end) = (0, self.body.len());
+        let at = |place| Span {
+            start: place,
+            end: place,
+        };
+        self.replaced.insert(0, (at(start), before.into()));
+        self.replaced.push((at(end), after.into()));
+    }
+
     /// Adds a member at the end of the top-level object. `key` needs no escaping; `raw` is JSON.
     pub fn append_member(&mut self, key: &str, raw: impl AsRef<[u8]>) {
         self.appended.extend_from_slice(b",\"");

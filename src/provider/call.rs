@@ -12,6 +12,7 @@ use http::header::{
 };
 use http::{Method, Uri};
 
+use super::credits::Credits;
 use super::net::{self, CallError, Network, Origin, Settings, Stage};
 use super::request::Request;
 use super::target::{Action, Call};
@@ -34,6 +35,7 @@ const STALE: Duration = Duration::from_secs(1);
 /// All upstreams.
 pub struct Upstream {
     pub(super) network: Network,
+    pub(super) credits: Credits,
 }
 
 /// An answer of an upstream: its head, and a body to read.
@@ -54,6 +56,7 @@ impl Upstream {
     pub fn new(settings: Settings) -> Self {
         Self {
             network: Network::new(settings),
+            credits: Credits::default(),
         }
     }
 
@@ -68,12 +71,11 @@ impl Upstream {
         self.network.sweep(now);
     }
 
-    /// Calls an upstream and waits for the head of its answer. Ends at once when the client disconnects. An upstream that
-    /// can only stream does so even if the client wants one body.
+    /// Calls an upstream and waits for the head of its answer.
     ///
     /// # Errors
     /// Any failure of the call, including error answers.
-    pub fn call(&self, call: &Call) -> Result<Answer, Failure> {
+    pub(super) fn call_once(&self, call: &Call) -> Result<Answer, Failure> {
         call.waiter.wake_after(None);
         let (status, headers, body, redaction) = self.ask(call)?;
         answered(status, headers, body, call.waiter, &redaction)

@@ -45,6 +45,7 @@ pub fn messages<'a>(call: &Call<'a>, own_base: &str, model: &str) -> Result<Requ
         Action::Compact => return Err(Failure::unsupported("compaction")),
         Action::Stored(_) => return Err(Failure::unsupported("keeping answers")),
         Action::Models(_) => return Err(Failure::unsupported("a list of models")),
+        Action::Forward(_) => return Err(Failure::unsupported("this method")),
     };
     let uri = url::under(base, path)?;
     let is_vendor = is_vendor(&uri);
@@ -183,6 +184,8 @@ mod tests {
             stream: false,
             body: body.as_bytes(),
             model_span: None,
+            session: None,
+            credits: false,
             client_headers: client,
             alt: None,
             is_flavoured: false,

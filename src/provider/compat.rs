@@ -16,6 +16,7 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
         Action::Count => return Err(Failure::unsupported("token counting")),
         Action::Stored(_) => return Err(Failure::unsupported("keeping answers")),
         Action::Models(_) => return Err(Failure::unsupported("a list of models")),
+        Action::Forward(_) => return Err(Failure::unsupported("this method")),
         Action::Compact => {
             for member in request::members_with(call, "stream")? {
                 if member.key == "stream" {

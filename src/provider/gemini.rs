@@ -69,7 +69,7 @@ pub fn google<'a>(call: &Call<'a>, own_base: &str, models: &str) -> Result<Reque
 
 /// The last part of the path. A client's `alt` becomes `$alt`, except for streams, which are always requested with
 /// `alt=sse`, because Google sends events only then. `json` may have parameters, for example for enumerations.
-fn method(call: &Call) -> Result<String, Failure> {
+pub fn method(call: &Call) -> Result<String, Failure> {
     let plain = match (call.action, call.stream) {
         (Action::Generate, true) => "streamGenerateContent",
         (Action::Generate, false) => "generateContent",
@@ -77,6 +77,7 @@ fn method(call: &Call) -> Result<String, Failure> {
         (Action::Compact, _) => return Err(Failure::unsupported("compaction")),
         (Action::Stored(_), _) => return Err(Failure::unsupported("keeping answers")),
         (Action::Models(_), _) => return Err(Failure::unsupported("a list of models")),
+        (Action::Forward(_), _) => return Err(Failure::unsupported("this method")),
     };
     let is_json = |alt: &str| matches!(alt.split(';').next(), Some("" | "sse" | "json"));
     Ok(match (call.alt, call.stream) {

@@ -4,18 +4,25 @@
 //! read, or a [`Failure`](crate::failure::Failure). Bodies are not parsed: the client's bytes are sent with a few
 //! edits, and the upstream's are returned as they are, decompressed if necessary.
 
+mod answers;
 mod antigravity;
 mod call;
 mod call_failure;
 mod claude;
+pub mod code_assist;
+mod code_assist_body;
 pub mod codex;
 mod compat;
 mod compressed;
+mod credits;
+mod envelope;
 mod fetch;
 mod gemini;
 mod gemini_cli;
 mod headers;
+mod hosts;
 mod iflow;
+mod imagen;
 mod kimi;
 pub mod models;
 mod net;

@@ -1,14 +1,15 @@
 //! Lists of the models that an upstream serves.
 //!
 //! The formats are those of Anthropic (`GET /v1/models`, with `after_id`), of OpenAI and compatible servers
-//! (`GET /models`, one page) and of Google (`GET /v1beta/models`, with `pageToken`).
+//! (`GET /models`, one page), of Google (`GET /v1beta/models`, with `pageToken`), and of Code Assist, where the quotas of a
+//! project name its models.
 
 use std::collections::HashSet;
 use std::io::Read;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::call::Upstream;
 use super::target::{Call, Target};
@@ -57,13 +58,13 @@ pub fn has_list(kind: UpstreamKind, base_url: &str) -> bool {
     match kind {
         UpstreamKind::Gemini
         | UpstreamKind::Claude
-        | UpstreamKind::Compat
+        | UpstreamKind::GeminiCli
+        | UpstreamKind::Antigravity
         | UpstreamKind::Kimi
         | UpstreamKind::KimiMessages
-        | UpstreamKind::Xai => true,
+        | UpstreamKind::Xai
+        | UpstreamKind::Compat => true,
         UpstreamKind::Codex => !is_chatgpt(base_url),
-        // Not implemented yet.
-        UpstreamKind::GeminiCli | UpstreamKind::Antigravity => false,
         UpstreamKind::Vertex | UpstreamKind::Iflow => false,
     }
 }
@@ -162,6 +163,11 @@ fn lenient<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Option<u64>, D::E
 
 /// The language models of a page, and the query of the next page; `None` if it is not a list.
 fn read_page(kind: UpstreamKind, body: &[u8]) -> Option<(Vec<Listed>, Option<String>)> {
+    match kind {
+        UpstreamKind::GeminiCli => return Some((quotas(body)?, None)),
+        UpstreamKind::Antigravity => return Some((available(body)?, None)),
+        _ => {}
+    }
     let page: Page = serde_json::from_slice(body).ok()?;
     let (rows, next) = match kind {
         UpstreamKind::Gemini
@@ -201,6 +207,57 @@ fn read_page(kind: UpstreamKind, body: &[u8]) -> Option<(Vec<Listed>, Option<Str
         | UpstreamKind::Compat => other(row),
     });
     Some((models.collect(), next))
+}
+
+#[derive(Deserialize)]
+struct Quotas {
+    buckets: Vec<Bucket>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Bucket {
+    model_id: Option<String>,
+}
+
+/// The models that the quotas of a project are for.
+fn quotas(body: &[u8]) -> Option<Vec<Listed>> {
+    let quotas: Quotas = serde_json::from_slice(body).ok()?;
+    let names = quotas.buckets.into_iter().filter_map(|one| one.model_id);
+    // These are the same models, billed by Vertex AI.
+    let names = names.filter(|name| !name.ends_with("_vertex"));
+    let listed = names.map(|id| Listed {
+        id,
+        display_name: None,
+        created: None,
+        context: None,
+        output: None,
+    });
+    Some(listed.collect())
+}
+
+#[derive(Deserialize)]
+struct Available {
+    models: Map<String, Value>,
+}
+
+/// The models of an Antigravity account, without those that serve the vendor's editor.
+fn available(body: &[u8]) -> Option<Vec<Listed>> {
+    let available: Available = serde_json::from_slice(body).ok()?;
+    let models = available.models.into_iter();
+    let models = models.filter(|(_, model)| model.get("isInternal") != Some(&Value::Bool(true)));
+    let listed = models.map(|(id, model)| {
+        let number = |key| model.get(key).and_then(Value::as_u64);
+        let name = model.get("displayName").and_then(Value::as_str);
+        Listed {
+            id,
+            display_name: name.map(str::to_owned),
+            created: None,
+            context: number("maxTokens").filter(|number| *number > 0),
+            output: number("maxOutputTokens").filter(|number| *number > 0),
+        }
+    });
+    Some(listed.collect())
 }
 
 fn google(row: Row) -> Option<Listed> {
@@ -277,6 +334,29 @@ mod tests {
             (only.display_name.as_deref(), only.created, only.context),
             (Some("A: B"), None, None)
         );
+    }
+
+    #[test]
+    fn lists_of_code_assist_are_read() {
+        let quotas = r#"{"buckets":[{"modelId":"gemini-x","remainingFraction":0.5,"resetTime":"2026-01-01T00:00:00Z"},{"modelId":"gemini-x_vertex"},{"tokenType":"REQUESTS"}]}"#;
+        assert_eq!(ids(UpstreamKind::GeminiCli, quotas), ["gemini-x"]);
+        let available = r#"{"models":{"claude-x":{"displayName":"Claude X","maxTokens":9,"maxOutputTokens":3},"tab_x":{"isInternal":true},"plain":{}},"defaultAgentModelId":"plain"}"#;
+        let (list, next) = read_page(UpstreamKind::Antigravity, available.as_bytes()).unwrap();
+        let first = list.first().unwrap();
+        assert_eq!((first.id.as_str(), list.len(), next), ("claude-x", 2, None));
+        assert_eq!(first.display_name.as_deref(), Some("Claude X"));
+        assert_eq!((first.context, first.output), (Some(9), Some(3)));
+        for kind in [UpstreamKind::GeminiCli, UpstreamKind::Antigravity] {
+            for page in [
+                "",
+                "[]",
+                "{}",
+                r#"{"models":[],"buckets":{}}"#,
+                r#"{"error":{}}"#,
+            ] {
+                assert!(read_page(kind, page.as_bytes()).is_none(), "{page}");
+            }
+        }
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub enum Action<'a> {
     Stored(Stored<'a>),
     /// Get a page of the list of models, by its query. There is no body.
     Models(&'a str),
+    /// Call another method of Code Assist, by its name and query.
+    Forward(&'a str),
 }
 
 /// An operation on a stored response.
@@ -78,6 +80,10 @@ pub struct Call<'a> {
     pub body: &'a [u8],
     /// The position of the value of the body's `model`, including quotes.
     pub model_span: Option<Span>,
+    /// The client's session, if it has a name.
+    pub session: Option<&'a str>,
+    /// Whether the account's credits may be spent (Antigravity).
+    pub credits: bool,
     /// The client's headers, names in any case.
     pub client_headers: &'a [(&'a str, &'a str)],
     /// The client's `alt` query parameter, else its `$alt`.
@@ -136,6 +142,19 @@ impl<'a> Target<'a> {
             proxy: ProxySetting::of(&credential.proxy, config),
         }
     }
+
+    /// The vendor's upstream of a kind, for requests with the client's own credential.
+    pub fn without_credential(kind: UpstreamKind, config: &'a Config) -> Self {
+        Self {
+            kind,
+            base_url: "",
+            key: None,
+            account: None,
+            headers: &[],
+            defaults: &[],
+            proxy: ProxySetting::of(&config.proxy_url, config),
+        }
+    }
 }
 
 impl Verb {
@@ -158,6 +177,8 @@ impl<'a> Call<'a> {
             stream: false,
             body: &[],
             model_span: None,
+            session: None,
+            credits: false,
             client_headers: &[],
             alt: None,
             is_flavoured: false,
@@ -169,9 +190,20 @@ impl<'a> Call<'a> {
     pub fn method(&self) -> Method {
         match self.action {
             Action::Stored(stored) => stored.verb.method(),
-            Action::Models(_) => Method::GET,
-            Action::Generate | Action::Count | Action::Compact => Method::POST,
+            Action::Models(_) => match self.target.kind {
+                // Code Assist has procedures instead of resources.
+                UpstreamKind::GeminiCli | UpstreamKind::Antigravity => Method::POST,
+                _ => Method::GET,
+            },
+            Action::Generate | Action::Count | Action::Compact | Action::Forward(_) => Method::POST,
         }
+    }
+
+    /// Whether it is for a model of Imagen, which draws pictures and has a form of its own.
+    pub fn draws(&self) -> bool {
+        self.target.kind == UpstreamKind::Vertex
+            && self.action == Action::Generate
+            && self.model.to_ascii_lowercase().contains("imagen")
     }
 
     /// The client's header of that name; the first one, if there are several.

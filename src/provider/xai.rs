@@ -32,6 +32,7 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
         Action::Compact => return Err(Failure::unsupported("compaction")),
         Action::Stored(_) => return Err(Failure::unsupported("keeping answers")),
         Action::Models(_) => return Err(Failure::unsupported("a list of models")),
+        Action::Forward(_) => return Err(Failure::unsupported("this method")),
     }
     let uri = url::under(base(call), "/responses")?;
     let mut headers = Headers::of_call(call, call.stream);

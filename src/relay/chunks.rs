@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::closing::{self, KeepAlive};
+use super::envelope;
 use crate::wire::Dialect;
 
 /// Room in front of a chunk for its size, in hex, and CR LF.
@@ -16,6 +17,8 @@ pub struct Chunks<W> {
     pub bytes: u64,
     /// The start of the next event's line has been written as a keep-alive.
     has_line: bool,
+    /// Events get the envelope of Code Assist.
+    is_enveloped: bool,
 }
 
 impl<W: Write> Chunks<W> {
@@ -25,6 +28,7 @@ impl<W: Write> Chunks<W> {
             buffer: vec![0; FRONT],
             bytes: 0,
             has_line: false,
+            is_enveloped: false,
         }
     }
 
@@ -36,12 +40,42 @@ impl<W: Write> Chunks<W> {
         }
     }
 
+    /// The same, with events in the envelope of Code Assist: each has its data in one line.
+    pub fn enveloped(self, is_enveloped: bool) -> Self {
+        Self {
+            is_enveloped,
+            ..self
+        }
+    }
+
     pub fn put(&mut self, mut payload: &[u8]) {
-        if self.has_line && !payload.is_empty() {
+        let has_line = self.has_line && !payload.is_empty();
+        if has_line {
             self.has_line = false;
             payload = payload.strip_prefix(b"data:").unwrap_or(payload);
         }
-        self.buffer.extend_from_slice(payload);
+        if !self.is_enveloped {
+            self.buffer.extend_from_slice(payload);
+            return;
+        }
+        for (index, line) in payload.split_inclusive(|byte| *byte == b'\n').enumerate() {
+            let data = match has_line && index == 0 {
+                true => Some(line),
+                false => line.strip_prefix(b"data:"),
+            };
+            match data.filter(|data| envelope::is_answer(data)) {
+                Some(data) => {
+                    let lead = line.len() - data.len();
+                    let data = data.trim_ascii_end();
+                    let (lead, rest) = line.split_at(lead);
+                    let (_, end) = rest.split_at(data.len());
+                    for piece in [lead, b" ", envelope::OPEN, data, envelope::CLOSE, end] {
+                        self.buffer.extend_from_slice(piece);
+                    }
+                }
+                None => self.buffer.extend_from_slice(line),
+            }
+        }
     }
 
     /// Adds a keep-alive that clients of `dialect` ignore.
@@ -130,6 +164,25 @@ const LASTING: usize = 4 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn answers_get_an_envelope_and_errors_none() {
+        let mut out = Vec::new();
+        let mut chunks = Chunks::kept_alive(&mut out, Dialect::Gemini).enveloped(true);
+        chunks.put(b"data: {\"a\":1}\r\n\r\ndata: {\"b\":\"\\n\"}\n\n");
+        chunks.put(b"data: {\"error\":{}}\n\n");
+        chunks.put(b"{\"whole\":1}");
+        chunks.keep_alive(Dialect::Gemini);
+        chunks.put(b"data: {\"error\":{}}\n\n");
+        chunks.flush().unwrap();
+        let written = String::from_utf8(out).unwrap();
+        let (_, written) = written.split_once("\r\n").unwrap();
+        assert_eq!(
+            written,
+            " {\"response\": {\"a\":1}}\r\n\r\ndata: {\"response\": {\"b\":\"\\n\"}}\n\n\
+             data: {\"error\":{}}\n\n{\"whole\":1}data:  {\"error\":{}}\n\n\r\n"
+        );
+    }
 
     #[test]
     fn a_flush_is_one_chunk_in_one_write_and_so_is_the_last_with_the_end() {

@@ -7,6 +7,7 @@
 
 mod chunks;
 mod closing;
+mod envelope;
 mod event_loop;
 mod expected;
 mod extract;

@@ -98,6 +98,9 @@ impl State {
                         {
                             close_same_way(&request, &mut attempt_state, candidate);
                         }
+                        if told.class == Class::Quota && !request.policy.switch_project {
+                            close_other_projects(&request, &mut attempt_state, candidate);
+                        }
                         error.add(failure, &told);
                         if !told.class.moves_on() {
                             break 'rounds;
@@ -183,6 +186,24 @@ fn close_same_way(
 ) {
     for (index, other) in request.candidates().iter().enumerate() {
         if same_way(&other.credential, &candidate.credential) {
+            attempt_state.close(index);
+        }
+    }
+}
+
+/// Skips the other projects of the account of `candidate`.
+fn close_other_projects(
+    request: &RouteRequest<'_>,
+    attempt_state: &mut AttemptState,
+    candidate: &Candidate,
+) {
+    let file = |candidate: &Candidate| {
+        let account = candidate.credential.account.as_ref()?;
+        Some(std::sync::Arc::clone(&account.file))
+    };
+    let Some(own) = file(candidate) else { return };
+    for (index, other) in request.candidates().iter().enumerate() {
+        if other.id() != candidate.id() && file(other).as_ref() == Some(&own) {
             attempt_state.close(index);
         }
     }

@@ -5,7 +5,9 @@
 
 mod folder;
 mod holder;
+mod inspection;
 mod lock;
+mod new_login;
 mod pool;
 mod refresh;
 mod saving;
@@ -15,7 +17,9 @@ mod store;
 
 pub use folder::{Folder, Look};
 pub use holder::Issued;
+pub use inspection::inspect;
 pub use lock::FileLock;
+pub use new_login::{Kept, keep};
 pub use saving::{changes, write};
 pub use state::{Condition, FileState};
 pub use store::TokenStore;

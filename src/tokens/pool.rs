@@ -8,15 +8,14 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::holder::Holder;
-use super::store::TokenStore;
-
 /// Stack size of a thread, bytes. Debug builds need more.
 const STACK: usize = if cfg!(debug_assertions) {
     1 << 20
 } else {
     256 << 10
 };
+
+type Job = Box<dyn FnOnce() + Send>;
 
 /// The queue of renewals.
 pub struct Pool {
@@ -27,78 +26,73 @@ pub struct Pool {
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Arc<Holder>>,
+    queue: VecDeque<Job>,
     threads: usize,
     is_stopping: bool,
 }
 
 impl Pool {
-    pub fn new(limit: usize) -> Self {
-        Self {
+    /// At most `limit` jobs run at once.
+    pub fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self {
             limit: limit.max(1),
             state: Mutex::default(),
             ended: Condvar::new(),
-        }
+        })
     }
-}
 
-impl TokenStore {
-    /// Queues a file for renewal, unless it is queued.
-    pub(super) fn want(self: &Arc<Self>, holder: &Arc<Holder>) {
-        let mut state = self.pool.state.lock();
-        if state.is_stopping || std::mem::replace(&mut holder.inner.lock().is_queued, true) {
-            return;
+    /// Queues a job. Returns whether it will run.
+    pub fn queue(self: &Arc<Self>, job: Job) -> bool {
+        let mut state = self.state.lock();
+        if state.is_stopping {
+            return false;
         }
-        state.queue.push_back(Arc::clone(holder));
-        if state.threads >= self.pool.limit {
-            return;
-        }
-        let store = Arc::clone(self);
-        let started = thread::Builder::new()
-            .name("tokens".to_owned())
-            .stack_size(STACK)
-            .spawn(move || store.work());
-        match started {
-            Ok(_) => state.threads += 1,
-            // The threads that run do the work.
-            Err(_) if state.threads > 0 => {}
-            Err(error) => {
-                log::warn!("auth: cannot renew tokens: {error}");
-                state.queue.clear();
-                holder.inner.lock().is_queued = false;
+        if state.threads < self.limit {
+            let pool = Arc::clone(self);
+            let started = thread::Builder::new()
+                .name("tokens".to_owned())
+                .stack_size(STACK)
+                .spawn(move || pool.work());
+            match started {
+                Ok(_) => state.threads += 1,
+                // The threads that run do the work.
+                Err(_) if state.threads > 0 => {}
+                Err(error) => {
+                    log::warn!("auth: cannot renew tokens: {error}");
+                    return false;
+                }
             }
         }
+        state.queue.push_back(job);
+        true
     }
 
     fn work(&self) {
         loop {
-            let holder = {
-                let mut state = self.pool.state.lock();
-                let Some(holder) = state.queue.pop_front() else {
+            let job = {
+                let mut state = self.state.lock();
+                let Some(job) = state.queue.pop_front() else {
                     state.threads -= 1;
-                    self.pool.ended.notify_all();
+                    self.ended.notify_all();
                     return;
                 };
-                holder
+                job
             };
-            if catch_unwind(AssertUnwindSafe(|| self.renew_file(&holder))).is_err() {
-                log::error!("auth: {}: the renewal panicked", holder.name);
+            if catch_unwind(AssertUnwindSafe(job)).is_err() {
+                log::error!("auth: a renewal panicked");
             }
-            let mut inner = holder.inner.lock();
-            inner.is_queued = false;
-            inner.round += 1;
         }
     }
 
-    /// Starts no further renewal, and waits for the running ones up to `patience`: tokens that were issued must reach
-    /// their file.
+    /// Starts no further job, and waits for the running ones up to `patience`: tokens that were issued must reach their
+    /// file.
     pub fn stop(&self, patience: Duration) {
         let limit = Instant::now() + patience;
-        let mut state = self.pool.state.lock();
+        let mut state = self.state.lock();
         state.is_stopping = true;
         state.queue.clear();
         while state.threads > 0 {
-            if self.pool.ended.wait_until(&mut state, limit).timed_out() {
+            if self.ended.wait_until(&mut state, limit).timed_out() {
                 return;
             }
         }

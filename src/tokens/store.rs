@@ -29,7 +29,7 @@ pub struct TokenStore {
     pub(super) upstream: Arc<Upstream>,
     pub(super) config: ArcSwap<Config>,
     holders: RwLock<HashMap<Arc<str>, Arc<Holder>>>,
-    pub(super) pool: Pool,
+    pool: Arc<Pool>,
     /// Files with other tokens than before, whose credentials may be called again.
     renewed: Mutex<Vec<Arc<str>>>,
 }
@@ -162,6 +162,28 @@ impl TokenStore {
             true => self.renewed(&holder, Some(refused), waiter).map(Some),
             false => Ok(None),
         }
+    }
+
+    /// Queues a file for renewal, unless it is queued.
+    fn want(self: &Arc<Self>, holder: &Arc<Holder>) {
+        if std::mem::replace(&mut holder.inner.lock().is_queued, true) {
+            return;
+        }
+        let (store, own) = (Arc::clone(self), Arc::clone(holder));
+        // Also when it panics, or is never run.
+        let queued = Queued(Arc::clone(holder));
+        let is_queued = self.pool.queue(Box::new(move || {
+            store.renew_file(&own);
+            drop(queued);
+        }));
+        if !is_queued {
+            log::debug!("auth: {}: not renewed, the gateway stops", holder.name);
+        }
+    }
+
+    /// Starts no further renewal, and waits for the running ones up to `patience`.
+    pub fn stop(&self, patience: Duration) {
+        self.pool.stop(patience);
     }
 
     /// Waits for a renewal, which this request may start.
@@ -319,6 +341,17 @@ impl TokenStore {
             last_error: inner.as_ref().and_then(|inner| inner.last_error.clone()),
             condition,
         }
+    }
+}
+
+/// A file that waits for its renewal.
+struct Queued(Arc<Holder>);
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        let mut inner = self.0.inner.lock();
+        inner.is_queued = false;
+        inner.round += 1;
     }
 }
 

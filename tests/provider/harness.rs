@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, LazyLock};
 use std::thread;
@@ -137,6 +138,23 @@ pub fn json_answer(body: &str) -> String {
     )
 }
 
+pub fn status_answer(status: u16, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+/// An upstream that gives each request the next of these answers, then the last again and again.
+pub fn in_turn(answers: Vec<String>) -> Server {
+    let asked = AtomicUsize::new(0);
+    Server::start(move |_, stream| {
+        let number = asked.fetch_add(1, Ordering::Relaxed);
+        let answer = answers.get(number).or(answers.last()).unwrap();
+        stream.write_all(answer.as_bytes()).is_ok()
+    })
+}
+
 pub const STREAM_HEAD: &str =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 
@@ -183,6 +201,8 @@ pub fn call<'a>(kind: UpstreamKind, base_url: &'a str, body: &'a str) -> Call<'a
         stream: false,
         body: body.as_bytes(),
         model_span,
+        session: None,
+        credits: false,
         client_headers: &[],
         alt: None,
         is_flavoured: false,

@@ -10,10 +10,12 @@
 
 mod bodies;
 mod clients;
+mod code_assist;
 mod codex;
 mod compressed;
 mod disconnects;
 mod failures;
+mod google;
 mod harness;
 mod lists;
 mod logins;

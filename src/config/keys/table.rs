@@ -152,7 +152,7 @@ pub const GROUPS: &[(&str, &[Key])] = &[
             None => plain(-1),
         }),
         block("quota-exceeded", "What to do when the quota of an account is used up."),
-        key!("quota-exceeded.switch-project", Flag, "true", google.switch_project, "Continue with the next project of a Gemini CLI account.").unimplemented(),
+        key!("quota-exceeded.switch-project", Flag, "true", google.switch_project, "Continue with the next project of a Gemini CLI account."),
         key("quota-exceeded.switch-preview-model", Flag, "false", "Has no effect in any gateway.").unimplemented(),
         key!("quota-exceeded.antigravity-credits", Flag, "false", google.antigravity_credits, "Pay with credits when an Antigravity quota is used up.").unimplemented(),
     ]),

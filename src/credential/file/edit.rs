@@ -78,14 +78,14 @@ fn replaced(content: &[u8], members: &[Member<'_>], values: &[(&str, Cow<'_, [u8
 /// The object with further members at its end, written as the others are.
 fn with_added(content: Vec<u8>, added: &[(&str, &Value)]) -> Vec<u8> {
     let members = json::members(&content).unwrap_or_default();
-    let (Some(first), Some(last)) = (members.first(), members.last()) else {
+    let Some(last) = members.last() else {
         let mut splice = json::Splice::new(&content);
         for (key, value) in added {
             splice.append_member(key, value.to_string());
         }
         return splice.pieces().collect::<Vec<_>>().concat();
     };
-    let start = content.get(first.whole.start..first.value.start);
+    let start = content.get(last.whole.start..last.value.start);
     let start = start.unwrap_or_default();
     let blank = start.len() - start.trim_ascii_start().len();
     let indent = start.get(..blank).unwrap_or_default();
@@ -145,7 +145,7 @@ mod tests {
             ),
             (
                 "{\"token\": \"none\"}",
-                "{\"token\": \"none\", \"access_token\": \"new\", \"expiry\": \"later\"}",
+                "{\"token\": \"none\",\"access_token\": \"new\",\"expiry\": \"later\"}",
             ),
         ] {
             let result = changed(before.as_bytes(), &changes).unwrap();

@@ -7,6 +7,8 @@ mod jwt;
 mod read;
 mod service_account;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 pub use edit::{Change, Malformed, changed};

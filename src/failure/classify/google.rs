@@ -3,11 +3,12 @@
 //! Sources: AIP-193 (<https://google.aip.dev/193>) and the Gemini API's "Troubleshooting"
 //! (<https://ai.google.dev/gemini-api/docs/troubleshooting>).
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
 use super::refusal::Refusal;
+use crate::failure::failed_call::Failure;
 use crate::failure::fault::{Class, Fault, doubling};
 use crate::failure::hint::{self, until};
 use crate::time;
@@ -20,7 +21,52 @@ const LOST: &[&str] = &[
     "no longer supported for gemini code assist",
 ];
 const BAD_KEY: &[&str] = &["api_key_invalid", "api key not valid"];
-const OVERLOADED: &[&str] = &["no capacity available", "model is overloaded"];
+const NO_CAPACITY: &str = "no capacity available";
+const OVERLOADED: &[&str] = &[NO_CAPACITY, "model is overloaded"];
+const EXHAUSTED: &[&str] = &["quota_exhausted", "quota exhausted"];
+const NO_CREDITS: &str = "insufficient_g1_credits_balance";
+/// A longer limit of the rate is taken for an exhausted quota.
+const LONGEST_LIMIT: Duration = Duration::from_secs(300);
+
+/// What a 429 of Antigravity means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AntigravityLimit {
+    /// The quota is used up, until then if that is known.
+    Exhausted(Option<Duration>),
+    /// The rate is limited for this time.
+    Short(Duration),
+    /// It says no more than that.
+    Soft,
+}
+
+impl Failure {
+    /// What it means as a 429 of Antigravity.
+    pub fn antigravity_limit(&self) -> AntigravityLimit {
+        if self.status != Some(429) {
+            return AntigravityLimit::Soft;
+        }
+        let refusal = Refusal::new(self, "", SystemTime::now());
+        let delay = refusal.google_hint();
+        if refusal.says(EXHAUSTED) {
+            return AntigravityLimit::Exhausted(delay);
+        }
+        match delay.filter(|_| refusal.says(&["rate_limit_exceeded"])) {
+            Some(delay) if delay < LONGEST_LIMIT => AntigravityLimit::Short(delay),
+            Some(delay) => AntigravityLimit::Exhausted(Some(delay)),
+            None => AntigravityLimit::Soft,
+        }
+    }
+
+    /// Whether the account has no credits left (Antigravity).
+    pub fn lacks_credits(&self) -> bool {
+        Refusal::new(self, "", SystemTime::now()).says(&[NO_CREDITS])
+    }
+
+    /// Whether Google has no capacity for the model at the moment.
+    pub fn has_no_capacity(&self) -> bool {
+        Refusal::new(self, "", SystemTime::now()).says(&[NO_CAPACITY])
+    }
+}
 
 impl Refusal<'_> {
     pub(super) fn google(&self) -> Option<Fault> {

@@ -10,6 +10,7 @@ mod xai;
 
 use std::time::SystemTime;
 
+pub use google::AntigravityLimit;
 use refusal::Refusal;
 
 use super::failed_call::{Failure, FailureKind};

@@ -27,7 +27,7 @@ impl Attempt<'_> {
         let is_optional = match self.generation.operation.action {
             Action::Compact => is_responses,
             Action::Count => is_responses || self.kind() == UpstreamKind::KimiMessages,
-            Action::Generate | Action::Stored(_) | Action::Models(_) => false,
+            Action::Generate | Action::Stored(_) | Action::Models(_) | Action::Forward(_) => false,
         };
         is_optional && matches!(failure.status, Some(404 | 405 | 501))
     }

@@ -3,6 +3,7 @@
 mod call;
 mod compaction;
 pub mod context;
+mod credits;
 mod payload_rules;
 mod quirks;
 mod signatures;
@@ -60,6 +61,8 @@ impl Attempt<'_> {
             stream: self.request.stream,
             body: self.body,
             model_span: self.request.model_span,
+            session: self.request.identity.primary.as_deref(),
+            credits: self.may_spend_credits(),
             client_headers: self.headers,
             alt: generation.operation.alt.as_deref(),
             is_flavoured: false,

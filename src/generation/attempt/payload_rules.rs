@@ -16,7 +16,7 @@ impl Attempt<'_> {
     /// The rules that match the attempt.
     pub fn rules(&self, call: &Call<'_>) -> Selected<'_> {
         let rules = &self.generation.snapshot.config.payload;
-        if rules.is_empty() || call.action == Action::Count {
+        if rules.is_empty() || call.action == Action::Count || call.draws() {
             return Selected::default();
         }
         let name = ModelName::split(&self.request.model);

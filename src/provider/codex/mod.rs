@@ -63,6 +63,7 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
         Action::Count => "/responses/input_tokens",
         Action::Stored(stored) => return self::stored(call, stored),
         Action::Models(_) => return Err(Failure::unsupported("a list of models")),
+        Action::Forward(_) => return Err(Failure::unsupported("this method")),
     };
     if call.action == Action::Compact && call.stream {
         return Err(Failure::request("compaction cannot be streamed"));

@@ -28,6 +28,7 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
         Action::Compact => return Err(Failure::unsupported("compaction")),
         Action::Stored(_) => return Err(Failure::unsupported("keeping answers")),
         Action::Models(_) => return Err(Failure::unsupported("a list of models")),
+        Action::Forward(_) => return Err(Failure::unsupported("this method")),
     }
     let uri = url::under(base(call), "/v1/chat/completions")?;
     let mut headers = Headers::of_call(call, call.stream);

@@ -10,6 +10,7 @@ use crate::exchange::Waiter;
 use crate::failure::Headers;
 use crate::redaction::Redaction;
 use crate::relay::chunks::Chunks;
+use crate::relay::envelope;
 use crate::relay::outcome::{Ended, OnEnd, Relayed};
 use crate::relay::source::{self};
 use crate::wire::usage::Usage;
@@ -29,6 +30,8 @@ pub struct Whole {
     pub(super) response: Option<String>,
     /// What is left of a stream that has been made into this body.
     pub(super) behind: Option<(Box<dyn Read>, Waiter)>,
+    /// It is written in the envelope of Code Assist.
+    pub(super) is_enveloped: bool,
 }
 
 impl Whole {
@@ -64,6 +67,15 @@ impl Whole {
             usage: None,
             response: None,
             behind: None,
+            is_enveloped: false,
+        }
+    }
+
+    /// The answer in the envelope of Code Assist.
+    pub fn enveloped(self, is_enveloped: bool) -> Self {
+        Self {
+            is_enveloped,
+            ..self
         }
     }
 
@@ -74,10 +86,20 @@ impl Whole {
 
     /// The length of the body as it will be written, if it is known; else it is written chunked.
     pub fn length(&self) -> Option<u64> {
-        match &self.rest {
-            Rest::Nothing => Some(self.held.bytes.len() as u64),
-            Rest::Known(_, length) => Some(*length),
-            Rest::Unknown(_) => None,
+        let (open, close) = self.envelope();
+        let length = match &self.rest {
+            Rest::Nothing => self.held.bytes.len() as u64,
+            Rest::Known(_, length) => *length,
+            Rest::Unknown(_) => return None,
+        };
+        Some(length + (open.len() + close.len()) as u64)
+    }
+
+    /// What is written before and behind the body.
+    fn envelope(&self) -> (&'static [u8], &'static [u8]) {
+        match self.is_enveloped {
+            true => (envelope::OPEN, envelope::CLOSE),
+            false => (b"", b""),
         }
     }
 
@@ -101,6 +123,7 @@ impl Whole {
     /// Writes the body. If it breaks on the way, what was written is not whole.
     #[inline(never)]
     pub fn pump(self, mut out: impl Write, on_end: OnEnd<'_>) -> Relayed {
+        let (open, close) = self.envelope();
         let mut copy = Copy {
             on_end,
             look: None,
@@ -119,17 +142,27 @@ impl Whole {
             Rest::Nothing => {
                 copy.on_end(Some(&held.bytes));
                 copy.relayed.bytes = held.bytes.len() as u64;
-                out.write_all(&held.bytes).and_then(|()| out.flush())
+                let mut pieces = [open, &held.bytes, close].into_iter();
+                pieces
+                    .try_for_each(|piece| out.write_all(piece))
+                    .and_then(|()| out.flush())
             }
-            Rest::Known(long, length) => copy.all(held, long, Some(length), |piece, _| {
-                out.write_all(piece)?;
-                out.flush()
-            }),
+            Rest::Known(long, length) => {
+                let mut lead = open;
+                copy.all(held, long, Some(length), |piece, is_last| {
+                    out.write_all(std::mem::take(&mut lead))?;
+                    out.write_all(piece)?;
+                    out.write_all(if is_last { close } else { b"" })?;
+                    out.flush()
+                })
+            }
             Rest::Unknown(long) => {
                 let mut chunks = Chunks::new(out);
+                chunks.put(open);
                 copy.all(held, long, None, |piece, is_last| {
                     chunks.put(piece);
                     if is_last {
+                        chunks.put(close);
                         chunks.finish()
                     } else {
                         chunks.flush()

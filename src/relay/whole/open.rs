@@ -135,6 +135,7 @@ fn take(answer: Answer, asked: &ExpectedAnswer<'_>, limit: usize) -> Result<Whol
         usage: None,
         response: None,
         behind: None,
+        is_enveloped: false,
     })
 }
 
@@ -177,6 +178,7 @@ fn judged(
             usage: Some(usage),
             response,
             behind: None,
+            is_enveloped: false,
         });
     }
     if event::is_error_body(dialect, bytes) {
@@ -205,6 +207,7 @@ fn judged(
         usage,
         response,
         behind: None,
+        is_enveloped: false,
     })
 }
 

@@ -24,7 +24,10 @@ impl Fields {
         match profile {
             Profile::Public => self.remove_placeholders(),
             Profile::Envelope { validated: true } => self.add_placeholders(is_root),
-            Profile::Envelope { validated: false } => {}
+            // These upstreams refuse an empty list of properties.
+            Profile::Envelope { validated: false } => {
+                self.properties = self.properties.take().filter(|list| !list.is_empty());
+            }
         }
         self.keep_existing();
     }

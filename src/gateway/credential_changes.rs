@@ -1,0 +1,59 @@
+//! Taking over changed credential files and new tokens.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::server::{Server, warn_of};
+use crate::generation::snapshot::Snapshot;
+use crate::tokens::FileState;
+
+impl Server {
+    /// Whether credential files are used.
+    pub fn has_credential_files(&self) -> bool {
+        self.files.is_used()
+    }
+
+    /// Takes over changed files, starts renewals that are due, and calls credentials again whose tokens are new.
+    pub fn look_at_credential_files(&self) {
+        self.reread_credential_files();
+        self.services.tokens.renew_due();
+        self.unblock_renewed();
+    }
+
+    fn reread_credential_files(&self) {
+        let _changing = self.changing.lock();
+        let before = self.snapshot.load_full();
+        if !self
+            .files
+            .look(&before.config.auth_dir, &self.services.tokens)
+        {
+            return;
+        }
+        let (snapshot, findings) = self.snapshot_of(before.config.clone());
+        warn_of(&findings);
+        self.replace(snapshot);
+    }
+
+    /// Ends the blocks of credentials that have new tokens. Sessions stay where they are.
+    fn unblock_renewed(&self) {
+        let renewed: HashSet<Arc<str>> = self.services.tokens.take_renewed().into_iter().collect();
+        if renewed.is_empty() {
+            return;
+        }
+        let snapshot: Arc<Snapshot> = self.snapshot.load_full();
+        for (id, credential) in snapshot.credentials() {
+            let file = credential.account.as_ref().map(|account| &account.file);
+            if file.is_some_and(|file| renewed.contains(file)) {
+                let credential_id = self.services.routing.credential_ids.number(id);
+                self.services
+                    .routing
+                    .with(|router| router.renewed(credential_id));
+            }
+        }
+    }
+
+    /// The condition of every file.
+    pub fn credential_files(&self) -> Vec<FileState> {
+        self.services.tokens.states(&self.files.list())
+    }
+}
