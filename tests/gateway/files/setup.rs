@@ -39,7 +39,6 @@ pub const CODEX: Channel = Channel {
     base: "/backend-api/codex",
     model: "gpt-5.5",
 };
-
 pub const GEMINI_CLI: Channel = Channel {
     name: "gemini-cli",
     vendor: Vendor::Google,
