@@ -6,9 +6,9 @@ use std::path::Path;
 use serde_json::json;
 
 use super::environment::Environment;
-use super::load::load;
+use super::load::{self, load};
 use crate::config::{Config, Place, Problem, Severity, keys};
-use crate::credential;
+use crate::credential::Listings;
 use crate::edge::Identity;
 use crate::generation::payload_rules;
 use crate::routing::{Catalog, CredentialIds};
@@ -17,7 +17,7 @@ use crate::routing::{Catalog, CredentialIds};
 pub fn problems(path: &Path, environment: &Environment) -> Vec<Problem> {
     let loaded = load(path, environment);
     let of_credentials = |config: &Config| {
-        let (credentials, mut problems) = credential::from_config(config);
+        let (credentials, mut problems) = load::credentials(config, &Listings::default());
         let catalog = Catalog::new(credentials, &CredentialIds::default());
         problems.extend(payload_rules::idle(config, &catalog));
         problems.extend(nobody(config, &catalog));

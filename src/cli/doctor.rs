@@ -14,7 +14,7 @@ use crate::colour::{self, Colour, PLAIN};
 use crate::config::{Config, Problem, Severity};
 use crate::doctor::{self, Finding, Status, Surroundings};
 use crate::provider::{Settings, Upstream, Variables};
-use crate::{credential, logs, state_folder};
+use crate::{logs, state_folder};
 
 pub fn run(config: Option<PathBuf>, json: bool, environment: &Environment) -> ExitCode {
     let findings = look(config, environment);
@@ -68,7 +68,7 @@ fn configuration(path: &Path, problems: &[Problem]) -> Vec<Finding> {
 fn world(config: &Config, path: &Path, environment: &Environment) -> Vec<Finding> {
     let variables = environment.lookup();
     let listings = load::listings(environment);
-    let (credentials, _) = credential::with_listings(config, &listings);
+    let (credentials, _) = load::credentials(config, &listings);
     let upstream = Upstream::new(Settings {
         variables: Variables::new(variables.clone()),
         ..Settings::default()

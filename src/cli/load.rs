@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use super::output::complain;
-use crate::config::{self, Config, Loaded};
-use crate::credential::Listings;
+use crate::config::{self, Config, Loaded, Problem};
+use crate::credential::{self, Credential, Listings};
 use crate::gateway::model_lists::ModelLists;
-use crate::state_folder;
+use crate::{state_folder, tokens};
 
 /// The candidate paths; the first that exists is used.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,6 +74,23 @@ fn is_there(path: &Path) -> bool {
 /// Reads the file; its values may name variables of `environment`.
 pub fn load(path: &Path, environment: &Environment) -> Loaded {
     config::read_with(path, &environment.lookup())
+}
+
+/// All credentials: the keys of the configuration, and the files of `auth-dir` with the tokens that they have. With
+/// problems of both.
+pub fn credentials(config: &Config, listings: &Listings) -> (Vec<Credential>, Vec<Problem>) {
+    let (mut credentials, mut problems) = credential::with_listings(config, listings);
+    let (files, of_files) = tokens::inspect(config);
+    problems.extend(of_files);
+    let (mut built, more) = credential::from_files(&files, config, Some(listings));
+    problems.extend(more);
+    for credential in &mut built {
+        let file = credential.account.as_ref().map(|account| &account.file);
+        let file = files.iter().find(|known| Some(&known.name) == file);
+        credential.key = file.and_then(|file| file.tokens.bearer().cloned());
+    }
+    credentials.extend(built);
+    (credentials, problems)
 }
 
 /// As [`load`], for commands that need a valid configuration. Prints all problems if it is invalid.

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use crate::config::Config;
-use crate::credential::{self, Listings};
+use crate::credential::Credential;
 
 /// Credentials and models by provider: `claude: 2 credentials, 15 models`.
-pub fn providers(config: &Config, listings: &Listings) -> String {
-    let (credentials, _) = credential::with_listings(config, listings);
+pub fn providers(credentials: &[Credential]) -> String {
     let mut providers: BTreeMap<String, (usize, Vec<String>)> = BTreeMap::new();
-    for credential in &credentials {
+    for credential in credentials {
         let (count, models) = providers
             .entry(credential.provider.key().to_owned())
             .or_default();
@@ -57,22 +55,23 @@ pub fn counted(number: usize, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config;
+    use crate::{config, credential};
 
-    fn loaded(text: &str) -> Config {
-        config::load(text, "c.yaml").config.unwrap()
+    fn told(text: &str) -> String {
+        let config = config::load(text, "c.yaml").config.unwrap();
+        providers(&credential::from_config(&config).0)
     }
 
     #[test]
     fn providers_are_counted() {
-        let config = loaded(
+        let told = self::told(
             "claude-api-key: [{api-key: a, models: [{name: x}]}, {api-key: b, models: [{name: x}, {name: y}]}]\nopenai-compatibility: [{name: other, base-url: http://h, models: [{name: z}], api-key-entries: [{api-key: c}]}]",
         );
         assert_eq!(
-            providers(&config, &Listings::default()),
+            told,
             "claude: 2 credentials, 2 models; other: 1 credential, 1 model"
         );
-        assert!(providers(&loaded("port: 1"), &Listings::default()).starts_with("no credentials"));
+        assert!(self::told("port: 1").starts_with("no credentials"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The blocks of API keys: who may be called, with what, for which models.
 
+use super::error_rule::ErrorRule;
 use super::problem::Place;
 use super::secret::Secret;
 use super::url::ProxySetting;
@@ -21,6 +22,8 @@ pub struct Common {
     pub priority: i32,
     /// Weight, cooldowns and the like.
     pub tuning: Tuning,
+    /// `request-scoped-errors`.
+    pub errors: Vec<ErrorRule>,
 }
 
 /// What a credential sets in place of the keys for all.
@@ -45,7 +48,7 @@ impl Tuning {
     }
 }
 
-/// One entry of `gemini-api-key`, `vertex-api-key`, `claude-api-key` or `codex-api-key`.
+/// One entry of `gemini-api-key`, `vertex-api-key`, `claude-api-key`, `codex-api-key` or `xai-api-key`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyEntry {
     /// What all kinds of entries have.
@@ -84,6 +87,8 @@ pub struct CompatKey {
     pub proxy: ProxySetting,
     /// Weight, cooldowns and the like.
     pub tuning: Tuning,
+    /// `request-scoped-errors`: rules that come before those of the provider.
+    pub errors: Vec<ErrorRule>,
 }
 
 /// One row of `models`; at least one of `name` and `alias` is filled.

@@ -9,6 +9,7 @@ mod check;
 mod client_keys;
 mod credentials;
 mod effective;
+mod error_rule;
 mod expand;
 mod file;
 mod hashing;
@@ -32,6 +33,7 @@ pub use credentials::{
     Common, CompatEntry, CompatKey, HeaderValueSource, KeyEntry, ModelRow, Thinking, Tuning,
 };
 pub use effective::render as effective;
+pub use error_rule::{ErrorAction, ErrorRule, Pattern};
 pub use expand::Lookup;
 pub use file::{Loaded, load, load_with, read, read_with};
 pub use hashing::{Rewrite, hash_management_key};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::client_keys::{ClientKeys, is_loopback};
 use super::credentials::{CompatEntry, KeyEntry};
+use super::error_rule::ErrorRule;
 use super::problem::Place;
 use super::secret::Secret;
 use super::url::ProxySetting;
@@ -52,6 +53,8 @@ pub struct Config {
     pub oauth_aliases: PerChannel<OauthAlias>,
     /// `oauth-excluded-models`.
     pub oauth_exclusions: PerChannel<OauthExclusion>,
+    /// `oauth-request-scoped-errors`.
+    pub oauth_errors: PerChannel<ErrorRule>,
     /// `claude-header-defaults`.
     pub claude_headers: Vec<HeaderDefault>,
     /// `codex-header-defaults`.
@@ -74,6 +77,8 @@ pub struct Config {
     pub max_retry_interval: Duration,
     /// Whether failures cause no cooldown.
     pub disable_cooling: bool,
+    /// Whether cooldowns are kept across restarts (`save-cooldown-status`).
+    pub save_cooldowns: bool,
     /// The cooldown after a temporary failure (`transient-error-cooldown-seconds`); `None` for no cooldown.
     pub transient_cooldown: Option<Duration>,
     /// Further rounds for streams (`streaming.bootstrap-retries`).
@@ -98,6 +103,8 @@ pub struct Config {
     pub claude: Vec<KeyEntry>,
     /// `codex-api-key`.
     pub codex: Vec<KeyEntry>,
+    /// `xai-api-key`.
+    pub xai: Vec<KeyEntry>,
     /// `openai-compatibility`.
     pub compat: Vec<CompatEntry>,
     /// What is changed in bodies before they are sent.
@@ -377,7 +384,7 @@ pub type HeaderDefault = (&'static str, String);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CodexDefaults {
     /// `user-agent`.
-    pub user_agent: Option<String>,
+    pub http: Vec<HeaderDefault>,
     /// Over WebSockets only.
     pub beta_features: Option<String>,
 }

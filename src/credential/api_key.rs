@@ -12,8 +12,8 @@ use super::provider::Provider;
 use super::unlisted::Unlisted;
 use super::{catalog, channel_models};
 use crate::config::{
-    Common, CompatEntry, Config, KeyEntry, ModelRow, Place, Problem, ProxySetting, Secret,
-    Severity, Tuning,
+    Common, CompatEntry, Config, ErrorRule, KeyEntry, ModelRow, Place, Problem, ProxySetting,
+    Secret, Severity, Tuning,
 };
 
 /// All credentials of a configuration, in the order of their sections, with warnings.
@@ -56,6 +56,7 @@ struct Parts<'e> {
     base_url: String,
     proxy: ProxySetting,
     tuning: Tuning,
+    error_rules: Arc<[ErrorRule]>,
     models: Arc<[Model]>,
     unlisted: Option<Unlisted>,
 }
@@ -72,6 +73,7 @@ impl<'c> Builder<'c> {
         };
         builder.keys(&config.gemini, &Provider::Gemini);
         builder.keys(&config.codex, &Provider::Codex);
+        builder.keys(&config.xai, &Provider::Xai);
         builder.keys(&config.claude, &Provider::Claude);
         builder.compat(&config.compat);
         builder.keys(&config.vertex, &Provider::Vertex);
@@ -135,6 +137,7 @@ impl<'c> Builder<'c> {
                 base_url,
                 proxy: proxy.clone(),
                 tuning: common.tuning,
+                error_rules: common.errors.clone().into(),
                 models: models.into(),
                 unlisted: common.models.is_none().then(|| Unlisted {
                     excluded: excluded_models.clone(),
@@ -195,7 +198,8 @@ impl<'c> Builder<'c> {
         let own = entry.common.tuning;
         let has_list = !models.is_empty() || entry.common.models.is_some();
         let listings = self.listings;
-        let parts = |id: Id, key, proxy, tuning| Parts {
+        let rules = |own: &[ErrorRule]| [own, &entry.common.errors].concat().into();
+        let parts = |id: Id, key, proxy, tuning, error_rules| Parts {
             provider: Provider::Compat {
                 name: name.to_owned(),
             },
@@ -205,6 +209,7 @@ impl<'c> Builder<'c> {
             base_url: base_url.clone(),
             proxy,
             tuning,
+            error_rules,
             models: match listings.of(&id.id) {
                 Some(list) if !has_list => listing::models(list, &entry.name, None).into(),
                 _ => Arc::clone(models),
@@ -217,7 +222,7 @@ impl<'c> Builder<'c> {
         }
         let Some(keys) = &entry.keys else {
             let id = self.ids.next(&kind, &[base_url]);
-            let parts = parts(id, None, ProxySetting::Inherit, own);
+            let parts = parts(id, None, ProxySetting::Inherit, own, rules(&[]));
             return self.add(&entry.common.place, &entry.common, parts);
         };
         for key in keys {
@@ -226,7 +231,8 @@ impl<'c> Builder<'c> {
                 .ids
                 .next(&kind, &[secret, base_url, key.proxy.reveal()]);
             let tuning = own.refined(key.tuning);
-            let parts = parts(id, key.key.clone(), key.proxy.clone(), tuning);
+            let (secret, proxy) = (key.key.clone(), key.proxy.clone());
+            let parts = parts(id, secret, proxy, tuning, rules(&key.errors));
             self.add(&key.place, &entry.common, parts);
         }
     }
@@ -241,6 +247,7 @@ impl<'c> Builder<'c> {
             base_url,
             proxy,
             tuning,
+            error_rules,
             models,
             unlisted,
         } = parts;
@@ -279,6 +286,7 @@ impl<'c> Builder<'c> {
             priority: common.priority,
             disable_cooling: tuning.disable_cooling,
             request_retry: tuning.request_retry,
+            error_rules,
             weight: tuning.weight.unwrap_or(1),
             models,
             unlisted,

@@ -118,6 +118,8 @@ fn one(
         vendors.to_owned()
     });
     let path = config.auth_dir.join(&*file.name);
+    let mut rules = config.oauth_errors.iter();
+    let rules = rules.find(|(name, _)| name == channel.name());
     Credential {
         auth_index: match project {
             Some(_) if id != *file.name => file_index(&id),
@@ -142,6 +144,7 @@ fn one(
         priority: settings.priority,
         disable_cooling: settings.tuning.disable_cooling,
         request_retry: settings.tuning.request_retry,
+        error_rules: rules.map_or_else(Arc::default, |(_, rules)| rules.clone().into()),
         weight: settings.tuning.weight.unwrap_or(1),
         models,
         unlisted: (!families(&provider).is_empty()).then_some(Unlisted { excluded }),

@@ -9,7 +9,7 @@ use super::name;
 use super::provider::{Provider, is_chatgpt};
 use super::unlisted::Unlisted;
 use super::upstream_kind::UpstreamKind;
-use crate::config::{HeaderValueSource, ProxySetting, Secret};
+use crate::config::{ErrorRule, HeaderValueSource, ProxySetting, Secret};
 use crate::wire::Dialect;
 
 /// A credential.
@@ -42,6 +42,8 @@ pub struct Credential {
     pub disable_cooling: Option<bool>,
     /// The retry rounds in which it takes part; `None` for the global setting.
     pub request_retry: Option<u32>,
+    /// Rules about errors of its upstream, the first of which counts.
+    pub error_rules: Arc<[ErrorRule]>,
     /// Its share under `weighted-round-robin`; 0 for none.
     pub weight: u32,
     /// The models that it offers, shared by credentials with the same models.
@@ -94,15 +96,24 @@ impl Credential {
             .collect()
     }
 
-    /// Its account in statistics: the masked key.
+    /// Its account in statistics: the masked key, or the account of a file.
     pub fn account(&self) -> String {
-        match &self.key {
-            Some(key) => key.masked(),
-            None => self.source.clone(),
+        match (&self.account, &self.key) {
+            (Some(_), _) => self.label.clone(),
+            (None, Some(key)) => key.masked(),
+            (None, None) => self.source.clone(),
         }
     }
 
-    /// Its place in the configuration.
+    /// Where an operator finds it.
+    pub fn place(&self, config_file: &str) -> String {
+        match self.account {
+            Some(_) => self.source.clone(),
+            None => format!("{} in {config_file}", self.section()),
+        }
+    }
+
+    /// Its section of the configuration.
     pub fn section(&self) -> Cow<'static, str> {
         match self.provider.section() {
             "openai-compatibility" => {
@@ -112,11 +123,12 @@ impl Credential {
         }
     }
 
-    /// Label and masked key, for log lines.
+    /// Label and masked key, or the name of a file, for log lines.
     pub fn masked_id(&self) -> String {
-        match &self.key {
-            Some(key) => format!("{} {}", self.label, key.masked()),
-            None => self.label.clone(),
+        match (&self.account, &self.key) {
+            (Some(_), _) => self.id.clone(),
+            (None, Some(key)) => format!("{} {}", self.label, key.masked()),
+            (None, None) => self.label.clone(),
         }
     }
 

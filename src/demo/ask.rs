@@ -56,7 +56,7 @@ impl Target {
             model: &model,
             body: &body,
         };
-        rules::check(self.dialect, self.action, asked)?;
+        rules::check(self, asked)?;
         let mut parts: Vec<String> = [&body[tools], &body[system]]
             .into_iter()
             .filter(|part| !part.is_null())

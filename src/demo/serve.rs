@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ask::Ask;
 use super::cache::Hit;
@@ -14,7 +14,7 @@ use super::kept::Wish;
 use super::record::{Outcome, Record};
 use super::reply::Reply;
 use super::script::{Ending, Gate, Manner, Step};
-use super::target::{Action, Dialect, Streaming, Target};
+use super::target::{Action, Dialect, Fault, Flavour, Streaming, Target};
 use super::{Shared, bearer, chat, gemini, messages, models, responses};
 
 /// Time between two looks at a gate.
@@ -99,8 +99,12 @@ fn exchange(connection: &mut Connection, request: Request, shared: &Shared) -> A
         let words = "We could not parse the JSON body of your request.";
         return respond(connection, 400, &[], &error(target.dialect, 400, words));
     };
+    if target.flavour == Flavour::ChatGpt && request.header("chatgpt-account-id").is_none() {
+        let body = json!({"detail": "The header ChatGPT-Account-ID is missing."});
+        return respond(connection, 401, &[], &body);
+    }
     // The backend of ChatGPT keeps none.
-    let keeps = target.dialect == Dialect::Responses && !request.path.contains("/backend-api/");
+    let keeps = target.dialect == Dialect::Responses && target.flavour != Flavour::ChatGpt;
     if keeps && let Err((status, error)) = shared.kept.lock().put_in(&key, &mut body) {
         return respond(connection, status, &[], &error);
     }
@@ -108,17 +112,8 @@ fn exchange(connection: &mut Connection, request: Request, shared: &Shared) -> A
     let ask = match target.read(body) {
         Ok(ask) => ask,
         Err(fault) => {
-            let mut body = error(target.dialect, 400, &fault.message);
-            if let Some(details) = fault.details {
-                body["error"]["details"] = *details;
-            }
-            if let Some(param) = fault.param {
-                body["error"]["param"] = param.into();
-            }
-            if let Some(code) = fault.code {
-                body["error"]["code"] = code.into();
-            }
-            return respond(connection, 400, &[], &body);
+            let status = fault.status;
+            return respond(connection, status, &[], &refusal(&target, fault));
         }
     };
     let hit = shared
@@ -388,6 +383,29 @@ fn respond(
         Ok(()) => After::Keep,
         Err(_) => After::Gone,
     }
+}
+
+/// The body that says why a request is refused.
+fn refusal(target: &Target, fault: Fault) -> Value {
+    match target.flavour {
+        Flavour::ChatGpt if fault.code.is_none() => return json!({"detail": fault.message}),
+        Flavour::Xai => {
+            let code = "Client specified an invalid argument";
+            return json!({"code": code, "error": fault.message});
+        }
+        Flavour::ChatGpt | Flavour::Kimi | Flavour::Plain => {}
+    }
+    let mut body = error(target.dialect, fault.status, &fault.message);
+    if let Some(details) = fault.details {
+        body["error"]["details"] = *details;
+    }
+    if let Some(param) = fault.param {
+        body["error"]["param"] = param.into();
+    }
+    if let Some(code) = fault.code {
+        body["error"]["code"] = code.into();
+    }
+    body
 }
 
 fn error(dialect: Dialect, status: u16, message: &str) -> Value {

@@ -19,10 +19,36 @@ pub enum Action {
     Compact,
 }
 
+/// A vendor whose rules go beyond those of its dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavour {
+    /// The vendor of the dialect.
+    Plain,
+    /// The backend of ChatGPT, below `/backend-api/`.
+    ChatGpt,
+    /// Kimi for coding, below `/coding/`.
+    Kimi,
+    /// xAI, below `/xai/`.
+    Xai,
+}
+
+impl Flavour {
+    /// Whose rules hold for a path.
+    pub fn of(path: &str) -> Self {
+        match () {
+            () if path.contains("/backend-api/") => Self::ChatGpt,
+            () if path.contains("/coding/") => Self::Kimi,
+            () if path.contains("/xai/") => Self::Xai,
+            () => Self::Plain,
+        }
+    }
+}
+
 /// A path that leads somewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     pub dialect: Dialect,
+    pub flavour: Flavour,
     pub action: Action,
     /// Gemini names the model, and whether to stream, in the path.
     pub model: Option<String>,
@@ -40,6 +66,7 @@ pub enum Streaming {
 /// Why a request is refused.
 #[derive(Clone, Debug)]
 pub struct Fault {
+    pub status: u16,
     pub message: String,
     /// For programs.
     pub details: Option<Box<Value>>,
@@ -58,6 +85,7 @@ impl From<&str> for Fault {
 impl From<String> for Fault {
     fn from(message: String) -> Self {
         Self {
+            status: 400,
             message,
             details: None,
             param: None,
@@ -96,6 +124,7 @@ impl Target {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let plain = |dialect, action| Self {
             dialect,
+            flavour: Flavour::of(path),
             action,
             model: None,
             streams: None,
@@ -127,6 +156,7 @@ impl Target {
         };
         Some(Self {
             dialect: Dialect::Gemini,
+            flavour: Flavour::Plain,
             action,
             model: Some(model.to_owned()),
             streams,

@@ -50,13 +50,13 @@ fn finding(
         Some(Err(failure)) => failure,
     };
     let file = &config.file;
-    let section = credential.section();
+    let place = credential.place(file);
     let said = said(credential, failure);
     let (status, message, advice) = match (failure.status, failure.kind) {
         (Some(status @ (401 | 403)), _) => (
             Status::Error,
             format!("{host} refused the key: {status}{said}"),
-            format!("set a valid key that may use this API under {section} in {file}"),
+            format!("set a valid key that may use this API under {place}"),
         ),
         (Some(402), _) => (
             Status::Error,
@@ -69,9 +69,7 @@ fn finding(
                 true => (
                     Status::Warning,
                     format!("{host} answers, but has no list of models at this URL: {status}"),
-                    format!(
-                        "check base-url under {section} in {file}; if it is correct, set `models` there"
-                    ),
+                    format!("check base-url under {place}; if it is correct, set `models` there"),
                 ),
                 false => {
                     let message =
@@ -93,7 +91,7 @@ fn finding(
         (Some(status), FailureKind::Status) => (
             Status::Warning,
             format!("{host} answers {status}{said}"),
-            format!("check base-url under {section} in {file}"),
+            format!("check base-url under {place}"),
         ),
         _ => (
             Status::Error,

@@ -41,6 +41,21 @@ pub fn after(text: &str) -> Option<Duration> {
         .and_then(ahead)
 }
 
+/// The seconds in `after 5 seconds` in a lower-case sentence.
+pub fn after_seconds(text: &str) -> Option<Duration> {
+    let mut found = text.split("after ").skip(1);
+    found.find_map(|rest| {
+        let (number, unit) = rest.trim_start().split_once(' ')?;
+        let number: f64 = number.parse().ok()?;
+        let is_seconds = unit.starts_with("second");
+        ahead(
+            Duration::try_from_secs_f64(number)
+                .ok()
+                .filter(|_| is_seconds)?,
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +70,15 @@ mod tests {
         assert_eq!(after("please retry in 20s"), seconds(20));
         assert_eq!(after("after all, try after 3s."), seconds(3));
         assert_eq!(after("after that"), None);
+        assert_eq!(after_seconds("try again after 7 seconds."), seconds(7));
+        assert_eq!(after_seconds("after all, after 1 second"), seconds(1));
+        for text in [
+            "after 7 minutes",
+            "after seconds",
+            "after -1 seconds",
+            "after NaN seconds",
+        ] {
+            assert_eq!(after_seconds(text), None, "{text}");
+        }
     }
 }

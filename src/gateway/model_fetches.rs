@@ -69,7 +69,15 @@ impl Server {
                 let waiter = lists.waiter();
                 let headers = credential.headers_for(&[]);
                 let target = Target::of(&credential, &headers, &snapshot.config);
-                let outcome = self.services.upstream.models(target, &waiter);
+                // Files have their tokens in the store.
+                let account = credential.account.as_ref();
+                let issued =
+                    account.map(|account| self.services.tokens.issued(&account.file, &waiter));
+                let outcome = issued.transpose().and_then(|issued| {
+                    let key = issued.as_ref().map(|issued| &issued.token).or(target.key);
+                    let target = Target { key, ..target };
+                    self.services.upstream.models(target, &waiter)
+                });
                 // The thread has a reference to itself.
                 waiter.keep_alive(None);
                 if lists.is_stopping.load(Ordering::Acquire) {

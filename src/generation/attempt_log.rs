@@ -75,10 +75,9 @@ impl Generation<'_> {
         log::debug!("{} answered {status}: {said}", candidate.id());
         if is_refused {
             log::warn!(
-                "the upstream refused {}: {status} ({said}); check {} in {}, or run `holdfast doctor`",
+                "the upstream refused {}: {status} ({said}); check {}, or run `holdfast doctor`",
                 credential.masked_id(),
-                credential.section(),
-                self.snapshot.config.file,
+                credential.place(&self.snapshot.config.file),
             );
         }
     }

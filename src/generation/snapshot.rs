@@ -69,6 +69,7 @@ impl Snapshot {
             max_retry_interval: config.max_retry_interval,
             // A waiting request occupies a worker.
             waiters: (workers / 4).max(1),
+            switch_project: config.google.switch_project,
             disable_cooling: config.disable_cooling,
             transient_cooldown: config.transient_cooldown,
         };

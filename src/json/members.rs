@@ -45,3 +45,19 @@ pub fn members(body: &[u8]) -> Result<Vec<Member<'_>>, Invalid> {
     }
     Ok(members)
 }
+
+/// The elements of the array that `body` is, in their order. The whole text is checked.
+///
+/// # Errors
+/// Where the text is malformed or is not an array.
+pub fn elements(body: &[u8]) -> Result<Vec<Span>, Invalid> {
+    let mut scanner = Scanner::new(body)?;
+    let mut elements = Vec::new();
+    scanner.array(|scanner| {
+        let (_, element) = scanner.value()?;
+        elements.push(element);
+        Ok(())
+    })?;
+    scanner.end()?;
+    Ok(elements)
+}

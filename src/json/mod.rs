@@ -11,7 +11,7 @@ mod value;
 
 use std::fmt;
 
-pub use members::{Member, members};
+pub use members::{Member, elements, members};
 pub use scanner::{Oddities, Scanner};
 pub use splice::Splice;
 pub use string::Text;

@@ -30,8 +30,13 @@ const FORWARDED: &[&str] = &[
 ];
 
 pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
+    messages(call, BASE, call.model)
+}
+
+/// A call of an upstream with the Messages API, at `own_base` unless the credential has a base URL.
+pub fn messages<'a>(call: &Call<'a>, own_base: &str, model: &str) -> Result<Request<'a>, Failure> {
     let base = match call.target.base_url {
-        "" => BASE,
+        "" => own_base,
         base => base,
     };
     let path = match call.action {
@@ -44,7 +49,7 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     };
     let uri = url::under(base, path)?;
     let is_vendor = is_vendor(&uri);
-    let mut body = request::renamed(call, call.model);
+    let mut body = request::renamed(call, model);
     let mut betas = Betas::default();
     for header in call.client_headers_named("anthropic-beta") {
         header.split(',').for_each(|beta| betas.add(beta));
@@ -99,12 +104,11 @@ pub fn models<'a>(call: &Call<'a>, page: &str) -> Result<Request<'a>, Failure> {
     Ok(Request { uri, headers, body })
 }
 
-/// Sets the key in the header that the upstream expects.
+/// Sets the key in the header that the upstream expects. Logins have bearer tokens.
 fn authenticate(call: &Call<'_>, is_vendor: bool, headers: &mut Headers, betas: &mut Betas) {
-    let is_token = call
-        .target
-        .key
-        .is_some_and(|key| key.reveal().contains(TOKEN_MARK));
+    let key = call.target.key;
+    let is_marked = key.is_some_and(|key| key.reveal().contains(TOKEN_MARK));
+    let is_token = call.target.account.is_some() || is_marked;
     match call.target.key {
         Some(key) if is_vendor && !is_token => {
             headers.set_secret(X_API_KEY, key.reveal().to_owned());
@@ -150,17 +154,27 @@ impl Betas {
 mod tests {
     use super::*;
     use crate::config::Secret;
-    use crate::credential::UpstreamKind;
+    use crate::credential::{Account, UpstreamKind};
     use crate::exchange::Waiter;
     use crate::provider::target::{ProxySetting, Target};
 
     fn headers(base_url: &str, key: &str, client: &[(&str, &str)], body: &str) -> Headers {
+        headers_as(None, base_url, key, client, body)
+    }
+
+    fn headers_as(
+        account: Option<&Account>,
+        base_url: &str,
+        key: &str,
+        client: &[(&str, &str)],
+        body: &str,
+    ) -> Headers {
         let call = Call {
             target: Target {
                 kind: UpstreamKind::Claude,
                 base_url,
                 key: Some(&Secret::new(key)),
-                account: None,
+                account,
                 headers: &[],
                 defaults: &[],
                 proxy: ProxySetting::Inherit,
@@ -211,6 +225,23 @@ mod tests {
         assert_eq!(vendor.get("anthropic-beta"), Some("oauth-2025-04-20"));
         let other = headers("https://other.example", "sk-ant-oat01-x", &[], "{}");
         assert_eq!(other.get("anthropic-beta"), None);
+    }
+
+    #[test]
+    fn tokens_of_files_are_bearer_tokens_whatever_they_look_like() {
+        let account = Account::default();
+        for token in ["sk-ant-oat01-x", "sk-ant-api", "opaque"] {
+            let bearer = format!("Bearer {token}");
+            let client = [("anthropic-beta", "mine")];
+            let vendor = headers_as(Some(&account), "", token, &client, "{}");
+            assert_eq!(vendor.get("authorization"), Some(bearer.as_str()));
+            assert_eq!(vendor.get("x-api-key"), None);
+            assert_eq!(vendor.get("anthropic-beta"), Some("mine,oauth-2025-04-20"));
+            let base = "https://other.example";
+            let other = headers_as(Some(&account), base, token, &[], "{}");
+            assert_eq!(other.get("authorization"), Some(bearer.as_str()));
+            assert_eq!(other.get("anthropic-beta"), None);
+        }
     }
 
     #[test]

@@ -1,9 +1,27 @@
-//! iFlow.
+//! iFlow, which is compatible with OpenAI. Its key is derived from the login.
 
-use super::request::Request;
-use super::target::Call;
+use super::compat;
+use super::request::{self, Request};
+use super::target::{Action, Call};
 use crate::failure::Failure;
 
-pub fn request<'a>(_call: &Call<'a>) -> Result<Request<'a>, Failure> {
-    Err(Failure::unsupported("this channel"))
+const BASE: &str = "https://apis.iflow.cn/v1";
+
+pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
+    if call.action == Action::Compact {
+        return Err(Failure::unsupported("compaction"));
+    }
+    let mut call = *call;
+    if call.target.base_url.is_empty() {
+        call.target.base_url = BASE;
+    }
+    let mut request = compat::request(&call)?;
+    // It refuses an empty list.
+    for member in request::members_with(&call, "tools")? {
+        let tools = request::raw(&call, &member);
+        if member.key == "tools" && tools.iter().all(|byte| b"[] \n\r\t".contains(byte)) {
+            request.body.remove(&member);
+        }
+    }
+    Ok(request)
 }

@@ -60,10 +60,11 @@ pub fn has_list(kind: UpstreamKind, base_url: &str) -> bool {
         | UpstreamKind::Claude
         | UpstreamKind::GeminiCli
         | UpstreamKind::Antigravity
-        | UpstreamKind::Compat => true,
+        | UpstreamKind::Compat
+        | UpstreamKind::Kimi
+        | UpstreamKind::KimiMessages
+        | UpstreamKind::Xai => true,
         UpstreamKind::Codex => !is_chatgpt(base_url),
-        // Not implemented yet.
-        UpstreamKind::Kimi | UpstreamKind::KimiMessages | UpstreamKind::Xai => false,
         UpstreamKind::Vertex | UpstreamKind::Iflow => false,
     }
 }

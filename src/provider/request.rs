@@ -20,7 +20,15 @@ pub struct Request<'a> {
 /// The client's body with the upstream's name of the model.
 pub fn renamed<'a>(call: &Call<'a>, name: &str) -> Splice<'a> {
     let mut body = Splice::new(call.body);
-    if let Some(span) = call.model_span {
+    // A body that was changed before has the name of the call.
+    let written = || {
+        let members = members(call).unwrap_or_default().into_iter();
+        let mut named = members.filter(|member| member.key == "model");
+        named.next().map(|member| member.value)
+    };
+    let is_other = name != call.model;
+    let span = call.model_span.or_else(|| is_other.then(written)?);
+    if let Some(span) = span {
         let said = call.body.get(span.start..span.end);
         let name = quoted(name);
         if said != Some(name.as_bytes()) {
@@ -53,6 +61,44 @@ pub fn members_with<'a>(call: &Call<'a>, key: &str) -> Result<Vec<Member<'a>>, F
 pub fn raw<'a>(call: &Call<'a>, member: &Member) -> &'a [u8] {
     let span = member.value;
     call.body.get(span.start..span.end).unwrap_or_default()
+}
+
+/// A JSON array with some of its elements replaced; `None` if `edit` replaces none of them, or if it is no array.
+pub fn mapped(array: &[u8], mut edit: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+    let mut mapped = Splice::new(array);
+    let mut is_changed = false;
+    for span in json::elements(array).ok()? {
+        if let Some(element) = edit(array.get(span.start..span.end)?) {
+            mapped.replace(span, element);
+            is_changed = true;
+        }
+    }
+    is_changed.then(|| joined(&mapped))
+}
+
+/// A JSON array with the elements that `keep` wants; `None` if it wants all, or if it is no array.
+pub fn filtered(array: &[u8], keep: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+    let elements = json::elements(array).ok()?;
+    let text = |span: &json::Span| array.get(span.start..span.end).unwrap_or_default();
+    let kept: Vec<&[u8]> = elements.iter().map(text).filter(|it| keep(it)).collect();
+    let is_changed = kept.len() < elements.len();
+    is_changed.then(|| [b"[", &*kept.join(&b","[..]), b"]"].concat())
+}
+
+/// A JSON object with some of its members changed by `edit`, which returns whether it has changed any; `None` if it has
+/// not, or if it is no object.
+pub fn changed<'o>(
+    object: &'o [u8],
+    edit: impl FnOnce(&[Member<'o>], &mut Splice<'o>) -> bool,
+) -> Option<Vec<u8>> {
+    let members = json::members(object).ok()?;
+    let mut changed = Splice::new(object);
+    edit(&members, &mut changed).then(|| joined(&changed))
+}
+
+/// A changed text in one piece.
+pub fn joined(splice: &Splice<'_>) -> Vec<u8> {
+    splice.pieces().collect::<Vec<_>>().concat()
 }
 
 /// The value of a member, if it is a string.

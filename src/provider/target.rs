@@ -126,6 +126,8 @@ impl<'a> Target<'a> {
             headers,
             defaults: match kind {
                 UpstreamKind::Claude => &config.claude_headers,
+                // Those of logins, as CLIProxyAPI has them.
+                UpstreamKind::Codex if credential.account.is_some() => &config.codex_headers.http,
                 UpstreamKind::Gemini
                 | UpstreamKind::Vertex
                 | UpstreamKind::GeminiCli

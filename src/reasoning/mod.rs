@@ -9,7 +9,7 @@ mod write;
 
 pub use effort::{Effort, Level, ReasoningRequest};
 pub use read::{SETTINGS, read};
-pub use same::{fitted, refitted, suffixed};
+pub use same::{fitted, refitted, suffixed, without_effort};
 pub use settle::{Target, settle};
 pub use support::{ReasoningSupport, Switch, Thinking, support};
 pub use write::write;

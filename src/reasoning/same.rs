@@ -66,12 +66,40 @@ pub fn fitted(
         if effort.is_some() || suffix.is_none() {
             let wanted = read(dialect, before)?;
             let settled = settle(wanted, effort, Target::new(dialect, dialect, support))?;
-            if effort.is_some() || settled.effort != wanted.effort {
+            let is_new = effort.is_some() || settled.effort != wanted.effort;
+            if is_new || (settled.effort.is_some() && is_foreign(dialect, support, before)) {
                 write(dialect, settled, support, after);
             }
         }
         Ok(())
     })
+}
+
+/// A Responses body for `model` without an effort, for models that always think as much as they like.
+///
+/// # Errors
+/// When the body is not an object.
+pub fn without_effort(body: &[u8], model: &str) -> Result<Vec<u8>, String> {
+    edited(Dialect::Responses, body, Some(model), |_, after| {
+        if let Some(Value::Object(reasoning)) = after.get_mut("reasoning") {
+            reasoning.shift_remove("effort");
+            if reasoning.is_empty() {
+                after.shift_remove("reasoning");
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Whether a body has OpenAI's setting for a model that has its own.
+fn is_foreign(
+    dialect: Dialect,
+    support: Option<&ReasoningSupport>,
+    body: &Map<String, Value>,
+) -> bool {
+    let has_own = support.is_some_and(|support| support.switch.is_some());
+    let has_openais = ["reasoning_effort", "reasoning"].map(|key| body.contains_key(key));
+    dialect == Dialect::Chat && has_own && has_openais.contains(&true)
 }
 
 /// `after` with consistent reasoning settings, if one of them differs from `before`; else `None`.
@@ -178,6 +206,78 @@ mod tests {
             fit(r#"{"model":"m","reasoning_effort":"xhigh"}"#).unwrap_err(),
             "level \"xhigh\" not supported, valid levels: low, medium, high"
         );
+    }
+
+    #[test]
+    fn an_effort_can_be_left_out() {
+        for (body, expected) in [
+            (
+                r#"{"model":"a","reasoning":{"effort":"low"},"x":1.50}"#,
+                r#"{"model":"grok-4","x":1.50}"#,
+            ),
+            (
+                r#"{"reasoning":{"effort":"low","summary":"auto"},"model":"a"}"#,
+                r#"{"reasoning":{"summary":"auto"},"model":"grok-4"}"#,
+            ),
+            (
+                r#"{"model":"a","reasoning":null}"#,
+                r#"{"model":"grok-4","reasoning":null}"#,
+            ),
+        ] {
+            let body = without_effort(body.as_bytes(), "grok-4").unwrap();
+            assert_eq!(String::from_utf8(body).unwrap(), expected);
+        }
+        assert!(without_effort(b"[]", "grok-4").is_err());
+    }
+
+    #[test]
+    fn models_with_a_setting_of_their_own_get_that() {
+        for (model, body, expected) in [
+            (
+                "kimi-k2.5",
+                r#"{"model":"m","reasoning_effort":"high"}"#,
+                r#"{"model":"kimi-k2.5","thinking":{"type":"enabled","effort":"high"}}"#,
+            ),
+            // A level that Kimi does not have.
+            (
+                "kimi-k2.5",
+                r#"{"model":"m","reasoning_effort":"medium"}"#,
+                r#"{"model":"kimi-k2.5","thinking":{"type":"enabled","effort":"low"}}"#,
+            ),
+            (
+                "kimi-k2.5",
+                r#"{"model":"m","reasoning_effort":"none"}"#,
+                r#"{"model":"kimi-k2.5","thinking":{"type":"disabled"}}"#,
+            ),
+            (
+                "k3-256k",
+                r#"{"model":"m","reasoning":{"effort":"max"}}"#,
+                r#"{"model":"k3-256k","thinking":{"type":"enabled","effort":"max"}}"#,
+            ),
+            (
+                "kimi-k2.7-code-highspeed",
+                r#"{"model":"m","thinking":{"type":"enabled"}}"#,
+                r#"{"model":"kimi-k2.7-code-highspeed","thinking":{"type":"enabled"}}"#,
+            ),
+            (
+                "glm-4.6",
+                r#"{"model":"m","reasoning_effort":"low"}"#,
+                r#"{"model":"glm-4.6","chat_template_kwargs":{"enable_thinking":true,"clear_thinking":false}}"#,
+            ),
+            (
+                "deepseek-v3.2",
+                r#"{"model":"m","reasoning_effort":"none"}"#,
+                r#"{"model":"deepseek-v3.2","chat_template_kwargs":{"enable_thinking":false}}"#,
+            ),
+            (
+                "minimax-m2.5",
+                r#"{"model":"m","reasoning_effort":"auto"}"#,
+                r#"{"model":"minimax-m2.5","reasoning_split":true}"#,
+            ),
+        ] {
+            let fitted = fitted(Dialect::Chat, body.as_bytes(), model, None, support(model));
+            assert_eq!(String::from_utf8(fitted.unwrap()).unwrap(), expected);
+        }
     }
 
     #[test]

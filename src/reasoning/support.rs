@@ -128,7 +128,9 @@ impl ReasoningSupport {
             Dialect::Messages => self.prefix.starts_with("claude"),
             Dialect::Gemini => self.prefix.starts_with("gemini"),
             Dialect::Chat | Dialect::Responses => {
-                !self.prefix.starts_with("claude") && !self.prefix.starts_with("gemini")
+                let others = ["claude", "gemini", "grok"];
+                let is_others = others.iter().any(|other| self.prefix.starts_with(other));
+                !is_others && self.switch.is_none()
             }
         }
     }

@@ -11,7 +11,7 @@ use super::serving::{Placed, Serving};
 use super::state::State;
 use super::{explain, retry_round};
 use crate::credential::UpstreamKind;
-use crate::failure::{Class, Failure, FailureKind, classify};
+use crate::failure::{Class, Failure, FailureKind, Verdict, classify};
 use crate::session::names::Id;
 
 /// No new attempt begins this long after the request was admitted, so that many credentials times a hanging
@@ -76,12 +76,10 @@ impl State {
                     }
                     Err(failure) => {
                         let kind = UpstreamKind::of(&candidate.credential.provider);
-                        let fault = crate::failure::classify(
-                            &failure,
-                            kind,
-                            &upstream_model.name,
-                            SystemTime::now(),
-                        );
+                        let fault =
+                            classify(&failure, kind, &upstream_model.name, SystemTime::now());
+                        let rules = &candidate.credential.error_rules;
+                        let Verdict { fault, told } = Verdict::of(&failure, fault, rules);
                         log::debug!(
                             "{}: attempt on {} failed: {failure} ({})",
                             request.model,
@@ -100,8 +98,11 @@ impl State {
                         {
                             close_same_way(&request, &mut attempt_state, candidate);
                         }
-                        error.add(failure, &fault);
-                        if !fault.class.moves_on() {
+                        if told.class == Class::Quota && !request.policy.switch_project {
+                            close_other_projects(&request, &mut attempt_state, candidate);
+                        }
+                        error.add(failure, &told);
+                        if !told.class.moves_on() {
                             break 'rounds;
                         }
                     }
@@ -185,6 +186,24 @@ fn close_same_way(
 ) {
     for (index, other) in request.candidates().iter().enumerate() {
         if same_way(&other.credential, &candidate.credential) {
+            attempt_state.close(index);
+        }
+    }
+}
+
+/// Skips the other projects of the account of `candidate`.
+fn close_other_projects(
+    request: &RouteRequest<'_>,
+    attempt_state: &mut AttemptState,
+    candidate: &Candidate,
+) {
+    let file = |candidate: &Candidate| {
+        let account = candidate.credential.account.as_ref()?;
+        Some(std::sync::Arc::clone(&account.file))
+    };
+    let Some(own) = file(candidate) else { return };
+    for (index, other) in request.candidates().iter().enumerate() {
+        if other.id() != candidate.id() && file(other).as_ref() == Some(&own) {
             attempt_state.close(index);
         }
     }

@@ -68,6 +68,8 @@ pub struct Policy {
     pub max_retry_interval: Duration,
     /// How many requests may wait at the same time.
     pub waiters: usize,
+    /// Whether a request continues with another project of an account whose quota is used up.
+    pub switch_project: bool,
     /// Whether failures block no credential.
     pub disable_cooling: bool,
     /// How long a temporary failure blocks a model; `None` for not at all.
@@ -84,6 +86,7 @@ impl Default for Policy {
             max_retry_credentials: 0,
             max_retry_interval: Duration::ZERO,
             waiters: 1,
+            switch_project: true,
             disable_cooling: false,
             transient_cooldown: Some(Duration::from_secs(60)),
         }

@@ -25,6 +25,8 @@ pub struct Folder {
 struct Seen {
     stamp: Stamp,
     file: Option<CredentialFile>,
+    /// Why the content as it is now is no credential.
+    unreadable: Option<String>,
     is_open_told: bool,
 }
 
@@ -52,8 +54,10 @@ impl Folder {
         files.filter_map(|seen| seen.file.clone()).collect()
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// The files that are no credentials, with the reasons.
+    pub fn unreadable(&self) -> impl Iterator<Item = (&str, &str)> {
+        let seen = self.seen.iter();
+        seen.filter_map(|(name, seen)| Some((name.as_str(), seen.unreadable.as_deref()?)))
     }
 
     /// Looks at `path`, which may be another directory than before, and reads what has changed. Files are read at once
@@ -116,6 +120,7 @@ impl Folder {
         let before = self.seen.remove(name);
         let was_told = before.as_ref().is_some_and(|seen| seen.is_open_told);
         let before = before.and_then(|seen| seen.file);
+        let mut unreadable = None;
         let file = match content(&self.path.join(name), stamp.length) {
             Ok(content) => match file::read(name, &content) {
                 Ok(file) => Some(file),
@@ -127,15 +132,18 @@ impl Folder {
                         None => "",
                     };
                     log::error!("auth: {name}: {why}{kept}");
+                    unreadable = Some(why.to_string());
                     before.clone()
                 }
                 Err(why @ Unreadable::NoType) => {
                     log::warn!("auth: {name}: {why}, so it is no credential");
+                    unreadable = Some(why.to_string());
                     None
                 }
             },
             Err(error) => {
                 log::error!("auth: {name}: cannot be read: {error}");
+                unreadable = Some(format!("cannot be read: {error}"));
                 before.clone()
             }
         };
@@ -151,6 +159,7 @@ impl Folder {
         let seen = Seen {
             stamp,
             file,
+            unreadable,
             is_open_told: is_open,
         };
         self.seen.insert(name.to_owned(), seen);

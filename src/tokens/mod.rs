@@ -5,6 +5,7 @@
 
 mod folder;
 mod holder;
+mod inspection;
 mod lock;
 mod pool;
 mod refresh;
@@ -15,6 +16,7 @@ mod store;
 
 pub use folder::{Folder, Look};
 pub use holder::Issued;
+pub use inspection::inspect;
 pub use lock::FileLock;
 pub use saving::{changes, write};
 pub use state::{Condition, FileState};

@@ -26,9 +26,10 @@ mod token_count;
 mod tool_choice;
 mod whole;
 
-pub use chat::write::{ChatQuirks, CustomTools};
+pub use chat::write::ChatQuirks;
 pub use context::TranslationContext;
 pub use input::{Form, TranslationInput};
+pub use openai::CustomTools;
 pub use request::{Translated, memory_needed, request, request_with};
 pub use stream::{State, Stream};
 pub use token_count::{count_answer, counted, estimated_tokens, to_count};

@@ -2,8 +2,8 @@
 
 use super::neutral::place::Place;
 use super::neutral::{
-    Grammar, LazyObject, LazyValue, Output, Request, Source, Tier, Tool, ToolChoice,
-    Untranslatable, media,
+    Grammar, LazyObject, LazyValue, Output, Part, Request, Source, Tier, Tool, ToolChoice,
+    Untranslatable, media, parts, schema,
 };
 
 type Result<T> = std::result::Result<T, Untranslatable>;
@@ -44,6 +44,32 @@ pub fn custom_tool(mut definition: LazyObject<'_>) -> Option<Tool> {
         grammar,
         ..Tool::default()
     })
+}
+
+/// How custom tools are written, whose input is text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CustomTools {
+    /// As functions with one string.
+    #[default]
+    AsFunctions,
+    Unchanged,
+}
+
+/// Turns custom tools, and calls of them, into functions.
+pub fn as_functions(request: &mut Request) {
+    for tool in request.tools.iter_mut().filter(|tool| tool.is_custom) {
+        tool.is_custom = false;
+        tool.description = schema::text_description(tool.description.take(), tool.grammar.take());
+        tool.schema = schema::of_text();
+    }
+    for part in request.turns.iter_mut().flat_map(|turn| &mut turn.parts) {
+        if let Part::ToolCall(call) = part
+            && call.is_custom
+        {
+            call.arguments = parts::object_of(call).into();
+            call.is_custom = false;
+        }
+    }
 }
 
 /// Reads a tool choice that is one word.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::arguments::Arguments;
-use super::chat::write::{ChatQuirks, CustomTools};
+use super::chat::write::ChatQuirks;
 use super::context::TranslationContext;
 use super::input::{Form, TranslationInput, read_request};
 use super::neutral::answer::Head;
@@ -99,8 +99,8 @@ pub fn request_with(
     let has_max_tokens = request.sampling.max_tokens.is_some();
     let names = Names::new(upstream, tool_names(&request));
     let wraps_custom_tools = match upstream {
-        Dialect::Chat => quirks.custom_tools == CustomTools::AsFunctions,
-        Dialect::Responses => false,
+        Dialect::Chat => quirks.custom_tools == openai::CustomTools::AsFunctions,
+        Dialect::Responses => quirks.has_functions_only,
         Dialect::Messages | Dialect::Gemini => true,
     };
     let context = TranslationContext {
@@ -128,7 +128,12 @@ pub fn request_with(
     let max_output = support.and_then(|support| support.max_output);
     let mut body = match upstream {
         Dialect::Chat => chat::write::request(request, model, names, quirks),
-        Dialect::Responses => responses::write::request(request, model, names),
+        Dialect::Responses => {
+            if quirks.has_functions_only {
+                openai::as_functions(&mut request);
+            }
+            responses::write::request(request, model, names)
+        }
         Dialect::Messages => messages::write::request(request, model, names, max_output),
         Dialect::Gemini => gemini::write::request(request, model, names),
     }?;

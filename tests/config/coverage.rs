@@ -81,7 +81,14 @@ const SEEN: &[(&str, &str, &[&str])] = &[
     // Others.
     ("program", "a_plain_management_key_is_replaced_and_nothing_else", &["remote-management", "remote-management.secret-key"]),
     ("gateway", "the_gemini_cli_endpoint_is_off_by_default_and_local_only", &["enable-gemini-cli-endpoint"]),
-    ("config", "aliases_stand_in_for_their_models", &["oauth-model-alias"]),
+    // Credential files.
+    ("gateway", "files_come_and_go", &["auth-dir"]),
+    ("gateway", "a_hanging_token_endpoint_delays_no_valid_token", &["auth-auto-refresh-workers"]),
+    ("gateway", "a_file_without_a_client_serves_until_it_expires", &["oauth-clients", "oauth-clients.*.client-id", "oauth-clients.*.client-secret", "oauth-clients.*.token-uri"]),
+    ("config", "every_secret_can_stand_in_a_file", &["oauth-clients.*.client-secret-file"]),
+    ("gateway", "the_settings_of_a_file_are_obeyed", &["oauth-excluded-models", "oauth-model-alias"]),
+    ("config", "aliases_stand_in_for_their_models", &["oauth-model-alias.*[].name", "oauth-model-alias.*[].alias", "oauth-model-alias.*[].fork", "oauth-model-alias.*[].display-name", "oauth-model-alias.*[].force-mapping"]),
+    ("gateway", "projects_of_one_account_share_its_tokens", &["quota-exceeded.switch-project"]),
     ("config", "the_full_fixture_loads_and_says_what_it_does_not_do", &["codex-header-defaults", "quota-exceeded", "ampcode"]),
 ];
 
@@ -96,16 +103,21 @@ const LOADED: &[(&str, &str)] = &[
 /// Conditions of rules, which one place reads for all sections.
 const CONDITIONS: (&str, &str) = ("config", "rows_match_by_what_the_request_says");
 
-/// Whether one of the files of this folder has this test.
+fn has_test(folder: &Path, test: &str) -> bool {
+    let mut entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+    entries.any(|entry| match entry.file_type().unwrap().is_dir() {
+        true => has_test(&entry.path(), test),
+        false => {
+            let text = fs::read_to_string(entry.path()).unwrap_or_default();
+            text.contains(&format!("fn {test}("))
+        }
+    })
+}
+
+/// Fails if no file of this folder has this test.
 fn assert_exists(folder: &str, test: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let files = fs::read_dir(path.join(folder)).unwrap();
-    let has_test = |file: fs::DirEntry| {
-        let text = fs::read_to_string(file.path()).unwrap_or_default();
-        text.contains(&format!("fn {test}("))
-    };
-    let mut files = files.map(Result::unwrap);
-    assert!(files.any(has_test), "{folder} has no {test}");
+    assert!(has_test(&path.join(folder), test), "{folder} has no {test}");
 }
 
 #[test]

@@ -28,6 +28,7 @@ fn document(path: &str, value: &str) -> String {
     match name.strip_suffix("[]") {
         Some("*") => format!("claude: [{inner}]"),
         Some(name) => format!("{name}: [{inner}]"),
+        None if name == "*" => format!("claude: {inner}"),
         None => format!("{name}: {inner}"),
     }
 }

@@ -248,7 +248,7 @@ impl Setup {
         let address = upstreams.address();
         let text = configuration(address, &options).replace(
             &format!("\"http://{address}/v1\", models: [{{name: demo-responses"),
-            &format!("\"http://{address}/backend-api/codex\", models: [{{name: demo-responses"),
+            &format!("\"http://{address}/backend-api/codex\", headers: {{ChatGPT-Account-ID: account}}, models: [{{name: demo-responses"),
         );
         Self::configured(upstreams, &text)
     }

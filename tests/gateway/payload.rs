@@ -17,7 +17,7 @@ const EVERY_SECTION: &str = r#"payload:
     - models: [{name: "my-messages", protocol: claude}]
       params: {max_tokens: 77}
     - models: [{name: "my-responses", protocol: codex}]
-      params: {reasoning.effort: high, model: other, temperature: 0.5, safety_identifier: x}
+      params: {reasoning.effort: high, model: other, top_logprobs: 5, safety_identifier: x}
     - models: [{name: "my-chat", protocol: openai}]
       params: {temperature: 0.5}
   filter:
@@ -80,7 +80,7 @@ fn every_kind_of_upstream_gets_the_changed_body() {
                 Dialect::Responses => {
                     assert_eq!(sent["reasoning"]["effort"], "high");
                     assert_eq!(sent["model"], "demo-responses");
-                    assert_eq!(sent["temperature"], 0.5);
+                    assert_eq!(sent["top_logprobs"], 5);
                     assert_eq!(sent["stream"] == true, streams);
                     assert_eq!(sent.get("instructions"), None);
                     assert_eq!(sent["safety_identifier"], "x");
@@ -108,7 +108,7 @@ fn the_chatgpt_backend_gets_its_format_with_rules_applied() {
         let sent = sent(&setup);
         assert_eq!(sent["reasoning"]["effort"], "high");
         assert_eq!(sent["model"], "demo-responses");
-        assert_eq!(sent["temperature"], 0.5);
+        assert_eq!(sent["top_logprobs"], 5);
         assert_eq!(sent["stream"], true);
         assert_eq!(sent["instructions"], "");
         assert_eq!(sent.get("safety_identifier"), None);

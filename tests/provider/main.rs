@@ -18,6 +18,7 @@ mod failures;
 mod google;
 mod harness;
 mod lists;
+mod logins;
 mod network;
 mod proxies;
 mod requests;

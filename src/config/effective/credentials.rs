@@ -4,7 +4,9 @@ use super::page::Page;
 use crate::config::credentials::{
     Common, CompatEntry, CompatKey, HeaderValueSource, KeyEntry, ModelRow, Thinking, Tuning,
 };
+use crate::config::error_rule::ErrorRule;
 use crate::config::show::Show as _;
+use crate::config::word::Word as _;
 
 pub fn keys(page: &mut Page<'_>, block: &str, entries: &[KeyEntry]) {
     let place = |entry: &KeyEntry, _| entry.common.place.path.clone();
@@ -46,10 +48,12 @@ pub fn compat(page: &mut Page<'_>, entries: &[CompatEntry]) {
                 key,
                 proxy,
                 tuning: own,
+                errors,
             } = entry;
             page.value("api-key", key);
             page.value("proxy-url", proxy);
             tuning(page, *own);
+            error_rules(page, "request-scoped-errors", errors);
         });
     });
 }
@@ -63,6 +67,7 @@ fn common(page: &mut Page<'_>, common: &Common) {
         models,
         priority,
         tuning: own,
+        errors,
     } = common;
     page.value("base-url", base_url);
     page.value("prefix", prefix);
@@ -78,6 +83,26 @@ fn common(page: &mut Page<'_>, common: &Common) {
     });
     let models = models.as_deref().unwrap_or_default();
     page.list("models", models, |row, _| row.place.path.clone(), model);
+    error_rules(page, "request-scoped-errors", errors);
+}
+
+/// A list of rules about errors.
+pub fn error_rules(page: &mut Page<'_>, name: &str, rules: &[ErrorRule]) {
+    let place = |rule: &ErrorRule, _| rule.place.path.clone();
+    page.list(name, rules, place, |page, rule| {
+        let ErrorRule {
+            place: _,
+            status,
+            texts,
+            patterns,
+            action,
+        } = rule;
+        page.value("status", status);
+        page.value("match", &texts[..]);
+        let patterns: Vec<String> = patterns.iter().map(|it| it.as_str().to_owned()).collect();
+        page.value("match-regexr", &patterns[..]);
+        page.value("action", &action.name().to_owned());
+    });
 }
 
 fn tuning(page: &mut Page<'_>, tuning: Tuning) {

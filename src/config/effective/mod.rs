@@ -52,6 +52,7 @@ fn value(page: &mut Page<'_>, key: &Key, config: &Config) {
         "gemini-api-key" => credentials::keys(page, name, &config.gemini),
         "vertex-api-key" => credentials::keys(page, name, &config.vertex),
         "codex-api-key" => credentials::keys(page, name, &config.codex),
+        "xai-api-key" => credentials::keys(page, name, &config.xai),
         "openai-compatibility" => credentials::compat(page, &config.compat),
         "ampcode.upstream-api-keys" => {
             let keys = &config.amp.upstream_keys;
@@ -103,6 +104,11 @@ fn value(page: &mut Page<'_>, key: &Key, config: &Config) {
             for (channel, rows) in &config.oauth_exclusions {
                 let patterns: Vec<String> = rows.iter().map(|row| row.pattern.clone()).collect();
                 page.value(channel, &patterns[..]);
+            }
+        }),
+        "oauth-request-scoped-errors" => page.block(name, |page| {
+            for (channel, rules) in &config.oauth_errors {
+                credentials::error_rules(page, channel, rules);
             }
         }),
         path if path.starts_with("payload.") => rules::section(page, name, &config.payload),

@@ -10,18 +10,19 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-pub use table::GROUPS;
 use table::{BLOCKS, ENTRY, KEYED, RULE};
+pub use table::{GROUPS, OTHER_VERSION};
 
 use super::settings::Config;
 use super::show::Shown;
 
 /// Blocks whose entries are credentials: those are compared by what they are, not by their position.
-pub const CREDENTIALS: [&str; 5] = [
+pub const CREDENTIALS: [&str; 6] = [
     "claude-api-key",
     "gemini-api-key",
     "vertex-api-key",
     "codex-api-key",
+    "xai-api-key",
     "openai-compatibility",
 ];
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::Kind::*;
 use super::{Change, Key, Kind, Standing};
+use crate::config::error_rule::ErrorAction;
 use crate::config::settings::{AffinityMode, Config, LogFormat, Strategy};
 use crate::config::show::{Show, Shown, plain};
 use crate::config::word::Word as _;
@@ -12,6 +13,7 @@ const COUNT: Kind = Count {
     most: u32::MAX as i64,
     negative: 0,
 };
+const STATUS: Kind = Integer(100, 599);
 const WEIGHT: Kind = Count {
     most: 1_000_000,
     negative: 0,
@@ -45,9 +47,12 @@ const fn block(path: &'static str, about: &'static str) -> Key {
     key(path, Mapping, "", about)
 }
 
+/// Of keys that only other versions of the format have.
+pub const OTHER_VERSION: &str = "Part of another version of the format.";
+
 /// A key of another version of the format.
 const fn unknown(path: &'static str) -> Key {
-    key(path, Any, "", "Part of another version of the format.").unimplemented()
+    key(path, Any, "", OTHER_VERSION).unimplemented()
 }
 
 /// A key that asks to pass one client off as another with any value but this one.
@@ -141,12 +146,13 @@ pub const GROUPS: &[(&str, &[Key])] = &[
         key!("max-retry-credentials", COUNT, "0", max_retry_credentials, "Credentials tried per round. 0: all."),
         key!("max-retry-interval", Duration, "0s", max_retry_interval, "The longest wait for a credential between rounds."),
         key!("disable-cooling", Flag, "false", disable_cooling, "Failures cause no cooldown."),
+        key!("save-cooldown-status", Flag, "false", save_cooldowns, "Keep cooldowns across restarts, beside the sessions."),
         key("transient-error-cooldown-seconds", Duration, "60", "The cooldown of a credential that is overloaded or unreachable, at most a day. 0: 60 seconds; -1: none.").value_of(|config| match config.transient_cooldown {
             Some(time) => time.show(),
             None => plain(-1),
         }),
         block("quota-exceeded", "What to do when the quota of an account is used up."),
-        key!("quota-exceeded.switch-project", Flag, "true", google.switch_project, "Continue with the next project of a Gemini CLI account.").unimplemented(),
+        key!("quota-exceeded.switch-project", Flag, "true", google.switch_project, "Continue with the next project of a Gemini CLI account."),
         key("quota-exceeded.switch-preview-model", Flag, "false", "Has no effect in any gateway.").unimplemented(),
         key!("quota-exceeded.antigravity-credits", Flag, "false", google.antigravity_credits, "Pay with credits when an Antigravity quota is used up.").unimplemented(),
     ]),
@@ -168,6 +174,7 @@ pub const GROUPS: &[(&str, &[Key])] = &[
         old("generative-language-api-key", Secrets, "gemini-api-key", "The old form of `gemini-api-key`."),
         key("vertex-api-key", List, "", "Vertex AI with an API key."),
         key("codex-api-key", List, "", "OpenAI Responses."),
+        key("xai-api-key", List, "", "xAI, its Responses API."),
         key("openai-compatibility", List, "", "Everything that speaks OpenAI Chat Completions. `base-url` is required."),
         block("claude-header-defaults", "Headers of Claude requests for clients that do not send them."),
         key("claude-header-defaults.user-agent", Text, "", "User-Agent.").value_of(|config| claude_header(config, "user-agent")),
@@ -178,7 +185,7 @@ pub const GROUPS: &[(&str, &[Key])] = &[
         key("claude-header-defaults.timeout", Text, "", "X-Stainless-Timeout.").value_of(|config| claude_header(config, "x-stainless-timeout")),
         refused("claude-header-defaults.stabilize-device-profile", Flag, "false"),
         block("codex-header-defaults", "Headers of Codex accounts for clients that do not send them."),
-        key!("codex-header-defaults.user-agent", Text, "", codex_headers.user_agent, "User-Agent.").unimplemented(),
+        key("codex-header-defaults.user-agent", Text, "", "User-Agent.").value_of(|config| config.codex_headers.http.first()?.1.show()),
         key!("codex-header-defaults.beta-features", Text, "", codex_headers.beta_features, "X-Codex-Beta-Features, over WebSockets.").unimplemented(),
         key!("force-model-prefix", Flag, "false", force_model_prefix, "Offer models of a credential with a prefix under that prefix only."),
     ]),
@@ -232,6 +239,11 @@ pub const GROUPS: &[(&str, &[Key])] = &[
         key("oauth-model-alias.*[].display-name", Text, "", "The name in lists of models."),
         key("oauth-model-alias.*[].force-mapping", Flag, "false", "Answers name the alias."),
         key("oauth-excluded-models", Table, "", "Models of credential files that are not offered, by channel."),
+        key("oauth-request-scoped-errors", Table, "", "Rules about errors of credential files, by channel."),
+        key("oauth-request-scoped-errors.*[].status", STATUS, "", "The status of the error."),
+        key("oauth-request-scoped-errors.*[].match", Texts, "", "Texts of the error, one of which is enough."),
+        key("oauth-request-scoped-errors.*[].match-regexr", Texts, "", "The same, as regular expressions."),
+        key("oauth-request-scoped-errors.*[].action", Word(ErrorAction::NAMES), "", "What happens."),
         key!("ws-auth", Flag, "false", ws_auth, "Ask for a client key on WebSockets.").unimplemented(),
         key!("enable-gemini-cli-endpoint", Flag, "false", google.cli_endpoint, "Serve Gemini CLI's own endpoint to this host."),
         key!("antigravity-signature-cache-enabled", Flag, "true", google.signature_cache, "Prefer cached signatures to those a client sends.").unimplemented(),
@@ -258,13 +270,10 @@ pub const GROUPS: &[(&str, &[Key])] = &[
     ("Without effect", &[
         unknown("auth"),
         unknown("request-scoped-errors"),
-        unknown("oauth-request-scoped-errors"),
-        unknown("save-cooldown-status"),
         unknown("video-result-auth-cache-ttl"),
         unknown("redis-usage-queue-retention-seconds"),
         unknown("disable-image-generation"),
-        unknown("interactions-api-key"),
-        unknown("xai-api-key"),
+        key("interactions-api-key", Any, "", "holdfast does not call Google's Interactions API; its keys also work under `gemini-api-key`.").unimplemented(),
         unknown("xai"),
         unknown("plugins"),
         unknown("credential-concurrency"),
@@ -275,6 +284,8 @@ pub const GROUPS: &[(&str, &[Key])] = &[
         refused("antigravity", Mapping, ""),
         refused("antigravity.sensitive-words", Texts, ""),
         refused("codex", Mapping, ""),
+        key("codex.stream-bootstrap-buffering", Flag, "false", "Whatever it says: a stream begins for the client when the upstream has sent content, so a failure before that moves on."),
+        unknown("codex.stream-bootstrap-timeout"),
         refused("codex.identity-confuse", Flag, "false"),
         refused("codex.disable-codex-cloaking", Flag, "true"),
     ]),
@@ -307,7 +318,11 @@ pub const ENTRY: &[Key] = &[
     key("models[].thinking.max", COUNT, "0", "The most tokens."),
     key("models[].thinking.zero-allowed", Flag, "false", "Thinking can be turned off."),
     key("models[].thinking.dynamic-allowed", Flag, "false", "The model can choose how much."),
-    unknown("request-scoped-errors"),
+    key("request-scoped-errors", List, "", "Rules about errors of this upstream. The first that matches decides before everything else."),
+    key("request-scoped-errors[].status", STATUS, "", "The status of the error."),
+    key("request-scoped-errors[].match", Texts, "", "Texts of the error, one of which is enough."),
+    key("request-scoped-errors[].match-regexr", Texts, "", "The same, as regular expressions."),
+    key("request-scoped-errors[].action", Word(ErrorAction::NAMES), "", "What happens."),
 ];
 
 /// In an entry that is one credential.
@@ -326,6 +341,10 @@ pub const BLOCKS: &[(&str, &[Key])] = &[
     ("codex-api-key", &[
         key("websockets", Flag, "false", "Serve WebSocket clients by WebSocket.").unimplemented(),
     ]),
+    ("xai-api-key", &[
+        unknown("websockets"),
+        unknown("alpha-search"),
+    ]),
     ("claude-api-key", &[
         refused("cloak", Mapping, ""),
         refused("cloak.mode", Word(&["never", "auto", "always"]), "never"),
@@ -343,7 +362,11 @@ pub const BLOCKS: &[(&str, &[Key])] = &[
         key("api-key-entries[].weight", WEIGHT, "", "Overrides that of the provider."),
         key("api-key-entries[].disable-cooling", Flag, "", "Overrides that of the provider."),
         key("api-key-entries[].request-retry", COUNT, "", "Overrides that of the provider."),
-        unknown("api-key-entries[].request-scoped-errors"),
+        key("api-key-entries[].request-scoped-errors", List, "", "Rules that come before those of the provider."),
+        key("api-key-entries[].request-scoped-errors[].status", STATUS, "", "The status of the error."),
+        key("api-key-entries[].request-scoped-errors[].match", Texts, "", "Texts of the error, one of which is enough."),
+        key("api-key-entries[].request-scoped-errors[].match-regexr", Texts, "", "The same, as regular expressions."),
+        key("api-key-entries[].request-scoped-errors[].action", Word(ErrorAction::NAMES), "", "What happens."),
         old("api-keys", Secrets, "api-key-entries", "The old form of `api-key-entries`."),
     ]),
 ];

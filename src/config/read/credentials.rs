@@ -1,6 +1,6 @@
 //! The blocks of API keys.
 
-use super::{files, headers, key_check, models};
+use super::{error_rules, files, headers, key_check, models};
 use crate::config::credentials::{Common, CompatEntry, CompatKey, KeyEntry, Tuning};
 use crate::config::reader::{Field, Mapping};
 use crate::config::secret::Secret;
@@ -14,6 +14,7 @@ pub enum Block {
     Vertex,
     Claude,
     Codex,
+    Xai,
 }
 
 pub fn keys(root: &Mapping<'_>, block: Block) -> Vec<KeyEntry> {
@@ -22,6 +23,7 @@ pub fn keys(root: &Mapping<'_>, block: Block) -> Vec<KeyEntry> {
         Block::Vertex => "vertex-api-key",
         Block::Claude => "claude-api-key",
         Block::Codex => "codex-api-key",
+        Block::Xai => "xai-api-key",
     };
     let entries = root.field(name).mappings();
     let entries = entries.iter().filter_map(|entry| key_entry(entry, block));
@@ -86,13 +88,14 @@ fn compat_entry(entry: &Mapping<'_>) -> Option<CompatEntry> {
 
 /// Whether an `openai-compatibility` provider may not have the name.
 fn is_built_in(name: &str) -> bool {
-    name == "gemini" || CHANNELS.contains(&name)
+    matches!(name, "gemini" | "xai") || CHANNELS.contains(&name)
 }
 
 fn compat_key(entry: &Mapping<'_>) -> Option<CompatKey> {
     let key = files::secret(entry, "api-key");
     let proxy = proxy(entry);
     let tuning = tuning(entry);
+    let errors = error_rules::read(&entry.field("request-scoped-errors"));
     if let Some(key) = &key {
         check_key(entry, key);
     }
@@ -101,6 +104,7 @@ fn compat_key(entry: &Mapping<'_>) -> Option<CompatKey> {
         key,
         proxy: proxy?,
         tuning,
+        errors,
     })
 }
 
@@ -171,6 +175,7 @@ fn common(entry: &Mapping<'_>, both_names: bool) -> (Common, bool) {
         models: models::read(entry, both_names),
         priority: entry.get("priority"),
         tuning: tuning(entry),
+        errors: error_rules::read(&entry.field("request-scoped-errors")),
     };
     (common, usable)
 }

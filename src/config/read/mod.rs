@@ -4,6 +4,7 @@
 mod amp;
 mod client_keys;
 mod credentials;
+mod error_rules;
 mod files;
 mod headers;
 mod json;
@@ -51,6 +52,10 @@ pub fn read(root: &Mapping<'_>, has_keys: bool) -> Config {
     // Every copied example sets it.
     quota.get::<bool>("switch-preview-model");
     let codex_headers = root.block("codex-header-defaults");
+    let codex_agent = headers::value(&codex_headers.field("user-agent"));
+    // What it asks for is always done.
+    root.block("codex")
+        .get::<bool>("stream-bootstrap-buffering");
     let amp = amp::read(&root.block("ampcode"), api_keys.keys());
     let mut gemini = credentials::keys(root, Block::Gemini);
     gemini.extend(credentials::old_gemini(root, &gemini));
@@ -90,9 +95,13 @@ pub fn read(root: &Mapping<'_>, has_keys: bool) -> Config {
         oauth_clients: oauth::clients(&root.field("oauth-clients")),
         oauth_aliases: oauth::aliases(&root.field("oauth-model-alias")),
         oauth_exclusions: oauth::exclusions(&root.field("oauth-excluded-models")),
+        oauth_errors: oauth::errors(&root.field("oauth-request-scoped-errors")),
         claude_headers: claude_headers(&root.block("claude-header-defaults")),
         codex_headers: CodexDefaults {
-            user_agent: headers::value(&codex_headers.field("user-agent")),
+            http: codex_agent
+                .map(|agent| ("user-agent", agent))
+                .into_iter()
+                .collect(),
             beta_features: headers::value(&codex_headers.field("beta-features")),
         },
         routing: routing(&root.block("routing")),
@@ -104,6 +113,7 @@ pub fn read(root: &Mapping<'_>, has_keys: bool) -> Config {
         max_retry_credentials: root.get("max-retry-credentials"),
         max_retry_interval: root.get("max-retry-interval"),
         disable_cooling: root.get("disable-cooling"),
+        save_cooldowns: root.get("save-cooldown-status"),
         transient_cooldown: transient(&root.field("transient-error-cooldown-seconds")),
         bootstrap_retries: streaming.get("bootstrap-retries"),
         streaming_keepalive: non_zero(streaming.get("keepalive-seconds")),
@@ -114,6 +124,7 @@ pub fn read(root: &Mapping<'_>, has_keys: bool) -> Config {
         vertex: credentials::keys(root, Block::Vertex),
         claude: credentials::keys(root, Block::Claude),
         codex: credentials::keys(root, Block::Codex),
+        xai: credentials::keys(root, Block::Xai),
         compat: credentials::compat(root),
         payload: payload::read(&root.block("payload")),
     };

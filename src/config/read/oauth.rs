@@ -1,6 +1,7 @@
 //! `oauth-model-alias` and `oauth-excluded-models`: what applies to all credential files of a channel.
 
-use super::files;
+use super::{error_rules, files};
+use crate::config::error_rule::ErrorRule;
 use crate::config::reader::{Field, Mapping};
 use crate::config::settings::{CHANNELS, OauthAlias, OauthClient, OauthExclusion, PerChannel};
 
@@ -29,6 +30,11 @@ pub fn exclusions(field: &Field<'_>) -> PerChannel<OauthExclusion> {
         }
         patterns
     })
+}
+
+/// `oauth-request-scoped-errors`.
+pub fn errors(field: &Field<'_>) -> PerChannel<ErrorRule> {
+    channels(field, error_rules::read)
 }
 
 /// `oauth-clients`.

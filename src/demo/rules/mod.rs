@@ -3,16 +3,19 @@
 //! quotes the answer. Rules that hold for some models go by the model's name, as the vendors' do.
 
 mod chat;
+mod chatgpt;
 mod gemini;
 mod gemini_schema;
+mod kimi;
 mod messages;
 mod messages_tools;
 mod openai;
 mod responses;
+mod xai;
 
 use serde_json::Value;
 
-use super::target::{Action, Dialect, Fault};
+use super::target::{Action, Dialect, Fault, Flavour, Target};
 
 /// A request as far as rules look at it.
 #[derive(Clone, Copy)]
@@ -28,8 +31,15 @@ type Rule = fn(Asked<'_>) -> Option<Fault>;
 ///
 /// # Errors
 /// What the vendor would say of it.
-pub fn check(dialect: Dialect, action: Action, asked: Asked<'_>) -> Result<(), Fault> {
-    let tables: [&[Rule]; 2] = match (dialect, action) {
+pub fn check(target: &Target, asked: Asked<'_>) -> Result<(), Fault> {
+    let own: &[Rule] = match (target.flavour, target.action) {
+        (Flavour::Plain, _) => &[],
+        (Flavour::ChatGpt, Action::Compact) => &chatgpt::COMPACTING,
+        (Flavour::ChatGpt, _) => &chatgpt::RULES,
+        (Flavour::Kimi, _) => &kimi::RULES,
+        (Flavour::Xai, _) => &xai::RULES,
+    };
+    let tables: [&[Rule]; 2] = match (target.dialect, target.action) {
         (Dialect::Chat, _) => [&chat::RULES, &[]],
         (Dialect::Responses, Action::Compact) => [&[], &[]],
         (Dialect::Responses, _) => [&responses::RULES, &[]],
@@ -37,7 +47,8 @@ pub fn check(dialect: Dialect, action: Action, asked: Asked<'_>) -> Result<(), F
         (Dialect::Messages, _) => [&messages::GENERATING, &messages::RULES],
         (Dialect::Gemini, _) => [&gemini::RULES, &[]],
     };
-    let fault = tables.into_iter().flatten().find_map(|rule| rule(asked));
+    let rules = own.iter().chain(tables.into_iter().flatten());
+    let fault = rules.into_iter().find_map(|rule| rule(asked));
     fault.map_or(Ok(()), Err)
 }
 

@@ -6,9 +6,148 @@ use super::*;
 use crate::demo::model;
 
 fn refusal(dialect: Dialect, model: &str, body: &Value) -> Option<String> {
-    let asked = Asked { model, body };
-    let checked = check(dialect, Action::Generate, asked);
+    flavoured(dialect, Flavour::Plain, model, body)
+}
+
+fn flavoured(dialect: Dialect, flavour: Flavour, model: &str, body: &Value) -> Option<String> {
+    let target = Target {
+        dialect,
+        flavour,
+        action: Action::Generate,
+        model: None,
+        streams: None,
+    };
+    let checked = check(&target, Asked { model, body });
     checked.err().map(|fault| fault.message)
+}
+
+/// Each of these is refused by a vendor in words that contain these, and what it is made from is not.
+fn refused_by(flavour: Flavour, dialect: Dialect, whole: &Value, cases: &[(&str, Value, &str)]) {
+    let model = model(dialect.name());
+    assert_eq!(flavoured(dialect, flavour, model, whole), None);
+    for (member, value, words) in cases {
+        let mut body = whole.clone();
+        body[*member] = value.clone();
+        let refusal = flavoured(dialect, flavour, model, &body).unwrap_or_default();
+        assert!(refusal.contains(words), "{body}: {refusal}");
+        assert_eq!(
+            flavoured(dialect, Flavour::Plain, model, &body),
+            None,
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn the_backend_of_chatgpt() {
+    let whole = json!({"stream": true, "store": false, "instructions": "", "input": [
+        {"role": "developer", "content": "d"},
+        {"role": "user", "content": [{"type": "input_text", "text": "a"}]},
+    ], "tools": [{"type": "web_search"}], "tool_choice": {"type": "web_search"}});
+    let marked = json!([{"role": "user", "content": [
+        {"type": "input_text", "text": "a", "prompt_cache_breakpoint": {"mode": "explicit"}},
+    ]}]);
+    let cases = [
+        ("stream", json!(false), "Stream must be"),
+        ("store", json!(true), "Store must be"),
+        ("instructions", json!(null), "Instructions are"),
+        ("input", json!("a"), "Input must be"),
+        (
+            "input",
+            json!([{"role": "system", "content": "s"}]),
+            "System messages",
+        ),
+        ("input", marked, "prompt_cache_breakpoint"),
+        (
+            "temperature",
+            json!(1),
+            "Unsupported parameter: temperature",
+        ),
+        ("user", json!("u"), "Unsupported parameter: user"),
+        (
+            "max_output_tokens",
+            json!(20),
+            "Unsupported parameter: max_output_tokens",
+        ),
+        (
+            "tools",
+            json!([{"type": "web_search_preview"}]),
+            "Unsupported tool type",
+        ),
+        (
+            "tool_choice",
+            json!({"type": "web_search_preview_2025_03_11"}),
+            "Unsupported tool type",
+        ),
+        (
+            "tool_choice",
+            json!({"type": "allowed_tools", "tools": [{"type": "web_search_preview"}]}),
+            "Unsupported tool type",
+        ),
+    ];
+    refused_by(Flavour::ChatGpt, Dialect::Responses, &whole, &cases);
+}
+
+#[test]
+fn kimi() {
+    let calling = |reasoning: Value| {
+        json!([{"role": "user", "content": "a"},
+            {"role": "assistant", "content": "", "reasoning_content": reasoning, "tool_calls": [
+                {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+            {"role": "tool", "tool_call_id": "c", "content": "b"}])
+    };
+    let whole = json!({"messages": calling(json!("r"))});
+    let cases = [
+        ("messages", calling(json!(null)), "message at index 1"),
+        ("messages", calling(json!(" ")), "message at index 1"),
+    ];
+    refused_by(Flavour::Kimi, Dialect::Chat, &whole, &cases);
+    for (model, is_taken) in [
+        ("k3", true),
+        ("kimi-for-coding-highspeed", true),
+        ("kimi-k3", false),
+        ("KIMI-K3", false),
+        ("k3[1m]", false),
+    ] {
+        for dialect in [Dialect::Chat, Dialect::Messages] {
+            let body = json!({"max_tokens": 9, "messages": [{"role": "user", "content": "a"}]});
+            let refusal = flavoured(dialect, Flavour::Kimi, model, &body);
+            assert_eq!(refusal.is_none(), is_taken, "{model}: {refusal:?}");
+        }
+    }
+}
+
+#[test]
+fn xai() {
+    let function = json!({"type": "function", "name": "f", "parameters": {"type": "object"}});
+    let whole = json!({"input": [{"role": "user", "content": "a"},
+            {"type": "reasoning", "summary": [], "encrypted_content": "of xAI"}],
+        "tools": [function, {"type": "x_search"}], "tool_choice": "auto",
+        "reasoning": {"effort": "low"}});
+    let foreign = |encrypted: &str| json!([{"type": "reasoning", "summary": [], "encrypted_content": encrypted}]);
+    let cases = [
+        (
+            "tools",
+            json!([{"type": "custom", "name": "f"}]),
+            "unknown variant `custom`",
+        ),
+        (
+            "tools",
+            json!([{"type": "image_generation"}]),
+            "unknown variant `image_generation`",
+        ),
+        ("tools", json!(null), "no tools were specified"),
+        ("stop", json!(["x"]), "stop"),
+        ("input", foreign("gAAAAB"), "decrypt"),
+        ("input", foreign("claude#x"), "decrypt"),
+    ];
+    refused_by(Flavour::Xai, Dialect::Responses, &whole, &cases);
+    let asks = json!({"input": [], "reasoning": {"effort": "low"}});
+    let refusal = flavoured(Dialect::Responses, Flavour::Xai, "grok-4", &asks);
+    assert!(refusal.unwrap().contains("reasoningEffort"));
+    let bare = json!({"input": [], "tools": [{"type": "function", "name": "f"}]});
+    let refusal = flavoured(Dialect::Responses, Flavour::Xai, "grok-4", &bare);
+    assert!(refusal.unwrap().contains("parameters"));
 }
 
 /// Each of these is refused in words that contain these, and what it is made from is not.

@@ -3,8 +3,10 @@
 mod anthropic;
 mod general;
 mod google;
+mod kimi;
 mod openai;
 mod refusal;
+mod xai;
 
 use std::time::SystemTime;
 
@@ -32,6 +34,9 @@ pub fn classify(failure: &Failure, kind: UpstreamKind, model: &str, now: SystemT
         }
         FailureKind::Status => {
             let refusal = Refusal::new(failure, model, now);
+            if kind == UpstreamKind::Codex && refusal.is_deactivated() {
+                return Class::Credential.usual();
+            }
             if refusal.is_unpaid() {
                 return Class::Payment.usual();
             }
@@ -42,11 +47,9 @@ pub fn classify(failure: &Failure, kind: UpstreamKind, model: &str, now: SystemT
                 | UpstreamKind::Antigravity => refusal.google(),
                 UpstreamKind::Claude => refusal.anthropic(),
                 UpstreamKind::Codex => refusal.codex(),
-                UpstreamKind::Kimi
-                | UpstreamKind::KimiMessages
-                | UpstreamKind::Iflow
-                | UpstreamKind::Xai
-                | UpstreamKind::Compat => refusal.compatible(),
+                UpstreamKind::Kimi | UpstreamKind::KimiMessages => refusal.kimi(),
+                UpstreamKind::Xai => refusal.xai(),
+                UpstreamKind::Iflow | UpstreamKind::Compat => refusal.compatible(),
             };
             special.unwrap_or_else(|| refusal.general())
         }

@@ -34,6 +34,11 @@ impl Refusal<'_> {
         }
     }
 
+    /// Whether the workspace of the login no longer exists, which is told with 402.
+    pub(super) fn is_deactivated(&self) -> bool {
+        self.says(&["deactivated_workspace"])
+    }
+
     fn codex_reset(&self) -> Option<Duration> {
         let error = self.error();
         let number = |key: &str| error.get(key).and_then(Value::as_f64);

@@ -1,16 +1,31 @@
 //! Calls to the upstream.
 
+use memchr::memmem;
+
 use super::context::Attempt;
 use crate::failure::{Failure, FailureKind};
 use crate::provider::{Answer, Call};
 use crate::relay::{self, ExpectedAnswer};
 use crate::wire::signatures;
-use crate::{logs, translate};
+use crate::{logs, reasoning, translate};
 
 impl Attempt<'_> {
     /// Calls the upstream. If it refuses the conversation's reasoning signatures, for example those of another credential,
     /// calls it again without them.
     pub fn call(&self, call: &Call<'_>) -> Result<Answer, Failure> {
+        if self.refuses_effort() && memmem::find(call.body, b"\"effort\"").is_some() {
+            let body = reasoning::without_effort(call.body, call.model)
+                .map_err(|why| Failure::new(FailureKind::Request, why))?;
+            return self.called(&Call {
+                body: &body,
+                model_span: None,
+                ..*call
+            });
+        }
+        self.called(call)
+    }
+
+    fn called(&self, call: &Call<'_>) -> Result<Answer, Failure> {
         let refusal = match self.generation.services.upstream.call(call) {
             Err(failure) if failure.status == Some(400) => failure,
             other => return other,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::context::{Attempt, Opening};
+use crate::credential::UpstreamKind;
 use crate::failure::{Failure, FailureKind};
 use crate::provider::{Action, Answer, Call};
 use crate::relay::{self, Opened, Whole};
@@ -20,14 +21,15 @@ const INSTRUCTIONS: usize = 4 * 1024;
 
 impl Attempt<'_> {
     /// Whether the upstream lacks the requested endpoint, so that the gateway does the work. Many servers with the
-    /// Responses API have `/responses` only.
+    /// Responses API have `/responses` only, and Kimi may not count tokens.
     pub fn lacks_endpoint(&self, failure: &Failure) -> bool {
-        let is_optional = matches!(
-            self.generation.operation.action,
-            Action::Compact | Action::Count
-        );
         let is_responses = self.generation.operation.dialect == Dialect::Responses;
-        is_responses && is_optional && matches!(failure.status, Some(404 | 405 | 501))
+        let is_optional = match self.generation.operation.action {
+            Action::Compact => is_responses,
+            Action::Count => is_responses || self.kind() == UpstreamKind::KimiMessages,
+            Action::Generate | Action::Stored(_) | Action::Models(_) | Action::Forward(_) => false,
+        };
+        is_optional && matches!(failure.status, Some(404 | 405 | 501))
     }
 
     /// Whether the last item of a request triggers compaction, as Codex sends it.

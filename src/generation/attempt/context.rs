@@ -72,10 +72,14 @@ impl OpenedAnswer {
 }
 
 impl<'a> Attempt<'a> {
-    /// The kind of the upstream, for the dialect of the client.
+    /// The kind of the upstream, for the dialect of the client. Kimi counts tokens in Messages only.
     pub fn kind(&self) -> UpstreamKind {
         let provider = &self.candidate.credential.provider;
-        UpstreamKind::for_client(provider, self.generation.operation.dialect)
+        let operation = &self.generation.operation;
+        match UpstreamKind::for_client(provider, operation.dialect) {
+            UpstreamKind::Kimi if operation.action == Action::Count => UpstreamKind::KimiMessages,
+            kind => kind,
+        }
     }
 
     /// The dialect of the upstream.
@@ -98,6 +102,29 @@ impl<'a> Attempt<'a> {
     pub fn reasoning_support(&self) -> Option<&'a ReasoningSupport> {
         let configured = self.upstream_model.reasoning.as_deref();
         configured.or_else(|| reasoning::support(&self.upstream_model.name))
+    }
+
+    /// Whether a body may have tools that xAI takes only as functions.
+    pub fn may_need_functions(&self, body: &[u8]) -> bool {
+        const OTHERS: [&str; 3] = ["\"custom\"", "\"custom_tool_call", "\"namespace\""];
+        let has = |text: &str| memmem::find(body, text.as_bytes()).is_some();
+        self.kind() == UpstreamKind::Xai && OTHERS.into_iter().any(has)
+    }
+
+    /// Whether the model takes no effort: at xAI those that have no levels refuse one.
+    pub fn refuses_effort(&self) -> bool {
+        let support = self.reasoning_support();
+        let levels = support.and_then(|support| support.thinking.as_ref());
+        let has_levels = levels.is_some_and(|thinking| !thinking.levels.is_empty());
+        self.kind() == UpstreamKind::Xai && !has_levels
+    }
+
+    /// Whether a body may have OpenAI's reasoning setting for a model of Kimi or iFlow that has its own.
+    pub fn may_have_foreign_effort(&self, body: &[u8]) -> bool {
+        let is_theirs = matches!(self.kind(), UpstreamKind::Kimi | UpstreamKind::Iflow);
+        let support = self.reasoning_support();
+        let has_own = support.is_some_and(|support| support.switch.is_some());
+        is_theirs && has_own && memmem::find(body, b"\"reasoning").is_some()
     }
 
     /// Whether a body may request more reasoning than the configuration allows for its model.

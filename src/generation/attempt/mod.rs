@@ -75,10 +75,13 @@ impl Attempt<'_> {
             return self.compact_in_response(&call);
         }
         let rules = self.rules(&call);
-        if upstream != dialect || self.request.form != Form::Usual {
+        let is_other = upstream != dialect || self.request.form != Form::Usual;
+        if is_other || self.may_need_functions(call.body) {
             return self.translated(&call, &rules);
         }
-        let is_unchanged = self.suffix.is_none() && !self.may_exceed_reasoning_limits(call.body);
+        let is_unchanged = self.suffix.is_none()
+            && !self.may_exceed_reasoning_limits(call.body)
+            && !self.may_have_foreign_effort(call.body);
         let called = if is_unchanged {
             self.call_with_rules(&call, &rules)
         } else {

@@ -1,11 +1,13 @@
 //! Differences between providers of the same dialect.
 
+use crate::credential::UpstreamKind;
 use crate::translate::neutral::ids::CallIdFormat;
 use crate::translate::{ChatQuirks, CustomTools};
 
 /// The properties of the provider at this address, for one of its models.
-pub fn known(base_url: &str, model: &str) -> ChatQuirks {
+pub fn known(kind: UpstreamKind, base_url: &str, model: &str) -> ChatQuirks {
     ChatQuirks {
+        has_functions_only: kind == UpstreamKind::Xai,
         custom_tools: text_tools(base_url, model),
         call_ids: call_ids(base_url, model),
     }

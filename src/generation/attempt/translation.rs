@@ -32,7 +32,8 @@ impl Attempt<'_> {
         let needed = translate::memory_needed(upstream, call.body.len());
         let mut reservation = self.generation.reserve(needed)?;
         let cache = self.signature_cache(self.request.form);
-        let known = quirks::known(call.target.base_url, &self.upstream_model.name);
+        let (kind, base_url) = (call.target.kind, call.target.base_url);
+        let known = quirks::known(kind, base_url, &self.upstream_model.name);
         let translated = translate::request_with(&input, cache, known);
         let mut translated = translated.map_err(|why| self.untranslatable(&why))?;
         if !translated.dropped.is_empty() {
@@ -64,13 +65,12 @@ impl Attempt<'_> {
         let expected = self.expected(upstream, call.action);
         if call.action == Action::Count {
             let body = translate::to_count(upstream, &self.upstream_model.name, &translated.body);
-            let tokens = match body {
-                Some(body) => self.count_tokens(call, &expected, &body)?,
-                None => {
-                    translate::estimated_tokens(&input).map_err(|why| self.untranslatable(&why))?
-                }
+            let counted = body.map(|body| self.count_tokens(call, &expected, &body));
+            return match counted {
+                Some(Err(failure)) if !self.lacks_endpoint(&failure) => Err(failure),
+                Some(Ok(tokens)) => Ok(self.count_answer(tokens)),
+                None | Some(Err(_)) => self.estimate_tokens(call),
             };
-            return Ok(self.count_answer(tokens));
         }
         let outgoing = Call {
             body: &translated.body,

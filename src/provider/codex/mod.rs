@@ -1,10 +1,11 @@
 //! Upstreams with the Responses API.
 //!
-//! The backend of ChatGPT has its own dialect: it only streams, stores no responses and rejects some fields. For a client
-//! that wants one body, the relay [collects](collect()) the stream. Other upstreams get the client's bytes unchanged,
+//! The backend of ChatGPT has its own dialect: it only streams, stores no responses, rejects some fields and has other
+//! names for some values. For a client that wants one body, the relay [collects](collect()) the stream. Other upstreams get the client's bytes unchanged,
 //! except for the model's name.
 
 mod collect;
+mod flavour;
 
 pub use collect::collect;
 use http::header::HeaderName;
@@ -18,6 +19,8 @@ use crate::failure::{Failure, Headers};
 use crate::json::{Member, Splice};
 
 const SESSION_ID: HeaderName = HeaderName::from_static("session_id");
+/// Which of the accounts of a login is meant.
+const ACCOUNT_ID: HeaderName = HeaderName::from_static("chatgpt-account-id");
 /// Headers of the client that are passed to this API.
 const FORWARDED: &[&str] = &[
     "originator",
@@ -74,11 +77,12 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     };
     let streams = call.action == Action::Generate && (call.stream || is_chatgpt);
     let mut headers = Headers::of_call(call, streams);
-    headers.bearer(call);
+    authenticate(call, &mut headers);
     if let Some(key) = cache_key {
         headers.set(SESSION_ID, &key);
     }
     headers.forward(call, FORWARDED);
+    headers.defaults(call);
     headers.credential(call);
     Ok(Request { uri, headers, body })
 }
@@ -87,7 +91,7 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
 fn stored<'a>(call: &Call<'a>, stored: Stored<'_>) -> Result<Request<'a>, Failure> {
     let uri = url::under(call.target.base_url, &format!("/responses/{}", stored.path))?;
     let mut headers = Headers::of_call(call, call.stream);
-    headers.bearer(call);
+    authenticate(call, &mut headers);
     headers.forward(call, FORWARDED);
     headers.credential(call);
     Ok(Request {
@@ -101,10 +105,18 @@ fn stored<'a>(call: &Call<'a>, stored: Stored<'_>) -> Result<Request<'a>, Failur
 pub fn models<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     let uri = url::under(call.target.base_url, "/models")?;
     let mut headers = Headers::of_call(call, false);
-    headers.bearer(call);
+    authenticate(call, &mut headers);
     headers.credential(call);
     let body = Splice::new(call.body);
     Ok(Request { uri, headers, body })
+}
+
+fn authenticate(call: &Call<'_>, headers: &mut Headers) {
+    headers.bearer(call);
+    let account = call.target.account;
+    if let Some(id) = account.and_then(|account| account.id.as_deref()) {
+        headers.set(ACCOUNT_ID, id);
+    }
 }
 
 /// The client's body as its upstream needs it. It may be changed further, and is sent with [`Call::is_flavoured`].
@@ -116,7 +128,7 @@ pub fn flavour(call: &Call) -> Result<Vec<u8>, Failure> {
         true => flavoured(call)?.0,
         false => request::renamed(call, call.model),
     };
-    Ok(body.pieces().collect::<Vec<_>>().concat())
+    Ok(request::joined(&body))
 }
 
 /// A body that was prepared for the backend and then changed by payload rules: only what the API always rejects is
@@ -156,11 +168,23 @@ fn flavoured<'a>(call: &Call<'a>) -> Result<(Splice<'a>, Option<String>), Failur
                 body.replace(member.value, include.into_bytes());
             }
         }
-        "input" if raw.first() == Some(&b'"') => body.replace(member.value, one_message(raw)),
         "service_tier" if raw != b"\"priority\"" => body.remove(member),
         key if REMOVED.contains(&key) => body.remove(member),
-        _ => {}
+        _ => respell(body, member, raw),
     })
+}
+
+/// Replaces the value of a member that the backend spells otherwise.
+fn respell(body: &mut Splice<'_>, member: &Member<'_>, raw: &[u8]) {
+    let new = match &*member.key {
+        "input" => flavour::input(raw),
+        "tools" => flavour::tools(raw),
+        "tool_choice" => flavour::tool_choice(raw),
+        _ => None,
+    };
+    if let Some(new) = new {
+        body.replace(member.value, new);
+    }
 }
 
 /// The client's body with every member edited, those of `missing` that it lacks appended, and its cache key.
@@ -201,6 +225,7 @@ fn compacting<'a>(
                     body.replace(member.value, &b"\"\""[..]);
                 }
             }
+            _ if is_chatgpt => respell(&mut body, &member, request::raw(call, &member)),
             _ => {}
         }
     }
@@ -218,14 +243,4 @@ fn with_reasoning(raw: &[u8]) -> Option<String> {
     }
     include.push(ENCRYPTED_REASONING.into());
     Some(serde_json::Value::from(include).to_string())
-}
-
-/// A string as a message of the user: the backend accepts only lists.
-fn one_message(text: &[u8]) -> Vec<u8> {
-    [
-        br#"[{"type":"message","role":"user","content":[{"type":"input_text","text":"#,
-        text,
-        b"}]}]",
-    ]
-    .concat()
 }

@@ -7,30 +7,25 @@ use crate::json::fields::{Put, object_of, set};
 use crate::translate::neutral::capabilities::{self, Feature, unsupported};
 use crate::translate::neutral::ids::{CallIdFormat, UpstreamCallIds};
 use crate::translate::neutral::names::Names;
-use crate::translate::neutral::parts::{self, function_arguments, texts_of};
+use crate::translate::neutral::parts::{function_arguments, texts_of};
 use crate::translate::neutral::{
     Family, JsonBody, JsonList, Part, Parts, Request, Role, Source, Text, ToolCall, ToolResult,
-    Turn, Untranslatable, ids, media, repair, schema,
+    Turn, Untranslatable, ids, media, repair,
 };
-use crate::translate::openai::{LONGEST_NAME, is_reasoning, mime_of, result_text, tier_word};
+use crate::translate::openai::{
+    self, CustomTools, LONGEST_NAME, is_reasoning, mime_of, result_text, tier_word,
+};
 use crate::wire::Dialect;
 
 type Result<T> = std::result::Result<T, Untranslatable>;
-
-/// How custom tools are written, whose input is text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CustomTools {
-    /// As functions with one string.
-    #[default]
-    AsFunctions,
-    Unchanged,
-}
 
 /// In what a provider differs from its dialect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChatQuirks {
     pub custom_tools: CustomTools,
     pub call_ids: CallIdFormat,
+    /// Whether a provider of Responses has no custom tools.
+    pub has_functions_only: bool,
 }
 
 /// Whether a model accepts this modality of answers (OpenAI's OpenAPI document, `ResponseModalities`). Other vendors'
@@ -55,7 +50,7 @@ pub fn request(
 ) -> Result<JsonBody> {
     let mut request = capabilities::without_dropped(request, Dialect::Chat);
     if quirks.custom_tools == CustomTools::AsFunctions {
-        as_functions(&mut request);
+        openai::as_functions(&mut request);
     }
     repair::ensure_turn(&mut request.system, &mut request.turns);
     let mut body = JsonBody::default();
@@ -134,23 +129,6 @@ pub fn request(
         body.insert("stream_options".to_owned(), json!({"include_usage": true}));
     }
     Ok(body)
-}
-
-/// Turns custom tools, and calls of them, into functions.
-fn as_functions(request: &mut Request) {
-    for tool in request.tools.iter_mut().filter(|tool| tool.is_custom) {
-        tool.is_custom = false;
-        tool.description = schema::text_description(tool.description.take(), tool.grammar.take());
-        tool.schema = schema::of_text();
-    }
-    for part in request.turns.iter_mut().flat_map(|turn| &mut turn.parts) {
-        if let Part::ToolCall(call) = part
-            && call.is_custom
-        {
-            call.arguments = parts::object_of(call).into();
-            call.is_custom = false;
-        }
-    }
 }
 
 /// Writes a system message, if there is text.

@@ -145,6 +145,9 @@ pub(super) const MESSAGES: &[(&[&str], Class)] = &[
     ),
     (&["insufficient balance"], Class::Unpaid),
     (&["insufficient credits"], Class::Unpaid),
+    // xAI.
+    (&["used all available credits"], Class::Unpaid),
+    (&["run out of credits"], Class::Unpaid),
     (&["prepayment credits are depleted"], Class::Unpaid),
     // Anthropic, OpenAI, Google.
     (&["overloaded"], Class::Overloaded),

@@ -2,9 +2,10 @@
 
 use std::fs;
 
+use holdfast::unversioned::demo::{Script, Step};
 use serde_json::json;
 
-use super::setup::{CLAUDE, CODEX, Expiry, Files, wait_until};
+use super::setup::{CLAUDE, CODEX, Expiry, Files, GEMINI_CLI, wait_until};
 use crate::harness::Dialect;
 
 #[test]
@@ -108,4 +109,45 @@ fn the_settings_of_a_file_are_obeyed() {
     }
     let records = files.upstreams.records();
     assert!(records.is_empty(), "the last model is not offered");
+}
+
+/// The values of a member in the bodies that the upstreams got.
+fn sent(files: &Files, member: &str) -> Vec<String> {
+    let records = files.upstreams.records();
+    let values = records.iter().filter_map(|record| {
+        let body: serde_json::Value = serde_json::from_slice(&record.body).ok()?;
+        body[member].as_str().map(str::to_owned)
+    });
+    values.collect()
+}
+
+#[test]
+fn projects_of_one_account_share_its_tokens() {
+    for switches in [true, false] {
+        let extra = format!("quota-exceeded: {{switch-project: {switches}}}");
+        let mut files = Files::new(&extra);
+        let mut content = files.login(GEMINI_CLI, "a@demo.example", Expiry::Expired);
+        content["project_id"] = json!("one,two");
+        files.write("gemini.json", &content);
+        let exhausted = Script::default().then(Step::status(429));
+        files.upstreams.script("a@demo.example", exhausted);
+        files.start();
+        let answer = files.ask(Dialect::Gemini, GEMINI_CLI.model, "hello");
+        let expected = if switches { 200 } else { 429 };
+        assert_eq!(answer.status(), expected, "{}", answer.text());
+        assert_eq!(files.token_calls(), 1);
+        let mut projects = sent(&files, "project");
+        projects.sort();
+        let expected: &[&str] = if switches { &["one", "two"] } else { &["one"] };
+        assert_eq!(projects.len(), expected.len(), "{projects:?}");
+        assert!(!switches || projects == expected, "{projects:?}");
+        content["disabled"] = json!(true);
+        files.write("gemini.json", &content);
+        wait_until("both are disabled", || {
+            let answer = files.ask(Dialect::Gemini, GEMINI_CLI.model, "hello");
+            answer.text().contains("unknown provider")
+                || answer.status() == 400
+                || answer.status() == 404
+        });
+    }
 }

@@ -40,8 +40,33 @@ pub const CODEX: Channel = Channel {
     model: "gpt-5.5",
 };
 
+pub const GEMINI_CLI: Channel = Channel {
+    name: "gemini-cli",
+    vendor: Vendor::Google,
+    base: "",
+    model: "gemini-2.5-pro",
+};
+pub const ANTIGRAVITY: Channel = Channel {
+    name: "antigravity",
+    vendor: Vendor::Google,
+    base: "",
+    model: "gemini-3-flash",
+};
+pub const KIMI: Channel = Channel {
+    name: "kimi",
+    vendor: Vendor::Kimi,
+    base: "/coding",
+    model: "kimi-k2.5",
+};
+pub const IFLOW: Channel = Channel {
+    name: "iflow",
+    vendor: Vendor::Iflow,
+    base: "/v1",
+    model: "qwen3-max",
+};
+
 /// All channels with refresh tokens.
-pub const ALL: &[Channel] = &[CLAUDE, CODEX];
+pub const ALL: &[Channel] = &[CLAUDE, CODEX, GEMINI_CLI, ANTIGRAVITY, KIMI, IFLOW];
 
 /// A gateway, and what it talks to.
 pub struct Files {

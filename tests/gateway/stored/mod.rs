@@ -35,7 +35,7 @@ fn text(upstreams: &Upstreams, accounts: usize, more: &'static str) -> String {
     let address = upstreams.address();
     configuration(address, &options).replace(
         "codex-api-key:\n",
-        &format!("codex-api-key:\n  - {{api-key: chatgpt-account, base-url: \"http://{address}/backend-api/codex\", models: [{{name: demo-responses, alias: {CHATGPT}}}]}}\n"),
+        &format!("codex-api-key:\n  - {{api-key: chatgpt-account, base-url: \"http://{address}/backend-api/codex\", headers: {{ChatGPT-Account-ID: account}}, models: [{{name: demo-responses, alias: {CHATGPT}}}]}}\n"),
     )
 }
 

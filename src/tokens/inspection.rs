@@ -1,0 +1,66 @@
+//! Problems of credential files that can be seen without the network.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::folder::Folder;
+use crate::config::{Config, Place, Problem, Severity};
+use crate::credential::file::{CredentialFile, FileKind};
+use crate::provider::oauth::Client;
+
+/// The credential files of `auth-dir`, and what is wrong with them.
+pub fn inspect(config: &Config) -> (Vec<CredentialFile>, Vec<Problem>) {
+    let now = SystemTime::now();
+    let mut folder = Folder::default();
+    folder.look(&config.auth_dir, now);
+    let files = folder.files();
+    let mut problems = Vec::new();
+    for (name, why) in folder.unreadable() {
+        problems.push(problem(&config.auth_dir, name, Severity::Warning, why));
+    }
+    for file in &files {
+        let of_file = file_problems(file, config, now);
+        let of_file = of_file.into_iter();
+        problems.extend(
+            of_file.map(|why| problem(&config.auth_dir, &file.name, Severity::Warning, &why)),
+        );
+    }
+    (files, problems)
+}
+
+fn problem(folder: &Path, name: &str, severity: Severity, message: &str) -> Problem {
+    let path: Arc<str> = folder.join(name).to_string_lossy().into();
+    Problem::new(&path, &Place::default(), severity, message.to_owned())
+}
+
+fn file_problems(file: &CredentialFile, config: &Config, now: SystemTime) -> Vec<String> {
+    let channel = match &file.kind {
+        FileKind::Other(kind) => return vec![format!("files of type '{kind}' are not supported")],
+        FileKind::Known(channel) => *channel,
+    };
+    if file.settings.is_disabled {
+        return Vec::new();
+    }
+    if let Some(why) = file.settings.unusable {
+        return vec![format!("cannot be used: {why}")];
+    }
+    let tokens = &file.tokens;
+    let is_expired = tokens.is_expired(now, Duration::ZERO);
+    let lacks_client =
+        tokens.refresh.is_some() && Client::of(channel, &tokens.client, config).is_none();
+    let mut problems = Vec::new();
+    if lacks_client {
+        problems.push(format!(
+            "cannot be refreshed: no client_id (add it to the file or to oauth-clients.{})",
+            channel.name()
+        ));
+    }
+    if is_expired && (lacks_client || !tokens.are_renewable()) {
+        problems.push(format!(
+            "has expired; run `holdfast login {}`, or replace the file",
+            channel.name()
+        ));
+    }
+    problems
+}
