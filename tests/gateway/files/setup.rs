@@ -105,13 +105,18 @@ impl Files {
     }
 
     pub fn start(&mut self) {
+        self.gateway = Some(self.another());
+    }
+
+    /// Another gateway with the same directory.
+    pub fn another(&self) -> Running {
         let text = format!(
             "host: 127.0.0.1\nport: 0\napi-keys: [{KEY}]\nauth-dir: {}\nrouting: {{session-affinity: true}}\n{}\n",
             self.folder.display(),
             self.extra
         );
         let gateway = Gateway::new(parse(&text)).with_credential_files();
-        self.gateway = Some(gateway.run().unwrap());
+        gateway.run().unwrap()
     }
 
     pub fn gateway(&self) -> &Running {
