@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::client_settings::Client;
 use super::command_line::{Line, Misuse, command, misuse};
-use super::flags::{Action, CLIENTS, Flag, Id, PROVIDERS, SHELLS, Support};
+use super::flags::{Action, By, CLIENTS, Flag, Id, PROVIDERS, SHELLS, SignIn, Support};
 use super::request::{Init, Overrides, Provider, Request, Shell};
 use crate::config::Secret;
 
@@ -27,11 +27,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, M
     }
     let refused = |(flag, _): &&(&Flag, _)| flag.support == Support::Refused;
     if let Some((flag, _)) = line.given.iter().find(refused) {
-        let instead = match flag.help.starts_with("sign in") {
-            true => "; use an API key instead (`holdfast init`)",
-            false => "",
-        };
-        return misuse(format!("--{} is not implemented{instead}", flag.long));
+        return misuse(format!("--{} is not implemented", flag.long));
     }
     match line.command.action {
         Action::Serve => line.serving(),
@@ -51,20 +47,30 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, M
         Action::Init => line.init(),
         Action::Help => {
             // Without a word: the help of the program.
-            let name = line.word.as_deref().unwrap_or("");
+            let name = line.words.first().map_or("", String::as_str);
             Ok(Request::Help(command(name)?))
         }
         Action::Version => Ok(Request::Version),
         #[cfg(feature = "demo")]
         Action::Demo => Ok(Request::Demo {
-            port: line.port()?.unwrap_or(DEMO_PORT),
+            port: line.port(Id::Port)?.unwrap_or(DEMO_PORT),
             json: line.has(Id::Json),
         }),
         Action::Identify => Ok(Request::Identify {
             headers: line.texts(Id::Header)?,
             json: line.has(Id::Json),
         }),
-        Action::Completions => match line.word.as_deref() {
+        Action::Login => line.login(&line.required()?, By::Usual),
+        Action::Import => line.import(),
+        Action::Credentials => Ok(Request::Credentials {
+            config: line.configuration(),
+            json: line.has(Id::Json),
+        }),
+        Action::Refresh => Ok(Request::Refresh {
+            config: line.last(Id::Config).map(PathBuf::from),
+            file: line.required()?,
+        }),
+        Action::Completions => match line.words.first().map(String::as_str) {
             Some("bash") => Ok(Request::Completions(Shell::Bash)),
             Some("zsh") => Ok(Request::Completions(Shell::Zsh)),
             Some("fish") => Ok(Request::Completions(Shell::Fish)),
@@ -77,6 +83,17 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, M
 impl Line {
     fn serving(&self) -> Result<Request, Misuse> {
         let config = self.configuration();
+        // In the order of the table.
+        let elsewhere = self
+            .command
+            .flags
+            .iter()
+            .find(|flag| matches!(flag.id, Id::Login(_) | Id::Vertex) && self.has(flag.id));
+        match elsewhere.map(|flag| flag.id) {
+            Some(Id::Login(SignIn { channel, by })) => return self.login(channel, by),
+            Some(_) => return self.import(),
+            None => {}
+        }
         if self.has(Id::Schema) {
             return Ok(Request::Schema);
         }
@@ -101,7 +118,7 @@ impl Line {
             config,
             listen: Overrides {
                 host: self.text(Id::Host)?,
-                port: self.port()?,
+                port: self.port(Id::Port)?,
             },
             fetches_models: !self.has(Id::LocalModel),
             password: self.text(Id::Password)?.map(Secret::new),
@@ -110,11 +127,11 @@ impl Line {
 
     fn init(&self) -> Result<Request, Misuse> {
         Ok(Request::Init(Init {
-            file: self.word.as_ref().map(PathBuf::from),
+            file: self.words.first().map(PathBuf::from),
             provider: self.choice(Id::Provider, PROVIDERS, Provider::named)?,
             base_url: self.text(Id::BaseUrl)?,
             key_variable: self.text(Id::KeyEnv)?,
-            port: self.port()?,
+            port: self.port(Id::Port)?,
             client: self.choice(Id::Client, CLIENTS, Client::named)?,
         }))
     }
@@ -296,9 +313,33 @@ mod tests {
                 "--check=perhaps",
                 "--check accepts only true or false as its value",
             ),
+            ("login", "login requires an argument: CHANNEL"),
             (
-                "-codex-login",
-                "--codex-login is not implemented; use an API key instead (`holdfast init`)",
+                "login vertex",
+                "'vertex' is not one of claude, codex, gemini-cli, antigravity, kimi, iflow; `holdfast import --vertex FILE` takes the key of a service account",
+            ),
+            (
+                "login claude --device",
+                "claude has no sign-in with --device",
+            ),
+            ("login codex --cookie", "codex has no sign-in with --cookie"),
+            ("login codex --project p", "codex has no projects"),
+            (
+                "login codex --callback-port x",
+                "--callback-port must be a number up to 65535, not 'x'",
+            ),
+            (
+                "import opencode",
+                "'opencode' is not one of codex, gemini, kimi, claude",
+            ),
+            ("import codex a b", "import: unexpected argument 'b'"),
+            (
+                "import codex --vertex k",
+                "'codex' cannot be used with --vertex",
+            ),
+            (
+                "import --prefix p",
+                "--prefix and --location require --vertex",
             ),
             ("--tui", "--tui is not implemented"),
         ] {
@@ -309,16 +350,22 @@ mod tests {
     #[test]
     fn every_flag_of_the_table_is_accepted() {
         for command in COMMANDS {
-            let word = match command.choices.first() {
-                Some(word) => word,
-                None if command.words.is_empty() || command.words.starts_with('[') => "",
-                None => "word",
-            };
             for flag in command.flags {
+                let word = match (command.name, flag.id) {
+                    ("login", Id::Device) => "codex",
+                    ("login", Id::Cookie) => "iflow",
+                    ("login", Id::Project) => "gemini-cli",
+                    ("import", Id::Vertex | Id::Prefix | Id::Location) => "",
+                    _ => match command.choices.first() {
+                        Some(word) => word,
+                        None if command.words.is_empty() || command.words.starts_with('[') => "",
+                        None => "word",
+                    },
+                };
                 for dashes in ["-", "--"] {
                     for separator in [" ", "="] {
                         let value = match flag.id {
-                            Id::Port => "1",
+                            Id::Port | Id::CallbackPort => "1",
                             Id::Provider => PROVIDERS[0],
                             Id::Client => CLIENTS[0],
                             Id::Format if command.name.is_empty() => "json --check",
@@ -330,10 +377,10 @@ mod tests {
                         } else {
                             String::new()
                         };
-                        let more = if flag.id == Id::Strict && command.name.is_empty() {
-                            " --check"
-                        } else {
-                            ""
+                        let more = match (command.name, flag.id) {
+                            ("", Id::Strict) => " --check",
+                            ("import", Id::Prefix | Id::Location) => " --vertex key.json",
+                            _ => "",
                         };
                         let line =
                             format!("{} {word} {dashes}{}{value}{more}", command.name, flag.long);

@@ -46,7 +46,7 @@ pub fn misuse<T>(message: String) -> Result<T, Misuse> {
 pub struct Line {
     pub command: &'static Command,
     pub given: Vec<(&'static Flag, OsString)>,
-    pub word: Option<String>,
+    pub words: Vec<String>,
 }
 
 impl Line {
@@ -55,7 +55,7 @@ impl Line {
         let mut line = Self {
             command: SERVE,
             given: Vec::new(),
-            word: None,
+            words: Vec::new(),
         };
         while let Some(argument) = left.pop_front() {
             // One argument at a time: only the flag knows whether the next one is its value.
@@ -105,13 +105,13 @@ impl Line {
 
     fn add_word(&mut self, word: &str) -> Result<(), Misuse> {
         if !self.command.name.is_empty() {
-            if self.command.words.is_empty() || self.word.is_some() {
+            if self.words.len() == self.command.words.split_whitespace().count() {
                 return misuse(format!(
                     "{}: unexpected argument '{word}'",
                     self.command.name
                 ));
             }
-            self.word = Some(word.to_owned());
+            self.words.push(word.to_owned());
             return Ok(());
         }
         // A flag before the command was not one of the command.
@@ -125,14 +125,14 @@ impl Line {
     /// The word that the command cannot do without.
     pub fn required(&self) -> Result<String, Misuse> {
         let (name, words) = (self.command.name, self.command.words);
-        let word = self.word.clone();
+        let word = self.words.first().cloned();
         word.ok_or_else(|| Misuse(format!("{name} requires an argument: {words}")))
     }
 
     /// The configuration file, by its flag or as the word behind the command.
     pub fn configuration(&self) -> Option<PathBuf> {
         let flag = self.last(Id::Config).map(PathBuf::from);
-        flag.or_else(|| self.word.as_ref().map(PathBuf::from))
+        flag.or_else(|| self.words.first().map(PathBuf::from))
     }
 
     pub fn has(&self, id: Id) -> bool {
@@ -186,11 +186,19 @@ impl Line {
         }
     }
 
-    pub fn port(&self) -> Result<Option<u16>, Misuse> {
-        let Some(text) = self.text(Id::Port)? else {
+    /// The value of a flag that takes a port.
+    pub fn port(&self, id: Id) -> Result<Option<u16>, Misuse> {
+        let mut given = self.given.iter().rev();
+        let Some((flag, value)) = given.find(|(flag, _)| flag.id == id) else {
             return Ok(None);
         };
-        let complaint = |_| Misuse(format!("--port must be a number up to 65535, not '{text}'"));
+        let text = value.to_string_lossy();
+        let complaint = |_| {
+            let name = flag.long;
+            Misuse(format!(
+                "--{name} must be a number up to 65535, not '{text}'"
+            ))
+        };
         text.parse().map(Some).map_err(complaint)
     }
 }

@@ -67,6 +67,10 @@ fn introduction(text: &mut String) -> std::fmt::Result {
 
 fn conclusion(text: &mut String) {
     for (support, title) in [
+        (
+            Support::Elsewhere,
+            "Options of CLIProxyAPI for login and import",
+        ),
         (Support::Refused, "Not implemented"),
         (Support::Ignored, "Accepted without effect"),
     ] {

@@ -71,6 +71,9 @@ pub fn page() -> String {
         page.command(command);
     }
     page.section("OPTIONS OF OTHER GATEWAYS");
+    page.text("Of CLIProxyAPI, for what the commands login and import do:");
+    page.flags(SERVE, Support::Elsewhere);
+    page.macro_line(".PP");
     page.text("Not implemented:");
     page.flags(SERVE, Support::Refused);
     page.macro_line(".PP");

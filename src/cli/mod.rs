@@ -1,10 +1,12 @@
 //! The command line: parsing and commands.
 
+mod account_arguments;
 mod arguments;
 mod check;
 mod client_settings;
 mod command_line;
 mod completions;
+mod credentials;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
@@ -14,8 +16,10 @@ mod explain;
 mod flags;
 mod help;
 mod identify;
+mod import;
 mod init;
 mod load;
+mod login;
 mod manual;
 mod notify;
 mod output;
@@ -86,6 +90,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         #[cfg(feature = "demo")]
         Request::Demo { port, json } => return demo::run(port, json),
         Request::Init(init) => return init::run(init),
+        Request::Login(wanted) => return login::run(&wanted, &environment()),
+        Request::Import { config, source } => {
+            return import::run(config, &source, &environment());
+        }
+        Request::Credentials { config, json } => {
+            return credentials::list(config, json, &environment());
+        }
+        Request::Refresh { config, file } => {
+            return credentials::refresh(config, &file, &environment());
+        }
         Request::Identify { headers, json } => return identify::run(&headers, json),
     };
     print(&answer);

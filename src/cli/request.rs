@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use super::client_settings::Client;
-use super::flags::Command;
+use super::flags::{By, Command};
 use crate::config::{Config, Secret};
+use crate::credential::{Channel, VendorProgram};
 
 /// A command line that is understood.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,6 +35,20 @@ pub enum Request {
     },
     Schema,
     Init(Init),
+    Login(Login),
+    Import {
+        config: Option<PathBuf>,
+        source: Source,
+    },
+    Credentials {
+        config: Option<PathBuf>,
+        json: bool,
+    },
+    Refresh {
+        config: Option<PathBuf>,
+        /// The name of a credential file.
+        file: String,
+    },
     #[cfg(feature = "demo")]
     Demo {
         port: u16,
@@ -59,6 +74,36 @@ pub struct Init {
     pub key_variable: Option<String>,
     pub port: Option<u16>,
     pub client: Option<Client>,
+}
+
+/// What `holdfast login` is told.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Login {
+    pub config: Option<PathBuf>,
+    pub channel: Channel,
+    pub by: By,
+    pub opens_browser: bool,
+    pub callback_port: Option<u16>,
+    /// The Google Cloud project, or `ALL`.
+    pub project: Option<String>,
+}
+
+/// What `holdfast import` copies.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The files that are found; the user is asked.
+    Usual,
+    Program {
+        program: VendorProgram,
+        /// `-` is standard input.
+        file: Option<PathBuf>,
+    },
+    /// The key of a service account.
+    Vertex {
+        file: PathBuf,
+        prefix: Option<String>,
+        location: Option<String>,
+    },
 }
 
 /// What the command line says instead of the configuration.

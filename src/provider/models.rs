@@ -60,10 +60,10 @@ pub fn has_list(kind: UpstreamKind, base_url: &str) -> bool {
         | UpstreamKind::Claude
         | UpstreamKind::GeminiCli
         | UpstreamKind::Antigravity
-        | UpstreamKind::Compat
         | UpstreamKind::Kimi
         | UpstreamKind::KimiMessages
-        | UpstreamKind::Xai => true,
+        | UpstreamKind::Xai
+        | UpstreamKind::Compat => true,
         UpstreamKind::Codex => !is_chatgpt(base_url),
         UpstreamKind::Vertex | UpstreamKind::Iflow => false,
     }

@@ -3,7 +3,6 @@
 use crate::config::error_rule::{ErrorAction, ErrorRule, Pattern};
 use crate::config::reader::{Field, Mapping};
 use crate::config::word::{Word, one_of};
-use crate::config::yaml::Value;
 
 /// The rules of a list. One that cannot match is skipped.
 pub fn read(field: &Field<'_>) -> Vec<ErrorRule> {
@@ -12,9 +11,8 @@ pub fn read(field: &Field<'_>) -> Vec<ErrorRule> {
 
 fn rule(row: &Mapping<'_>) -> Option<ErrorRule> {
     let status = status(&row.field("status"));
-    let texts = values(&row.field("match"));
-    let texts = texts.iter().filter_map(Field::filled).collect();
-    let patterns = values(&row.field("match-regexr"));
+    let texts = row.field("match").texts();
+    let patterns = row.field("match-regexr").items();
     let patterns = patterns.iter().filter_map(pattern).collect();
     let action = action(&row.field("action"));
     let rule = ErrorRule {
@@ -29,14 +27,6 @@ fn rule(row: &Mapping<'_>) -> Option<ErrorRule> {
         return None;
     }
     Some(rule)
-}
-
-/// The items of a list, or the one value that stands in its place.
-fn values<'a>(field: &Field<'a>) -> Vec<Field<'a>> {
-    match field.node().map(|node| &node.value) {
-        Some(Value::Scalar(_)) => vec![field.clone()],
-        _ => field.items(),
-    }
 }
 
 fn status(field: &Field<'_>) -> Option<u16> {

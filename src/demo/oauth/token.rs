@@ -75,7 +75,8 @@ impl Call {
             let words = "The client secret is wrong.";
             return Err(Said::error(401, "invalid_client", words));
         }
-        if client.vendor == Vendor::Kimi && asked.header("x-msh-device-id").is_none() {
+        let is_device = client.vendor == Vendor::Kimi && call.grant == DEVICE;
+        if is_device && asked.header("x-msh-device-id").is_none() {
             let words = "X-Msh-Device-Id is missing.";
             return Err(Said::error(400, "invalid_request", words));
         }

@@ -40,13 +40,16 @@ impl Client {
                 .find(|(name, _)| name == channel.name());
             client(&found?.1)
         };
-        let built_in = || {
-            let found = BUILT_IN.iter().find(|(known, _, _)| *known == channel);
-            found.map(|(_, id, secret)| Self {
-                id: (*id).to_owned(),
-                secret: secret.map(Secret::new),
-            })
-        };
-        client(own).or_else(configured).or_else(built_in)
+        let published = || Self::published(channel);
+        client(own).or_else(configured).or_else(published)
+    }
+
+    /// The client that the vendor of a channel publishes.
+    pub fn published(channel: Channel) -> Option<Self> {
+        let found = BUILT_IN.iter().find(|(known, _, _)| *known == channel);
+        found.map(|(_, id, secret)| Self {
+            id: (*id).to_owned(),
+            secret: secret.map(Secret::new),
+        })
     }
 }

@@ -1,5 +1,6 @@
 //! Answers of token endpoints (RFC 6749, 5.1 and 5.2).
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
@@ -27,6 +28,15 @@ pub enum Refusal {
     Lost(String),
     /// A failure that may pass.
     Failed(Failure),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lost(word) => write!(f, "the vendor refuses ({word})"),
+            Self::Failed(failure) => f.write_str(&failure.message),
+        }
+    }
 }
 
 /// Codes of errors after which only a new login helps.
@@ -113,7 +123,7 @@ pub(super) fn code(json: &Value) -> Option<&str> {
 }
 
 /// A vendor's code, if it is one: letters, digits and underscores. Other texts might have secrets.
-fn word(code: &str) -> String {
+pub(super) fn word(code: &str) -> String {
     let is_word = code.len() <= WORD
         && code
             .bytes()

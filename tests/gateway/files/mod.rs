@@ -1,5 +1,6 @@
 //! Credential files: a gateway with a directory of them, the upstreams, and the vendors' authorization servers.
 
+mod channels;
 mod directory;
 mod refresh;
 mod refused;

@@ -39,7 +39,6 @@ pub const CODEX: Channel = Channel {
     base: "/backend-api/codex",
     model: "gpt-5.5",
 };
-
 pub const GEMINI_CLI: Channel = Channel {
     name: "gemini-cli",
     vendor: Vendor::Google,
@@ -49,7 +48,7 @@ pub const GEMINI_CLI: Channel = Channel {
 pub const ANTIGRAVITY: Channel = Channel {
     name: "antigravity",
     vendor: Vendor::Google,
-    base: "",
+    base: "/antigravity",
     model: "gemini-3-flash",
 };
 pub const KIMI: Channel = Channel {

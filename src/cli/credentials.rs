@@ -1,0 +1,302 @@
+//! `holdfast credentials` and `holdfast refresh`: the credentials of the configuration and of auth-dir.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use super::environment::Environment;
+use super::login::configuration;
+use super::output::{complain, print};
+use super::{exit, load};
+use crate::config::Config;
+use crate::credential;
+use crate::credential::file::{self, CredentialFile, FileKind, LARGEST};
+use crate::exchange::Waiter;
+use crate::provider::{Settings, Upstream, Variables};
+use crate::time;
+use crate::tokens::{FileState, TokenStore};
+
+/// A line of the list.
+struct Row {
+    /// The name of the file, or the id of a configured key.
+    id: String,
+    channel: String,
+    account: String,
+    plan: Option<String>,
+    expiry: Option<SystemTime>,
+    state: &'static str,
+    /// Why it is not `ok`.
+    detail: Option<String>,
+    source: String,
+}
+
+/// `holdfast credentials`.
+pub fn list(config: Option<PathBuf>, json: bool, environment: &Environment) -> ExitCode {
+    let config = match configuration(config, environment) {
+        Ok(config) => config,
+        Err(message) => return failed(&message),
+    };
+    let (files, mut rows) = match read(&config.auth_dir) {
+        Ok(found) => found,
+        Err(error) => {
+            let folder = config.auth_dir.display();
+            return failed(&format!("{folder}: cannot read the directory: {error}"));
+        }
+    };
+    let store = store(&config, &files, environment);
+    rows.extend(
+        store
+            .states(&files)
+            .into_iter()
+            .map(|state| of_file(state, &config)),
+    );
+    rows.sort_by(|a, b| a.id.cmp(&b.id));
+    rows.extend(configured(&config, environment));
+    print(&match json {
+        true => as_json(&rows),
+        false => as_text(&rows, &config, SystemTime::now()),
+    });
+    ExitCode::SUCCESS
+}
+
+/// `holdfast refresh`.
+pub fn refresh(config: Option<PathBuf>, name: &str, environment: &Environment) -> ExitCode {
+    let done = || -> Result<String, String> {
+        let config = configuration(config, environment)?;
+        // A path into the directory is as good as a name.
+        let name = match Path::new(name).strip_prefix(&config.auth_dir) {
+            Ok(rest) => rest.to_string_lossy().into_owned(),
+            Err(_) => name.to_owned(),
+        };
+        let (files, _) = read(&config.auth_dir).map_err(|error| error.to_string())?;
+        let is_there = files.iter().any(|file| *file.name == *name);
+        if !is_there {
+            let folder = config.auth_dir.display();
+            return Err(format!("{folder} has no credential file {name}"));
+        }
+        let store = store(&config, &files, environment);
+        store
+            .renew(&name, &Waiter::alone())
+            .map_err(|failure| format!("{name}: {}", failure.message))?;
+        let (files, _) = read(&config.auth_dir).map_err(|error| error.to_string())?;
+        let file = files.iter().find(|file| *file.name == *name);
+        let expiry = file.and_then(|file| file.tokens.expiry).map(moment);
+        Ok(match expiry {
+            Some(expiry) => format!("Renewed {name}; it expires at {expiry}\n"),
+            None => format!("Renewed {name}\n"),
+        })
+    };
+    match done() {
+        Ok(text) => {
+            print(&text);
+            ExitCode::SUCCESS
+        }
+        Err(message) => failed(&message),
+    }
+}
+
+fn failed(message: &str) -> ExitCode {
+    complain(format_args!("holdfast: {message}"));
+    ExitCode::from(exit::INPUT)
+}
+
+fn store(config: &Config, files: &[CredentialFile], environment: &Environment) -> Arc<TokenStore> {
+    let upstream = Upstream::new(Settings {
+        variables: Variables::new(environment.lookup()),
+        ..Settings::default()
+    });
+    upstream.trust(config.ca_file.as_deref());
+    let store = Arc::new(TokenStore::new(Arc::new(upstream), config));
+    store.apply(&config.auth_dir, files);
+    store
+}
+
+/// The credential files of the directory, and rows for files that are none.
+fn read(folder: &Path) -> std::io::Result<(Vec<CredentialFile>, Vec<Row>)> {
+    let (mut files, mut rows) = (Vec::new(), Vec::new());
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((files, rows)),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let is_json = path
+            .extension()
+            .is_some_and(|end| end.eq_ignore_ascii_case("json"));
+        let name = path.file_name().and_then(|name| name.to_str());
+        let (Some(name), Ok(metadata)) = (name, fs::metadata(&path)) else {
+            continue;
+        };
+        if !is_json || !metadata.is_file() {
+            continue;
+        }
+        let read = match metadata.len() > LARGEST {
+            true => Err("is larger than 1 MiB".to_owned()),
+            false => fs::read(&path)
+                .map_err(|error| error.to_string())
+                .and_then(|content| file::read(name, &content).map_err(|why| why.to_string())),
+        };
+        match read {
+            Ok(file) => files.push(file),
+            Err(why) => rows.push(Row {
+                id: name.to_owned(),
+                channel: String::new(),
+                account: String::new(),
+                plan: None,
+                expiry: None,
+                state: "unreadable",
+                detail: Some(why),
+                source: path.display().to_string(),
+            }),
+        }
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok((files, rows))
+}
+
+fn of_file(state: FileState, config: &Config) -> Row {
+    let channel = match &state.kind {
+        FileKind::Known(channel) => channel.name().to_owned(),
+        FileKind::Other(kind) => kind.clone(),
+    };
+    let name = state.condition.name();
+    let detail = state.condition.to_string();
+    Row {
+        source: config.auth_dir.join(&*state.name).display().to_string(),
+        id: state.name.to_string(),
+        channel,
+        account: state.email.unwrap_or(state.label),
+        plan: state.plan,
+        expiry: state.expiry,
+        state: name,
+        detail: (detail != name).then_some(detail),
+    }
+}
+
+fn configured(config: &Config, environment: &Environment) -> Vec<Row> {
+    let (credentials, _) = credential::with_listings(config, &load::listings(environment));
+    let row = |credential: &credential::Credential| Row {
+        id: credential.id.clone(),
+        channel: credential.provider.key().to_owned(),
+        account: credential.account(),
+        plan: None,
+        expiry: None,
+        state: "ok",
+        detail: None,
+        source: credential.section().into_owned(),
+    };
+    let keys = credentials.iter().filter(|one| one.account.is_none());
+    keys.map(row).collect()
+}
+
+fn as_json(rows: &[Row]) -> String {
+    let row = |row: &Row| {
+        json!({
+            "id": row.id,
+            "channel": row.channel,
+            "account": row.account,
+            "plan": row.plan,
+            "expiry": row.expiry.map(moment),
+            "state": row.state,
+            "detail": row.detail,
+            "source": row.source,
+        })
+    };
+    let rows: Vec<Value> = rows.iter().map(row).collect();
+    format!("{:#}\n", Value::Array(rows))
+}
+
+fn as_text(rows: &[Row], config: &Config, now: SystemTime) -> String {
+    if rows.is_empty() {
+        return format!(
+            "No credentials: the configuration has no keys, and {} no credential files.\nSign in with `holdfast \
+             login`, or copy the login of another program with `holdfast import`.\n",
+            config.auth_dir.display()
+        );
+    }
+    let shown = |text: &str| match text {
+        "" => "-".to_owned(),
+        // Files may have anything.
+        text => text.chars().filter(|c| !c.is_control()).collect(),
+    };
+    let head = ["ID", "CHANNEL", "ACCOUNT", "PLAN", "EXPIRY", "STATE"];
+    let mut table = vec![head.map(str::to_owned)];
+    table.extend(rows.iter().map(|row| {
+        let expiry = row.expiry.map(|expiry| left(expiry, now));
+        let state = match &row.detail {
+            Some(detail) => format!("{}: {}", row.state, shown(detail)),
+            None => row.state.to_owned(),
+        };
+        [
+            shown(&row.id),
+            shown(&row.channel),
+            shown(&row.account),
+            shown(row.plan.as_deref().unwrap_or_default()),
+            shown(&expiry.unwrap_or_default()),
+            state,
+        ]
+    }));
+    let mut text = String::new();
+    for line in &table {
+        let mut out = String::new();
+        for (column, cell) in line.iter().enumerate() {
+            let widths = table.iter().filter_map(|line| line.get(column));
+            let width = widths.map(|cell| cell.chars().count()).max().unwrap_or(0);
+            // Writing into memory does not fail.
+            let _ = write!(out, "{cell:width$}  ");
+        }
+        let _ = writeln!(text, "{}", out.trim_end());
+    }
+    text + "\nStates are those of the files; cooldowns are known to the running gateway only.\n"
+}
+
+/// How far away a moment is, in the largest unit.
+fn left(expiry: SystemTime, now: SystemTime) -> String {
+    let (duration, is_over) = match expiry.duration_since(now) {
+        Ok(left) => (left, false),
+        Err(error) => (error.duration(), true),
+    };
+    let seconds = duration.as_secs();
+    let amount = match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7199 => format!("{} min", seconds / 60),
+        7200..=172_799 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    };
+    match is_over {
+        true => format!("{amount} ago"),
+        false => format!("in {amount}"),
+    }
+}
+
+fn moment(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+    time::unix_to_rfc3339(seconds).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn expiries_are_told_in_the_largest_unit() {
+        let now = UNIX_EPOCH + Duration::from_secs(1_000_000);
+        for (seconds, expected) in [
+            (5, "in 5 s"),
+            (600, "in 10 min"),
+            (7200, "in 2 h"),
+            (864_000, "in 10 d"),
+        ] {
+            assert_eq!(left(now + Duration::from_secs(seconds), now), expected);
+        }
+        assert_eq!(left(now - Duration::from_secs(60), now), "60 s ago");
+    }
+}
