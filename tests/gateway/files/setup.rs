@@ -104,6 +104,11 @@ impl Files {
         }
     }
 
+    /// Adds to the configuration of the next start.
+    pub fn configure(&mut self, extra: &str) {
+        self.extra.push_str(extra);
+    }
+
     pub fn start(&mut self) {
         let text = format!(
             "host: 127.0.0.1\nport: 0\napi-keys: [{KEY}]\nauth-dir: {}\nrouting: {{session-affinity: true}}\n{}\n",
