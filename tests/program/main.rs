@@ -20,6 +20,8 @@ mod flags;
 mod golden;
 mod harness;
 mod identify;
+#[cfg(feature = "demo")]
+mod killed;
 mod listening;
 #[cfg(feature = "demo")]
 mod logged;

@@ -166,6 +166,11 @@ impl Authorization {
         self.shared.grants.lock().bearer(token)
     }
 
+    /// Whether a refresh token can be used.
+    pub fn accepts(&self, refresh: &str) -> bool {
+        self.shared.grants.lock().accepts(refresh)
+    }
+
     /// For [`Upstreams::require_tokens`](crate::demo::Upstreams::require_tokens).
     pub fn tokenry(&self) -> Tokenry {
         Tokenry(Arc::clone(&self.shared))
