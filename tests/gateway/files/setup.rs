@@ -48,7 +48,7 @@ pub const GEMINI_CLI: Channel = Channel {
 pub const ANTIGRAVITY: Channel = Channel {
     name: "antigravity",
     vendor: Vendor::Google,
-    base: "",
+    base: "/antigravity",
     model: "gemini-3-flash",
 };
 pub const KIMI: Channel = Channel {
@@ -102,6 +102,11 @@ impl Files {
             gateway: None,
             extra: extra.to_owned(),
         }
+    }
+
+    /// Adds to the configuration of the next start.
+    pub fn configure(&mut self, extra: &str) {
+        self.extra.push_str(extra);
     }
 
     pub fn start(&mut self) {
