@@ -20,9 +20,13 @@ mod flags;
 mod golden;
 mod harness;
 mod identify;
+#[cfg(feature = "demo")]
+mod import;
 mod listening;
 #[cfg(feature = "demo")]
 mod logged;
+#[cfg(feature = "demo")]
+mod login;
 #[cfg(feature = "demo")]
 mod logs;
 mod manager;
@@ -33,3 +37,5 @@ mod reload_under_load;
 mod serve;
 mod try_out;
 mod unread;
+#[cfg(feature = "demo")]
+mod vendor;

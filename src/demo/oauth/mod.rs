@@ -11,6 +11,7 @@ mod consent;
 mod exchange;
 mod grants;
 mod iflow;
+mod projects;
 mod record;
 mod script;
 mod token;
@@ -166,6 +167,16 @@ impl Authorization {
         self.shared.grants.lock().bearer(token)
     }
 
+    /// Whether the API of Code Assist was enabled for a Google Cloud project.
+    pub fn has_enabled(&self, project: &str) -> bool {
+        self.shared.grants.lock().enabled.contains(project)
+    }
+
+    /// All codes, tokens and keys that were issued, or what is unique in them.
+    pub fn secrets(&self) -> Vec<String> {
+        self.shared.grants.lock().secrets.clone()
+    }
+
     /// For [`Upstreams::require_tokens`](crate::demo::Upstreams::require_tokens).
     pub fn tokenry(&self) -> Tokenry {
         Tokenry(Arc::clone(&self.shared))
@@ -274,7 +285,8 @@ fn answer(asked: &Asked, shared: &Shared) -> Said {
         }
         ("GET", "/api/oauth/getUserInfo") => iflow::user_info(asked, &mut grants),
         ("GET" | "POST", "/api/openapi/apikey") => iflow::api_key(asked, &mut grants),
-        _ => Said::page(404, "There is no such page."),
+        _ => projects::answer(asked, &mut grants)
+            .unwrap_or_else(|| Said::page(404, "There is no such page.")),
     }
 }
 
