@@ -7,6 +7,8 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use serde::de::IgnoredAny;
+
 use super::access_log::Access;
 use super::forwarded;
 use super::inbound::Inbound;
@@ -121,7 +123,11 @@ impl Services {
 
 /// The model of a request, and where the request is in its envelope. Requests for counting have the model inside.
 fn opened(body: &[u8], method: GeminiMethod) -> Result<(String, Span), Box<Problem>> {
-    let members = json::members(body).map_err(Problem::malformed_json)?;
+    let members =
+        json::members(body).map_err(|why| match serde_json::from_slice::<IgnoredAny>(body) {
+            Ok(_) => Problem::invalid_request("Invalid request: the body is not a JSON object"),
+            Err(_) => Problem::malformed_json(why),
+        })?;
     let named = |members: &[Member<'_>], name: &str| {
         let member = members.iter().find(|member| member.key == name)?;
         Some(member.value)

@@ -451,10 +451,10 @@ fn a_missing_project_is_found_once() {
 #[test]
 fn models_are_those_of_the_account() {
     for channel in [GEMINI_CLI, ANTIGRAVITY] {
-        let mut files = prepared(channel, "model-discovery: true");
+        let mut files = prepared(channel, "");
         let list = vec!["gemini-9-demo".to_owned()];
         files.upstreams.list(EMAIL, Listing::Models(list));
-        files.start();
+        files.start_with_lists();
         wait_until("the list", || {
             let key = [("Authorization", "Bearer client-key")];
             let mut client = Client::connect(files.gateway().address());

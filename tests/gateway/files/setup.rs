@@ -109,14 +109,23 @@ impl Files {
         self.extra.push_str(extra);
     }
 
+    /// Starts a gateway that fetches lists of models.
+    pub fn start_with_lists(&mut self) {
+        self.start_as(|gateway| gateway.with_model_lists(None));
+    }
+
     pub fn start(&mut self) {
+        self.start_as(|gateway| gateway);
+    }
+
+    fn start_as(&mut self, change: impl FnOnce(Gateway) -> Gateway) {
         let text = format!(
             "host: 127.0.0.1\nport: 0\napi-keys: [{KEY}]\nauth-dir: {}\nrouting: {{session-affinity: true}}\n{}\n",
             self.folder.display(),
             self.extra
         );
         let gateway = Gateway::new(parse(&text)).with_credential_files();
-        self.gateway = Some(gateway.run().unwrap());
+        self.gateway = Some(change(gateway).run().unwrap());
     }
 
     pub fn gateway(&self) -> &Running {
