@@ -254,6 +254,6 @@ fn rules_about_errors_that_cannot_match_are_skipped() {
     );
     assert_eq!(rules, ["429 [\"b\"] ContinueAndCooldown"]);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    let expected = "request-scoped-errors[0].match-regexr[0] is not a regular expression: skipped";
+    let expected = "request-scoped-errors[0].match-regexr[0] is not a regular expression that can be used: skipped";
     assert!(warnings[0].ends_with(expected), "{warnings:?}");
 }

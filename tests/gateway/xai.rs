@@ -148,3 +148,19 @@ fn only_models_with_levels_get_an_effort() {
     }
     setup.stop();
 }
+
+#[test]
+fn conversations_are_kept_here() {
+    let setup = setup();
+    let body = json!({"model": "grok-4.6", "input": "the first words"});
+    let first = responses(&setup, &body);
+    assert_eq!(first.status(), 200, "{}", first.text());
+    let body = json!({"model": "grok-4.6", "input": "more",
+        "previous_response_id": first.json()["id"]});
+    let answer = responses(&setup, &body);
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    let sent = sent(&setup);
+    assert_eq!(sent.get("previous_response_id"), None);
+    assert!(sent["input"].to_string().contains("the first words"));
+    setup.stop();
+}

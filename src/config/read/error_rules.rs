@@ -42,7 +42,7 @@ fn pattern(item: &Field<'_>) -> Option<Pattern> {
     let text = item.filled()?;
     let pattern = Pattern::parse(&text);
     if pattern.is_none() {
-        item.warn("is not a regular expression: skipped");
+        item.warn("is not a regular expression that can be used: skipped");
     }
     pattern
 }

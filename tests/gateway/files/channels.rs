@@ -151,7 +151,8 @@ fn tokens_are_estimated_where_kimi_does_not_count() {
 
 #[test]
 fn other_accounts_serve_what_one_cannot() {
-    let rows: [(Channel, u16, &[(&str, &str)], Value); 6] = [
+    type Headers = &'static [(&'static str, &'static str)];
+    let rows: [(Channel, u16, Headers, Value); 6] = [
         (
             CLAUDE,
             429,

@@ -111,21 +111,26 @@ impl Files {
 
     /// Starts a gateway that fetches lists of models.
     pub fn start_with_lists(&mut self) {
-        self.start_as(|gateway| gateway.with_model_lists(None));
+        let gateway = self.prepared().with_model_lists(None);
+        self.gateway = Some(gateway.run().unwrap());
     }
 
     pub fn start(&mut self) {
-        self.start_as(|gateway| gateway);
+        self.gateway = Some(self.another());
     }
 
-    fn start_as(&mut self, change: impl FnOnce(Gateway) -> Gateway) {
+    /// Another gateway with the same directory.
+    pub fn another(&self) -> Running {
+        self.prepared().run().unwrap()
+    }
+
+    fn prepared(&self) -> Gateway {
         let text = format!(
             "host: 127.0.0.1\nport: 0\napi-keys: [{KEY}]\nauth-dir: {}\nrouting: {{session-affinity: true}}\n{}\n",
             self.folder.display(),
             self.extra
         );
-        let gateway = Gateway::new(parse(&text)).with_credential_files();
-        self.gateway = Some(change(gateway).run().unwrap());
+        Gateway::new(parse(&text)).with_credential_files()
     }
 
     pub fn gateway(&self) -> &Running {
