@@ -79,8 +79,7 @@ impl Services {
         if let Err(error) = inbound.decode(self.body_limit, &self.budget) {
             return refused(&error.problem(), out);
         }
-        let path = inbound.target.rsplit_once("/v1internal:");
-        let path = path.map_or("", |(_, path)| path).to_owned();
+        let path = forwarded_path(&inbound.target);
         let waiter = match &inbound.client {
             Some(client) => Waiter::of(Rc::clone(client)),
             None => Waiter::alone(),
@@ -118,6 +117,19 @@ impl Services {
                 error.reply(Dialect::Gemini).with_id(access.id).write(out)
             }
         }
+    }
+}
+
+/// The method and the query of a target, without a key of the client's.
+fn forwarded_path(target: &str) -> String {
+    let path = target.split_once("/v1internal:");
+    let path = path.map_or("", |(_, path)| path);
+    let (method, query) = path.split_once('?').unwrap_or((path, ""));
+    let is_key = |pair: &&str| pair.starts_with("key=") || pair.starts_with("auth_token=");
+    let query: Vec<&str> = query.split('&').filter(|pair| !is_key(pair)).collect();
+    match query.join("&").as_str() {
+        "" => method.to_owned(),
+        query => format!("{method}?{query}"),
     }
 }
 
@@ -174,6 +186,22 @@ fn is_local(peer: SocketAddr, headers: &Headers) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_are_not_passed_on() {
+        for (target, expected) in [
+            ("/v1internal:a", "a"),
+            ("/v1internal:a?", "a"),
+            ("/v1internal:a?key=k", "a"),
+            (
+                "/v1internal:a?x=1&key=k&y=/v1internal:b&auth_token=t",
+                "a?x=1&y=/v1internal:b",
+            ),
+            ("http://127.0.0.1:1/v1internal:a?x", "a?x"),
+        ] {
+            assert_eq!(forwarded_path(target), expected, "{target}");
+        }
+    }
 
     #[test]
     fn requests_are_taken_out_of_their_envelope() {

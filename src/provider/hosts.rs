@@ -55,7 +55,7 @@ fn next(failure: &Failure, pass: u32) -> Next {
         Next::Host(Some(time.min(Duration::from_secs(most))))
     };
     match (failure.kind, failure.status) {
-        (FailureKind::Connect | FailureKind::Timeout | FailureKind::Broken, _) => Next::Host(None),
+        (FailureKind::Connect | FailureKind::Broken, _) => Next::Host(None),
         (FailureKind::Status, Some(429)) => match failure.antigravity_limit() {
             AntigravityLimit::Short(delay) if delay < SHORT => Next::Pass(delay + MARGIN),
             AntigravityLimit::Short(_) | AntigravityLimit::Exhausted(_) => Next::Host(None),
@@ -118,6 +118,8 @@ mod tests {
             (status(401, "{}"), "a", vec![]),
             (Failure::new(FailureKind::Connect, "x"), "abc", vec![]),
             (Failure::new(FailureKind::Broken, "x"), "abc", vec![]),
+            // It has taken long enough.
+            (Failure::new(FailureKind::Timeout, "x"), "a", vec![]),
             (Failure::new(FailureKind::ClientGone, "x"), "a", vec![]),
             (Failure::request("x"), "a", vec![]),
         ] {
