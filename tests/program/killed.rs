@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use holdfast::unversioned::demo::{Authorization, Bearer, Person, Upstreams, Vendor};
+use holdfast::unversioned::demo::{Authorization, Person, Upstreams, Vendor};
 use serde_json::{Value, json};
 
 use crate::harness::{Folder, Program, call, command};
@@ -38,7 +38,8 @@ fn login(folder: &Path, authorization: &Authorization, upstreams: &Upstreams, ac
 }
 
 /// Sends requests until `count` more renewals have begun. Each finds a token that has just been revoked.
-fn renew(address: std::net::SocketAddr, authorization: &Authorization, count: usize) {
+fn renew(program: &Program, authorization: &Authorization, count: usize) {
+    let address = program.address();
     let begun = authorization.calls().len();
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -60,7 +61,7 @@ fn renew(address: std::net::SocketAddr, authorization: &Authorization, count: us
                         "client-key",
                         &body.to_string(),
                     );
-                    assert_eq!(status, 200, "{answer}");
+                    assert_eq!(status, 200, "{answer}\n{}", program.printed());
                 }
             });
         }
@@ -85,12 +86,15 @@ fn a_kill_leaves_every_file_whole_and_as_new_as_its_use() {
             accounts.display()
         ),
     );
-    let mut lost = 0;
     for kill in 0..KILLS {
+        upstreams.clear_records();
+        let before: Vec<String> = (0..ACCOUNTS)
+            .map(|account| access(&accounts, account))
+            .collect();
         let mut call = command(&["--config", config.to_str().unwrap(), "--local-model"]);
         let program = Program::spawn(&mut call);
         let address = program.address();
-        renew(address, &authorization, RENEWALS - 1);
+        renew(&program, &authorization, RENEWALS - 1);
         // The last renewal of each account is under way when the program is killed.
         thread::scope(|scope| {
             for account in 0..ACCOUNTS {
@@ -122,26 +126,53 @@ fn a_kill_leaves_every_file_whole_and_as_new_as_its_use() {
             }
             drop(program);
         });
-        for account in 0..ACCOUNTS {
-            let path = accounts.join(format!("{account}.json"));
-            let content = fs::read_to_string(&path).unwrap();
-            let content: Value = serde_json::from_str(&content)
-                .unwrap_or_else(|error| panic!("kill {kill}: {error} in {content:?}"));
-            assert_eq!(content["prefix"], format!("account-{account}"));
-            let access = content["access_token"].as_str().unwrap();
-            let is_known = matches!(
-                authorization.bearer(access),
-                Some(Bearer::Valid(_) | Bearer::Revoked(_) | Bearer::Expired(_))
-            );
-            assert!(is_known, "kill {kill}: {access} was never issued");
-            // Tokens whose answer was on its way are lost with the process; nobody can have used them.
-            let refresh = content["refresh_token"].as_str().unwrap();
-            if !authorization.accepts(refresh) {
-                lost += 1;
+        for (account, before) in before.iter().enumerate() {
+            let access = access(&accounts, account);
+            let used = used(&upstreams, account);
+            let is_newest = match used.iter().position(|token| *token == access) {
+                Some(place) => place + 1 == used.len(),
+                // It was never used, so it is the newest one or that of the beginning.
+                None => access != *before || used.is_empty(),
+            };
+            assert!(is_newest, "kill {kill}: {access} of {used:?}");
+            // New tokens that were on their way are lost with the process. Nobody has used them.
+            let content = read(&accounts, account);
+            if !authorization.accepts(content["refresh_token"].as_str().unwrap()) {
                 login(&accounts, &authorization, &upstreams, account);
             }
         }
     }
     assert!(authorization.calls().len() >= KILLS * (RENEWALS - 1));
-    assert!(lost <= KILLS * ACCOUNTS / 2, "{lost} logins were lost");
+}
+
+fn read(accounts: &Path, account: usize) -> Value {
+    let content = fs::read_to_string(accounts.join(format!("{account}.json"))).unwrap();
+    let content: Value =
+        serde_json::from_str(&content).unwrap_or_else(|error| panic!("{error} in {content:?}"));
+    assert_eq!(content["prefix"], format!("account-{account}"));
+    content
+}
+
+/// The access token in a file.
+fn access(accounts: &Path, account: usize) -> String {
+    let content = read(accounts, account);
+    content["access_token"].as_str().unwrap().to_owned()
+}
+
+/// The access tokens that the upstream got for an account, in the order of their first use.
+fn used(upstreams: &Upstreams, account: usize) -> Vec<String> {
+    let mut used: Vec<String> = Vec::new();
+    for record in upstreams.records() {
+        let authorization = record
+            .headers
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+        let token = authorization.and_then(|(_, value)| value.strip_prefix("Bearer "));
+        if let Some(token) = token.filter(|token| {
+            record.key == email(account) && !used.iter().any(|known| known == token)
+        }) {
+            used.push(token.to_owned());
+        }
+    }
+    used
 }

@@ -21,10 +21,14 @@ mod golden;
 mod harness;
 mod identify;
 #[cfg(feature = "demo")]
+mod import;
+#[cfg(feature = "demo")]
 mod killed;
 mod listening;
 #[cfg(feature = "demo")]
 mod logged;
+#[cfg(feature = "demo")]
+mod login;
 #[cfg(feature = "demo")]
 mod logs;
 mod manager;
@@ -35,3 +39,5 @@ mod reload_under_load;
 mod serve;
 mod try_out;
 mod unread;
+#[cfg(feature = "demo")]
+mod vendor;

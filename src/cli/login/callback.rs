@@ -21,7 +21,8 @@ const MOST_TOLD: usize = 3;
 /// What can happen meanwhile.
 pub enum Event {
     Browser(tiny_http::Request),
-    Line(String),
+    /// A line of standard input; `None` at its end.
+    Line(Option<String>),
 }
 
 /// Where events come from.
@@ -99,8 +100,8 @@ pub fn code(
         };
         let (callback, request) = match event {
             Event::Browser(request) => (Callback::parse(request.url()), Some(request)),
-            Event::Line(line) if line.trim().is_empty() => continue,
-            Event::Line(line) => (Callback::parse(&line), None),
+            Event::Line(Some(line)) if !line.trim().is_empty() => (Callback::parse(&line), None),
+            Event::Line(_) => continue,
         };
         let is_pasted = request.is_none();
         let found = callback.code(sign_in.state());

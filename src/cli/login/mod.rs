@@ -4,6 +4,7 @@ mod browser;
 mod callback;
 mod device;
 mod listener;
+mod project;
 mod terminal;
 
 use std::path::PathBuf;
@@ -117,7 +118,12 @@ fn sign_in(
             let (sign_in, code) = callback::code(service, &wish, &mut events, &mut terminal)?;
             terminal.say("The browser is back. Asking for the tokens.");
             let login = sign_in.finish(service, &code, SystemTime::now());
-            login.map_err(|why| why.to_string())
+            let mut login = login.map_err(|why| why.to_string())?;
+            if matches!(login.channel, Channel::GeminiCli | Channel::Antigravity) {
+                let wanted = wanted.project.as_deref();
+                project::set_up(service, &mut login, wanted, &mut events, &mut terminal)?;
+            }
+            Ok(login)
         }
     }
 }

@@ -58,15 +58,19 @@ impl Terminal {
     }
 }
 
-/// Sends each line of standard input, until it ends or the receiver is gone.
-pub fn send_lines<T: Send + 'static>(to: Sender<T>, event: impl Fn(String) -> T + Send + 'static) {
+/// Sends each line of standard input, then `None`, until the receiver is gone.
+pub fn send_lines<T: Send + 'static>(
+    to: Sender<T>,
+    event: impl Fn(Option<String>) -> T + Send + 'static,
+) {
     // It ends with the process: a read of a terminal cannot be interrupted.
     thread::spawn(move || {
         for line in io::stdin().lock().lines() {
-            let is_wanted = line.is_ok_and(|line| to.send(event(line)).is_ok());
+            let is_wanted = line.is_ok_and(|line| to.send(event(Some(line))).is_ok());
             if !is_wanted {
-                return;
+                break;
             }
         }
+        let _ = to.send(event(None));
     });
 }

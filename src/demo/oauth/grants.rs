@@ -1,6 +1,6 @@
 //! What has been issued: codes, tokens, devices.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -22,10 +22,14 @@ pub struct Grants {
     pub service_accounts: HashMap<String, Vec<u8>>,
     /// Who is signed in to a vendor's pages, by the value of its cookie.
     pub cookies: HashMap<String, Person>,
+    /// Projects for which the API of Code Assist is enabled.
+    pub enabled: HashSet<String>,
     pub codes: HashMap<String, Code>,
     pub devices: HashMap<String, Device>,
     access: HashMap<String, Access>,
     refresh: HashMap<String, Refresh>,
+    /// All that nobody else may see.
+    pub secrets: Vec<String>,
     issued: u64,
 }
 
@@ -117,7 +121,9 @@ impl Grants {
         self.issued += 1;
         let hash = digest(&SHA256, &self.issued.to_be_bytes());
         let hash = URL_SAFE_NO_PAD.encode(hash);
-        format!("{}x{}", self.issued, &hash[..24])
+        let unique = format!("{}x{}", self.issued, &hash[..24]);
+        self.secrets.push(unique.clone());
+        unique
     }
 
     pub fn issue(
@@ -147,6 +153,8 @@ impl Grants {
             lifetime,
         };
         self.allow(&tokens.access, person, lifetime);
+        self.secrets.push(tokens.access.clone());
+        self.secrets.push(tokens.id_token.clone());
         self.refresh.insert(
             tokens.refresh.clone(),
             Refresh {

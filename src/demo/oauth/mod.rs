@@ -11,6 +11,7 @@ mod consent;
 mod exchange;
 mod grants;
 mod iflow;
+mod projects;
 mod record;
 mod script;
 mod token;
@@ -171,6 +172,16 @@ impl Authorization {
         self.shared.grants.lock().accepts(refresh)
     }
 
+    /// Whether the API of Code Assist was enabled for a Google Cloud project.
+    pub fn has_enabled(&self, project: &str) -> bool {
+        self.shared.grants.lock().enabled.contains(project)
+    }
+
+    /// All codes, tokens and keys that were issued, or what is unique in them.
+    pub fn secrets(&self) -> Vec<String> {
+        self.shared.grants.lock().secrets.clone()
+    }
+
     /// For [`Upstreams::require_tokens`](crate::demo::Upstreams::require_tokens).
     pub fn tokenry(&self) -> Tokenry {
         Tokenry(Arc::clone(&self.shared))
@@ -279,7 +290,8 @@ fn answer(asked: &Asked, shared: &Shared) -> Said {
         }
         ("GET", "/api/oauth/getUserInfo") => iflow::user_info(asked, &mut grants),
         ("GET" | "POST", "/api/openapi/apikey") => iflow::api_key(asked, &mut grants),
-        _ => Said::page(404, "There is no such page."),
+        _ => projects::answer(asked, &mut grants)
+            .unwrap_or_else(|| Said::page(404, "There is no such page.")),
     }
 }
 

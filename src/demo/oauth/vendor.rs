@@ -21,6 +21,8 @@ pub struct Person {
     /// The vendor's id of it.
     pub id: String,
     pub plan: String,
+    /// Google Cloud projects.
+    pub projects: Vec<String>,
 }
 
 impl Person {
@@ -30,6 +32,7 @@ impl Person {
             email: email.to_owned(),
             id: format!("id-{}", email.replace(['@', '.'], "-")),
             plan: "plus".to_owned(),
+            projects: Vec::new(),
         }
     }
 }

@@ -16,6 +16,8 @@ use crate::failure::Headers;
 /// When a token expires if nobody says.
 const USUAL_LIFETIME: Duration = Duration::from_secs(3600);
 
+const PROJECTS: &str = "https://cloudresourcemanager.googleapis.com/v1/projects";
+
 /// The login that the tokens are.
 pub fn login(
     service: &Service<'_>,
@@ -75,11 +77,28 @@ pub fn login(
     }
 }
 
-fn google(service: &Service<'_>, access: &Secret) -> Result<Option<String>, Refusal> {
+fn bearer(access: &Secret) -> Headers {
     let mut headers = Headers::default();
     headers.set_secret(AUTHORIZATION, format!("Bearer {}", access.reveal()));
+    headers
+}
+
+/// The Google Cloud projects of an account.
+///
+/// # Errors
+/// [`Refusal`] when they cannot be listed.
+pub fn projects(service: &Service<'_>, access: &Secret) -> Result<Vec<String>, Refusal> {
+    let url = service.endpoints.at(PROJECTS);
+    let json = json_of(&service.get(&url, bearer(access))?, "the projects")?;
+    let projects = json.get("projects").and_then(Value::as_array);
+    let ids = projects.into_iter().flatten();
+    let ids = ids.filter_map(|project| project.get("projectId")?.as_str());
+    Ok(ids.map(str::to_owned).collect())
+}
+
+fn google(service: &Service<'_>, access: &Secret) -> Result<Option<String>, Refusal> {
     let url = service.endpoints.account().unwrap_or_default();
-    let json = json_of(&service.get(&url, headers)?, "the account")?;
+    let json = json_of(&service.get(&url, bearer(access))?, "the account")?;
     let email = json.get("email").and_then(Value::as_str);
     Ok(email.filter(|email| !email.is_empty()).map(str::to_owned))
 }

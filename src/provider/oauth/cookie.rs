@@ -10,6 +10,8 @@ use crate::credential::file::moment;
 use crate::credential::{Channel, Login};
 use crate::failure::Headers;
 
+const NOT_ACCEPTED: &str = "the vendor does not accept the cookie";
+
 /// The part of the browser's cookies that counts.
 pub fn session(pasted: &str) -> Option<Secret> {
     let pasted = pasted.trim();
@@ -37,7 +39,11 @@ pub fn login(service: &Service<'_>, session: &Secret) -> Result<Login, Refusal> 
         headers.set_secret(COOKIE, session.reveal().to_owned());
         headers
     };
-    let known = data(&json_of(&service.get(&url, headers())?, "the account")?)?;
+    let known = service.get(&url, headers())?;
+    if matches!(known.status, 401 | 403) {
+        return Err(failed(NOT_ACCEPTED));
+    }
+    let known = data(&json_of(&known, "the account")?)?;
     let name = text(&known, "name").ok_or_else(|| failed("the vendor names no account"))?;
     let body = json_body(&json!({ "name": name }));
     let renewed = json_of(&service.post(&url, body, headers())?, "a key")?;
@@ -54,8 +60,7 @@ pub fn login(service: &Service<'_>, session: &Secret) -> Result<Login, Refusal> 
 fn data(json: &Value) -> Result<Value, Refusal> {
     let is_fine = json.get("success").and_then(Value::as_bool) == Some(true);
     let data = json.get("data").filter(|data| is_fine && data.is_object());
-    data.cloned()
-        .ok_or_else(|| failed("the vendor does not accept the cookie"))
+    data.cloned().ok_or_else(|| failed(NOT_ACCEPTED))
 }
 
 fn text(data: &Value, name: &str) -> Option<String> {

@@ -5,6 +5,18 @@ use http::Uri;
 use crate::config::Config;
 use crate::credential::Channel;
 
+/// The domains of the vendors' endpoints.
+const VENDORS: &[&str] = &[
+    "anthropic.com",
+    "claude.ai",
+    "claude.com",
+    "google.com",
+    "googleapis.com",
+    "iflow.cn",
+    "kimi.com",
+    "openai.com",
+];
+
 /// The endpoints of one channel. They are the vendor's, or all at the origin of a configured token endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoints {
@@ -80,9 +92,15 @@ impl Endpoints {
         (self.channel == Channel::Iflow).then(|| self.at(vendors))
     }
 
+    /// The origin of the configured token endpoint, if it is none of a vendor's.
+    pub fn moved(&self) -> Option<String> {
+        let token = self.token.as_deref().filter(|token| !is_vendors(token));
+        token.and_then(origin)
+    }
+
     /// A vendor's address, at the configured origin if there is one.
     pub fn at(&self, vendors: &str) -> String {
-        let origin = self.token.as_deref().and_then(origin);
+        let origin = self.moved();
         let path = vendors
             .parse::<Uri>()
             .ok()
@@ -106,6 +124,17 @@ fn vendors_token(channel: Channel) -> &'static str {
     }
 }
 
+/// Whether a URL is at a vendor's. Its other endpoints are elsewhere there.
+fn is_vendors(url: &str) -> bool {
+    let uri = url.parse::<Uri>().unwrap_or_default();
+    let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+    let is_below = |domain: &&str| {
+        let rest = host.strip_suffix(*domain);
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    VENDORS.iter().any(|domain| is_below(domain))
+}
+
 fn origin(url: &str) -> Option<String> {
     let uri = url.parse::<Uri>().ok()?;
     Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
@@ -127,6 +156,26 @@ mod tests {
         let google = Endpoints::of(Channel::GeminiCli, Some("https://own.example/t"), &config);
         let account = "https://own.example/oauth2/v1/userinfo?alt=json";
         assert_eq!(google.account().as_deref(), Some(account));
+    }
+
+    #[test]
+    fn another_token_endpoint_of_the_vendor_moves_nothing_else() {
+        let config = config::load("{}", "c.yaml").config.unwrap();
+        for (channel, token) in [
+            (Channel::Claude, "https://api.anthropic.com/v1/oauth/token"),
+            (
+                Channel::GeminiCli,
+                "https://accounts.google.com/o/oauth2/token",
+            ),
+        ] {
+            let endpoints = Endpoints::of(channel, Some(token), &config);
+            let usual = Endpoints::of(channel, None, &config);
+            assert_eq!(endpoints.token(), token);
+            assert_eq!(endpoints.authorization(), usual.authorization());
+        }
+        let own = Endpoints::of(Channel::Claude, Some("https://notclaude.ai/t"), &config);
+        let page = "https://notclaude.ai/oauth/authorize";
+        assert_eq!(own.authorization().as_deref(), Some(page));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod refresh;
 mod service;
 mod token;
 
+pub use account::projects;
 pub use callback::{BadCallback, Callback};
 pub use client::{BUILT_IN, Client};
 pub use code::{SignIn, callback, has_fixed_port};

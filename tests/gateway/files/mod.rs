@@ -2,6 +2,7 @@
 
 mod channels;
 mod directory;
+mod google;
 mod refresh;
 mod refused;
 mod setup;
