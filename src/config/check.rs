@@ -43,7 +43,7 @@ fn known(key: &'static Key, entry: &Entry, place: &str, report: &Report) {
         }
         Standing::Unimplemented if key.kind == Kind::Any => {
             if !is_off(&entry.value) {
-                field.warn(match &*key.about {
+                field.warn(match key.about {
                     keys::OTHER_VERSION => "is not implemented and has no effect".to_owned(),
                     about => format!("has no effect: {}", about.trim_end_matches('.')),
                 });

@@ -1,6 +1,6 @@
 //! Rules about the errors of upstreams (`request-scoped-errors`).
 
-use regex_lite::Regex;
+use regex_lite::{Regex, RegexBuilder};
 
 use super::problem::Place;
 use super::word::words;
@@ -44,14 +44,18 @@ words! {
     }
 }
 
+/// The most memory of a pattern, bytes.
+const SIZE: usize = 64 * 1024;
+
 /// A regular expression, found anywhere in a text.
 #[derive(Clone, Debug)]
 pub struct Pattern(Regex);
 
 impl Pattern {
-    /// `None` if it is not a regular expression.
+    /// `None` if it is not a regular expression, or one that takes long to find.
     pub fn parse(text: &str) -> Option<Self> {
-        Regex::new(text).ok().map(Self)
+        let pattern = RegexBuilder::new(text).size_limit(SIZE).build();
+        pattern.ok().map(Self)
     }
 
     /// As it is written.
@@ -92,6 +96,9 @@ mod tests {
         ] {
             assert_eq!(rule.matches(status, body), expected, "{status} {body}");
         }
-        assert_eq!(Pattern::parse("("), None);
+        for text in ["(", "((a{100}){100}){100}"] {
+            assert_eq!(Pattern::parse(text), None, "{text}");
+        }
+        assert!(Pattern::parse("(?i)(context|token).{0,80}(limit|exceeded)").is_some());
     }
 }

@@ -56,7 +56,12 @@ pub fn families(provider: &Provider) -> &'static [&'static str] {
 
 /// The vendor whose pattern matches `name`.
 pub fn vendor_of(name: &str) -> Option<Provider> {
-    let vendors = [Provider::Claude, Provider::Codex, Provider::Gemini];
+    let vendors = [
+        Provider::Claude,
+        Provider::Codex,
+        Provider::Gemini,
+        Provider::Xai,
+    ];
     vendors
         .into_iter()
         .find(|vendor| is_of_family(vendor, name))

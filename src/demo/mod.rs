@@ -7,6 +7,7 @@ mod ask;
 mod bearer;
 mod cache;
 mod chat;
+mod code_assist;
 mod gemini;
 mod http;
 mod kept;

@@ -15,7 +15,7 @@ use super::record::{Outcome, Record};
 use super::reply::Reply;
 use super::script::{Ending, Gate, Manner, Step};
 use super::target::{Action, Dialect, Fault, Flavour, Streaming, Target};
-use super::{Shared, bearer, chat, gemini, messages, models, responses};
+use super::{Shared, bearer, chat, code_assist, gemini, messages, models, responses};
 
 /// Time between two looks at a gate.
 const GATE_CHECK: Duration = Duration::from_millis(5);
@@ -80,6 +80,10 @@ fn exchange(connection: &mut Connection, request: Request, shared: &Shared) -> A
             (status, &body),
         );
     }
+    if let Some((status, body)) = beside(&request, &key, shared) {
+        let dialect = Dialect::Gemini;
+        return told(connection, key, request, shared, dialect, (status, &body));
+    }
     let target = match (request.method.as_str(), Target::of(&request.path)) {
         ("POST", Some(target)) => target,
         _ => {
@@ -102,6 +106,10 @@ fn exchange(connection: &mut Connection, request: Request, shared: &Shared) -> A
     if target.flavour == Flavour::ChatGpt && request.header("chatgpt-account-id").is_none() {
         let body = json!({"detail": "The header ChatGPT-Account-ID is missing."});
         return respond(connection, 401, &[], &body);
+    }
+    if let Err(fault) = google(&target, &request, &mut body) {
+        let status = fault.status;
+        return respond(connection, status, &[], &refusal(&target, fault));
     }
     // The backend of ChatGPT keeps none.
     let keeps = target.dialect == Dialect::Responses && target.flavour != Flavour::ChatGpt;
@@ -210,7 +218,7 @@ fn perform(
                 Dialect::Chat => chat::body(&reply),
                 Dialect::Responses => responses::body(&reply),
                 Dialect::Messages => messages::body(&reply),
-                Dialect::Gemini => gemini::body(&reply),
+                Dialect::Gemini => code_assist::enveloped(target, gemini::body(&reply)),
             };
             let ending = ask.wishes.broken.map_or(manner.ending, |how| how.after(0));
             match ending {
@@ -230,7 +238,8 @@ fn perform(
                 (Dialect::Responses, _) => responses::events(&reply),
                 (Dialect::Messages, _) => messages::events(&reply),
                 (Dialect::Gemini, Streaming::Events) => gemini::pieces(&reply)
-                    .iter()
+                    .into_iter()
+                    .map(|piece| code_assist::enveloped(target, piece))
                     .map(|piece| format!("data: {piece}\r\n\r\n"))
                     .collect(),
                 (Dialect::Gemini, Streaming::Array) => {
@@ -251,6 +260,45 @@ fn perform(
             stream(connection, target.dialect, &events, ending, &pace)
         }
     }
+}
+
+/// The answers of Google's upstreams that no conversation leads to.
+fn beside(request: &Request, key: &str, shared: &Shared) -> Option<(u16, Value)> {
+    let path = request.path.split_once('?');
+    let path = path.map_or(&*request.path, |(path, _)| path);
+    if request.method != "POST" || key.is_empty() {
+        return None;
+    }
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    if path.contains("/publishers/google/") && path.ends_with(":predict") {
+        return Some(code_assist::drawn(&body));
+    }
+    let listing = shared.lists.lock().get(key).cloned().unwrap_or_default();
+    code_assist::about(path, &body, &listing)
+}
+
+/// Looks at what Google's upstreams want beside the dialect, and takes a request out of its envelope.
+fn google(target: &Target, request: &Request, body: &mut Value) -> Result<(), Fault> {
+    let is_enveloped = matches!(target.flavour, Flavour::CodeAssist | Flavour::Antigravity);
+    let has_token = request
+        .header("authorization")
+        .is_some_and(|value| value.starts_with("Bearer "));
+    if (is_enveloped || request.path.contains("/projects/")) && !has_token {
+        return Err(Fault {
+            status: 401,
+            ..Fault::from(
+                "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or \
+                 other valid authentication credential.",
+            )
+        });
+    }
+    if is_enveloped {
+        *body = code_assist::opened(target, body.take())?;
+    } else if target.flavour == Flavour::Vertex && !body["generateContentRequest"].is_null() {
+        let words = "Invalid JSON payload received. Unknown name \"generateContentRequest\": Cannot find field.";
+        return Err(words.into());
+    }
+    Ok(())
 }
 
 /// Answers a request that asks no model, and keeps a record of it.
@@ -393,7 +441,12 @@ fn refusal(target: &Target, fault: Fault) -> Value {
             let code = "Client specified an invalid argument";
             return json!({"code": code, "error": fault.message});
         }
-        Flavour::ChatGpt | Flavour::Kimi | Flavour::Plain => {}
+        Flavour::ChatGpt
+        | Flavour::Kimi
+        | Flavour::CodeAssist
+        | Flavour::Antigravity
+        | Flavour::Vertex
+        | Flavour::Plain => {}
     }
     let mut body = error(target.dialect, fault.status, &fault.message);
     if let Some(details) = fault.details {

@@ -30,6 +30,12 @@ pub enum Flavour {
     Kimi,
     /// xAI, below `/xai/`.
     Xai,
+    /// Code Assist, which has an envelope.
+    CodeAssist,
+    /// Antigravity, below `/antigravity/`.
+    Antigravity,
+    /// Vertex AI.
+    Vertex,
 }
 
 impl Flavour {
@@ -39,6 +45,9 @@ impl Flavour {
             () if path.contains("/backend-api/") => Self::ChatGpt,
             () if path.contains("/coding/") => Self::Kimi,
             () if path.contains("/xai/") => Self::Xai,
+            () if path.contains("/antigravity/") => Self::Antigravity,
+            () if path.contains("/v1internal:") => Self::CodeAssist,
+            () if path.contains("/publishers/google/") => Self::Vertex,
             () => Self::Plain,
         }
     }
@@ -141,8 +150,14 @@ impl Target {
                 return Some(plain(dialect, action));
             }
         }
-        let (_, rest) = path.rsplit_once("/models/")?;
-        let (model, method) = rest.rsplit_once(':')?;
+        let (model, method) = match path.rsplit_once("/v1internal:") {
+            Some((_, method)) => (None, method),
+            None => {
+                let (_, rest) = path.rsplit_once("/models/")?;
+                let (model, method) = rest.rsplit_once(':')?;
+                (Some(model.to_owned()), method)
+            }
+        };
         let streaming = if query.split('&').any(|pair| pair == "alt=sse") {
             Streaming::Events
         } else {
@@ -156,9 +171,9 @@ impl Target {
         };
         Some(Self {
             dialect: Dialect::Gemini,
-            flavour: Flavour::Plain,
+            flavour: Flavour::of(path),
             action,
-            model: Some(model.to_owned()),
+            model,
             streams,
         })
     }

@@ -84,6 +84,25 @@ pub(super) const QUOTA_LADDER: Pause = Pause::Ladder {
 };
 
 impl Class {
+    const ALL: [Self; 11] = [
+        Self::ClientGone,
+        Self::Request,
+        Self::Neutral,
+        Self::Transient,
+        Self::Challenge,
+        Self::Capacity,
+        Self::Quota,
+        Self::Model,
+        Self::Permission,
+        Self::Payment,
+        Self::Credential,
+    ];
+
+    /// The class of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.name() == name)
+    }
+
     /// Its name in logs and messages.
     pub fn name(self) -> &'static str {
         match self {

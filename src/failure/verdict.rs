@@ -5,7 +5,7 @@ use super::fault::{Class, Fault, Pause};
 use crate::config::{ErrorAction, ErrorRule};
 
 /// The most bytes of an error that rules look at.
-const TEXT: usize = 64 * 1024;
+const TEXT: usize = 16 * 1024;
 
 /// What a failure means for the credential, and for the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

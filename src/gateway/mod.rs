@@ -9,6 +9,7 @@ mod model_fetches;
 pub(crate) mod model_lists;
 mod reload;
 mod running;
+mod saved_cooldowns;
 mod saved_file;
 mod saved_sessions;
 mod saved_usage;
@@ -37,6 +38,7 @@ use crate::generation::hooks::{Filter, Observer};
 use crate::janitor::{Janitor, Task};
 use crate::logs::{self, Surroundings};
 use crate::provider::Variables;
+use crate::state_folder;
 
 /// A gateway that has not been started.
 pub struct Gateway {
@@ -178,6 +180,7 @@ impl Gateway {
         let server = Arc::new(Server::new(
             config,
             ServerOptions {
+                state_folder: state_folder::here(&|name| variables.get(name)),
                 variables,
                 local: addresses.clone(),
                 log_folder: log_folder.into(),
@@ -190,6 +193,7 @@ impl Gateway {
             },
         ));
         server.remember();
+        server.restore_cooldowns();
         server.restore_usage();
         server.prune_logs();
         let service = EdgeService(Arc::clone(&server));

@@ -112,10 +112,11 @@ impl Running {
         true
     }
 
-    /// Writes sessions and usage statistics to their files, if configured. [`Running::stop`] does this too; this is for
+    /// Writes sessions, cooldowns and usage statistics to their files, if configured. [`Running::stop`] does this too; this is for
     /// callers that do not wait for running requests.
     pub fn keep(&self) {
         self.server.write_sessions();
+        self.server.write_cooldowns();
         self.server.write_usage();
     }
 

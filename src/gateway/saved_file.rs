@@ -21,5 +21,6 @@ pub fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
 #[derive(Debug, Default)]
 pub struct Written {
     pub(super) sessions: Mutex<Option<u64>>,
+    pub(super) cooldowns: Mutex<Option<u64>>,
     pub(super) usage: Mutex<()>,
 }

@@ -1,7 +1,7 @@
 //! The state of a running gateway.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,8 @@ pub struct ServerOptions {
     pub local: Vec<SocketAddr>,
     /// The folder for files of requests; created when it is needed.
     pub log_folder: Arc<Path>,
+    /// The folder for state that survives restarts, if there is one.
+    pub state_folder: Option<PathBuf>,
     /// The number of concurrent requests.
     pub workers: usize,
     /// The memory budget for bodies and answers.
@@ -64,6 +66,7 @@ pub struct Server {
     pub(super) written: Written,
     /// The folder for files of requests.
     pub(super) log_folder: Arc<Path>,
+    pub(super) state_folder: Option<PathBuf>,
     /// `commercial-mode` at startup, which a reload does not change.
     pub(super) commercial: bool,
 }
@@ -74,6 +77,7 @@ impl Server {
             variables,
             local,
             log_folder,
+            state_folder,
             workers,
             budget,
             lists,
@@ -115,6 +119,7 @@ impl Server {
             lists,
             files,
             log_folder,
+            state_folder,
             workers,
             services: Services {
                 stored: Store::new(Bounds::within(budget.limit()), &budget),

@@ -111,9 +111,12 @@ fn give_back_memory(server: &Arc<Server>, budget: &Budget) -> Task {
 fn write_sessions(server: &Arc<Server>) -> Task {
     let server = Arc::clone(server);
     Task {
-        name: "write sessions",
+        name: "write sessions and cooldowns",
         every: Box::new(|| WRITE_INTERVAL),
-        run: Box::new(move |_| server.write_sessions()),
+        run: Box::new(move |_| {
+            server.write_sessions();
+            server.write_cooldowns();
+        }),
     }
 }
 

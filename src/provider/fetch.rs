@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
+use http::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use http::{Method, Uri};
 
 use super::call::{Upstream, sent};
@@ -71,6 +71,8 @@ impl Upstream {
             None => Vec::new(),
         };
         let mut headers = sent(headers, &uri, body.len());
+        // It would not be used again.
+        headers.put(CONNECTION, "close");
         if fetch.method == Method::GET {
             headers.remove(&CONTENT_LENGTH);
         }

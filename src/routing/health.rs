@@ -173,6 +173,21 @@ impl Health {
             .max_by_key(Block::rank)
     }
 
+    /// All blocks in force: credential, model (`None` for all), block.
+    pub fn running(&self, now: Instant) -> Vec<(CredentialId, Option<Arc<str>>, Block)> {
+        let mut running = Vec::new();
+        for (id, condition) in (0..).map(CredentialId).zip(&self.of) {
+            let Some(condition) = condition else { continue };
+            running.extend(condition.whole.running(now).map(|block| (id, None, block)));
+            let models = condition.models.iter().filter_map(|(model, record)| {
+                let block = record.running(now)?;
+                Some((id, Some(Arc::clone(model)), block))
+            });
+            running.extend(models);
+        }
+        running
+    }
+
     /// The remaining share of a credential's quota; 1 if unknown.
     pub fn headroom(&self, credential_id: CredentialId) -> f64 {
         match self.of.get(credential_id.index()) {

@@ -5,6 +5,7 @@
 
 mod attempt_state;
 pub mod catalog;
+mod cooldowns;
 pub mod dispatch;
 mod dispatch_error;
 mod explain;

@@ -20,14 +20,15 @@ pub struct Folder {
     seen: BTreeMap<String, Seen>,
     /// Whether a failure to read the directory was told.
     is_failure_told: bool,
+    /// Whether nothing is logged.
+    is_quiet: bool,
 }
 
 struct Seen {
     stamp: Stamp,
     file: Option<CredentialFile>,
-    /// Why the content as it is now is no credential.
-    unreadable: Option<String>,
-    is_open_told: bool,
+    /// What an operator should mend.
+    problems: Vec<String>,
 }
 
 /// What tells a changed file from an unchanged one.
@@ -48,16 +49,27 @@ pub enum Look {
 }
 
 impl Folder {
+    /// A folder whose problems are not logged.
+    pub fn quiet() -> Self {
+        Self {
+            is_quiet: true,
+            ..Self::default()
+        }
+    }
+
     /// The credential files, in the order of their names.
     pub fn files(&self) -> Vec<CredentialFile> {
         let files = self.seen.values();
         files.filter_map(|seen| seen.file.clone()).collect()
     }
 
-    /// The files that are no credentials, with the reasons.
-    pub fn unreadable(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// What an operator should mend, by file.
+    pub fn problems(&self) -> impl Iterator<Item = (&str, &str)> {
         let seen = self.seen.iter();
-        seen.filter_map(|(name, seen)| Some((name.as_str(), seen.unreadable.as_deref()?)))
+        seen.flat_map(|(name, seen)| {
+            let problems = seen.problems.iter();
+            problems.map(move |problem| (name.as_str(), problem.as_str()))
+        })
     }
 
     /// Looks at `path`, which may be another directory than before, and reads what has changed. Files are read at once
@@ -71,13 +83,17 @@ impl Folder {
             }
             *self = Self {
                 path: path.to_owned(),
+                is_quiet: self.is_quiet,
                 ..Self::default()
             };
         }
         let entries = match listed(path) {
             Ok(entries) => entries,
             Err(error) => {
-                if error.kind() != io::ErrorKind::NotFound && !self.is_failure_told {
+                if error.kind() != io::ErrorKind::NotFound
+                    && !self.is_failure_told
+                    && !self.is_quiet
+                {
                     log::error!(
                         "auth: {}: cannot read the directory: {error}",
                         path.display()
@@ -117,65 +133,64 @@ impl Folder {
 
     /// Reads one file.
     fn read(&mut self, name: &str, stamp: Stamp) {
-        let before = self.seen.remove(name);
-        let was_told = before.as_ref().is_some_and(|seen| seen.is_open_told);
-        let before = before.and_then(|seen| seen.file);
-        let mut unreadable = None;
-        let file = match content(&self.path.join(name), stamp.length) {
-            Ok(content) => match file::read(name, &content) {
-                Ok(file) => Some(file),
-                // Someone is about to write it.
-                Err(Unreadable::Empty) => before.clone(),
-                Err(why @ Unreadable::NotAnObject) => {
-                    let kept = match before {
-                        Some(_) => "; the previous content stays in use",
-                        None => "",
-                    };
-                    log::error!("auth: {name}: {why}{kept}");
-                    unreadable = Some(why.to_string());
-                    before.clone()
-                }
-                Err(why @ Unreadable::NoType) => {
-                    log::warn!("auth: {name}: {why}, so it is no credential");
-                    unreadable = Some(why.to_string());
-                    None
-                }
-            },
-            Err(error) => {
-                log::error!("auth: {name}: cannot be read: {error}");
-                unreadable = Some(format!("cannot be read: {error}"));
-                before.clone()
+        let (before, told) = match self.seen.remove(name) {
+            Some(seen) => (seen.file, seen.problems),
+            None => (None, Vec::new()),
+        };
+        let content = content(&self.path.join(name), stamp.length);
+        let read = match &content {
+            Ok(content) => file::read(name, content).map_err(Some),
+            Err(_) => Err(None),
+        };
+        let mut problems = Vec::new();
+        let file = match read {
+            Ok(file) => Some(file),
+            // Someone is about to write it.
+            Err(Some(Unreadable::Empty)) => before,
+            Err(Some(why @ Unreadable::NoType)) => {
+                problems.push(format!("{why}, so it is no credential"));
+                None
+            }
+            Err(why) => {
+                let kept = match before {
+                    Some(_) => "; the previous content stays in use",
+                    None => "",
+                };
+                problems.push(match (why, content.err()) {
+                    (Some(why), _) => format!("{why}{kept}"),
+                    (None, Some(error)) => format!("cannot be read: {error}{kept}"),
+                    (None, None) => format!("cannot be read{kept}"),
+                });
+                before
             }
         };
-        if before != file
-            && let Some(file) = &file
-        {
-            report(file);
+        problems.extend(file.as_ref().and_then(unusable));
+        if stamp.mode & 0o077 != 0 && file.is_some() {
+            problems.push("other users can read it; run `chmod 600` on it".to_owned());
         }
-        let is_open = stamp.mode & 0o077 != 0;
-        if is_open && !was_told && file.is_some() {
-            log::warn!("auth: {name}: other users can read it; run `chmod 600` on it");
+        for problem in problems.iter().filter(|problem| !told.contains(problem)) {
+            if !self.is_quiet {
+                log::warn!("auth: {name}: {problem}");
+            }
         }
         let seen = Seen {
             stamp,
             file,
-            unreadable,
-            is_open_told: is_open,
+            problems,
         };
         self.seen.insert(name.to_owned(), seen);
     }
 }
 
-/// Tells the operator of a file that cannot be used.
-fn report(file: &CredentialFile) {
-    let name = &file.name;
+/// Why a file cannot be used.
+fn unusable(file: &CredentialFile) -> Option<String> {
     match (&file.kind, file.settings.unusable) {
+        _ if file.settings.is_disabled => None,
         (FileKind::Other(kind), _) => {
             let kind: String = kind.chars().take(40).filter(|c| !c.is_control()).collect();
-            log::warn!("auth: {name}: files of type '{kind}' are not supported");
+            Some(format!("files of type '{kind}' are not supported"))
         }
-        (FileKind::Known(_), Some(why)) => log::warn!("auth: {name}: cannot be used: {why}"),
-        (FileKind::Known(_), None) => {}
+        (FileKind::Known(_), why) => why.map(|why| format!("cannot be used: {why}")),
     }
 }
 

@@ -19,13 +19,20 @@ pub struct Issued {
     pub token: Secret,
     /// The project of the account, where one was found by asking.
     pub project: Option<String>,
+    /// The account has no project yet, and needs one.
+    lacks_project: bool,
     expiry: Option<SystemTime>,
     margin: Duration,
 }
 
 impl Issued {
-    /// Whether a request may still use it.
+    /// Whether a request may use it.
     pub fn is_current(&self, now: SystemTime) -> bool {
+        self.is_fresh(now) && !self.lacks_project
+    }
+
+    /// Whether it does not expire too soon to be used.
+    pub fn is_fresh(&self, now: SystemTime) -> bool {
         let limit = now.checked_add(self.margin).unwrap_or(now);
         self.expiry.is_none_or(|expiry| expiry > limit)
     }
@@ -64,6 +71,8 @@ pub struct Inner {
     pub due: Option<SystemTime>,
     /// Whether a request has used the token since it was renewed.
     pub is_used: bool,
+    /// Whether the upstream has refused the token although it has not expired.
+    pub is_refused: bool,
     /// Whether it waits for a thread, or one is at it.
     pub is_queued: bool,
     /// Counts finished renewals, whatever came of them.
@@ -104,6 +113,7 @@ impl Holder {
                 life: None,
                 due: None,
                 is_used: false,
+                is_refused: false,
                 is_queued: false,
                 round: 0,
                 failures: 0,
@@ -139,6 +149,7 @@ impl Holder {
             .are_renewable()
             .then(|| schedule::due(self.channel, &tokens, now, chance::fraction()));
         inner.is_used = false;
+        inner.is_refused = false;
         inner.failures = 0;
         inner.not_before = None;
         inner.last_error = None;
@@ -158,10 +169,17 @@ impl Holder {
             Arc::new(Issued {
                 token: token.clone(),
                 project: inner.project.clone(),
+                lacks_project: self.lacks_project(inner),
                 expiry: inner.tokens.expiry,
                 margin: schedule::margin(inner.life),
             })
         }));
+    }
+
+    /// Whether the account needs a project and has none.
+    pub fn lacks_project(&self, inner: &Inner) -> bool {
+        let needs_one = matches!(self.channel, Channel::GeminiCli | Channel::Antigravity);
+        needs_one && inner.settings.projects.is_empty() && inner.project.is_none()
     }
 
     /// Takes over what was read from the file. Returns whether the tokens are other ones.
@@ -172,7 +190,10 @@ impl Holder {
         tokens: &Tokens,
         now: SystemTime,
     ) -> bool {
-        inner.settings = settings.clone();
+        if inner.settings != *settings {
+            inner.settings = settings.clone();
+            self.show(inner);
+        }
         if inner.on_file == *tokens {
             return false;
         }

@@ -6,21 +6,21 @@ use std::time::{Duration, SystemTime};
 
 use super::folder::Folder;
 use crate::config::{Config, Place, Problem, Severity};
-use crate::credential::file::{CredentialFile, FileKind};
+use crate::credential::file::CredentialFile;
 use crate::provider::oauth::Client;
 
 /// The credential files of `auth-dir`, and what is wrong with them.
 pub fn inspect(config: &Config) -> (Vec<CredentialFile>, Vec<Problem>) {
     let now = SystemTime::now();
-    let mut folder = Folder::default();
+    let mut folder = Folder::quiet();
     folder.look(&config.auth_dir, now);
     let files = folder.files();
     let mut problems = Vec::new();
-    for (name, why) in folder.unreadable() {
+    for (name, why) in folder.problems() {
         problems.push(problem(&config.auth_dir, name, Severity::Warning, why));
     }
     for file in &files {
-        let of_file = file_problems(file, config, now);
+        let of_file = token_problems(file, config, now);
         let of_file = of_file.into_iter();
         problems.extend(
             of_file.map(|why| problem(&config.auth_dir, &file.name, Severity::Warning, &why)),
@@ -34,16 +34,13 @@ fn problem(folder: &Path, name: &str, severity: Severity, message: &str) -> Prob
     Problem::new(&path, &Place::default(), severity, message.to_owned())
 }
 
-fn file_problems(file: &CredentialFile, config: &Config, now: SystemTime) -> Vec<String> {
-    let channel = match &file.kind {
-        FileKind::Other(kind) => return vec![format!("files of type '{kind}' are not supported")],
-        FileKind::Known(channel) => *channel,
-    };
-    if file.settings.is_disabled {
+/// What is wrong with its tokens.
+fn token_problems(file: &CredentialFile, config: &Config, now: SystemTime) -> Vec<String> {
+    let Some(channel) = file.channel() else {
         return Vec::new();
-    }
-    if let Some(why) = file.settings.unusable {
-        return vec![format!("cannot be used: {why}")];
+    };
+    if file.settings.is_disabled || file.settings.unusable.is_some() {
+        return Vec::new();
     }
     let tokens = &file.tokens;
     let is_expired = tokens.is_expired(now, Duration::ZERO);

@@ -9,10 +9,10 @@ use super::saving;
 use super::schedule;
 use super::store::TokenStore;
 use crate::chance;
-use crate::credential::file::{CredentialFile, Tokens, read};
+use crate::credential::file::{Change, CredentialFile, Tokens, read};
 use crate::failure::Failure;
-use crate::provider::ProxySetting;
 use crate::provider::oauth::{self, Client, Endpoints, Refusal, Renewal, Renewed};
+use crate::provider::{ProxySetting, code_assist};
 
 /// How long a refused refresh token may have been renewed by another process that has not written it yet.
 const GRACE: Duration = Duration::from_secs(1);
@@ -32,7 +32,7 @@ impl TokenStore {
             return;
         }
         match reread(holder) {
-            Some(file) if self.adopted(holder, &file) => return,
+            Some(file) if self.adopted(holder, &file) => return self.find_project(holder),
             Some(_) => {}
             None if !holder.path.exists() => {
                 holder.inner.lock().due = None;
@@ -41,10 +41,20 @@ impl TokenStore {
             // Not readable at the moment; the tokens in memory count.
             None => {}
         }
-        let (tokens, proxy) = {
+        let (tokens, proxy, is_needed) = {
             let inner = holder.inner.lock();
-            (inner.tokens.clone(), inner.settings.proxy.clone())
+            let now = SystemTime::now();
+            let is_due = inner.due.is_some_and(|due| due <= now);
+            let is_fresh = holder.issued().is_some_and(|issued| issued.is_fresh(now));
+            (
+                inner.tokens.clone(),
+                inner.settings.proxy.clone(),
+                is_due || !is_fresh || inner.is_refused,
+            )
         };
+        if !is_needed {
+            return self.find_project(holder);
+        }
         let config = self.config.load_full();
         let client = Client::of(holder.channel, &tokens.client, &config);
         if client.is_none() && tokens.refresh.is_some() {
@@ -71,9 +81,58 @@ impl TokenStore {
             },
         );
         match outcome {
-            Ok(renewed) => self.succeeded(holder, tokens, &renewed, now),
+            Ok(renewed) => {
+                self.succeeded(holder, tokens, &renewed, now);
+                self.find_project(holder);
+            }
             Err(Refusal::Failed(failure)) => self.failed_with(holder, &failure),
             Err(Refusal::Lost(word)) => self.lost(holder, word),
+        }
+    }
+
+    /// Asks for the project of an account that has none, and writes it to the file.
+    fn find_project(&self, holder: &Holder) {
+        let settings = {
+            let inner = holder.inner.lock();
+            if !holder.lacks_project(&inner) {
+                return;
+            }
+            inner.settings.clone()
+        };
+        let Some(issued) = holder.issued() else {
+            return;
+        };
+        let config = self.config.load_full();
+        let account = code_assist::Account {
+            base_url: settings.base_url.as_deref().unwrap_or_default(),
+            token: &issued.token,
+            proxy: ProxySetting::of(&settings.proxy, &config),
+            pause: &|time| {
+                thread::sleep(time);
+                true
+            },
+        };
+        match self.upstream.project(account, None) {
+            Ok(setup) => {
+                let change = Change {
+                    key: "project_id",
+                    value: setup.project.as_str().into(),
+                };
+                if let Err(error) = saving::write(&holder.path, &[change]) {
+                    log::warn!(
+                        "auth: {}: the project cannot be written: {error}",
+                        holder.name
+                    );
+                }
+                log::info!("auth: {}: found the project of the account", holder.name);
+                let mut inner = holder.inner.lock();
+                inner.project = Some(setup.project);
+                holder.show(&inner);
+            }
+            Err(failure) => {
+                let why = format!("the account has no project, and none was found: {failure}");
+                self.failed(holder, &why, None);
+            }
         }
     }
 

@@ -204,6 +204,7 @@ impl TokenStore {
                 return Ok(issued);
             }
             inner.is_used = true;
+            inner.is_refused |= refused.is_some();
             let waits = inner.not_before.and_then(|time| {
                 let left = time.saturating_duration_since(Instant::now());
                 (!left.is_zero()).then_some(left)

@@ -7,11 +7,12 @@ use std::path::Path;
 
 use holdfast::config::keys::{self, Standing};
 
-const BLOCKS: [&str; 5] = [
+const BLOCKS: [&str; 6] = [
     "claude-api-key[].",
     "gemini-api-key[].",
     "vertex-api-key[].",
     "codex-api-key[].",
+    "xai-api-key[].",
     "openai-compatibility[].",
 ];
 
@@ -67,6 +68,13 @@ const SEEN: &[(&str, &str, &[&str])] = &[
     ("gateway", "answers_name_the_alias_if_configured", &["models[].force-mapping"]),
     ("gateway", "lists_show_configured_properties", &["models[].display-name", "models[].max-context-length"]),
     ("gateway", "reasoning_is_limited_to_the_configured_support", &["models[].thinking", "models[].thinking.levels", "models[].thinking.min", "models[].thinking.max", "models[].thinking.zero-allowed", "models[].thinking.dynamic-allowed"]),
+    ("gateway", "xai_is_called_with_its_own_tools", &["xai-api-key"]),
+    ("gateway", "rules_about_errors_decide_about_request_and_credential", &["request-scoped-errors", "request-scoped-errors[].status", "request-scoped-errors[].match", "request-scoped-errors[].match-regexr", "request-scoped-errors[].action"]),
+    ("config", "rules_about_errors_of_a_key_come_first", &["openai-compatibility[].api-key-entries[].request-scoped-errors", "openai-compatibility[].api-key-entries[].request-scoped-errors[].status", "openai-compatibility[].api-key-entries[].request-scoped-errors[].match", "openai-compatibility[].api-key-entries[].request-scoped-errors[].match-regexr", "openai-compatibility[].api-key-entries[].request-scoped-errors[].action"]),
+    ("gateway/files", "rules_about_errors_of_files_are_by_channel", &["oauth-request-scoped-errors", "oauth-request-scoped-errors.*[].status", "oauth-request-scoped-errors.*[].match", "oauth-request-scoped-errors.*[].match-regexr", "oauth-request-scoped-errors.*[].action"]),
+    ("gateway/files", "the_user_agent_of_codex_logins_can_be_set", &["codex-header-defaults.user-agent"]),
+    ("gateway", "an_overload_after_the_first_event_is_retried", &["codex.stream-bootstrap-buffering"]),
+    ("gateway", "cooldowns_survive_a_restart_if_configured", &["save-cooldown-status"]),
     // Rules.
     ("gateway", "every_kind_of_upstream_gets_the_changed_body", &["payload", "payload.default", "payload.default-raw", "payload.override", "payload.override-raw", "payload.filter"]),
     // Logs and statistics.

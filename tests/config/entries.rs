@@ -1,6 +1,7 @@
 //! From the blocks of API keys to credentials.
 
-use holdfast::config::{HeaderValueSource, ProxySetting, Secret};
+use holdfast::config::{self, HeaderValueSource, ProxySetting, Secret};
+use holdfast::unversioned::credential;
 
 use crate::{credentials, ids};
 
@@ -187,4 +188,72 @@ fn headers_proxies_and_priorities_arrive() {
         credentials[1].id != credentials[2].id,
         "the proxy is part of the id"
     );
+}
+
+fn rules_of(text: &str) -> (Vec<String>, Vec<String>) {
+    let loaded = config::load(&format!("api-keys: [k]\n{text}"), "c.yaml");
+    let warnings = loaded.problems.iter().map(ToString::to_string).collect();
+    let config = loaded.config.expect("a configuration");
+    let (credentials, _) = credential::from_config(&config);
+    let rules = credentials.iter().flat_map(|credential| {
+        let rules = credential.error_rules.iter();
+        rules.map(|rule| format!("{} {:?} {:?}", rule.status, rule.texts, rule.action))
+    });
+    (rules.collect(), warnings)
+}
+
+#[test]
+fn rules_about_errors_of_a_key_come_first() {
+    let rule = |status: u16| format!("{{status: {status}, match: [a], action: stop}}");
+    let (rules, warnings) = rules_of(&format!(
+        "openai-compatibility: [{{name: n, base-url: 'http://h', models: [{{name: m}}], request-scoped-errors: [{}], api-key-entries: [{{api-key: one, request-scoped-errors: [{}]}}, {{api-key: two}}]}}]",
+        rule(500),
+        rule(400)
+    ));
+    let expected = [400, 500, 500].map(|status| format!("{status} [\"a\"] Stop"));
+    assert_eq!(rules, expected);
+    assert_eq!(warnings, [""; 0]);
+}
+
+#[test]
+fn rules_about_errors_that_cannot_match_are_skipped() {
+    for (rule, warning) in [
+        (
+            "{status: 400, action: stop}",
+            "[0] has neither `match` nor `match-regexr`: skipped",
+        ),
+        (
+            "{match: [a], action: stop}",
+            "[0].status must be a status from 100 to 599: the rule is skipped",
+        ),
+        (
+            "{status: 4xx, match: [a], action: stop}",
+            "[0].status must be a status from 100 to 599: the rule is skipped",
+        ),
+        (
+            "{status: 400, match: [a]}",
+            "[0].action must be stop, stop-and-cooldown, continue or continue-and-cooldown: the rule is skipped",
+        ),
+        (
+            "{status: 400, match: [a], action: retry}",
+            "[0].action must be stop, stop-and-cooldown, continue or continue-and-cooldown: the rule is skipped",
+        ),
+    ] {
+        for list in [
+            "claude-api-key: [{api-key: k, request-scoped-errors: [RULE]}]",
+            "oauth-request-scoped-errors: {codex: [RULE]}",
+        ] {
+            let (rules, warnings) = rules_of(&list.replace("RULE", rule));
+            assert_eq!(rules, [""; 0], "{rule}");
+            assert_eq!(warnings.len(), 1, "{rule} {warnings:?}");
+            assert!(warnings[0].ends_with(warning), "{warnings:?}");
+        }
+    }
+    let (rules, warnings) = rules_of(
+        "xai-api-key: [{api-key: k, request-scoped-errors: [{status: '429', match: ['', b], match-regexr: ['(', '[0-9]+'], action: ' Continue-And-Cooldown '}]}]",
+    );
+    assert_eq!(rules, ["429 [\"b\"] ContinueAndCooldown"]);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let expected = "request-scoped-errors[0].match-regexr[0] is not a regular expression that can be used: skipped";
+    assert!(warnings[0].ends_with(expected), "{warnings:?}");
 }

@@ -47,6 +47,6 @@ fn the_shipped_example_can_be_uncommented() {
     providers.sort_unstable();
     assert_eq!(
         providers,
-        ["claude", "codex", "gemini", "openrouter", "vertex"]
+        ["claude", "codex", "gemini", "openrouter", "vertex", "xai"]
     );
 }

@@ -116,12 +116,20 @@ fn keys_that_do_nothing_yet_are_named_only_when_they_ask_for_something() {
     };
     for text in [
         "plugins: {a: 1}",
-        "xai-api-key: [{api-key: a}]",
-        "gemini-api-key: [{api-key: a, request-scoped-errors: [{status: 400}]}]",
+        "codex: {stream-bootstrap-timeout: 20s}",
+        "xai-api-key: [{api-key: a, websockets: true}]",
     ] {
         assert_eq!(unsupported(text), 1, "{text}");
     }
+    assert_eq!(
+        problems("api-keys: [k]\ninteractions-api-key: [{api-key: a}]"),
+        [
+            "c.yaml:2:1 warning interactions-api-key has no effect: holdfast does not call Google's Interactions API; its keys also work under `gemini-api-key`"
+        ]
+    );
     for text in [
+        "codex: {stream-bootstrap-buffering: true}",
+        "interactions-api-key: []",
         "tls: {enable: false, cert: ''}",
         "tls:",
         "auth-dir: ~/.cli-proxy-api",

@@ -169,7 +169,11 @@ fn the_effective_view_has_every_key() {
         }
         let is_shown_with_another = key.path.ends_with("-file") && key.kind == Kind::Path;
         let has_value = key.has_value() || is_shown_with_another;
-        let is_exception = key.path == "quota-exceeded.switch-preview-model";
+        let is_exception = [
+            "quota-exceeded.switch-preview-model",
+            "codex.stream-bootstrap-buffering",
+        ]
+        .contains(&&*key.path);
         assert!(has_value != is_exception, "{}", key.path);
         assert!(
             key.change == Change::Reload || key.has_value(),

@@ -12,10 +12,12 @@ mod access;
 mod affinity;
 mod agent_errors;
 mod client;
+mod cooldowns;
 #[path = "../document/mod.rs"]
 #[allow(dead_code)] // shared with other tests
 mod document;
 mod dropped_signatures;
+mod error_rules;
 mod failures;
 mod files;
 #[path = "../translation/grammar/mod.rs"]
@@ -41,3 +43,4 @@ mod stored;
 mod streams;
 mod translation;
 mod usage;
+mod xai;

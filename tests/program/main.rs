@@ -22,6 +22,8 @@ mod harness;
 mod identify;
 #[cfg(feature = "demo")]
 mod import;
+#[cfg(feature = "demo")]
+mod killed;
 mod listening;
 #[cfg(feature = "demo")]
 mod logged;

@@ -3,7 +3,6 @@
 use crate::config::error_rule::{ErrorAction, ErrorRule, Pattern};
 use crate::config::reader::{Field, Mapping};
 use crate::config::word::{Word, one_of};
-use crate::config::yaml::Value;
 
 /// The rules of a list. One that cannot match is skipped.
 pub fn read(field: &Field<'_>) -> Vec<ErrorRule> {
@@ -12,9 +11,8 @@ pub fn read(field: &Field<'_>) -> Vec<ErrorRule> {
 
 fn rule(row: &Mapping<'_>) -> Option<ErrorRule> {
     let status = status(&row.field("status"));
-    let texts = values(&row.field("match"));
-    let texts = texts.iter().filter_map(Field::filled).collect();
-    let patterns = values(&row.field("match-regexr"));
+    let texts = row.field("match").texts();
+    let patterns = row.field("match-regexr").items();
     let patterns = patterns.iter().filter_map(pattern).collect();
     let action = action(&row.field("action"));
     let rule = ErrorRule {
@@ -31,14 +29,6 @@ fn rule(row: &Mapping<'_>) -> Option<ErrorRule> {
     Some(rule)
 }
 
-/// The items of a list, or the one value that stands in its place.
-fn values<'a>(field: &Field<'a>) -> Vec<Field<'a>> {
-    match field.node().map(|node| &node.value) {
-        Some(Value::Scalar(_)) => vec![field.clone()],
-        _ => field.items(),
-    }
-}
-
 fn status(field: &Field<'_>) -> Option<u16> {
     let status = field.filled().and_then(|text| text.parse().ok());
     let status = status.filter(|status| (100..600).contains(status));
@@ -52,7 +42,7 @@ fn pattern(item: &Field<'_>) -> Option<Pattern> {
     let text = item.filled()?;
     let pattern = Pattern::parse(&text);
     if pattern.is_none() {
-        item.warn("is not a regular expression: skipped");
+        item.warn("is not a regular expression that can be used: skipped");
     }
     pattern
 }

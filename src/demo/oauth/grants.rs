@@ -205,6 +205,13 @@ impl Grants {
         Ok(tokens)
     }
 
+    /// Whether a refresh token can be used.
+    pub fn accepts(&self, token: &str) -> bool {
+        let is_open =
+            |known: &Refresh| !known.is_revoked && !(known.is_used && known.vendor.rotates());
+        self.refresh.get(token).is_some_and(is_open)
+    }
+
     /// Whose refresh token it is.
     pub fn owner(&self, token: &str) -> Option<Arc<Person>> {
         let known = self.refresh.get(token)?;

@@ -167,6 +167,11 @@ impl Authorization {
         self.shared.grants.lock().bearer(token)
     }
 
+    /// Whether a refresh token can be used.
+    pub fn accepts(&self, refresh: &str) -> bool {
+        self.shared.grants.lock().accepts(refresh)
+    }
+
     /// Whether the API of Code Assist was enabled for a Google Cloud project.
     pub fn has_enabled(&self, project: &str) -> bool {
         self.shared.grants.lock().enabled.contains(project)

@@ -38,6 +38,8 @@ pub fn check(target: &Target, asked: Asked<'_>) -> Result<(), Fault> {
         (Flavour::ChatGpt, _) => &chatgpt::RULES,
         (Flavour::Kimi, _) => &kimi::RULES,
         (Flavour::Xai, _) => &xai::RULES,
+        // They are checked with the envelope.
+        (Flavour::CodeAssist | Flavour::Antigravity | Flavour::Vertex, _) => &[],
     };
     let tables: [&[Rule]; 2] = match (target.dialect, target.action) {
         (Dialect::Chat, _) => [&chat::RULES, &[]],

@@ -1,6 +1,8 @@
 //! Credential files: a gateway with a directory of them, the upstreams, and the vendors' authorization servers.
 
+mod channels;
 mod directory;
+mod google;
 mod refresh;
 mod refused;
 mod setup;

@@ -282,3 +282,27 @@ fn a_file_without_a_client_serves_until_it_expires() {
         files.called().contains(&"old@demo.example".to_owned()) || files.token_calls() > 0
     });
 }
+
+#[test]
+fn two_gateways_with_one_directory_renew_once() {
+    for channel in [CLAUDE, CODEX] {
+        let mut files = Files::new("");
+        let name = files.add(channel, "a@demo.example", Expiry::Expired);
+        let gate = Gate::default();
+        let held = TokenScript::once(TokenStep::held(&gate));
+        files.authorization.script("a@demo.example", held);
+        files.start();
+        let other = files.another();
+        thread::scope(|scope| {
+            let asked = [files.gateway(), &other].map(|gateway| {
+                scope.spawn(move || ask(gateway, Dialect::Chat, channel.model, "hello").status())
+            });
+            wait_until("a token call", || files.token_calls() == 1);
+            gate.open();
+            assert_eq!(asked.map(|asked| asked.join().unwrap()), [200, 200]);
+        });
+        assert_eq!(files.token_calls(), 1, "{channel:?}");
+        assert_eq!(files.condition(&name), "ok");
+        other.stop();
+    }
+}

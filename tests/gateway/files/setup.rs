@@ -39,7 +39,6 @@ pub const CODEX: Channel = Channel {
     base: "/backend-api/codex",
     model: "gpt-5.5",
 };
-
 pub const GEMINI_CLI: Channel = Channel {
     name: "gemini-cli",
     vendor: Vendor::Google,
@@ -49,7 +48,7 @@ pub const GEMINI_CLI: Channel = Channel {
 pub const ANTIGRAVITY: Channel = Channel {
     name: "antigravity",
     vendor: Vendor::Google,
-    base: "",
+    base: "/antigravity",
     model: "gemini-3-flash",
 };
 pub const KIMI: Channel = Channel {
@@ -105,14 +104,24 @@ impl Files {
         }
     }
 
+    /// Adds to the configuration of the next start.
+    pub fn configure(&mut self, extra: &str) {
+        self.extra.push_str(extra);
+    }
+
     pub fn start(&mut self) {
+        self.gateway = Some(self.another());
+    }
+
+    /// Another gateway with the same directory.
+    pub fn another(&self) -> Running {
         let text = format!(
             "host: 127.0.0.1\nport: 0\napi-keys: [{KEY}]\nauth-dir: {}\nrouting: {{session-affinity: true}}\n{}\n",
             self.folder.display(),
             self.extra
         );
         let gateway = Gateway::new(parse(&text)).with_credential_files();
-        self.gateway = Some(gateway.run().unwrap());
+        gateway.run().unwrap()
     }
 
     pub fn gateway(&self) -> &Running {

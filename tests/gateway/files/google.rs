@@ -1,0 +1,621 @@
+//! Google's channels: Gemini CLI, Antigravity and service accounts.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use holdfast::unversioned::demo::{Listing, Record, Script, Step};
+use ring::signature::RsaKeyPair;
+use serde_json::{Value, json};
+
+use super::setup::{ANTIGRAVITY, Channel, Expiry, Files, GEMINI_CLI, wait_until};
+use crate::client::{Answer, Client};
+use crate::harness::{self, Dialect};
+
+const EMAIL: &str = "a@demo.example";
+const OTHER: &str = "b@demo.example";
+const ROBOT: &str = "robot@demo.iam.gserviceaccount.com";
+/// A PKCS#8 key made for tests.
+const KEY: &str = include_str!("../../fixtures/service_account.pem");
+
+const CLAUDES: Channel = Channel {
+    model: "claude-sonnet-4-6",
+    ..ANTIGRAVITY
+};
+/// A service account has no channel of logins.
+const VERTEX: Channel = Channel {
+    name: "vertex",
+    base: "",
+    model: "gemini-2.5-pro",
+    ..GEMINI_CLI
+};
+const CHANNELS: [Channel; 4] = [GEMINI_CLI, ANTIGRAVITY, CLAUDES, VERTEX];
+
+fn prepared(channel: Channel, extra: &str) -> Files {
+    let files = Files::new(extra);
+    match channel.name {
+        "vertex" => service_account(&files),
+        _ => drop(files.add(channel, EMAIL, Expiry::Later)),
+    }
+    files
+}
+
+fn started(channel: Channel, extra: &str) -> Files {
+    let mut files = prepared(channel, extra);
+    files.start();
+    files
+}
+
+/// Writes Google's own key file, with the addresses of the demo.
+fn service_account(files: &Files) {
+    let pem: String = KEY.lines().filter(|line| !line.starts_with('-')).collect();
+    let key = RsaKeyPair::from_pkcs8(&STANDARD.decode(pem).unwrap()).unwrap();
+    files
+        .authorization
+        .service_account(ROBOT, key.public().as_ref());
+    let content = json!({
+        "type": "service_account",
+        "project_id": "demo-project",
+        "private_key_id": "key",
+        "private_key": KEY,
+        "client_email": ROBOT,
+        "token_uri": files.authorization.token_uri(GEMINI_CLI.vendor),
+        "base_url": format!("http://{}", files.upstreams.address()),
+    });
+    files.write("robot.json", &content);
+}
+
+fn account(channel: Channel) -> &'static str {
+    match channel.name {
+        "vertex" => ROBOT,
+        _ => EMAIL,
+    }
+}
+
+fn post(files: &Files, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+    let body = serde_json::to_vec(body).unwrap();
+    Client::connect(files.gateway().address()).call("POST", path, headers, &body)
+}
+
+fn with_key(files: &Files, path: &str, body: &Value) -> Answer {
+    let key = ("Authorization", "Bearer client-key");
+    post(files, path, &[key, ("User-Agent", "agent/1")], body)
+}
+
+fn asked(files: &Files, dialect: Dialect, model: &str, streams: bool, text: &str) -> Answer {
+    let mut body: Value = serde_json::from_slice(&dialect.body(&[text], streams)).unwrap();
+    let path = dialect.path(streams).replace(&dialect.model(), model);
+    if dialect != Dialect::Gemini {
+        body["model"] = json!(model);
+    }
+    with_key(files, &path, &body)
+}
+
+fn last(files: &Files) -> Record {
+    files.upstreams.records().pop().unwrap()
+}
+
+fn sent(record: &Record) -> Value {
+    serde_json::from_slice(&record.body).unwrap()
+}
+
+#[test]
+fn every_client_is_served_by_every_google_channel() {
+    for channel in CHANNELS {
+        let files = started(channel, "");
+        for dialect in harness::ALL {
+            for streams in [false, true] {
+                let answer = asked(&files, dialect, channel.model, streams, "hello");
+                let text = answer.text();
+                let what = format!("{channel:?} {dialect:?} {streams} {text}");
+                assert_eq!(answer.status(), 200, "{what}");
+                assert!(text.contains("hello"), "{what}");
+                assert!(!text.contains("traceId"), "{what}");
+                let told = match streams {
+                    true => dialect.streamed_text(&answer.data()),
+                    false => dialect.text(&answer.json()),
+                };
+                assert!(told.contains("hello"), "{what}");
+                let record = last(&files);
+                assert_eq!(record.key, account(channel));
+                assert_eq!(record.model, channel.model);
+                assert_eq!(record.header("user-agent"), Some("agent/1"));
+                let is_collected = channel.model.contains("claude");
+                let method = match streams || is_collected {
+                    true => "streamGenerateContent?alt=sse",
+                    false => "generateContent",
+                };
+                let path = match channel.name {
+                    "vertex" => format!(
+                        "/v1/projects/demo-project/locations/us-central1/publishers/google/models/{}:{method}",
+                        channel.model
+                    ),
+                    _ => format!("{}/v1internal:{method}", channel.base),
+                };
+                assert_eq!(record.path, path, "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn tools_are_called_through_every_google_channel() {
+    let schema = json!({"type": "object", "additionalProperties": false,
+        "properties": {"q": {"type": ["string", "null"], "minLength": 1}, "free": {"type": "object"}}});
+    for channel in CHANNELS {
+        let files = started(channel, "");
+        let tools =
+            json!([{"type": "function", "function": {"name": "look", "parameters": schema}}]);
+        let question = json!({"role": "user", "content": "demo:tools look {\"q\":\"x\"}"});
+        let mut messages = vec![question];
+        let body = json!({"model": channel.model, "max_tokens": 100_000, "tools": tools, "messages": messages});
+        let answer = with_key(&files, "/v1/chat/completions", &body);
+        assert_eq!(answer.status(), 200, "{channel:?} {}", answer.text());
+        let called = answer.json()["choices"][0]["message"].clone();
+        let id = called["tool_calls"][0]["id"].clone();
+        let function = &called["tool_calls"][0]["function"];
+        assert_eq!(function["name"], "look");
+        let arguments: Value =
+            serde_json::from_str(function["arguments"].as_str().unwrap()).unwrap();
+        assert_eq!(arguments, json!({"q": "x"}));
+        messages.push(called);
+        messages.push(json!({"role": "tool", "tool_call_id": id, "content": "found"}));
+        let body = json!({"model": channel.model, "tools": tools, "messages": messages});
+        let answer = with_key(&files, "/v1/chat/completions", &body);
+        assert_eq!(answer.status(), 200, "{channel:?} {}", answer.text());
+        assert!(answer.text().contains("found"), "{}", answer.text());
+    }
+}
+
+#[test]
+fn tokens_are_counted_by_every_google_channel() {
+    for channel in CHANNELS {
+        let files = started(channel, "");
+        let said = json!([{"role": "user", "content": "hello"}]);
+        let tool =
+            json!([{"name": "look", "description": "looks", "input_schema": {"type": "object"}}]);
+        let contents = json!([{"role": "user", "parts": [{"text": "hello"}]}]);
+        let gemini = format!("/v1beta/models/{}:countTokens", channel.model);
+        let mut counts = Vec::new();
+        for (path, body, field) in [
+            (
+                "/v1/messages/count_tokens",
+                json!({"model": channel.model, "messages": said}),
+                "input_tokens",
+            ),
+            (
+                "/v1/messages/count_tokens",
+                json!({"model": channel.model, "messages": said, "system": "Be brief.", "tools": tool}),
+                "input_tokens",
+            ),
+            (
+                "/v1/responses/input_tokens",
+                json!({"model": channel.model, "input": said}),
+                "input_tokens",
+            ),
+            (&gemini, json!({"contents": contents}), "totalTokens"),
+            (
+                &gemini,
+                json!({"generateContentRequest": {"model": "models/x", "contents": contents}}),
+                "totalTokens",
+            ),
+        ] {
+            let answer = with_key(&files, path, &body);
+            assert_eq!(answer.status(), 200, "{channel:?} {path} {}", answer.text());
+            counts.push(answer.json()[field].as_u64().unwrap());
+            assert!(
+                last(&files).path.ends_with(":countTokens"),
+                "{channel:?} {path}"
+            );
+        }
+        assert!(
+            counts[0] > 0 && counts[1] > counts[0],
+            "{channel:?} {counts:?}"
+        );
+        assert_eq!([counts[0]; 3], counts[2..], "{channel:?}");
+    }
+}
+
+fn error(status: u16, code: &str, details: &Value) -> Step {
+    let error = json!({"error": {"code": status, "status": code, "message": "The demo says so.", "details": details}});
+    Step::Status {
+        status,
+        headers: Vec::new(),
+        body: Some(error.to_string()),
+    }
+}
+
+fn info(reason: &str, metadata: &Value) -> Value {
+    json!([{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason,
+        "domain": "cloudcode-pa.googleapis.com", "metadata": metadata}])
+}
+
+/// Two accounts of a channel.
+fn two(channel: Channel, extra: &str) -> Files {
+    let mut files = prepared(channel, extra);
+    match channel.name {
+        "vertex" => {
+            let mut second = files.read("robot.json");
+            second["location"] = json!("global");
+            files.write("second.json", &second);
+        }
+        _ => drop(files.add(channel, OTHER, Expiry::Later)),
+    }
+    files.start();
+    files
+}
+
+#[test]
+fn limits_move_requests_to_another_account() {
+    let retry =
+        json!([{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "3600.5s"}]);
+    for limit in [
+        retry,
+        info("QUOTA_EXHAUSTED", &json!({"quotaResetDelay": "2h"})),
+        info("RATE_LIMIT_EXCEEDED", &json!({"quotaResetDelay": "200s"})),
+    ] {
+        for channel in [GEMINI_CLI, ANTIGRAVITY] {
+            let files = two(channel, "");
+            let first = || error(429, "RESOURCE_EXHAUSTED", &limit);
+            files.upstreams.script(EMAIL, Script::always(first()));
+            for n in 0..4 {
+                let text = format!("hello {n}");
+                let answer = asked(&files, Dialect::Chat, channel.model, false, &text);
+                assert_eq!(
+                    answer.status(),
+                    200,
+                    "{channel:?} {limit} {}",
+                    answer.text()
+                );
+            }
+            let tried = files.called().iter().filter(|key| *key == EMAIL).count();
+            assert!(tried <= 1, "{channel:?} {limit}: blocked after one call");
+            files.upstreams.script(OTHER, Script::always(first()));
+            let answer = asked(&files, Dialect::Gemini, channel.model, false, "hello");
+            assert_eq!(
+                answer.status(),
+                429,
+                "{channel:?} {limit} {}",
+                answer.text()
+            );
+            let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+            assert!((190..7201).contains(&wait), "{channel:?} {limit} {wait}");
+        }
+    }
+}
+
+#[test]
+fn a_short_limit_is_waited_for_on_the_same_account() {
+    let files = two(ANTIGRAVITY, "");
+    let limit = info("RATE_LIMIT_EXCEEDED", &json!({"quotaResetDelay": "1ms"}));
+    for email in [EMAIL, OTHER] {
+        let step = error(429, "RESOURCE_EXHAUSTED", &limit);
+        files.upstreams.script(email, Script::once(step));
+    }
+    let answer = asked(&files, Dialect::Chat, ANTIGRAVITY.model, false, "hello");
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    let called = files.called();
+    assert_eq!(called.len(), 2);
+    assert_eq!(called[0], called[1]);
+}
+
+#[test]
+fn other_errors_are_told_or_move_the_request() {
+    for channel in CHANNELS {
+        let files = two(channel, "");
+        // A fault of the request is the client's.
+        let invalid = error(400, "INVALID_ARGUMENT", &json!([]));
+        files
+            .upstreams
+            .script(account(channel), Script::always(invalid.clone()));
+        files.upstreams.script(OTHER, Script::always(invalid));
+        for dialect in harness::ALL {
+            for streams in [false, true] {
+                let calls = files.called().len();
+                let answer = asked(&files, dialect, channel.model, streams, "hello");
+                assert_eq!(answer.status(), 400, "{channel:?} {}", answer.text());
+                assert!(answer.text().contains("The demo says so."));
+                assert_eq!(files.called().len(), calls + 1, "{channel:?}");
+            }
+        }
+    }
+    let lost = info("CONSUMER_SUSPENDED", &json!({}));
+    let files = two(GEMINI_CLI, "");
+    files.upstreams.script(
+        EMAIL,
+        Script::always(error(403, "PERMISSION_DENIED", &lost)),
+    );
+    for n in 0..4 {
+        let answer = asked(
+            &files,
+            Dialect::Chat,
+            GEMINI_CLI.model,
+            false,
+            &n.to_string(),
+        );
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+    }
+    let tried = files.called().iter().filter(|key| *key == EMAIL).count();
+    assert!(tried <= 1);
+}
+
+fn pays(record: &Record) -> bool {
+    let types = sent(record)["enabledCreditTypes"].take();
+    types == json!(["GOOGLE_ONE_AI"])
+}
+
+#[test]
+fn credits_are_spent_when_no_other_account_is_left() {
+    let exhausted = || {
+        let limit = info("QUOTA_EXHAUSTED", &json!({"quotaResetDelay": "2h"}));
+        error(429, "RESOURCE_EXHAUSTED", &limit)
+    };
+    let extra = "quota-exceeded: {antigravity-credits: true}";
+    let files = two(ANTIGRAVITY, extra);
+    files.upstreams.script(EMAIL, Script::always(exhausted()));
+    for n in 0..4 {
+        let answer = asked(
+            &files,
+            Dialect::Chat,
+            ANTIGRAVITY.model,
+            false,
+            &n.to_string(),
+        );
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+    }
+    assert!(
+        !files.upstreams.records().iter().any(pays),
+        "the other account is free"
+    );
+
+    files.upstreams.clear_records();
+    files.upstreams.script(OTHER, Script::once(exhausted()));
+    for n in 0..2 {
+        let answer = asked(
+            &files,
+            Dialect::Chat,
+            ANTIGRAVITY.model,
+            false,
+            &format!("more {n}"),
+        );
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+    }
+    let paid: Vec<(String, bool)> = files
+        .upstreams
+        .records()
+        .iter()
+        .map(|record| (record.key.clone(), pays(record)))
+        .collect();
+    let other = |pays| (OTHER.to_owned(), pays);
+    assert_eq!(paid, [other(false), other(true), other(true)]);
+
+    // The balance is used up.
+    files.upstreams.clear_records();
+    files.upstreams.script(OTHER, Script::always(exhausted()));
+    let answer = asked(&files, Dialect::Chat, ANTIGRAVITY.model, false, "again");
+    assert_eq!(answer.status(), 429, "{}", answer.text());
+    assert_eq!(
+        files
+            .upstreams
+            .records()
+            .iter()
+            .filter(|one| pays(one))
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn credits_are_not_spent_unless_configured() {
+    let files = started(ANTIGRAVITY, "");
+    let limit = info("QUOTA_EXHAUSTED", &json!({}));
+    let step = error(429, "RESOURCE_EXHAUSTED", &limit);
+    files.upstreams.script(EMAIL, Script::always(step));
+    let answer = asked(&files, Dialect::Chat, ANTIGRAVITY.model, false, "hello");
+    assert_eq!(answer.status(), 429, "{}", answer.text());
+    assert!(!files.upstreams.records().iter().any(pays));
+}
+
+#[test]
+fn a_missing_project_is_found_once() {
+    for channel in [GEMINI_CLI, ANTIGRAVITY] {
+        let mut files = Files::new("");
+        let mut content = files.login(channel, EMAIL, Expiry::Later);
+        content.as_object_mut().unwrap().shift_remove("project_id");
+        files.write("a.json", &content);
+        files.start();
+        for n in 0..3 {
+            let answer = asked(
+                &files,
+                Dialect::Gemini,
+                channel.model,
+                false,
+                &n.to_string(),
+            );
+            assert_eq!(answer.status(), 200, "{channel:?} {}", answer.text());
+            assert_eq!(
+                sent(&last(&files))["project"],
+                "demo-project",
+                "{channel:?}"
+            );
+        }
+        let records = files.upstreams.records();
+        let loads = records
+            .iter()
+            .filter(|record| record.path.ends_with(":loadCodeAssist"));
+        assert_eq!(loads.count(), 1, "{channel:?}");
+        wait_until("the project is kept", || {
+            files.read("a.json")["project_id"] == "demo-project"
+        });
+    }
+}
+
+#[test]
+fn models_are_those_of_the_account() {
+    for channel in [GEMINI_CLI, ANTIGRAVITY] {
+        let mut files = prepared(channel, "model-discovery: true");
+        let list = vec!["gemini-9-demo".to_owned()];
+        files.upstreams.list(EMAIL, Listing::Models(list));
+        files.start();
+        wait_until("the list", || {
+            let key = [("Authorization", "Bearer client-key")];
+            let mut client = Client::connect(files.gateway().address());
+            let answer = client.call("GET", "/v1/models", &key, b"");
+            answer.text().contains("gemini-9-demo")
+        });
+        let answer = asked(&files, Dialect::Chat, "gemini-9-demo", false, "hello");
+        assert_eq!(answer.status(), 200, "{channel:?} {}", answer.text());
+    }
+}
+
+#[test]
+fn pictures_of_imagen_reach_every_client() {
+    let files = started(VERTEX, "");
+    for dialect in [Dialect::Gemini, Dialect::Chat] {
+        for streams in [false, true] {
+            let model = "imagen-4.0-generate-001";
+            let answer = asked(&files, dialect, model, streams, "a cat");
+            assert_eq!(answer.status(), 200, "{dialect:?} {}", answer.text());
+            assert!(
+                answer.text().contains("iVBORw0KGgo"),
+                "{dialect:?} {}",
+                answer.text()
+            );
+            let record = last(&files);
+            assert!(record.path.ends_with(":predict"), "{}", record.path);
+            assert_eq!(sent(&record)["instances"], json!([{"prompt": "a cat"}]));
+        }
+    }
+}
+
+const CLI: &str = "enable-gemini-cli-endpoint: true";
+
+/// A request of Gemini CLI.
+fn cli(files: &Files, method: &str, body: &Value) -> Answer {
+    let host = files.gateway().address().to_string();
+    let headers = [("Host", host.as_str()), ("Authorization", "Bearer own")];
+    post(files, &format!("/v1internal:{method}"), &headers, body)
+}
+
+#[test]
+fn gemini_cli_is_served_by_every_upstream() {
+    let keys = |upstreams: std::net::SocketAddr| {
+        let models = |name: &str| format!("models: [{{name: demo-{name}, alias: my-{name}}}]");
+        format!(
+            "{CLI}\nclaude-api-key: [{{api-key: k, base-url: \"http://{upstreams}\", {}}}]\n\
+             codex-api-key: [{{api-key: k, base-url: \"http://{upstreams}/v1\", {}}}]\n\
+             gemini-api-key: [{{api-key: k, base-url: \"http://{upstreams}\", {}}}]\n\
+             openai-compatibility: [{{name: c, base-url: \"http://{upstreams}/v1\", api-key-entries: [{{api-key: k}}], {}}}]\n",
+            models("messages"),
+            models("responses"),
+            models("gemini"),
+            models("chat")
+        )
+    };
+    let mut files = prepared(GEMINI_CLI, "");
+    files.add(ANTIGRAVITY, OTHER, Expiry::Later);
+    let extra = keys(files.upstreams.address());
+    files.configure(&extra);
+    files.start();
+    let models = ["my-chat", "my-responses", "my-messages", "my-gemini"];
+    for model in models
+        .into_iter()
+        .chain([GEMINI_CLI.model, ANTIGRAVITY.model, CLAUDES.model])
+    {
+        let contents = json!([{"role": "user", "parts": [{"text": "hello"}]}]);
+        let body = json!({"model": model, "project": "theirs", "user_prompt_id": "u",
+            "request": {"contents": contents, "session_id": "s"}});
+        let whole = cli(&files, "generateContent", &body);
+        assert_eq!(whole.status(), 200, "{model} {}", whole.text());
+        let json = whole.json();
+        let parts = json["response"]["candidates"][0]["content"]["parts"].as_array();
+        assert!(
+            parts.is_some_and(|parts| !parts.is_empty()),
+            "{model} {json}"
+        );
+        assert_eq!(json.as_object().unwrap().len(), 1, "{model} {json}");
+        assert!(whole.text().contains("hello"), "{model} {json}");
+
+        let streamed = cli(&files, "streamGenerateContent?alt=sse", &body);
+        assert_eq!(streamed.status(), 200, "{model} {}", streamed.text());
+        let data = streamed.data();
+        let told: String = data
+            .iter()
+            .map(|data| {
+                let event: Value = serde_json::from_str(data).unwrap();
+                let response = &event["response"];
+                assert!(response.is_object(), "{model} {data}");
+                let parts = response["candidates"][0]["content"]["parts"].as_array();
+                let texts = parts.into_iter().flatten();
+                texts
+                    .filter_map(|part| part["text"].as_str())
+                    .collect::<String>()
+            })
+            .collect();
+        assert!(told.contains("hello"), "{model} {data:?}");
+
+        let counting =
+            json!({"request": {"model": format!("models/{model}"), "contents": contents}});
+        let counted = cli(&files, "countTokens", &counting);
+        assert_eq!(counted.status(), 200, "{model} {}", counted.text());
+        assert!(
+            counted.json()["totalTokens"].as_u64().unwrap() > 0,
+            "{model}"
+        );
+    }
+    let session = |key: &str| {
+        let records = files.upstreams.records();
+        records.iter().filter(|record| record.key == key).count()
+    };
+    assert!(session(EMAIL) > 0 && session(OTHER) > 0);
+}
+
+#[test]
+fn gemini_cli_is_told_its_errors() {
+    let files = started(GEMINI_CLI, CLI);
+    for (body, status, words) in [
+        (json!([]), 400, "object"),
+        (json!({"model": "m"}), 400, "request"),
+        (json!({"request": {}}), 400, "model"),
+        (
+            json!({"model": "none", "request": {"contents": []}}),
+            404,
+            "none",
+        ),
+        (
+            json!({"model": GEMINI_CLI.model, "request": {"contents": []}}),
+            400,
+            "contents",
+        ),
+    ] {
+        for method in ["generateContent", "streamGenerateContent?alt=sse"] {
+            let answer = cli(&files, method, &body);
+            assert_eq!(answer.status(), status, "{body} {}", answer.text());
+            let message = answer.json()["error"]["message"].to_string();
+            assert!(message.contains(words), "{body} {message}");
+        }
+    }
+}
+
+#[test]
+fn other_methods_of_gemini_cli_are_googles() {
+    let mut files = Files::new(CLI);
+    files.add(GEMINI_CLI, EMAIL, Expiry::Later);
+    files.start();
+    let body = json!({"metadata": {"pluginType": "GEMINI"}, "x": 1});
+    let answer = cli(&files, "loadCodeAssist?a=b", &body);
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    assert_eq!(answer.json()["cloudaicompanionProject"], "demo-project");
+    let record = last(&files);
+    assert_eq!(record.path, "/v1internal:loadCodeAssist?a=b");
+    assert_eq!(record.key, EMAIL, "the token of the file");
+    assert_eq!(sent(&record), body);
+    let missing = cli(&files, "nothingOfTheKind", &json!({}));
+    assert_eq!(missing.status(), 404, "{}", missing.text());
+    files.upstreams.list(EMAIL, Listing::Refused(403));
+    let refused = cli(&files, "loadCodeAssist", &json!({}));
+    assert_eq!(
+        refused.status(),
+        503,
+        "not the client's fault: {}",
+        refused.text()
+    );
+}
