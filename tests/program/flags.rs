@@ -39,7 +39,10 @@ fn spellings_of_other_gateways_are_understood() {
 fn what_is_not_built_is_said_to_be_so() {
     let (code, out, err) = outcome(&mut command(&["-tui", "-no-browser"]));
     assert_eq!((code, out.as_str()), (Some(2), ""));
-    assert!(err.starts_with("holdfast: --tui is not implemented"), "{err}");
+    assert!(
+        err.starts_with("holdfast: --tui is not implemented"),
+        "{err}"
+    );
 }
 
 #[test]
