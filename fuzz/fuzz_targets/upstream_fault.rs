@@ -23,12 +23,18 @@ const NAMES: [&str; 12] = [
     "x-ratelimit-remaining-requests",
     "x-ratelimit-reset-requests",
 ];
-const KINDS: [UpstreamKind; 5] = [
+const KINDS: [UpstreamKind; 11] = [
     UpstreamKind::Gemini,
     UpstreamKind::Vertex,
     UpstreamKind::Claude,
     UpstreamKind::Codex,
     UpstreamKind::Compat,
+    UpstreamKind::GeminiCli,
+    UpstreamKind::Antigravity,
+    UpstreamKind::Kimi,
+    UpstreamKind::KimiMessages,
+    UpstreamKind::Iflow,
+    UpstreamKind::Xai,
 ];
 const STATUSES: [u16; 12] = [400, 401, 402, 403, 404, 408, 413, 422, 429, 500, 503, 529];
 /// The longest hint that is believed, and what is added so that not all come back at once.

@@ -17,7 +17,8 @@ use crate::routing::{Catalog, CredentialIds};
 pub fn problems(path: &Path, environment: &Environment) -> Vec<Problem> {
     let loaded = load(path, environment);
     let of_credentials = |config: &Config| {
-        let (credentials, mut problems) = load::credentials(config, &Listings::default());
+        let (credentials, mut problems) =
+            load::credentials(config, &Listings::default(), environment);
         let catalog = Catalog::new(credentials, &CredentialIds::default());
         problems.extend(payload_rules::idle(config, &catalog));
         problems.extend(nobody(config, &catalog));

@@ -15,11 +15,11 @@ use super::output::{complain, print};
 use super::{exit, load};
 use crate::config::Config;
 use crate::credential;
-use crate::credential::file::{self, CredentialFile, FileKind, LARGEST};
+use crate::credential::file::{CredentialFile, FileKind};
 use crate::exchange::Waiter;
 use crate::provider::{Settings, Upstream, Variables};
 use crate::time;
-use crate::tokens::{FileState, TokenStore};
+use crate::tokens::{FileState, Folder, Followed, TokenStore};
 
 /// A line of the list.
 struct Row {
@@ -41,7 +41,7 @@ pub fn list(config: Option<PathBuf>, json: bool, environment: &Environment) -> E
         Ok(config) => config,
         Err(message) => return failed(&message),
     };
-    let (files, mut rows) = match read(&config.auth_dir) {
+    let (files, mut rows) = match read(&config, environment) {
         Ok(found) => found,
         Err(error) => {
             let folder = config.auth_dir.display();
@@ -49,12 +49,7 @@ pub fn list(config: Option<PathBuf>, json: bool, environment: &Environment) -> E
         }
     };
     let store = store(&config, &files, environment);
-    rows.extend(
-        store
-            .states(&files)
-            .into_iter()
-            .map(|state| of_file(state, &config)),
-    );
+    rows.extend(store.states(&files).into_iter().map(of_file));
     rows.sort_by(|a, b| a.id.cmp(&b.id));
     rows.extend(configured(&config, environment));
     print(&match json {
@@ -73,7 +68,7 @@ pub fn refresh(config: Option<PathBuf>, name: &str, environment: &Environment) -
             Ok(rest) => rest.to_string_lossy().into_owned(),
             Err(_) => name.to_owned(),
         };
-        let (files, _) = read(&config.auth_dir).map_err(|error| error.to_string())?;
+        let (files, _) = read(&config, environment).map_err(|error| error.to_string())?;
         let is_there = files.iter().any(|file| *file.name == *name);
         if !is_there {
             let folder = config.auth_dir.display();
@@ -83,7 +78,7 @@ pub fn refresh(config: Option<PathBuf>, name: &str, environment: &Environment) -
         store
             .renew(&name, &Waiter::alone())
             .map_err(|failure| format!("{name}: {}", failure.message))?;
-        let (files, _) = read(&config.auth_dir).map_err(|error| error.to_string())?;
+        let (files, _) = read(&config, environment).map_err(|error| error.to_string())?;
         let file = files.iter().find(|file| *file.name == *name);
         let expiry = file.and_then(|file| file.tokens.expiry).map(moment);
         Ok(match expiry {
@@ -112,54 +107,53 @@ fn store(config: &Config, files: &[CredentialFile], environment: &Environment) -
     });
     upstream.trust(config.ca_file.as_deref());
     let store = Arc::new(TokenStore::new(Arc::new(upstream), config));
-    store.apply(&config.auth_dir, files);
+    store.apply(files);
     store
 }
 
-/// The credential files of the directory, and rows for files that are none.
-fn read(folder: &Path) -> std::io::Result<(Vec<CredentialFile>, Vec<Row>)> {
-    let (mut files, mut rows) = (Vec::new(), Vec::new());
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((files, rows)),
-        entries => entries?,
-    };
-    for entry in entries {
-        let path = entry?.path();
-        let is_json = path
-            .extension()
-            .is_some_and(|end| end.eq_ignore_ascii_case("json"));
-        let name = path.file_name().and_then(|name| name.to_str());
-        let (Some(name), Ok(metadata)) = (name, fs::metadata(&path)) else {
-            continue;
-        };
-        if !is_json || !metadata.is_file() {
-            continue;
-        }
-        let read = match metadata.len() > LARGEST {
-            true => Err("is larger than 1 MiB".to_owned()),
-            false => fs::read(&path)
-                .map_err(|error| error.to_string())
-                .and_then(|content| file::read(name, &content).map_err(|why| why.to_string())),
-        };
-        match read {
-            Ok(file) => files.push(file),
-            Err(why) => rows.push(Row {
-                id: name.to_owned(),
-                channel: String::new(),
-                account: String::new(),
-                plan: None,
-                expiry: None,
-                state: "unreadable",
-                detail: Some(why),
-                source: path.display().to_string(),
-            }),
-        }
+/// The credential files of the directory and those of vendors' programs, and rows for files that are none.
+fn read(
+    config: &Config,
+    environment: &Environment,
+) -> std::io::Result<(Vec<CredentialFile>, Vec<Row>)> {
+    match fs::read_dir(&config.auth_dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
-    files.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut folder = Folder::quiet();
+    folder.look(&config.auth_dir, SystemTime::now());
+    let mut followed = Followed::quiet();
+    followed.look(&config.followed, &environment.lookup());
+    let mut files = folder.files();
+    let is_read = |name: &str| files.iter().any(|file| &*file.name == name);
+    let row = |id: String, why: &str, source: String| Row {
+        id,
+        channel: String::new(),
+        account: String::new(),
+        plan: None,
+        expiry: None,
+        state: "unreadable",
+        detail: Some(why.to_owned()),
+        source,
+    };
+    let mut rows: Vec<Row> = folder
+        .problems()
+        .filter(|(name, _)| !is_read(name))
+        .map(|(name, why)| {
+            let path = config.auth_dir.join(name);
+            row(name.to_owned(), why, path.display().to_string())
+        })
+        .collect();
+    rows.extend(
+        followed
+            .problems()
+            .map(|(program, why)| row(format!("cli:{program}"), why, "cli-credentials".to_owned())),
+    );
+    files.extend(followed.files().cloned());
     Ok((files, rows))
 }
 
-fn of_file(state: FileState, config: &Config) -> Row {
+fn of_file(state: FileState) -> Row {
     let channel = match &state.kind {
         FileKind::Known(channel) => channel.name().to_owned(),
         FileKind::Other(kind) => kind.clone(),
@@ -167,7 +161,7 @@ fn of_file(state: FileState, config: &Config) -> Row {
     let name = state.condition.name();
     let detail = state.condition.to_string();
     Row {
-        source: config.auth_dir.join(&*state.name).display().to_string(),
+        source: state.path.display().to_string(),
         id: state.name.to_string(),
         channel,
         account: state.email.unwrap_or(state.label),

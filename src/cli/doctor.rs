@@ -68,7 +68,7 @@ fn configuration(path: &Path, problems: &[Problem]) -> Vec<Finding> {
 fn world(config: &Config, path: &Path, environment: &Environment) -> Vec<Finding> {
     let variables = environment.lookup();
     let listings = load::listings(environment);
-    let (credentials, _) = load::credentials(config, &listings);
+    let (credentials, _) = load::credentials(config, &listings, environment);
     let upstream = Upstream::new(Settings {
         variables: Variables::new(variables.clone()),
         ..Settings::default()

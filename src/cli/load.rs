@@ -78,9 +78,13 @@ pub fn load(path: &Path, environment: &Environment) -> Loaded {
 
 /// All credentials: the keys of the configuration, and the files of `auth-dir` with the tokens that they have. With
 /// problems of both.
-pub fn credentials(config: &Config, listings: &Listings) -> (Vec<Credential>, Vec<Problem>) {
+pub fn credentials(
+    config: &Config,
+    listings: &Listings,
+    environment: &Environment,
+) -> (Vec<Credential>, Vec<Problem>) {
     let (mut credentials, mut problems) = credential::with_listings(config, listings);
-    let (files, of_files) = tokens::inspect(config);
+    let (files, of_files) = tokens::inspect(config, &environment.lookup());
     problems.extend(of_files);
     let (mut built, more) = credential::from_files(&files, config, Some(listings));
     problems.extend(more);

@@ -49,7 +49,7 @@ pub fn explain(config: Option<PathBuf>, model: &str, environment: &Environment) 
         return code(false);
     };
     let listings = load::listings(environment);
-    let (credentials, problems) = load::credentials(&config, &listings);
+    let (credentials, problems) = load::credentials(&config, &listings, environment);
     let known = Known {
         config: &config,
         catalog: &Catalog::new(credentials, &CredentialIds::default()),

@@ -111,7 +111,7 @@ pub fn run(
         true => load::listings(environment),
         false => Listings::default(),
     };
-    let providers = summary::providers(&load::credentials(&config, &listings).0);
+    let providers = summary::providers(&load::credentials(&config, &listings, environment).0);
     let is_anonymous = config.is_anonymous();
     let watch = source::watch(Arc::clone(&source), hang_up);
     log::info!("configuration: {}", source.path().display());

@@ -41,8 +41,8 @@ pub use json_schema::render as json_schema;
 pub use problem::{Place, Problem, Severity};
 pub use secret::Secret;
 pub use settings::{
-    AffinityMode, Amp, AmpKey, AmpMapping, CHANNELS, CodexDefaults, Config, Google, HeaderDefault,
-    Limits, LogFormat, Logs, Management, OauthAlias, OauthClient, OauthExclusion, PerChannel,
-    Routing, Strategy, Tls, UsageStatistics,
+    AffinityMode, Amp, AmpKey, AmpMapping, CHANNELS, CodexDefaults, Config, FollowedLogin, Google,
+    HeaderDefault, Limits, LogFormat, Logs, Management, OauthAlias, OauthClient, OauthExclusion,
+    PerChannel, Routing, Strategy, Tls, UsageStatistics, VENDOR_PROGRAMS,
 };
 pub use url::{ProxySetting, ProxyUrl, base as base_url};

@@ -178,6 +178,12 @@ impl<'a> Field<'a> {
         })
     }
 
+    /// Whether there is a value that is neither a list nor a mapping.
+    pub fn is_scalar(&self) -> bool {
+        self.node
+            .is_some_and(|node| matches!(node.value, Value::Scalar(_)))
+    }
+
     /// Whether there is a value that is no list.
     pub fn is_no_list(&self) -> bool {
         self.node

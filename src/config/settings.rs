@@ -47,6 +47,8 @@ pub struct Config {
     pub google: Google,
     /// `ampcode`.
     pub amp: Amp,
+    /// `cli-credentials`.
+    pub followed: Vec<FollowedLogin>,
     /// `oauth-clients`, by channel.
     pub oauth_clients: Vec<(String, OauthClient)>,
     /// `oauth-model-alias`.
@@ -339,6 +341,30 @@ pub const CHANNELS: [&str; 8] = [
 
 /// The aliases or exclusions of each channel, in the order of the file.
 pub type PerChannel<T> = Vec<(String, Vec<T>)>;
+
+/// A login that a vendor's own program keeps, and the gateway uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FollowedLogin {
+    /// Where the entry stands in the file.
+    pub place: Place,
+    /// `cli`: one of [`VENDOR_PROGRAMS`].
+    pub program: &'static str,
+    /// `path`: its file; `None` for the usual place.
+    pub path: Option<PathBuf>,
+    /// `prefix`.
+    pub prefix: Option<String>,
+    /// `priority`.
+    pub priority: i32,
+    /// `proxy-url`.
+    pub proxy: ProxySetting,
+    /// `excluded-models`, in lower case.
+    pub excluded_models: Vec<String>,
+    /// `note`.
+    pub note: Option<String>,
+}
+
+/// The vendors' programs whose logins can be used.
+pub const VENDOR_PROGRAMS: [&str; 4] = ["codex", "gemini", "kimi", "claude"];
 
 /// The OAuth client that a channel's tokens are issued to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -33,7 +33,7 @@ pub fn from_files(
         let built = of_file(file, channel, config, listings);
         let is_empty = |one: &Credential| one.models.is_empty() && one.unlisted.is_none();
         if built.iter().all(is_empty) {
-            problems.push(problem(config, file, "offers no model and is never used"));
+            problems.push(problem(file, "offers no model and is never used"));
         }
         credentials.extend(built);
     }
@@ -41,15 +41,14 @@ pub fn from_files(
         let earlier = files.get(..at).unwrap_or_default();
         if let Some(twin) = earlier.iter().find(|earlier| is_same(earlier, file)) {
             let message = format!("has the same account as {}; both are used", twin.name);
-            problems.push(problem(config, file, &message));
+            problems.push(problem(file, &message));
         }
     }
     (credentials, problems)
 }
 
-fn problem(config: &Config, file: &CredentialFile, message: &str) -> Problem {
-    let path = config.auth_dir.join(&*file.name);
-    let path: Arc<str> = path.to_string_lossy().into();
+fn problem(file: &CredentialFile, message: &str) -> Problem {
+    let path: Arc<str> = file.path.to_string_lossy().into();
     Problem::new(
         &path,
         &Place::default(),
@@ -117,7 +116,6 @@ fn one(
         };
         vendors.to_owned()
     });
-    let path = config.auth_dir.join(&*file.name);
     let mut rules = config.oauth_errors.iter();
     let rules = rules.find(|(name, _)| name == channel.name());
     Credential {
@@ -126,7 +124,7 @@ fn one(
             _ => file_index(&file.name),
         },
         label: settings.label.clone(),
-        source: path.to_string_lossy().into_owned(),
+        source: file.path.to_string_lossy().into_owned(),
         key: None,
         account: Some(Account {
             file: Arc::clone(&file.name),

@@ -23,10 +23,7 @@ impl Server {
     fn reread_credential_files(&self) {
         let _changing = self.changing.lock();
         let before = self.snapshot.load_full();
-        if !self
-            .files
-            .look(&before.config.auth_dir, &self.services.tokens)
-        {
+        if !self.files.look(&before.config, &self.services.tokens) {
             return;
         }
         let (snapshot, findings) = self.snapshot_of(before.config.clone());

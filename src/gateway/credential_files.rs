@@ -1,27 +1,51 @@
 //! The credential files of `auth-dir` while the gateway runs.
 
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 
 use crate::config::Config;
 use crate::credential::file::CredentialFile;
+use crate::provider::Variables;
 use crate::state_folder;
-use crate::tokens::{Folder, Look, TokenStore};
+use crate::tokens::{Folder, Followed, Look, TokenStore};
 
 /// How often the directory is looked at.
 pub const LOOK: Duration = Duration::from_secs(1);
 /// How long the gateway waits for running renewals when it stops.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The directory, if it is used.
+/// The files of the directory, and the logins of vendors' programs, if they are used.
 #[derive(Default)]
-pub struct CredentialFiles(Option<Mutex<Folder>>);
+pub struct CredentialFiles(Option<Mutex<Files>>);
+
+struct Files {
+    folder: Folder,
+    followed: Followed,
+    variables: Variables,
+}
+
+impl Files {
+    fn list(&self) -> Vec<CredentialFile> {
+        let mut files = self.folder.files();
+        files.extend(self.followed.files().cloned());
+        files
+    }
+
+    fn look(&mut self, config: &Config) -> Look {
+        let in_folder = self.folder.look(&config.auth_dir, SystemTime::now());
+        let variables = |name: &str| self.variables.get(name);
+        let followed = self.followed.look(&config.followed, &variables);
+        match (in_folder, followed) {
+            (Look::Same, Look::Same) => Look::Same,
+            _ => Look::Changed,
+        }
+    }
+}
 
 impl CredentialFiles {
     /// Reads the directory of `config`, which is created when it is missing.
-    pub fn read(config: &Config, tokens: &TokenStore) -> Self {
+    pub fn read(config: &Config, variables: Variables, tokens: &TokenStore) -> Self {
         let path = &config.auth_dir;
         // Without a home folder there is no directory.
         if !path.starts_with("~")
@@ -29,31 +53,34 @@ impl CredentialFiles {
         {
             log::warn!("auth: {}: cannot be created: {error}", path.display());
         }
-        let mut folder = Folder::default();
-        folder.look(path, SystemTime::now());
-        let files = folder.files();
-        tokens.apply(path, &files);
-        Self(Some(Mutex::new(folder)))
+        let mut files = Files {
+            folder: Folder::default(),
+            followed: Followed::default(),
+            variables,
+        };
+        files.look(config);
+        tokens.apply(&files.list());
+        Self(Some(Mutex::new(files)))
     }
 
-    /// The files, in the order of their names.
+    /// The files, in the order of their names, then those of vendors' programs.
     pub fn list(&self) -> Vec<CredentialFile> {
-        let folder = self.0.as_ref();
-        folder.map_or_else(Vec::new, |folder| folder.lock().files())
+        let files = self.0.as_ref();
+        files.map_or_else(Vec::new, |files| files.lock().list())
     }
 
-    /// Whether the directory is used.
+    /// Whether files are used.
     pub fn is_used(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Reads what has changed in `path`. Returns whether something has.
-    pub fn look(&self, path: &Path, tokens: &TokenStore) -> bool {
-        let Some(folder) = &self.0 else { return false };
-        let mut folder = folder.lock();
-        let is_changed = folder.look(path, SystemTime::now()) == Look::Changed;
+    /// Reads what has changed. Returns whether something has.
+    pub fn look(&self, config: &Config, tokens: &TokenStore) -> bool {
+        let Some(files) = &self.0 else { return false };
+        let mut files = files.lock();
+        let is_changed = files.look(config) == Look::Changed;
         if is_changed {
-            tokens.apply(path, &folder.files());
+            tokens.apply(&files.list());
         }
         is_changed
     }

@@ -95,6 +95,16 @@ impl Running {
         self.server.credential_files()
     }
 
+    /// Renews the tokens of a credential file, and waits for them.
+    ///
+    /// # Errors
+    /// When there are no new tokens.
+    #[doc(hidden)]
+    pub fn renew_credential_file(&self, name: &str) -> Result<(), crate::failure::Failure> {
+        let waiter = crate::exchange::Waiter::alone();
+        self.server.services.tokens.renew(name, &waiter)
+    }
+
     /// Stops accepting connections and waits up to `limit` for running requests, or until `hurry` returns true. Returns
     /// whether all requests finished.
     pub fn drain(&self, limit: Duration, hurry: impl Fn() -> bool) -> bool {

@@ -88,14 +88,14 @@ impl Server {
         client_key::log_client_access(&config, &local);
         let upstream = Upstream::new(Settings {
             workers,
-            variables,
+            variables: variables.clone(),
             ..Settings::default()
         });
         upstream.trust(config.ca_file.as_deref());
         let upstream = Arc::new(upstream);
         let tokens = Arc::new(TokenStore::new(Arc::clone(&upstream), &config));
         let files = match has_files {
-            true => CredentialFiles::read(&config, &tokens),
+            true => CredentialFiles::read(&config, variables, &tokens),
             false => CredentialFiles::default(),
         };
         let routing = State::new(config.routing.session_affinity_max_prefixes, Instant::now());

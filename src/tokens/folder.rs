@@ -1,11 +1,12 @@
 //! The directory of credential files, and what changes in it.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::stamp::Stamp;
 use crate::credential::file::{self, CredentialFile, FileKind, Unreadable};
 
 /// A file that has just been written may not be complete.
@@ -29,15 +30,6 @@ struct Seen {
     file: Option<CredentialFile>,
     /// What an operator should mend.
     problems: Vec<String>,
-}
-
-/// What tells a changed file from an unchanged one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    modified: Option<SystemTime>,
-    length: u64,
-    inode: u64,
-    mode: u32,
 }
 
 /// What a look at the directory has found.
@@ -139,7 +131,12 @@ impl Folder {
         };
         let content = content(&self.path.join(name), stamp.length);
         let read = match &content {
-            Ok(content) => file::read(name, content).map_err(Some),
+            Ok(content) => file::read(name, content)
+                .map_err(Some)
+                .map(|file| CredentialFile {
+                    path: self.path.join(name),
+                    ..file
+                }),
             Err(_) => Err(None),
         };
         let mut problems = Vec::new();
@@ -225,16 +222,4 @@ fn content(path: &Path, length: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::other("it is larger than 1 MiB"));
     }
     fs::read(path)
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        use std::os::unix::fs::MetadataExt;
-        Self {
-            modified: metadata.modified().ok(),
-            length: metadata.len(),
-            inode: metadata.ino(),
-            mode: metadata.mode(),
-        }
-    }
 }

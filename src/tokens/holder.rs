@@ -12,7 +12,7 @@ use super::schedule;
 use crate::chance;
 use crate::config::Secret;
 use crate::credential::Channel;
-use crate::credential::file::{Change, FileSettings, Tokens};
+use crate::credential::file::{Change, CredentialFile, FileSettings, Tokens};
 
 /// A token as requests use it.
 pub struct Issued {
@@ -53,6 +53,8 @@ impl fmt::Debug for Issued {
 pub struct Holder {
     pub name: Arc<str>,
     pub path: PathBuf,
+    /// Whether it belongs to a vendor's program: then it is only read, and not by a renewal.
+    pub is_followed: bool,
     pub channel: Channel,
     /// What requests use; `None` without a token, or with one that has expired.
     issued: ArcSwapOption<Issued>,
@@ -94,21 +96,16 @@ pub struct Inner {
 }
 
 impl Holder {
-    pub fn new(
-        name: &Arc<str>,
-        path: PathBuf,
-        channel: Channel,
-        settings: FileSettings,
-        tokens: Tokens,
-    ) -> Self {
+    pub fn new(file: &CredentialFile, channel: Channel) -> Self {
         let holder = Self {
-            name: Arc::clone(name),
-            path,
+            name: Arc::clone(&file.name),
+            path: file.path.clone(),
+            is_followed: file.is_followed,
             channel,
             issued: ArcSwapOption::empty(),
             inner: Mutex::new(Inner {
-                settings,
-                on_file: tokens.clone(),
+                settings: file.settings.clone(),
+                on_file: file.tokens.clone(),
                 tokens: Tokens::default(),
                 life: None,
                 due: None,
@@ -129,7 +126,7 @@ impl Holder {
         let now = SystemTime::now();
         {
             let mut inner = holder.inner.lock();
-            holder.publish(&mut inner, tokens, now);
+            holder.publish(&mut inner, file.tokens.clone(), now);
             // Renewals that are overdue at startup do not come all at once.
             let at_start = now + schedule::START.mul_f64(chance::fraction());
             inner.due = inner.due.map(|due| due.max(at_start));

@@ -5,19 +5,36 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::folder::Folder;
+use super::followed::Followed;
 use crate::config::{Config, Place, Problem, Severity};
 use crate::credential::file::CredentialFile;
 use crate::provider::oauth::Client;
 
-/// The credential files of `auth-dir`, and what is wrong with them.
-pub fn inspect(config: &Config) -> (Vec<CredentialFile>, Vec<Problem>) {
+/// The credential files of `auth-dir` and those of vendors' programs, and what is wrong with them.
+pub fn inspect(
+    config: &Config,
+    variables: &dyn Fn(&str) -> Option<String>,
+) -> (Vec<CredentialFile>, Vec<Problem>) {
     let now = SystemTime::now();
     let mut folder = Folder::quiet();
     folder.look(&config.auth_dir, now);
-    let files = folder.files();
+    let mut followed = Followed::quiet();
+    followed.look(&config.followed, variables);
+    let mut files = folder.files();
+    files.extend(followed.files().cloned());
     let mut problems = Vec::new();
     for (name, why) in folder.problems() {
         problems.push(problem(&config.auth_dir, name, Severity::Warning, why));
+    }
+    for (program, why) in followed.problems() {
+        let message = format!("cli-credentials: {program}: {why}");
+        let place = Place::default();
+        problems.push(Problem::new(
+            &config.file,
+            &place,
+            Severity::Warning,
+            message,
+        ));
     }
     for file in &files {
         let of_file = token_problems(file, config, now);
@@ -53,7 +70,9 @@ fn token_problems(file: &CredentialFile, config: &Config, now: SystemTime) -> Ve
             channel.name()
         ));
     }
-    if is_expired && (lacks_client || !tokens.are_renewable()) {
+    if is_expired && file.is_followed && !tokens.are_renewable() {
+        problems.push("has expired; run the program that it belongs to once".to_owned());
+    } else if is_expired && (lacks_client || !tokens.are_renewable()) {
         problems.push(format!(
             "has expired; run `holdfast login {}`, or replace the file",
             channel.name()

@@ -4,6 +4,7 @@
 //! are written to the file before they are used. [`Folder`] notices what others change in the directory.
 
 mod folder;
+mod followed;
 mod holder;
 mod inspection;
 mod lock;
@@ -12,10 +13,12 @@ mod pool;
 mod refresh;
 mod saving;
 mod schedule;
+mod stamp;
 mod state;
 mod store;
 
 pub use folder::{Folder, Look};
+pub use followed::Followed;
 pub use holder::Issued;
 pub use inspection::inspect;
 pub use lock::FileLock;

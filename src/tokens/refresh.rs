@@ -22,6 +22,10 @@ const WORRY: f64 = 0.5;
 impl TokenStore {
     /// Renews the tokens of a file, or takes over those that another process has renewed.
     pub(super) fn renew_file(&self, holder: &Holder) {
+        if holder.is_followed {
+            // It is the program's own, and written by it alone.
+            return self.renew_tokens(holder);
+        }
         let _lock = match FileLock::take(&holder.path) {
             Ok(lock) => lock,
             Err(error) => {
@@ -41,6 +45,11 @@ impl TokenStore {
             // Not readable at the moment; the tokens in memory count.
             None => {}
         }
+        self.renew_tokens(holder);
+    }
+
+    /// Asks the vendor for new tokens, if they are needed.
+    fn renew_tokens(&self, holder: &Holder) {
         let (tokens, proxy, is_needed) = {
             let inner = holder.inner.lock();
             let now = SystemTime::now();
@@ -118,7 +127,9 @@ impl TokenStore {
                     key: "project_id",
                     value: setup.project.as_str().into(),
                 };
-                if let Err(error) = saving::write(&holder.path, &[change]) {
+                if !holder.is_followed
+                    && let Err(error) = saving::write(&holder.path, &[change])
+                {
                     log::warn!(
                         "auth: {}: the project cannot be written: {error}",
                         holder.name
@@ -198,6 +209,7 @@ impl TokenStore {
         let changes = match tokens.service_account {
             // Their tokens are only kept in memory.
             Some(_) => Vec::new(),
+            None if holder.is_followed => Vec::new(),
             None => saving::changes(holder.channel, renewed, now),
         };
         let written = match changes.is_empty() {
@@ -271,7 +283,8 @@ impl TokenStore {
     /// The refresh token is no longer accepted, unless another process has just replaced it.
     fn lost(&self, holder: &Holder, word: String) {
         thread::sleep(GRACE);
-        if let Some(file) = reread(holder)
+        if !holder.is_followed
+            && let Some(file) = reread(holder)
             && self.adopted(holder, &file)
         {
             return;

@@ -1,6 +1,7 @@
 //! The condition of a credential file, for operators.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -30,6 +31,7 @@ pub enum Condition {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileState {
     pub name: Arc<str>,
+    pub path: PathBuf,
     pub kind: FileKind,
     pub label: String,
     pub email: Option<String>,

@@ -1,7 +1,6 @@
 //! The tokens of all credential files.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -62,8 +61,8 @@ impl TokenStore {
         self.holders.read().get(name).map(Arc::clone)
     }
 
-    /// Takes over the files of the directory: new tokens are used, and those of removed files forgotten.
-    pub fn apply(&self, folder: &Path, files: &[CredentialFile]) {
+    /// Takes over the files that there are: new tokens are used, and those of removed files forgotten.
+    pub fn apply(&self, files: &[CredentialFile]) {
         let now = SystemTime::now();
         let mut kept: HashMap<Arc<str>, Arc<Holder>> = HashMap::new();
         for file in files {
@@ -71,8 +70,7 @@ impl TokenStore {
                 continue;
             };
             let known = self.holder(&file.name);
-            let path = folder.join(&*file.name);
-            let known = known.filter(|known| known.channel == channel && known.path == path);
+            let known = known.filter(|known| known.channel == channel && known.path == file.path);
             let holder = match known {
                 Some(known) => {
                     let mut inner = known.inner.lock();
@@ -90,10 +88,7 @@ impl TokenStore {
                     drop(inner);
                     known
                 }
-                None => {
-                    let (settings, tokens) = (file.settings.clone(), file.tokens.clone());
-                    Arc::new(Holder::new(&file.name, path, channel, settings, tokens))
-                }
+                None => Arc::new(Holder::new(file, channel)),
             };
             self.check_client(&holder);
             kept.insert(Arc::clone(&file.name), holder);
@@ -262,6 +257,9 @@ impl TokenStore {
                 let word = inner.lost.as_deref().unwrap_or_default();
                 format!("its login is no longer accepted ({word}); log in again")
             }
+            () if !inner.tokens.are_renewable() && holder.is_followed => {
+                "its token has expired; run the program that it belongs to once".to_owned()
+            }
             () if !inner.tokens.are_renewable() => {
                 "its token has expired and cannot be renewed".to_owned()
             }
@@ -339,6 +337,7 @@ impl TokenStore {
         let tokens = inner.as_ref().map_or(&file.tokens, |inner| &inner.tokens);
         FileState {
             name: Arc::clone(&file.name),
+            path: file.path.clone(),
             kind: file.kind.clone(),
             label: settings.label.clone(),
             email: settings.email.clone(),

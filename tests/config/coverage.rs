@@ -91,6 +91,8 @@ const SEEN: &[(&str, &str, &[&str])] = &[
     ("gateway", "the_gemini_cli_endpoint_is_off_by_default_and_local_only", &["enable-gemini-cli-endpoint"]),
     // Credential files.
     ("gateway", "files_come_and_go", &["auth-dir"]),
+    ("gateway", "logins_of_vendors_programs_are_followed", &["cli-credentials", "cli-credentials[].cli", "cli-credentials[].path", "cli-credentials[].prefix", "cli-credentials[].priority", "cli-credentials[].excluded-models", "cli-credentials[].note", "cli-credentials[].proxy-url"]),
+    ("config", "every_secret_can_stand_in_a_file", &["cli-credentials[].proxy-url-file"]),
     ("gateway", "a_hanging_token_endpoint_delays_no_valid_token", &["auth-auto-refresh-workers"]),
     ("gateway", "a_file_without_a_client_serves_until_it_expires", &["oauth-clients", "oauth-clients.*.client-id", "oauth-clients.*.client-secret", "oauth-clients.*.token-uri"]),
     ("config", "every_secret_can_stand_in_a_file", &["oauth-clients.*.client-secret-file"]),

@@ -79,7 +79,7 @@ fn every_secret_can_stand_in_a_file() {
     let keys = folder.write("keys", "first\n\n second \r\n", 0o600);
     let proxy = folder.write("proxy", "http://u:p@proxy:3128\n", 0o600);
     let text = format!(
-        "api-keys-file: {keys}\nproxy-url-file: {proxy}\nremote-management: {{secret-key-file: {key}}}\nampcode: {{upstream-api-key-file: {key}, upstream-api-keys: [{{upstream-api-key-file: {key}, api-keys: [first]}}]}}\nclaude-api-key: [{{api-key-file: {key}, proxy-url-file: {proxy}}}]\noauth-clients: {{claude: {{client-id: c, client-secret-file: {key}}}}}\nopenai-compatibility: [{{name: o, base-url: 'http://h', api-key-entries: [{{api-key-file: {key}}}]}}]\n"
+        "api-keys-file: {keys}\nproxy-url-file: {proxy}\nremote-management: {{secret-key-file: {key}}}\nampcode: {{upstream-api-key-file: {key}, upstream-api-keys: [{{upstream-api-key-file: {key}, api-keys: [first]}}]}}\nclaude-api-key: [{{api-key-file: {key}, proxy-url-file: {proxy}}}]\ncli-credentials: [{{cli: codex, proxy-url-file: {proxy}}}]\noauth-clients: {{claude: {{client-id: c, client-secret-file: {key}}}}}\nopenai-compatibility: [{{name: o, base-url: 'http://h', api-key-entries: [{{api-key-file: {key}}}]}}]\n"
     );
     let loaded = loaded(&text);
     assert_eq!(messages(&loaded), [""; 0]);
@@ -93,6 +93,7 @@ fn every_secret_can_stand_in_a_file() {
     assert_eq!(shown, ["first", "second"]);
     assert_eq!(config.proxy_url.reveal(), "http://u:p@proxy:3128");
     assert_eq!(config.claude[0].proxy.reveal(), "http://u:p@proxy:3128");
+    assert_eq!(config.followed[0].proxy.reveal(), "http://u:p@proxy:3128");
     for secret in [
         config.oauth_clients[0].1.secret.as_ref().unwrap(),
         &config.claude[0].key,

@@ -11,7 +11,7 @@ pub use page::Leaf;
 use page::{Origin, Page, origins};
 
 use super::keys::{self, Key, Kind};
-use super::settings::{AmpKey, AmpMapping, Config, OauthAlias, OauthClient};
+use super::settings::{AmpKey, AmpMapping, Config, FollowedLogin, OauthAlias, OauthClient};
 
 /// Renders `config`, which was read from `text`.
 pub fn render(config: &Config, text: &str) -> String {
@@ -81,6 +81,10 @@ fn value(page: &mut Page<'_>, key: &Key, config: &Config) {
                 },
             );
         }
+        "cli-credentials" => {
+            let rows = &config.followed;
+            page.list(name, rows, |row, _| row.place.path.clone(), followed);
+        }
         "oauth-clients" => page.block(name, |page| {
             for (channel, client) in &config.oauth_clients {
                 page.block(channel, |page| {
@@ -114,6 +118,26 @@ fn value(page: &mut Page<'_>, key: &Key, config: &Config) {
         path if path.starts_with("payload.") => rules::section(page, name, &config.payload),
         _ => page.shown(name, key.value(config)),
     }
+}
+
+fn followed(page: &mut Page<'_>, row: &FollowedLogin) {
+    let FollowedLogin {
+        place: _,
+        program,
+        path,
+        prefix,
+        priority,
+        proxy,
+        excluded_models,
+        note,
+    } = row;
+    page.value("cli", &(*program).to_owned());
+    page.value("path", path);
+    page.value("prefix", prefix);
+    page.value("priority", priority);
+    page.value("proxy-url", proxy);
+    page.value("excluded-models", &excluded_models[..]);
+    page.value("note", note);
 }
 
 fn alias(page: &mut Page<'_>, row: &OauthAlias) {

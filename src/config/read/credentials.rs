@@ -180,7 +180,7 @@ fn common(entry: &Mapping<'_>, both_names: bool) -> (Common, bool) {
     (common, usable)
 }
 
-fn prefix(entry: &Mapping<'_>) -> Option<String> {
+pub(super) fn prefix(entry: &Mapping<'_>) -> Option<String> {
     let field = entry.field("prefix");
     let text = field.filled()?;
     let prefix = text.trim_matches('/').trim();
@@ -192,7 +192,7 @@ fn prefix(entry: &Mapping<'_>) -> Option<String> {
 }
 
 /// `None`: the entry is dropped, because calling directly instead would be worse.
-fn proxy(entry: &Mapping<'_>) -> Option<ProxySetting> {
+pub(super) fn proxy(entry: &Mapping<'_>) -> Option<ProxySetting> {
     let text = files::secret(entry, "proxy-url");
     match ProxySetting::parse(text.as_ref().map_or("", Secret::reveal)) {
         Ok(setting) => Some(setting),

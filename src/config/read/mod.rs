@@ -6,6 +6,7 @@ mod client_keys;
 mod credentials;
 mod error_rules;
 mod files;
+mod followed;
 mod headers;
 mod json;
 mod key_check;
@@ -92,6 +93,7 @@ pub fn read(root: &Mapping<'_>, has_keys: bool) -> Config {
             cli_endpoint: root.get("enable-gemini-cli-endpoint"),
         },
         amp,
+        followed: followed::read(&root.field("cli-credentials")),
         oauth_clients: oauth::clients(&root.field("oauth-clients")),
         oauth_aliases: oauth::aliases(&root.field("oauth-model-alias")),
         oauth_exclusions: oauth::exclusions(&root.field("oauth-excluded-models")),

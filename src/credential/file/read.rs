@@ -1,6 +1,7 @@
 //! Reading a credential file.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -16,6 +17,10 @@ use crate::credential::channel::Channel;
 pub struct CredentialFile {
     /// Its name in the directory, which is the id of its credential.
     pub name: Arc<str>,
+    /// Where it is; set by whoever has found it.
+    pub path: PathBuf,
+    /// Whether it belongs to a vendor's program: then it is only read.
+    pub is_followed: bool,
     pub kind: FileKind,
     pub settings: FileSettings,
     pub tokens: Tokens,
@@ -80,6 +85,8 @@ pub fn read(name: &str, content: &[u8]) -> Result<CredentialFile, Unreadable> {
     let settings = FileSettings::of(fields, channel, &tokens);
     Ok(CredentialFile {
         name: Arc::from(name),
+        path: PathBuf::from(name),
+        is_followed: false,
         kind,
         settings,
         tokens,

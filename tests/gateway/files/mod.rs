@@ -2,6 +2,7 @@
 
 mod channels;
 mod directory;
+mod followed;
 mod google;
 mod refresh;
 mod refused;

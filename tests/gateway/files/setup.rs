@@ -115,6 +115,11 @@ impl Files {
         self.gateway = Some(gateway.run().unwrap());
     }
 
+    /// Replaces what is added to the configuration.
+    pub fn set_extra(&mut self, extra: &str) {
+        extra.clone_into(&mut self.extra);
+    }
+
     pub fn start(&mut self) {
         self.gateway = Some(self.another());
     }

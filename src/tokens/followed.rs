@@ -1,0 +1,182 @@
+//! The logins of the vendors' own programs (`cli-credentials`), where the programs keep them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use ring::digest::{SHA256, digest};
+
+use super::folder::Look;
+use super::stamp::Stamp;
+use crate::config::FollowedLogin;
+use crate::credential::VendorProgram;
+use crate::credential::file::{self, CredentialFile};
+
+/// The logins as last seen, in the order of the configuration.
+#[derive(Default)]
+pub struct Followed {
+    entries: Vec<Entry>,
+    /// Whether nothing is logged.
+    is_quiet: bool,
+}
+
+struct Entry {
+    login: FollowedLogin,
+    stamp: Option<Stamp>,
+    file: Option<CredentialFile>,
+    /// The problem that was told last.
+    told: Option<String>,
+}
+
+impl Followed {
+    /// Logins whose problems are not logged.
+    pub fn quiet() -> Self {
+        Self {
+            is_quiet: true,
+            ..Self::default()
+        }
+    }
+
+    /// Programs without a login that can be read, and why.
+    pub fn problems(&self) -> impl Iterator<Item = (&str, &str)> {
+        let entries = self.entries.iter();
+        entries.filter_map(|entry| Some((entry.login.program, entry.told.as_deref()?)))
+    }
+
+    /// The logins that there are.
+    pub fn files(&self) -> impl Iterator<Item = &CredentialFile> {
+        self.entries.iter().filter_map(|entry| entry.file.as_ref())
+    }
+
+    /// Looks at the files of `logins`, and reads those that have changed.
+    pub fn look(
+        &mut self,
+        logins: &[FollowedLogin],
+        variables: &dyn Fn(&str) -> Option<String>,
+    ) -> Look {
+        let mut look = Look::Same;
+        if !self.entries.iter().map(|entry| &entry.login).eq(logins) {
+            look = Look::Changed;
+            let entry = |login: &FollowedLogin| Entry {
+                login: login.clone(),
+                stamp: None,
+                file: None,
+                told: None,
+            };
+            self.entries = logins.iter().map(entry).collect();
+        }
+        for entry in &mut self.entries {
+            let told = entry.told.clone();
+            if entry.look(variables) {
+                look = Look::Changed;
+            }
+            if let Some(problem) = entry.told.as_ref().filter(|_| entry.told != told)
+                && !self.is_quiet
+            {
+                log::warn!("auth: cli-credentials: {}: {problem}", entry.login.program);
+            }
+        }
+        look
+    }
+}
+
+impl Entry {
+    /// Whether its file has changed.
+    fn look(&mut self, variables: &dyn Fn(&str) -> Option<String>) -> bool {
+        let Some(program) = VendorProgram::named(self.login.program) else {
+            return false;
+        };
+        let places = match &self.login.path {
+            Some(path) => vec![path.clone()],
+            None => program.places(variables),
+        };
+        let there = places.iter().find_map(|path| {
+            let metadata = fs::metadata(path).ok()?;
+            metadata.is_file().then(|| (path, Stamp::of(&metadata)))
+        });
+        let Some((path, stamp)) = there else {
+            let place = places.first().map(|path| path.display().to_string());
+            let place = place.unwrap_or_else(|| "its usual place".to_owned());
+            self.told = Some(format!(
+                "{place} does not exist: the program is signed out, or keeps its login elsewhere"
+            ));
+            self.stamp = None;
+            return self.file.take().is_some();
+        };
+        if self.stamp == Some(stamp) {
+            return false;
+        }
+        self.stamp = Some(stamp);
+        match self.read(program, path, variables) {
+            Ok(file) => {
+                self.told = None;
+                let is_changed = self.file.as_ref() != Some(&file);
+                self.file = Some(file);
+                is_changed
+            }
+            // The program may be about to write it.
+            Err(why) => {
+                self.told = Some(format!("{}: {why}", path.display()));
+                false
+            }
+        }
+    }
+
+    fn read(
+        &self,
+        program: VendorProgram,
+        path: &Path,
+        variables: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<CredentialFile, String> {
+        if fs::metadata(path).is_ok_and(|found| found.len() > file::LARGEST) {
+            return Err("it is larger than 1 MiB".to_owned());
+        }
+        let content = fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
+        let beside = |name: &str| fs::read_to_string(path.parent()?.join(name)).ok();
+        let login = program
+            .read(&content, &beside)
+            .map_err(|why| why.to_string())?;
+        let document = login.document(None, SystemTime::now()).to_string();
+        let name = match &self.login.path {
+            None => format!("cli:{}", program.name()),
+            Some(path) => format!("cli:{}:{}", program.name(), short_digest(path)),
+        };
+        let mut file = file::read(&name, document.as_bytes()).map_err(|why| why.to_string())?;
+        file.path = PathBuf::from(path);
+        file.is_followed = true;
+        match program {
+            // Where the program takes its project from, too.
+            VendorProgram::Gemini => {
+                let project = variables("GOOGLE_CLOUD_PROJECT");
+                file.settings.projects.extend(project);
+            }
+            // They are valid once: using one would sign the program out.
+            _ => file.tokens.refresh = None,
+        }
+        // The document has the time of reading.
+        file.tokens.last_refresh = None;
+        let FollowedLogin {
+            place: _,
+            program: _,
+            path: _,
+            prefix,
+            priority,
+            proxy,
+            excluded_models,
+            note,
+        } = self.login.clone();
+        file.settings.prefix = prefix;
+        file.settings.priority = priority;
+        file.settings.proxy = proxy;
+        file.settings.excluded_models = excluded_models;
+        file.settings.note = note;
+        Ok(file)
+    }
+}
+
+/// The first eight hexadecimal digits of SHA-256.
+fn short_digest(path: &Path) -> String {
+    let digest = digest(&SHA256, path.as_os_str().as_encoded_bytes());
+    let digits = digest.as_ref().iter().take(4);
+    digits.map(|byte| format!("{byte:02x}")).collect()
+}
