@@ -62,11 +62,15 @@ fn stop(asked: Asked<'_>) -> Option<Fault> {
     (!asked.body["stop"].is_null()).then(|| "Argument not supported: stop".into())
 }
 
-/// Reasoning that another vendor has encrypted.
+/// Reasoning that another vendor has encrypted; the words as in Wei-Shaw/sub2api, issue 4535.
 fn reasoning(asked: Asked<'_>) -> Option<Fault> {
     let mut items = list(&asked.body["input"]).iter();
     let is_foreign = |encrypted: &str| encrypted.starts_with("gAAAA") || encrypted.contains('#');
     items
         .any(|item| is_foreign(text(&item["encrypted_content"])))
-        .then(|| "Could not decrypt the provided encrypted_content.".into())
+        .then(|| {
+            "Could not decrypt the provided encrypted_content. Ensure the value is the unmodified encrypted_content from \
+             a previous response."
+                .into()
+        })
 }
