@@ -67,12 +67,12 @@ fn introduction(text: &mut String) -> std::fmt::Result {
 
 fn conclusion(text: &mut String) {
     for (support, title) in [
-        (
-            Support::Elsewhere,
-            "Options of CLIProxyAPI for login and import",
-        ),
         (Support::Refused, "Not implemented"),
         (Support::Ignored, "Accepted without effect"),
+        (
+            Support::Elsewhere,
+            "Of CLIProxyAPI, for what login and import do",
+        ),
     ] {
         let names = SERVE.shown(support).map(|flag| format!("--{}", flag.long));
         let names: Vec<String> = names.collect();

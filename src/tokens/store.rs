@@ -113,6 +113,14 @@ impl TokenStore {
                 holder.channel.name()
             );
         }
+        if inner.lacks_client && !lacks_client {
+            let now = SystemTime::now();
+            if inner.tokens.is_expired(now, Duration::ZERO) {
+                inner.due = Some(now);
+            }
+            // It was blocked for want of one.
+            self.note_renewed(&holder.name);
+        }
         inner.lacks_client = lacks_client;
     }
 

@@ -33,6 +33,8 @@ mod login;
 mod logs;
 mod manager;
 mod questions;
+#[cfg(feature = "demo")]
+mod real_programs;
 mod reload;
 #[cfg(feature = "demo")]
 mod reload_under_load;

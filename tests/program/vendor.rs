@@ -131,6 +131,12 @@ impl Login {
         self.expect("auth/");
     }
 
+    /// As [`Login::succeeds`], for programs that print something else.
+    pub fn ends_well(&mut self) {
+        let code = self.0.wait().code();
+        assert_eq!(code, Some(0), "{}", self.printed());
+    }
+
     pub fn fails(&mut self, words: &str) {
         let code = self.0.wait().code();
         assert_eq!(code, Some(1), "{}", self.printed());

@@ -1,9 +1,8 @@
 //! Changing members of a credential file and nothing else: unknown members, order and indentation stay.
 
-use std::borrow::Cow;
-
 use serde_json::Value;
 
+use super::expiry;
 use crate::json::{self, Member};
 
 /// A member and its new value.
@@ -18,7 +17,8 @@ pub struct Change {
 pub struct Malformed;
 
 /// `content` with the changes made, in both places where a file has a member at the top and in its `token`. A member that
-/// is nowhere is added at the top.
+/// is nowhere is added at the top. The time of expiry is changed under each of its names that the file has, as text or
+/// number as it was.
 ///
 /// # Errors
 /// [`Malformed`] when the content is not a JSON object.
@@ -26,36 +26,51 @@ pub fn changed(content: &[u8], changes: &[Change]) -> Result<Vec<u8>, Malformed>
     let members = json::members(content).map_err(|_| Malformed)?;
     let token = members.iter().rev().find(|member| member.key == "token");
     let token = token.filter(|member| raw(content, member).first() == Some(&b'{'));
-    let nested = match token {
-        Some(token) => json::members(raw(content, token)).unwrap_or_default(),
-        None => Vec::new(),
+    let inner = token.map(|token| raw(content, token)).unwrap_or_default();
+    let nested = json::members(inner).unwrap_or_default();
+    let is_nowhere = |change: &&Change| {
+        let all = members.iter().chain(&nested);
+        !all.into_iter().any(|member| is_of(change, member))
     };
-    let has = |members: &[Member<'_>], key: &str| members.iter().any(|member| member.key == key);
-    let (mut top, mut inner, mut added) = (Vec::new(), Vec::new(), Vec::new());
-    for change in changes {
-        let is_nested = has(&nested, change.key);
-        if is_nested {
-            inner.push((change.key, &change.value));
-        }
-        if has(&members, change.key) {
-            top.push((
-                change.key,
-                Cow::Owned(change.value.to_string().into_bytes()),
-            ));
-        } else if !is_nested {
-            added.push((change.key, &change.value));
-        }
+    let added: Vec<&Change> = changes.iter().filter(is_nowhere).collect();
+    let mut splice = json::Splice::new(content);
+    for (member, value) in replacements(content, &members, changes) {
+        splice.replace(member.value, value.into_bytes());
     }
-    if let Some(token) = token.filter(|_| !inner.is_empty()) {
-        let inner: Vec<_> = inner
-            .into_iter()
-            .map(|(key, value)| (key, Cow::Owned(value.to_string().into_bytes())))
-            .collect();
-        let replaced = replaced(raw(content, token), &nested, &inner);
-        top.push(("token", Cow::Owned(replaced)));
+    if let Some(token) = token {
+        let mut own = json::Splice::new(inner);
+        for (member, value) in replacements(inner, &nested, changes) {
+            own.replace(member.value, value.into_bytes());
+        }
+        splice.replace(token.value, own.pieces().collect::<Vec<_>>().concat());
     }
-    let replaced = replaced(content, &members, &top);
+    let replaced = splice.pieces().collect::<Vec<_>>().concat();
     Ok(with_added(replaced, &added))
+}
+
+/// Whether a change is of this member.
+fn is_of(change: &Change, member: &Member<'_>) -> bool {
+    let is_expiry = |name: &str| expiry::EXPIRY.contains(&name);
+    *change.key == *member.key || (is_expiry(change.key) && is_expiry(&member.key))
+}
+
+/// The new values of the members that are changed.
+fn replacements<'m>(
+    content: &[u8],
+    members: &'m [Member<'m>],
+    changes: &[Change],
+) -> Vec<(&'m Member<'m>, String)> {
+    let of_member = |member: &'m Member<'m>| {
+        let change = changes.iter().find(|change| is_of(change, member))?;
+        let before: Option<Value> = serde_json::from_slice(raw(content, member)).ok();
+        let value = before.and_then(|before| expiry::as_before(&before, &change.value));
+        let value = value.filter(|_| expiry::EXPIRY.contains(&change.key));
+        Some((
+            member,
+            value.unwrap_or_else(|| change.value.clone()).to_string(),
+        ))
+    };
+    members.iter().filter_map(of_member).collect()
 }
 
 fn raw<'a>(content: &'a [u8], member: &Member<'_>) -> &'a [u8] {
@@ -64,23 +79,12 @@ fn raw<'a>(content: &'a [u8], member: &Member<'_>) -> &'a [u8] {
         .unwrap_or_default()
 }
 
-/// The object with other values, in every member of that name.
-fn replaced(content: &[u8], members: &[Member<'_>], values: &[(&str, Cow<'_, [u8]>)]) -> Vec<u8> {
-    let mut splice = json::Splice::new(content);
-    for member in members {
-        if let Some((_, value)) = values.iter().find(|(key, _)| *key == member.key) {
-            splice.replace(member.value, value.clone());
-        }
-    }
-    splice.pieces().collect::<Vec<_>>().concat()
-}
-
 /// The object with further members at its end, written as the others are.
-fn with_added(content: Vec<u8>, added: &[(&str, &Value)]) -> Vec<u8> {
+fn with_added(content: Vec<u8>, added: &[&Change]) -> Vec<u8> {
     let members = json::members(&content).unwrap_or_default();
     let Some(last) = members.last() else {
         let mut splice = json::Splice::new(&content);
-        for (key, value) in added {
+        for Change { key, value } in added {
             splice.append_member(key, value.to_string());
         }
         return splice.pieces().collect::<Vec<_>>().concat();
@@ -92,7 +96,7 @@ fn with_added(content: Vec<u8>, added: &[(&str, &Value)]) -> Vec<u8> {
     let gap: &[u8] = if start.ends_with(b" ") { b" " } else { b"" };
     let (before, after) = content.split_at(last.value.end.min(content.len()));
     let mut result = before.to_vec();
-    for (key, value) in added {
+    for Change { key, value } in added {
         result.push(b',');
         result.extend_from_slice(indent);
         result.extend_from_slice(Value::from(*key).to_string().as_bytes());
@@ -119,33 +123,40 @@ mod tests {
     fn everything_else_stays() {
         let changes = [
             change("access_token", json!("new")),
-            change("expiry", json!("later")),
+            change("expiry", json!("2026-04-17T10:30:00Z")),
         ];
         for (before, after) in [
             (
                 "{\n  \"type\": \"codex\",\n  \"access_token\": \"old\",\n  \"mine\": [1, 2],\n  \"expiry\": \"\"\n}\n",
-                "{\n  \"type\": \"codex\",\n  \"access_token\": \"new\",\n  \"mine\": [1, 2],\n  \"expiry\": \"later\"\n}\n",
+                "{\n  \"type\": \"codex\",\n  \"access_token\": \"new\",\n  \"mine\": [1, 2],\n  \"expiry\": \"2026-04-17T10:30:00Z\"\n}\n",
             ),
             (
                 "{\n\t\"type\":\"kimi\"\n}",
-                "{\n\t\"type\":\"kimi\",\n\t\"access_token\":\"new\",\n\t\"expiry\":\"later\"\n}",
+                "{\n\t\"type\":\"kimi\",\n\t\"access_token\":\"new\",\n\t\"expiry\":\"2026-04-17T10:30:00Z\"\n}",
             ),
             (
                 "{\"a\":1}",
-                "{\"a\":1,\"access_token\":\"new\",\"expiry\":\"later\"}",
+                "{\"a\":1,\"access_token\":\"new\",\"expiry\":\"2026-04-17T10:30:00Z\"}",
             ),
-            ("{ }", "{ \"access_token\":\"new\",\"expiry\":\"later\"}"),
+            (
+                "{ }",
+                "{ \"access_token\":\"new\",\"expiry\":\"2026-04-17T10:30:00Z\"}",
+            ),
             (
                 "{\"token\": {\"access_token\": \"old\", \"expiry\": \"x\", \"y\": 1}}",
-                "{\"token\": {\"access_token\": \"new\", \"expiry\": \"later\", \"y\": 1}}",
+                "{\"token\": {\"access_token\": \"new\", \"expiry\": \"2026-04-17T10:30:00Z\", \"y\": 1}}",
             ),
             (
                 "{\"token\": {\"access_token\": \"old\"}, \"access_token\": \"older\"}",
-                "{\"token\": {\"access_token\": \"new\"}, \"access_token\": \"new\", \"expiry\": \"later\"}",
+                "{\"token\": {\"access_token\": \"new\"}, \"access_token\": \"new\", \"expiry\": \"2026-04-17T10:30:00Z\"}",
+            ),
+            (
+                "{\"expired\": 5, \"access_token\": 1, \"token\": {\"expires_at\": 1700000000000}}",
+                "{\"expired\": 1776421800, \"access_token\": \"new\", \"token\": {\"expires_at\": 1776421800000}}",
             ),
             (
                 "{\"token\": \"none\"}",
-                "{\"token\": \"none\",\"access_token\": \"new\",\"expiry\": \"later\"}",
+                "{\"token\": \"none\",\"access_token\": \"new\",\"expiry\": \"2026-04-17T10:30:00Z\"}",
             ),
         ] {
             let result = changed(before.as_bytes(), &changes).unwrap();

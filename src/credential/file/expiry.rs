@@ -10,7 +10,8 @@ use crate::time;
 /// Numbers above this are milliseconds.
 const MILLISECONDS: f64 = 1e12;
 
-const EXPIRY: &[&str] = &[
+/// The names of the time of expiry.
+pub const EXPIRY: &[&str] = &[
     "expired",
     "expire",
     "expires_at",
@@ -46,6 +47,16 @@ pub fn moment(value: &Value) -> Option<SystemTime> {
     let in_utc = || time::rfc3339(&format!("{text}Z"));
     let time = time::rfc3339(text).or_else(in_utc)?;
     (time > UNIX_EPOCH).then_some(time)
+}
+
+/// The moment that `text` names as a number of the same unit, if `before` is a number.
+pub fn as_before(before: &Value, text: &Value) -> Option<Value> {
+    let before = before.as_f64()?;
+    let since = moment(text)?.duration_since(UNIX_EPOCH).ok()?;
+    Some(match before > MILLISECONDS {
+        true => u64::try_from(since.as_millis()).ok()?.into(),
+        false => since.as_secs().into(),
+    })
 }
 
 /// When the access token expires.

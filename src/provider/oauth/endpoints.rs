@@ -132,7 +132,7 @@ fn is_vendors(url: &str) -> bool {
         let rest = host.strip_suffix(*domain);
         rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
-    VENDORS.iter().any(|domain| is_below(domain))
+    VENDORS.iter().any(is_below)
 }
 
 fn origin(url: &str) -> Option<String> {

@@ -129,7 +129,17 @@ fn projects_of_one_account_share_its_tokens() {
         let mut content = files.login(GEMINI_CLI, "a@demo.example", Expiry::Expired);
         content["project_id"] = json!("one,two");
         files.write("gemini.json", &content);
-        let exhausted = Script::default().then(Step::status(429));
+        let error = json!({"error": {
+            "code": 429,
+            "status": "RESOURCE_EXHAUSTED",
+            "message": "Quota exceeded.",
+            "details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "3600s"}],
+        }});
+        let exhausted = Script::once(Step::Status {
+            status: 429,
+            headers: Vec::new(),
+            body: Some(error.to_string()),
+        });
         files.upstreams.script("a@demo.example", exhausted);
         files.start();
         let answer = files.ask(Dialect::Gemini, GEMINI_CLI.model, "hello");
