@@ -5,9 +5,9 @@ use crate::demo::target::Fault;
 
 pub const RULES: [Rule; 6] = [tools, choice, functions, effort, stop, reasoning];
 
-/// The tools of xAI's reference (docs.x.ai, "Create new response"); in serde's words, which its API shows.
+/// The tools of xAI's reference; in serde's words, which its API shows.
 fn tools(asked: Asked<'_>) -> Option<Fault> {
-    const KNOWN: [&str; 8] = [
+    const KNOWN: [&str; 7] = [
         "function",
         "web_search",
         "web_search_preview",
@@ -15,7 +15,6 @@ fn tools(asked: Asked<'_>) -> Option<Fault> {
         "file_search",
         "code_interpreter",
         "mcp",
-        "shell",
     ];
     let mut tools = list(&asked.body["tools"]).iter().enumerate();
     let (index, kind) = tools.find_map(|(index, tool)| {
