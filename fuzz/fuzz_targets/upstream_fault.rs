@@ -1,12 +1,13 @@
 //! What an upstream's refusal says, out of arbitrary bodies and headers: no panic, and every pause is one that a
-//! credential comes back from in time.
+//! credential comes back from in time. The first header line is also a pattern of a rule about errors.
 
 #![no_main]
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use holdfast::config::{ErrorAction, ErrorRule, Pattern};
 use holdfast::unversioned::credential::UpstreamKind;
-use holdfast::unversioned::failure::{Failure, Headers, Pause, Windows};
+use holdfast::unversioned::failure::{Failure, Headers, Pause, Verdict, Windows};
 use libfuzzer_sys::fuzz_target;
 
 const NAMES: [&str; 12] = [
@@ -23,12 +24,17 @@ const NAMES: [&str; 12] = [
     "x-ratelimit-remaining-requests",
     "x-ratelimit-reset-requests",
 ];
-const KINDS: [UpstreamKind; 5] = [
+const KINDS: [UpstreamKind; 10] = [
     UpstreamKind::Gemini,
     UpstreamKind::Vertex,
     UpstreamKind::Claude,
     UpstreamKind::Codex,
     UpstreamKind::Compat,
+    UpstreamKind::GeminiCli,
+    UpstreamKind::Antigravity,
+    UpstreamKind::Kimi,
+    UpstreamKind::Iflow,
+    UpstreamKind::Xai,
 ];
 const STATUSES: [u16; 12] = [400, 401, 402, 403, 404, 408, 413, 422, 429, 500, 503, 529];
 /// The longest hint that is believed, and what is added so that not all come back at once.
@@ -53,4 +59,14 @@ fuzz_target!(|input: &[u8]| {
     if let Pause::Hint(time) = fault.pause {
         assert!(!time.is_zero() && time <= LONGEST, "{time:?}");
     }
+    let pattern = head.split('\n').next().and_then(Pattern::parse);
+    let rule = ErrorRule {
+        place: Default::default(),
+        status,
+        texts: Vec::new(),
+        patterns: pattern.into_iter().collect(),
+        action: ErrorAction::ContinueAndCooldown,
+    };
+    let verdict = Verdict::of(&failure, fault, &[rule]);
+    assert_eq!(verdict.fault, verdict.told);
 });
