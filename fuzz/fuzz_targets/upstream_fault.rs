@@ -1,12 +1,13 @@
 //! What an upstream's refusal says, out of arbitrary bodies and headers: no panic, and every pause is one that a
-//! credential comes back from in time.
+//! credential comes back from in time. The first header line is also a pattern of a rule about errors.
 
 #![no_main]
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use holdfast::config::{ErrorAction, ErrorRule, Pattern};
 use holdfast::unversioned::credential::UpstreamKind;
-use holdfast::unversioned::failure::{Failure, Headers, Pause, Windows};
+use holdfast::unversioned::failure::{Failure, Headers, Pause, Verdict, Windows};
 use libfuzzer_sys::fuzz_target;
 
 const NAMES: [&str; 12] = [
@@ -23,7 +24,7 @@ const NAMES: [&str; 12] = [
     "x-ratelimit-remaining-requests",
     "x-ratelimit-reset-requests",
 ];
-const KINDS: [UpstreamKind; 11] = [
+const KINDS: [UpstreamKind; 10] = [
     UpstreamKind::Gemini,
     UpstreamKind::Vertex,
     UpstreamKind::Claude,
@@ -32,7 +33,6 @@ const KINDS: [UpstreamKind; 11] = [
     UpstreamKind::GeminiCli,
     UpstreamKind::Antigravity,
     UpstreamKind::Kimi,
-    UpstreamKind::KimiMessages,
     UpstreamKind::Iflow,
     UpstreamKind::Xai,
 ];
@@ -59,4 +59,14 @@ fuzz_target!(|input: &[u8]| {
     if let Pause::Hint(time) = fault.pause {
         assert!(!time.is_zero() && time <= LONGEST, "{time:?}");
     }
+    let pattern = head.split('\n').next().and_then(Pattern::parse);
+    let rule = ErrorRule {
+        place: Default::default(),
+        status,
+        texts: Vec::new(),
+        patterns: pattern.into_iter().collect(),
+        action: ErrorAction::ContinueAndCooldown,
+    };
+    let verdict = Verdict::of(&failure, fault, &[rule]);
+    assert_eq!(verdict.fault, verdict.told);
 });

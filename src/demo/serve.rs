@@ -438,7 +438,7 @@ fn refusal(target: &Target, fault: Fault) -> Value {
     match target.flavour {
         Flavour::ChatGpt if fault.code.is_none() => return json!({"detail": fault.message}),
         Flavour::Xai => {
-            let code = "Client specified an invalid argument";
+            let code = "invalid-argument";
             return json!({"code": code, "error": fault.message});
         }
         Flavour::ChatGpt

@@ -1,5 +1,5 @@
-//! xAI's Responses API. It has other tools than OpenAI's, and refuses some members ("Create new response",
-//! <https://docs.x.ai/docs/api-reference>).
+//! xAI's Responses API. It has other tools than OpenAI's, and refuses some members
+//! (<https://docs.x.ai/developers/rest-api-reference/inference/responses>).
 
 use serde::Deserialize;
 
@@ -12,7 +12,7 @@ use crate::json::Splice;
 
 const BASE: &str = "https://api.x.ai/v1";
 /// Its tools.
-const TOOLS: [&str; 8] = [
+const TOOLS: [&str; 7] = [
     "function",
     "web_search",
     "web_search_preview",
@@ -20,7 +20,6 @@ const TOOLS: [&str; 8] = [
     "file_search",
     "code_interpreter",
     "mcp",
-    "shell",
 ];
 /// What a request without tools must not have.
 const ABOUT_TOOLS: [&str; 3] = ["tools", "tool_choice", "parallel_tool_calls"];

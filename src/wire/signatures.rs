@@ -26,6 +26,8 @@ pub fn are_refused(dialect: Dialect, body: &[u8]) -> bool {
             says(&["invalid_encrypted_content"])
                 || says(&["encrypted", "could not be verified"])
                 || says(&["encrypted", "decrypt"])
+                // xAI, of what it takes for its own.
+                || says(&["could not decode the compaction blob"])
         }
         Dialect::Gemini => {
             says(&["thought signature"])
@@ -364,6 +366,14 @@ mod tests {
             (
                 Dialect::Responses,
                 r#"{"error":{"code":"invalid_encrypted_content"}}"#,
+            ),
+            (
+                Dialect::Responses,
+                "Could not decrypt the provided encrypted_content. Ensure the value is the unmodified encrypted_content.",
+            ),
+            (
+                Dialect::Responses,
+                "Could not decode the compaction blob. Ensure it is unmodified from the compact response.",
             ),
             (Dialect::Gemini, "Corrupted thought signature."),
         ] {

@@ -5,9 +5,9 @@ use crate::demo::target::Fault;
 
 pub const RULES: [Rule; 6] = [tools, choice, functions, effort, stop, reasoning];
 
-/// The tools of xAI's reference (docs.x.ai, "Create new response"); in serde's words, which its API shows.
+/// The tools of xAI's reference; in serde's words, which its API shows.
 fn tools(asked: Asked<'_>) -> Option<Fault> {
-    const KNOWN: [&str; 8] = [
+    const KNOWN: [&str; 7] = [
         "function",
         "web_search",
         "web_search_preview",
@@ -15,7 +15,6 @@ fn tools(asked: Asked<'_>) -> Option<Fault> {
         "file_search",
         "code_interpreter",
         "mcp",
-        "shell",
     ];
     let mut tools = list(&asked.body["tools"]).iter().enumerate();
     let (index, kind) = tools.find_map(|(index, tool)| {
@@ -62,11 +61,15 @@ fn stop(asked: Asked<'_>) -> Option<Fault> {
     (!asked.body["stop"].is_null()).then(|| "Argument not supported: stop".into())
 }
 
-/// Reasoning that another vendor has encrypted.
+/// Reasoning that another vendor has encrypted; the words as in Wei-Shaw/sub2api, issue 4535.
 fn reasoning(asked: Asked<'_>) -> Option<Fault> {
     let mut items = list(&asked.body["input"]).iter();
     let is_foreign = |encrypted: &str| encrypted.starts_with("gAAAA") || encrypted.contains('#');
     items
         .any(|item| is_foreign(text(&item["encrypted_content"])))
-        .then(|| "Could not decrypt the provided encrypted_content.".into())
+        .then(|| {
+            "Could not decrypt the provided encrypted_content. Ensure the value is the unmodified encrypted_content from \
+             a previous response."
+                .into()
+        })
 }

@@ -1,6 +1,4 @@
-//! Errors of Kimi for coding.
-//!
-//! Source: "Errors" (<https://www.kimi.com/code/docs/en/>), and what its users report.
+//! Errors of Kimi for coding, as its users report them.
 
 use std::time::Duration;
 

@@ -127,6 +127,9 @@ fn put(object: &mut Splice<'_>, member: &Member<'_>, new: Option<Vec<u8>>) -> bo
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn text(bytes: Option<Vec<u8>>) -> Option<String> {
@@ -164,6 +167,45 @@ mod tests {
             ("{}".to_owned(), None),
         ] {
             assert_eq!(text(input(given.as_bytes())), expected, "{given}");
+        }
+    }
+
+    /// An item, in the API's form or nearly.
+    fn any_item() -> impl Strategy<Value = Value> {
+        let part = prop::bool::ANY.prop_map(|is_marked| match is_marked {
+            true => json!({"type": "input_text", "text": "a", "prompt_cache_breakpoint": {}}),
+            false => json!({"type": "input_text", "text": "\"system\""}),
+        });
+        let role = prop::sample::select(vec!["system", "user", "assistant", "developer"]);
+        let id = prop::sample::select(vec![1_usize, 64, 65, 90]);
+        (role, prop::collection::vec(part, 0..3), id).prop_map(|(role, content, id)| {
+            json!({"role": role, "call_id": "i".repeat(id), "content": content})
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_else_changes(items in prop::collection::vec(any_item(), 0..5), pretty in any::<bool>()) {
+            let given = match pretty {
+                true => serde_json::to_vec_pretty(&items),
+                false => serde_json::to_vec(&items),
+            }
+            .unwrap();
+            let mut expected = items.clone();
+            for item in &mut expected {
+                if item["role"] == "system" {
+                    item["role"] = json!("developer");
+                }
+                let id = item["call_id"].as_str().unwrap().to_owned();
+                item["call_id"] = json!(ids::short(id, LONGEST_ID));
+                for part in item["content"].as_array_mut().unwrap() {
+                    part.as_object_mut().unwrap().shift_remove("prompt_cache_breakpoint");
+                }
+            }
+            let changed = input(&given);
+            let sent = changed.as_deref().unwrap_or(&given);
+            prop_assert_eq!(serde_json::from_slice::<Vec<Value>>(sent).unwrap(), expected);
+            prop_assert_eq!(changed.is_none(), items == serde_json::from_slice::<Vec<Value>>(sent).unwrap());
         }
     }
 

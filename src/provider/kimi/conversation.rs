@@ -58,7 +58,7 @@ impl Walk {
         if calls.is_empty() {
             return None;
         }
-        self.open = calls;
+        self.open = calls.into_iter().filter(|id| !id.is_empty()).collect();
         is_missing.then(|| {
             let reasoning = self.reasoning.clone().or_else(|| message.content());
             let reasoning = reasoning.unwrap_or_else(|| UNAVAILABLE.to_owned());
@@ -127,6 +127,7 @@ impl<'m> Message<'m> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -230,6 +231,47 @@ mod tests {
                 .map(|result| &result["tool_call_id"])
                 .collect();
             assert_eq!(json!(ids), expected, "{repaired}");
+        }
+    }
+
+    /// A message, whole or not.
+    fn any_message() -> impl Strategy<Value = Value> {
+        let text = || prop::option::of("[ a-c]{0,3}");
+        let role = prop::sample::select(vec!["assistant", "tool", "user", "odd"]);
+        let ids = prop::option::of(prop::collection::vec("[xyz]?", 0..3));
+        (role, text(), text(), text(), ids).prop_map(|(role, content, reasoning, id, calls)| {
+            let mut message = json!({"role": role, "content": content});
+            for (key, value) in [("reasoning_content", reasoning), ("tool_call_id", id)] {
+                if let Some(value) = value {
+                    message[key] = json!(value);
+                }
+            }
+            if let Some(calls) = calls {
+                let calls: Vec<Value> = calls.iter().map(|id| json!({"id": id})).collect();
+                message["tool_calls"] = json!(calls);
+            }
+            message
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn only_what_is_missing_is_added(messages in prop::collection::vec(any_message(), 0..8)) {
+            let given = json!(messages);
+            let repaired = walked(&given).unwrap_or_else(|| given.clone());
+            for (before, after) in messages.iter().zip(repaired.as_array().unwrap()) {
+                let calls = before["tool_calls"].as_array().is_some_and(|calls| !calls.is_empty());
+                if before["role"] == "assistant" && calls {
+                    let reasoning = after["reasoning_content"].as_str().unwrap_or_default();
+                    prop_assert!(!reasoning.trim().is_empty(), "{}", after);
+                }
+                for (key, value) in before.as_object().unwrap() {
+                    let is_blank = value.as_str().is_none_or(|text| text.trim().is_empty());
+                    prop_assert!(after[key] == *value || is_blank, "{} {}", before, after);
+                }
+            }
+            // What is complete stays so.
+            prop_assert_eq!(walked(&repaired), None);
         }
     }
 
