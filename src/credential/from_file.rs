@@ -147,7 +147,9 @@ fn one(
         error_rules: rules.map_or_else(Arc::default, |(_, rules)| rules.clone().into()),
         weight: settings.tuning.weight.unwrap_or(1),
         models,
-        unlisted: (!families(&provider).is_empty()).then_some(Unlisted { excluded }),
+        // Antigravity's list says what it serves, whatever the names.
+        unlisted: (channel == Channel::Antigravity || !families(&provider).is_empty())
+            .then_some(Unlisted { excluded }),
         provider,
         id,
     }

@@ -7,6 +7,8 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use serde::de::IgnoredAny;
+
 use super::access_log::Access;
 use super::forwarded;
 use super::inbound::Inbound;
@@ -77,8 +79,7 @@ impl Services {
         if let Err(error) = inbound.decode(self.body_limit, &self.budget) {
             return refused(&error.problem(), out);
         }
-        let path = inbound.target.rsplit_once("/v1internal:");
-        let path = path.map_or("", |(_, path)| path).to_owned();
+        let path = forwarded_path(&inbound.target);
         let waiter = match &inbound.client {
             Some(client) => Waiter::of(Rc::clone(client)),
             None => Waiter::alone(),
@@ -119,9 +120,26 @@ impl Services {
     }
 }
 
+/// The method and the query of a target, without a key of the client's.
+fn forwarded_path(target: &str) -> String {
+    let path = target.split_once("/v1internal:");
+    let path = path.map_or("", |(_, path)| path);
+    let (method, query) = path.split_once('?').unwrap_or((path, ""));
+    let is_key = |pair: &&str| pair.starts_with("key=") || pair.starts_with("auth_token=");
+    let query: Vec<&str> = query.split('&').filter(|pair| !is_key(pair)).collect();
+    match query.join("&").as_str() {
+        "" => method.to_owned(),
+        query => format!("{method}?{query}"),
+    }
+}
+
 /// The model of a request, and where the request is in its envelope. Requests for counting have the model inside.
 fn opened(body: &[u8], method: GeminiMethod) -> Result<(String, Span), Box<Problem>> {
-    let members = json::members(body).map_err(Problem::malformed_json)?;
+    let members =
+        json::members(body).map_err(|why| match serde_json::from_slice::<IgnoredAny>(body) {
+            Ok(_) => Problem::invalid_request("Invalid request: the body is not a JSON object"),
+            Err(_) => Problem::malformed_json(why),
+        })?;
     let named = |members: &[Member<'_>], name: &str| {
         let member = members.iter().find(|member| member.key == name)?;
         Some(member.value)
@@ -168,6 +186,22 @@ fn is_local(peer: SocketAddr, headers: &Headers) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_are_not_passed_on() {
+        for (target, expected) in [
+            ("/v1internal:a", "a"),
+            ("/v1internal:a?", "a"),
+            ("/v1internal:a?key=k", "a"),
+            (
+                "/v1internal:a?x=1&key=k&y=/v1internal:b&auth_token=t",
+                "a?x=1&y=/v1internal:b",
+            ),
+            ("http://127.0.0.1:1/v1internal:a?x", "a?x"),
+        ] {
+            assert_eq!(forwarded_path(target), expected, "{target}");
+        }
+    }
 
     #[test]
     fn requests_are_taken_out_of_their_envelope() {

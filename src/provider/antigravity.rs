@@ -90,7 +90,7 @@ fn wrap(call: &Call<'_>, body: &mut Splice<'_>) -> Result<(), Failure> {
 fn inner<'a>(call: &Call<'a>, source: &'a [u8]) -> Result<Splice<'a>, Failure> {
     let is_claude = is_claude(model(call));
     let profile = Profile::Envelope {
-        validated: validates(model(call)),
+        validated: validates_calls(model(call)),
     };
     let mut inner = Inner::of(source, profile)?;
     if let Some(settings) = inner.find(["safetySettings", "safety_settings"]).cloned() {
@@ -186,7 +186,7 @@ fn is_claude(model: &str) -> bool {
 }
 
 /// Whether the model validates its calls, and needs each object to require a property.
-fn validates(model: &str) -> bool {
+pub fn validates_calls(model: &str) -> bool {
     is_claude(model) || model.contains("gemini-3-pro") || model.contains("gemini-3.1-pro")
 }
 

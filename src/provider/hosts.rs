@@ -55,11 +55,12 @@ fn next(failure: &Failure, pass: u32) -> Next {
         Next::Host(Some(time.min(Duration::from_secs(most))))
     };
     match (failure.kind, failure.status) {
-        (FailureKind::Connect | FailureKind::Timeout | FailureKind::Broken, _) => Next::Host(None),
+        (FailureKind::Connect | FailureKind::Broken, _) => Next::Host(None),
         (FailureKind::Status, Some(429)) => match failure.antigravity_limit() {
             AntigravityLimit::Short(delay) if delay < SHORT => Next::Pass(delay + MARGIN),
             AntigravityLimit::Short(_) | AntigravityLimit::Exhausted(_) => Next::Host(None),
-            AntigravityLimit::Soft => growing(500, 3),
+            AntigravityLimit::Soft(Some(delay)) if delay >= SHORT => Next::Host(None),
+            AntigravityLimit::Soft(_) => growing(500, 3),
         },
         (FailureKind::Status, Some(503)) if failure.has_no_capacity() => growing(250, 2),
         _ => Next::Nothing,
@@ -80,6 +81,7 @@ mod tests {
 
     const SHORT_LIMIT: &str = r#"{"error":{"code":429,"details":[{"@type":"x/google.rpc.ErrorInfo","reason":"RATE_LIMIT_EXCEEDED","metadata":{"quotaResetDelay":"1.5s"}}]}}"#;
     const LONGER_LIMIT: &str = r#"{"error":{"code":429,"details":[{"@type":"x/google.rpc.ErrorInfo","reason":"RATE_LIMIT_EXCEEDED","metadata":{"quotaResetDelay":"30s"}}]}}"#;
+    const LATER: &str = r#"{"error":{"code":429,"details":[{"@type":"x/google.rpc.RetryInfo","retryDelay":"60s"}]}}"#;
     const EXHAUSTED: &str =
         r#"{"error":{"code":429,"message":"QUOTA_EXHAUSTED","status":"RESOURCE_EXHAUSTED"}}"#;
     const NO_CAPACITY: &str = r#"{"error":{"code":503,"message":"No capacity available for m"}}"#;
@@ -108,6 +110,7 @@ mod tests {
             (status(429, SHORT_LIMIT), "aaa", vec![2300, 2300]),
             (status(429, LONGER_LIMIT), "abc", vec![]),
             (status(429, EXHAUSTED), "abc", vec![]),
+            (status(429, LATER), "abc", vec![]),
             (status(429, "{}"), "abcabcabc", vec![500, 1000]),
             (status(503, NO_CAPACITY), "abcabcabc", vec![250, 500]),
             (status(503, "{}"), "a", vec![]),
@@ -115,6 +118,8 @@ mod tests {
             (status(401, "{}"), "a", vec![]),
             (Failure::new(FailureKind::Connect, "x"), "abc", vec![]),
             (Failure::new(FailureKind::Broken, "x"), "abc", vec![]),
+            // It has taken long enough.
+            (Failure::new(FailureKind::Timeout, "x"), "a", vec![]),
             (Failure::new(FailureKind::ClientGone, "x"), "a", vec![]),
             (Failure::request("x"), "a", vec![]),
         ] {

@@ -34,6 +34,7 @@ pub mod url;
 mod vertex;
 mod xai;
 
+pub use antigravity::validates_calls;
 pub use call::{Answer, Upstream};
 pub use compressed::undone;
 pub use fetch::{Fetch, Fetched};

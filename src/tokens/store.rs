@@ -113,6 +113,11 @@ impl TokenStore {
                 holder.channel.name()
             );
         }
+        if inner.lacks_client && !lacks_client {
+            // It was blocked for want of one.
+            inner.due = inner.due.map(|due| due.min(SystemTime::now()));
+            self.note_renewed(&holder.name);
+        }
         inner.lacks_client = lacks_client;
     }
 

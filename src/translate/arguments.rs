@@ -18,6 +18,8 @@ pub struct Arguments {
     wrapped: HashSet<String>,
     /// The client's dialect has arguments as objects only.
     are_objects: bool,
+    /// The schemas have placeholders for the upstream.
+    has_placeholders: bool,
     /// By choice and block.
     calls: HashMap<(u32, u32), Call>,
 }
@@ -53,7 +55,24 @@ impl Arguments {
             },
             wrapped,
             are_objects,
+            has_placeholders: false,
             calls: HashMap::new(),
+        }
+    }
+
+    /// The same, for an upstream that adds placeholders to schemas.
+    pub fn with_placeholders(self, has_placeholders: bool, request: &Request) -> Self {
+        let tools = request.tools.iter().filter(|tool| !tool.is_custom);
+        let schemas = match has_placeholders {
+            true => tools
+                .map(|tool| (tool.name.clone(), tool.schema.clone()))
+                .collect(),
+            false => self.schemas,
+        };
+        Self {
+            schemas,
+            has_placeholders,
+            ..self
         }
     }
 
@@ -131,7 +150,11 @@ impl Arguments {
         if let Some(schema) = schema
             && let Ok(arguments) = serde_json::from_str(&text)
         {
-            return restore_arguments(arguments, &schema, Profile::Public).to_string();
+            let profile = match self.has_placeholders {
+                true => Profile::Envelope { validated: true },
+                false => Profile::Public,
+            };
+            return restore_arguments(arguments, &schema, profile).to_string();
         }
         match self.are_objects && !text.trim().is_empty() {
             true => object_of_text(&text).into(),

@@ -118,7 +118,8 @@ pub fn request_with(
         },
         mint: Mint::new(input.seed),
         call_ids: ClientCallIds::after(input.client, &request.turns),
-        arguments: Arguments::new(&request, input.client, upstream, wraps_custom_tools),
+        arguments: Arguments::new(&request, input.client, upstream, wraps_custom_tools)
+            .with_placeholders(quirks.has_placeholders, &request),
         signatures: cache.map(|cache| SignatureRecorder::new(upstream, cache)),
         prefill,
         names,

@@ -97,6 +97,8 @@ const SEEN: &[(&str, &str, &[&str])] = &[
     ("gateway", "the_settings_of_a_file_are_obeyed", &["oauth-excluded-models", "oauth-model-alias"]),
     ("config", "aliases_stand_in_for_their_models", &["oauth-model-alias.*[].name", "oauth-model-alias.*[].alias", "oauth-model-alias.*[].fork", "oauth-model-alias.*[].display-name", "oauth-model-alias.*[].force-mapping"]),
     ("gateway", "projects_of_one_account_share_its_tokens", &["quota-exceeded.switch-project"]),
+    ("gateway", "credits_are_spent_when_no_other_account_is_left", &["quota-exceeded.antigravity-credits"]),
+    ("gateway", "signatures_of_antigravity_are_kept_if_configured", &["antigravity-signature-cache-enabled"]),
     ("config", "the_full_fixture_loads_and_says_what_it_does_not_do", &["codex-header-defaults", "quota-exceeded", "ampcode"]),
 ];
 

@@ -80,8 +80,8 @@ fn the_gemini_cli_endpoint_is_off_by_default_and_local_only() {
     let head = format!("POST {path} HTTP/1.1\r\nHost: 127.0.0.1:1\r\nContent-Length: {length}");
     client.send_raw(format!("{head}\r\n\r\n{body}").as_bytes());
     let answer = client.answer();
-    assert_eq!(answer.status(), 503, "{}", answer.text());
-    let reason = "auth_not_found: no auth available (providers=gemini-cli, model=gemini-2.5-pro)";
+    assert_eq!(answer.status(), 400, "{}", answer.text());
+    let reason = "Invalid request: the body has no \"request\"";
     assert_eq!(answer.json()["error"]["message"], reason);
     setup.stop();
 }

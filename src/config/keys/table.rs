@@ -154,7 +154,7 @@ pub const GROUPS: &[(&str, &[Key])] = &[
         block("quota-exceeded", "What to do when the quota of an account is used up."),
         key!("quota-exceeded.switch-project", Flag, "true", google.switch_project, "Continue with the next project of a Gemini CLI account."),
         key("quota-exceeded.switch-preview-model", Flag, "false", "Has no effect in any gateway.").unimplemented(),
-        key!("quota-exceeded.antigravity-credits", Flag, "false", google.antigravity_credits, "Pay with credits when an Antigravity quota is used up.").unimplemented(),
+        key!("quota-exceeded.antigravity-credits", Flag, "false", google.antigravity_credits, "Pay with credits when an Antigravity quota is used up."),
     ]),
     ("Streams and keep-alives", &[
         block("streaming", "Streams."),
@@ -246,7 +246,7 @@ pub const GROUPS: &[(&str, &[Key])] = &[
         key("oauth-request-scoped-errors.*[].action", Word(ErrorAction::NAMES), "", "What happens."),
         key!("ws-auth", Flag, "false", ws_auth, "Ask for a client key on WebSockets.").unimplemented(),
         key!("enable-gemini-cli-endpoint", Flag, "false", google.cli_endpoint, "Serve Gemini CLI's own endpoint to this host."),
-        key!("antigravity-signature-cache-enabled", Flag, "true", google.signature_cache, "Prefer cached signatures to those a client sends.").unimplemented(),
+        key!("antigravity-signature-cache-enabled", Flag, "true", google.signature_cache, "Keep the reasoning signatures of Antigravity for clients that drop them."),
         key!("antigravity-signature-bypass-strict", Flag, "false", google.strict_signatures, "Check the whole structure of signatures.").unimplemented(),
     ]),
     ("Amp", &[

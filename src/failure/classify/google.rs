@@ -35,25 +35,25 @@ pub enum AntigravityLimit {
     Exhausted(Option<Duration>),
     /// The rate is limited for this time.
     Short(Duration),
-    /// It says no more than that.
-    Soft,
+    /// It says no more than that, or only when to come back.
+    Soft(Option<Duration>),
 }
 
 impl Failure {
     /// What it means as a 429 of Antigravity.
     pub fn antigravity_limit(&self) -> AntigravityLimit {
         if self.status != Some(429) {
-            return AntigravityLimit::Soft;
+            return AntigravityLimit::Soft(None);
         }
         let refusal = Refusal::new(self, "", SystemTime::now());
         let delay = refusal.google_hint();
         if refusal.says(EXHAUSTED) {
             return AntigravityLimit::Exhausted(delay);
         }
-        match delay.filter(|_| refusal.says(&["rate_limit_exceeded"])) {
-            Some(delay) if delay < LONGEST_LIMIT => AntigravityLimit::Short(delay),
-            Some(delay) => AntigravityLimit::Exhausted(Some(delay)),
-            None => AntigravityLimit::Soft,
+        match (delay, refusal.says(&["rate_limit_exceeded"])) {
+            (Some(delay), true) if delay < LONGEST_LIMIT => AntigravityLimit::Short(delay),
+            (Some(delay), true) => AntigravityLimit::Exhausted(Some(delay)),
+            (delay, _) => AntigravityLimit::Soft(delay.or(refusal.hint)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Differences between providers of the same dialect.
 
 use crate::credential::UpstreamKind;
+use crate::provider;
 use crate::translate::neutral::ids::CallIdFormat;
 use crate::translate::{ChatQuirks, CustomTools};
 
@@ -8,6 +9,7 @@ use crate::translate::{ChatQuirks, CustomTools};
 pub fn known(kind: UpstreamKind, base_url: &str, model: &str) -> ChatQuirks {
     ChatQuirks {
         has_functions_only: kind == UpstreamKind::Xai,
+        has_placeholders: kind == UpstreamKind::Antigravity && provider::validates_calls(model),
         custom_tools: text_tools(base_url, model),
         call_ids: call_ids(base_url, model),
     }

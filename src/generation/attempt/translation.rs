@@ -9,6 +9,7 @@ use serde_json::json;
 use super::context::{Attempt, Opening};
 use super::quirks;
 use super::signatures::ClientSignatures;
+use crate::credential::UpstreamKind;
 use crate::failure::{Failure, FailureKind, Headers};
 use crate::payload::Selected;
 use crate::provider::{Action, Call};
@@ -119,9 +120,12 @@ impl Attempt<'_> {
         }
     }
 
-    /// The cache of reasoning signatures. Completions have no place for signatures.
+    /// The cache of reasoning signatures. Completions have no place for signatures, and for Antigravity it can be switched
+    /// off (`antigravity-signature-cache-enabled`).
     fn signature_cache(&self, form: Form) -> Option<Arc<dyn SignatureCache>> {
-        if form == Form::Completions {
+        let google = &self.generation.snapshot.config.google;
+        let is_off = self.kind() == UpstreamKind::Antigravity && !google.signature_cache;
+        if form == Form::Completions || is_off {
             return None;
         }
         let signatures = Arc::new(ClientSignatures::new(

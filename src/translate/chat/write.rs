@@ -26,6 +26,8 @@ pub struct ChatQuirks {
     pub call_ids: CallIdFormat,
     /// Whether a provider of Responses has no custom tools.
     pub has_functions_only: bool,
+    /// Whether schemas get placeholders on their way, which are removed from the arguments (Antigravity).
+    pub has_placeholders: bool,
 }
 
 /// Whether a model accepts this modality of answers (OpenAI's OpenAPI document, `ResponseModalities`). Other vendors'

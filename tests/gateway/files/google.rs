@@ -166,6 +166,58 @@ fn tools_are_called_through_every_google_channel() {
 }
 
 #[test]
+fn placeholders_of_antigravitys_claude_reach_no_client() {
+    let files = started(CLAUDES, "");
+    for streams in [false, true] {
+        let question = "demo:tools nothing {\"reason\":\"because\"}";
+        let tools = json!([{"name": "nothing", "input_schema": {"type": "object"}}]);
+        let body = json!({"model": CLAUDES.model, "max_tokens": 99, "stream": streams, "tools": tools,
+            "messages": [{"role": "user", "content": question}]});
+        let answer = with_key(&files, "/v1/messages", &body);
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        let tool = &sent(&last(&files))["request"]["tools"][0]["functionDeclarations"][0];
+        assert_eq!(tool["parameters"]["required"], json!(["reason"]));
+        assert!(answer.text().contains("nothing"), "{}", answer.text());
+        assert!(!answer.text().contains("because"), "{}", answer.text());
+    }
+}
+
+#[test]
+fn signatures_of_antigravity_are_kept_if_configured() {
+    for (extra, is_kept) in [
+        ("", true),
+        ("antigravity-signature-cache-enabled: false", false),
+    ] {
+        let files = started(ANTIGRAVITY, extra);
+        let tools = json!([{"type": "function", "function": {"name": "look",
+            "parameters": {"type": "object", "properties": {"q": {"type": "string"}}}}}]);
+        let question = "demo:reasoning\ndemo:tools look {\"q\":\"x\"}";
+        let mut messages = vec![json!({"role": "user", "content": question})];
+        let ask = |messages: &[Value]| {
+            let body = json!({"model": ANTIGRAVITY.model, "reasoning_effort": "medium",
+                "tools": tools, "messages": messages});
+            let answer = with_key(&files, "/v1/chat/completions", &body);
+            assert_eq!(answer.status(), 200, "{}", answer.text());
+            answer.json()["choices"][0]["message"].clone()
+        };
+        let call = ask(&messages)["tool_calls"][0].clone();
+        // Without any of what the vendor adds to a call.
+        messages.push(
+            json!({"role": "assistant", "content": null, "tool_calls": [{"id": call["id"],
+            "type": "function", "function": call["function"]}]}),
+        );
+        messages.push(json!({"role": "tool", "tool_call_id": call["id"], "content": "found"}));
+        ask(&messages);
+        let sent = sent(&last(&files));
+        let parts = sent["request"]["contents"][1]["parts"].as_array().unwrap();
+        let signed = parts.iter().map(|part| &part["thoughtSignature"]);
+        let is_own =
+            |value: &Value| value.is_string() && value != "skip_thought_signature_validator";
+        assert_eq!(signed.into_iter().any(is_own), is_kept, "{sent}");
+    }
+}
+
+#[test]
 fn tokens_are_counted_by_every_google_channel() {
     for channel in CHANNELS {
         let files = started(channel, "");
@@ -451,10 +503,10 @@ fn a_missing_project_is_found_once() {
 #[test]
 fn models_are_those_of_the_account() {
     for channel in [GEMINI_CLI, ANTIGRAVITY] {
-        let mut files = prepared(channel, "model-discovery: true");
+        let mut files = prepared(channel, "");
         let list = vec!["gemini-9-demo".to_owned()];
         files.upstreams.list(EMAIL, Listing::Models(list));
-        files.start();
+        files.start_with_lists();
         wait_until("the list", || {
             let key = [("Authorization", "Bearer client-key")];
             let mut client = Client::connect(files.gateway().address());

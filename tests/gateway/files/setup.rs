@@ -109,19 +109,28 @@ impl Files {
         self.extra.push_str(extra);
     }
 
+    /// Starts a gateway that fetches lists of models.
+    pub fn start_with_lists(&mut self) {
+        let gateway = self.prepared().with_model_lists(None);
+        self.gateway = Some(gateway.run().unwrap());
+    }
+
     pub fn start(&mut self) {
         self.gateway = Some(self.another());
     }
 
     /// Another gateway with the same directory.
     pub fn another(&self) -> Running {
+        self.prepared().run().unwrap()
+    }
+
+    fn prepared(&self) -> Gateway {
         let text = format!(
             "host: 127.0.0.1\nport: 0\napi-keys: [{KEY}]\nauth-dir: {}\nrouting: {{session-affinity: true}}\n{}\n",
             self.folder.display(),
             self.extra
         );
-        let gateway = Gateway::new(parse(&text)).with_credential_files();
-        gateway.run().unwrap()
+        Gateway::new(parse(&text)).with_credential_files()
     }
 
     pub fn gateway(&self) -> &Running {
