@@ -114,8 +114,11 @@ impl TokenStore {
             );
         }
         if inner.lacks_client && !lacks_client {
+            let now = SystemTime::now();
+            if inner.tokens.is_expired(now, Duration::ZERO) {
+                inner.due = Some(now);
+            }
             // It was blocked for want of one.
-            inner.due = inner.due.map(|due| due.min(SystemTime::now()));
             self.note_renewed(&holder.name);
         }
         inner.lacks_client = lacks_client;
