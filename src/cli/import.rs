@@ -112,7 +112,7 @@ fn usual(config: &Config, environment: &Environment) -> Result<String, String> {
             lines.join("\n")
         ));
     }
-    let mut text = String::new();
+    let mut failures = Vec::new();
     for (program, path) in found {
         let question = format!(
             "Copy the login of {} from {}? [y/N]",
@@ -123,12 +123,15 @@ fn usual(config: &Config, environment: &Environment) -> Result<String, String> {
         let answer = answer.map_err(|error| format!("cannot read the answer: {error}"))?;
         if matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes") {
             match copy(program, &path, config) {
-                Ok(told) => text += &told,
-                Err(message) => complain(format_args!("holdfast: {message}")),
+                Ok(told) => print(&told),
+                Err(message) => failures.push(message),
             }
         }
     }
-    Ok(text)
+    match failures.is_empty() {
+        true => Ok(String::new()),
+        false => Err(failures.join("\nholdfast: ")),
+    }
 }
 
 /// Copies the login of a program.

@@ -274,7 +274,6 @@ fn an_interrupted_login_leaves_nothing() {
     let mut login = vendors.login(&["claude", "--callback-port", "0"]);
     login.page();
     login.interrupt();
-    assert!(login.printed().contains("interrupted; nothing was written"));
     assert!(!vendors.auth().exists());
 }
 

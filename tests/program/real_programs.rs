@@ -2,13 +2,17 @@
 //! programs that `tests/clients/agents/run` installs: `HOLDFAST_AGENTS` names the folder.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use holdfast::unversioned::credential::file;
+use holdfast::unversioned::credential::{Channel, file};
 use holdfast::unversioned::demo::{Bearer, Person, Vendor};
+use holdfast::unversioned::provider::oauth::BUILT_IN;
+use serde_json::json;
 
-use super::harness::Program;
+use super::harness::{Program, eventually};
 use super::vendor::{Vendors, get};
 
 fn program(name: &str) -> PathBuf {
@@ -55,6 +59,74 @@ fn codex_signs_in_and_its_login_is_copied() {
     let file = file::read("x.json", &fs::read(path).unwrap()).unwrap();
     let account = file.settings.account_id;
     assert_eq!(account, Some(Person::new("a@example.com").id));
+    assert!(file.tokens.refresh.is_some() && file.tokens.expiry.is_some());
+    let bearer = vendors.server.bearer(file.tokens.access.unwrap().reveal());
+    assert!(matches!(bearer, Some(Bearer::Valid(_))));
+}
+
+#[test]
+#[ignore = "needs the programs of tests/clients/agents"]
+fn gemini_cli_signs_in_and_its_login_is_copied() {
+    let vendors = Vendors::start();
+    vendors.sign_in(Vendor::Google, Person::new("a@example.com"));
+    let (_, id, secret) = BUILT_IN
+        .iter()
+        .find(|(channel, _, _)| *channel == Channel::GeminiCli)
+        .unwrap();
+    vendors.server.register(Vendor::Google, id, *secret);
+    let home = vendors.folder.path();
+    // It is to open a browser, and this one only notes the address.
+    let browser = vendors
+        .folder
+        .write("xdg-open", "#!/bin/sh\necho \"$1\" >\"$HOME/page\"\n");
+    fs::set_permissions(&browser, fs::Permissions::from_mode(0o755)).unwrap();
+    let redirect = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/agents/elsewhere.cjs");
+    let path = std::env::var("PATH").unwrap();
+    let mut gemini = call(&vendors, "gemini");
+    gemini
+        .arg("--acp")
+        .env("DISPLAY", ":9")
+        .env("PATH", format!("{}:{path}", home.display()))
+        .env("ELSEWHERE", vendors.server.origin())
+        .env("CODE_ASSIST_ENDPOINT", vendors.server.origin())
+        .env("NODE_OPTIONS", format!("--require {}", redirect.display()))
+        .current_dir(home)
+        .stdin(Stdio::piped());
+    let (gemini, mut input) = Program::spawn_with_input(&mut gemini);
+    for (id, method, params) in [
+        (
+            1,
+            "initialize",
+            json!({"protocolVersion": 1, "clientCapabilities": {}}),
+        ),
+        (2, "authenticate", json!({"methodId": "oauth-personal"})),
+    ] {
+        let call = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+        writeln!(input, "{call}").unwrap();
+    }
+    let page = home.join("page");
+    let read = || fs::read_to_string(&page).unwrap_or_default();
+    eventually(
+        || read().ends_with('\n'),
+        || format!("no page was opened\n{}", gemini.printed()),
+    );
+    let read = read();
+    let (_, query) = read.trim().split_once('?').unwrap();
+    let location = vendors.open(&format!(
+        "{}/o/oauth2/v2/auth?{query}",
+        vendors.server.origin()
+    ));
+    get(&location).unwrap();
+    let login = home.join(".gemini/oauth_creds.json");
+    eventually(
+        || login.exists() && home.join(".gemini/google_accounts.json").exists(),
+        || format!("it is not signed in\n{}", gemini.printed()),
+    );
+    drop(gemini);
+    import(&vendors, "gemini");
+    let path = vendors.written("gemini-a@example.com.json");
+    let file = file::read("x.json", &fs::read(path).unwrap()).unwrap();
+    assert_eq!(file.tokens.client.id.as_deref(), Some(*id));
     assert!(file.tokens.refresh.is_some() && file.tokens.expiry.is_some());
     let bearer = vendors.server.bearer(file.tokens.access.unwrap().reveal());
     assert!(matches!(bearer, Some(Bearer::Valid(_))));

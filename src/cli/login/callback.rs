@@ -90,7 +90,11 @@ pub fn code(
             events.read_lines();
             terminal.say("Or paste the address that the browser was sent to in the end, also if it shows an error:");
         }
-        terminal.progress("Waiting for the browser", PATIENCE.saturating_sub(waited));
+        let left = PATIENCE.saturating_sub(waited);
+        match is_paste_offered {
+            true => terminal.remind("Waiting for the browser", left),
+            false => terminal.progress("Waiting for the browser", left),
+        }
         let event = match events.from.recv_timeout(TICK) {
             Ok(event) => event,
             Err(RecvTimeoutError::Timeout) => continue,

@@ -45,6 +45,11 @@ pub fn run(wanted: &Wanted, environment: &Environment) -> ExitCode {
         upstream.trust(config.ca_file.as_deref());
         let service = service(wanted.channel, &config, &upstream)?;
         let login = sign_in(wanted, &service, &variables)?;
+        if login.refresh.is_none() && !login.access.is_empty() {
+            complain(
+                "holdfast: the vendor sent no refresh token; the login ends when its token expires",
+            );
+        }
         save(&config, &login, Some(&service))
     };
     match done() {
@@ -161,7 +166,7 @@ pub fn save(
     Ok(format!("{what} {}{who}\n", kept.path.display()))
 }
 
-/// Has signals end the process with the terminal as it was. Nothing is left half written.
+/// Has signals end the process with the terminal as it was.
 fn end_on_signals() {
     let before = tcgetattr(io::stdin()).ok();
     let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else {
@@ -172,7 +177,7 @@ fn end_on_signals() {
             if let Some(before) = &before {
                 let _ = tcsetattr(io::stdin(), OptionalActions::Flush, before);
             }
-            complain("\nholdfast: interrupted; nothing was written");
+            complain("\nholdfast: interrupted");
             std::process::exit(INTERRUPTED);
         }
     });

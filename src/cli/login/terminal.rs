@@ -11,6 +11,8 @@ pub struct Terminal {
     is_live: bool,
     /// Whether there is a line of progress.
     has_progress: bool,
+    /// The minutes that were left when that was last told.
+    told: Option<u64>,
 }
 
 impl Terminal {
@@ -18,6 +20,7 @@ impl Terminal {
         Self {
             is_live: io::stderr().is_terminal(),
             has_progress: false,
+            told: None,
         }
     }
 
@@ -45,6 +48,16 @@ impl Terminal {
             seconds % 60
         );
         let _ = out.flush();
+    }
+
+    /// Tells each minute what is being waited for, while the user may be typing.
+    pub fn remind(&mut self, text: &str, left: Duration) {
+        let minutes = left.as_secs().div_ceil(60);
+        let before = self.told.replace(minutes);
+        if before.is_some_and(|before| before != minutes) {
+            let unit = if minutes == 1 { "minute" } else { "minutes" };
+            self.say(&format!("{text}: {minutes} {unit} left."));
+        }
     }
 
     /// Asks a question, whose answer comes as a line.

@@ -208,7 +208,7 @@ impl Grants {
     /// Whether a refresh token can be used.
     pub fn accepts(&self, token: &str) -> bool {
         let is_open =
-            |known: &Refresh| !known.is_revoked && !(known.is_used && known.vendor.rotates());
+            |known: &Refresh| !(known.is_revoked || known.is_used && known.vendor.rotates());
         self.refresh.get(token).is_some_and(is_open)
     }
 

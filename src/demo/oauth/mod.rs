@@ -281,7 +281,7 @@ fn answer(asked: &Asked, shared: &Shared) -> Said {
             grants.revoke_token(&token);
             Said::page(200, "")
         }
-        ("GET", "/oauth2/v1/userinfo") => {
+        ("GET", "/oauth2/v1/userinfo" | "/oauth2/v2/userinfo") => {
             let bearer = asked.bearer().and_then(|token| grants.bearer(token));
             consent::user_info(match bearer {
                 Some(Bearer::Valid(person)) => Some(person),
