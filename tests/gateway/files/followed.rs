@@ -88,7 +88,7 @@ fn logins_of_vendors_programs_are_followed() {
         files
             .ask(Dialect::Responses, "mine/gpt-5.2", "hello")
             .status(),
-        400
+        404
     );
     let before = fs::read(&paths[0]).unwrap();
     let codex_name = codex_name.to_owned();
@@ -136,6 +136,7 @@ fn geminis_login_is_renewed_in_memory_only() {
         files.authorization.token_uri(Vendor::Google),
     );
     files.set_extra(&extra);
+    files.project = Some("demo-project".to_owned());
     files.start();
     let name = files.gateway().credential_files()[0].name.to_string();
     files.gateway().renew_credential_file(&name).unwrap();
