@@ -55,7 +55,7 @@ fn logins_of_vendors_programs_are_followed() {
         paths[1].display(),
         elsewhere.join("missing").display(),
     );
-    files.set_extra(&extra);
+    files.configure(&extra);
     let own = files.add(CLAUDE, EMAIL, Expiry::Later);
     files.start();
     let states = files.gateway().credential_files();
@@ -135,7 +135,7 @@ fn geminis_login_is_renewed_in_memory_only() {
         secret.unwrap(),
         files.authorization.token_uri(Vendor::Google),
     );
-    files.set_extra(&extra);
+    files.configure(&extra);
     files.project = Some("demo-project".to_owned());
     files.start();
     let name = files.gateway().credential_files()[0].name.to_string();

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use holdfast::unversioned::demo::{Authorization, Person, Upstreams, Vendor};
+use holdfast::unversioned::provider::Variables;
 use holdfast::{Gateway, Running};
 use serde_json::{Value, json};
 
@@ -74,6 +75,8 @@ pub struct Files {
     pub folder: PathBuf,
     gateway: Option<Running>,
     extra: String,
+    /// `GOOGLE_CLOUD_PROJECT`.
+    pub project: Option<String>,
 }
 
 /// When the token of a new file expires.
@@ -101,6 +104,7 @@ impl Files {
             folder,
             gateway: None,
             extra: extra.to_owned(),
+            project: None,
         }
     }
 
@@ -113,11 +117,6 @@ impl Files {
     pub fn start_with_lists(&mut self) {
         let gateway = self.prepared().with_model_lists(None);
         self.gateway = Some(gateway.run().unwrap());
-    }
-
-    /// Replaces what is added to the configuration.
-    pub fn set_extra(&mut self, extra: &str) {
-        extra.clone_into(&mut self.extra);
     }
 
     pub fn start(&mut self) {
@@ -135,7 +134,14 @@ impl Files {
             self.folder.display(),
             self.extra
         );
-        Gateway::new(parse(&text)).with_credential_files()
+        let project = self.project.clone();
+        let variables = Variables::new(move |name| match name {
+            "GOOGLE_CLOUD_PROJECT" => project.clone(),
+            name => std::env::var(name).ok(),
+        });
+        Gateway::new(parse(&text))
+            .with_variables(variables)
+            .with_credential_files()
     }
 
     pub fn gateway(&self) -> &Running {
