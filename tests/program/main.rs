@@ -38,6 +38,8 @@ mod real_programs;
 mod reload;
 #[cfg(feature = "demo")]
 mod reload_under_load;
+#[cfg(feature = "demo")]
+mod renewed;
 mod serve;
 mod try_out;
 mod unread;
