@@ -224,7 +224,7 @@ struct Bucket {
 fn quotas(body: &[u8]) -> Option<Vec<Listed>> {
     let quotas: Quotas = serde_json::from_slice(body).ok()?;
     let names = quotas.buckets.into_iter().filter_map(|one| one.model_id);
-    // These are the same models, billed by Vertex AI.
+    // A second quota of the same model.
     let names = names.filter(|name| !name.ends_with("_vertex"));
     let listed = names.map(|id| Listed {
         id,

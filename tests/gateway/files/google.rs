@@ -10,13 +10,13 @@ use super::setup::{ANTIGRAVITY, Channel, Expiry, Files, GEMINI_CLI, wait_until};
 use crate::client::{Answer, Client};
 use crate::harness::{self, Dialect};
 
-const EMAIL: &str = "a@demo.example";
-const OTHER: &str = "b@demo.example";
+pub const EMAIL: &str = "a@demo.example";
+pub const OTHER: &str = "b@demo.example";
 const ROBOT: &str = "robot@demo.iam.gserviceaccount.com";
 /// A PKCS#8 key made for tests.
 const KEY: &str = include_str!("../../fixtures/service_account.pem");
 
-const CLAUDES: Channel = Channel {
+pub const CLAUDES: Channel = Channel {
     model: "claude-sonnet-4-6",
     ..ANTIGRAVITY
 };
@@ -29,7 +29,7 @@ const VERTEX: Channel = Channel {
 };
 const CHANNELS: [Channel; 4] = [GEMINI_CLI, ANTIGRAVITY, CLAUDES, VERTEX];
 
-fn prepared(channel: Channel, extra: &str) -> Files {
+pub fn prepared(channel: Channel, extra: &str) -> Files {
     let files = Files::new(extra);
     match channel.name {
         "vertex" => service_account(&files),
@@ -38,7 +38,7 @@ fn prepared(channel: Channel, extra: &str) -> Files {
     files
 }
 
-fn started(channel: Channel, extra: &str) -> Files {
+pub fn started(channel: Channel, extra: &str) -> Files {
     let mut files = prepared(channel, extra);
     files.start();
     files
@@ -63,24 +63,24 @@ fn service_account(files: &Files) {
     files.write("robot.json", &content);
 }
 
-fn account(channel: Channel) -> &'static str {
+pub fn account(channel: Channel) -> &'static str {
     match channel.name {
         "vertex" => ROBOT,
         _ => EMAIL,
     }
 }
 
-fn post(files: &Files, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+pub fn post(files: &Files, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
     let body = serde_json::to_vec(body).unwrap();
     Client::connect(files.gateway().address()).call("POST", path, headers, &body)
 }
 
-fn with_key(files: &Files, path: &str, body: &Value) -> Answer {
+pub fn with_key(files: &Files, path: &str, body: &Value) -> Answer {
     let key = ("Authorization", "Bearer client-key");
     post(files, path, &[key, ("User-Agent", "agent/1")], body)
 }
 
-fn asked(files: &Files, dialect: Dialect, model: &str, streams: bool, text: &str) -> Answer {
+pub fn asked(files: &Files, dialect: Dialect, model: &str, streams: bool, text: &str) -> Answer {
     let mut body: Value = serde_json::from_slice(&dialect.body(&[text], streams)).unwrap();
     let path = dialect.path(streams).replace(&dialect.model(), model);
     if dialect != Dialect::Gemini {
@@ -89,11 +89,11 @@ fn asked(files: &Files, dialect: Dialect, model: &str, streams: bool, text: &str
     with_key(files, &path, &body)
 }
 
-fn last(files: &Files) -> Record {
+pub fn last(files: &Files) -> Record {
     files.upstreams.records().pop().unwrap()
 }
 
-fn sent(record: &Record) -> Value {
+pub fn sent(record: &Record) -> Value {
     serde_json::from_slice(&record.body).unwrap()
 }
 
@@ -536,138 +536,4 @@ fn pictures_of_imagen_reach_every_client() {
             assert_eq!(sent(&record)["instances"], json!([{"prompt": "a cat"}]));
         }
     }
-}
-
-const CLI: &str = "enable-gemini-cli-endpoint: true";
-
-/// A request of Gemini CLI.
-fn cli(files: &Files, method: &str, body: &Value) -> Answer {
-    let host = files.gateway().address().to_string();
-    let headers = [("Host", host.as_str()), ("Authorization", "Bearer own")];
-    post(files, &format!("/v1internal:{method}"), &headers, body)
-}
-
-#[test]
-fn gemini_cli_is_served_by_every_upstream() {
-    let keys = |upstreams: std::net::SocketAddr| {
-        let models = |name: &str| format!("models: [{{name: demo-{name}, alias: my-{name}}}]");
-        format!(
-            "{CLI}\nclaude-api-key: [{{api-key: k, base-url: \"http://{upstreams}\", {}}}]\n\
-             codex-api-key: [{{api-key: k, base-url: \"http://{upstreams}/v1\", {}}}]\n\
-             gemini-api-key: [{{api-key: k, base-url: \"http://{upstreams}\", {}}}]\n\
-             openai-compatibility: [{{name: c, base-url: \"http://{upstreams}/v1\", api-key-entries: [{{api-key: k}}], {}}}]\n",
-            models("messages"),
-            models("responses"),
-            models("gemini"),
-            models("chat")
-        )
-    };
-    let mut files = prepared(GEMINI_CLI, "");
-    files.add(ANTIGRAVITY, OTHER, Expiry::Later);
-    let extra = keys(files.upstreams.address());
-    files.configure(&extra);
-    files.start();
-    let models = ["my-chat", "my-responses", "my-messages", "my-gemini"];
-    for model in models
-        .into_iter()
-        .chain([GEMINI_CLI.model, ANTIGRAVITY.model, CLAUDES.model])
-    {
-        let contents = json!([{"role": "user", "parts": [{"text": "hello"}]}]);
-        let body = json!({"model": model, "project": "theirs", "user_prompt_id": "u",
-            "request": {"contents": contents, "session_id": "s"}});
-        let whole = cli(&files, "generateContent", &body);
-        assert_eq!(whole.status(), 200, "{model} {}", whole.text());
-        let json = whole.json();
-        let parts = json["response"]["candidates"][0]["content"]["parts"].as_array();
-        assert!(
-            parts.is_some_and(|parts| !parts.is_empty()),
-            "{model} {json}"
-        );
-        assert_eq!(json.as_object().unwrap().len(), 1, "{model} {json}");
-        assert!(whole.text().contains("hello"), "{model} {json}");
-
-        let streamed = cli(&files, "streamGenerateContent?alt=sse", &body);
-        assert_eq!(streamed.status(), 200, "{model} {}", streamed.text());
-        let data = streamed.data();
-        let told: String = data
-            .iter()
-            .map(|data| {
-                let event: Value = serde_json::from_str(data).unwrap();
-                let response = &event["response"];
-                assert!(response.is_object(), "{model} {data}");
-                let parts = response["candidates"][0]["content"]["parts"].as_array();
-                let texts = parts.into_iter().flatten();
-                texts
-                    .filter_map(|part| part["text"].as_str())
-                    .collect::<String>()
-            })
-            .collect();
-        assert!(told.contains("hello"), "{model} {data:?}");
-
-        let counting =
-            json!({"request": {"model": format!("models/{model}"), "contents": contents}});
-        let counted = cli(&files, "countTokens", &counting);
-        assert_eq!(counted.status(), 200, "{model} {}", counted.text());
-        assert!(
-            counted.json()["totalTokens"].as_u64().unwrap() > 0,
-            "{model}"
-        );
-    }
-    let session = |key: &str| {
-        let records = files.upstreams.records();
-        records.iter().filter(|record| record.key == key).count()
-    };
-    assert!(session(EMAIL) > 0 && session(OTHER) > 0);
-}
-
-#[test]
-fn gemini_cli_is_told_its_errors() {
-    let files = started(GEMINI_CLI, CLI);
-    for (body, status, words) in [
-        (json!([]), 400, "object"),
-        (json!({"model": "m"}), 400, "request"),
-        (json!({"request": {}}), 400, "model"),
-        (
-            json!({"model": "none", "request": {"contents": []}}),
-            404,
-            "none",
-        ),
-        (
-            json!({"model": GEMINI_CLI.model, "request": {"contents": []}}),
-            400,
-            "contents",
-        ),
-    ] {
-        for method in ["generateContent", "streamGenerateContent?alt=sse"] {
-            let answer = cli(&files, method, &body);
-            assert_eq!(answer.status(), status, "{body} {}", answer.text());
-            let message = answer.json()["error"]["message"].to_string();
-            assert!(message.contains(words), "{body} {message}");
-        }
-    }
-}
-
-#[test]
-fn other_methods_of_gemini_cli_are_googles() {
-    let mut files = Files::new(CLI);
-    files.add(GEMINI_CLI, EMAIL, Expiry::Later);
-    files.start();
-    let body = json!({"metadata": {"pluginType": "GEMINI"}, "x": 1});
-    let answer = cli(&files, "loadCodeAssist?a=b", &body);
-    assert_eq!(answer.status(), 200, "{}", answer.text());
-    assert_eq!(answer.json()["cloudaicompanionProject"], "demo-project");
-    let record = last(&files);
-    assert_eq!(record.path, "/v1internal:loadCodeAssist?a=b");
-    assert_eq!(record.key, EMAIL, "the token of the file");
-    assert_eq!(sent(&record), body);
-    let missing = cli(&files, "nothingOfTheKind", &json!({}));
-    assert_eq!(missing.status(), 404, "{}", missing.text());
-    files.upstreams.list(EMAIL, Listing::Refused(403));
-    let refused = cli(&files, "loadCodeAssist", &json!({}));
-    assert_eq!(
-        refused.status(),
-        503,
-        "not the client's fault: {}",
-        refused.text()
-    );
 }

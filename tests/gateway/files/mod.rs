@@ -4,6 +4,7 @@ mod channels;
 mod directory;
 mod followed;
 mod google;
+mod google_cli;
 mod refresh;
 mod refused;
 mod setup;
