@@ -41,7 +41,7 @@ pub fn problems(path: &Path, environment: &Environment) -> Vec<Problem> {
 fn nobody(config: &Config, catalog: &Catalog) -> Option<Problem> {
     let message = match catalog.credentials() {
         [] => format!(
-            "no credential is configured, so no request can be served. Add one under {}",
+            "no credential is configured, so no request can be served. Add one under {}, or sign in with `holdfast login`",
             keys::CREDENTIALS.join(", ")
         ),
         credentials if credentials.iter().all(|one| one.is_without_models()) => {

@@ -12,6 +12,7 @@ use super::output::print;
 use super::{check, exit, load};
 use crate::colour::{self, Colour, PLAIN};
 use crate::config::{Config, Problem, Severity};
+use crate::credential::Credential;
 use crate::doctor::{self, Finding, Status, Surroundings};
 use crate::provider::{Settings, Upstream, Variables};
 use crate::{logs, state_folder};
@@ -76,8 +77,17 @@ fn world(config: &Config, path: &Path, environment: &Environment) -> Vec<Finding
     upstream.trust(config.ca_file.as_deref());
     let proxies = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"];
     let has_proxy = proxies.iter().any(|name| variables(name).is_some());
-    let answers = doctor::ask(&upstream, config, &credentials);
-    let mut findings = doctor::upstreams(config, &credentials, &answers, has_proxy);
+    let (asked, expired): (Vec<Credential>, Vec<Credential>) = credentials
+        .iter()
+        .cloned()
+        .partition(|one| one.account.is_none() || one.key.is_some());
+    let answers = doctor::ask(&upstream, config, &asked);
+    let mut findings = doctor::upstreams(config, &asked, &answers, has_proxy);
+    findings.extend(expired.iter().map(|one| {
+        let message = "was not asked, because its token has expired".to_owned();
+        let advice = "a running gateway renews it, if that is possible; so does `holdfast refresh`";
+        Finding::new(Status::Skipped, one.masked_id(), message).advised(advice.to_owned())
+    }));
     findings.push(doctor::clock(&answers));
     let surroundings = Surroundings {
         variables: &variables,

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use super::environment::Environment;
 use super::output::complain;
@@ -76,8 +77,8 @@ pub fn load(path: &Path, environment: &Environment) -> Loaded {
     config::read_with(path, &environment.lookup())
 }
 
-/// All credentials: the keys of the configuration, and the files of `auth-dir` with the tokens that they have. With
-/// problems of both.
+/// All credentials: the keys of the configuration, and the credential files with the tokens that they have, if those have
+/// not expired. With problems of both.
 pub fn credentials(
     config: &Config,
     listings: &Listings,
@@ -88,10 +89,13 @@ pub fn credentials(
     problems.extend(of_files);
     let (mut built, more) = credential::from_files(&files, config, Some(listings));
     problems.extend(more);
+    let now = SystemTime::now();
     for credential in &mut built {
         let file = credential.account.as_ref().map(|account| &account.file);
         let file = files.iter().find(|known| Some(&known.name) == file);
-        credential.key = file.and_then(|file| file.tokens.bearer().cloned());
+        let tokens = file.map(|file| &file.tokens);
+        let tokens = tokens.filter(|tokens| !tokens.is_expired(now, Duration::ZERO));
+        credential.key = tokens.and_then(|tokens| tokens.bearer().cloned());
     }
     credentials.extend(built);
     (credentials, problems)

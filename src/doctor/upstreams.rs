@@ -56,7 +56,13 @@ fn finding(
         (Some(status @ (401 | 403)), _) => (
             Status::Error,
             format!("{host} refused the key: {status}{said}"),
-            format!("set a valid key that may use this API under {place}"),
+            match &credential.account {
+                Some(account) => format!(
+                    "try `holdfast refresh {}`; if that fails, sign in again with `holdfast login`",
+                    account.file
+                ),
+                None => format!("set a valid key that may use this API under {place}"),
+            },
         ),
         (Some(402), _) => (
             Status::Error,
