@@ -17,6 +17,7 @@ use super::services::Services;
 use super::snapshot::Snapshot;
 use crate::credential::{Provider, UpstreamKind};
 use crate::exchange::{Headers, Waiter};
+use crate::http::anonymous;
 use crate::http::fixed::{CLI_DISABLED, CLI_NOT_LOCAL};
 use crate::http::reply::Reply;
 use crate::http::route::GeminiMethod;
@@ -27,7 +28,7 @@ use crate::wire::problem::Problem;
 
 /// Whether the endpoint serves a request.
 pub fn is_allowed(peer: SocketAddr, headers: &Headers, is_enabled: bool) -> bool {
-    is_enabled && is_local(peer, headers)
+    is_enabled && anonymous::is_from_local_program(peer, headers.iter())
 }
 
 /// The answer to a request that the endpoint does not serve.
@@ -170,19 +171,6 @@ fn opened(body: &[u8], method: GeminiMethod) -> Result<(String, Span), Box<Probl
     Ok((bare.to_owned(), request))
 }
 
-/// Whether the request is from a program on this host. Web pages send an `Origin`, or a `Host` name of their own.
-fn is_local(peer: SocketAddr, headers: &Headers) -> bool {
-    let host = headers.get("host").unwrap_or_default();
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let is_named = ["127.0.0.1", "localhost", "[::1]"]
-        .iter()
-        .any(|local| name.eq_ignore_ascii_case(local));
-    is_named && peer.ip().to_canonical().is_loopback() && headers.get("origin").is_none()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,26 +218,6 @@ mod tests {
                 .as_ref()
                 .map(|(model, span)| (model.as_str(), &body[span.start..span.end]));
             assert_eq!(found, expected, "{body}");
-        }
-    }
-
-    #[test]
-    fn only_programs_on_this_host_are_local() {
-        for (peer, lines, expected) in [
-            ("127.0.0.1:1", "Host: 127.0.0.1:8317\r\n", true),
-            ("127.0.0.1:1", "Host: localhost\r\n", true),
-            ("[::1]:1", "Host: [::1]:8317\r\n", true),
-            ("[::1]:1", "Host: [::1]\r\n", true),
-            ("[::ffff:127.0.0.1]:1", "Host: LOCALHOST:1\r\n", true),
-            ("192.0.2.1:1", "Host: 127.0.0.1\r\n", false),
-            ("127.0.0.1:1", "Host: 192.0.2.1\r\n", false),
-            ("127.0.0.1:1", "Host: localhost.example:8317\r\n", false),
-            ("127.0.0.1:1", "Host: ::1\r\n", false),
-            ("127.0.0.1:1", "", false),
-            ("127.0.0.1:1", "Host: localhost\r\nOrigin: null\r\n", false),
-        ] {
-            let (address, headers) = (peer.parse().unwrap(), Headers::of(lines));
-            assert_eq!(is_local(address, &headers), expected, "{peer} {lines:?}");
         }
     }
 }

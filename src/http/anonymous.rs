@@ -2,9 +2,10 @@
 //!
 //! A web page can send requests to any address that the browser can reach. Browsers send the page's origin (`Origin`, or
 //! `Sec-Fetch-Site` without it) and the host name in the URL (`Host`). A host name of the page's own may resolve to this
-//! host (DNS rebinding).
+//! host (DNS rebinding). What serves programs on this host without a key even if keys are configured must also refuse what a
+//! reverse proxy on this host passes on.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// A request to a gateway without client keys, and the settings that apply.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +67,37 @@ pub fn check<'h>(
     }
 }
 
+/// Header lines of proxies, in lower case.
+const FORWARDED: &[&str] = &["forwarded", "via", "x-real-ip", "cf-connecting-ip"];
+const FORWARDED_PREFIX: &str = "x-forwarded-";
+
+/// Whether a request is from a program on this host: neither another host, nor a web page, nor a proxy sent it. Proxies
+/// connect from this host and may send its name, so their header lines decide.
+pub fn is_from_local_program<'h>(
+    peer: SocketAddr,
+    headers: impl Iterator<Item = (&'h str, &'h str)>,
+) -> bool {
+    let (mut is_named, mut is_own) = (false, true);
+    for (name, value) in headers {
+        let name = name.to_ascii_lowercase();
+        match name.as_str() {
+            "host" => {
+                is_named = true;
+                is_own &= Name::parse(value).is_some_and(|name| name.is_local());
+            }
+            "origin" => is_own = false,
+            "sec-fetch-site" => {
+                let site = value.trim();
+                is_own &= ["same-origin", "none"]
+                    .iter()
+                    .any(|own| site.eq_ignore_ascii_case(own));
+            }
+            name => is_own &= !FORWARDED.contains(&name) && !name.starts_with(FORWARDED_PREFIX),
+        }
+    }
+    is_named && is_own && is_loopback(peer.ip())
+}
+
 impl AnonymousRequest<'_> {
     /// Whether a name is one of the gateway or of the loopback interface. Ports are ignored: they may be forwarded.
     fn owns(&self, name: &Name) -> bool {
@@ -94,6 +126,15 @@ enum Name {
 }
 
 impl Name {
+    /// Whether it is the usual name or address of the loopback interface.
+    fn is_local(&self) -> bool {
+        match self {
+            Self::Address(IpAddr::V4(address)) => *address == Ipv4Addr::LOCALHOST,
+            Self::Address(IpAddr::V6(address)) => *address == Ipv6Addr::LOCALHOST,
+            Self::Domain(domain) => domain == "localhost",
+        }
+    }
+
     /// Parses `host` or `host:port`, IPv6 in brackets. `None` for everything else; user names and zones are refused since
     /// browsers send neither.
     fn parse(authority: &str) -> Option<Self> {
@@ -355,6 +396,64 @@ mod tests {
         let local = [LOCAL.parse().unwrap()];
         let result = checked(&request("127.0.0.1:1", &local, "", true), &host);
         assert_eq!(result, Err(Rejection::Host));
+    }
+
+    fn is_local(peer: &str, headers: &[(&str, &str)]) -> bool {
+        is_from_local_program(peer.parse().unwrap(), headers.iter().copied())
+    }
+
+    #[test]
+    fn only_programs_on_this_host_are_local() {
+        for (peer, host, expected) in [
+            ("127.0.0.1:1", "127.0.0.1:8317", true),
+            ("127.0.0.1:1", "localhost", true),
+            ("[::1]:1", "[::1]:8317", true),
+            ("[::1]:1", "[::1]", true),
+            ("[::ffff:127.0.0.1]:1", "LOCALHOST:1", true),
+            ("192.0.2.1:1", "127.0.0.1", false),
+            ("127.0.0.1:1", "192.0.2.1", false),
+            ("127.0.0.1:1", "localhost.example:8317", false),
+            ("127.0.0.1:1", "app.localhost", false),
+            ("127.0.0.1:1", "::1", false),
+            ("127.0.0.1:1", "", false),
+        ] {
+            assert_eq!(is_local(peer, &[("Host", host)]), expected, "{peer} {host}");
+        }
+        assert!(!is_local("127.0.0.1:1", &[]));
+        let hosts = [("Host", "localhost"), ("host", "gateway.example")];
+        assert!(!is_local("127.0.0.1:1", &hosts));
+    }
+
+    #[test]
+    fn web_pages_and_proxies_are_not_local_programs() {
+        for (name, value, expected) in [
+            ("User-Agent", "agent/1", true),
+            ("X-Forward", "x", true),
+            ("Sec-Fetch-Site", "none", true),
+            ("Sec-Fetch-Site", "Same-Origin", true),
+            ("Sec-Fetch-Site", "same-site", false),
+            ("Sec-Fetch-Site", "cross-site", false),
+            ("sec-fetch-site", "", false),
+            ("Origin", "null", false),
+            ("Origin", "http://localhost", false),
+            ("Forwarded", "for=192.0.2.1", false),
+            ("Via", "1.1 proxy", false),
+            ("X-Forwarded-For", "127.0.0.1", false),
+            ("x-forwarded-host", "localhost", false),
+            ("X-FORWARDED-PROTO", "https", false),
+            ("X-Forwarded-Anything", "", false),
+            ("X-Real-IP", "192.0.2.1", false),
+            ("CF-Connecting-IP", "192.0.2.1", false),
+        ] {
+            let host = ("Host", "127.0.0.1:8317");
+            for headers in [[host, (name, value)], [(name, value), host]] {
+                assert_eq!(
+                    is_local("127.0.0.1:1", &headers),
+                    expected,
+                    "{name}: {value}"
+                );
+            }
+        }
     }
 
     proptest! {

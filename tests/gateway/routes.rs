@@ -74,6 +74,19 @@ fn the_gemini_cli_endpoint_is_off_by_default_and_local_only() {
         ask(&setup, &[("Host", "gateway")]),
         refusal("CLI reply only allow local access")
     );
+    // A reverse proxy on this host connects from it and may send its name.
+    for (name, value) in [
+        ("X-Forwarded-For", "192.0.2.1"),
+        ("X-Real-IP", "192.0.2.1"),
+        ("Via", "1.1 proxy"),
+        ("Sec-Fetch-Site", "cross-site"),
+    ] {
+        assert_eq!(
+            ask(&setup, &[("Host", "127.0.0.1:1"), (name, value)]),
+            refusal("CLI reply only allow local access"),
+            "{name}"
+        );
+    }
     let body = r#"{"model":"gemini-2.5-pro"}"#;
     let length = body.len();
     let mut client = setup.client();

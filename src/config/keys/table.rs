@@ -253,7 +253,7 @@ pub const GROUPS: &[(&str, &[Key])] = &[
         key("oauth-request-scoped-errors.*[].match-regexr", Texts, "", "The same, as regular expressions."),
         key("oauth-request-scoped-errors.*[].action", Word(ErrorAction::NAMES), "", "What happens."),
         key!("ws-auth", Flag, "false", ws_auth, "Ask for a client key on WebSockets.").unimplemented(),
-        key!("enable-gemini-cli-endpoint", Flag, "false", google.cli_endpoint, "Serve Gemini CLI's own endpoint to this host."),
+        key!("enable-gemini-cli-endpoint", Flag, "false", google.cli_endpoint, "Serve Gemini CLI's own endpoint, `/v1internal`, to this host without a key; behind a reverse proxy, deny that path or leave this off."),
         key!("antigravity-signature-cache-enabled", Flag, "true", google.signature_cache, "Keep the reasoning signatures of Antigravity for clients that drop them."),
         key!("antigravity-signature-bypass-strict", Flag, "false", google.strict_signatures, "Check the whole structure of signatures.").unimplemented(),
     ]),
