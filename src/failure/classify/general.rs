@@ -84,7 +84,8 @@ impl Refusal<'_> {
     }
 
     fn has_invalid_grant(&self) -> bool {
-        self.says(&["invalid_grant"])
+        let word = self.json.get("error").and_then(Value::as_str);
+        [word.unwrap_or_default(), self.code(), self.word("type")].contains(&"invalid_grant")
     }
 
     fn is_challenge(&self) -> bool {

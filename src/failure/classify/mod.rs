@@ -5,6 +5,7 @@ mod general;
 mod google;
 mod kimi;
 mod openai;
+mod own_words;
 mod refusal;
 mod xai;
 

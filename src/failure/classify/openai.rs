@@ -36,7 +36,8 @@ impl Refusal<'_> {
 
     /// Whether the workspace of the login no longer exists, which is told with 402.
     pub(super) fn is_deactivated(&self) -> bool {
-        self.says(&["deactivated_workspace"])
+        [self.code(), self.word("type")].contains(&"deactivated_workspace")
+            || (self.status == 402 && self.says(&["deactivated_workspace"]))
     }
 
     fn codex_reset(&self) -> Option<Duration> {
