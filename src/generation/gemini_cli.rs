@@ -6,6 +6,8 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::de::IgnoredAny;
 
@@ -15,14 +17,16 @@ use super::inbound::Inbound;
 use super::operation::Operation;
 use super::services::Services;
 use super::snapshot::Snapshot;
-use crate::credential::{Provider, UpstreamKind};
+use crate::credential::{Credential, Provider, UpstreamKind};
 use crate::exchange::{Headers, Waiter};
+use crate::failure::FailureKind;
 use crate::http::anonymous;
 use crate::http::fixed::{CLI_DISABLED, CLI_NOT_LOCAL};
 use crate::http::reply::Reply;
 use crate::http::route::GeminiMethod;
 use crate::json::{self, Member, Span};
 use crate::provider::{Action, Call, Target};
+use crate::tokens::Issued;
 use crate::wire::Dialect;
 use crate::wire::problem::Problem;
 
@@ -85,30 +89,40 @@ impl Services {
             Some(client) => Waiter::of(Rc::clone(client)),
             None => Waiter::alone(),
         };
-        let credentials = snapshot.catalog.credentials().iter();
-        let mut credentials = credentials.filter(|one| one.provider == Provider::GeminiCli);
-        let credential = credentials.find_map(|one| {
-            let issued = self.tokens.issued(&one.account.as_ref()?.file, &waiter);
-            Some((one, issued.ok()?))
-        });
+        let credential = self.cli_credential(snapshot, &waiter);
         let client_headers: Vec<(&str, &str)> = inbound.headers.iter().collect();
         let own_headers = credential
             .as_ref()
-            .map(|(one, _)| one.headers_for(&client_headers));
+            .map(|own| own.credential.headers_for(&client_headers));
         let own_headers = own_headers.unwrap_or_default();
-        let target = match &credential {
-            Some((credential, issued)) => Target {
-                key: Some(&issued.token),
-                ..Target::of(credential, &own_headers, &snapshot.config)
-            },
-            None => Target::without_credential(UpstreamKind::GeminiCli, &snapshot.config),
+        let call = |issued: Option<&Issued>| {
+            let target = match &credential {
+                Some(own) => Target {
+                    key: issued.map(|issued| &issued.token),
+                    ..Target::of(own.credential, &own_headers, &snapshot.config)
+                },
+                None => Target::without_credential(UpstreamKind::GeminiCli, &snapshot.config),
+            };
+            self.upstream.call(&Call {
+                action: Action::Forward(&path),
+                body: &inbound.body,
+                client_headers: &client_headers,
+                ..Call::of_models(target, "", &waiter)
+            })
         };
-        let answered = self.upstream.call(&Call {
-            action: Action::Forward(&path),
-            body: &inbound.body,
-            client_headers: &client_headers,
-            ..Call::of_models(target, "", &waiter)
-        });
+        let answered = match &credential {
+            None => call(None),
+            Some(own) => call(Some(&own.issued)).or_else(|failure| {
+                let renewed = match failure.status {
+                    Some(401) => self.tokens.instead_of(own.file, &own.issued, &waiter),
+                    _ => Ok(None),
+                };
+                match renewed {
+                    Ok(Some(renewed)) => call(Some(&renewed)),
+                    _ => Err(failure),
+                }
+            }),
+        };
         match answered {
             Ok(answer) => forwarded::relay(answer, inbound, access, out),
             Err(failure) => {
@@ -118,6 +132,55 @@ impl Services {
                 error.reply(Dialect::Gemini).with_id(access.id).write(out)
             }
         }
+    }
+}
+
+/// A credential file of Gemini CLI with a token to use.
+struct CliCredential<'s> {
+    credential: &'s Credential,
+    file: &'s str,
+    issued: Arc<Issued>,
+}
+
+impl Services {
+    /// The first credential of Gemini CLI whose token is current. If there is none, the first one that can be renewed, which
+    /// is waited for.
+    fn cli_credential<'s>(
+        &self,
+        snapshot: &'s Snapshot,
+        waiter: &Waiter,
+    ) -> Option<CliCredential<'s>> {
+        let at_once = Waiter::alone();
+        at_once.hurry(Some(Duration::ZERO));
+        let mut renewing = None;
+        let credentials = snapshot.catalog.credentials().iter();
+        for credential in credentials.filter(|one| one.provider == Provider::GeminiCli) {
+            let Some(account) = &credential.account else {
+                continue;
+            };
+            let file = &*account.file;
+            match self.tokens.issued(file, &at_once) {
+                Ok(issued) => {
+                    return Some(CliCredential {
+                        credential,
+                        file,
+                        issued,
+                    });
+                }
+                // Its renewal has begun, and was not waited for.
+                Err(failure) if failure.kind == FailureKind::ClientGone => {
+                    renewing.get_or_insert((credential, file));
+                }
+                Err(_) => {}
+            }
+        }
+        let (credential, file) = renewing?;
+        let issued = self.tokens.issued(file, waiter).ok()?;
+        Some(CliCredential {
+            credential,
+            file,
+            issued,
+        })
     }
 }
 

@@ -140,3 +140,41 @@ fn other_methods_of_gemini_cli_are_googles() {
         refused.text()
     );
 }
+
+#[test]
+fn other_methods_use_a_current_token_and_renew_a_refused_one() {
+    use Expiry::{Expired, Later};
+    // What the two files say, whether the first one's token is refused nevertheless, and whose token serves.
+    for (first, second, is_refused, expected) in [
+        (Later, Some(Later), false, EMAIL),
+        (Expired, Some(Later), false, OTHER),
+        (Expired, None, false, EMAIL),
+        (Later, None, true, EMAIL),
+        (Later, Some(Later), true, EMAIL),
+    ] {
+        let mut files = Files::new(CLI);
+        files.add(GEMINI_CLI, EMAIL, first);
+        if let Some(second) = second {
+            files.add(GEMINI_CLI, OTHER, second);
+        }
+        if is_refused {
+            files.authorization.expire(EMAIL);
+        }
+        files.start();
+        let answer = cli(&files, "loadCodeAssist", &json!({}));
+        let what = format!("{first:?} {second:?} {is_refused} {}", answer.text());
+        assert_eq!(answer.status(), 200, "{what}");
+        assert_eq!(last(&files).key, expected, "{what}");
+    }
+}
+
+#[test]
+fn a_refused_token_is_renewed_once() {
+    let mut files = Files::new(CLI);
+    files.add(GEMINI_CLI, EMAIL, Expiry::Later);
+    files.start();
+    files.upstreams.list(EMAIL, Listing::Refused(401));
+    let refused = cli(&files, "loadCodeAssist", &json!({}));
+    assert_eq!(refused.status(), 503, "{}", refused.text());
+    assert_eq!(files.token_calls(), 1);
+}
