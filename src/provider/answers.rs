@@ -67,11 +67,18 @@ impl Upstream {
             return self.call_once(&free);
         }
         if credits.are_preferred(account, call.model, Instant::now()) {
-            return self.call_once(call).inspect_err(|failure| {
-                if matches!(failure.antigravity_limit(), AntigravityLimit::Exhausted(_)) {
-                    credits.refused(account, failure.lacks_credits(), Instant::now());
-                }
-            });
+            let failure = match self.call_once(call) {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            let is_empty = failure.lacks_credits();
+            if is_empty || matches!(failure.antigravity_limit(), AntigravityLimit::Exhausted(_)) {
+                credits.refused(account, is_empty, Instant::now());
+            }
+            return match is_empty {
+                true => self.call_once(&free),
+                false => Err(failure),
+            };
         }
         let failure = match self.call_once(&free) {
             Ok(answer) => return Ok(answer),

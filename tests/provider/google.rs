@@ -355,6 +355,30 @@ fn credits_that_are_refused_are_not_tried_again() {
 }
 
 #[test]
+fn without_credits_the_free_quota_serves() {
+    for status in [400, 402, 403, 429, 500] {
+        let server = in_turn(vec![
+            status_answer(429, EXHAUSTED),
+            json_answer(ANSWERED),
+            status_answer(status, NO_CREDITS),
+            json_answer(ANSWERED),
+        ]);
+        let base = server.base();
+        let upstream = upstream();
+        let call = Call {
+            credits: true,
+            ..of_file(UpstreamKind::Antigravity, &base, ASKED)
+        };
+        upstream.call(&call).unwrap();
+        assert!(!pays(&server.next()) && pays(&server.next()));
+        upstream.call(&call).unwrap();
+        assert!(pays(&server.next()) && !pays(&server.next()), "{status}");
+        upstream.call(&call).unwrap();
+        assert!(!pays(&server.next()), "{status}: not tried again");
+    }
+}
+
+#[test]
 fn only_exhaustion_is_paid_for() {
     let short = EXHAUSTED
         .replace("QUOTA_EXHAUSTED", "RATE_LIMIT_EXCEEDED")

@@ -38,7 +38,9 @@ pub fn classify(failure: &Failure, kind: UpstreamKind, model: &str, now: SystemT
             if kind == UpstreamKind::Codex && refusal.is_deactivated() {
                 return Class::Credential.usual();
             }
-            if refusal.is_unpaid() {
+            // Without credits, an account of Antigravity still has its free quota.
+            let is_free = kind == UpstreamKind::Antigravity && failure.lacks_credits();
+            if !is_free && refusal.is_unpaid() {
                 return Class::Payment.usual();
             }
             let special = match kind {

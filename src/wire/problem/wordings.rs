@@ -28,7 +28,6 @@ pub(super) const CODES: &[(&str, Class)] = &[
     ("billing_not_active", Class::Unpaid),
     ("usage_not_included", Class::Unpaid),
     ("billing_error", Class::Unpaid),
-    ("insufficient_g1_credits_balance", Class::Unpaid),
     // OpenAI's "Troubleshooting API rate limits and 429 errors", Anthropic's "Errors" page (`details.error_code`).
     ("credit_balance_exhausted", Class::Unpaid),
     ("organization_spend_limit_exceeded", Class::Unpaid),

@@ -377,6 +377,21 @@ fn google_says_when_in_many_places() {
 }
 
 #[test]
+fn an_account_without_credits_keeps_its_free_quota() {
+    for message in ["m", "Insufficient credits.", "Insufficient balance."] {
+        let body = format!(
+            r#"{{"error":{{"code":429,"message":"{message}","status":"RESOURCE_EXHAUSTED","details":[{{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"INSUFFICIENT_G1_CREDITS_BALANCE"}}]}}}}"#
+        );
+        let fault = fault(UpstreamKind::Antigravity, 429, &[], &body);
+        assert_eq!(
+            (fault.class, fault.scope),
+            (Class::Quota, Scope::Model),
+            "{message}"
+        );
+    }
+}
+
+#[test]
 fn a_rejected_window_is_the_whole_account() {
     let reset = (NOW + 5400).to_string();
     let headers = [
