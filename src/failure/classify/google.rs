@@ -93,7 +93,8 @@ impl Refusal<'_> {
             let midnight = time::until_pacific_midnight(self.now);
             return Class::Quota.usual().hinted(hint.max(Some(midnight)));
         }
-        if hint.or(self.hint).is_none() && self.details().is_empty() {
+        let says_nothing = self.details().is_empty() && !self.says(EXHAUSTED);
+        if hint.or(self.hint).is_none() && says_nothing {
             return Class::Capacity.usual().paused(doubling(10, 60));
         }
         Class::Quota.usual().hinted(hint.or(self.hint))

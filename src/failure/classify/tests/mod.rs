@@ -377,6 +377,31 @@ fn google_says_when_in_many_places() {
 }
 
 #[test]
+fn google_says_in_words_that_a_quota_is_used_up() {
+    for (message, expected) in [
+        ("QUOTA_EXHAUSTED", Class::Quota),
+        ("Quota exhausted for this model.", Class::Quota),
+        ("Resource has been exhausted.", Class::Capacity),
+    ] {
+        let body = format!(
+            r#"{{"error":{{"code":429,"message":"{message}","status":"RESOURCE_EXHAUSTED"}}}}"#
+        );
+        for kind in [
+            UpstreamKind::Gemini,
+            UpstreamKind::GeminiCli,
+            UpstreamKind::Antigravity,
+            UpstreamKind::Vertex,
+        ] {
+            assert_eq!(
+                fault(kind, 429, &[], &body).class,
+                expected,
+                "{kind:?} {message}"
+            );
+        }
+    }
+}
+
+#[test]
 fn an_account_without_credits_keeps_its_free_quota() {
     for message in ["m", "Insufficient credits.", "Insufficient balance."] {
         let body = format!(
