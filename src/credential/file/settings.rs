@@ -44,6 +44,9 @@ pub struct FileSettings {
 /// The largest weight.
 const MOST_WEIGHT: i64 = 1_000_000;
 
+/// The longest region: with what Google adds to it, it is a label of a host name.
+const LONGEST_REGION: usize = 63 - "-aiplatform".len();
+
 impl FileSettings {
     pub(super) fn of(fields: Fields<'_>, channel: Option<Channel>, tokens: &Tokens) -> Self {
         let text = |name| fields.text(name).map(str::to_owned);
@@ -69,10 +72,16 @@ impl FileSettings {
             .or_else(|| channel.map(|channel| channel.name().to_owned()));
         let proxy = ProxySetting::parse(fields.text("proxy_url").unwrap_or_default());
         let base_url = fields.text("base_url").map(config::base_url);
+        let location = text("location");
         let unusable = match () {
             // A call to another host, or without the proxy, would be worse than none.
             () if proxy.is_err() => Some("`proxy_url` is not a proxy URL"),
             () if matches!(base_url, Some(Err(_))) => Some("`base_url` is not a URL"),
+            () if channel == Some(Channel::Vertex)
+                && !location.as_deref().is_none_or(is_region) =>
+            {
+                Some("`location` is not a region")
+            }
             () => lacking(channel, &projects, tokens),
         };
         Self {
@@ -82,7 +91,7 @@ impl FileSettings {
             plan: text("plan").or_else(|| id_claims.plan()),
             email,
             projects,
-            location: text("location"),
+            location,
             base_url: base_url.clone().and_then(Result::ok),
             prefix: text("prefix")
                 .map(|prefix| prefix.trim_matches('/').trim().to_owned())
@@ -108,6 +117,14 @@ impl FileSettings {
             websockets: fields.flag("websockets") == Some(true),
         }
     }
+}
+
+/// Whether a text can be a region of Google Cloud, which is a part of a host name.
+fn is_region(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    text.len() <= LONGEST_REGION
+        && text.bytes().all(is_part)
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
 }
 
 /// What a file needs and does not have.

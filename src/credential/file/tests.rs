@@ -173,6 +173,48 @@ fn projects_are_listed_once() {
 }
 
 #[test]
+fn regions_are_parts_of_host_names() {
+    let why = |location: &Value| {
+        let content =
+            json!({"type": "vertex", "service_account": key_file(), "location": location});
+        file(&content).settings.unusable
+    };
+    let longest = "r".repeat(52);
+    for usable in [
+        "global",
+        "us-central1",
+        "EU-West4",
+        "",
+        " global ",
+        &longest,
+    ] {
+        assert_eq!(why(&json!(usable)), None, "{usable:?}");
+    }
+    let longer = "r".repeat(53);
+    for unusable in [
+        "evil.example/",
+        "a.b",
+        "a b",
+        "a/b",
+        "a@b",
+        "-a",
+        "ü",
+        "us_central1",
+        "a:1",
+        &longer,
+    ] {
+        assert_eq!(
+            why(&json!(unusable)),
+            Some("`location` is not a region"),
+            "{unusable:?}"
+        );
+    }
+    // Only Vertex AI has regions.
+    let other = json!({"type": "gemini", "access_token": "a", "location": "a b"});
+    assert_eq!(file(&other).settings.unusable, None);
+}
+
+#[test]
 fn service_accounts_sign_what_google_verifies() {
     let wrapped = file(&json!({"type": "vertex", "service_account": key_file()}));
     let bare = read("key.json", KEY_FILE.as_bytes()).unwrap();
