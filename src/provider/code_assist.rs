@@ -1,7 +1,7 @@
 //! The Google Cloud project of an account, which Code Assist needs in every request: found, or created, and with its API
 //! enabled.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::Method;
 use http::header::AUTHORIZATION;
@@ -57,30 +57,45 @@ impl Upstream {
     /// # Errors
     /// When the vendor refuses, names no project, or takes longer than two minutes.
     pub fn project(&self, account: Account<'_>, wanted: Option<&str>) -> Result<Setup, Failure> {
+        self.project_until(account, wanted, Instant::now() + PATIENCE)
+    }
+
+    /// As [`Upstream::project`], with another time limit.
+    ///
+    /// # Errors
+    /// When the vendor refuses, names no project, or is not done at `deadline`.
+    pub fn project_until(
+        &self,
+        account: Account<'_>,
+        wanted: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Setup, Failure> {
         let wanted = wanted.map(str::trim).filter(|project| !project.is_empty());
         let loaded = self.ask_code_assist(account, "loadCodeAssist", request(&[], wanted))?;
         let tier = tier(&loaded);
-        let known = project_of(&loaded).or(wanted.map(str::to_owned));
-        let request = request(&[("tierId", tier.as_str().into())], known.as_deref());
+        let loaded = project_of(&loaded);
+        let known = loaded.as_deref().or(wanted);
+        let request = request(
+            &[("tierId", tier.as_str().into())],
+            wanted.or(loaded.as_deref()),
+        );
         let interval = match known {
             Some(_) => INTERVAL,
             None => SHORT_INTERVAL,
         };
-        let mut waited = Duration::ZERO;
         let offered = loop {
             let operation = self.ask_code_assist(account, "onboardUser", request.clone())?;
             if operation.get("done") == Some(&Value::Bool(true)) {
                 break operation.get("response").and_then(project_of);
             }
-            waited += interval;
-            if waited > PATIENCE {
+            if Instant::now() >= deadline {
                 return Err(unusable("Google did not set up the account in time"));
             }
             if !(account.pause)(interval) {
                 return Err(unusable("setting up the account was interrupted"));
             }
         };
-        chosen(offered.or(known), wanted, tier)
+        chosen(offered.or(known.map(str::to_owned)), wanted, tier)
     }
 
     /// Enables the API of Code Assist for a project, unless it is enabled. Returns whether it was not.

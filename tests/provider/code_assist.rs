@@ -66,25 +66,34 @@ fn a_wanted_project_is_named_and_kept() {
         .unwrap();
     assert_eq!((setup.project.as_str(), setup.wanted), ("mine", None));
     assert_eq!(sent(&server.next())["cloudaicompanionProject"], "mine");
-    assert_eq!(sent(&server.next())["tierId"], "standard-tier");
+    let onboard = sent(&server.next());
+    assert_eq!(onboard["tierId"], "standard-tier");
+    assert_eq!(onboard["cloudaicompanionProject"], "mine");
 }
 
 #[test]
 fn setting_up_ends() {
     let server = in_turn(["{}", r#"{"done":false}"#].map(json_answer).to_vec());
     let base = server.base();
-    let asked = std::cell::Cell::new(0);
+    // What passes is measured, not what was to be waited.
+    let deadline = Instant::now() + Duration::from_millis(300);
+    let paused = std::cell::Cell::new(0);
     let pause = |_: Duration| {
-        asked.set(asked.get() + 1);
+        paused.set(paused.get() + 1);
+        while Instant::now() < deadline {
+            std::thread::yield_now();
+        }
         true
     };
-    assert!(upstream().project(setting_up(&base, &pause), None).is_err());
-    assert_eq!(asked.get(), 60, "two minutes");
+    let upstream = upstream();
+    let late = upstream.project_until(setting_up(&base, &pause), None, deadline);
+    assert!(late.unwrap_err().message.contains("in time"));
+    assert!(paused.get() <= 1, "{}", paused.get());
     let stop = |_: Duration| false;
-    assert!(upstream().project(setting_up(&base, &stop), None).is_err());
+    assert!(upstream.project(setting_up(&base, &stop), None).is_err());
     let refused = Server::answering(status_answer(403, r#"{"error":{"message":"not k-123"}}"#));
     let base = refused.base();
-    let failure = upstream()
+    let failure = upstream
         .project(setting_up(&base, &go_on), None)
         .unwrap_err();
     assert_eq!(failure.status, Some(403));
