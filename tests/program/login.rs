@@ -142,6 +142,46 @@ fn a_failed_exchange_ends_the_login() {
 }
 
 #[test]
+fn a_device_whose_code_was_used_is_not_waited_for() {
+    use holdfast::unversioned::demo::{TokenScript, TokenStep};
+    let vendors = Vendors::start();
+    let failure = || TokenStep::status(503, "{}");
+    let login = || {
+        vendors.sign_in(Vendor::Codex, Person::new("a@example.com"));
+        let login = vendors.login(&["codex", "--device"]);
+        login.expect("and enter the code DEMO-");
+        let printed = login.printed();
+        let (_, code) = printed.split_once("and enter the code ").unwrap();
+        let code = code.split_whitespace().next().unwrap();
+        let page = format!("{}/codex/device?user_code={code}", vendors.server.origin());
+        assert_eq!(get(&page).unwrap().0, 200);
+        login
+    };
+    for (script, expected) in [
+        (
+            TokenScript::always(failure()),
+            "the token endpoint answered 503",
+        ),
+        (
+            TokenScript::once(TokenStep::without(&["access_token"])),
+            "the token endpoint's answer has no token",
+        ),
+        (
+            TokenScript::once(TokenStep::status(400, "{\"error\":\"invalid_grant\"}")),
+            "invalid_grant",
+        ),
+    ] {
+        vendors.server.script("", script);
+        login().fails(expected);
+        assert!(!vendors.auth().exists());
+    }
+    vendors
+        .server
+        .script("", TokenScript::once(failure()).then(failure()));
+    login().succeeds();
+}
+
+#[test]
 fn a_port_in_use_is_told() {
     let vendors = Vendors::start();
     for address in ["127.0.0.1:0", "[::1]:0"] {

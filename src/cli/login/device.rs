@@ -47,6 +47,7 @@ pub fn login(
         }
         match device.ask(service, SystemTime::now()) {
             Ok(Consent::Given(login)) => return Ok(*login),
+            Ok(Consent::Wasted(why)) => return Err(why.to_string()),
             Ok(Consent::Pending) => {}
             Ok(Consent::SlowDown) => interval += SLOWER,
             Err(Refusal::Lost(word)) => return Err(format!("the sign-in was refused ({word})")),

@@ -15,6 +15,8 @@ use crate::failure::Headers;
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const DEVICE_ID: HeaderName = HeaderName::from_static("x-msh-device-id");
+/// How often a code is exchanged.
+const EXCHANGES: u32 = 3;
 /// Where users of Codex enter their code.
 const CODEX_PAGE: &str = "https://auth.openai.com/codex/device";
 const CODEX_TOKEN: &str = "https://auth.openai.com/api/accounts/deviceauth/token";
@@ -46,6 +48,8 @@ pub enum Consent {
     /// Pending, and the questions come too fast.
     SlowDown,
     Given(Box<Login>),
+    /// Given, but there are no tokens. The code is used up, so there is no sense in asking again.
+    Wasted(Refusal),
 }
 
 impl DeviceSignIn {
@@ -138,7 +142,11 @@ impl DeviceSignIn {
             }
             _ => {}
         }
-        let mut login = account::login(service, token::read(&answer, now)?, now)?;
+        let tokens = token::read(&answer, now)?;
+        let mut login = match account::login(service, tokens, now) {
+            Ok(login) => login,
+            Err(refusal) => return Ok(Consent::Wasted(refusal)),
+        };
         login.own.push(("device_id", id.into()));
         Ok(Consent::Given(Box::new(login)))
     }
@@ -169,9 +177,27 @@ impl DeviceSignIn {
         };
         let (code, verifier) = (text("authorization_code")?, text("code_verifier")?);
         let redirect = service.endpoints.at(CODEX_REDIRECT);
-        let login = code::exchange(service, &code, &redirect, &verifier, "", now)?;
-        Ok(Consent::Given(Box::new(login)))
+        let exchange = || code::exchange(service, &code, &redirect, &verifier, "", now);
+        Ok(exchanged(exchange)
+            .map_or_else(Consent::Wasted, |login| Consent::Given(Box::new(login))))
     }
+}
+
+/// Exchanges a code, again after failures that may pass.
+fn exchanged(exchange: impl Fn() -> Result<Login, Refusal>) -> Result<Login, Refusal> {
+    let first = match exchange() {
+        Err(refusal @ Refusal::Failed(_)) => refusal,
+        done => return done,
+    };
+    for _ in 1..EXCHANGES {
+        match exchange() {
+            Ok(login) => return Ok(login),
+            // It may say only that the code was used the first time.
+            Err(Refusal::Lost(_)) => break,
+            Err(Refusal::Failed(_)) => {}
+        }
+    }
+    Err(first)
 }
 
 fn device_header(id: &str) -> Headers {
