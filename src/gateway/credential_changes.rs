@@ -37,6 +37,9 @@ impl Server {
         if renewed.is_empty() {
             return;
         }
+        for file in &renewed {
+            self.services.upstream.forget_credits(file);
+        }
         let snapshot: Arc<Snapshot> = self.snapshot.load_full();
         for (id, credential) in snapshot.credentials() {
             let file = credential.account.as_ref().map(|account| &account.file);

@@ -58,6 +58,9 @@ impl Server {
                     self.services
                         .routing
                         .with(|router| router.changed(credential_id, has_other_models));
+                    if let Some(account) = &credential.account {
+                        self.services.upstream.forget_credits(&account.file);
+                    }
                 }
             }
         }

@@ -106,13 +106,13 @@ impl Generation<'_> {
             route_request,
             Instant::now,
             |time| self.waiter.pause(time),
-            |candidate, upstream_model| {
+            |candidate, upstream_model, has_free_peer| {
                 began.set(is_recorded.then(AttemptStart::now));
                 let attempt = Attempt {
                     generation: self,
                     candidate,
                     upstream_model,
-                    entry: &model.entry,
+                    has_free_peer,
                     request,
                     body,
                     headers: &headers,

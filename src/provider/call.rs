@@ -66,6 +66,11 @@ impl Upstream {
         self.network.trust(file);
     }
 
+    /// Forgets what is known about the credits of an account, because its file has changed.
+    pub fn forget_credits(&self, file: &str) {
+        self.credits.forget(file);
+    }
+
     /// Closes idle connections and removes expired entries. Call it every few seconds.
     pub fn sweep(&self, now: Instant) {
         self.network.sweep(now);

@@ -55,6 +55,15 @@ impl Credits {
         known.preferred.insert(key, until);
     }
 
+    /// The account's file has other tokens or settings, so nothing is known about its credits.
+    pub fn forget(&self, account_file: &str) {
+        let mut known = self.0.lock();
+        known.off.remove(account_file);
+        known
+            .preferred
+            .retain(|(file, _), _| **file != *account_file);
+    }
+
     /// A request with credits failed, because there are none (`is_empty`) or for another reason.
     pub fn refused(&self, account: &Account, is_empty: bool, now: Instant) {
         let mut known = self.0.lock();
@@ -93,6 +102,14 @@ mod tests {
         assert!(!credits.are_preferred(&one, "m", now));
         assert!(!credits.are_on(&one, after(4)) && credits.are_on(&one, after(5)));
         assert!(credits.are_on(&two, now));
+        credits.forget("two");
+        assert!(!credits.are_on(&one, now));
+        credits.forget("one");
+        assert!(credits.are_on(&one, now));
+        credits.accepted(&one, "m", None, now);
+        credits.accepted(&two, "m", None, now);
+        credits.forget("one");
+        assert!(!credits.are_preferred(&one, "m", now) && credits.are_preferred(&two, "m", now));
         credits.refused(&one, true, now);
         assert!(!credits.are_on(&one, after(23)) && credits.are_on(&one, after(24)));
     }

@@ -20,7 +20,8 @@ pub const ADMISSION_LIMIT: Duration = Duration::from_secs(600);
 
 impl State {
     /// Calls `attempt` with one candidate after another until it succeeds, its failure is final, or no candidate is
-    /// left. `wait` waits, and returns whether the client is still connected.
+    /// left. `wait` waits, and returns whether the client is still connected. `attempt` also gets a function that tells
+    /// whether another credential could serve the request ([`Router::has_free_peer`]).
     ///
     /// # Errors
     /// [`DispatchError`] with the most informative failure.
@@ -29,7 +30,11 @@ impl State {
         request: RouteRequest<'a>,
         now: impl Fn() -> Instant,
         mut wait: impl FnMut(Duration) -> bool,
-        mut attempt: impl FnMut(&'a Candidate, &'a UpstreamModel) -> Result<T, Failure>,
+        mut attempt: impl FnMut(
+            &'a Candidate,
+            &'a UpstreamModel,
+            &dyn Fn() -> bool,
+        ) -> Result<T, Failure>,
     ) -> Result<Placed<'a, T>, Box<DispatchError>> {
         let admitted = now();
         let is_late = || now().saturating_duration_since(admitted) >= ADMISSION_LIMIT;
@@ -58,7 +63,11 @@ impl State {
                     break;
                 };
                 error.attempts += 1;
-                match attempt(candidate, upstream_model) {
+                let has_free_peer = || {
+                    let router = self.router.lock();
+                    router.has_free_peer(&request, &attempt_state, pick.index, now())
+                };
+                match attempt(candidate, upstream_model, &has_free_peer) {
                     Ok(answer) => {
                         self.router
                             .lock()

@@ -216,6 +216,28 @@ impl Router {
         Some((index, decision))
     }
 
+    /// Whether another credential of the same priority as that of the candidate at `index` could serve the request now. None
+    /// that has failed in this request could.
+    pub(super) fn has_free_peer(
+        &self,
+        request: &RouteRequest<'_>,
+        attempt_state: &AttemptState,
+        index: usize,
+        now: Instant,
+    ) -> bool {
+        let candidates = request.candidates();
+        let Some(own) = candidates.get(index) else {
+            return false;
+        };
+        let mut peers = (0..).zip(candidates).filter(|(_, peer)| {
+            peer.credential_id != own.credential_id
+                && peer.credential.priority == own.credential.priority
+        });
+        peers.any(|(peer, _)| {
+            attempt_state.class(peer).is_none() && self.is_free(request, attempt_state, peer, now)
+        })
+    }
+
     pub(super) fn is_free(
         &self,
         request: &RouteRequest<'_>,

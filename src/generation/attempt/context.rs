@@ -14,7 +14,7 @@ use crate::provider::Action;
 use crate::reasoning::{self, ReasoningSupport};
 use crate::redaction::Redaction;
 use crate::relay::{ExpectedAnswer, Opened, Translation};
-use crate::routing::{Candidate, ModelEntry, UpstreamModel};
+use crate::routing::{Candidate, UpstreamModel};
 use crate::sse::MAX_EVENT;
 use crate::wire::Dialect;
 
@@ -22,8 +22,8 @@ pub struct Attempt<'a> {
     pub generation: &'a Generation<'a>,
     pub candidate: &'a Candidate,
     pub upstream_model: &'a UpstreamModel,
-    /// The requested model, with all its candidates.
-    pub entry: &'a ModelEntry,
+    /// Whether another credential of the same priority could serve the request.
+    pub has_free_peer: &'a dyn Fn() -> bool,
     pub request: &'a ParsedRequest<'a>,
     /// The body before translation and other changes.
     pub body: &'a [u8],

@@ -456,6 +456,45 @@ fn credits_are_spent_when_no_other_account_is_left() {
 }
 
 #[test]
+fn accounts_that_cannot_serve_do_not_keep_others_from_paying() {
+    let limit = info("QUOTA_EXHAUSTED", &json!({"quotaResetDelay": "2h"}));
+    let exhausted = || error(429, "RESOURCE_EXHAUSTED", &limit);
+    // Neither is ever blocked, so only this request knows that one has failed.
+    let extra = "quota-exceeded: {antigravity-credits: true}\ndisable-cooling: true";
+    let files = two(ANTIGRAVITY, extra);
+    files.upstreams.script(EMAIL, Script::once(exhausted()));
+    files.upstreams.script(OTHER, Script::once(exhausted()));
+    let answer = asked(&files, Dialect::Chat, ANTIGRAVITY.model, false, "hello");
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    let paid: Vec<bool> = files.upstreams.records().iter().map(pays).collect();
+    assert_eq!(paid, [false, false, true]);
+}
+
+#[test]
+fn credits_are_tried_again_once_a_file_has_changed() {
+    let limit = info("QUOTA_EXHAUSTED", &json!({"quotaResetDelay": "2h"}));
+    let exhausted = error(429, "RESOURCE_EXHAUSTED", &limit);
+    let extra = "quota-exceeded: {antigravity-credits: true}\ndisable-cooling: true";
+    // Nothing is blocked, so that each request is sent.
+    let mut files = Files::new(extra);
+    let name = files.add(ANTIGRAVITY, EMAIL, Expiry::Later);
+    files.start();
+    files.upstreams.script(EMAIL, Script::always(exhausted));
+    let ask = || {
+        let answer = asked(&files, Dialect::Chat, ANTIGRAVITY.model, false, "hello");
+        assert_eq!(answer.status(), 429, "{}", answer.text());
+        let records = files.upstreams.records();
+        records.iter().filter(|record| pays(record)).count()
+    };
+    assert_eq!(ask(), 1);
+    assert_eq!(ask(), 1, "not tried again");
+    let mut content = files.read(&name);
+    content["priority"] = json!(1);
+    files.write(&name, &content);
+    wait_until("credits are tried again", || ask() == 2);
+}
+
+#[test]
 fn credits_are_not_spent_unless_configured() {
     let files = started(ANTIGRAVITY, "");
     let limit = info("QUOTA_EXHAUSTED", &json!({}));

@@ -1,7 +1,9 @@
 //! Which credential a new session gets.
 
+use super::super::*;
 use super::support::*;
 use crate::config::Strategy;
+use crate::routing::Servers;
 
 #[test]
 fn new_sessions_spread_evenly_in_the_order_of_ids() {
@@ -110,4 +112,68 @@ fn round_robin_takes_turns_and_failures_do_not_disturb_it() {
     }
     let expected: Vec<String> = order.iter().cycle().take(7).cloned().collect();
     assert_eq!(taken, expected);
+}
+
+#[test]
+fn peers_are_free_if_they_could_be_picked() {
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Case {
+        Usual,
+        Weighted,
+        OtherServer,
+        Closed,
+        Failed,
+        FailedBefore,
+    }
+    use Case::{Closed, Failed, FailedBefore, OtherServer, Usual, Weighted};
+    const WEIGHTLESS: &str = "    weight: 0\n";
+    const NEVER_COOLING: &str = "    disable-cooling: true\n";
+    for (priority, more, case, expected) in [
+        (0, "", Usual, true),
+        (-1, "", Usual, false),
+        (1, "", Usual, false),
+        (0, "", Weighted, true),
+        (0, WEIGHTLESS, Usual, true),
+        (0, WEIGHTLESS, Weighted, false),
+        (0, "", OtherServer, false),
+        (0, "", Closed, false),
+        (0, "", Failed, false),
+        (0, NEVER_COOLING, Usual, true),
+        (0, NEVER_COOLING, Failed, false),
+        (0, NEVER_COOLING, FailedBefore, true),
+    ] {
+        let what = format!("{priority} {more:?} {case:?}");
+        let mut setup = Setup::with(&[("peer", priority, more), ("own", 0, "")]);
+        if case == Weighted {
+            setup.policy.strategy = Strategy::WeightedRoundRobin;
+        }
+        let order = setup.order();
+        let index = |name: &str| order.iter().position(|key| key == name).unwrap();
+        let (own, peer) = (index("own"), index("peer"));
+        let mut request = setup.request("m", None);
+        if case == OtherServer {
+            request.servers = Servers::One(request.candidates()[own].credential_id);
+        }
+        let mut attempt_state = AttemptState::new(2);
+        if case == Closed {
+            attempt_state.close(peer);
+        }
+        let now = setup.clock.get();
+        let fault = classify(&quota(60), UpstreamKind::Compat, "m", SystemTime::now());
+        let is_free = setup.state.with(|router| {
+            if matches!(case, Failed | FailedBefore) {
+                attempt_state.close(own);
+                let pick = router.pick(&request, &mut attempt_state, now).unwrap();
+                assert_eq!(pick.index, peer, "{what}");
+                router.failed(&request, &mut attempt_state, pick, &fault, now);
+                // Another round, or another request.
+                attempt_state.next_round(|_| true);
+                if case == FailedBefore {
+                    attempt_state = AttemptState::new(2);
+                }
+            }
+            router.has_free_peer(&request, &attempt_state, own, now)
+        });
+        assert_eq!(is_free, expected, "{what}");
+    }
 }

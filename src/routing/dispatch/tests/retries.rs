@@ -73,7 +73,7 @@ fn a_pool_is_exhausted_before_the_next_credential() {
             request,
             || setup.clock.get(),
             |_| true,
-            |candidate, upstream_model| {
+            |candidate, upstream_model, _| {
                 asked
                     .borrow_mut()
                     .push((key(candidate), upstream_model.name.to_string()));

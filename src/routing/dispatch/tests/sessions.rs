@@ -112,7 +112,7 @@ fn a_late_result_does_not_move_a_session_that_has_moved() {
         setup.request("m", named("s")),
         || setup.clock.get(),
         |_| true,
-        |_, _| Ok(()),
+        |_, _, _| Ok(()),
     );
     let mut slow = slow.unwrap();
     let tried = setup.fail("s", &first, status(401));
@@ -129,7 +129,7 @@ fn a_failure_within_an_answer_counts() {
         setup.request("m", named("s")),
         || setup.clock.get(),
         |_| true,
-        |_, _| Ok(()),
+        |_, _, _| Ok(()),
     );
     placed.unwrap().serving.failed(&broken(), setup.clock.get());
     assert_eq!(setup.who("s").1, "failover");

@@ -128,7 +128,7 @@ impl Setup {
                 self.pass(pause);
                 true
             },
-            |candidate, _| {
+            |candidate, _, _| {
                 tried.push(key(candidate));
                 outcome(&key(candidate))
             },
