@@ -90,7 +90,8 @@ impl Server {
             workers,
             variables: variables.clone(),
             ..Settings::default()
-        });
+        })
+        .with_budget(&budget);
         upstream.trust(config.ca_file.as_deref());
         let upstream = Arc::new(upstream);
         let tokens = Arc::new(TokenStore::new(Arc::clone(&upstream), &config));

@@ -11,6 +11,7 @@ use super::envelope::Unwrapped;
 use super::hosts;
 use super::target::{Action, Call};
 use super::{gemini_cli, imagen};
+use crate::budget::Budget;
 use crate::credential::UpstreamKind;
 use crate::failure::{AntigravityLimit, Failure, FailureKind};
 use crate::translate;
@@ -30,7 +31,7 @@ impl Upstream {
             (UpstreamKind::GeminiCli, Action::Count) => self.call_once(call)?.counted(call),
             (UpstreamKind::Antigravity, Action::Generate) => self.call_hosts(call).map(unwrapped),
             (UpstreamKind::Antigravity, Action::Count) => self.call_hosts(call),
-            _ if call.draws() => self.call_once(call)?.converted(),
+            _ if call.draws() => self.call_once(call)?.converted(&self.budget),
             _ => self.call_once(call),
         }
     }
@@ -119,10 +120,11 @@ impl Answer {
     }
 
     /// The pictures as an answer of Gemini.
-    fn converted(mut self) -> Result<Self, Failure> {
+    fn converted(mut self, budget: &Budget) -> Result<Self, Failure> {
         let body = std::mem::replace(&mut self.body, Box::new(io::empty()));
-        let body = imagen::converted(body).map_err(|failure| failure.redacted(&self.redaction))?;
-        Ok(self.with(Box::new(Cursor::new(body))))
+        let converted = imagen::converted(body, budget);
+        let body = converted.map_err(|failure| failure.redacted(&self.redaction))?;
+        Ok(self.with(Box::new(body)))
     }
 
     /// The number of tokens, with an estimate of what the upstream does not count.

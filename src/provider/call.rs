@@ -20,6 +20,7 @@ use super::{
     antigravity, call_failure, claude, codex, compat, compressed, gemini, gemini_cli, iflow, kimi,
     presented, vertex, xai,
 };
+use crate::budget::Budget;
 use crate::content_encoding::ContentEncoding;
 use crate::credential::UpstreamKind;
 use crate::exchange::{Interruption, Waiter};
@@ -36,6 +37,8 @@ const STALE: Duration = Duration::from_secs(1);
 pub struct Upstream {
     pub(super) network: Network,
     pub(super) credits: Credits,
+    /// For answers that are converted as a whole.
+    pub(super) budget: Budget,
 }
 
 /// An answer of an upstream: its head, and a body to read.
@@ -57,6 +60,16 @@ impl Upstream {
         Self {
             network: Network::new(settings),
             credits: Credits::default(),
+            budget: Budget::unlimited(),
+        }
+    }
+
+    /// Has answers that are held in memory count in `budget`.
+    #[must_use]
+    pub fn with_budget(self, budget: &Budget) -> Self {
+        Self {
+            budget: budget.clone(),
+            ..self
         }
     }
 

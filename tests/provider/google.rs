@@ -1,5 +1,6 @@
 //! Google's upstreams with credential files: Gemini CLI, Antigravity, service accounts; and Imagen.
 
+use holdfast::unversioned::budget::Budget;
 use holdfast::unversioned::credential::Account;
 use holdfast::unversioned::provider::models::has_list;
 use serde_json::{Value, json};
@@ -564,4 +565,20 @@ fn models_are_procedures() {
         assert_eq!(seen.header("content-type"), Some("application/json"));
         assert!(has_list(kind, ""));
     }
+}
+
+#[test]
+fn pictures_without_memory_are_refused() {
+    let drawn = r#"{"predictions":[{"bytesBase64Encoded":"QQ=="}]}"#;
+    let server = Server::answering(json_answer(drawn));
+    let base = server.base();
+    let call = Call {
+        model: "imagen-4.0",
+        ..of_file(UpstreamKind::Vertex, &base, r#"{"prompt":"a cat"}"#)
+    };
+    let budget = Budget::new(1000);
+    let failure = upstream().with_budget(&budget).call(&call).err().unwrap();
+    assert_eq!(failure.kind, FailureKind::Memory);
+    assert_eq!(failure.status, Some(503));
+    assert_eq!(budget.used(), 0);
 }
