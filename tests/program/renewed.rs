@@ -85,11 +85,15 @@ fn no_token_is_ever_said() {
         // The token endpoint repeats the refresh token.
         let echo = json!({"error": "invalid_grant", "error_description": now["refresh_token"], "hint": now});
         server.revoke_access(EMAIL);
-        server.script(EMAIL, TokenScript::always(TokenStep::status(400, &echo.to_string())));
+        server.script(
+            EMAIL,
+            TokenScript::always(TokenStep::status(400, &echo.to_string())),
+        );
         upstreams.script(EMAIL, Script::default());
         eventually(
             || {
-                let body = json!({"model": model, "messages": [{"role": "user", "content": "hello"}]});
+                let body =
+                    json!({"model": model, "messages": [{"role": "user", "content": "hello"}]});
                 let (_, answer) = call(
                     program.address(),
                     "POST",
@@ -111,7 +115,10 @@ fn no_token_is_ever_said() {
         assert!(secrets.len() >= 4, "{kind}: {}", secrets.len());
         for text in &said {
             for secret in &secrets {
-                assert!(!text.contains(secret.as_str()), "{kind}: {secret} in\n{text}");
+                assert!(
+                    !text.contains(secret.as_str()),
+                    "{kind}: {secret} in\n{text}"
+                );
             }
         }
     }

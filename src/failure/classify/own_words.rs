@@ -42,7 +42,9 @@ fn collect(value: &Value, depth: usize, words: &mut String) {
             words.push_str(&of_text(text));
             words.push('\n');
         }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, depth + 1, words)),
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| collect(item, depth + 1, words)),
         Value::Object(members) => members
             .iter()
             .filter(|(name, _)| !REPEATED.contains(&name.as_str()))
@@ -89,17 +91,32 @@ mod tests {
     #[test]
     fn quotations_and_paths_are_left_out() {
         for (text, expected) in [
-            ("Your credit balance is too low.", "your credit balance is too low."),
-            ("Unknown parameter: 'invalid_grant'.", "unknown parameter:  ."),
+            (
+                "Your credit balance is too low.",
+                "your credit balance is too low.",
+            ),
+            (
+                "Unknown parameter: 'invalid_grant'.",
+                "unknown parameter:  .",
+            ),
             ("Unknown parameter: 'a' gone 'b'.", "unknown parameter:  ."),
-            ("Unknown name \"a\\\" gone \"b\" at 'c': Cannot find.", "unknown name  : cannot find."),
+            (
+                "Unknown name \"a\\\" gone \"b\" at 'c': Cannot find.",
+                "unknown name  : cannot find.",
+            ),
             ("Unknown name `gone", "unknown name  "),
-            ("messages.0.gone: Extra inputs are not permitted", ": extra inputs are not permitted"),
+            (
+                "messages.0.gone: Extra inputs are not permitted",
+                ": extra inputs are not permitted",
+            ),
             (
                 "a: Field required. gone: Extra inputs are not permitted",
                 ": extra inputs are not permitted",
             ),
-            ("You don't have access, it's over.", "you don't have access, it's over."),
+            (
+                "You don't have access, it's over.",
+                "you don't have access, it's over.",
+            ),
         ] {
             assert_eq!(of_text(text), expected, "{text}");
         }
@@ -110,7 +127,10 @@ mod tests {
         let json = json!({"error": {"message": "No.", "param": "gone", "code": "kept"},
             "detail": [{"loc": ["body", "gone"], "msg": "Field required", "input": {"gone": "gone"}}]});
         let words = of(&json, "");
-        assert!(words.contains("kept") && words.contains("field required"), "{words}");
+        assert!(
+            words.contains("kept") && words.contains("field required"),
+            "{words}"
+        );
         assert!(!words.contains("gone"), "{words}");
         assert_eq!(of(&Value::Null, "Plain 'gone'"), "plain  ");
     }

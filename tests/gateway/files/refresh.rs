@@ -168,7 +168,7 @@ fn tokens_that_another_process_has_renewed_are_taken_over() {
 
 #[test]
 fn a_hanging_token_endpoint_delays_no_valid_token() {
-    let mut files = Files::new("auth-auto-refresh-workers: 4");
+    let mut files = Files::new("auth-auto-refresh-workers: 8");
     let gate = Gate::default();
     let held = TokenScript::always(TokenStep::held(&gate));
     files.authorization.script("", held);
