@@ -81,8 +81,17 @@ fn private(path: &Path) -> io::Result<File> {
 fn owned_like(file: &File, old: &fs::Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, fchown};
     let now = file.metadata()?;
-    if (now.uid(), now.gid()) != (old.uid(), old.gid()) {
-        fchown(file, Some(old.uid()), Some(old.gid()))?;
+    if (now.uid(), now.gid()) == (old.uid(), old.gid()) {
+        return Ok(());
+    }
+    // A process that may write the file may yet not be allowed to give it away.
+    let may_fail = |result: io::Result<()>| match result {
+        Err(error) if error.kind() != io::ErrorKind::PermissionDenied => Err(error),
+        _ => Ok(()),
+    };
+    if fchown(file, Some(old.uid()), Some(old.gid())).is_err() {
+        may_fail(fchown(file, Some(old.uid()), None))?;
+        may_fail(fchown(file, None, Some(old.gid())))?;
     }
     Ok(())
 }

@@ -1,11 +1,12 @@
 //! `holdfast credentials` and `holdfast refresh`: the credentials of the configuration and of auth-dir.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -20,6 +21,9 @@ use crate::exchange::Waiter;
 use crate::provider::{Settings, Upstream, Variables};
 use crate::time;
 use crate::tokens::{FileState, Folder, Followed, TokenStore};
+
+/// How long a renewal may take that is under way: for the lock and for the vendor.
+const PATIENCE: Duration = Duration::from_secs(65);
 
 /// A line of the list.
 struct Row {
@@ -75,9 +79,10 @@ pub fn refresh(config: Option<PathBuf>, name: &str, environment: &Environment) -
             return Err(format!("{folder} has no credential file {name}"));
         }
         let store = store(&config, &files, environment);
-        store
-            .renew(&name, &Waiter::alone())
-            .map_err(|failure| format!("{name}: {}", failure.message))?;
+        let renewed = store.renew(&name, &Waiter::alone());
+        // Tokens that come late must reach the file, too.
+        store.stop(PATIENCE);
+        renewed.map_err(|failure| format!("{name}: {}", failure.message))?;
         let (files, _) = read(&config, environment).map_err(|error| error.to_string())?;
         let file = files.iter().find(|file| *file.name == *name);
         let expiry = file.and_then(|file| file.tokens.expiry).map(moment);
@@ -107,7 +112,7 @@ fn store(config: &Config, files: &[CredentialFile], environment: &Environment) -
     });
     upstream.trust(config.ca_file.as_deref());
     let store = Arc::new(TokenStore::new(Arc::new(upstream), config));
-    store.apply(files);
+    store.apply(files, &HashSet::new(), &HashMap::new());
     store
 }
 

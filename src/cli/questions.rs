@@ -50,6 +50,11 @@ pub fn explain(config: Option<PathBuf>, model: &str, environment: &Environment) 
     };
     let listings = load::listings(environment);
     let (credentials, problems) = load::credentials(&config, &listings, environment);
+    // Those of credential files have no place in the configuration; `check` shows them.
+    let problems: Vec<config::Problem> = problems
+        .into_iter()
+        .filter(|problem| problem.file == config.file)
+        .collect();
     let known = Known {
         config: &config,
         catalog: &Catalog::new(credentials, &CredentialIds::default()),

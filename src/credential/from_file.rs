@@ -1,5 +1,7 @@
 //! Builds credentials from credential files.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::account::Account;
@@ -37,11 +39,20 @@ pub fn from_files(
         }
         credentials.extend(built);
     }
-    for (at, file) in files.iter().enumerate() {
-        let earlier = files.get(..at).unwrap_or_default();
-        if let Some(twin) = earlier.iter().find(|earlier| is_same(earlier, file)) {
-            let message = format!("has the same account as {}; both are used", twin.name);
-            problems.push(problem(file, &message));
+    let mut known: HashMap<Login<'_>, &CredentialFile> = HashMap::new();
+    for file in files {
+        for login in logins(file) {
+            match known.entry(login) {
+                Entry::Vacant(place) => {
+                    place.insert(file);
+                }
+                Entry::Occupied(twin) => {
+                    let message =
+                        format!("has the same account as {}; both are used", twin.get().name);
+                    problems.push(problem(file, &message));
+                    break;
+                }
+            }
         }
     }
     (credentials, problems)
@@ -57,14 +68,20 @@ fn problem(file: &CredentialFile, message: &str) -> Problem {
     )
 }
 
-/// Whether two files have the login of one account.
-fn is_same(a: &CredentialFile, b: &CredentialFile) -> bool {
-    let same_token = a.tokens.refresh.is_some() && a.tokens.refresh == b.tokens.refresh;
-    let same_account = a.kind == b.kind
-        && a.settings.account_id.is_some()
-        && a.settings.account_id == b.settings.account_id
-        && a.settings.email == b.settings.email;
-    same_token || same_account
+/// What two files of one account have in common.
+#[derive(PartialEq, Eq, Hash)]
+enum Login<'f> {
+    Token(&'f str),
+    Account(Option<Channel>, &'f str, Option<&'f str>),
+}
+
+fn logins(file: &CredentialFile) -> impl Iterator<Item = Login<'_>> {
+    let token = file.tokens.refresh.as_ref();
+    let token = token.map(|token| Login::Token(token.reveal()));
+    let email = file.settings.email.as_deref();
+    let id = file.settings.account_id.as_deref();
+    let account = id.map(|id| Login::Account(file.channel(), id, email));
+    token.into_iter().chain(account)
 }
 
 fn of_file(

@@ -1,7 +1,8 @@
 //! Taking over changed credential files and new tokens.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::server::{Server, warn_of};
 use crate::generation::snapshot::Snapshot;
@@ -27,13 +28,18 @@ impl Server {
             return;
         }
         let (snapshot, findings) = self.snapshot_of(before.config.clone());
-        warn_of(&findings);
+        // Those of the configuration have been told.
+        let of_files = findings
+            .into_iter()
+            .filter(|finding| finding.file != before.config.file);
+        warn_of(&of_files.collect::<Vec<_>>());
         self.replace(snapshot);
     }
 
     /// Ends the blocks of credentials that have new tokens. Sessions stay where they are.
     fn unblock_renewed(&self) {
-        let renewed: HashSet<Arc<str>> = self.services.tokens.take_renewed().into_iter().collect();
+        let renewed: HashMap<Arc<str>, Instant> =
+            self.services.tokens.take_renewed().into_iter().collect();
         if renewed.is_empty() {
             return;
         }
@@ -43,11 +49,11 @@ impl Server {
         let snapshot: Arc<Snapshot> = self.snapshot.load_full();
         for (id, credential) in snapshot.credentials() {
             let file = credential.account.as_ref().map(|account| &account.file);
-            if file.is_some_and(|file| renewed.contains(file)) {
+            if let Some(since) = file.and_then(|file| renewed.get(file)) {
                 let credential_id = self.services.routing.credential_ids.number(id);
                 self.services
                     .routing
-                    .with(|router| router.renewed(credential_id));
+                    .with(|router| router.renewed(credential_id, *since));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The credential files of `auth-dir` while the gateway runs.
 
+use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
@@ -13,7 +14,7 @@ use crate::tokens::{Folder, Followed, Look, TokenStore};
 /// How often the directory is looked at.
 pub const LOOK: Duration = Duration::from_secs(1);
 /// How long the gateway waits for running renewals when it stops.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The files of the directory, and the logins of vendors' programs, if they are used.
 #[derive(Default)]
@@ -33,13 +34,12 @@ impl Files {
     }
 
     fn look(&mut self, config: &Config) -> Look {
-        let in_folder = self.folder.look(&config.auth_dir, SystemTime::now());
+        let mut look = self.folder.look(&config.auth_dir, SystemTime::now());
         let variables = |name: &str| self.variables.get(name);
         let followed = self.followed.look(&config.followed, &variables);
-        match (in_folder, followed) {
-            (Look::Same, Look::Same) => Look::Same,
-            _ => Look::Changed,
-        }
+        look.has_other_settings |= followed.has_other_settings;
+        look.read.extend(followed.read);
+        look
     }
 }
 
@@ -58,8 +58,8 @@ impl CredentialFiles {
             followed: Followed::default(),
             variables,
         };
-        files.look(config);
-        tokens.apply(&files.list());
+        let look = files.look(config);
+        tokens.apply(&files.list(), &look.read, &HashMap::new());
         Self(Some(Mutex::new(files)))
     }
 
@@ -74,14 +74,15 @@ impl CredentialFiles {
         self.0.is_some()
     }
 
-    /// Reads what has changed. Returns whether something has.
+    /// Reads what has changed. Returns whether that is more than tokens.
     pub fn look(&self, config: &Config, tokens: &TokenStore) -> bool {
         let Some(files) = &self.0 else { return false };
         let mut files = files.lock();
-        let is_changed = files.look(config) == Look::Changed;
-        if is_changed {
-            tokens.apply(&files.list());
+        let rounds = tokens.rounds();
+        let look = files.look(config);
+        if look.has_other_settings || !look.read.is_empty() || tokens.is_stale() {
+            tokens.apply(&files.list(), &look.read, &rounds);
         }
-        is_changed
+        look.has_other_settings
     }
 }

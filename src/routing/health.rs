@@ -302,15 +302,16 @@ impl Health {
             .retain(|(_, record)| !has_other_models && !waits(record));
     }
 
-    /// Records that a credential has a new token: what the old one was refused for is over.
-    pub fn renewed(&mut self, credential_id: CredentialId) {
+    /// Records that a credential has a new token: what the old one was refused for is over. What was refused after that
+    /// stays.
+    pub fn renewed(&mut self, credential_id: CredentialId, at: Instant) {
         let Some(Some(condition)) = self.of.get_mut(credential_id.index()) else {
             return;
         };
         let is_refused = |record: &Record| {
             record
                 .block
-                .is_some_and(|block| block.class == Class::Credential)
+                .is_some_and(|block| block.class == Class::Credential && block.since <= at)
         };
         if is_refused(&condition.whole) {
             condition.whole = Record::default();

@@ -421,9 +421,9 @@ impl Router {
         self.health.changed(credential_id, has_other_models);
     }
 
-    /// Records that a credential has a new token.
-    pub fn renewed(&mut self, credential_id: CredentialId) {
-        self.health.renewed(credential_id);
+    /// Records that a credential has a new token since that time.
+    pub fn renewed(&mut self, credential_id: CredentialId, since: Instant) {
+        self.health.renewed(credential_id, since);
     }
 
     /// Records the quota that an answer's headers report.

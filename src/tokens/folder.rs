@@ -6,12 +6,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::content::content;
 use super::stamp::Stamp;
 use crate::credential::file::{self, CredentialFile, FileKind, Unreadable};
 
 /// A file that has just been written may not be complete.
 const SETTLED: Duration = Duration::from_millis(150);
-/// The most files that are read.
+/// The most files that are read; the first ones by name.
 const MOST: usize = 10_000;
 
 /// The directory as last seen.
@@ -26,18 +27,19 @@ pub struct Folder {
 }
 
 struct Seen {
-    stamp: Stamp,
+    stamp: Option<Stamp>,
     file: Option<CredentialFile>,
     /// What an operator should mend.
     problems: Vec<String>,
 }
 
-/// What a look at the directory has found.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Look {
-    Same,
-    /// Files were added, written or removed, or have another mode.
-    Changed,
+/// What a look at the files has found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Whether files were added or removed, or say anything else than before, except for their tokens.
+    pub has_other_settings: bool,
+    /// The names of the files that were read.
+    pub read: HashSet<String>,
 }
 
 impl Folder {
@@ -68,11 +70,9 @@ impl Folder {
     /// the first time, and later when they have not been written for a moment.
     pub fn look(&mut self, path: &Path, now: SystemTime) -> Look {
         let is_first = self.path != path;
-        let mut look = Look::Same;
+        let mut look = Look::default();
         if is_first {
-            if !self.seen.is_empty() {
-                look = Look::Changed;
-            }
+            look.has_other_settings = !self.seen.is_empty();
             *self = Self {
                 path: path.to_owned(),
                 is_quiet: self.is_quiet,
@@ -81,21 +81,17 @@ impl Folder {
         }
         let entries = match listed(path) {
             Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                look.has_other_settings |= !self.seen.is_empty();
+                self.seen.clear();
+                return look;
+            }
             Err(error) => {
-                if error.kind() != io::ErrorKind::NotFound
-                    && !self.is_failure_told
-                    && !self.is_quiet
-                {
-                    log::error!(
-                        "auth: {}: cannot read the directory: {error}",
-                        path.display()
-                    );
-                    self.is_failure_told = true;
+                if !self.is_failure_told && !self.is_quiet {
+                    let path = path.display();
+                    log::error!("auth: {path}: cannot read the directory: {error}");
                 }
-                if error.kind() == io::ErrorKind::NotFound && !self.seen.is_empty() {
-                    self.seen.clear();
-                    return Look::Changed;
-                }
+                self.is_failure_told = true;
                 return look;
             }
         };
@@ -103,12 +99,12 @@ impl Folder {
         let present: HashSet<&str> = entries.iter().map(|(name, _)| name.as_str()).collect();
         let before = self.seen.len();
         self.seen.retain(|name, _| present.contains(name.as_str()));
-        if self.seen.len() < before {
-            look = Look::Changed;
-        }
+        look.has_other_settings |= self.seen.len() < before;
         for (name, stamp) in &entries {
+            // It cannot be looked at right now, and stays as it is.
+            let Some(stamp) = stamp else { continue };
             let known = self.seen.get(name);
-            if known.is_some_and(|known| known.stamp == *stamp) {
+            if known.is_some_and(|known| known.stamp == Some(*stamp)) {
                 continue;
             }
             let age = stamp
@@ -117,19 +113,20 @@ impl Folder {
             if !is_first && age.is_some_and(|age| age < SETTLED) {
                 continue;
             }
-            self.read(name, *stamp);
-            look = Look::Changed;
+            look.has_other_settings |= self.read(name, *stamp);
+            look.read.insert(name.clone());
         }
         look
     }
 
-    /// Reads one file.
-    fn read(&mut self, name: &str, stamp: Stamp) {
+    /// Reads one file. Returns whether it says anything else than before, except for its tokens.
+    fn read(&mut self, name: &str, stamp: Stamp) -> bool {
         let (before, told) = match self.seen.remove(name) {
             Some(seen) => (seen.file, seen.problems),
             None => (None, Vec::new()),
         };
-        let content = content(&self.path.join(name), stamp.length);
+        let content = content(&self.path.join(name));
+        let is_read = content.is_ok();
         let read = match &content {
             Ok(content) => file::read(name, content)
                 .map_err(Some)
@@ -143,7 +140,7 @@ impl Folder {
         let file = match read {
             Ok(file) => Some(file),
             // Someone is about to write it.
-            Err(Some(Unreadable::Empty)) => before,
+            Err(Some(Unreadable::Empty)) => before.clone(),
             Err(Some(why @ Unreadable::NoType)) => {
                 problems.push(format!("{why}, so it is no credential"));
                 None
@@ -158,7 +155,7 @@ impl Folder {
                     (None, Some(error)) => format!("cannot be read: {error}{kept}"),
                     (None, None) => format!("cannot be read{kept}"),
                 });
-                before
+                before.clone()
             }
         };
         problems.extend(file.as_ref().and_then(unusable));
@@ -170,12 +167,18 @@ impl Folder {
                 log::warn!("auth: {name}: {problem}");
             }
         }
+        let has_other_settings = match (&before, &file) {
+            (Some(before), Some(file)) => !before.is_same_but_for_tokens(file),
+            (before, file) => before.is_some() != file.is_some(),
+        };
         let seen = Seen {
-            stamp,
+            // What could not be read is read again.
+            stamp: is_read.then_some(stamp),
             file,
             problems,
         };
         self.seen.insert(name.to_owned(), seen);
+        has_other_settings
     }
 }
 
@@ -191,35 +194,28 @@ fn unusable(file: &CredentialFile) -> Option<String> {
     }
 }
 
-/// The names of the JSON files directly in the directory.
-fn listed(path: &Path) -> io::Result<Vec<(String, Stamp)>> {
-    let mut files = Vec::new();
+/// The names of the JSON files directly in the directory, sorted; without a stamp, if a file cannot be looked at.
+fn listed(path: &Path) -> io::Result<Vec<(String, Option<Stamp>)>> {
+    let mut names = Vec::new();
     for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        let Ok(name) = entry.file_name().into_string() else {
-            continue;
-        };
-        let is_json = Path::new(&name)
-            .extension()
-            .is_some_and(|end| end.eq_ignore_ascii_case("json"));
-        // Through links.
-        let Some(metadata) = fs::metadata(entry.path()).ok().filter(|_| is_json) else {
-            continue;
-        };
-        if metadata.is_file() {
-            files.push((name, Stamp::of(&metadata)));
-        }
-        if files.len() >= MOST {
-            break;
+        if let Ok(name) = entry?.file_name().into_string() {
+            let end = Path::new(&name).extension();
+            if end.is_some_and(|end| end.eq_ignore_ascii_case("json")) {
+                names.push(name);
+            }
         }
     }
-    files.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    Ok(files)
-}
-
-fn content(path: &Path, length: u64) -> io::Result<Vec<u8>> {
-    if length > file::LARGEST {
-        return Err(io::Error::other("it is larger than 1 MiB"));
-    }
-    fs::read(path)
+    names.sort_unstable();
+    names.truncate(MOST);
+    // Through links.
+    let stamped = names
+        .into_iter()
+        .filter_map(|name| match fs::metadata(path.join(&name)) {
+            Ok(metadata) => metadata
+                .is_file()
+                .then(|| (name, Some(Stamp::of(&metadata)))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(_) => Some((name, None)),
+        });
+    Ok(stamped.collect())
 }

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use ring::digest::{SHA256, digest};
 
+use super::content::content;
 use super::folder::Look;
 use super::stamp::Stamp;
 use crate::config::FollowedLogin;
@@ -54,9 +55,9 @@ impl Followed {
         logins: &[FollowedLogin],
         variables: &dyn Fn(&str) -> Option<String>,
     ) -> Look {
-        let mut look = Look::Same;
+        let mut look = Look::default();
         if !self.entries.iter().map(|entry| &entry.login).eq(logins) {
-            look = Look::Changed;
+            look.has_other_settings = true;
             let entry = |login: &FollowedLogin| Entry {
                 login: login.clone(),
                 stamp: None,
@@ -67,8 +68,14 @@ impl Followed {
         }
         for entry in &mut self.entries {
             let told = entry.told.clone();
+            let before = entry.file.clone();
             if entry.look(variables) {
-                look = Look::Changed;
+                look.has_other_settings |= match (&before, &entry.file) {
+                    (Some(before), Some(file)) => !before.is_same_but_for_tokens(file),
+                    (before, file) => before.is_some() != file.is_some(),
+                };
+                let name = entry.file.as_ref().map(|file| file.name.to_string());
+                look.read.extend(name);
             }
             if let Some(problem) = entry.told.as_ref().filter(|_| entry.told != told)
                 && !self.is_quiet
@@ -116,6 +123,7 @@ impl Entry {
             }
             // The program may be about to write it.
             Err(why) => {
+                self.stamp = None;
                 self.told = Some(format!("{}: {why}", path.display()));
                 false
             }
@@ -128,10 +136,7 @@ impl Entry {
         path: &Path,
         variables: &dyn Fn(&str) -> Option<String>,
     ) -> Result<CredentialFile, String> {
-        if fs::metadata(path).is_ok_and(|found| found.len() > file::LARGEST) {
-            return Err("it is larger than 1 MiB".to_owned());
-        }
-        let content = fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
+        let content = content(path).map_err(|error| format!("cannot be read: {error}"))?;
         let beside = |name: &str| fs::read_to_string(path.parent()?.join(name)).ok();
         let login = program
             .read(&content, &beside)

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwapOption;
@@ -21,6 +22,9 @@ pub struct Issued {
     pub project: Option<String>,
     /// The account has no project yet, and needs one.
     lacks_project: bool,
+    /// Whether it was issued while the gateway ran.
+    is_new: bool,
+    has_worked: AtomicBool,
     expiry: Option<SystemTime>,
     margin: Duration,
 }
@@ -29,6 +33,16 @@ impl Issued {
     /// Whether a request may use it.
     pub fn is_current(&self, now: SystemTime) -> bool {
         self.is_fresh(now) && !self.lacks_project
+    }
+
+    /// Records that the upstream has accepted it.
+    pub fn accepted(&self) {
+        self.has_worked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is new and was never accepted: then another one would be refused too.
+    pub fn never_worked(&self) -> bool {
+        self.is_new && !self.has_worked.load(Ordering::Relaxed)
     }
 
     /// Whether it does not expire too soon to be used.
@@ -91,6 +105,12 @@ pub struct Inner {
     pub lacks_client: bool,
     /// Changes that could not be written yet.
     pub unsaved: Vec<Change>,
+    /// When writing them is tried again.
+    pub save_at: Option<Instant>,
+    /// Whether the file was read while a renewal ran, so that it must be looked at again.
+    pub is_stale: bool,
+    /// Whether the tokens were issued, or read, after the start.
+    is_new: bool,
     /// The project that was found by asking, until the file has it.
     pub project: Option<String>,
 }
@@ -120,6 +140,9 @@ impl Holder {
                 lost: None,
                 lacks_client: false,
                 unsaved: Vec::new(),
+                save_at: None,
+                is_stale: false,
+                is_new: false,
                 project: None,
             }),
         };
@@ -128,6 +151,7 @@ impl Holder {
             let mut inner = holder.inner.lock();
             holder.publish(&mut inner, file.tokens.clone(), now);
             // Renewals that are overdue at startup do not come all at once.
+            inner.is_new = true;
             let at_start = now + schedule::START.mul_f64(chance::fraction());
             inner.due = inner.due.map(|due| due.max(at_start));
         }
@@ -167,6 +191,8 @@ impl Holder {
                 token: token.clone(),
                 project: inner.project.clone(),
                 lacks_project: self.lacks_project(inner),
+                is_new: inner.is_new,
+                has_worked: AtomicBool::new(false),
                 expiry: inner.tokens.expiry,
                 margin: schedule::margin(inner.life),
             })
@@ -194,14 +220,39 @@ impl Holder {
         if inner.on_file == *tokens {
             return false;
         }
+        let is_other_login = !inner.on_file.is_same_login(tokens);
         inner.on_file = tokens.clone();
-        if inner.tokens == *tokens {
+        if !is_other_login {
+            // The operator has changed something beside the login.
+            let merged = Tokens {
+                interval: tokens.interval,
+                client: tokens.client.clone(),
+                email: tokens.email.clone(),
+                device_id: tokens.device_id.clone(),
+                ..inner.tokens.clone()
+            };
+            if merged != inner.tokens {
+                let due = merged
+                    .are_renewable()
+                    .then(|| schedule::due(self.channel, &merged, now, chance::fraction()));
+                inner.due = due.filter(|_| inner.lost.is_none());
+                inner.tokens = merged;
+            }
+            return false;
+        }
+        if inner.tokens.is_same_login(tokens) {
             return false;
         }
         inner.unsaved.clear();
         inner.project = None;
         self.publish(inner, tokens.clone(), now);
         true
+    }
+
+    /// Whether requests have a token that they may use.
+    pub fn is_current(&self) -> bool {
+        let now = SystemTime::now();
+        self.issued().is_some_and(|issued| issued.is_current(now))
     }
 
     /// Whether requests have a token that the vendor may still accept.

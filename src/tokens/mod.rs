@@ -3,6 +3,7 @@
 //! [`TokenStore`] has the tokens in memory. Renewals run on its own threads ([`pool`]), one at a time for each file, and
 //! are written to the file before they are used. [`Folder`] notices what others change in the directory.
 
+mod content;
 mod folder;
 mod followed;
 mod holder;
@@ -23,6 +24,5 @@ pub use holder::Issued;
 pub use inspection::inspect;
 pub use lock::FileLock;
 pub use new_login::{Kept, keep};
-pub use saving::{changes, write};
 pub use state::{Condition, FileState};
 pub use store::TokenStore;

@@ -34,7 +34,7 @@ pub fn keep(
     state_folder::make(folder)?;
     if let Some(path) = older(folder, login)? {
         let _lock = FileLock::take(&path)?;
-        saving::write(&path, &login.changes(issued_to, now))?;
+        saving::overwrite(&path, &login.changes(issued_to, now))?;
         let is_new = false;
         return Ok(Kept { path, is_new });
     }

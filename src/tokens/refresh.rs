@@ -3,14 +3,14 @@
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::content::content;
 use super::holder::{Holder, Inner};
 use super::lock::FileLock;
-use super::saving;
+use super::saving::{self, NotWritten};
 use super::schedule;
 use super::store::TokenStore;
 use crate::chance;
 use crate::credential::file::{Change, CredentialFile, Tokens, read};
-use crate::failure::Failure;
 use crate::provider::oauth::{self, Client, Endpoints, Refusal, Renewal, Renewed};
 use crate::provider::{ProxySetting, code_assist};
 
@@ -32,19 +32,24 @@ impl TokenStore {
                 return self.failed(holder, &format!("cannot lock the file: {error}"), None);
             }
         };
-        if self.save_pending(holder) {
-            return;
-        }
         match reread(holder) {
-            Some(file) if self.adopted(holder, &file) => return self.find_project(holder),
-            Some(_) => {}
-            None if !holder.path.exists() => {
+            Reread::File(file) => {
+                if self.adopted(holder, &file) && holder.is_current() {
+                    return self.find_project(holder);
+                }
+                if file.settings.is_disabled || file.settings.unusable.is_some() {
+                    return;
+                }
+            }
+            // It has another login now, which another holder takes care of.
+            Reread::Gone => {
                 holder.inner.lock().due = None;
                 return;
             }
-            // Not readable at the moment; the tokens in memory count.
-            None => {}
+            // The tokens in memory count.
+            Reread::Unreadable => {}
         }
+        self.save_pending(holder);
         self.renew_tokens(holder);
     }
 
@@ -94,7 +99,15 @@ impl TokenStore {
                 self.succeeded(holder, tokens, &renewed, now);
                 self.find_project(holder);
             }
-            Err(Refusal::Failed(failure)) => self.failed_with(holder, &failure),
+            Err(Refusal::Failed(failure)) => {
+                self.failed(holder, &failure.message, failure.retry_after);
+            }
+            // The clock may be wrong, which passes.
+            Err(Refusal::Lost(word)) if tokens.service_account.is_some() => {
+                let why =
+                    format!("the token endpoint answered {word}: check the key and the clock");
+                self.failed(holder, &why, None);
+            }
             Err(Refusal::Lost(word)) => self.lost(holder, word),
         }
     }
@@ -127,11 +140,14 @@ impl TokenStore {
                     key: "project_id",
                     value: setup.project.as_str().into(),
                 };
-                if !holder.is_followed
-                    && let Err(error) = saving::write(&holder.path, &[change])
-                {
+                let expected = holder.inner.lock().on_file.clone();
+                let written = match holder.is_followed {
+                    true => Ok(expected),
+                    false => saving::write(&holder.path, holder.channel, &expected, &[change]),
+                };
+                if let Err(why) = written {
                     log::warn!(
-                        "auth: {}: the project cannot be written: {error}",
+                        "auth: {}: the project cannot be written: {why}",
                         holder.name
                     );
                 }
@@ -147,56 +163,70 @@ impl TokenStore {
         }
     }
 
-    /// Writes what could not be written before. Returns whether that was all there was to do.
-    fn save_pending(&self, holder: &Holder) -> bool {
-        let (changes, is_due) = {
+    /// Writes what could not be written before.
+    pub(super) fn save_pending(&self, holder: &Holder) {
+        let (changes, expected) = {
             let inner = holder.inner.lock();
-            let is_due = inner.due.is_some_and(|due| due <= SystemTime::now());
-            (inner.unsaved.clone(), is_due)
+            (inner.unsaved.clone(), inner.on_file.clone())
         };
         if changes.is_empty() {
-            return false;
+            return;
         }
-        match saving::write(&holder.path, &changes) {
-            Ok(()) => {
-                let mut inner = holder.inner.lock();
-                inner.unsaved.clear();
-                inner.on_file = inner.tokens.clone();
-                inner.not_before = None;
-                inner.failures = 0;
-                log::info!("auth: {}: the renewed tokens are saved", holder.name);
-                // Reads the file's own form of them.
-                drop(inner);
-                if let Some(file) = reread(holder) {
-                    holder.inner.lock().on_file = file.tokens;
-                }
-            }
-            Err(error) => {
-                let mut inner = holder.inner.lock();
-                postpone(&mut inner, None);
-                log::debug!("auth: {}: still cannot be written: {error}", holder.name);
-            }
-        }
-        !is_due
+        let written = saving::write(&holder.path, holder.channel, &expected, &changes);
+        let mut inner = holder.inner.lock();
+        self.noted(holder, &mut inner, written, changes);
     }
 
-    /// Takes over the file's tokens, if they are newer than those in memory.
+    /// Notes whether `changes` are in the file.
+    fn noted(
+        &self,
+        holder: &Holder,
+        inner: &mut Inner,
+        written: Result<Tokens, NotWritten>,
+        changes: Vec<Change>,
+    ) {
+        match written {
+            Ok(on_file) => {
+                if !inner.unsaved.is_empty() {
+                    log::info!("auth: {}: the renewed tokens are saved", holder.name);
+                }
+                inner.on_file = on_file;
+                inner.unsaved.clear();
+                inner.save_at = None;
+            }
+            Err(NotWritten::OtherLogin | NotWritten::Gone) => {
+                // Whoever has written it knows better. The next look takes it over.
+                inner.unsaved.clear();
+                inner.save_at = None;
+                inner.is_stale = true;
+            }
+            Err(NotWritten::Failed(error)) => {
+                if inner.unsaved.is_empty() {
+                    log::warn!(
+                        "auth: {}: the renewed tokens cannot be written and would be lost with a restart: {error}",
+                        holder.name
+                    );
+                }
+                inner.unsaved = changes;
+                inner.save_at = Instant::now().checked_add(schedule::LEAST_PAUSE);
+            }
+        }
+    }
+
+    /// Takes over the file's tokens, if they are other ones than it had before.
     fn adopted(&self, holder: &Holder, file: &CredentialFile) -> bool {
         let now = SystemTime::now();
         let mut inner = holder.inner.lock();
+        inner.is_stale = false;
         let is_other = holder.adopt(&mut inner, &file.settings, &file.tokens, now);
         if is_other {
+            log::info!("auth: {}: takes over the tokens of the file", holder.name);
             self.note_renewed(&holder.name);
         }
-        let is_current = holder.issued().is_some_and(|issued| issued.is_current(now));
-        if is_other && is_current {
-            log::info!("auth: {}: takes over the tokens of the file", holder.name);
-        }
-        is_other && is_current
+        is_other
     }
 
     fn succeeded(&self, holder: &Holder, before: Tokens, renewed: &Renewed, now: SystemTime) {
-        let old_expiry = before.expiry;
         let tokens = Tokens {
             access: renewed.access.clone().or(before.access),
             refresh: renewed.refresh.clone().or(before.refresh),
@@ -206,51 +236,33 @@ impl TokenStore {
             last_refresh: Some(now),
             ..before
         };
-        let changes = match tokens.service_account {
-            // Their tokens are only kept in memory.
-            Some(_) => Vec::new(),
-            None if holder.is_followed => Vec::new(),
-            None => saving::changes(holder.channel, renewed, now),
+        // Service accounts have their tokens in memory only.
+        let is_kept = tokens.service_account.is_some() || holder.is_followed;
+        let (changes, expected) = {
+            let inner = holder.inner.lock();
+            let changes = match is_kept {
+                true => Vec::new(),
+                false => saving::changes(holder.channel, renewed, now),
+            };
+            let changes = saving::merged(inner.unsaved.clone(), changes);
+            (changes, inner.on_file.clone())
         };
-        let written = match changes.is_empty() {
-            true => Ok(()),
-            false => saving::write(&holder.path, &changes),
-        };
-        // As the file has them, for example with times in seconds.
-        let on_file = match &written {
-            Ok(()) if !changes.is_empty() => reread(holder).map(|file| file.tokens),
-            _ => None,
+        let written = match is_kept {
+            true => Ok(expected),
+            false => saving::write(&holder.path, holder.channel, &expected, &changes),
         };
         let mut inner = holder.inner.lock();
         holder.publish(&mut inner, tokens, now);
-        if let Some(on_file) = on_file {
-            inner.on_file = on_file;
-        }
-        // Also an answer with an old expiry does not lead to a renewal at once.
+        self.noted(holder, &mut inner, written, changes);
+        // An answer that expires at once must not lead to the next call at once.
         let least = now + schedule::LEAST_PAUSE;
-        let is_longer = old_expiry.is_none_or(|old| renewed.expiry > old);
-        if let Some(due) = inner.due
-            && (due < least && !is_longer)
-        {
-            inner.due = Some(least);
+        inner.due = inner.due.map(|due| due.max(least));
+        if !holder.issued().is_some_and(|issued| issued.is_fresh(now)) {
+            inner.not_before = Instant::now().checked_add(schedule::LEAST_PAUSE);
         }
-        match written {
-            Ok(()) => log::info!("auth: {}: tokens renewed", holder.name),
-            Err(error) => {
-                inner.unsaved = changes;
-                postpone(&mut inner, None);
-                log::warn!(
-                    "auth: {}: the renewed tokens cannot be written and would be lost with a restart: {error}",
-                    holder.name
-                );
-            }
-        }
+        log::info!("auth: {}: tokens renewed", holder.name);
         drop(inner);
         self.note_renewed(&holder.name);
-    }
-
-    fn failed_with(&self, holder: &Holder, failure: &Failure) {
-        self.failed(holder, &failure.message, failure.retry_after);
     }
 
     fn failed(&self, holder: &Holder, why: &str, told: Option<Duration>) {
@@ -263,7 +275,7 @@ impl TokenStore {
             (Some(due), Some(expiry)) => {
                 let whole = expiry.duration_since(due).unwrap_or_default();
                 let left = expiry.duration_since(now).unwrap_or_default();
-                left < whole.mul_f64(WORRY)
+                left <= whole.mul_f64(WORRY)
             }
             _ => true,
         };
@@ -284,7 +296,7 @@ impl TokenStore {
     fn lost(&self, holder: &Holder, word: String) {
         thread::sleep(GRACE);
         if !holder.is_followed
-            && let Some(file) = reread(holder)
+            && let Reread::File(file) = reread(holder)
             && self.adopted(holder, &file)
         {
             return;
@@ -301,16 +313,35 @@ impl TokenStore {
     }
 }
 
-fn reread(holder: &Holder) -> Option<CredentialFile> {
-    let content = std::fs::read(&holder.path).ok()?;
-    let file = read(&holder.name, &content).ok()?;
-    (file.channel() == Some(holder.channel)).then_some(file)
+/// What a file has now.
+enum Reread {
+    File(Box<CredentialFile>),
+    /// It does not exist, or is of another channel.
+    Gone,
+    /// Not at the moment.
+    Unreadable,
+}
+
+fn reread(holder: &Holder) -> Reread {
+    let content = match content(&holder.path) {
+        Ok(content) => content,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Reread::Gone,
+        Err(_) => return Reread::Unreadable,
+    };
+    match read(&holder.name, &content) {
+        Ok(file) if file.channel() == Some(holder.channel) => Reread::File(Box::new(file)),
+        Ok(_) => Reread::Gone,
+        Err(_) => Reread::Unreadable,
+    }
 }
 
 /// Sets the time of the next attempt.
 fn postpone(inner: &mut Inner, told: Option<Duration>) {
     inner.failures = inner.failures.saturating_add(1);
     let pause = schedule::backoff(inner.failures, told);
-    let pause = pause.mul_f64(0.8 + 0.4 * chance::fraction());
+    let pause = match told {
+        Some(_) => pause,
+        None => pause.mul_f64(0.8 + 0.4 * chance::fraction()),
+    };
     inner.not_before = Instant::now().checked_add(pause);
 }

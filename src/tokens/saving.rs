@@ -1,15 +1,16 @@
 //! Writing renewed tokens to their file.
 
-use std::io;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
+use std::{fmt, io};
 
 use serde_json::{Value, json};
 
+use super::content::content;
 use crate::atomic_file;
 use crate::config::Secret;
 use crate::credential::Channel;
-use crate::credential::file::{Change, Claims, changed};
+use crate::credential::file::{Change, Claims, Tokens, changed, read};
 use crate::provider::oauth::Renewed;
 use crate::time;
 
@@ -77,15 +78,72 @@ pub fn changes(channel: Channel, renewed: &Renewed, now: SystemTime) -> Vec<Chan
     changes
 }
 
-/// Reads the file again and writes it with the changes. A file that has vanished is not created again.
+/// Why changes were not written.
+#[derive(Debug)]
+pub enum NotWritten {
+    /// The file has another login than the one that was renewed.
+    OtherLogin,
+    /// It is gone, or has another channel.
+    Gone,
+    Failed(io::Error),
+}
+
+/// Reads the file again and writes it with the changes. `expected` are its tokens as last read. A file that has vanished is
+/// not created again. Returns the tokens as the file has them now.
 ///
 /// # Errors
-/// Errors of the file system, or when the file is no longer a JSON object. It is then unchanged.
-pub fn write(path: &Path, changes: &[Change]) -> io::Result<()> {
-    let content = std::fs::read(path)?;
-    let content = changed(&content, changes)
+/// [`NotWritten`]; the file is then unchanged.
+pub fn write(
+    path: &Path,
+    channel: Channel,
+    expected: &Tokens,
+    changes: &[Change],
+) -> Result<Tokens, NotWritten> {
+    let before = match content(path) {
+        Ok(content) => content,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(NotWritten::Gone),
+        Err(error) => return Err(NotWritten::Failed(error)),
+    };
+    let invalid = || NotWritten::Failed(io::ErrorKind::InvalidData.into());
+    let file = read("", &before).map_err(|_| invalid())?;
+    if file.channel() != Some(channel) {
+        return Err(NotWritten::Gone);
+    }
+    if !file.tokens.is_same_login(expected) {
+        return Err(NotWritten::OtherLogin);
+    }
+    let after = changed(&before, changes).map_err(|_| invalid())?;
+    let tokens = read("", &after).map_err(|_| invalid())?.tokens;
+    atomic_file::rewrite_private(path, &after).map_err(NotWritten::Failed)?;
+    Ok(tokens)
+}
+
+/// Writes the file with the changes, whatever login it has.
+///
+/// # Errors
+/// Errors of the file system, or when the file is not a JSON object. It is then unchanged.
+pub fn overwrite(path: &Path, changes: &[Change]) -> io::Result<()> {
+    let before = content(path)?;
+    let after = changed(&before, changes)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not a JSON object"))?;
-    atomic_file::rewrite_private(path, &content)
+    atomic_file::rewrite_private(path, &after)
+}
+
+/// Both lists of changes; the later ones count.
+pub fn merged(mut earlier: Vec<Change>, later: Vec<Change>) -> Vec<Change> {
+    earlier.retain(|change| later.iter().all(|other| other.key != change.key));
+    earlier.extend(later);
+    earlier
+}
+
+impl fmt::Display for NotWritten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherLogin => f.write_str("it has another login now"),
+            Self::Gone => f.write_str("it is gone"),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
 }
 
 fn rfc3339(moment: SystemTime) -> String {

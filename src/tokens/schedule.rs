@@ -47,13 +47,13 @@ pub fn due(channel: Channel, tokens: &Tokens, now: SystemTime, chance: f64) -> S
     let before = |time: SystemTime, span| time.checked_sub(span).unwrap_or(SystemTime::UNIX_EPOCH);
     if let Some(interval) = tokens.interval {
         let by_age = match tokens.last_refresh {
-            Some(last) => last.checked_add(interval).unwrap_or(now),
-            None => now,
+            Some(last) => last.checked_add(interval),
+            None => Some(now),
         };
-        return match tokens.expiry {
-            Some(expiry) => by_age.min(before(expiry, interval)),
-            None => by_age,
-        };
+        // Not more often than by half of the token's life.
+        let interval = life(tokens).map_or(interval, |life| interval.min(life / 2));
+        let by_expiry = tokens.expiry.map(|expiry| before(expiry, interval));
+        return by_age.into_iter().chain(by_expiry).min().unwrap_or(now);
     }
     let lead = lead(channel, tokens);
     match (tokens.expiry, tokens.last_refresh) {
@@ -133,8 +133,10 @@ mod tests {
         for (issued, expiry, expected) in [
             (None, None, 1_000_000),
             (Some(999_990), None, 1_000_090),
-            (Some(999_990), Some(1_000_150), 1_000_050),
+            (Some(999_990), Some(1_000_150), 1_000_070),
             (None, Some(2_000_000), 1_000_000),
+            // It lives shorter than the interval.
+            (Some(999_990), Some(1_000_050), 1_000_020),
         ] {
             let due = due(Channel::Codex, &own(issued, expiry), now, 1.0);
             assert_eq!(due, at(expected), "{issued:?} {expiry:?}");

@@ -1,6 +1,6 @@
 //! The tokens of all credential files.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 
 use super::holder::{Holder, Issued};
-use super::pool::Pool;
+use super::pool::{Job, Pool};
 use super::schedule;
 use super::state::{Condition, FileState};
 use crate::config::Config;
@@ -21,7 +21,7 @@ use crate::provider::oauth::Client;
 /// How long a request waits for a renewal.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it looks.
-const LOOK: Duration = Duration::from_millis(10);
+const LOOK: Duration = Duration::from_millis(25);
 
 /// The tokens, and the threads that renew them.
 pub struct TokenStore {
@@ -30,7 +30,7 @@ pub struct TokenStore {
     holders: RwLock<HashMap<Arc<str>, Arc<Holder>>>,
     pool: Arc<Pool>,
     /// Files with other tokens than before, whose credentials may be called again.
-    renewed: Mutex<Vec<Arc<str>>>,
+    renewed: Mutex<Vec<(Arc<str>, Instant)>>,
 }
 
 impl TokenStore {
@@ -50,6 +50,17 @@ impl TokenStore {
         self.config.store(Arc::new(config.clone()));
         for holder in self.all() {
             self.check_client(&holder);
+            let mut inner = holder.inner.lock();
+            // The client may be another one now.
+            let is_client = matches!(
+                inner.lost.as_deref(),
+                Some("invalid_client" | "unauthorized_client")
+            );
+            if is_client {
+                inner.lost = None;
+                inner.due = inner.tokens.are_renewable().then(SystemTime::now);
+                self.note_renewed(&holder.name);
+            }
         }
     }
 
@@ -61,8 +72,31 @@ impl TokenStore {
         self.holders.read().get(name).map(Arc::clone)
     }
 
-    /// Takes over the files that there are: new tokens are used, and those of removed files forgotten.
-    pub fn apply(&self, files: &[CredentialFile]) {
+    /// The number of finished renewals of each file, for [`TokenStore::apply`].
+    pub fn rounds(&self) -> HashMap<Arc<str>, u64> {
+        let holders = self.all().into_iter();
+        holders
+            .map(|holder| (Arc::clone(&holder.name), holder.inner.lock().round))
+            .collect()
+    }
+
+    /// Whether a file was read while it was renewed, so that it must be applied again.
+    pub fn is_stale(&self) -> bool {
+        let is_stale = |holder: &Arc<Holder>| {
+            let inner = holder.inner.lock();
+            inner.is_stale && !inner.is_queued
+        };
+        self.all().iter().any(is_stale)
+    }
+
+    /// Takes over the files that there are: the tokens of those in `read` are used, and those of removed files forgotten.
+    /// `rounds` are from before the reading: what a renewal has changed since then is newer.
+    pub fn apply(
+        &self,
+        files: &[CredentialFile],
+        read: &HashSet<String>,
+        rounds: &HashMap<Arc<str>, u64>,
+    ) {
         let now = SystemTime::now();
         let mut kept: HashMap<Arc<str>, Arc<Holder>> = HashMap::new();
         for file in files {
@@ -73,19 +107,8 @@ impl TokenStore {
             let known = known.filter(|known| known.channel == channel && known.path == file.path);
             let holder = match known {
                 Some(known) => {
-                    let mut inner = known.inner.lock();
-                    if !inner.unsaved.is_empty() {
-                        // Perhaps it can be written now.
-                        inner.not_before = None;
-                    }
-                    // A renewal reads the file itself.
-                    if !inner.is_queued
-                        && known.adopt(&mut inner, &file.settings, &file.tokens, now)
-                    {
-                        log::info!("auth: {}: new tokens in the file", file.name);
-                        self.note_renewed(&known.name);
-                    }
-                    drop(inner);
+                    let is_new = rounds.get(&file.name) == Some(&known.inner.lock().round);
+                    self.look_again(&known, file, read.contains(&*file.name) && is_new, now);
                     known
                 }
                 None => Arc::new(Holder::new(file, channel)),
@@ -94,6 +117,28 @@ impl TokenStore {
             kept.insert(Arc::clone(&file.name), holder);
         }
         *self.holders.write() = kept;
+    }
+
+    fn look_again(&self, holder: &Holder, file: &CredentialFile, is_read: bool, now: SystemTime) {
+        let mut inner = holder.inner.lock();
+        if !is_read && !inner.is_stale {
+            return;
+        }
+        if inner.is_queued {
+            inner.is_stale = true;
+            return;
+        }
+        inner.is_stale = false;
+        // Perhaps it can be written now.
+        inner.save_at = None;
+        if holder.adopt(&mut inner, &file.settings, &file.tokens, now) {
+            log::info!("auth: {}: new tokens in the file", file.name);
+            self.note_renewed(&holder.name);
+        } else if inner.lost.take().is_some() {
+            // Whoever has written the file wants it to be tried again.
+            inner.due = inner.tokens.are_renewable().then_some(now);
+            self.note_renewed(&holder.name);
+        }
     }
 
     /// Notes whether the OAuth client of a file is known, and warns if it is not.
@@ -120,11 +165,11 @@ impl TokenStore {
     }
 
     pub(super) fn note_renewed(&self, name: &Arc<str>) {
-        self.renewed.lock().push(Arc::clone(name));
+        self.renewed.lock().push((Arc::clone(name), Instant::now()));
     }
 
-    /// The files that have other tokens since the last call.
-    pub fn take_renewed(&self) -> Vec<Arc<str>> {
+    /// The files that have other tokens since the last call, and since when.
+    pub fn take_renewed(&self) -> Vec<(Arc<str>, Instant)> {
         std::mem::take(&mut self.renewed.lock())
     }
 
@@ -146,7 +191,8 @@ impl TokenStore {
         }
     }
 
-    /// Another token than the one that the upstream has refused. `None` if the file cannot be renewed.
+    /// Another token than the one that the upstream has refused. `None` if the file cannot be renewed, or the token was just
+    /// renewed and never accepted.
     ///
     /// # Errors
     /// As [`TokenStore::issued`].
@@ -161,32 +207,40 @@ impl TokenStore {
             let inner = holder.inner.lock();
             inner.tokens.are_renewable() && !inner.lacks_client
         };
-        match can_renew {
+        match can_renew && !refused.never_worked() {
             true => self.renewed(&holder, Some(refused), waiter).map(Some),
             false => Ok(None),
         }
     }
 
     /// Queues a file for renewal, unless it is queued.
-    fn want(self: &Arc<Self>, holder: &Arc<Holder>) {
+    fn want(self: &Arc<Self>, holder: &Arc<Holder>, is_urgent: bool) {
         if std::mem::replace(&mut holder.inner.lock().is_queued, true) {
             return;
         }
         let (store, own) = (Arc::clone(self), Arc::clone(holder));
         // Also when it panics, or is never run.
         let queued = Queued(Arc::clone(holder));
-        let is_queued = self.pool.queue(Box::new(move || {
-            store.renew_file(&own);
-            drop(queued);
-        }));
+        let is_queued = self.pool.queue(Job {
+            channel: holder.channel,
+            is_urgent,
+            run: Box::new(move || {
+                store.renew_file(&own);
+                drop(queued);
+            }),
+        });
         if !is_queued {
             log::debug!("auth: {}: not renewed, the gateway stops", holder.name);
         }
     }
 
-    /// Starts no further renewal, and waits for the running ones up to `patience`.
+    /// Starts no further renewal, waits for the running ones up to `patience`, and tries once more to write what is not
+    /// written.
     pub fn stop(&self, patience: Duration) {
         self.pool.stop(patience);
+        for holder in self.all() {
+            self.save_pending(&holder);
+        }
     }
 
     /// Waits for a renewal, which this request may start.
@@ -213,7 +267,9 @@ impl TokenStore {
                 (!left.is_zero()).then_some(left)
             });
             if !inner.is_queued {
-                if let Some(failure) = self.hopeless(holder, &inner) {
+                // A token may lack only its account's project.
+                let lacks_project = refused.is_none() && is_fresh(holder);
+                if let Some(failure) = self.hopeless(holder, &inner).filter(|_| !lacks_project) {
                     return Err(failure);
                 }
                 if let Some(left) = waits {
@@ -222,7 +278,7 @@ impl TokenStore {
             }
             inner.round
         };
-        self.want(holder);
+        self.want(holder, true);
         let limit = Instant::now() + PATIENCE;
         loop {
             if !waiter.pause(LOOK) {
@@ -234,9 +290,10 @@ impl TokenStore {
                 if let Some(issued) = holder.issued().filter(usable) {
                     return Ok(issued);
                 }
+                let lacks_project = refused.is_none() && is_fresh(holder);
                 return Err(match self.hopeless(holder, &inner) {
-                    Some(failure) => failure,
-                    None => {
+                    Some(failure) if !lacks_project => failure,
+                    _ => {
                         let left = inner
                             .not_before
                             .map(|time| time.saturating_duration_since(Instant::now()));
@@ -270,10 +327,10 @@ impl TokenStore {
             ),
             () => return None,
         };
-        let message = format!("{}: {why}", holder.name);
+        log::debug!("auth: {}: {why}", holder.name);
         Some(Failure {
             status: Some(401),
-            ..Failure::new(FailureKind::NoToken { is_final: true }, message)
+            ..Failure::new(FailureKind::NoToken { is_final: true }, why)
         })
     }
 
@@ -289,11 +346,14 @@ impl TokenStore {
                     || inner.lacks_client
                     || inner.settings.is_disabled
                     || inner.settings.unusable.is_some();
-                let is_due = inner.due.is_some_and(|due| due <= now) || !inner.unsaved.is_empty();
-                is_due && is_wanted && !is_paused && !is_blocked && !inner.is_queued
+                let is_due = inner.due.is_some_and(|due| due <= now);
+                let is_due = is_due && is_wanted && !is_paused && !is_blocked;
+                let saves = !inner.unsaved.is_empty()
+                    && inner.save_at.is_none_or(|time| time <= Instant::now());
+                (is_due || saves) && !inner.is_queued
             };
             if is_due {
-                self.want(&holder);
+                self.want(&holder, false);
             }
         }
     }
@@ -352,6 +412,12 @@ impl TokenStore {
     }
 }
 
+/// Whether a file has a token that does not expire soon.
+fn is_fresh(holder: &Holder) -> bool {
+    let now = SystemTime::now();
+    holder.issued().is_some_and(|issued| issued.is_fresh(now))
+}
+
 /// A file that waits for its renewal.
 struct Queued(Arc<Holder>);
 
@@ -373,10 +439,11 @@ fn gone() -> Failure {
 
 fn no_token(holder: &Holder, why: Option<&str>, again: Option<Duration>) -> Failure {
     let why = why.unwrap_or("the token could not be renewed");
+    log::debug!("auth: {}: {why}", holder.name);
     let kind = FailureKind::NoToken { is_final: false };
     Failure {
         status: Some(401),
         retry_after: again,
-        ..Failure::new(kind, format!("{}: {why}", holder.name))
+        ..Failure::new(kind, why)
     }
 }

@@ -12,6 +12,9 @@ pub struct Change {
     pub value: Value,
 }
 
+/// What some editors put in front of UTF-8.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The file is not a JSON object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
@@ -23,6 +26,9 @@ pub struct Malformed;
 /// # Errors
 /// [`Malformed`] when the content is not a JSON object.
 pub fn changed(content: &[u8], changes: &[Change]) -> Result<Vec<u8>, Malformed> {
+    if let Some(rest) = content.strip_prefix(BYTE_ORDER_MARK) {
+        return Ok([BYTE_ORDER_MARK, &changed(rest, changes)?].concat());
+    }
     let members = json::members(content).map_err(|_| Malformed)?;
     let token = members.iter().rev().find(|member| member.key == "token");
     let token = token.filter(|member| raw(content, member).first() == Some(&b'{'));
@@ -137,6 +143,10 @@ mod tests {
             (
                 "{\"a\":1}",
                 "{\"a\":1,\"access_token\":\"new\",\"expiry\":\"2026-04-17T10:30:00Z\"}",
+            ),
+            (
+                "\u{feff}{\"a\":1}",
+                "\u{feff}{\"a\":1,\"access_token\":\"new\",\"expiry\":\"2026-04-17T10:30:00Z\"}",
             ),
             (
                 "{ }",

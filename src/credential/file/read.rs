@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::edit::BYTE_ORDER_MARK;
 use super::fields::Fields;
 use super::service_account::ServiceAccount;
 use super::settings::FileSettings;
@@ -43,6 +44,26 @@ pub enum Unreadable {
 }
 
 impl CredentialFile {
+    /// Whether both say the same, except for their tokens.
+    pub fn is_same_but_for_tokens(&self, other: &Self) -> bool {
+        let Self {
+            name,
+            path,
+            is_followed,
+            kind,
+            settings,
+            tokens: _,
+        } = self;
+        (name, path, is_followed, kind, settings)
+            == (
+                &other.name,
+                &other.path,
+                &other.is_followed,
+                &other.kind,
+                &other.settings,
+            )
+    }
+
     /// The channel, if it is supported.
     pub fn channel(&self) -> Option<Channel> {
         match &self.kind {
@@ -57,7 +78,7 @@ impl CredentialFile {
 /// # Errors
 /// [`Unreadable`] when it is no credential.
 pub fn read(name: &str, content: &[u8]) -> Result<CredentialFile, Unreadable> {
-    let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
+    let content = content.strip_prefix(BYTE_ORDER_MARK).unwrap_or(content);
     if content.trim_ascii().is_empty() {
         return Err(Unreadable::Empty);
     }

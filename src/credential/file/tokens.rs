@@ -58,6 +58,22 @@ impl Tokens {
         }
     }
 
+    /// Whether both have the same tokens and keys.
+    pub fn is_same_login(&self, other: &Self) -> bool {
+        let login = |tokens: &Self| {
+            let Self {
+                access,
+                refresh,
+                api_key,
+                cookie,
+                service_account,
+                ..
+            } = tokens.clone();
+            (access, refresh, api_key, cookie, service_account)
+        };
+        login(self) == login(other)
+    }
+
     /// What requests authenticate with: iFlow's API key, else the access token.
     pub fn bearer(&self) -> Option<&Secret> {
         self.api_key.as_ref().or(self.access.as_ref())

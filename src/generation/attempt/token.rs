@@ -1,10 +1,11 @@
 //! Attempts with the token of a credential file.
 
 use std::borrow::Cow;
+use std::time::SystemTime;
 
 use super::context::{Attempt, Opening};
 use crate::credential::{Account, Credential};
-use crate::failure::{Failure, FailureKind};
+use crate::failure::{Class, Failure, FailureKind, classify};
 use crate::logs;
 use crate::tokens::Issued;
 
@@ -26,8 +27,13 @@ impl Attempt<'_> {
         let (tokens, waiter) = (&self.generation.services.tokens, &self.generation.waiter);
         let issued = tokens.issued(&account.file, waiter)?;
         let failure = match self.open(Some(&issued)) {
-            Err(failure) if is_refused(&failure) => failure,
-            other => return other,
+            Err(failure) if self.is_refused(&failure) => failure,
+            other => {
+                if has_answered(&other) {
+                    issued.accepted();
+                }
+                return other;
+            }
         };
         match tokens.instead_of(&account.file, &issued, waiter)? {
             Some(renewed) => {
@@ -36,22 +42,40 @@ impl Attempt<'_> {
                     let said = String::from_utf8_lossy(&failure.body);
                     logs::request_log::upstream::failure(failure.status, &said);
                 }
-                self.open(Some(&renewed))
+                let opened = self.open(Some(&renewed));
+                let is_refused = matches!(&opened, Err(failure) if self.is_refused(failure));
+                if has_answered(&opened) && !is_refused {
+                    renewed.accepted();
+                }
+                opened
             }
             None => Err(failure),
         }
     }
-}
 
-/// Whether an answer says that the token is not accepted.
-fn is_refused(failure: &Failure) -> bool {
-    match (failure.kind, failure.status) {
-        (FailureKind::Status, Some(401)) => true,
-        (FailureKind::Status, Some(403)) => {
+    /// Whether an answer says that the token is not accepted, and not that the client is not.
+    fn is_refused(&self, failure: &Failure) -> bool {
+        let has_text = || {
             let said = String::from_utf8_lossy(&failure.body).to_lowercase();
             REFUSED.iter().any(|text| said.contains(text))
+        };
+        match (failure.kind, failure.status) {
+            (FailureKind::Status, Some(401)) => {
+                let model = &self.upstream_model.name;
+                let fault = classify(failure, self.kind(), model, SystemTime::now());
+                fault.class == Class::Credential
+            }
+            (FailureKind::Status, Some(403)) => has_text(),
+            _ => false,
         }
-        _ => false,
+    }
+}
+
+/// Whether the upstream has answered, be it with an error.
+fn has_answered(opened: &Result<Opening, Failure>) -> bool {
+    match opened {
+        Ok(_) => true,
+        Err(failure) => failure.kind == FailureKind::Status,
     }
 }
 

@@ -24,6 +24,8 @@ use crate::provider::target::ProxySetting;
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// When a token expires if nobody says.
 const USUAL_LIFETIME: Duration = Duration::from_secs(3600);
+/// When an incomplete renewal is repeated.
+const SOON: Duration = Duration::from_secs(300);
 /// The scope that OpenAI's endpoint expects.
 const CODEX_SCOPE: &str = "openid profile email";
 const DEVICE_ID: HeaderName = HeaderName::from_static("x-msh-device-id");
@@ -79,11 +81,18 @@ pub fn refresh(upstream: &Upstream, renewal: &Renewal<'_>) -> Result<Renewed, Re
         }
         other => other,
     }?;
-    let api_key = match renewal.channel {
-        Channel::Iflow => Some(iflow_key(upstream, renewal, &answer.access)?),
-        _ => None,
-    };
-    Ok(renewed(answer, api_key, renewal.now))
+    if renewal.channel != Channel::Iflow {
+        return Ok(renewed(answer, None, renewal.now));
+    }
+    match iflow_key(upstream, renewal, &answer.access) {
+        Ok(key) => Ok(renewed(answer, Some(key), renewal.now)),
+        // The new tokens must not be lost. The key stays, and the next attempt comes soon.
+        Err(_) if renewal.tokens.api_key.is_some() => Ok(Renewed {
+            expiry: renewal.now + SOON,
+            ..renewed(answer, None, renewal.now)
+        }),
+        Err(refusal) => Err(refusal),
+    }
 }
 
 fn renewed(answer: TokenAnswer, api_key: Option<Secret>, now: SystemTime) -> Renewed {

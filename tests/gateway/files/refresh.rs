@@ -4,10 +4,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::thread;
 
-use holdfast::unversioned::demo::{Gate, TokenScript, TokenStep};
+use holdfast::unversioned::demo::{Bearer, Gate, TokenScript, TokenStep};
 use serde_json::json;
 
-use super::setup::{ALL, CLAUDE, CODEX, Expiry, Files, ask, seconds, wait_until};
+use super::setup::{
+    ALL, ANTIGRAVITY, CLAUDE, CODEX, Expiry, Files, KIMI, ask, seconds, wait_until,
+};
 use crate::harness::{Dialect, KEY};
 
 #[test]
@@ -168,7 +170,7 @@ fn tokens_that_another_process_has_renewed_are_taken_over() {
 
 #[test]
 fn a_hanging_token_endpoint_delays_no_valid_token() {
-    let mut files = Files::new("auth-auto-refresh-workers: 4");
+    let mut files = Files::new("auth-auto-refresh-workers: 8");
     let gate = Gate::default();
     let held = TokenScript::always(TokenStep::held(&gate));
     files.authorization.script("", held);
@@ -306,4 +308,108 @@ fn two_gateways_with_one_directory_renew_once() {
         assert_eq!(files.condition(&name), "ok");
         other.stop();
     }
+}
+
+#[test]
+fn a_login_that_is_written_during_a_renewal_stays() {
+    for channel in ALL {
+        let mut files = Files::new("");
+        let name = files.add(*channel, "a@demo.example", Expiry::Expired);
+        let gate = Gate::default();
+        let held = TokenScript::once(TokenStep::held(&gate));
+        files.authorization.script("a@demo.example", held);
+        files.start();
+        let gateway = files.gateway();
+        let new = files.login(*channel, "b@demo.example", Expiry::Later);
+        thread::scope(|scope| {
+            let asked =
+                scope.spawn(move || ask(gateway, Dialect::Chat, channel.model, "hello").status());
+            wait_until("a token call", || files.token_calls() == 1);
+            files.write(&name, &new);
+            gate.open();
+            assert_eq!(asked.join().unwrap(), 200, "{channel:?}");
+        });
+        assert_eq!(files.read(&name), new, "{channel:?}");
+        wait_until("the new login is used", || {
+            files.upstreams.clear_records();
+            files.ask(Dialect::Chat, channel.model, "hello");
+            files.called() == ["b@demo.example"]
+        });
+    }
+}
+
+#[test]
+fn tokens_that_were_not_written_are_not_lost_by_the_next_renewal() {
+    let mut files = Files::new("");
+    let name = files.add(CLAUDE, "a@demo.example", Expiry::Expired);
+    let path = files.folder.join(&name);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
+    // The second answer leaves out the refresh token that the first one has changed.
+    let script = TokenScript::default()
+        .then(TokenStep::default())
+        .then(TokenStep::without(&["refresh_token"]));
+    files.authorization.script("a@demo.example", script);
+    files.start();
+    assert_eq!(files.ask(Dialect::Chat, CLAUDE.model, "one").status(), 200);
+    assert_eq!(files.condition(&name), "unsaved");
+    files.authorization.revoke_access("a@demo.example");
+    assert_eq!(files.ask(Dialect::Chat, CLAUDE.model, "two").status(), 200);
+    assert_eq!(files.token_calls(), 2);
+    let before = files.read(&name);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    wait_until("the file", || files.condition(&name) == "ok");
+    let after = files.read(&name);
+    assert_ne!(before["refresh_token"], after["refresh_token"]);
+    let access = after["access_token"].as_str().unwrap();
+    let worth = files.authorization.bearer(access);
+    assert!(matches!(worth, Some(Bearer::Valid(_))), "{access}");
+}
+
+#[test]
+fn a_lost_login_is_tried_again_when_its_file_is_touched() {
+    let mut files = Files::new("");
+    let name = files.add(CLAUDE, "a@demo.example", Expiry::Expired);
+    let refusal = TokenStep::status(400, r#"{"error":"invalid_grant"}"#);
+    files
+        .authorization
+        .script("a@demo.example", TokenScript::once(refusal));
+    files.start();
+    assert_eq!(files.ask(Dialect::Chat, CLAUDE.model, "one").status(), 503);
+    assert_eq!(files.condition(&name), "needs_login");
+    files.write(&name, &files.read(&name));
+    wait_until("a renewal", || files.condition(&name) == "ok");
+    wait_until("an answer", || {
+        files.ask(Dialect::Chat, CLAUDE.model, "two").status() == 200
+    });
+    assert_eq!(files.token_calls(), 2);
+}
+
+#[test]
+fn an_interval_longer_than_a_tokens_life_does_not_renew_all_the_time() {
+    let mut files = Files::new("");
+    let mut content = files.login(KIMI, "a@demo.example", Expiry::Expired);
+    content["refresh_interval"] = json!("30m");
+    files.write("kimi.json", &content);
+    files.start();
+    assert_eq!(files.ask(Dialect::Chat, KIMI.model, "one").status(), 200);
+    // Several looks of the gateway later.
+    for n in 0..3 {
+        let late = files.add(CLAUDE, &format!("{n}@demo.example"), Expiry::Later);
+        wait_until("the next look", || files.condition(&late) == "ok");
+    }
+    assert_eq!(files.token_calls(), 1);
+}
+
+#[test]
+fn a_project_is_found_without_an_oauth_client() {
+    let mut files = Files::new("");
+    let mut content = files.login(ANTIGRAVITY, "a@demo.example", Expiry::Later);
+    for key in ["client_id", "client_secret", "project_id"] {
+        content.as_object_mut().unwrap().remove(key);
+    }
+    files.write("a.json", &content);
+    files.start();
+    let answer = files.ask(Dialect::Gemini, ANTIGRAVITY.model, "hello");
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    assert_eq!(files.token_calls(), 0);
 }

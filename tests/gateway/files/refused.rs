@@ -2,7 +2,7 @@
 
 use holdfast::unversioned::demo::{Script, Step};
 
-use super::setup::{ALL, Expiry, Files};
+use super::setup::{ALL, CODEX, Expiry, Files, wait_until};
 use crate::harness::Dialect;
 
 #[test]
@@ -36,6 +36,14 @@ fn a_credential_that_is_refused_twice_is_left() {
         files.upstreams.script("a@demo.example", refused);
         files.start();
         for n in 0..4 {
+            let text = format!("question {n}");
+            let answer = files.ask(Dialect::Chat, channel.model, &text);
+            assert_eq!(answer.status(), 200, "{channel:?}: {}", answer.text());
+        }
+        // Also after the gateway has noticed the new token.
+        let late = files.add(CODEX, "late@demo.example", Expiry::Later);
+        wait_until("the next look", || files.condition(&late) == "ok");
+        for n in 4..8 {
             let text = format!("question {n}");
             let answer = files.ask(Dialect::Chat, channel.model, &text);
             assert_eq!(answer.status(), 200, "{channel:?}: {}", answer.text());

@@ -537,3 +537,55 @@ fn odd_bodies_do_no_harm() {
         }
     }
 }
+
+/// Names that a client sends are repeated by validators. They must not have credentials blocked.
+#[test]
+fn what_an_answer_repeats_of_the_request_blocks_nothing() {
+    let names = [
+        "invalid_grant",
+        "service_disabled",
+        "consumer_suspended",
+        "api_key_invalid",
+        "api key not valid",
+        "failed_precondition location",
+        "deactivated_workspace",
+        "organization has been disabled",
+        "credit balance is too low",
+        "you have reached your specified api usage limits",
+        "incorrect api key provided",
+        "model is at capacity. please try a different model",
+        "not available for your plan",
+        "insufficient_quota",
+    ];
+    let kinds = [
+        UpstreamKind::Gemini,
+        UpstreamKind::Claude,
+        UpstreamKind::Codex,
+        UpstreamKind::Kimi,
+        UpstreamKind::Xai,
+        UpstreamKind::Compat,
+    ];
+    for name in names {
+        let bodies = [
+            serde_json::json!({"type": "error", "error": {"type": "invalid_request_error",
+                "message": format!("{name}: Extra inputs are not permitted")}}),
+            serde_json::json!({"error": {"message": format!("Unknown parameter: '{name}'."),
+                "type": "invalid_request_error", "param": name, "code": "unknown_parameter"}}),
+            serde_json::json!({"error": {"code": 400, "status": "INVALID_ARGUMENT",
+                "message": format!("Invalid JSON payload received. Unknown name \"{name}\": Cannot find field."),
+                "details": [{"@type": "type.googleapis.com/google.rpc.BadRequest",
+                    "fieldViolations": [{"field": name, "description": format!("Unknown name \"{name}\"")}]}]}}),
+            serde_json::json!({"detail": [{"type": "extra_forbidden", "loc": ["body", name],
+                "msg": "Extra inputs are not permitted", "input": name}]}),
+        ];
+        for (body, kind) in bodies
+            .iter()
+            .flat_map(|body| kinds.map(|kind| (body, kind)))
+        {
+            let body = body.to_string().into_bytes();
+            let failure = Failure::of_status(400, Headers::default(), body, now());
+            let fault = classify(&failure, kind, "m", now());
+            assert_eq!(fault.class, Class::Request, "{kind:?} {failure:?}");
+        }
+    }
+}
