@@ -113,10 +113,13 @@ struct Drawn<'a> {
 #[serde(rename_all = "camelCase")]
 struct Prediction<'a> {
     #[serde(borrow)]
-    bytes_base64_encoded: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    mime_type: Option<Cow<'a, str>>,
+    bytes_base64_encoded: Option<Text<'a>>,
+    mime_type: Option<String>,
 }
+
+/// A text that is copied only if it is escaped.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// An answer that counts in the budget.
 pub struct Converted {
@@ -137,21 +140,25 @@ impl Read for Converted {
 pub fn converted(answer: impl Read, budget: &Budget) -> Result<Converted, Failure> {
     let mut reservation = budget.nothing();
     let read = whole(answer, &mut reservation)?;
+    let copied = match memchr::memchr(b'\\', &read) {
+        Some(_) => read.len(),
+        None => 0,
+    };
+    let size = read.len() + FRAME;
+    let reserved = reservation.resize(read.len() + copied + size);
+    reserved.map_err(|_| Failure::no_memory())?;
     let drawn: Drawn = serde_json::from_slice(&read).map_err(|_| unusable(NO_PICTURES))?;
     let pictures: Vec<(&str, &str)> = drawn
         .predictions
         .iter()
         .filter_map(|one| {
             let kind = one.mime_type.as_deref().unwrap_or("image/png");
-            Some((kind, one.bytes_base64_encoded.as_deref()?))
+            Some((kind, &*one.bytes_base64_encoded.as_ref()?.0))
         })
         .collect();
     if pictures.is_empty() {
         return Err(unusable(NO_PICTURES));
     }
-    let size = read.len() + FRAME;
-    let reserved = reservation.resize(read.len() + size);
-    reserved.map_err(|_| Failure::no_memory())?;
     let mut body = Vec::with_capacity(size);
     body.extend_from_slice(br#"{"candidates":[{"content":{"role":"model","parts":["#);
     for (index, (kind, data)) in pictures.into_iter().enumerate() {
@@ -168,6 +175,7 @@ pub fn converted(answer: impl Read, budget: &Budget) -> Result<Converted, Failur
         now.map_or(0, |now| now.as_nanos())
     );
     body.extend_from_slice(end.as_bytes());
+    drop(drawn);
     drop(read);
     let _ = reservation.resize(body.len());
     Ok(Converted {
@@ -230,6 +238,15 @@ mod tests {
         converted.read_to_end(&mut body).unwrap();
         assert_eq!(budget.used(), body.len());
         Ok(serde_json::from_slice(&body).unwrap())
+    }
+
+    #[test]
+    fn texts_are_copied_only_if_they_are_escaped() {
+        for (text, is_borrowed) in [("\"QQ==\"", true), (r#""QQ=\u003d""#, false)] {
+            let Text(read) = serde_json::from_str(text).unwrap();
+            assert_eq!(matches!(read, Cow::Borrowed(_)), is_borrowed, "{text}");
+            assert_eq!(read, "QQ==");
+        }
     }
 
     #[test]
