@@ -43,7 +43,7 @@ impl Server {
         if renewed.is_empty() {
             return;
         }
-        for file in &renewed {
+        for file in renewed.keys() {
             self.services.upstream.forget_credits(file);
         }
         let snapshot: Arc<Snapshot> = self.snapshot.load_full();
