@@ -38,13 +38,15 @@ impl Server {
 
     /// Ends the blocks of credentials that have new tokens. Sessions stay where they are.
     fn unblock_renewed(&self) {
-        let renewed: HashMap<Arc<str>, Instant> =
-            self.services.tokens.take_renewed().into_iter().collect();
+        let mut renewed: HashMap<Arc<str>, Instant> = HashMap::new();
+        for tokens in self.services.tokens.take_renewed() {
+            if tokens.has_other_login {
+                self.services.upstream.forget_credits(&tokens.file);
+            }
+            renewed.insert(tokens.file, tokens.since);
+        }
         if renewed.is_empty() {
             return;
-        }
-        for file in renewed.keys() {
-            self.services.upstream.forget_credits(file);
         }
         let snapshot: Arc<Snapshot> = self.snapshot.load_full();
         for (id, credential) in snapshot.credentials() {

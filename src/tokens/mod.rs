@@ -25,4 +25,4 @@ pub use inspection::inspect;
 pub use lock::FileLock;
 pub use new_login::{Kept, keep};
 pub use state::{Condition, FileState};
-pub use store::TokenStore;
+pub use store::{NewTokens, TokenStore};

@@ -221,7 +221,7 @@ impl TokenStore {
         let is_other = holder.adopt(&mut inner, &file.settings, &file.tokens, now);
         if is_other {
             log::info!("auth: {}: takes over the tokens of the file", holder.name);
-            self.note_renewed(&holder.name);
+            self.note_renewed(&holder.name, true);
         }
         is_other
     }
@@ -262,7 +262,7 @@ impl TokenStore {
         }
         log::info!("auth: {}: tokens renewed", holder.name);
         drop(inner);
-        self.note_renewed(&holder.name);
+        self.note_renewed(&holder.name, false);
     }
 
     fn failed(&self, holder: &Holder, why: &str, told: Option<Duration>) {

@@ -23,6 +23,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it looks.
 const LOOK: Duration = Duration::from_millis(25);
 
+/// A file with other tokens than before.
+#[derive(Clone, Debug)]
+pub struct NewTokens {
+    pub file: Arc<str>,
+    pub since: Instant,
+    /// Whether they are not those of a renewal, but of a changed file.
+    pub has_other_login: bool,
+}
+
 /// The tokens, and the threads that renew them.
 pub struct TokenStore {
     pub(super) upstream: Arc<Upstream>,
@@ -30,7 +39,7 @@ pub struct TokenStore {
     holders: RwLock<HashMap<Arc<str>, Arc<Holder>>>,
     pool: Arc<Pool>,
     /// Files with other tokens than before, whose credentials may be called again.
-    renewed: Mutex<Vec<(Arc<str>, Instant)>>,
+    renewed: Mutex<Vec<NewTokens>>,
 }
 
 impl TokenStore {
@@ -59,7 +68,7 @@ impl TokenStore {
             if is_client {
                 inner.lost = None;
                 inner.due = inner.tokens.are_renewable().then(SystemTime::now);
-                self.note_renewed(&holder.name);
+                self.note_renewed(&holder.name, true);
             }
         }
     }
@@ -133,11 +142,11 @@ impl TokenStore {
         inner.save_at = None;
         if holder.adopt(&mut inner, &file.settings, &file.tokens, now) {
             log::info!("auth: {}: new tokens in the file", file.name);
-            self.note_renewed(&holder.name);
+            self.note_renewed(&holder.name, true);
         } else if inner.lost.take().is_some() {
             // Whoever has written the file wants it to be tried again.
             inner.due = inner.tokens.are_renewable().then_some(now);
-            self.note_renewed(&holder.name);
+            self.note_renewed(&holder.name, true);
         }
     }
 
@@ -159,17 +168,22 @@ impl TokenStore {
                 inner.due = Some(now);
             }
             // It was blocked for want of one.
-            self.note_renewed(&holder.name);
+            self.note_renewed(&holder.name, true);
         }
         inner.lacks_client = lacks_client;
     }
 
-    pub(super) fn note_renewed(&self, name: &Arc<str>) {
-        self.renewed.lock().push((Arc::clone(name), Instant::now()));
+    /// Notes that requests may call the credentials of a file again. `has_other_login`: others have changed the file.
+    pub(super) fn note_renewed(&self, name: &Arc<str>, has_other_login: bool) {
+        self.renewed.lock().push(NewTokens {
+            file: Arc::clone(name),
+            since: Instant::now(),
+            has_other_login,
+        });
     }
 
-    /// The files that have other tokens since the last call, and since when.
-    pub fn take_renewed(&self) -> Vec<(Arc<str>, Instant)> {
+    /// The files that have other tokens since the last call.
+    pub fn take_renewed(&self) -> Vec<NewTokens> {
         std::mem::take(&mut self.renewed.lock())
     }
 
