@@ -21,7 +21,7 @@ pub const ADMISSION_LIMIT: Duration = Duration::from_secs(600);
 impl State {
     /// Calls `attempt` with one candidate after another until it succeeds, its failure is final, or no candidate is
     /// left. `wait` waits, and returns whether the client is still connected. `attempt` also gets a function that tells
-    /// whether another credential could serve the request ([`Router::has_free_peer`]).
+    /// whether another credential could serve the request (`Router::has_free_peer`).
     ///
     /// # Errors
     /// [`DispatchError`] with the most informative failure.

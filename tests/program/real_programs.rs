@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use holdfast::unversioned::credential::{Channel, file};
-use holdfast::unversioned::demo::{Bearer, Person, Vendor};
+use holdfast::unversioned::demo::{Bearer, Person, Record, Upstreams, Vendor};
 use holdfast::unversioned::provider::oauth::BUILT_IN;
 use serde_json::json;
 
-use super::harness::{Program, eventually};
+use super::harness::{Program, eventually, outcome};
 use super::vendor::{Vendors, get};
 
 fn program(name: &str) -> PathBuf {
@@ -130,4 +130,69 @@ fn gemini_cli_signs_in_and_its_login_is_copied() {
     assert!(file.tokens.refresh.is_some() && file.tokens.expiry.is_some());
     let bearer = vendors.server.bearer(file.tokens.access.unwrap().reveal());
     assert!(matches!(bearer, Some(Bearer::Valid(_))));
+}
+
+#[test]
+#[ignore = "needs the programs of tests/clients/agents"]
+fn gemini_cli_calls_code_assist_through_the_gateway() {
+    let upstreams = Upstreams::start().unwrap();
+    let vendors = Vendors::start();
+    let home = vendors.folder.path();
+    let origin = format!("http://{}", upstreams.address());
+    fs::create_dir_all(vendors.auth()).unwrap();
+    fs::create_dir_all(home.join(".gemini")).unwrap();
+    let file = json!({
+        "type": "gemini",
+        "email": "a@example.com",
+        "project_id": "demo-project",
+        "access_token": "account-of-code-assist",
+        "excluded_models": ["gemini-2.5-flash"],
+        "base_url": origin,
+    });
+    fs::write(vendors.auth().join("a.json"), file.to_string()).unwrap();
+    let config = vendors.folder.write(
+        "gateway.yaml",
+        &format!(
+            "host: 127.0.0.1\nport: 0\napi-keys: [client-key]\nauth-dir: auth\nenable-gemini-cli-endpoint: true\n\
+             claude-api-key:\n- {{api-key: account-of-claude, base-url: '{origin}', models: [{{name: claude-sonnet-4-6, alias: gemini-2.5-flash}}]}}\n"
+        ),
+    );
+    let arguments = ["--config", config.to_str().unwrap(), "--local-model"];
+    let gateway = Program::spawn(&mut vendors.command(&arguments));
+    let settings = json!({"security": {"auth": {"selectedType": "oauth-personal"}}});
+    fs::write(home.join(".gemini/settings.json"), settings.to_string()).unwrap();
+    let redirect = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/agents/elsewhere.cjs");
+    for (model, path) in [
+        ("gemini-2.5-pro", "/v1internal:streamGenerateContent"),
+        ("gemini-2.5-flash", "/v1/messages"),
+    ] {
+        upstreams.clear_records();
+        let mut gemini = call(&vendors, "gemini");
+        gemini
+            .args(["-m", model, "-p", "Say something."])
+            .env("GOOGLE_GENAI_USE_GCA", "true")
+            .env("GOOGLE_CLOUD_ACCESS_TOKEN", "token-of-the-client")
+            .env("ELSEWHERE", vendors.server.origin())
+            .env(
+                "CODE_ASSIST_ENDPOINT",
+                format!("http://{}", gateway.address()),
+            )
+            .env("NODE_OPTIONS", format!("--require {}", redirect.display()))
+            .env("GEMINI_CLI_TRUST_WORKSPACE", "true")
+            .current_dir(home);
+        let (code, said, errors) = outcome(&mut gemini);
+        assert_eq!(
+            code,
+            Some(0),
+            "{model}: {said}\n{errors}\n{}",
+            gateway.printed()
+        );
+        assert!(said.contains("You said"), "{model}: {said}\n{errors}");
+        let records = upstreams.records();
+        let is_asked = |record: &Record| record.path.contains(path);
+        assert!(records.iter().any(is_asked), "{model}: {records:?}");
+        // The client's token is not for the upstreams of the gateway.
+        let is_clients = |record: &Record| record.key == "token-of-the-client";
+        assert!(!records.iter().any(is_clients), "{model}: {records:?}");
+    }
 }
