@@ -12,7 +12,7 @@ use crate::harness::{self, Dialect};
 
 pub const EMAIL: &str = "a@demo.example";
 pub const OTHER: &str = "b@demo.example";
-const ROBOT: &str = "robot@demo.iam.gserviceaccount.com";
+pub const ROBOT: &str = "robot@demo.iam.gserviceaccount.com";
 /// A PKCS#8 key made for tests.
 const KEY: &str = include_str!("../../fixtures/service_account.pem");
 
@@ -21,7 +21,7 @@ pub const CLAUDES: Channel = Channel {
     ..ANTIGRAVITY
 };
 /// A service account has no channel of logins.
-const VERTEX: Channel = Channel {
+pub const VERTEX: Channel = Channel {
     name: "vertex",
     base: "",
     model: "gemini-2.5-pro",
@@ -45,7 +45,7 @@ pub fn started(channel: Channel, extra: &str) -> Files {
 }
 
 /// Writes Google's own key file, with the addresses of the demo.
-fn service_account(files: &Files) {
+pub fn service_account(files: &Files) {
     let pem: String = KEY.lines().filter(|line| !line.starts_with('-')).collect();
     let key = RsaKeyPair::from_pkcs8(&STANDARD.decode(pem).unwrap()).unwrap();
     files

@@ -8,3 +8,4 @@ mod google_cli;
 mod refresh;
 mod refused;
 mod setup;
+mod tokens_in_use;
