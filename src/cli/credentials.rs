@@ -18,9 +18,11 @@ use crate::config::Config;
 use crate::credential;
 use crate::credential::file::{CredentialFile, FileKind};
 use crate::exchange::Waiter;
+use crate::gateway::saved_cooldowns;
 use crate::provider::{Settings, Upstream, Variables};
-use crate::time;
+use crate::routing::SavedCooldown;
 use crate::tokens::{FileState, Folder, Followed, TokenStore};
+use crate::{state_folder, time};
 
 /// How long a renewal may take that is under way: for the lock and for the vendor.
 const PATIENCE: Duration = Duration::from_secs(65);
@@ -37,6 +39,8 @@ struct Row {
     /// Why it is not `ok`.
     detail: Option<String>,
     source: String,
+    /// Of the last running gateway, if it saves them.
+    cooldowns: Vec<SavedCooldown>,
 }
 
 /// `holdfast credentials`.
@@ -56,11 +60,31 @@ pub fn list(config: Option<PathBuf>, json: bool, environment: &Environment) -> E
     rows.extend(store.states(&files).into_iter().map(of_file));
     rows.sort_by(|a, b| a.id.cmp(&b.id));
     rows.extend(configured(&config, environment));
+    add_cooldowns(&mut rows, &config, environment);
     print(&match json {
         true => as_json(&rows),
         false => as_text(&rows, &config, SystemTime::now()),
     });
     ExitCode::SUCCESS
+}
+
+/// Adds the cooldowns that a gateway has saved and that are not over.
+fn add_cooldowns(rows: &mut [Row], config: &Config, environment: &Environment) {
+    let folder = state_folder::here(&environment.lookup());
+    let Some(path) = saved_cooldowns::file(config, folder.as_deref()) else {
+        return;
+    };
+    let saved = SavedCooldown::all(&fs::read(path).unwrap_or_default());
+    for cooldown in saved {
+        // The projects of one file are credentials of their own.
+        let id = cooldown.credential.split("::").next().unwrap_or_default();
+        let row = rows
+            .iter_mut()
+            .find(|row| row.id == cooldown.credential || row.id == id);
+        if let Some(row) = row.filter(|_| cooldown.until > time::unix_now()) {
+            row.cooldowns.push(cooldown);
+        }
+    }
 }
 
 /// `holdfast refresh`.
@@ -140,6 +164,7 @@ fn read(
         state: "unreadable",
         detail: Some(why.to_owned()),
         source,
+        cooldowns: Vec::new(),
     };
     let mut rows: Vec<Row> = folder
         .problems()
@@ -174,6 +199,7 @@ fn of_file(state: FileState) -> Row {
         expiry: state.expiry,
         state: name,
         detail: (detail != name).then_some(detail),
+        cooldowns: Vec::new(),
     }
 }
 
@@ -188,6 +214,7 @@ fn configured(config: &Config, environment: &Environment) -> Vec<Row> {
         state: "ok",
         detail: None,
         source: credential.section().into_owned(),
+        cooldowns: Vec::new(),
     };
     let keys = credentials.iter().filter(|one| one.account.is_none());
     keys.map(row).collect()
@@ -204,6 +231,7 @@ fn as_json(rows: &[Row]) -> String {
             "state": row.state,
             "detail": row.detail,
             "source": row.source,
+            "cooldowns": row.cooldowns,
         })
     };
     let rows: Vec<Value> = rows.iter().map(row).collect();
@@ -223,7 +251,9 @@ fn as_text(rows: &[Row], config: &Config, now: SystemTime) -> String {
         // Files may have anything.
         text => text.chars().filter(|c| !c.is_control()).collect(),
     };
-    let head = ["ID", "CHANNEL", "ACCOUNT", "PLAN", "EXPIRY", "STATE"];
+    let head = [
+        "ID", "CHANNEL", "ACCOUNT", "PLAN", "EXPIRY", "COOLDOWN", "STATE",
+    ];
     let mut table = vec![head.map(str::to_owned)];
     table.extend(rows.iter().map(|row| {
         let expiry = row.expiry.map(|expiry| left(expiry, now));
@@ -237,6 +267,7 @@ fn as_text(rows: &[Row], config: &Config, now: SystemTime) -> String {
             shown(&row.account),
             shown(row.plan.as_deref().unwrap_or_default()),
             shown(&expiry.unwrap_or_default()),
+            shown(&cooldown(&row.cooldowns, now)),
             state,
         ]
     }));
@@ -251,7 +282,25 @@ fn as_text(rows: &[Row], config: &Config, now: SystemTime) -> String {
         }
         let _ = writeln!(text, "{}", out.trim_end());
     }
-    text + "\nStates are those of the files; cooldowns are known to the running gateway only.\n"
+    let note = match config.save_cooldowns {
+        true => "cooldowns are those that a gateway has saved",
+        false => "cooldowns are shown with save-cooldown-status",
+    };
+    text + &format!("\nStates are those of the files; {note}.\n")
+}
+
+/// The cooldown that ends last: its reason and its end, and of how many models there are cooldowns.
+fn cooldown(cooldowns: &[SavedCooldown], now: SystemTime) -> String {
+    let Some(last) = cooldowns.iter().max_by_key(|cooldown| cooldown.until) else {
+        return String::new();
+    };
+    let end = left(UNIX_EPOCH + Duration::from_secs(last.until), now);
+    let models = match (&last.model, cooldowns.len()) {
+        (None, _) => String::new(),
+        (Some(model), 1) => format!(" ({model})"),
+        (Some(_), count) => format!(" ({count} models)"),
+    };
+    format!("{}, {end}{models}", last.class)
 }
 
 /// How far away a moment is, in the largest unit.

@@ -9,7 +9,7 @@ mod model_fetches;
 pub(crate) mod model_lists;
 mod reload;
 mod running;
-mod saved_cooldowns;
+pub(crate) mod saved_cooldowns;
 mod saved_file;
 mod saved_sessions;
 mod saved_usage;

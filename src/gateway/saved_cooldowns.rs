@@ -1,7 +1,7 @@
 //! Saves cooldowns across restarts (`save-cooldown-status`), beside the sessions or else in the folder for state.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -60,15 +60,19 @@ impl Server {
         }
     }
 
-    /// The file of cooldowns; `None` if they are not saved.
     fn cooldowns_file(&self, config: &Config) -> Option<PathBuf> {
-        if !config.save_cooldowns {
-            return None;
-        }
-        match &config.routing.session_affinity_file {
-            Some(sessions) => Some(sessions.with_file_name(NAME)),
-            None => Some(self.state_folder.as_ref()?.join(NAME)),
-        }
+        file(config, self.state_folder.as_deref())
+    }
+}
+
+/// The file of cooldowns; `None` if they are not saved.
+pub fn file(config: &Config, state_folder: Option<&Path>) -> Option<PathBuf> {
+    if !config.save_cooldowns {
+        return None;
+    }
+    match &config.routing.session_affinity_file {
+        Some(sessions) => Some(sessions.with_file_name(NAME)),
+        None => Some(state_folder?.join(NAME)),
     }
 }
 

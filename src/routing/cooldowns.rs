@@ -13,17 +13,24 @@ use crate::session::store::Moment;
 const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
 
 /// A cooldown in the file.
-#[derive(Serialize, Deserialize)]
-struct Row {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedCooldown {
     /// The id of the credential.
-    credential: String,
+    pub credential: String,
     /// `None` for all models.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    model: Option<String>,
+    pub model: Option<String>,
     /// The class of the failure.
-    class: String,
+    pub class: String,
     /// Its end, unix seconds.
-    until: u64,
+    pub until: u64,
+}
+
+impl SavedCooldown {
+    /// The cooldowns of a file; none if it has another format.
+    pub fn all(json: &[u8]) -> Vec<Self> {
+        serde_json::from_slice(json).unwrap_or_default()
+    }
 }
 
 impl State {
@@ -33,14 +40,14 @@ impl State {
         let rows = blocks.into_iter().filter_map(|(id, model, block)| {
             let rest = block.until?.checked_duration_since(moment.now)?;
             let until = (moment.wall + rest).duration_since(UNIX_EPOCH).ok()?;
-            Some(Row {
+            Some(SavedCooldown {
                 credential: self.credential_ids.id(id)?.to_string(),
                 model: model.map(|model| model.to_string()),
                 class: block.class.name().to_owned(),
                 until: until.as_secs_f64().round() as u64,
             })
         });
-        let rows: Vec<Row> = rows.collect();
+        let rows: Vec<SavedCooldown> = rows.collect();
         serde_json::to_vec(&rows).unwrap_or_default()
     }
 
@@ -54,7 +61,7 @@ impl State {
         is_known: impl Fn(&str) -> bool,
         moment: Moment,
     ) -> Result<usize, serde_json::Error> {
-        let rows: Vec<Row> = serde_json::from_slice(json)?;
+        let rows: Vec<SavedCooldown> = serde_json::from_slice(json)?;
         let mut count = 0;
         for row in rows {
             let until = UNIX_EPOCH.checked_add(Duration::from_secs(row.until));

@@ -22,6 +22,7 @@ mod state;
 
 pub use attempt_state::{AttemptState, Pick};
 pub use catalog::{Candidate, Catalog, CredentialIds, ModelEntry, UpstreamModel};
+pub use cooldowns::SavedCooldown;
 pub use dispatch_error::{Availability, DispatchError};
 pub use route_request::{Policy, RouteRequest, Servers};
 pub use router::Router;

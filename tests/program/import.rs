@@ -370,3 +370,38 @@ fn a_file_is_renewed_on_request() {
     assert_eq!(code, Some(1));
     program.expect("has no credential file b.json");
 }
+
+#[test]
+fn cooldowns_that_a_gateway_has_saved_are_listed() {
+    let home = home();
+    home.write(
+        "config.yaml",
+        "auth-dir: auth\nsave-cooldown-status: true\nrouting: {session-affinity-file: state/sessions}\n",
+    );
+    fs::create_dir(home.path().join("auth")).unwrap();
+    fs::create_dir(home.path().join("state")).unwrap();
+    for name in ["a.json", "b.json", "g.json"] {
+        let content = json!({"type": "codex", "access_token": "secret-a"});
+        home.write(&format!("auth/{name}"), &content.to_string());
+    }
+    let saved = json!([
+        {"credential": "a.json", "class": "quota", "until": 4_000_000_000_u64},
+        {"credential": "g.json::one", "model": "m", "class": "quota", "until": 4_000_000_000_u64},
+        {"credential": "b.json", "class": "quota", "until": 1_000_000_000_u64},
+        {"credential": "gone.json", "class": "quota", "until": 4_000_000_000_u64},
+    ]);
+    home.write("state/cooldowns.json", &saved.to_string());
+    let (code, out, err) = outcome(&mut at(&home, &["credentials", "--json"]));
+    assert_eq!(code, Some(0), "{err}");
+    let rows: Vec<Value> = serde_json::from_str(&out).unwrap();
+    let counts: Vec<usize> = rows
+        .iter()
+        .map(|row| row["cooldowns"].as_array().unwrap().len())
+        .collect();
+    assert_eq!(counts, [1, 0, 1], "{out}");
+    let (_, text, _) = outcome(&mut at(&home, &["credentials"]));
+    let line = |id: &str| text.lines().find(|line| line.starts_with(id)).unwrap();
+    assert!(line("a.json").contains("quota, in "), "{text}");
+    assert!(line("g.json").contains("(m)"), "{text}");
+    assert!(!line("b.json").contains("quota"), "{text}");
+}
