@@ -17,6 +17,7 @@ mod schedule;
 mod stamp;
 mod state;
 mod store;
+mod turns;
 
 pub use folder::{Folder, Look};
 pub use followed::Followed;

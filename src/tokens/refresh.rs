@@ -1,5 +1,6 @@
 //! One renewal of one file.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -55,6 +56,9 @@ impl TokenStore {
 
     /// Asks the vendor for new tokens, if they are needed.
     fn renew_tokens(&self, holder: &Holder) {
+        let refresh = holder.inner.lock().tokens.refresh.clone();
+        // Whoever has had the turn before may have renewed these tokens, too.
+        let _turn = refresh.map(|refresh| self.turns.take(&refresh));
         let (tokens, proxy, is_needed) = {
             let inner = holder.inner.lock();
             let now = SystemTime::now();
@@ -96,7 +100,11 @@ impl TokenStore {
         );
         match outcome {
             Ok(renewed) => {
-                self.succeeded(holder, tokens, &renewed, now);
+                self.succeeded(holder, tokens.clone(), &renewed, now);
+                for copy in self.copies(holder, &tokens) {
+                    let before = copy.inner.lock().tokens.clone();
+                    self.succeeded(&copy, before, &renewed, now);
+                }
                 self.find_project(holder);
             }
             Err(Refusal::Failed(failure)) => {
@@ -110,6 +118,17 @@ impl TokenStore {
             }
             Err(Refusal::Lost(word)) => self.lost(holder, word),
         }
+    }
+
+    /// Other files with the same login, whose refresh token is used up, too.
+    fn copies(&self, holder: &Holder, before: &Tokens) -> Vec<Arc<Holder>> {
+        let is_copy = |other: &Arc<Holder>| {
+            let is_other = other.name != holder.name && other.channel == holder.channel;
+            is_other
+                && before.refresh.is_some()
+                && other.inner.lock().tokens.refresh == before.refresh
+        };
+        self.all().into_iter().filter(is_copy).collect()
     }
 
     /// Asks for the project of an account that has none, and writes it to the file.

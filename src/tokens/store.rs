@@ -11,6 +11,7 @@ use super::holder::{Holder, Issued};
 use super::pool::{Job, Pool};
 use super::schedule;
 use super::state::{Condition, FileState};
+use super::turns::Turns;
 use crate::config::Config;
 use crate::credential::file::CredentialFile;
 use crate::exchange::Waiter;
@@ -38,6 +39,7 @@ pub struct TokenStore {
     pub(super) config: ArcSwap<Config>,
     holders: RwLock<HashMap<Arc<str>, Arc<Holder>>>,
     pool: Arc<Pool>,
+    pub(super) turns: Turns,
     /// Files with other tokens than before, whose credentials may be called again.
     renewed: Mutex<Vec<NewTokens>>,
 }
@@ -48,6 +50,7 @@ impl TokenStore {
         Self {
             upstream,
             pool: Pool::new(config.auth_auto_refresh_workers),
+            turns: Turns::default(),
             config: ArcSwap::from_pointee(config.clone()),
             holders: RwLock::default(),
             renewed: Mutex::default(),
@@ -73,7 +76,7 @@ impl TokenStore {
         }
     }
 
-    fn all(&self) -> Vec<Arc<Holder>> {
+    pub(super) fn all(&self) -> Vec<Arc<Holder>> {
         self.holders.read().values().map(Arc::clone).collect()
     }
 

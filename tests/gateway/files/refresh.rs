@@ -413,3 +413,30 @@ fn a_project_is_found_without_an_oauth_client() {
     assert_eq!(answer.status(), 200, "{}", answer.text());
     assert_eq!(files.token_calls(), 0);
 }
+
+#[test]
+fn copies_of_a_file_are_renewed_together() {
+    for channel in ALL {
+        let mut files = Files::new("");
+        let content = files.login(*channel, "a@demo.example", Expiry::Expired);
+        for name in ["one", "two"] {
+            let mut content = content.clone();
+            content["prefix"] = json!(name);
+            files.write(&format!("{name}.json"), &content);
+        }
+        files.start();
+        let gateway = files.gateway();
+        thread::scope(|scope| {
+            let asked = ["one", "two"].map(|prefix| {
+                let model = format!("{prefix}/{}", channel.model);
+                scope.spawn(move || ask(gateway, Dialect::Chat, &model, "hello").status())
+            });
+            assert_eq!(asked.map(|asked| asked.join().unwrap()), [200, 200]);
+        });
+        assert_eq!(files.token_calls(), 1, "{channel:?}");
+        let [one, two] = ["one.json", "two.json"].map(|name| files.read(name));
+        assert_eq!(one["access_token"], two["access_token"], "{channel:?}");
+        assert_eq!(one["refresh_token"], two["refresh_token"], "{channel:?}");
+        assert_ne!(one["access_token"], content["access_token"]);
+    }
+}
