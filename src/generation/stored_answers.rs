@@ -240,6 +240,7 @@ impl Services {
             client_headers: &headers,
             alt: None,
             is_flavoured: false,
+            is_translated: false,
             waiter: &waiter,
         })
     }

@@ -2,6 +2,7 @@
 
 use http::Uri;
 use http::header::HeaderName;
+use serde_json::Value;
 
 use super::headers::CallHeaders;
 use super::request::{self, Request};
@@ -73,6 +74,9 @@ pub fn messages<'a>(call: &Call<'a>, own_base: &str, model: &str) -> Result<Requ
                 betas.add("fast-mode-2026-02-01");
             }
         }
+        if call.is_translated && thinks_between_calls(call)? {
+            betas.add("interleaved-thinking-2025-05-14");
+        }
     }
     headers.put(ANTHROPIC_VERSION, VERSION);
     if !betas.0.is_empty() {
@@ -128,6 +132,24 @@ fn is_vendor(uri: &Uri) -> bool {
         && matches!(uri.port_u16(), None | Some(443))
 }
 
+/// Whether a request has tools and a budget for thinking. Clients of other APIs cannot ask for thoughts between the calls
+/// of tools, which need a beta then ("Building with extended thinking", <https://docs.anthropic.com>).
+fn thinks_between_calls(call: &Call<'_>) -> Result<bool, Failure> {
+    let (mut thinks, mut has_tools) = (false, false);
+    for member in request::members_with(call, "thinking")? {
+        let raw = request::raw(call, &member);
+        match &*member.key {
+            "thinking" => {
+                let thinking: Value = serde_json::from_slice(raw).unwrap_or_default();
+                thinks = thinking.get("type").and_then(Value::as_str) == Some("enabled");
+            }
+            "tools" => has_tools = raw != b"[]",
+            _ => {}
+        }
+    }
+    Ok(thinks && has_tools)
+}
+
 /// The values of `anthropic-beta`, without duplicates, in their order.
 #[derive(Default)]
 struct Betas(Vec<String>);
@@ -159,7 +181,17 @@ mod tests {
     use crate::provider::target::{ProxySetting, Target};
 
     fn headers(base_url: &str, key: &str, client: &[(&str, &str)], body: &str) -> Headers {
-        headers_as(None, base_url, key, client, body)
+        headers_of(base_url, key, client, body, false)
+    }
+
+    fn headers_of(
+        base_url: &str,
+        key: &str,
+        client: &[(&str, &str)],
+        body: &str,
+        is_translated: bool,
+    ) -> Headers {
+        headers_as(None, base_url, key, client, body, is_translated)
     }
 
     fn headers_as(
@@ -168,6 +200,7 @@ mod tests {
         key: &str,
         client: &[(&str, &str)],
         body: &str,
+        is_translated: bool,
     ) -> Headers {
         let call = Call {
             target: Target {
@@ -189,6 +222,7 @@ mod tests {
             client_headers: client,
             alt: None,
             is_flavoured: false,
+            is_translated,
             waiter: &Waiter::alone(),
         };
         request(&call).unwrap().headers
@@ -233,12 +267,12 @@ mod tests {
         for token in ["sk-ant-oat01-x", "sk-ant-api", "opaque"] {
             let bearer = format!("Bearer {token}");
             let client = [("anthropic-beta", "mine")];
-            let vendor = headers_as(Some(&account), "", token, &client, "{}");
+            let vendor = headers_as(Some(&account), "", token, &client, "{}", false);
             assert_eq!(vendor.get("authorization"), Some(bearer.as_str()));
             assert_eq!(vendor.get("x-api-key"), None);
             assert_eq!(vendor.get("anthropic-beta"), Some("mine,oauth-2025-04-20"));
             let base = "https://other.example";
-            let other = headers_as(Some(&account), base, token, &[], "{}");
+            let other = headers_as(Some(&account), base, token, &[], "{}", false);
             assert_eq!(other.get("authorization"), Some(bearer.as_str()));
             assert_eq!(other.get("anthropic-beta"), None);
         }
@@ -254,5 +288,44 @@ mod tests {
         assert_eq!(vendor.get("x-cpa-claude-1m"), None);
         let other = headers("https://other.example", "k", &client, body);
         assert_eq!(other.get("anthropic-beta"), Some("mine,theirs"));
+    }
+
+    #[test]
+    fn translated_requests_may_think_between_calls() {
+        for (body, is_translated, expected) in [
+            (
+                r#"{"thinking":{"type":"enabled","budget_tokens":1024},"tools":[{}]}"#,
+                true,
+                true,
+            ),
+            (
+                r#"{"thinking":{"type":"enabled","budget_tokens":1024},"tools":[{}]}"#,
+                false,
+                false,
+            ),
+            (
+                r#"{"thinking":{"type":"enabled","budget_tokens":1024},"tools":[]}"#,
+                true,
+                false,
+            ),
+            (
+                r#"{"thinking":{"type":"enabled","budget_tokens":1024}}"#,
+                true,
+                false,
+            ),
+            (
+                r#"{"thinking":{"type":"adaptive"},"tools":[{}]}"#,
+                true,
+                false,
+            ),
+            (r#"{"tools":[{}]}"#, true, false),
+        ] {
+            for (base_url, is_vendors) in [("", true), ("https://other.example", false)] {
+                let headers = headers_of(base_url, "k", &[], body, is_translated);
+                let betas = headers.get("anthropic-beta").unwrap_or_default();
+                let is_asked = betas.contains("interleaved-thinking");
+                assert_eq!(is_asked, expected && is_vendors, "{body} {base_url}");
+            }
+        }
     }
 }

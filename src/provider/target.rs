@@ -90,6 +90,8 @@ pub struct Call<'a> {
     pub alt: Option<&'a str>,
     /// Whether the body was already prepared for the upstream; then only mandatory changes are made.
     pub is_flavoured: bool,
+    /// Whether the body was translated from another dialect.
+    pub is_translated: bool,
     /// The waiter for all its waits.
     pub waiter: &'a Waiter,
 }
@@ -182,6 +184,7 @@ impl<'a> Call<'a> {
             client_headers: &[],
             alt: None,
             is_flavoured: false,
+            is_translated: false,
             waiter,
         }
     }

@@ -206,6 +206,7 @@ pub fn call<'a>(kind: UpstreamKind, base_url: &'a str, body: &'a str) -> Call<'a
         client_headers: &[],
         alt: None,
         is_flavoured: false,
+        is_translated: false,
         waiter: alone(),
     }
 }

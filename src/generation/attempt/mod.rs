@@ -66,6 +66,7 @@ impl Attempt<'_> {
             client_headers: self.headers,
             alt: generation.operation.alt.as_deref(),
             is_flavoured: false,
+            is_translated: false,
             waiter: &generation.waiter,
         };
         if call.action == Action::Compact && upstream != dialect {

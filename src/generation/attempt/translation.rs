@@ -77,6 +77,7 @@ impl Attempt<'_> {
             body: &translated.body,
             model_span: None,
             alt: None,
+            is_translated: true,
             ..*call
         };
         let answer = self.call_with_rules(&outgoing, rules)?;
