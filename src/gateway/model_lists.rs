@@ -24,7 +24,9 @@ pub const LOOK: Duration = Duration::from_secs(1);
 /// How long a list is valid.
 const EVERY: Duration = Duration::from_secs(6 * 3600);
 /// The first and the longest pause before retrying a list; it doubles with each failure.
-const AGAIN: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
+const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(3600));
+/// When a list is fetched again whose fetch has not reported, for example after a panic.
+const UNREPORTED: Duration = Duration::from_secs(60);
 /// The time limit of one list.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How often a thread that waits for a list checks whether the gateway stops.
@@ -105,16 +107,15 @@ impl ModelLists {
         let due: VecDeque<_> = due.map(Arc::clone).collect();
         let next = listing().filter_map(|credential| at(credential)).min();
         for credential in &due {
-            // In case the fetch never reports, for example after a panic.
             let again = Due {
-                at: now + AGAIN.0,
+                at: now + UNREPORTED,
                 failures: state.due.get(&credential.id).map_or(0, |due| due.failures),
             };
             state.due.insert(credential.id.clone(), again);
         }
         state.next = match due.is_empty() {
             true => next,
-            false => Some(now + AGAIN.0),
+            false => Some(now + UNREPORTED),
         };
         state.looked = Arc::downgrade(snapshot);
         due
@@ -147,8 +148,8 @@ impl ModelLists {
                         (None, true) => "it serves no model until then",
                     };
                     log::info!(
-                        "models: {who}: cannot fetch the list: {failure}; {instead}; retrying in about {} min",
-                        pause.as_secs() / 60
+                        "models: {who}: cannot fetch the list: {failure}; {instead}; retrying in about {} s",
+                        pause.as_secs()
                     );
                 }
                 Err(failure) => log::debug!("models: {who}: cannot fetch the list: {failure}"),
@@ -245,8 +246,10 @@ mod tests {
     fn failures_are_asked_again_later_and_later() {
         let broken = Failure::new(FailureKind::Broken, "x");
         let seconds = |failure: &Failure, failures| again(failure, failures).as_secs();
-        let pauses: Vec<u64> = [0, 1, 2, 5, 6, 1000].map(|n| seconds(&broken, n)).into();
-        assert_eq!(pauses, [60, 120, 240, 1920, 3600, 3600]);
+        let pauses: Vec<u64> = [0, 1, 2, 5, 9, 10, 1000]
+            .map(|n| seconds(&broken, n))
+            .into();
+        assert_eq!(pauses, [5, 10, 20, 160, 2560, 3600, 3600]);
         let missing = Failure {
             status: Some(404),
             ..broken.clone()
