@@ -78,9 +78,13 @@ impl CredentialFiles {
     pub fn look(&self, config: &Config, tokens: &TokenStore) -> bool {
         let Some(files) = &self.0 else { return false };
         let mut files = files.lock();
+        for name in tokens.take_stale() {
+            files.folder.read_again(&name);
+            files.followed.read_again(&name);
+        }
         let rounds = tokens.rounds();
         let look = files.look(config);
-        if look.has_other_settings || !look.read.is_empty() || tokens.is_stale() {
+        if look.has_other_settings || !look.read.is_empty() {
             tokens.apply(&files.list(), &look.read, &rounds);
         }
         look.has_other_settings

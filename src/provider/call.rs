@@ -217,7 +217,7 @@ fn models_request<'a>(call: &Call<'a>, page: &str) -> Result<Request<'a>, Failur
         UpstreamKind::Kimi | UpstreamKind::KimiMessages => kimi::models(call),
         UpstreamKind::GeminiCli => gemini_cli::models(call),
         UpstreamKind::Antigravity => antigravity::models(call),
-        UpstreamKind::Vertex | UpstreamKind::Iflow => Err(Failure::unsupported("a list of models")),
+        UpstreamKind::Vertex | UpstreamKind::Iflow => Err(call.action.unsupported()),
     }
 }
 

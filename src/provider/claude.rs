@@ -36,17 +36,11 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
 
 /// A call of an upstream with the Messages API, at `own_base` unless the credential has a base URL.
 pub fn messages<'a>(call: &Call<'a>, own_base: &str, model: &str) -> Result<Request<'a>, Failure> {
-    let base = match call.target.base_url {
-        "" => own_base,
-        base => base,
-    };
+    let base = call.target.base_or(own_base);
     let path = match call.action {
         Action::Generate => "/v1/messages",
         Action::Count => "/v1/messages/count_tokens",
-        Action::Compact => return Err(Failure::unsupported("compaction")),
-        Action::Stored(_) => return Err(Failure::unsupported("keeping answers")),
-        Action::Models(_) => return Err(Failure::unsupported("a list of models")),
-        Action::Forward(_) => return Err(Failure::unsupported("this method")),
+        other => return Err(other.unsupported()),
     };
     let uri = url::under(base, path)?;
     let is_vendor = is_vendor(&uri);
@@ -90,10 +84,7 @@ pub fn messages<'a>(call: &Call<'a>, own_base: &str, model: &str) -> Result<Requ
 
 /// A page of the list of models.
 pub fn models<'a>(call: &Call<'a>, page: &str) -> Result<Request<'a>, Failure> {
-    let base = match call.target.base_url {
-        "" => BASE,
-        base => base,
-    };
+    let base = call.target.base_or(BASE);
     let uri = url::under(base, &format!("/v1/models?limit=1000{page}"))?;
     let mut headers = Headers::of_call(call, false);
     let mut betas = Betas::default();

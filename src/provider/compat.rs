@@ -13,10 +13,6 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     let mut body = request::renamed(call, call.model);
     let path = match call.action {
         Action::Generate => "/chat/completions",
-        Action::Count => return Err(Failure::unsupported("token counting")),
-        Action::Stored(_) => return Err(Failure::unsupported("keeping answers")),
-        Action::Models(_) => return Err(Failure::unsupported("a list of models")),
-        Action::Forward(_) => return Err(Failure::unsupported("this method")),
         Action::Compact => {
             for member in request::members_with(call, "stream")? {
                 if member.key == "stream" {
@@ -25,6 +21,7 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
             }
             "/responses/compact"
         }
+        other => return Err(other.unsupported()),
     };
     let uri = url::under(call.target.base_url, path)?;
     let streams = call.stream && call.action == Action::Generate;
@@ -40,7 +37,12 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
 
 /// The list of models.
 pub fn models<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
-    let uri = url::under(call.target.base_url, "/models")?;
+    models_at(call, call.target.base_url, "/models")
+}
+
+/// The list of models of a server whose API has them at `path`.
+pub fn models_at<'a>(call: &Call<'a>, base: &str, path: &str) -> Result<Request<'a>, Failure> {
+    let uri = url::under(base, path)?;
     let mut headers = Headers::of_call(call, false);
     headers.bearer(call);
     headers.credential(call);

@@ -16,8 +16,8 @@ use crate::failure::{Failure, FailureKind, Headers};
 /// The most bytes of an answer.
 const LARGEST: u64 = 1 << 20;
 
-/// A request.
-#[derive(Clone, Debug)]
+/// A request. It may have secrets, so it is not shown.
+#[derive(Clone)]
 pub struct Fetch<'a> {
     pub method: Method,
     pub url: &'a str,

@@ -18,10 +18,7 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
 
 /// A page of the list of models.
 pub fn models<'a>(call: &Call<'a>, page: &str) -> Result<Request<'a>, Failure> {
-    let base = match call.target.base_url {
-        "" => BASE,
-        base => base,
-    };
+    let base = call.target.base_or(BASE);
     let uri = url::under(base, &format!("/v1beta/models?pageSize=1000{page}"))?;
     let mut headers = Headers::of_call(call, false);
     if let Some(key) = call.target.key {
@@ -34,10 +31,7 @@ pub fn models<'a>(call: &Call<'a>, page: &str) -> Result<Request<'a>, Failure> {
 
 /// A call of either Google API. They differ in the path of their models.
 pub fn google<'a>(call: &Call<'a>, own_base: &str, models: &str) -> Result<Request<'a>, Failure> {
-    let base = match call.target.base_url {
-        "" => own_base,
-        base => base,
-    };
+    let base = call.target.base_or(own_base);
     let bare = call.model.strip_prefix("models/").unwrap_or(call.model);
     let model = url::model(bare)?;
     let method = method(call)?;
@@ -74,10 +68,7 @@ pub fn method(call: &Call) -> Result<String, Failure> {
         (Action::Generate, true) => "streamGenerateContent",
         (Action::Generate, false) => "generateContent",
         (Action::Count, _) => return Ok("countTokens".to_owned()),
-        (Action::Compact, _) => return Err(Failure::unsupported("compaction")),
-        (Action::Stored(_), _) => return Err(Failure::unsupported("keeping answers")),
-        (Action::Models(_), _) => return Err(Failure::unsupported("a list of models")),
-        (Action::Forward(_), _) => return Err(Failure::unsupported("this method")),
+        (other, _) => return Err(other.unsupported()),
     };
     let is_json = |alt: &str| matches!(alt.split(';').next(), Some("" | "sse" | "json"));
     Ok(match (call.alt, call.stream) {

@@ -67,10 +67,7 @@ pub fn models<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
 
 /// The URL of a method of Code Assist.
 pub fn uri(call: &Call<'_>, method: &str) -> Result<Uri, Failure> {
-    let base = match call.target.base_url {
-        "" => BASE,
-        base => base,
-    };
+    let base = call.target.base_or(BASE);
     url::under(base, &format!("/v1internal:{method}"))
 }
 

@@ -9,12 +9,10 @@ const BASE: &str = "https://apis.iflow.cn/v1";
 
 pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     if call.action == Action::Compact {
-        return Err(Failure::unsupported("compaction"));
+        return Err(call.action.unsupported());
     }
     let mut call = *call;
-    if call.target.base_url.is_empty() {
-        call.target.base_url = BASE;
-    }
+    call.target.base_url = call.target.base_or(BASE);
     let mut request = compat::request(&call)?;
     // It refuses an empty list.
     for member in request::members_with(&call, "tools")? {

@@ -5,6 +5,7 @@ use http::Method;
 use crate::config::{self, Config, Secret};
 use crate::credential::{Account, Credential, UpstreamKind};
 use crate::exchange::Waiter;
+use crate::failure::Failure;
 use crate::json::Span;
 
 /// The proxy a call goes through.
@@ -112,6 +113,14 @@ impl<'a> ProxySetting<'a> {
 }
 
 impl<'a> Target<'a> {
+    /// The base URL, or the vendor's own.
+    pub fn base_or(&self, vendors: &'a str) -> &'a str {
+        match self.base_url {
+            "" => vendors,
+            base => base,
+        }
+    }
+
     /// The upstream of `credential`. `headers` are the credential's, see [`Credential::headers_for`]; `config` has the
     /// defaults.
     pub fn of(
@@ -156,6 +165,20 @@ impl<'a> Target<'a> {
             defaults: &[],
             proxy: ProxySetting::of(&config.proxy_url, config),
         }
+    }
+}
+
+impl Action<'_> {
+    /// The failure of an upstream that does not have it.
+    pub fn unsupported(self) -> Failure {
+        Failure::unsupported(match self {
+            Self::Generate => "generating an answer",
+            Self::Count => "token counting",
+            Self::Compact => "compaction",
+            Self::Stored(_) => "keeping answers",
+            Self::Models(_) => "a list of models",
+            Self::Forward(_) => "this method",
+        })
     }
 }
 

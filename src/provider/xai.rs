@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use super::compat;
 use super::headers::CallHeaders;
 use super::request::{self, Request};
 use super::target::{Action, Call};
@@ -27,13 +28,9 @@ const ABOUT_TOOLS: [&str; 3] = ["tools", "tool_choice", "parallel_tool_calls"];
 pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     match call.action {
         Action::Generate => {}
-        Action::Count => return Err(Failure::unsupported("token counting")),
-        Action::Compact => return Err(Failure::unsupported("compaction")),
-        Action::Stored(_) => return Err(Failure::unsupported("keeping answers")),
-        Action::Models(_) => return Err(Failure::unsupported("a list of models")),
-        Action::Forward(_) => return Err(Failure::unsupported("this method")),
+        other => return Err(other.unsupported()),
     }
-    let uri = url::under(base(call), "/responses")?;
+    let uri = url::under(call.target.base_or(BASE), "/responses")?;
     let mut headers = Headers::of_call(call, call.stream);
     headers.bearer(call);
     headers.credential(call);
@@ -46,19 +43,7 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
 
 /// The list of models.
 pub fn models<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
-    let uri = url::under(base(call), "/models")?;
-    let mut headers = Headers::of_call(call, false);
-    headers.bearer(call);
-    headers.credential(call);
-    let body = Splice::new(call.body);
-    Ok(Request { uri, headers, body })
-}
-
-fn base<'a>(call: &Call<'a>) -> &'a str {
-    match call.target.base_url {
-        "" => BASE,
-        base => base,
-    }
+    compat::models_at(call, call.target.base_or(BASE), "/models")
 }
 
 fn body<'a>(call: &Call<'a>) -> Result<Splice<'a>, Failure> {

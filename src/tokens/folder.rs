@@ -119,6 +119,13 @@ impl Folder {
         look
     }
 
+    /// Has the next look read a file, although it is the same.
+    pub fn read_again(&mut self, name: &str) {
+        if let Some(seen) = self.seen.get_mut(name) {
+            seen.stamp = None;
+        }
+    }
+
     /// Reads one file. Returns whether it says anything else than before, except for its tokens.
     fn read(&mut self, name: &str, stamp: Stamp) -> bool {
         let (before, told) = match self.seen.remove(name) {

@@ -49,6 +49,16 @@ impl Followed {
         self.entries.iter().filter_map(|entry| entry.file.as_ref())
     }
 
+    /// Has the next look read a login, although its file is the same.
+    pub fn read_again(&mut self, name: &str) {
+        let is_named = |file: &CredentialFile| &*file.name == name;
+        for entry in &mut self.entries {
+            if entry.file.as_ref().is_some_and(is_named) {
+                entry.stamp = None;
+            }
+        }
+    }
+
     /// Looks at the files of `logins`, and reads those that have changed.
     pub fn look(
         &mut self,
@@ -88,7 +98,7 @@ impl Followed {
 }
 
 impl Entry {
-    /// Whether its file has changed.
+    /// Whether its file was read, or is gone.
     fn look(&mut self, variables: &dyn Fn(&str) -> Option<String>) -> bool {
         let Some(program) = VendorProgram::named(self.login.program) else {
             return false;
@@ -117,9 +127,8 @@ impl Entry {
         match self.read(program, path, variables) {
             Ok(file) => {
                 self.told = None;
-                let is_changed = self.file.as_ref() != Some(&file);
                 self.file = Some(file);
-                is_changed
+                true
             }
             // The program may be about to write it.
             Err(why) => {

@@ -7,6 +7,7 @@ mod content;
 mod folder;
 mod followed;
 mod holder;
+mod in_flight;
 mod inspection;
 mod lock;
 mod new_login;
@@ -17,7 +18,6 @@ mod schedule;
 mod stamp;
 mod state;
 mod store;
-mod turns;
 
 pub use folder::{Folder, Look};
 pub use followed::Followed;

@@ -57,8 +57,8 @@ impl TokenStore {
     /// Asks the vendor for new tokens, if they are needed.
     fn renew_tokens(&self, holder: &Holder) {
         let refresh = holder.inner.lock().tokens.refresh.clone();
-        // Whoever has had the turn before may have renewed these tokens, too.
-        let _turn = refresh.map(|refresh| self.turns.take(&refresh));
+        // Whoever has used it before may have renewed these tokens, too.
+        let _in_flight = refresh.map(|refresh| self.in_flight.take(&refresh));
         let (tokens, proxy, is_needed) = {
             let inner = holder.inner.lock();
             let now = SystemTime::now();
@@ -193,11 +193,11 @@ impl TokenStore {
         }
         let written = saving::write(&holder.path, holder.channel, &expected, &changes);
         let mut inner = holder.inner.lock();
-        self.noted(holder, &mut inner, written, changes);
+        self.note_write(holder, &mut inner, written, changes);
     }
 
     /// Notes whether `changes` are in the file.
-    fn noted(
+    fn note_write(
         &self,
         holder: &Holder,
         inner: &mut Inner,
@@ -272,7 +272,7 @@ impl TokenStore {
         };
         let mut inner = holder.inner.lock();
         holder.publish(&mut inner, tokens, now);
-        self.noted(holder, &mut inner, written, changes);
+        self.note_write(holder, &mut inner, written, changes);
         // An answer that expires at once must not lead to the next call at once.
         let least = now + schedule::LEAST_PAUSE;
         inner.due = inner.due.map(|due| due.max(least));

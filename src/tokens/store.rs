@@ -7,11 +7,11 @@ use std::time::{Duration, Instant, SystemTime};
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 
-use super::holder::{Holder, Issued};
+use super::holder::{Holder, Inner, Issued};
+use super::in_flight::InFlight;
 use super::pool::{Job, Pool};
 use super::schedule;
 use super::state::{Condition, FileState};
-use super::turns::Turns;
 use crate::config::Config;
 use crate::credential::file::CredentialFile;
 use crate::exchange::Waiter;
@@ -39,7 +39,7 @@ pub struct TokenStore {
     pub(super) config: ArcSwap<Config>,
     holders: RwLock<HashMap<Arc<str>, Arc<Holder>>>,
     pool: Arc<Pool>,
-    pub(super) turns: Turns,
+    pub(super) in_flight: InFlight,
     /// Files with other tokens than before, whose credentials may be called again.
     renewed: Mutex<Vec<NewTokens>>,
 }
@@ -50,7 +50,7 @@ impl TokenStore {
         Self {
             upstream,
             pool: Pool::new(config.auth_auto_refresh_workers),
-            turns: Turns::default(),
+            in_flight: InFlight::default(),
             config: ArcSwap::from_pointee(config.clone()),
             holders: RwLock::default(),
             renewed: Mutex::default(),
@@ -92,13 +92,14 @@ impl TokenStore {
             .collect()
     }
 
-    /// Whether a file was read while it was renewed, so that it must be applied again.
-    pub fn is_stale(&self) -> bool {
+    /// The files that were read while they were renewed, so that they must be read again.
+    pub fn take_stale(&self) -> Vec<Arc<str>> {
         let is_stale = |holder: &Arc<Holder>| {
-            let inner = holder.inner.lock();
-            inner.is_stale && !inner.is_queued
+            let mut inner = holder.inner.lock();
+            !inner.is_queued && std::mem::take(&mut inner.is_stale)
         };
-        self.all().iter().any(is_stale)
+        let stale = self.all().into_iter().filter(is_stale);
+        stale.map(|holder| Arc::clone(&holder.name)).collect()
     }
 
     /// Takes over the files that there are: the tokens of those in `read` are used, and those of removed files forgotten.
@@ -119,8 +120,10 @@ impl TokenStore {
             let known = known.filter(|known| known.channel == channel && known.path == file.path);
             let holder = match known {
                 Some(known) => {
-                    let is_new = rounds.get(&file.name) == Some(&known.inner.lock().round);
-                    self.look_again(&known, file, read.contains(&*file.name) && is_new, now);
+                    if read.contains(&*file.name) {
+                        let round = rounds.get(&file.name).copied();
+                        self.adopt(&known, file, round, now);
+                    }
                     known
                 }
                 None => Arc::new(Holder::new(file, channel)),
@@ -131,16 +134,14 @@ impl TokenStore {
         *self.holders.write() = kept;
     }
 
-    fn look_again(&self, holder: &Holder, file: &CredentialFile, is_read: bool, now: SystemTime) {
+    /// Takes over a file that was read after so many renewals.
+    fn adopt(&self, holder: &Holder, file: &CredentialFile, round: Option<u64>, now: SystemTime) {
         let mut inner = holder.inner.lock();
-        if !is_read && !inner.is_stale {
-            return;
-        }
-        if inner.is_queued {
+        if inner.is_queued || round != Some(inner.round) {
+            // What was read may be from before the renewal.
             inner.is_stale = true;
             return;
         }
-        inner.is_stale = false;
         // Perhaps it can be written now.
         inner.save_at = None;
         if holder.adopt(&mut inner, &file.settings, &file.tokens, now) {
@@ -231,7 +232,7 @@ impl TokenStore {
     }
 
     /// Queues a file for renewal, unless it is queued.
-    fn want(self: &Arc<Self>, holder: &Arc<Holder>, is_urgent: bool) {
+    fn queue_renewal(self: &Arc<Self>, holder: &Arc<Holder>, is_urgent: bool) {
         if std::mem::replace(&mut holder.inner.lock().is_queued, true) {
             return;
         }
@@ -286,7 +287,10 @@ impl TokenStore {
             if !inner.is_queued {
                 // A token may lack only its account's project.
                 let lacks_project = refused.is_none() && is_fresh(holder);
-                if let Some(failure) = self.hopeless(holder, &inner).filter(|_| !lacks_project) {
+                if let Some(failure) = self
+                    .permanent_failure(holder, &inner)
+                    .filter(|_| !lacks_project)
+                {
                     return Err(failure);
                 }
                 if let Some(left) = waits {
@@ -295,7 +299,7 @@ impl TokenStore {
             }
             inner.round
         };
-        self.want(holder, true);
+        self.queue_renewal(holder, true);
         let limit = Instant::now() + PATIENCE;
         loop {
             if !waiter.pause(LOOK) {
@@ -308,7 +312,7 @@ impl TokenStore {
                     return Ok(issued);
                 }
                 let lacks_project = refused.is_none() && is_fresh(holder);
-                return Err(match self.hopeless(holder, &inner) {
+                return Err(match self.permanent_failure(holder, &inner) {
                     Some(failure) if !lacks_project => failure,
                     _ => {
                         let left = inner
@@ -325,7 +329,7 @@ impl TokenStore {
     }
 
     /// The failure of a file that only its operator can mend.
-    fn hopeless(&self, holder: &Holder, inner: &super::holder::Inner) -> Option<Failure> {
+    fn permanent_failure(&self, holder: &Holder, inner: &Inner) -> Option<Failure> {
         let why = match () {
             () if inner.lost.is_some() => {
                 let word = inner.lost.as_deref().unwrap_or_default();
@@ -370,7 +374,7 @@ impl TokenStore {
                 (is_due || saves) && !inner.is_queued
             };
             if is_due {
-                self.want(&holder, false);
+                self.queue_renewal(&holder, false);
             }
         }
     }

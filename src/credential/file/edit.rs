@@ -1,15 +1,23 @@
 //! Changing members of a credential file and nothing else: unknown members, order and indentation stay.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use super::expiry;
 use crate::json::{self, Member};
 
-/// A member and its new value.
-#[derive(Clone, Debug, PartialEq)]
+/// A member and its new value, which is not shown: it may be a token.
+#[derive(Clone, PartialEq)]
 pub struct Change {
     pub key: &'static str,
     pub value: Value,
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Change({})", self.key)
+    }
 }
 
 /// What some editors put in front of UTF-8.

@@ -59,11 +59,10 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     let path = match call.action {
         Action::Generate => "/responses",
         Action::Compact => "/responses/compact",
-        Action::Count if is_chatgpt => return Err(Failure::unsupported("token counting")),
+        Action::Count if is_chatgpt => return Err(call.action.unsupported()),
         Action::Count => "/responses/input_tokens",
         Action::Stored(stored) => return self::stored(call, stored),
-        Action::Models(_) => return Err(Failure::unsupported("a list of models")),
-        Action::Forward(_) => return Err(Failure::unsupported("this method")),
+        Action::Models(_) | Action::Forward(_) => return Err(call.action.unsupported()),
     };
     if call.action == Action::Compact && call.stream {
         return Err(Failure::request("compaction cannot be streamed"));

@@ -7,13 +7,13 @@ use std::borrow::Cow;
 use http::header::CACHE_CONTROL;
 
 use super::claude;
+use super::compat;
 use super::headers::CallHeaders;
 use super::request::{self, Request};
 use super::target::{Action, Call};
 use super::url;
 use crate::credential::UpstreamKind;
 use crate::failure::{Failure, Headers};
-use crate::json::Splice;
 
 const BASE: &str = "https://api.kimi.com/coding";
 
@@ -24,13 +24,9 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
     }
     match call.action {
         Action::Generate => {}
-        Action::Count => return Err(Failure::unsupported("token counting")),
-        Action::Compact => return Err(Failure::unsupported("compaction")),
-        Action::Stored(_) => return Err(Failure::unsupported("keeping answers")),
-        Action::Models(_) => return Err(Failure::unsupported("a list of models")),
-        Action::Forward(_) => return Err(Failure::unsupported("this method")),
+        other => return Err(other.unsupported()),
     }
-    let uri = url::under(base(call), "/v1/chat/completions")?;
+    let uri = url::under(call.target.base_or(BASE), "/v1/chat/completions")?;
     let mut headers = Headers::of_call(call, call.stream);
     headers.bearer(call);
     headers.credential(call);
@@ -50,19 +46,7 @@ pub fn request<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
 
 /// The list of models.
 pub fn models<'a>(call: &Call<'a>) -> Result<Request<'a>, Failure> {
-    let uri = url::under(base(call), "/v1/models")?;
-    let mut headers = Headers::of_call(call, false);
-    headers.bearer(call);
-    headers.credential(call);
-    let body = Splice::new(call.body);
-    Ok(Request { uri, headers, body })
-}
-
-fn base<'a>(call: &Call<'a>) -> &'a str {
-    match call.target.base_url {
-        "" => BASE,
-        base => base,
-    }
+    compat::models_at(call, call.target.base_or(BASE), "/v1/models")
 }
 
 /// The vendor's name of a model. Users know the models with `kimi-` in front, and Claude Code appends `[1m]`.

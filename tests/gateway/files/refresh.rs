@@ -234,7 +234,7 @@ fn tokens_that_cannot_be_written_are_kept_and_written_later() {
 }
 
 #[test]
-fn a_failed_renewal_is_tried_again_and_the_old_token_used_meanwhile() {
+fn a_failed_renewal_pauses_and_the_old_token_is_used_meanwhile() {
     let mut files = Files::new("");
     let mut content = files.login(CLAUDE, "a@demo.example", Expiry::Later);
     // Due for a renewal, but valid.
@@ -243,10 +243,18 @@ fn a_failed_renewal_is_tried_again_and_the_old_token_used_meanwhile() {
     let failing = TokenScript::always(TokenStep::status(500, "<html>"));
     files.authorization.script("a@demo.example", failing);
     files.start();
-    assert_eq!(
-        files.ask(Dialect::Chat, CLAUDE.model, "hello").status(),
-        200
-    );
+    wait_until("a renewal", || files.token_calls() == 1);
+    for _ in 0..3 {
+        assert!(
+            files
+                .gateway()
+                .renew_credential_file("claude.json")
+                .is_err()
+        );
+        let answer = files.ask(Dialect::Chat, CLAUDE.model, "hello");
+        assert_eq!(answer.status(), 200);
+    }
+    assert_eq!(files.token_calls(), 1);
     assert_eq!(files.condition("claude.json"), "ok");
 }
 

@@ -11,34 +11,37 @@ type Digest = [u8; SHA256_OUTPUT_LEN];
 
 /// The refresh tokens that are being used.
 #[derive(Default)]
-pub struct Turns {
+pub struct InFlight {
     used: Mutex<HashSet<Digest>>,
     ended: Condvar,
 }
 
 /// The right to use a refresh token, until it is dropped.
-pub struct Turn<'t> {
-    turns: &'t Turns,
+pub struct InFlightToken<'t> {
+    in_flight: &'t InFlight,
     token: Digest,
 }
 
-impl Turns {
+impl InFlight {
     /// Waits until nobody uses `refresh`.
-    pub fn take(&self, refresh: &Secret) -> Turn<'_> {
+    pub fn take(&self, refresh: &Secret) -> InFlightToken<'_> {
         let mut token = [0; SHA256_OUTPUT_LEN];
         token.copy_from_slice(digest(&SHA256, refresh.reveal().as_bytes()).as_ref());
         let mut used = self.used.lock();
         while !used.insert(token) {
             self.ended.wait(&mut used);
         }
-        Turn { turns: self, token }
+        InFlightToken {
+            in_flight: self,
+            token,
+        }
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for InFlightToken<'_> {
     fn drop(&mut self) {
-        self.turns.used.lock().remove(&self.token);
-        self.turns.ended.notify_all();
+        self.in_flight.used.lock().remove(&self.token);
+        self.in_flight.ended.notify_all();
     }
 }
 
@@ -51,13 +54,13 @@ mod tests {
 
     #[test]
     fn a_token_is_used_by_one_at_a_time() {
-        let turns = Turns::default();
+        let in_flight = InFlight::default();
         let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..200 {
-                        let _turn = turns.take(&Secret::new("same"));
+                        let _used = in_flight.take(&Secret::new("same"));
                         let now = running.fetch_add(1, Ordering::SeqCst) + 1;
                         most.fetch_max(now, Ordering::SeqCst);
                         running.fetch_sub(1, Ordering::SeqCst);
@@ -66,8 +69,8 @@ mod tests {
             }
         });
         assert_eq!(most.load(Ordering::SeqCst), 1);
-        let _one = turns.take(&Secret::new("one"));
+        let _one = in_flight.take(&Secret::new("one"));
         // Another one is free.
-        let _two = turns.take(&Secret::new("two"));
+        let _two = in_flight.take(&Secret::new("two"));
     }
 }
